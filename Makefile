@@ -1,0 +1,62 @@
+# Two commands are enough: `make run` and `make test`. Each does all its own set-up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help run test check format lock clean
+
+help:
+	@echo "make run     install and start the bot (without .env: against the sandbox, on this machine alone)"
+	@echo "make test    install and run the whole test suite, without and with encryption"
+	@echo "make check   format, lint, types, direction of imports"
+	@echo "make format  let ruff format and sort"
+	@echo "make lock    renew the requirements files (needs uv)"
+
+# Where Debian leaves out ensurepip (python3-venv), pip itself fills the environment.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Drivekeeper needs Python 3.11 or newer")'
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null \
+		|| { rm -rf $(VENV); $(PYTHON) -m venv --without-pip $(VENV); }
+
+PIP = $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check --quiet install
+
+$(VENV)/.run: requirements.txt requirements-build.txt pyproject.toml | $(BIN)/python
+	@echo "Installing into $(VENV) …"
+	@$(PIP) --require-hashes -r requirements-build.txt
+	@$(PIP) --require-hashes -r requirements.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.run | $(BIN)/python
+	@echo "Installing the tools for tests …"
+	@$(PIP) --require-hashes -r requirements-dev.txt
+	@touch $@
+
+run: $(VENV)/.run
+	@$(BIN)/python -m cli run
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest --encryption=off
+	$(BIN)/python -m pytest --encryption=on
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+UV_COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --quiet
+
+# dev repeats run's versions exactly, so that the tests see what production runs.
+lock:
+	$(UV_COMPILE) pyproject.toml -o requirements.txt
+	$(UV_COMPILE) pyproject.toml --group dev --group build -c requirements.txt -o requirements-dev.txt
+	$(UV_COMPILE) --group build -o requirements-build.txt
+
+clean:
+	rm -rf $(VENV) .sandbox .mypy_cache .ruff_cache .pytest_cache build *.egg-info
