@@ -1,0 +1,350 @@
+"""Every setting, read once, as one frozen object. Nobody else reads the environment.
+
+`load_settings` reports all faults together, by the variable's name and never with its value.
+The table of settings is in `docs/settings.md`; a test keeps the two equal.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+GOOGLE_ADDRESSES: Final = {
+    "google_auth_uri": "https://accounts.google.com/o/oauth2/v2/auth",
+    "google_token_uri": "https://oauth2.googleapis.com/token",
+    "google_device_uri": "https://oauth2.googleapis.com/device/code",
+    "google_revoke_uri": "https://oauth2.googleapis.com/revoke",
+    "google_api_endpoint": "https://www.googleapis.com",
+}
+
+_SLUG = re.compile(r"[a-z][a-z0-9]{0,30}")
+_BOT_TOKEN = re.compile(r"\d{3,}:[A-Za-z0-9_-]{30,}")
+_SERVICE_ACCOUNT = re.compile(r"([a-z][a-z0-9]*)_google_service_account_json(_file)?")
+
+
+class SettingsError(Exception):
+    """All faults of the settings at once, each as "NAME: what is wrong"."""
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        self.faults = tuple(sorted(set(faults)))
+        super().__init__("\n".join(self.faults))
+
+
+@dataclass(frozen=True, slots=True)
+class GoogleClient:
+    """One OAuth client of the Google Cloud project."""
+
+    id: str
+    secret: SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """Stands in for a value that could not be had, so that its field reports the reason."""
+
+    reason: str
+
+
+def _list(value: Any) -> Any:
+    return [p for p in map(str.strip, value.split(",")) if p] if isinstance(value, str) else value
+
+
+def _any_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        raise ValueError("must be an address that begins with https://")
+    return value.rstrip("/")
+
+
+def _address(value: str) -> str:
+    parts = urlsplit(_any_address(value))
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ValueError("must begin with https:// (plain http is for this machine itself only)")
+    return value.rstrip("/")
+
+
+def _fernet_keys(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    for number, key in enumerate(keys, start=1):
+        try:
+            Fernet(key.get_secret_value())
+        except ValueError:
+            raise ValueError(
+                f"key {number} is not a Fernet key (32 bytes in url-safe base64, 44 characters)"
+            ) from None
+    return keys
+
+
+def _clients(entries: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if not all(re.fullmatch(r"[^:]+:[^:]+", entry.get_secret_value()) for entry in entries):
+        raise ValueError("must be id:secret pairs, separated by commas")
+    return entries
+
+
+def _departments(entries: tuple[str, ...]) -> tuple[str, ...]:
+    slugs = [entry.partition("=")[0] for entry in entries]
+    if not all(_SLUG.fullmatch(slug) for slug in slugs) or len(set(slugs)) < len(slugs):
+        raise ValueError("must be slug=name pairs with distinct slugs of a-z and 0-9")
+    return entries
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine itself."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+IdSet = Annotated[frozenset[int], NoDecode, BeforeValidator(_list)]
+Address = Annotated[str, AfterValidator(_address)]
+# A local Bot API server speaks plain http, often from the container next door.
+ServerAddress = Annotated[str, AfterValidator(_any_address)]
+FernetKeys = Annotated[
+    tuple[SecretStr, ...], NoDecode, AfterValidator(_fernet_keys), BeforeValidator(_list)
+]
+
+
+class _Variables(PydanticBaseSettingsSource):
+    """The environment over the .env file, with `X_FILE` in the place of a secret `X`."""
+
+    def __init__(self, settings_cls: type[BaseSettings], *layers: EnvSettingsSource) -> None:
+        super().__init__(settings_cls)
+        self._variables: dict[str, str] = {}
+        for layer in layers:
+            self._variables |= {k.lower(): v for k, v in layer.env_vars.items() if v}
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return (
+            self._value(field_name, secret="SecretStr" in str(field.annotation)),
+            field_name,
+            False,
+        )
+
+    def __call__(self) -> dict[str, Any]:
+        fields = self.settings_cls.model_fields
+        values = {name: self.get_field_value(field, name)[0] for name, field in fields.items()}
+        values["service_accounts"] = [
+            (match[1], self._value(f"{match[1]}_google_service_account_json", secret=True))
+            for match in map(_SERVICE_ACCOUNT.fullmatch, self._variables)
+            if match
+        ] or None
+        return {name: value for name, value in values.items() if value is not None}
+
+    def _value(self, name: str, *, secret: bool) -> str | _Fault | None:
+        value, path = self._variables.get(name), self._variables.get(f"{name}_file")
+        if not secret or path is None:
+            return value
+        if value is not None:
+            return _Fault(f"set it or {name.upper()}_FILE, not both")
+        try:
+            return Path(path).read_text(encoding="utf-8").strip() or _Fault(
+                f"the file named by {name.upper()}_FILE is empty"
+            )
+        except (OSError, UnicodeDecodeError) as error:
+            return _Fault(f"the file named by {name.upper()}_FILE: {type(error).__name__}")
+
+
+class Settings(BaseSettings):
+    """See the table in `docs/settings.md`. Units are in the names."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    telegram_bot_token: SecretStr | None = None
+    telegram_api_base_url: ServerAddress = "https://api.telegram.org"
+    telegram_local_mode: bool = False
+    telegram_link_base_url: Address = "https://t.me"
+    telegram_webhook_url: Address | None = None
+    telegram_webhook_secret: SecretStr | None = None
+    allowed_user_ids: IdSet = frozenset()
+    admin_user_ids: IdSet = frozenset()
+
+    google_client_id: str | None = None
+    google_client_secret: SecretStr | None = None
+    google_other_clients: Annotated[
+        tuple[SecretStr, ...], NoDecode, AfterValidator(_clients), BeforeValidator(_list)
+    ] = ()
+    google_oauth_flow: Literal["device", "callback", "paste"] = "device"
+    google_auth_uri: Address = GOOGLE_ADDRESSES["google_auth_uri"]
+    google_token_uri: Address = GOOGLE_ADDRESSES["google_token_uri"]
+    google_device_uri: Address = GOOGLE_ADDRESSES["google_device_uri"]
+    google_revoke_uri: Address = GOOGLE_ADDRESSES["google_revoke_uri"]
+    google_api_endpoint: Address = GOOGLE_ADDRESSES["google_api_endpoint"]
+
+    token_encryption_key: FernetKeys = ()
+    encryption_key: FernetKeys = ()
+    token_require_encryption: bool = False
+    token_maintenance_interval_minutes: float = Field(default=10, ge=0)
+    token_maintenance_batch_size: int = Field(default=500, ge=1)
+    token_maintenance_concurrency: int = Field(default=32, ge=1, le=256)
+    token_maintenance_timeout_seconds: float = Field(default=30, gt=0)
+    token_refresh_lead_minutes: float = Field(default=15, gt=0, le=50)
+    token_idle_after_days: float = Field(default=0, ge=0)
+
+    user_data_dir: Path = Path("user_data")
+    database_url: SecretStr | None = None
+    departments: Annotated[
+        tuple[str, ...], NoDecode, AfterValidator(_departments), BeforeValidator(_list)
+    ] = ("tanhae=淡海", "anping=安坑")
+    service_accounts: tuple[tuple[str, SecretStr], ...] = ()
+    """(slug, base64 of the key file), from each `<SLUG>_GOOGLE_SERVICE_ACCOUNT_JSON`."""
+
+    public_url: Address | None = None
+    web_host: str = "127.0.0.1"
+    web_port: int = Field(default=8080, ge=0, le=65535)
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "console"] | None = None
+    log_mask_key: SecretStr | None = None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _report_fault(cls, value: Any) -> Any:
+        if isinstance(value, _Fault):
+            raise ValueError(value.reason)  # noqa: TRY004 - pydantic collects ValueErrors
+        return value
+
+    @field_validator("telegram_bot_token")
+    @classmethod
+    def _check_bot_token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not _BOT_TOKEN.fullmatch(value.get_secret_value()):
+            raise ValueError("is not a bot token (BotFather gives one like 123456:ABC…)")
+        return value
+
+    @field_validator("service_accounts", mode="before")
+    @classmethod
+    def _check_service_accounts(cls, value: Any) -> Any:
+        for slug, encoded in value:
+            name = f"{slug}_google_service_account_json".upper()
+            if isinstance(encoded, _Fault):
+                raise ValueError(f"{name}: {encoded.reason}")  # noqa: TRY004 - as above
+            try:
+                key = json.loads(base64.b64decode(encoded, validate=True))
+            except ValueError:
+                key = None
+            if not isinstance(key, dict) or key.get("type") != "service_account":
+                raise ValueError(f"{name} is not the base64 of a service account's key file")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        layers = [s for s in (dotenv_settings, env_settings) if isinstance(s, EnvSettingsSource)]
+        return init_settings, _Variables(settings_cls, *layers)
+
+    @property
+    def encryption_keys(self) -> tuple[SecretStr, ...]:
+        """Fernet keys, newest first; empty: plaintext."""
+        return self.token_encryption_key or self.encryption_key
+
+    @property
+    def google_clients(self) -> tuple[GoogleClient, ...]:
+        """Every client whose credentials may be refreshed; the first is for new consents."""
+        others = (entry.get_secret_value().split(":") for entry in self.google_other_clients)
+        pairs = [GoogleClient(id, SecretStr(secret)) for id, secret in others]
+        if self.google_client_id and self.google_client_secret:
+            pairs.insert(0, GoogleClient(self.google_client_id, self.google_client_secret))
+        return tuple(pairs)
+
+    @property
+    def secrets(self) -> tuple[SecretStr, ...]:
+        """Every secret value among the settings, for the tests that look for leaks."""
+        values: list[Any] = []
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            values += value if isinstance(value, tuple) else [value]
+        values += [encoded for _, encoded in self.service_accounts]
+        return tuple(value for value in values if isinstance(value, SecretStr))
+
+
+def load_settings(*, for_bot: bool = True, env_file: Path | None = Path(".env")) -> Settings:
+    """Read the environment, and below it `env_file`.
+
+    Args:
+        for_bot: also demand what the bot cannot do without.
+        env_file: lines of NAME=value; a file that is not there is no fault.
+
+    Raises:
+        SettingsError: with every fault found, so that an operator mends them in one go.
+    """
+    faults: dict[str, str] = {}
+    defaults: dict[str, Any] = {}
+    while True:
+        try:
+            settings = Settings(_env_file=env_file, **defaults)
+            break
+        except ValidationError as error:
+            # Faulty fields get their defaults, so that the faults between fields show as well.
+            for item in error.errors(include_input=False, include_url=False):
+                name = str(item["loc"][0])
+                faults[name] = item["msg"].removeprefix("Value error, ")
+                field = Settings.model_fields[name]
+                defaults[name] = field.get_default(call_default_factory=True)
+    for name, reason in _faults_between(settings, for_bot=for_bot):
+        faults.setdefault(name, reason)
+    if faults:
+        raise SettingsError(f"{name.upper()}: {reason}" for name, reason in faults.items())
+    return settings
+
+
+def _faults_between(s: Settings, *, for_bot: bool) -> Iterable[tuple[str, str]]:
+    """Faults that only show when several settings are seen together."""
+    if for_bot:
+        for name in ("telegram_bot_token", "google_client_id", "google_client_secret"):
+            if getattr(s, name) is None:
+                yield name, "is missing"
+        if s.google_oauth_flow == "callback" and s.public_url is None:
+            yield "public_url", "is missing (GOOGLE_OAUTH_FLOW=callback needs it)"
+        if s.google_oauth_flow == "callback" and s.web_port == 0:
+            yield "web_port", "must not be 0 (GOOGLE_OAUTH_FLOW=callback needs the web server)"
+        for name in ("telegram_webhook_url", "database_url"):
+            if getattr(s, name) is not None:
+                yield name, "is not supported by this version yet; leave it empty"
+    if bool(s.google_client_id) != bool(s.google_client_secret):
+        missing = "google_client_secret" if s.google_client_id else "google_client_id"
+        yield missing, "is missing (the client's id and secret go together)"
+    if s.token_encryption_key and s.encryption_key and s.token_encryption_key != s.encryption_key:
+        yield "encryption_key", "differs from TOKEN_ENCRYPTION_KEY; keep only one of them"
+    if s.token_require_encryption and not s.encryption_keys:
+        yield "token_encryption_key", "is missing (TOKEN_REQUIRE_ENCRYPTION=true needs it)"
+    moved = {name for name, default in GOOGLE_ADDRESSES.items() if getattr(s, name) != default}
+    for name in GOOGLE_ADDRESSES.keys() - moved if moved else ():
+        yield name, "must be set too: Google's addresses are changed all together or not at all"
+    ids = [client.id for client in s.google_clients]
+    if len(set(ids)) < len(ids):
+        yield "google_other_clients", "names a client twice"
+    slugs = {entry.partition("=")[0] for entry in s.departments}
+    for slug in {slug for slug, _ in s.service_accounts} - slugs:
+        yield f"{slug}_google_service_account_json", "belongs to no slug in DEPARTMENTS"

@@ -1,0 +1,197 @@
+"""What is kept: whose it is, its tokens, when they expire, and which generation it is.
+
+On disk a credential has the fields of google-auth's authorised-user format, so that files written
+by `google.oauth2.credentials.Credentials.to_json()` load as they are, and google-auth loads ours.
+What that format lacks stands in one object under "drivekeeper".
+https://googleapis.dev/python/google-auth/latest/reference/google.oauth2.credentials.html
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal
+
+from pydantic import SecretStr
+
+from security.errors import CorruptCredential
+
+DRIVE_FILE_SCOPE: Final = "https://www.googleapis.com/auth/drive.file"
+_OWNER: Final = re.compile(r"user:([1-9][0-9]{0,18})|department:([a-z][a-z0-9]{0,30})")
+_STEM: Final = re.compile(r"token_(?:([1-9][0-9]{0,18})|department_([a-z][a-z0-9]{0,30}))")
+
+
+@dataclass(frozen=True, slots=True, order=True, repr=False)
+class Owner:
+    """Whom a credential belongs to. Build one with `user`, `parse` or `from_stem`."""
+
+    kind: Literal["user", "department"]
+    key: str
+
+    @classmethod
+    def user(cls, telegram_id: int) -> Owner:
+        """The owner behind a Telegram user id."""
+        return cls.parse(f"user:{telegram_id}")
+
+    @classmethod
+    def parse(cls, name: str) -> Owner:
+        """The inverse of `name`; ValueError where it is none."""
+        return cls._match(_OWNER.fullmatch(name))
+
+    @classmethod
+    def from_stem(cls, stem: str) -> Owner:
+        """The inverse of `stem`; ValueError where it is none."""
+        return cls._match(_STEM.fullmatch(stem))
+
+    @classmethod
+    def _match(cls, match: re.Match[str] | None) -> Owner:
+        if match is None:
+            raise ValueError("not an owner")
+        return cls("user", match[1]) if match[1] else cls("department", match[2])
+
+    @property
+    def name(self) -> str:
+        """`user:<telegram id>` or `department:<slug>`, as it stands inside a credential."""
+        return f"{self.kind}:{self.key}"
+
+    @property
+    def stem(self) -> str:
+        """The file's name without its ending: `token_<telegram id>`."""
+        return f"token_{self.key}" if self.kind == "user" else f"token_department_{self.key}"
+
+    @property
+    def telegram_id(self) -> int | None:
+        """The Telegram user id (also the id of the private chat); None for a department."""
+        return int(self.key) if self.kind == "user" else None
+
+    def __repr__(self) -> str:
+        return f"Owner({self.kind})"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One owner's Google credential. Times are aware and in UTC."""
+
+    owner: Owner
+    client_id: str
+    refresh_token: SecretStr | None
+    access_token: SecretStr | None = None
+    expires_at: datetime | None = None
+    """When the access token expires; None: unknown, so it is never taken for fresh."""
+    scopes: tuple[str, ...] = (DRIVE_FILE_SCOPE,)
+    account: SecretStr | None = None
+    """The Google account's address."""
+    account_id: SecretStr | None = None
+    """Drive's permissionId of the account: stays when the address changes."""
+    generation: int = 0
+    granted_at: datetime | None = None
+    state: Literal["active", "leaving"] = "active"
+
+    def is_fresh(self, now: datetime, lead: timedelta = timedelta()) -> bool:
+        """Whether the access token still serves for longer than `lead`."""
+        return bool(
+            self.access_token and self.expires_at is not None and self.expires_at - now > lead
+        )
+
+    @property
+    def account_key(self) -> str | None:
+        """What tells this Google account from another; None: unknown."""
+        return _reveal(self.account_id) or _reveal(self.account)
+
+    def to_document(self) -> dict[str, Any]:
+        """The JSON object kept on disk.
+
+        `client_secret` is there because google-auth demands the field, and empty because a
+        stolen file should not bring the client's secret along.
+        """
+        return {
+            "token": _reveal(self.access_token),
+            "refresh_token": _reveal(self.refresh_token),
+            "token_uri": "https://oauth2.googleapis.com/token",
+            "client_id": self.client_id,
+            "client_secret": "",
+            "scopes": list(self.scopes),
+            "universe_domain": "googleapis.com",
+            "account": _reveal(self.account) or "",
+            "expiry": _format(self.expires_at),
+            "drivekeeper": {
+                "owner": self.owner.name,
+                "account_id": _reveal(self.account_id),
+                "generation": self.generation,
+                "granted_at": _format(self.granted_at),
+                "state": self.state,
+            },
+        }
+
+    @classmethod
+    def from_document(cls, owner: Owner, document: dict[str, Any]) -> Credential:
+        """The credential in `document`, which must belong to `owner`.
+
+        Raises:
+            CorruptCredential: a field has another type, or the file names another owner.
+        """
+        own = document.get("drivekeeper", {})
+        if not isinstance(own, dict):
+            raise CorruptCredential("a field of the wrong type", code="unreadable")
+        if own.get("owner", owner.name) != owner.name:
+            raise CorruptCredential("belongs to another owner", code="wrong_owner")
+        scopes = document.get("scopes") or [DRIVE_FILE_SCOPE]
+        scopes = scopes.split() if isinstance(scopes, str) else scopes
+        generation = own.get("generation", 0)
+        if (
+            not isinstance(scopes, list)
+            or not all(isinstance(scope, str) for scope in scopes)
+            or not isinstance(generation, int)
+            or isinstance(generation, bool)
+            or generation < 0
+            or own.get("state", "active") not in ("active", "leaving")
+        ):
+            raise CorruptCredential("a field of the wrong type", code="unreadable")
+        client_id = _text(document, "client_id")
+        if client_id is None:
+            raise CorruptCredential("names no client", code="unreadable")
+        return cls(
+            owner=owner,
+            client_id=client_id,
+            refresh_token=_secret(document, "refresh_token"),
+            access_token=_secret(document, "token"),
+            expires_at=_parse(_text(document, "expiry")),
+            scopes=tuple(scopes),
+            account=_secret(document, "account"),
+            account_id=_secret(own, "account_id"),
+            generation=generation,
+            granted_at=_parse(_text(own, "granted_at")),
+            state=own.get("state", "active"),
+        )
+
+
+def _reveal(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
+
+
+def _text(document: dict[str, Any], field: str) -> str | None:
+    value = document.get(field)
+    if value is not None and not isinstance(value, str):
+        raise CorruptCredential("a field of the wrong type", code="unreadable")
+    return value or None
+
+
+def _secret(document: dict[str, Any], field: str) -> SecretStr | None:
+    value = _text(document, field)
+    return SecretStr(value) if value else None
+
+
+def _format(moment: datetime | None) -> str | None:
+    # Whole seconds and a "Z": what google-auth's own reader understands.
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+
+
+def _parse(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise CorruptCredential("a time that cannot be read", code="unreadable") from None

@@ -1,0 +1,137 @@
+"""The keyring: what is kept is encrypted with Fernet where there is a key, else left as it is.
+
+A sealed file is one JSON object, the envelope `{"v": 1, "alg": "fernet", "kid": …, "data": …}`.
+`kid` is a fingerprint of the key, so that an operator learns *which* key is missing.
+Fernet: https://github.com/fernet/spec/blob/master/Spec.md
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from cryptography.fernet import Fernet, InvalidToken
+from pydantic import SecretStr
+
+from security.errors import CorruptCredential, OperatorFault
+
+_VERSION: Final = 1
+_ALGORITHM: Final = "fernet"
+_BARE_FERNET: Final = b"gAAAA"
+
+
+def fingerprint(key: SecretStr) -> str:
+    """The `kid` of a Fernet key: 12 hex digits that say nothing about the key itself."""
+    raw = base64.urlsafe_b64decode(key.get_secret_value())
+    return hashlib.sha256(b"drivekeeper kid:" + raw).hexdigest()[:12]
+
+
+class TokenEncryption:
+    """Encrypts under the newest key and decrypts under any configured one."""
+
+    def __init__(self, keys: Sequence[SecretStr] = (), *, required: bool = False) -> None:
+        """
+        Args:
+            keys: Fernet keys, newest first; none: plaintext.
+            required: refuse plaintext in both directions.
+        """
+        self._keys = {fingerprint(key): Fernet(key.get_secret_value()) for key in keys}
+        self._required = required
+        if required and not keys:
+            raise OperatorFault("encryption is required, but there is no key", code="key_missing")
+
+    @property
+    def kid(self) -> str | None:
+        """The newest key's fingerprint; None: plaintext."""
+        return next(iter(self._keys), None)
+
+    def encrypt(self, data: bytes) -> bytes:
+        """`data` in an envelope, or as it is where there is no key."""
+        if self.kid is None:
+            return data
+        envelope = {
+            "v": _VERSION,
+            "alg": _ALGORITHM,
+            "kid": self.kid,
+            "data": self._keys[self.kid].encrypt(data).decode("ascii"),
+        }
+        return json.dumps(envelope).encode("ascii")
+
+    def decrypt(self, data: bytes) -> bytes:
+        """What `encrypt` was given. Plaintext comes back as it is, unless encryption is required.
+
+        Raises:
+            OperatorFault: the key is not configured, or the envelope is of an unknown kind.
+            CorruptCredential: the key is configured and the bytes do not open with it.
+        """
+        if data.startswith(_BARE_FERNET):
+            return self._try_all(data.strip(), "this file's key")
+        envelope = parse_envelope(data)
+        if envelope is None:
+            if self._required:
+                raise OperatorFault(
+                    "plaintext, but encryption is required", code="plaintext_refused"
+                )
+            return data
+        if envelope.get("v") != _VERSION or envelope.get("alg") != _ALGORITHM:
+            raise OperatorFault("an envelope of an unknown version", code="unknown_envelope")
+        token, kid = envelope.get("data"), envelope.get("kid")
+        if not isinstance(token, str) or not isinstance(kid, str):
+            raise CorruptCredential("an envelope without its data or key id", code="tampered")
+        raw = token.encode("utf-8", "replace")
+        if kid not in self._keys:
+            return self._try_all(raw, f"key {kid}" if _is_kid(kid) else "a key with a damaged id")
+        try:
+            return self._keys[kid].decrypt(raw)
+        except InvalidToken:
+            raise CorruptCredential(f"does not open under key {kid}", code="tampered") from None
+
+    def _try_all(self, token: bytes, name: str) -> bytes:
+        for fernet in self._keys.values():
+            try:
+                return fernet.decrypt(token)
+            except InvalidToken:
+                continue
+        if not self._keys:
+            raise OperatorFault(f"encrypted, and no key is set ({name})", code="key_missing")
+        raise OperatorFault(f"encrypted under {name}, which is not set", code="unknown_key")
+
+
+def parse_envelope(data: bytes) -> dict[str, Any] | None:
+    """The envelope, or None where `data` is anything else."""
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) and "alg" in document else None
+
+
+def is_encrypted(data: bytes) -> bool:
+    """Whether `data` is an envelope or a bare Fernet token."""
+    return data.startswith(_BARE_FERNET) or parse_envelope(data) is not None
+
+
+def _is_kid(text: str) -> bool:
+    return len(text) == 12 and all(digit in "0123456789abcdef" for digit in text)
+
+
+_process_keyring = TokenEncryption()
+
+
+def install(keyring: TokenEncryption) -> None:
+    """Make `keyring` what the functions below use. The composition root calls this, once."""
+    global _process_keyring  # noqa: PLW0603 - one keyring a process, as one settings object
+    _process_keyring = keyring
+
+
+def encrypt(data: bytes) -> bytes:
+    """`TokenEncryption.encrypt` of the process's keyring; without one, `data` as it is."""
+    return _process_keyring.encrypt(data)
+
+
+def decrypt(data: bytes) -> bytes:
+    """`TokenEncryption.decrypt` of the process's keyring; without one, plaintext as it is."""
+    return _process_keyring.decrypt(data)

@@ -1,0 +1,195 @@
+"""Private files: written whole or not at all, readable by nobody else.
+
+A save is a temporary file in the same folder, fsync, rename, fsync of the folder: after a crash at
+any point the old or the new content is there, whole (rename(2), fsync(2)).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from security.encryption import TokenEncryption, is_encrypted
+from security.errors import CorruptCredential, OperatorFault
+
+FILE_MODE: Final = 0o600
+FOLDER_MODE: Final = 0o700
+_STALE_SECONDS: Final = 60  # a save takes milliseconds: what is older was left by a crash
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,120}")
+
+
+@contextmanager
+def disk_faults() -> Iterator[None]:
+    """Turn the operating system's errors into an operator fault without a path in it."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else type(error).__name__
+        raise OperatorFault(f"the data folder: {reason}", code="store_failed") from error
+
+
+def ensure_private_folder(folder: Path) -> None:
+    """Make `folder` 0700, mending looser modes there and 0600 for the files in it.
+
+    Raises:
+        OperatorFault: it belongs to somebody else, or cannot be made.
+    """
+    with disk_faults():
+        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        status = folder.stat()
+        if status.st_uid != os.geteuid():
+            raise OperatorFault(
+                "the data folder belongs to another user of this machine", code="store_failed"
+            )
+        if stat.S_IMODE(status.st_mode) != FOLDER_MODE:
+            folder.chmod(FOLDER_MODE)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.is_file(follow_symlinks=False):
+                    continue
+                status = entry.stat(follow_symlinks=False)
+                if entry.name.endswith(".tmp") and time.time() - status.st_mtime > _STALE_SECONDS:
+                    Path(entry.path).unlink(missing_ok=True)
+                elif stat.S_IMODE(status.st_mode) & 0o077:
+                    Path(entry.path).chmod(FILE_MODE)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace `path` by `data`, durably. The caller keeps other writers of `path` away."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with disk_faults():
+        try:
+            descriptor = os.open(temporary, flags, FILE_MODE)
+            try:
+                os.fchmod(descriptor, FILE_MODE)
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(descriptor, view) :]
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+def probe_writing(folder: Path) -> None:
+    """Raise OperatorFault where a small file cannot be written into `folder` just now."""
+    probe = folder / ".probe.tmp"
+    with disk_faults():
+        descriptor = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        try:
+            os.write(descriptor, bytes(8192))
+        finally:
+            os.close(descriptor)
+            probe.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and removals in `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove(path: Path) -> bool:
+    """Remove `path` durably; False where it was not there."""
+    with disk_faults():
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        sync_folder(path.parent)
+        return True
+
+
+class SealedFolder:
+    """A folder of small JSON documents, encrypted where there is a key."""
+
+    def __init__(self, folder: Path, encryption: TokenEncryption) -> None:
+        self.folder = folder
+        self._encryption = encryption
+
+    def prepare(self) -> None:
+        """Make the folder private, and clear what a crash left."""
+        ensure_private_folder(self.folder)
+
+    def path(self, name: str) -> Path:
+        """Where `name` is kept; the name is the program's own, never a user's."""
+        if not _NAME.fullmatch(name):
+            raise ValueError("not a name of a sealed document")
+        return self.folder / f"{name}.json"
+
+    def names(self) -> list[str]:
+        """Every document's name, sorted."""
+        with disk_faults():
+            if not self.folder.is_dir():
+                return []
+            return sorted(
+                path.stem for path in self.folder.glob("*.json") if _NAME.fullmatch(path.stem)
+            )
+
+    def read_bytes(self, name: str) -> bytes | None:
+        """The bytes as they are on disk; None: there is no such document."""
+        with disk_faults():
+            try:
+                return self.path(name).read_bytes()
+            except FileNotFoundError:
+                return None
+
+    def read(self, name: str) -> dict[str, Any] | None:
+        """The document, decrypted; None: there is none.
+
+        Raises:
+            CorruptCredential: it is not one JSON object, or was tampered with.
+            OperatorFault: it cannot be read, or its key is not configured.
+        """
+        data = self.read_bytes(name)
+        if data is None:
+            return None
+        try:
+            document = json.loads(self._encryption.decrypt(data))
+        except (ValueError, RecursionError):
+            raise CorruptCredential("not readable as JSON", code="unreadable") from None
+        if not isinstance(document, dict):
+            raise CorruptCredential("not one JSON object", code="unreadable")
+        return document
+
+    def seal(self, name: str, document: dict[str, Any]) -> bytes:
+        """`document` as it shall be on disk.
+
+        Raises:
+            OperatorFault: plaintext would take an encrypted document's place.
+        """
+        if self._encryption.kid is None:
+            present = self.read_bytes(name)
+            if present is not None and is_encrypted(present):
+                raise OperatorFault(
+                    "would replace an encrypted file by plaintext: its key is not set",
+                    code="key_missing",
+                )
+        return self._encryption.encrypt(json.dumps(document, indent=1).encode("ascii"))
+
+    def write(self, name: str, document: dict[str, Any]) -> None:
+        """Seal and save `document`."""
+        self.write_sealed(name, self.seal(name, document))
+
+    def write_sealed(self, name: str, data: bytes) -> None:
+        """Save bytes that are sealed already."""
+        write_atomically(self.path(name), data)
+
+    def delete(self, name: str) -> bool:
+        """Remove the document; False where there was none."""
+        return remove(self.path(name))

@@ -1,0 +1,155 @@
+"""What a log line may say: every event, result code and field there is.
+
+Logs are an allow-list. A value that its field's rule does not know is replaced before rendering,
+so that a new field leaks nothing until somebody has thought about it and named it here.
+`docs/operations.md` explains each event and result; a test keeps the lists equal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+EVENTS: Final = frozenset(
+    {
+        # the process
+        "bot_started",
+        "bot_stopped",
+        "bot_refused_to_start",
+        "settings_loaded",
+        "web_started",
+        "polling_conflict",
+        "polling_failed",
+        "log_redaction_failed",
+        "library",
+        # people
+        "access_denied",
+        "command_handled",
+        "user_blocked_bot",
+        "handler_failed",
+        "message_not_sent",
+        "language_changed",
+        "data_erased",
+        # consent
+        "consent_started",
+        "consent_approved",
+        "consent_saved",
+        "consent_declined",
+        "consent_lapsed",
+        "consent_refused",
+        "consent_failed",
+        # custody
+        "token_refreshed",
+        "token_refresh_failed",
+        "token_quarantined",
+        "token_disconnected",
+        "token_revoke_failed",
+        # uploads
+        "upload_queued",
+        "upload_waiting",
+        "upload_finished",
+        "upload_retried",
+        "upload_failed",
+        "upload_cancelled",
+    }
+)
+
+RESULTS: Final = frozenset(
+    {
+        "ok",
+        "failed",
+        # transient
+        "unavailable",
+        "timeout",
+        "rate_limited",
+        "not_json",
+        "interrupted",
+        # operator faults
+        "operator_fault",
+        "invalid_client",
+        "unauthorized_client",
+        "deleted_client",
+        "unknown_client",
+        "invalid_request",
+        "key_missing",
+        "unknown_key",
+        "unknown_envelope",
+        "plaintext_refused",
+        "store_failed",
+        "locked",
+        "second_instance",
+        "invalid_bot_token",
+        # consent
+        "consent_required",
+        "not_connected",
+        "invalid_grant",
+        "no_refresh_token",
+        "access_denied",
+        "expired",
+        "wrong_state",
+        "wrong_owner",
+        "used",
+        "scope_missing",
+        "superseded",
+        "declined",
+        # corruption
+        "corrupt",
+        "tampered",
+        "unreadable",
+        # people
+        "not_allowed",
+        "anonymous_sender",
+        "not_private",
+        "blocked",
+        "not_yours",
+        # uploads
+        "too_big",
+        "quota_exceeded",
+        "drive_refused",
+        "file_gone",
+        "source_failed",
+        "checksum_mismatch",
+        "cancelled",
+        "account_changed",
+    }
+)
+
+_FLOWS: Final = frozenset({"device", "callback", "paste"})
+_KINDS: Final = frozenset(
+    {"document", "photo", "video", "audio", "voice", "video_note", "animation", "other"}
+)
+_NUMBERS: Final = frozenset(
+    {"seconds", "size", "attempt", "generation", "count", "waiting", "minutes_left", "port", "line"}
+)
+
+MASK: Final = re.compile(r"[ud]_[a-z2-7]{16}")
+REFERENCE: Final = re.compile(r"[A-HJ-NP-Z2-9]{6}")
+_LOCATION: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,100}(:\d{1,6})?")
+_VERSION: Final = re.compile(r"\d{1,4}(\.\d{1,6}){1,3}")
+
+
+def _fits(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _one_of(values: frozenset[str]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and value in values
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
+
+
+FIELDS: Final[dict[str, Callable[[Any], bool]]] = {
+    "result": _one_of(RESULTS),
+    "owner": _fits(MASK),
+    "reference": _fits(REFERENCE),
+    "flow": _one_of(_FLOWS),
+    "kind": _one_of(_KINDS),
+    "version": _fits(_VERSION),
+    "encrypted": lambda value: isinstance(value, bool),
+    "sandbox": lambda value: isinstance(value, bool),
+    **dict.fromkeys(_NUMBERS, _is_number),
+}
+"""Field → whether a value may be shown. Fields the logging itself adds are not listed here."""

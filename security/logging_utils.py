@@ -1,0 +1,210 @@
+"""Logs in which nothing secret or personal appears: masks, redaction, structlog's set-up.
+
+Our own events keep the fields that `log_schema` allows. Of other libraries' records only the
+logger's name, the place in the source and the exception's type are kept: their texts hold tokens
+(httpx logs the Bot API's addresses), file names and whole updates. Tracebacks are places in the
+source without the exception's text. Redaction is the last step before rendering; if it fails, the
+event's name alone is written.
+"""
+
+from __future__ import annotations
+
+import base64
+import errno
+import hashlib
+import hmac
+import logging
+import secrets
+import sys
+import traceback
+from collections.abc import MutableMapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, TextIO
+
+import structlog
+
+from security.credential import Owner
+from security.errors import CustodyError
+from security.files import FILE_MODE, disk_faults, ensure_private_folder, write_atomically
+from security.log_schema import _LOCATION, EVENTS, FIELDS
+
+EventDict = MutableMapping[str, Any]
+REDACTED: Final = "[redacted]"
+_FRAMES: Final = 30
+
+
+class OwnerMask:
+    """Gives an owner the same name in every log line, not reversible without the key."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def __call__(self, owner_name: str) -> str:
+        """`u_…` for `user:…`, `d_…` for `department:…` (HMAC-SHA256, 80 bits of it)."""
+        digest = hmac.digest(self._key, owner_name.encode(), hashlib.sha256)[:10]
+        return f"{owner_name[0]}_{base64.b32encode(digest).decode().lower()}"
+
+
+def load_mask_key(folder: Path, configured: str | None) -> bytes:
+    """The configured key, or one made once and kept in the data folder.
+
+    It is independent of the encryption key: logs stay comparable when that one is rotated.
+    """
+    if configured:
+        return configured.encode()
+    path = folder / "log_mask.key"
+    ensure_private_folder(folder)
+    with disk_faults():
+        if not path.exists():
+            write_atomically(path, secrets.token_hex(32).encode())
+        path.chmod(FILE_MODE)
+        return path.read_bytes().strip()
+
+
+def mask_token_path(path: str | Path, mask: OwnerMask) -> str:
+    """The name of a token file for people to read: its folder gone, its owner masked."""
+    stem = Path(path).name.partition(".")[0]
+    try:
+        return f"token_{mask(Owner.from_stem(stem).name)}.json"
+    except ValueError:
+        return "token_?.json"
+
+
+class Redaction:
+    """The processor that lets through what `log_schema` allows, and nothing else."""
+
+    def __init__(self, mask: OwnerMask) -> None:
+        self._mask = mask
+
+    def __call__(self, logger: Any, method: str, event: EventDict) -> EventDict:
+        # Whatever goes wrong in here, the line must not go out unredacted.
+        try:
+            return self._redact(event)
+        except Exception:
+            name = event.get("event")
+            known = isinstance(name, str) and name in EVENTS
+            return {"event": name if known else "log_redaction_failed"}
+
+    def _redact(self, event: EventDict) -> EventDict:
+        record = event.get("_record")
+        exc_info = event.get("exc_info")
+        clean: dict[str, Any] = {"timestamp": event["timestamp"], "level": event["level"]}
+        if record is not None and not event.get("_from_structlog"):
+            clean |= {"event": "library", "where": _place(record.name, record.lineno)}
+        else:
+            name = event.get("event")
+            clean["event"] = name if name in EVENTS else REDACTED
+            for field, value in event.items():
+                if field.startswith("_") or field in (*clean, "exc_info"):
+                    continue
+                shown = self._mask(value.name) if isinstance(value, Owner) else value
+                allowed = field in FIELDS and FIELDS[field](shown)
+                clean[field if field in FIELDS else "field"] = shown if allowed else REDACTED
+        error = _exception_of(exc_info)
+        if error is not None:
+            clean |= describe(error)
+        return clean
+
+
+def _exception_of(exc_info: Any) -> BaseException | None:
+    if exc_info is True:
+        return sys.exception()
+    value = exc_info[1] if isinstance(exc_info, tuple) else exc_info
+    return value if isinstance(value, BaseException) else None
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """An exception without its text: types along the chain, code or errno, places in the source."""
+    chain: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in chain and len(chain) < 8:
+        chain.append(link)
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    return {
+        "error": " < ".join(_type_name(link) for link in chain),
+        "traceback": _places(chain[-1].__traceback__),
+    }
+
+
+def _type_name(error: BaseException) -> str:
+    name = type(error).__name__
+    if isinstance(error, CustodyError) and FIELDS["result"](error.code):
+        return f"{name}({error.code})"
+    if isinstance(error, OSError) and error.errno is not None and error.errno in errno.errorcode:
+        return f"{name}({errno.errorcode[error.errno]})"
+    return name
+
+
+def _places(trace: TracebackType | None) -> list[str]:
+    # The module's name, not the file's: that would be a path of the operator's machine.
+    frames = list(traceback.walk_tb(trace))[-_FRAMES:]
+    return [
+        _place(f"{frame.f_globals.get('__name__', '?')}.{frame.f_code.co_name}", line)
+        for frame, line in frames
+    ]
+
+
+def _place(name: str, line: int) -> str:
+    name = name.replace("<", "").replace(">", "")
+    return f"{name}:{line}" if _LOCATION.fullmatch(f"{name}:{line}") else "?"
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+        # The library's own prints the record with its arguments.
+        self.stream.write('{"event": "log_redaction_failed"}\n')
+
+
+def configure_logging(
+    mask: OwnerMask, *, level: str, style: str | None, stream: TextIO | None = None
+) -> None:
+    """Send every log line of this process, ours and the libraries', through the redaction.
+
+    Args:
+        mask: how owners are named.
+        level: the least level shown.
+        style: "json", "console", or None: console on a terminal, JSON elsewhere.
+        stream: where to; standard error where None.
+    """
+    stream = stream or sys.stderr
+    style = style or ("console" if stream.isatty() else "json")
+    renderer: structlog.types.Processor = (
+        structlog.dev.ConsoleRenderer(colors=stream.isatty())
+        if style == "console"
+        else structlog.processors.JSONRenderer()
+    )
+    shared: list[structlog.types.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[Redaction(mask), renderer],
+        keep_exc_info=False,  # else the standard library's formatter adds the plain traceback
+        use_get_message=False,
+    )
+    # The handler is where everything passes; a filter on one logger would miss its children.
+    handler = _Handler(stream)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    logging.captureWarnings(True)
+    for name in ("httpx", "httpcore", "apscheduler", "googleapiclient", "aiohttp.access"):
+        # A line per request helps nobody at INFO, least of all without its text.
+        logging.getLogger(name).setLevel(level if level == "DEBUG" else "WARNING")
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    sys.excepthook = _log_uncaught
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    if not isinstance(error, KeyboardInterrupt):
+        logging.getLogger("uncaught").critical("", exc_info=(kind, error, trace))

@@ -1,0 +1,256 @@
+"""TokenStore: one file a user under `user_data/`, locked, written atomically, quarantined.
+
+Every method blocks on the disk: asynchronous callers use threads. Those that write want the
+owner's lock held, across the read they are based on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from security.credential import Credential, Owner
+from security.encryption import TokenEncryption, is_encrypted
+from security.errors import CorruptCredential, CustodyError, GenerationConflict, OperatorFault
+from security.files import (
+    FILE_MODE,
+    SealedFolder,
+    disk_faults,
+    ensure_private_folder,
+    probe_writing,
+    sync_folder,
+    write_atomically,
+)
+
+
+class TokenStore:
+    """Credentials as files: `token_<user_id>.json`, `quarantine/`, `tombstones/`, `locks/`."""
+
+    def __init__(
+        self, folder: Path, encryption: TokenEncryption, mask: Callable[[str], str]
+    ) -> None:
+        """
+        Args:
+            folder: the data folder, `user_data/`.
+            mask: turns an owner's name into what notes and logs may show.
+        """
+        self.folder = folder
+        self._encryption = encryption
+        self._mask = mask
+        self._tokens = SealedFolder(folder, encryption)
+        self._tombstones = SealedFolder(folder / "tombstones", encryption)
+        self._quarantine = SealedFolder(folder / "quarantine", encryption)
+        self._locks = folder / "locks"
+
+    def prepare(self) -> None:
+        """Make the folders private, clear what a crash left, and try the keys.
+
+        Raises:
+            OperatorFault: the folder cannot be used, or no encrypted file opens.
+        """
+        for sealed in (self._tokens, self._tombstones, self._quarantine):
+            sealed.prepare()
+        ensure_private_folder(self._locks)
+        self.check_writable()
+        faults: list[OperatorFault] = []
+        for owner in self.owners():
+            data = self._tokens.read_bytes(owner.stem)
+            if data is None or not is_encrypted(data):
+                continue
+            try:
+                self._encryption.decrypt(data)
+            except OperatorFault as fault:
+                faults.append(fault)
+                if fault.code == "key_missing":
+                    break
+            except CorruptCredential:
+                continue
+            else:
+                return
+        if faults:
+            raise faults[0]
+
+    def check_writable(self) -> None:
+        """Raise OperatorFault where a save would fail: asked before a token is spent."""
+        probe_writing(self.folder)
+
+    def owners(self) -> list[Owner]:
+        """Everyone with a token file, sorted."""
+        found = []
+        for stem in self._tokens.names():
+            try:
+                found.append(Owner.from_stem(stem))
+            except ValueError:
+                continue  # not ours: somebody put another file here
+        return sorted(found)
+
+    def try_lock(self, owner: Owner) -> FileLock | None:
+        """The owner's lock, held, or None while another process or task holds it.
+
+        A file of its own, never deleted: the token file itself is replaced at every save.
+        """
+        # A new object each time: filelock counts entries per object, and flock tells them apart.
+        lock = FileLock(
+            self._locks / f"{owner.stem}.lock",
+            mode=FILE_MODE,
+            thread_local=False,  # taken in one thread, released in another
+            fallback_to_soft=False,
+        )
+        with disk_faults():
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                return None
+        return lock
+
+    @contextmanager
+    def locked(self, owner: Owner, timeout_seconds: float = 30) -> Iterator[None]:
+        """Hold the owner's lock, for callers that may block.
+
+        Raises:
+            OperatorFault: somebody else held it for the whole of `timeout_seconds`.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while (lock := self.try_lock(owner)) is None:
+            if time.monotonic() > deadline:
+                raise OperatorFault("a credential stayed locked", code="locked")
+            time.sleep(0.02)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def load(self, owner: Owner) -> Credential | None:
+        """The owner's credential; None: there is none.
+
+        Raises:
+            CorruptCredential, OperatorFault: as `SealedFolder.read`.
+        """
+        document = self._tokens.read(owner.stem)
+        return None if document is None else Credential.from_document(owner, document)
+
+    def save(self, credential: Credential, *, based_on: int) -> Credential:
+        """Save what came of the credential of generation `based_on`, as the next generation.
+
+        Raises:
+            GenerationConflict: a newer one has been saved, or the owner has disconnected.
+        """
+        current = self.load(credential.owner)
+        if current is None or current.generation != based_on or current.state == "leaving":
+            raise GenerationConflict("a newer credential, or none, has taken this one's place")
+        saved = replace(credential, generation=based_on + 1)
+        self._write(saved)
+        return saved
+
+    def save_consent(self, credential: Credential) -> Credential:
+        """Save a new consent as newest + 1; what is damaged goes into quarantine first."""
+        owner = credential.owner
+        try:
+            current = self.load(owner)
+        except CorruptCredential as error:
+            self.quarantine(owner, error.code)
+            current = None
+        newest = max(self._tombstone(owner), current.generation if current else 0)
+        saved = replace(credential, generation=newest + 1)
+        self._write(saved)
+        return saved
+
+    def mark_leaving(self, owner: Owner) -> Credential | None:
+        """Note that the owner is disconnecting, so that start-up finishes what is interrupted."""
+        current = self.load(owner)
+        if current is not None and current.state != "leaving":
+            current = replace(current, state="leaving")
+            self._write(current)
+        return current
+
+    def delete(self, owner: Owner) -> None:
+        """Forget the owner's credential and its quarantined copies; the tombstone stays."""
+        self._bury(owner)
+        self.purge_quarantine(owner)
+        self._tokens.delete(owner.stem)
+
+    def quarantine(self, owner: Owner, reason: str) -> None:
+        """Set the owner's file aside: its bytes as they were, but encrypted where there is a key.
+
+        Args:
+            reason: a result code, kept in the note beside it.
+        """
+        data = self._tokens.read_bytes(owner.stem)
+        if data is None:
+            return
+        self._bury(owner)
+        now = datetime.now(UTC)
+        name = f"{owner.stem}.{now:%Y%m%dt%H%M%S%f}"
+        note = {"owner": self._mask(owner.name), "reason": reason, "time": now.isoformat()}
+        self._quarantine.write(f"{name}.note", note)
+        if self._encryption.kid is not None and not is_encrypted(data):
+            self._quarantine.write_sealed(name, self._encryption.encrypt(data))
+            self._tokens.delete(owner.stem)
+            return
+        with disk_faults():
+            self._tokens.path(owner.stem).rename(self._quarantine.path(name))
+            sync_folder(self._quarantine.folder)
+            sync_folder(self.folder)
+
+    def quarantined(self, owner: Owner) -> list[str]:
+        """The names of the owner's quarantined copies, oldest first."""
+        prefix = f"{owner.stem}."
+        names = self._quarantine.names()
+        return [n for n in names if n.startswith(prefix) and not n.endswith(".note")]
+
+    def purge_quarantine(self, owner: Owner) -> None:
+        """Delete the owner's quarantined copies and their notes."""
+        for name in self._quarantine.names():
+            if name.startswith(f"{owner.stem}."):
+                self._quarantine.delete(name)
+
+    def accounts(self) -> dict[Owner, str | None]:
+        """The Google account behind each owner who is not leaving; None: it cannot be told."""
+        found: dict[Owner, str | None] = {}
+        for owner in self.owners():
+            try:
+                credential = self.load(owner)
+            except CustodyError:
+                found[owner] = None
+            else:
+                if credential is not None and credential.state != "leaving":
+                    found[owner] = credential.account_key
+        return found
+
+    def _write(self, credential: Credential) -> None:
+        stem = credential.owner.stem
+        self._atomic_save(
+            self._tokens.path(stem), self._tokens.seal(stem, credential.to_document())
+        )
+
+    def _atomic_save(self, path: Path, data: bytes) -> None:
+        """Replace `path` by sealed bytes: old or new after a crash, never a part."""
+        write_atomically(path, data)
+
+    def _tombstone(self, owner: Owner) -> int:
+        try:
+            document = self._tombstones.read(owner.stem)
+        except CorruptCredential:
+            return int(time.time())
+        generation = document.get("generation") if document else 0
+        return generation if isinstance(generation, int) else int(time.time())
+
+    def _bury(self, owner: Owner) -> None:
+        """Keep the newest generation beyond the credential's end.
+
+        Where that cannot be read any more, the counter jumps to Unix seconds: more than any
+        counter has counted, so that no older credential passes for the newest.
+        """
+        try:
+            current = self.load(owner)
+            generation = current.generation if current else 0
+        except CustodyError:
+            generation = int(time.time())
+        newest = max(self._tombstone(owner), generation)
+        self._tombstones.write(owner.stem, {"owner": owner.name, "generation": newest})
