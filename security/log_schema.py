@@ -107,6 +107,8 @@ RESULTS: Final = frozenset(
         "too_big",
         "quota_exceeded",
         "drive_refused",
+        "api_disabled",
+        "exists",
         "file_gone",
         "source_failed",
         "checksum_mismatch",
