@@ -1,1 +1,112 @@
-def main() -> None: ...
+"""The `drivekeeper` command. Each process's parts are wired together in its own module."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from enum import StrEnum
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+import bot_process
+from config import SettingsError, child_environment, is_configured, load_settings
+from sandbox.run import FolderTaken, run_sandbox
+
+app = typer.Typer(
+    help="Drivekeeper: a Telegram bot that puts files into people's own Google Drive.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # it would print local variables, secrets among them
+)
+
+EnvFile = Annotated[
+    Path, typer.Option(help="Lines of NAME=value, below the environment; need not exist.")
+]
+
+
+class Flow(StrEnum):
+    """GOOGLE_OAUTH_FLOW."""
+
+    device = "device"
+    callback = "callback"
+    paste = "paste"
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(code)
+
+
+@app.command()
+def bot(env_file: EnvFile = Path(".env")) -> None:
+    """Run the bot against Telegram and Google, as the settings say."""
+    try:
+        settings = load_settings(env_file=env_file)
+    except SettingsError as error:
+        faults = "\n".join(f"  • {fault}" for fault in error.faults)
+        _stop(
+            f"Drivekeeper cannot start: these settings are missing or wrong.\n{faults}\n"
+            "Set them in the environment or in a file named .env (see .env.example).",
+            code=2,
+        )
+    try:
+        asyncio.run(bot_process.run(settings))
+    except bot_process.StartupError as error:
+        _stop(f"Drivekeeper cannot start: {error}", code=3)
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(help="Port of the sandbox; 0: any free one.")] = 8765,
+    flow: Annotated[Flow, typer.Option(help="How people connect.")] = Flow.device,
+    folder: Annotated[Path, typer.Option(help="Emptied at every start.")] = Path(".sandbox"),
+    with_bot: Annotated[
+        bool, typer.Option("--bot/--no-bot", help="Run the bot against it as well.")
+    ] = True,
+) -> None:
+    """Play Telegram and Google on this machine alone, and run the same bot against them."""
+    # The very command an operator runs; no .env, which would mix real settings in.
+    command = [sys.executable, "-m", "cli", "bot", "--env-file", os.devnull]
+    try:
+        code = asyncio.run(
+            run_sandbox(
+                port=port,
+                flow=flow.value,
+                folder=folder,
+                command=command if with_bot else (),
+                environment=child_environment,
+            )
+        )
+    except FolderTaken as error:
+        _stop(f"--folder {folder}: {error}", code=2)
+    except OSError as error:
+        _stop(f"The sandbox cannot listen on port {port} ({error.strerror}); try --port 0.", code=3)
+    raise typer.Exit(code)
+
+
+@app.command(hidden=True)
+def run() -> None:
+    """What `make run` does: the bot where anything is configured, else the sandbox."""
+    if is_configured():
+        bot()
+    else:
+        sandbox()
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(f"drivekeeper {installed_version('drivekeeper')}")
+
+
+def main() -> None:
+    """The entry point."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

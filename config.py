@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import ipaddress
 import json
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -348,3 +349,18 @@ def _faults_between(s: Settings, *, for_bot: bool) -> Iterable[tuple[str, str]]:
     slugs = {entry.partition("=")[0] for entry in s.departments}
     for slug in {slug for slug, _ in s.service_accounts} - slugs:
         yield f"{slug}_google_service_account_json", "belongs to no slug in DEPARTMENTS"
+
+
+def is_configured(env_file: Path = Path(".env")) -> bool:
+    """Whether anybody has begun to set this installation up for Telegram and Google."""
+    return env_file.exists() or any(map(_is_ours, os.environ))
+
+
+def child_environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with `settings` in the place of its own for the bot."""
+    kept = {name: value for name, value in os.environ.items() if not _is_ours(name)}
+    return {**kept, **settings}
+
+
+def _is_ours(name: str) -> bool:
+    return name.upper().startswith(("TELEGRAM_", "GOOGLE_"))

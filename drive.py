@@ -7,13 +7,15 @@ past lock, generation and store. https://developers.google.com/workspace/drive/a
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar
 
 import google.auth.exceptions
 import google_auth_httplib2
@@ -26,15 +28,19 @@ from googleapiclient.errors import HttpError
 from googleapiclient.http import build_http
 from pydantic import SecretStr
 
-from security.credential import Credential
+from security.consent import GoogleAccount
+from security.credential import Credential, Owner
+from security.custodian import Custodian
 from security.errors import ConsentRequired, CustodyError, OperatorFault, TransientFault
 
 FOLDER_TYPE: Final = "application/vnd.google-apps.folder"
 _PACKAGED_ROOT: Final = "https://www.googleapis.com/"
 _TIMEOUT_SECONDS: Final = 30
 _RETRIES: Final = 2  # small requests only: 5xx, rate limits, broken connections
+_RENEWAL_SECONDS: Final = 60
 _FILE_FIELDS: Final = "id,name,size,md5Checksum,webViewLink,trashed"
 
+T = TypeVar("T")
 TokenSource = Callable[[SecretStr | None], Credential]
 """From the token Google rejected (None: none, it is due) to a credential that serves."""
 
@@ -255,3 +261,61 @@ def _reason(error: HttpError) -> str:
         return str(details["errors"][0]["reason"])
     except (ValueError, LookupError, TypeError):
         return ""
+
+
+class Drives:
+    """Drive calls off the event loop: every call runs in a thread of this pool's own."""
+
+    def __init__(self, api: DriveApi, custodian: Custodian, *, threads: int) -> None:
+        self._api = api
+        self._custodian = custodian
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="drive")
+
+    async def run(self, owner: Owner, work: Callable[[Drive], T]) -> T:
+        """`work` on the owner's Drive.
+
+        Raises:
+            CustodyError: in all its kinds; nothing else that Google's client raises.
+        """
+        loop = asyncio.get_running_loop()
+        # Asked before a thread is taken: an owner without a credential costs none.
+        first = await self._custodian.access_token(owner)
+
+        def tokens(rejected: SecretStr | None) -> Credential:
+            if rejected is None and first.is_fresh(datetime.now(UTC)):
+                return first
+            renewal = self._custodian.access_token(owner, rejected=rejected)
+            return asyncio.run_coroutine_threadsafe(renewal, loop).result(_RENEWAL_SECONDS)
+
+        return await self._call(tokens, work)
+
+    async def account(self, access_token: SecretStr) -> GoogleAccount:
+        """Who granted a token that is not anybody's credential yet."""
+
+        def tokens(rejected: SecretStr | None) -> Credential:
+            if rejected is not None:
+                raise ConsentRequired("the new token is not accepted", code="invalid_grant")
+            return Credential(
+                owner=Owner.parse("department:consent"),
+                client_id="",
+                refresh_token=None,
+                access_token=access_token,
+                expires_at=datetime.now(UTC) + timedelta(minutes=10),
+            )
+
+        about = await self._call(tokens, Drive.about)
+        return GoogleAccount(address=about.address, id=about.account_id)
+
+    async def _call(self, tokens: TokenSource, work: Callable[[Drive], T]) -> T:
+        def call() -> T:
+            drive = self._api.of(tokens)
+            try:
+                return work(drive)
+            finally:
+                drive.close()
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+    def close(self) -> None:
+        """Wait for the threads' work, then give them back. Blocks."""
+        self._threads.shutdown(wait=True)

@@ -119,6 +119,11 @@ class ConsentDesk:
         """Every request there is, for start-up."""
         return await self._custodian.run(self._pending.all)
 
+    async def over(self) -> list[PendingConsent]:
+        """The requests whose time is over, and which nobody has told so."""
+        now = datetime.now(UTC)
+        return [pending for pending in await self.all() if pending.is_over(now)]
+
     async def note_message(self, pending: PendingConsent, message_id: int) -> PendingConsent:
         """Remember which message shows the request."""
         return await self._change(pending, message_id=message_id)

@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import Any, Final, TextIO
 
 import structlog
+from pydantic import SecretStr
 
 from security.credential import Owner
 from security.errors import CustodyError
@@ -46,13 +47,13 @@ class OwnerMask:
         return f"{owner_name[0]}_{base64.b32encode(digest).decode().lower()}"
 
 
-def load_mask_key(folder: Path, configured: str | None) -> bytes:
+def load_mask_key(folder: Path, configured: SecretStr | None) -> bytes:
     """The configured key, or one made once and kept in the data folder.
 
     It is independent of the encryption key: logs stay comparable when that one is rotated.
     """
     if configured:
-        return configured.encode()
+        return configured.get_secret_value().encode()
     path = folder / "log_mask.key"
     ensure_private_folder(folder)
     with disk_faults():

@@ -1,0 +1,251 @@
+"""/start, /help, /status, /disconnect, /privacy, /language, /cancel: about the person."""
+
+from __future__ import annotations
+
+import structlog
+from telegram import BotCommandScopeChat, InlineKeyboardMarkup, Update
+from telegram.error import TelegramError
+
+from bot import connect, keyboards
+from bot.commands import command_menu
+from bot.context import BotContext, chat_of, edit_or_send, owner_of
+from bot.texts import LANGUAGES, Texts
+from drive import Drive
+from security.credential import Owner
+from security.errors import ConsentRequired, CustodyError, OperatorFault
+
+_log = structlog.get_logger()
+
+
+async def start(update: Update, context: BotContext) -> None:
+    """/start, also with the one-time code of the callback flow's result page."""
+    if context.args:
+        await connect.claim(update, context, context.args[0])
+        return
+    owner, texts = owner_of(update), await context.texts(update)
+    connected = await context.is_connected(owner)
+    text = texts.tr(
+        "👋 <b>Drivekeeper</b>\n\nSend me a file, and I put it into your own Google Drive and "
+        "answer with its link.\n\nI see only what I put there myself, nothing else in your Drive."
+    )
+    if connected:
+        text += "\n\n" + texts.tr("You are connected: just send a file.")
+    await _say(update, context, text, None if connected else keyboards.connect(texts))
+    await _show_menu(context, owner, texts)
+
+
+async def help_(update: Update, context: BotContext) -> None:
+    """/help"""
+    texts = await context.texts(update)
+    lines = [f"/{command} – {texts.label(meaning)}" for command, meaning in command_menu()]
+    text = texts.tr(
+        "📎 Send me a document, photo, video, audio or voice message (up to {limit}). "
+        "It goes into the folder “{folder}” of your own Google Drive, under its own name.",
+        limit="2000 MB" if context.services.options.local_mode else "20 MB",
+        folder=context.services.options.folder_name,
+    )
+    await _say(update, context, text + "\n\n" + "\n".join(lines))
+
+
+async def status(update: Update, context: BotContext) -> None:
+    """/status: which account, since when, whether it works, and how much room there is."""
+    owner, texts = owner_of(update), await context.texts(update)
+    try:
+        about = await context.core.drives.run(owner, Drive.about)
+        credential = await context.core.custodian.load(owner)
+    except ConsentRequired:
+        await _say_not_connected(update, context, owner, texts)
+        return
+    except OperatorFault as fault:
+        _log.warning("command_handled", owner=owner, result=fault.code)
+        await _say(
+            update,
+            context,
+            texts.tr(
+                "⚠️ I cannot reach your connection: something is wrong with this bot's set-up. "
+                "It is not your fault; its operator has to mend it."
+            ),
+        )
+        return
+    except CustodyError as error:
+        _log.info("command_handled", owner=owner, result=error.code)
+        await _say(
+            update,
+            context,
+            texts.tr(
+                "⏳ You are connected, but Google Drive does not answer just now. "
+                "Please try again in a few minutes."
+            ),
+        )
+        return
+    lines = [texts.tr("✅ <b>Connected</b> as {account}", account=about.address.get_secret_value())]
+    if credential is not None and credential.granted_at is not None:
+        lines.append(texts.tr("Since {date}", date=texts.date(credential.granted_at)))
+    if about.limit is None:
+        lines.append(texts.tr("Used: {used}, no limit", used=texts.size(about.usage)))
+    else:
+        lines.append(
+            texts.tr(
+                "Used: {used} of {limit}, {free} free",
+                used=texts.size(about.usage),
+                limit=texts.size(about.limit),
+                free=texts.size(about.free or 0),
+            )
+        )
+    if waiting := context.services.uploads.position(owner):
+        lines.append(texts.tr("Files on their way: {count}", count=waiting))
+    await _say(update, context, "\n".join(lines), keyboards.status(texts))
+
+
+async def disconnect(update: Update, context: BotContext) -> None:
+    """/disconnect asks; its buttons answer."""
+    owner, texts = owner_of(update), await context.texts(update)
+    query, answer = update.callback_query, _argument(update)
+    if answer in ("", "ask"):
+        if query is not None:
+            await query.answer()
+        if not await context.is_connected(owner):
+            await _say_not_connected(update, context, owner, texts)
+            return
+        text = texts.tr(
+            "Disconnect your Google Drive?\n\nI forget your credentials and cancel uploads that "
+            "are under way. Files already in your Drive stay there."
+        )
+        markup = keyboards.yes_no(texts, "disconnect", texts.label("Yes, disconnect"))
+        await _say(update, context, text, markup)
+    elif query is not None:
+        await query.answer()
+        text = (
+            await _disconnect(context, owner, texts)
+            if answer == "yes"
+            else texts.tr("👌 Everything stays as it is.")
+        )
+        await query.edit_message_text(text)
+
+
+async def _disconnect(context: BotContext, owner: Owner, texts: Texts) -> str:
+    await _end_work(context, owner, texts)
+    farewell = await context.core.custodian.disconnect(owner)
+    text = texts.tr("👋 <b>Disconnected.</b> Your credentials are deleted.")
+    if farewell.shared:
+        text += "\n\n" + texts.tr(
+            "Google still lists this app for your account, because somebody else uses the same "
+            "account here. You can remove it at myaccount.google.com/connections."
+        )
+    elif farewell.was_connected and not farewell.revoked:
+        text += "\n\n" + texts.tr(
+            "Google could not be told, so it may still list this app. "
+            "You can remove it at myaccount.google.com/connections."
+        )
+    return text
+
+
+async def _end_work(context: BotContext, owner: Owner, texts: Texts) -> None:
+    await context.core.consents.cancel(owner)
+    for job in await context.services.uploads.cancel_all(owner):
+        text = texts.tr("⏹ <b>{name}</b> was cancelled.", name=job.name)
+        await edit_or_send(context.bot, owner, job.status_message_id, text)
+
+
+async def privacy(update: Update, context: BotContext) -> None:
+    """/privacy: what is kept, and a button that deletes all of it."""
+    texts = await context.texts(update)
+    text = texts.tr(
+        "🔐 <b>What I keep about you</b>\n\n"
+        "• your Telegram id, and the Google tokens for the files I put into your Drive, with "
+        "your Google account's address\n"
+        "• your language\n"
+        "• of a file on its way: its name, until it has arrived\n\n"
+        "Your files pass through and are not kept. I cannot see anything else in your Drive. "
+        "Logs hold no names, no ids and no file names.\n\n"
+        "When you delete everything, one number stays, a counter beside your Telegram id, so that "
+        "no old backup can bring your connection back."
+    )
+    await _say(update, context, text, keyboards.privacy(texts))
+
+
+async def erase(update: Update, context: BotContext) -> None:
+    """The button of /privacy asks, and its buttons answer."""
+    query, owner, texts = update.callback_query, owner_of(update), await context.texts(update)
+    if query is None:
+        return
+    await query.answer()
+    match _argument(update):
+        case "ask":
+            text = texts.tr("Delete everything I keep about you, and disconnect your Drive?")
+            markup = keyboards.yes_no(texts, "erase", texts.label("Yes, delete everything"))
+            await query.edit_message_text(text, reply_markup=markup)
+        case "yes":
+            text = await _disconnect(context, owner, texts)
+            await context.core.preferences.forget(owner)
+            _log.info("data_erased", owner=owner, result="ok")
+            text += "\n\n" + texts.tr("Everything else I kept about you is deleted too.")
+            await query.edit_message_text(text)
+        case _:
+            await query.edit_message_text(texts.tr("👌 Everything stays as it is."))
+
+
+async def language(update: Update, context: BotContext) -> None:
+    """/language offers; its buttons choose."""
+    query, owner = update.callback_query, owner_of(update)
+    if query is None:
+        texts = await context.texts(update)
+        await _say(update, context, texts.tr("Which language?"), keyboards.languages())
+        return
+    if (chosen := _argument(update)) not in LANGUAGES:
+        await query.answer()
+        return
+    await context.core.preferences.choose(owner, chosen)
+    _log.info("language_changed", owner=owner, result="ok")
+    texts = Texts(chosen)
+    await query.answer()
+    await query.edit_message_text(texts.tr("👌 From now on I speak English."))
+    await _show_menu(context, owner, texts)
+
+
+async def cancel(update: Update, context: BotContext) -> None:
+    """/cancel: end what is under way, a connection or uploads."""
+    owner, texts = owner_of(update), await context.texts(update)
+    pending = await context.core.consents.latest(owner)
+    running = context.services.uploads.position(owner)
+    await _end_work(context, owner, texts)
+    if pending is not None and pending.message_id:
+        text = texts.tr("⏹ Cancelled. Nothing was connected.")
+        await edit_or_send(context.bot, owner, pending.message_id, text)
+    if pending is None and not running:
+        await _say(update, context, texts.tr("There is nothing to cancel."))
+    else:
+        await _say(update, context, texts.tr("⏹ Cancelled."))
+
+
+async def _say_not_connected(
+    update: Update, context: BotContext, owner: Owner, texts: Texts
+) -> None:
+    if await context.core.custodian.was_quarantined(owner):
+        text = texts.tr(
+            "🔌 Your connection to Google Drive has stopped working, so I put it aside. "
+            "Connect again, and everything goes on."
+        )
+    else:
+        text = texts.tr("You are not connected to Google Drive yet.")
+    await _say(update, context, text, keyboards.connect(texts))
+
+
+async def _say(
+    update: Update, context: BotContext, text: str, markup: InlineKeyboardMarkup | None = None
+) -> None:
+    await context.bot.send_message(chat_of(owner_of(update)), text, reply_markup=markup)
+
+
+async def _show_menu(context: BotContext, owner: Owner, texts: Texts) -> None:
+    """The menu in the person's own language: Telegram tells Chinese scripts apart by chat only."""
+    commands = [(name, texts.label(meaning)) for name, meaning in command_menu()]
+    try:
+        await context.bot.set_my_commands(commands, scope=BotCommandScopeChat(chat_of(owner)))
+    except TelegramError:
+        _log.info("message_not_sent", owner=owner)
+
+
+def _argument(update: Update) -> str:
+    query = update.callback_query
+    return (query.data or "").partition(":")[2] if query else ""

@@ -1,0 +1,89 @@
+"""Builds the bot: python-telegram-bot's Application over the core."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import SecretStr
+from telegram import LinkPreviewOptions
+from telegram.constants import ParseMode
+from telegram.ext import ApplicationBuilder, ContextTypes, Defaults, JobQueue
+from telegram.request import BaseRequest, HTTPXRequest
+
+from bot import connect
+from bot.context import BotApplication, BotContext, BotOptions, Core, Services
+from bot.errors import on_error
+from bot.handlers import handlers
+from bot.limits import RateLimiter
+from bot.ordering import PerUserOrder
+from bot.pulse import Pulse
+from bot.upload_jobs import UploadJournal
+from bot.upload_queue import UploadQueue
+from bot.upload_runner import UploadRunner
+
+_LAPSE_SECONDS: Final = 15
+_CONNECTIONS: Final = 64
+
+
+def build_application(
+    core: Core,
+    options: BotOptions,
+    journal: UploadJournal,
+    *,
+    token: SecretStr,
+    api_base_url: str = "https://api.telegram.org",
+) -> BotApplication:
+    """The bot, ready for `bot.lifecycle.start`. Makes no connection.
+
+    Args:
+        core: what it stands on.
+        options: the settings it needs.
+        journal: where unfinished uploads are written down.
+        token: from BotFather.
+        api_base_url: Telegram's cloud, a local Bot API server, or the sandbox.
+    """
+    limiter, pulse = RateLimiter(), Pulse(connection_pool_size=1)
+    bound: type[BotContext] = type("BoundContext", (BotContext,), {})
+    jobs: JobQueue[BotContext] = JobQueue()
+    application: BotApplication = (
+        ApplicationBuilder()
+        .token(token.get_secret_value())
+        .base_url(f"{api_base_url}/bot")
+        .base_file_url(f"{api_base_url}/file/bot")
+        .local_mode(options.local_mode)
+        .request(_connections())
+        .get_updates_request(pulse)
+        .context_types(ContextTypes(context=bound))
+        .defaults(
+            Defaults(
+                parse_mode=ParseMode.HTML,
+                # Telegram's previews open links, and one-time links are not for Telegram.
+                link_preview_options=LinkPreviewOptions(is_disabled=True),
+            )
+        )
+        .rate_limiter(limiter)
+        .concurrent_updates(PerUserOrder())
+        .job_queue(jobs)
+        .build()
+    )
+    runner = UploadRunner(application.bot, core, options, journal, limiter.has_room)
+    bound.services = Services(
+        core=core,
+        options=options,
+        uploads=UploadQueue(journal, core.custodian, runner.run),
+        pulse=pulse,
+    )
+    for group, handler in handlers():
+        application.add_handler(handler, group)
+    application.add_error_handler(on_error)
+    # JobQueue skips what is more than a second late, unless told otherwise.
+    jobs.run_once(connect.resume, 0, job_kwargs={"misfire_grace_time": None})
+    jobs.run_repeating(
+        connect.lapse, _LAPSE_SECONDS, job_kwargs={"misfire_grace_time": None, "coalesce": True}
+    )
+    return application
+
+
+def _connections() -> BaseRequest:
+    # More than python-telegram-bot's one: replies do not wait for each other.
+    return HTTPXRequest(connection_pool_size=_CONNECTIONS, pool_timeout=30, media_write_timeout=60)

@@ -1,0 +1,138 @@
+"""What every handler is given: the services, typed, and the texts in the person's language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
+
+from telegram import InlineKeyboardMarkup, Message, Update
+from telegram.error import BadRequest
+from telegram.ext import Application, CallbackContext, ExtBot, JobQueue
+
+from bot.preferences import Preferences
+from bot.pulse import Pulse
+from bot.texts import Texts
+from bot.upload_queue import UploadQueue
+from drive import Drives
+from security.consent import ConsentDesk
+from security.credential import Owner
+from security.custodian import Custodian
+from security.errors import OperatorFault
+
+Bag = dict[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The core as this front uses it; the composition root builds it."""
+
+    custodian: Custodian
+    consents: ConsentDesk
+    preferences: Preferences
+    drives: Drives
+    upload_drives: Drives
+    """Like `drives`, with threads of their own: uploads keep nobody's /status waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class BotOptions:
+    """The settings this front needs."""
+
+    allowed_user_ids: frozenset[int] = frozenset()
+    link_base_url: str = "https://t.me"
+    local_mode: bool = False
+    folder_name: str = "Telegram"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything handlers reach for."""
+
+    core: Core
+    options: BotOptions
+    uploads: UploadQueue
+    pulse: Pulse
+
+
+class BotContext(CallbackContext[ExtBot[int], Bag, Bag, Bag]):
+    """python-telegram-bot makes one for every update and job."""
+
+    services: ClassVar[Services]
+
+    @property
+    def core(self) -> Core:
+        """The core."""
+        return self.services.core
+
+    @property
+    def jobs(self) -> JobQueue[BotContext]:
+        """The application's JobQueue, which `build_application` always gives it."""
+        if self.job_queue is None:
+            raise RuntimeError("the application was built without its JobQueue")
+        return cast("JobQueue[BotContext]", self.job_queue)
+
+    async def is_connected(self, owner: Owner) -> bool:
+        """Whether a credential is kept, be it for now unreadable: an operator's to mend."""
+        try:
+            credential = await self.core.custodian.load(owner)
+        except OperatorFault:
+            return True
+        return credential is not None and credential.state == "active"
+
+    async def texts_for(self, owner: Owner) -> Texts:
+        """The catalogue in this person's language."""
+        return Texts(await self.core.preferences.language(owner))
+
+    async def texts(self, update: Update) -> Texts:
+        """The catalogue in the language of whoever sent `update`."""
+        return await self.texts_for(owner_of(update))
+
+
+BotApplication = Application[ExtBot[int], BotContext, Bag, Bag, Bag, JobQueue[BotContext]]
+
+
+def owner_of(update: Update) -> Owner:
+    """The owner behind an update the gate let through."""
+    if update.effective_user is None:
+        raise ValueError("an update without a sender")
+    return Owner.user(update.effective_user.id)
+
+
+async def edit_or_send(
+    bot: ExtBot[int],
+    owner: Owner,
+    message_id: int,
+    text: str,
+    markup: InlineKeyboardMarkup | None = None,
+    *,
+    background: int | None = None,
+) -> int:
+    """Show `text` in the bot's message, or in a new one where that is gone. Returns its id."""
+    chat_id = chat_of(owner)
+    if message_id:
+        try:
+            await bot.edit_message_text(
+                text,
+                chat_id=chat_id,
+                message_id=message_id,
+                reply_markup=markup,
+                rate_limit_args=background,
+            )
+        except BadRequest as error:
+            if "not modified" in error.message:
+                return message_id
+            if "not found" not in error.message and "can't be edited" not in error.message:
+                raise
+        else:
+            return message_id
+    sent: Message = await bot.send_message(
+        chat_id, text, reply_markup=markup, rate_limit_args=background
+    )
+    return sent.message_id
+
+
+def chat_of(owner: Owner) -> int:
+    """A person's private chat has the person's id."""
+    if owner.telegram_id is None:
+        raise ValueError("a department has no chat")
+    return owner.telegram_id

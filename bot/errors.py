@@ -1,0 +1,71 @@
+"""What no handler expected: one plain sentence to the person, the rest to the log, redacted."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Final
+
+import structlog
+from telegram import Update
+from telegram.error import BadRequest, Conflict, Forbidden, NetworkError, TelegramError
+
+from bot.context import BotContext, chat_of, owner_of
+from security.errors import OperatorFault, TransientFault
+
+_ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # no 0/O, 1/I: people read it aloud
+_log = structlog.get_logger()
+
+
+def new_reference() -> str:
+    """A short code that ties what the person saw to the log line."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(6))
+
+
+async def on_error(update: object, context: BotContext) -> None:
+    """python-telegram-bot's error handler."""
+    error = context.error
+    person = update if isinstance(update, Update) and update.effective_user else None
+    if isinstance(error, Forbidden):
+        # Whoever blocked the bot is left in peace; that is no incident.
+        if person is not None:
+            _log.info("user_blocked_bot", owner=owner_of(person))
+        return
+    if isinstance(error, BadRequest) and "query is too old" in error.message.lower():
+        return  # an answer to a tap that came too late: nobody waits for it any more
+    reference = new_reference()
+    owner = owner_of(person) if person is not None else None
+    fields = {"owner": owner} if owner is not None else {}
+    _log.error("handler_failed", reference=reference, exc_info=error, **fields)
+    if person is None or owner is None:
+        return
+    texts = await context.texts(person)
+    if isinstance(error, TransientFault | NetworkError):
+        text = texts.tr(
+            "⚠️ That did not work just now. Please try again in a few minutes. (Code: {reference})",
+            reference=reference,
+        )
+    elif isinstance(error, OperatorFault):
+        text = texts.tr(
+            "⚠️ Something is wrong with this bot's set-up; its operator has to mend it. "
+            "Tell them this code: {reference}",
+            reference=reference,
+        )
+    else:
+        text = texts.tr(
+            "⚠️ Something went wrong on my side. Please try again. If it happens again, tell "
+            "whoever runs this bot this code: {reference}",
+            reference=reference,
+        )
+    try:
+        await context.bot.send_message(chat_of(owner), text)
+    except TelegramError:
+        _log.warning("message_not_sent", owner=owner, reference=reference)
+
+
+def on_polling_error(error: TelegramError) -> None:
+    """The updater's: python-telegram-bot tries again by itself."""
+    if isinstance(error, Conflict):
+        # Another process polls with the same token: one of the two has to be stopped.
+        _log.error("polling_conflict", result="second_instance")
+    else:
+        _log.warning("polling_failed", result="unavailable", exc_info=error)

@@ -1,0 +1,165 @@
+"""Everything a person sends that is no command: files first of all."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import structlog
+from telegram import Message, Update
+from telegram.constants import FileSizeLimit
+
+from bot import connect, keyboards
+from bot.context import BotContext, chat_of, edit_or_send, owner_of
+from bot.filenames import incoming_file
+from bot.limits import BACKGROUND
+from bot.texts import Texts
+from bot.upload_jobs import UploadJob, belongs_to, new_job_id
+from bot.upload_runner import too_big
+
+_LOCAL_LIMIT: Final = 2000 * 1024 * 1024  # a local Bot API server's
+_log = structlog.get_logger()
+
+
+async def receive(update: Update, context: BotContext) -> None:
+    """A file: write it down, say so, queue it; without a connection ask for one first."""
+    message = update.message
+    found = incoming_file(message) if message else None
+    if message is None or found is None:
+        return
+    owner, texts = owner_of(update), await context.texts(update)
+    limit = _LOCAL_LIMIT if context.services.options.local_mode else FileSizeLimit.FILESIZE_DOWNLOAD
+    if found.size is not None and found.size > limit:
+        _log.info("upload_failed", owner=owner, kind=found.kind, result="too_big")
+        await message.reply_text(too_big(texts, found.name, found.size))
+        return
+    connected = await context.is_connected(owner)
+    job = UploadJob(
+        id=new_job_id(owner),
+        owner=owner,
+        state="queued" if connected else "waiting",
+        telegram_file_id=found.file_id,
+        kind=found.kind,
+        name=found.name,
+        mime_type=found.mime_type,
+        size=found.size,
+        reply_to=message.message_id,
+    )
+    sent = await _acknowledge(context, message, job, texts)
+    job = job.model_copy(update={"status_message_id": sent.message_id})
+    await context.services.uploads.add(job)
+    event = "upload_queued" if connected else "upload_waiting"
+    _log.info(event, owner=owner, kind=job.kind, size=job.size or 0)
+
+
+async def _acknowledge(
+    context: BotContext, message: Message, job: UploadJob, texts: Texts
+) -> Message:
+    if job.state == "waiting":
+        return await message.reply_text(
+            texts.tr(
+                "📥 <b>{name}</b> is waiting. Connect your Google Drive, and I upload it at once.",
+                name=job.name,
+            ),
+            reply_markup=keyboards.connect_or_cancel(texts, job.id),
+        )
+    before = context.services.uploads.position(job.owner)
+    text = (
+        texts.tr("📥 <b>{name}</b> – {count} of your files first", name=job.name, count=before)
+        if before
+        else texts.tr("📥 <b>{name}</b> …", name=job.name)
+    )
+    return await context.bot.send_message(
+        chat_of(job.owner),
+        text,
+        reply_to_message_id=message.message_id,
+        allow_sending_without_reply=True,
+        reply_markup=keyboards.cancel_upload(texts, job.id),
+        rate_limit_args=BACKGROUND,
+    )
+
+
+async def cancel_upload(update: Update, context: BotContext) -> None:
+    """The Cancel button of one file."""
+    query = update.callback_query
+    if query is None or query.data is None:
+        return
+    owner, texts = owner_of(update), await context.texts(update)
+    job_id = query.data.partition(":")[2]
+    if not belongs_to(job_id, owner):
+        _log.warning("access_denied", owner=owner, result="not_yours")
+        await query.answer(texts.label("This button is not yours."))
+        return
+    await query.answer(texts.label("Cancelling …"))
+    ended = await context.services.uploads.cancel(owner, job_id)
+    if ended is not None:
+        _log.info("upload_cancelled", owner=owner, kind=ended.kind, result="cancelled")
+        text = texts.tr("⏹ <b>{name}</b> was cancelled.", name=ended.name)
+        await edit_or_send(context.bot, owner, ended.status_message_id, text)
+
+
+async def retry_upload(update: Update, context: BotContext) -> None:
+    """The Try again button of a failed file."""
+    query = update.callback_query
+    if query is None or query.data is None:
+        return
+    owner, texts = owner_of(update), await context.texts(update)
+    job = await context.services.uploads.retry(owner, query.data.partition(":")[2])
+    if job is None:
+        await query.answer(texts.label("This file is gone. Please send it again."), show_alert=True)
+        return
+    _log.info("upload_retried", owner=owner, kind=job.kind)
+    await query.answer()
+    await query.edit_message_text(
+        texts.tr("📥 <b>{name}</b> …", name=job.name),
+        reply_markup=keyboards.cancel_upload(texts, job.id),
+    )
+
+
+async def text(update: Update, context: BotContext) -> None:
+    """Plain text: the pasted address of the paste flow, or a word about what to send."""
+    message = update.message
+    if message is None or message.text is None:
+        return
+    texts = await context.texts(update)
+    if context.core.consents.flow == "paste":
+        pending = await context.core.consents.latest(owner_of(update))
+        looks_like_it = "state=" in message.text
+        if looks_like_it:
+            await connect.paste(update, context, message.text)
+            return
+        if pending is not None:
+            await message.reply_text(
+                texts.tr(
+                    "🤔 That is not the address I need. After allowing access, copy the whole "
+                    "address of the page that cannot be reached (it begins with "
+                    "<code>http://127.0.0.1</code>) and send it to me."
+                )
+            )
+            return
+    await message.reply_text(texts.tr("📎 Send me a file, and I put it into your Google Drive."))
+
+
+async def unsupported(update: Update, context: BotContext) -> None:
+    """A sticker, a contact, a place, …: nothing that is a file."""
+    texts = await context.texts(update)
+    if update.message is not None:
+        await update.message.reply_text(
+            texts.tr(
+                "This is nothing I can put into a Drive. I take documents, photos, videos, audio, "
+                "voice and video messages."
+            )
+        )
+
+
+async def unknown_command(update: Update, context: BotContext) -> None:
+    """A command that is none of ours."""
+    texts = await context.texts(update)
+    if update.message is not None:
+        await update.message.reply_text(texts.tr("I do not know this command. /help lists mine."))
+
+
+async def stale_button(update: Update, context: BotContext) -> None:
+    """A button of an older version, or of nobody."""
+    if update.callback_query is not None:
+        texts = await context.texts(update)
+        await update.callback_query.answer(texts.label("This button no longer works."))

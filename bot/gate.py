@@ -1,0 +1,59 @@
+"""Who may pass: the first handler of all, in group -1. Every refusal is logged."""
+
+from __future__ import annotations
+
+import structlog
+from telegram import ChatMemberUpdated, Update
+from telegram.constants import ChatMemberStatus, ChatType
+from telegram.error import Forbidden
+from telegram.ext import ApplicationHandlerStop
+
+from bot.context import BotContext, owner_of
+from bot.texts import Texts, language_of
+
+_log = structlog.get_logger()
+
+
+async def gate(update: Update, context: BotContext) -> None:
+    """Let people in their private chats through, if they are allowed; stop everything else."""
+    if update.my_chat_member is not None:
+        _note_membership(update.my_chat_member)
+        raise ApplicationHandlerStop
+    user, message = update.effective_user, update.effective_message
+    if user is None or user.is_bot or (message is not None and message.sender_chat is not None):
+        # Anonymous administrators all arrive as one user, channels as none.
+        _log.info("access_denied", result="anonymous_sender")
+        raise ApplicationHandlerStop
+    owner = owner_of(update)
+    chat = update.effective_chat
+    if chat is None or chat.type != ChatType.PRIVATE:
+        _log.info("access_denied", owner=owner, result="not_private")
+        raise ApplicationHandlerStop
+    allowed = context.services.options.allowed_user_ids
+    if allowed and user.id not in allowed:
+        _log.warning("access_denied", owner=owner, result="not_allowed")
+        await _refuse(update)
+        raise ApplicationHandlerStop
+    await context.core.preferences.saw(owner, user.language_code)
+
+
+async def _refuse(update: Update) -> None:
+    user = update.effective_user
+    texts = Texts(language_of(user.language_code if user else None))
+    try:
+        if update.callback_query is not None:
+            await update.callback_query.answer(texts.label("This bot is private."), show_alert=True)
+        elif update.message is not None:
+            await update.message.reply_text(
+                texts.tr(
+                    "🔒 This bot is private. If you think you should have access, "
+                    "ask whoever runs it."
+                )
+            )
+    except Forbidden:
+        return
+
+
+def _note_membership(change: ChatMemberUpdated) -> None:
+    if change.new_chat_member.status == ChatMemberStatus.BANNED:
+        _log.info("user_blocked_bot")

@@ -1,0 +1,72 @@
+"""Every handler of the bot in one table. Order matters: in a group the first match wins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from telegram import Update
+from telegram.ext import (
+    BaseHandler,
+    CallbackQueryHandler,
+    CommandHandler,
+    MessageHandler,
+    TypeHandler,
+    filters,
+)
+
+from bot import account, connect, files
+from bot.context import BotContext
+from bot.gate import gate
+
+Handler = BaseHandler[Any, BotContext, Any]
+
+# Edited messages are no new commands, and channels are none of ours.
+_NEW = filters.UpdateType.MESSAGE
+_FILES = (
+    filters.Document.ALL
+    | filters.PHOTO
+    | filters.VIDEO
+    | filters.AUDIO
+    | filters.VOICE
+    | filters.VIDEO_NOTE
+    | filters.ANIMATION
+)
+
+
+def handlers() -> list[tuple[int, Handler]]:
+    """(group, handler): the gate before all others, catch-alls after what they catch."""
+    commands = {
+        "start": account.start,
+        "connect": connect.connect,
+        "status": account.status,
+        "disconnect": account.disconnect,
+        "cancel": account.cancel,
+        "language": account.language,
+        "privacy": account.privacy,
+        "help": account.help_,
+    }
+    buttons = {
+        "connect": connect.connect,
+        "consent-cancel": connect.cancel_consent,
+        "consent-yes": connect.confirm_account,
+        "consent-no": connect.refuse_account,
+        "disconnect": account.disconnect,
+        "erase": account.erase,
+        "language": account.language,
+        "upload-cancel": files.cancel_upload,
+        "upload-retry": files.retry_upload,
+    }
+    table: list[Handler] = [
+        *(CommandHandler(name, handle, _NEW) for name, handle in commands.items()),
+        *(
+            CallbackQueryHandler(handle, pattern=rf"^{verb}(:|$)")
+            for verb, handle in buttons.items()
+        ),
+        CallbackQueryHandler(files.stale_button),
+        MessageHandler(_NEW & filters.COMMAND, files.unknown_command),
+        MessageHandler(_NEW & _FILES, files.receive),
+        MessageHandler(_NEW & filters.TEXT, files.text),
+        # Service messages ("pinned", "auto-delete timer") want no answer.
+        MessageHandler(_NEW & ~filters.StatusUpdate.ALL, files.unsupported),
+    ]
+    return [(-1, TypeHandler(Update, gate)), *((0, handler) for handler in table)]

@@ -1,0 +1,62 @@
+"""Start and stop, in the order in which nothing is lost.
+
+The parts are started one by one: `post_init` and its like run only under `run_polling`, which
+takes the event loop and the signals for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from telegram import Update
+from telegram.ext import ExtBot
+
+from bot.commands import command_menu
+from bot.context import BotApplication, Services
+from bot.errors import on_polling_error
+from bot.texts import Texts
+
+_UPDATES: Final = [Update.MESSAGE, Update.CALLBACK_QUERY, Update.MY_CHAT_MEMBER]
+
+
+def services_of(application: BotApplication) -> Services:
+    """What the application's handlers reach for."""
+    return application.context_types.context.services
+
+
+async def start(application: BotApplication) -> None:
+    """Talk to Telegram and begin to work.
+
+    Raises:
+        telegram.error.InvalidToken, NetworkError: Telegram refuses, or cannot be reached.
+    """
+    services = services_of(application)
+    await application.initialize()
+    await _publish_menu(application.bot)
+    await services.core.custodian.finish_interrupted()
+    await application.start()
+    await services.uploads.start()
+    if application.updater is None:
+        raise RuntimeError("the application was built without its Updater")
+    await application.updater.start_polling(
+        allowed_updates=_UPDATES, error_callback=on_polling_error, bootstrap_retries=0
+    )
+
+
+async def stop(application: BotApplication) -> None:
+    """First no new updates, then no new work, then the connections."""
+    if application.updater is not None and application.updater.running:
+        await application.updater.stop()
+    await services_of(application).uploads.stop()
+    if application.running:
+        await application.stop()
+    await application.shutdown()
+
+
+async def _publish_menu(bot: ExtBot[int]) -> None:
+    """The menu for whoever has not spoken to the bot yet, by the language of their Telegram."""
+    for code, language in ((None, "en"), ("zh", "zh_Hans")):
+        label: Callable[[str], str] = Texts(language).label
+        commands = [(name, label(meaning)) for name, meaning in command_menu()]
+        await bot.set_my_commands(commands, language_code=code)

@@ -1,0 +1,39 @@
+"""Updates of one person in their order, of different people at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+from weakref import WeakValueDictionary
+
+from telegram import Update
+from telegram.ext import BaseUpdateProcessor
+
+
+class PerUserOrder(BaseUpdateProcessor):
+    """Python-telegram-bot handles one update after another, or all at once; neither will do.
+
+    A person who taps "Connect" and sends a file means it in this order; a person waiting for
+    Google must not keep anybody else waiting.
+    """
+
+    def __init__(self, max_concurrent_updates: int = 256) -> None:
+        super().__init__(max_concurrent_updates)
+        self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+
+    async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:
+        """Wait for this person's earlier updates, then handle this one."""
+        user = update.effective_user if isinstance(update, Update) else None
+        key = user.id if user else 0
+        lock = self._locks.get(key)
+        if lock is None:
+            lock = self._locks[key] = asyncio.Lock()
+        async with lock:
+            await coroutine
+
+    async def initialize(self) -> None:
+        """Nothing to prepare."""
+
+    async def shutdown(self) -> None:
+        """Nothing to give back."""

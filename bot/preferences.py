@@ -1,0 +1,66 @@
+"""What the bot remembers about a person besides the credential: the language."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.texts import LANGUAGES, language_of
+from security.credential import Owner
+from security.custodian import Custodian
+from security.encryption import TokenEncryption
+from security.errors import CorruptCredential
+from security.files import SealedFolder
+
+
+class Preferences:
+    """Languages, on disk and in memory: messages the bot begins by itself need them as well."""
+
+    def __init__(self, folder: Path, encryption: TokenEncryption, custodian: Custodian) -> None:
+        self._folder = SealedFolder(folder, encryption)
+        self._custodian = custodian
+        self._known: dict[Owner, tuple[str | None, str]] = {}
+
+    def prepare(self) -> None:
+        """Make the folder private. Blocks."""
+        self._folder.prepare()
+
+    async def language(self, owner: Owner) -> str:
+        """The language chosen, or else that of the person's Telegram when last seen."""
+        chosen, seen = await self._get(owner)
+        return chosen or seen
+
+    async def saw(self, owner: Owner, telegram_code: str | None) -> None:
+        """Note the language of the person's Telegram; the disk is touched when it changes."""
+        chosen, seen = await self._get(owner)
+        if telegram_code and language_of(telegram_code) != seen:
+            await self._put(owner, chosen, language_of(telegram_code))
+
+    async def choose(self, owner: Owner, language: str) -> None:
+        """The person chose `language`, whatever their Telegram speaks."""
+        if language not in LANGUAGES:
+            raise ValueError("not a language of the catalogue")
+        _, seen = await self._get(owner)
+        await self._put(owner, language, seen)
+
+    async def forget(self, owner: Owner) -> None:
+        """Delete what is kept."""
+        self._known.pop(owner, None)
+        await self._custodian.run(self._folder.delete, owner.stem)
+
+    async def _get(self, owner: Owner) -> tuple[str | None, str]:
+        if owner not in self._known:
+            try:
+                document = await self._custodian.run(self._folder.read, owner.stem) or {}
+            except CorruptCredential:
+                document = {}
+            chosen, seen = document.get("chosen"), document.get("seen")
+            self._known[owner] = (
+                chosen if chosen in LANGUAGES else None,
+                seen if seen in LANGUAGES else language_of(None),
+            )
+        return self._known[owner]
+
+    async def _put(self, owner: Owner, chosen: str | None, seen: str) -> None:
+        self._known[owner] = (chosen, seen)
+        document = {"owner": owner.name, "chosen": chosen, "seen": seen}
+        await self._custodian.run(self._folder.write, owner.stem, document)

@@ -1,0 +1,100 @@
+"""One upload's message: edited now and then while bytes move, and once more at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from telegram import InlineKeyboardMarkup
+from telegram.error import Forbidden, TelegramError
+from telegram.ext import ExtBot
+
+from bot import keyboards
+from bot.context import edit_or_send
+from bot.limits import BACKGROUND
+from bot.texts import Texts
+from bot.upload_jobs import UploadJob
+
+INTERVAL_SECONDS: Final = 3.0
+_BAR: Final = 10
+_log = structlog.get_logger()
+
+
+class UploadMessage:
+    """Shows how `job` goes. Progress is a courtesy: it is dropped whenever there is no room."""
+
+    def __init__(
+        self, bot: ExtBot[int], job: UploadJob, texts: Texts, has_room: Callable[[], bool]
+    ) -> None:
+        self._bot = bot
+        self._job = job
+        self._texts = texts
+        self._has_room = has_room
+        self._acknowledged = 0
+        self._shown = -1
+        self._ticker: asyncio.Task[None] | None = None
+        self._editing = asyncio.Lock()
+        self.message_id = job.status_message_id
+
+    def start(self) -> None:
+        """Begin to edit, at most every three seconds."""
+        self._ticker = asyncio.create_task(self._tick())
+
+    def advance(self, acknowledged: int) -> None:
+        """Drive has `acknowledged` bytes. Called on the event loop."""
+        self._acknowledged = acknowledged
+
+    async def finish(self, text: str, markup: InlineKeyboardMarkup | None = None) -> None:
+        """Show how it ended; after that nothing older can overwrite it."""
+        if self._ticker is not None:
+            # Never in the middle of an edit: Telegram might carry it out after the last one.
+            async with self._editing:
+                self._ticker.cancel()
+        try:
+            self.message_id = await edit_or_send(
+                self._bot, self._job.owner, self.message_id, text, markup, background=BACKGROUND
+            )
+        except Forbidden:
+            _log.info("user_blocked_bot", owner=self._job.owner)
+        except TelegramError:
+            _log.warning("message_not_sent", owner=self._job.owner, exc_info=True)
+
+    def text(self) -> str:
+        """Name, bar, and how much of it is in Drive."""
+        t, size = self._texts, self._job.size
+        if not size:
+            return t.tr(
+                "📤 Uploading <b>{name}</b> … {done}",
+                name=self._job.name,
+                done=t.size(self._acknowledged),
+            )
+        part = min(self._acknowledged / size, 1)
+        filled = round(part * _BAR)
+        return t.tr(
+            "📤 Uploading <b>{name}</b>\n{bar} {percent}% · {done} of {size}",
+            name=self._job.name,
+            bar="▓" * filled + "░" * (_BAR - filled),
+            percent=round(part * 100),
+            done=t.size(self._acknowledged),
+            size=t.size(size),
+        )
+
+    async def _tick(self) -> None:
+        while True:
+            if self._acknowledged != self._shown and self._has_room():
+                self._shown = self._acknowledged
+                async with self._editing:
+                    # The next edit, or the last one, says more than a failed one would have.
+                    with contextlib.suppress(TelegramError):
+                        await edit_or_send(
+                            self._bot,
+                            self._job.owner,
+                            self.message_id,
+                            self.text(),
+                            keyboards.cancel_upload(self._texts, self._job.id),
+                            background=BACKGROUND,
+                        )
+            await asyncio.sleep(INTERVAL_SECONDS)

@@ -1,0 +1,25 @@
+"""Whether the bot is alive: has Telegram answered it lately?"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from telegram.request import HTTPXRequest
+
+
+class Pulse(HTTPXRequest):
+    """The connection for getUpdates, which remembers when Telegram last answered."""
+
+    _last_answer: float = 0.0
+
+    async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        """As the base class."""
+        answer = await super().do_request(*args, **kwargs)
+        if answer[0] == 200:
+            self._last_answer = time.monotonic()
+        return answer
+
+    def is_alive(self, within_seconds: float = 90) -> bool:
+        """Whether Telegram has answered lately: what a health check wants to know."""
+        return self._last_answer > 0 and time.monotonic() - self._last_answer < within_seconds

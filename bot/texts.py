@@ -1,0 +1,75 @@
+"""What the bot says, in the person's language, from one gettext catalogue.
+
+English is the catalogue's key. Messages are Telegram HTML: whatever is put into one is escaped
+here, so that a file's name can never become markup. Labels of buttons are plain text.
+"""
+
+from __future__ import annotations
+
+import gettext
+import html
+import io
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from babel.dates import format_date
+from babel.messages import mofile, pofile
+from babel.numbers import format_decimal
+
+LANGUAGES: Final = {"en": "English", "zh_Hant": "繁體中文", "zh_Hans": "简体中文"}
+"""Code → the language's own name, in the order they are offered."""
+DEFAULT_LANGUAGE: Final = "en"
+_LOCALE: Final = Path(__file__).parent / "locale"
+_TRADITIONAL: Final = ("hant", "tw", "hk", "mo")
+
+
+def language_of(telegram_code: str | None) -> str:
+    """The language to speak for Telegram's IETF language tag."""
+    parts = (telegram_code or "").lower().replace("_", "-").split("-")
+    if parts[0] != "zh":
+        return DEFAULT_LANGUAGE
+    return "zh_Hant" if any(part in _TRADITIONAL for part in parts[1:]) else "zh_Hans"
+
+
+@cache
+def _catalogue(language: str) -> gettext.NullTranslations:
+    path = _LOCALE / f"{language}.po"
+    if language == DEFAULT_LANGUAGE or not path.exists():
+        return gettext.NullTranslations()
+    # Read at start-up: one source of truth, and no compiled file to forget.
+    compiled = io.BytesIO()
+    with path.open("rb") as source:
+        mofile.write_mo(compiled, pofile.read_po(source, locale=language))
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+class Texts:
+    """The catalogue in one language."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language if language in LANGUAGES else DEFAULT_LANGUAGE
+        self._catalogue = _catalogue(self.language)
+
+    def tr(self, message: str, **values: object) -> str:
+        """The message as Telegram HTML, with `values` escaped."""
+        escaped = {name: html.escape(str(value), quote=False) for name, value in values.items()}
+        return self._catalogue.gettext(message).format(**escaped)
+
+    def label(self, message: str, **values: object) -> str:
+        """The text of a button or a toast: plain."""
+        return self._catalogue.gettext(message).format(**values)
+
+    def size(self, count: int) -> str:
+        """`count` bytes for people: 5.2 MB, as Drive's and Telegram's own pages count."""
+        value, units = float(count), ["bytes", "KB", "MB", "GB", "TB"]
+        while value >= 1024 and len(units) > 1:
+            value, units = value / 1024, units[1:]
+        number = format_decimal(value, format="#,##0.#", locale=self.language)
+        return f"{number} {units[0]}"
+
+    def date(self, moment: date) -> str:
+        """A date as the language writes it."""
+        return str(format_date(moment, format="long", locale=self.language))

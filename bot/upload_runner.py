@@ -1,0 +1,269 @@
+"""Runs one upload from the message to the link, and says how it ended: once, and truly."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import structlog
+from pydantic import SecretStr
+from telegram import InlineKeyboardMarkup
+from telegram.error import BadRequest, NetworkError, TelegramError
+from telegram.ext import ExtBot
+
+from bot import keyboards
+from bot.context import BotOptions, Core
+from bot.progress import UploadMessage
+from bot.telegram_source import LocalFile, TelegramDownload
+from bot.texts import Texts
+from bot.upload_jobs import UploadJob, UploadJournal
+from drive import Drive, DriveFile, DriveRefused
+from security.credential import Owner
+from security.errors import (
+    ConsentRequired,
+    CorruptCredential,
+    CustodyError,
+    OperatorFault,
+    TransientFault,
+)
+from upload import Source, SourceFailed, Target, UploadCancelled, upload
+
+_GET_FILE_TIMEOUT: Final = 30
+_log = structlog.get_logger()
+
+
+class UploadRunner:
+    """Knows Telegram and Drive; the queue knows when."""
+
+    def __init__(
+        self,
+        bot: ExtBot[int],
+        core: Core,
+        options: BotOptions,
+        journal: UploadJournal,
+        has_room: Callable[[], bool],
+    ) -> None:
+        self._bot = bot
+        self._core = core
+        self._options = options
+        self._journal = journal
+        self._has_room = has_room
+        self._folders: dict[tuple[Owner, str], str] = {}
+
+    async def run(self, job: UploadJob, cancelled: threading.Event) -> None:
+        """Upload `job` and show the result. Raises nothing: every end has its message."""
+        texts = Texts(await self._core.preferences.language(job.owner))
+        message = UploadMessage(self._bot, job, texts, self._has_room)
+        began = time.monotonic()
+        try:
+            message.start()
+            found = await self._upload(job, cancelled, message)
+        except CustodyError as error:
+            await self._failed(job, message, texts, error)
+        except Exception:
+            _log.exception("upload_failed", owner=job.owner, kind=job.kind, result="failed")
+            await self._failed(job, message, texts, TransientFault("unexpected", code="failed"))
+        else:
+            await self._core.custodian.run(self._journal.delete, job)
+            await message.finish(
+                texts.tr(
+                    "✅ <b>{name}</b> ({size}) is in your Drive, in the folder “{folder}”.",
+                    name=found.name,
+                    size=texts.size(found.size),
+                    folder=self._options.folder_name,
+                ),
+                keyboards.open_in_drive(texts, found.link),
+            )
+            seconds = round(time.monotonic() - began, 3)
+            _log.info(
+                "upload_finished",
+                owner=job.owner,
+                kind=job.kind,
+                size=found.size,
+                seconds=seconds,
+                result="ok",
+            )
+
+    async def _upload(
+        self, job: UploadJob, cancelled: threading.Event, message: UploadMessage
+    ) -> DriveFile:
+        credential = await self._core.custodian.access_token(job.owner)
+        account = credential.account_key or ""
+        if job.account_id and job.account_id != account:
+            raise UploadCancelled("the account has changed", code="account_changed")
+        source = await self._source(job)
+        loop = asyncio.get_running_loop()
+
+        def progress(acknowledged: int) -> None:
+            loop.call_soon_threadsafe(message.advance, acknowledged)
+
+        def work(drive: Drive) -> DriveFile:
+            prepared = job
+            if not prepared.drive_file_id:
+                prepared = job.model_copy(
+                    update={"drive_file_id": drive.new_file_id(), "account_id": account}
+                )
+                self._journal.save(prepared)
+            return self._into_folder(drive, prepared, source, progress, cancelled)
+
+        return await self._core.upload_drives.run(job.owner, work)
+
+    def _into_folder(
+        self,
+        drive: Drive,
+        job: UploadJob,
+        source: Source,
+        progress: Callable[[int], None],
+        cancelled: threading.Event,
+    ) -> DriveFile:
+        key = (job.owner, job.account_id)
+        for last in (False, True):
+            if key not in self._folders:
+                self._folders[key] = drive.folder(self._options.folder_name)
+            target = Target(job.drive_file_id, job.name, job.mime_type, self._folders[key])
+            try:
+                return upload(drive, source, target, progress=progress, cancelled=cancelled)
+            except DriveRefused as refusal:
+                # The remembered folder may have been deleted in Drive: look once more.
+                if refusal.code != "file_gone" or last:
+                    raise
+                self._folders.pop(key, None)
+        raise AssertionError("unreachable")
+
+    async def _source(self, job: UploadJob) -> Source:
+        try:
+            file = await self._bot.get_file(job.telegram_file_id, read_timeout=_GET_FILE_TIMEOUT)
+        except BadRequest as error:
+            code = "too_big" if "too big" in error.message else "file_gone"
+            raise SourceFailed("Telegram does not give the file", code=code) from error
+        except NetworkError as error:
+            raise TransientFault("Telegram could not be reached") from error
+        except TelegramError as error:
+            raise SourceFailed("Telegram does not give the file") from error
+        if file.file_path is None:
+            raise SourceFailed("Telegram does not give the file")
+        size = file.file_size if file.file_size is not None else job.size
+        if self._options.local_mode:
+            return LocalFile(Path(file.file_path), size)
+        return TelegramDownload(SecretStr(file.file_path), size)
+
+    async def _failed(
+        self, job: UploadJob, message: UploadMessage, texts: Texts, error: CustodyError
+    ) -> None:
+        text, markup, state = _explain(error, job, texts)
+        if state is None:
+            await self._core.custodian.run(self._journal.delete, job)
+        else:
+            current = await self._core.custodian.run(self._journal.load, job.id)
+            kept = (current or job).model_copy(update={"state": state})
+            if state == "waiting":
+                # Whoever connects next may choose another account: then it is a new file there.
+                kept = kept.model_copy(update={"drive_file_id": "", "account_id": ""})
+            await self._core.custodian.run(self._journal.save, kept)
+        event = "upload_cancelled" if isinstance(error, UploadCancelled) else "upload_failed"
+        _log.info(event, owner=job.owner, kind=job.kind, result=error.code)
+        await message.finish(text, markup)
+
+
+def _explain(
+    error: CustodyError, job: UploadJob, t: Texts
+) -> tuple[str, InlineKeyboardMarkup | None, str | None]:
+    """What to say, which buttons to offer, and the state the job is kept in (None: it ends)."""
+    name = job.name
+    match error:
+        case UploadCancelled(code="account_changed"):
+            return (
+                t.tr(
+                    "⏹ <b>{name}</b> was meant for another Google account and was not uploaded. "
+                    "Send it again to put it into the account you use now.",
+                    name=name,
+                ),
+                None,
+                None,
+            )
+        case UploadCancelled():
+            return t.tr("⏹ <b>{name}</b> was cancelled.", name=name), None, None
+        case ConsentRequired() | CorruptCredential():
+            return (
+                t.tr(
+                    "🔌 <b>{name}</b> is waiting: your connection to Google Drive has ended. "
+                    "Connect again, and it goes on by itself.",
+                    name=name,
+                ),
+                keyboards.connect_or_cancel(t, job.id),
+                "waiting",
+            )
+        case SourceFailed(code="too_big"):
+            return too_big(t, name, job.size), None, None
+        case SourceFailed(code="file_gone"):
+            return (
+                t.tr(
+                    "⚠️ Telegram no longer has <b>{name}</b>. Please send the file again.",
+                    name=name,
+                ),
+                None,
+                None,
+            )
+        case DriveRefused(code="quota_exceeded"):
+            return (
+                t.tr(
+                    "⚠️ <b>{name}</b> was not uploaded: your Google Drive is full. "
+                    "Free some space there, then tap “Try again”.",
+                    name=name,
+                ),
+                keyboards.retry_upload(t, job.id),
+                "failed",
+            )
+        case DriveRefused():
+            return (
+                t.tr(
+                    "⚠️ Google Drive did not accept <b>{name}</b>. Nothing was uploaded.", name=name
+                ),
+                keyboards.retry_upload(t, job.id),
+                "failed",
+            )
+        case SourceFailed():
+            return (
+                t.tr(
+                    "⚠️ <b>{name}</b> could not be fetched from Telegram. Nothing was uploaded.",
+                    name=name,
+                ),
+                keyboards.retry_upload(t, job.id),
+                "failed",
+            )
+        case OperatorFault():
+            return (
+                t.tr(
+                    "⚠️ <b>{name}</b> was not uploaded: something is wrong with this bot's "
+                    "set-up. It is not your fault; its operator has to mend it. "
+                    "Try again later.",
+                    name=name,
+                ),
+                keyboards.retry_upload(t, job.id),
+                "failed",
+            )
+        case _:
+            return (
+                t.tr(
+                    "⚠️ <b>{name}</b> was not uploaded: Google Drive does not answer just now. "
+                    "Try again in a few minutes.",
+                    name=name,
+                ),
+                keyboards.retry_upload(t, job.id),
+                "failed",
+            )
+
+
+def too_big(t: Texts, name: str, size: int | None) -> str:
+    """Why a file over Telegram's limit cannot be had, and what can be done."""
+    return t.tr(
+        "⚠️ <b>{name}</b> ({size}) is too big: Telegram gives bots files of up to 20 MB. "
+        "Split or compress it, or ask whoever runs this bot for a local Bot API server, "
+        "which lifts the limit to 2000 MB.",
+        name=name,
+        size=t.size(size or 0),
+    )

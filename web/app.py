@@ -1,0 +1,79 @@
+"""The web front: where Google's consent page comes back to, and a health check.
+
+It knows the core and, of the bot, only that somebody wants to be told.
+https://developers.google.com/identity/protocols/oauth2/web-server#handlingresponse
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+
+from security.consent import ConsentDesk
+from security.errors import CustodyError, OperatorFault
+from security.pending_consents import PendingConsent
+from web.pages import approved_page, refused_page
+
+CALLBACK_PATH: Final = "/api/auth/google/callback"
+_HEADERS: Final = {
+    # The address holds a code, and the page a one-time code: neither is for anybody else.
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+}
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class WebParts:
+    """What the pages need of the rest of the process."""
+
+    consents: ConsentDesk
+    is_alive: Callable[[], bool]
+    bot_link: Callable[[], str]
+    """The bot's address at Telegram, e.g. https://t.me/some_bot; known once it has started."""
+    on_approved: Callable[[PendingConsent], Awaitable[None]]
+    """Tells the person in the chat."""
+
+
+def create_app(parts: WebParts) -> FastAPI:
+    """The pages of the bot's process."""
+    app = FastAPI(title="Drivekeeper", docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get("/healthz")
+    async def healthz() -> Response:
+        """200 while Telegram answers the bot, else 503."""
+        alive = parts.is_alive()
+        return JSONResponse({"alive": alive}, status_code=200 if alive else 503)
+
+    @app.get(CALLBACK_PATH)
+    async def google_callback(
+        request: Request, state: str = "", code: str | None = None, error: str | None = None
+    ) -> Response:
+        """Spends state and code; the page's button goes back to the asker's own chat."""
+        languages = request.headers.get("Accept-Language", "")
+        if parts.consents.flow != "callback":
+            return HTMLResponse(refused_page("wrong_state", languages), 404, _HEADERS)
+        try:
+            pending = await parts.consents.redirected(state=state, code=code, error=error)
+        except CustodyError as refusal:
+            _log.info("consent_refused", result=refusal.code)
+            status = 503 if isinstance(refusal, OperatorFault) else 400
+            return HTMLResponse(refused_page(refusal.code, languages), status, _HEADERS)
+        try:
+            await parts.on_approved(pending)
+        except Exception:
+            # The page itself says how to go on: a chat that cannot be reached is no obstacle.
+            _log.warning("message_not_sent", owner=pending.owner, exc_info=True)
+        link = f"{parts.bot_link()}?start={pending.claim_code.get_secret_value()}"
+        return HTMLResponse(approved_page(link, languages), 200, _HEADERS)
+
+    return app

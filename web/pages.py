@@ -1,0 +1,109 @@
+"""Two small pages, in the browser's language, without anything from elsewhere."""
+
+from __future__ import annotations
+
+import html
+from typing import Final
+
+_PAGE: Final = """<!doctype html>
+<html lang="{lang}">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Drivekeeper</title>
+<style>
+  :root {{ color-scheme: light dark; --ink: #16202b; --paper: #f2f5f8; --card: #fff; }}
+  @media (prefers-color-scheme: dark) {{
+    :root {{ --ink: #e8edf2; --paper: #10161d; --card: #1a232d; }}
+  }}
+  body {{ margin: 0; min-height: 100vh; display: grid; place-items: center;
+    background: var(--paper); color: var(--ink); font: 17px/1.5 system-ui, sans-serif; }}
+  main {{ background: var(--card); border-radius: 20px; padding: 36px 28px; margin: 20px;
+    max-width: 24rem; text-align: center; box-shadow: 0 8px 40px rgb(0 0 0 / .12); }}
+  .sign {{ font-size: 56px; line-height: 1; }}
+  h1 {{ font-size: 1.35rem; margin: 16px 0 8px; }}
+  p {{ margin: 0 0 20px; opacity: .85; }}
+  a {{ display: block; background: #2481cc; color: #fff; text-decoration: none;
+    padding: 14px; border-radius: 12px; font-weight: 600; }}
+  a:focus-visible {{ outline: 3px solid #7ec0ff; outline-offset: 3px; }}
+</style>
+<main>
+  <div class="sign" aria-hidden="true">{sign}</div>
+  <h1>{title}</h1>
+  <p>{text}</p>
+  {button}
+</main>
+</html>
+"""
+
+_TEXTS: Final = {
+    "en": {
+        "approved": ("Almost done", "One tap is left: go back to the chat you came from."),
+        "back": "Back to Telegram",
+        "access_denied": ("Nothing was connected", "You declined. You can close this page."),
+        "scope_missing": (
+            "The box was not ticked",
+            "Without access to Google Drive no file can be put there. "
+            "Start again in the chat, and tick the box.",
+        ),
+        "lapsed": (
+            "This link is over",
+            "It was used already, or its 10 minutes have passed. Start again in the chat.",
+        ),
+        "failed": (
+            "That did not work",
+            "Google does not answer just now. Start again in the chat in a few minutes.",
+        ),
+    },
+    "zh-Hant": {
+        "approved": ("快完成了", "只差一步：回到你剛才的聊天室。"),
+        "back": "回到 Telegram",
+        "access_denied": ("沒有連結任何帳號", "你拒絕了授權。可以關閉這個頁面了。"),
+        "scope_missing": (
+            "沒有勾選權限",
+            "沒有 Google 雲端硬碟的權限就無法存放檔案。請在聊天室重新開始，並勾選該選項。",
+        ),
+        "lapsed": ("這個連結已失效", "它已被使用，或已超過 10 分鐘。請在聊天室重新開始。"),
+        "failed": ("沒有成功", "Google 目前沒有回應。請過幾分鐘後在聊天室重新開始。"),
+    },
+    "zh-Hans": {
+        "approved": ("快完成了", "只差一步：回到你刚才的聊天。"),
+        "back": "回到 Telegram",
+        "access_denied": ("没有连接任何帐号", "你拒绝了授权。可以关闭此页面了。"),
+        "scope_missing": (
+            "没有勾选权限",
+            "没有 Google 云端硬盘的权限就无法存放文件。请在聊天中重新开始，并勾选该选项。",
+        ),
+        "lapsed": ("此链接已失效", "它已被使用，或已超过 10 分钟。请在聊天中重新开始。"),
+        "failed": ("没有成功", "Google 目前没有响应。请过几分钟后在聊天中重新开始。"),
+    },
+}
+_LAPSED: Final = frozenset({"wrong_state", "used", "expired", "superseded"})
+
+
+def _language(accept: str) -> str:
+    first = accept.lower().split(",")[0]
+    if not first.startswith("zh"):
+        return "en"
+    return "zh-Hant" if any(mark in first for mark in ("hant", "tw", "hk", "mo")) else "zh-Hans"
+
+
+def approved_page(link: str, accept_language: str) -> str:
+    """Google said yes; `link` holds the one-time code, and a tap on it sends it to the bot."""
+    language = _language(accept_language)
+    label = html.escape(str(_TEXTS[language]["back"]))
+    button = f'<a href="{html.escape(link)}" rel="noreferrer">{label}</a>'
+    return _render(language, "✅", "approved", button)
+
+
+def refused_page(code: str, accept_language: str) -> str:
+    """Why nothing was connected, by a result code."""
+    language = _language(accept_language)
+    key = "lapsed" if code in _LAPSED else code
+    return _render(language, "🤚", key if key in _TEXTS[language] else "failed", "")
+
+
+def _render(language: str, sign: str, key: str, button: str) -> str:
+    title, text = _TEXTS[language][key]
+    return _PAGE.format(
+        lang=language, sign=sign, title=html.escape(title), text=html.escape(text), button=button
+    )
