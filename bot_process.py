@@ -47,15 +47,16 @@ async def run(settings: Settings) -> None:
         StartupError: before anything was done for anybody.
     """
     try:
-        mask = _prepare_logs(settings)
-        async with _services(settings, mask) as application, _web(settings, application):
+        mask = prepare_logs(settings)
+        async with services(settings, mask) as application, web_front(settings, application):
             await _serve(application)
     except CustodyError as error:
         _log.critical("bot_refused_to_start", result=error.code)
         raise StartupError(str(error)) from error
 
 
-def _prepare_logs(settings: Settings) -> OwnerMask:
+def prepare_logs(settings: Settings) -> OwnerMask:
+    """Nothing may be logged before this."""
     key = settings.log_mask_key
     mask = OwnerMask(load_mask_key(settings.user_data_dir, key))
     configure_logging(mask, level=settings.log_level, style=settings.log_format)
@@ -63,7 +64,8 @@ def _prepare_logs(settings: Settings) -> OwnerMask:
 
 
 @asynccontextmanager
-async def _services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotApplication]:
+async def services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotApplication]:
+    """The core and the bot upon it, built and, at the end, closed in order."""
     folder, token = settings.user_data_dir, settings.telegram_bot_token
     if token is None or not settings.google_clients:
         raise ValueError("load_settings lets no bot start without these")
@@ -157,18 +159,18 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def _web(settings: Settings, application: BotApplication) -> AsyncIterator[None]:
+async def web_front(settings: Settings, application: BotApplication) -> AsyncIterator[None]:
     """The web front, in this process; WEB_PORT=0 turns it off."""
     if settings.web_port == 0:
         yield
         return
-    services = lifecycle.services_of(application)
+    parts = lifecycle.services_of(application)
     app = create_app(
         WebParts(
-            consents=services.core.consents,
-            is_alive=services.pulse.is_alive,
-            bot_link=lambda: f"{services.options.link_base_url}/{application.bot.username}",
-            on_approved=lambda done: connect.tell_approved(services, application.bot, done),
+            consents=parts.core.consents,
+            is_alive=parts.pulse.is_alive,
+            bot_link=lambda: f"{parts.options.link_base_url}/{application.bot.username}",
+            on_approved=lambda done: connect.tell_approved(parts, application.bot, done),
         )
     )
     # Bound here: uvicorn would end the process where the port is taken.

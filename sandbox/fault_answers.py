@@ -1,0 +1,78 @@
+"""The answers of ordered failures, each in the shape of the service that is said to fail."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.google.errors import drive_fault_body, oauth_fault_body
+
+_TELEGRAM_TEXT = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden: bot was blocked by the user",
+    404: "Not Found",
+    409: "Conflict: terminated by other getUpdates request; "
+    "make sure that only one bot instance is running",
+    429: "Too Many Requests: retry after {retry_after}",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+}
+_HTML = (
+    "<!DOCTYPE html><html lang=en><meta charset=utf-8><title>Error {status}</title>"
+    "<p><b>{status}.</b> <ins>That’s an error.</ins><p>The server encountered a temporary error "
+    "and could not complete your request.<p>Please try again in 30 seconds. "
+    "<ins>That’s all we know.</ins></html>"
+)
+
+
+def html_response(operation: str, kind: str, options: dict[str, Any]) -> web.Response:
+    """A page where JSON was expected, as proxies and front ends send it."""
+    status = int(options.get("status", 200))
+    text = options.get("body") or _HTML.format(status=status)
+    return web.Response(status=status, text=str(text), content_type="text/html", charset="utf-8")
+
+
+def failure_response(operation: str, kind: str, options: dict[str, Any]) -> web.Response:
+    """The refusal of ``status`` and ``oauth_error`` rules."""
+    status, body, headers = _failure(operation, options)
+    if (after := options.get("retry_after")) is not None:
+        headers["Retry-After"] = str(after)
+    if (given := options.get("body")) is not None:
+        text = given if isinstance(given, str) else json.dumps(given)
+        content_type = str(options.get("content_type", "application/json"))
+        return web.Response(status=status, text=text, content_type=content_type, headers=headers)
+    if "content_type" in options:
+        text, content_type = json.dumps(body), str(options["content_type"])
+        return web.Response(status=status, text=text, content_type=content_type, headers=headers)
+    return web.json_response(body, status=status, headers=headers)
+
+
+def _failure(operation: str, options: dict[str, Any]) -> tuple[int, dict[str, Any], dict[str, str]]:
+    status = options.get("status")
+    if operation.startswith("telegram."):
+        return _telegram(int(status or 500), options)
+    if operation.startswith(("google.token", "google.device_code", "google.revoke")):
+        found, body = oauth_fault_body(
+            status, options.get("error"), options.get("error_description")
+        )
+        return found, body, {}
+    found, body = drive_fault_body(status, options.get("reason"))
+    return found, body, {}
+
+
+def _telegram(status: int, options: dict[str, Any]) -> tuple[int, dict[str, Any], dict[str, str]]:
+    """https://core.telegram.org/bots/api#making-requests and #responseparameters."""
+    after = int(options.get("retry_after", 5))
+    text = options.get("reason") or _TELEGRAM_TEXT.get(status, "Error")
+    body: dict[str, Any] = {
+        "ok": False,
+        "error_code": status,
+        "description": str(text).format(retry_after=after),
+    }
+    if status == 429:
+        body["parameters"] = {"retry_after": after}
+    return status, body, {}

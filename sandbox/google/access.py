@@ -1,0 +1,89 @@
+"""Who calls the Drive API, and what they may see."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.google.errors import Refusal, insufficient_scope, not_found, unauthenticated
+from sandbox.google.fields import select
+from sandbox.google.model import DRIVE, DRIVE_SCOPES, Account, DriveFile
+from sandbox.google.resource import file_resource
+from sandbox.google.world import GoogleWorld
+from sandbox.operations import OWNER
+
+
+@dataclass(frozen=True)
+class Caller:
+    """An authenticated call: whose Drive, and how much of it."""
+
+    world: GoogleWorld
+    account: Account
+    full: bool  # scope `drive`: all files; `drive.file`: those made through the API
+    origin: str
+
+    def sees(self, file: DriveFile) -> bool:
+        """drive.file: https://developers.google.com/workspace/drive/api/guides/api-specific-auth"""
+        return file.account == self.account.email and (self.full or file.by_app)
+
+    def file(self, file_id: str) -> DriveFile:
+        """The file, or 404: to an app, what it may not see does not exist."""
+        file = self.world.files.get(file_id)
+        if file is None or not self.sees(file):
+            raise not_found(file_id)
+        return file
+
+    def show(self, file: DriveFile, fields: str | None) -> dict[str, Any]:
+        """The file as the caller asked to see it."""
+        return select("file", file_resource(self.world, self.account, file, self.origin), fields)
+
+
+def bearer_of(request: web.Request) -> str:
+    """The access token of a request, from the header or ``access_token``."""
+    header = request.headers.get("Authorization", "")
+    if header[:7].lower() == "bearer ":
+        return header[7:].strip()
+    return request.query.get("access_token", "")
+
+
+def authenticate(world: GoogleWorld, request: web.Request) -> Caller:
+    """The caller; refuses missing, dead and too narrow tokens."""
+    token = bearer_of(request)
+    if not token:
+        raise unauthenticated(missing=True)
+    access = world.grants.bearer(token)
+    if access is None:
+        raise unauthenticated()
+    request[OWNER] = access.account
+    if DRIVE_SCOPES.isdisjoint(access.scopes):
+        raise insufficient_scope()
+    account = world.accounts[access.account]
+    return Caller(world, account, DRIVE in access.scopes, world.origin(request))
+
+
+Method = Callable[[Any, web.Request], Awaitable[web.StreamResponse]]
+
+
+def refusing(method: Method) -> Method:
+    """Turn refusals raised in a handler into answers."""
+
+    @wraps(method)
+    async def answer(self: Any, request: web.Request) -> web.StreamResponse:
+        try:
+            return await method(self, request)
+        except Refusal as refusal:
+            await discard_body(request)
+            return refusal.response()
+
+    return answer
+
+
+async def discard_body(request: web.Request) -> None:
+    """Read what the client is still sending, so that it can read the answer."""
+    if request.body_exists:
+        while await request.content.readany():
+            pass

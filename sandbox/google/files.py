@@ -1,0 +1,180 @@
+"""The files of all accounts: metadata in memory, bytes on disk, never a whole file in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from sandbox.google.model import DriveFile
+
+PIECE = 256 * 1024
+
+
+def new_file_id() -> str:
+    """33 characters, like Google's."""
+    return f"1{secrets.token_urlsafe(24)}"
+
+
+class BlobWriter:
+    """Writes one blob piece by piece and hashes it meanwhile."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.size = 0
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._file: BinaryIO | None = path.open("wb")
+
+    def write(self, piece: bytes | bytearray | memoryview) -> None:
+        """Append a piece."""
+        if self._file is None:
+            self._file = self.path.open("ab")
+        self._file.write(piece)
+        self._md5.update(piece)
+        self.size += len(piece)
+
+    def pause(self) -> None:
+        """Let go of the file descriptor until the next piece; a session may wait for a week."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def finish(self) -> str:
+        """Close the blob; its md5 in hex."""
+        self.pause()
+        return self._md5.hexdigest()
+
+    def discard(self) -> None:
+        """Close and delete the blob."""
+        self.pause()
+        self.path.unlink(missing_ok=True)
+
+
+class FileStore:
+    """Files by id and by account."""
+
+    def __init__(self, folder: Path, now: Callable[[], float]):
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._now = now
+        self._files: dict[str, DriveFile] = {}
+        self._by_account: dict[str, dict[str, DriveFile]] = {}
+        self._usage: dict[str, int] = {}
+        self.generated: dict[str, str] = {}  # id → account it was generated for
+
+    def timestamp(self) -> str:
+        """Now, as Drive writes times (RFC 3339 with milliseconds)."""
+        moment = datetime.fromtimestamp(self._now(), UTC)
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def all(self) -> Iterable[DriveFile]:
+        """Every file of everyone."""
+        return self._files.values()
+
+    def of(self, account: str) -> list[DriveFile]:
+        """Every file of one account, oldest first."""
+        return list(self._by_account.get(account, {}).values())
+
+    def get(self, file_id: str) -> DriveFile | None:
+        """The file of this id, whoever's it is."""
+        return self._files.get(file_id)
+
+    def usage(self, account: str) -> int:
+        """Bytes of an account's files, those in the trash included, as Drive counts."""
+        return self._usage.get(account, 0)
+
+    def trash_usage(self, account: str) -> int:
+        """Bytes of what is in the trash."""
+        return sum(file.size or 0 for file in self.of(account) if self.is_trashed(file))
+
+    def add(self, file: DriveFile) -> None:
+        """Take in a file."""
+        self._files[file.id] = file
+        self._by_account.setdefault(file.account, {})[file.id] = file
+        self._usage[file.account] = self.usage(file.account) + (file.size or 0)
+        self.generated.pop(file.id, None)
+
+    def remove(self, file: DriveFile) -> None:
+        """Delete for good, and everything inside."""
+        for child in self.children(file.account, file.id):
+            self.remove(child)
+        if self._files.pop(file.id, None) is None:
+            return
+        self._by_account[file.account].pop(file.id, None)
+        self._usage[file.account] -= file.size or 0
+        if file.blob is not None:
+            (self._folder / file.blob).unlink(missing_ok=True)
+
+    def children(self, account: str, parent: str) -> list[DriveFile]:
+        """What lies directly in a folder."""
+        return [file for file in self.of(account) if parent in file.parents]
+
+    def is_trashed(self, file: DriveFile) -> bool:
+        """In the trash by itself or with a folder it lies in."""
+        for _depth in range(100):
+            if file.trashed:
+                return True
+            parent = self._files.get(file.parents[0]) if file.parents else None
+            if parent is None:
+                return False
+            file = parent
+        return False
+
+    def lies_within(self, file_id: str, folder_id: str) -> bool:
+        """Whether a file is the folder or somewhere below it (so that no ring is made)."""
+        current: str | None = file_id
+        for _depth in range(100):
+            if current is None or current == folder_id:
+                return current is not None
+            file = self._files.get(current)
+            current = file.parents[0] if file is not None and file.parents else None
+        return False
+
+    # Bytes
+
+    def new_blob(self) -> BlobWriter:
+        """A blob to write; it belongs to no file until ``set_content``."""
+        return BlobWriter(self._folder / secrets.token_hex(16))
+
+    def set_content(self, file: DriveFile, blob: BlobWriter) -> None:
+        """Give a file the bytes of a finished blob; the old ones go."""
+        md5 = blob.finish()
+        if file.blob is not None:
+            (self._folder / file.blob).unlink(missing_ok=True)
+        if file.id in self._files:
+            self._usage[file.account] = self.usage(file.account) - (file.size or 0) + blob.size
+        target = self._folder / blob.path.name
+        if blob.path != target:
+            blob.path.replace(target)
+        file.blob, file.size, file.md5 = target.name, blob.size, md5
+
+    def path(self, file: DriveFile) -> Path:
+        """Where a file's bytes are."""
+        assert file.blob is not None  # noqa: S101 - folders have no bytes; callers check
+        return self._folder / file.blob
+
+    def pieces(self, file: DriveFile, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The bytes from ``start`` up to but not including ``end``."""
+        left = (file.size or 0) - start if end is None else end - start
+        with self.path(file).open("rb") as stream:
+            stream.seek(start)
+            while left > 0 and (piece := stream.read(min(PIECE, left))):
+                left -= len(piece)
+                yield piece
+
+    def brief(self, file: DriveFile) -> dict[str, Any]:
+        """The few facts that tests ask for."""
+        return {
+            "id": file.id,
+            "name": file.name,
+            "mimeType": file.mime_type,
+            "size": file.size,
+            "md5": file.md5,
+            "parents": file.parents,
+            "trashed": self.is_trashed(file),
+            "appProperties": file.app_properties,
+            "createdTime": file.created,
+        }

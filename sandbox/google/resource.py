@@ -1,0 +1,146 @@
+"""How Drive shows files, accounts and permissions.
+
+https://developers.google.com/workspace/drive/api/reference/rest/v3/files
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from sandbox.google.model import Account, DriveFile
+from sandbox.google.world import GoogleWorld
+
+MAX_UPLOAD = "5242880000000"
+OWNER_ROLE = "owner"
+
+
+def user_resource(account: Account) -> dict[str, Any]:
+    """A user, as ``about`` and ``owners`` show them."""
+    return {
+        "kind": "drive#user",
+        "displayName": account.name,
+        "me": True,
+        "permissionId": account.permission_id,
+        "emailAddress": account.email,
+    }
+
+
+def about_resource(world: GoogleWorld, account: Account) -> dict[str, Any]:
+    """The answer of about.get; numbers are strings, as int64 is in Google's JSON."""
+    drive = world.files.usage(account.email)
+    return {
+        "kind": "drive#about",
+        "user": user_resource(account),
+        "storageQuota": {
+            "limit": str(account.limit),
+            "usage": str(world.usage(account)),
+            "usageInDrive": str(drive),
+            "usageInDriveTrash": str(world.files.trash_usage(account.email)),
+        },
+        "maxUploadSize": MAX_UPLOAD,
+        "appInstalled": True,
+        "canCreateDrives": False,
+        "canCreateTeamDrives": False,
+        "importFormats": {},
+        "exportFormats": {},
+        "maxImportSizes": {},
+        "folderColorPalette": [],
+    }
+
+
+def permission_resource(account: Account, permission_id: str, role: str) -> dict[str, Any]:
+    """One permission of a file."""
+    if permission_id == "anyoneWithLink":
+        return {
+            "kind": "drive#permission",
+            "id": permission_id,
+            "type": "anyone",
+            "role": role,
+            "allowFileDiscovery": False,
+        }
+    found: dict[str, Any] = {
+        "kind": "drive#permission",
+        "id": permission_id,
+        "type": "user",
+        "role": role,
+        "deleted": False,
+        "pendingOwner": False,
+    }
+    if permission_id == account.permission_id:
+        found |= {"displayName": account.name, "emailAddress": account.email}
+    else:
+        found["emailAddress"] = permission_id
+    return found
+
+
+def permissions_of(account: Account, file: DriveFile) -> dict[str, str]:
+    """Permission id → role, the owner's first."""
+    return {account.permission_id: OWNER_ROLE, **file.shared}
+
+
+def file_resource(
+    world: GoogleWorld, account: Account, file: DriveFile, origin: str
+) -> dict[str, Any]:
+    """Everything Drive knows of a file; ``fields`` picks from it."""
+    permissions = permissions_of(account, file)
+    owner = user_resource(account)
+    found: dict[str, Any] = {
+        "kind": "drive#file",
+        "id": file.id,
+        "name": file.name,
+        "mimeType": file.mime_type,
+        "starred": file.starred,
+        "trashed": world.files.is_trashed(file),
+        "explicitlyTrashed": file.trashed,
+        "parents": file.parents,
+        "spaces": ["drive"],
+        "version": str(file.version),
+        "webViewLink": view_link(origin, file),
+        "iconLink": f"{origin}/sandbox/google/static/file.svg",
+        "hasThumbnail": False,
+        "thumbnailVersion": "0",
+        "viewedByMe": True,
+        "createdTime": file.created,
+        "modifiedTime": file.modified,
+        "modifiedByMeTime": file.modified,
+        "modifiedByMe": True,
+        "owners": [owner],
+        "lastModifyingUser": owner,
+        "shared": bool(file.shared),
+        "ownedByMe": True,
+        "viewersCanCopyContent": True,
+        "copyRequiresWriterPermission": False,
+        "writersCanShare": True,
+        "permissions": [permission_resource(account, *item) for item in permissions.items()],
+        "permissionIds": list(permissions),
+        "quotaBytesUsed": str(file.size or 0),
+        "isAppAuthorized": file.by_app,
+    }
+    if file.description is not None:
+        found["description"] = file.description
+    if file.app_properties:
+        found["appProperties"] = file.app_properties
+    if file.properties:
+        found["properties"] = file.properties
+    if file.is_folder:
+        found["folderColorRgb"] = "#8f8f8f"
+    if file.blob is not None:
+        suffix = PurePosixPath(file.name).suffix.lstrip(".")
+        found |= {
+            "size": str(file.size),
+            "md5Checksum": file.md5,
+            "headRevisionId": f"0B{file.blob[:24]}",
+            "originalFilename": file.original_name or file.name,
+            "fileExtension": suffix,
+            "fullFileExtension": suffix,
+            "webContentLink": f"{origin}/uc?id={file.id}&export=download",
+        }
+    return found
+
+
+def view_link(origin: str, file: DriveFile) -> str:
+    """The page a person opens."""
+    if file.is_folder:
+        return f"{origin}/drive/folders/{file.id}"
+    return f"{origin}/file/d/{file.id}/view"

@@ -1,0 +1,156 @@
+"""Google, as far as the sandbox plays it: accounts, grants, files, and the clock they live by."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.google import state
+from sandbox.google.files import FileStore
+from sandbox.google.grants import Grants
+from sandbox.google.model import Account, OAuthClient
+from sandbox.google.sessions import SessionStore
+from sandbox.operations import DEVICE_GRANT
+
+DEFAULT_ACCOUNTS: tuple[tuple[str, str], ...] = (
+    ("amy@example.com", "Amy Lin"),
+    ("ben@example.com", "Ben Carter"),
+    ("chen@example.com", "陳小明"),
+    ("dora@example.com", "Dora Wang"),
+)
+
+
+class GoogleWorld:
+    """All state of Google's half; what is large lies under ``folder / "google"``."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        client_id: str,
+        client_secret: str,
+        accounts: Iterable[tuple[str, str]] = DEFAULT_ACCOUNTS,
+    ):
+        self.folder = folder / "google"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.public_url: str | None = None
+        self.clock_offset = 0.0
+        self.accounts: dict[str, Account] = {}
+        self.grants = Grants(self.now)
+        self.files = FileStore(self.folder / "blobs", self.now)
+        self.sessions = SessionStore(self.folder / "sessions", self.now)
+        self._state_path = self.folder / "state.json"
+        self._next_save = time.monotonic() + state.SAVE_EVERY
+        state.load(self, self._state_path)
+        self.grants.clients[client_id] = OAuthClient(client_id, client_secret)
+        for email, name in accounts:
+            self.account(email, name)
+
+    def now(self) -> float:
+        """Google's time: the machine's, plus what a test has added."""
+        return time.time() + self.clock_offset
+
+    def account(self, email: str, name: str | None = None) -> Account:
+        """The account of this address; made when first named."""
+        key = email.strip().lower()
+        if "@" not in key:
+            key += "@example.com"
+        if key not in self.accounts:
+            shown = name or key.split("@")[0].replace(".", " ").title()
+            number = "".join(secrets.choice("0123456789") for _ in range(20))
+            root = f"0A{secrets.token_urlsafe(10)[:12]}Uk9PVA"
+            self.accounts[key] = Account(key, shown, number, root)
+        return self.accounts[key]
+
+    def usage(self, account: Account) -> int:
+        """Bytes taken, Drive's and others'."""
+        return account.other_usage + self.files.usage(account.email)
+
+    def fits(self, account: Account, size: int, *, replaced: int = 0) -> bool:
+        """Whether the account has room for ``size`` more bytes."""
+        return self.usage(account) - replaced + size <= account.limit
+
+    def origin(self, request: web.Request) -> str:
+        """The origin for links that people open."""
+        return self.public_url or f"{request.scheme}://{request.host}"
+
+    async def owner_of(self, request: web.Request) -> str | None:
+        """Whose call this is, before it is handled; for faults restricted to one account."""
+        header = request.headers.get("Authorization", "")
+        if header[:7].lower() == "bearer ":
+            return self.grants.account_of(header[7:].strip())
+        if request.path == "/token" and request.method == "POST":
+            form = await request.post()
+            kind = form.get("grant_type")
+            if kind == "refresh_token":
+                known = self.grants.refresh.get(str(form.get("refresh_token", "")))
+                return known.account if known else None
+            if kind == DEVICE_GRANT:
+                device = self.grants.devices.get(str(form.get("device_code", "")))
+                return device.account if device else None
+            code = self.grants.codes.get(str(form.get("code", "")))
+            return code.account if code else None
+        if request.path == "/revoke":
+            token = request.query.get("token", "")
+            if not token and request.method == "POST":
+                token = str((await request.post()).get("token", ""))
+            return self.grants.account_of(token)
+        return None
+
+    def touched(self) -> None:
+        """Something worth keeping changed; written down now and then, and at the end."""
+        if time.monotonic() > self._next_save:
+            self.save()
+
+    def save(self) -> None:
+        """Write the state down, so that a restarted sandbox knows its people again."""
+        started = time.monotonic()
+        body = json.dumps(state.dump(self), ensure_ascii=False)
+        temporary = self._state_path.with_suffix(".tmp")
+        temporary.write_text(body, encoding="utf-8")
+        temporary.replace(self._state_path)
+        took = time.monotonic() - started
+        self._next_save = time.monotonic() + max(state.SAVE_EVERY, took / state.SAVE_SHARE)
+
+    def close(self) -> None:
+        """Write the state down for the last time."""
+        self.save()
+
+    def summary(self) -> dict[str, Any]:
+        """What tests and the control panel look at."""
+        grants = self.grants
+        return {
+            "accounts": [
+                {
+                    "email": account.email,
+                    "name": account.name,
+                    "limit": account.limit,
+                    "used": self.usage(account),
+                }
+                for account in self.accounts.values()
+            ],
+            "grants": {
+                email: {
+                    "count": grants.live_count(email),
+                    "created": consent.created,
+                    "scopes": consent.scopes,
+                }
+                for email, consent in grants.consents.items()
+            },
+            "files": {
+                email: [self.files.brief(file) for file in self.files.of(email)]
+                for email in self.accounts
+            },
+            "refreshes": dict(grants.refreshes),
+            "clients": {client.client_id: client.state for client in grants.clients.values()},
+            "sessions": len(self.sessions),
+            "rotate_refresh_tokens": grants.rotate,
+            "testing_mode": grants.testing,
+            "device_interval": grants.device_interval,
+        }

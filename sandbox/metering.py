@@ -1,0 +1,161 @@
+"""Slowing down and cutting the bytes of one request, in either direction.
+
+Handlers of both halves read ``request.content`` and answer as usual and know nothing of this: the
+fault middleware puts these wrappers around the reader and the writer of a request that a rule or
+a rate applies to, and around no other, so that an untroubled request costs nothing extra.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import streams, web
+from aiohttp.abc import AbstractStreamWriter
+
+PIECE = 64 * 1024
+
+
+class ConnectionCutError(ConnectionResetError):
+    """The connection ends here, on purpose."""
+
+
+class Meter:
+    """Counts the bytes of one direction; waits where a rate is set, ends where a cut is set."""
+
+    def __init__(self, rate: float | None, cut_after: int | None):
+        self.rate = rate
+        self.cut_after = cut_after
+        self.passed = 0
+        self._started = time.monotonic()
+
+    def allowed(self, size: int) -> int:
+        """How many of the next ``size`` bytes may still pass before the cut."""
+        return size if self.cut_after is None else max(0, min(size, self.cut_after - self.passed))
+
+    async def count(self, size: int) -> None:
+        """Account for ``size`` bytes, keeping to the rate."""
+        self.passed += size
+        if self.rate:
+            due = self._started + self.passed / self.rate
+            if (wait := due - time.monotonic()) > 0:
+                await asyncio.sleep(wait)
+
+
+class MeteredReader:
+    """A request body that arrives slowly, or not whole."""
+
+    def __init__(self, inner: streams.StreamReader, meter: Meter):
+        self._inner = inner
+        self._meter = meter
+        self._cut = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def _passed(self, data: bytes) -> bytes:
+        if self._cut:
+            raise ConnectionCutError("cut by the sandbox")
+        allowed = self._meter.allowed(len(data))
+        if allowed < len(data):
+            # Hand on what came before the cut; the next read meets the end of the connection.
+            self._cut = True
+            data = data[:allowed]
+            if not data:
+                raise ConnectionCutError("cut by the sandbox")
+        await self._meter.count(len(data))
+        return data
+
+    async def read(self, n: int = -1) -> bytes:
+        """Read at most ``n`` bytes; -1 is all of it."""
+        if n >= 0:
+            return await self._passed(await self._inner.read(min(n, PIECE)) if n else b"")
+        parts = []
+        while piece := await self.readany():
+            parts.append(piece)
+        return b"".join(parts)
+
+    async def readany(self) -> bytes:
+        """Read what is there, at most one piece."""
+        return await self._passed(await self._inner.read(PIECE))
+
+    async def readline(self, **options: Any) -> bytes:
+        """Read one line."""
+        return await self._passed(await self._inner.readline(**options))
+
+    async def readchunk(self) -> tuple[bytes, bool]:
+        """Read one piece; its borders carry no meaning here."""
+        return await self.readany(), True
+
+    async def readexactly(self, n: int) -> bytes:
+        """Read exactly ``n`` bytes."""
+        parts = []
+        while n and (piece := await self.read(n)):
+            parts.append(piece)
+            n -= len(piece)
+        if n:
+            raise asyncio.IncompleteReadError(b"".join(parts), n)
+        return b"".join(parts)
+
+    def iter_any(self) -> streams.AsyncStreamIterator[bytes]:
+        """Iterate over pieces as they come."""
+        return streams.AsyncStreamIterator(self.readany)
+
+    def iter_chunked(self, n: int) -> streams.AsyncStreamIterator[bytes]:
+        """Iterate over pieces of at most ``n`` bytes."""
+        return streams.AsyncStreamIterator(lambda: self.read(n))
+
+    def __aiter__(self) -> streams.AsyncStreamIterator[bytes]:
+        return streams.AsyncStreamIterator(self.readline)
+
+
+class MeteredWriter:
+    """An answer that leaves slowly, or not whole."""
+
+    def __init__(self, inner: AbstractStreamWriter, meter: Meter, cut: Callable[[], None]):
+        self._inner = inner
+        self._meter = meter
+        self._cut = cut
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def _send(
+        self, data: Any, forward: Callable[[bytes], Awaitable[None]], *, last: bool
+    ) -> None:
+        view = memoryview(data).cast("B")
+        for start in range(0, len(view), PIECE):
+            piece = view[start : start + PIECE]
+            allowed = self._meter.allowed(len(piece))
+            await self._meter.count(allowed)
+            if allowed:
+                await self._inner.write(bytes(piece[:allowed]))
+            if allowed < len(piece):
+                await self._inner.drain()
+                self._cut()
+                raise ConnectionCutError("cut by the sandbox")
+        if last:
+            await forward(b"")
+
+    async def write(self, chunk: Any, **_options: Any) -> None:
+        """Send a piece of the body."""
+        await self._send(chunk, self._inner.write, last=False)
+
+    async def write_eof(self, chunk: bytes = b"") -> None:
+        """Send the last piece of the body."""
+        await self._send(chunk, self._inner.write_eof, last=True)
+
+
+class PlainFileResponse(web.FileResponse):
+    """A file answer that goes through the writer instead of past it by sendfile()."""
+
+    async def _sendfile(
+        self, request: web.BaseRequest, fobj: Any, offset: int, count: int
+    ) -> AbstractStreamWriter:
+        writer = await super(web.FileResponse, self).prepare(request)
+        assert writer is not None  # noqa: S101 - not a HEAD answered before
+        await self._sendfile_fallback(writer, fobj, offset, count)
+        await super(web.FileResponse, self).write_eof()
+        return writer

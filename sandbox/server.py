@@ -1,0 +1,123 @@
+"""The sandbox's server: Telegram's half, Google's half, or both, on one origin.
+
+``Sandbox`` is the composition root; whoever embeds the sandbox (the command line, tests,
+benchmarks) starts it and reads its ``url``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from aiohttp import web
+
+from sandbox.control import control_routes
+from sandbox.faults import FaultPlan
+from sandbox.google import GoogleWorld, google_routes
+
+if TYPE_CHECKING:
+    from sandbox.telegram import TelegramWorld
+
+LOOPBACK = "127.0.0.1"
+LARGEST_BODY = 4 * 1024**3  # handlers stream; this only has to be out of their way
+
+
+@dataclass(frozen=True)
+class SandboxConfig:
+    """How a sandbox is set up. The secrets are made up and open no door anywhere."""
+
+    folder: Path
+    host: str = LOOPBACK
+    port: int = 0
+    bot_token: str = "110201543:SANDBOX-AAHdqTcvCH1vGWJxfSeofSAs0K5"  # noqa: S105
+    client_id: str = "sandbox-client.apps.googleusercontent.com"
+    client_secret: str = "GOCSPX-sandbox-hL2kQ9vT4mXw7RzB"  # noqa: S105
+    local_mode: bool = False
+    parts: frozenset[str] = field(default_factory=lambda: frozenset({"telegram", "google"}))
+    control: bool = True
+    public_url: str | None = None  # where people reach it, if not where it listens
+
+
+class Sandbox:
+    """A running sandbox: ``async with Sandbox(config) as sandbox: sandbox.url``."""
+
+    def __init__(self, config: SandboxConfig):
+        unknown = set(config.parts) - {"telegram", "google"}
+        if unknown or not config.parts:
+            raise ValueError(f"parts: telegram, google or both; not {sorted(unknown)}")
+        self.config = config
+        self.faults = FaultPlan()
+        self.google: GoogleWorld | None = None
+        self.telegram: TelegramWorld | None = None
+        self._runner: web.AppRunner | None = None
+        self._url = ""
+
+    @property
+    def url(self) -> str:
+        """The origin, without a slash at its end."""
+        if not self._url:
+            raise RuntimeError("the sandbox is not running")
+        return self._url
+
+    def create_app(self) -> web.Application:
+        """Mount the parts that were asked for."""
+        config = self.config
+        app = web.Application(middlewares=[self.faults.middleware], client_max_size=LARGEST_BODY)
+        if "google" in config.parts:
+            self.google = GoogleWorld(
+                config.folder, client_id=config.client_id, client_secret=config.client_secret
+            )
+            self.google.public_url = config.public_url
+            self.faults.owner_of = self.google.owner_of
+            app.add_routes(google_routes(self.google))
+        if "telegram" in config.parts:
+            # Imported here so that Google's half can be served, and loaded, alone.
+            from sandbox.telegram import TelegramWorld, telegram_routes
+
+            self.telegram = TelegramWorld(
+                config.folder, token=config.bot_token, local_mode=config.local_mode
+            )
+            app.add_routes(telegram_routes(self.telegram))
+            # On shutdown, not after it: whoever polls for updates is let go, not waited for.
+            app.on_shutdown.append(self._close_telegram)
+        if config.control:
+            app.add_routes(control_routes(self.faults, self.google))
+            if "telegram" not in config.parts:
+                app.router.add_get("/", _to_control)
+        return app
+
+    async def _close_telegram(self, _app: web.Application) -> None:
+        if self.telegram is not None:
+            await self.telegram.close()
+
+    async def start(self) -> None:
+        """Listen; afterwards ``url`` is known."""
+        self.config.folder.mkdir(parents=True, exist_ok=True)
+        self._runner = web.AppRunner(self.create_app(), access_log=None, shutdown_timeout=0.5)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self.config.host, self.config.port, backlog=1024).start()
+        host, port = self._runner.addresses[0][:2]
+        shown = LOOPBACK if host in ("0.0.0.0", "::") else host  # noqa: S104
+        self._url = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+    async def stop(self) -> None:
+        """Stop listening, let go of whoever hangs, and write Google's state down."""
+        self.faults.clear()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        if self.google is not None:
+            self.google.close()
+        self._url = ""
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.stop()
+
+
+async def _to_control(request: web.Request) -> web.StreamResponse:
+    raise web.HTTPFound("/sandbox/control")

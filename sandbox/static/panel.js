@@ -1,0 +1,262 @@
+"use strict";
+// The panel speaks the same HTTP API as the tests, and shows what is there every second.
+
+const API = "/sandbox/control";
+const SHOWN_CALLS = 60;
+const $ = (id) => document.getElementById(id);
+
+const KINDS = {
+  status: "answers with an error",
+  oauth_error: "answers with an OAuth error",
+  html: "answers with a web page",
+  drop: "hangs up without an answer",
+  hang: "never answers",
+  latency: "answers late",
+  cut_body: "hangs up during the upload",
+  cut_response: "hangs up during the download",
+  after: "does it, but the answer is lost",
+};
+
+const OPERATIONS = [
+  "google.*", "google.token.refresh", "google.token.exchange", "google.token.device",
+  "google.device_code", "google.revoke", "google.drive.about", "google.drive.files.create",
+  "google.drive.files.get", "google.drive.files.list", "google.drive.files.update",
+  "google.drive.files.delete", "google.drive.files.generateIds", "google.upload.start",
+  "google.upload.chunk", "google.upload.status", "google.upload.multipart", "telegram.*",
+  "telegram.getUpdates", "telegram.sendMessage", "telegram.editMessageText", "telegram.getFile",
+  "telegram.download",
+];
+
+const PRESETS = [
+  ["Upload: 503 three times", "google.upload.chunk", { kind: "status", status: 503, count: 3 }],
+  ["Upload: cut after 300 KB", "google.upload.chunk", { kind: "cut_body", after_bytes: 300000 }],
+  ["Upload: the answer is lost", "google.upload.chunk", { kind: "after" }],
+  ["Upload: storage full", "google.upload.*", { kind: "status", reason: "storageQuotaExceeded" }],
+  ["Drive: too many requests", "google.drive.*", { kind: "status", status: 429, retry_after: 3, count: 3 }],
+  ["Refresh: 503 three times", "google.token.refresh", { kind: "status", status: 503, count: 3 }],
+  ["Refresh: invalid_client", "google.token.refresh", { kind: "oauth_error", error: "invalid_client", count: 3 }],
+  ["Google: silent", "google.*", { kind: "hang", count: 3 }],
+  ["Google: 3 s late", "google.*", { kind: "latency", seconds: 3, count: 20 }],
+  ["Telegram: flood limit", "telegram.sendMessage", { kind: "status", status: 429, retry_after: 5 }],
+  ["Telegram: download cut", "telegram.download", { kind: "cut_response", after_bytes: 500000 }],
+  ["Telegram: 502", "telegram.getUpdates", { kind: "status", status: 502, count: 3 }],
+];
+
+async function call(method, path, body) {
+  const options = { method };
+  if (body !== undefined) {
+    options.headers = { "Content-Type": "application/json" };
+    options.body = JSON.stringify(body);
+  }
+  const response = await fetch(API + path, options);
+  if (!response.ok) {
+    let text = response.statusText;
+    try { text = (await response.json()).error || text; } catch { /* not JSON: the status will do */ }
+    throw new Error(text);
+  }
+  return response.json();
+}
+
+function make(tag, text, className) {
+  const element = document.createElement(tag);
+  if (text !== undefined) element.textContent = text;
+  if (className) element.className = className;
+  return element;
+}
+
+function button(text, action) {
+  const element = make("button", text, "plain");
+  element.type = "button";
+  element.addEventListener("click", () => act(action));
+  return element;
+}
+
+async function act(action) {
+  try {
+    await action();
+    $("status").textContent = "";
+  } catch (error) {
+    $("status").textContent = error.message;
+  }
+  await refresh();
+}
+
+function size(bytes) {
+  const units = ["bytes", "KB", "MB", "GB", "TB"];
+  let step = 0;
+  while (bytes >= 1024 && step < units.length - 1) { bytes /= 1024; step += 1; }
+  return `${step ? bytes.toFixed(1) : bytes} ${units[step]}`;
+}
+
+function describe(fault) {
+  const parts = [];
+  for (const name of ["status", "error", "reason", "seconds", "after_bytes", "retry_after", "owner"]) {
+    if (fault[name] !== undefined && fault[name] !== null) parts.push(`${name} ${fault[name]}`);
+  }
+  if (fault.skip) parts.push(`after ${fault.skip} more`);
+  parts.push(fault.remaining === null ? "until taken back" : `${fault.remaining} left`);
+  parts.push(`struck ${fault.hits}`);
+  return parts.join(" · ");
+}
+
+function showFaults(faults, rates) {
+  const items = faults.filter((fault) => fault.remaining !== 0).map((fault) => {
+    const item = make("li");
+    const text = make("span", `${fault.target} ${KINDS[fault.kind]}`);
+    text.append(make("small", describe(fault)));
+    item.append(text, button("Remove", () => call("DELETE", `/faults/${fault.id}`)));
+    return item;
+  });
+  for (const rate of rates) {
+    const item = make("li");
+    item.append(
+      make("span", `${rate.target} at ${size(rate.bytes_per_second)} a second`),
+      button("Remove", () => call("POST", "/rate", { target: rate.target, bytes_per_second: 0 })),
+    );
+    items.push(item);
+  }
+  if (!items.length) {
+    const item = make("li");
+    item.append(make("span", "Everything works as it should.", "calm"));
+    items.push(item);
+  }
+  $("fault-list").replaceChildren(...items);
+}
+
+function showAccounts(state) {
+  const items = state.accounts.map((account) => {
+    const grant = state.grants[account.email];
+    const item = make("li");
+    const who = make("div", undefined, "who");
+    who.append(make("b", account.name), make("small", account.email));
+    who.append(grant ? make("small", "connected", "connected") : make("small", "not connected"));
+    const files = (state.files[account.email] || []).length;
+    item.append(who, make("small", `${files} files · ${size(account.used)} of ${size(account.limit)}`));
+    const row = make("div", undefined, "row");
+    const google = (action, more) => () => call("POST", `/google/${action}`, { account: account.email, ...more });
+    if (grant) {
+      row.append(button("Revoke access", google("revoke")));
+      row.append(button("Expire tokens", google("expire_access_tokens")));
+      row.append(button("Forget uploads", google("forget_sessions")));
+    }
+    const full = account.used >= account.limit;
+    row.append(button(full ? "Make room" : "Fill storage", google("set_quota", { used: full ? 0 : account.limit })));
+    const open = make("a", "Open Drive");
+    open.href = `/drive?account=${encodeURIComponent(account.email)}`;
+    row.append(open);
+    item.append(row);
+    return item;
+  });
+  $("accounts").replaceChildren(...items);
+  $("testing").checked = state.testing_mode;
+  $("rotate").checked = state.rotate_refresh_tokens;
+  const client = Object.values(state.clients)[0];
+  if (document.activeElement !== $("client")) $("client").value = client;
+}
+
+function showCalls(calls) {
+  const rows = calls.slice(-SHOWN_CALLS).reverse().map((entry) => {
+    const row = make("tr");
+    const bad = entry.status === 0 || entry.status >= 400;
+    row.append(
+      make("td", new Date(entry.at * 1000).toLocaleTimeString()),
+      make("td", entry.operation),
+      make("td", entry.status === 0 ? "none" : String(entry.status), bad ? "bad" : ""),
+      make("td", entry.seconds.toFixed(3), "num"),
+      make("td", entry.owner || ""),
+    );
+    return row;
+  });
+  $("calls").replaceChildren(...rows);
+}
+
+let google = true;
+let shownAccounts = "";
+
+async function refresh() {
+  try {
+    const [faults, rates, calls] = await Promise.all(
+      ["/faults", "/rate", "/calls"].map((path) => call("GET", path)),
+    );
+    showFaults(faults.faults, rates.rates);
+    showCalls(calls.calls);
+    if (google) {
+      const response = await fetch(`${API}/google/state`);
+      google = response.ok;
+      if (google) {
+        const text = await response.text();
+        // Rebuilding a list under somebody's finger loses the tap: only when it has changed.
+        if (text !== shownAccounts) showAccounts(JSON.parse(text));
+        shownAccounts = text;
+      }
+      $("google").hidden = !google;
+      $("drive-link").hidden = !google;
+    }
+  } catch {
+    $("status").textContent = "The sandbox does not answer. Is it running?";
+    return;
+  }
+  if ($("status").textContent.startsWith("The sandbox")) $("status").textContent = "";
+}
+
+function showFields() {
+  for (const label of document.querySelectorAll("#custom [data-for]")) {
+    label.hidden = !label.dataset.for.split(" ").includes($("kind").value);
+  }
+}
+
+function start() {
+  for (const [kind, text] of Object.entries(KINDS)) {
+    const option = make("option", text);
+    option.value = kind;
+    $("kind").append(option);
+  }
+  for (const name of OPERATIONS) {
+    const option = make("option");
+    option.value = name;
+    $("operations").append(option);
+  }
+  for (const [text, target, options] of PRESETS) {
+    const element = button(text, () => call("POST", "/faults", { target, ...options }));
+    element.append(make("small", target));
+    $("presets").append(element);
+  }
+  $("kind").addEventListener("change", showFields);
+  showFields();
+  $("clear").addEventListener("click", () => act(async () => {
+    await call("DELETE", "/faults");
+    for (const rate of (await call("GET", "/rate")).rates) {
+      await call("POST", "/rate", { target: rate.target, bytes_per_second: 0 });
+    }
+  }));
+  $("custom").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const body = {};
+    for (const field of event.target.elements) {
+      const label = field.closest("label");
+      if (!field.name || !label || label.hidden || field.value === "") continue;
+      body[field.name] = field.type === "number" ? Number(field.value) : field.value;
+    }
+    act(() => call("POST", "/faults", body));
+  });
+  $("speed").addEventListener("change", (event) => act(async () => {
+    for (const target of ["google.upload.*", "telegram.download"]) {
+      await call("POST", "/rate", { target, bytes_per_second: Number(event.target.value) });
+    }
+  }));
+  for (const element of document.querySelectorAll("[data-act]")) {
+    element.addEventListener("click", () => act(() => call("POST", `/google/${element.dataset.act}`, {})));
+  }
+  $("testing").addEventListener("change", (event) =>
+    act(() => call("POST", "/google/testing_mode", { on: event.target.checked })));
+  $("rotate").addEventListener("change", (event) =>
+    act(() => call("POST", "/google/rotate_refresh_tokens", { on: event.target.checked })));
+  $("client").addEventListener("change", (event) =>
+    act(() => call("POST", "/google/client", { state: event.target.value })));
+  $("week").addEventListener("click", () =>
+    act(() => call("POST", "/google/advance_clock", { seconds: 7 * 86400 })));
+  refresh();
+  setInterval(refresh, 1000);
+}
+
+start();

@@ -1,0 +1,28 @@
+"""What people do with the bot, step by step, for tests that need somebody connected."""
+
+from __future__ import annotations
+
+import re
+
+from sandbox.client import Message, Person
+from sandbox.google_client import GoogleControls
+
+DEVICE_CODE = re.compile(r"[A-Z]{4}-[A-Z]{4}")
+
+
+async def ask_device_code(person: Person) -> str:
+    """/connect with the device flow; the code the bot shows."""
+    await person.send("/connect")
+    message = await person.wait_for("Enter this code")
+    found = DEVICE_CODE.search(message.text)
+    assert found, message.text
+    return found[0]
+
+
+async def connect(person: Person, google: GoogleControls, account: str) -> Message:
+    """Connect with the device flow, from /connect to "Connected"."""
+    code = await ask_device_code(person)
+    await google.approve_device(code, account)
+    await person.wait_for("has approved")
+    await person.tap("Yes, that is mine")
+    return await person.wait_for("Connected")
