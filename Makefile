@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test check format lock clean
+.PHONY: help run test check format lock texts clean
 
 help:
 	@echo "make run     install and start the bot (without .env: against the sandbox, on this machine alone)"
 	@echo "make test    install and run the whole test suite, without and with encryption"
 	@echo "make check   format, lint, types, direction of imports"
 	@echo "make format  let ruff format and sort"
+	@echo "make texts   bring the catalogues of translations up to date with the code"
 	@echo "make lock    renew the requirements files (needs uv)"
 
 # Where Debian leaves out ensurepip (python3-venv), pip itself fills the environment.
@@ -57,6 +58,19 @@ lock:
 	$(UV_COMPILE) pyproject.toml -o requirements.txt
 	$(UV_COMPILE) pyproject.toml --group dev --group build -c requirements.txt -o requirements-dev.txt
 	$(UV_COMPILE) --group build -o requirements-build.txt
+
+# The catalogue: what the code says goes in, translations stay, what it no longer says goes.
+LANGUAGES := zh_Hant zh_Hans
+texts: $(VENV)/.run
+	$(BIN)/pybabel --quiet extract --keyword tr --keyword label --no-location --sort-output \
+		--project drivekeeper --output build-messages.pot bot
+	@for language in $(LANGUAGES); do \
+		test -f bot/locale/$$language.po || $(BIN)/pybabel --quiet init --input-file build-messages.pot \
+			--locale $$language --output-file bot/locale/$$language.po; \
+		$(BIN)/pybabel --quiet update --input-file build-messages.pot --locale $$language \
+			--output-file bot/locale/$$language.po --no-fuzzy-matching --ignore-obsolete; \
+	done
+	@rm build-messages.pot
 
 clean:
 	rm -rf $(VENV) .sandbox .mypy_cache .ruff_cache .pytest_cache build *.egg-info

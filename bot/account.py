@@ -19,7 +19,7 @@ _log = structlog.get_logger()
 
 async def start(update: Update, context: BotContext) -> None:
     """/start, also with the one-time code of the callback flow's result page."""
-    if context.args:
+    if context.args and context.core.consents.flow == "callback":
         await connect.claim(update, context, context.args[0])
         return
     owner, texts = owner_of(update), await context.texts(update)

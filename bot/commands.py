@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
+from bot.texts import N_
+
 _MENU: Final = (
-    ("start", "What this bot does"),
-    ("connect", "Connect your Google Drive"),
-    ("status", "Your connection and space"),
-    ("disconnect", "Disconnect your Google Drive"),
-    ("cancel", "Stop what is under way"),
-    ("language", "Choose the language"),
-    ("privacy", "What is kept about you"),
-    ("help", "How it works"),
+    ("start", N_("What this bot does")),
+    ("connect", N_("Connect your Google Drive")),
+    ("status", N_("Your connection and space")),
+    ("disconnect", N_("Disconnect your Google Drive")),
+    ("cancel", N_("Stop what is under way")),
+    ("language", N_("Choose the language")),
+    ("privacy", N_("What is kept about you")),
+    ("help", N_("How it works")),
 )
 
 

@@ -252,7 +252,7 @@ async def finish(update: Update, context: BotContext, save: Callable[[Owner], An
 
 async def _refused(context: BotContext, pending: PendingConsent, error: CustodyError) -> None:
     texts = await context.texts_for(pending.owner)
-    await context.core.consents.cancel(pending.owner)
+    await context.core.consents.end(pending)
     event = "consent_lapsed" if error.code == "expired" else "consent_declined"
     _log.info(event, owner=pending.owner, result=error.code)
     text, markup = explain_refusal(error, texts)
@@ -305,3 +305,5 @@ async def resume(context: BotContext) -> None:
             continue
         if pending.stage == "asked":
             poll_later(context, pending, pending.interval)
+        elif pending.stage == "approved":
+            await ask_whose(context, pending)

@@ -44,6 +44,8 @@ async def receive(update: Update, context: BotContext) -> None:
         size=found.size,
         reply_to=message.message_id,
     )
+    # Telegram has been told that this update is handled: before anything else it is written down.
+    await context.services.uploads.note(job)
     sent = await _acknowledge(context, message, job, texts)
     job = job.model_copy(update={"status_message_id": sent.message_id})
     await context.services.uploads.add(job)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import structlog
-from telegram import ChatMemberUpdated, Update
+from telegram import Update
 from telegram.constants import ChatMemberStatus, ChatType
 from telegram.error import Forbidden
 from telegram.ext import ApplicationHandlerStop
@@ -17,7 +17,8 @@ _log = structlog.get_logger()
 async def gate(update: Update, context: BotContext) -> None:
     """Let people in their private chats through, if they are allowed; stop everything else."""
     if update.my_chat_member is not None:
-        _note_membership(update.my_chat_member)
+        if update.my_chat_member.new_chat_member.status == ChatMemberStatus.BANNED:
+            _log.info("user_blocked_bot", owner=owner_of(update))
         raise ApplicationHandlerStop
     user, message = update.effective_user, update.effective_message
     if user is None or user.is_bot or (message is not None and message.sender_chat is not None):
@@ -52,8 +53,3 @@ async def _refuse(update: Update) -> None:
             )
     except Forbidden:
         return
-
-
-def _note_membership(change: ChatMemberUpdated) -> None:
-    if change.new_chat_member.status == ChatMemberStatus.BANNED:
-        _log.info("user_blocked_bot")

@@ -6,10 +6,12 @@ takes the event loop and the signals for itself.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
 from telegram import Update
+from telegram.error import NetworkError
 from telegram.ext import ExtBot
 
 from bot.commands import command_menu
@@ -18,6 +20,7 @@ from bot.errors import on_polling_error
 from bot.texts import Texts
 
 _UPDATES: Final = [Update.MESSAGE, Update.CALLBACK_QUERY, Update.MY_CHAT_MEMBER]
+_LONGEST_PAUSE_SECONDS: Final = 60
 
 
 def services_of(application: BotApplication) -> Services:
@@ -26,21 +29,30 @@ def services_of(application: BotApplication) -> Services:
 
 
 async def start(application: BotApplication) -> None:
-    """Talk to Telegram and begin to work.
+    """Talk to Telegram and begin to work; while Telegram cannot be reached, keep trying.
 
     Raises:
-        telegram.error.InvalidToken, NetworkError: Telegram refuses, or cannot be reached.
+        telegram.error.InvalidToken: Telegram refuses the token.
     """
     services = services_of(application)
-    await application.initialize()
-    await _publish_menu(application.bot)
+    pause = 1.0
+    while True:
+        try:
+            await application.initialize()
+            await _publish_menu(application.bot)
+            break
+        except NetworkError as error:
+            # An operator's machine may start before its network does.
+            on_polling_error(error)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
     await services.core.custodian.finish_interrupted()
     await application.start()
     await services.uploads.start()
     if application.updater is None:
         raise RuntimeError("the application was built without its Updater")
     await application.updater.start_polling(
-        allowed_updates=_UPDATES, error_callback=on_polling_error, bootstrap_retries=0
+        allowed_updates=_UPDATES, error_callback=on_polling_error, bootstrap_retries=-1
     )
 
 

@@ -25,6 +25,11 @@ _LOCALE: Final = Path(__file__).parent / "locale"
 _TRADITIONAL: Final = ("hant", "tw", "hk", "mo")
 
 
+def N_(message: str) -> str:  # noqa: N802 - gettext's name for it
+    """Marks a message for the catalogue where it stands, to be translated where it is used."""
+    return message
+
+
 def language_of(telegram_code: str | None) -> str:
     """The language to speak for Telegram's IETF language tag."""
     parts = (telegram_code or "").lower().replace("_", "-").split("-")

@@ -57,9 +57,13 @@ class UploadQueue:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
 
+    async def note(self, job: UploadJob) -> None:
+        """Write `job` down; it runs once it is added, or at the next start."""
+        await self._custodian.run(self._journal.save, job)
+
     async def add(self, job: UploadJob) -> None:
         """Write `job` down and, unless it waits for a connection, queue it."""
-        await self._custodian.run(self._journal.save, job)
+        await self.note(job)
         if job.state == "queued":
             self._enqueue(job)
 

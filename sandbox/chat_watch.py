@@ -50,6 +50,7 @@ class ChatWatcher:
         self._changed = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
+        self._seen = 0
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -133,7 +134,15 @@ class ChatWatcher:
                 self._answers[event["query_id"]] = answer
             elif kind == "action":
                 self._actions.append((seq, event["action"]))
+            self._seen = seq
             self._changed.notify_all()
+        return seq
+
+    async def _did(self, answer: Json) -> int:
+        """A deed is done: from here on wait_for looks; return when the deed itself is seen."""
+        seq = self.mark = int(answer["seq"])
+        async with asyncio.timeout(TIMEOUT), self._changed:
+            await self._changed.wait_for(lambda: self._seen >= seq)
         return seq
 
     def _keep(self, seq: int, item: Json) -> None:

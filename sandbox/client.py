@@ -46,8 +46,8 @@ class Person(ChatWatcher):
     async def _send(self, wish: Json) -> Message:
         await self.open()
         answer = await self._post(f"/chats/{self.id}/messages", wish)
-        self.mark = int(answer["seq"])
-        return Message(answer["message"]["message_id"], self.mark, False, answer["message"])
+        seq = await self._did(answer)
+        return Message(answer["message"]["message_id"], seq, False, answer["message"])
 
     async def upload(self, source: Source) -> str:
         """Put bytes into the sandbox; the id may be sent by any number of people."""
@@ -125,13 +125,13 @@ class Person(ChatWatcher):
         wishes = [await self._wish(kind, source, name, "", {}) for kind, source, name in items]
         wishes[0]["caption"] = caption
         answer = await self._post(f"/chats/{self.id}/albums", {"items": wishes})
-        self.mark = int(answer["seq"])
-        return [Message(raw["message_id"], self.mark, False, raw) for raw in answer["messages"]]
+        seq = await self._did(answer)
+        return [Message(raw["message_id"], seq, False, raw) for raw in answer["messages"]]
 
     async def edit(self, message_id: int, text: str) -> None:
         """Correct an own message."""
         path = f"/chats/{self.id}/messages/{message_id}"
-        self.mark = int((await self._call("PATCH", path, json={"text": text}))["seq"])
+        await self._did(await self._call("PATCH", path, json={"text": text}))
 
     async def delete(self, message_id: int) -> None:
         """Delete a message."""

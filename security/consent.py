@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import structlog
 from pydantic import SecretStr
@@ -133,6 +133,13 @@ class ConsentDesk:
         async with self._custodian.locked(owner):
             return await self._custodian.run(self._pending.delete, owner)
 
+    async def end(self, pending: PendingConsent) -> None:
+        """End this request; a newer one of the same owner stays."""
+        async with self._custodian.locked(pending.owner):
+            current = await self._custodian.run(self._pending.load, pending.owner)
+            if current is not None and current.id == pending.id:
+                await self._custodian.run(self._pending.delete, pending.owner)
+
     async def poll(self, pending: PendingConsent) -> PendingConsent:
         """device: ask Google once whether the person has decided.
 
@@ -181,15 +188,14 @@ class ConsentDesk:
     async def pasted(self, owner: Owner, text: str) -> Credential:
         """paste: the redirected address, in the asker's own chat; save the credential."""
         pending = await self.latest(owner)
-        query = parse_qs(urlsplit(text.strip()).query)
-        state = query.get("state", [""])[0]
+        query = _query(text)
+        state = query.get("state", "")
         if pending is None:
             raise ConsentDenied("there is no request, or its time is over", code="expired")
         expected = pending.state.get_secret_value()
         if not secrets.compare_digest(expected.encode(), state.encode()):
             raise ConsentDenied("the address belongs to another request", code="wrong_state")
-        code, error = (query.get(name, [None])[0] for name in ("code", "error"))
-        grant = await self._redeem(pending, code=code, error=error)
+        grant = await self._redeem(pending, code=query.get("code"), error=query.get("error"))
         return await self._save(await self._approve(pending, grant))
 
     async def confirm(self, owner: Owner, consent_id: str) -> Credential:
@@ -199,7 +205,7 @@ class ConsentDesk:
     async def refuse(self, owner: Owner, consent_id: str) -> None:
         """device: the account shown is not the asker's; forget its tokens unused."""
         pending = await self._approved(owner, consent_id)
-        await self.cancel(owner)
+        await self.end(pending)
         _log.info("consent_refused", owner=pending.owner, result="declined")
 
     async def _approved(self, owner: Owner, consent_id: str) -> PendingConsent:
@@ -220,7 +226,7 @@ class ConsentDesk:
                 raise ConsentDenied("the request's time is over", code="expired")
             await self._custodian.run(self._pending.replace, current, stage="redeeming")
         if error or not code:
-            await self.cancel(pending.owner)
+            await self.end(pending)
             raise ConsentDenied("the person declined", code="access_denied")
         try:
             return await self._oauth.exchange(
@@ -236,12 +242,17 @@ class ConsentDesk:
         self, pending: PendingConsent, grant: TokenGrant, **changes: Any
     ) -> PendingConsent:
         if grant.scopes is not None and DRIVE_FILE_SCOPE not in grant.scopes:
-            await self.cancel(pending.owner)
+            await self.end(pending)
             raise ConsentDenied("Drive was not ticked on Google's page", code="scope_missing")
         if grant.refresh_token is None:
-            await self.cancel(pending.owner)
+            await self.end(pending)
             raise ConsentDenied("Google gave no refresh token", code="no_refresh_token")
-        account = await self._account(grant.access_token)
+        try:
+            account = await self._account(grant.access_token)
+        except TransientFault as fault:
+            # The code is spent: polling or redeeming once more would only find that out.
+            await self.end(pending)
+            raise ConsentDenied("Drive did not say whose it is", code=fault.code) from fault
         approved = await self._change(
             pending,
             stage="approved",
@@ -290,3 +301,11 @@ class ConsentDesk:
             await self._custodian.run(self._pending.delete, pending.owner)
         _log.info("consent_saved", owner=pending.owner, generation=saved.generation)
         return saved
+
+
+def _query(text: str) -> dict[str, str]:
+    """The parameters of an address somebody pasted; empty where it is none."""
+    try:
+        return dict(parse_qsl(urlsplit(text.strip()).query))
+    except ValueError:
+        return {}

@@ -22,7 +22,7 @@ Json = dict[str, Any]
 async def eventually(true: Callable[[], bool], seconds: float = 5.0) -> None:
     """Wait for something that no event tells of."""
     async with asyncio.timeout(seconds):
-        while not true():
+        while not true():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.01)
 
 
@@ -59,7 +59,7 @@ class Kit:
     def controls(self) -> TelegramControls:
         return TelegramControls(self.url, self.session)
 
-    async def call(self, method: str, token: str = TOKEN, **args: Any) -> Answer:
+    async def call(self, method: str, token: str = TOKEN, /, **args: Any) -> Answer:
         """Call a method with a JSON body."""
         return await self.post(method, token, json=args)
 
