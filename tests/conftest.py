@@ -134,13 +134,13 @@ def start_bot(
             "LOG_FORMAT": "json",
             **changes,
         }
-        for name, value in values.items():
-            monkeypatch.setenv(name, str(value))
-        settings = Settings(_env_file=None)
         log = io.StringIO()
-        monkeypatch.setattr(sys, "stderr", log)
-        mask = bot_process.prepare_logs(settings)
-        monkeypatch.undo()
+        with monkeypatch.context() as patched:
+            for name, value in values.items():
+                patched.setenv(name, str(value))
+            settings = Settings(_env_file=None)
+            patched.setattr(sys, "stderr", log)
+            mask = bot_process.prepare_logs(settings)
         async with AsyncExitStack() as stack:
             application = await stack.enter_async_context(bot_process.services(settings, mask))
             await stack.enter_async_context(bot_process.web_front(settings, application))

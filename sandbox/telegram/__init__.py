@@ -1,0 +1,24 @@
+"""Telegram on loopback: the Bot API, people who use the bot, and a chat page.
+
+Imports nothing of the product; docs/sandbox-telegram.md says what it does as the real one, with
+the source of each behaviour, and what it does not.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from sandbox.telegram.bot_api import BotApi
+from sandbox.telegram.chat_api import ChatApi
+from sandbox.telegram.pages import Pages
+from sandbox.telegram.world import TelegramWorld
+
+__all__ = ["TelegramWorld", "telegram_routes"]
+
+
+def telegram_routes(world: TelegramWorld) -> web.RouteTableDef:
+    """Everything of the Telegram half; whoever mounts it calls `world.close()` at the end."""
+    routes = web.RouteTableDef()
+    for part in (BotApi(world), ChatApi(world), Pages(world)):
+        part.add_to(routes)
+    return routes

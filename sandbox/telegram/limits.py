@@ -1,0 +1,107 @@
+"""Telegram's limits on how fast a bot may write: always counted, refused only when told to.
+
+https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this: about one message
+a second in a chat with short bursts, about 30 a second over all chats, 20 a minute in a group.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.telegram.errors import too_many_requests
+from sandbox.telegram.model import Chat, Json
+
+_KEPT = 200
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "enforce": bool,
+    "burst": int,
+    "per_second": (int, float),
+    "overall_per_second": int,
+    "group_per_minute": int,
+    "retry_after": int,
+}
+
+
+@dataclass
+class Limits:
+    """What is allowed, and who broke it."""
+
+    enforce: bool = False
+    burst: int = 5  # messages at once to one chat, before one a second is all there is
+    per_second: float = 1.0
+    overall_per_second: int = 30
+    group_per_minute: int = 20
+    retry_after: int = 0  # 0: as long as it takes
+    violations: int = 0
+    refused: int = 0
+    sent: Counter[str] = field(default_factory=Counter)
+    recent: deque[Json] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    _buckets: dict[int, tuple[float, float]] = field(default_factory=dict)
+    _groups: dict[int, deque[float]] = field(default_factory=dict)
+    _overall: deque[float] = field(default_factory=deque)
+
+    def configure(self, changes: dict[str, Any]) -> None:
+        """Change limits by name; raises ValueError or TypeError."""
+        for name, value in changes.items():
+            kind = _KINDS.get(name)
+            if kind is None:
+                raise ValueError(f"{name}: unknown")
+            if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+                raise TypeError(f"{name}: wrong type")
+            setattr(self, name, value)
+
+    def as_json(self) -> Json:
+        """For the control API."""
+        return {
+            "enforce": self.enforce,
+            "burst": self.burst,
+            "per_second": self.per_second,
+            "overall_per_second": self.overall_per_second,
+            "group_per_minute": self.group_per_minute,
+            "retry_after": self.retry_after,
+            "refused": self.refused,
+        }
+
+    def note(self, chat: Chat, method: str) -> None:
+        """Count a message or an edit; raises ApiError 429 where limits are enforced."""
+        now = time.monotonic()
+        wait, which = max(self._chat(chat.id, now), self._all(now), self._group(chat, now))
+        if wait > 0:
+            self.violations += 1
+            self.recent.append(
+                {"chat_id": chat.id, "method": method, "limit": which, "at": time.time()}
+            )
+            if self.enforce:
+                self.refused += 1
+                raise too_many_requests(self.retry_after or math.ceil(wait))
+        self.sent[method] += 1
+        tokens, at = self._buckets[chat.id]
+        self._buckets[chat.id] = (max(tokens - 1, 0.0), at)
+        self._overall.append(now)
+        if chat.type != "private":
+            self._groups[chat.id].append(now)
+
+    def _chat(self, chat_id: int, now: float) -> tuple[float, str]:
+        tokens, at = self._buckets.get(chat_id, (float(self.burst), now))
+        tokens = min(float(self.burst), tokens + (now - at) * self.per_second)
+        self._buckets[chat_id] = (tokens, now)
+        return (1 - tokens) / self.per_second, "chat"
+
+    def _all(self, now: float) -> tuple[float, str]:
+        while self._overall and self._overall[0] <= now - 1:
+            self._overall.popleft()
+        full = len(self._overall) >= self.overall_per_second
+        return (self._overall[0] + 1 - now if full else 0.0), "overall"
+
+    def _group(self, chat: Chat, now: float) -> tuple[float, str]:
+        if chat.type == "private":
+            return 0.0, "group"
+        times = self._groups.setdefault(chat.id, deque())
+        while times and times[0] <= now - 60:
+            times.popleft()
+        full = len(times) >= self.group_per_minute
+        return (times[0] + 60 - now if full else 0.0), "group"

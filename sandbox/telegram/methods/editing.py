@@ -1,0 +1,192 @@
+"""Changing what was sent, and answering taps.
+
+https://core.telegram.org/bots/api#updating-messages
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from sandbox.telegram.call import Call
+from sandbox.telegram.errors import NOT_MODIFIED, ApiError, bad_request
+from sandbox.telegram.markup import inline_only
+from sandbox.telegram.media import KINDS
+from sandbox.telegram.methods.registry import METHODS
+from sandbox.telegram.methods.sending import caption_content, shown_media, text_content
+from sandbox.telegram.model import Chat, Json, Message
+from sandbox.telegram.text import TEXT_LIMIT, format_text, preview_options
+
+ANSWER_LIMIT = 200  # https://core.telegram.org/bots/api#answercallbackquery
+_DELETABLE = 48 * 60 * 60  # https://core.telegram.org/bots/api#deletemessage
+_TEXT_KEYS = ("text", "entities", "link_preview_options", "reply_markup", "edit_date")
+_CAPTION_KEYS = ("caption", "caption_entities", "reply_markup", "edit_date")
+_MEDIA_KEYS = (*KINDS, *_CAPTION_KEYS)
+
+
+def _find(call: Call, what: str, *, write: bool = True) -> tuple[Chat, Message]:
+    chat = call.chat(write=write)
+    message = chat.messages.get(call.number("message_id"))
+    if message is None:
+        raise bad_request(f"{what} not found")
+    return chat, message
+
+
+def _own(call: Call) -> tuple[Chat, Message]:
+    """The bot's message that is to be edited."""
+    if not call.text("chat_id") and not call.number("message_id"):
+        if not call.text("inline_message_id"):
+            raise bad_request("Message identifier is not specified")
+        raise ApiError(400, "Bad Request: MESSAGE_ID_INVALID")
+    chat, message = _find(call, "message to edit")
+    if not message.from_bot:
+        raise bad_request("Message can't be edited")
+    return chat, message
+
+
+def _apply(call: Call, chat: Chat, message: Message, changes: Json, keys: tuple[str, ...]) -> Json:
+    """Replace these fields; refuse an edit that changes nothing."""
+    kept = {name: value for name, value in message.data.items() if name not in keys}
+    new = kept | changes
+    if new == {k: v for k, v in message.data.items() if k != "edit_date"}:
+        raise bad_request(NOT_MODIFIED)
+    call.world.check_reachable(chat)
+    call.world.limits.note(chat, call.method)
+    call.world.replace(chat, message, new)
+    return message.data
+
+
+def _markup(markup: Json | None) -> Json:
+    return {} if markup is None else {"reply_markup": markup}
+
+
+@METHODS.add("editMessageText")
+async def edit_message_text(call: Call) -> Any:
+    """https://core.telegram.org/bots/api#editmessagetext; no markup takes the old one away."""
+    if not call.text("text"):
+        raise bad_request("Message text is empty")
+    options = preview_options(call.args)
+    text, entities = format_text(
+        call.text("text"), call.text("parse_mode"), call.text("entities"), empty=False
+    )
+    markup = inline_only(call.text("reply_markup"))
+    chat, message = _own(call)
+    if "text" not in message.data:
+        raise bad_request("There is no text in the message to edit")
+    if len(text) > TEXT_LIMIT:
+        raise ApiError(400, "Bad Request: MESSAGE_TOO_LONG")
+    changes = text_content(text, entities, options)
+    result = _apply(call, chat, message, changes | _markup(markup), _TEXT_KEYS)
+    call.world.preview(chat, changes, disabled=bool(options.get("is_disabled")))
+    return result
+
+
+@METHODS.add("editMessageCaption")
+async def edit_message_caption(call: Call) -> Any:
+    """https://core.telegram.org/bots/api#editmessagecaption."""
+    markup = inline_only(call.text("reply_markup"))
+    changes = caption_content(call)
+    chat, message = _own(call)
+    if not any(kind in message.data for kind in KINDS):
+        raise bad_request("There is no caption in the message to edit")
+    return _apply(call, chat, message, changes | _markup(markup), _CAPTION_KEYS)
+
+
+@METHODS.add("editMessageReplyMarkup")
+async def edit_message_reply_markup(call: Call) -> Any:
+    """https://core.telegram.org/bots/api#editmessagereplymarkup."""
+    markup = inline_only(call.text("reply_markup"))
+    chat, message = _own(call)
+    return _apply(call, chat, message, _markup(markup), ("reply_markup", "edit_date"))
+
+
+@METHODS.add("editMessageMedia")
+async def edit_message_media(call: Call) -> Any:
+    """https://core.telegram.org/bots/api#editmessagemedia."""
+    markup = inline_only(call.text("reply_markup"))
+    try:
+        item = json.loads(call.text("media") or "null")
+    except ValueError:
+        raise bad_request("Can't parse input media JSON object") from None
+    kind = str(item.get("type", "")) if isinstance(item, dict) else ""
+    if kind not in ("photo", "video", "document", "audio", "animation"):
+        raise bad_request(f'Can\'t parse InputMedia: type "{kind}" is unsupported')
+    source = call.media("media", kind, str(item.get("media", "")))
+    if source is None:
+        raise bad_request("Can't parse InputMedia: media not found")
+    chat, message = _own(call)
+    if not any(kind in message.data for kind in KINDS):
+        raise bad_request("There is no media in the message to edit")
+    changes = shown_media(call, kind, source, item) | caption_content(call, item)
+    return _apply(call, chat, message, changes | _markup(markup), _MEDIA_KEYS)
+
+
+def _delete(call: Call, chat: Chat, number: int) -> None:
+    message = chat.messages[number]
+    if time.time() - message.data["date"] > _DELETABLE:
+        raise bad_request("message can't be deleted for everyone")
+    if not message.from_bot and chat.type != "private" and not chat.bot_is_admin:
+        raise bad_request("message can't be deleted")
+    call.world.remove(chat, number)
+
+
+@METHODS.add("deleteMessage")
+async def delete_message(call: Call) -> Any:
+    """https://core.telegram.org/bots/api#deletemessage."""
+    if not call.text("chat_id"):
+        raise bad_request("Chat identifier is not specified")
+    if not call.number("message_id"):
+        raise bad_request("Message identifier is not specified")
+    chat, message = _find(call, "message to delete")
+    _delete(call, chat, message.id)
+    return True
+
+
+@METHODS.add("deleteMessages")
+async def delete_messages(call: Call) -> Any:
+    """https://core.telegram.org/bots/api#deletemessages: "some may be not found": skipped."""
+    numbers = call.strings("message_ids")
+    if numbers is None:
+        raise bad_request("Message identifiers are not specified")
+    chat = call.chat()
+    for number in numbers:
+        if number.isdecimal() and int(number) in chat.messages:
+            _delete(call, chat, int(number))
+    return True
+
+
+@METHODS.add("answerCallbackQuery")
+async def answer_callback_query(call: Call) -> Any:
+    """https://core.telegram.org/bots/api#answercallbackquery."""
+    query = call.world.open_callback(call.text("callback_query_id"))
+    text, url = call.text("text"), call.text("url")
+    if len(text) > ANSWER_LIMIT:
+        raise ApiError(400, "Bad Request: MESSAGE_TOO_LONG")
+    own = (f"https://t.me/{call.world.bot_username}", f"t.me/{call.world.bot_username}", "tg://")
+    if url and not url.startswith(own):
+        raise ApiError(400, "Bad Request: URL_INVALID")
+    query.answered = True
+    call.world.chats[query.chat_id].events.add(
+        "answer",
+        query_id=query.id,
+        user_id=query.user_id,
+        text=text,
+        show_alert=call.flag("show_alert"),
+        url=url,
+    )
+    return True
+
+
+@METHODS.add("setMessageReaction")
+async def set_message_reaction(call: Call) -> Any:
+    """https://core.telegram.org/bots/api#setmessagereaction."""
+    try:
+        reactions = json.loads(call.text("reaction") or "[]")
+    except ValueError:
+        raise bad_request("Can't parse reaction types JSON object") from None
+    if not isinstance(reactions, list):
+        raise bad_request("Expected an Array of ReactionType")
+    chat, message = _find(call, "message to react", write=False)
+    chat.events.add("reaction", message_id=message.id, reaction=reactions)
+    return True

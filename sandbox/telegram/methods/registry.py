@@ -1,0 +1,5 @@
+"""The one table of methods."""
+
+from sandbox.telegram.call import Methods
+
+METHODS = Methods()

@@ -1,0 +1,239 @@
+"""Sending messages: https://core.telegram.org/bots/api#available-methods.
+
+Checks come in the order of the public server: the text, then the markup, then the chat; what only
+Telegram's own servers know (too long, blocked, too fast) comes last.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import secrets
+from typing import Any
+
+from sandbox.telegram.call import Call, Upload
+from sandbox.telegram.errors import bad_request
+from sandbox.telegram.files import PHOTO_LIMIT, StoredFile
+from sandbox.telegram.markup import parse_markup
+from sandbox.telegram.media import KINDS, WITH_CAPTION, media_content
+from sandbox.telegram.methods.registry import METHODS
+from sandbox.telegram.model import Chat, Json, Message
+from sandbox.telegram.pictures import picture_size
+from sandbox.telegram.text import CAPTION_LIMIT, TEXT_LIMIT, format_text, preview_options
+
+_WIDEST_PHOTO = 10000  # "The photo's width and height must not exceed 10000 in total"
+_SLOWEST_RATIO = 20
+_ALBUM = range(2, 11)
+_ACTIONS = frozenset(
+    {
+        "cancel",
+        "typing",
+        "record_video",
+        "upload_video",
+        "record_audio",
+        "record_voice",
+        "upload_audio",
+        "upload_voice",
+        "upload_photo",
+        "upload_document",
+        "choose_sticker",
+        "pick_up_location",
+        "find_location",
+        "record_video_note",
+        "upload_video_note",
+    }
+)
+
+
+def reply_target(call: Call, chat: Chat) -> int:
+    """The message replied to; refuses one that is gone, unless told to send without."""
+    number = call.number("reply_to_message_id")
+    lenient = call.flag("allow_sending_without_reply")
+    if raw := call.text("reply_parameters"):
+        try:
+            value = json.loads(raw)
+        except ValueError:
+            raise bad_request("Can't parse reply parameters JSON object") from None
+        if not isinstance(value, dict):
+            raise bad_request("Object expected as reply parameters")
+        number = int(value.get("message_id") or 0)
+        lenient = bool(value.get("allow_sending_without_reply"))
+    if number > 0 and number not in chat.messages:
+        if not lenient:
+            raise bad_request("message to be replied not found")
+        number = 0
+    return number
+
+
+def deliver(call: Call, content: Json, *, markup: Json | None, chat: Chat | None = None) -> Message:
+    """Put the bot's message into the chat."""
+    chat = chat or call.chat()
+    world = call.world
+    reply = reply_target(call, chat)
+    world.check_reachable(chat)
+    world.limits.note(chat, call.method)
+    if call.flag("protect_content"):
+        content = content | {"has_protected_content": True}
+    return world.post(chat, world.bot_json(), content, from_bot=True, reply_to=reply, markup=markup)
+
+
+@METHODS.add("sendMessage")
+async def send_message(call: Call) -> Any:
+    """https://core.telegram.org/bots/api#sendmessage."""
+    if not call.text("text"):
+        raise bad_request("Message text is empty")
+    options = preview_options(call.args)
+    text, entities = format_text(
+        call.text("text"), call.text("parse_mode"), call.text("entities"), empty=False
+    )
+    markup = parse_markup(call.text("reply_markup"))
+    chat = call.chat()
+    if len(text) > TEXT_LIMIT:
+        raise bad_request("Message is too long")
+    content = text_content(text, entities, options)
+    message = deliver(call, content, markup=markup, chat=chat)
+    call.world.preview(chat, content, disabled=bool(options.get("is_disabled")))
+    return message.data
+
+
+def text_content(text: str, entities: list[Json], options: Json) -> Json:
+    """The part of a message that is its text."""
+    content: Json = {"text": text}
+    if entities:
+        content["entities"] = entities
+    if options:
+        content["link_preview_options"] = options
+    return content
+
+
+def caption_content(call: Call, given: Json | None = None) -> Json:
+    """The caption, from the call's parameters or from an album's item."""
+    source = given if given is not None else call.args
+    raw = str(source.get("caption") or "")
+    entities = source.get("caption_entities") or ""
+    written = entities if isinstance(entities, str) else json.dumps(entities)
+    mode = str(source.get("parse_mode") or "")
+    text, found = format_text(raw, mode, written, empty=True)
+    if len(text) > CAPTION_LIMIT:
+        raise bad_request("Message caption is too long")
+    content: Json = {"caption": text} if text else {}
+    return content | ({"caption_entities": found} if found else {})
+
+
+def check_media(call: Call, kind: str, source: Upload | StoredFile) -> None:
+    """Refusals about the file itself."""
+    if source.blob.size == 0:
+        raise bad_request("file must be non-empty")
+    if kind == "photo" and isinstance(source, Upload):
+        if source.blob.size > PHOTO_LIMIT and not call.world.local_mode:
+            raise bad_request("file of size is too big for a photo")
+        size = picture_size(source.blob.path)
+        if size is None:
+            raise bad_request("IMAGE_PROCESS_FAILED")
+        if sum(size) > _WIDEST_PHOTO or max(size) > _SLOWEST_RATIO * min(size):
+            raise bad_request("PHOTO_INVALID_DIMENSIONS")
+
+
+def shown_media(call: Call, kind: str, source: Upload | StoredFile, options: Json) -> Json:
+    """The part of a message that is its media."""
+    check_media(call, kind, source)
+    files = call.world.files
+    if isinstance(source, StoredFile):
+        return media_content(files, kind, source, options=options)
+    return media_content(
+        files, kind, source.blob, name=source.name, mime=source.mime, options=options
+    )
+
+
+def _register_media(kind: str) -> None:
+    field = kind
+    method = "send" + "".join(word.capitalize() for word in kind.split("_"))
+
+    async def send(call: Call) -> Any:
+        source = call.media(field, kind)
+        if source is None:
+            raise bad_request(f"There is no {kind.replace('_', ' ')} in the request")
+        caption = caption_content(call) if kind in WITH_CAPTION else {}
+        markup = parse_markup(call.text("reply_markup"))
+        chat = call.chat()
+        content = shown_media(call, kind, source, dict(call.args)) | caption
+        return deliver(call, content, markup=markup, chat=chat).data
+
+    METHODS.add(method)(send)
+
+
+for _kind in KINDS:
+    _register_media(_kind)
+
+
+@METHODS.add("sendMediaGroup")
+async def send_media_group(call: Call) -> Any:
+    """https://core.telegram.org/bots/api#sendmediagroup."""
+    try:
+        items = json.loads(call.text("media") or "null")
+    except ValueError:
+        raise bad_request("Can't parse media JSON object") from None
+    if not isinstance(items, list):
+        raise bad_request("Expected an Array of InputMedia")
+    if len(items) not in _ALBUM:
+        raise bad_request("there must be 2 to 10 messages in the album to send")
+    contents = []
+    for item in items:
+        kind = str(item.get("type", ""))
+        if kind not in ("photo", "video", "document", "audio"):
+            problem = f'type "{kind}" can\'t be used in sendMediaGroup'
+            raise bad_request(f"Can't parse InputMedia: {problem}")
+        source = call.media("media", kind, str(item.get("media", "")))
+        if source is None:
+            raise bad_request("Can't parse InputMedia: media not found")
+        contents.append(shown_media(call, kind, source, item) | caption_content(call, item))
+    chat = call.chat()
+    album = {"media_group_id": str(secrets.randbits(48))}
+    return [deliver(call, content | album, markup=None, chat=chat).data for content in contents]
+
+
+@METHODS.add("sendLocation")
+async def send_location(call: Call) -> Any:
+    """https://core.telegram.org/bots/api#sendlocation."""
+    place: Json = {}
+    for name in ("latitude", "longitude"):
+        if not call.text(name):
+            raise bad_request(f"{name} is empty")
+        place[name] = float(call.text(name))
+    markup = parse_markup(call.text("reply_markup"))
+    return deliver(call, {"location": place}, markup=markup).data
+
+
+@METHODS.add("sendContact")
+async def send_contact(call: Call) -> Any:
+    """https://core.telegram.org/bots/api#sendcontact."""
+    contact = {
+        name: call.text(name)
+        for name in ("phone_number", "first_name", "last_name")
+        if call.text(name)
+    }
+    for name in ("phone_number", "first_name"):
+        if name not in contact:
+            raise bad_request(f'Parameter "{name}" is required')
+    markup = parse_markup(call.text("reply_markup"))
+    return deliver(call, {"contact": contact}, markup=markup).data
+
+
+@METHODS.add("sendDice")
+async def send_dice(call: Call) -> Any:
+    """https://core.telegram.org/bots/api#senddice."""
+    dice = {"emoji": call.text("emoji") or "🎲", "value": random.randint(1, 6)}  # noqa: S311
+    markup = parse_markup(call.text("reply_markup"))
+    return deliver(call, {"dice": dice}, markup=markup).data
+
+
+@METHODS.add("sendChatAction")
+async def send_chat_action(call: Call) -> Any:
+    """https://core.telegram.org/bots/api#sendchataction."""
+    action = call.text("action").lower()
+    if action not in _ACTIONS:
+        raise bad_request("Wrong parameter action in request")
+    chat = call.chat()
+    call.world.check_reachable(chat)
+    chat.events.add("action", action=action)
+    return True

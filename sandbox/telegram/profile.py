@@ -1,0 +1,107 @@
+"""What a bot says of itself: commands, names, descriptions, by scope and language.
+
+https://core.telegram.org/bots/api#setmycommands and
+https://core.telegram.org/bots/api#determining-list-of-commands for which list a user sees.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+
+from sandbox.telegram.errors import ApiError, bad_request
+from sandbox.telegram.model import Chat, Json
+
+MOST_COMMANDS = 100
+_COMMAND = re.compile(r"/?[a-z0-9_]{1,32}")
+_LANGUAGE = re.compile(r"[a-z]{2}")
+_PLAIN = ("default", "all_private_chats", "all_group_chats", "all_chat_administrators")
+_OF_CHAT = ("chat", "chat_administrators", "chat_member")
+# Two-letter codes only, says the Bot API; a longer one is refused.
+TEXT_LIMITS = {"name": 64, "description": 512, "short_description": 120}
+
+Scope = tuple[str, str, str]
+
+
+@dataclass
+class Profile:
+    """Commands and texts of the bot."""
+
+    first_name: str
+    commands: dict[tuple[Scope, str], list[Json]] = field(default_factory=dict)
+    texts: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def commands_for(self, chat: Chat, language: str) -> list[Json]:
+        """The list a person sees in a private chat, or anyone in a group."""
+        private = chat.type == "private"
+        scopes: list[Scope] = [
+            ("chat", str(chat.id), ""),
+            ("all_private_chats" if private else "all_group_chats", "", ""),
+            ("default", "", ""),
+        ]
+        for scope in scopes:
+            for code in (language[:2].lower(), ""):
+                if found := self.commands.get((scope, code)):
+                    return found
+        return []
+
+    def text(self, name: str, language: str) -> str:
+        """A text in a language, or the one for all others."""
+        found = self.texts.get((name, language)) or self.texts.get((name, ""), "")
+        return found or (self.first_name if name == "name" else "")
+
+
+def parse_language(raw: str) -> str:
+    """`language_code`: two letters or nothing."""
+    if raw and not _LANGUAGE.fullmatch(raw):
+        raise bad_request("Invalid language code specified")
+    return raw
+
+
+def parse_scope(raw: str) -> Scope:
+    """`scope`, in a form to look lists up by."""
+    if not raw:
+        return "default", "", ""
+    try:
+        value = json.loads(raw)
+    except ValueError:
+        raise bad_request("Can't parse BotCommandScope JSON object") from None
+    if not isinstance(value, dict):
+        raise bad_request("Can't parse BotCommandScope: BotCommandScope must be an Object")
+    kind = value.get("type")
+    if kind is None:
+        raise bad_request("Can't parse BotCommandScope: Can't find field \"type\"")
+    if kind in _PLAIN:
+        return str(kind), "", ""
+    if kind not in _OF_CHAT:
+        raise bad_request("Can't parse BotCommandScope: Unsupported type specified")
+    if "chat_id" not in value:
+        raise bad_request("Can't parse BotCommandScope: Can't find field \"chat_id\"")
+    return str(kind), str(value["chat_id"]), str(value.get("user_id", ""))
+
+
+def parse_commands(raw: str) -> list[Json]:
+    """`commands`, checked."""
+    try:
+        value = json.loads(raw or "[]")
+    except ValueError:
+        raise bad_request("Can't parse commands JSON object") from None
+    if not isinstance(value, list):
+        raise bad_request("Expected an Array of BotCommand")
+    commands = []
+    for item in value:
+        if not isinstance(item, dict):
+            raise bad_request("Can't parse BotCommand: expected an Object")
+        for name in ("command", "description"):
+            if name not in item:
+                raise bad_request(f"Can't parse BotCommand: Can't find field \"{name}\"")
+        command, description = str(item["command"]), str(item["description"])
+        if not _COMMAND.fullmatch(command):
+            raise ApiError(400, "Bad Request: BOT_COMMAND_INVALID")
+        if not 1 <= len(description) <= 256:
+            raise ApiError(400, "Bad Request: BOT_COMMAND_DESCRIPTION_INVALID")
+        commands.append({"command": command.lstrip("/"), "description": description})
+    if len(commands) > MOST_COMMANDS:
+        raise ApiError(400, "Bad Request: BOT_COMMANDS_TOO_MUCH")
+    return commands

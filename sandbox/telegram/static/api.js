@@ -1,0 +1,50 @@
+// The sandbox's HTTP API, /sandbox/chat.
+
+const BASE = "/sandbox/chat";
+
+async function call(verb, path, body) {
+  const options = { method: verb };
+  if (body !== undefined) {
+    options.body = JSON.stringify(body);
+    options.headers = { "Content-Type": "application/json" };
+  }
+  const response = await fetch(BASE + path, options);
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.error || response.statusText);
+  return answer;
+}
+
+export const people = () => call("GET", "/users");
+export const putPerson = (fields) => call("POST", "/users", fields);
+export const setBlocked = (id, on) => call("POST", `/users/${id}/${on ? "block" : "unblock"}`, {});
+export const send = (chat, wish) => call("POST", `/chats/${chat}/messages`, wish);
+export const sendAlbum = (chat, items) => call("POST", `/chats/${chat}/albums`, { items });
+export const edit = (chat, id, text) => call("PATCH", `/chats/${chat}/messages/${id}`, { text });
+export const remove = (chat, id) => call("DELETE", `/chats/${chat}/messages/${id}`);
+export const tap = (chat, place) => call("POST", `/chats/${chat}/taps`, place);
+export const commands = async (chat) => (await call("GET", `/chats/${chat}/commands`)).commands;
+export const fileUrl = (id) => `${BASE}/files/${encodeURIComponent(id)}`;
+
+/** Follow a chat; returns what ends it. */
+export function follow(chat, onEvent, onState) {
+  const source = new EventSource(`${BASE}/chats/${chat}/events`);
+  source.onmessage = (message) => onEvent(JSON.parse(message.data));
+  source.onopen = () => onState(true);
+  source.onerror = () => onState(false);
+  return () => source.close();
+}
+
+/** Upload a file's bytes; XMLHttpRequest because fetch tells no progress. */
+export function upload(file, onProgress) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", `${BASE}/blobs`);
+    request.upload.onprogress = (event) => onProgress(event.loaded);
+    request.onerror = () => reject(new Error("The upload failed"));
+    request.onload = () => {
+      if (request.status !== 200) reject(new Error(`The upload failed (${request.status})`));
+      else resolve(JSON.parse(request.responseText).blob);
+    };
+    request.send(file);
+  });
+}

@@ -1,0 +1,47 @@
+// What the page knows. One object; parts of the page read it and app.js changes it.
+
+export const state = {
+  bot: null,
+  people: [],
+  me: null, // the person one is
+  messages: new Map(), // id -> {message, from_bot}
+  keyboard: null,
+  commands: [],
+  description: "", // of the bot, shown before START
+  startCode: null, // of a deep link, until START is pressed
+  replyTo: null,
+  editing: null,
+  tapping: new Set(), // "message:row:column" of buttons that spin
+};
+
+/** The name a sender goes by. */
+export function nameOf(message) {
+  if (message.sender_chat) return message.sender_chat.title;
+  const { first_name: first, last_name: last } = message.from;
+  return last ? `${first} ${last}` : first;
+}
+
+const KINDS = {
+  photo: "Photo",
+  video: "Video",
+  animation: "GIF",
+  audio: "Audio",
+  voice: "Voice message",
+  video_note: "Video message",
+  sticker: "Sticker",
+  document: "File",
+  contact: "Contact",
+  location: "Location",
+  poll: "Poll",
+  dice: "Dice",
+};
+
+/** A message in one line. */
+export function summary(message) {
+  const text = message.text || message.caption;
+  if (text) return text;
+  const kind = Object.keys(KINDS).find((name) => name in message);
+  return message.document?.file_name || KINDS[kind] || "Message";
+}
+
+export const kindName = (kind) => KINDS[kind] || kind;

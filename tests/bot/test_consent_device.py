@@ -1,0 +1,206 @@
+"""The device flow, in the chat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from bot import connect as bot_connect
+from sandbox.client import Person
+from sandbox.google_client import GoogleControls
+from security.credential import Owner
+from tests.conftest import RunningBot, StartBot
+from tests.journeys import ask_device_code, connect
+
+People = Callable[..., Person]
+
+
+async def test_connecting_says_whose_account_it_is(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """From /connect to "Connected" without another command."""
+    message = await connect(people(), google, "amy@example.com")
+    assert "Connected as amy@example.com" in message.text
+    credential = await bot.services.core.custodian.load(Owner.user(501))
+    assert credential is not None
+    assert credential.generation == 1
+
+
+async def test_nothing_is_saved_before_the_asker_confirms(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Approving somebody else's code does not yet connect anything."""
+    ann = people()
+    code = await ask_device_code(ann)
+    await google.approve_device(code, "stranger@example.com")
+    await ann.wait_for("stranger@example.com has approved")
+    assert await bot.services.core.custodian.load(Owner.user(501)) is None
+    await ann.tap("No, not mine")
+    await ann.wait_for("Nothing was connected")
+    assert await bot.services.core.custodian.load(Owner.user(501)) is None
+    assert "stranger@example.com" not in bot.stored_text()
+
+
+async def test_declining_on_googles_page_is_said_at_once(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """With a button to begin again."""
+    ann = people()
+    code = await ask_device_code(ann)
+    await google.approve_device(code, "amy@example.com", allow=False)
+    message = await ann.wait_for("You declined")
+    assert message.button("connect") is not None
+
+
+async def test_a_lapsed_code_is_said_without_being_asked(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Google's answer "expired_token" reaches the person."""
+    ann = people()
+    await ask_device_code(ann)
+    await google.act("expire_device_codes")
+    message = await ann.wait_for("lapsed")
+    assert message.button("connect") is not None
+
+
+async def test_an_unticked_drive_box_is_explained(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Granted scopes must contain drive.file."""
+    ann = people()
+    code = await ask_device_code(ann)
+    await google.approve_device(code, "amy@example.com", grant_drive=False)
+    await ann.wait_for("was not ticked")
+    assert await bot.services.core.custodian.load(Owner.user(501)) is None
+
+
+async def test_a_newer_request_takes_an_older_ones_place(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Approving the older code connects nothing; the newer one works."""
+    ann = people()
+    older = await ask_device_code(ann)
+    newer = await ask_device_code(ann)
+    assert any("replaced by the newer one" in message.text for message in ann.messages())
+    await google.approve_device(older, "old@example.com")
+    await google.approve_device(newer, "new@example.com")
+    await ann.wait_for("new@example.com has approved")
+    await ann.tap("Yes, that is mine")
+    await ann.wait_for("Connected as new@example.com")
+
+
+async def test_a_confirmation_button_serves_only_its_own_person(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """The identifier in a button is worth nothing in another chat."""
+    ann, eve = people(501, "Ann"), people(666, "Eve")
+    await eve.start()
+    code = await ask_device_code(ann)
+    await google.approve_device(code, "amy@example.com")
+    message = await ann.wait_for("has approved")
+    button = message.button("Yes, that is mine")
+    assert button is not None
+    assert button.callback_data is not None
+    consent_id = button.callback_data.partition(":")[2]
+    with pytest.raises(Exception, match="no such request"):
+        await bot.services.core.consents.confirm(Owner.user(666), consent_id)
+    await ann.tap("Yes, that is mine")
+    await ann.wait_for("Connected as amy@example.com")
+
+
+async def test_a_confirmation_works_once(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """A second tap on the same button saves nothing again."""
+    ann = people()
+    code = await ask_device_code(ann)
+    await google.approve_device(code, "amy@example.com")
+    message = await ann.wait_for("has approved")
+    await ann.tap("Yes, that is mine", message)
+    await ann.wait_for("Connected")
+    credential = await bot.services.core.custodian.load(Owner.user(501))
+    with pytest.raises(LookupError):
+        ann.find_button("Yes, that is mine")
+    assert credential is not None
+    assert credential.generation == 1
+
+
+async def test_cancel_ends_the_request(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Approving afterwards connects nothing."""
+    ann = people()
+    code = await ask_device_code(ann)
+    await ann.tap("Cancel")
+    await ann.wait_for("Cancelled")
+    await google.approve_device(code, "amy@example.com")
+    await ann.send("/status")
+    await ann.wait_for("not connected")
+    assert await bot.services.core.consents.latest(Owner.user(501)) is None
+
+
+async def test_a_request_survives_a_restart(
+    start_bot: StartBot, google: GoogleControls, people: People
+) -> None:
+    """The code stays valid, and the bot goes on asking Google."""
+    ann = people()
+    async with start_bot():
+        code = await ask_device_code(ann)
+    async with start_bot():
+        await google.approve_device(code, "amy@example.com")
+        await ann.wait_for("has approved")
+        await ann.tap("Yes, that is mine")
+        await ann.wait_for("Connected")
+
+
+async def test_an_approval_waiting_for_confirmation_survives_a_restart(
+    start_bot: StartBot, google: GoogleControls, people: People
+) -> None:
+    """The question's buttons still work."""
+    ann = people()
+    async with start_bot():
+        code = await ask_device_code(ann)
+        await google.approve_device(code, "amy@example.com")
+        await ann.wait_for("has approved")
+    async with start_bot():
+        await ann.tap("Yes, that is mine")
+        await ann.wait_for("Connected")
+
+
+async def test_google_out_of_order_is_said_and_nothing_breaks(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """503 on the device endpoint is no incident of the person's."""
+    ann = people()
+    await google.fault("google.device_code", "status", status=503)
+    await ann.send("/connect")
+    await ann.wait_for("does not answer just now")
+    await connect(ann, google, "amy@example.com")
+
+
+async def test_a_wrong_client_is_the_operators_to_mend(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """invalid_client is not the person's fault, and says so."""
+    ann = people()
+    await google.fault("google.device_code", "oauth_error", error="invalid_client")
+    await ann.send("/connect")
+    await ann.wait_for("operator has to mend it")
+
+
+async def test_answers_lost_while_polling_do_not_end_the_request(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """503, broken connections and slow_down are survived."""
+    ann = people()
+    code = await ask_device_code(ann)
+    await google.fault("google.token.device", "status", status=503)
+    await google.fault("google.token.device", "drop", count=2)
+    await google.approve_device(code, "amy@example.com")
+    await ann.wait_for("has approved", timeout=30)
+
+
+def test_the_job_names_polls_after_their_owner() -> None:
+    """So that a newer request stops the older one's polling."""
+    assert bot_connect._job_name(Owner.user(1)) != bot_connect._job_name(Owner.user(11))

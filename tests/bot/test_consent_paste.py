@@ -1,0 +1,124 @@
+"""The paste flow: the redirected address, sent into the asker's own chat."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from sandbox.client import Person
+from sandbox.google_client import GoogleControls
+from security.credential import Owner
+from tests.conftest import RunningBot, StartBot
+
+People = Callable[..., Person]
+
+
+@pytest.fixture
+async def bot(start_bot: StartBot) -> AsyncIterator[RunningBot]:
+    """The bot with the paste flow."""
+    async with start_bot(flow="paste") as running:
+        yield running
+
+
+async def ask(person: Person) -> str:
+    """/connect; the address of Google's page."""
+    await person.send("/connect")
+    message = await person.wait_for("Copy that page's whole address")
+    return person.button_url("Open Google's page ↗", message)
+
+
+async def test_pasting_the_address_connects_and_removes_it_from_the_chat(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """It holds a code; spent or not, it does not stay."""
+    ann = people()
+    pasted = await ann.send(await google.consent(await ask(ann), "amy@example.com"))
+    await ann.wait_for("Connected as amy@example.com")
+    assert pasted.id not in [message.id for message in ann.messages()]
+
+
+async def test_an_address_works_once(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Pasting it again connects nothing again."""
+    ann = people()
+    address = await google.consent(await ask(ann), "amy@example.com")
+    await ann.send(address)
+    await ann.wait_for("Connected")
+    await ann.send(address)
+    await ann.wait_for("lapsed")
+
+
+async def test_another_persons_address_is_refused(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Ann approves Eve's link and pastes it: her chat knows no such request."""
+    ann, eve = people(501, "Ann"), people(666, "Eve")
+    await ask(ann)
+    address = await google.consent(await ask(eve), "amy@example.com")
+    await ann.send(address)
+    await ann.wait_for("If somebody else sent it to you, do not use it")
+    assert await bot.services.core.custodian.load(Owner.user(501)) is None
+    assert await bot.services.core.custodian.load(Owner.user(666)) is None
+
+
+async def test_declining_is_understood(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """The redirected address then carries error=access_denied."""
+    ann = people()
+    await ann.send(await google.consent(await ask(ann), "amy@example.com", allow=False))
+    await ann.wait_for("You declined")
+
+
+@pytest.mark.parametrize(
+    "rubbish",
+    ["hello", "https://example.com/", "4/0AX4XfWh", "http://[::1", "code=4/abc", "x" * 4000],
+)
+async def test_pasted_rubbish_gets_a_friendly_answer(
+    bot: RunningBot, people: People, rubbish: str
+) -> None:
+    """And the request stays open."""
+    ann = people()
+    await ask(ann)
+    await ann.send(rubbish)
+    await ann.wait_for("That is not the address I need")
+    assert await bot.services.core.consents.latest(Owner.user(501)) is not None
+
+
+@pytest.mark.parametrize("rubbish", ["state=", "http://[::1?state=x", "http://127.0.0.1/?state=no"])
+async def test_a_wrong_state_is_refused(bot: RunningBot, people: People, rubbish: str) -> None:
+    """Whatever surrounds it."""
+    ann = people()
+    await ask(ann)
+    await ann.send(rubbish)
+    await ann.wait_for("does not belong to your latest request")
+
+
+async def test_a_code_of_another_request_is_refused(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """PKCE binds the code to the request that began it."""
+    ann, eve = people(501, "Ann"), people(666, "Eve")
+    hers = await google.consent(await ask(ann), "amy@example.com")
+    evil = await google.consent(await ask(eve), "eve@example.com")
+    state = parse_qs(urlsplit(hers).query)["state"][0]
+    code = parse_qs(urlsplit(evil).query)["code"][0]
+    await ann.send(f"http://127.0.0.1:47851/?state={state}&code={code}")
+    await ann.wait_for("used already")
+    assert await bot.services.core.custodian.load(Owner.user(501)) is None
+
+
+async def test_the_pasted_code_is_nowhere_on_disk_afterwards(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Pending consents are deleted with what they held."""
+    ann = people()
+    address = await google.consent(await ask(ann), "amy@example.com")
+    await ann.send(address)
+    await ann.wait_for("Connected")
+    code = parse_qs(urlsplit(address).query)["code"][0]
+    assert code not in bot.stored_text()
+    assert code not in bot.log.getvalue()

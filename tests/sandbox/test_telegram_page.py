@@ -1,0 +1,215 @@
+"""The chat page in a browser. Without Chromium on the machine these tests are skipped."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, FilePayload, Page, async_playwright, expect
+
+from tests.sandbox.telegram_kit import Kit, eventually, running
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+ALICE = 500000001
+
+# One browser, and so one event loop, for all tests of this file: starting it costs most.
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine"),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        yield started
+        await started.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def kit(tmp_path: Path) -> AsyncIterator[Kit]:
+    async with running(tmp_path) as started:
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """A phone's browser; anything it complains about fails the test."""
+    complaints: list[str] = []
+    context = await browser.new_context(viewport={"width": 390, "height": 844})
+    opened = await context.new_page()
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    yield opened
+    await context.close()
+    assert not complaints
+
+
+async def bot_says(kit: Kit, text: str, **extra: Any) -> Any:
+    return (await kit.call("sendMessage", chat_id=ALICE, text=text, **extra)).result
+
+
+async def begin(kit: Kit, page: Page) -> None:
+    await page.goto(kit.url)
+    await page.get_by_role("button", name="START", exact=True).click()
+    await expect(page.locator(".message.own .text")).to_have_text("/start")
+
+
+async def test_start_write_and_watch_an_edit(kit: Kit, page: Page) -> None:
+    await begin(kit, page)
+    await page.get_by_label("Message", exact=True).fill("good day")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".message.own .text").last).to_have_text("good day")
+    texts = [update["message"]["text"] for update in await kit.updates()]
+    assert texts == ["/start", "good day"]
+    sent = await bot_says(kit, "10 %")
+    await expect(page.locator(".from-bot .text")).to_have_text("10 %")
+    place = {"chat_id": ALICE, "message_id": sent["message_id"]}
+    await kit.call("editMessageText", **place, text="done")
+    await expect(page.locator(".from-bot .text")).to_have_text("done")
+    await kit.call("deleteMessage", **place)
+    await expect(page.locator(".from-bot")).to_have_count(0)
+
+
+async def test_buttons_spin_until_they_are_answered(kit: Kit, page: Page) -> None:
+    await begin(kit, page)
+    keys = [
+        [{"text": "Toast", "callback_data": "t"}, {"text": "Alert", "callback_data": "a"}],
+        [{"text": "Open", "url": f"{kit.url}/x"}],
+    ]
+    await bot_says(kit, "press", reply_markup={"inline_keyboard": keys})
+    link = page.get_by_role("link", name="Open")
+    assert await link.get_attribute("target") == "_blank"
+    assert await link.get_attribute("href") == f"{kit.url}/x"
+    for name, as_alert in (("Toast", False), ("Alert", True)):
+        key = page.get_by_role("button", name=name, exact=True)
+        await key.click()
+        await expect(key.locator(".spinner")).to_be_visible()
+        query_id = list(kit.world.callbacks)[-1]
+        args = {"callback_query_id": query_id, "text": f"{name}!", "show_alert": as_alert}
+        await kit.call("answerCallbackQuery", **args)
+        await expect(key.locator(".spinner")).to_have_count(0)
+        await expect(page.locator("#alert" if as_alert else ".toast")).to_contain_text(f"{name}!")
+
+
+async def test_a_dropped_file_arrives_whole(kit: Kit, page: Page) -> None:
+    await begin(kit, page)
+    transfer = await page.evaluate_handle(
+        """() => {
+            const transfer = new DataTransfer();
+            const bytes = new Uint8Array(5 * 1024 * 1024).fill(7);
+            transfer.items.add(new File([bytes], "班表.pdf", { type: "application/pdf" }));
+            return transfer;
+        }"""
+    )
+    await page.dispatch_event("body", "dragenter", {"dataTransfer": transfer})
+    await expect(page.get_by_text("Drop files here to send them")).to_be_visible()
+    await page.dispatch_event("body", "drop", {"dataTransfer": transfer})
+    await page.get_by_label("Caption").fill("November")
+    await page.get_by_role("dialog").get_by_role("button", name="Send").click()
+    await expect(page.locator(".own .file-name")).to_have_text("班表.pdf")
+    message = (await kit.updates())[-1]["message"]
+    assert message["caption"] == "November"
+    assert message["document"]["file_size"] == 5 * 1024 * 1024
+    assert message["document"]["mime_type"] == "application/pdf"
+
+
+async def test_a_picture_is_offered_as_a_photo_and_may_go_as_a_voice(kit: Kit, page: Page) -> None:
+    await begin(kit, page)
+    file = FilePayload(name="p.png", mimeType="image/png", buffer=b"x" * 100)
+    for kind, label in (("photo", "Photo"), ("voice", "Voice")):
+        await page.set_input_files("#file-input", files=[file])
+        await expect(page.get_by_role("radio", name="Photo")).to_be_checked()
+        await page.get_by_role("radio", name=label, exact=True).check()
+        await page.get_by_role("dialog").get_by_role("button", name="Send").click()
+        await expect(page.get_by_role("dialog")).to_have_count(0)
+        assert kind in (await kit.updates(offset=-1))[0]["message"]
+
+
+async def test_a_deep_link_asks_for_start_and_sends_its_code(kit: Kit, page: Page) -> None:
+    await begin(kit, page)
+    await page.goto(f"{kit.url}/drivekeeper_sandbox_bot?start=CODE_1")
+    await page.get_by_role("button", name="START", exact=True).click()
+    await expect(page.locator(".own .text").last).to_have_text("/start CODE_1")
+    assert page.url == f"{kit.url}/"
+    await expect(page.get_by_label("Message", exact=True)).to_be_visible()
+
+
+async def test_commands_are_completed(kit: Kit, page: Page) -> None:
+    commands = [{"command": c, "description": f"does {c}"} for c in ("status", "start", "help")]
+    await kit.call("setMyCommands", commands=commands)
+    await begin(kit, page)
+    await page.get_by_role("button", name="Bot's commands").click()
+    await expect(page.get_by_role("option")).to_have_count(3)
+    await page.get_by_label("Message", exact=True).fill("/st")
+    await expect(page.get_by_role("option")).to_have_count(2)
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".own .text").last).to_have_text("/status")
+
+
+async def test_what_a_bot_writes_is_text_and_never_markup_of_the_page(kit: Kit, page: Page) -> None:
+    await begin(kit, page)
+    evil = "<img src=x onerror=alert(1)>"
+    entities = [{"type": "text_link", "offset": 0, "length": 4, "url": "javascript:alert(1)"}]
+    await bot_says(kit, evil, entities=entities)
+    await expect(page.locator(".from-bot .text")).to_have_text(evil)
+    assert await page.locator(".from-bot img").count() == 0
+    href = await page.locator(".from-bot .text a").get_attribute("href")
+    assert href is not None
+    assert not href.startswith("javascript")
+
+
+async def test_reply_edit_delete_and_block(kit: Kit, page: Page) -> None:
+    await begin(kit, page)
+    await bot_says(kit, "first")
+    await page.locator(".from-bot").hover()
+    await page.locator(".from-bot .message-menu").click()
+    await page.get_by_role("menuitem", name="Reply").click()
+    await page.get_by_label("Message", exact=True).fill("second")
+    await page.keyboard.press("Enter")
+    own = page.locator(".own").last
+    await expect(own.locator(".reply")).to_contain_text("first")
+    for item in ("Edit", "Delete"):
+        await own.hover()
+        await own.locator(".message-menu").click()
+        await page.get_by_role("menuitem", name=item).click()
+        if item == "Edit":
+            await page.get_by_label("Message", exact=True).fill("third")
+            await page.keyboard.press("Enter")
+            await expect(own.locator(".text")).to_have_text("third")
+    await expect(page.locator(".own")).to_have_count(1)
+    await page.get_by_role("button", name="More").click()
+    await page.get_by_role("menuitem", name="Block the bot").click()
+    await expect(page.get_by_role("button", name="UNBLOCK AND RESTART")).to_be_visible()
+    kinds = [next(k for k in u if k != "update_id") for u in await kit.updates()]
+    assert kinds == ["message", "message", "edited_message", "my_chat_member"]
+
+
+async def test_a_new_person_speaks_their_own_language(kit: Kit, page: Page) -> None:
+    await page.goto(kit.url)
+    await page.get_by_role("button", name="Choose who you are").first.click()
+    await page.get_by_role("button", name="New person").click()
+    await page.get_by_label("Name").fill("Anna Weber")
+    await page.get_by_label("Telegram's language").select_option("de")
+    await page.get_by_role("button", name="Create").click()
+    await page.get_by_role("button", name="START", exact=True).click()
+    await eventually(lambda: bool(kit.world.queue.pending))
+    sender = (await kit.updates())[0]["message"]["from"]
+    assert (sender["first_name"], sender["last_name"], sender["language_code"]) == (
+        "Anna",
+        "Weber",
+        "de",
+    )
