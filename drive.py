@@ -228,6 +228,8 @@ def translated() -> Iterator[None]:
         raise TransientFault("Drive did not answer in time", code="timeout") from error
     except (httplib2.HttpLib2Error, http.client.HTTPException, OSError) as error:
         raise TransientFault("Drive could not be reached") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise TransientFault("Drive's answer could not be read", code="not_json") from error
 
 
 def _of_answer(error: HttpError) -> CustodyError:

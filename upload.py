@@ -21,10 +21,13 @@ from googleapiclient.http import MediaUpload
 from drive import Drive, DriveFile, DriveRefused, translated
 from security.errors import CustodyError, TransientFault
 
+PAUSE_SECONDS: Final = 1.0
+"""Before the second try; doubles with every further one, jittered."""
 CHUNK: Final = 1024 * 1024
 """A multiple of 256 KiB, as Drive wants; memory is about four times that a running upload."""
 _TRIES: Final = 6
-_SESSION_LOST: Final = frozenset({404, 409, 410})
+_ID_TAKEN: Final = 409
+_SESSION_LOST: Final = frozenset({404, 410})
 # A chunk that the connection sent twice arrives at a wrong offset: Drive's own count settles it.
 _ASK_AGAIN: Final = frozenset({400, 412, 416})
 
@@ -146,24 +149,25 @@ def upload(
     *,
     progress: Callable[[int], None],
     cancelled: threading.Event,
-    pause_seconds: float = 1.0,
+    pause_seconds: float | None = None,
 ) -> DriveFile:
     """Put `source` into `drive` as `target`, exactly once.
 
     Args:
         progress: told the bytes Drive has acknowledged, from this thread.
         cancelled: set from elsewhere; looked at between pieces and chunks.
-        pause_seconds: before the second try; doubles with every further one, jittered.
+        pause_seconds: in the place of PAUSE_SECONDS.
 
     Raises:
         UploadCancelled: and nothing is left in Drive.
         SourceFailed, DriveRefused, TransientFault, ConsentRequired, OperatorFault: likewise,
             as far as Drive could still be reached.
     """
+    pause = PAUSE_SECONDS if pause_seconds is None else pause_seconds
     for attempt in (1, 2):
         window = _Window(source, target.mime_type, cancelled)
         try:
-            found = _send(drive, window, target, progress, cancelled, pause_seconds)
+            found = _send(drive, window, target, progress, cancelled, pause)
         except CustodyError:
             _discard(drive, target)
             raise
@@ -192,13 +196,16 @@ def _send(
                 try:
                     status, answer = request.next_chunk(http=drive.http)
                 except HttpError as error:
-                    if error.resp.status in _SESSION_LOST:
+                    # Without a session yet, 404 speaks of the folder: not for us to mend.
+                    begun = request.resumable_uri is not None
+                    status_code = error.resp.status
+                    if status_code == _ID_TAKEN or (begun and status_code in _SESSION_LOST):
                         found = _look_up(drive, window, target)
                         if found is not None:
                             return found
                         request = drive.creation(target.body(), window)
                         raise TransientFault("the session was lost") from error
-                    if error.resp.status in _ASK_AGAIN and request.resumable_uri is not None:
+                    if begun and status_code in _ASK_AGAIN:
                         raise TransientFault("Drive's count differs") from error
                     raise
         except TransientFault as fault:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import structlog
-from telegram import BotCommandScopeChat, InlineKeyboardMarkup, Update
-from telegram.error import TelegramError
+from telegram import InlineKeyboardMarkup, Update
 
 from bot import connect, keyboards
-from bot.commands import command_menu
+from bot.commands import command_menu, show_menu
 from bot.context import BotContext, chat_of, edit_or_send, owner_of
 from bot.texts import LANGUAGES, Texts
 from drive import Drive
@@ -31,7 +30,7 @@ async def start(update: Update, context: BotContext) -> None:
     if connected:
         text += "\n\n" + texts.tr("You are connected: just send a file.")
     await _say(update, context, text, None if connected else keyboards.connect(texts))
-    await _show_menu(context, owner, texts)
+    await show_menu(context.bot, owner, texts)
 
 
 async def help_(update: Update, context: BotContext) -> None:
@@ -62,8 +61,9 @@ async def status(update: Update, context: BotContext) -> None:
             update,
             context,
             texts.tr(
-                "⚠️ I cannot reach your connection: something is wrong with this bot's set-up. "
-                "It is not your fault; its operator has to mend it."
+                "⚠️ I cannot use your connection: something is wrong with this bot's set-up. "
+                "It is not your fault; its operator has to fix it. You do not have to connect "
+                "again. Please try again later."
             ),
         )
         return
@@ -126,13 +126,15 @@ async def disconnect(update: Update, context: BotContext) -> None:
 async def _disconnect(context: BotContext, owner: Owner, texts: Texts) -> str:
     await _end_work(context, owner, texts)
     farewell = await context.core.custodian.disconnect(owner)
-    text = texts.tr("👋 <b>Disconnected.</b> Your credentials are deleted.")
+    if not farewell.was_connected:
+        return texts.tr("You are not connected to Google Drive.")
+    text = texts.tr("👋 <b>Disconnected.</b> I have deleted my access to your Drive.")
     if farewell.shared:
         text += "\n\n" + texts.tr(
             "Google still lists this app for your account, because somebody else uses the same "
             "account here. You can remove it at myaccount.google.com/connections."
         )
-    elif farewell.was_connected and not farewell.revoked:
+    elif not farewell.revoked:
         text += "\n\n" + texts.tr(
             "Google could not be told, so it may still list this app. "
             "You can remove it at myaccount.google.com/connections."
@@ -140,11 +142,15 @@ async def _disconnect(context: BotContext, owner: Owner, texts: Texts) -> str:
     return text
 
 
-async def _end_work(context: BotContext, owner: Owner, texts: Texts) -> None:
-    await context.core.consents.cancel(owner)
-    for job in await context.services.uploads.cancel_all(owner):
+async def _end_work(context: BotContext, owner: Owner, texts: Texts) -> bool:
+    """Cancel the request for consent and every upload; False where there was nothing."""
+    running = context.services.uploads.position(owner) > 0
+    asked = await context.core.consents.cancel(owner)
+    ended = await context.services.uploads.cancel_all(owner)
+    for job in ended:
         text = texts.tr("⏹ <b>{name}</b> was cancelled.", name=job.name)
         await edit_or_send(context.bot, owner, job.status_message_id, text)
+    return running or asked or bool(ended)
 
 
 async def privacy(update: Update, context: BotContext) -> None:
@@ -155,7 +161,8 @@ async def privacy(update: Update, context: BotContext) -> None:
         "• your Telegram id, and the Google tokens for the files I put into your Drive, with "
         "your Google account's address\n"
         "• your language\n"
-        "• of a file on its way: its name, until it has arrived\n\n"
+        "• of a file that is not in your Drive yet: its name, size and type, until it has arrived "
+        "or you cancel it, for seven days at most\n\n"
         "Your files pass through and are not kept. I cannot see anything else in your Drive. "
         "Logs hold no names, no ids and no file names.\n\n"
         "When you delete everything, one number stays, a counter beside your Telegram id, so that "
@@ -200,22 +207,19 @@ async def language(update: Update, context: BotContext) -> None:
     texts = Texts(chosen)
     await query.answer()
     await query.edit_message_text(texts.tr("👌 From now on I speak English."))
-    await _show_menu(context, owner, texts)
+    await show_menu(context.bot, owner, texts)
 
 
 async def cancel(update: Update, context: BotContext) -> None:
     """/cancel: end what is under way, a connection or uploads."""
     owner, texts = owner_of(update), await context.texts(update)
     pending = await context.core.consents.latest(owner)
-    running = context.services.uploads.position(owner)
-    await _end_work(context, owner, texts)
+    found = await _end_work(context, owner, texts)
     if pending is not None and pending.message_id:
         text = texts.tr("⏹ Cancelled. Nothing was connected.")
         await edit_or_send(context.bot, owner, pending.message_id, text)
-    if pending is None and not running:
-        await _say(update, context, texts.tr("There is nothing to cancel."))
-    else:
-        await _say(update, context, texts.tr("⏹ Cancelled."))
+    text = texts.tr("⏹ Cancelled.") if found else texts.tr("There is nothing to cancel.")
+    await _say(update, context, text)
 
 
 async def _say_not_connected(
@@ -235,15 +239,6 @@ async def _say(
     update: Update, context: BotContext, text: str, markup: InlineKeyboardMarkup | None = None
 ) -> None:
     await context.bot.send_message(chat_of(owner_of(update)), text, reply_markup=markup)
-
-
-async def _show_menu(context: BotContext, owner: Owner, texts: Texts) -> None:
-    """The menu in the person's own language: Telegram tells Chinese scripts apart by chat only."""
-    commands = [(name, texts.label(meaning)) for name, meaning in command_menu()]
-    try:
-        await context.bot.set_my_commands(commands, scope=BotCommandScopeChat(chat_of(owner)))
-    except TelegramError:
-        _log.info("message_not_sent", owner=owner)
 
 
 def _argument(update: Update) -> str:

@@ -10,7 +10,7 @@ from telegram.constants import ParseMode
 from telegram.ext import ApplicationBuilder, ContextTypes, Defaults, JobQueue
 from telegram.request import BaseRequest, HTTPXRequest
 
-from bot import connect
+from bot import connect, files
 from bot.context import BotApplication, BotContext, BotOptions, Core, Services
 from bot.errors import on_error
 from bot.handlers import handlers
@@ -22,6 +22,7 @@ from bot.upload_queue import UploadQueue
 from bot.upload_runner import UploadRunner
 
 _LAPSE_SECONDS: Final = 15
+_FORGET_SECONDS: Final = 3600
 _CONNECTIONS: Final = 64
 
 
@@ -80,6 +81,9 @@ def build_application(
     jobs.run_once(connect.resume, 0, job_kwargs={"misfire_grace_time": None})
     jobs.run_repeating(
         connect.lapse, _LAPSE_SECONDS, job_kwargs={"misfire_grace_time": None, "coalesce": True}
+    )
+    jobs.run_repeating(
+        files.forget_old, _FORGET_SECONDS, job_kwargs={"misfire_grace_time": None, "coalesce": True}
     )
     return application
 

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from bot.texts import N_
+import structlog
+from telegram import Bot, BotCommandScopeChat
+from telegram.error import TelegramError
 
+from bot.texts import N_, Texts
+from security.credential import Owner
+
+_log = structlog.get_logger()
 _MENU: Final = (
     ("start", N_("What this bot does")),
     ("connect", N_("Connect your Google Drive")),
@@ -21,3 +27,12 @@ _MENU: Final = (
 def command_menu() -> tuple[tuple[str, str], ...]:
     """(command, its meaning in English, the catalogue's key)."""
     return _MENU
+
+
+async def show_menu(bot: Bot, owner: Owner, texts: Texts) -> None:
+    """The menu in the person's own language: Telegram tells Chinese scripts apart by chat only."""
+    commands = [(name, texts.label(meaning)) for name, meaning in command_menu()]
+    try:
+        await bot.set_my_commands(commands, scope=BotCommandScopeChat(int(owner.key)))
+    except TelegramError:
+        _log.info("message_not_sent", owner=owner)

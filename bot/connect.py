@@ -54,7 +54,7 @@ def _instructions(pending: PendingConsent, t: Texts) -> str:
             "1. Tap the button to open Google's page.\n"
             "2. Enter this code: <code>{code}</code> (tap it to copy)\n"
             "3. Choose your account and allow access.\n\n"
-            "Only enter a code you asked for yourself. I notice when you are done.",
+            "Only enter a code you asked for yourself. When you are done, I write to you here.",
             code=pending.user_code,
         )
     if pending.flow == "callback":
@@ -62,14 +62,14 @@ def _instructions(pending: PendingConsent, t: Texts) -> str:
             "🔗 <b>Connect your Google Drive</b>\n\n"
             "1. Tap the button, choose your account and allow access.\n"
             "2. On the page that follows, tap “Back to Telegram”.\n\n"
-            "The link is for you alone and holds for 10 minutes."
+            "The link is for you alone and works for 10 minutes."
         )
     return t.tr(
         "🔗 <b>Connect your Google Drive</b>\n\n"
         "1. Tap the button, choose your account and allow access.\n"
         "2. Your browser then shows a page that cannot be reached. That is as it should be.\n"
         "3. Copy that page's whole address and send it to me.\n\n"
-        "The link is for you alone and holds for 10 minutes."
+        "The link is for you alone and works for 10 minutes."
     )
 
 
@@ -281,7 +281,7 @@ def explain_refusal(error: CustodyError, t: Texts) -> tuple[str, InlineKeyboardM
         case _ if isinstance(error, OperatorFault):
             text = t.tr(
                 "⚠️ This bot's set-up at Google is not right. It is not your fault; its "
-                "operator has to mend it. Please try again later."
+                "operator has to fix it. Please try again later."
             )
         case _:
             text = t.tr("⚠️ Google does not answer just now. Please try again in a few minutes.")

@@ -46,7 +46,7 @@ async def on_error(update: object, context: BotContext) -> None:
         )
     elif isinstance(error, OperatorFault):
         text = texts.tr(
-            "⚠️ Something is wrong with this bot's set-up; its operator has to mend it. "
+            "⚠️ Something is wrong with this bot's set-up; its operator has to fix it. "
             "Tell them this code: {reference}",
             reference=reference,
         )

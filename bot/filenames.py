@@ -10,6 +10,12 @@ from typing import Final
 
 from telegram import Message
 
+CLOUD_LIMIT: Final = 20 * 1024 * 1024
+"""The largest file Telegram's cloud gives a bot (https://core.telegram.org/bots/api#getfile).
+
+python-telegram-bot's constant says 20,000,000; the server itself compares with 20 << 20."""
+LOCAL_LIMIT: Final = 2000 * 1024 * 1024
+"""The largest file a local Bot API server gives."""
 _MAX_LENGTH: Final = 255
 # Marks that turn the direction of what follows: they make "gpj.exe" look like "exe.jpg".
 _BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

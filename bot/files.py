@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
 from telegram import Message, Update
-from telegram.constants import FileSizeLimit
+from telegram.error import TelegramError
 
 from bot import connect, keyboards
 from bot.context import BotContext, chat_of, edit_or_send, owner_of
-from bot.filenames import incoming_file
+from bot.filenames import CLOUD_LIMIT, LOCAL_LIMIT, incoming_file
 from bot.limits import BACKGROUND
 from bot.texts import Texts
 from bot.upload_jobs import UploadJob, belongs_to, new_job_id
 from bot.upload_runner import too_big
 
-_LOCAL_LIMIT: Final = 2000 * 1024 * 1024  # a local Bot API server's
+_KEPT: Final = timedelta(days=7)
 _log = structlog.get_logger()
 
 
@@ -27,10 +28,10 @@ async def receive(update: Update, context: BotContext) -> None:
     if message is None or found is None:
         return
     owner, texts = owner_of(update), await context.texts(update)
-    limit = _LOCAL_LIMIT if context.services.options.local_mode else FileSizeLimit.FILESIZE_DOWNLOAD
+    limit = LOCAL_LIMIT if context.services.options.local_mode else CLOUD_LIMIT
     if found.size is not None and found.size > limit:
         _log.info("upload_failed", owner=owner, kind=found.kind, result="too_big")
-        await message.reply_text(too_big(texts, found.name, found.size))
+        await message.reply_text(too_big(texts, found.name, found.size, limit))
         return
     connected = await context.is_connected(owner)
     job = UploadJob(
@@ -42,6 +43,7 @@ async def receive(update: Update, context: BotContext) -> None:
         name=found.name,
         mime_type=found.mime_type,
         size=found.size,
+        created_at=datetime.now(UTC),
         reply_to=message.message_id,
     )
     # Telegram has been told that this update is handled: before anything else it is written down.
@@ -66,9 +68,11 @@ async def _acknowledge(
         )
     before = context.services.uploads.position(job.owner)
     text = (
-        texts.tr("📥 <b>{name}</b> – {count} of your files first", name=job.name, count=before)
+        texts.tr(
+            "📥 <b>{name}</b> is in line. Files before it: {count}", name=job.name, count=before
+        )
         if before
-        else texts.tr("📥 <b>{name}</b> …", name=job.name)
+        else texts.tr("📥 <b>{name}</b> – upload starts in a moment …", name=job.name)
     )
     return await context.bot.send_message(
         chat_of(job.owner),
@@ -91,9 +95,12 @@ async def cancel_upload(update: Update, context: BotContext) -> None:
         _log.warning("access_denied", owner=owner, result="not_yours")
         await query.answer(texts.label("This button is not yours."))
         return
-    await query.answer(texts.label("Cancelling …"))
     ended = await context.services.uploads.cancel(owner, job_id)
-    if ended is not None:
+    if ended is None:
+        await query.answer(texts.label("This file is no longer on its way."))
+        return
+    await query.answer(texts.label("Cancelling …"))
+    if ended != "running":  # which says itself that it has ended
         _log.info("upload_cancelled", owner=owner, kind=ended.kind, result="cancelled")
         text = texts.tr("⏹ <b>{name}</b> was cancelled.", name=ended.name)
         await edit_or_send(context.bot, owner, ended.status_message_id, text)
@@ -112,9 +119,24 @@ async def retry_upload(update: Update, context: BotContext) -> None:
     _log.info("upload_retried", owner=owner, kind=job.kind)
     await query.answer()
     await query.edit_message_text(
-        texts.tr("📥 <b>{name}</b> …", name=job.name),
+        texts.tr("📥 <b>{name}</b> – upload starts in a moment …", name=job.name),
         reply_markup=keyboards.cancel_upload(texts, job.id),
     )
+
+
+async def forget_old(context: BotContext) -> None:
+    """Repeating job: a file nobody came back for is dropped, and its message says so."""
+    for job in await context.services.uploads.forget(datetime.now(UTC) - _KEPT):
+        texts = await context.texts_for(job.owner)
+        text = texts.tr(
+            "⌛ <b>{name}</b> has waited for seven days and is no longer kept. Send it again to "
+            "upload it.",
+            name=job.name,
+        )
+        try:
+            await edit_or_send(context.bot, job.owner, job.status_message_id, text)
+        except TelegramError:
+            _log.info("message_not_sent", owner=job.owner)
 
 
 async def text(update: Update, context: BotContext) -> None:
@@ -164,4 +186,6 @@ async def stale_button(update: Update, context: BotContext) -> None:
     """A button of an older version, or of nobody."""
     if update.callback_query is not None:
         texts = await context.texts(update)
-        await update.callback_query.answer(texts.label("This button no longer works."))
+        await update.callback_query.answer(
+            texts.label("This button no longer works. /help shows what I can do.")
+        )

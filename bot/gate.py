@@ -8,6 +8,7 @@ from telegram.constants import ChatMemberStatus, ChatType
 from telegram.error import Forbidden
 from telegram.ext import ApplicationHandlerStop
 
+from bot.commands import show_menu
 from bot.context import BotContext, owner_of
 from bot.texts import Texts, language_of
 
@@ -35,7 +36,8 @@ async def gate(update: Update, context: BotContext) -> None:
         _log.warning("access_denied", owner=owner, result="not_allowed")
         await _refuse(update)
         raise ApplicationHandlerStop
-    await context.core.preferences.saw(owner, user.language_code)
+    if await context.core.preferences.saw(owner, user.language_code):
+        await show_menu(context.bot, owner, await context.texts_for(owner))
 
 
 async def _refuse(update: Update) -> None:
@@ -47,8 +49,9 @@ async def _refuse(update: Update) -> None:
         elif update.message is not None:
             await update.message.reply_text(
                 texts.tr(
-                    "🔒 This bot is private. If you think you should have access, "
-                    "ask whoever runs it."
+                    "🔒 This bot is private. If you think you should have access, send whoever "
+                    "runs it this number, your Telegram ID: <code>{id}</code>",
+                    id=user.id if user else "?",
                 )
             )
     except Forbidden:

@@ -40,6 +40,7 @@ async def start(application: BotApplication) -> None:
         try:
             await application.initialize()
             await _publish_menu(application.bot)
+            services.pulse.beat()
             break
         except NetworkError as error:
             # An operator's machine may start before its network does.

@@ -29,11 +29,13 @@ class Preferences:
         chosen, seen = await self._get(owner)
         return chosen or seen
 
-    async def saw(self, owner: Owner, telegram_code: str | None) -> None:
-        """Note the language of the person's Telegram; the disk is touched when it changes."""
+    async def saw(self, owner: Owner, telegram_code: str | None) -> bool:
+        """Note the language of the person's Telegram; whether it is another than before."""
         chosen, seen = await self._get(owner)
         if telegram_code and language_of(telegram_code) != seen:
             await self._put(owner, chosen, language_of(telegram_code))
+            return True
+        return False
 
     async def choose(self, owner: Owner, language: str) -> None:
         """The person chose `language`, whatever their Telegram speaks."""

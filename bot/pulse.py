@@ -17,8 +17,12 @@ class Pulse(HTTPXRequest):
         """As the base class."""
         answer = await super().do_request(*args, **kwargs)
         if answer[0] == 200:
-            self._last_answer = time.monotonic()
+            self.beat()
         return answer
+
+    def beat(self) -> None:
+        """Telegram has just answered."""
+        self._last_answer = time.monotonic()
 
     def is_alive(self, within_seconds: float = 90) -> bool:
         """Whether Telegram has answered lately: what a health check wants to know."""

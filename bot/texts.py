@@ -35,6 +35,8 @@ def language_of(telegram_code: str | None) -> str:
     parts = (telegram_code or "").lower().replace("_", "-").split("-")
     if parts[0] != "zh":
         return DEFAULT_LANGUAGE
+    if "hans" in parts:  # a script says more than a region: zh-Hans-HK
+        return "zh_Hans"
     return "zh_Hant" if any(part in _TRADITIONAL for part in parts[1:]) else "zh_Hans"
 
 
@@ -69,8 +71,11 @@ class Texts:
 
     def size(self, count: int) -> str:
         """`count` bytes for people: 5.2 MB, as Drive's and Telegram's own pages count."""
-        value, units = float(count), ["bytes", "KB", "MB", "GB", "TB"]
-        while value >= 1024 and len(units) > 1:
+        if count < 1024:
+            number = format_decimal(count, locale=self.language)
+            return self.tr("1 byte") if count == 1 else self.tr("{count} bytes", count=number)
+        value, units = float(count) / 1024, ["KB", "MB", "GB", "TB"]
+        while round(value, 1) >= 1024 and len(units) > 1:
             value, units = value / 1024, units[1:]
         number = format_decimal(value, format="#,##0.#", locale=self.language)
         return f"{number} {units[0]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +31,7 @@ class UploadJob(BaseModel):
     name: str
     mime_type: str
     size: int | None
+    created_at: datetime
     reply_to: int
     """The person's message."""
     status_message_id: int = 0

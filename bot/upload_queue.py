@@ -7,7 +7,8 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final
+from datetime import datetime
+from typing import Final, Literal
 
 from bot.upload_jobs import UploadJob, UploadJournal
 from security.credential import Owner
@@ -88,12 +89,12 @@ class UploadQueue:
         await self.add(job)
         return job
 
-    async def cancel(self, owner: Owner, job_id: str) -> UploadJob | None:
-        """End one job. A running one ends at its next piece, and says so itself (None)."""
+    async def cancel(self, owner: Owner, job_id: str) -> UploadJob | Literal["running"] | None:
+        """End one job; None: there is none. A running one ends soon, and says so itself."""
         line = self._lines.get(owner)
         if line and line.running and line.running.id == job_id:
             line.cancelled.set()
-            return None
+            return "running"
         job = await self._custodian.run(self._journal.load, job_id)
         if job is None or job.owner != owner:
             return None
@@ -113,9 +114,21 @@ class UploadQueue:
         for job in await self._jobs(owner):
             if unless_account is not None and job.account_id in ("", unless_account):
                 continue
-            if (done := await self.cancel(owner, job.id)) is not None:
+            done = await self.cancel(owner, job.id)
+            if isinstance(done, UploadJob):
                 ended.append(done)
         return ended
+
+    async def forget(self, before: datetime) -> list[UploadJob]:
+        """Drop what has waited, or failed, since before this moment; returns the jobs."""
+        old = [
+            job
+            for job in await self._custodian.run(self._journal.all)
+            if job.state != "queued" and job.created_at < before
+        ]
+        for job in old:
+            await self._custodian.run(self._journal.delete, job)
+        return old
 
     async def _jobs(self, owner: Owner) -> list[UploadJob]:
         return await self._custodian.run(self._journal.of, owner)

@@ -17,23 +17,29 @@ from telegram.ext import ExtBot
 
 from bot import keyboards
 from bot.context import BotOptions, Core
+from bot.errors import new_reference
+from bot.filenames import CLOUD_LIMIT
 from bot.progress import UploadMessage
 from bot.telegram_source import LocalFile, TelegramDownload
 from bot.texts import Texts
 from bot.upload_jobs import UploadJob, UploadJournal
 from drive import Drive, DriveFile, DriveRefused
-from security.credential import Owner
 from security.errors import (
     ConsentRequired,
     CorruptCredential,
     CustodyError,
     OperatorFault,
-    TransientFault,
 )
 from upload import Source, SourceFailed, Target, UploadCancelled, upload
 
 _GET_FILE_TIMEOUT: Final = 30
 _log = structlog.get_logger()
+
+
+class _Unexpected(CustodyError):
+    def __init__(self, reference: str) -> None:
+        super().__init__("a defect of the program")
+        self.reference = reference
 
 
 class UploadRunner:
@@ -52,7 +58,6 @@ class UploadRunner:
         self._options = options
         self._journal = journal
         self._has_room = has_room
-        self._folders: dict[tuple[Owner, str], str] = {}
 
     async def run(self, job: UploadJob, cancelled: threading.Event) -> None:
         """Upload `job` and show the result. Raises nothing: every end has its message."""
@@ -65,8 +70,9 @@ class UploadRunner:
         except CustodyError as error:
             await self._failed(job, message, texts, error)
         except Exception:
-            _log.exception("upload_failed", owner=job.owner, kind=job.kind, result="failed")
-            await self._failed(job, message, texts, TransientFault("unexpected", code="failed"))
+            reference = new_reference()
+            _log.exception("handler_failed", owner=job.owner, reference=reference)
+            await self._failed(job, message, texts, _Unexpected(reference))
         else:
             await self._core.custodian.run(self._journal.delete, job)
             await message.finish(
@@ -108,31 +114,12 @@ class UploadRunner:
                     update={"drive_file_id": drive.new_file_id(), "account_id": account}
                 )
                 self._journal.save(prepared)
-            return self._into_folder(drive, prepared, source, progress, cancelled)
+            # Asked each time: the folder may have been deleted in Drive since.
+            folder_id = drive.folder(self._options.folder_name)
+            target = Target(prepared.drive_file_id, job.name, job.mime_type, folder_id)
+            return upload(drive, source, target, progress=progress, cancelled=cancelled)
 
         return await self._core.upload_drives.run(job.owner, work)
-
-    def _into_folder(
-        self,
-        drive: Drive,
-        job: UploadJob,
-        source: Source,
-        progress: Callable[[int], None],
-        cancelled: threading.Event,
-    ) -> DriveFile:
-        key = (job.owner, job.account_id)
-        for last in (False, True):
-            if key not in self._folders:
-                self._folders[key] = drive.folder(self._options.folder_name)
-            target = Target(job.drive_file_id, job.name, job.mime_type, self._folders[key])
-            try:
-                return upload(drive, source, target, progress=progress, cancelled=cancelled)
-            except DriveRefused as refusal:
-                # The remembered folder may have been deleted in Drive: look once more.
-                if refusal.code != "file_gone" or last:
-                    raise
-                self._folders.pop(key, None)
-        raise AssertionError("unreachable")
 
     async def _source(self, job: UploadJob) -> Source:
         try:
@@ -141,7 +128,7 @@ class UploadRunner:
             code = "too_big" if "too big" in error.message else "file_gone"
             raise SourceFailed("Telegram does not give the file", code=code) from error
         except NetworkError as error:
-            raise TransientFault("Telegram could not be reached") from error
+            raise SourceFailed("Telegram could not be reached") from error
         except TelegramError as error:
             raise SourceFailed("Telegram does not give the file") from error
         if file.file_path is None:
@@ -198,7 +185,7 @@ def _explain(
                 "waiting",
             )
         case SourceFailed(code="too_big"):
-            return too_big(t, name, job.size), None, None
+            return too_big(t, name, job.size, CLOUD_LIMIT), None, None
         case SourceFailed(code="file_gone"):
             return (
                 t.tr(
@@ -221,7 +208,9 @@ def _explain(
         case DriveRefused():
             return (
                 t.tr(
-                    "⚠️ Google Drive did not accept <b>{name}</b>. Nothing was uploaded.", name=name
+                    "⚠️ Google Drive did not accept <b>{name}</b>, so it was not uploaded. "
+                    "Tap “Try again”. If it happens again, ask whoever runs this bot.",
+                    name=name,
                 ),
                 keyboards.retry_upload(t, job.id),
                 "failed",
@@ -229,8 +218,21 @@ def _explain(
         case SourceFailed():
             return (
                 t.tr(
-                    "⚠️ <b>{name}</b> could not be fetched from Telegram. Nothing was uploaded.",
+                    "⚠️ I could not get <b>{name}</b> from Telegram, so it was not uploaded. "
+                    "Tap “Try again”, or send the file again.",
                     name=name,
+                ),
+                keyboards.retry_upload(t, job.id),
+                "failed",
+            )
+        case _Unexpected():
+            return (
+                t.tr(
+                    "⚠️ <b>{name}</b> was not uploaded: something went wrong on my side. Tap “Try "
+                    "again”. If it happens again, tell whoever runs this bot this code: "
+                    "{reference}",
+                    name=name,
+                    reference=error.reference,
                 ),
                 keyboards.retry_upload(t, job.id),
                 "failed",
@@ -239,7 +241,7 @@ def _explain(
             return (
                 t.tr(
                     "⚠️ <b>{name}</b> was not uploaded: something is wrong with this bot's "
-                    "set-up. It is not your fault; its operator has to mend it. "
+                    "set-up. It is not your fault; its operator has to fix it. "
                     "Try again later.",
                     name=name,
                 ),
@@ -258,12 +260,12 @@ def _explain(
             )
 
 
-def too_big(t: Texts, name: str, size: int | None) -> str:
+def too_big(t: Texts, name: str, size: int | None, limit: int) -> str:
     """Why a file over Telegram's limit cannot be had, and what can be done."""
     return t.tr(
-        "⚠️ <b>{name}</b> ({size}) is too big: Telegram gives bots files of up to 20 MB. "
-        "Split or compress it, or ask whoever runs this bot for a local Bot API server, "
-        "which lifts the limit to 2000 MB.",
+        "⚠️ <b>{name}</b> ({size}) is too big: I can only get files of up to {limit} from "
+        "Telegram. Split or compress it, or upload it at drive.google.com yourself.",
         name=name,
-        size=t.size(size or 0),
+        size=t.size(size) if size else "?",
+        limit=t.size(limit),
     )

@@ -175,12 +175,10 @@ class ConsentDesk:
     async def claim(self, owner: Owner, claim_code: str) -> Credential:
         """callback: the asker opened the result page's button; save the credential."""
         pending = await self.latest(owner)
-        expected = pending.claim_code.get_secret_value() if pending else ""
         if (
             pending is None
             or pending.stage != "approved"
-            or not expected
-            or not secrets.compare_digest(expected.encode(), claim_code.encode())
+            or not _same(pending.claim_code, claim_code)
         ):
             raise ConsentDenied("not this person's code, or used already", code="wrong_state")
         return await self._save(pending)
@@ -192,8 +190,7 @@ class ConsentDesk:
         state = query.get("state", "")
         if pending is None:
             raise ConsentDenied("there is no request, or its time is over", code="expired")
-        expected = pending.state.get_secret_value()
-        if not secrets.compare_digest(expected.encode(), state.encode()):
+        if not _same(pending.state, state):
             raise ConsentDenied("the address belongs to another request", code="wrong_state")
         grant = await self._redeem(pending, code=query.get("code"), error=query.get("error"))
         return await self._save(await self._approve(pending, grant))
@@ -210,7 +207,14 @@ class ConsentDesk:
 
     async def _approved(self, owner: Owner, consent_id: str) -> PendingConsent:
         pending = await self.latest(owner)
-        if pending is None or pending.id != consent_id or pending.stage != "approved":
+        if (
+            pending is None
+            or pending.id != consent_id
+            or pending.stage != "approved"
+            # Whoever asked can send any button's data: in the other flows it takes the code that
+            # only whoever approved has seen.
+            or pending.flow != "device"
+        ):
             raise ConsentDenied("there is no such request any more", code="expired")
         return pending
 
@@ -283,6 +287,9 @@ class ConsentDesk:
         return changed
 
     async def _save(self, pending: PendingConsent) -> Credential:
+        return await self._custodian.finish(self._save_latest(pending))
+
+    async def _save_latest(self, pending: PendingConsent) -> Credential:
         credential = Credential(
             owner=pending.owner,
             client_id=pending.client_id,
@@ -301,6 +308,12 @@ class ConsentDesk:
             await self._custodian.run(self._pending.delete, pending.owner)
         _log.info("consent_saved", owner=pending.owner, generation=saved.generation)
         return saved
+
+
+def _same(expected: SecretStr, given: str) -> bool:
+    """Whether `given` is the secret, which is one; in constant time."""
+    wanted = expected.get_secret_value().encode()
+    return bool(wanted) and secrets.compare_digest(wanted, given.encode("utf-8", "replace"))
 
 
 def _query(text: str) -> dict[str, str]:

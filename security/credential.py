@@ -94,6 +94,16 @@ class Credential:
             self.access_token and self.expires_at is not None and self.expires_at - now > lead
         )
 
+    def may_share_account(self, other: Credential) -> bool:
+        """Whether both are of one Google account, or it cannot be told."""
+        for own, theirs in (
+            (self.account_id, other.account_id),
+            (self.account, other.account),
+        ):
+            if own and theirs:
+                return own.get_secret_value().lower() == theirs.get_secret_value().lower()
+        return True
+
     @property
     def account_key(self) -> str | None:
         """What tells this Google account from another; None: unknown."""
@@ -154,8 +164,8 @@ class Credential:
         return cls(
             owner=owner,
             client_id=client_id,
-            refresh_token=_secret(document, "refresh_token"),
-            access_token=_secret(document, "token"),
+            refresh_token=_token(document, "refresh_token"),
+            access_token=_token(document, "token"),
             expires_at=_parse(_text(document, "expiry")),
             scopes=tuple(scopes),
             account=_secret(document, "account"),
@@ -182,9 +192,18 @@ def _secret(document: dict[str, Any], field: str) -> SecretStr | None:
     return SecretStr(value) if value else None
 
 
+def _token(document: dict[str, Any], field: str) -> SecretStr | None:
+    value = _text(document, field)
+    if value and not (value.isascii() and value.isprintable()):  # RFC 6749 appendix A; a header
+        raise CorruptCredential("a token that no header can hold", code="unreadable")
+    return SecretStr(value) if value else None
+
+
 def _format(moment: datetime | None) -> str | None:
     # Whole seconds and a "Z": what google-auth's own reader understands.
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def _parse(text: str | None) -> datetime | None:

@@ -26,6 +26,7 @@ from security.errors import (
     ConsentRequired,
     CorruptCredential,
     CustodyError,
+    GenerationConflict,
     OperatorFault,
     TransientFault,
 )
@@ -118,18 +119,21 @@ class Custodian:
                 flight = self._uncancelled(self._refresh(owner, rejected))
                 self._flights[owner] = flight
                 flight.add_done_callback(lambda _: self._flights.pop(owner, None))
-            credential = await asyncio.shield(flight)
+            try:
+                credential = await asyncio.shield(flight)
+            except GenerationConflict:
+                continue  # a program that knows no lock has put another file there: look again
             if credential.access_token != rejected:
                 return credential
             # We joined a flight that did not know of the rejection: fly once more.
-        raise TransientFault("Google rejects the token it has just given")
+        raise TransientFault("no token that is both new and saved could be had")
 
     async def disconnect(self, owner: Owner) -> Farewell:
         """End the owner's grant at Google where nobody else uses it, and forget the credential.
 
         Revoking failed: the credential is deleted all the same, and `Farewell.revoked` is False.
         """
-        return await asyncio.shield(self._uncancelled(self._disconnect(owner)))
+        return await self.finish(self._disconnect(owner))
 
     async def finish_interrupted(self) -> int:
         """At start-up: finish disconnections a crash interrupted; how many there were."""
@@ -146,9 +150,11 @@ class Custodian:
 
     async def save_consent(self, credential: Credential) -> Credential:
         """Save a new consent as the newest generation. The caller holds `locked(owner)`."""
-        return await asyncio.shield(
-            self._uncancelled(self.run(self._store.save_consent, credential))
-        )
+        return await self.run(self._store.save_consent, credential)
+
+    async def finish(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do `work` to its end, whatever becomes of the caller; `close` waits for it."""
+        return await asyncio.shield(self._uncancelled(work))
 
     @asynccontextmanager
     async def locked(self, owner: Owner) -> AsyncIterator[None]:
@@ -203,6 +209,7 @@ class Custodian:
                     refreshed = await self._ask_google(current)
                     credential = current
                 else:
+                    _suspect_testing(credential)
                     await self._condemn(owner, refusal.code)
                     raise
             saved = await self.run(self._store.save, refreshed, based_on=credential.generation)
@@ -263,9 +270,16 @@ class Custodian:
 
     async def _is_shared(self, credential: Credential) -> bool:
         """Whether revoking would, or might, end somebody else's grant."""
-        accounts = await self.run(self._store.accounts)
-        accounts.pop(credential.owner, None)
-        own = credential.account_key
-        return bool(accounts) and (
-            own is None or own in accounts.values() or None in accounts.values()
-        )
+        others = await self.run(self._store.others, than=credential.owner)
+        return any(other is None or credential.may_share_account(other) for other in others)
+
+
+def _suspect_testing(credential: Credential) -> None:
+    """Google ends the grants of an app in "Testing" after seven days: a hint to the operator.
+
+    https://developers.google.com/identity/protocols/oauth2#expiration
+    """
+    if credential.granted_at is not None:
+        age = datetime.now(UTC) - credential.granted_at
+        if timedelta(days=7) <= age < timedelta(days=8):
+            _log.warning("testing_status_suspected", owner=credential.owner)

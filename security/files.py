@@ -6,13 +6,14 @@ any point the old or the new content is there, whole (rename(2), fsync(2)).
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from security.errors import CorruptCredential, OperatorFault
 FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
 _STALE_SECONDS: Final = 60  # a save takes milliseconds: what is older was left by a crash
+_PROBE: Final = 8192
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,120}")
 
 
@@ -87,9 +89,11 @@ def probe_writing(folder: Path) -> None:
     """Raise OperatorFault where a small file cannot be written into `folder` just now."""
     probe = folder / ".probe.tmp"
     with disk_faults():
-        descriptor = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(probe, flags, FILE_MODE)
         try:
-            os.write(descriptor, bytes(8192))
+            if os.write(descriptor, bytes(_PROBE)) < _PROBE:  # room for a part of it
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             os.close(descriptor)
             probe.unlink(missing_ok=True)
@@ -123,8 +127,18 @@ class SealedFolder:
         self._encryption = encryption
 
     def prepare(self) -> None:
-        """Make the folder private, and clear what a crash left."""
+        """Make the folder private, and clear what a crash left.
+
+        Raises:
+            OperatorFault: it holds encrypted documents, and no key is set.
+        """
         ensure_private_folder(self.folder)
+        if self._encryption.kid is None:
+            for name in self.names():
+                data = self.read_bytes(name)
+                if data is not None and is_encrypted(data):
+                    with suppress(CorruptCredential):
+                        self._encryption.decrypt(data)  # says which key is missing
 
     def path(self, name: str) -> Path:
         """Where `name` is kept; the name is the program's own, never a user's."""

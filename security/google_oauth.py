@@ -17,14 +17,23 @@ import aiohttp
 from google_auth_oauthlib.flow import Flow
 from pydantic import SecretStr
 
-from config import GoogleClient
+from config import GOOGLE_ADDRESSES, GoogleClient
 from security.credential import DRIVE_FILE_SCOPE
 from security.errors import ConsentRequired, CustodyError, OperatorFault, TransientFault
 
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=10)
+_GOOGLE: Final = GOOGLE_ADDRESSES["google_auth_uri"]
 _MAX_BODY: Final = 256 * 1024
 _DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 _TRANSIENT_STATUS: Final = frozenset({408, 425, 429})
+_TRANSIENT_CODES: Final = frozenset(
+    {
+        "internal_failure",
+        "server_error",
+        "temporarily_unavailable",
+        "quota_exceeded",
+        "rate_limit_exceeded",
+    }
+)
 # RFC 6749 §5.2 and what Google adds: faults of the client's set-up, which no user can mend.
 _OPERATOR_CODES: Final = {
     "invalid_client": "invalid_client",
@@ -82,8 +91,9 @@ class ConsentDenied(CustodyError):
 class GoogleOAuth:
     """Google's OAuth endpoints. `close` it when done."""
 
-    def __init__(self, endpoints: OAuthEndpoints) -> None:
+    def __init__(self, endpoints: OAuthEndpoints, *, timeout_seconds: float = 10) -> None:
         self._endpoints = endpoints
+        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -176,7 +186,7 @@ class GoogleOAuth:
                 "web": {
                     "client_id": client.id,
                     "client_secret": client.secret.get_secret_value(),
-                    "auth_uri": self._endpoints.auth,
+                    "auth_uri": _GOOGLE,
                     "token_uri": self._endpoints.token,
                 }
             },
@@ -185,20 +195,22 @@ class GoogleOAuth:
             autogenerate_code_verifier=True,
         )
         address, _ = flow.authorization_url(access_type="offline", prompt="consent", state=state)
-        return str(address), str(flow.code_verifier)
+        # oauthlib refuses plain http even on loopback, where the sandbox is: so it is given
+        # Google's own address, and the configured one takes its place afterwards.
+        return self._endpoints.auth + str(address).removeprefix(_GOOGLE), str(flow.code_verifier)
 
     async def _post(
         self, address: str, client: GoogleClient | None, **form: str
     ) -> Mapping[str, Any]:
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=_TIMEOUT)
+            self._session = aiohttp.ClientSession(timeout=self._timeout)
         if client is not None:
             form["client_id"] = client.id
             if "scope" not in form:  # the device endpoint takes no secret
                 form["client_secret"] = client.secret.get_secret_value()
         try:
             async with self._session.post(address, data=form, allow_redirects=False) as response:
-                body = await response.content.read(_MAX_BODY)
+                body = await _read(response)
                 retry_after = response.headers.get("Retry-After")
                 status = response.status
         except TimeoutError as error:
@@ -223,6 +235,16 @@ class GoogleOAuth:
             raise _unreadable() from None
 
 
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """The whole body: one `read(n)` gives no more than what has arrived so far."""
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > _MAX_BODY:
+            raise _unreadable()
+    return bytes(body)
+
+
 def _text(answer: Mapping[str, Any], field: str) -> str:
     value = answer[field]
     if not isinstance(value, str) or not value:
@@ -237,7 +259,7 @@ def _unreadable() -> TransientFault:
 def _answer(status: int, body: bytes, retry_after: str | None) -> Mapping[str, Any]:
     """The JSON object of a good answer; an error of the right class for any other."""
     if status in _TRANSIENT_STATUS or status >= 500:
-        seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
+        seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None
         code = "rate_limited" if status == 429 else "unavailable"
         raise TransientFault(f"Google answered {status}", code=code, retry_after=seconds)
     try:
@@ -248,7 +270,7 @@ def _answer(status: int, body: bytes, retry_after: str | None) -> Mapping[str, A
         raise _unreadable()
     if status == 200:
         return answer
-    error = answer.get("error")
+    error = answer.get("error") or answer.get("error_code")  # the latter: device codes used up
     if isinstance(error, dict):  # the shape of Google's other services
         error = error.get("status")
     if error == "authorization_pending":
@@ -263,7 +285,7 @@ def _answer(status: int, body: bytes, retry_after: str | None) -> Mapping[str, A
         raise ConsentRequired("Google does not accept this grant any more", code="invalid_grant")
     if isinstance(error, str) and error in _OPERATOR_CODES:
         raise OperatorFault(f"Google answered {error}", code=_OPERATOR_CODES[error])
-    if error in ("internal_failure", "server_error", "temporarily_unavailable", "quota_exceeded"):
+    if error in _TRANSIENT_CODES:
         raise TransientFault("Google is not available")
     # Anything else a 4xx says is about how we ask, never about one person's grant.
     raise OperatorFault(f"Google refused the request ({status})", code="invalid_request")

@@ -43,6 +43,7 @@ EVENTS: Final = frozenset(
         "token_refreshed",
         "token_refresh_failed",
         "token_quarantined",
+        "testing_status_suspected",
         "token_disconnected",
         "token_revoke_failed",
         # uploads

@@ -10,6 +10,7 @@ event's name alone is written.
 from __future__ import annotations
 
 import base64
+import contextlib
 import errno
 import hashlib
 import hmac
@@ -57,7 +58,7 @@ def load_mask_key(folder: Path, configured: SecretStr | None) -> bytes:
     path = folder / "log_mask.key"
     ensure_private_folder(folder)
     with disk_faults():
-        if not path.exists():
+        if not path.exists() or not path.read_bytes().strip():
             write_atomically(path, secrets.token_hex(32).encode())
         path.chmod(FILE_MODE)
         return path.read_bytes().strip()
@@ -154,7 +155,8 @@ def _place(name: str, line: int) -> str:
 class _Handler(logging.StreamHandler[TextIO]):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
         # The library's own prints the record with its arguments.
-        self.stream.write('{"event": "log_redaction_failed"}\n')
+        with contextlib.suppress(OSError, ValueError):  # nowhere to write to is nobody's incident
+            self.stream.write('{"event": "log_redaction_failed"}\n')
 
 
 def configure_logging(

@@ -20,7 +20,7 @@ from pydantic import (
 
 from security.credential import Owner
 from security.encryption import TokenEncryption
-from security.errors import CorruptCredential
+from security.errors import CorruptCredential, OperatorFault
 from security.files import SealedFolder
 
 OwnerName = Annotated[
@@ -95,20 +95,27 @@ class PendingConsents:
         return next((p for p in self.all() if p.state.get_secret_value() == state != ""), None)
 
     def all(self) -> list[PendingConsent]:
-        """Every request, finished by time or not."""
-        found = (self.load(Owner.from_stem(name)) for name in self._folder.names())
-        return [pending for pending in found if pending is not None]
+        """Every request that can be read, finished by time or not."""
+        found = []
+        for name in self._folder.names():
+            try:
+                pending = self.load(Owner.from_stem(name))
+            except (ValueError, OperatorFault):
+                continue  # not ours, or one owner's fault: the others' requests go on
+            if pending is not None:
+                found.append(pending)
+        return found
 
     def delete(self, owner: Owner) -> bool:
         """Forget the owner's request."""
         return self._folder.delete(owner.stem)
 
     def replace(self, pending: PendingConsent, **changes: Any) -> PendingConsent | None:
-        """Save `pending` with `changes`; None where it is no longer its owner's latest."""
+        """Save the request with `changes`; None where it is no longer its owner's latest."""
         current = self.load(pending.owner)
         if current is None or current.id != pending.id:
             return None
-        changed = pending.model_copy(update=changes)
+        changed = current.model_copy(update=changes)
         self.save(changed)
         return changed
 

@@ -67,8 +67,6 @@ class TokenStore:
                 self._encryption.decrypt(data)
             except OperatorFault as fault:
                 faults.append(fault)
-                if fault.code == "key_missing":
-                    break
             except CorruptCredential:
                 continue
             else:
@@ -127,13 +125,21 @@ class TokenStore:
             lock.release()
 
     def load(self, owner: Owner) -> Credential | None:
-        """The owner's credential; None: there is none.
+        """The owner's credential; None: there is none, or one that has ended came back.
+
+        A file of ours that is no newer than its owner's tombstone is an old backup. Other
+        programs' files have no generation, and count as new.
 
         Raises:
             CorruptCredential, OperatorFault: as `SealedFolder.read`.
         """
         document = self._tokens.read(owner.stem)
-        return None if document is None else Credential.from_document(owner, document)
+        if document is None:
+            return None
+        credential = Credential.from_document(owner, document)
+        if credential.state == "active" and 0 < credential.generation <= self._buried(owner, 0):
+            return None
+        return credential
 
     def save(self, credential: Credential, *, based_on: int) -> Credential:
         """Save what came of the credential of generation `based_on`, as the next generation.
@@ -144,7 +150,9 @@ class TokenStore:
         current = self.load(credential.owner)
         if current is None or current.generation != based_on or current.state == "leaving":
             raise GenerationConflict("a newer credential, or none, has taken this one's place")
-        saved = replace(credential, generation=based_on + 1)
+        saved = replace(
+            credential, generation=max(based_on, self._buried(credential.owner, based_on)) + 1
+        )
         self._write(saved)
         return saved
 
@@ -156,7 +164,7 @@ class TokenStore:
         except CorruptCredential as error:
             self.quarantine(owner, error.code)
             current = None
-        newest = max(self._tombstone(owner), current.generation if current else 0)
+        newest = max(self._buried(owner, int(time.time())), current.generation if current else 0)
         saved = replace(credential, generation=newest + 1)
         self._write(saved)
         return saved
@@ -210,17 +218,19 @@ class TokenStore:
             if name.startswith(f"{owner.stem}."):
                 self._quarantine.delete(name)
 
-    def accounts(self) -> dict[Owner, str | None]:
-        """The Google account behind each owner who is not leaving; None: it cannot be told."""
-        found: dict[Owner, str | None] = {}
+    def others(self, than: Owner) -> list[Credential | None]:
+        """The credentials of everybody else who is not leaving; None: one cannot be read."""
+        found: list[Credential | None] = []
         for owner in self.owners():
+            if owner == than:
+                continue
             try:
                 credential = self.load(owner)
             except CustodyError:
-                found[owner] = None
+                found.append(None)
             else:
                 if credential is not None and credential.state != "leaving":
-                    found[owner] = credential.account_key
+                    found.append(credential)
         return found
 
     def _write(self, credential: Credential) -> None:
@@ -233,13 +243,14 @@ class TokenStore:
         """Replace `path` by sealed bytes: old or new after a crash, never a part."""
         write_atomically(path, data)
 
-    def _tombstone(self, owner: Owner) -> int:
+    def _buried(self, owner: Owner, unreadable: int) -> int:
+        """The newest generation that has ended; `unreadable` where that cannot be told."""
         try:
             document = self._tombstones.read(owner.stem)
-        except CorruptCredential:
-            return int(time.time())
-        generation = document.get("generation") if document else 0
-        return generation if isinstance(generation, int) else int(time.time())
+        except CustodyError:
+            return unreadable
+        generation = 0 if document is None else document.get("generation")
+        return generation if isinstance(generation, int) else unreadable
 
     def _bury(self, owner: Owner) -> None:
         """Keep the newest generation beyond the credential's end.
@@ -252,5 +263,5 @@ class TokenStore:
             generation = current.generation if current else 0
         except CustodyError:
             generation = int(time.time())
-        newest = max(self._tombstone(owner), generation)
+        newest = max(self._buried(owner, int(time.time())), generation)
         self._tombstones.write(owner.stem, {"owner": owner.name, "generation": newest})

@@ -146,7 +146,10 @@ def start_bot(
             await stack.enter_async_context(bot_process.web_front(settings, application))
             stack.push_async_callback(lifecycle.stop, application)
             await lifecycle.start(application)
-            yield RunningBot(application, lifecycle.services_of(application), settings, log)
+            try:
+                yield RunningBot(application, lifecycle.services_of(application), settings, log)
+            finally:
+                print(log.getvalue())  # pytest shows it when the test has failed
 
     return start
 

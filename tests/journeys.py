@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import re
 
 from sandbox.client import Message, Person
@@ -26,3 +28,14 @@ async def connect(person: Person, google: GoogleControls, account: str) -> Messa
     await person.wait_for("has approved")
     await person.tap("Yes, that is mine")
     return await person.wait_for("Connected")
+
+
+async def until_chunks(google: GoogleControls, count: int) -> None:
+    """Wait until Drive has been sent `count` chunks."""
+    while (await google.calls())["counts"].get("google.upload.chunk", 0) < count:  # noqa: ASYNC110
+        await asyncio.sleep(0.05)  # the sandbox is asked over HTTP: there is no event to wait for
+
+
+def md5_of(content: bytes) -> str:
+    """As Drive states it."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()

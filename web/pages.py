@@ -39,10 +39,14 @@ _TEXTS: Final = {
     "en": {
         "approved": ("Almost done", "One tap is left: go back to the chat you came from."),
         "back": "Back to Telegram",
-        "access_denied": ("Nothing was connected", "You declined. You can close this page."),
+        "access_denied": (
+            "Nothing was connected",
+            "You declined. You can close this page. If you change your mind, "
+            "start again in the chat.",
+        ),
         "scope_missing": (
             "The box was not ticked",
-            "Without access to Google Drive no file can be put there. "
+            "Without access to Google Drive I cannot put files there. "
             "Start again in the chat, and tick the box.",
         ),
         "lapsed": (
@@ -51,30 +55,36 @@ _TEXTS: Final = {
         ),
         "failed": (
             "That did not work",
-            "Google does not answer just now. Start again in the chat in a few minutes.",
+            "Google did not give the answer I need. Start again in the chat in a few minutes.",
         ),
     },
     "zh-Hant": {
-        "approved": ("快完成了", "只差一步：回到你剛才的聊天室。"),
+        "approved": ("快完成了", "只差一步：回到剛才的聊天室。"),
         "back": "回到 Telegram",
-        "access_denied": ("沒有連結任何帳號", "你拒絕了授權。可以關閉這個頁面了。"),
+        "access_denied": (
+            "沒有連接任何帳戶",
+            "你拒絕了授權，可以關閉這個頁面了。如果改變主意，請在聊天室重新開始。",
+        ),
         "scope_missing": (
             "沒有勾選權限",
-            "沒有 Google 雲端硬碟的權限就無法存放檔案。請在聊天室重新開始，並勾選該選項。",
+            "少了 Google 雲端硬碟的權限，我就無法把檔案放進去。請在聊天室重新開始，並勾選該項。",
         ),
-        "lapsed": ("這個連結已失效", "它已被使用，或已超過 10 分鐘。請在聊天室重新開始。"),
-        "failed": ("沒有成功", "Google 目前沒有回應。請過幾分鐘後在聊天室重新開始。"),
+        "lapsed": ("這個連結已經失效", "連結已經用過，或已超過 10 分鐘。請在聊天室重新開始。"),
+        "failed": ("沒有成功", "Google 沒有給我需要的回應。請過幾分鐘在聊天室重新開始。"),
     },
     "zh-Hans": {
-        "approved": ("快完成了", "只差一步：回到你刚才的聊天。"),
+        "approved": ("快完成了", "只差一步：回到刚才的聊天。"),
         "back": "回到 Telegram",
-        "access_denied": ("没有连接任何帐号", "你拒绝了授权。可以关闭此页面了。"),
+        "access_denied": (
+            "没有连接任何账号",
+            "你拒绝了授权，可以关闭这个页面了。如果改变主意，请在聊天中重新开始。",
+        ),
         "scope_missing": (
             "没有勾选权限",
-            "没有 Google 云端硬盘的权限就无法存放文件。请在聊天中重新开始，并勾选该选项。",
+            "少了 Google 云端硬盘的权限，我就无法把文件放进去。请在聊天中重新开始，并勾选该项。",
         ),
-        "lapsed": ("此链接已失效", "它已被使用，或已超过 10 分钟。请在聊天中重新开始。"),
-        "failed": ("没有成功", "Google 目前没有响应。请过几分钟后在聊天中重新开始。"),
+        "lapsed": ("这个链接已经失效", "链接已经用过，或已超过 10 分钟。请在聊天中重新开始。"),
+        "failed": ("没有成功", "Google 没有给我需要的回应。请过几分钟在聊天中重新开始。"),
     },
 }
 _LAPSED: Final = frozenset({"wrong_state", "used", "expired", "superseded"})
@@ -84,6 +94,8 @@ def _language(accept: str) -> str:
     first = accept.lower().split(",")[0]
     if not first.startswith("zh"):
         return "en"
+    if "hans" in first:
+        return "zh-Hans"
     return "zh-Hant" if any(mark in first for mark in ("hant", "tw", "hk", "mo")) else "zh-Hans"
 
 

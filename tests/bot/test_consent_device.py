@@ -186,7 +186,7 @@ async def test_a_wrong_client_is_the_operators_to_mend(
     ann = people()
     await google.fault("google.device_code", "oauth_error", error="invalid_client")
     await ann.send("/connect")
-    await ann.wait_for("operator has to mend it")
+    await ann.wait_for("operator has to fix it")
 
 
 async def test_answers_lost_while_polling_do_not_end_the_request(

@@ -1,0 +1,1 @@
+"""The core's tests: custody of credentials, against the sandbox over loopback."""

@@ -1,0 +1,540 @@
+"""Asking for consent, three ways: bound to whoever asked, once, and only the latest."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Literal
+from urllib.parse import urlencode
+
+import pytest
+from freezegun import freeze_time
+from pydantic import SecretStr
+
+from security.consent import PASTE_REDIRECT, ConsentDesk
+from security.credential import Owner
+from security.errors import CustodyError, OperatorFault, TransientFault
+from security.files import SealedFolder
+from security.google_oauth import ConsentDenied, DevicePending
+from security.pending_consents import PendingConsent
+from tests.security.kit import AMY, ANN, BEN, BOB, TOWN, World, answer_of, in_minutes, secret
+
+CALLBACK = "http://127.0.0.1:8080/api/auth/google/callback"
+Flow = Literal["device", "callback", "paste"]
+FLOWS: tuple[Flow, ...] = ("device", "callback", "paste")
+
+
+def desk(world: World, flow: Flow) -> ConsentDesk:
+    """A desk for a flow; one more over the same folder is a restart."""
+    return world.new_desk(flow, CALLBACK if flow == "callback" else PASTE_REDIRECT)
+
+
+async def begin(world: World, flow: Flow, owner: Owner = ANN) -> PendingConsent:
+    """A new request."""
+    await world.google.device_interval(0)
+    return await desk(world, flow).begin(owner)
+
+
+async def approve(world: World, pending: PendingConsent, account: str = AMY) -> str:
+    """The account approves on Google's page; the address it redirects to ("" for device)."""
+    if pending.flow == "device":
+        await world.google.approve_device(pending.user_code, account)
+        return ""
+    return await world.google.consent(pending.address, account)
+
+
+async def denied(work: object) -> str:
+    """The code of the refusal."""
+    with pytest.raises(ConsentDenied) as caught:
+        await work  # type: ignore[misc]
+    return caught.value.code
+
+
+async def come_back(world: World, pending: PendingConsent, redirect: str) -> PendingConsent:
+    """callback: the browser opens our page."""
+    answer = answer_of(redirect)
+    return await desk(world, "callback").redirected(
+        state=answer["state"], code=answer.get("code"), error=answer.get("error")
+    )
+
+
+async def finish(world: World, pending: PendingConsent, redirect: str) -> None:
+    """The asker's last step, whichever way."""
+    here = desk(world, pending.flow)
+    match pending.flow:
+        case "device":
+            await here.poll(pending)
+            await here.confirm(pending.owner, pending.id)
+        case "callback":
+            back = await come_back(world, pending, redirect)
+            await here.claim(pending.owner, secret(back.claim_code))
+        case "paste":
+            await here.pasted(pending.owner, redirect)
+
+
+# The way it should go
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+async def test_a_consent_is_saved_for_whoever_asked(world: World, flow: Flow) -> None:
+    """With the account that approved; nothing pending is left."""
+    pending = await begin(world, flow)
+    await finish(world, pending, await approve(world, pending))
+    saved = world.store.load(ANN)
+    assert saved is not None
+    assert (secret(saved.account), saved.generation) == (AMY, 1)
+    assert saved.account_id is not None
+    assert saved.granted_at is not None
+    assert await desk(world, flow).all() == []
+    assert world.store.owners() == [ANN]
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+async def test_a_request_survives_a_restart(world: World, flow: Flow) -> None:
+    """Every step at a new desk, in a new custodian."""
+    pending = await begin(world, flow)
+    world.custodian = world.new_custodian(oauth=world.new_oauth())
+    found = await desk(world, flow).latest(ANN)
+    assert found == pending
+    await finish(world, found, await approve(world, found))
+    assert world.store.load(ANN) is not None
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+async def test_connecting_again_saves_the_next_generation_and_revokes_nothing(
+    world: World, flow: Flow
+) -> None:
+    """The earlier grant goes on working elsewhere."""
+    await world.connect(BOB, AMY, minutes_left=-1)
+    for _ in range(2):
+        pending = await begin(world, flow)
+        await finish(world, pending, await approve(world, pending))
+    saved = world.store.load(ANN)
+    assert saved is not None
+    assert saved.generation == 2
+    assert await world.custodian.access_token(BOB)
+
+
+async def test_several_people_at_once_do_not_get_in_each_others_way(world: World) -> None:
+    """Each account lands with its owner."""
+    asked = {owner: await begin(world, "callback", owner) for owner in (ANN, BOB, TOWN)}
+    names = {ANN: AMY, BOB: BEN, TOWN: "town@example.com"}
+    redirects = {owner: await approve(world, asked[owner], names[owner]) for owner in asked}
+    await asyncio.gather(*(finish(world, asked[one], redirects[one]) for one in asked))
+    for owner, account in names.items():
+        saved = world.store.load(owner)
+        assert saved is not None
+        assert secret(saved.account) == account
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+async def test_pending_requests_are_kept_like_credentials(
+    world: World, encryption_keys: tuple[SecretStr, ...], flow: Flow
+) -> None:
+    """Private, and encrypted when a key is set; also once they hold tokens."""
+    pending = await begin(world, flow)
+    redirect = await approve(world, pending)
+    if flow == "device":
+        approved = await desk(world, flow).poll(pending)
+    elif flow == "callback":
+        approved = await come_back(world, pending, redirect)
+    else:
+        approved = pending
+    path = world.folder / "consents" / "token_501.json"
+    text = path.read_text()
+    hidden = [
+        secret(value)
+        for value in (approved.device_code, approved.state, approved.code_verifier,
+                      approved.claim_code, approved.access_token, approved.refresh_token)
+        if secret(value)
+    ]  # fmt: skip
+    assert hidden
+    assert path.stat().st_mode & 0o777 == 0o600
+    for value in hidden:
+        assert (value in text) is (not encryption_keys)
+        assert value not in repr(approved)
+
+
+# Once
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+async def test_a_finished_request_cannot_be_finished_again(world: World, flow: Flow) -> None:
+    """Neither by a second tap nor by a second paste."""
+    pending = await begin(world, flow)
+    redirect = await approve(world, pending)
+    here = desk(world, flow)
+    if flow == "callback":
+        back = await come_back(world, pending, redirect)
+        await here.claim(ANN, secret(back.claim_code))
+        assert await denied(here.claim(ANN, secret(back.claim_code))) == "wrong_state"
+    elif flow == "device":
+        await finish(world, pending, redirect)
+        assert await denied(here.confirm(ANN, pending.id)) == "expired"
+        assert await denied(here.poll(pending)) == "superseded"
+    else:
+        await finish(world, pending, redirect)
+        assert await denied(here.pasted(ANN, redirect)) == "expired"
+    saved = world.store.load(ANN)
+    assert saved is not None
+    assert saved.generation == 1
+
+
+async def test_a_redirect_works_once(world: World) -> None:
+    """Reloading the result page finds the state spent."""
+    pending = await begin(world, "callback")
+    redirect = await approve(world, pending)
+    back = await come_back(world, pending, redirect)
+    assert await denied(come_back(world, pending, redirect)) == "used"
+    await desk(world, "callback").claim(ANN, secret(back.claim_code))
+    assert await denied(come_back(world, pending, redirect)) == "wrong_state"
+
+
+async def test_of_two_redirects_at_once_one_wins(world: World) -> None:
+    """A double click."""
+    pending = await begin(world, "callback")
+    redirect = await approve(world, pending)
+    results = await asyncio.gather(
+        *(come_back(world, pending, redirect) for _ in range(4)), return_exceptions=True
+    )
+    codes = [result.code for result in results if isinstance(result, ConsentDenied)]
+    assert codes == ["used"] * 3
+
+
+async def test_of_two_claims_at_once_one_saves(world: World) -> None:
+    """A double tap."""
+    pending = await begin(world, "callback")
+    back = await come_back(world, pending, await approve(world, pending))
+    here = desk(world, "callback")
+    results = await asyncio.gather(
+        *(here.claim(ANN, secret(back.claim_code)) for _ in range(4)), return_exceptions=True
+    )
+    assert sum(isinstance(result, ConsentDenied) for result in results) == 3
+    saved = world.store.load(ANN)
+    assert saved is not None
+    assert saved.generation == 1
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+async def test_a_newer_request_ends_the_earlier_one(world: World, flow: Flow) -> None:
+    """Only the latest can ever be saved; and the earlier one does not take it along."""
+    first = await begin(world, flow)
+    redirect = await approve(world, first, BEN)
+    second = await begin(world, flow)
+    here = desk(world, flow)
+    if flow == "device":
+        assert await denied(here.poll(first)) == "superseded"
+    elif flow == "callback":
+        assert await denied(come_back(world, first, redirect)) == "wrong_state"
+    else:
+        assert await denied(here.pasted(ANN, redirect)) == "wrong_state"
+    assert world.store.load(ANN) is None
+    await finish(world, second, await approve(world, second, AMY))
+    saved = world.store.load(ANN)
+    assert saved is not None
+    assert secret(saved.account) == AMY
+
+
+async def test_an_approved_request_that_was_superseded_is_not_saved(world: World) -> None:
+    """Approved, then asked anew: the old button does nothing."""
+    first = await begin(world, "device")
+    await approve(world, first)
+    await desk(world, "device").poll(first)
+    second = await begin(world, "device")
+    assert await denied(desk(world, "device").confirm(ANN, first.id)) == "expired"
+    assert await desk(world, "device").latest(ANN) == second
+
+
+async def test_ending_an_old_request_leaves_the_newer_one(world: World) -> None:
+    """A late refusal of the first must not end the second."""
+    first = await begin(world, "device")
+    second = await begin(world, "device")
+    await desk(world, "device").end(first)
+    assert await desk(world, "device").latest(ANN) == second
+
+
+async def test_noting_its_message_late_does_not_undo_an_approval(world: World) -> None:
+    """Telegram answers slowly; the person was faster."""
+    pending = await begin(world, "callback")
+    back = await come_back(world, pending, await approve(world, pending))
+    here = desk(world, "callback")
+    noted = await here.note_message(pending, 77)
+    assert (noted.message_id, noted.stage) == (77, "approved")
+    await here.claim(ANN, secret(back.claim_code))
+
+
+async def test_approving_does_not_forget_the_message(world: World) -> None:
+    """It is edited later."""
+    pending = await begin(world, "device")
+    await desk(world, "device").note_message(pending, 77)
+    await approve(world, pending)
+    assert (await desk(world, "device").poll(pending)).message_id == 77
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+async def test_a_cancelled_request_cannot_be_finished(world: World, flow: Flow) -> None:
+    """The person, or disconnecting, ended it."""
+    pending = await begin(world, flow)
+    redirect = await approve(world, pending)
+    assert await desk(world, flow).cancel(ANN)
+    assert not await desk(world, flow).cancel(ANN)
+    await denied(finish(world, pending, redirect))
+    assert world.store.load(ANN) is None
+
+
+# Nobody else's
+
+
+async def test_another_person_can_neither_confirm_nor_refuse(world: World) -> None:
+    """The button was made for Ann."""
+    pending = await begin(world, "device")
+    await approve(world, pending)
+    here = desk(world, "device")
+    await here.poll(pending)
+    await begin(world, "device", BOB)
+    assert await denied(here.confirm(BOB, pending.id)) == "expired"
+    assert await denied(here.refuse(BOB, pending.id)) == "expired"
+    assert world.store.owners() == []
+    assert (await here.confirm(ANN, pending.id)).owner == ANN
+
+
+async def test_another_person_cannot_claim(world: World) -> None:
+    """Whoever approved somebody else's link has a code that is not theirs."""
+    pending = await begin(world, "callback", BOB)
+    await begin(world, "callback", ANN)
+    back = await come_back(world, pending, await approve(world, pending, AMY))
+    here = desk(world, "callback")
+    assert await denied(here.claim(ANN, secret(back.claim_code))) == "wrong_state"
+    assert world.store.owners() == []
+
+
+async def test_whoever_asked_cannot_finish_without_the_code_of_the_result_page(
+    world: World,
+) -> None:
+    """Bob had Amy approve his link: a forged button must not do what his claim cannot."""
+    pending = await begin(world, "callback", BOB)
+    await come_back(world, pending, await approve(world, pending, AMY))
+    here = desk(world, "callback")
+    assert await denied(here.confirm(BOB, pending.id)) == "expired"
+    for code in ("", "x", secret(pending.state), "\ud800"):
+        assert await denied(here.claim(BOB, code)) == "wrong_state"
+    assert world.store.owners() == []
+
+
+async def test_another_person_cannot_paste(world: World) -> None:
+    """Bob's redirect in Ann's chat, with a request of her own and without."""
+    pending = await begin(world, "paste", BOB)
+    redirect = await approve(world, pending, BEN)
+    here = desk(world, "paste")
+    assert await denied(here.pasted(ANN, redirect)) == "expired"
+    await begin(world, "paste", ANN)
+    assert await denied(here.pasted(ANN, redirect)) == "wrong_state"
+    assert (await here.pasted(BOB, redirect)).owner == BOB
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "hello", "http://[", "http://127.0.0.1:47851/", "?state=", "?state=&code=4/0A",
+     "4/0AanRRrt", "http://127.0.0.1:47851/?code=4/0A&state=wrong", "\ud800?state=\ud800",
+     "?state=%FF", "https://例え/?state=報告&code=🎉", "x" * 5000],
+    ids=lambda text: ascii(text)[:30],
+)  # fmt: skip
+async def test_pasted_rubbish_is_refused_and_the_request_goes_on(world: World, text: str) -> None:
+    """Copied half, or something else altogether."""
+    pending = await begin(world, "paste")
+    assert await denied(desk(world, "paste").pasted(ANN, text)) == "wrong_state"
+    await finish(world, pending, await approve(world, pending))
+
+
+async def test_rubbish_does_not_end_a_device_request(world: World) -> None:
+    """It has no state, and an empty one is none."""
+    pending = await begin(world, "device")
+    assert await denied(desk(world, "paste").pasted(ANN, "hello")) == "wrong_state"
+    assert await desk(world, "device").latest(ANN) == pending
+
+
+@pytest.mark.parametrize("state", ["", "x", "../token_501", "\ud800"])
+async def test_an_unknown_state_is_refused(world: World, state: str) -> None:
+    """Also the empty one, which device requests have."""
+    await begin(world, "device")
+    redirected = desk(world, "callback").redirected(state=state, code="4/0A", error=None)
+    assert await denied(redirected) == "wrong_state"
+
+
+# What the person, or Google, says no to
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+async def test_declining_ends_the_request(world: World, flow: Flow) -> None:
+    """And nothing was saved."""
+    pending = await begin(world, flow)
+    if flow == "device":
+        await world.google.approve_device(pending.user_code, AMY, allow=False)
+        redirect = ""
+    else:
+        redirect = await world.google.consent(pending.address, AMY, allow=False)
+    assert await denied(finish(world, pending, redirect)) == "access_denied"
+    assert world.store.load(ANN) is None
+    assert flow == "device" or await desk(world, flow).latest(ANN) is None
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+async def test_without_drive_ticked_nothing_is_saved(world: World, flow: Flow) -> None:
+    """Google lets people leave the box empty."""
+    pending = await begin(world, flow)
+    if flow == "device":
+        await world.google.approve_device(pending.user_code, AMY, grant_drive=False)
+        redirect = ""
+    else:
+        redirect = await world.google.consent(pending.address, AMY, grant_drive=False)
+    assert await denied(finish(world, pending, redirect)) == "scope_missing"
+    assert world.store.load(ANN) is None
+    assert await desk(world, flow).latest(ANN) is None
+
+
+async def test_a_refused_account_is_forgotten_unused(world: World) -> None:
+    """Not mine, says the asker."""
+    pending = await begin(world, "device")
+    await approve(world, pending, BEN)
+    here = desk(world, "device")
+    await here.poll(pending)
+    await here.refuse(ANN, pending.id)
+    assert await here.all() == []
+    assert await denied(here.confirm(ANN, pending.id)) == "expired"
+    assert list((world.folder / "consents").iterdir()) == []
+
+
+async def test_a_device_request_that_is_not_decided_is_pending(world: World) -> None:
+    """And stays."""
+    pending = await begin(world, "device")
+    with pytest.raises(DevicePending):
+        await desk(world, "device").poll(pending)
+    assert await desk(world, "device").latest(ANN) == pending
+
+
+async def test_nothing_can_be_confirmed_before_it_is_approved(world: World) -> None:
+    """A button kept from before."""
+    pending = await begin(world, "device")
+    assert await denied(desk(world, "device").confirm(ANN, pending.id)) == "expired"
+
+
+async def test_a_code_made_up_beside_the_right_state_is_refused(world: World) -> None:
+    """The state is spent by it."""
+    pending = await begin(world, "callback")
+    forged = f"{CALLBACK}?{urlencode({'state': secret(pending.state), 'code': '4/0Aforged'})}"
+    assert await denied(come_back(world, pending, forged)) == "used"
+    assert world.store.load(ANN) is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [({"kind": "status", "status": 503}, TransientFault),
+     ({"kind": "oauth_error", "error": "invalid_client"}, OperatorFault)],
+    ids=["transient", "operator"],
+)  # fmt: skip
+async def test_where_google_gives_no_device_code_nothing_is_pending(
+    world: World, fault: dict[str, str], expected: type[CustodyError]
+) -> None:
+    """The error says whose fault it is."""
+    await world.google.fault("google.device_code", **fault)
+    with pytest.raises(expected):
+        await desk(world, "device").begin(ANN)
+    assert await desk(world, "device").all() == []
+
+
+async def test_a_poll_that_fails_can_be_repeated(world: World) -> None:
+    """Google's answers are lost sometimes."""
+    pending = await begin(world, "device")
+    await approve(world, pending)
+    await world.google.fault("google.token.device", "status", status=503)
+    with pytest.raises(TransientFault):
+        await desk(world, "device").poll(pending)
+    await finish(world, pending, "")
+
+
+async def test_a_lost_answer_about_the_account_is_asked_for_again(world: World) -> None:
+    """The code is spent already."""
+    pending = await begin(world, "device")
+    await approve(world, pending)
+    await world.google.fault("google.drive.about", "drop", count=3)
+    await finish(world, pending, "")
+
+
+# Time
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+async def test_a_request_lapses(world: World, flow: Flow) -> None:
+    """Half an hour for a device code, ten minutes for a link."""
+    pending = await begin(world, flow)
+    redirect = await approve(world, pending)
+    with freeze_time(in_minutes(31 if flow == "device" else 11), real_asyncio=True):
+        assert await denied(finish(world, pending, redirect)) == "expired"
+        assert await desk(world, flow).latest(ANN) is None
+        assert await desk(world, flow).over() == [pending]
+    assert world.store.load(ANN) is None
+
+
+async def test_an_approved_request_lapses_ten_minutes_later(world: World) -> None:
+    """Tokens do not wait for ever for a tap."""
+    pending = await begin(world, "device")
+    await approve(world, pending)
+    approved = await desk(world, "device").poll(pending)
+    left = approved.expires_at - in_minutes(0)
+    assert timedelta(minutes=9) < left <= timedelta(minutes=10)
+    with freeze_time(in_minutes(11), real_asyncio=True):
+        assert await denied(desk(world, "device").confirm(ANN, pending.id)) == "expired"
+
+
+# Damage
+
+
+async def test_a_damaged_request_is_as_none(world: World) -> None:
+    """They ask again."""
+    pending = await begin(world, "paste")
+    (world.folder / "consents" / "token_501.json").write_bytes(b"rubbish")
+    assert await desk(world, "paste").latest(ANN) is None
+    again = await begin(world, "paste")
+    assert again.id != pending.id
+
+
+async def test_a_request_under_another_owners_name_is_as_none(world: World) -> None:
+    """Files got mixed up."""
+    await begin(world, "paste")
+    folder = world.folder / "consents"
+    (folder / "token_501.json").rename(folder / "token_502.json")
+    assert await desk(world, "paste").latest(BOB) is None
+
+
+async def test_other_files_beside_the_requests_disturb_nobody(world: World) -> None:
+    """Not ours, damaged, or under a key that is gone."""
+    pending = await begin(world, "callback")
+    folder = world.folder / "consents"
+    (folder / "notes.json").write_text("{}")
+    (folder / "token_7.json").write_text("rubbish")
+    (folder / "token_8.json").write_text('{"v": 9, "alg": "new"}')
+    assert await desk(world, "callback").all() == [pending]
+    await finish(world, pending, await approve(world, pending))
+
+
+async def test_a_request_with_a_field_of_the_wrong_type_is_as_none(world: World) -> None:
+    """Written by another version."""
+    pending = await begin(world, "paste")
+    document = {**pending.model_dump(mode="json"), "stage": "dancing"}
+    SealedFolder(world.folder / "consents", world.keyring).write(ANN.stem, document)
+    assert await desk(world, "paste").latest(ANN) is None
+
+
+async def test_a_caller_cancelled_while_a_consent_is_saved_loses_nothing(world: World) -> None:
+    """The lock stays held until it is saved, and closing waits for that."""
+    pending = await begin(world, "device")
+    await approve(world, pending)
+    here = desk(world, "device")
+    await here.poll(pending)
+    async with world.custodian.locked(ANN):
+        confirming = asyncio.create_task(here.confirm(ANN, pending.id))
+        await asyncio.sleep(0.05)
+        confirming.cancel()
+        await asyncio.gather(confirming, return_exceptions=True)
+    await world.custodian.close()
+    assert world.store.load(ANN) is not None

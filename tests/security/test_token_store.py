@@ -1,0 +1,573 @@
+"""TokenStore: generations, tombstones, quarantine, locks; with and without a key."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from security.credential import Credential
+from security.encryption import TokenEncryption
+from security.errors import GenerationConflict, OperatorFault
+from security.files import SealedFolder
+from security.token_store import TokenStore
+from tests.security.kit import (
+    ANN,
+    BOB,
+    MASK,
+    TOWN,
+    a_credential,
+    full_disk,
+    in_minutes,
+    mode_of,
+    new_key,
+    python,
+    secret,
+    umask,
+)
+
+
+def file_of(store: TokenStore, credential: Credential) -> Path:
+    """Where it is kept."""
+    return store.folder / f"{credential.owner.stem}.json"
+
+
+def put(store: TokenStore, document: dict[str, Any], keyring: TokenEncryption) -> None:
+    """Ann's file, as some program wrote it."""
+    (store.folder / "token_501.json").write_bytes(keyring.encrypt(json.dumps(document).encode()))
+
+
+# Saving
+
+
+def test_what_is_saved_is_loaded(store: TokenStore) -> None:
+    """For people and departments."""
+    for owner in (ANN, TOWN):
+        saved = store.save_consent(a_credential(owner))
+        loaded = store.load(owner)
+        assert loaded is not None
+        assert loaded.to_document() == saved.to_document()
+    assert store.owners() == sorted([ANN, TOWN])
+
+
+def test_nobody_has_no_credential(store: TokenStore) -> None:
+    """Not an error."""
+    assert store.load(ANN) is None
+
+
+def test_every_file_and_folder_is_private(store: TokenStore) -> None:
+    """Tokens, tombstones, quarantine with its notes, locks; whatever the umask."""
+    with umask(0):
+        for owner in (ANN, BOB):
+            with store.locked(owner):
+                store.save_consent(a_credential(owner))
+        store.quarantine(ANN, "tampered")
+    paths = [store.folder, *store.folder.rglob("*")]
+    assert len([path for path in paths if path.is_file()]) == 6
+    assert {mode_of(path) for path in paths if path.is_file()} == {0o600}
+    assert {mode_of(path) for path in paths if path.is_dir()} == {0o700}
+
+
+def test_a_refresh_raises_the_generation(store: TokenStore) -> None:
+    """By one, each time."""
+    first = store.save_consent(a_credential())
+    second = store.save(first, based_on=first.generation)
+    assert (first.generation, second.generation) == (1, 2)
+
+
+def test_a_save_based_on_an_older_generation_is_refused(store: TokenStore) -> None:
+    """A slow refresh does not undo a newer consent."""
+    old = store.save_consent(a_credential())
+    new = store.save_consent(a_credential(refresh_token=None))
+    with pytest.raises(GenerationConflict):
+        store.save(old, based_on=old.generation)
+    loaded = store.load(ANN)
+    assert loaded is not None
+    assert loaded.generation == new.generation == 2
+    assert loaded.refresh_token is None
+
+
+def test_a_save_after_disconnecting_is_refused(store: TokenStore) -> None:
+    """A slow refresh brings nobody back."""
+    old = store.save_consent(a_credential())
+    store.delete(ANN)
+    with pytest.raises(GenerationConflict):
+        store.save(old, based_on=old.generation)
+    assert store.load(ANN) is None
+
+
+def test_a_save_while_leaving_is_refused(store: TokenStore) -> None:
+    """The mark is as good as the end."""
+    old = store.save_consent(a_credential())
+    store.mark_leaving(ANN)
+    with pytest.raises(GenerationConflict):
+        store.save(old, based_on=old.generation)
+
+
+def test_a_full_disk_keeps_the_old_credential(store: TokenStore) -> None:
+    """Whole."""
+    old = store.save_consent(a_credential())
+    with full_disk(), pytest.raises(OperatorFault) as caught:
+        store.save(replace(old, access_token=None), based_on=old.generation)
+    loaded = store.load(ANN)
+    assert caught.value.code == "store_failed"
+    assert loaded is not None
+    assert loaded.to_document() == old.to_document()
+
+
+def test_a_consent_replaces_a_damaged_file_and_keeps_its_bytes(store: TokenStore) -> None:
+    """It goes into quarantine first."""
+    saved = store.save_consent(a_credential())
+    file_of(store, saved).write_bytes(b"rubbish")
+    again = store.save_consent(a_credential())
+    assert again.generation > saved.generation
+    assert len(store.quarantined(ANN)) == 1
+
+
+# Tombstones
+
+
+def test_a_generation_survives_deletion(store: TokenStore) -> None:
+    """Whoever connects again goes on counting."""
+    for _ in range(3):
+        store.save_consent(a_credential())
+    store.delete(ANN)
+    assert store.save_consent(a_credential()).generation == 4
+
+
+def test_deleting_twice_does_not_lower_the_tombstone(store: TokenStore) -> None:
+    """A second tap on the button."""
+    store.save_consent(a_credential())
+    store.delete(ANN)
+    store.delete(ANN)
+    assert store.save_consent(a_credential()).generation == 2
+
+
+def test_an_old_backup_brings_no_disconnected_owner_back(store: TokenStore) -> None:
+    """Its generation is no newer than the tombstone."""
+    saved = store.save_consent(a_credential())
+    backup = file_of(store, saved).read_bytes()
+    store.delete(ANN)
+    file_of(store, saved).write_bytes(backup)
+    assert store.load(ANN) is None
+    with pytest.raises(GenerationConflict):
+        store.save(saved, based_on=saved.generation)
+    assert store.save_consent(a_credential()).generation == 2
+
+
+def test_an_old_backup_does_not_beat_a_newer_consent(store: TokenStore) -> None:
+    """Somebody disconnected, connected again, and then a backup was restored."""
+    saved = store.save_consent(a_credential())
+    backup = file_of(store, saved).read_bytes()
+    store.delete(ANN)
+    newer = store.save_consent(a_credential())
+    file_of(store, saved).write_bytes(backup)
+    assert store.load(ANN) is None
+    with pytest.raises(GenerationConflict):
+        store.save(newer, based_on=newer.generation)
+
+
+def test_another_programs_file_counts_as_new_and_rises_above_the_tombstone(
+    store: TokenStore, keyring: TokenEncryption
+) -> None:
+    """It has no generation of ours; an operator put it there."""
+    store.save_consent(a_credential())
+    store.delete(ANN)
+    document = a_credential().to_document()
+    del document["drivekeeper"]
+    put(store, document, keyring)
+    loaded = store.load(ANN)
+    assert loaded is not None
+    assert store.save(loaded, based_on=0).generation == 2
+    assert store.load(ANN) is not None
+
+
+def test_a_damaged_file_leaves_a_tombstone_above_any_counter(store: TokenStore) -> None:
+    """What it had counted cannot be read any more."""
+    saved = store.save_consent(a_credential())
+    backup = file_of(store, saved).read_bytes()
+    file_of(store, saved).write_bytes(b"rubbish")
+    store.delete(ANN)
+    file_of(store, saved).write_bytes(backup)
+    assert store.load(ANN) is None
+    assert store.save_consent(a_credential()).generation > 1_000_000_000
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"rubbish", b'{"generation": "x"}'])
+def test_a_damaged_tombstone_stops_nobody_from_connecting(
+    store: TokenStore, content: bytes
+) -> None:
+    """And never lowers the counter."""
+    store.save_consent(a_credential())
+    store.delete(ANN)
+    (store.folder / "tombstones" / "token_501.json").write_bytes(content)
+    assert store.save_consent(a_credential()).generation > 1_000_000_000
+    assert store.load(ANN) is not None
+
+
+def test_a_tombstone_under_a_lost_key_stops_nobody(folder: Path) -> None:
+    """Keys are rotated out; tombstones are small and old."""
+    before = TokenStore(folder, TokenEncryption([new_key()]), MASK)
+    before.prepare()
+    before.save_consent(a_credential())
+    before.delete(ANN)
+    after = TokenStore(folder, TokenEncryption([new_key()]), MASK)
+    after.prepare()
+    after.save_consent(a_credential())
+    assert after.load(ANN) is not None
+    after.delete(ANN)
+    assert after.load(ANN) is None
+
+
+# Encryption
+
+
+def test_with_a_key_no_token_lies_in_plaintext(folder: Path) -> None:
+    """Anywhere under the folder, quarantine and tombstones included."""
+    store = TokenStore(folder, TokenEncryption([new_key()]), MASK)
+    store.prepare()
+    store.save_consent(a_credential())
+    store.quarantine(ANN, "invalid_grant")
+    store.save_consent(a_credential())
+    everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    for hidden in (b"1//0", b"ya29", b"amy@", b"user:501"):
+        assert hidden not in everything
+
+
+def test_plaintext_loads_with_a_key_and_is_encrypted_at_the_next_save(folder: Path) -> None:
+    """A key was added to a running installation."""
+    plain = TokenStore(folder, TokenEncryption(), MASK)
+    plain.prepare()
+    saved = plain.save_consent(a_credential())
+    sealed = TokenStore(folder, TokenEncryption([new_key()]), MASK)
+    sealed.prepare()
+    loaded = sealed.load(ANN)
+    assert loaded is not None
+    sealed.save(loaded, based_on=saved.generation)
+    assert b"ya29" not in file_of(sealed, saved).read_bytes()
+
+
+def test_plaintext_never_replaces_an_envelope(folder: Path) -> None:
+    """Not by a consent either."""
+    sealed = TokenStore(folder, TokenEncryption([new_key()]), MASK)
+    sealed.prepare()
+    saved = sealed.save_consent(a_credential())
+    before = file_of(sealed, saved).read_bytes()
+    with pytest.raises(OperatorFault) as caught:
+        TokenStore(folder, TokenEncryption(), MASK).save_consent(a_credential())
+    assert caught.value.code == "key_missing"
+    assert file_of(sealed, saved).read_bytes() == before
+
+
+def test_start_up_without_a_key_is_refused_where_envelopes_are(folder: Path) -> None:
+    """And the message names the key."""
+    keyring = TokenEncryption([new_key()])
+    store = TokenStore(folder, keyring, MASK)
+    store.prepare()
+    store.save_consent(a_credential())
+    with pytest.raises(OperatorFault, match=str(keyring.kid)) as caught:
+        TokenStore(folder, TokenEncryption(), MASK).prepare()
+    assert caught.value.code == "key_missing"
+
+
+def test_start_up_without_a_key_is_refused_where_only_tombstones_are_sealed(folder: Path) -> None:
+    """Everybody has disconnected, and the key was forgotten."""
+    store = TokenStore(folder, TokenEncryption([new_key()]), MASK)
+    store.prepare()
+    store.save_consent(a_credential())
+    store.delete(ANN)
+    with pytest.raises(OperatorFault) as caught:
+        TokenStore(folder, TokenEncryption(), MASK).prepare()
+    assert caught.value.code == "key_missing"
+
+
+def test_start_up_is_refused_where_no_file_opens_with_the_keys(folder: Path) -> None:
+    """The wrong key altogether."""
+    lost = TokenEncryption([new_key()])
+    store = TokenStore(folder, lost, MASK)
+    store.prepare()
+    store.save_consent(a_credential())
+    with pytest.raises(OperatorFault, match=str(lost.kid)) as caught:
+        TokenStore(folder, TokenEncryption([new_key()]), MASK).prepare()
+    assert caught.value.code == "unknown_key"
+
+
+def test_one_file_under_a_lost_key_does_not_stop_everybody(folder: Path) -> None:
+    """It is that owner's operator fault."""
+    key = new_key()
+    for owner, its_key in ((ANN, new_key()), (BOB, key)):
+        one = TokenStore(folder / "made" / owner.key, TokenEncryption([its_key]), MASK)
+        one.prepare()
+        saved = one.save_consent(a_credential(owner))
+        folder.mkdir(exist_ok=True)
+        (folder / f"{owner.stem}.json").write_bytes(file_of(one, saved).read_bytes())
+    store = TokenStore(folder, TokenEncryption([key]), MASK)
+    store.prepare()
+    assert store.load(BOB) is not None
+    with pytest.raises(OperatorFault) as caught:
+        store.load(ANN)
+    assert caught.value.code == "unknown_key"
+
+
+# Leaving
+
+
+def test_leaving_keeps_the_tokens_until_google_was_told(store: TokenStore) -> None:
+    """Start-up finishes what was interrupted, and needs them for that."""
+    saved = store.save_consent(a_credential())
+    marked = store.mark_leaving(ANN)
+    loaded = store.load(ANN)
+    assert marked is not None
+    assert loaded is not None
+    assert (loaded.state, loaded.generation) == ("leaving", saved.generation)
+    assert secret(loaded.refresh_token) == secret(saved.refresh_token)
+
+
+def test_a_crash_between_tombstone_and_deletion_is_still_seen_as_leaving(
+    store: TokenStore,
+) -> None:
+    """Else start-up would not finish it."""
+    saved = store.save_consent(a_credential())
+    store.mark_leaving(ANN)
+    left = file_of(store, saved).read_bytes()
+    store.delete(ANN)
+    file_of(store, saved).write_bytes(left)
+    loaded = store.load(ANN)
+    assert loaded is not None
+    assert loaded.state == "leaving"
+
+
+def test_a_consent_after_leaving_is_active(store: TokenStore) -> None:
+    """They changed their mind."""
+    store.save_consent(a_credential())
+    store.mark_leaving(ANN)
+    store.save_consent(a_credential())
+    loaded = store.load(ANN)
+    assert loaded is not None
+    assert loaded.state == "active"
+
+
+def test_nobody_cannot_leave(store: TokenStore) -> None:
+    """Not an error."""
+    assert store.mark_leaving(ANN) is None
+
+
+# Quarantine
+
+
+@pytest.mark.parametrize("content", [b"rubbish", b"", b"\x00\xff" * 50])
+def test_quarantine_keeps_the_bytes_and_a_note(
+    store: TokenStore, keyring: TokenEncryption, content: bytes
+) -> None:
+    """Encrypted first where a key is set and they were not."""
+    path = store.folder / "token_501.json"
+    path.write_bytes(content)
+    store.quarantine(ANN, "unreadable")
+    (name,) = store.quarantined(ANN)
+    kept = (store.folder / "quarantine" / f"{name}.json").read_bytes()
+    assert not path.exists()
+    assert keyring.decrypt(kept) == content
+    assert (kept == content) is (keyring.kid is None)
+    note = SealedFolder(store.folder / "quarantine", keyring).read(f"{name}.note")
+    assert note is not None
+    assert set(note) == {"owner", "reason", "time"}
+    assert (note["owner"], note["reason"]) == (MASK("user:501"), "unreadable")
+
+
+def test_an_envelope_goes_into_quarantine_as_it_is(folder: Path) -> None:
+    """Its key may come back."""
+    store = TokenStore(folder, TokenEncryption([new_key()]), MASK)
+    store.prepare()
+    before = file_of(store, store.save_consent(a_credential())).read_bytes()
+    store.quarantine(ANN, "invalid_grant")
+    (name,) = store.quarantined(ANN)
+    assert (folder / "quarantine" / f"{name}.json").read_bytes() == before
+
+
+def test_the_quarantined_are_gone_from_the_owners(store: TokenStore) -> None:
+    """They must connect again."""
+    store.save_consent(a_credential())
+    store.quarantine(ANN, "invalid_grant")
+    assert store.load(ANN) is None
+    assert store.owners() == []
+    assert store.save_consent(a_credential()).generation == 2
+
+
+def test_quarantining_nobody_leaves_no_trace(store: TokenStore) -> None:
+    """No note without bytes."""
+    store.quarantine(ANN, "invalid_grant")
+    assert list((store.folder / "quarantine").iterdir()) == []
+
+
+def test_purging_spares_whoever_has_a_similar_id(store: TokenStore) -> None:
+    """501 and 5011."""
+    longer = a_credential(type(ANN).user(5011))
+    for credential in (a_credential(), longer):
+        store.save_consent(credential)
+        store.quarantine(credential.owner, "invalid_grant")
+    store.purge_quarantine(ANN)
+    assert store.quarantined(ANN) == []
+    assert len(store.quarantined(longer.owner)) == 1
+    assert len(list((store.folder / "quarantine").iterdir())) == 2
+
+
+def test_deleting_removes_the_quarantined_copies_too(store: TokenStore) -> None:
+    """What is forgotten is forgotten; the tombstone alone stays."""
+    store.save_consent(a_credential())
+    store.quarantine(ANN, "invalid_grant")
+    store.save_consent(a_credential())
+    store.delete(ANN)
+    left = [path for path in store.folder.rglob("*.json") if path.is_file()]
+    assert [path.parent.name for path in left] == ["tombstones"]
+
+
+# Others' files, and accounts
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["notes.json", "token_abc.json", "token_0501.json", "token_501.json.bak", "token_501 (1).json",
+     "TOKEN_7.json", "token_501.txt", "token_-5.json", "token_department_.json"],
+)  # fmt: skip
+def test_files_that_are_not_ours_are_ignored(store: TokenStore, name: str) -> None:
+    """Whatever they hold."""
+    (store.folder / name).write_text("{")
+    store.prepare()
+    assert store.owners() == []
+
+
+def test_the_others_are_those_who_stay(store: TokenStore) -> None:
+    """Not the one who asks, not the leaving; the unreadable as None."""
+    for owner in (ANN, BOB, TOWN):
+        store.save_consent(a_credential(owner))
+    store.mark_leaving(BOB)
+    (store.folder / "token_7.json").write_text("{")
+    others = store.others(than=ANN)
+    assert [other.owner for other in others if other is not None] == [TOWN]
+    assert others.count(None) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [
+        (("1", "a@x.org"), ("1", "renamed@x.org"), True),
+        (("1", "a@x.org"), ("2", "a@x.org"), False),
+        (("1", "a@x.org"), (None, "A@X.org"), True),
+        (("1", "a@x.org"), (None, "b@x.org"), False),
+        (("1", "a@x.org"), (None, None), True),
+        (("1", None), (None, "a@x.org"), True),
+    ],
+)
+def test_one_account_is_told_by_id_then_by_address_else_it_may_be_shared(
+    one: tuple[str | None, str | None], other: tuple[str | None, str | None], shared: bool
+) -> None:
+    """Other programs' files name an address at best."""
+    made = []
+    for account_id, account in (one, other):
+        document = a_credential().to_document()
+        document["account"], document["drivekeeper"]["account_id"] = account, account_id
+        made.append(Credential.from_document(ANN, document))
+    assert made[0].may_share_account(made[1]) is shared
+    assert made[1].may_share_account(made[0]) is shared
+
+
+# Locks
+
+
+def test_a_lock_is_held_once_and_its_file_stays(store: TokenStore) -> None:
+    """Also within one process; deleting it would make two locks of it."""
+    first = store.try_lock(ANN)
+    assert first is not None
+    assert store.try_lock(ANN) is None
+    other = store.try_lock(BOB)
+    assert other is not None
+    other.release()
+    first.release()
+    second = store.try_lock(ANN)
+    assert second is not None
+    second.release()
+    path = store.folder / "locks" / "token_501.lock"
+    assert mode_of(path) == 0o600
+
+
+def test_a_dropped_lock_is_free_again(store: TokenStore) -> None:
+    """Whoever waited for it was cancelled."""
+    assert store.try_lock(ANN) is not None
+    assert store.try_lock(ANN) is not None
+
+
+def test_a_lock_that_stays_held_is_an_operator_fault(store: TokenStore) -> None:
+    """After the time-out."""
+    with (
+        store.locked(ANN),
+        pytest.raises(OperatorFault) as caught,
+        store.locked(ANN, timeout_seconds=0.05),
+    ):
+        raise AssertionError("two hold one lock")
+    assert caught.value.code == "locked"
+
+
+_HOLDER = """
+import sys
+from pathlib import Path
+from security.credential import Owner
+from security.encryption import TokenEncryption
+from security.token_store import TokenStore
+store = TokenStore(Path(sys.argv[1]), TokenEncryption(), str)
+with store.locked(Owner.user(501)):
+    print("held", flush=True)
+    sys.stdin.readline()
+print("free", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_lock_keeps_other_processes_out_and_ends_with_its_process(store: TokenStore) -> None:
+    """Given back in order, and by SIGKILL."""
+    for killed in (False, True):
+        with python(_HOLDER, str(store.folder)) as holder:
+            assert holder.stdin is not None
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "held\n"
+            assert store.try_lock(ANN) is None
+            if killed:
+                holder.kill()
+                holder.wait()
+            else:
+                holder.stdin.write("\n")
+                holder.stdin.flush()
+                assert holder.stdout.readline() == "free\n"
+            with store.locked(ANN, timeout_seconds=5):
+                pass
+            holder.kill()
+
+
+_COUNTER = """
+import sys
+from pathlib import Path
+from security.credential import Owner
+from security.encryption import TokenEncryption
+from security.token_store import TokenStore
+store = TokenStore(Path(sys.argv[1]), TokenEncryption(), str)
+owner = Owner.user(501)
+for _ in range(20):
+    with store.locked(owner):
+        store.save_consent(store.load(owner))
+"""
+
+
+def test_consents_of_several_processes_are_all_counted(folder: Path) -> None:
+    """No save is lost between reading and writing."""
+    store = TokenStore(folder, TokenEncryption(), MASK)
+    store.prepare()
+    store.save_consent(a_credential(expires_at=in_minutes(1)))
+    writers = [python(_COUNTER, str(folder)) for _ in range(2)]
+    for writer in writers:
+        _, errors = writer.communicate(timeout=30)
+        assert writer.returncode == 0, errors
+    loaded = store.load(ANN)
+    assert loaded is not None
+    assert loaded.generation == 41

@@ -1,0 +1,266 @@
+"""What the documents say is what the code does: variables, log lists, links, commands, recipes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import typer
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+
+from cli import app
+from config import Settings, SettingsError, load_settings
+from security.encryption import TokenEncryption, parse_envelope
+from security.log_schema import EVENTS, MASK, RESULTS
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+EXAMPLE = ROOT / ".env.example"
+SERVICE_ACCOUNT = "<SLUG>_GOOGLE_SERVICE_ACCOUNT_JSON"
+REQUIRED = {
+    "TELEGRAM_BOT_TOKEN": "123456:" + "A" * 35,
+    "GOOGLE_CLIENT_ID": "id.apps.googleusercontent.com",
+    "GOOGLE_CLIENT_SECRET": "GOCSPX-x",
+}
+
+Cells = tuple[str, ...]
+
+
+def variables() -> dict[str, bool]:
+    """Each variable of the settings, and whether it is a secret."""
+    found = {
+        name.upper(): "SecretStr" in str(field.annotation)
+        for name, field in Settings.model_fields.items()
+        if name != "service_accounts"
+    }
+    return {**found, SERVICE_ACCOUNT: True}
+
+
+def table(document: str, heading: str) -> list[Cells]:
+    """The rows of the first table below `heading`, without its own headings."""
+    text = (ROOT / document).read_text("utf-8")
+    _, found, below = text.partition(f"\n{heading}\n")
+    assert found, heading
+    rows: list[Cells] = []
+    for line in below.splitlines():
+        if line.startswith("|"):
+            rows.append(tuple(cell.strip() for cell in line.strip("|").split(" | ")))
+        elif rows:
+            break
+    return rows[2:]
+
+
+def first_codes(document: str, heading: str) -> list[str]:
+    """The first column, whose cells are one code span each."""
+    return [row[0].strip("| ").strip("`") for row in table(document, heading)]
+
+
+def example_lines() -> list[tuple[str, str, bool]]:
+    """(variable, value, commented out) of each assignment in .env.example."""
+    lines = EXAMPLE.read_text("utf-8").splitlines()
+    found = [re.fullmatch(r"(#?)([A-Z][A-Z0-9_]*)=(.*)", line) for line in lines]
+    return [(match[2], match[3], bool(match[1])) for match in found if match]
+
+
+def general(name: str) -> str:
+    return SERVICE_ACCOUNT if name.endswith("_GOOGLE_SERVICE_ACCOUNT_JSON") else name
+
+
+def test_settings_page_has_every_variable_and_no_other() -> None:
+    listed = first_codes("docs/settings.md", "## Every variable")
+    assert sorted(listed) == sorted(variables())
+
+
+def test_settings_page_marks_exactly_the_secrets() -> None:
+    rows = table("docs/settings.md", "## Every variable")
+    marked = {row[0].strip("| `") for row in rows if row[2].lstrip("*").startswith("Secret")}
+    assert marked == {name for name, secret in variables().items() if secret}
+
+
+def test_settings_page_shows_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = {}
+    for name, default, *_ in table("docs/settings.md", "## Every variable"):
+        if re.fullmatch(r"`[^`]+`", default):
+            shown[name.strip("| `")] = default.strip("`")
+    plain = Settings(_env_file=None)
+    for name, value in shown.items():
+        monkeypatch.setenv(name, value)
+    assert Settings(_env_file=None) == plain
+    for name, field in Settings.model_fields.items():
+        if field.default not in (None, (), frozenset()):
+            assert name.upper() in shown, name
+
+
+def test_example_has_every_variable_and_no_other() -> None:
+    assert {general(name) for name, _, _ in example_lines()} == set(variables())
+
+
+def test_every_variable_of_the_example_has_a_comment_of_its_own() -> None:
+    lines = EXAMPLE.read_text("utf-8").splitlines()
+    assignment = re.compile(r"#?[A-Z][A-Z0-9_]*=")
+    for above, line in pairwise(lines):
+        if assignment.match(line):
+            assert above.startswith("# ") or assignment.match(above), line
+
+
+def test_secrets_are_empty_in_the_example() -> None:
+    secrets = {name for name, secret in variables().items() if secret}
+    assert [name for name, value, _ in example_lines() if general(name) in secrets and value] == []
+
+
+def test_values_in_the_example_have_neither_quotes_nor_comments() -> None:
+    """`docker run --env-file` takes both for a part of the value."""
+    assert [name for name, value, _ in example_lines() if re.search(r"[\"'#\s]", value)] == []
+
+
+def test_nothing_the_image_sets_is_set_in_the_example() -> None:
+    """An env file overrides the image's own variables, also by an empty value."""
+    set_here = {name for name, _, commented in example_lines() if not commented}
+    assert set_here.isdisjoint({"USER_DATA_DIR", "WEB_HOST", "WEB_PORT"})
+
+
+def test_example_as_it_is_lacks_exactly_what_is_required() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(env_file=EXAMPLE)
+    assert set(caught.value.faults) == {f"{name}: is missing" for name in REQUIRED}
+
+
+def test_example_with_three_values_filled_in_works(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text("utf-8")
+    for name, value in REQUIRED.items():
+        text = text.replace(f"\n{name}=\n", f"\n{name}={value}\n")
+    (tmp_path / ".env").write_text(text, "utf-8")
+    assert load_settings(env_file=tmp_path / ".env").google_oauth_flow == "device"
+
+
+def test_defaults_shown_in_the_example_are_the_defaults(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_text("\n".join(f"{name}={value}" for name, value, _ in example_lines()), "utf-8")
+    assert Settings(_env_file=path) == Settings(_env_file=None)
+
+
+def test_operations_page_explains_every_event_and_no_other() -> None:
+    assert sorted(first_codes("docs/operations.md", "### Events")) == sorted(EVENTS)
+
+
+def test_operations_page_explains_every_result_and_no_other() -> None:
+    assert sorted(first_codes("docs/operations.md", "### Results")) == sorted(RESULTS)
+
+
+def test_operations_page_has_every_command_and_no_other() -> None:
+    shown = {name for name, command in _commands().items() if not getattr(command, "hidden", False)}
+    listed = first_codes("docs/operations.md", "## Commands")
+    assert sorted(listed) == sorted(f"drivekeeper {name}" for name in shown)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_and_options_in_documents_exist(document: Path) -> None:
+    commands = _commands()
+    # The image has the command's name: what Docker is told about it is no command.
+    code = re.sub(r"(?m)^\s*(docker|sudo) .*$", "", _code(document.read_text("utf-8")))
+    for name, rest in re.findall(r"\bdrivekeeper ([a-z]+)\b(.*)", code):
+        assert name in commands, f"drivekeeper {name}"
+        parameters = commands[name].params
+        options = {option for p in parameters for option in (*p.opts, *p.secondary_opts)}
+        assert set(re.findall(r"--[a-z-]+", rest)) <= options | {"--help"}, f"{name}{rest}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_relative_links_point_to_something(document: Path) -> None:
+    prose = re.sub(r"(?ms)^ *```.*?^ *```$", "", document.read_text("utf-8"))
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (document.parent / path).resolve() if path else document
+        assert target.exists(), link
+        if anchor:
+            assert anchor in _anchors(target), link
+
+
+def test_make_targets_in_the_readme_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    code = _code((ROOT / "README.md").read_text("utf-8"))
+    for target in re.findall(r"\bmake (?:-C \S+ )?([a-z.][a-z./]*)", code):
+        name = target.replace(".venv", "$(VENV)")
+        assert re.search(rf"(?m)^{re.escape(name)}:", makefile), target
+
+
+def test_the_recipe_for_keys_encrypts_everything_under_the_newest(tmp_path: Path) -> None:
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    (tmp_path / ".env").write_text(f"TOKEN_ENCRYPTION_KEY={new},{old}\n")
+    folder = tmp_path / "user_data" / "preferences"
+    folder.mkdir(parents=True)
+    sealed = TokenEncryption([SecretStr(old)]).encrypt(b'{"a": 1}')
+    stranger = TokenEncryption([SecretStr(Fernet.generate_key().decode())]).encrypt(b"{}")
+    (folder / "token_1.json").write_bytes(sealed)
+    (tmp_path / "user_data" / "token_1.json").write_bytes(b'{"b": 2}')
+    (folder / "token_2.json").write_bytes(stranger)
+    text = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    recipe = re.search(r"(?ms)^```python\n(# reseal\.py.*?)^```$", text)
+    assert recipe is not None
+
+    done = _python(["-c", recipe[1]], tmp_path)
+
+    keyring = TokenEncryption([SecretStr(new)])
+    assert "2 documents are under key" in done
+    assert "left as it is: token_2.json" in done
+    for path, plain in ((folder, b'{"a": 1}'), (tmp_path / "user_data", b'{"b": 2}')):
+        data = (path / "token_1.json").read_bytes()
+        envelope = parse_envelope(data)
+        assert envelope is not None
+        assert envelope["kid"] == keyring.kid
+        assert keyring.decrypt(data) == plain
+    assert (folder / "token_2.json").read_bytes() == stranger
+
+
+def test_the_recipe_for_masks_prints_one(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    line = next(line for line in text.splitlines() if "OwnerMask(" in line)
+    assert MASK.fullmatch(_python(shlex.split(line)[1:], tmp_path).strip())
+
+
+def test_the_readme_makes_a_key_that_the_settings_accept(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    line = next(line for line in text.splitlines() if line.startswith(".venv/bin/python -c"))
+    Fernet(_python(shlex.split(line)[1:], tmp_path).strip())
+
+
+def _python(arguments: list[str], folder: Path) -> str:
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        check=False,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _commands() -> dict[str, typer.core.TyperCommand]:
+    group = typer.main.get_command(app)
+    commands: dict[str, typer.core.TyperCommand] = getattr(group, "commands", {})
+    return commands
+
+
+def _code(text: str) -> str:
+    """Code blocks and code spans, a line each."""
+    blocks = re.findall(r"(?ms)^ *```[a-z]*\n(.*?)^ *```$", text)
+    spans = re.findall(r"`([^`\n]+)`", re.sub(r"(?ms)^ *```.*?^ *```$", "", text))
+    return "\n".join(blocks + spans)
+
+
+def _anchors(document: Path) -> set[str]:
+    """As GitHub makes them of headings."""
+    text = re.sub(r"(?ms)^ *```.*?^ *```$", "", document.read_text("utf-8"))
+    headings = re.findall(r"(?m)^#+ (.+)$", text)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -1,0 +1,316 @@
+"""The wheel and the image, as far as they can be checked without a container engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, cast
+
+import pytest
+from packaging.specifiers import SpecifierSet
+
+from tests.test_docs import variables
+from web.app import WebParts, create_app
+
+ROOT = Path(__file__).parents[1]
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PACKAGES = ("bot", "security", "web", "sandbox")
+DATA = (".po", ".html", ".css", ".js", ".svg")
+
+
+def instructions() -> list[tuple[str, str]]:
+    """The Dockerfile's (instruction, arguments), continued lines joined."""
+    text = (ROOT / "Dockerfile").read_text("utf-8")
+    text = re.sub(r"(?m)^#.*\n", "", text).replace("\\\n", " ")
+    found = (line.strip().partition(" ") for line in text.splitlines() if line.strip())
+    return [(name, " ".join(rest.split())) for name, _, rest in found]
+
+
+def stage(number: int) -> list[tuple[str, str]]:
+    """The instructions of one stage; -1: the last, which becomes the image."""
+    stages: list[list[tuple[str, str]]] = []
+    for name, rest in instructions():
+        if name == "FROM":
+            stages.append([])
+        stages[-1].append((name, rest))
+    return stages[number]
+
+
+def only(name: str) -> str:
+    """The arguments of the image's one instruction of this name."""
+    (rest,) = [rest for found, rest in stage(-1) if found == name]
+    return rest
+
+
+def image_variables() -> dict[str, str]:
+    pairs = (pair.partition("=") for pair in only("ENV").split())
+    return {name: value for name, _, value in pairs}
+
+
+def copied() -> list[str]:
+    """What the build takes out of the project's folder."""
+    return [
+        source
+        for name, rest in instructions()
+        if name == "COPY" and not rest.startswith("--from")
+        for source in rest.split()[:-1]
+    ]
+
+
+def is_ignored(path: str) -> bool:
+    """Whether .dockerignore keeps `path` out: the last pattern that matches it decides."""
+    ignored = False
+    for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines():
+        pattern = line.strip()
+        if not pattern or pattern.startswith("#"):
+            continue
+        expression = (
+            re.escape(pattern.removeprefix("!"))
+            .replace(r"\*\*/", "(?:.*/)?")
+            .replace(r"\*", "[^/]*")
+            .replace(r"\[", "[")
+            .replace(r"\]", "]")
+        )
+        parents = [str(parent) for parent in PurePosixPath(path).parents][:-1]
+        if any(re.fullmatch(expression, part) for part in (path, *parents)):
+            ignored = not pattern.startswith("!")
+    return ignored
+
+
+def context() -> Iterator[str]:
+    """Every file that the build can see."""
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            path = (Path(folder) / name).relative_to(ROOT).as_posix()
+            if not is_ignored(path):
+                yield path
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built as the image builds it: of nothing but what it copies."""
+    folder, out = tmp_path_factory.mktemp("context"), tmp_path_factory.mktemp("wheel")
+    visible = list(context())
+    for source in copied():
+        for path in visible:
+            if path == source or path.startswith(f"{source}/"):
+                target = folder / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(ROOT / path, target)
+    build = f"from setuptools import build_meta; build_meta.build_wheel({str(out)!r})"
+    done = subprocess.run(
+        [sys.executable, "-c", build], check=False, cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    (built,) = out.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, unpacked."""
+    folder = tmp_path_factory.mktemp("installed")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def run(installed: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The installed command, in an empty folder, with an empty environment."""
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "cli", *arguments],
+        check=False,
+        cwd=folder,
+        env={"PYTHONPATH": str(installed), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_wheel_holds_the_program_and_nothing_else(wheel: Path) -> None:
+    expected = {f"{name}.py" for name in PROJECT["tool"]["setuptools"]["py-modules"]}
+    for package in PACKAGES:
+        expected |= {
+            path.relative_to(ROOT).as_posix()
+            for path in (ROOT / package).rglob("*")
+            if path.is_file() and path.suffix in (".py", *DATA)
+        }
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert names == expected
+
+
+def test_every_file_of_the_packages_is_of_a_kind_that_is_packed() -> None:
+    """A picture added beside the pages would be missing from the wheel, silently."""
+    strange = [
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc", *DATA)
+    ]
+    assert strange == []
+
+
+def test_wheel_has_the_licence_and_the_command(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        entry = next(name for name in names if name.endswith("/entry_points.txt"))
+        assert "drivekeeper = cli:main" in archive.read(entry).decode()
+    assert any(name.endswith("/licenses/LICENSE") for name in names)
+
+
+def test_installed_command_says_its_version(installed: Path, tmp_path: Path) -> None:
+    done = run(installed, tmp_path, "version")
+    assert (done.returncode, done.stdout) == (0, f"drivekeeper {PROJECT['project']['version']}\n")
+
+
+def test_installed_bot_without_settings_lists_what_is_missing(
+    installed: Path, tmp_path: Path
+) -> None:
+    done = run(installed, tmp_path, "bot")
+    assert done.returncode == 2
+    for name in ("TELEGRAM_BOT_TOKEN", "GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET"):
+        assert f"{name}: is missing" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_image_copies_is_there_and_not_ignored() -> None:
+    assert copied()
+    for source in copied():
+        assert (ROOT / source).exists(), source
+        assert not is_ignored(source), source
+
+
+def test_image_copies_every_module_and_package() -> None:
+    setuptools = PROJECT["tool"]["setuptools"]
+    wanted = {f"{name}.py" for name in setuptools["py-modules"]}
+    wanted |= {pattern.rstrip("*") for pattern in setuptools["packages"]["find"]["include"]}
+    assert wanted <= set(copied())
+
+
+def test_build_sees_nothing_but_what_it_copies() -> None:
+    sources = set(copied())
+    strays = [p for p in context() if p not in sources and p.partition("/")[0] not in sources]
+    assert strays == []
+    kinds = {Path(path).suffix for path in context() if "/" in path}
+    assert kinds <= {".py", *DATA}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(".env", ".env.production", ".git/config", "user_data/token_1.json", "log_mask.key"),
+        *(
+            "bot/.env",
+            "security/old.key",
+            "web/tls.pem",
+            "bot/token_5.json",
+            "client_secret_1.json",
+        ),
+        *("sandbox/user_data/token_1.json", "bot/__pycache__/a.cpython-312.pyc", "tests/a.py"),
+        *("web/credentials.json", "bot/x-service-account.json", ".sandbox/world/google/state.json"),
+    ],
+)
+def test_secrets_and_leavings_are_kept_out_of_the_build(path: str) -> None:
+    assert is_ignored(path)
+
+
+def test_image_runs_as_nobody_in_particular() -> None:
+    uid, _, gid = only("USER").partition(":")
+    assert int(uid) >= 10000
+    assert int(gid) >= 10000
+    assert (
+        f"-m 0700 -o {uid} -g {gid} {image_variables()['USER_DATA_DIR']}" in dict(stage(-1))["RUN"]
+    )
+    assert [image_variables()["USER_DATA_DIR"]] == json.loads(only("VOLUME"))
+
+
+def test_both_stages_have_one_python_which_the_project_supports() -> None:
+    bases = {rest.partition(" ")[0] for name, rest in instructions() if name == "FROM"}
+    (base,) = bases
+    found = re.fullmatch(r"python:(3\.\d+)-slim", base)
+    assert found
+    assert found[1] in SpecifierSet(PROJECT["project"]["requires-python"])
+
+
+def test_dependencies_are_installed_by_hash() -> None:
+    steps = " && ".join(rest for name, rest in stage(0) if name == "RUN").split(" && ")
+    installs = [step for step in steps if "pip" in step and " install " in step]
+    assert [step for step in installs if "--require-hashes" in step] == installs[:-1]
+    assert "--no-index" in installs[-1]
+    assert "--no-deps" in installs[-1]
+
+
+def test_image_starts_a_script_of_the_project_with_one_of_its_commands() -> None:
+    (script,) = json.loads(only("ENTRYPOINT"))
+    assert script in PROJECT["project"]["scripts"]
+    assert json.loads(only("CMD")) == ["bot"]
+    assert only("STOPSIGNAL") == "SIGTERM"
+
+
+def test_health_check_asks_a_page_that_exists() -> None:
+    url = re.search(r"http://127\.0\.0\.1:(\d+)(/[a-z]*)", only("HEALTHCHECK"))
+    assert url
+    parts = WebParts(
+        consents=cast("Any", None),
+        is_alive=lambda: True,
+        bot_link=lambda: "",
+        on_approved=cast("Any", None),
+    )
+    assert url[2] in {getattr(route, "path", "") for route in create_app(parts).routes}
+    assert url[1] == image_variables()["WEB_PORT"] == only("EXPOSE")
+    compile(_health_command()[-1], "HEALTHCHECK", "exec")
+
+
+def test_no_secret_has_a_place_in_the_image() -> None:
+    secrets = {name for name, secret in variables().items() if secret}
+    assert secrets.isdisjoint(image_variables())
+    assert not any(name == "ARG" for name, _ in instructions())
+
+
+def test_image_is_labelled_with_the_projects_version_and_licence() -> None:
+    label = only("LABEL")
+    assert f'image.version="{PROJECT["project"]["version"]}"' in label
+    assert f'image.licenses="{PROJECT["project"]["license"]}"' in label
+
+
+def test_compose_and_the_readme_harden_the_container_alike() -> None:
+    compose = (ROOT / "compose.yaml").read_text("utf-8")
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for line in (
+        *("read_only: true", "- ALL", "- no-new-privileges:true", "restart: unless-stopped"),
+        *("env_file: .env", "stop_grace_period: 45s", "- /tmp:rw,noexec,nosuid,size=16m"),
+    ):
+        assert re.search(rf"(?m)^ +{re.escape(line)}$", compose), line
+    for option in (
+        *("--read-only", "--cap-drop ALL", "--security-opt no-new-privileges"),
+        *("--restart unless-stopped", "--stop-timeout 45", "--env-file .env"),
+        "--tmpfs /tmp:rw,noexec,nosuid,size=16m",
+    ):
+        assert option in readme, option
+    for name, value in image_variables().items():
+        if name in ("USER_DATA_DIR", "WEB_HOST", "WEB_PORT"):
+            assert re.search(rf'(?m)^ +{name}: "?{re.escape(value)}"?$', compose), name
+            assert f"-e {name}={value}" in readme
+
+
+def test_compose_checks_health_as_the_image_does() -> None:
+    compose = (ROOT / "compose.yaml").read_text("utf-8")
+    test = re.search(r"(?m)^ +test: (\[.*\])$", compose)
+    assert test
+    assert json.loads(test[1]) == ["CMD", *_health_command()]
+
+
+def _health_command() -> list[str]:
+    command: list[str] = json.loads(only("HEALTHCHECK").partition(" CMD ")[2])
+    return command

@@ -1,0 +1,386 @@
+"""What the bot and its pages say: whole in every language, safe with whatever is put into it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from datetime import date
+from html.parser import HTMLParser
+from pathlib import Path
+from string import Formatter
+
+import pytest
+from babel.messages import pofile
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract
+
+import bot
+from bot.commands import command_menu
+from bot.texts import LANGUAGES, Texts, language_of
+from web.pages import approved_page, refused_page
+
+_BOT = Path(bot.__file__).parent
+_TRANSLATIONS = ("zh_Hant", "zh_Hans")
+_KEYWORDS = {"tr": None, "label": None, "N_": None}
+_TAGS = ("b", "i", "u", "s", "a", "code", "pre")  # of those Telegram knows, the ones in use here
+# https://core.telegram.org/bots/api#answercallbackquery and #botcommand
+_TOAST_LENGTH = 200
+_BUTTON_WIDTH = 30
+_BROWSERS = {"en": "en-GB,en;q=0.9", "zh-Hant": "zh-TW,zh;q=0.9", "zh-Hans": "zh-CN,zh;q=0.9"}
+_REFUSALS = ("access_denied", "scope_missing", "expired", "used", "wrong_state", "unavailable")
+
+
+def _messages(*names: str, keywords: Iterable[str] = _KEYWORDS) -> set[str]:
+    """The literals that `keywords` wrap, in the files of bot/ named, or in all of them."""
+    found: set[str] = set()
+    for path in sorted(_BOT.rglob("*.py")):
+        if names and path.name not in names:
+            continue
+        with path.open("rb") as source:
+            for _, message, _, _ in extract("python", source, dict.fromkeys(keywords)):
+                assert isinstance(message, str), "no plural forms in this catalogue"
+                found.add(message)
+    return found
+
+
+def _catalogue(language: str) -> Catalog:
+    with (_BOT / "locale" / f"{language}.po").open("rb") as source:
+        return pofile.read_po(source, locale=language)
+
+
+def _translations(language: str) -> list[tuple[str, str]]:
+    return [(str(entry.id), str(entry.string)) for entry in _catalogue(language) if entry.id]
+
+
+def _placeholders(text: str) -> Counter[tuple[str, str | None, str | None]]:
+    fields = Formatter().parse(text)
+    return Counter((name, spec, how) for _, name, spec, how in fields if name is not None)
+
+
+def _tags(text: str) -> Counter[str]:
+    return Counter(re.findall(r"<[^>]*>", text))
+
+
+def _fixed(text: str) -> Counter[str]:
+    """What no language changes: commands, addresses, emoji and other signs."""
+    visible = re.sub(r"<[^>]*>|\{\w+\}", "", text)
+    words = re.findall(r"(?<!\w)/[a-z]+|https?://[\w.]+|[\w.]+\.com/\w+", visible)
+    return Counter(words + [char for char in visible if unicodedata.category(char) == "So"])
+
+
+def _width(text: str) -> int:
+    """Columns: Chinese characters and emoji take two."""
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+    return len(text) + wide
+
+
+class _Reader(HTMLParser):
+    """Elements, attributes and visible text of a page, and whether what was opened was closed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.text += data
+
+
+# The catalogue
+
+
+def test_the_code_has_texts() -> None:
+    """Guards the tests below against an extraction that finds nothing."""
+    assert len(_messages()) > 50
+
+
+@pytest.mark.parametrize("language", _TRANSLATIONS)
+def test_the_catalogue_holds_exactly_what_the_code_says(language: str) -> None:
+    """Where this fails: `make texts`, then translate what is new."""
+    catalogue = _catalogue(language)
+    ids = {message for message, _ in _translations(language)}
+    assert ids - _messages() == set(), "the code no longer says this"
+    assert _messages() - ids == set(), "the catalogue lacks this"
+    assert not catalogue.obsolete
+
+
+@pytest.mark.parametrize("language", _TRANSLATIONS)
+def test_everything_is_translated(language: str) -> None:
+    """No empty, unsure or broken entry."""
+    catalogue = _catalogue(language)
+    unsure = [entry.id for entry in catalogue if entry.id and entry.fuzzy]
+    empty = [message for message, translation in _translations(language) if not translation.strip()]
+    assert (unsure, empty) == ([], [])
+    assert [(message.id, errors) for message, errors in catalogue.check()] == []
+
+
+@pytest.mark.parametrize("language", _TRANSLATIONS)
+def test_translations_are_in_their_script(language: str) -> None:
+    """What contains words is in Chinese, and not in the other Chinese."""
+    other = "档链账号设说请这开还们为" if language == "zh_Hant" else "檔鏈帳號設說請這開還們為"
+    for message, translation in _translations(language):
+        if re.search(r"[A-Za-z]", re.sub(r"<[^>]*>|\{\w+\}", "", message)):
+            assert re.search(r"[\u4e00-\u9fff]", translation), message
+        assert not set(translation) & set(other), message
+
+
+@pytest.mark.parametrize("language", _TRANSLATIONS)
+def test_placeholders_markup_and_signs_survive_translation(language: str) -> None:
+    """A translation that lost one would fail in front of a person, or say less."""
+    for message, translation in _translations(language):
+        assert _placeholders(translation) == _placeholders(message), message
+        assert _tags(translation) == _tags(message), message
+        assert _fixed(translation) == _fixed(message), message
+        assert translation.count("\n") == message.count("\n"), message
+        assert translation == translation.strip(), message
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_messages_are_markup_that_telegram_accepts(language: str) -> None:
+    """Known tags only, closed in the right order; placeholders are names and nothing more."""
+    texts = Texts(language)
+    for message in _messages(keywords=("tr",)):
+        names = {str(name) for name, _, _ in _placeholders(message)}
+        assert all(name.isidentifier() for name in names), message
+        # Every value is a tag and an entity at once: only escaped does the result hold.
+        shown = texts.tr(message, **dict.fromkeys(names, "<b>&amp;</i>"))
+        reader = _Reader(shown)
+        assert {tag for tag, _ in reader.elements} <= set(_TAGS), message
+        assert reader.open == [], message
+        assert reader.text.count("<b>&amp;</i>") == sum(_placeholders(message).values()), message
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_labels_have_no_markup(language: str) -> None:
+    """Telegram shows a button's text as it stands."""
+    for message in _messages(keywords=("label", "N_")):
+        assert not re.search(r"[<>]|&\w+;", Texts(language).label(message)), message
+
+
+@pytest.mark.parametrize("language", _TRANSLATIONS)
+def test_the_headers_are_ours(language: str) -> None:
+    """None of the tool's placeholders is left."""
+    text = (_BOT / "locale" / f"{language}.po").read_text("utf-8")
+    for junk in ("EMAIL@ADDRESS", "FULL NAME", "FIRST AUTHOR", "ORGANIZATION", "LL@li.org"):
+        assert junk not in text
+    headers = dict(_catalogue(language).mime_headers)
+    assert headers["Project-Id-Version"].split()[0] == "drivekeeper"
+    assert headers["Language"] == language
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_buttons_fit_a_phone(language: str) -> None:
+    """Toasts fit into what Telegram takes."""
+    texts = Texts(language)
+    buttons = _messages("keyboards.py", "account.py", keywords=("label",))
+    assert len(buttons) > 10
+    for message in buttons:
+        assert _width(texts.label(message)) <= _BUTTON_WIDTH, texts.label(message)
+    for message in _messages(keywords=("label",)):
+        assert len(texts.label(message)) <= _TOAST_LENGTH
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_commands_are_described_as_telegram_demands(language: str) -> None:
+    """3 to 256 characters in one line; names of lower-case letters."""
+    for command, meaning in command_menu():
+        assert re.fullmatch(r"[a-z0-9_]{1,32}", command)
+        described = Texts(language).label(meaning)
+        assert 3 <= len(described) <= 256
+        assert "\n" not in described
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_button_is_called_what_it_says(language: str) -> None:
+    """Messages quote buttons: in every language the quoted words must be on one."""
+    texts = Texts(language)
+    quoted = {
+        words
+        for message in _messages(keywords=("tr",))
+        for words in re.findall(r"[“「]([^”」{]+)[”」]", texts.tr(message, **_any_values(message)))
+        if words != "?"
+    }
+    page = approved_page("https://t.me/x", _BROWSERS[language.replace("_", "-")])
+    on_buttons = [texts.label(message) for message in _messages(keywords=("label",))]
+    assert quoted, "the guard below would check nothing"
+    for words in quoted:
+        assert f">{words}</a>" in page or any(label.endswith(words) for label in on_buttons), words
+
+
+def _any_values(message: str) -> dict[str, str]:
+    return {str(name): "?" for name, _, _ in _placeholders(message)}
+
+
+# Languages
+
+
+@pytest.mark.parametrize(
+    ("code", "language"),
+    [
+        *((code, "zh_Hant") for code in ("zh-hant", "zh-Hant", "zh-TW", "zh_TW", "zh_HK", "zh-mo")),
+        *((code, "zh_Hant") for code in ("zh-Hant-TW", "zh-hant-raw", "ZH-HANT", "zh_hant_hk")),
+        *((code, "zh_Hans") for code in ("zh", "ZH", "zh-hans", "zh-CN", "zh_SG", "zh-Hans-CN")),
+        *((code, "en") for code in ("en", "en-GB", "en_US", "de", "ja", "ko", "pt-br", "zhx")),
+        *(
+            (code, "en")
+            for code in (None, "", "-", "tw", "hant", "x-zh", "../../etc/passwd", "{0}")
+        ),
+    ],
+)
+def test_the_language_follows_telegrams(code: str | None, language: str) -> None:
+    """Chinese by script or region, English for whoever speaks none of ours."""
+    assert language_of(code) == language
+
+
+def test_an_unknown_language_speaks_english() -> None:
+    """Whatever an old document says."""
+    for language in ("tlh", "", "../zh_Hant"):
+        assert Texts(language).language == "en"
+        assert Texts(language).label("Cancel") == "Cancel"
+
+
+def test_each_language_names_itself_when_chosen() -> None:
+    """The answer to /language is in the language chosen."""
+    said = {code: Texts(code).tr("👌 From now on I speak English.") for code in LANGUAGES}
+    assert "English" in said["en"]
+    assert "繁體中文" in said["zh_Hant"]
+    assert "简体中文" in said["zh_Hans"]
+
+
+# Values
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_name_never_becomes_markup(language: str) -> None:
+    """Messages are HTML; labels are not, and would show the escapes."""
+    texts = Texts(language)
+    shown = texts.tr("⏹ <b>{name}</b> was cancelled.", name="<b>&")
+    assert "<b>&lt;b&gt;&amp;</b>" in shown
+    assert texts.label("{name}", name="<b>&") == "<b>&"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["{0.__class__}", "{name}", "{", "}", "{}", "{{", "%s %(name)s", "\\N{BELL}", "{name!r}"],
+)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_name_is_never_a_format(language: str, name: str) -> None:
+    """str.format reads the message, not what is put into it."""
+    texts = Texts(language)
+    assert f"<b>{name}</b>" in texts.tr("⏹ <b>{name}</b> was cancelled.", name=name)
+    assert texts.label("{name}", name=name) == name
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("count", "number", "unit"),
+    [
+        (0, "0", None),
+        (1023, "1,023", None),
+        (1024, "1", "KB"),
+        (1536, "1.5", "KB"),
+        (5 * 1024**2, "5", "MB"),
+        (20 * 1024**2, "20", "MB"),
+        (5 * 1024**2 + 200 * 1024, "5.2", "MB"),
+        (3 * 1024**3 // 2, "1.5", "GB"),
+        (2 * 1024**4, "2", "TB"),
+        (5000 * 1024**4, "5,000", "TB"),
+    ],
+)
+def test_sizes_are_for_people(language: str, count: int, number: str, unit: str | None) -> None:
+    """In steps of 1024, one decimal at most, as Drive and Telegram show them."""
+    shown_number, shown_unit = Texts(language).size(count).split(" ")
+    assert shown_number == number
+    if unit is not None:
+        assert shown_unit == unit
+
+
+def test_dates_are_written_as_the_language_does() -> None:
+    """Month by its name, not by a number that may be a day."""
+    day = date(2026, 3, 4)
+    assert Texts("en").date(day) == "March 4, 2026"
+    assert Texts("zh_Hant").date(day) == Texts("zh_Hans").date(day) == "2026年3月4日"
+
+
+# Pages
+
+
+def _pages(accept_language: str) -> list[str]:
+    refused = [refused_page(code, accept_language) for code in _REFUSALS]
+    return [approved_page("https://t.me/a_bot?start=abc", accept_language), *refused]
+
+
+@pytest.mark.parametrize("language", _BROWSERS)
+def test_pages_speak_the_browsers_language(language: str) -> None:
+    """Whole pages, titles and texts of their own."""
+    texts = set()
+    for page in _pages(_BROWSERS[language]):
+        reader = _Reader(page)
+        assert reader.open == []
+        assert dict(reader.elements)["html"] == {"lang": language}
+        assert "{" not in reader.text
+        assert "}" not in reader.text
+        assert bool(re.search(r"[\u4e00-\u9fff]", reader.text)) == language.startswith("zh")
+        texts.add(reader.text)
+    # expired, used and wrong_state look alike: nobody learns from it which it was.
+    assert len(texts) == len(_REFUSALS) + 1 - 2
+
+
+@pytest.mark.parametrize(
+    ("accept", "language"),
+    [
+        *((accept, "zh-Hant") for accept in ("zh-TW,zh;q=0.9,en;q=0.8", "zh-HK", "zh-Hant-TW")),
+        *((accept, "zh-Hans") for accept in ("zh", "zh-CN,zh;q=0.9", "ZH-CN", "zh-Hans")),
+        *((accept, "en") for accept in ("", "*", "de-DE,zh;q=0.5", "en-US", "\x00{0}<script>")),
+    ],
+)
+def test_a_browsers_languages_are_understood(accept: str, language: str) -> None:
+    """The first one counts."""
+    assert f'<html lang="{language}">' in refused_page("used", accept)
+
+
+@pytest.mark.parametrize("language", _BROWSERS)
+def test_pages_have_nothing_from_elsewhere(language: str) -> None:
+    """Neither a picture, a font nor a script: the address of the page holds a code."""
+    for page in _pages(_BROWSERS[language]):
+        for tag, attributes in _Reader(page).elements:
+            assert tag in ("html", "meta", "title", "style", "main", "div", "h1", "p", "a")
+            assert not {"src", "srcset", "style", "background", "ping"} & attributes.keys()
+            assert not any(name.startswith("on") for name in attributes)
+            assert tag == "a" or "href" not in attributes
+        assert not re.search(r"url\(|@import|@font-face|http-equiv", page)
+        assert re.findall(r"https?:", page) in ([], ["https:"])  # the button's
+
+
+def test_the_button_leads_to_the_chat_and_nowhere_else() -> None:
+    """A link is escaped, and gives the page's address to nobody."""
+    link = "https://t.me/a_bot?start=a&b=\"><script>alert(1)</script>{0.__class__}'"
+    reader = _Reader(approved_page(link, "en"))
+    (button,) = [attributes for tag, attributes in reader.elements if tag == "a"]
+    assert button == {"href": link, "rel": "noreferrer"}
+    assert "script" not in {tag for tag, _ in reader.elements}
+
+
+@pytest.mark.parametrize("language", _BROWSERS)
+@pytest.mark.parametrize("code", ["<script>", "no_refresh_token", "timeout", ""])
+def test_an_unknown_refusal_has_a_page(code: str, language: str) -> None:
+    """Codes are looked up and never shown."""
+    page = refused_page(code, _BROWSERS[language])
+    assert page == refused_page("failed", _BROWSERS[language])
+    assert "<script>" not in page
+    assert not [tag for tag, _ in _Reader(page).elements if tag == "a"]
