@@ -52,7 +52,8 @@ WORKDIR /data
 VOLUME ["/data/user_data"]
 EXPOSE 8080
 STOPSIGNAL SIGTERM
+# Without a proxy: HTTP_PROXY may be meant for the bot, and is not for this.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/healthz', timeout=4)"]
+    CMD ["python", "-c", "import urllib.request as u; u.build_opener(u.ProxyHandler({})).open('http://127.0.0.1:8080/healthz', timeout=4)"]
 ENTRYPOINT ["drivekeeper"]
 CMD ["bot"]

@@ -36,9 +36,13 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.run | $(BIN)/python
 run: $(VENV)/.run
 	@$(BIN)/python -m cli run
 
+# Everything, without and with encryption. What measures time runs after the others, alone.
+WORKERS ?= 4
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest --encryption=off
-	$(BIN)/python -m pytest --encryption=on
+	@for encryption in off on; do \
+		$(BIN)/python -m pytest --encryption=$$encryption -m "not load" -n $(WORKERS) -q || exit 1; \
+		$(BIN)/python -m pytest --encryption=$$encryption -m load -q || exit 1; \
+	done
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -76,8 +76,12 @@ def _list(value: Any) -> Any:
 
 
 def _any_address(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("https", "http") or not parts.hostname:
+    try:
+        parts = urlsplit(value)
+        known = parts.scheme in ("https", "http") and parts.hostname and parts.port != 0
+    except ValueError:  # its text may repeat the value
+        known = False
+    if not known:
         raise ValueError("must be an address that begins with https://")
     return value.rstrip("/")
 
@@ -106,6 +110,19 @@ def _clients(entries: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     return entries
 
 
+def _service_account(value: Any) -> Any:
+    if isinstance(value, _Fault):
+        raise ValueError(value.reason)  # noqa: TRY004 - pydantic collects ValueErrors
+    encoded = "".join(value.split())  # base64 wraps its lines
+    try:
+        key = json.loads(base64.b64decode(encoded, validate=True))
+    except ValueError:
+        key = None
+    if not isinstance(key, dict) or key.get("type") != "service_account":
+        raise ValueError("is not the base64 of a service account's key file")
+    return encoded
+
+
 def _departments(entries: tuple[str, ...]) -> tuple[str, ...]:
     slugs = [entry.partition("=")[0] for entry in entries]
     if not all(_SLUG.fullmatch(slug) for slug in slugs) or len(set(slugs)) < len(slugs):
@@ -123,6 +140,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+ServiceAccount = Annotated[SecretStr, BeforeValidator(_service_account)]
 IdSet = Annotated[frozenset[int], NoDecode, BeforeValidator(_list)]
 Address = Annotated[str, AfterValidator(_address)]
 # A local Bot API server speaks plain http, often from the container next door.
@@ -151,11 +169,11 @@ class _Variables(PydanticBaseSettingsSource):
     def __call__(self) -> dict[str, Any]:
         fields = self.settings_cls.model_fields
         values = {name: self.get_field_value(field, name)[0] for name, field in fields.items()}
-        values["service_accounts"] = [
-            (match[1], self._value(f"{match[1]}_google_service_account_json", secret=True))
+        values["service_accounts"] = {
+            match[1]: self._value(_variable(match[1]), secret=True)
             for match in map(_SERVICE_ACCOUNT.fullmatch, self._variables)
             if match
-        ] or None
+        }
         return {name: value for name, value in values.items() if value is not None}
 
     def _value(self, name: str, *, secret: bool) -> str | _Fault | None:
@@ -165,7 +183,7 @@ class _Variables(PydanticBaseSettingsSource):
         if value is not None:
             return _Fault(f"set it or {name.upper()}_FILE, not both")
         try:
-            return Path(path).read_text(encoding="utf-8").strip() or _Fault(
+            return Path(path).read_text(encoding="utf-8-sig").strip() or _Fault(
                 f"the file named by {name.upper()}_FILE is empty"
             )
         except (OSError, UnicodeDecodeError) as error:
@@ -213,8 +231,8 @@ class Settings(BaseSettings):
     departments: Annotated[
         tuple[str, ...], NoDecode, AfterValidator(_departments), BeforeValidator(_list)
     ] = ("tanhae=淡海", "anping=安坑")
-    service_accounts: tuple[tuple[str, SecretStr], ...] = ()
-    """(slug, base64 of the key file), from each `<SLUG>_GOOGLE_SERVICE_ACCOUNT_JSON`."""
+    service_accounts: Mapping[str, ServiceAccount] = Field(default_factory=dict)
+    """By slug the base64 of the key file, from each `<SLUG>_GOOGLE_SERVICE_ACCOUNT_JSON`."""
 
     public_url: Address | None = None
     web_host: str = "127.0.0.1"
@@ -236,21 +254,6 @@ class Settings(BaseSettings):
     def _check_bot_token(cls, value: SecretStr | None) -> SecretStr | None:
         if value and not _BOT_TOKEN.fullmatch(value.get_secret_value()):
             raise ValueError("is not a bot token (BotFather gives one like 123456:ABC…)")
-        return value
-
-    @field_validator("service_accounts", mode="before")
-    @classmethod
-    def _check_service_accounts(cls, value: Any) -> Any:
-        for slug, encoded in value:
-            name = f"{slug}_google_service_account_json".upper()
-            if isinstance(encoded, _Fault):
-                raise ValueError(f"{name}: {encoded.reason}")  # noqa: TRY004 - as above
-            try:
-                key = json.loads(base64.b64decode(encoded, validate=True))
-            except ValueError:
-                key = None
-            if not isinstance(key, dict) or key.get("type") != "service_account":
-                raise ValueError(f"{name} is not the base64 of a service account's key file")
         return value
 
     @classmethod
@@ -286,7 +289,7 @@ class Settings(BaseSettings):
         for name in type(self).model_fields:
             value = getattr(self, name)
             values += value if isinstance(value, tuple) else [value]
-        values += [encoded for _, encoded in self.service_accounts]
+        values += self.service_accounts.values()
         return tuple(value for value in values if isinstance(value, SecretStr))
 
 
@@ -309,10 +312,14 @@ def load_settings(*, for_bot: bool = True, env_file: Path | None = Path(".env"))
         except ValidationError as error:
             # Faulty fields get their defaults, so that the faults between fields show as well.
             for item in error.errors(include_input=False, include_url=False):
-                name = str(item["loc"][0])
+                field = str(item["loc"][0])
+                name = _variable(item["loc"][1]) if field == "service_accounts" else field
                 faults[name] = item["msg"].removeprefix("Value error, ")
-                field = Settings.model_fields[name]
-                defaults[name] = field.get_default(call_default_factory=True)
+                default = Settings.model_fields[field].get_default(call_default_factory=True)
+                defaults[field] = default
+        except (OSError, UnicodeDecodeError) as error:
+            name = env_file.name if env_file else ".env"
+            raise SettingsError([f"{name}: cannot be read ({type(error).__name__})"]) from None
     for name, reason in _faults_between(settings, for_bot=for_bot):
         faults.setdefault(name, reason)
     if faults:
@@ -347,8 +354,12 @@ def _faults_between(s: Settings, *, for_bot: bool) -> Iterable[tuple[str, str]]:
     if len(set(ids)) < len(ids):
         yield "google_other_clients", "names a client twice"
     slugs = {entry.partition("=")[0] for entry in s.departments}
-    for slug in {slug for slug, _ in s.service_accounts} - slugs:
-        yield f"{slug}_google_service_account_json", "belongs to no slug in DEPARTMENTS"
+    for slug in s.service_accounts.keys() - slugs:
+        yield _variable(slug), "belongs to no slug in DEPARTMENTS"
+
+
+def _variable(slug: int | str) -> str:
+    return f"{slug}_google_service_account_json"
 
 
 def is_configured(env_file: Path = Path(".env")) -> bool:

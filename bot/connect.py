@@ -11,6 +11,7 @@ from telegram.error import TelegramError
 
 from bot import keyboards
 from bot.context import BotContext, Services, chat_of, edit_or_send, owner_of
+from bot.limits import BACKGROUND
 from bot.texts import Texts
 from security.credential import Credential, Owner
 from security.errors import CustodyError, OperatorFault, TransientFault
@@ -41,6 +42,7 @@ async def connect(update: Update, context: BotContext) -> None:
         chat_of(owner),
         _instructions(pending, texts),
         reply_markup=keyboards.approve(texts, pending.address),
+        rate_limit_args=BACKGROUND,
     )
     pending = await context.core.consents.note_message(pending, message.message_id)
     if pending.flow == "device":
@@ -154,6 +156,7 @@ async def ask_whose(context: BotContext, pending: PendingConsent) -> None:
         pending.message_id,
         text,
         keyboards.confirm_account(texts, pending.id),
+        background=BACKGROUND,
     )
 
 
@@ -246,6 +249,7 @@ async def finish(update: Update, context: BotContext, save: Callable[[Owner], An
             "message: I put it into your Drive and give you the link.",
             account=account,
         ),
+        background=BACKGROUND,
     )
     await context.services.uploads.release(owner)
 

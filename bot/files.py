@@ -58,28 +58,28 @@ async def receive(update: Update, context: BotContext) -> None:
 async def _acknowledge(
     context: BotContext, message: Message, job: UploadJob, texts: Texts
 ) -> Message:
-    if job.state == "waiting":
-        return await message.reply_text(
-            texts.tr(
-                "📥 <b>{name}</b> is waiting. Connect your Google Drive, and I upload it at once.",
-                name=job.name,
-            ),
-            reply_markup=keyboards.connect_or_cancel(texts, job.id),
-        )
     before = context.services.uploads.position(job.owner)
-    text = (
-        texts.tr(
-            "📥 <b>{name}</b> is in line. Files before it: {count}", name=job.name, count=before
+    if job.state == "waiting":
+        text = texts.tr(
+            "📥 <b>{name}</b> is waiting. Connect your Google Drive, and I upload it at once.",
+            name=job.name,
         )
-        if before
-        else texts.tr("📥 <b>{name}</b> – upload starts in a moment …", name=job.name)
-    )
+        markup = keyboards.connect_or_cancel(texts, job.id)
+    else:
+        text = (
+            texts.tr(
+                "📥 <b>{name}</b> is in line. Files before it: {count}", name=job.name, count=before
+            )
+            if before
+            else texts.tr("📥 <b>{name}</b> – upload starts in a moment …", name=job.name)
+        )
+        markup = keyboards.cancel_upload(texts, job.id)
     return await context.bot.send_message(
         chat_of(job.owner),
         text,
         reply_to_message_id=message.message_id,
         allow_sending_without_reply=True,
-        reply_markup=keyboards.cancel_upload(texts, job.id),
+        reply_markup=markup,
         rate_limit_args=BACKGROUND,
     )
 

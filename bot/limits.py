@@ -13,7 +13,9 @@ from telegram._utils.types import JSONDict
 from telegram.ext import AIORateLimiter
 
 BACKGROUND: Final = -1
-"""`rate_limit_args` of whatever no person is waiting for this second: uploads' own messages."""
+"""`rate_limit_args` of what comes in masses and may be a little late: uploads and connecting.
+
+Whatever else a person asks, /status first of all, has the rest of the rate for itself."""
 _OVERALL_PER_SECOND: Final = 30
 _BACKGROUND_PER_SECOND: Final = 20
 

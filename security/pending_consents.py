@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Field,
     PlainSerializer,
     PlainValidator,
     SecretStr,
@@ -46,9 +47,9 @@ class PendingConsent(BaseModel):
     client_id: str
     expires_at: datetime
     stage: Literal["asked", "redeeming", "approved"] = "asked"
-    address: str = ""
-    """Where the person approves: Google's page."""
-    user_code: str = ""
+    address: str = Field("", repr=False)
+    """Where the person approves: Google's page. It holds the state."""
+    user_code: str = Field("", repr=False)
     interval: float = 5
     device_code: Secret = _EMPTY
     state: Secret = _EMPTY

@@ -12,22 +12,24 @@ from sandbox.google_client import GoogleControls
 DEVICE_CODE = re.compile(r"[A-Z]{4}-[A-Z]{4}")
 
 
-async def ask_device_code(person: Person) -> str:
+async def ask_device_code(person: Person, patience: float = 15) -> str:
     """/connect with the device flow; the code the bot shows."""
     await person.send("/connect")
-    message = await person.wait_for("Enter this code")
+    message = await person.wait_for("Enter this code", patience)
     found = DEVICE_CODE.search(message.text)
     assert found, message.text
     return found[0]
 
 
-async def connect(person: Person, google: GoogleControls, account: str) -> Message:
-    """Connect with the device flow, from /connect to "Connected"."""
-    code = await ask_device_code(person)
+async def connect(
+    person: Person, google: GoogleControls, account: str, *, patience: float = 15
+) -> Message:
+    """Connect with the device flow, from /connect to "Connected"; `patience` s for each answer."""
+    code = await ask_device_code(person, patience)
     await google.approve_device(code, account)
-    await person.wait_for("has approved")
-    await person.tap("Yes, that is mine")
-    return await person.wait_for("Connected")
+    await person.wait_for("has approved", patience)
+    await person.tap("Yes, that is mine", timeout=patience)
+    return await person.wait_for("Connected", patience)
 
 
 async def until_chunks(google: GoogleControls, count: int) -> None:

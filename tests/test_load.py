@@ -1,0 +1,116 @@
+"""A hundred people at once: everyone's file in their own Drive, and /status answered meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from sandbox.client import Person
+from sandbox.google_client import GoogleControls
+from tests.journeys import connect, md5_of
+
+PEOPLE = 100
+SIZE = 5_000_000
+PROBES = 10
+
+
+@asynccontextmanager
+async def sandbox_process(folder: Path, keys: tuple[SecretStr, ...]) -> AsyncIterator[str]:
+    """`drivekeeper sandbox` as people run it: the sandbox, and the bot in a process of its own."""
+    environment = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG")}
+    environment["TOKEN_ENCRYPTION_KEY"] = ",".join(key.get_secret_value() for key in keys)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cli", "sandbox", "--port", "0", "--folder", str(folder)),
+        env=environment,
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+    try:
+        yield await _address(process)
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, log = await process.communicate()
+    assert process.returncode == 0, log.decode()
+    assert b'"handler_failed"' not in log, log.decode()
+
+
+async def _address(process: Process) -> str:
+    assert process.stdout is not None
+    assert process.stderr is not None
+    async for line in process.stdout:
+        if found := re.search(rb"Chat +(http://\S+?)/\s", line):
+            break
+    else:
+        raise AssertionError("the sandbox did not start")
+    async for line in process.stderr:
+        if b"bot_started" in line:
+            return found[1].decode()
+    raise AssertionError("the bot did not start")
+
+
+@pytest.mark.load
+async def test_a_hundred_people_connect_and_upload_at_once(
+    tmp_path: Path, encryption_keys: tuple[SecretStr, ...]
+) -> None:
+    """And p99 of /status stays below a second."""
+    async with sandbox_process(tmp_path / "sandbox", encryption_keys) as url, AsyncExitStack() as s:
+        google = await s.enter_async_context(GoogleControls(url))
+        await google.device_interval(1)
+        people = [
+            await s.enter_async_context(Person(url, 1000 + n, f"P{n}", "en")) for n in range(PEOPLE)
+        ]
+        probes = [
+            await s.enter_async_context(Person(url, 5000 + n, f"Probe{n}", "en"))
+            for n in range(PROBES)
+        ]
+        await asyncio.gather(*(connect(probe, google, "probe@example.com") for probe in probes))
+        waits: list[float] = []
+        asking = [asyncio.create_task(_ask_on(probe, waits)) for probe in probes]
+        began = time.monotonic()
+        contents = await asyncio.gather(*(_journey(person, google) for person in people))
+        seconds = time.monotonic() - began
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+        for person, content in zip(people, contents, strict=True):
+            files = await google.files(f"u{person.id}@example.com")
+            assert [f["md5"] for f in files if f["md5"]] == [md5_of(content)]
+    waits.sort()
+    p99 = waits[int(len(waits) * 0.99)]
+    print(
+        f"{PEOPLE} people in {seconds:.1f} s; /status asked {len(waits)} times: "
+        f"median {waits[len(waits) // 2]:.3f} s, p99 {p99:.3f} s"
+    )
+    assert len(waits) >= 100
+    assert p99 < 1.0
+
+
+async def _journey(person: Person, google: GoogleControls) -> bytes:
+    """Send a file, connect, and see it arrive."""
+    content = os.urandom(SIZE)
+    await person.send_document(content, f"{person.id}.bin")
+    await connect(person, google, f"u{person.id}@example.com", patience=90)
+    await person.wait_for("is in your Drive", since=0, timeout=90)
+    return content
+
+
+async def _ask_on(probe: Person, waits: list[float]) -> None:
+    """/status about once in two seconds, for as long as it takes."""
+    await asyncio.sleep(probe.id % PROBES / 5)
+    while True:
+        began = time.monotonic()
+        await probe.send("/status")
+        await probe.wait_for("Connected as", timeout=30)
+        waits.append(time.monotonic() - began)
+        await asyncio.sleep(max(2 - waits[-1], 0))
