@@ -48,11 +48,17 @@ async def run(settings: Settings) -> None:
     """
     try:
         mask = prepare_logs(settings)
+    except CustodyError as error:  # nothing is logged before the redaction stands
+        raise StartupError(str(error)) from error
+    try:
         async with services(settings, mask) as application, web_front(settings, application):
             await _serve(application)
     except CustodyError as error:
         _log.critical("bot_refused_to_start", result=error.code)
         raise StartupError(str(error)) from error
+    except StartupError:
+        _log.critical("bot_refused_to_start", result="failed")
+        raise
 
 
 def prepare_logs(settings: Settings) -> OwnerMask:
@@ -143,7 +149,6 @@ async def _serve(application: BotApplication) -> None:
             _log.info("bot_started", version=installed_version("drivekeeper"))
             await stopping
     except InvalidToken as error:
-        _log.critical("bot_refused_to_start", result="invalid_bot_token")
         raise StartupError("Telegram does not accept TELEGRAM_BOT_TOKEN") from error
     finally:
         starting.cancel()

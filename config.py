@@ -169,11 +169,12 @@ class _Variables(PydanticBaseSettingsSource):
     def __call__(self) -> dict[str, Any]:
         fields = self.settings_cls.model_fields
         values = {name: self.get_field_value(field, name)[0] for name, field in fields.items()}
-        values["service_accounts"] = {
-            match[1]: self._value(_variable(match[1]), secret=True)
+        # Pairs, not a dict: pydantic-settings would merge that with the default of a faulty field.
+        values["service_accounts"] = [
+            (match[1], self._value(_variable(match[1]), secret=True))
             for match in map(_SERVICE_ACCOUNT.fullmatch, self._variables)
             if match
-        }
+        ]
         return {name: value for name, value in values.items() if value is not None}
 
     def _value(self, name: str, *, secret: bool) -> str | _Fault | None:
@@ -231,7 +232,9 @@ class Settings(BaseSettings):
     departments: Annotated[
         tuple[str, ...], NoDecode, AfterValidator(_departments), BeforeValidator(_list)
     ] = ("tanhae=淡海", "anping=安坑")
-    service_accounts: Mapping[str, ServiceAccount] = Field(default_factory=dict)
+    service_accounts: Annotated[Mapping[str, ServiceAccount], BeforeValidator(dict)] = Field(
+        default_factory=dict
+    )
     """By slug the base64 of the key file, from each `<SLUG>_GOOGLE_SERVICE_ACCOUNT_JSON`."""
 
     public_url: Address | None = None

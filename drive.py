@@ -36,7 +36,6 @@ from security.errors import ConsentRequired, CustodyError, OperatorFault, Transi
 FOLDER_TYPE: Final = "application/vnd.google-apps.folder"
 _PACKAGED_ROOT: Final = "https://www.googleapis.com/"
 _TIMEOUT_SECONDS: Final = 30
-_RETRIES: Final = 2  # small requests only: 5xx, rate limits, broken connections
 _RENEWAL_SECONDS: Final = 60
 _FILE_FIELDS: Final = "id,name,size,md5Checksum,webViewLink,trashed"
 
@@ -78,8 +77,14 @@ class DriveFile:
     trashed: bool = False
 
     @classmethod
-    def from_answer(cls, answer: dict[str, Any]) -> DriveFile:
-        """From a files resource with the fields `_FILE_FIELDS`."""
+    def from_answer(cls, answer: Any) -> DriveFile:
+        """From a files resource with the fields `_FILE_FIELDS`.
+
+        Raises:
+            TransientFault: it is none; Google's client gives what is not JSON as text.
+        """
+        if not isinstance(answer, dict) or "id" not in answer:
+            raise _unreadable()
         return cls(
             id=answer["id"],
             name=answer.get("name", ""),
@@ -93,11 +98,13 @@ class DriveFile:
 class DriveApi:
     """Drive's service, built once from the description packaged with Google's client."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, *, retries: int = 2) -> None:
         """
         Args:
             endpoint: the base of Google's API, e.g. https://www.googleapis.com
+            retries: of small requests, after 5xx, rate limits and broken connections.
         """
+        self._retries = retries
         document = json.loads(discovery_cache.get_static_doc("drive", "v3"))
         root = endpoint.rstrip("/") + "/"
         # `client_options.api_endpoint` would leave uploads on https://www.googleapis.com.
@@ -106,15 +113,18 @@ class DriveApi:
 
     def of(self, tokens: TokenSource) -> Drive:
         """The Drive of whoever `tokens` belongs to. One thread at a time may use it."""
-        return Drive(self._service, _authorized(tokens))
+        return Drive(self._service, _authorized(tokens), self._retries)
 
 
 class Drive:
     """One owner's Drive over connections of its own."""
 
-    def __init__(self, service: Any, http: google_auth_httplib2.AuthorizedHttp) -> None:
+    def __init__(
+        self, service: Any, http: google_auth_httplib2.AuthorizedHttp, retries: int
+    ) -> None:
         self.service = service
         self.http = http
+        self._retries = retries
 
     def close(self) -> None:
         """Close the connections."""
@@ -122,7 +132,7 @@ class Drive:
 
     def about(self) -> About:
         """The account and its space; drive.file suffices for that."""
-        answer = self._execute(self.service.about().get(fields="user,storageQuota"))
+        answer = self._ask(self.service.about().get(fields="user,storageQuota"))
         quota = answer.get("storageQuota", {})
         return About(
             address=SecretStr(answer["user"].get("emailAddress", "")),
@@ -133,13 +143,13 @@ class Drive:
 
     def new_file_id(self) -> str:
         """An identifier for a file still to be made: a retry cannot make a second one."""
-        answer = self._execute(self.service.files().generateIds(count=1, space="drive"))
+        answer = self._ask(self.service.files().generateIds(count=1, space="drive"))
         return str(answer["ids"][0])
 
     def find(self, file_id: str) -> DriveFile | None:
         """The file of this identifier, in the bin too; None: there is none."""
         try:
-            answer = self._execute(self.service.files().get(fileId=file_id, fields=_FILE_FIELDS))
+            answer = self._ask(self.service.files().get(fileId=file_id, fields=_FILE_FIELDS))
         except DriveRefused as refusal:
             if refusal.code == "file_gone":
                 return None
@@ -161,7 +171,7 @@ class Drive:
         """
         quoted = name.replace("\\", "\\\\").replace("'", "\\'")
         query = f"name = '{quoted}' and mimeType = '{FOLDER_TYPE}' and trashed = false"
-        found = self._execute(
+        found = self._ask(
             self.service.files().list(
                 q=query, fields="files(id)", orderBy="createdTime", pageSize=1, spaces="drive"
             )
@@ -170,7 +180,7 @@ class Drive:
             return str(found["files"][0]["id"])
         body = {"id": self.new_file_id(), "name": name, "mimeType": FOLDER_TYPE}
         try:
-            self._execute(self.service.files().create(body=body, fields="id"))
+            self._ask(self.service.files().create(body=body, fields="id"))
         except DriveRefused as refusal:
             # The answer to a first try was lost, and the connection's own retry met its result.
             if refusal.code != "exists":
@@ -183,7 +193,13 @@ class Drive:
 
     def _execute(self, request: Any) -> Any:
         with translated():
-            return request.execute(http=self.http, num_retries=_RETRIES)
+            return request.execute(http=self.http, num_retries=self._retries)
+
+    def _ask(self, request: Any) -> dict[str, Any]:
+        answer = self._execute(request)
+        if not isinstance(answer, dict):  # Google's client gives what is not JSON as text
+            raise _unreadable()
+        return answer
 
 
 def _authorized(tokens: TokenSource) -> google_auth_httplib2.AuthorizedHttp:
@@ -228,8 +244,12 @@ def translated() -> Iterator[None]:
         raise TransientFault("Drive did not answer in time", code="timeout") from error
     except (httplib2.HttpLib2Error, http.client.HTTPException, OSError) as error:
         raise TransientFault("Drive could not be reached") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise TransientFault("Drive's answer could not be read", code="not_json") from error
+    except UnicodeDecodeError as error:
+        raise _unreadable() from error
+
+
+def _unreadable() -> TransientFault:
+    return TransientFault("Drive's answer could not be read", code="not_json")
 
 
 def _of_answer(error: HttpError) -> CustodyError:

@@ -12,7 +12,7 @@ import hashlib
 import random
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from googleapiclient.errors import HttpError
@@ -26,6 +26,8 @@ PAUSE_SECONDS: Final = 1.0
 CHUNK: Final = 1024 * 1024
 """A multiple of 256 KiB, as Drive wants; memory is about four times that a running upload."""
 _TRIES: Final = 6
+_ATTEMPTS: Final = 3
+_LONGEST_WAIT: Final = 60  # in first pauses, whatever a server asks for
 _ID_TAKEN: Final = 409
 _SESSION_LOST: Final = frozenset({404, 410})
 # A chunk that the connection sent twice arrives at a wrong offset: Drive's own count settles it.
@@ -42,6 +44,10 @@ class UploadCancelled(CustodyError):
     """The person, or the end of the program, stopped the upload."""
 
     default_code = "cancelled"
+
+
+class _IdentifierSpent(DriveRefused):
+    """A file of this identifier was deleted, or was somebody else's: Drive takes it no more."""
 
 
 class Source(Protocol):
@@ -86,6 +92,8 @@ class _Window(MediaUpload):  # type: ignore[misc]
         self._cancelled = cancelled
         self._hash = hashlib.md5(usedforsecurity=False)
         self._hashed = 0
+        self._total = source.size
+        self._next = 0
         self._rewind()
 
     def _rewind(self) -> None:
@@ -110,7 +118,11 @@ class _Window(MediaUpload):  # type: ignore[misc]
         return self._mime_type
 
     def size(self) -> int | None:
-        return self._source.size
+        if self._total is None:
+            # Google's client asks before each chunk, and cannot end an upload without the total
+            # once a full chunk has turned out to be the last: look one chunk ahead.
+            self._read_until(self._next + CHUNK + 1, keep_from=self._start)
+        return self._total
 
     def resumable(self) -> bool:
         return True
@@ -121,25 +133,35 @@ class _Window(MediaUpload):  # type: ignore[misc]
     def getbytes(self, begin: int, length: int) -> bytes:
         if begin < self._start:
             self._rewind()  # Drive lost bytes it had acknowledged: read the source once more
-        while self._start + len(self._kept) < begin + length:
+        self._next = begin + length
+        # The last byte announced has to be the last one there is.
+        self._read_until(self._next + (self._next == self._total), keep_from=begin)
+        return bytes(self._kept[:length])
+
+    def _read_until(self, end: int, *, keep_from: int) -> None:
+        while (arrived := self._start + len(self._kept)) < end:
             if self._cancelled.is_set():
                 raise UploadCancelled("cancelled")
             piece = next(self._pieces, None)
             if piece is None:
+                if self._total is not None and arrived < self._total:
+                    raise SourceFailed("fewer bytes than announced")
+                self._total = arrived
                 break
-            arrived = self._start + len(self._kept) + len(piece)
+            arrived += len(piece)
+            if self._total is not None and arrived > self._total:
+                raise SourceFailed("more bytes than announced")
             if arrived > self._hashed:
                 self._hash.update(piece[len(piece) - (arrived - self._hashed) :])
                 self._hashed = arrived
             self._kept += piece
-            if (surplus := begin - self._start) > 0:
-                dropped = min(surplus, len(self._kept))
-                del self._kept[:dropped]
-                self._start += dropped
-        if (surplus := begin - self._start) > 0:
+            self._drop(keep_from)
+        self._drop(keep_from)
+
+    def _drop(self, begin: int) -> None:
+        if (surplus := min(begin - self._start, len(self._kept))) > 0:
             del self._kept[:surplus]
-            self._start = begin
-        return bytes(self._kept[:length])
+            self._start += surplus
 
 
 def upload(
@@ -164,19 +186,22 @@ def upload(
             as far as Drive could still be reached.
     """
     pause = PAUSE_SECONDS if pause_seconds is None else pause_seconds
-    for attempt in (1, 2):
+    refusal: DriveRefused
+    for _ in range(_ATTEMPTS):
         window = _Window(source, target.mime_type, cancelled)
         try:
             found = _send(drive, window, target, progress, cancelled, pause)
+            if found.md5 == window.md5 and found.size == window.read:
+                return found
+            drive.delete(target.file_id)
+            refusal = DriveRefused("not what was sent has arrived", code="checksum_mismatch")
+        except _IdentifierSpent as spent:
+            refusal = spent
         except CustodyError:
             _discard(drive, target)
             raise
-        if found.md5 == window.md5 and found.size == window.read:
-            return found
-        drive.delete(target.file_id)
-        if attempt == 2:
-            break
-    raise DriveRefused("what arrived is not what was sent", code="checksum_mismatch")
+        target = replace(target, file_id=drive.new_file_id())
+    raise refusal
 
 
 def _send(
@@ -205,27 +230,29 @@ def _send(
                             return found
                         request = drive.creation(target.body(), window)
                         raise TransientFault("the session was lost") from error
+                    if not begun and "file.id" in str(error.error_details):
+                        raise _IdentifierSpent("the identifier cannot be used") from error
                     if begun and status_code in _ASK_AGAIN:
                         raise TransientFault("Drive's count differs") from error
                     raise
+                if answer is not None:
+                    return DriveFile.from_answer(answer)
         except TransientFault as fault:
             failures += 1
             if failures >= _TRIES:
                 raise
             jitter = random.uniform(0.75, 1.25)  # noqa: S311 - no secret
             wait = fault.retry_after or pause_seconds * 2 ** (failures - 1) * jitter
-            if cancelled.wait(wait):
+            if cancelled.wait(min(wait, pause_seconds * _LONGEST_WAIT)):
                 raise UploadCancelled("cancelled") from fault
             continue
-        if answer is not None:
-            return DriveFile.from_answer(answer)
         if status.resumable_progress > reached:
             reached, failures = status.resumable_progress, 0
             progress(reached)
 
 
 def _look_up(drive: Drive, window: _Window, target: Target) -> DriveFile | None:
-    """What stands under the prepared identifier, if it is the whole file; else it is removed."""
+    """The whole file, if it stands under the prepared identifier; anything else is removed."""
     found = drive.find(target.file_id)
     if found is None:
         return None
@@ -235,7 +262,7 @@ def _look_up(drive: Drive, window: _Window, target: Target) -> DriveFile | None:
     if found.md5 == window.md5 and found.size == window.read:
         return found
     drive.delete(target.file_id)
-    return None
+    raise _IdentifierSpent("another file had the identifier")
 
 
 def _discard(drive: Drive, target: Target) -> None:

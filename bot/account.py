@@ -165,8 +165,8 @@ async def privacy(update: Update, context: BotContext) -> None:
         "or you cancel it, for seven days at most\n\n"
         "Your files pass through and are not kept. I cannot see anything else in your Drive. "
         "Logs hold no names, no ids and no file names.\n\n"
-        "When you delete everything, one number stays, a counter beside your Telegram id, so that "
-        "no old backup can bring your connection back."
+        "When you delete everything, only a counter and an empty lock file stay, named after your "
+        "Telegram id, so that no old backup can bring your connection back."
     )
     await _say(update, context, text, keyboards.privacy(texts))
 

@@ -10,6 +10,7 @@ from telegram import Update
 from telegram.error import BadRequest, Conflict, Forbidden, NetworkError, TelegramError
 
 from bot.context import BotContext, chat_of, owner_of
+from bot.texts import Texts
 from security.errors import OperatorFault, TransientFault
 
 _ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # no 0/O, 1/I: people read it aloud
@@ -38,7 +39,10 @@ async def on_error(update: object, context: BotContext) -> None:
     _log.error("handler_failed", reference=reference, exc_info=error, **fields)
     if person is None or owner is None:
         return
-    texts = await context.texts(person)
+    try:
+        texts = await context.texts(person)
+    except Exception:  # whatever is wrong with the store, the person gets an answer
+        texts = Texts("en")
     if isinstance(error, TransientFault | NetworkError):
         text = texts.tr(
             "⚠️ That did not work just now. Please try again in a few minutes. (Code: {reference})",

@@ -8,7 +8,7 @@ from bot.texts import LANGUAGES, language_of
 from security.credential import Owner
 from security.custodian import Custodian
 from security.encryption import TokenEncryption
-from security.errors import CorruptCredential
+from security.errors import CorruptCredential, OperatorFault
 from security.files import SealedFolder
 
 
@@ -53,8 +53,8 @@ class Preferences:
         if owner not in self._known:
             try:
                 document = await self._custodian.run(self._folder.read, owner.stem) or {}
-            except CorruptCredential:
-                document = {}
+            except (CorruptCredential, OperatorFault):
+                document = {}  # a language is nothing to leave a person without an answer for
             chosen, seen = document.get("chosen"), document.get("seen")
             self._known[owner] = (
                 chosen if chosen in LANGUAGES else None,

@@ -32,7 +32,8 @@ from security.errors import (
 )
 from upload import Source, SourceFailed, Target, UploadCancelled, upload
 
-_GET_FILE_TIMEOUT: Final = 30
+_GET_FILE_SECONDS: Final = 30
+_LEAST_BYTES_PER_SECOND: Final = 500_000
 _log = structlog.get_logger()
 
 
@@ -123,7 +124,9 @@ class UploadRunner:
 
     async def _source(self, job: UploadJob) -> Source:
         try:
-            file = await self._bot.get_file(job.telegram_file_id, read_timeout=_GET_FILE_TIMEOUT)
+            # A local Bot API server answers only when it has the whole file.
+            patience = _GET_FILE_SECONDS + (job.size or 0) / _LEAST_BYTES_PER_SECOND
+            file = await self._bot.get_file(job.telegram_file_id, read_timeout=patience)
         except BadRequest as error:
             code = "too_big" if "too big" in error.message else "file_gone"
             raise SourceFailed("Telegram does not give the file", code=code) from error

@@ -65,7 +65,6 @@ RESULTS: Final = frozenset(
         "timeout",
         "rate_limited",
         "not_json",
-        "interrupted",
         # operator faults
         "operator_fault",
         "invalid_client",
@@ -102,7 +101,6 @@ RESULTS: Final = frozenset(
         "not_allowed",
         "anonymous_sender",
         "not_private",
-        "blocked",
         "not_yours",
         # uploads
         "too_big",

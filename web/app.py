@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from security.consent import ConsentDesk
-from security.errors import CustodyError, OperatorFault
+from security.errors import CustodyError, OperatorFault, TransientFault
 from security.pending_consents import PendingConsent
 from web.pages import approved_page, refused_page
 
@@ -29,6 +29,7 @@ _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
 }
+_NOT_NOW: Final = frozenset({"unavailable", "timeout", "rate_limited", "not_json"})
 _log = structlog.get_logger()
 
 
@@ -66,7 +67,8 @@ def create_app(parts: WebParts) -> FastAPI:
             pending = await parts.consents.redirected(state=state, code=code, error=error)
         except CustodyError as refusal:
             _log.info("consent_refused", result=refusal.code)
-            status = 503 if isinstance(refusal, OperatorFault) else 400
+            ours = isinstance(refusal, OperatorFault | TransientFault)
+            status = 503 if ours or refusal.code in _NOT_NOW else 400
             return HTMLResponse(refused_page(refusal.code, languages), status, _HEADERS)
         try:
             await parts.on_approved(pending)

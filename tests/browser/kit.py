@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from playwright.sync_api import (
@@ -30,6 +30,7 @@ from playwright.sync_api import (
     WebError,
 )
 
+T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 ARTEFACTS = ROOT / "test-artifacts" / "browser"
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -81,7 +82,7 @@ def make_run(tmp_path: Path, flow: str | None, encryption_key: str) -> Iterator[
     try:
         found = wait_for(lambda: _ADDRESS.search(output.read_text("utf-8")), process)
         running = Running(found[1], folder, output)
-        wait_for(lambda: '"bot_started"' in running.log(), process)
+        wait_for(lambda: '"bot_started"' in running.log() or None, process)
         yield running
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
@@ -105,11 +106,136 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait(10)
 
 
-def wait_for[T](probe: Callable[[], T], process: subprocess.Popen[bytes]) -> T:
+def wait_for(probe: Callable[[], T | None], process: subprocess.Popen[bytes]) -> T:
     """Until `probe` gives something, while the process lives."""
     end = time.monotonic() + 30
-    while not (found := probe()):
+    while (found := probe()) is None:
         assert process.poll() is None, "the process has ended"
         assert time.monotonic() < end, "waited for too long"
         time.sleep(0.05)
     return found
+
+
+@contextmanager
+def person(
+    browser: Browser, folder: str, *, viewport: ViewportSize = PHONE, dark: bool = False
+) -> Iterator[Visit]:
+    """A browser of one's own. Whatever a page complains about, or asks outside for, fails."""
+    context = browser.new_context(
+        viewport=viewport,
+        device_scale_factor=2 if viewport is PHONE else 1,
+        color_scheme="dark" if dark else "light",
+        locale="en-GB",
+    )
+    context.set_default_timeout(15_000)
+    complaints: list[str] = []
+
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(f"{message.page and message.page.url}: {message.text}")
+
+    def on_request(request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in ("data", "blob") and parts.hostname not in _LOOPBACK:
+            complaints.append(f"a request to {request.url}")
+
+    def on_error(error: WebError) -> None:
+        complaints.append(str(error.error))
+
+    context.on("console", on_console)
+    context.on("request", on_request)
+    context.on("weberror", on_error)
+    visit = Visit(context, context.new_page(), ARTEFACTS / folder)
+    visit.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield visit
+    except (AssertionError, Error):
+        visit.picture("failed")
+        print(complaints)
+        raise
+    finally:
+        context.close()
+    assert not complaints
+
+
+class Visit:
+    """One person's chat page, and the tabs they open from it."""
+
+    def __init__(self, context: BrowserContext, chat: Page, folder: Path) -> None:
+        self.context = context
+        self.chat = chat
+        self.folder = folder
+        self._number = 0
+
+    def picture(self, name: str, page: Page | None = None) -> None:
+        """Keep what is to be seen."""
+        shown = page or self.chat
+        self._number += 1
+        shown.mouse.move(0, 0)  # nothing looks pointed at
+        # Disabled: what slides in has arrived.
+        shown.screenshot(path=self.folder / f"{self._number:02}-{name}.png", animations="disabled")
+
+    def wide_picture(self, name: str, page: Page | None = None) -> None:
+        """The same on a phone and on a desktop."""
+        shown = page or self.chat
+        self.picture(name, shown)
+        shown.set_viewport_size(DESKTOP)
+        self.picture(f"{name}-desktop", shown)
+        shown.set_viewport_size(PHONE)
+
+    def watch_progress(self) -> Callable[[], list[int]]:
+        """Note every percentage that is shown from now on; call the answer to read them."""
+        self.chat.evaluate(
+            """() => {
+                window.percentages = [];
+                const list = document.querySelector("#messages");
+                const look = () => {
+                    const shown = [...list.children].at(-1).textContent.match(/(\\d+)%/);
+                    if (shown && window.percentages.at(-1) !== +shown[1])
+                        window.percentages.push(+shown[1]);
+                };
+                new MutationObserver(look).observe(list, { childList: true, subtree: true });
+            }"""
+        )
+        return lambda: list(self.chat.evaluate("window.percentages"))
+
+    def says(self, text: str) -> Locator:
+        """The bot's newest message that holds `text`, once it is there."""
+        found = self.chat.locator(".from-bot").filter(has_text=text).last
+        found.wait_for()
+        return found
+
+    def tap(self, label: str) -> None:
+        """Tap the newest button of this name below a message."""
+        self.chat.locator(".key").filter(has_text=label).last.click()
+
+    def follow(self, page: Page, link: Locator) -> Page:
+        """Tap what opens a new tab; the tab."""
+        with page.expect_popup() as opened:
+            link.click()
+        opened.value.wait_for_load_state()
+        return opened.value
+
+    def drop(self, name: str, content: bytes, mime_type: str) -> None:
+        """Drag a file over the chat and let it go."""
+        transfer = self.chat.evaluate_handle(
+            """([name, type, content]) => {
+                const text = atob(content);
+                const bytes = new Uint8Array(text.length);
+                for (let i = 0; i < text.length; i += 1) bytes[i] = text.charCodeAt(i);
+                const transfer = new DataTransfer();
+                transfer.items.add(new File([bytes], name, { type }));
+                return transfer;
+            }""",
+            [name, mime_type, base64.b64encode(content).decode()],
+        )
+        for step in ("dragenter", "dragover", "drop"):
+            self.chat.dispatch_event("#scroller", step, {"dataTransfer": transfer})
+
+
+def address_bar(page: Page) -> str:
+    """What the browser's address bar shows; also of a page that cannot be reached."""
+    session = page.context.new_cdp_session(page)
+    history = session.send("Page.getNavigationHistory")
+    session.detach()
+    return str(history["entries"][history["currentIndex"]]["url"])

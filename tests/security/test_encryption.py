@@ -200,6 +200,7 @@ def test_a_keyring_shows_no_key() -> None:
         envelope(TokenEncryption([NEW]), data="gAAAAcanary"),
         Fernet(OTHER.get_secret_value()).encrypt(PLAIN),
     ],
+    ids=["another key", "damaged", "bare"],
 )
 def test_a_refusal_shows_neither_key_nor_content(data: bytes) -> None:
     """Its whole traceback may end up in a terminal."""

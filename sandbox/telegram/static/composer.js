@@ -12,7 +12,8 @@ let chosen = -1;
 
 function fit() {
   field.style.height = "auto";
-  field.style.height = `${field.scrollHeight}px`;
+  // While it is hidden it has no height of its own: the stylesheet's is right then.
+  if (field.scrollHeight) field.style.height = `${field.scrollHeight}px`;
 }
 
 /** Send a text as the person one is. */

@@ -13,9 +13,14 @@ const queries = new Map(); // query id -> name of the button
 const scroller = byId("scroller");
 const list = byId("messages");
 
-const atBottom = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 90;
+const GLIDE = 600; // milliseconds a smooth scroll may take
+let gliding = 0; // until when one to the bottom is under way
+
+const atBottom = () =>
+  performance.now() < gliding || scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 90;
 
 export function toBottom(behavior = "auto") {
+  gliding = behavior === "smooth" ? performance.now() + GLIDE : 0;
   scroller.scrollTo({ top: scroller.scrollHeight, behavior });
 }
 

@@ -1,0 +1,165 @@
+"""The house: who may import whom, who reads the environment, who builds services.
+
+A front may use the core; the core knows no front; nobody reads the environment but config.py.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FRONTS = {"bot", "web", "desktop", "sandbox"}
+WIRING = {"cli", "bot_process"}
+CORE_MODULES = {"security", "drive", "upload", "sheets", "config"}
+FRONT_LIBRARIES = {"telegram", "fastapi", "starlette", "uvicorn", "typer", "rich", "httpx"}
+FORBIDDEN = {
+    **dict.fromkeys(CORE_MODULES, FRONTS | WIRING | FRONT_LIBRARIES),
+    "config": FRONTS | WIRING | FRONT_LIBRARIES | (CORE_MODULES - {"config"}),
+    "bot": (FRONTS - {"bot"}) | WIRING,
+    "web": (FRONTS - {"web"}) | WIRING,
+    "desktop": (FRONTS - {"desktop"}) | WIRING,
+    "sandbox": (FRONTS - {"sandbox"}) | WIRING | CORE_MODULES,
+    "bot_process": {"sandbox", "cli", "desktop"},
+}
+"""A top-level name → what it may not import."""
+SERVICES = {
+    *("TokenStore", "SqlTokenStore", "GoogleOAuth", "Custodian", "ConsentDesk"),
+    *("PendingConsents", "UploadJournal", "Preferences", "DriveApi", "Drives"),
+}
+ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
+LONGEST = 350
+LONGER = {"config.py": 400}  # to be split by noun: the settings, and the kinds of their values
+
+
+def product() -> list[Path]:
+    """Every file that is shipped."""
+    found = [path for top in FRONTS | {"security"} for path in (ROOT / top).rglob("*.py")]
+    return sorted([*ROOT.glob("*.py"), *found])
+
+
+def imports(tree: ast.AST, package: list[str]) -> Iterator[str]:
+    """The top-level names that code imports, wherever in it, and however it spells that."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.name.partition(".")[0] for alias in names)
+            case ast.ImportFrom(module=module, level=0):
+                yield str(module).partition(".")[0]
+            case ast.ImportFrom(module=module, names=names, level=level):
+                base = package[: len(package) - level + 1]
+                yield (base or [module or names[0].name])[0].partition(".")[0]
+            case ast.Call(func=ast.Attribute(attr="import_module") | ast.Name(id="__import__")):
+                yield from (
+                    str(argument.value).partition(".")[0]
+                    for argument in node.args
+                    if isinstance(argument, ast.Constant)
+                )
+
+
+def violations(path: str, source: str) -> list[str]:
+    """What a file does that it may not. `path` is relative to the repository."""
+    tree, parts = ast.parse(source), Path(path).parts
+    top = parts[0].removesuffix(".py")
+    found = [
+        f"imports {name}"
+        for name in imports(tree, list(parts[:-1]))
+        if name in FORBIDDEN.get(top, set())
+    ]
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id="os"), attr=attr) if attr in ENVIRONMENT:
+                found += [] if path == "config.py" else [f"os.{attr}"]
+            case ast.ImportFrom(module="os", names=names):
+                found += [f"os.{n.name}" for n in names if n.name in ENVIRONMENT]
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+                if name in SERVICES and top not in WIRING:
+                    found.append(f"builds {name}")
+    return found
+
+
+@pytest.mark.parametrize("path", product(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_keeps_to_its_place_in_the_house(path: Path) -> None:
+    """Imports in one direction, the environment in one place, services built in one place."""
+    assert violations(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("path", product(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_can_be_read_in_one_go(path: Path) -> None:
+    """What has grown past that wants to be two."""
+    longest = LONGER.get(str(path.relative_to(ROOT)), LONGEST)
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= longest
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("security/x.py", "import bot"),
+        ("security/x.py", "from bot.texts import Texts"),
+        ("security/x.py", "import aiohttp, web.app"),
+        ("security/deep/x.py", "def f():\n    from telegram import Bot"),
+        ("security/x.py", "if True:\n    import fastapi"),
+        ("security/x.py", "from .. import bot"),
+        ("security/x.py", "import importlib\nimportlib.import_module('bot.texts')"),
+        ("security/x.py", "__import__('sandbox')"),
+        ("drive.py", "import bot_process"),
+        ("upload.py", "from sandbox.client import Person"),
+        ("config.py", "from security.files import remove"),
+        ("bot/x.py", "from web.app import create_app"),
+        ("bot/x.py", "import cli"),
+        ("web/x.py", "from bot import texts"),
+        ("sandbox/x.py", "from security.credential import Owner"),
+        ("sandbox/google/x.py", "from config import Settings"),
+        ("bot_process.py", "from sandbox.run import bot_settings"),
+        ("bot/x.py", "import os\nos.environ['A']"),
+        ("cli.py", "import os\nos.getenv('A')"),
+        ("security/x.py", "from os import environ"),
+        ("bot/x.py", "store = TokenStore(folder, keyring, mask)"),
+        ("web/x.py", "oauth = google_oauth.GoogleOAuth(endpoints)"),
+    ],
+)
+def test_a_planted_violation_is_found(path: str, source: str) -> None:
+    """The test itself is tested."""
+    assert len(violations(path, source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("security/x.py", "from security.files import remove"),
+        ("security/deep/x.py", "from ..files import remove"),
+        ("security/x.py", "from . import files"),
+        ("bot/x.py", "from telegram import Bot\nfrom drive import Drive\nimport upload"),
+        ("config.py", "import os\nos.environ"),
+        ("bot_process.py", "store = TokenStore(folder, keyring, mask)"),
+        ("cli.py", "from sandbox.run import run_sandbox\nimport os\nos.devnull"),
+    ],
+)
+def test_what_is_allowed_is_not_found(path: str, source: str) -> None:
+    """Neither is a name that only resembles a forbidden one."""
+    assert violations(path, source) == []
+
+
+def test_importing_any_module_needs_no_settings_and_does_nothing(tmp_path: Path) -> None:
+    """No environment, no file, no output: settings are read when a process starts."""
+    names = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in product()
+    ]
+    script = f"import importlib\nfor name in {names!r}: importlib.import_module(name)"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,725 @@
+"""Nothing secret or personal is printed, whatever happens: everything happens here.
+
+Marked secrets stand wherever a secret or something personal can stand, the bot runs at DEBUG
+through all of its work and all that can go wrong with it, and no slice of any of them is found in
+anything it prints (`tests/canaries.py` says in which forms). That the scan can find something is
+tested as well: leaks planted on purpose are found.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import gc
+import json
+import logging
+import os
+import re
+import secrets
+import signal
+import sys
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final
+from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
+
+import aiohttp
+import pytest
+import structlog
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+from typer.testing import CliRunner
+
+import cli
+from config import child_environment
+from sandbox.client import Person, TelegramControls
+from sandbox.google_client import GoogleControls
+from sandbox.run import bot_settings
+from sandbox.server import Sandbox
+from security.credential import Owner
+from security.encryption import TokenEncryption
+from security.log_schema import EVENTS
+from security.pending_consents import PendingConsent
+from tests.canaries import SLICE, Canaries, MarkedWorld, marker
+from tests.conftest import RunningBot, StartBot
+from tests.journeys import DEVICE_CODE, connect
+
+ROOT: Final = Path(__file__).parent.parent
+DEVICE_EVENTS: Final = frozenset(
+    {
+        *("settings_loaded", "web_started", "library", "polling_conflict", "polling_failed"),
+        *("access_denied", "command_handled", "user_blocked_bot", "handler_failed"),
+        *("message_not_sent", "language_changed", "data_erased"),
+        *("consent_started", "consent_approved", "consent_saved", "consent_declined"),
+        *("consent_lapsed", "consent_refused", "consent_failed"),
+        *("token_refreshed", "token_refresh_failed", "token_quarantined"),
+        *("testing_status_suspected", "token_disconnected", "token_revoke_failed"),
+        *("upload_queued", "upload_waiting", "upload_finished", "upload_retried"),
+        *("upload_failed", "upload_cancelled"),
+    }
+)
+CALLBACK_EVENTS: Final = frozenset(
+    {
+        *("settings_loaded", "web_started", "library", "consent_started", "consent_approved"),
+        *("consent_saved", "consent_refused", "upload_finished", "upload_failed"),
+        *("handler_failed", "message_not_sent"),
+    }
+)
+PASTE_EVENTS: Final = frozenset(
+    {
+        *("settings_loaded", "library", "consent_started", "consent_approved", "consent_saved"),
+        *("consent_refused", "upload_finished", "upload_failed", "message_not_sent"),
+    }
+)
+PROCESS_EVENTS: Final = frozenset(
+    {
+        *("settings_loaded", "web_started", "bot_started", "bot_stopped", "library"),
+        *("consent_saved", "upload_queued", "upload_finished"),
+    }
+)
+REFUSAL_EVENTS: Final = frozenset({"bot_refused_to_start"})
+UNPROVOKED: Final = frozenset({"log_redaction_failed"})  # the redaction's own tests provoke it
+
+
+@pytest.fixture
+def canaries() -> Canaries:
+    """The marked secrets of this run."""
+    return Canaries()
+
+
+@pytest.fixture
+def world(
+    canaries: Canaries, tmp_path: Path, encryption_keys: tuple[SecretStr, ...]
+) -> MarkedWorld:
+    """A sandbox's settings, marked."""
+    for key in encryption_keys:
+        canaries.add("encryption key", key.get_secret_value().rstrip("="))
+    return MarkedWorld(canaries, tmp_path)
+
+
+@pytest.fixture
+async def sandbox(world: MarkedWorld) -> AsyncIterator[Sandbox]:
+    """Telegram and Google on loopback, marked. Takes the place of conftest's."""
+    async with Sandbox(world.config) as running:
+        world.watch(running)
+        yield running
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries do not wait: their number is what matters here."""
+    monkeypatch.setattr("upload.PAUSE_SECONDS", 0.01)
+    hurry = SimpleNamespace(time=lambda: 0.0, sleep=lambda seconds: None)
+    monkeypatch.setattr("googleapiclient.http.time", hurry)
+
+
+@dataclass
+class Stage:
+    """What every scene needs."""
+
+    world: MarkedWorld
+    sandbox: Sandbox
+    google: GoogleControls
+    bot: RunningBot
+
+    @property
+    def canaries(self) -> Canaries:
+        """The marked secrets."""
+        return self.world.canaries
+
+    def owner(self, person: Person) -> Owner:
+        """The person as the bot knows them."""
+        return Owner.user(person.id)
+
+    async def pending(self, person: Person) -> PendingConsent:
+        """The person's request for consent; all of its secrets are canaries from here on."""
+        found = await self.bot.services.core.consents.latest(self.owner(person))
+        assert found is not None
+        self.canaries.add("consent id", found.id)
+        for name in ("state", "code_verifier", "claim_code"):
+            if secret := getattr(found, name).get_secret_value():
+                self.canaries.add(name, secret)
+        if challenge := parse_qs(urlsplit(found.address).query).get("code_challenge"):
+            self.canaries.add("code challenge", challenge[0])
+        return found
+
+    async def ask_code(self, person: Person) -> str:
+        """/connect with the device flow; the code the bot shows."""
+        await person.send("/connect")
+        message = await person.wait_for("Enter this code")
+        found = DEVICE_CODE.search(message.text)
+        assert found
+        await self.pending(person)
+        return found[0]
+
+    async def connected(self, person: Person) -> str:
+        """Connect with the device flow; the account's address."""
+        account = self.world.account()
+        await connect(person, self.google, account)
+        return account
+
+    async def says(self, event: str, count: int = 1) -> None:
+        """Wait until the log has this event so many times."""
+        async with asyncio.timeout(15):
+            while self.bot.log.getvalue().count(event) < count:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+    async def spent(self, *fault_ids: str) -> None:
+        """Wait until these faults have struck for the last time."""
+        left = await self._unspent(fault_ids)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(15):
+                while left := await self._unspent(fault_ids):
+                    await asyncio.sleep(0.02)
+        assert not left
+
+    async def _unspent(self, fault_ids: Collection[str]) -> list[dict[str, Any]]:
+        rules = await self.google.faults()
+        return [rule for rule in rules if rule["id"] in fault_ids and rule["remaining"]]
+
+    def token_file(self, person: Person) -> Path:
+        """Where the person's credential is kept."""
+        return self.bot.folder / f"token_{person.id}.json"
+
+    def everything(self) -> str:
+        """Every secret there is so far, in one text: for errors that must not show theirs."""
+        self.world.harvest()
+        return " ".join(self.canaries.texts)
+
+
+Scene = Callable[[Stage, Person], Awaitable[None]]
+
+
+def events_of(log: str) -> set[str]:
+    """The names of the events in a log; each of its lines must be one JSON object."""
+    return {json.loads(line)["event"] for line in log.splitlines()}
+
+
+def libraries_in(log: str) -> set[str]:
+    """Which libraries' records went through the log."""
+    return set(re.findall(r'"?where"?[:=] ?"?([a-z_]+(?:\.ext)?)', log))
+
+
+# -- the device flow ------------------------------------------------------------------------------
+
+
+async def talk(stage: Stage, ann: Person) -> None:
+    """Every command and every button of it, chat text, and what cannot be uploaded."""
+    world = stage.world
+    await ann.start(world.new("start payload"))
+    await ann.wait_for("your own Google Drive")
+    said = await ann.send(f"{world.new_wide('chat text')} {world.new('chat text')}")
+    await ann.wait_for("Send me a file")
+    await ann.edit(said.id, world.new("chat text"))
+    await ann.send(f"/{world.new('unknown command')}")
+    await ann.wait_for("I do not know this command")
+    for command, answer in {
+        "/help": "20 MB",
+        "/status": "not connected",
+        "/cancel": "nothing to cancel",
+        "/privacy": "What I keep about you",
+    }.items():
+        await ann.send(f"{command} {world.new('argument of a command')}")
+        await ann.wait_for(answer)
+    await ann.send("/language")
+    await ann.wait_for("Which language?")
+    await ann.tap("language:en")
+    await ann.wait_for("I speak English")
+    await ann.send_sticker()
+    await ann.wait_for("nothing I can put into a Drive")
+    phone = str(secrets.randbelow(9 * 10**14) + 10**14)
+    stage.canaries.add("phone number", phone, identity=True)
+    await ann.send_contact(f"+{phone}", world.new("contact's name"))
+    await ann.wait_for("nothing I can put into a Drive")
+    place = f"{secrets.randbelow(9 * 10**11) + 10**11}1"
+    stage.canaries.add("place", place[:-1])
+    await ann.send_location(float(f"25.{place}"), float(f"121.{place[:-2]}"))
+    await ann.wait_for("nothing I can put into a Drive")
+    await stage.connected(ann)
+    await ann.send("/status")
+    await ann.wait_for("15 GB")
+    await ann.send_document(world.new("file content").encode(), world.file_name("txt"))
+    await ann.wait_for("is in your Drive")
+    for wish, answer in {
+        "No, keep everything": "stays as it is",
+        "Yes, disconnect": "Disconnected",
+    }.items():
+        await ann.send("/disconnect")
+        await ann.wait_for("Disconnect your Google Drive?")
+        await ann.tap(wish)
+        await ann.wait_for(answer)
+    await stage.connected(ann)
+    await ann.send("/privacy")
+    await ann.wait_for("What I keep about you")
+    await ann.tap("Delete all my data")
+    await ann.wait_for("Delete everything")
+    await ann.tap("Yes, delete everything")
+    await ann.wait_for("deleted too")
+
+
+async def send_media(stage: Stage, ann: Person) -> None:
+    """A file of every kind, with captions and names, alone and together."""
+    world = stage.world
+    await stage.connected(ann)
+    for kind in ("document", "photo", "video", "audio", "voice", "video_note", "animation"):
+        options = {"caption": world.new("caption")}
+        if kind in ("document", "video", "audio", "animation"):
+            options |= {"name": world.file_name("bin"), "mime": f"application/{marker()}"}
+        if kind == "audio":
+            options |= {"title": world.new("title"), "performer": world.new("performer")}
+        await getattr(ann, f"send_{kind}")(os.urandom(2000), **options)
+        await ann.wait_for("is in your Drive")
+    album = [(kind, os.urandom(2000), world.file_name("bin")) for kind in ("document", "photo")]
+    await ann.send_album([(kind, data, name) for kind, data, name in album], world.new("caption"))
+    done: set[int] = set()
+    for _ in album:
+        message = await ann.wait_for(
+            lambda m: "is in your Drive" in m.text and m.id not in done  # noqa: B023
+        )
+        done.add(message.id)
+    await ann.send_document(bytes(20 * 1024 * 1024 + 1), world.file_name("iso"))
+    await ann.wait_for("too big")
+
+
+async def hesitate(stage: Stage, ann: Person) -> None:
+    """Requests for consent that come to nothing, and at last one that does."""
+    await ann.send_document(b"waiting", stage.world.file_name("txt"))
+    await ann.wait_for("is waiting")
+    google = stage.google
+    await google.approve_device(await stage.ask_code(ann), stage.world.account(), allow=False)
+    await ann.wait_for("You declined")
+    await google.approve_device(await stage.ask_code(ann), stage.world.account(), grant_drive=False)
+    await ann.wait_for("was not ticked")
+    await stage.ask_code(ann)
+    await google.approve_device(await stage.ask_code(ann), stage.world.account())
+    await ann.wait_for("has approved")
+    await ann.tap("No, not mine")
+    await ann.wait_for("Nothing was connected")
+    await stage.ask_code(ann)
+    await ann.tap("Cancel")
+    await ann.wait_for("Cancelled")
+    await stage.connected(ann)
+    await ann.wait_for("is in your Drive")
+    await google.fault("google.upload.start", "latency", seconds=1, count=0, owner=None)
+    await ann.send_document(b"cancelled", stage.world.file_name("txt"))
+    message = await ann.wait_for("upload starts in a moment")
+    await ann.tap("Cancel", message)
+    await ann.wait_for("was cancelled")
+    await google.clear_faults()
+
+
+async def lose_uploads(stage: Stage, ann: Person) -> None:
+    """Every way in which Drive fails, with canaries in its answers."""
+    google, rubbish = stage.google, stage.world.new("Google's answer")
+    account = await stage.connected(ann)
+
+    async def send(wanted: str, *faults: tuple[str, str, dict[str, Any]]) -> None:
+        ids = [
+            await google.fault(f"google.{target}", kind, owner=account, **options)
+            for target, kind, options in faults
+        ]
+        await ann.send_document(os.urandom(400_000), stage.world.file_name("bin"))
+        await ann.wait_for(wanted, timeout=20)
+        await stage.spent(*ids)
+
+    chunk, start = "upload.chunk", "upload.start"
+    await send(
+        "is in your Drive",
+        ("drive.files.generateIds", "status", {"status": 503, "body": rubbish}),
+        ("drive.files.list", "drop", {}),
+        ("drive.files.create", "after", {}),
+        (start, "status", {"status": 503}),
+        (start, "drop", {}),
+        (start, "status", {"reason": "userRateLimitExceeded"}),
+        (chunk, "status", {"status": 503, "body": rubbish, "content_type": "text/plain"}),
+        (chunk, "cut_body", {"after_bytes": 300_000}),
+        (chunk, "status", {"status": 404}),
+    )
+    await send(
+        "is in your Drive",
+        (chunk, "drop", {}),
+        (chunk, "status", {"status": 429}),
+        (chunk, "after", {}),
+    )
+    await send("", (chunk, "html", {"body": f"<html>{rubbish}</html>"}))
+    await send("did not accept", (start, "html", {"body": f"<html>{rubbish}</html>"}))
+    await send("did not accept", (start, "status", {"status": 403, "reason": rubbish}))
+    await send("did not accept", (start, "status", {"status": 400, "body": {"error": rubbish}}))
+    await send("set-up", (start, "status", {"status": 403, "reason": "accessNotConfigured"}))
+    await google.set_quota(account, limit=1000)
+    await send("your Google Drive is full")
+    await google.set_quota(account, limit=10**10)
+    await ann.tap("Try again")
+    await ann.wait_for("is in your Drive")
+    await send(
+        "does not answer", ("drive.files.generateIds", "status", {"status": 503, "count": 3})
+    )
+    await google.forget_sessions(account)
+
+
+async def lose_tokens(stage: Stage, ann: Person) -> None:
+    """Refreshes that fail in every way; damaged files; a grant that ends."""
+    google, rubbish = stage.google, stage.world.new("Google's answer")
+    account = await stage.connected(ann)
+
+    async def status(wanted: str, *, expire: bool = True) -> None:
+        if expire:
+            await google.expire_access_tokens(account)
+        await ann.send("/status")
+        await ann.wait_for(wanted, timeout=20)
+
+    failures: list[tuple[str, str, dict[str, Any]]] = [
+        ("does not answer", "status", {"status": 503, "body": rubbish}),
+        ("does not answer", "html", {"body": f"<html>{rubbish}</html>"}),
+        ("does not answer", "drop", {}),
+        ("set-up", "oauth_error", {"error": "invalid_client", "error_description": rubbish}),
+        ("set-up", "oauth_error", {"error": rubbish, "error_description": rubbish}),
+    ]
+    for wanted, kind, options in failures:
+        rule = await google.fault("google.token.refresh", kind, owner=account, **options)
+        await status(wanted)
+        await stage.spent(rule)
+    await status("Connected as")
+    await google.fault(
+        "google.drive.about", "html", owner=account, count=3, body=f"<html>{rubbish}</html>"
+    )
+    await status("does not answer", expire=False)
+    file = stage.token_file(ann)
+    kept = file.read_bytes()
+    damages = [
+        ("set-up", json.dumps({"v": 9, "alg": rubbish, "kid": rubbish, "data": rubbish})),
+        ("set-up", TokenEncryption([SecretStr(Fernet.generate_key().decode())]).encrypt(kept)),
+        ("has stopped working", f'{{"token": "{rubbish}", "refresh_token": ["{rubbish}"]}}'),
+        ("has stopped working", rubbish),
+        ("has stopped working", kept[: len(kept) // 2]),
+        ("has stopped working", kept.replace(b"A", b"B").replace(b"1", b"2")),
+        ("has stopped working", f'{{"drivekeeper": {{"owner": "user:{marker(9)}"}}}}'),
+    ]
+    for wanted, damaged in damages:
+        file.write_bytes(damaged if isinstance(damaged, bytes) else damaged.encode())
+        await status(wanted, expire=False)
+    account = await stage.connected(ann)
+    # A week ago, under an app in "Testing".
+    store = stage.bot.services.core.custodian._store
+    credential = store.load(stage.owner(ann))
+    assert credential is not None
+    store._write(replace(credential, granted_at=datetime.now(UTC) - timedelta(days=7, hours=1)))
+    await google.revoke(account)
+    await status("has stopped working", expire=False)
+    account = await stage.connected(ann)
+    await google.fault("google.revoke", "status", status=503, count=0, owner=account, body=rubbish)
+    await ann.send("/disconnect")
+    await ann.wait_for("Disconnect your Google Drive?")
+    await ann.tap("Yes, disconnect")
+    await ann.wait_for("Google could not be told")
+
+
+TELEGRAM_FAILS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
+    ("status", {"status": 400}),
+    ("status", {"status": 403}),
+    ("status", {"status": 502}),
+    ("html", {"status": 502}),
+    ("html", {}),
+    ("drop", {}),
+)
+
+
+async def lose_messages(stage: Stage, ann: Person) -> None:
+    """Every way in which Telegram fails to take a message, an edit, an answer to a tap."""
+    google, world = stage.google, stage.world
+    await stage.connected(ann)
+    chat = str(ann.id)
+    for kind, options in TELEGRAM_FAILS:
+        text = world.new("Telegram's answer")
+        said = {"reason": text} if kind == "status" else {"body": text} if kind == "html" else {}
+        rule = await google.fault("telegram.sendMessage", kind, owner=chat, **options, **said)
+        await ann.send("/help")
+        await stage.spent(rule)
+        # Twice: the first edit is progress, which may fail unseen, the second is the end.
+        rules = [
+            await google.fault(
+                "telegram.editMessageText", kind, owner=chat, count=2, **options, **said
+            )
+        ]
+        await ann.send_document(b"unseen", world.file_name("txt"))
+        await stage.spent(*rules)
+    rule = await google.fault(
+        "telegram.sendMessage", "status", owner=chat, status=429, retry_after=1
+    )
+    await ann.send("/help")
+    await stage.spent(rule)
+    await ann.send("/language")
+    await ann.wait_for("Which language?")
+    rule = await google.fault(
+        "telegram.answerCallbackQuery", "status", status=400, reason=world.new("Telegram's answer")
+    )
+    with contextlib.suppress(AssertionError):
+        await ann.tap("language:en", timeout=0.5)
+    await stage.spent(rule)
+
+
+async def block(stage: Stage, ann: Person) -> None:
+    """Leave while a file is on its way."""
+    account = await stage.connected(ann)
+    await stage.google.fault("google.upload.start", "latency", seconds=0.3, owner=account)
+    await ann.send_document(b"left", stage.world.file_name("txt"))
+    await ann.wait_for("upload starts in a moment")
+    await ann.block()
+    await stage.says('"user_blocked_bot"')
+
+
+async def intrude(stage: Stage, eve: Person) -> None:
+    """Somebody who is not allowed in, groups, anonymous administrators, other people's buttons."""
+    world = stage.world
+    await eve.start()
+    await eve.wait_for("🔒")
+    await eve.send_document(b"x", world.file_name("txt"))
+    await eve.wait_for("🔒")
+    async with TelegramControls(stage.sandbox.url) as telegram:
+        group = await telegram.make_group(world.new("title of a group"), [eve.id])
+        await telegram.group_message(group, eve.id, f"/status {world.new('chat text')}")
+        await telegram.anonymous_message(group, f"/connect {world.new('chat text')}")
+    await stage.says('"anonymous_sender"')
+    await stage.says('"not_private"')
+
+
+async def forge(stage: Stage, ann: Person) -> None:
+    """Taps on buttons that nobody was given."""
+    await ann.start()
+    shown = await ann.wait_for("your own Google Drive")
+    text = stage.world.new("button's data")
+    user = {"id": ann.id, "is_bot": False, "first_name": ann.first_name, "language_code": "en"}
+    async with TelegramControls(stage.sandbox.url) as telegram:
+        for data in (
+            *(text, f"upload-cancel:{ann.id + 1}-{text}", f"upload-cancel:{ann.id}-{text}"),
+            *(f"upload-retry:../{text}", f"consent-yes:{text}", f"consent-no:{text}"),
+            *(f"language:{text}", f"disconnect:{text}", f"erase:{text}"),
+        ):
+            query = {"id": text, "from": user, "message": shown.raw, "chat_instance": text}
+            await telegram.inject("callback_query", {**query, "data": data})
+    await stage.says('"not_yours"')
+
+
+async def alone(stage: Stage, ann: Person) -> None:
+    """What happens to everybody at once: polling, downloads, clients, the disk, lapsed codes."""
+    google, world = stage.google, stage.world
+    text = world.new("Telegram's answer")
+    await stage.connected(ann)
+    for kind, options in (*TELEGRAM_FAILS, ("status", {"status": 429, "retry_after": 1})):
+        said = {"reason": text} if kind == "status" else {"body": text} if kind == "html" else {}
+        rule = await google.fault("telegram.getFile", kind, **options, **said)
+        await ann.send_document(b"x", world.file_name("txt"))
+        await ann.wait_for(lambda m: any(word in m.text for word in ("✅", "⚠️")), timeout=20)
+        await stage.spent(rule)
+    for kind, options in (
+        ("status", {"status": 502}),
+        ("drop", {"count": 4}),
+        ("cut_response", {"after_bytes": 100_000}),
+        ("status", {"status": 404}),
+    ):
+        rule = await google.fault("telegram.download", kind, **options)
+        await ann.send_document(os.urandom(300_000), world.file_name("txt"))
+        await ann.wait_for(lambda m: any(word in m.text for word in ("✅", "⚠️")), timeout=20)
+        await stage.spent(rule)
+    await ann.tap("Try again", next(m for m in ann.messages() if m.button("Try again")))
+    await stage.says('"upload_retried"')
+    for kind, options in (
+        ("status", {"status": 503}),
+        ("html", {"body": text}),
+        ("drop", {}),
+        ("oauth_error", {"error": "invalid_client", "error_description": text}),
+    ):
+        rule = await google.fault("google.device_code", kind, **options)
+        await ann.send("/connect")
+        await ann.wait_for(lambda m: "just now" in m.text or "operator" in m.text)
+        await stage.spent(rule)
+    await stage.ask_code(ann)
+    await google.act("expire_device_codes")
+    await ann.wait_for("lapsed")
+
+
+async def break_disk(stage: Stage, ann: Person) -> None:
+    """Folders that are files; files that are folders."""
+    folder, world = stage.bot.folder, stage.world
+    await stage.connected(ann)
+    for name, deed, wanted in (
+        ("uploads", lambda: ann.send_document(b"x", world.file_name("txt")), "set-up"),
+        ("locks", lambda: ann.send("/connect"), "set-up"),
+        ("consents", lambda: ann.send("/connect"), "set-up"),
+        (f"token_{ann.id}.json", lambda: ann.send("/status"), "set-up"),
+    ):
+        path = folder / name
+        aside = folder.with_name(f"aside-{name}")
+        path.rename(aside)
+        if aside.is_dir():
+            path.write_text(world.new("a file in the wrong place"))
+        else:
+            path.mkdir()
+        await deed()
+        await ann.wait_for(wanted)
+        path.rmdir() if path.is_dir() else path.unlink()
+        aside.rename(path)
+
+
+def exploding(text: str) -> Callable[..., Any]:
+    """Something that fails with all secrets in its exceptions."""
+
+    def explode(*args: Any, **kwargs: Any) -> Any:
+        try:
+            try:
+                raise OSError(5, text, text)
+            except OSError as error:
+                raise KeyError(text) from error
+        except KeyError:
+            group = ExceptionGroup(text, [ValueError(text), RuntimeError(text)])
+            group.add_note(text)
+            raise group  # noqa: B904 - its context is looked at, too
+
+    return explode
+
+
+async def explode_everywhere(stage: Stage, ann: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Defects of the program: exceptions nobody expected, at each of its ends."""
+    core, explode = stage.bot.services.core, exploding(stage.everything())
+    await stage.connected(ann)
+    with monkeypatch.context() as broken:
+        broken.setattr(core.drives, "run", explode)
+        broken.setattr(core.upload_drives, "run", explode)
+        broken.setattr(core.consents, "poll", explode)
+        broken.setattr(core.custodian, "disconnect", explode)
+        await ann.send("/status")
+        await ann.wait_for("whoever runs this bot this code")
+        await ann.send_document(b"x", stage.world.file_name("txt"))
+        await ann.wait_for("something went wrong on my side")
+        await ann.send("/connect")
+        await stage.says("handler_failed", 3)
+        await ann.send("/disconnect")
+        await ann.wait_for("Disconnect your Google Drive?")
+        await ann.tap("Yes, disconnect")
+        await ann.wait_for("whoever runs this bot this code")
+        # And then telling the person fails, too.
+        rule = await stage.google.fault(
+            "telegram.sendMessage", "status", owner=str(ann.id), status=502
+        )
+        await ann.send("/status")
+        await stage.spent(rule)
+
+
+async def misbehave(text: str) -> None:
+    """What libraries and the interpreter do with secrets when something is wrong."""
+
+    async def fail() -> None:
+        exploding(text)()
+
+    task = asyncio.create_task(fail())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert task.done()
+    del task
+    gc.collect()  # "Task exception was never retrieved"
+    loop = asyncio.get_running_loop()
+    loop.call_exception_handler({"message": text, "exception": ValueError(text), "handle": text})
+    loop.call_soon(exploding(text))
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn(text, UserWarning, stacklevel=1)
+    for name in ("httpx", "httpcore", "telegram.ext", "googleapiclient.http", "apscheduler", ""):
+        library = logging.getLogger(name)
+        library.error("%s %d", text, text)  # its formatting fails
+        library.info(text, extra={"secret": text}, stack_info=True)
+        try:
+            exploding(text)()
+        except Exception:
+            library.exception(text)
+    log = structlog.get_logger(secret=text)
+    log.error(text, owner=text, result=text, count=text, name=text, exc_info=ValueError(text))
+    log.bind(owner=text).warning("upload_failed", **{text: text}, stack_info=True)
+    await asyncio.sleep(0)
+
+
+async def poison(stage: Stage) -> None:
+    """Updates that are none: the library shows them whole when it cannot read them."""
+    text = stage.world.new("a broken update")
+    async with TelegramControls(stage.sandbox.url) as telegram:
+        await telegram.inject("message", {"message_id": text, "chat": text, "from": text})
+    before = stage.bot.log.getvalue().count("polling_failed")
+    await asyncio.sleep(0.3)
+    assert stage.bot.log.getvalue().count("polling_failed") >= before
+
+
+async def _timed(scene, stage, person):
+    import time
+    t=time.monotonic()
+    await scene(stage, person)
+    open("/tmp/times","a").write(f"{scene.__name__} {time.monotonic()-t:.2f}\n")
+
+
+async def test_the_device_flow_with_all_that_can_go_wrong(
+    start_bot: StartBot,
+    sandbox: Sandbox,
+    world: MarkedWorld,
+    google: GoogleControls,
+    impatient: None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Every command, every kind of file, every fault, at DEBUG: no canary in any line."""
+    scenes: list[Scene] = [
+        *(talk, send_media, lose_uploads, lose_tokens, lose_messages, block, forge),
+    ]
+    later: list[Scene] = [hesitate, break_disk, alone]
+    cast = [world.person(sandbox.url) for _ in (*scenes, *later)]
+    eve, zoe = world.person(sandbox.url, "zh-hant"), world.person(sandbox.url)
+    other = f"{world.new('another client')}:{world.new('another client secret')}"
+    settings = {
+        "USER_DATA_DIR": tmp_path / world.new("data folder") / "user_data",
+        "ALLOWED_USER_IDS": ",".join(str(person.id) for person in (*cast, zoe)),
+        "ADMIN_USER_IDS": zoe.id,
+        "GOOGLE_OTHER_CLIENTS": other,
+        "LOG_MASK_KEY": world.new("mask key"),
+        "TELEGRAM_WEBHOOK_SECRET": world.new("webhook secret"),
+    }
+    people = [*cast, eve, zoe]
+    try:
+        async with start_bot(flow="device", **settings) as bot:
+            stage = Stage(world, sandbox, google, bot)
+            for number, (status, kind) in enumerate(
+                ((409, "status"), (502, "status"), (200, "html"))
+            ):
+                text = world.new("Telegram's answer")
+                said = (
+                    {"reason": text} if status == 502 else {"body": text} if kind == "html" else {}
+                )
+                await google.fault(
+                    "telegram.getUpdates", kind, status=status, skip=4 * number, **said
+                )
+            await asyncio.gather(
+                *(_timed(scene, stage, person) for scene, person in zip(scenes, cast, strict=False)),
+                _timed(intrude, stage, eve),
+            )
+            await google.clear_faults()
+            for scene, person in zip(later, cast[len(scenes) :], strict=True):
+                await _timed(scene, stage, person)
+            await explode_everywhere(stage, zoe, monkeypatch)
+            await misbehave(stage.everything())
+            await poison(stage)
+    finally:
+        for person in people:
+            await person.close()
+    world.harvest()
+    log = bot.log.getvalue()
+    assert world.canaries.find(log) == []
+    assert world.canaries.find("\n".join(capfd.readouterr())) == []
+    # And there was something to find, and where to find it.
+    assert DEVICE_EVENTS <= events_of(log)
+    assert log.count("\n") > 4000
+    assert {"httpx", "httpcore", "telegram", "apscheduler", "asyncio"} <= libraries_in(log)
+    issued = world.count()
+    assert min(issued["devices"], issued["refresh"], issued["access"]) > 10
