@@ -1,6 +1,6 @@
 """Telegram on loopback: the Bot API, people who use the bot, and a chat page.
 
-Imports nothing of the product; docs/sandbox-telegram.md says what it does as the real one, with
+Imports nothing of the product; docs/sandbox.md says what it does as the real one, with
 the source of each behaviour, and what it does not.
 """
 

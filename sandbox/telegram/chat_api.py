@@ -1,6 +1,6 @@
 """The people's side over HTTP, JSON, under /sandbox/chat: what the chat page and tests use.
 
-docs/sandbox-telegram.md lists the paths.
+docs/sandbox.md lists the paths.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -146,7 +147,8 @@ def person(
     context.on("request", on_request)
     context.on("weberror", on_error)
     visit = Visit(context, context.new_page(), ARTEFACTS / folder)
-    visit.folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(visit.folder, ignore_errors=True)
+    visit.folder.mkdir(parents=True)
     try:
         yield visit
     except (AssertionError, Error):

@@ -132,12 +132,14 @@ def test_device_flow_on_a_phone(browser: Browser, tmp_path: Path, key: str) -> N
         visit.tap("Yes, that is mine")
         visit.says(f"Connected as {AMY}")
         visit.picture("connected")
+        send(visit, "Boarding pass.pdf", os.urandom(184_000))
+        visit.says("is in your Drive")
         percentages = visit.watch_progress()
         send(visit, REPORT, content)
         under_way = visit.says("▓")
         expect(under_way.get_by_role("button", name="Cancel")).to_be_visible()
         visit.picture("progress")
-        done = visit.says("is in your Drive")
+        done = visit.says(f"{REPORT} (5 MB) is in your Drive")
         # One message, edited: first nothing of it is there, then more, then its link.
         assert percentages()[0] == 0
         assert 0 < percentages()[-1] < 100
