@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from importlib.metadata import version as installed_version
+from pathlib import Path
 
 import structlog
 import uvicorn
+from filelock import FileLock, Timeout
 from telegram.error import InvalidToken
 
 from bot import build_application, connect, lifecycle
@@ -26,6 +28,7 @@ from security.consent import PASTE_REDIRECT, ConsentDesk
 from security.custodian import Custodian
 from security.encryption import TokenEncryption
 from security.errors import CustodyError
+from security.files import FILE_MODE, ensure_private_folder
 from security.google_oauth import GoogleOAuth, OAuthEndpoints
 from security.logging_utils import OwnerMask, configure_logging, load_mask_key
 from security.pending_consents import PendingConsents
@@ -33,6 +36,7 @@ from security.token_store import TokenStore
 from web.app import CALLBACK_PATH, WebParts, create_app
 
 _QUICK_THREADS = 8
+_OVERLAP_SECONDS = 20
 _log = structlog.get_logger()
 
 
@@ -51,7 +55,7 @@ async def run(settings: Settings) -> None:
     except CustodyError as error:  # nothing is logged before the redaction stands
         raise StartupError(str(error)) from error
     try:
-        async with services(settings, mask) as application, web_front(settings, application):
+        async with alone(settings.user_data_dir), services(settings, mask) as application, web_front(settings, application):
             await _serve(application)
     except CustodyError as error:
         _log.critical("bot_refused_to_start", result=error.code)
@@ -67,6 +71,24 @@ def prepare_logs(settings: Settings) -> OwnerMask:
     mask = OwnerMask(load_mask_key(settings.user_data_dir, key))
     configure_logging(mask, level=settings.log_level, style=settings.log_format)
     return mask
+
+
+@asynccontextmanager
+async def alone(folder: Path) -> AsyncIterator[None]:
+    """The only bot on this data folder: two would both upload what is in its journal."""
+    ensure_private_folder(folder / "locks")
+    lock = FileLock(folder / "locks" / "bot.lock", mode=FILE_MODE, thread_local=False)
+    try:
+        # A restart may overlap with the end of the process it replaces.
+        await asyncio.to_thread(lock.acquire, timeout=_OVERLAP_SECONDS)
+    except Timeout:
+        raise StartupError(
+            "another Drivekeeper is running on this data folder (USER_DATA_DIR)"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @asynccontextmanager
@@ -119,6 +141,7 @@ async def services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotAppl
             allowed_user_ids=settings.allowed_user_ids,
             link_base_url=settings.telegram_link_base_url,
             local_mode=settings.telegram_local_mode,
+            data_folder=folder,
         ),
         journal,
         token=token,
@@ -139,22 +162,34 @@ async def _serve(application: BotApplication) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    pulse = lifecycle.services_of(application).pulse
     starting = asyncio.create_task(lifecycle.start(application))
     stopping = asyncio.create_task(stop.wait())
+    refused = asyncio.create_task(pulse.refused.wait())
     try:
         # A stop while Telegram cannot be reached must not wait for it.
         await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             await starting
             _log.info("bot_started", version=installed_version("drivekeeper"))
-            await stopping
+            await asyncio.wait((refused, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if refused.done():
+                raise StartupError("Telegram no longer accepts TELEGRAM_BOT_TOKEN")
     except InvalidToken as error:
         raise StartupError("Telegram does not accept TELEGRAM_BOT_TOKEN") from error
     finally:
         starting.cancel()
         stopping.cancel()
+        refused.cancel()
         await lifecycle.stop(application)
         _log.info("bot_stopped", result="ok")
+
+
+def _bot_link(application: BotApplication, base: str) -> str | None:
+    try:
+        return f"{base}/{application.bot.username}"
+    except RuntimeError:
+        return None  # Telegram has not told yet who the bot is
 
 
 class _Server(uvicorn.Server):
@@ -174,8 +209,9 @@ async def web_front(settings: Settings, application: BotApplication) -> AsyncIte
         WebParts(
             consents=parts.core.consents,
             is_alive=parts.pulse.is_alive,
-            bot_link=lambda: f"{parts.options.link_base_url}/{application.bot.username}",
+            bot_link=lambda: _bot_link(application, parts.options.link_base_url),
             on_approved=lambda done: connect.tell_approved(parts, application.bot, done),
+            on_refused=lambda asked, why: connect.tell_refused(parts, application.bot, asked, why),
         )
     )
     # Bound here: uvicorn would end the process where the port is taken.

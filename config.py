@@ -83,7 +83,24 @@ def _any_address(value: str) -> str:
         known = False
     if not known:
         raise ValueError("must be an address that begins with https://")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must be a plain address, without user, query or fragment")
     return value.rstrip("/")
+
+
+def _server_address(value: str) -> str:
+    parts = urlsplit(_any_address(value))
+    host = parts.hostname or ""
+    if parts.scheme == "http" and "." in host and not _is_private(host):
+        raise ValueError("must begin with https:// (plain http is for private networks only)")
+    return value.rstrip("/")
+
+
+def _is_private(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return False
 
 
 def _address(value: str) -> str:
@@ -144,7 +161,7 @@ ServiceAccount = Annotated[SecretStr, BeforeValidator(_service_account)]
 IdSet = Annotated[frozenset[int], NoDecode, BeforeValidator(_list)]
 Address = Annotated[str, AfterValidator(_address)]
 # A local Bot API server speaks plain http, often from the container next door.
-ServerAddress = Annotated[str, AfterValidator(_any_address)]
+ServerAddress = Annotated[str, AfterValidator(_server_address)]
 FernetKeys = Annotated[
     tuple[SecretStr, ...], NoDecode, AfterValidator(_fernet_keys), BeforeValidator(_list)
 ]

@@ -172,6 +172,7 @@ def upload(
     progress: Callable[[int], None],
     cancelled: threading.Event,
     pause_seconds: float | None = None,
+    on_new_id: Callable[[str], None] = lambda _: None,
 ) -> DriveFile:
     """Put `source` into `drive` as `target`, exactly once.
 
@@ -179,6 +180,7 @@ def upload(
         progress: told the bytes Drive has acknowledged, from this thread.
         cancelled: set from elsewhere; looked at between pieces and chunks.
         pause_seconds: in the place of PAUSE_SECONDS.
+        on_new_id: told the identifier that takes a spent one's place, before it is used.
 
     Raises:
         UploadCancelled: and nothing is left in Drive.
@@ -201,6 +203,7 @@ def upload(
             _discard(drive, target)
             raise
         target = replace(target, file_id=drive.new_file_id())
+        on_new_id(target.file_id)
     raise refusal
 
 

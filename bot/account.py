@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import structlog
 from telegram import InlineKeyboardMarkup, Update
 
 from bot import connect, keyboards
 from bot.commands import command_menu, show_menu
-from bot.context import BotContext, chat_of, edit_or_send, owner_of
+from bot.context import BotContext, acknowledge, chat_of, owner_of, show_instead, tell
+from bot.limits import BACKGROUND
 from bot.texts import LANGUAGES, Texts
+from bot.upload_jobs import UploadJob
 from drive import Drive
 from security.credential import Owner
 from security.errors import ConsentRequired, CustodyError, OperatorFault
@@ -103,7 +107,7 @@ async def disconnect(update: Update, context: BotContext) -> None:
     query, answer = update.callback_query, _argument(update)
     if answer in ("", "ask"):
         if query is not None:
-            await query.answer()
+            await acknowledge(query)
         if not await context.is_connected(owner):
             await _say_not_connected(update, context, owner, texts)
             return
@@ -114,18 +118,19 @@ async def disconnect(update: Update, context: BotContext) -> None:
         markup = keyboards.yes_no(texts, "disconnect", texts.label("Yes, disconnect"))
         await _say(update, context, text, markup)
     elif query is not None:
-        await query.answer()
+        await acknowledge(query)
         text = (
             await _disconnect(context, owner, texts)
             if answer == "yes"
             else texts.tr("👌 Everything stays as it is.")
         )
-        await query.edit_message_text(text)
+        await show_instead(update, context, text)
 
 
 async def _disconnect(context: BotContext, owner: Owner, texts: Texts) -> str:
-    await _end_work(context, owner, texts)
+    work = await _end_work(context, owner)
     farewell = await context.core.custodian.disconnect(owner)
+    await _tell_ended(context, owner, work.jobs, texts)
     if not farewell.was_connected:
         return texts.tr("You are not connected to Google Drive.")
     text = texts.tr("👋 <b>Disconnected.</b> I have deleted my access to your Drive.")
@@ -142,15 +147,26 @@ async def _disconnect(context: BotContext, owner: Owner, texts: Texts) -> str:
     return text
 
 
-async def _end_work(context: BotContext, owner: Owner, texts: Texts) -> bool:
-    """Cancel the request for consent and every upload; False where there was nothing."""
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    anything: bool
+    jobs: list[UploadJob]
+
+
+async def _end_work(context: BotContext, owner: Owner) -> _Ended:
+    """Cancel the request for consent and every upload, without a word: Telegram may fail."""
     running = context.services.uploads.position(owner) > 0
     asked = await context.core.consents.cancel(owner)
-    ended = await context.services.uploads.cancel_all(owner)
-    for job in ended:
+    jobs = await context.services.uploads.cancel_all(owner)
+    return _Ended(running or asked or bool(jobs), jobs)
+
+
+async def _tell_ended(
+    context: BotContext, owner: Owner, jobs: list[UploadJob], texts: Texts
+) -> None:
+    for job in jobs:
         text = texts.tr("⏹ <b>{name}</b> was cancelled.", name=job.name)
-        await edit_or_send(context.bot, owner, job.status_message_id, text)
-    return running or asked or bool(ended)
+        await tell(context.bot, owner, job.status_message_id, text, background=BACKGROUND)
 
 
 async def privacy(update: Update, context: BotContext) -> None:
@@ -176,20 +192,20 @@ async def erase(update: Update, context: BotContext) -> None:
     query, owner, texts = update.callback_query, owner_of(update), await context.texts(update)
     if query is None:
         return
-    await query.answer()
+    await acknowledge(query)
     match _argument(update):
         case "ask":
             text = texts.tr("Delete everything I keep about you, and disconnect your Drive?")
             markup = keyboards.yes_no(texts, "erase", texts.label("Yes, delete everything"))
-            await query.edit_message_text(text, reply_markup=markup)
+            await show_instead(update, context, text, markup)
         case "yes":
             text = await _disconnect(context, owner, texts)
             await context.core.preferences.forget(owner)
             _log.info("data_erased", owner=owner, result="ok")
             text += "\n\n" + texts.tr("Everything else I kept about you is deleted too.")
-            await query.edit_message_text(text)
+            await show_instead(update, context, text)
         case _:
-            await query.edit_message_text(texts.tr("👌 Everything stays as it is."))
+            await show_instead(update, context, texts.tr("👌 Everything stays as it is."))
 
 
 async def language(update: Update, context: BotContext) -> None:
@@ -200,13 +216,13 @@ async def language(update: Update, context: BotContext) -> None:
         await _say(update, context, texts.tr("Which language?"), keyboards.languages())
         return
     if (chosen := _argument(update)) not in LANGUAGES:
-        await query.answer()
+        await acknowledge(query)
         return
     await context.core.preferences.choose(owner, chosen)
     _log.info("language_changed", owner=owner, result="ok")
     texts = Texts(chosen)
-    await query.answer()
-    await query.edit_message_text(texts.tr("👌 From now on I speak English."))
+    await acknowledge(query)
+    await show_instead(update, context, texts.tr("👌 From now on I speak English."))
     await show_menu(context.bot, owner, texts)
 
 
@@ -214,11 +230,12 @@ async def cancel(update: Update, context: BotContext) -> None:
     """/cancel: end what is under way, a connection or uploads."""
     owner, texts = owner_of(update), await context.texts(update)
     pending = await context.core.consents.latest(owner)
-    found = await _end_work(context, owner, texts)
+    work = await _end_work(context, owner)
+    await _tell_ended(context, owner, work.jobs, texts)
     if pending is not None and pending.message_id:
         text = texts.tr("⏹ Cancelled. Nothing was connected.")
-        await edit_or_send(context.bot, owner, pending.message_id, text)
-    text = texts.tr("⏹ Cancelled.") if found else texts.tr("There is nothing to cancel.")
+        await tell(context.bot, owner, pending.message_id, text)
+    text = texts.tr("⏹ Cancelled.") if work.anything else texts.tr("There is nothing to cancel.")
     await _say(update, context, text)
 
 

@@ -17,6 +17,7 @@ from bot.handlers import handlers
 from bot.limits import RateLimiter
 from bot.ordering import PerUserOrder
 from bot.pulse import Pulse
+from bot.refusals import Refusals
 from bot.upload_jobs import UploadJournal
 from bot.upload_queue import UploadQueue
 from bot.upload_runner import UploadRunner
@@ -73,6 +74,7 @@ def build_application(
         options=options,
         uploads=UploadQueue(journal, core.custodian, runner.run),
         pulse=pulse,
+        refusals=Refusals(),
     )
     for group, handler in handlers():
         application.add_handler(handler, group)

@@ -7,10 +7,20 @@ from typing import Any, Final
 
 import structlog
 from telegram import InlineKeyboardMarkup, Update
-from telegram.error import TelegramError
+from telegram.error import Forbidden, TelegramError
+from telegram.ext import ExtBot
 
 from bot import keyboards
-from bot.context import BotContext, Services, chat_of, edit_or_send, owner_of
+from bot.context import (
+    BotContext,
+    Services,
+    acknowledge,
+    chat_of,
+    edit_or_send,
+    owner_of,
+    show_instead,
+    tell,
+)
 from bot.limits import BACKGROUND
 from bot.texts import Texts
 from security.credential import Credential, Owner
@@ -18,18 +28,24 @@ from security.errors import CustodyError, OperatorFault, TransientFault
 from security.google_oauth import ConsentDenied, DevicePending
 from security.pending_consents import PendingConsent
 
+AGAIN_SECONDS = 20.0
+_ASK_AGAIN_SECONDS: Final = 5
 _SLOW_DOWN_SECONDS: Final = 5  # RFC 8628 §3.5
+_SPENT: Final = frozenset({"expired", "used", "wrong_state", "superseded"})
 _log = structlog.get_logger()
 
 
 async def connect(update: Update, context: BotContext) -> None:
     """/connect, and every Connect button."""
     if update.callback_query is not None:
-        await update.callback_query.answer()
+        await acknowledge(update.callback_query)
     owner, texts = owner_of(update), await context.texts(update)
     earlier = await context.core.consents.latest(owner)
     try:
-        pending = await context.core.consents.begin(owner)
+        # Asked twice in a row, the same request is shown again: Google's device endpoint has one
+        # quota for the whole project, and one person could use it up.
+        again = earlier is not None and earlier.is_young(AGAIN_SECONDS)
+        pending = earlier if earlier and again else await context.core.consents.begin(owner)
     except CustodyError as error:
         _log.warning("consent_failed", owner=owner, result=error.code)
         text, markup = explain_refusal(error, texts)
@@ -45,7 +61,7 @@ async def connect(update: Update, context: BotContext) -> None:
         rate_limit_args=BACKGROUND,
     )
     pending = await context.core.consents.note_message(pending, message.message_id)
-    if pending.flow == "device":
+    if pending.flow == "device" and pending.stage == "asked":
         poll_later(context, pending, pending.interval)
 
 
@@ -83,20 +99,16 @@ async def cancel_consent(update: Update, context: BotContext) -> None:
     owner, texts = owner_of(update), await context.texts(update)
     _stop_polling(context, owner)
     await context.core.consents.cancel(owner)
-    await query.answer()
-    await query.edit_message_text(
-        texts.tr("⏹ Cancelled. Nothing was connected."), reply_markup=keyboards.try_again(texts)
-    )
+    await acknowledge(query)
+    text = texts.tr("⏹ Cancelled. Nothing was connected.")
+    await show_instead(update, context, text, keyboards.try_again(texts))
 
 
 async def _withdraw(context: BotContext, pending: PendingConsent, texts: Texts) -> None:
     """An earlier request's message must not invite anybody any more."""
     if pending.message_id:
         text = texts.tr("⏹ This request has been replaced by the newer one below.")
-        try:
-            await edit_or_send(context.bot, pending.owner, pending.message_id, text)
-        except TelegramError:
-            _log.info("message_not_sent", owner=pending.owner)
+        await tell(context.bot, pending.owner, pending.message_id, text)
 
 
 def poll_later(context: BotContext, pending: PendingConsent, seconds: float) -> None:
@@ -139,7 +151,31 @@ async def _poll(context: BotContext) -> None:
     except CustodyError as error:
         await _refused(context, pending, error)
     else:
-        await ask_whose(context, approved)
+        await _ask_whose_or_later(context, approved)
+
+
+async def _ask_whose_or_later(context: BotContext, pending: PendingConsent) -> None:
+    try:
+        await ask_whose(context, pending)
+    except Forbidden:
+        _log.info("user_blocked_bot", owner=pending.owner)
+    except TelegramError:
+        _log.warning("message_not_sent", owner=pending.owner)
+        context.jobs.run_once(
+            _ask_later,
+            _ASK_AGAIN_SECONDS,
+            data=pending,
+            name=_job_name(pending.owner),
+            job_kwargs={"misfire_grace_time": None},
+        )
+
+
+async def _ask_later(context: BotContext) -> None:
+    if context.job is None or not isinstance(context.job.data, PendingConsent):
+        return
+    current = await context.core.consents.latest(context.job.data.owner)
+    if current is not None and current.id == context.job.data.id:
+        await _ask_whose_or_later(context, current)
 
 
 async def ask_whose(context: BotContext, pending: PendingConsent) -> None:
@@ -160,7 +196,7 @@ async def ask_whose(context: BotContext, pending: PendingConsent) -> None:
     )
 
 
-async def tell_approved(services: Services, bot: Any, pending: PendingConsent) -> None:
+async def tell_approved(services: Services, bot: ExtBot[int], pending: PendingConsent) -> None:
     """callback: Google's page is done; the asker still has to come back by its button."""
     texts = Texts(await services.core.preferences.language(pending.owner))
     text = texts.tr(
@@ -176,7 +212,7 @@ async def confirm_account(update: Update, context: BotContext) -> None:
     if query is None or query.data is None:
         return
     consent_id = query.data.partition(":")[2]
-    await query.answer()
+    await acknowledge(query)
     await finish(update, context, lambda owner: context.core.consents.confirm(owner, consent_id))
 
 
@@ -185,19 +221,35 @@ async def refuse_account(update: Update, context: BotContext) -> None:
     query = update.callback_query
     if query is None or query.data is None:
         return
-    texts = await context.texts(update)
-    await query.answer()
+    owner, texts = owner_of(update), await context.texts(update)
+    await acknowledge(query)
     try:
-        await context.core.consents.refuse(owner_of(update), query.data.partition(":")[2])
+        await context.core.consents.refuse(owner, query.data.partition(":")[2])
     except ConsentDenied as refusal:
-        _log.info("consent_refused", owner=owner_of(update), result=refusal.code)
-    await query.edit_message_text(
-        texts.tr(
+        _log.info("consent_refused", owner=owner, result=refusal.code)
+        text, markup = await _what_is(context, owner, refusal, texts)
+    else:
+        markup = keyboards.try_again(texts)
+        text = texts.tr(
             "🛡 Good that you looked. Nothing was connected, and that account's access was "
             "thrown away unused."
-        ),
-        reply_markup=keyboards.try_again(texts),
-    )
+        )
+    await show_instead(update, context, text, markup)
+
+
+async def _what_is(
+    context: BotContext, owner: Owner, refusal: CustodyError, texts: Texts
+) -> tuple[str, InlineKeyboardMarkup]:
+    """After a second tap or a replay: what is true now, rather than what went wrong just then."""
+    if refusal.code in _SPENT and await context.core.consents.latest(owner) is None:
+        credential = await context.core.custodian.load(owner)
+        if credential is not None and credential.account is not None:
+            text = texts.tr(
+                "You are connected as {account}. Nothing has changed.",
+                account=credential.account.get_secret_value(),
+            )
+            return text, keyboards.status(texts)
+    return explain_refusal(refusal, texts)
 
 
 async def claim(update: Update, context: BotContext, code: str) -> None:
@@ -225,22 +277,23 @@ async def finish(update: Update, context: BotContext, save: Callable[[Owner], An
         credential: Credential = await save(owner)
     except CustodyError as error:
         _log.info("consent_refused", owner=owner, result=error.code)
-        text, markup = explain_refusal(error, texts)
+        text, markup = await _what_is(context, owner, error, texts)
         await context.bot.send_message(chat_of(owner), text, reply_markup=markup)
         return
     _stop_polling(context, owner)
     account = credential.account.get_secret_value() if credential.account else "Google"
-    dropped = await context.services.uploads.cancel_all(
-        owner, unless_account=credential.account_key or ""
-    )
+    # First what must happen, then what is said about it: Telegram may fail.
+    uploads = context.services.uploads
+    dropped = await uploads.cancel_all(owner, unless_account=credential.account_key or "")
+    await uploads.release(owner)
     for job in dropped:
         text = texts.tr(
             "⏹ <b>{name}</b> was meant for another Google account and was not uploaded. "
             "Send it again to put it into the account you use now.",
             name=job.name,
         )
-        await edit_or_send(context.bot, owner, job.status_message_id, text)
-    await edit_or_send(
+        await tell(context.bot, owner, job.status_message_id, text, background=BACKGROUND)
+    await tell(
         context.bot,
         owner,
         message_id,
@@ -251,7 +304,15 @@ async def finish(update: Update, context: BotContext, save: Callable[[Owner], An
         ),
         background=BACKGROUND,
     )
-    await context.services.uploads.release(owner)
+
+
+async def tell_refused(
+    services: Services, bot: ExtBot[int], pending: PendingConsent, error: CustodyError
+) -> None:
+    """callback: it ended on the page; the chat says so, too."""
+    texts = Texts(await services.core.preferences.language(pending.owner))
+    text, markup = explain_refusal(error, texts)
+    await edit_or_send(bot, pending.owner, pending.message_id, text, markup)
 
 
 async def _refused(context: BotContext, pending: PendingConsent, error: CustodyError) -> None:
@@ -304,10 +365,10 @@ async def lapse(context: BotContext) -> None:
 
 async def resume(context: BotContext) -> None:
     """Once, after start-up: requests that were under way go on."""
-    for pending in await context.core.consents.all():
-        if pending.flow != "device":
-            continue
+    pendings = [p for p in await context.core.consents.all() if p.flow == "device"]
+    for pending in pendings:
         if pending.stage == "asked":
             poll_later(context, pending, pending.interval)
-        elif pending.stage == "approved":
-            await ask_whose(context, pending)
+    for pending in pendings:
+        if pending.stage == "approved":
+            await _ask_whose_or_later(context, pending)

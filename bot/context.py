@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
-from telegram import InlineKeyboardMarkup, Message, Update
-from telegram.error import BadRequest
+import structlog
+from telegram import CallbackQuery, InlineKeyboardMarkup, Message, Update
+from telegram.error import BadRequest, TelegramError
 from telegram.ext import Application, CallbackContext, ExtBot, JobQueue
 
 from bot.preferences import Preferences
 from bot.pulse import Pulse
+from bot.refusals import Refusals
 from bot.texts import Texts
 from bot.upload_queue import UploadQueue
 from drive import Drives
@@ -20,6 +24,7 @@ from security.custodian import Custodian
 from security.errors import OperatorFault
 
 Bag = dict[Any, Any]
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,8 @@ class BotOptions:
     link_base_url: str = "https://t.me"
     local_mode: bool = False
     folder_name: str = "Telegram"
+    data_folder: Path = Path("user_data")
+    """Never a source of uploads, whatever a local Bot API server says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,7 @@ class Services:
     options: BotOptions
     uploads: UploadQueue
     pulse: Pulse
+    refusals: Refusals
 
 
 class BotContext(CallbackContext[ExtBot[int], Bag, Bag, Bag]):
@@ -129,6 +137,34 @@ async def edit_or_send(
         chat_id, text, reply_markup=markup, rate_limit_args=background
     )
     return sent.message_id
+
+
+async def acknowledge(query: CallbackQuery, text: str = "", *, alert: bool = False) -> None:
+    """Answer a tap. One that has grown too old is carried out all the same: only the toast is lost.
+
+    https://core.telegram.org/bots/api#answercallbackquery
+    """
+    with contextlib.suppress(TelegramError):
+        await query.answer(text or None, show_alert=alert)
+
+
+async def show_instead(
+    update: Update, context: BotContext, text: str, markup: InlineKeyboardMarkup | None = None
+) -> None:
+    """Put `text` in the place of the message whose button was tapped."""
+    query = update.callback_query
+    message_id = query.message.message_id if query and query.message else 0
+    await edit_or_send(context.bot, owner_of(update), message_id, text, markup)
+
+
+async def tell(
+    bot: ExtBot[int], owner: Owner, message_id: int, text: str, *, background: int | None = None
+) -> None:
+    """Like `edit_or_send`, where what has been done stays done if nobody can be told."""
+    try:
+        await edit_or_send(bot, owner, message_id, text, background=background)
+    except TelegramError:
+        _log.info("message_not_sent", owner=owner)
 
 
 def chat_of(owner: Owner) -> int:

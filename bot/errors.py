@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 from telegram import Update
 from telegram.error import BadRequest, Conflict, Forbidden, NetworkError, TelegramError
+from telegram.ext import ApplicationHandlerStop
 
 from bot.context import BotContext, chat_of, owner_of
 from bot.texts import Texts
@@ -24,6 +25,14 @@ def new_reference() -> str:
 
 async def on_error(update: object, context: BotContext) -> None:
     """python-telegram-bot's error handler."""
+    try:
+        await _answer(update, context)
+    finally:
+        # An error in one group of handlers must not let the update into the next.
+        raise ApplicationHandlerStop
+
+
+async def _answer(update: object, context: BotContext) -> None:
     error = context.error
     person = update if isinstance(update, Update) and update.effective_user else None
     if isinstance(error, Forbidden):
@@ -33,6 +42,8 @@ async def on_error(update: object, context: BotContext) -> None:
         return
     if isinstance(error, BadRequest) and "query is too old" in error.message.lower():
         return  # an answer to a tap that came too late: nobody waits for it any more
+    if isinstance(error, BadRequest) and "not modified" in error.message.lower():
+        return  # tapped twice: it already says so
     reference = new_reference()
     owner = owner_of(person) if person is not None else None
     fields = {"owner": owner} if owner is not None else {}
@@ -43,7 +54,8 @@ async def on_error(update: object, context: BotContext) -> None:
         texts = await context.texts(person)
     except Exception:  # whatever is wrong with the store, the person gets an answer
         texts = Texts("en")
-    if isinstance(error, TransientFault | NetworkError):
+    passing = isinstance(error, TransientFault | NetworkError) and not isinstance(error, BadRequest)
+    if passing:  # python-telegram-bot counts every BadRequest as a NetworkError
         text = texts.tr(
             "⚠️ That did not work just now. Please try again in a few minutes. (Code: {reference})",
             reference=reference,

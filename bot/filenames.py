@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,10 @@ CLOUD_LIMIT: Final = 20 * 1024 * 1024
 python-telegram-bot's constant says 20,000,000; the server itself compares with 20 << 20."""
 LOCAL_LIMIT: Final = 2000 * 1024 * 1024
 """The largest file a local Bot API server gives."""
+_MIME_TYPE: Final = re.compile(
+    r"[A-Za-z0-9!#$&^_.+-]{1,64}/[A-Za-z0-9!#$&^_.+-]{1,127}"
+)  # RFC 6838
+_GOOGLES_OWN: Final = "application/vnd.google-apps"
 _MAX_LENGTH: Final = 255
 # Marks that turn the direction of what follows: they make "gpj.exe" look like "exe.jpg".
 _BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -57,7 +62,10 @@ def incoming_file(message: Message) -> IncomingFile | None:
         if not message.photo:
             return None
         kind, media = "photo", max(message.photo, key=lambda size: size.width * size.height)
-    mime_type = getattr(media, "mime_type", None) or _usual_type(kind)
+    # What the sender's program claims: Google would make its own kinds into folders and documents.
+    claimed = getattr(media, "mime_type", None) or ""
+    usable = _MIME_TYPE.fullmatch(claimed) and not claimed.startswith(_GOOGLES_OWN)
+    mime_type = claimed if usable else _usual_type(kind)
     name = getattr(media, "file_name", None) or _made_name(kind, mime_type, message.date)
     return IncomingFile(
         file_id=media.file_id,

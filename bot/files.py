@@ -10,7 +10,7 @@ from telegram import Message, Update
 from telegram.error import TelegramError
 
 from bot import connect, keyboards
-from bot.context import BotContext, chat_of, edit_or_send, owner_of
+from bot.context import BotContext, acknowledge, chat_of, owner_of, show_instead, tell
 from bot.filenames import CLOUD_LIMIT, LOCAL_LIMIT, incoming_file
 from bot.limits import BACKGROUND
 from bot.texts import Texts
@@ -48,8 +48,11 @@ async def receive(update: Update, context: BotContext) -> None:
     )
     # Telegram has been told that this update is handled: before anything else it is written down.
     await context.services.uploads.note(job)
-    sent = await _acknowledge(context, message, job, texts)
-    job = job.model_copy(update={"status_message_id": sent.message_id})
+    try:
+        sent = await _acknowledge(context, message, job, texts)
+        job = job.model_copy(update={"status_message_id": sent.message_id})
+    except TelegramError:  # the file goes on; what comes of it is said in a new message
+        _log.info("message_not_sent", owner=owner)
     await context.services.uploads.add(job)
     event = "upload_queued" if connected else "upload_waiting"
     _log.info(event, owner=owner, kind=job.kind, size=job.size or 0)
@@ -93,17 +96,17 @@ async def cancel_upload(update: Update, context: BotContext) -> None:
     job_id = query.data.partition(":")[2]
     if not belongs_to(job_id, owner):
         _log.warning("access_denied", owner=owner, result="not_yours")
-        await query.answer(texts.label("This button is not yours."))
+        await acknowledge(query, texts.label("This button is not yours."))
         return
     ended = await context.services.uploads.cancel(owner, job_id)
     if ended is None:
-        await query.answer(texts.label("This file is no longer on its way."))
+        await acknowledge(query, texts.label("This file is no longer on its way."))
         return
-    await query.answer(texts.label("Cancelling …"))
+    await acknowledge(query, texts.label("Cancelling …"))
     if ended != "running":  # which says itself that it has ended
         _log.info("upload_cancelled", owner=owner, kind=ended.kind, result="cancelled")
         text = texts.tr("⏹ <b>{name}</b> was cancelled.", name=ended.name)
-        await edit_or_send(context.bot, owner, ended.status_message_id, text)
+        await tell(context.bot, owner, ended.status_message_id, text)
 
 
 async def retry_upload(update: Update, context: BotContext) -> None:
@@ -114,14 +117,14 @@ async def retry_upload(update: Update, context: BotContext) -> None:
     owner, texts = owner_of(update), await context.texts(update)
     job = await context.services.uploads.retry(owner, query.data.partition(":")[2])
     if job is None:
-        await query.answer(texts.label("This file is gone. Please send it again."), show_alert=True)
+        await acknowledge(
+            query, texts.label("This file is gone. Please send it again."), alert=True
+        )
         return
     _log.info("upload_retried", owner=owner, kind=job.kind)
-    await query.answer()
-    await query.edit_message_text(
-        texts.tr("📥 <b>{name}</b> – upload starts in a moment …", name=job.name),
-        reply_markup=keyboards.cancel_upload(texts, job.id),
-    )
+    await acknowledge(query)
+    text = texts.tr("📥 <b>{name}</b> – upload starts in a moment …", name=job.name)
+    await show_instead(update, context, text, keyboards.cancel_upload(texts, job.id))
 
 
 async def forget_old(context: BotContext) -> None:
@@ -133,10 +136,7 @@ async def forget_old(context: BotContext) -> None:
             "upload it.",
             name=job.name,
         )
-        try:
-            await edit_or_send(context.bot, job.owner, job.status_message_id, text)
-        except TelegramError:
-            _log.info("message_not_sent", owner=job.owner)
+        await tell(context.bot, job.owner, job.status_message_id, text, background=BACKGROUND)
 
 
 async def text(update: Update, context: BotContext) -> None:
@@ -186,6 +186,7 @@ async def stale_button(update: Update, context: BotContext) -> None:
     """A button of an older version, or of nobody."""
     if update.callback_query is not None:
         texts = await context.texts(update)
-        await update.callback_query.answer(
-            texts.label("This button no longer works. /help shows what I can do.")
+        await acknowledge(
+            update.callback_query,
+            texts.label("This button no longer works. /help shows what I can do."),
         )

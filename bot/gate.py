@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import structlog
 from telegram import Update
 from telegram.constants import ChatMemberStatus, ChatType
-from telegram.error import Forbidden
+from telegram.error import TelegramError
 from telegram.ext import ApplicationHandlerStop
 
 from bot.commands import show_menu
-from bot.context import BotContext, owner_of
+from bot.context import BotContext, acknowledge, owner_of
 from bot.texts import Texts, language_of
+from security.credential import Owner
 
 _log = structlog.get_logger()
 
@@ -34,25 +37,27 @@ async def gate(update: Update, context: BotContext) -> None:
     allowed = context.services.options.allowed_user_ids
     if allowed and user.id not in allowed:
         _log.warning("access_denied", owner=owner, result="not_allowed")
-        await _refuse(update)
-        raise ApplicationHandlerStop
+        try:
+            if context.services.refusals.is_due(owner):
+                await _refuse(update, owner)
+        finally:
+            # Whatever became of the answer: an error here must not open the gate.
+            raise ApplicationHandlerStop
     if await context.core.preferences.saw(owner, user.language_code):
         await show_menu(context.bot, owner, await context.texts_for(owner))
 
 
-async def _refuse(update: Update) -> None:
+async def _refuse(update: Update, owner: Owner) -> None:
     user = update.effective_user
     texts = Texts(language_of(user.language_code if user else None))
-    try:
-        if update.callback_query is not None:
-            await update.callback_query.answer(texts.label("This bot is private."), show_alert=True)
-        elif update.message is not None:
+    if update.callback_query is not None:
+        await acknowledge(update.callback_query, texts.label("This bot is private."), alert=True)
+    elif update.message is not None:
+        with contextlib.suppress(TelegramError):
             await update.message.reply_text(
                 texts.tr(
                     "🔒 This bot is private. If you think you should have access, send whoever "
                     "runs it this number, your Telegram ID: <code>{id}</code>",
-                    id=user.id if user else "?",
+                    id=owner.key,
                 )
             )
-    except Forbidden:
-        return

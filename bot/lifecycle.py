@@ -7,11 +7,12 @@ takes the event loop and the signals for itself.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Final
 
 from telegram import Update
-from telegram.error import NetworkError
+from telegram.error import NetworkError, TelegramError
 from telegram.ext import ExtBot
 
 from bot.commands import command_menu
@@ -50,6 +51,11 @@ async def start(application: BotApplication) -> None:
     await services.core.custodian.finish_interrupted()
     await application.start()
     await services.uploads.start()
+    for owner in await services.uploads.waiting_owners():
+        # Connected just before the last stop: their files wait for nothing any more.
+        credential = await services.core.custodian.load(owner)
+        if credential is not None:
+            await services.uploads.release(owner)
     if application.updater is None:
         raise RuntimeError("the application was built without its Updater")
     await application.updater.start_polling(
@@ -60,7 +66,8 @@ async def start(application: BotApplication) -> None:
 async def stop(application: BotApplication) -> None:
     """First no new updates, then no new work, then the connections."""
     if application.updater is not None and application.updater.running:
-        await application.updater.stop()
+        with contextlib.suppress(TelegramError):  # why polling ended is no reason not to stop
+            await application.updater.stop()
     await services_of(application).uploads.stop()
     if application.running:
         await application.stop()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from telegram import Update
 from telegram.ext import BaseUpdateProcessor
+
+_UNLIMITED: Final = 1_000_000
 
 
 class PerUserOrder(BaseUpdateProcessor):
@@ -19,7 +21,10 @@ class PerUserOrder(BaseUpdateProcessor):
     """
 
     def __init__(self, max_concurrent_updates: int = 256) -> None:
-        super().__init__(max_concurrent_updates)
+        # The base class would take one of its places for an update that only waits for the same
+        # person's earlier ones: a flood from one person would keep everybody waiting.
+        super().__init__(_UNLIMITED)
+        self._places = asyncio.Semaphore(max_concurrent_updates)
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:
@@ -29,7 +34,7 @@ class PerUserOrder(BaseUpdateProcessor):
         lock = self._locks.get(key)
         if lock is None:
             lock = self._locks[key] = asyncio.Lock()
-        async with lock:
+        async with lock, self._places:
             await coroutine
 
     async def initialize(self) -> None:

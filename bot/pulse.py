@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -11,13 +12,20 @@ from telegram.request import HTTPXRequest
 class Pulse(HTTPXRequest):
     """The connection for getUpdates, which remembers when Telegram last answered."""
 
-    _last_answer: float = 0.0
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._last_answer = 0.0
+        self.refused = asyncio.Event()
+        """Telegram no longer accepts the bot's token."""
 
     async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
         """As the base class."""
         answer = await super().do_request(*args, **kwargs)
         if answer[0] == 200:
             self.beat()
+        elif answer[0] == 401:
+            # python-telegram-bot ends its polling then, without a word to anybody.
+            self.refused.set()
         return answer
 
     def beat(self) -> None:

@@ -3,6 +3,8 @@ methods, which hold a whole file in memory."""
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -14,6 +16,7 @@ from upload import SourceFailed
 
 _PIECE: Final = 256 * 1024
 _TRIES: Final = 4
+_PAUSE_SECONDS: Final = 0.5
 _TIMEOUT: Final = httpx.Timeout(30)
 
 
@@ -42,6 +45,7 @@ class TelegramDownload:
             except httpx.HTTPError as error:
                 if attempt == _TRIES:
                     raise SourceFailed("Telegram's file server failed") from error
+                time.sleep(_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
         raise SourceFailed("Telegram gave fewer bytes than it announced")
 
     def _read(self, skip: int) -> Iterator[bytes]:
@@ -61,13 +65,23 @@ class TelegramDownload:
 class LocalFile:
     """A file a local Bot API server has put on a shared volume."""
 
-    def __init__(self, path: Path, size: int | None) -> None:
+    def __init__(self, path: Path, size: int | None, *, forbidden: Path) -> None:
+        """
+        Args:
+            path: as the server says.
+            size: in bytes.
+            forbidden: a folder nothing is read from, whatever the server says.
+        """
         self._path = path
+        self._forbidden = forbidden
         self.size = size
 
     def open(self) -> Iterator[bytes]:
         """The bytes."""
         try:
+            path = self._path.resolve(strict=True)
+            if path.is_relative_to(self._forbidden.resolve()) or not path.is_file():
+                raise SourceFailed("the local Bot API server names no file of its own")
             with self._path.open("rb") as file:
                 while piece := file.read(_PIECE):
                     yield piece

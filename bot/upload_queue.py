@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
+import structlog
+
 from bot.upload_jobs import UploadJob, UploadJournal
 from security.credential import Owner
 from security.custodian import Custodian
 
+_log = structlog.get_logger()
 WORKERS: Final = 8
 """Uploads at once; each holds a thread and about four chunks of memory."""
 
@@ -72,6 +75,11 @@ class UploadQueue:
         """How many of the owner's files are before the next one."""
         line = self._lines.get(owner)
         return 0 if line is None else len(line.waiting) + (line.running is not None)
+
+    async def waiting_owners(self) -> set[Owner]:
+        """Whose files wait for a connection."""
+        jobs = await self._custodian.run(self._journal.all)
+        return {job.owner for job in jobs if job.state == "waiting"}
 
     async def release(self, owner: Owner) -> int:
         """The owner has connected: queue what waited for that. Returns how many."""
@@ -148,6 +156,9 @@ class UploadQueue:
             line.cancelled = threading.Event()
             try:
                 await self._run(line.running, line.cancelled)
+            except Exception:
+                # The runner answers for the job; whatever it could not, the worker lives on.
+                _log.exception("handler_failed", owner=owner)
             finally:
                 line.running = None
                 if line.waiting:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 from pydantic import SecretStr
@@ -29,12 +30,19 @@ from security.errors import (
     CorruptCredential,
     CustodyError,
     OperatorFault,
+    TransientFault,
 )
 from upload import Source, SourceFailed, Target, UploadCancelled, upload
 
 _GET_FILE_SECONDS: Final = 30
 _LEAST_BYTES_PER_SECOND: Final = 500_000
+_PAUSES: Final = (1.0, 3.0)
+T = TypeVar("T")
 _log = structlog.get_logger()
+
+
+class _TelegramAway(SourceFailed):
+    """May pass by itself."""
 
 
 class _Unexpected(CustodyError):
@@ -61,21 +69,22 @@ class UploadRunner:
         self._has_room = has_room
 
     async def run(self, job: UploadJob, cancelled: threading.Event) -> None:
-        """Upload `job` and show the result. Raises nothing: every end has its message."""
+        """Upload `job` and show the result: every end has its message, whatever fails."""
         texts = Texts(await self._core.preferences.language(job.owner))
         message = UploadMessage(self._bot, job, texts, self._has_room)
         began = time.monotonic()
+        message.start()
         try:
-            message.start()
             found = await self._upload(job, cancelled, message)
         except CustodyError as error:
+            if cancelled.is_set() and not isinstance(error, UploadCancelled):
+                error = UploadCancelled("cancelled")
             await self._failed(job, message, texts, error)
         except Exception:
             reference = new_reference()
             _log.exception("handler_failed", owner=job.owner, reference=reference)
             await self._failed(job, message, texts, _Unexpected(reference))
         else:
-            await self._core.custodian.run(self._journal.delete, job)
             await message.finish(
                 texts.tr(
                     "✅ <b>{name}</b> ({size}) is in your Drive, in the folder “{folder}”.",
@@ -85,40 +94,50 @@ class UploadRunner:
                 ),
                 keyboards.open_in_drive(texts, found.link),
             )
-            seconds = round(time.monotonic() - began, 3)
+            # Last: until the person knows, a restart finds the file again by its identifier.
+            await self._core.custodian.run(self._journal.delete, job)
             _log.info(
                 "upload_finished",
                 owner=job.owner,
                 kind=job.kind,
                 size=found.size,
-                seconds=seconds,
+                seconds=round(time.monotonic() - began, 3),
                 result="ok",
             )
 
     async def _upload(
         self, job: UploadJob, cancelled: threading.Event, message: UploadMessage
     ) -> DriveFile:
-        credential = await self._core.custodian.access_token(job.owner)
+        credential = await _patiently(lambda: self._core.custodian.access_token(job.owner))
         account = credential.account_key or ""
         if job.account_id and job.account_id != account:
             raise UploadCancelled("the account has changed", code="account_changed")
-        source = await self._source(job)
+        source = await _patiently(lambda: self._source(job))
         loop = asyncio.get_running_loop()
 
         def progress(acknowledged: int) -> None:
             loop.call_soon_threadsafe(message.advance, acknowledged)
 
+        def remember(file_id: str) -> None:
+            changes = {"drive_file_id": file_id, "account_id": account}
+            self._journal.save(job.model_copy(update=changes))
+
         def work(drive: Drive) -> DriveFile:
-            prepared = job
-            if not prepared.drive_file_id:
-                prepared = job.model_copy(
-                    update={"drive_file_id": drive.new_file_id(), "account_id": account}
-                )
-                self._journal.save(prepared)
             # Asked each time: the folder may have been deleted in Drive since.
             folder_id = drive.folder(self._options.folder_name)
-            target = Target(prepared.drive_file_id, job.name, job.mime_type, folder_id)
-            return upload(drive, source, target, progress=progress, cancelled=cancelled)
+            file_id = job.drive_file_id
+            if not file_id:
+                file_id = drive.new_file_id()
+                remember(file_id)
+            target = Target(file_id, job.name, job.mime_type, folder_id)
+            return upload(
+                drive,
+                source,
+                target,
+                progress=progress,
+                cancelled=cancelled,
+                on_new_id=remember,
+            )
 
         return await self._core.upload_drives.run(job.owner, work)
 
@@ -131,32 +150,47 @@ class UploadRunner:
             code = "too_big" if "too big" in error.message else "file_gone"
             raise SourceFailed("Telegram does not give the file", code=code) from error
         except NetworkError as error:
-            raise SourceFailed("Telegram could not be reached") from error
+            raise _TelegramAway("Telegram could not be reached") from error
         except TelegramError as error:
             raise SourceFailed("Telegram does not give the file") from error
         if file.file_path is None:
             raise SourceFailed("Telegram does not give the file")
         size = file.file_size if file.file_size is not None else job.size
         if self._options.local_mode:
-            return LocalFile(Path(file.file_path), size)
+            return LocalFile(Path(file.file_path), size, forbidden=self._options.data_folder)
         return TelegramDownload(SecretStr(file.file_path), size)
 
     async def _failed(
         self, job: UploadJob, message: UploadMessage, texts: Texts, error: CustodyError
     ) -> None:
         text, markup, state = _explain(error, job, texts)
-        if state is None:
-            await self._core.custodian.run(self._journal.delete, job)
-        else:
-            current = await self._core.custodian.run(self._journal.load, job.id)
-            kept = (current or job).model_copy(update={"state": state})
-            if state == "waiting":
-                # Whoever connects next may choose another account: then it is a new file there.
-                kept = kept.model_copy(update={"drive_file_id": "", "account_id": ""})
-            await self._core.custodian.run(self._journal.save, kept)
         event = "upload_cancelled" if isinstance(error, UploadCancelled) else "upload_failed"
         _log.info(event, owner=job.owner, kind=job.kind, result=error.code)
-        await message.finish(text, markup)
+        try:
+            await self._core.custodian.run(self._write_down, job, state)
+        finally:
+            await message.finish(text, markup)
+
+    def _write_down(self, job: UploadJob, state: str | None) -> None:
+        current = self._journal.load(job.id)
+        if state is None or current is None:  # None: deleted, with everything else, meanwhile
+            self._journal.delete(job)
+            return
+        changes: dict[str, str] = {"state": state}
+        if state == "waiting":
+            # Whoever connects next may choose another account: then it is a new file there.
+            changes |= {"drive_file_id": "", "account_id": ""}
+        self._journal.save(current.model_copy(update=changes))
+
+
+async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """`ask`, and ask again after what may pass by itself."""
+    for pause in _PAUSES:
+        try:
+            return await ask()
+        except (TransientFault, _TelegramAway):
+            await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
+    return await ask()
 
 
 def _explain(

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
@@ -26,12 +27,14 @@ from pydantic import SecretStr
 from config import GoogleClient
 from security.credential import DRIVE_FILE_SCOPE, Credential, Owner
 from security.custodian import Custodian
-from security.errors import ConsentRequired, TransientFault
+from security.errors import ConsentRequired, CustodyError, TransientFault
 from security.google_oauth import ConsentDenied, GoogleOAuth, TokenGrant
 from security.pending_consents import PendingConsent, PendingConsents
 
 PASTE_REDIRECT: Final = "http://127.0.0.1:47851/"
 """A loopback address nothing listens on (RFC 8252 §7.3): the browser shows it, to be copied."""
+_STATE_BYTES: Final = 32
+_STATE_LENGTH: Final = 43  # of that many bytes in url-safe base64
 _LIFETIME: Final = timedelta(minutes=10)
 _log = structlog.get_logger()
 
@@ -82,6 +85,7 @@ class ConsentDesk:
             "id": secrets.token_hex(6),
             "flow": self.flow,
             "client_id": self._client.id,
+            "created_at": now,
         }
         if self.flow == "device":
             device = await self._oauth.start_device(self._client)
@@ -94,7 +98,7 @@ class ConsentDesk:
                 device_code=device.device_code,
             )
         else:
-            state = secrets.token_urlsafe(32)
+            state = secrets.token_urlsafe(_STATE_BYTES)
             address, verifier = self._oauth.authorization_address(
                 self._client, redirect_uri=self._redirect_uri, state=state
             )
@@ -158,6 +162,12 @@ class ConsentDesk:
             raise ConsentDenied("Google no longer knows the code", code="expired") from None
         return await self._approve(pending, grant)
 
+    async def by_state(self, state: str) -> PendingConsent | None:
+        """callback: the request this state belongs to."""
+        if len(state) != _STATE_LENGTH:  # anybody may ask, and looking costs a read of them all
+            return None
+        return await self._custodian.run(self._pending.by_state, state)
+
     async def redirected(
         self, *, state: str, code: str | None, error: str | None
     ) -> PendingConsent:
@@ -166,7 +176,7 @@ class ConsentDesk:
         Raises:
             ConsentDenied: unknown, used or lapsed state, or the person declined.
         """
-        pending = await self._custodian.run(self._pending.by_state, state)
+        pending = await self.by_state(state)
         if pending is None:
             raise ConsentDenied("an unknown state", code="wrong_state")
         grant = await self._redeem(pending, code=code, error=error)
@@ -229,34 +239,31 @@ class ConsentDesk:
             if current.is_over(datetime.now(UTC)):
                 raise ConsentDenied("the request's time is over", code="expired")
             await self._custodian.run(self._pending.replace, current, stage="redeeming")
-        if error or not code:
-            await self.end(pending)
-            raise ConsentDenied("the person declined", code="access_denied")
-        try:
-            return await self._oauth.exchange(
-                self._client,
-                code=code,
-                code_verifier=pending.code_verifier.get_secret_value(),
-                redirect_uri=self._redirect_uri,
-            )
-        except ConsentRequired:
-            raise ConsentDenied("Google does not accept the code", code="used") from None
+        async with self._spent(pending):
+            if error or not code:
+                raise ConsentDenied("the person declined", code="access_denied")
+            try:
+                return await self._oauth.exchange(
+                    self._client,
+                    code=code,
+                    code_verifier=pending.code_verifier.get_secret_value(),
+                    redirect_uri=self._redirect_uri,
+                )
+            except ConsentRequired:
+                raise ConsentDenied("Google does not accept the code", code="used") from None
 
     async def _approve(
         self, pending: PendingConsent, grant: TokenGrant, **changes: Any
     ) -> PendingConsent:
-        if grant.scopes is not None and DRIVE_FILE_SCOPE not in grant.scopes:
-            await self.end(pending)
-            raise ConsentDenied("Drive was not ticked on Google's page", code="scope_missing")
-        if grant.refresh_token is None:
-            await self.end(pending)
-            raise ConsentDenied("Google gave no refresh token", code="no_refresh_token")
-        try:
-            account = await self._account(grant.access_token)
-        except TransientFault as fault:
-            # The code is spent: polling or redeeming once more would only find that out.
-            await self.end(pending)
-            raise ConsentDenied("Drive did not say whose it is", code=fault.code) from fault
+        async with self._spent(pending):
+            if grant.scopes is not None and DRIVE_FILE_SCOPE not in grant.scopes:
+                raise ConsentDenied("Drive was not ticked on Google's page", code="scope_missing")
+            if grant.refresh_token is None:
+                raise ConsentDenied("Google gave no refresh token", code="no_refresh_token")
+            try:
+                account = await self._account(grant.access_token)
+            except TransientFault as fault:
+                raise ConsentDenied("Drive did not say whose it is", code=fault.code) from fault
         approved = await self._change(
             pending,
             stage="approved",
@@ -270,6 +277,15 @@ class ConsentDesk:
         )
         _log.info("consent_approved", owner=pending.owner, flow=pending.flow)
         return approved
+
+    @asynccontextmanager
+    async def _spent(self, pending: PendingConsent) -> AsyncIterator[None]:
+        """State and code are used up: whatever fails from here on ends the request."""
+        try:
+            yield
+        except CustodyError:
+            await self.end(pending)
+            raise
 
     async def _account(self, access_token: SecretStr) -> GoogleAccount:
         for pause in (0.5, 1.5, 4.0):

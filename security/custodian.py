@@ -144,8 +144,12 @@ class Custodian:
             except CustodyError:
                 continue
             if credential is not None and credential.state == "leaving":
-                await self.disconnect(owner)
-                finished += 1
+                try:
+                    await self.disconnect(owner)
+                except CustodyError as error:  # another process may be at it just now
+                    _log.warning("token_revoke_failed", owner=owner, result=error.code)
+                else:
+                    finished += 1
         return finished
 
     async def save_consent(self, credential: Credential) -> Credential:

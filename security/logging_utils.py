@@ -17,6 +17,7 @@ import hmac
 import logging
 import secrets
 import sys
+import threading
 import traceback
 from collections.abc import MutableMapping
 from pathlib import Path
@@ -203,11 +204,18 @@ def configure_logging(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+    # What nobody catches is printed in plain by these, threads' and destructors' errors too.
     sys.excepthook = _log_uncaught
+    threading.excepthook = lambda args: _log_uncaught(
+        args.exc_type, args.exc_value, args.exc_traceback
+    )
+    sys.unraisablehook = lambda args: _log_uncaught(
+        args.exc_type, args.exc_value, args.exc_traceback
+    )
 
 
 def _log_uncaught(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
 ) -> None:
-    if not isinstance(error, KeyboardInterrupt):
+    if error is not None and not isinstance(error, KeyboardInterrupt):
         logging.getLogger("uncaught").critical("", exc_info=(kind, error, trace))

@@ -5,7 +5,7 @@ One document an owner: asking again replaces it, and so only the latest can ever
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -45,6 +45,7 @@ class PendingConsent(BaseModel):
     """Ties buttons to this request; no secret."""
     flow: Literal["device", "callback", "paste"]
     client_id: str
+    created_at: datetime
     expires_at: datetime
     stage: Literal["asked", "redeeming", "approved"] = "asked"
     address: str = Field("", repr=False)
@@ -63,6 +64,11 @@ class PendingConsent(BaseModel):
     account_id: Secret = _EMPTY
     message_id: int = 0
     """The message the front shows the request in."""
+
+    def is_young(self, seconds: float) -> bool:
+        """Whether it was asked for less than `seconds` ago, and not answered yet."""
+        age = datetime.now(UTC) - self.created_at
+        return self.stage == "asked" and age < timedelta(seconds=seconds)
 
     def is_over(self, now: datetime) -> bool:
         """Whether its time is over."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from collections.abc import Callable
 
 from sandbox.client import Message, Person
 from sandbox.google_client import GoogleControls
@@ -30,6 +31,13 @@ async def connect(
     await person.wait_for("has approved", patience)
     await person.tap("Yes, that is mine", timeout=patience)
     return await person.wait_for("Connected", patience)
+
+
+async def until(happened: Callable[[], bool], seconds: float = 15) -> None:
+    """Wait for something that no message announces."""
+    async with asyncio.timeout(seconds):
+        while not happened():  # noqa: ASYNC110 - files and logs tell nobody
+            await asyncio.sleep(0.02)
 
 
 async def until_chunks(google: GoogleControls, count: int) -> None:

@@ -78,7 +78,8 @@ def violations(path: str, source: str) -> list[str]:
             case ast.ImportFrom(module="os", names=names):
                 found += [f"os.{n.name}" for n in names if n.name in ENVIRONMENT]
             case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
-                if name in SERVICES and top not in WIRING:
+                # The sandbox can import none of them: what is called alike there is its own.
+                if name in SERVICES and top not in WIRING | {"sandbox"}:
                     found.append(f"builds {name}")
     return found
 
@@ -92,8 +93,8 @@ def test_a_file_keeps_to_its_place_in_the_house(path: Path) -> None:
 @pytest.mark.parametrize("path", product(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_file_can_be_read_in_one_go(path: Path) -> None:
     """What has grown past that wants to be two."""
-    longest = LONGER.get(str(path.relative_to(ROOT)), LONGEST)
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= longest
+    lines = path.read_text(encoding="utf-8").count("\n")
+    assert lines <= LONGER.get(str(path.relative_to(ROOT)), LONGEST)
 
 
 @pytest.mark.parametrize(

@@ -39,10 +39,12 @@ class WebParts:
 
     consents: ConsentDesk
     is_alive: Callable[[], bool]
-    bot_link: Callable[[], str]
-    """The bot's address at Telegram, e.g. https://t.me/some_bot; known once it has started."""
+    bot_link: Callable[[], str | None]
+    """The bot's address at Telegram, e.g. https://t.me/some_bot; None: it is still starting."""
     on_approved: Callable[[PendingConsent], Awaitable[None]]
     """Tells the person in the chat."""
+    on_refused: Callable[[PendingConsent, CustodyError], Awaitable[None]]
+    """Likewise, with the reason."""
 
 
 def create_app(parts: WebParts) -> FastAPI:
@@ -63,19 +65,29 @@ def create_app(parts: WebParts) -> FastAPI:
         languages = request.headers.get("Accept-Language", "")
         if parts.consents.flow != "callback":
             return HTMLResponse(refused_page("wrong_state", languages), 404, _HEADERS)
+        link = parts.bot_link()
+        if link is None:  # before anything is spent: the page may be loaded again
+            return HTMLResponse(refused_page("unavailable", languages), 503, _HEADERS)
+        asked = await parts.consents.by_state(state)
         try:
             pending = await parts.consents.redirected(state=state, code=code, error=error)
         except CustodyError as refusal:
             _log.info("consent_refused", result=refusal.code)
+            if asked is not None and refusal.code != "used":
+                await _tell(parts.on_refused(asked, refusal))
             ours = isinstance(refusal, OperatorFault | TransientFault)
             status = 503 if ours or refusal.code in _NOT_NOW else 400
             return HTMLResponse(refused_page(refusal.code, languages), status, _HEADERS)
-        try:
-            await parts.on_approved(pending)
-        except Exception:
-            # The page itself says how to go on: a chat that cannot be reached is no obstacle.
-            _log.warning("message_not_sent", owner=pending.owner, exc_info=True)
-        link = f"{parts.bot_link()}?start={pending.claim_code.get_secret_value()}"
+        await _tell(parts.on_approved(pending))
+        link = f"{link}?start={pending.claim_code.get_secret_value()}"
         return HTMLResponse(approved_page(link, languages), 200, _HEADERS)
 
     return app
+
+
+async def _tell(message: Awaitable[None]) -> None:
+    """The page itself says how to go on: a chat that cannot be reached is no obstacle."""
+    try:
+        await message
+    except Exception:
+        _log.warning("message_not_sent", exc_info=True)

@@ -15,13 +15,14 @@ _PAGE: Final = """<!doctype html>
   @media (prefers-color-scheme: dark) {{
     :root {{ --ink: #e8edf2; --paper: #10161d; --card: #1a232d; }}
   }}
-  body {{ margin: 0; min-height: 100vh; display: grid; place-items: center;
+  body {{ margin: 0; min-height: 100dvh; display: grid; place-items: center;
     background: var(--paper); color: var(--ink); font: 17px/1.5 system-ui, sans-serif; }}
   main {{ background: var(--card); border-radius: 20px; padding: 36px 28px; margin: 20px;
     max-width: 24rem; text-align: center; box-shadow: 0 8px 40px rgb(0 0 0 / .12); }}
   .sign {{ font-size: 56px; line-height: 1; }}
   h1 {{ font-size: 1.35rem; margin: 16px 0 8px; }}
-  p {{ margin: 0 0 20px; opacity: .85; }}
+  p {{ margin: 0 0 20px; opacity: .85; text-wrap: balance; }}
+  p:last-child {{ margin: 0; }}
   a {{ display: block; background: #2481cc; color: #fff; text-decoration: none;
     padding: 14px; border-radius: 12px; font-weight: 600; }}
   a:focus-visible {{ outline: 3px solid #7ec0ff; outline-offset: 3px; }}

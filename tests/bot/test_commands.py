@@ -13,7 +13,7 @@ from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
 from tests.conftest import RunningBot, StartBot
-from tests.journeys import ask_device_code, connect
+from tests.journeys import ask_device_code, connect, until
 
 People = Callable[..., Person]
 
@@ -226,10 +226,11 @@ async def test_strangers_are_refused_and_logged(start_bot: StartBot, people: Peo
         await eve.start()
         await eve.wait_for("This bot is private")
         await eve.send_document(b"x", "evil.txt")
-        await eve.wait_for("This bot is private")
+        await eve.send("/connect")
         await ann.start()
         await ann.wait_for("your own Google Drive")
-        assert bot.log.getvalue().count('"access_denied"') == 2
+        assert bot.log.getvalue().count('"access_denied"') == 3
+        assert len([m for m in eve.messages() if m.from_bot]) == 1  # told once, not every time
         assert "987654321" not in bot.log.getvalue()
         assert not list((bot.folder / "uploads").glob("*.json"))
 
@@ -262,10 +263,7 @@ async def test_whoever_blocked_the_bot_is_left_in_peace(
     await ann.send_document(b"x" * 3_000_000, "slow.bin")
     await ann.wait_for("slow.bin")
     await ann.block()
-    for _ in range(100):
-        if '"upload_finished"' in bot.log.getvalue():
-            break
-        await ann.commands()
+    await until(lambda: '"upload_finished"' in bot.log.getvalue())
     log = bot.log.getvalue()
     assert '"user_blocked_bot"' in log
     assert '"handler_failed"' not in log

@@ -100,7 +100,7 @@ async def test_a_claim_code_works_once(
     await ann.start(claim_code(page))
     await ann.wait_for("Connected")
     await ann.start(claim_code(page))
-    await ann.wait_for("does not belong to your latest request")
+    await ann.wait_for("You are connected as amy@example.com. Nothing has changed")
     credential = await bot.services.core.custodian.load(Owner.user(501))
     assert credential is not None
     assert credential.generation == 1

@@ -76,9 +76,13 @@ async def test_an_unticked_drive_box_is_explained(
 
 
 async def test_a_newer_request_takes_an_older_ones_place(
-    bot: RunningBot, google: GoogleControls, people: People
+    bot: RunningBot,
+    google: GoogleControls,
+    people: People,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Approving the older code connects nothing; the newer one works."""
+    monkeypatch.setattr(bot_connect, "AGAIN_SECONDS", 0)
     ann = people()
     older = await ask_device_code(ann)
     newer = await ask_device_code(ann)

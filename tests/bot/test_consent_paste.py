@@ -48,7 +48,7 @@ async def test_an_address_works_once(
     await ann.send(address)
     await ann.wait_for("Connected")
     await ann.send(address)
-    await ann.wait_for("lapsed")
+    await ann.wait_for("You are connected as amy@example.com. Nothing has changed")
 
 
 async def test_another_persons_address_is_refused(

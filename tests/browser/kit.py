@@ -185,6 +185,25 @@ class Visit:
         self.picture(f"{name}-desktop", shown)
         shown.set_viewport_size(PHONE)
 
+    def conversation(self, name: str, first: str) -> None:
+        """The chat from the message that holds `first` on, whole: docs/images/ has one of these."""
+        height = self.chat.evaluate(
+            """(first) => {
+                const scroller = document.querySelector("#scroller");
+                const from = [...document.querySelectorAll(".message")].find((message) =>
+                    message.textContent.includes(first));
+                const rest = scroller.getBoundingClientRect().top + innerHeight
+                    - scroller.getBoundingClientRect().bottom;
+                return rest + scroller.scrollHeight - from.offsetTop + scroller.offsetTop + 7;
+            }""",
+            first,
+        )
+        before = self.chat.viewport_size or PHONE
+        self.chat.set_viewport_size({"width": before["width"], "height": round(height)})
+        self.chat.evaluate("document.querySelector('#scroller').scrollTo(0, 1e6)")
+        self.picture(name)
+        self.chat.set_viewport_size(before)
+
     def watch_progress(self) -> Callable[[], list[int]]:
         """Note every percentage that is shown from now on; call the answer to read them."""
         self.chat.evaluate(

@@ -33,7 +33,7 @@ OPTIONS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-SLOWLY = 1_250_000  # bytes a second: the bot edits its message every three seconds
+SLOWLY = 1_000_000  # bytes a second: the bot edits its message every three seconds
 REPORT = "Quarterly report.pdf"
 AMY = "amy@example.com"
 TOKENS = ("ya29.", "1//0")  # how the sandbox's tokens begin, as Google's do
@@ -118,7 +118,7 @@ def test_device_flow_on_a_phone(browser: Browser, tmp_path: Path, key: str) -> N
         visit.picture("started")
         visit.tap("Connect Google Drive")
         asked = visit.says("Enter this code")
-        visit.wide_picture("code")
+        visit.picture("code")
         google = visit.follow(chat, asked.get_by_role("link", name="Open Google's page"))
         google.get_by_label("Code").fill(asked.locator("code").inner_text())
         visit.picture("device-page", google)
@@ -139,6 +139,7 @@ def test_device_flow_on_a_phone(browser: Browser, tmp_path: Path, key: str) -> N
         under_way = visit.says("▓")
         expect(under_way.get_by_role("button", name="Cancel")).to_be_visible()
         visit.picture("progress")
+        visit.conversation("chat", "Connected as")
         done = visit.says(f"{REPORT} (5 MB) is in your Drive")
         # One message, edited: first nothing of it is there, then more, then its link.
         assert percentages()[0] == 0
@@ -146,7 +147,7 @@ def test_device_flow_on_a_phone(browser: Browser, tmp_path: Path, key: str) -> N
         expect(chat.locator(".from-bot").filter(has_text="Uploading")).to_have_count(0)
         visit.wide_picture("done")
         drive = visit.follow(chat, done.get_by_role("link", name="Open in Drive"))
-        visit.wide_picture("file-page", drive)
+        visit.picture("file-page", drive)
         assert download(visit, drive, REPORT) == content
         drive.get_by_role("link", name="Open “Telegram”").click()
         visit.wide_picture("drive-folder", drive)

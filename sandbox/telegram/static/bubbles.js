@@ -120,7 +120,8 @@ function quoted(message, onJump) {
 /** Make the element of a message. actions: onTap, onCommand, onMenu, onJump */
 export function bubble({ message, from_bot: fromBot }, actions) {
   const text = message.text || message.caption;
-  const edited = message.edit_date ? el("span", {}, "edited") : null;
+  // Telegram's clients do not mark what a bot has edited.
+  const edited = message.edit_date && !fromBot ? el("span", {}, "edited") : null;
   const bare = message.sticker || message.dice ? "bare" : "";
   const more = el(
     "button",
