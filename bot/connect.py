@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import structlog
@@ -254,7 +254,7 @@ async def _what_is(
 
 async def claim(update: Update, context: BotContext, code: str) -> None:
     """callback: /start with the one-time code of the result page."""
-    await finish(update, context, lambda owner: context.core.consents.claim(owner, code))
+    await finish(update, context, lambda owner: context.core.consents.claim(owner, code), anew=True)
 
 
 async def paste(update: Update, context: BotContext, text: str) -> None:
@@ -265,16 +265,27 @@ async def paste(update: Update, context: BotContext, text: str) -> None:
             await update.message.delete()
         except TelegramError:
             _log.info("message_not_sent", owner=owner_of(update))
-    await finish(update, context, lambda owner: context.core.consents.pasted(owner, text))
+    await finish(
+        update, context, lambda owner: context.core.consents.pasted(owner, text), anew=True
+    )
 
 
-async def finish(update: Update, context: BotContext, save: Callable[[Owner], Any]) -> None:
-    """Save the consent, say whose account it is, and upload what waited for it."""
+async def finish(
+    update: Update,
+    context: BotContext,
+    save: Callable[[Owner], Awaitable[Credential]],
+    *,
+    anew: bool = False,
+) -> None:
+    """Save the consent, say whose account it is, and upload what waited for it.
+
+    `anew`: in a new message, because the person has written since the request was shown.
+    """
     owner, texts = owner_of(update), await context.texts(update)
     pending = await context.core.consents.latest(owner)
-    message_id = pending.message_id if pending else 0
+    message_id = pending.message_id if pending and not anew else 0
     try:
-        credential: Credential = await save(owner)
+        credential = await save(owner)
     except CustodyError as error:
         _log.info("consent_refused", owner=owner, result=error.code)
         text, markup = await _what_is(context, owner, error, texts)

@@ -25,7 +25,7 @@ def connect(t: Texts) -> InlineKeyboardMarkup:
 def approve(t: Texts, address: str) -> InlineKeyboardMarkup:
     """To Google's page, and a way out."""
     return _keyboard(
-        [InlineKeyboardButton(t.label("Open Google's page ↗"), url=address)],
+        [InlineKeyboardButton(t.label("Open Google's page"), url=address)],
         [_tap(t.label("Cancel"), "consent-cancel")],
     )
 
@@ -92,4 +92,4 @@ def retry_upload(t: Texts, job_id: str) -> InlineKeyboardMarkup:
 
 def open_in_drive(t: Texts, link: str) -> InlineKeyboardMarkup:
     """The uploaded file."""
-    return _keyboard([InlineKeyboardButton(t.label("Open in Drive ↗"), url=link)])
+    return _keyboard([InlineKeyboardButton(t.label("Open in Drive"), url=link)])

@@ -22,6 +22,7 @@ from bot.texts import Texts
 
 _UPDATES: Final = [Update.MESSAGE, Update.CALLBACK_QUERY, Update.MY_CHAT_MEMBER]
 _LONGEST_PAUSE_SECONDS: Final = 60
+_STOP_SECONDS: Final = 10
 
 
 def services_of(application: BotApplication) -> Services:
@@ -70,7 +71,9 @@ async def stop(application: BotApplication) -> None:
             await application.updater.stop()
     await services_of(application).uploads.stop()
     if application.running:
-        await application.stop()
+        with contextlib.suppress(TimeoutError):  # answers to a flood may take minutes
+            async with asyncio.timeout(_STOP_SECONDS):
+                await application.stop()
     await application.shutdown()
 
 
@@ -80,3 +83,13 @@ async def _publish_menu(bot: ExtBot[int]) -> None:
         label: Callable[[str], str] = Texts(language).label
         commands = [(name, label(meaning)) for name, meaning in command_menu()]
         await bot.set_my_commands(commands, language_code=code)
+        await bot.set_my_description(
+            label(
+                "Send me a file, and I put it into your own Google Drive and answer with its link. "
+                "I see only what I put there myself."
+            ),
+            language_code=code,
+        )
+        await bot.set_my_short_description(
+            label("Puts your files into your own Google Drive."), language_code=code
+        )

@@ -76,7 +76,7 @@ class UploadMessage:
         return t.tr(
             "📤 Uploading <b>{name}</b>\n{bar} {percent}% · {done} of {size}",
             name=self._job.name,
-            bar="▓" * filled + "░" * (_BAR - filled),
+            bar="▰" * filled + "▱" * (_BAR - filled),
             percent=round(part * 100),
             done=t.size(self._acknowledged),
             size=t.size(size),

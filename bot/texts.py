@@ -9,6 +9,7 @@ from __future__ import annotations
 import gettext
 import html
 import io
+import unicodedata
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -62,7 +63,9 @@ class Texts:
 
     def tr(self, message: str, **values: object) -> str:
         """The message as Telegram HTML, with `values` escaped."""
-        escaped = {name: html.escape(str(value), quote=False) for name, value in values.items()}
+        escaped = {
+            name: _isolated(html.escape(str(value), quote=False)) for name, value in values.items()
+        }
         return self._catalogue.gettext(message).format(**escaped)
 
     def label(self, message: str, **values: object) -> str:
@@ -83,3 +86,10 @@ class Texts:
     def date(self, moment: date) -> str:
         """A date as the language writes it."""
         return str(format_date(moment, format="long", locale=self.language))
+
+
+def _isolated(value: str) -> str:
+    """A name written from right to left, kept from turning the sentence around it (UAX #9)."""
+    if any(unicodedata.bidirectional(char) in ("R", "AL") for char in value):
+        return f"\u2068{value}\u2069"
+    return value

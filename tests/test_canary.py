@@ -12,6 +12,7 @@ import asyncio
 import base64
 import contextlib
 import gc
+import hashlib
 import json
 import logging
 import os
@@ -20,7 +21,7 @@ import secrets
 import signal
 import sys
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -46,7 +47,7 @@ from security.credential import Owner
 from security.encryption import TokenEncryption, is_encrypted
 from security.log_schema import EVENTS
 from security.pending_consents import PendingConsent
-from tests.canaries import SLICE, Canaries, MarkedWorld, marker
+from tests.canaries import SLICE, Canaries, MarkedWorld, marker, wide_marker
 from tests.conftest import RunningBot, StartBot
 from tests.journeys import DEVICE_CODE, connect
 
@@ -115,8 +116,15 @@ async def sandbox(world: MarkedWorld) -> AsyncIterator[Sandbox]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries do not wait: their number is what matters here."""
     monkeypatch.setattr("upload.PAUSE_SECONDS", 0.01)
-    hurry = SimpleNamespace(time=lambda: 0.0, sleep=lambda seconds: None)
-    monkeypatch.setattr("googleapiclient.http.time", hurry)
+    monkeypatch.setattr("bot.upload_runner._PAUSES", (0.01, 0.01))
+    monkeypatch.setattr("bot.telegram_source._PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("bot.connect.AGAIN_SECONDS", 0)
+    for limit in ("_CHAT_BURST", "_OVERALL_PER_SECOND", "_BACKGROUND_PER_SECOND"):
+        monkeypatch.setattr(f"bot.limits.{limit}", 1000)
+    at_once = SimpleNamespace(time=lambda: 0.0, sleep=lambda seconds: None)
+    monkeypatch.setattr("googleapiclient.http.time", at_once)
+    polling = SimpleNamespace(**{**vars(asyncio), "sleep": lambda seconds: asyncio.sleep(0.02)})
+    monkeypatch.setattr("telegram.ext._utils.networkloop.asyncio", polling)
 
 
 @dataclass
@@ -711,10 +719,7 @@ async def test_the_device_flow_with_all_that_can_go_wrong(
                     "telegram.getUpdates", kind, status=status, skip=4 * number, **said
                 )
             await asyncio.gather(
-                *(
-                    scene(stage, person)
-                    for scene, person in zip(scenes, cast, strict=False)
-                ),
+                *(scene(stage, person) for scene, person in zip(scenes, cast, strict=False)),
                 intrude(stage, eve),
             )
             await google.clear_faults()
@@ -733,7 +738,7 @@ async def test_the_device_flow_with_all_that_can_go_wrong(
     # And there was something to find, and where to find it.
     assert DEVICE_EVENTS <= events_of(log)
     assert log.count("\n") > 4000
-    assert {"httpx", "httpcore", "telegram", "apscheduler", "asyncio"} <= libraries_in(log)
+    assert {"httpx", "httpcore", "telegram.ext", "apscheduler", "asyncio"} <= libraries_in(log)
     issued = world.count()
     assert min(issued["devices"], issued["refresh"], issued["access"]) > 10
 
@@ -759,7 +764,9 @@ async def odd_requests(stage: Stage, address: str) -> None:
         f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
         f"Sec-WebSocket-Key: {'a' * 22}==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode(),
         f"POST {target} HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
-        + b"zz\r\n" + secret + b"\r\n",
+        + b"zz\r\n"
+        + secret
+        + b"\r\n",
         f"GET {address} HTTP/1.1\r\n\r\n".encode(),
         f"GET /{target}/../{target} HTTP/1.1\r\nHost: {host}\r\nCookie: {parts.query}\r\n\r\n".encode(),
         b"GET " + target.encode() + b"&x=\x00\xff HTTP/1.1\r\n" + secret + b"\r\n\r\n",
@@ -803,7 +810,7 @@ async def test_the_callback_flow_in_the_consoles_style(
             await person.send("/connect")
             message = await person.wait_for("Back to Telegram")
             await stage.pending(person)
-            url = person.button_url("Open Google's page ↗", message)
+            url = person.button_url("Open Google's page", message)
             return await google.consent(url, address, **consent)
 
         async def claim_code(person: Person, page: str) -> str:
@@ -828,7 +835,9 @@ async def test_the_callback_flow_in_the_consoles_style(
         hers, his = urlsplit(await ask(ann)), urlsplit(await ask(eve))
         state, code = parse_qs(hers.query)["state"][0], parse_qs(his.query)["code"][0]
         await visit(urlunsplit(hers._replace(query=f"state={state}&code={quote(code)}")))
-        await visit(urlunsplit(hers._replace(query=f"state={rubbish}&code={rubbish}&error={rubbish}")))
+        await visit(
+            urlunsplit(hers._replace(query=f"state={rubbish}&code={rubbish}&error={rubbish}"))
+        )
         eves = await claim_code(eve, await visit(urlunsplit(his)))
         await ann.start(eves)
         await ann.wait_for("does not belong")
@@ -846,7 +855,9 @@ async def test_the_callback_flow_in_the_consoles_style(
         await ann.start(await claim_code(ann, page))
         await ann.wait_for("Connected as")
         await odd_requests(stage, await ask(eve))
-        await ann.send_document(os.urandom(5000), world.file_name("pdf"), caption=world.new("caption"))
+        await ann.send_document(
+            os.urandom(5000), world.file_name("pdf"), caption=world.new("caption")
+        )
         await ann.wait_for("is in your Drive")
         await google.set_quota(address, limit=1000)
         await ann.send_document(os.urandom(5000), world.file_name("pdf"))
@@ -863,7 +874,7 @@ async def test_the_callback_flow_in_the_consoles_style(
     assert not log.startswith("{")
     assert set(re.findall(r"\] ([a-z_]+) ", log)) >= CALLBACK_EVENTS
     assert log.count("\n") > 800
-    assert {"httpx", "httpcore", "telegram", "uvicorn"} <= libraries_in(log)
+    assert {"httpx", "httpcore", "telegram.ext", "uvicorn"} <= libraries_in(log)
     assert world.count()["codes"] > 9
 
 
@@ -896,7 +907,7 @@ async def test_the_paste_flow_with_a_local_bot_api_server(
             await person.send("/connect")
             message = await person.wait_for("Copy that page's whole address")
             await stage.pending(person)
-            url = person.button_url("Open Google's page ↗", message)
+            url = person.button_url("Open Google's page", message)
             return await google.consent(url, address, **consent)
 
         first, hers = await ask(ann), await ask(eve)
@@ -944,4 +955,324 @@ async def test_the_paste_flow_with_a_local_bot_api_server(
     assert world.canaries.find("\n".join(capfd.readouterr())) == []
     assert events_of(log) >= PASTE_EVENTS
     assert log.count("\n") > 500
-    assert world.count()["codes"] > 4
+    assert world.count()["codes"] >= 4
+
+
+# -- as a process of its own ------------------------------------------------------------------------
+
+MISBEHAVIOUR: Final = """
+import asyncio, gc, logging, os, signal, sys, threading, warnings
+
+TEXT = os.environ["MISBEHAVIOUR"]
+
+
+class Destroyed:
+    def __del__(self):
+        raise ValueError(TEXT)
+
+
+def fail(*args):
+    raise RuntimeError(TEXT)
+
+
+async def fail_later():
+    fail()
+
+
+def misbehave(*args):
+    thread = threading.Thread(target=fail, name=TEXT)
+    thread.start()
+    thread.join()
+    Destroyed()
+    warnings.warn(TEXT)
+    logging.getLogger("httpx").error("%d", TEXT)
+    open(os.devnull)
+    gc.collect()
+    loop = asyncio.get_running_loop()
+    loop.create_task(fail_later())
+    loop.call_soon(fail)
+    loop.call_soon(gc.collect)
+
+
+signal.signal(signal.SIGUSR1, misbehave)
+"""
+"""Put in by `sitecustomize`, which Python imports by itself: what SIGUSR1 then does."""
+
+
+class Process:
+    """`drivekeeper bot` as an operator runs it, with everything it prints."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._output = bytearray()
+        self._reading = asyncio.create_task(self._read())
+
+    @classmethod
+    async def start(cls, settings: dict[str, Any], *arguments: str) -> Process:
+        """Run it with these settings, and in Python's development mode."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-X", "dev", "-m", "cli", "bot", *arguments),
+            env=child_environment({name: str(value) for name, value in settings.items()}),
+            cwd=ROOT,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        return cls(process)
+
+    async def _read(self) -> None:
+        assert self._process.stdout is not None
+        while piece := await self._process.stdout.read(65536):
+            self._output += piece
+
+    @property
+    def output(self) -> str:
+        """All it has printed."""
+        return self._output.decode("utf-8", "replace")
+
+    async def prints(self, text: str) -> None:
+        """Wait until it has printed `text`."""
+        async with asyncio.timeout(30):
+            while text not in self.output:
+                assert self._process.returncode is None, "it has ended"
+                await asyncio.sleep(0.02)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    async def end(self) -> int:
+        """Wait for its end; the exit code."""
+        async with asyncio.timeout(30):
+            await self._reading
+            return await self._process.wait()
+
+
+async def test_the_process_prints_no_canary_whatever_ends_it(
+    sandbox: Sandbox,
+    world: MarkedWorld,
+    google: GoogleControls,
+    encryption_keys: tuple[SecretStr, ...],
+    tmp_path: Path,
+) -> None:
+    """Refused starts; a run with an interpreter that goes wrong; SIGTERM amid an upload."""
+    home = tmp_path / world.new("home folder")
+    home.mkdir()
+    (home / "sitecustomize.py").write_text(MISBEHAVIOUR)
+    key = ",".join(key.get_secret_value() for key in encryption_keys)
+    settings = {
+        **bot_settings(sandbox, home / world.new("data folder"), "device"),
+        "TOKEN_ENCRYPTION_KEY": key,
+        "LOG_LEVEL": "DEBUG",
+        "PYTHONPATH": home,
+        "MISBEHAVIOUR": world.new("interpreter's message"),
+    }
+    no_file = ("--env-file", os.devnull)
+    # A data folder under a key that is not set; a token Telegram does not know; a folder in vain.
+    sealed = home / "sealed"
+    sealed.mkdir(mode=0o700)
+    foreign = TokenEncryption([SecretStr(Fernet.generate_key().decode())])
+    (sealed / f"token_{world.person(sandbox.url).id}.json").write_bytes(
+        foreign.encrypt(world.new("sealed").encode())
+    )
+    (home / "file").write_text(world.new("a file"))
+    wrong_token = f"{marker(3).translate(str.maketrans('bcdfghjklmnpqrstvwxz', '1' * 20))}"
+    wrong_token += (
+        f"{secrets.randbelow(10**9)}:{world.new('wrong token')}{world.new('wrong token')}"
+    )
+    (home / "env").write_bytes(b"TELEGRAM_BOT_TOKEN=" + world.new("in .env").encode() + b"\xff\n")
+    refusals = [
+        await Process.start({**settings, "USER_DATA_DIR": sealed}, *no_file),
+        await Process.start(
+            {**settings, "TELEGRAM_BOT_TOKEN": wrong_token, "USER_DATA_DIR": home / "wrong"},
+            *no_file,
+        ),
+        await Process.start({**settings, "USER_DATA_DIR": home / "file"}, *no_file),
+        await Process.start(
+            {**settings, "USER_DATA_DIR": home / "x"}, "--env-file", str(home / "env")
+        ),
+    ]
+    process = await Process.start(settings, *no_file)
+    ann = world.person(sandbox.url)
+    async with ann:
+        await process.prints('"bot_started"')
+        await ann.start(world.new("start payload"))
+        account = world.account()
+        await connect(ann, google, account)
+        await ann.send_document(
+            os.urandom(5000), world.file_name("pdf"), caption=world.new("caption")
+        )
+        await ann.wait_for("is in your Drive")
+        process.signal(signal.SIGUSR1)
+        await google.rate("google.upload.chunk", 500_000)
+        await ann.send_document(os.urandom(2_000_000), world.file_name("pdf"))
+        await ann.wait_for("% ·")
+        process.signal(signal.SIGTERM)
+        assert await process.end() == 0
+    codes = [await refusal.end() for refusal in refusals]
+    world.harvest()
+    for output in (process.output, *(refusal.output for refusal in refusals)):
+        assert world.canaries.find(output) == []
+    assert all(codes)
+    printed = [line for line in process.output.splitlines() if line.startswith("{")]
+    assert {json.loads(line)["event"] for line in printed} >= PROCESS_EVENTS
+    refused = "\n".join(refusal.output for refusal in refusals)
+    assert all(f'"{event}"' in refused or event in refused for event in REFUSAL_EVENTS)
+    assert process.output.count("uncaught") >= 2, "thread and destructor went through the log"
+
+
+WRONG: Final = {
+    "TELEGRAM_BOT_TOKEN": "{}",
+    "TELEGRAM_API_BASE_URL": "https://user:{}@[{}]/",
+    "TELEGRAM_LINK_BASE_URL": "https://{}:{}@host／{}/",
+    "TELEGRAM_LOCAL_MODE": "{}",
+    "ALLOWED_USER_IDS": "1,{}",
+    "ADMIN_USER_IDS": "{}",
+    "GOOGLE_OTHER_CLIENTS": "{}",
+    "GOOGLE_OAUTH_FLOW": "{}",
+    "GOOGLE_TOKEN_URI": "http://{}.example/{}",
+    "GOOGLE_AUTH_URI": "{}",
+    "TOKEN_ENCRYPTION_KEY": "{}",
+    "ENCRYPTION_KEY": "{}=",
+    "TOKEN_REFRESH_LEAD_MINUTES": "{}",
+    "TANHAE_GOOGLE_SERVICE_ACCOUNT_JSON": "{}",
+    "DEPARTMENTS": "{}={}",
+    "DATABASE_URL": "mysql://{}:{}@{}/",
+    "PUBLIC_URL": "http://[{}",
+    "WEB_PORT": "{}",
+    "LOG_LEVEL": "{}",
+    "LOG_FORMAT": "{}",
+    "GOOGLE_CLIENT_SECRET_FILE": "/{}/{}",
+    "LOG_MASK_KEY_FILE": "{}\udcff",
+}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [*((name,) for name in WRONG), tuple(WRONG)],
+    ids=lambda n: n[0] if len(n) == 1 else "all",
+)
+def test_wrong_settings_are_refused_without_their_values(
+    names: tuple[str, ...], canaries: Canaries
+) -> None:
+    """Whatever is wrong with them."""
+    text = marker()
+    canaries.add("a wrong setting", text)
+    environment = {name: WRONG[name].replace("{}", text) for name in names}
+    result = CliRunner().invoke(cli.app, ["bot", "--env-file", os.devnull], env=environment)
+    assert result.exit_code == 2
+    assert canaries.find(result.output) == []
+    assert "Drivekeeper cannot start" in result.output
+
+
+# -- the scan itself --------------------------------------------------------------------------------
+
+
+async def test_a_leak_planted_on_purpose_is_found(
+    start_bot: StartBot,
+    sandbox: Sandbox,
+    world: MarkedWorld,
+    google: GoogleControls,
+    tmp_path: Path,
+) -> None:
+    """One handler without the redaction on the same stream, and the libraries tell everything."""
+    ann = world.person(sandbox.url)
+    folder = tmp_path / world.new("data folder")
+    async with ann, start_bot(USER_DATA_DIR=folder, LOG_MASK_KEY=world.new("mask key")) as bot:
+        raw = logging.StreamHandler(bot.log)
+        logging.getLogger().addHandler(raw)
+        await connect(ann, google, world.account())
+        await ann.send(world.new("chat text"))
+        await ann.wait_for("Send me a file")
+        await ann.send_document(b"leaked", world.file_name("txt"), caption=world.new("caption"))
+        await ann.wait_for("is in your Drive")
+        logging.getLogger().removeHandler(raw)
+    world.harvest()
+    found = {leak.name for leak in world.canaries.find(bot.log.getvalue())}
+    assert found >= {
+        *("bot token", "the bot's id", "Telegram id", "first name", "last name", "username"),
+        *("chat text", "caption", "file name", "Telegram file id", "user code"),
+        *("Google address", "upload session", "data folder"),
+    }
+
+
+ENCODINGS: Final[dict[str, Callable[[str], str]]] = {
+    "plain": str,
+    "upper case": str.upper,
+    "percent-encoded": lambda text: quote(text, safe=""),
+    "percent-encoded twice": lambda text: quote(quote(text, safe=""), safe=""),
+    "every byte percent-encoded": lambda text: "".join(f"%{b:02X}" for b in text.encode()),
+    "json": json.dumps,
+    "json in json": lambda text: json.dumps(json.dumps(text)),
+    "json without escapes": lambda text: json.dumps(text, ensure_ascii=False),
+    "escapes": lambda text: "".join(f"\\u{ord(c):04x}" for c in text),
+    "python": ascii,
+    "python bytes": lambda text: repr(text.encode()),
+    "html": lambda text: text.encode("ascii", "xmlcharrefreplace").decode(),
+    "hexadecimal": lambda text: text.encode().hex(),
+    "hexadecimal in capitals": lambda text: text.encode().hex().upper(),
+    **{
+        f"{name} behind {before} bytes": lambda text, before=before, encode=encode: encode(  # type: ignore[misc]
+            b"u" * before + text.encode() + b":x"
+        ).decode()
+        for before in range(4)
+        for name, encode in (
+            ("base64", base64.b64encode),
+            ("url-safe base64", base64.urlsafe_b64encode),
+        )
+    },
+}
+SECRETS: Final[dict[str, Callable[[], str]]] = {
+    "a name": marker,
+    "Han characters": wide_marker,
+    "a token": lambda: secrets.token_urlsafe(60),
+    "a code with slashes": lambda: base64.b64encode(secrets.token_bytes(48)).decode(),
+    "an id": lambda: str(secrets.randbelow(3 * 10**15) + 10**15),
+}
+
+
+@pytest.mark.parametrize("kind", SECRETS)
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_secret_is_found_in_any_form_whole_or_cut(
+    kind: str, encoding: str, canaries: Canaries
+) -> None:
+    """The whole of it, its first half, its second half, any slice; in the middle of a line."""
+    secret, encode = SECRETS[kind](), ENCODINGS[encoding]
+    canaries.add(kind, secret)
+    size = SLICE if secret.isascii() else 4
+    half = max(len(secret) // 2, size)
+    start = secrets.randbelow(len(secret) - size + 1)
+    for part in (secret, secret[:half], secret[-half:], secret[start : start + size]):
+        line = json.dumps({"event": "library", "where": "x"}) + f" x{encode(part)}x\n"
+        assert {leak.name for leak in canaries.find(line)} == {kind}, part
+        assert {leak.name for leak in canaries.find(line.encode())} == {kind}
+
+
+def test_hidden_identities_are_found(canaries: Canaries) -> None:
+    """A mask that is no more than base32, or a hash without a key, hides nobody."""
+    name = str(secrets.randbelow(3 * 10**15) + 10**15)
+    canaries.add("Telegram id", name, identity=True)
+    raw = name.encode()
+    for hidden in (
+        base64.b32encode(raw).decode().lower(),
+        base64.b32encode(b"user:" + raw).decode(),
+        hashlib.sha256(raw).hexdigest()[:16],
+        base64.b32encode(hashlib.sha256(raw).digest()).decode().lower()[:16],
+        f"{int(name):x}",
+        f"{int(name):,}",
+    ):
+        assert canaries.find(f'{{"owner": "u_{hidden}"}}')
+
+
+def test_what_holds_no_secret_is_left_in_peace(canaries: Canaries) -> None:
+    """Other random texts of the same kinds are no leak."""
+    for make in SECRETS.values():
+        for _ in range(20):
+            canaries.add("a secret", make(), identity=True)
+    others = "\n".join(make() for make in SECRETS.values() for _ in range(200))
+    assert canaries.find(others + others.encode().hex() + quote(others)) == []
+
+
+def test_every_event_there_is_was_made_to_happen() -> None:
+    """A new event is to be provoked in one of the journeys above."""
+    provoked = DEVICE_EVENTS | CALLBACK_EVENTS | PASTE_EVENTS | PROCESS_EVENTS | REFUSAL_EVENTS
+    assert provoked | UNPROVOKED == EVENTS

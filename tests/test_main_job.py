@@ -42,4 +42,4 @@ async def test_an_upload_lands_in_the_folder_with_name_type_and_link(
     files = {f["name"]: f for f in await google.files("amy@example.com")}
     assert files["報告 🎉 <b>&.txt"]["parents"] == [files["Telegram"]["id"]]
     assert files["報告 🎉 <b>&.txt"]["mimeType"] == "text/plain"
-    assert message.buttons[0].text == "Open in Drive ↗"
+    assert message.buttons[0].text == "Open in Drive"

@@ -29,7 +29,7 @@ async def ask(person: Person) -> str:
     """/connect; the address of Google's page."""
     await person.send("/connect")
     message = await person.wait_for("Back to Telegram")
-    return person.button_url("Open Google's page ↗", message)
+    return person.button_url("Open Google's page", message)
 
 
 async def open_page(address: str, language: str = "en") -> tuple[int, str]:

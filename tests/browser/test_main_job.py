@@ -136,7 +136,7 @@ def test_device_flow_on_a_phone(browser: Browser, tmp_path: Path, key: str) -> N
         visit.says("is in your Drive")
         percentages = visit.watch_progress()
         send(visit, REPORT, content)
-        under_way = visit.says("▓")
+        under_way = visit.says("▰")
         expect(under_way.get_by_role("button", name="Cancel")).to_be_visible()
         visit.picture("progress")
         visit.conversation("chat", "Connected as")
