@@ -16,7 +16,7 @@ import uvicorn
 from filelock import FileLock, Timeout
 from telegram.error import InvalidToken
 
-from bot import build_application, connect, lifecycle
+from bot import build_application, consent_outcome, lifecycle
 from bot.context import BotApplication, BotOptions, Core
 from bot.preferences import Preferences
 from bot.upload_jobs import UploadJournal
@@ -55,7 +55,11 @@ async def run(settings: Settings) -> None:
     except CustodyError as error:  # nothing is logged before the redaction stands
         raise StartupError(str(error)) from error
     try:
-        async with alone(settings.user_data_dir), services(settings, mask) as application, web_front(settings, application):
+        async with (
+            alone(settings.user_data_dir),
+            services(settings, mask) as application,
+            web_front(settings, application),
+        ):
             await _serve(application)
     except CustodyError as error:
         _log.critical("bot_refused_to_start", result=error.code)
@@ -210,8 +214,10 @@ async def web_front(settings: Settings, application: BotApplication) -> AsyncIte
             consents=parts.core.consents,
             is_alive=parts.pulse.is_alive,
             bot_link=lambda: _bot_link(application, parts.options.link_base_url),
-            on_approved=lambda done: connect.tell_approved(parts, application.bot, done),
-            on_refused=lambda asked, why: connect.tell_refused(parts, application.bot, asked, why),
+            on_approved=lambda done: consent_outcome.tell_approved(parts, application.bot, done),
+            on_refused=lambda asked, why: consent_outcome.tell_refused(
+                parts, application.bot, asked, why
+            ),
         )
     )
     # Bound here: uvicorn would end the process where the port is taken.

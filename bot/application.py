@@ -10,7 +10,7 @@ from telegram.constants import ParseMode
 from telegram.ext import ApplicationBuilder, ContextTypes, Defaults, JobQueue
 from telegram.request import BaseRequest, HTTPXRequest
 
-from bot import connect, files
+from bot import connect, device_flow, files
 from bot.context import BotApplication, BotContext, BotOptions, Core, Services
 from bot.errors import on_error
 from bot.handlers import handlers
@@ -80,7 +80,7 @@ def build_application(
         application.add_handler(handler, group)
     application.add_error_handler(on_error)
     # JobQueue skips what is more than a second late, unless told otherwise.
-    jobs.run_once(connect.resume, 0, job_kwargs={"misfire_grace_time": None})
+    jobs.run_once(device_flow.resume, 0, job_kwargs={"misfire_grace_time": None})
     jobs.run_repeating(
         connect.lapse, _LAPSE_SECONDS, job_kwargs={"misfire_grace_time": None, "coalesce": True}
     )

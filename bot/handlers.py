@@ -14,7 +14,7 @@ from telegram.ext import (
     filters,
 )
 
-from bot import account, connect, files
+from bot import account, connect, device_flow, files
 from bot.context import BotContext
 from bot.gate import gate
 
@@ -48,8 +48,8 @@ def handlers() -> list[tuple[int, Handler]]:
     buttons = {
         "connect": connect.connect,
         "consent-cancel": connect.cancel_consent,
-        "consent-yes": connect.confirm_account,
-        "consent-no": connect.refuse_account,
+        "consent-yes": device_flow.confirm_account,
+        "consent-no": device_flow.refuse_account,
         "disconnect": account.disconnect,
         "erase": account.erase,
         "language": account.language,

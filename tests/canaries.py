@@ -63,7 +63,7 @@ class Canaries:
 
     def __init__(self) -> None:
         self._needles: dict[str, Leak] = {}
-        self._heads: dict[str, list[str]] = {}
+        self._heads: dict[int, dict[str, list[str]]] = {_HEAD: {}, _WIDE: {}}
         self._known: set[str] = set()
 
     def add(self, name: str, secret: str | SecretStr | int, *, identity: bool = False) -> None:
@@ -81,9 +81,10 @@ class Canaries:
         self._known.add(text)
         for form, needle in _needles(text, identity=identity):
             key = needle.lower()
-            if len(key) >= _HEAD and key not in self._needles:
+            size = _HEAD if key.isascii() else _WIDE
+            if len(key) >= size and key not in self._needles:
                 self._needles[key] = Leak(name, form)
-                self._heads.setdefault(key[:_HEAD], []).append(key)
+                self._heads[size].setdefault(key[:size], []).append(key)
 
     def add_all(self, name: str, found: Iterable[str | SecretStr]) -> None:
         """Look for each of them."""
@@ -101,9 +102,10 @@ class Canaries:
             text = text.decode("utf-8", "replace")
         found: set[Leak] = set()
         for reading in _readings(text.lower()):
-            heads = {reading[i : i + _HEAD] for i in range(len(reading) - _HEAD + 1)}
-            for head in heads & self._heads.keys():
-                found |= {self._needles[key] for key in self._heads[head] if key in reading}
+            for size, known in self._heads.items():
+                heads = {reading[i : i + size] for i in range(len(reading) - size + 1)}
+                for head in heads & known.keys():
+                    found |= {self._needles[key] for key in known[head] if key in reading}
         return sorted(found)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from bot import connect as bot_connect
+from bot.consent_outcome import job_name
 from sandbox.client import Person
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
@@ -207,4 +208,4 @@ async def test_answers_lost_while_polling_do_not_end_the_request(
 
 def test_the_job_names_polls_after_their_owner() -> None:
     """So that a newer request stops the older one's polling."""
-    assert bot_connect._job_name(Owner.user(1)) != bot_connect._job_name(Owner.user(11))
+    assert job_name(Owner.user(1)) != job_name(Owner.user(11))

@@ -1,0 +1,256 @@
+"""What lies under the data folder: with a key nothing in plaintext, without one files that
+google-auth itself loads; and nothing that other users of the machine could read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import stat
+from collections.abc import AsyncIterator, Iterator
+from html import unescape
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+import aiohttp
+import google_auth_httplib2
+import pytest
+from google.oauth2.credentials import Credentials
+from googleapiclient import discovery_cache
+from googleapiclient.discovery import build_from_document
+from googleapiclient.http import build_http
+from pydantic import SecretStr
+
+from sandbox.client import Person
+from sandbox.google_client import GoogleControls
+from sandbox.server import Sandbox
+from security.credential import Owner
+from security.encryption import TokenEncryption, is_encrypted
+from tests.canaries import Canaries, MarkedWorld
+from tests.conftest import RunningBot, StartBot
+from tests.journeys import DEVICE_CODE
+
+NO_DOCUMENTS: Final = frozenset({".lock", ".key"})
+"""Empty files, and the key of the log's masks."""
+
+
+@pytest.fixture
+def canaries() -> Canaries:
+    """The marked secrets of this run."""
+    return Canaries()
+
+
+@pytest.fixture
+def world(canaries: Canaries, tmp_path: Path) -> MarkedWorld:
+    """A sandbox's settings, marked."""
+    return MarkedWorld(canaries, tmp_path)
+
+
+@pytest.fixture
+async def sandbox(world: MarkedWorld) -> AsyncIterator[Sandbox]:
+    """Telegram and Google on loopback, marked. Takes the place of conftest's."""
+    async with Sandbox(world.config) as running:
+        world.watch(running)
+        yield running
+
+
+@pytest.fixture
+def careless_umask() -> Iterator[None]:
+    """Private files are private whatever the process was started with."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+class Visitor:
+    """Connects people in whichever flow the bot uses, as far as it is wanted."""
+
+    def __init__(self, world: MarkedWorld, google: GoogleControls, bot: RunningBot) -> None:
+        self.world = world
+        self.google = google
+        self.bot = bot
+        self.flow = bot.settings.google_oauth_flow
+
+    async def ask(self, person: Person) -> str:
+        """/connect; the code or the address to approve."""
+        await person.send("/connect")
+        wanted = {
+            "device": "Enter this code",
+            "callback": "Back to Telegram",
+            "paste": "Copy that page's whole address",
+        }
+        message = await person.wait_for(wanted[self.flow])
+        pending = await self.bot.services.core.consents.latest(Owner.user(person.id))
+        assert pending is not None
+        for name in ("state", "code_verifier"):
+            if secret := getattr(pending, name).get_secret_value():
+                self.world.canaries.add(name, secret)
+        if self.flow == "device":
+            found = DEVICE_CODE.search(message.text)
+            assert found
+            return found[0]
+        return person.button_url("Open Google's page ↗", message)
+
+    async def approve(self, person: Person, account: str) -> str:
+        """Ask and approve; what it takes to finish."""
+        asked = await self.ask(person)
+        if self.flow == "device":
+            await self.google.approve_device(asked, account)
+            await person.wait_for("has approved")
+            return "Yes, that is mine"
+        redirected = await self.google.consent(asked, account)
+        if self.flow == "paste":
+            return redirected
+        async with aiohttp.ClientSession() as session, session.get(redirected) as response:
+            found = re.search(r'href="([^"]+)"', await response.text())
+        assert found
+        claim_code = parse_qs(urlsplit(unescape(found[1])).query)["start"][0]
+        self.world.canaries.add("claim code", claim_code)
+        return claim_code
+
+    async def connect(self, person: Person) -> str:
+        """From /connect to "Connected"; the account."""
+        account = self.world.account()
+        last = await self.approve(person, account)
+        if self.flow == "device":
+            await person.tap(last)
+        elif self.flow == "callback":
+            await person.start(last)
+        else:
+            await person.send(last)
+        await person.wait_for("Connected as")
+        return account
+
+
+def documents(folder: Path) -> dict[Path, bytes]:
+    """Every file that holds something about somebody."""
+    return {
+        path: path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix not in NO_DOCUMENTS
+    }
+
+
+def check_modes(folder: Path) -> None:
+    """Files 0600, folders 0700, and nothing half written."""
+    for path in (folder, *folder.rglob("*")):
+        mode = stat.S_IMODE(path.lstat().st_mode)
+        assert mode == (0o700 if path.is_dir() else 0o600), path.name
+        assert path.is_dir() or path.is_file(), path.name
+        assert path.suffix != ".tmp", path.name
+
+
+def who_is(path: Path, root: str) -> str:
+    """Whose Drive google-auth and Google's client reach with this file, and nothing else."""
+    credentials = Credentials.from_authorized_user_file(path)  # type: ignore[no-untyped-call]
+    assert credentials.valid
+    assert credentials.refresh_token
+    document: dict[str, Any] = json.loads(discovery_cache.get_static_doc("drive", "v3"))
+    document |= {"rootUrl": f"{root}/", "baseUrl": f"{root}/{document['servicePath']}"}
+    http = google_auth_httplib2.AuthorizedHttp(credentials, http=build_http())
+    try:
+        drive = build_from_document(document, http=http)
+        answer = drive.about().get(fields="user").execute()
+    finally:
+        http.close()
+    return str(answer["user"]["emailAddress"])
+
+
+@pytest.mark.parametrize("flow", ["device", "callback", "paste"])
+async def test_what_lies_under_the_data_folder(
+    start_bot: StartBot,
+    sandbox: Sandbox,
+    world: MarkedWorld,
+    google: GoogleControls,
+    encryption_keys: tuple[SecretStr, ...],
+    tmp_path: Path,
+    careless_umask: None,
+    flow: str,
+) -> None:
+    """With people in every state there is: while the bot runs, and after it has ended."""
+    people = {
+        name: world.person(sandbox.url)
+        for name in ("ann", "bo", "asking", "approved", "waiting", "failed", "ended", "damaged")
+    }
+    ann, bo = people["ann"], people["bo"]
+    folder, name = tmp_path / "user_data", world.file_name
+    try:
+        async with start_bot(flow=flow, USER_DATA_DIR=folder) as bot:
+            visitor = Visitor(world, google, bot)
+
+            async def finished(person: Person) -> str:
+                account = await visitor.connect(person)
+                await person.send_document(b"done", name("pdf"), caption=world.new("caption"))
+                await person.wait_for("is in your Drive")
+                return account
+
+            async def failed(person: Person) -> None:
+                await google.set_quota(await visitor.connect(person), limit=1)
+                await person.send_document(b"too much", name("pdf"))
+                await person.wait_for("is full")
+
+            async def waiting(person: Person) -> None:
+                await person.send_document(b"waiting", name("pdf"))
+                await person.wait_for("is waiting")
+
+            async def ended(person: Person) -> None:
+                await google.revoke(await visitor.connect(person))
+                await person.send("/status")
+                await person.wait_for("has stopped working")
+
+            async def damaged(person: Person) -> None:
+                await visitor.connect(person)
+                file = folder / f"token_{person.id}.json"
+                file.write_bytes(file.read_bytes()[:-20])
+                await person.send("/status")
+                await person.wait_for("has stopped working")
+
+            accounts = await asyncio.gather(
+                finished(ann),
+                finished(bo),
+                visitor.ask(people["asking"]),
+                visitor.approve(people["approved"], world.account()),
+                waiting(people["waiting"]),
+                failed(people["failed"]),
+                ended(people["ended"]),
+                damaged(people["damaged"]),
+            )
+            files = documents(folder)
+            check_modes(folder)
+            for person, account in zip((ann, bo), accounts[:2], strict=True):
+                path = folder / f"token_{person.id}.json"
+                if not encryption_keys:
+                    assert await asyncio.to_thread(who_is, path, sandbox.url) == account
+    finally:
+        for person in people.values():
+            await person.close()
+    check_modes(folder)
+    world.harvest()
+    # Everything was there to be found: tokens, codes, names, in each kind of document.
+    keyring = TokenEncryption(encryption_keys)
+    opened = {
+        path: data
+        if path.parent.name == "quarantine" and not is_encrypted(data)
+        else _open(keyring, data)
+        for path, data in files.items()
+    }
+    kinds = {path.relative_to(folder).parts[0] for path in files}
+    assert {"consents", "uploads", "quarantine", "preferences", "tombstones"} <= kinds
+    found = {leak.name for data in opened.values() for leak in world.canaries.find(data)}
+    assert {"access token", "refresh token", "Google address", "file name", "Telegram id"} <= found
+    secrets = {"device": {"device code", "user code"}, "callback": {"state", "claim code"}}
+    assert secrets.get(flow, {"state", "code_verifier"}) <= found
+    for data in (*files.values(), *documents(folder).values()):
+        leaks = world.canaries.find(data)
+        # No file needs these, encrypted or not.
+        assert not {leak.name for leak in leaks} & {"bot token", "Google client secret"}
+        assert not encryption_keys or leaks == []
+    if encryption_keys:
+        assert [path.name for path, data in files.items() if not is_encrypted(data)] == []
+
+
+def _open(keyring: TokenEncryption, data: bytes) -> bytes:
+    """The document as it was before it was sealed."""
+    return keyring.decrypt(data)
