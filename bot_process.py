@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
@@ -214,10 +215,8 @@ async def web_front(settings: Settings, application: BotApplication) -> AsyncIte
             consents=parts.core.consents,
             is_alive=parts.pulse.is_alive,
             bot_link=lambda: _bot_link(application, parts.options.link_base_url),
-            on_approved=lambda done: consent_outcome.tell_approved(parts, application.bot, done),
-            on_refused=lambda asked, why: consent_outcome.tell_refused(
-                parts, application.bot, asked, why
-            ),
+            on_approved=partial(consent_outcome.tell_approved, parts, application.bot),
+            on_refused=partial(consent_outcome.tell_refused, parts, application.bot),
         )
     )
     # Bound here: uvicorn would end the process where the port is taken.

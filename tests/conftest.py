@@ -1,6 +1,7 @@
 """What tests share: a sandbox on loopback, the real bot against it, people who use it.
 
-The whole suite runs twice: `--encryption=off` and `--encryption=on`.
+The whole suite runs without encryption and with it: whatever asks for `encryption_keys`, and so
+may depend on them, runs once each way; nothing else could tell the difference.
 """
 
 from __future__ import annotations
@@ -35,8 +36,19 @@ from security.encryption import TokenEncryption
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--encryption", choices=("off", "on"), default="off", help="with a Fernet key, or without"
+        "--encryption",
+        choices=("off", "on", "both"),
+        default="both",
+        help="without a Fernet key, with one, or once each way",
     )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "encryption_keys" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--encryption")
+        ways = ["off", "on"] if chosen == "both" else [chosen]
+        ids = [f"encryption {way}" for way in ways]
+        metafunc.parametrize("encryption_keys", ways, ids=ids, indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +65,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def encryption_keys(request: pytest.FixtureRequest) -> tuple[SecretStr, ...]:
     """The keys of this run: none, or one."""
-    if request.config.getoption("--encryption") == "off":
+    if request.param == "off":
         return ()
     return (SecretStr(Fernet.generate_key().decode()),)
 

@@ -91,7 +91,7 @@ class Visitor:
             found = DEVICE_CODE.search(message.text)
             assert found
             return found[0]
-        return person.button_url("Open Google's page ↗", message)
+        return person.button_url("Open Google's page", message)
 
     async def approve(self, person: Person, account: str) -> str:
         """Ask and approve; what it takes to finish."""
@@ -200,6 +200,12 @@ async def test_what_lies_under_the_data_folder(
                 await person.send("/status")
                 await person.wait_for("has stopped working")
 
+            async def speaks(person: Person) -> None:
+                await person.send("/language")
+                await person.wait_for("Which language?")
+                await person.tap("language:en")
+                await waiting(person)
+
             async def damaged(person: Person) -> None:
                 await visitor.connect(person)
                 file = folder / f"token_{person.id}.json"
@@ -212,7 +218,7 @@ async def test_what_lies_under_the_data_folder(
                 finished(bo),
                 visitor.ask(people["asking"]),
                 visitor.approve(people["approved"], world.account()),
-                waiting(people["waiting"]),
+                speaks(people["waiting"]),
                 failed(people["failed"]),
                 ended(people["ended"]),
                 damaged(people["damaged"]),

@@ -184,7 +184,7 @@ class Stage:
         left = await self._unspent(fault_ids)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(15):
-                while left := await self._unspent(fault_ids):
+                while left := await self._unspent(fault_ids):  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
         assert not left
 
@@ -373,7 +373,9 @@ async def lose_uploads(stage: Stage, ann: Person) -> None:
 def tampered(data: bytes) -> bytes:
     """The same file with something in the middle changed."""
     middle = data.index(b'"data": "gAAAA') + 40 if is_encrypted(data) else data.index(b":")
-    return data[:middle] + (b"?" if data[middle] != b"?" else b"!") + data[middle + 1 :]
+    return (
+        data[:middle] + (b"?" if data[middle : middle + 1] != b"?" else b"!") + data[middle + 1 :]
+    )
 
 
 async def lose_tokens(stage: Stage, ann: Person) -> None:
@@ -405,7 +407,7 @@ async def lose_tokens(stage: Stage, ann: Person) -> None:
     await status("does not answer", expire=False)
     file = stage.token_file(ann)
     kept = file.read_bytes()
-    damages = [
+    damages: list[tuple[str, str | bytes]] = [
         ("set-up", json.dumps({"v": 9, "alg": rubbish, "kid": rubbish, "data": rubbish})),
         ("set-up", TokenEncryption([SecretStr(Fernet.generate_key().decode())]).encrypt(kept)),
         ("has stopped working", f'{{"token": "{rubbish}", "refresh_token": ["{rubbish}"]}}'),
@@ -561,12 +563,13 @@ async def break_disk(stage: Stage, ann: Person) -> None:
     """Folders that are files; files that are folders."""
     folder, world = stage.bot.folder, stage.world
     await stage.connected(ann)
-    for name, deed, wanted in (
-        ("uploads", lambda: ann.send_document(b"x", world.file_name("txt")), "set-up"),
-        ("locks", lambda: ann.send("/connect"), "set-up"),
-        ("consents", lambda: ann.send("/connect"), "set-up"),
-        (f"token_{ann.id}.json", lambda: ann.send("/status"), "set-up"),
-    ):
+    deeds: dict[str, Callable[[], Awaitable[object]]] = {
+        "uploads": lambda: ann.send_document(b"x", world.file_name("txt")),
+        "locks": lambda: ann.send("/connect"),
+        "consents": lambda: ann.send("/connect"),
+        f"token_{ann.id}.json": lambda: ann.send("/status"),
+    }
+    for name, deed in deeds.items():
         path = folder / name
         aside = folder.with_name(f"aside-{name}")
         path.rename(aside)
@@ -575,7 +578,7 @@ async def break_disk(stage: Stage, ann: Person) -> None:
         else:
             path.mkdir()
         await deed()
-        await ann.wait_for(wanted)
+        await ann.wait_for("set-up")
         path.rmdir() if path.is_dir() else path.unlink()
         aside.rename(path)
 
@@ -586,7 +589,7 @@ def exploding(text: str) -> Callable[..., Any]:
     def explode(*args: Any, **kwargs: Any) -> Any:
         try:
             try:
-                raise OSError(5, text, text)
+                raise OSError(5, text, text)  # noqa: TRY301
             except OSError as error:
                 raise KeyError(text) from error
         except KeyError:
@@ -665,16 +668,6 @@ async def poison(stage: Stage) -> None:
         await stage.says('"critical"')
     # Python-telegram-bot would ask for it again and again.
     stage.sandbox.telegram.queue.pending.clear()
-
-
-async def scene(stage, person):
-    import time
-
-    t = time.monotonic()
-    await scene(stage, person)
-    Path("/tmp/times").open("a").write(
-        f"{scene.__name__} {time.monotonic() - t:.2f}\n"
-    ) if 0 else sys.__stdout__.write(f"{scene.__name__} {time.monotonic() - t:.2f}\n")
 
 
 async def test_the_device_flow_with_all_that_can_go_wrong(
@@ -767,7 +760,7 @@ async def odd_requests(stage: Stage, address: str) -> None:
         + secret
         + b"\r\n",
         f"GET {address} HTTP/1.1\r\n\r\n".encode(),
-        f"GET /{target}/../{target} HTTP/1.1\r\nHost: {host}\r\nCookie: {parts.query}\r\n\r\n".encode(),
+        f"GET /{target}/../{target} HTTP/1.1\r\nCookie: {parts.query}\r\n\r\n".encode(),
         b"GET " + target.encode() + b"&x=\x00\xff HTTP/1.1\r\n" + secret + b"\r\n\r\n",
         f"GET {target}&x={'x' * 70_000} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode(),
         b"\x16\x03\x01" + secret,
@@ -1067,7 +1060,11 @@ async def test_the_process_prints_no_canary_whatever_ends_it(
     }
     no_file = ("--env-file", os.devnull)
     wrong_token = f"{telegram_id()}:{world.new('wrong token')}{world.new('wrong token')}"
-    wrong = {"TELEGRAM_BOT_TOKEN": wrong_token, "USER_DATA_DIR": home / world.new("data folder")}
+    wrong = {
+        "TELEGRAM_BOT_TOKEN": wrong_token,
+        "USER_DATA_DIR": home / world.new("data folder"),
+        "WEB_PORT": 0,
+    }
     refused = await Process.start({**settings, **wrong}, *no_file)
     process = await Process.start(settings, *no_file)
     ann = world.person(sandbox.url)

@@ -266,6 +266,7 @@ def test_health_check_asks_a_page_that_exists() -> None:
         is_alive=lambda: True,
         bot_link=lambda: "",
         on_approved=cast("Any", None),
+        on_refused=cast("Any", None),
     )
     assert url[2] in {getattr(route, "path", "") for route in create_app(parts).routes}
     assert url[1] == image_variables()["WEB_PORT"] == only("EXPOSE")
