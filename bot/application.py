@@ -18,6 +18,7 @@ from bot.limits import RateLimiter
 from bot.ordering import PerUserOrder
 from bot.pulse import Pulse
 from bot.refusals import Refusals
+from bot.tls import tls_context
 from bot.upload_jobs import UploadJournal
 from bot.upload_queue import UploadQueue
 from bot.upload_runner import UploadRunner
@@ -44,7 +45,8 @@ def build_application(
         token: from BotFather.
         api_base_url: Telegram's cloud, a local Bot API server, or the sandbox.
     """
-    limiter, pulse = RateLimiter(), Pulse(connection_pool_size=1)
+    limiter = RateLimiter()
+    pulse = Pulse(connection_pool_size=1, httpx_kwargs={"verify": tls_context()})
     bound: type[BotContext] = type("BoundContext", (BotContext,), {})
     jobs: JobQueue[BotContext] = JobQueue()
     application: BotApplication = (
@@ -92,4 +94,9 @@ def build_application(
 
 def _connections() -> BaseRequest:
     # More than python-telegram-bot's one: replies do not wait for each other.
-    return HTTPXRequest(connection_pool_size=_CONNECTIONS, pool_timeout=30, media_write_timeout=60)
+    return HTTPXRequest(
+        connection_pool_size=_CONNECTIONS,
+        pool_timeout=30,
+        media_write_timeout=60,
+        httpx_kwargs={"verify": tls_context()},
+    )

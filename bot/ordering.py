@@ -34,8 +34,12 @@ class PerUserOrder(BaseUpdateProcessor):
         lock = self._locks.get(key)
         if lock is None:
             lock = self._locks[key] = asyncio.Lock()
-        async with lock, self._places:
-            await coroutine
+        try:
+            async with lock, self._places:
+                await coroutine
+        finally:
+            if asyncio.iscoroutine(coroutine):
+                coroutine.close()  # where a stop came before its turn; else it has ended anyway
 
     async def initialize(self) -> None:
         """Nothing to prepare."""

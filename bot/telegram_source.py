@@ -12,6 +12,7 @@ from typing import Final
 import httpx
 from pydantic import SecretStr
 
+from bot.tls import tls_context
 from upload import SourceFailed
 
 _PIECE: Final = 256 * 1024
@@ -50,7 +51,7 @@ class TelegramDownload:
 
     def _read(self, skip: int) -> Iterator[bytes]:
         address = self._address.get_secret_value()
-        with httpx.stream("GET", address, timeout=_TIMEOUT) as response:
+        with httpx.stream("GET", address, timeout=_TIMEOUT, verify=tls_context()) as response:
             if response.status_code in (400, 404):
                 raise SourceFailed("Telegram no longer has the file", code="file_gone")
             response.raise_for_status()

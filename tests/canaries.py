@@ -12,6 +12,7 @@ import base64
 import hashlib
 import html
 import json
+import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ _STEP: Final = SLICE - _WINDOW + 1  # every slice holds a whole window
 _WIDE: Final = 4  # letters in a row of a script that has thousands of them
 _HEAD: Final = 8
 _LETTERS: Final = "bcdfghjklmnpqrstvwxz23456789"  # no vowels, so that no words come about
+
+_TIMESTAMP: Final = re.compile(r"\d{4}-\d\d-\d\dt\d\d:\d\d:\d\d\.\d{6}z")
 
 V = TypeVar("V")
 
@@ -101,7 +104,9 @@ class Canaries:
         if isinstance(text, bytes):
             text = text.decode("utf-8", "replace")
         found: set[Leak] = set()
-        for reading in _readings(text.lower()):
+        # Most lines of a log are the same but for the time.
+        lines = dict.fromkeys(_TIMESTAMP.sub("", text.lower()).split("\n"))
+        for reading in _readings("\n".join(lines)):
             for size, known in self._heads.items():
                 heads = {reading[i : i + size] for i in range(len(reading) - size + 1)}
                 for head in heads & known.keys():
@@ -135,14 +140,19 @@ _TEXT_FORMS: Final[dict[str, Callable[[str], str]]] = {
     "every byte percent-encoded": lambda text: "".join(f"%{b:02x}" for b in text.encode()),
     "hexadecimal": lambda text: text.encode().hex(),
 }
-"""Encodings in which a part of a text becomes a part of its encoded form."""
+"""Encodings of one letter after the other: a part of a text becomes a part of its form."""
 
 
 def _needles(secret: str, *, identity: bool) -> Iterator[tuple[str, str]]:
     raw = secret.encode()
-    for piece in _pieces(secret):
-        for form, encode in _TEXT_FORMS.items():
-            yield form, encode(piece)
+    forms: dict[tuple[str, ...], str] = {}
+    for form, encode in _TEXT_FORMS.items():
+        forms.setdefault(tuple(map(encode, secret)), form)  # most are the same for plain letters
+    size, step = (_WINDOW, _STEP) if secret.isascii() else (_WIDE, 1)
+    size = min(size, len(secret))
+    for letters, form in forms.items():
+        for start in (*range(0, len(letters) - size + 1, step), len(letters) - size):
+            yield form, "".join(letters[start : start + size])
     for shift in range(3):
         stable = _stable(base64.b64encode, raw, shift, bits=6)
         for piece in _windows(stable, _WINDOW, 2):
@@ -164,13 +174,6 @@ def _needles(secret: str, *, identity: bool) -> Iterator[tuple[str, str]]:
 
 
 _URL_SAFE: Final = str.maketrans("+/", "-_")
-
-
-def _pieces(secret: str) -> Iterator[str]:
-    if secret.isascii():
-        yield from _windows(secret, _WINDOW, _STEP)
-    else:
-        yield from _windows(secret, _WIDE, 1)
 
 
 def _windows(text: str, size: int, step: int) -> Iterator[str]:
