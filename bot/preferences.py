@@ -52,7 +52,7 @@ class Preferences:
     async def _get(self, owner: Owner) -> tuple[str | None, str]:
         if owner not in self._known:
             try:
-                document = await self._custodian.run(self._folder.read, owner.stem) or {}
+                document = await self._custodian.read(self._folder.read, owner.stem) or {}
             except (CorruptCredential, OperatorFault):
                 document = {}  # a language is nothing to leave a person without an answer for
             chosen, seen = document.get("chosen"), document.get("seen")

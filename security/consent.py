@@ -116,12 +116,12 @@ class ConsentDesk:
 
     async def latest(self, owner: Owner) -> PendingConsent | None:
         """The owner's request, if its time is not over."""
-        pending = await self._custodian.run(self._pending.load, owner)
+        pending = await self._custodian.read(self._pending.load, owner)
         return None if pending is None or pending.is_over(datetime.now(UTC)) else pending
 
     async def all(self) -> list[PendingConsent]:
         """Every request there is, for start-up."""
-        return await self._custodian.run(self._pending.all)
+        return await self._custodian.read(self._pending.all)
 
     async def over(self) -> list[PendingConsent]:
         """The requests whose time is over, and which nobody has told so."""
@@ -166,7 +166,7 @@ class ConsentDesk:
         """callback: the request this state belongs to."""
         if len(state) != _STATE_LENGTH:  # anybody may ask, and looking costs a read of them all
             return None
-        return await self._custodian.run(self._pending.by_state, state)
+        return await self._custodian.read(self._pending.by_state, state)
 
     async def redirected(
         self, *, state: str, code: str | None, error: str | None

@@ -69,18 +69,26 @@ class Custodian:
         self._flights: dict[Owner, asyncio.Task[Credential]] = {}
         self._critical: set[asyncio.Task[Any]] = set()
         # Files and locks have threads of their own: the default executor is small and shared.
-        self._threads = ThreadPoolExecutor(8, thread_name_prefix="custody")
+        # Reads wait for no fsync: whoever asks for /status does not queue behind others' saves.
+        self._readers = ThreadPoolExecutor(4, thread_name_prefix="custody-read")
+        self._writers = ThreadPoolExecutor(16, thread_name_prefix="custody-write")
 
     async def close(self) -> None:
         """Wait for what must not be cut short, then give the threads back."""
         while self._critical:
             await asyncio.wait(self._critical)
-        self._threads.shutdown(wait=True)
+        self._readers.shutdown(wait=True)
+        self._writers.shutdown(wait=True)
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """A blocking call on the store, in a thread."""
+        """A blocking call that may write, in a thread."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, partial(function, *args, **kwargs))
+        return await loop.run_in_executor(self._writers, partial(function, *args, **kwargs))
+
+    async def read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A blocking call that only reads, in a thread of those that never write."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, partial(function, *args, **kwargs))
 
     async def load(self, owner: Owner) -> Credential | None:
         """What is stored for `owner`; a damaged file goes into quarantine and is None.
@@ -89,14 +97,14 @@ class Custodian:
             OperatorFault: it cannot be read for a reason an operator must mend.
         """
         try:
-            return await self.run(self._store.load, owner)
+            return await self.read(self._store.load, owner)
         except CorruptCredential:
             async with self.locked(owner):
                 return await self._load_or_quarantine(owner)
 
     async def was_quarantined(self, owner: Owner) -> bool:
         """Whether a copy of this owner's is in quarantine."""
-        return bool(await self.run(self._store.quarantined, owner))
+        return bool(await self.read(self._store.quarantined, owner))
 
     async def access_token(self, owner: Owner, *, rejected: SecretStr | None = None) -> Credential:
         """The owner's credential with an access token that serves for longer than the lead.
@@ -138,7 +146,7 @@ class Custodian:
     async def finish_interrupted(self) -> int:
         """At start-up: finish disconnections a crash interrupted; how many there were."""
         finished = 0
-        for owner in await self.run(self._store.owners):
+        for owner in await self.read(self._store.owners):
             try:
                 credential = await self.run(self._store.load, owner)
             except CustodyError:

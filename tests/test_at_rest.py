@@ -223,6 +223,9 @@ async def test_what_lies_under_the_data_folder(
                 ended(people["ended"]),
                 damaged(people["damaged"]),
             )
+            async with asyncio.timeout(10):  # what is done is forgotten after the person knows
+                while len(list((folder / "uploads").iterdir())) != 2:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
             files = documents(folder)
             check_modes(folder)
             for person, account in zip((ann, bo), accounts[:2], strict=True):

@@ -22,11 +22,9 @@ from tests.security.kit import AMY, ANN, BEN, BOB, World, in_minutes, secret
 
 
 @pytest.fixture
-async def world(
-    sandbox: Sandbox, google: GoogleControls, tmp_path: Path, keyring: TokenEncryption
-) -> AsyncIterator[World]:
+async def world(sandbox: Sandbox, google: GoogleControls, tmp_path: Path) -> AsyncIterator[World]:
     """Ann is connected."""
-    made = World(sandbox, google, tmp_path / "user_data", keyring)
+    made = World(sandbox, google, tmp_path / "user_data", TokenEncryption())
     await made.connect()
     yield made
     await made.close()

@@ -99,11 +99,9 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(
-    sandbox: Sandbox, google: GoogleControls, tmp_path: Path, keyring: TokenEncryption
-) -> AsyncIterator[Desk]:
+async def desk(sandbox: Sandbox, google: GoogleControls, tmp_path: Path) -> AsyncIterator[Desk]:
     """Ann is connected, and her folder is made."""
-    world = World(sandbox, google, tmp_path / "user_data", keyring)
+    world = World(sandbox, google, tmp_path / "user_data", TokenEncryption())
     await world.connect()
     file_id, folder_id = await world.drives.run(
         ANN, lambda drive: (drive.new_file_id(), drive.folder("Telegram"))

@@ -13,12 +13,19 @@ from pydantic import SecretStr
 from config import GoogleClient
 from security.consent import PASTE_REDIRECT
 from security.credential import DRIVE_FILE_SCOPE
+from security.encryption import TokenEncryption
 from security.errors import ConsentRequired, CustodyError, OperatorFault, TransientFault
 from security.google_oauth import ConsentDenied, DevicePending, GoogleOAuth, OAuthEndpoints
 from tests.security.kit import AMY, ANN, World, answer_of, secret
 
 DEAD = SecretStr("1//0canary-of-a-refresh-token")
 PAGE = "<html><p>Sorry</p></html>"
+
+
+@pytest.fixture
+def keyring() -> TokenEncryption:
+    """Nothing is kept here: once is enough."""
+    return TokenEncryption()
 
 
 async def refused(world: World, token: SecretStr = DEAD, **options: Any) -> CustodyError:
