@@ -37,9 +37,13 @@ run: $(VENV)/.run
 	@$(BIN)/python -m cli run
 
 # Everything, without encryption and with it. What measures time runs after the others, alone.
-WORKERS ?= 4
+# More workers than cores, and files in memory where there is some: most tests wait, for the disk
+# first of all.
+WORKERS ?= 8
+TEST_FILES := $(if $(wildcard /dev/shm),/dev/shm,/tmp)
+test: export PYTEST_DEBUG_TEMPROOT = $(TEST_FILES)
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not load" -n $(WORKERS) -q
+	$(BIN)/python -m pytest -m "not load" -n $(WORKERS) --dist worksteal -q
 	$(BIN)/python -m pytest -m load -q
 
 check: $(VENV)/.dev
