@@ -39,7 +39,7 @@ run: $(VENV)/.run
 # Everything, without encryption and with it. What measures time runs after the others, alone.
 # More workers than cores, and files in memory where there is some: most tests wait, for the disk
 # first of all.
-WORKERS ?= 8
+WORKERS ?= 6
 TEST_FILES := $(if $(wildcard /dev/shm),/dev/shm,/tmp)
 test: export PYTEST_DEBUG_TEMPROOT = $(TEST_FILES)
 test: $(VENV)/.dev
