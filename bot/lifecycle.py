@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from telegram import Update
-from telegram.error import NetworkError, TelegramError
+from telegram.error import NetworkError
 from telegram.ext import ExtBot
 
 from bot.commands import command_menu
@@ -67,7 +67,7 @@ async def start(application: BotApplication) -> None:
 async def stop(application: BotApplication) -> None:
     """First no new updates, then no new work, then the connections."""
     if application.updater is not None and application.updater.running:
-        with contextlib.suppress(TelegramError):  # why polling ended is no reason not to stop
+        with contextlib.suppress(Exception):  # whatever ended polling is no reason not to stop
             await application.updater.stop()
     await services_of(application).uploads.stop()
     if application.running:

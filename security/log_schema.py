@@ -126,7 +126,7 @@ _NUMBERS: Final = frozenset(
 
 MASK: Final = re.compile(r"[ud]_[a-z2-7]{16}")
 REFERENCE: Final = re.compile(r"[A-HJ-NP-Z2-9]{6}")
-_LOCATION: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,100}(:\d{1,6})?")
+LOCATION: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,100}(:\d{1,6})?")
 _VERSION: Final = re.compile(r"\d{1,4}(\.\d{1,6}){1,3}")
 
 

@@ -30,7 +30,7 @@ from pydantic import SecretStr
 from security.credential import Owner
 from security.errors import CustodyError
 from security.files import FILE_MODE, disk_faults, ensure_private_folder, write_atomically
-from security.log_schema import _LOCATION, EVENTS, FIELDS
+from security.log_schema import EVENTS, FIELDS, LOCATION
 
 EventDict = MutableMapping[str, Any]
 REDACTED: Final = "[redacted]"
@@ -150,7 +150,7 @@ def _places(trace: TracebackType | None) -> list[str]:
 
 def _place(name: str, line: int) -> str:
     name = name.replace("<", "").replace(">", "")
-    return f"{name}:{line}" if _LOCATION.fullmatch(f"{name}:{line}") else "?"
+    return f"{name}:{line}" if LOCATION.fullmatch(f"{name}:{line}") else "?"
 
 
 class _Handler(logging.StreamHandler[TextIO]):
