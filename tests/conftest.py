@@ -47,6 +47,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "encryption_keys" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("--encryption")
         ways = ["off", "on"] if chosen == "both" else [chosen]
+        if (only := metafunc.definition.get_closest_marker("encryption")) is not None:
+            ways = [way for way in ways if way in only.args]
         ids = [f"encryption {way}" for way in ways]
         metafunc.parametrize("encryption_keys", ways, ids=ids, indirect=True)
 
@@ -144,7 +146,6 @@ def start_bot(
         values = {
             **bot_settings(sandbox, tmp_path / "user_data", flow),
             "TOKEN_ENCRYPTION_KEY": ",".join(key.get_secret_value() for key in encryption_keys),
-            "LOG_LEVEL": "DEBUG",
             "LOG_FORMAT": "json",
             **changes,
         }

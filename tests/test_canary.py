@@ -705,7 +705,7 @@ async def test_the_device_flow_with_all_that_can_go_wrong(
     }
     people = [*cast, eve, zoe]
     try:
-        async with start_bot(flow="device", **settings) as bot:
+        async with start_bot(flow="device", LOG_LEVEL="DEBUG", **settings) as bot:
             stage = Stage(world, sandbox, google, bot)
             for number, (status, kind) in enumerate(
                 ((409, "status"), (502, "status"), (200, "html"))
@@ -798,7 +798,9 @@ async def test_the_callback_flow_in_the_consoles_style(
     async with (
         ann,
         eve,
-        start_bot(flow="callback", USER_DATA_DIR=folder, LOG_FORMAT="console") as bot,
+        start_bot(
+            flow="callback", USER_DATA_DIR=folder, LOG_LEVEL="DEBUG", LOG_FORMAT="console"
+        ) as bot,
     ):
         stage = Stage(world, sandbox, google, bot)
         world.canaries.add("mask key", (folder / "log_mask.key").read_text())
@@ -894,7 +896,9 @@ async def test_the_paste_flow_with_a_local_bot_api_server(
         ann,
         eve,
         TelegramControls(sandbox.url) as telegram,
-        start_bot(flow="paste", USER_DATA_DIR=folder, TELEGRAM_LOCAL_MODE="true") as bot,
+        start_bot(
+            flow="paste", USER_DATA_DIR=folder, LOG_LEVEL="DEBUG", TELEGRAM_LOCAL_MODE="true"
+        ) as bot,
     ):
         await telegram.local_mode(True)
         stage = Stage(world, sandbox, google, bot)
@@ -1083,7 +1087,7 @@ async def test_the_process_prints_no_canary_whatever_ends_it(
         await ann.wait_for("is in your Drive")
         process.signal(signal.SIGUSR1)
         await google.rate("google.upload.chunk", 500_000)
-        await ann.send_document(os.urandom(2_000_000), world.file_name("pdf"))
+        await ann.send_document(os.urandom(8_000_000), world.file_name("pdf"))
         await ann.wait_for("% ·")
         process.signal(signal.SIGTERM)
         assert await process.end() == 0
@@ -1187,7 +1191,8 @@ async def test_a_leak_planted_on_purpose_is_found(
     """One handler without the redaction on the same stream, and the libraries tell everything."""
     ann = world.person(sandbox.url)
     folder = tmp_path / world.new("data folder")
-    async with ann, start_bot(USER_DATA_DIR=folder, LOG_MASK_KEY=world.new("mask key")) as bot:
+    settings = {"LOG_LEVEL": "DEBUG", "LOG_MASK_KEY": world.new("mask key")}
+    async with ann, start_bot(USER_DATA_DIR=folder, **settings) as bot:
         raw = logging.StreamHandler(bot.log)
         logging.getLogger().addHandler(raw)
         await connect(ann, google, world.account())

@@ -87,7 +87,7 @@ async def test_one_chats_flood_limit_halts_no_other_chat(
     await ben.start()
     await ben.wait_for("Drivekeeper")
     await google.fault(
-        "telegram.sendMessage", "status", status=429, retry_after=8, owner=501, count=1
+        "telegram.sendMessage", "status", status=429, retry_after=4, owner=501, count=1
     )
     await ann.send("/help")
     began = time.monotonic()

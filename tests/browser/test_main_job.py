@@ -103,6 +103,8 @@ def check_custody(running: Running, key: str) -> None:
     assert not any(start in running.log() for start in TOKENS)
 
 
+# One way each: Chromium sees no difference, and test_at_rest.py looks at every flow both ways.
+@pytest.mark.encryption("on")
 def test_device_flow_on_a_phone(browser: Browser, tmp_path: Path, key: str) -> None:
     """START, connect with a code, drop 5 MB, watch it go, open the link, the same bytes."""
     content = os.urandom(5 * 1024 * 1024)
@@ -154,6 +156,7 @@ def test_device_flow_on_a_phone(browser: Browser, tmp_path: Path, key: str) -> N
         check_custody(running, key)
 
 
+@pytest.mark.encryption("off")
 def test_callback_flow_on_a_desktop(browser: Browser, tmp_path: Path, key: str) -> None:
     """Consent page, the bot's own page, its button to the chat, START, connected."""
     content = os.urandom(300_000)
@@ -190,6 +193,7 @@ def test_callback_flow_on_a_desktop(browser: Browser, tmp_path: Path, key: str) 
         check_custody(running, key)
 
 
+@pytest.mark.encryption("off")
 def test_paste_flow_in_chinese(browser: Browser, tmp_path: Path, key: str) -> None:
     """The address of the page that cannot be reached goes into the chat."""
     content = os.urandom(300_000)
