@@ -18,6 +18,7 @@ RUN python -m pip install --require-hashes -r requirements-build.txt \
 COPY pyproject.toml README.md LICENSE ./
 COPY bot_process.py cli.py config.py drive.py upload.py ./
 COPY bot bot
+COPY commands commands
 COPY security security
 COPY web web
 COPY sandbox sandbox

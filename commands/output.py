@@ -1,0 +1,47 @@
+"""How the operator's commands answer: tables for people, JSON for programs, exit codes for both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
+
+
+class Exit(IntEnum):
+    """What a command's exit code says."""
+
+    OK = 0
+    FINDINGS = 1
+    """It ran, and found or left something that wants attention."""
+    USAGE = 2
+    """Wrong arguments or settings; nothing was done."""
+    FAULT = 3
+    """It could not be carried out (keys, disk, network, lock)."""
+
+
+def stop(message: str, code: Exit) -> NoReturn:
+    """End the command with one sentence on stderr."""
+    typer.echo(message, err=True)
+    raise typer.Exit(code)
+
+
+def show_json(document: Mapping[str, Any]) -> None:
+    """Print one JSON object."""
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+
+
+def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table; nothing in it is taken for markup."""
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell).replace("[", r"\[") for cell in row))
+    Console(soft_wrap=True).print(table)

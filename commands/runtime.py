@@ -1,0 +1,66 @@
+"""The composition root of the operator's commands: settings, logs, keys and the store.
+
+They work beside a running bot: what they change is guarded by the same locks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.output import Exit, stop
+from config import Settings, SettingsError, load_settings
+from security import encryption
+from security.encryption import TokenEncryption
+from security.errors import CustodyError
+from security.logging_utils import OwnerMask, configure_logging, load_mask_key
+from security.token_store import TokenStore
+
+EnvFile = Annotated[
+    Path, typer.Option(help="Lines of NAME=value, below the environment; need not exist.")
+]
+DEFAULT_ENV_FILE = Path(".env")
+
+
+@dataclass(frozen=True, slots=True)
+class Custody:
+    """What commands work on. Nothing in it has touched the disk yet but the mask key."""
+
+    settings: Settings
+    mask: OwnerMask
+    keyring: TokenEncryption
+    store: TokenStore
+
+    @property
+    def folder(self) -> Path:
+        """The data folder."""
+        return self.settings.user_data_dir
+
+
+@contextmanager
+def open_custody(env_file: Path) -> Iterator[Custody]:
+    """The store as the settings say; faults end the command with one sentence."""
+    try:
+        settings = load_settings(for_bot=False, env_file=env_file)
+    except SettingsError as error:
+        faults = "\n".join(f"  • {fault}" for fault in error.faults)
+        stop(f"These settings are missing or wrong.\n{faults}", Exit.USAGE)
+    if not settings.user_data_dir.is_dir():
+        stop("There is no data folder (USER_DATA_DIR): the bot has not run here yet.", Exit.USAGE)
+    try:
+        mask = OwnerMask(load_mask_key(settings.user_data_dir, settings.log_mask_key))
+        # Commands answer on stdout; stderr is for what went wrong.
+        configure_logging(mask, level="WARNING", style=settings.log_format)
+        keyring = TokenEncryption(
+            settings.encryption_keys, required=settings.token_require_encryption
+        )
+        encryption.install(keyring)
+        store = TokenStore(settings.user_data_dir, keyring, mask)
+        yield Custody(settings, mask, keyring, store)
+    except CustodyError as error:
+        stop(f"Not done: {error}.", Exit.FAULT)
