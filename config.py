@@ -236,6 +236,7 @@ class Settings(BaseSettings):
 
     token_encryption_key: FernetKeys = ()
     encryption_key: FernetKeys = ()
+    token_backup_key: FernetKeys = ()
     token_require_encryption: bool = False
     token_maintenance_interval_minutes: float = Field(default=10, ge=0)
     token_maintenance_batch_size: int = Field(default=500, ge=1)
@@ -365,6 +366,8 @@ def _faults_between(s: Settings, *, for_bot: bool) -> Iterable[tuple[str, str]]:
         yield missing, "is missing (the client's id and secret go together)"
     if s.token_encryption_key and s.encryption_key and s.token_encryption_key != s.encryption_key:
         yield "encryption_key", "differs from TOKEN_ENCRYPTION_KEY; keep only one of them"
+    if {*s.token_backup_key} & {*s.token_encryption_key, *s.encryption_key}:
+        yield "token_backup_key", "holds a key of TOKEN_ENCRYPTION_KEY; backups need their own"
     if s.token_require_encryption and not s.encryption_keys:
         yield "token_encryption_key", "is missing (TOKEN_REQUIRE_ENCRYPTION=true needs it)"
     moved = {name for name, default in GOOGLE_ADDRESSES.items() if getattr(s, name) != default}

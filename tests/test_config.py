@@ -98,6 +98,7 @@ def test_faults_of_every_kind_are_reported_together(monkeypatch: pytest.MonkeyPa
         ("TOKEN_ENCRYPTION_KEY", "canary-key"),
         ("TOKEN_ENCRYPTION_KEY", f"{KEY},canary-key"),
         ("ENCRYPTION_KEY", "canary-clé"),
+        ("TOKEN_BACKUP_KEY", f"{KEY},canary-key"),
         ("TOKEN_REQUIRE_ENCRYPTION", "canary-yes"),
         ("TOKEN_MAINTENANCE_INTERVAL_MINUTES", "-1"),
         ("TOKEN_MAINTENANCE_BATCH_SIZE", "0"),
@@ -265,6 +266,17 @@ def test_two_key_variables_that_differ_are_a_fault(monkeypatch: pytest.MonkeyPat
     """Half the files would be under the one, half under the other."""
     found = faults(monkeypatch, **NEEDED, TOKEN_ENCRYPTION_KEY=KEY, ENCRYPTION_KEY=OTHER_KEY)
     assert {*found} == {"ENCRYPTION_KEY"}
+
+
+def test_a_backup_key_that_opens_the_data_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has an archive's key shall not have the data's, nor the other way round."""
+    shared = f"{OTHER_KEY},{KEY}"
+    for name in ("TOKEN_ENCRYPTION_KEY", "ENCRYPTION_KEY"):
+        monkeypatch.delenv("TOKEN_ENCRYPTION_KEY", raising=False)
+        found = faults(monkeypatch, **NEEDED, **{name: KEY}, TOKEN_BACKUP_KEY=shared)
+        assert {*found} == {"TOKEN_BACKUP_KEY"}
+    settings = load(monkeypatch, **NEEDED, ENCRYPTION_KEY=KEY, TOKEN_BACKUP_KEY=OTHER_KEY)
+    assert len(settings.token_backup_key) == 1
 
 
 def test_required_encryption_wants_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
