@@ -46,6 +46,7 @@ EVENTS: Final = frozenset(
         "testing_status_suspected",
         "token_disconnected",
         "token_revoke_failed",
+        "audit_failed",
         # uploads
         "upload_queued",
         "upload_waiting",
