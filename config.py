@@ -1,38 +1,38 @@
 """Every setting, read once, as one frozen object. Nobody else reads the environment.
 
-`load_settings` reports all faults together, by the variable's name and never with its value.
+`load_settings` reports all faults together, by the variable's name and never with its value. The
+kinds of values, and how each is checked, are in `config_values.py`.
 The table of settings is in `docs/settings.md`; a test keeps the two equal.
 """
 
 from __future__ import annotations
 
-import base64
-import ipaddress
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
+from typing import Any, Final, Literal
 
-from cryptography.fernet import Fernet
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    SecretStr,
-    ValidationError,
-    field_validator,
-)
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
-    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+)
+
+from config_values import (
+    Address,
+    BotToken,
+    ClientPairs,
+    DepartmentPairs,
+    Fault,
+    FernetKeys,
+    IdSet,
+    ServerAddress,
+    ServiceAccounts,
 )
 
 GOOGLE_ADDRESSES: Final = {
@@ -43,8 +43,6 @@ GOOGLE_ADDRESSES: Final = {
     "google_api_endpoint": "https://www.googleapis.com",
 }
 
-_SLUG = re.compile(r"[a-z][a-z0-9]{0,30}")
-_BOT_TOKEN = re.compile(r"\d{3,}:[A-Za-z0-9_-]{30,}")
 _SERVICE_ACCOUNT = re.compile(r"([a-z][a-z0-9]*)_google_service_account_json(_file)?")
 
 
@@ -62,109 +60,6 @@ class GoogleClient:
 
     id: str
     secret: SecretStr
-
-
-@dataclass(frozen=True, slots=True)
-class _Fault:
-    """Stands in for a value that could not be had, so that its field reports the reason."""
-
-    reason: str
-
-
-def _list(value: Any) -> Any:
-    return [p for p in map(str.strip, value.split(",")) if p] if isinstance(value, str) else value
-
-
-def _any_address(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        known = parts.scheme in ("https", "http") and parts.hostname and parts.port != 0
-    except ValueError:  # its text may repeat the value
-        known = False
-    if not known:
-        raise ValueError("must be an address that begins with https://")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("must be a plain address, without user, query or fragment")
-    return value.rstrip("/")
-
-
-def _server_address(value: str) -> str:
-    parts = urlsplit(_any_address(value))
-    host = parts.hostname or ""
-    if parts.scheme == "http" and "." in host and not _is_private(host):
-        raise ValueError("must begin with https:// (plain http is for private networks only)")
-    return value.rstrip("/")
-
-
-def _is_private(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_private
-    except ValueError:
-        return False
-
-
-def _address(value: str) -> str:
-    parts = urlsplit(_any_address(value))
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise ValueError("must begin with https:// (plain http is for this machine itself only)")
-    return value.rstrip("/")
-
-
-def _fernet_keys(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-    for number, key in enumerate(keys, start=1):
-        try:
-            Fernet(key.get_secret_value())
-        except ValueError:
-            raise ValueError(
-                f"key {number} is not a Fernet key (32 bytes in url-safe base64, 44 characters)"
-            ) from None
-    return keys
-
-
-def _clients(entries: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-    if not all(re.fullmatch(r"[^:]+:[^:]+", entry.get_secret_value()) for entry in entries):
-        raise ValueError("must be id:secret pairs, separated by commas")
-    return entries
-
-
-def _service_account(value: Any) -> Any:
-    if isinstance(value, _Fault):
-        raise ValueError(value.reason)  # noqa: TRY004 - pydantic collects ValueErrors
-    encoded = "".join(value.split())  # base64 wraps its lines
-    try:
-        key = json.loads(base64.b64decode(encoded, validate=True))
-    except ValueError:
-        key = None
-    if not isinstance(key, dict) or key.get("type") != "service_account":
-        raise ValueError("is not the base64 of a service account's key file")
-    return encoded
-
-
-def _departments(entries: tuple[str, ...]) -> tuple[str, ...]:
-    slugs = [entry.partition("=")[0] for entry in entries]
-    if not all(_SLUG.fullmatch(slug) for slug in slugs) or len(set(slugs)) < len(slugs):
-        raise ValueError("must be slug=name pairs with distinct slugs of a-z and 0-9")
-    return entries
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine itself."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-ServiceAccount = Annotated[SecretStr, BeforeValidator(_service_account)]
-IdSet = Annotated[frozenset[int], NoDecode, BeforeValidator(_list)]
-Address = Annotated[str, AfterValidator(_address)]
-# A local Bot API server speaks plain http, often from the container next door.
-ServerAddress = Annotated[str, AfterValidator(_server_address)]
-FernetKeys = Annotated[
-    tuple[SecretStr, ...], NoDecode, AfterValidator(_fernet_keys), BeforeValidator(_list)
-]
 
 
 class _Variables(PydanticBaseSettingsSource):
@@ -194,18 +89,18 @@ class _Variables(PydanticBaseSettingsSource):
         ]
         return {name: value for name, value in values.items() if value is not None}
 
-    def _value(self, name: str, *, secret: bool) -> str | _Fault | None:
+    def _value(self, name: str, *, secret: bool) -> str | Fault | None:
         value, path = self._variables.get(name), self._variables.get(f"{name}_file")
         if not secret or path is None:
             return value
         if value is not None:
-            return _Fault(f"set it or {name.upper()}_FILE, not both")
+            return Fault(f"set it or {name.upper()}_FILE, not both")
         try:
-            return Path(path).read_text(encoding="utf-8-sig").strip() or _Fault(
+            return Path(path).read_text(encoding="utf-8-sig").strip() or Fault(
                 f"the file named by {name.upper()}_FILE is empty"
             )
         except (OSError, UnicodeDecodeError) as error:
-            return _Fault(f"the file named by {name.upper()}_FILE: {type(error).__name__}")
+            return Fault(f"the file named by {name.upper()}_FILE: {type(error).__name__}")
 
 
 class Settings(BaseSettings):
@@ -213,7 +108,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    telegram_bot_token: SecretStr | None = None
+    telegram_bot_token: BotToken | None = None
     telegram_api_base_url: ServerAddress = "https://api.telegram.org"
     telegram_local_mode: bool = False
     telegram_link_base_url: Address = "https://t.me"
@@ -224,9 +119,7 @@ class Settings(BaseSettings):
 
     google_client_id: str | None = None
     google_client_secret: SecretStr | None = None
-    google_other_clients: Annotated[
-        tuple[SecretStr, ...], NoDecode, AfterValidator(_clients), BeforeValidator(_list)
-    ] = ()
+    google_other_clients: ClientPairs = ()
     google_oauth_flow: Literal["device", "callback", "paste"] = "device"
     google_auth_uri: Address = GOOGLE_ADDRESSES["google_auth_uri"]
     google_token_uri: Address = GOOGLE_ADDRESSES["google_token_uri"]
@@ -247,12 +140,8 @@ class Settings(BaseSettings):
 
     user_data_dir: Path = Path("user_data")
     database_url: SecretStr | None = None
-    departments: Annotated[
-        tuple[str, ...], NoDecode, AfterValidator(_departments), BeforeValidator(_list)
-    ] = ("tanhae=淡海", "anping=安坑")
-    service_accounts: Annotated[Mapping[str, ServiceAccount], BeforeValidator(dict)] = Field(
-        default_factory=dict
-    )
+    departments: DepartmentPairs = ("tanhae=淡海", "anping=安坑")
+    service_accounts: ServiceAccounts = Field(default_factory=dict)
     """By slug the base64 of the key file, from each `<SLUG>_GOOGLE_SERVICE_ACCOUNT_JSON`."""
 
     public_url: Address | None = None
@@ -266,15 +155,8 @@ class Settings(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _report_fault(cls, value: Any) -> Any:
-        if isinstance(value, _Fault):
+        if isinstance(value, Fault):
             raise ValueError(value.reason)  # noqa: TRY004 - pydantic collects ValueErrors
-        return value
-
-    @field_validator("telegram_bot_token")
-    @classmethod
-    def _check_bot_token(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and not _BOT_TOKEN.fullmatch(value.get_secret_value()):
-            raise ValueError("is not a bot token (BotFather gives one like 123456:ABC…)")
         return value
 
     @classmethod

@@ -15,9 +15,9 @@ from config import (
     SettingsError,
     child_environment,
     is_configured,
-    is_loopback,
     load_settings,
 )
+from config_values import is_loopback
 
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 SECRET = "GOCSPX-canary-secret"
