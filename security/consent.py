@@ -271,6 +271,7 @@ class ConsentDesk:
             access_token=grant.access_token,
             refresh_token=grant.refresh_token,
             token_expires_at=grant.expires_at,
+            refresh_expires_at=grant.refresh_expires_at,
             account=account.address,
             account_id=account.id,
             **changes,
@@ -315,6 +316,7 @@ class ConsentDesk:
             account=pending.account,
             account_id=pending.account_id,
             granted_at=datetime.now(UTC),
+            refresh_expires_at=pending.refresh_expires_at,
         )
         async with self._custodian.locked(pending.owner):
             current = await self._custodian.run(self._pending.load, pending.owner)
@@ -323,6 +325,8 @@ class ConsentDesk:
             saved = await self._custodian.save_consent(credential)
             await self._custodian.run(self._pending.delete, pending.owner)
         _log.info("consent_saved", owner=pending.owner, generation=saved.generation)
+        if saved.ends_within_days:  # the operator's to know on the first day, not on the eighth
+            _log.warning("testing_status_suspected", owner=pending.owner)
         return saved
 
 

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from security.errors import CorruptCredential
 
 DRIVE_FILE_SCOPE: Final = "https://www.googleapis.com/auth/drive.file"
+_TESTING_TERM: Final = timedelta(days=8)  # seven, and some slack
 _OWNER: Final = re.compile(r"user:([1-9][0-9]{0,18})|department:([a-z][a-z0-9]{0,30})")
 _STEM: Final = re.compile(r"token_(?:([1-9][0-9]{0,18})|department_([a-z][a-z0-9]{0,30}))")
 
@@ -86,12 +87,27 @@ class Credential:
     """Drive's permissionId of the account: stays when the address changes."""
     generation: int = 0
     granted_at: datetime | None = None
+    refresh_expires_at: datetime | None = None
+    """When Google ends the refresh token by itself; None: it has set no term."""
     state: Literal["active", "leaving"] = "active"
 
     def is_fresh(self, now: datetime, lead: timedelta = timedelta()) -> bool:
         """Whether the access token still serves for longer than `lead`."""
         return bool(
             self.access_token and self.expires_at is not None and self.expires_at - now > lead
+        )
+
+    @property
+    def ends_within_days(self) -> bool:
+        """Whether Google gave the refresh token about a week: the app's status is "Testing".
+
+        People may limit access in time as well, but to months.
+        https://developers.google.com/identity/protocols/oauth2#expiration
+        """
+        return (
+            self.refresh_expires_at is not None
+            and self.granted_at is not None
+            and self.refresh_expires_at - self.granted_at < _TESTING_TERM
         )
 
     def may_share_account(self, other: Credential) -> bool:
@@ -130,6 +146,7 @@ class Credential:
                 "account_id": _reveal(self.account_id),
                 "generation": self.generation,
                 "granted_at": _format(self.granted_at),
+                "refresh_expires_at": _format(self.refresh_expires_at),
                 "state": self.state,
             },
         }
@@ -172,6 +189,7 @@ class Credential:
             account_id=_secret(own, "account_id"),
             generation=generation,
             granted_at=_parse(_text(own, "granted_at")),
+            refresh_expires_at=_parse(_text(own, "refresh_expires_at")),
             state=own.get("state", "active"),
         )
 

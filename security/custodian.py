@@ -244,6 +244,7 @@ class Custodian:
             access_token=grant.access_token,
             expires_at=grant.expires_at,
             refresh_token=grant.refresh_token or credential.refresh_token,
+            refresh_expires_at=grant.refresh_expires_at or credential.refresh_expires_at,
             scopes=grant.scopes or credential.scopes,
         )
 

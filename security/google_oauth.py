@@ -63,6 +63,13 @@ class TokenGrant:
     refresh_token: SecretStr | None
     scopes: tuple[str, ...] | None
     """The scopes granted; None where the answer did not say (RFC 6749 §5.1: as asked)."""
+    refresh_expires_at: datetime | None
+    """When the refresh token ends by itself, aware, in UTC; None: Google sets it no term.
+
+    `refresh_token_expires_in`, seconds: there for access that is limited in time, which the grants
+    of an app in "Testing" are, to seven days.
+    https://developers.google.com/identity/protocols/oauth2#expiration
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +237,7 @@ class GoogleOAuth:
                 expires_at=datetime.now(UTC) + lifetime,
                 refresh_token=SecretStr(refresh_token) if isinstance(refresh_token, str) else None,
                 scopes=tuple(scope.split()) if isinstance(scope, str) else None,
+                refresh_expires_at=_term(answer.get("refresh_token_expires_in")),
             )
         except (KeyError, TypeError, ValueError, OverflowError):
             raise _unreadable() from None
@@ -250,6 +258,16 @@ def _text(answer: Mapping[str, Any], field: str) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError(field)
     return value
+
+
+def _term(seconds: object) -> datetime | None:
+    """That many seconds from now; None for anything else: no grant is worth losing over it."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return None
+    try:
+        return datetime.now(UTC) + timedelta(seconds=seconds)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _unreadable() -> TransientFault:

@@ -60,6 +60,7 @@ class PendingConsent(BaseModel):
     access_token: Secret = _EMPTY
     refresh_token: Secret = _EMPTY
     token_expires_at: datetime | None = None
+    refresh_expires_at: datetime | None = None
     account: Secret = _EMPTY
     account_id: Secret = _EMPTY
     message_id: int = 0
