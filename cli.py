@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import bot_process
+from commands import keys, tokens
 from config import SettingsError, child_environment, is_configured, load_settings
 from sandbox.run import FolderTaken, run_sandbox
 
@@ -22,6 +23,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # it would print local variables, secrets among them
 )
+app.add_typer(keys.app, name="keys")
+app.add_typer(tokens.app, name="tokens")
 
 EnvFile = Annotated[
     Path, typer.Option(help="Lines of NAME=value, below the environment; need not exist.")
