@@ -112,6 +112,7 @@ def test_faults_of_every_kind_are_reported_together(monkeypatch: pytest.MonkeyPa
         ("PUBLIC_URL", "http://canary.example"),
         ("PUBLIC_URL", "canary.example"),
         ("WEB_PORT", "70000"),
+        ("METRICS_PORT", "canary-port"),
         ("LOG_LEVEL", "canary-loud"),
         ("LOG_FORMAT", "canary-xml"),
     ],
