@@ -48,6 +48,17 @@ class TokenEncryption:
         """The newest key's fingerprint; None: plaintext."""
         return next(iter(self._keys), None)
 
+    @property
+    def kids(self) -> tuple[str, ...]:
+        """Every configured key's fingerprint, newest first."""
+        return tuple(self._keys)
+
+    def accepting_plaintext(self) -> TokenEncryption:
+        """The same keys, where plaintext is read even if encryption is required: to convert it."""
+        made = TokenEncryption()
+        made._keys = self._keys
+        return made
+
     def encrypt(self, data: bytes) -> bytes:
         """`data` in an envelope, or as it is where there is no key."""
         if self.kid is None:
@@ -63,19 +74,28 @@ class TokenEncryption:
     def decrypt(self, data: bytes) -> bytes:
         """What `encrypt` was given. Plaintext comes back as it is, unless encryption is required.
 
+        Raises: as `open`.
+        """
+        return self.open(data)[0]
+
+    def open(self, data: bytes) -> tuple[bytes, str | None]:
+        """What `encrypt` was given, and the fingerprint of the key that opened it.
+
+        None in its place: it was plaintext.
+
         Raises:
             OperatorFault: the key is not configured, or the envelope is of an unknown kind.
             CorruptCredential: the key is configured and the bytes do not open with it.
         """
         if data.startswith(_BARE_FERNET):
-            return self._try_all(data.strip(), "this file's key")
+            return self._try_all(data.strip(), "a key without a name")
         envelope = parse_envelope(data)
         if envelope is None:
             if self._required:
                 raise OperatorFault(
                     "plaintext, but encryption is required", code="plaintext_refused"
                 )
-            return data
+            return data, None
         if envelope.get("v") != _VERSION or envelope.get("alg") != _ALGORITHM:
             raise OperatorFault("an envelope of an unknown version", code="unknown_envelope")
         token, kid = envelope.get("data"), envelope.get("kid")
@@ -85,19 +105,23 @@ class TokenEncryption:
         if kid not in self._keys:
             return self._try_all(raw, f"key {kid}" if _is_kid(kid) else "a key with a damaged id")
         try:
-            return self._keys[kid].decrypt(raw)
+            return self._keys[kid].decrypt(raw), kid
         except InvalidToken:
             raise CorruptCredential(f"does not open under key {kid}", code="tampered") from None
 
-    def _try_all(self, token: bytes, name: str) -> bytes:
-        for fernet in self._keys.values():
+    def _try_all(self, token: bytes, name: str) -> tuple[bytes, str]:
+        for kid, fernet in self._keys.items():
             try:
-                return fernet.decrypt(token)
+                return fernet.decrypt(token), kid
             except InvalidToken:
                 continue
         if not self._keys:
-            raise OperatorFault(f"encrypted, and no key is set ({name})", code="key_missing")
-        raise OperatorFault(f"encrypted under {name}, which is not set", code="unknown_key")
+            raise OperatorFault(
+                f"encrypted under {name}, and TOKEN_ENCRYPTION_KEY is not set", code="key_missing"
+            )
+        raise OperatorFault(
+            f"encrypted under {name}, which is not among TOKEN_ENCRYPTION_KEY", code="unknown_key"
+        )
 
 
 def parse_envelope(data: bytes) -> dict[str, Any] | None:
@@ -112,6 +136,12 @@ def parse_envelope(data: bytes) -> dict[str, Any] | None:
 def is_encrypted(data: bytes) -> bool:
     """Whether `data` is an envelope or a bare Fernet token."""
     return data.startswith(_BARE_FERNET) or parse_envelope(data) is not None
+
+
+def kid_of(data: bytes) -> str | None:
+    """The fingerprint an envelope gives; None where it gives none, or there is no envelope."""
+    kid = (parse_envelope(data) or {}).get("kid")
+    return kid if isinstance(kid, str) and _is_kid(kid) else None
 
 
 def _is_kid(text: str) -> bool:

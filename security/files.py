@@ -11,11 +11,14 @@ import json
 import os
 import re
 import stat
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
+
+from filelock import FileLock, Timeout
 
 from security.encryption import TokenEncryption, is_encrypted
 from security.errors import CorruptCredential, OperatorFault
@@ -25,6 +28,11 @@ FOLDER_MODE: Final = 0o700
 _STALE_SECONDS: Final = 60  # a save takes milliseconds: what is older was left by a crash
 _PROBE: Final = 8192
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,120}")
+_LOCK_SECONDS: Final = 30
+LOCK_POLL_SECONDS: Final = 0.005
+"""How often whoever waits for a folder's lock looks again."""
+
+Resealed = Literal["changed", "already", "vanished"]
 
 
 @contextmanager
@@ -120,11 +128,21 @@ def remove(path: Path) -> bool:
 
 
 class SealedFolder:
-    """A folder of small JSON documents, encrypted where there is a key."""
+    """A folder of small JSON documents, encrypted where there is a key.
 
-    def __init__(self, folder: Path, encryption: TokenEncryption) -> None:
+    One lock, a file of its own in `locks/` beside the folder, is held across every write and
+    removal: whoever re-encrypts the folder loses no save and brings back nothing deleted.
+    """
+
+    def __init__(self, folder: Path, encryption: TokenEncryption, *, own_lock: bool = True) -> None:
+        """
+        Args:
+            own_lock: False where each document's owner has a lock that its writers hold anyway.
+        """
         self.folder = folder
         self._encryption = encryption
+        self._own_lock = own_lock
+        self._queue = threading.Lock()
 
     def prepare(self) -> None:
         """Make the folder private, and clear what a crash left.
@@ -139,6 +157,41 @@ class SealedFolder:
                 if data is not None and is_encrypted(data):
                     with suppress(CorruptCredential):
                         self._encryption.decrypt(data)  # says which key is missing
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep every other writer of the folder away, in this process and in others.
+
+        Raises:
+            OperatorFault: somebody else held the lock for half a minute.
+        """
+        if not self._own_lock:
+            yield
+            return
+        locks = self.folder.parent / "locks"
+        if not locks.is_dir():
+            ensure_private_folder(locks)
+        lock = FileLock(
+            locks / f"folder_{self.folder.name}.lock",
+            mode=FILE_MODE,
+            thread_local=False,
+            fallback_to_soft=False,
+        )
+        # Threads of one process queue up here, in their order; only processes poll.
+        if not self._queue.acquire(timeout=_LOCK_SECONDS):
+            raise OperatorFault("a folder stayed locked", code="locked")
+        try:
+            with disk_faults():
+                try:
+                    lock.acquire(timeout=_LOCK_SECONDS, poll_interval=LOCK_POLL_SECONDS)
+                except Timeout:
+                    raise OperatorFault("a folder stayed locked", code="locked") from None
+            try:
+                yield
+            finally:
+                lock.release()
+        finally:
+            self._queue.release()
 
     def path(self, name: str) -> Path:
         """Where `name` is kept; the name is the program's own, never a user's."""
@@ -163,6 +216,15 @@ class SealedFolder:
             except FileNotFoundError:
                 return None
 
+    def read_stamped(self, name: str) -> tuple[bytes, os.stat_result] | None:
+        """The bytes as they are on disk, and the status of the very file they came from."""
+        with disk_faults():
+            try:
+                with self.path(name).open("rb", buffering=0) as file:
+                    return file.read(), os.fstat(file.fileno())
+            except FileNotFoundError:
+                return None
+
     def read(self, name: str) -> dict[str, Any] | None:
         """The document, decrypted; None: there is none.
 
@@ -171,8 +233,10 @@ class SealedFolder:
             OperatorFault: it cannot be read, or its key is not configured.
         """
         data = self.read_bytes(name)
-        if data is None:
-            return None
+        return None if data is None else self.unseal(data)
+
+    def unseal(self, data: bytes) -> dict[str, Any]:
+        """The document in `data`; raises as `read` does."""
         try:
             document = json.loads(self._encryption.decrypt(data))
         except (ValueError, RecursionError):
@@ -198,12 +262,34 @@ class SealedFolder:
 
     def write(self, name: str, document: dict[str, Any]) -> None:
         """Seal and save `document`."""
-        self.write_sealed(name, self.seal(name, document))
+        with self.locked():
+            write_atomically(self.path(name), self.seal(name, document))
 
     def write_sealed(self, name: str, data: bytes) -> None:
         """Save bytes that are sealed already."""
-        write_atomically(self.path(name), data)
+        with self.locked():
+            write_atomically(self.path(name), data)
+
+    def reseal(self, name: str, convert: Callable[[bytes], bytes | None]) -> Resealed:
+        """Replace the bytes of one document by what `convert` makes of them, None: leave them.
+
+        What has vanished stays so. Where the folder has no lock of its own, the caller holds that
+        of the document's owner.
+
+        Raises:
+            CustodyError: what `convert` raises, or the disk's fault. The document is as it was.
+        """
+        with self.locked():
+            data = self.read_bytes(name)
+            if data is None:
+                return "vanished"
+            converted = convert(data)
+            if converted is None:
+                return "already"
+            write_atomically(self.path(name), converted)
+            return "changed"
 
     def delete(self, name: str) -> bool:
         """Remove the document; False where there was none."""
-        return remove(self.path(name))
+        with self.locked():
+            return remove(self.path(name))
