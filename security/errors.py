@@ -56,3 +56,9 @@ class GenerationConflict(CustodyError):
     """A save was based on a credential that is no longer the newest; it was refused."""
 
     default_code = "superseded"
+
+
+class RestoreRefused(CustodyError):
+    """There is nothing to restore, or it would take the place of something newer."""
+
+    default_code = "superseded"

@@ -43,6 +43,16 @@ EVENTS: Final = frozenset(
         "token_refreshed",
         "token_refresh_failed",
         "token_quarantined",
+        "token_quarantine_failed",
+        "token_held",
+        "token_released",
+        "memory_not_saved",
+        "sweep_finished",
+        "sweep_failed",
+        "sweep_owner_failed",
+        "incident_opened",
+        "incident_closed",
+        "owner_told",
         "testing_status_suspected",
         "token_disconnected",
         "token_revoke_failed",
@@ -81,6 +91,7 @@ RESULTS: Final = frozenset(
         "locked",
         "second_instance",
         "invalid_bot_token",
+        "stopped",
         # consent
         "consent_required",
         "not_connected",
@@ -93,6 +104,7 @@ RESULTS: Final = frozenset(
         "used",
         "scope_missing",
         "superseded",
+        "gone",
         "declined",
         # corruption
         "corrupt",
@@ -117,12 +129,25 @@ RESULTS: Final = frozenset(
     }
 )
 
+OPERATOR_FAULTS: Final = frozenset(
+    {
+        *("operator_fault", "invalid_client", "unauthorized_client", "deleted_client"),
+        *("unknown_client", "invalid_request", "key_missing", "unknown_key", "unknown_envelope"),
+        *("plaintext_refused", "store_failed"),
+    }
+)
+"""The results that only an operator can mend: administrators are told of them."""
+
 _FLOWS: Final = frozenset({"device", "callback", "paste"})
 _KINDS: Final = frozenset(
     {"document", "photo", "video", "audio", "voice", "video_note", "animation", "other"}
 )
 _NUMBERS: Final = frozenset(
-    {"seconds", "size", "attempt", "generation", "count", "waiting", "minutes_left", "port", "line"}
+    {
+        *("seconds", "size", "attempt", "generation", "count", "waiting", "minutes_left"),
+        *("port", "line"),
+        *("seen", "fresh", "refreshed", "transient", "operator", "quarantined", "held", "skipped"),
+    }
 )
 
 MASK: Final = re.compile(r"[ud]_[a-z2-7]{16}")
@@ -152,6 +177,7 @@ FIELDS: Final[dict[str, Callable[[Any], bool]]] = {
     "version": _fits(_VERSION),
     "encrypted": lambda value: isinstance(value, bool),
     "sandbox": lambda value: isinstance(value, bool),
+    "full": lambda value: isinstance(value, bool),
     **dict.fromkeys(_NUMBERS, _is_number),
 }
 """Field → whether a value may be shown. Fields the logging itself adds are not listed here."""

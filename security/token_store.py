@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -24,9 +23,9 @@ from security.files import (
     disk_faults,
     ensure_private_folder,
     probe_writing,
-    sync_folder,
     write_atomically,
 )
+from security.quarantine import Quarantine
 
 
 class TokenStore:
@@ -42,22 +41,26 @@ class TokenStore:
         """
         self.folder = folder
         self._encryption = encryption
-        self._mask = mask
         self._tokens = SealedFolder(folder, encryption)
         self._tombstones = SealedFolder(folder / "tombstones", encryption)
-        self._quarantine = SealedFolder(folder / "quarantine", encryption)
         self._locks = folder / "locks"
+        self.copies = Quarantine(self, folder / "quarantine", encryption, mask)
+        """What was set aside."""
 
     def prepare(self) -> None:
-        """Make the folders private, clear what a crash left, and try the keys.
+        """Make the folders private, try the keys, and put in order what a crash left.
 
         Raises:
             OperatorFault: the folder cannot be used, or no encrypted file opens.
         """
-        for sealed in (self._tokens, self._tombstones, self._quarantine):
-            sealed.prepare()
+        for part in (self._tokens, self._tombstones, self.copies):
+            part.prepare()
         ensure_private_folder(self._locks)
         self.check_writable()
+        self._try_keys()
+        self.copies.finish_interrupted()
+
+    def _try_keys(self) -> None:
         faults: list[OperatorFault] = []
         for owner in self.owners():
             data = self._tokens.read_bytes(owner.stem)
@@ -158,13 +161,25 @@ class TokenStore:
 
     def save_consent(self, credential: Credential) -> Credential:
         """Save a new consent as newest + 1; what is damaged goes into quarantine first."""
-        owner = credential.owner
         try:
-            current = self.load(owner)
+            self.load(credential.owner)
         except CorruptCredential as error:
-            self.quarantine(owner, error.code)
-            current = None
-        newest = max(self._buried(owner, int(time.time())), current.generation if current else 0)
+            self.quarantine(credential.owner, error.code)
+        return self.save_newest(credential)
+
+    def save_newest(self, credential: Credential) -> Credential:
+        """Save `credential` above everything its owner has had, and above its own generation.
+
+        Raises:
+            CorruptCredential, OperatorFault: what is in its place cannot be read.
+        """
+        owner = credential.owner
+        current = self.load(owner)
+        newest = max(
+            self._buried(owner, int(time.time())),
+            current.generation if current else 0,
+            credential.generation,
+        )
         saved = replace(credential, generation=newest + 1)
         self._write(saved)
         return saved
@@ -183,40 +198,30 @@ class TokenStore:
         self.purge_quarantine(owner)
         self._tokens.delete(owner.stem)
 
+    def retire(self, owner: Owner) -> None:
+        """Remove the owner's file; its generation stays in the tombstone."""
+        self._bury(owner)
+        self._tokens.delete(owner.stem)
+
+    def read_bytes(self, owner: Owner) -> bytes | None:
+        """The owner's file as it is on disk; None: there is none."""
+        return self._tokens.read_bytes(owner.stem)
+
     def quarantine(self, owner: Owner, reason: str) -> None:
         """Set the owner's file aside: its bytes as they were, but encrypted where there is a key.
 
         Args:
             reason: a result code, kept in the note beside it.
         """
-        data = self._tokens.read_bytes(owner.stem)
-        if data is None:
-            return
-        self._bury(owner)
-        now = datetime.now(UTC)
-        name = f"{owner.stem}.{now:%Y%m%dt%H%M%S%f}"
-        note = {"owner": self._mask(owner.name), "reason": reason, "time": now.isoformat()}
-        self._quarantine.write(f"{name}.note", note)
-        if self._encryption.kid is not None and not is_encrypted(data):
-            self._quarantine.write_sealed(name, self._encryption.encrypt(data))
-            self._tokens.delete(owner.stem)
-            return
-        with disk_faults():
-            self._tokens.path(owner.stem).rename(self._quarantine.path(name))
-            sync_folder(self._quarantine.folder)
-            sync_folder(self.folder)
+        self.copies.set_aside(owner, reason)
 
     def quarantined(self, owner: Owner) -> list[str]:
         """The names of the owner's quarantined copies, oldest first."""
-        prefix = f"{owner.stem}."
-        names = self._quarantine.names()
-        return [n for n in names if n.startswith(prefix) and not n.endswith(".note")]
+        return self.copies.names(owner)
 
     def purge_quarantine(self, owner: Owner) -> None:
         """Delete the owner's quarantined copies and their notes."""
-        for name in self._quarantine.names():
-            if name.startswith(f"{owner.stem}."):
-                self._quarantine.delete(name)
+        self.copies.purge_owner(owner)
 
     def others(self, than: Owner) -> list[Credential | None]:
         """The credentials of everybody else who is not leaving; None: one cannot be read."""

@@ -224,10 +224,7 @@ class World:
 
     def quarantine_notes(self) -> list[str]:
         """The reasons in the quarantine."""
-        folder = self.folder / "quarantine"
-        names = sorted(path.stem for path in folder.glob("*.note.json"))
-        sealed = self.store._quarantine
-        return [str((sealed.read(name) or {})["reason"]) for name in names]
+        return [record.reason for record in self.store.copies.records()]
 
     async def close(self) -> None:
         """Close everything that was opened."""

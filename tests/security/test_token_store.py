@@ -373,7 +373,7 @@ def test_quarantine_keeps_the_bytes_and_a_note(
     assert (kept == content) is (keyring.kid is None)
     note = SealedFolder(store.folder / "quarantine", keyring).read(f"{name}.note")
     assert note is not None
-    assert set(note) == {"owner", "reason", "time"}
+    assert set(note) == {"owner", "reason", "time", "told"}
     assert (note["owner"], note["reason"]) == (MASK("user:501"), "unreadable")
 
 

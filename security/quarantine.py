@@ -1,0 +1,339 @@
+"""The quarantine: credentials that cannot be used, their bytes as they were, each beside a note.
+
+A copy is named `<owner's stem>.<time>`, its note `<copy>.note`. What is set aside is copied before
+it is removed, and what is restored is in place before its copy goes: a crash in between leaves one
+too many, never none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from filelock import BaseFileLock
+
+from security.credential import Credential, Owner
+from security.encryption import TokenEncryption, is_encrypted
+from security.errors import CorruptCredential, CustodyError, OperatorFault, RestoreRefused
+from security.files import SealedFolder
+from security.log_schema import RESULTS
+
+_STAMP: Final = "%Y%m%dt%H%M%S%f"
+_COPY: Final = re.compile(r"(token_[a-z0-9_]+)\.(\d{8}t\d{12})")
+_NOTE: Final = ".note"
+_REPLACEABLE: Final = frozenset({"unknown_key", "unknown_envelope", "plaintext_refused"})
+"""Operator faults of a file itself. The others (disk, no key at all) are mended first."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineRecord:
+    """One copy. `time` is aware, in UTC."""
+
+    name: str = field(repr=False)
+    """The copy's own name; it holds the Telegram id: not to be shown."""
+    owner_mask: str
+    owner: Owner
+    reason: str
+    """A result code."""
+    time: datetime
+    told: bool
+    """Whether the owner has been told."""
+
+    @property
+    def id(self) -> str:
+        """What to show instead of the name, and what `Quarantine.find` takes: mask and time."""
+        return f"{self.owner_mask}.{self.name.partition('.')[2]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """What a restore did."""
+
+    owner: Owner
+    generation: int
+    """The restored credential's; newer than any before."""
+    replaced: str | None
+    """Why the file that was in its place could not stay (it is in quarantine now); None: none."""
+
+
+class TokenFiles(Protocol):
+    """What the quarantine needs of the store."""
+
+    def check_writable(self) -> None:
+        """Raise OperatorFault where a save would fail."""
+
+    def try_lock(self, owner: Owner) -> BaseFileLock | None:
+        """The owner's lock, held, or None."""
+
+    def locked(self, owner: Owner, timeout_seconds: float = 30) -> AbstractContextManager[None]:
+        """Hold the owner's lock."""
+
+    def load(self, owner: Owner) -> Credential | None:
+        """The owner's credential, where it counts."""
+
+    def read_bytes(self, owner: Owner) -> bytes | None:
+        """The owner's file as it is."""
+
+    def retire(self, owner: Owner) -> None:
+        """Raise the tombstone to the credential's generation and remove its file."""
+
+    def save_newest(self, credential: Credential) -> Credential:
+        """Save as newer than anything before."""
+
+
+class Quarantine:
+    """The copies. Every method blocks on the disk."""
+
+    def __init__(
+        self,
+        store: TokenFiles,
+        folder: Path,
+        encryption: TokenEncryption,
+        mask: Callable[[str], str],
+    ) -> None:
+        self._store = store
+        self._encryption = encryption
+        self._mask = mask
+        self._sealed = SealedFolder(folder, encryption, own_lock=False)
+
+    def prepare(self) -> None:
+        """Make the folder private.
+
+        Raises:
+            OperatorFault: it cannot be used, or holds envelopes and no key is set.
+        """
+        self._sealed.prepare()
+
+    def finish_interrupted(self) -> None:
+        """At start-up: finish what a crash left half set aside, and drop notes without a copy."""
+        names = set(self._sealed.names())
+        for name in sorted({name.removesuffix(_NOTE) for name in names}):
+            owner = _owner_of(name)
+            if owner is not None:
+                with suppress(CustodyError):  # one owner's fault stops nobody else's start
+                    self._finish(owner, name)
+
+    # With the owner's lock held
+
+    def set_aside(self, owner: Owner, reason: str) -> None:
+        """Put the owner's file here: its bytes as they were, but encrypted where there is a key.
+
+        The caller holds the owner's lock. Where an earlier attempt was interrupted, this one
+        goes on with its copy.
+
+        Args:
+            reason: a result code, kept in the note.
+        """
+        data = self._store.read_bytes(owner)
+        if data is None:
+            return
+        if not any(self._holds(name, data) for name in self.names(owner)):
+            name, now = self._new_name(owner)
+            # Note, copy, tombstone, removal. The tombstone before the copy would hide a file that
+            # is nowhere else; the removal before the tombstone would let an old backup in.
+            self._write_note(owner, name, reason=reason, time=now, told=False)
+            sealed = self._encryption.kid is None or is_encrypted(data)
+            self._sealed.write_sealed(name, data if sealed else self._encryption.encrypt(data))
+        self._store.retire(owner)
+
+    def names(self, owner: Owner) -> list[str]:
+        """The names of the owner's copies, oldest first."""
+        return [n for n in self._all(owner) if not n.endswith(_NOTE)]
+
+    def purge_owner(self, owner: Owner) -> None:
+        """Delete the owner's copies and their notes. The caller holds the owner's lock."""
+        for name in self._all(owner):  # sorted: each copy before its note
+            self._sealed.delete(name)
+
+    # For operators; these take the owner's lock themselves
+
+    def records(self) -> list[QuarantineRecord]:
+        """Every copy, oldest first. A note that is missing or cannot be read hides none."""
+        found = []
+        for name in self._sealed.names():
+            owner = _owner_of(name)
+            if owner is not None:
+                note = self._note(name)
+                found.append(
+                    QuarantineRecord(
+                        name=name,
+                        owner_mask=self._mask(owner.name),
+                        owner=owner,
+                        reason=note["reason"],
+                        time=note["time"],
+                        told=note["told"],
+                    )
+                )
+        return sorted(found, key=lambda record: (record.time, record.name))
+
+    def find(self, text: str) -> list[QuarantineRecord]:
+        """The copies of this id (or the beginning of one), or of the owner with this mask."""
+        return [r for r in self.records() if text and r.id.startswith(text)]
+
+    def restore(self, name: str) -> Restoration:
+        """Put a copy back into its owner's place, as the newest credential there is.
+
+        It is tried first: it must open, be this owner's, and have a refresh token. An unreadable
+        file in its place goes into quarantine; a usable one stays, and so does the copy.
+
+        Raises:
+            RestoreRefused: there is no such copy, it has no refresh token, or its owner has a
+                credential or is disconnecting.
+            CorruptCredential, OperatorFault: the copy, or the disk, cannot be used.
+        """
+        owner = self._known(name)
+        with self._store.locked(owner):
+            credential = self._verified(owner, name)
+            self._store.check_writable()
+            replaced = self._make_room(owner)
+            saved = self._store.save_newest(credential)
+            self._delete(name)
+        return Restoration(owner, saved.generation, replaced)
+
+    def purge(self, name: str) -> None:
+        """Delete one copy and its note.
+
+        Raises:
+            RestoreRefused: there is no such copy.
+        """
+        owner = self._known(name)
+        with self._store.locked(owner):
+            if not self._delete(name):
+                raise RestoreRefused("there is no such copy in quarantine", code="gone")
+
+    def mark_told(self, name: str, told: bool) -> None:
+        """Note whether the owner has been told; nothing where the copy has gone meanwhile."""
+        owner = _owner_of(name)
+        if owner is None:
+            return
+        with self._store.locked(owner):
+            if self._sealed.read_bytes(name) is not None:
+                self._write_note(owner, name, **{**self._note(name), "told": told})
+
+    def _known(self, name: str) -> Owner:
+        owner = _owner_of(name)
+        if owner is None or self._sealed.read_bytes(name) is None:
+            raise RestoreRefused("there is no such copy in quarantine", code="gone")
+        return owner
+
+    def _verified(self, owner: Owner, name: str) -> Credential:
+        document = self._sealed.read(name)
+        if document is None:  # another process was faster
+            raise RestoreRefused("there is no such copy in quarantine", code="gone")
+        credential = Credential.from_document(owner, document)
+        if credential.refresh_token is None:
+            raise RestoreRefused("the copy has no refresh token", code="no_refresh_token")
+        return replace(credential, state="active")
+
+    def _make_room(self, owner: Owner) -> str | None:
+        """Set aside what is in the way and cannot be used; the reason, None where nothing was."""
+        try:
+            current = self._store.load(owner)
+        except CorruptCredential as error:
+            reason = error.code
+        except OperatorFault as fault:
+            if fault.code not in _REPLACEABLE:
+                raise
+            reason = fault.code
+        else:
+            if current is not None and current.state == "leaving":
+                raise RestoreRefused("the owner is disconnecting", code="not_connected")
+            if current is not None:
+                raise RestoreRefused("the owner has a credential that can be read")
+            reason = RestoreRefused.default_code  # a file no newer than its tombstone, if any
+        if self._store.read_bytes(owner) is None:
+            return None
+        self.set_aside(owner, reason)
+        return reason
+
+    def _finish(self, owner: Owner, name: str) -> None:
+        copy = self._sealed.read_bytes(name)
+        data = self._store.read_bytes(owner)
+        if copy is not None and (data is None or not self._holds(name, data)):
+            return
+        lock = self._store.try_lock(owner)
+        if lock is None:  # somebody is at it just now
+            return
+        try:
+            with suppress(CorruptCredential):
+                self._store.load(owner)  # an operator fault is mended first
+            data = self._store.read_bytes(owner)
+            if self._sealed.read_bytes(name) is None:
+                self._sealed.delete(name + _NOTE)
+            elif data is not None and self._holds(name, data):
+                self._store.retire(owner)
+        finally:
+            lock.release()
+
+    def _holds(self, name: str, data: bytes) -> bool:
+        """Whether the copy is one of these very bytes."""
+        copy = self._sealed.read_bytes(name)
+        if copy is None or copy == data:
+            return copy is not None
+        try:
+            return not is_encrypted(data) and self._encryption.decrypt(copy) == data
+        except CustodyError:
+            return False
+
+    def _new_name(self, owner: Owner) -> tuple[str, datetime]:
+        now = datetime.now(UTC)
+        while self._sealed.read_bytes(name := f"{owner.stem}.{now.strftime(_STAMP)}") is not None:
+            now += timedelta(microseconds=1)
+        return name, now
+
+    def _all(self, owner: Owner) -> list[str]:
+        return [n for n in self._sealed.names() if n.startswith(f"{owner.stem}.")]
+
+    def _delete(self, name: str) -> bool:
+        deleted = self._sealed.delete(name)
+        self._sealed.delete(name + _NOTE)
+        return deleted
+
+    def _write_note(
+        self, owner: Owner, name: str, *, reason: str, time: datetime, told: bool
+    ) -> None:
+        note = {
+            "owner": self._mask(owner.name),
+            "reason": reason,
+            "time": time.isoformat(),
+            "told": told,
+        }
+        self._sealed.write(name + _NOTE, note)
+
+    def _note(self, name: str) -> dict[str, Any]:
+        """Reason, time and told; where the note cannot be read, what the copy's name says."""
+        try:
+            note = self._sealed.read(name + _NOTE) or {}
+        except CustodyError:
+            note = {}
+        reason, told = note.get("reason"), note.get("told")
+        try:
+            time = datetime.fromisoformat(note["time"]).astimezone(UTC)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            time = _time_of(name)
+        return {
+            "reason": reason if isinstance(reason, str) and reason in RESULTS else "unreadable",
+            "time": time,
+            "told": told is True,
+        }
+
+
+def _owner_of(name: str) -> Owner | None:
+    """Whose copy it is; None: the name is none of a copy."""
+    match = _COPY.fullmatch(name)
+    try:
+        return Owner.from_stem(match[1]) if match else None
+    except ValueError:
+        return None
+
+
+def _time_of(name: str) -> datetime:
+    try:
+        return datetime.strptime(name.partition(".")[2], _STAMP).replace(tzinfo=UTC)
+    except ValueError:  # digits, but no time
+        return datetime.fromtimestamp(0, UTC)
