@@ -8,6 +8,7 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import pytest
 import typer
@@ -154,6 +155,7 @@ def test_operations_page_explains_every_result_and_no_other() -> None:
 
 
 def test_operations_page_has_every_command_and_no_other() -> None:
+    """A row each, `drivekeeper <group> <command>` in its first cell; groups have no row."""
     shown = {name for name, command in _commands().items() if not getattr(command, "hidden", False)}
     listed = first_codes("docs/operations.md", "## Commands")
     assert sorted(listed) == sorted(f"drivekeeper {name}" for name in shown)
@@ -164,7 +166,8 @@ def test_commands_and_options_in_documents_exist(document: Path) -> None:
     commands = _commands()
     # The image has the command's name: what Docker is told about it is no command.
     code = re.sub(r"(?m)^\s*(docker|sudo) .*$", "", _code(document.read_text("utf-8")))
-    for name, rest in re.findall(r"\bdrivekeeper ([a-z]+)\b(.*)", code):
+    for first, second, rest in re.findall(r"\bdrivekeeper ([a-z]+)\b(?: ([a-z]+)\b)?(.*)", code):
+        name = first if first in commands else f"{first} {second}"
         assert name in commands, f"drivekeeper {name}"
         parameters = commands[name].params
         options = {option for p in parameters for option in (*p.opts, *p.secondary_opts)}
@@ -247,9 +250,16 @@ def _python(arguments: list[str], folder: Path) -> str:
 
 
 def _commands() -> dict[str, typer.core.TyperCommand]:
-    group = typer.main.get_command(app)
-    commands: dict[str, typer.core.TyperCommand] = getattr(group, "commands", {})
-    return commands
+    """Every command, those of groups by both names: "tokens list"."""
+    found: dict[str, typer.core.TyperCommand] = {}
+    waiting = [("", typer.main.get_command(app))]
+    for path, command in waiting:
+        inside = getattr(command, "commands", None)
+        if inside is None:
+            found[path.strip()] = cast("typer.core.TyperCommand", command)
+        else:
+            waiting += [(f"{path} {name}", below) for name, below in inside.items()]
+    return found
 
 
 def _code(text: str) -> str:
