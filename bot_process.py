@@ -5,36 +5,36 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
 import structlog
-import uvicorn
+from fastapi import FastAPI
 from filelock import FileLock, Timeout
 from telegram.error import InvalidToken
 
 from bot import build_application, consent_outcome, lifecycle
 from bot.context import BotApplication, BotOptions, Core
 from bot.preferences import Preferences
+from bot.readiness import Readiness
 from bot.upload_jobs import UploadJournal
 from bot.upload_queue import WORKERS
 from config import Settings
+from custody_parts import custody
 from drive import DriveApi, Drives
-from security import encryption
+from metrics import Metrics
 from security.consent import PASTE_REDIRECT, ConsentDesk
-from security.custodian import Custodian
-from security.encryption import TokenEncryption
 from security.errors import CustodyError
 from security.files import FILE_MODE, ensure_private_folder
-from security.google_oauth import GoogleOAuth, OAuthEndpoints
 from security.logging_utils import OwnerMask, configure_logging, load_mask_key
 from security.pending_consents import PendingConsents
-from security.token_store import TokenStore
 from web.app import CALLBACK_PATH, WebParts, create_app
+from web.operations import OperationsParts, create_operations_app
+from web.serving import listen, serving
 
 _QUICK_THREADS = 8
 _OVERLAP_SECONDS = 20
@@ -102,64 +102,59 @@ async def services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotAppl
     folder, token = settings.user_data_dir, settings.telegram_bot_token
     if token is None or not settings.google_clients:
         raise ValueError("load_settings lets no bot start without these")
-    keyring = TokenEncryption(settings.encryption_keys, required=settings.token_require_encryption)
-    encryption.install(keyring)
-    store = TokenStore(folder, keyring, mask)
-    pending = PendingConsents(folder / "consents", keyring)
-    journal = UploadJournal(folder / "uploads", keyring)
-    oauth = GoogleOAuth(
-        OAuthEndpoints(
-            auth=settings.google_auth_uri,
-            token=settings.google_token_uri,
-            device=settings.google_device_uri,
-            revoke=settings.google_revoke_uri,
+    metrics = Metrics()
+    async with custody(settings, mask, metrics.refreshed) as parts, AsyncExitStack() as stack:
+        keyring, custodian = parts.keyring, parts.custodian
+        pending = PendingConsents(folder / "consents", keyring)
+        journal = UploadJournal(folder / "uploads", keyring)
+        preferences = Preferences(folder / "preferences", keyring, custodian)
+        for part in (pending, journal, preferences):
+            await custodian.run(part.prepare)
+        api = DriveApi(settings.google_api_endpoint)
+        drives = Drives(api, custodian, threads=_QUICK_THREADS)
+        upload_drives = Drives(api, custodian, threads=WORKERS)
+        for pool in (drives, upload_drives):
+            stack.push_async_callback(asyncio.to_thread, pool.close)
+        stack.push_async_callback(custodian.close)  # first: its work may still use Drive
+        desk = ConsentDesk(
+            flow=settings.google_oauth_flow,
+            client=settings.google_clients[0],
+            redirect_uri=(
+                f"{settings.public_url}{CALLBACK_PATH}"
+                if settings.google_oauth_flow == "callback"
+                else PASTE_REDIRECT
+            ),
+            pending=pending,
+            custodian=custodian,
+            oauth=parts.oauth,
+            look_up_account=drives.account,
         )
-    )
-    custodian = Custodian(
-        store,
-        oauth,
-        settings.google_clients,
-        lead=timedelta(minutes=settings.token_refresh_lead_minutes),
-    )
-    preferences = Preferences(folder / "preferences", keyring, custodian)
-    for part in (store, pending, journal, preferences):
-        await custodian.run(part.prepare)
-    api = DriveApi(settings.google_api_endpoint)
-    drives = Drives(api, custodian, threads=_QUICK_THREADS)
-    upload_drives = Drives(api, custodian, threads=WORKERS)
-    desk = ConsentDesk(
-        flow=settings.google_oauth_flow,
-        client=settings.google_clients[0],
-        redirect_uri=(
-            f"{settings.public_url}{CALLBACK_PATH}"
-            if settings.google_oauth_flow == "callback"
-            else PASTE_REDIRECT
-        ),
-        pending=pending,
-        custodian=custodian,
-        oauth=oauth,
-        look_up_account=drives.account,
-    )
-    application = build_application(
-        Core(custodian, desk, preferences, drives, upload_drives),
-        BotOptions(
-            allowed_user_ids=settings.allowed_user_ids,
-            link_base_url=settings.telegram_link_base_url,
-            local_mode=settings.telegram_local_mode,
-            data_folder=folder,
-        ),
-        journal,
-        token=token,
-        api_base_url=settings.telegram_api_base_url,
-    )
-    _log.info("settings_loaded", encrypted=keyring.kid is not None, flow=desk.flow)
-    try:
+        application = build_application(
+            Core(
+                custodian,
+                desk,
+                preferences,
+                drives,
+                upload_drives,
+                parts.records,
+                parts.sweep,
+                parts.store.copies,
+                metrics,
+            ),
+            BotOptions(
+                allowed_user_ids=settings.allowed_user_ids,
+                admin_user_ids=settings.admin_user_ids,
+                link_base_url=settings.telegram_link_base_url,
+                local_mode=settings.telegram_local_mode,
+                data_folder=folder,
+                maintenance_interval=timedelta(minutes=settings.token_maintenance_interval_minutes),
+            ),
+            journal,
+            token=token,
+            api_base_url=settings.telegram_api_base_url,
+        )
+        _log.info("settings_loaded", encrypted=keyring.kid is not None, flow=desk.flow)
         yield application
-    finally:
-        await custodian.close()
-        await asyncio.to_thread(drives.close)
-        await asyncio.to_thread(upload_drives.close)
-        await oauth.close()
 
 
 async def _serve(application: BotApplication) -> None:
@@ -197,20 +192,24 @@ def _bot_link(application: BotApplication, base: str) -> str | None:
         return None  # Telegram has not told yet who the bot is
 
 
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield  # signals are the process's own: the bot stops first
-
-
 @asynccontextmanager
 async def web_front(settings: Settings, application: BotApplication) -> AsyncIterator[None]:
-    """The web front, in this process; WEB_PORT=0 turns it off."""
-    if settings.web_port == 0:
+    """The web front and the operations port, in this process; port 0 turns either off."""
+    async with AsyncExitStack() as stack:
+        if settings.web_port:
+            listener = _listen("WEB", settings.web_host, settings.web_port)
+            await stack.enter_async_context(serving(_pages(application), listener))
+            _log.info("web_started", port=settings.web_port)
+        if settings.metrics_port:
+            listener = _listen("METRICS", settings.metrics_host, settings.metrics_port)
+            await stack.enter_async_context(serving(_operations(application), listener))
+            _log.info("web_started", port=settings.metrics_port)
         yield
-        return
+
+
+def _pages(application: BotApplication) -> FastAPI:
     parts = lifecycle.services_of(application)
-    app = create_app(
+    return create_app(
         WebParts(
             consents=parts.core.consents,
             is_alive=parts.pulse.is_alive,
@@ -219,23 +218,26 @@ async def web_front(settings: Settings, application: BotApplication) -> AsyncIte
             on_refused=partial(consent_outcome.tell_refused, parts, application.bot),
         )
     )
-    # Bound here: uvicorn would end the process where the port is taken.
-    listener = socket.socket(socket.AF_INET6 if ":" in settings.web_host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+
+
+def _operations(application: BotApplication) -> FastAPI:
+    parts = lifecycle.services_of(application)
+    metrics, quarantine = parts.core.metrics, parts.core.quarantine
+    metrics.ask_telegram(parts.pulse.is_alive)
+    metrics.ask_quarantine(quarantine.size)
+    return create_operations_app(
+        OperationsParts(
+            metrics=metrics,
+            is_alive=parts.pulse.is_alive,
+            obstacles=Readiness(application).obstacles,
+        )
+    )
+
+
+def _listen(prefix: str, host: str, port: int) -> socket.socket:
     try:
-        listener.bind((settings.web_host, settings.web_port))
+        return listen(host, port)
     except OSError as error:
-        listener.close()
         raise StartupError(
-            f"WEB_HOST and WEB_PORT: nothing can listen there ({error.strerror})"
+            f"{prefix}_HOST and {prefix}_PORT: nothing can listen there ({error.strerror})"
         ) from error
-    # `log_config=None`: uvicorn's own would send its lines past the redaction.
-    server = _Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    _log.info("web_started", port=settings.web_port)
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await serving
-        listener.close()

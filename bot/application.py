@@ -10,7 +10,7 @@ from telegram.constants import ParseMode
 from telegram.ext import ApplicationBuilder, ContextTypes, Defaults, JobQueue
 from telegram.request import BaseRequest, HTTPXRequest
 
-from bot import connect, device_flow, files
+from bot import connect, device_flow, files, maintenance
 from bot.context import BotApplication, BotContext, BotOptions, Core, Services
 from bot.errors import on_error
 from bot.handlers import handlers
@@ -89,6 +89,21 @@ def build_application(
     jobs.run_repeating(
         files.forget_old, _FORGET_SECONDS, job_kwargs={"misfire_grace_time": None, "coalesce": True}
     )
+    if options.maintenance_interval:
+        seconds = options.maintenance_interval.total_seconds()
+        jobs.run_repeating(
+            maintenance.sweep,
+            options.maintenance_interval,
+            first=maintenance.FIRST_SECONDS,
+            name="maintenance",
+            # One at a time; jitter keeps several installations from asking Google in step.
+            job_kwargs={
+                "misfire_grace_time": None,
+                "coalesce": True,
+                "max_instances": 1,
+                "jitter": seconds / 10,
+            },
+        )
     return application
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -18,10 +19,14 @@ from bot.refusals import Refusals
 from bot.texts import Texts
 from bot.upload_queue import UploadQueue
 from drive import Drives
+from metrics import Metrics
 from security.consent import ConsentDesk
 from security.credential import Owner
 from security.custodian import Custodian
 from security.errors import OperatorFault
+from security.quarantine import Quarantine
+from security.records import Records
+from security.sweep import Sweep
 
 Bag = dict[Any, Any]
 _log = structlog.get_logger()
@@ -37,6 +42,10 @@ class Core:
     drives: Drives
     upload_drives: Drives
     """Like `drives`, with threads of their own: uploads keep nobody's /status waiting."""
+    records: Records
+    sweep: Sweep
+    quarantine: Quarantine
+    metrics: Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +53,12 @@ class BotOptions:
     """The settings this front needs."""
 
     allowed_user_ids: frozenset[int] = frozenset()
+    admin_user_ids: frozenset[int] = frozenset()
     link_base_url: str = "https://t.me"
     local_mode: bool = False
     folder_name: str = "Telegram"
+    maintenance_interval: timedelta = timedelta(minutes=10)
+    """The pause between sweeps; none: there are no sweeps."""
     data_folder: Path = Path("user_data")
     """Never a source of uploads, whatever a local Bot API server says."""
 

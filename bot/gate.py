@@ -12,6 +12,7 @@ from telegram.ext import ApplicationHandlerStop
 
 from bot.commands import show_menu
 from bot.context import BotContext, acknowledge, owner_of
+from bot.maintenance import came_by
 from bot.texts import Texts, language_of
 from security.credential import Owner
 
@@ -39,10 +40,14 @@ async def gate(update: Update, context: BotContext) -> None:
         _log.warning("access_denied", owner=owner, result="not_allowed")
         try:
             if context.services.refusals.is_due(owner):
+                core = context.core
+                # As seldom as it is answered: a flood must not push others out of the trail.
+                await core.custodian.run(core.records.audit.record, "denied", owner, "not_allowed")
                 await _refuse(update, owner)
         finally:
             # Whatever became of the answer: an error here must not open the gate.
             raise ApplicationHandlerStop
+    await came_by(context, owner)
     if await context.core.preferences.saw(owner, user.language_code):
         await show_menu(context.bot, owner, await context.texts_for(owner))
 

@@ -49,7 +49,9 @@ async def start(application: BotApplication) -> None:
             on_polling_error(error)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
-    await services.core.custodian.finish_interrupted()
+    if not services.options.maintenance_interval:
+        # Otherwise the first sweep reads every file, and finishes what a crash interrupted.
+        await services.core.custodian.departures.finish_interrupted()
     await application.start()
     await services.uploads.start()
     for owner in await services.uploads.waiting_owners():
@@ -69,6 +71,7 @@ async def stop(application: BotApplication) -> None:
     if application.updater is not None and application.updater.running:
         with contextlib.suppress(Exception):  # whatever ended polling is no reason not to stop
             await application.updater.stop()
+    services_of(application).core.sweep.stop()
     await services_of(application).uploads.stop()
     if application.running:
         with contextlib.suppress(TimeoutError):  # answers to a flood may take minutes

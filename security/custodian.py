@@ -8,20 +8,18 @@ task of its own, which `close` waits for.
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Final, ParamSpec, TypeVar
 
 import structlog
 from pydantic import SecretStr
 
 from config import GoogleClient
+from security.court import Court
 from security.credential import Credential, Owner
+from security.departures import Departures, Farewell
 from security.errors import (
     ConsentRequired,
     CorruptCredential,
@@ -31,80 +29,65 @@ from security.errors import (
     TransientFault,
 )
 from security.google_oauth import GoogleOAuth
-from security.token_store import TokenStore
+from security.guard import Guard
+from security.records import Records
+from security.token_store import Reading, TokenStore
+from security.watch import Stamp
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-_LOCK_SECONDS: Final = 30
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Farewell:
-    """How a disconnection went."""
+class Kept:
+    """A credential after a refresh was due."""
 
-    was_connected: bool
-    revoked: bool
-    """Whether Google was told; False also where another owner still uses the account."""
-    shared: bool = False
-    """Not revoked because that would disconnect somebody else (or might: it cannot be told)."""
+    credential: Credential
+    fault: TransientFault | OperatorFault | None = None
+    """Why it is still the old one, whose token serves for a while yet."""
+    asked: bool = False
+    """Whether Google gave a new token; False also where somebody else was faster."""
 
 
-class Custodian:
-    """Keeps credentials alive on demand."""
+class Custodian(Guard):
+    """Keeps credentials alive on demand, and sets aside those that cannot be used."""
 
     def __init__(
         self,
         store: TokenStore,
         oauth: GoogleOAuth,
         clients: Sequence[GoogleClient],
+        records: Records,
         *,
         lead: timedelta = timedelta(minutes=15),
     ) -> None:
-        self._store = store
+        super().__init__(store)
         self._oauth = oauth
         self._clients = {client.id: client for client in clients}
-        self._lead = lead
-        self._flights: dict[Owner, asyncio.Task[Credential]] = {}
-        self._critical: set[asyncio.Task[Any]] = set()
-        # Files and locks have threads of their own: the default executor is small and shared.
-        # Reads wait for no fsync: whoever asks for /status does not queue behind others' saves.
-        self._readers = ThreadPoolExecutor(4, thread_name_prefix="custody-read")
-        self._writers = ThreadPoolExecutor(16, thread_name_prefix="custody-write")
-
-    async def close(self) -> None:
-        """Wait for what must not be cut short, then give the threads back."""
-        while self._critical:
-            await asyncio.wait(self._critical)
-        self._readers.shutdown(wait=True)
-        self._writers.shutdown(wait=True)
-
-    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """A blocking call that may write, in a thread."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._writers, partial(function, *args, **kwargs))
-
-    async def read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """A blocking call that only reads, in a thread of those that never write."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, partial(function, *args, **kwargs))
+        self._memory = records.memory
+        self._watch = records.watch
+        self._audit = records.audit
+        self._on_refresh = records.on_refresh
+        self.lead = lead
+        self.court = Court(self, store, records)
+        self.departures = Departures(self, store, oauth, records)
+        self._flights: dict[Owner, asyncio.Task[Kept]] = {}
 
     async def load(self, owner: Owner) -> Credential | None:
-        """What is stored for `owner`; a damaged file goes into quarantine and is None.
+        """What is stored for `owner`; a damaged file is condemned and is None.
 
         Raises:
             OperatorFault: it cannot be read for a reason an operator must mend.
         """
-        try:
-            return await self.read(self._store.load, owner)
-        except CorruptCredential:
-            async with self.locked(owner):
-                return await self._load_or_quarantine(owner)
+        reading = await self.read(self._store.read, owner)
+        if reading.damage is not None:
+            await self.court.condemn(owner, reading.damage.code, reading.stamp)
+        return reading.credential
 
     async def was_quarantined(self, owner: Owner) -> bool:
-        """Whether a copy of this owner's is in quarantine."""
-        return bool(await self.read(self._store.quarantined, owner))
+        """Whether a copy of this owner's is in quarantine, or condemned to go there."""
+        return owner in self._memory.verdicts or bool(
+            await self.read(self._store.quarantined, owner)
+        )
 
     async def access_token(self, owner: Owner, *, rejected: SecretStr | None = None) -> Credential:
         """The owner's credential with an access token that serves for longer than the lead.
@@ -120,76 +103,54 @@ class Custodian:
         """
         for _ in range(2):
             credential = await self.load(owner)
-            if credential and self._serves(credential, rejected, self._lead):
+            if credential and self._serves(credential, rejected, self.lead):
                 return credential
-            flight = self._flights.get(owner)
-            if flight is None:
-                flight = self._uncancelled(self._refresh(owner, rejected))
-                self._flights[owner] = flight
-                flight.add_done_callback(lambda _: self._flights.pop(owner, None))
             try:
-                credential = await asyncio.shield(flight)
+                kept = await self.refresh(owner, rejected=rejected)
             except GenerationConflict:
                 continue  # a program that knows no lock has put another file there: look again
-            if credential.access_token != rejected:
-                return credential
+            if kept.credential.access_token != rejected:
+                return kept.credential
             # We joined a flight that did not know of the rejection: fly once more.
         raise TransientFault("no token that is both new and saved could be had")
+
+    async def refresh(self, owner: Owner, *, rejected: SecretStr | None = None) -> Kept:
+        """Refresh under the lock if it is still due there; all who ask meanwhile share one flight.
+
+        The caller may be cancelled; the refresh is not.
+
+        Raises:
+            ConsentRequired, TransientFault, OperatorFault: as `access_token`.
+            GenerationConflict: a program that knows no lock has saved meanwhile.
+        """
+        flight = self._flights.get(owner)
+        if flight is None:
+            flight = self.uncancelled(self._refresh(owner, rejected))
+            self._flights[owner] = flight
+            flight.add_done_callback(lambda _: self._flights.pop(owner, None))
+        return await asyncio.shield(flight)
 
     async def disconnect(self, owner: Owner) -> Farewell:
         """End the owner's grant at Google where nobody else uses it, and forget the credential.
 
         Revoking failed: the credential is deleted all the same, and `Farewell.revoked` is False.
         """
-        return await self.finish(self._disconnect(owner))
-
-    async def finish_interrupted(self) -> int:
-        """At start-up: finish disconnections a crash interrupted; how many there were."""
-        finished = 0
-        for owner in await self.read(self._store.owners):
-            try:
-                credential = await self.run(self._store.load, owner)
-            except CustodyError:
-                continue
-            if credential is not None and credential.state == "leaving":
-                try:
-                    await self.disconnect(owner)
-                except CustodyError as error:  # another process may be at it just now
-                    _log.warning("token_revoke_failed", owner=owner, result=error.code)
-                else:
-                    finished += 1
-        return finished
+        return await self.departures.disconnect(owner)
 
     async def save_consent(self, credential: Credential) -> Credential:
         """Save a new consent as the newest generation. The caller holds `locked(owner)`."""
-        return await self.run(self._store.save_consent, credential)
 
-    async def finish(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do `work` to its end, whatever becomes of the caller; `close` waits for it."""
-        return await asyncio.shield(self._uncancelled(work))
+        def save() -> Credential:
+            saved = self._store.save_consent(credential)
+            self._audit.record("authorised", credential.owner)
+            self._note(saved)
+            return saved
 
-    @asynccontextmanager
-    async def locked(self, owner: Owner) -> AsyncIterator[None]:
-        """Hold the owner's file lock without blocking the event loop."""
-        loop = asyncio.get_running_loop()
-        deadline, pause = loop.time() + _LOCK_SECONDS, 0.005
-        while (lock := await self.run(self._store.try_lock, owner)) is None:
-            if loop.time() > deadline:
-                raise TransientFault("another process holds this credential", code="locked")
-            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
-            pause = min(pause * 2, 0.1)
-        try:
-            yield
-        finally:
-            lock.release()
-
-    def _uncancelled(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        task = asyncio.create_task(work)
-        self._critical.add(task)
-        task.add_done_callback(self._critical.discard)
-        # A waiter that was cancelled no longer asks for the result; that is no lost exception.
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return task
+        saved = await self.run(save)
+        self._memory.pauses.clear(saved.owner)
+        self._memory.verdicts.release(saved.owner)
+        self._memory.activity.begin(saved.owner, datetime.now(UTC).timestamp())
+        return saved
 
     def _serves(
         self, credential: Credential, rejected: SecretStr | None, lead: timedelta = timedelta()
@@ -200,33 +161,71 @@ class Custodian:
             and credential.is_fresh(datetime.now(UTC), lead)
         )
 
-    async def _refresh(self, owner: Owner, rejected: SecretStr | None) -> Credential:
-        async with self.locked(owner):
-            credential = await self._load_or_quarantine(owner)
-            if credential is None or credential.state == "leaving":
-                raise ConsentRequired("not connected", code="not_connected")
-            if self._serves(credential, rejected, self._lead):
-                return credential  # another process was faster
-            try:
-                refreshed = await self._ask_google(credential)
-            except (TransientFault, OperatorFault) as fault:
-                _log.warning("token_refresh_failed", owner=owner, result=fault.code)
-                if self._serves(credential, rejected):
-                    return credential
-                raise
-            except ConsentRequired as refusal:
-                current = await self._load_or_quarantine(owner)
-                if current and current.refresh_token != credential.refresh_token:
-                    # A program that knows no lock has connected this owner anew meanwhile.
-                    refreshed = await self._ask_google(current)
-                    credential = current
-                else:
-                    _suspect_testing(credential)
-                    await self._condemn(owner, refusal.code)
+    async def _refresh(self, owner: Owner, rejected: SecretStr | None) -> Kept:
+        stamp: Stamp | None = None
+        try:
+            async with self.locked_first(owner, partial(self._look, owner, rejected)) as seen:
+                reading, unwritable = seen
+                stamp = reading.stamp
+                credential = _usable(reading)
+                if self._serves(credential, rejected, self.lead):
+                    return Kept(credential)  # another process was faster
+                try:
+                    if unwritable is not None:
+                        raise unwritable
+                    refreshed = await self._ask_google(credential)
+                except (TransientFault, OperatorFault) as fault:
+                    _log.warning("token_refresh_failed", owner=owner, result=fault.code)
+                    if self._serves(credential, rejected):
+                        return Kept(credential, fault)
                     raise
-            saved = await self.run(self._store.save, refreshed, based_on=credential.generation)
+                except ConsentRequired:
+                    again = await self.run(self._store.read, owner)
+                    if again.credential is None or (
+                        again.credential.refresh_token == credential.refresh_token
+                    ):
+                        _suspect_testing(credential)
+                        raise
+                    # A program that knows no lock has connected this owner anew meanwhile.
+                    credential, stamp = again.credential, again.stamp
+                    refreshed = await self._ask_google(credential)
+                saved = await self.run(self._save, refreshed, credential.generation)
+        except CorruptCredential as damage:
+            await self.court.condemn(owner, damage.code, stamp)
+            raise ConsentRequired("the stored credential is damaged", code=damage.code) from damage
+        except ConsentRequired as refusal:
+            if refusal.code != "not_connected":
+                await self.court.condemn(owner, refusal.code, stamp)
+            raise
+        self._memory.pauses.clear(owner)
+        if self._memory.verdicts.acquit(owner):
+            _log.info("token_released", owner=owner, result="ok")
         _log.info("token_refreshed", owner=owner, result="ok", generation=saved.generation)
+        return Kept(saved, asked=True)
+
+    def _look(
+        self, owner: Owner, rejected: SecretStr | None
+    ) -> tuple[Reading, OperatorFault | None]:
+        """What the lock protects, and why a new token could not be saved, should one be due."""
+        reading = self._store.read(owner)
+        if reading.credential is not None:
+            if self._serves(reading.credential, rejected, self.lead):
+                self._watch.note(owner, reading.stamp, _expires(reading.credential))
+                return reading, None
+            try:
+                self._store.check_writable()
+            except OperatorFault as fault:
+                return reading, fault
+        return reading, None
+
+    def _save(self, refreshed: Credential, based_on: int) -> Credential:
+        saved = self._store.save(refreshed, based_on=based_on)
+        self._audit.record("refreshed", saved.owner)
+        self._note(saved)
         return saved
+
+    def _note(self, saved: Credential) -> None:
+        self._watch.note(saved.owner, self._store.stamp(saved.owner), _expires(saved))
 
     async def _ask_google(self, credential: Credential) -> Credential:
         if credential.refresh_token is None:
@@ -237,8 +236,15 @@ class Custodian:
                 "issued by an OAuth client that is not configured (GOOGLE_OTHER_CLIENTS)",
                 code="unknown_client",
             )
-        await self.run(self._store.check_writable)
-        grant = await self._oauth.refresh(client, credential.refresh_token)
+        try:
+            grant = await self._oauth.refresh(client, credential.refresh_token)
+        except CustodyError as error:
+            self._on_refresh(error.code)
+            if isinstance(error, ConsentRequired):
+                self._memory.verdicts.tried(datetime.now(UTC).timestamp(), grant=True)
+            raise
+        self._on_refresh("ok")
+        self._memory.verdicts.tried(datetime.now(UTC).timestamp(), grant=True)
         return replace(
             credential,
             access_token=grant.access_token,
@@ -248,43 +254,17 @@ class Custodian:
             scopes=grant.scopes or credential.scopes,
         )
 
-    async def _load_or_quarantine(self, owner: Owner) -> Credential | None:
-        try:
-            return await self.run(self._store.load, owner)
-        except CorruptCredential as error:
-            await self._condemn(owner, error.code)
-            return None
 
-    async def _condemn(self, owner: Owner, reason: str) -> None:
-        await self.run(self._store.quarantine, owner, reason)
-        _log.warning("token_quarantined", owner=owner, result=reason)
+def _usable(reading: Reading) -> Credential:
+    if reading.damage is not None:
+        raise reading.damage
+    if reading.credential is None or reading.credential.state == "leaving":
+        raise ConsentRequired("not connected", code="not_connected")
+    return reading.credential
 
-    async def _disconnect(self, owner: Owner) -> Farewell:
-        async with self.locked(owner):
-            try:
-                credential = await self.run(self._store.mark_leaving, owner)
-                was_connected = credential is not None
-            except (CorruptCredential, OperatorFault) as error:
-                # It cannot be opened, hence not be revoked; it is deleted all the same.
-                _log.warning("token_revoke_failed", owner=owner, result=error.code)
-                credential, was_connected = None, True
-            shared = credential is not None and await self._is_shared(credential)
-            revoked = False
-            token = credential and (credential.refresh_token or credential.access_token)
-            if token and not shared:
-                try:
-                    await self._oauth.revoke(token)
-                    revoked = True
-                except CustodyError as error:
-                    _log.warning("token_revoke_failed", owner=owner, result=error.code)
-            await self.run(self._store.delete, owner)
-        _log.info("token_disconnected", owner=owner, result="ok")
-        return Farewell(was_connected=was_connected, revoked=revoked, shared=shared)
 
-    async def _is_shared(self, credential: Credential) -> bool:
-        """Whether revoking would, or might, end somebody else's grant."""
-        others = await self.run(self._store.others, than=credential.owner)
-        return any(other is None or credential.may_share_account(other) for other in others)
+def _expires(credential: Credential) -> float:
+    return credential.expires_at.timestamp() if credential.expires_at else 0.0
 
 
 def _suspect_testing(credential: Credential) -> None:

@@ -9,23 +9,36 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from security.credential import Credential, Owner
-from security.encryption import TokenEncryption, is_encrypted
+from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, CustodyError, GenerationConflict, OperatorFault
 from security.files import (
-    FILE_MODE,
+    PrivateLock,
     SealedFolder,
     disk_faults,
     ensure_private_folder,
+    private_lock,
     probe_writing,
     write_atomically,
 )
+from security.key_use import check_some_open
 from security.quarantine import Quarantine
+from security.watch import Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a token file held: a credential, or damage; neither: nothing that counts."""
+
+    stamp: Stamp | None
+    """Which file it was; None: there is none."""
+    credential: Credential | None = None
+    damage: CorruptCredential | None = None
 
 
 class TokenStore:
@@ -41,8 +54,9 @@ class TokenStore:
         """
         self.folder = folder
         self._encryption = encryption
-        self._tokens = SealedFolder(folder, encryption)
-        self._tombstones = SealedFolder(folder / "tombstones", encryption)
+        # The owners' locks guard both: every writer of an owner's document holds it.
+        self._tokens = SealedFolder(folder, encryption, own_lock=False)
+        self._tombstones = SealedFolder(folder / "tombstones", encryption, own_lock=False)
         self._locks = folder / "locks"
         self.copies = Quarantine(self, folder / "quarantine", encryption, mask)
         """What was set aside."""
@@ -57,25 +71,9 @@ class TokenStore:
             part.prepare()
         ensure_private_folder(self._locks)
         self.check_writable()
-        self._try_keys()
+        if self._encryption.kid is not None:  # without a key each folder has looked for itself
+            check_some_open(self.folder, self._encryption)
         self.copies.finish_interrupted()
-
-    def _try_keys(self) -> None:
-        faults: list[OperatorFault] = []
-        for owner in self.owners():
-            data = self._tokens.read_bytes(owner.stem)
-            if data is None or not is_encrypted(data):
-                continue
-            try:
-                self._encryption.decrypt(data)
-            except OperatorFault as fault:
-                faults.append(fault)
-            except CorruptCredential:
-                continue
-            else:
-                return
-        if faults:
-            raise faults[0]
 
     def check_writable(self) -> None:
         """Raise OperatorFault where a save would fail: asked before a token is spent."""
@@ -91,18 +89,12 @@ class TokenStore:
                 continue  # not ours: somebody put another file here
         return sorted(found)
 
-    def try_lock(self, owner: Owner) -> FileLock | None:
+    def try_lock(self, owner: Owner) -> PrivateLock | None:
         """The owner's lock, held, or None while another process or task holds it.
 
         A file of its own, never deleted: the token file itself is replaced at every save.
         """
-        # A new object each time: filelock counts entries per object, and flock tells them apart.
-        lock = FileLock(
-            self._locks / f"{owner.stem}.lock",
-            mode=FILE_MODE,
-            thread_local=False,  # taken in one thread, released in another
-            fallback_to_soft=False,
-        )
+        lock = private_lock(self._locks / f"{owner.stem}.lock")
         with disk_faults():
             try:
                 lock.acquire(blocking=False)
@@ -136,13 +128,37 @@ class TokenStore:
         Raises:
             CorruptCredential, OperatorFault: as `SealedFolder.read`.
         """
-        document = self._tokens.read(owner.stem)
-        if document is None:
-            return None
-        credential = Credential.from_document(owner, document)
+        reading = self.read(owner)
+        if reading.damage is not None:
+            raise reading.damage
+        return reading.credential
+
+    def read(self, owner: Owner) -> Reading:
+        """Like `load`, with the stamp of the file; damage is told, not raised.
+
+        Raises:
+            OperatorFault: it cannot be read, or its key is not configured.
+        """
+        found = self._tokens.read_stamped(owner.stem)
+        if found is None:
+            return Reading(None)
+        data, status = found
+        stamp = Stamp.of(status)
+        try:
+            credential = Credential.from_document(owner, self._tokens.unseal(data))
+        except CorruptCredential as damage:
+            return Reading(stamp, damage=damage)
         if credential.state == "active" and 0 < credential.generation <= self._buried(owner, 0):
-            return None
-        return credential
+            return Reading(stamp)
+        return Reading(stamp, credential)
+
+    def stamp(self, owner: Owner) -> Stamp | None:
+        """Which file is there now; None: there is none."""
+        with disk_faults():
+            try:
+                return Stamp.of(self._tokens.path(owner.stem).stat())
+            except FileNotFoundError:
+                return None
 
     def save(self, credential: Credential, *, based_on: int) -> Credential:
         """Save what came of the credential of generation `based_on`, as the next generation.

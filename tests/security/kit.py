@@ -22,14 +22,18 @@ from config import GoogleClient
 from drive import DriveApi, Drives
 from sandbox.google_client import GoogleControls
 from sandbox.server import Sandbox
+from security.audit import AuditTrail
 from security.consent import PASTE_REDIRECT, ConsentDesk
 from security.credential import Credential, Owner
 from security.custodian import Custodian
 from security.encryption import TokenEncryption
 from security.google_oauth import GoogleOAuth, OAuthEndpoints
 from security.logging_utils import OwnerMask
+from security.memory import Memory
 from security.pending_consents import PendingConsents
+from security.records import Records
 from security.token_store import TokenStore
+from security.watch import Watch
 
 ROOT = Path(__file__).parents[2]
 ANN, BOB, TOWN = Owner.user(501), Owner.user(502), Owner.parse("department:tanhae")
@@ -111,6 +115,13 @@ def answer_of(redirect: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(redirect).query).items()}
 
 
+def records_in(folder: Path, keyring: TokenEncryption) -> Records:
+    """What a custodian keeps besides, as after a restart."""
+    memory = Memory(folder / "maintenance", keyring)
+    memory.prepare()
+    return Records(memory, Watch(folder), AuditTrail(folder, MASK))
+
+
 class World:
     """One data folder, one keyring, one Google; custodians as many as wanted."""
 
@@ -160,6 +171,7 @@ class World:
             TokenStore(self.folder, self.keyring, MASK),
             oauth or self.oauth,
             (self.client,) if clients is None else clients,
+            records_in(self.folder, self.keyring),
             lead=timedelta(minutes=15),
         )
         self._custodians.append(made)

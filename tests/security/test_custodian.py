@@ -117,13 +117,19 @@ from security.credential import Owner
 from security.custodian import Custodian
 from security.encryption import TokenEncryption
 from security.google_oauth import GoogleOAuth, OAuthEndpoints
+from security.audit import AuditTrail
+from security.memory import Memory
+from security.records import Records
 from security.token_store import TokenStore
+from security.watch import Watch
 folder, url, id, secret, keys = sys.argv[1:]
 keyring = TokenEncryption([SecretStr(key) for key in keys.split(",") if key])
 async def main():
     oauth = GoogleOAuth(OAuthEndpoints("", f"{url}/token", "", ""))
     store = TokenStore(Path(folder), keyring, str)
-    custodian = Custodian(store, oauth, [GoogleClient(id, SecretStr(secret))])
+    records = Records(Memory(Path(folder) / "maintenance", keyring), Watch(Path(folder)),
+                      AuditTrail(Path(folder), str))
+    custodian = Custodian(store, oauth, [GoogleClient(id, SecretStr(secret))], records)
     print("ready", flush=True)
     sys.stdin.readline()
     served = await custodian.access_token(Owner.user(501))
@@ -516,10 +522,10 @@ async def test_start_up_finishes_what_was_interrupted(world: World) -> None:
     world.store.mark_leaving(ANN)
     with pytest.raises(ConsentRequired):
         await world.custodian.access_token(ANN)
-    assert await world.custodian.finish_interrupted() == 1
+    assert await world.custodian.departures.finish_interrupted() == 1
     assert world.store.owners() == [BOB]
     assert await allowing(world) == [BEN]
-    assert await world.custodian.finish_interrupted() == 0
+    assert await world.custodian.departures.finish_interrupted() == 0
 
 
 async def test_a_slow_refresh_brings_no_disconnected_owner_back(world: World) -> None:

@@ -1,0 +1,72 @@
+"""The embedded scheduler's task: a sweep, then whoever must hear of what it found."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+
+from bot import alerts, notices
+from bot.context import BotContext
+from security.credential import Owner
+from security.errors import CustodyError
+from security.log_schema import OPERATOR_FAULTS
+from security.sweep_report import SweepReport
+
+FIRST_SECONDS: Final = 5
+"""After the start: by then the bot answers people."""
+_log = structlog.get_logger()
+
+
+async def sweep(context: BotContext) -> None:
+    """One pass. Whatever goes wrong with it, the next one comes."""
+    services = context.services
+    try:
+        report = await services.core.sweep.run()
+    except Exception:
+        _log.exception("sweep_failed")
+        return
+    _log.info(
+        "sweep_finished",
+        result=report.ended_by or "ok",
+        seconds=round(report.seconds, 3),
+        full=report.full,
+        **_counts(report),
+    )
+    incidents, metrics = services.core.records.memory.incidents, services.core.metrics
+    incidents.learn(report, OPERATOR_FAULTS)
+    metrics.swept(report)
+    metrics.minutes_left(services.core.sweep.minutes_left)
+    metrics.incidents({incident.code: incident.owners for incident in incidents.open()})
+    await notices.tell_owners(context.bot, services)
+    await alerts.tell_administrators(context.bot, services)
+    await services.core.custodian.remember(services.core.records.memory)
+
+
+async def came_by(context: BotContext, owner: Owner) -> None:
+    """A sign of life: whoever was idle is refreshed at once, while they type."""
+    now = datetime.now(UTC).timestamp()
+    if context.core.records.memory.activity.note(owner, now):
+        context.application.create_task(_wake(context, owner), name="wake")
+
+
+async def _wake(context: BotContext, owner: Owner) -> None:
+    with contextlib.suppress(CustodyError):  # what they ask for next tells them what is wrong
+        await context.core.custodian.access_token(owner)
+
+
+def _counts(report: SweepReport) -> dict[str, float]:
+    left = report.minutes_left
+    return {
+        **({} if left is None else {"minutes_left": round(left, 1)}),
+        "seen": report.seen,
+        "fresh": report.fresh,
+        "refreshed": report.refreshed,
+        "transient": report.transient,
+        "operator": report.operator,
+        "quarantined": report.quarantined,
+        "held": report.held,
+        "skipped": report.skipped,
+    }

@@ -1,0 +1,94 @@
+"""Custody put together from the settings: the same in the bot's process and in commands."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from config import Settings
+from security import encryption
+from security.audit import AuditTrail
+from security.custodian import Custodian
+from security.encryption import TokenEncryption
+from security.google_oauth import GoogleOAuth, OAuthEndpoints
+from security.logging_utils import OwnerMask
+from security.memory import Memory
+from security.records import Records
+from security.sweep import Sweep, SweepOptions
+from security.token_store import TokenStore
+from security.watch import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class CustodyParts:
+    """What keeps credentials, ready to be prepared."""
+
+    keyring: TokenEncryption
+    store: TokenStore
+    oauth: GoogleOAuth
+    records: Records
+    custodian: Custodian
+    sweep: Sweep
+
+
+@asynccontextmanager
+async def custody(
+    settings: Settings, mask: OwnerMask, on_refresh: Callable[[str], None] = lambda _: None
+) -> AsyncIterator[CustodyParts]:
+    """Built as the settings say, prepared, and closed in order at the end.
+
+    Args:
+        on_refresh: told the result code of every refresh that was asked of Google.
+
+    Raises:
+        OperatorFault: the data folder cannot be used, or no encrypted file opens.
+    """
+    folder = settings.user_data_dir
+    keyring = TokenEncryption(settings.encryption_keys, required=settings.token_require_encryption)
+    encryption.install(keyring)
+    store = TokenStore(folder, keyring, mask)
+    idle_after = settings.token_idle_after_days
+    records = Records(
+        memory=Memory(
+            folder / "maintenance", keyring, timedelta(days=idle_after) if idle_after else None
+        ),
+        watch=Watch(folder),
+        audit=AuditTrail(folder, mask),
+        on_refresh=on_refresh,
+    )
+    oauth = GoogleOAuth(
+        OAuthEndpoints(
+            auth=settings.google_auth_uri,
+            token=settings.google_token_uri,
+            device=settings.google_device_uri,
+            revoke=settings.google_revoke_uri,
+        )
+    )
+    custodian = Custodian(
+        store,
+        oauth,
+        settings.google_clients,
+        records,
+        lead=timedelta(minutes=settings.token_refresh_lead_minutes),
+    )
+    options = SweepOptions(
+        batch_size=settings.token_maintenance_batch_size,
+        concurrency=settings.token_maintenance_concurrency,
+        timeout=timedelta(seconds=settings.token_maintenance_timeout_seconds),
+    )
+    try:
+        for part in (store, records.memory):
+            await custodian.run(part.prepare)
+        yield CustodyParts(
+            keyring,
+            store,
+            oauth,
+            records,
+            custodian,
+            Sweep(store, custodian, records, options),
+        )
+    finally:
+        await custodian.close()
+        await oauth.close()

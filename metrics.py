@@ -1,0 +1,214 @@
+"""What a Prometheus server is told: counts and moments, never about one person.
+
+Labels are result codes of `security/log_schema.py` and fixed words; nothing is labelled by owner.
+Names and units follow https://prometheus.io/docs/practices/naming/; `docs/operations.md` lists
+every metric, and a test keeps the two equal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.metadata import version
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from security.errors import CustodyError
+from security.log_schema import RESULTS
+from security.sweep_report import SweepReport
+
+_SWEEP_SECONDS: Final = (0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600)
+OUTCOMES: Final = (
+    *("fresh", "refreshed", "transient", "operator"),
+    *("quarantined", "held", "skipped"),
+)
+"""The counts of a `SweepReport` that tell what became of its owners."""
+
+
+class Metrics:
+    """One process's metrics, in a registry of their own. May be told things from any thread."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # a second series beside each counter, which nobody asks for
+        self.registry = CollectorRegistry(auto_describe=True)
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        Info("drivekeeper_build", "Which version runs.", registry=self.registry).info(
+            {"version": version("drivekeeper")}
+        )
+        self._refreshes = self._by_result(
+            "drivekeeper_token_refreshes", "Refreshes asked of Google, by result code."
+        )
+        self._sweeps = self._by_result(
+            "drivekeeper_sweeps", "Sweeps: ok, or the result code that ended one before its time."
+        )
+        self._troubles = self._by_result(
+            "drivekeeper_sweep_troubles", "Owners whom a sweep could not keep fresh, by result."
+        )
+        self._durations = Histogram(
+            "drivekeeper_sweep_duration_seconds",
+            "How long sweeps take.",
+            buckets=_SWEEP_SECONDS,
+            registry=self.registry,
+        )
+        self._uploads = self._by_result(
+            "drivekeeper_uploads", "Uploads that have ended, by result code."
+        )
+        self._bytes = Counter(
+            "drivekeeper_uploaded_bytes",
+            "Bytes that have arrived in people's Drives.",
+            registry=self.registry,
+        )
+        self._standing = _Standing()
+        self.registry.register(self._standing)
+        for counter in (self._refreshes, self._sweeps, self._uploads):
+            counter.labels("ok")  # from the start, so that the first one is seen as an increase
+
+    @property
+    def last_sweep(self) -> SweepReport | None:
+        """The last one of this process."""
+        return self._standing.report
+
+    def refreshed(self, result: str) -> None:
+        """Google was asked for a new access token."""
+        self._refreshes.labels(_code(result)).inc()
+
+    def swept(self, report: SweepReport) -> None:
+        """A sweep has ended."""
+        self._sweeps.labels(_code(report.ended_by or "ok")).inc()
+        self._durations.observe(report.seconds)
+        for result, owners in report.results.items():
+            self._troubles.labels(_code(result)).inc(owners)
+        self._standing.report = report
+
+    def minutes_left(self, counts: Sequence[tuple[float, int]]) -> None:
+        """How the kept access tokens stand, as of the last sweep.
+
+        Args:
+            counts: (upper bound in minutes, how many tokens have no more left), ascending; the
+                last bound is infinite, and its count is that of all tokens.
+        """
+        if counts and not math.isinf(counts[-1][0]):
+            raise ValueError("the last bucket must hold all")
+        self._standing.buckets = tuple(counts)
+
+    def incidents(self, open_now: Mapping[str, int]) -> None:
+        """What administrators are told of: by result code, how many owners it touches."""
+        self._standing.incidents = {_code(code): owners for code, owners in open_now.items()}
+
+    def uploaded(self, result: str, size: int | None) -> None:
+        """An upload has ended; `size` in bytes where the file has arrived."""
+        self._uploads.labels(_code(result)).inc()
+        if size is not None:
+            self._bytes.inc(size)
+
+    def ask_quarantine(self, size: Callable[[], int]) -> None:
+        """Ask for the number of quarantined credentials whenever the metrics are read."""
+        self._standing.quarantine = size
+
+    def ask_telegram(self, is_alive: Callable[[], bool]) -> None:
+        """Ask whether Telegram answers whenever the metrics are read."""
+        self._standing.telegram = is_alive
+
+    def text(self) -> bytes:
+        """Everything, in Prometheus' text format. Blocks: it looks into the quarantine."""
+        return generate_latest(self.registry)
+
+    def _by_result(self, name: str, meaning: str) -> Counter:
+        return Counter(name, meaning, ["result"], registry=self.registry)
+
+
+class _Standing(Collector):
+    """How things stand. What is not known, before the first sweep, has no sample."""
+
+    def __init__(self) -> None:
+        self.report: SweepReport | None = None
+        self.buckets: tuple[tuple[float, int], ...] = ()
+        self.incidents: dict[str, int] = {}
+        self.quarantine: Callable[[], int] | None = None
+        self.telegram: Callable[[], bool] | None = None
+
+    def collect(self) -> Iterable[Metric]:
+        """As `prometheus_client` asks for it."""
+        yield from self._last_sweep()
+        yield self._left()
+        incidents = GaugeMetricFamily(
+            "drivekeeper_incidents",
+            "Trouble that is going on: how many owners it touches, by result code.",
+            labels=["result"],
+        )
+        for code, owners in self.incidents.items():
+            incidents.add_metric([code], owners)
+        quarantine = GaugeMetricFamily(
+            "drivekeeper_quarantined_credentials", "Credentials in quarantine."
+        )
+        telegram = GaugeMetricFamily(
+            "drivekeeper_telegram_alive", "1 if Telegram has answered within the last 90 seconds."
+        )
+        if self.telegram is not None:
+            telegram.add_metric([], self.telegram())
+        # Where the disk fails, the other metrics are wanted all the more.
+        with contextlib.suppress(OSError, CustodyError):
+            if self.quarantine is not None:
+                quarantine.add_metric([], self.quarantine())
+        yield from (incidents, quarantine, telegram)
+
+    def _last_sweep(self) -> Iterable[Metric]:
+        report = self.report
+        ended = GaugeMetricFamily(
+            "drivekeeper_last_sweep_timestamp_seconds", "When the last sweep ended."
+        )
+        owners = GaugeMetricFamily(
+            "drivekeeper_owners", "Owners with a stored credential, as of the last sweep."
+        )
+        outcomes = GaugeMetricFamily(
+            "drivekeeper_last_sweep_owners",
+            "What became of the owners in the last sweep.",
+            labels=["outcome"],
+        )
+        least = GaugeMetricFamily(
+            "drivekeeper_token_least_left_seconds",
+            "The least time left on any access token that is kept fresh, as of the last sweep.",
+        )
+        if report is not None:
+            ended.add_metric([], report.started_at.timestamp() + report.seconds)
+            owners.add_metric([], report.seen)
+            for outcome in OUTCOMES:
+                outcomes.add_metric([outcome], getattr(report, outcome))
+            if report.minutes_left is not None:
+                least.add_metric([], report.minutes_left * 60)
+        return ended, owners, outcomes, least
+
+    def _left(self) -> Metric:
+        family = GaugeHistogramMetricFamily(
+            "drivekeeper_token_left_seconds",
+            "Access tokens by the time they have left, as of the last sweep.",
+        )
+        if self.buckets:
+            named = [(_bound(minutes), float(count)) for minutes, count in self.buckets]
+            family.add_metric([], named, gsum_value=None)
+            # Their sum is not known, and no quantile needs it.
+            family.samples = [s for s in family.samples if not s.name.endswith("_gsum")]
+        return family
+
+
+def _bound(minutes: float) -> str:
+    return "+Inf" if math.isinf(minutes) else str(float(minutes * 60))
+
+
+def _code(result: str) -> str:
+    """Nothing but what the list of result codes knows becomes a label."""
+    return result if result in RESULTS else "failed"

@@ -1,0 +1,117 @@
+"""Threads and locks of custody: nothing here blocks the event loop, and nothing is cut short."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, Final, ParamSpec, TypeVar
+
+import structlog
+from filelock import FileLock
+
+from security.credential import Owner
+from security.errors import OperatorFault, TransientFault
+from security.memory import Memory
+from security.token_store import TokenStore
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_LOCK_SECONDS: Final = 30
+_log = structlog.get_logger()
+
+
+class Guard:
+    """Runs what blocks in threads of its own, and what must not be cut short to its end."""
+
+    def __init__(self, store: TokenStore) -> None:
+        self._store = store
+        self._closing = False
+        self._critical: set[asyncio.Task[Any]] = set()
+        # Files and locks have threads of their own: the default executor is small and shared.
+        # Reads wait for no fsync: whoever asks for /status does not queue behind others' saves.
+        self._readers = ThreadPoolExecutor(4, thread_name_prefix="custody-read")
+        self._writers = ThreadPoolExecutor(16, thread_name_prefix="custody-write")
+
+    async def close(self) -> None:
+        """Wait for what must not be cut short, then give the threads back.
+
+        Whoever waits for a lock gives up: nothing has been asked of Google for them yet.
+        """
+        self._closing = True
+        while self._critical:
+            await asyncio.wait(self._critical)
+        self._readers.shutdown(wait=True)
+        self._writers.shutdown(wait=True)
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A blocking call that may write, in a thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writers, partial(function, *args, **kwargs))
+
+    async def read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A blocking call that only reads, in a thread of those that never write."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, partial(function, *args, **kwargs))
+
+    async def finish(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do `work` to its end, whatever becomes of the caller; `close` waits for it."""
+        return await asyncio.shield(self.uncancelled(work))
+
+    def uncancelled(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """`work` as a task that `close` waits for."""
+        task = asyncio.create_task(work)
+        self._critical.add(task)
+        task.add_done_callback(self._critical.discard)
+        # A waiter that was cancelled no longer asks for the result; that is no lost exception.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return task
+
+    async def remember(self, memory: Memory) -> None:
+        """Write down what maintenance remembers, if it has changed."""
+        if documents := memory.changes():
+            try:
+                await self.run(memory.write, documents)
+            except OperatorFault as fault:  # it is in memory all the same
+                _log.warning("memory_not_saved", result=fault.code)
+
+    @asynccontextmanager
+    async def locked(self, owner: Owner) -> AsyncIterator[None]:
+        """Hold the owner's file lock without blocking the event loop."""
+        async with self.locked_first(owner, lambda: None):
+            yield
+
+    @asynccontextmanager
+    async def locked_first(self, owner: Owner, first: Callable[[], T]) -> AsyncIterator[T]:
+        """Likewise, with the result of `first`, done under the lock in the thread that took it.
+
+        Raises:
+            TransientFault: another process held it for too long.
+        """
+
+        def take() -> tuple[FileLock, T] | None:
+            lock = self._store.try_lock(owner)
+            if lock is None:
+                return None
+            try:
+                return lock, first()
+            except BaseException:
+                lock.release()
+                raise
+
+        loop = asyncio.get_running_loop()
+        deadline, pause = loop.time() + _LOCK_SECONDS, 0.005
+        while (taken := await self.run(take)) is None:
+            if self._closing or loop.time() > deadline:
+                raise TransientFault("another process holds this credential", code="locked")
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+            pause = min(pause * 2, 0.1)
+        lock, result = taken
+        try:
+            yield result
+        finally:
+            lock.release()

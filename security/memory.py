@@ -1,0 +1,108 @@
+"""What maintenance remembers over a restart, as small documents under `user_data/maintenance/`.
+
+Losing it loses no credential: pauses begin anew, and trouble that lasts is told once more.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from security.activity import Activity
+from security.credential import Owner
+from security.encryption import TokenEncryption
+from security.errors import CustodyError
+from security.files import SealedFolder
+from security.incidents import Incidents
+from security.pauses import Pauses
+from security.sweep_report import SweepReport
+from security.verdicts import Verdicts
+
+_KEPT_SWEEPS: Final = 144  # a day of them, every ten minutes
+_REPORTS: Final = TypeAdapter(list[SweepReport])
+
+
+class Memory:
+    """The parts live in memory, on the event loop; saving takes a copy and writes in a thread."""
+
+    def __init__(
+        self, folder: Path, encryption: TokenEncryption, idle_after: timedelta | None = None
+    ) -> None:
+        self._folder = SealedFolder(folder, encryption)
+        self.pauses = Pauses()
+        self.verdicts = Verdicts()
+        self.incidents = Incidents()
+        self.activity = Activity(idle_after)
+        self.sweeps: list[SweepReport] = []
+        """The last ones, oldest first."""
+        self._sweeps_changed = False
+
+    def prepare(self) -> None:
+        """Read what is kept. Blocks.
+
+        Raises:
+            OperatorFault: the folder cannot be used, or its key is missing.
+        """
+        self._folder.prepare()
+        for name, part in self._parts().items():
+            document = self._read(name)
+            if document is None:
+                continue
+            try:
+                part.load(document)
+            except (ValueError, TypeError, KeyError, AttributeError):
+                continue  # of another version, or damaged: begin anew
+        try:
+            self.sweeps = _REPORTS.validate_python((self._read("sweeps") or {}).get("sweeps", []))
+        except ValueError:
+            self.sweeps = []
+
+    def add(self, report: SweepReport) -> None:
+        """Remember what a sweep did."""
+        self.sweeps = [*self.sweeps[1 - _KEPT_SWEEPS :], report]
+        self._sweeps_changed = True
+
+    def forget(self, owner: Owner) -> None:
+        """The owner has left: nothing of them is kept."""
+        self.pauses.clear(owner)
+        self.verdicts.release(owner)
+        self.activity.forget(owner)
+
+    def changes(self) -> dict[str, dict[str, Any]]:
+        """What has changed since the last call, to be given to `write`."""
+        documents = {}
+        for name, part in self._parts().items():
+            if part.changed:
+                documents[name] = part.to_document()
+                part.changed = False
+        if self._sweeps_changed:
+            sweeps = [report.model_dump(mode="json") for report in self.sweeps]
+            documents["sweeps"] = {"sweeps": sweeps}
+            self._sweeps_changed = False
+        return documents
+
+    def write(self, documents: dict[str, dict[str, Any]]) -> None:
+        """Save what `changes` gave. Blocks.
+
+        Raises:
+            OperatorFault: the disk does not take it; it is in memory all the same.
+        """
+        for name, document in documents.items():
+            self._folder.write(name, document)
+
+    def _parts(self) -> dict[str, Pauses | Verdicts | Incidents | Activity]:
+        return {
+            "pauses": self.pauses,
+            "verdicts": self.verdicts,
+            "incidents": self.incidents,
+            "activity": self.activity,
+        }
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        try:
+            return self._folder.read(name)
+        except CustodyError:
+            return None  # an old key, or damage: begin anew

@@ -1,0 +1,21 @@
+"""What is kept besides the credentials themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from security.audit import AuditTrail
+from security.memory import Memory
+from security.watch import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What maintenance remembers, what the last look found, and who did what when."""
+
+    memory: Memory
+    watch: Watch
+    audit: AuditTrail
+    on_refresh: Callable[[str], None] = lambda _: None
+    """Told the result code of every refresh that was asked of Google."""

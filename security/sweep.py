@@ -1,0 +1,326 @@
+"""One pass over all owners: keep, refresh ahead of expiry, condemn; and count what was done.
+
+Knows nothing of who starts it. An owner whose file has not changed and whose token is not due
+costs one stat (`watch.py`). What is due goes through the custodian, which shares the refresh with
+whoever asks at the same moment, and whose work from the request to the save nothing cancels.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+
+from security.activity import IDLE_REFRESH_EVERY
+from security.credential import Owner
+from security.custodian import Custodian
+from security.errors import (
+    ConsentRequired,
+    CustodyError,
+    GenerationConflict,
+    OperatorFault,
+    TransientFault,
+)
+from security.records import Records
+from security.sweep_report import SweepReport
+from security.token_store import Reading, TokenStore
+from security.watch import Scan, owners_of
+
+_FULL_EVERY: Final = timedelta(days=1)
+_ALIKE: Final = 3
+_OUTAGE: Final = 50
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class SweepOptions:
+    """The settings a sweep follows."""
+
+    batch_size: int = 500
+    """Owners read at a time."""
+    concurrency: int = 32
+    """Refreshes at once."""
+    timeout: timedelta = timedelta(seconds=30)
+    """The longest one owner may take."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What happened so far in this pass."""
+
+    refreshed: int = 0
+    transient: int = 0
+    operator: int = 0
+    condemned: int = 0
+    skipped: int = 0
+    faster: int = 0
+    results: Counter[str] = field(default_factory=Counter)
+    ended_by: str | None = None
+
+    @property
+    def tried(self) -> int:
+        return self.refreshed + self.transient + self.operator + self.condemned
+
+    def only(self, code: str) -> bool:
+        """Whether nothing but this has happened to anybody."""
+        return self.results[code] == self.tried
+
+
+class Sweep:
+    """Passes over all owners, never two at once."""
+
+    def __init__(
+        self,
+        store: TokenStore,
+        custodian: Custodian,
+        records: Records,
+        options: SweepOptions,
+    ) -> None:
+        self._store = store
+        self._custodian = custodian
+        self._memory = records.memory
+        self._watch = records.watch
+        self._options = options
+        self._running = asyncio.Lock()
+        self._last_full: datetime | None = None
+        self._pass_task: asyncio.Task[None] | None = None
+        self._stopping = False
+        self.minutes_left: list[tuple[float, int]] = []
+        """Cumulative counts of credentials by minutes left, as of the last pass."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a pass is under way."""
+        return self._running.locked()
+
+    async def run(self, *, full: bool = False, dry_run: bool = False) -> SweepReport:
+        """One pass; waits for one that is under way.
+
+        Args:
+            full: read every file, changed or not; so does the first pass, and one a day.
+            dry_run: only say what is due and what is damaged; nothing is asked, nothing is moved.
+        """
+        async with self._running:
+            started_at, began = datetime.now(UTC), time.monotonic()
+            full = full or self._last_full is None or started_at - self._last_full >= _FULL_EVERY
+            if full:
+                self._watch.clear()
+            tally, scan = _Tally(), Scan()
+            self._custodian.court.taken()
+            try:
+                scan = await self._custodian.read(self._watch.scan, self._due_before(started_at))
+                if dry_run:
+                    await self._look_only(scan, tally)
+                else:
+                    self._pass_task = asyncio.create_task(self._settled_pass(scan, tally))
+                    await self._pass_task
+            except OperatorFault as fault:
+                self._count_operator(fault.code, tally)
+                tally.ended_by = fault.code
+            except asyncio.CancelledError:
+                if not self._stopping:
+                    raise
+                tally.ended_by = "stopped"
+            if full and tally.ended_by is None and not dry_run:
+                self._last_full = started_at
+            now = datetime.now(UTC).timestamp()
+            fewest, self.minutes_left = await self._custodian.read(self._watch.minutes_left, now)
+            moved, held = self._custodian.court.taken(), len(self._memory.verdicts.held())
+            report = SweepReport(
+                started_at=started_at,
+                seconds=time.monotonic() - began,
+                full=full,
+                seen=scan.seen,
+                fresh=max(scan.seen - tally.tried - tally.skipped, 0),
+                refreshed=tally.refreshed,
+                transient=tally.transient,
+                operator=tally.operator,
+                quarantined=moved,
+                held=held,
+                skipped=tally.skipped,
+                results=dict(tally.results),
+                minutes_left=fewest,
+                ended_by=tally.ended_by,
+            )
+            if not dry_run:
+                self._memory.add(report)
+                await self._custodian.remember(self._memory)
+        return report
+
+    def _due_before(self, now: datetime) -> float:
+        return (now + self._custodian.lead).timestamp()
+
+    def stop(self) -> None:
+        """The process ends: no further owner; refreshes under way go on to their save."""
+        self._stopping = True
+        if self._pass_task is not None:
+            self._pass_task.cancel()
+
+    async def _settled_pass(self, scan: Scan, tally: _Tally) -> None:
+        async with self._custodian.court.deferring():
+            await self._pass(scan, tally)
+
+    async def _pass(self, scan: Scan, tally: _Tally) -> None:
+        """Read what changed, and refresh what is due, some at once."""
+        waiting: asyncio.Queue[Owner | None] = asyncio.Queue(self._options.concurrency)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._options.concurrency):
+                group.create_task(self._work(waiting, tally))
+            async for owner in self._due(scan, tally):
+                if tally.ended_by is not None:
+                    tally.skipped += 1
+                else:
+                    await waiting.put(owner)
+            for _ in range(self._options.concurrency):
+                await waiting.put(None)
+
+    async def _due(self, scan: Scan, tally: _Tally) -> AsyncIterator[Owner]:
+        """Those whose token is due: known ones soonest first, then what turns up on reading."""
+        for expires, name in scan.due:
+            for owner in owners_of([name]):
+                if self._is_time(owner, expires, tally):
+                    yield owner
+        size = self._options.batch_size
+        for start in range(0, len(scan.changed), size):
+            owners = owners_of(scan.changed[start : start + size])
+            readings = await self._custodian.read(self._read, owners)
+            for owner, reading in zip(owners, readings, strict=True):
+                if await self._is_due(owner, reading, tally):
+                    yield owner
+
+    def _read(self, owners: list[Owner]) -> list[Reading | OperatorFault]:
+        readings: list[Reading | OperatorFault] = []
+        for owner in owners:
+            try:
+                readings.append(self._store.read(owner))
+            except OperatorFault as fault:
+                readings.append(fault)
+        return readings
+
+    async def _is_due(self, owner: Owner, reading: Reading | OperatorFault, tally: _Tally) -> bool:
+        """Whether what was read calls for a refresh; damage and leave-taking are seen to."""
+        if isinstance(reading, OperatorFault):
+            self._count_operator(reading.code, tally)
+            return False
+        now = datetime.now(UTC).timestamp()
+        self._memory.verdicts.tried(now, grant=False)
+        if reading.damage is not None:
+            tally.condemned += 1
+            tally.results[reading.damage.code] += 1
+            await self._custodian.court.condemn(owner, reading.damage.code, reading.stamp)
+            return False
+        credential = reading.credential
+        if credential is None:
+            return False
+        if credential.state == "leaving":
+            await self._custodian.departures.finish(owner)
+            return False
+        granted = credential.granted_at
+        self._memory.activity.assume(owner, granted.timestamp() if granted else now)
+        expires = credential.expires_at.timestamp() if credential.expires_at else 0.0
+        self._watch.note(owner, reading.stamp, expires)
+        return expires < self._due_before(datetime.now(UTC)) and self._is_time(
+            owner, expires, tally
+        )
+
+    def _is_time(self, owner: Owner, expires: float, tally: _Tally) -> bool:
+        """Whether a token that is due is to be refreshed now: not in a pause, nor while idle."""
+        now = datetime.now(UTC).timestamp()
+        if self._memory.pauses.is_paused(owner, now):
+            tally.skipped += 1
+            return False
+        idle = self._memory.activity.is_idle(owner, now)
+        return not idle or expires + IDLE_REFRESH_EVERY.total_seconds() < now
+
+    async def _work(self, waiting: asyncio.Queue[Owner | None], tally: _Tally) -> None:
+        while (owner := await waiting.get()) is not None:
+            if tally.ended_by is not None:
+                tally.skipped += 1
+                continue
+            try:
+                await self._keep(owner, tally)
+            except Exception:
+                # One owner's trouble is nobody else's, whatever it is.
+                tally.transient += 1
+                tally.results["failed"] += 1
+                _log.exception("sweep_owner_failed", owner=owner)
+
+    async def _keep(self, owner: Owner, tally: _Tally) -> None:
+        fault: TransientFault | OperatorFault | None
+        try:
+            # The time-out ends the waiting, never the refresh itself (`Custodian.refresh`).
+            async with asyncio.timeout(self._options.timeout.total_seconds()):
+                kept = await self._custodian.refresh(owner)
+            fault = kept.fault
+        except TimeoutError:
+            fault = TransientFault("took too long", code="timeout")
+        except (TransientFault, OperatorFault) as error:
+            fault = error
+        except ConsentRequired as refusal:
+            if refusal.code != "not_connected":
+                tally.condemned += 1
+                tally.results[refusal.code] += 1
+                self._memory.pauses.extend(owner, datetime.now(UTC).timestamp())
+            return
+        except GenerationConflict:
+            return  # somebody else saved a newer one
+        if fault is None:
+            tally.refreshed += kept.asked
+        elif isinstance(fault, TransientFault):
+            await self._count_transient(owner, fault, tally)
+        else:
+            await self._weigh_operator(fault, tally)
+
+    async def _count_transient(self, owner: Owner, fault: TransientFault, tally: _Tally) -> None:
+        tally.transient += 1
+        tally.results[fault.code] += 1
+        now = datetime.now(UTC).timestamp()
+        self._memory.pauses.extend(owner, now, at_least=fault.retry_after)
+        if tally.transient == tally.tried >= max(_OUTAGE, 2 * self._options.concurrency):
+            # Google is away: those who were not asked keep their place for the next pass.
+            tally.ended_by = fault.code
+
+    async def _weigh_operator(self, fault: OperatorFault, tally: _Tally) -> None:
+        """Count it; end the pass where the store or everybody so far is touched alike."""
+        self._count_operator(fault.code, tally)
+        if tally.tried >= _ALIKE and tally.only(fault.code):
+            tally.ended_by = fault.code
+        elif fault.code == "store_failed":
+            try:
+                await self._custodian.run(self._store.check_writable)
+            except OperatorFault:
+                tally.ended_by = fault.code
+
+    @staticmethod
+    def _count_operator(code: str, tally: _Tally) -> None:
+        tally.operator += 1
+        tally.results[code] += 1
+
+    async def _look_only(self, scan: Scan, tally: _Tally) -> None:
+        """Count what a pass would find; the refreshes it would make count as refreshed."""
+        now = datetime.now(UTC).timestamp()
+        for expires, name in scan.due:
+            for owner in owners_of([name]):
+                tally.refreshed += self._is_time(owner, expires, tally)
+        size = self._options.batch_size
+        for start in range(0, len(scan.changed), size):
+            owners = owners_of(scan.changed[start : start + size])
+            readings = await self._custodian.read(self._read, owners)
+            for owner, reading in zip(owners, readings, strict=True):
+                match reading:
+                    case OperatorFault(code=code):
+                        self._count_operator(code, tally)
+                    case Reading(damage=CustodyError(code=code)):
+                        tally.condemned += 1
+                        tally.results[code] += 1
+                    case Reading(credential=credential) if credential is not None:
+                        left = credential.expires_at
+                        expires = left.timestamp() if left else 0.0
+                        if expires - now < self._custodian.lead.total_seconds():
+                            tally.refreshed += self._is_time(owner, expires, tally)

@@ -1,0 +1,126 @@
+"""Credentials that are condemned: to be set aside, or on hold.
+
+A fleet does not go bad at once; a configuration does. So where the condemned of the last hour are
+three or more and over a tenth of the owners tried in it, none is moved: they are on hold until an
+administrator confirms, or until they work again. A bad answer about a grant is weighed against
+the grants Google was asked about, a damaged file against the files that were read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from security.credential import Owner
+from security.watch import Stamp
+
+_HOUR: Final = 3600.0
+_FEW: Final = 3
+_SHARE: Final = 10
+_GRANT: Final = frozenset({"invalid_grant", "no_refresh_token"})
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why a credential is condemned. `since` in Unix seconds."""
+
+    reason: str
+    since: float
+    stamp: Stamp
+    """Which file was condemned: another in its place is none of it."""
+    held: bool = False
+
+
+class Verdicts:
+    """The condemned by owner, and how many owners were tried in the last hour."""
+
+    def __init__(self) -> None:
+        self._verdicts: dict[Owner, Verdict] = {}
+        self._condemned: dict[Owner, tuple[float, bool]] = {}
+        self._tried: dict[bool, dict[int, int]] = {True: {}, False: {}}
+        self.changed = False
+
+    def __contains__(self, owner: Owner) -> bool:
+        return owner in self._verdicts
+
+    def get(self, owner: Owner) -> Verdict | None:
+        """The owner's verdict, while the credential is still in its place."""
+        return self._verdicts.get(owner)
+
+    def held(self) -> dict[Owner, Verdict]:
+        """Who is on hold."""
+        return {owner: verdict for owner, verdict in self._verdicts.items() if verdict.held}
+
+    def tried(self, now: float, count: int = 1, *, grant: bool) -> None:
+        """`count` owners were tried: Google was asked (`grant`), or their files were read."""
+        minutes = self._tried[grant]
+        minutes[int(now // 60)] = minutes.get(int(now // 60), 0) + count
+
+    def condemn(self, owner: Owner, reason: str, stamp: Stamp, now: float) -> bool:
+        """Note it; whether that is news."""
+        known = self._verdicts.get(owner)
+        if known is not None and known.stamp == stamp:
+            return False
+        self._verdicts[owner] = Verdict(reason, now, stamp)
+        self._condemned[owner] = (now, reason in _GRANT)
+        self.changed = True
+        return True
+
+    def release(self, owner: Owner) -> bool:
+        """It works, or has gone; whether it was on hold."""
+        verdict = self._verdicts.pop(owner, None)
+        self.changed = self.changed or verdict is not None
+        return verdict is not None and verdict.held
+
+    def acquit(self, owner: Owner) -> bool:
+        """It works after all: it does not count as condemned either."""
+        self._condemned.pop(owner, None)
+        return self.release(owner)
+
+    def settle(self, now: float) -> tuple[list[Owner], list[Owner]]:
+        """Whom to move, and whom this puts on hold."""
+        for owner in [o for o, (when, _) in self._condemned.items() if when < now - _HOUR]:
+            del self._condemned[owner]
+        for minutes in self._tried.values():
+            for minute in [m for m in minutes if m < (now - _HOUR) // 60]:
+                del minutes[minute]
+        move: list[Owner] = []
+        hold: list[Owner] = []
+        for grant in (True, False):
+            fresh = [
+                owner
+                for owner, verdict in self._verdicts.items()
+                if not verdict.held and (verdict.reason in _GRANT) is grant
+            ]
+            condemned = sum(kind is grant for _, kind in self._condemned.values())
+            tried = sum(self._tried[grant].values())
+            suspicious = condemned >= _FEW and condemned * _SHARE > tried
+            (hold if suspicious else move).extend(fresh)
+        for owner in hold:
+            self._verdicts[owner] = replace(self._verdicts[owner], held=True)
+            self.changed = True
+        return move, hold
+
+    def to_document(self) -> dict[str, Any]:
+        """What is kept over a restart: the verdicts, and what the last hour is measured by."""
+        return {
+            "verdicts": {
+                owner.name: [v.reason, v.since, list(v.stamp), v.held]
+                for owner, v in self._verdicts.items()
+            },
+            "condemned": {owner.name: list(entry) for owner, entry in self._condemned.items()},
+            "asked": {str(minute): count for minute, count in self._tried[True].items()},
+            "read": {str(minute): count for minute, count in self._tried[False].items()},
+        }
+
+    def load(self, document: Mapping[str, Any]) -> None:
+        """What `to_document` gave; ValueError, TypeError or KeyError where it is anything else."""
+        for name, (reason, since, stamp, held) in document["verdicts"].items():
+            self._verdicts[Owner.parse(name)] = Verdict(
+                str(reason), float(since), Stamp(*map(int, stamp)), bool(held)
+            )
+        for name, (when, grant) in document["condemned"].items():
+            self._condemned[Owner.parse(name)] = (float(when), bool(grant))
+        for grant, key in ((True, "asked"), (False, "read")):
+            self._tried[grant] = {int(m): int(n) for m, n in document[key].items()}
