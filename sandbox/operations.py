@@ -15,6 +15,13 @@ _GRANTS = {
 }
 
 
+def is_googles(path: str) -> bool:
+    """Whether a request goes to one of Google's endpoints for programs."""
+    return path in ("/token", "/device/code", "/revoke") or path.startswith(
+        ("/drive/v3/", "/upload/drive/v3/")
+    )
+
+
 async def operation_of(request: web.Request) -> str | None:
     """Return the operation's name, or None for pages and the sandbox's own control API."""
     path = request.path

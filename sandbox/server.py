@@ -7,6 +7,7 @@ benchmarks) starts it and reads its ``url``.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -15,6 +16,7 @@ from aiohttp import web
 from sandbox.control import control_routes
 from sandbox.faults import FaultPlan
 from sandbox.google import GoogleWorld, google_routes
+from sandbox.operations import is_googles
 
 if TYPE_CHECKING:
     from sandbox.telegram import TelegramWorld
@@ -70,6 +72,7 @@ class Sandbox:
             )
             self.google.public_url = config.public_url
             self.faults.owner_of = self.google.owner_of
+            app.on_response_prepare.append(self._tell_googles_time)
             app.add_routes(google_routes(self.google))
         if "telegram" in config.parts:
             # Imported here so that Google's half can be served, and loaded, alone.
@@ -86,6 +89,11 @@ class Sandbox:
             if "telegram" not in config.parts:
                 app.router.add_get("/", _to_control)
         return app
+
+    async def _tell_googles_time(self, request: web.Request, response: web.StreamResponse) -> None:
+        """RFC 9110 §6.6.1: an answer's Date is its server's clock."""
+        if self.google is not None and self.google.clock_offset and is_googles(request.path):
+            response.headers["Date"] = formatdate(self.google.now(), usegmt=True)
 
     async def _close_telegram(self, _app: web.Application) -> None:
         if self.telegram is not None:

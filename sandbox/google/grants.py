@@ -236,6 +236,9 @@ class Grants:
         )
         if self.rotate:
             self._kill(known)
+        elif self.testing:  # what is left of it, says the reference of OpenID Connect
+            left = known.created + TESTING_LIFE - self._now()
+            answer["refresh_token_expires_in"] = max(0, int(left))
         return answer
 
     def _alive(self, token: RefreshToken) -> bool:

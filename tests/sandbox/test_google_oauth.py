@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
+import time
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -193,11 +195,33 @@ async def test_testing_mode_ends_refresh_tokens_after_seven_days(kit: Kit) -> No
     tokens = await kit.connect()
     assert tokens["refresh_token_expires_in"] == 604799
     await kit.google.act("advance_clock", seconds=6 * 86400)
-    assert (await kit.refresh(tokens["refresh_token"])).status == 200
+    refreshed = await kit.refresh(tokens["refresh_token"])
+    assert refreshed.status == 200
+    assert 86400 - 60 < refreshed.json["refresh_token_expires_in"] <= 86400
     await kit.google.act("advance_clock", seconds=86401)
     reply = await kit.refresh(tokens["refresh_token"])
     assert_refused(reply, 400, "invalid_grant")
     assert reply.json["error_description"] == "Token has been expired or revoked."
+
+
+async def test_project_in_production_sets_refresh_tokens_no_term(kit: Kit) -> None:
+    tokens = await kit.connect()
+    assert "refresh_token_expires_in" not in tokens
+    assert "refresh_token_expires_in" not in (await kit.refresh(tokens["refresh_token"])).json
+
+
+async def test_answers_carry_googles_time(kit: Kit) -> None:
+    """Google's clock, which a test may set ahead; the sandbox's own pages keep the machine's."""
+
+    async def ahead(method: str, path: str) -> float:
+        date = (await kit.ask(method, path)).headers["date"]
+        return parsedate_to_datetime(date).timestamp() - time.time()
+
+    assert abs(await ahead("POST", "/token")) < 30
+    await kit.google.act("advance_clock", seconds=600)
+    assert abs(await ahead("POST", "/token") - 600) < 30
+    assert abs(await ahead("GET", "/drive/v3/about") - 600) < 30
+    assert abs(await ahead("GET", "/sandbox/control")) < 30
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
