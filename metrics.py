@@ -42,7 +42,8 @@ class Metrics:
     """One process's metrics, in a registry of their own. May be told things from any thread."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # a second series beside each counter, which nobody asks for
+        # A second series beside each counter, which nobody asks for.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry(auto_describe=True)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)

@@ -1,0 +1,68 @@
+"""What keeps the bot from its work just now: what a load balancer or an alarm wants to know."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+from typing import Final
+
+from bot.context import BotApplication
+from bot.lifecycle import services_of
+from security.errors import OperatorFault
+from security.files import probe_writing
+from security.log_schema import OPERATOR_FAULTS
+
+NOT_RUNNING: Final = "not_running"
+TELEGRAM_SILENT: Final = "telegram_silent"
+SWEEP_OVERDUE: Final = "sweep_overdue"
+REASONS: Final = (NOT_RUNNING, TELEGRAM_SILENT, SWEEP_OVERDUE)
+"""Beside them, result codes of operator faults: `store_failed`, and what ended the last sweep."""
+
+_PATIENCE_SECONDS: Final = 5
+_MISSED: Final = 3
+_GRACE: Final = timedelta(minutes=5)
+
+
+class Readiness:
+    """Asks the parts of one running bot."""
+
+    def __init__(self, application: BotApplication) -> None:
+        self._application = application
+        self._services = services_of(application)
+        self._began = time.time()
+
+    async def obstacles(self) -> list[str]:
+        """The codes of what is in the way, each once; none: the bot can do its work."""
+        found = []
+        updater = self._application.updater
+        if not (self._application.running and updater is not None and updater.running):
+            found.append(NOT_RUNNING)
+        elif not self._services.pulse.is_alive():
+            found.append(TELEGRAM_SILENT)
+        found += [fault for fault in [await self._store_fault()] if fault]
+        found += self._sweep_obstacles()
+        return list(dict.fromkeys(found))
+
+    async def _store_fault(self) -> str | None:
+        try:
+            # A network's disk may hang: whoever asks gets an answer all the same.
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await asyncio.to_thread(probe_writing, self._services.options.data_folder)
+        except OperatorFault as fault:
+            return fault.code
+        except TimeoutError:
+            return "store_failed"
+        return None
+
+    def _sweep_obstacles(self) -> list[str]:
+        """Of the last sweep: that there was none for long, and what no user can mend."""
+        last, found = self._services.core.metrics.last_sweep, []
+        ended = last.started_at.timestamp() + last.seconds if last else self._began
+        late = time.time() - ended
+        every = self._services.options.maintenance_interval
+        if every and late > (_MISSED * every + _GRACE).total_seconds():
+            found.append(SWEEP_OVERDUE)
+        if last is not None and last.ended_by in OPERATOR_FAULTS:
+            found.append(last.ended_by)
+        return found
