@@ -188,6 +188,12 @@ class Settings(BaseSettings):
         return tuple(pairs)
 
     @property
+    def names_set(self) -> tuple[str, ...]:
+        """The variables that are set, without their values."""
+        names = [*(self.model_fields_set - {"service_accounts"})]
+        return tuple(sorted(n.upper() for n in [*names, *map(_variable, self.service_accounts)]))
+
+    @property
     def secrets(self) -> tuple[SecretStr, ...]:
         """Every secret value among the settings, for the tests that look for leaks."""
         values: list[Any] = []

@@ -42,25 +42,36 @@ class Custody:
         return self.settings.user_data_dir
 
 
-@contextmanager
-def open_custody(env_file: Path) -> Iterator[Custody]:
-    """The store as the settings say; faults end the command with one sentence."""
+def read_settings(env_file: Path) -> Settings:
+    """The settings; faults end the command, all of them listed."""
     try:
-        settings = load_settings(for_bot=False, env_file=env_file)
+        return load_settings(for_bot=False, env_file=env_file)
     except SettingsError as error:
         faults = "\n".join(f"  • {fault}" for fault in error.faults)
         stop(f"These settings are missing or wrong.\n{faults}", Exit.USAGE)
+
+
+def build_custody(settings: Settings, mask_key: bytes) -> Custody:
+    """The store as the settings say, and logs under these masks.
+
+    Raises:
+        OperatorFault: the keys do not serve.
+    """
+    mask = OwnerMask(mask_key)
+    # Commands answer on stdout; stderr is for what went wrong.
+    configure_logging(mask, level="WARNING", style=settings.log_format)
+    keyring = TokenEncryption(settings.encryption_keys, required=settings.token_require_encryption)
+    encryption.install(keyring)
+    return Custody(settings, mask, keyring, TokenStore(settings.user_data_dir, keyring, mask))
+
+
+@contextmanager
+def open_custody(env_file: Path) -> Iterator[Custody]:
+    """The store as the settings say; faults end the command with one sentence."""
+    settings = read_settings(env_file)
     if not settings.user_data_dir.is_dir():
         stop("There is no data folder (USER_DATA_DIR): the bot has not run here yet.", Exit.USAGE)
     try:
-        mask = OwnerMask(load_mask_key(settings.user_data_dir, settings.log_mask_key))
-        # Commands answer on stdout; stderr is for what went wrong.
-        configure_logging(mask, level="WARNING", style=settings.log_format)
-        keyring = TokenEncryption(
-            settings.encryption_keys, required=settings.token_require_encryption
-        )
-        encryption.install(keyring)
-        store = TokenStore(settings.user_data_dir, keyring, mask)
-        yield Custody(settings, mask, keyring, store)
+        yield build_custody(settings, load_mask_key(settings.user_data_dir, settings.log_mask_key))
     except CustodyError as error:
         stop(f"Not done: {error}.", Exit.FAULT)
