@@ -31,6 +31,7 @@ async def receive(update: Update, context: BotContext) -> None:
     limit = LOCAL_LIMIT if context.services.options.local_mode else CLOUD_LIMIT
     if found.size is not None and found.size > limit:
         _log.info("upload_failed", owner=owner, kind=found.kind, result="too_big")
+        context.core.metrics.uploaded("too_big", None)
         await message.reply_text(too_big(texts, found.name, found.size, limit))
         return
     connected = await context.is_connected(owner)
@@ -105,6 +106,7 @@ async def cancel_upload(update: Update, context: BotContext) -> None:
     await acknowledge(query, texts.label("Cancelling …"))
     if ended != "running":  # which says itself that it has ended
         _log.info("upload_cancelled", owner=owner, kind=ended.kind, result="cancelled")
+        context.core.metrics.uploaded("cancelled", None)
         text = texts.tr("⏹ <b>{name}</b> was cancelled.", name=ended.name)
         await tell(context.bot, owner, ended.status_message_id, text)
 

@@ -104,6 +104,7 @@ class UploadRunner:
                 seconds=round(time.monotonic() - began, 3),
                 result="ok",
             )
+            self._core.metrics.uploaded("ok", found.size)
 
     async def _upload(
         self, job: UploadJob, cancelled: threading.Event, message: UploadMessage
@@ -166,6 +167,7 @@ class UploadRunner:
         text, markup, state = _explain(error, job, texts)
         event = "upload_cancelled" if isinstance(error, UploadCancelled) else "upload_failed"
         _log.info(event, owner=job.owner, kind=job.kind, result=error.code)
+        self._core.metrics.uploaded(error.code, None)
         try:
             await self._core.custodian.run(self._write_down, job, state)
         finally:
