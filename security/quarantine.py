@@ -152,6 +152,10 @@ class Quarantine:
 
     # For operators; these take the owner's lock themselves
 
+    def size(self) -> int:
+        """How many copies there are."""
+        return sum(_COPY.fullmatch(name) is not None for name in self._sealed.names())
+
     def records(self) -> list[QuarantineRecord]:
         """Every copy, oldest first. A note that is missing or cannot be read hides none."""
         found = []
