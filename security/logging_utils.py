@@ -34,6 +34,7 @@ from security.log_schema import EVENTS, FIELDS, LOCATION
 
 EventDict = MutableMapping[str, Any]
 REDACTED: Final = "[redacted]"
+MASK_KEY_FILE: Final = "log_mask.key"
 _FRAMES: Final = 30
 
 
@@ -56,7 +57,7 @@ def load_mask_key(folder: Path, configured: SecretStr | None) -> bytes:
     """
     if configured:
         return configured.get_secret_value().encode()
-    path = folder / "log_mask.key"
+    path = folder / MASK_KEY_FILE
     ensure_private_folder(folder)
     with disk_faults():
         if not path.exists() or not path.read_bytes().strip():

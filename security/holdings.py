@@ -1,0 +1,157 @@
+"""What is kept of one owner, all together, and how it stands in an archive.
+
+A credential that can be read stands there as it is without the data's encryption, so that it can
+be restored under other keys; what cannot be read stands there as its bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from security.credential import Credential, Owner
+from security.errors import CorruptCredential
+from security.log_schema import RESULTS
+
+STAMP: Final = re.compile(r"\d{8}t\d{12}")
+"""What stands behind the owner's stem in a quarantined copy's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One copy in quarantine."""
+
+    name: str
+    """`<owner's stem>.<time>`, as in the quarantine."""
+    content: bytes
+    opened: bool
+    """Whether `content` is without the data's encryption; else it is the file as it was."""
+    note: dict[str, Any] | None = None
+    """Reason, time and told; None: there is none, or it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """All that is kept of one owner, read in one go under the owner's lock."""
+
+    owner: Owner
+    credential: Credential | None = None
+    """Only one that counts: neither ended, nor of somebody who is disconnecting."""
+    fault: str | None = None
+    """The result code of a credential's file that cannot be read; None: it can, or is not there."""
+    sealed: bytes | None = None
+    """That file's bytes, where they can be had."""
+    tombstone: int | None = 0
+    """The newest generation that has ended; 0: none, None: it cannot be read."""
+    copies: tuple[Copy, ...] = ()
+    left_out: int = 0
+    """Copies that could not be taken along: the disk does not give them, or they are no copies."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing of this owner to keep."""
+        nothing = self.credential is None and self.fault is None and not self.copies
+        return nothing and self.tombstone == 0
+
+    def to_body(self) -> dict[str, Any]:
+        """The record's body."""
+        return {
+            "owner": self.owner.name,
+            "credential": self.credential.to_document() if self.credential else None,
+            "fault": self.fault,
+            "sealed": _encode(self.sealed) if self.sealed is not None else None,
+            "tombstone": self.tombstone,
+            "copies": [
+                {
+                    "name": copy.name,
+                    "content": _encode(copy.content),
+                    "opened": copy.opened,
+                    "note": copy.note,
+                }
+                for copy in self.copies
+            ],
+        }
+
+    @classmethod
+    def from_body(cls, body: dict[str, Any]) -> Holdings:
+        """The inverse of `to_body`.
+
+        Raises:
+            CorruptCredential: it is no such record.
+        """
+        try:
+            owner = Owner.parse(body["owner"])
+            document, fault, tombstone = body["credential"], body["fault"], body["tombstone"]
+            sealed = body["sealed"]
+            held = cls(
+                owner=owner,
+                credential=None if document is None else Credential.from_document(owner, document),
+                fault=fault,
+                sealed=None if sealed is None else _decode(sealed),
+                tombstone=tombstone,
+                copies=tuple(
+                    Copy(
+                        name=item["name"],
+                        content=_decode(item["content"]),
+                        opened=item["opened"] is True,
+                        note=_note(item["note"]),
+                    )
+                    for item in body["copies"]
+                ),
+            )
+        except (KeyError, TypeError, AttributeError, ValueError):
+            raise CorruptCredential("the archive holds a broken record", code="tampered") from None
+        stamps = [copy.name.removeprefix(f"{owner.stem}.") for copy in held.copies]
+        counted = tombstone is None or (type(tombstone) is int and tombstone >= 0)
+        named = all(STAMP.fullmatch(stamp) for stamp in stamps)
+        if not named or not counted or (fault is not None and fault not in RESULTS):
+            raise CorruptCredential("the archive holds a broken record", code="tampered")
+        return held
+
+    def with_credential(self, credential: Credential) -> Holdings:
+        """The same where the file can be read after all."""
+        counts = credential.generation == 0 or credential.generation > (self.tombstone or 0)
+        kept = credential if counts and credential.state == "active" else None
+        return replace(self, credential=counting(kept, self.tombstone), fault=None, sealed=None)
+
+
+def counting(credential: Credential | None, tombstone: int | None) -> Credential | None:
+    """The credential with a generation of ours: another program's file has none, and is new."""
+    if credential is None or credential.generation > 0:
+        return credential
+    return replace(credential, generation=(tombstone or 0) + 1)
+
+
+def note_of(document: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What an archive keeps of a quarantine's note: not the mask, which may be another's."""
+    if document is None:
+        return None
+    try:
+        kept = {"reason": document["reason"], "time": document["time"]}
+        return _note({**kept, "told": document.get("told") is True})
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _note(document: dict[str, Any] | None) -> dict[str, Any] | None:
+    if document is None:
+        return None
+    datetime.fromisoformat(document["time"])
+    if document["reason"] not in RESULTS or not isinstance(document["told"], bool):
+        raise ValueError("not a note")
+    return {name: document[name] for name in ("reason", "time", "told")}
+
+
+def _encode(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _decode(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise ValueError("not base64") from None
