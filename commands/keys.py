@@ -2,6 +2,132 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+
 import typer
+from cryptography.fernet import Fernet
+
+from commands.output import AsJson, Exit, show_json, show_table, stop
+from commands.reencrypt import DryRun, reencrypt, show_report
+from commands.runtime import DEFAULT_ENV_FILE, EnvFile, open_custody
+from security.encryption import TokenEncryption
+from security.key_use import Census, KeyUse, census
+from security.rotation import Mode, RotationReport
+from security.sealed_folders import PLACES
 
 app = typer.Typer(help="Encryption keys: make, check, rotate.", no_args_is_help=True)
+
+
+@app.command()
+def generate() -> None:
+    """Print a new key: on stdout the key and nothing else."""
+    typer.echo(Fernet.generate_key().decode("ascii"))
+    sys.stdout.flush()
+    typer.echo(
+        "A new key. Put it in front in TOKEN_ENCRYPTION_KEY (<new>,<old>), keep a copy apart from "
+        "the data, and restart the bot.",
+        err=True,
+    )
+
+
+@app.command()
+def check(env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False) -> None:
+    """Count the documents that need each key, and say which keys may be dropped."""
+    with open_custody(env_file) as custody:
+        found = census(custody.folder, custody.keyring)
+    refused = custody.settings.token_require_encryption and bool(found.of("plaintext"))
+    advice = list(_advice_after_check(found, refused=refused))
+    if as_json:
+        show_json(
+            {
+                "keys": [
+                    {
+                        **use.model_dump(),
+                        "total": use.total,
+                        "may_be_dropped": use.may_be_dropped,
+                    }
+                    for use in found.keys
+                ],
+                "unopened": found.unopened,
+                "advice": advice,
+            }
+        )
+    else:
+        rows = [[use.kid or "–", use.state, use.total, _where(use)] for use in found.keys]
+        show_table("Keys in use", ["key", "state", "documents", "of them"], rows)
+        for line in advice:
+            typer.echo(line)
+    if found.unopened or refused:
+        raise typer.Exit(Exit.FINDINGS)
+
+
+@app.command()
+def rotate(
+    env_file: EnvFile = DEFAULT_ENV_FILE, dry_run: DryRun = False, as_json: AsJson = False
+) -> None:
+    """Encrypt everything that is stored under the newest key."""
+    with open_custody(env_file) as custody:
+        if custody.keyring.kid is None:
+            stop("TOKEN_ENCRYPTION_KEY is not set: there is no key to rotate to.", Exit.USAGE)
+        report = reencrypt(custody, Mode.ROTATE, dry_run=dry_run, as_json=as_json)
+        advice = list(_advice_after_rotation(report, custody.keyring))
+    show_report(report, advice, as_json=as_json)
+
+
+def _advice_after_check(found: Census, *, refused: bool) -> Iterator[str]:
+    if not any(use.total for use in found.keys):
+        yield "Nothing is stored yet."
+    for use in found.of("older"):
+        if use.may_be_dropped:
+            yield (
+                f"No document needs key {use.kid}: it may be taken out of TOKEN_ENCRYPTION_KEY. "
+                "Keep a copy of it for as long as older backups are kept."
+            )
+        else:
+            yield (
+                f"{_documents(use)} key {use.kid}. `drivekeeper keys rotate` puts everything "
+                "under the newest key."
+            )
+    for use in found.of("not set"):
+        yield f"{_documents(use)} key {use.kid}, which is not configured."
+    for use in found.of("unnamed"):
+        yield f"{_documents(use)} a key that is not configured and that they do not name."
+    for use in found.of("plaintext"):
+        if refused:
+            yield (
+                f"{use.total} in plaintext, which TOKEN_REQUIRE_ENCRYPTION refuses. "
+                "`drivekeeper tokens encrypt` encrypts everything."
+            )
+        elif found.of("newest"):
+            yield f"{use.total} in plaintext. `drivekeeper tokens encrypt` encrypts everything."
+    for use in found.of("damaged"):
+        yield f"{use.total} damaged: no key opens them any more."
+    for use in found.of("not readable"):
+        yield f"{use.total} cannot be read: look at the disk and at who owns the files."
+
+
+def _where(use: KeyUse) -> str:
+    return ", ".join(f"{use.files[p.label]} {p.label}" for p in PLACES if p.label in use.files)
+
+
+def _documents(use: KeyUse) -> str:
+    return f"{use.total} {'document needs' if use.total == 1 else 'documents need'}"
+
+
+def _advice_after_rotation(report: RotationReport, keyring: TokenEncryption) -> Iterator[str]:
+    if report.dry_run:
+        yield "Nothing was changed: this was a dry run."
+        return
+    older = keyring.kids[1:]
+    if not report.is_complete:
+        yield "Not everything could be tried. Run the command again, and keep every key until then."
+    elif older:
+        yield (
+            f"Everything that opens is under key {keyring.kid}. Once the bot has been restarted "
+            f"with that key in front, no document needs {', '.join(older)}: `drivekeeper keys "
+            "check` tells. Then take what is not needed out of TOKEN_ENCRYPTION_KEY and restart. "
+            "Keep a copy of it for as long as older backups are kept."
+        )
+    else:
+        yield f"Everything that opens is under key {keyring.kid}."

@@ -1,0 +1,227 @@
+"""Re-encryption of everything under the data folder: under a new key, from plaintext, or back.
+
+Each document is read, opened, converted, opened again for comparison and replaced in one step,
+under the lock that its writers hold: beside a running bot no save is lost, and nothing deleted
+comes back. What is converted already is left alone, so that a run that was stopped is simply run
+again. Generations stay as they are.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from enum import StrEnum
+from typing import Final, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict
+
+from security.encryption import TokenEncryption, kid_of
+from security.errors import CustodyError, OperatorFault
+from security.files import LOCK_POLL_SECONDS, SealedFolder, ensure_private_folder
+from security.sealed_folders import Place, documents, owner_of
+from security.token_store import TokenStore
+
+_IN_A_ROW: Final = 20
+_MIGHT_OPEN: Final = frozenset({"locked", "store_failed", "failed"})
+
+Outcome = Literal["changed", "already", "unreadable", "locked", "vanished"]
+OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
+Convert = Callable[[bytes], bytes | None]
+
+
+class Mode(StrEnum):
+    """What a run does."""
+
+    ROTATE = "rotate"
+    """Everything under the newest key, plaintext as well."""
+    ENCRYPT = "encrypt"
+    """Plaintext and bare Fernet tokens into envelopes; envelopes stay as they are."""
+    DECRYPT = "decrypt"
+    """Everything to plaintext."""
+
+
+class Left(BaseModel):
+    """One document that was left as it is."""
+
+    model_config = ConfigDict(frozen=True)
+
+    place: str
+    owner: str | None
+    """The owner's mask; None: it is nobody's alone."""
+    result: str
+    """A result code."""
+    kid: str | None
+    """The fingerprint of the key it names."""
+
+
+class RotationReport(BaseModel):
+    """What a run did, or in a dry run would have done."""
+
+    model_config = ConfigDict(frozen=True)
+
+    mode: Mode
+    dry_run: bool
+    places: dict[str, dict[Outcome, int]]
+    """Place → outcome → documents."""
+    left: list[Left]
+    """Unreadable or locked."""
+
+    def count(self, *outcomes: Outcome) -> int:
+        """Documents with one of `outcomes`, in all places."""
+        return sum(counts[o] for counts in self.places.values() for o in outcomes)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every document that any configured key opens was converted."""
+        return not any(left.result in _MIGHT_OPEN for left in self.left)
+
+
+class Rotation:
+    """Runs over the data folder of `store`. Blocks on the disk and on locks."""
+
+    def __init__(
+        self,
+        store: TokenStore,
+        encryption: TokenEncryption,
+        mask: Callable[[str], str],
+        *,
+        lock_seconds: float = 30,
+    ) -> None:
+        """
+        Args:
+            mask: turns an owner's name into what reports may show.
+            lock_seconds: how long to wait for one owner's lock before their document is left.
+        """
+        self._store = store
+        self._encryption = encryption
+        self._reader = encryption.accepting_plaintext()
+        self._mask = mask
+        self._lock_seconds = lock_seconds
+
+    def run(
+        self,
+        mode: Mode,
+        *,
+        dry_run: bool = False,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> RotationReport:
+        """Convert everything.
+
+        Args:
+            dry_run: change nothing and take no lock.
+            progress: called with the documents done and their number.
+
+        Raises:
+            OperatorFault: there is no key to encrypt under, or the disk does not take any more.
+                What was converted by then stays so.
+        """
+        if mode is not Mode.DECRYPT and self._encryption.kid is None:
+            raise OperatorFault("TOKEN_ENCRYPTION_KEY is not set", code="key_missing")
+        convert = self._converter(mode)
+        found = list(documents(self._store.folder, self._encryption))
+        if not dry_run:
+            ensure_private_folder(self._store.folder / "locks")
+            for _, sealed, names in found:
+                if names:  # a crash may have left an older save's plaintext half written
+                    ensure_private_folder(sealed.folder)
+        total, done = sum(len(names) for _, _, names in found), 0
+        places: dict[str, dict[Outcome, int]] = {}
+        left: list[Left] = []
+        for place, sealed, names in found:
+            counts: Counter[Outcome] = Counter()
+            for name in names:
+                try:
+                    outcome = self._one(place, sealed, name, convert, dry_run)
+                except _LeftAsItIs as reason:
+                    outcome = "locked" if reason.result == "locked" else "unreadable"
+                    left.append(self._entry(place, name, reason))
+                counts[outcome] += 1
+                done += 1
+                progress(done, total)
+                if outcome == "changed" and not dry_run and not place.by_owner:
+                    _let_others_in(counts["changed"])
+            places[place.label] = {outcome: counts[outcome] for outcome in OUTCOMES}
+        return RotationReport(mode=mode, dry_run=dry_run, places=places, left=left)
+
+    def _converter(self, mode: Mode) -> Convert:
+        def convert(data: bytes) -> bytes | None:
+            plain, kid = self._reader.open(data)
+            if mode is Mode.DECRYPT:
+                as_wanted, wanted = kid is None, plain
+            else:
+                # A bare token has no kid, and a damaged one is not the key's that opened it.
+                as_wanted = kid is not None and kid_of(data) == kid
+                as_wanted &= mode is Mode.ENCRYPT or kid == self._encryption.kid
+                wanted = b"" if as_wanted else self._encryption.encrypt(plain)
+            if as_wanted:
+                return None
+            if self._reader.decrypt(wanted) != plain:
+                raise OperatorFault("does not come back as it was", code="failed")
+            return wanted
+
+        return convert
+
+    def _one(
+        self, place: Place, sealed: SealedFolder, name: str, convert: Convert, dry_run: bool
+    ) -> Outcome:
+        data: bytes | None = None
+        # Without the lock first: on a second run almost everything is converted already.
+        try:
+            data = sealed.read_bytes(name)
+            if data is None:
+                return "vanished"
+            if convert(data) is None:
+                return "already"
+        except CustodyError as fault:
+            raise _LeftAsItIs(fault.code, data) from None
+        if dry_run:
+            return "changed"
+        refusals: list[_LeftAsItIs] = []
+
+        def convert_now(data: bytes) -> bytes | None:
+            try:
+                return convert(data)
+            except CustodyError as fault:  # replaced meanwhile, by something that does not open
+                refusals.append(_LeftAsItIs(fault.code, data))
+                return None
+
+        try:
+            with self._guard(place, name):
+                outcome: Outcome = sealed.reseal(name, convert_now)
+        except OperatorFault as fault:
+            if fault.code != "locked":
+                raise
+            raise _LeftAsItIs("locked", data) from None
+        if refusals:
+            raise refusals[0]
+        return outcome
+
+    def _guard(self, place: Place, name: str) -> AbstractContextManager[None]:
+        owner = owner_of(name) if place.by_owner else None
+        if owner is None:
+            return nullcontext()  # the folder's own lock; a stray file there has no writer
+        return self._store.locked(owner, self._lock_seconds)
+
+    def _entry(self, place: Place, name: str, reason: _LeftAsItIs) -> Left:
+        owner = owner_of(name)
+        return Left(
+            place=place.label,
+            owner=None if owner is None else self._mask(owner.name),
+            result=reason.result,
+            kid=None if reason.data is None else kid_of(reason.data),
+        )
+
+
+class _LeftAsItIs(Exception):
+    def __init__(self, result: str, data: bytes | None) -> None:
+        super().__init__(result)
+        self.result = result
+        self.data = data
+
+
+def _let_others_in(changed: int) -> None:
+    """Now and then pause for longer than a writer's look at the lock, or it might wait for long."""
+    if changed % _IN_A_ROW == 0:
+        time.sleep(2 * LOCK_POLL_SECONDS)
