@@ -1,0 +1,198 @@
+"""The operator's port, with the bot at work: what it counts, and when it says no."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+import bot_process
+from bot_process import StartupError
+from sandbox.client import Person
+from sandbox.google_client import GoogleControls
+from security.credential import Owner
+from security.errors import TransientFault
+from security.log_schema import MASK
+from tests.conftest import RunningBot, StartBot
+from tests.journeys import connect, until
+
+People = Callable[..., Person]
+AMY = "amy@example.com"
+
+# None of this depends on how credentials are kept.
+pytestmark = pytest.mark.encryption("on")
+
+
+def free_port() -> int:
+    """One that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Port:
+    """The operations port of a running bot."""
+
+    bot: RunningBot
+    session: aiohttp.ClientSession
+
+    async def ask(self, path: str) -> tuple[int, Any]:
+        """Status and JSON of a page."""
+        async with self.session.get(path) as answer:
+            assert answer.headers["Cache-Control"] == "no-store"
+            return answer.status, await answer.json()
+
+    async def text(self) -> str:
+        """What a Prometheus server gets."""
+        async with self.session.get("/metrics") as answer:
+            assert answer.status == 200
+            assert answer.headers["Content-Type"].startswith("text/plain; version=")
+            assert answer.headers["Cache-Control"] == "no-store"
+            return await answer.text()
+
+    async def value(self, name: str, **labels: str) -> float:
+        """One sample; 0 where it is not there."""
+        for family in text_string_to_metric_families(await self.text()):
+            for sample in family.samples:
+                if sample.name == name and sample.labels == labels:
+                    return sample.value
+        return 0
+
+
+@pytest.fixture
+async def port(start_bot: StartBot) -> AsyncIterator[Port]:
+    """The bot with an operations port."""
+    number = free_port()
+    async with (
+        start_bot(METRICS_PORT=number) as bot,
+        aiohttp.ClientSession(f"http://127.0.0.1:{number}") as session,
+    ):
+        yield Port(bot, session)
+
+
+async def test_refreshes_and_uploads_are_counted_and_nobody_is_named(
+    port: Port, google: GoogleControls, people: People
+) -> None:
+    """Every count is that of what happened; no id, mask, address or file name is there."""
+    ann = people(77_501_501, "Ann")
+    await connect(ann, google, AMY)
+    await ann.send_document(b"0123456789", "wages.txt")
+    await ann.wait_for("is in your Drive")
+    owner = Owner.user(ann.id)
+    custodian = port.bot.services.core.custodian
+    credential = await custodian.load(owner)
+    assert credential is not None
+    assert credential.access_token is not None
+    await custodian.access_token(owner, rejected=credential.access_token)
+    await until(lambda: port.bot.services.uploads.position(owner) == 0)
+
+    assert await port.value("drivekeeper_token_refreshes_total", result="ok") == 1
+    assert await port.value("drivekeeper_uploads_total", result="ok") == 1
+    assert await port.value("drivekeeper_uploaded_bytes_total") == 10
+    assert await port.value("drivekeeper_telegram_alive") == 1
+    text = await port.text()
+    assert not MASK.search(text)
+    for personal in (str(ann.id), "amy", "wages", credential.access_token.get_secret_value()):
+        assert personal not in text
+
+
+async def test_a_refused_refresh_and_a_cancelled_upload_count_by_their_codes(
+    port: Port, google: GoogleControls, people: People
+) -> None:
+    """Also one that had not begun."""
+    ann = people()
+    await ann.send_document(b"waits", "a.txt")
+    await ann.wait_for("is waiting")
+    await ann.tap("Cancel")
+    await ann.wait_for("was cancelled")
+    await connect(ann, google, AMY)
+    await google.fault("google.token.refresh", "status", status=503, count=1)
+    core = port.bot.services.core
+    owner = Owner.user(ann.id)
+    credential = await core.custodian.load(owner)
+    assert credential is not None
+    with pytest.raises(TransientFault):
+        await core.custodian.access_token(owner, rejected=credential.access_token)
+    assert await port.value("drivekeeper_token_refreshes_total", result="unavailable") == 1
+    assert await port.value("drivekeeper_uploads_total", result="cancelled") == 1
+
+
+async def test_a_sweep_shows_in_the_metrics(
+    port: Port, google: GoogleControls, people: People
+) -> None:
+    """The scheduler's own: nobody has to ask for it."""
+    await connect(people(), google, AMY)
+    jobs = port.bot.application.job_queue
+    assert jobs is not None
+    (job,) = jobs.get_jobs_by_name("maintenance")
+    await job.run(port.bot.application)
+    assert await port.value("drivekeeper_sweeps_total", result="ok") >= 1
+    assert await port.value("drivekeeper_owners") == 1
+    assert await port.value("drivekeeper_last_sweep_owners", outcome="fresh") == 1
+    assert await port.value("drivekeeper_token_left_seconds_bucket", le="+Inf") == 1
+    assert 3000 < await port.value("drivekeeper_token_least_left_seconds") <= 3600
+
+
+async def test_a_bot_at_work_is_alive_and_ready(port: Port) -> None:
+    """Both say so."""
+    assert await port.ask("/healthz") == (200, {"alive": True})
+    assert await port.ask("/readyz") == (200, {"ready": True, "reasons": []})
+
+
+async def test_a_data_folder_that_cannot_be_written_is_no_readiness(port: Port) -> None:
+    """It is there again: the bot is ready again."""
+    folder = port.bot.folder
+    away = folder.with_name("away")
+    folder.rename(away)
+    folder.write_text("")  # every write fails, as on a full disk
+    assert await port.ask("/readyz") == (503, {"ready": False, "reasons": ["store_failed"]})
+    assert (await port.ask("/healthz"))[0] == 200
+    assert "drivekeeper_telegram_alive 1" in await port.text()
+    folder.unlink()
+    away.rename(folder)
+    assert await port.ask("/readyz") == (200, {"ready": True, "reasons": []})
+
+
+async def test_a_client_that_google_refuses_for_everybody_is_no_readiness(
+    port: Port, google: GoogleControls, people: People
+) -> None:
+    """What ended the last sweep is the reason, until a sweep goes through."""
+    core = port.bot.services.core
+    core.metrics.swept((await core.sweep.run()).model_copy(update={"ended_by": "invalid_client"}))
+    assert await port.ask("/readyz") == (503, {"ready": False, "reasons": ["invalid_client"]})
+    core.metrics.swept(await core.sweep.run())
+    assert await port.ask("/readyz") == (200, {"ready": True, "reasons": []})
+
+
+async def test_sweeps_that_no_longer_come_are_no_readiness(port: Port) -> None:
+    """An hour after the last one, with one due every ten minutes."""
+    core = port.bot.services.core
+    report = await core.sweep.run()
+    core.metrics.swept(report.model_copy(update={"seconds": -3600.0}))
+    assert await port.ask("/readyz") == (503, {"ready": False, "reasons": ["sweep_overdue"]})
+
+
+async def test_a_bot_that_does_not_poll_is_not_ready(port: Port) -> None:
+    """Whatever ended it."""
+    updater = port.bot.application.updater
+    assert updater is not None
+    await updater.stop()
+    assert await port.ask("/readyz") == (503, {"ready": False, "reasons": ["not_running"]})
+
+
+async def test_a_port_that_is_taken_refuses_the_start(bot: RunningBot) -> None:
+    """In one sentence that names the variables."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        settings = bot.settings.model_copy(update={"web_port": 0, "metrics_port": port})
+        with pytest.raises(StartupError, match="METRICS_HOST and METRICS_PORT"):
+            async with bot_process.web_front(settings, bot.application):
+                pass
