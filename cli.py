@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import bot_process
-from commands import keys, tokens
+from commands import doctor, keys, tokens
 from config import SettingsError, child_environment, is_configured, load_settings
 from sandbox.run import FolderTaken, run_sandbox
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 app.add_typer(keys.app, name="keys")
 app.add_typer(tokens.app, name="tokens")
+app.command()(doctor.doctor)
 
 EnvFile = Annotated[
     Path, typer.Option(help="Lines of NAME=value, below the environment; need not exist.")

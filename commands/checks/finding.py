@@ -1,0 +1,55 @@
+"""What a check answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """How it is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    """It works, and somebody should know."""
+    FAILED = "failed"
+    """It does not work, or will not for long."""
+    SKIPPED = "skipped"
+    """It was not looked at; the sentence says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report: fit to be read by anybody, so no secret, no id, no path of one."""
+
+    check: str
+    state: State
+    says: str
+    """One plain sentence."""
+    do: str = ""
+    """What to do about it."""
+
+
+def ok(check: str, says: str) -> Finding:
+    """All is well."""
+    return Finding(check, State.OK, says)
+
+
+def warning(check: str, says: str, do: str) -> Finding:
+    """It works, but."""
+    return Finding(check, State.WARNING, says, do)
+
+
+def failed(check: str, says: str, do: str) -> Finding:
+    """It does not work."""
+    return Finding(check, State.FAILED, says, do)
+
+
+def skipped(check: str, says: str) -> Finding:
+    """Not looked at."""
+    return Finding(check, State.SKIPPED, says)
+
+
+def count(number: int, noun: str) -> str:
+    """`1 file`, `2 files`, `0 files`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,0 +1,81 @@
+"""Does everything that is encrypted open, and is everything encrypted?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from commands.checks.finding import Finding, count, failed, ok, skipped, warning
+from config import Settings
+from security.encryption import TokenEncryption
+from security.errors import OperatorFault
+from security.key_use import Census, census
+
+_SHOWN = 5
+
+
+def check_keys(settings: Settings) -> list[Finding]:
+    """Every document is tried with the configured keys; nothing is changed."""
+    folder: Path = settings.user_data_dir
+    keyring = TokenEncryption(settings.encryption_keys)
+    encryption = "encryption"
+    if keyring.kid is None:
+        found = [
+            warning(
+                encryption,
+                "TOKEN_ENCRYPTION_KEY is not set: credentials are kept in plaintext.",
+                "Make a key (drivekeeper keys generate), set it, and keep a copy elsewhere.",
+            )
+        ]
+    else:
+        found = [ok(encryption, f"What is saved is encrypted under key {keyring.kid}.")]
+    if not folder.is_dir():
+        return [*found, skipped("keys", "There is no data folder, hence nothing to open.")]
+    try:
+        counted = census(folder, keyring)
+    except OperatorFault as fault:
+        do = "Run this as the user the bot runs as."
+        return [*found, failed("keys", f"The documents could not be read: {fault}.", do)]
+    return [*found, *_plaintext(counted, settings), *judge_keys(counted)]
+
+
+def _plaintext(counted: Census, settings: Settings) -> list[Finding]:
+    number = sum(use.total for use in counted.of("plaintext"))
+    if not number or not settings.encryption_keys:
+        return []
+    says = f"{count(number, 'document')} still in plaintext"
+    do = "drivekeeper tokens encrypt"
+    if settings.token_require_encryption:
+        return [failed("encryption", f"{says}, which TOKEN_REQUIRE_ENCRYPTION refuses.", do)]
+    return [warning("encryption", f"{says}.", do)]
+
+
+def judge_keys(counted: Census) -> list[Finding]:
+    """What the census says of keys that are missing, and of damage outside the quarantine."""
+    name = "keys"
+    findings = []
+    if missing := counted.of("not set", "unnamed"):
+        number = sum(use.total for use in missing)
+        kids = sorted(use.kid for use in missing if use.kid)
+        named = ", ".join(kids[:_SHOWN]) + (" and others" if len(kids) > _SHOWN else "")
+        whose = f"key {named}" if kids else "a key that they do not name"
+        says = f"{count(number, 'document')} encrypted under {whose}, which is not configured."
+        do = (
+            "Add the key to TOKEN_ENCRYPTION_KEY, behind the newest; see Rotating keys in the docs."
+        )
+        findings.append(failed(name, says, do))
+    # What is damaged in quarantine lies there because it is.
+    damaged = sum(
+        number
+        for use in counted.of("damaged")
+        for place, number in use.files.items()
+        if place != "quarantine"
+    )
+    if damaged:
+        says = f"{count(damaged, 'document')} damaged: no key opens them any more."
+        do = "The bot sets damaged credentials aside and asks their owners; look at the disk."
+        findings.append(warning(name, says, do))
+    if unread := sum(use.total for use in counted.of("not readable")):
+        says = f"{count(unread, 'document')} could not be read."
+        findings.append(failed(name, says, "Run this as the user the bot runs as."))
+    opened = sum(use.total for use in counted.of("newest", "older", "plaintext"))
+    return findings or [ok(name, f"{count(opened, 'document')} tried, and all of them open.")]

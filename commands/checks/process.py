@@ -1,0 +1,148 @@
+"""The bot itself: does one run on this data folder, are its ports free or its own, is it reached?
+
+A second instance on another machine cannot be seen from here without disturbing it: Telegram tells
+the bot, which logs `polling_conflict`.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+
+from commands.checks.finding import Finding, failed, ok, skipped, warning
+from commands.checks.http import Answer, Unreachable, ask, new_session
+from config import Settings
+
+_ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - to connect to
+_CALLBACK_PATH: Final = "/api/auth/google/callback"
+
+
+def bot_runs(folder: Path) -> bool | None:
+    """Whether a bot holds the data folder; None: it cannot be told.
+
+    Its lock is tried as a reader, for no longer than a moment, and never made.
+    """
+    try:
+        descriptor = os.open(folder / "locks" / "bot.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def judge_bot(runs: bool | None) -> Finding:
+    """Either is fine: an operator wants to know."""
+    name = "bot"
+    if runs is None:
+        return skipped(name, "Its lock cannot be looked at.")
+    return ok(name, "A bot runs on this data folder." if runs else "No bot runs on it just now.")
+
+
+async def check_port(name: str, host: str, port: int, runs: bool | None) -> list[Finding]:
+    """Free for the bot, or held by the bot that runs.
+
+    Args:
+        name: what the check is called.
+        port: 0: this server is turned off.
+        runs: what `bot_runs` said.
+    """
+    if port == 0:
+        return [skipped(name, "It is turned off.")]
+    fault = _bind(host, port)
+    if fault is None:
+        if runs:
+            says = f"Nothing listens on port {port} here: the bot may be in a container of its own."
+            return [ok(name, says)]
+        return [ok(name, f"Port {port} is free for the bot.")]
+    if fault != errno.EADDRINUSE:
+        do = "Correct the address or the port; below 1024 takes a privilege."
+        return [failed(name, f"Nothing can listen there ({os.strerror(fault)}).", do)]
+    alive = await _alive(host, port)
+    if alive is None:
+        says = f"Port {port} is taken, and what listens there is not Drivekeeper."
+        return [failed(name, says, "Stop the other program, or choose another port.")]
+    if runs is False:
+        says = f"Another Drivekeeper listens on port {port}, on another data folder."
+        do = "Stop one of the two; with one bot token, only one may run."
+        return [warning(name, says, do)]
+    if not alive:
+        says = f"The bot listens on port {port}, but Telegram does not answer its polling."
+        do = "Look for polling_failed and polling_conflict (a second instance) in its log."
+        return [warning(name, says, do)]
+    return [ok(name, f"The running bot listens on port {port} and is well.")]
+
+
+def _bind(host: str, port: int) -> int | None:
+    """What keeps a server from listening there; None: nothing."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except socket.gaierror:
+        return errno.EADDRNOTAVAIL
+    except OSError as error:
+        return error.errno or errno.EINVAL
+    return None
+
+
+async def _alive(host: str, port: int) -> bool | None:
+    """What Drivekeeper's own health check says there; None: that is somebody else."""
+    host = _ANY.get(host, host)
+    shown = f"[{host}]" if ":" in host else host
+    async with new_session(trust_env=False) as session:
+        try:
+            return _health(await ask(session, "GET", f"http://{shown}:{port}/healthz"))
+        except Unreachable:
+            return None
+
+
+def _health(answer: Answer) -> bool | None:
+    alive = (answer.document or {}).get("alive")
+    return alive if isinstance(alive, bool) and answer.status in (200, 503) else None
+
+
+async def check_public_url(settings: Settings, runs: bool | None) -> list[Finding]:
+    """Whether PUBLIC_URL leads to the bot. Only the callback flow needs it."""
+    name = "public url"
+    if settings.google_oauth_flow != "callback" or settings.public_url is None:
+        return [skipped(name, "Only GOOGLE_OAUTH_FLOW=callback needs one.")]
+    async with new_session(trust_env=True) as session:
+        try:
+            reached = await _is_ours(session, settings.public_url)
+        except Unreachable as nothing:
+            reached, why = False, f"PUBLIC_URL {nothing}."
+        else:
+            why = "PUBLIC_URL leads to something else than the bot."
+    if reached:
+        return [ok(name, "PUBLIC_URL leads to the bot.")]
+    if runs is False:
+        why += " No bot runs here just now, which may be all."
+    do = "Look at the reverse proxy and at DNS; ask from outside, too: some networks lead not back."
+    return [warning(name, why, do)]
+
+
+async def _is_ours(session: aiohttp.ClientSession, base: str) -> bool:
+    """By the health check; or, where the proxy passes on the callback alone, by that.
+
+    A HEAD spends nothing there, and is not logged: the answer is 405, and that GET is allowed.
+    """
+    if _health(await ask(session, "GET", f"{base}/healthz")) is not None:
+        return True
+    answer = await ask(session, "HEAD", f"{base}{_CALLBACK_PATH}")
+    return answer.status == 405 and answer.allow == "GET"

@@ -1,0 +1,49 @@
+"""Are the settings there, all of them, and fit for the bot?"""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from commands.checks.finding import Finding, failed, ok, warning
+from config import Settings, SettingsError, load_settings
+
+_DO = "Set it in the environment or in the settings file; docs/settings.md explains each variable."
+
+
+def check_settings(env_file: Path) -> tuple[list[Finding], Settings | None]:
+    """Every fault, each with its variable's name; and what the other checks go by.
+
+    Settings that only the bot lacks do not keep the others from being used; None: some are
+    malformed, and nobody knows what was meant.
+    """
+    faults: set[str] = set()
+    settings: Settings | None = None
+    try:
+        settings = load_settings(for_bot=False, env_file=env_file)
+    except SettingsError as error:
+        faults.update(error.faults)
+    try:
+        load_settings(env_file=env_file)
+    except SettingsError as error:
+        faults.update(error.faults)
+    findings = [failed("settings", f"{fault}.", _DO) for fault in sorted(faults)]
+    return findings or [ok("settings", "Every setting that the bot needs is there.")], settings
+
+
+def check_env_file(env_file: Path) -> list[Finding]:
+    """It holds secrets: nobody else on this machine needs to read it."""
+    name = "settings file"
+    try:
+        mode = stat.S_IMODE(env_file.stat().st_mode)
+    except OSError:
+        return [ok(name, "There is none (or none to be read): the environment alone counts.")]
+    if not env_file.is_file() or not mode & 0o077:
+        return [ok(name, "Nobody else on this machine can read it.")]
+    return [
+        warning(
+            name,
+            "Others on this machine can read the settings file, and it may hold secrets.",
+            "chmod 600 the file.",
+        )
+    ]

@@ -1,0 +1,84 @@
+"""Telegram: in reach, and content with the token; and nobody has pointed the bot elsewhere.
+
+https://core.telegram.org/bots/api#getme and https://core.telegram.org/bots/api#getwebhookinfo
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any, Final
+
+from commands.checks.finding import Finding, failed, ok, skipped, warning
+from commands.checks.http import Answer, Unreachable, ask, new_session
+from config import Settings
+
+_USERNAME: Final = re.compile(r"[A-Za-z0-9_]{3,64}")
+
+
+async def check_telegram(settings: Settings) -> list[Finding]:
+    """getMe and getWebhookInfo: neither changes anything, nor disturbs a running bot."""
+    token = settings.telegram_bot_token
+    if token is None:
+        why = "There is no TELEGRAM_BOT_TOKEN to ask with."
+        return [skipped("telegram", why), skipped("webhook", why)]
+    base = f"{settings.telegram_api_base_url}/bot{token.get_secret_value()}"
+    async with new_session(trust_env=True) as session:
+        try:
+            me, webhook = await asyncio.gather(
+                ask(session, "POST", f"{base}/getMe"),
+                ask(session, "POST", f"{base}/getWebhookInfo"),
+            )
+        except Unreachable as nothing:
+            reason = str(nothing)
+        else:
+            return [judge_me(me), judge_webhook(webhook)]
+    do = "Let this machine reach it by https; look at TELEGRAM_API_BASE_URL."
+    return [
+        failed("telegram", f"Telegram {reason}.", do),
+        skipped("webhook", "Telegram could not be asked."),
+    ]
+
+
+def judge_me(answer: Answer) -> Finding:
+    """Whether the token is accepted, and whose it is."""
+    name = "telegram"
+    result = _result(answer)
+    if result is not None:
+        username = str(result.get("username", ""))
+        shown = f"@{username}" if _USERNAME.fullmatch(username) else "without a username"
+        return ok(name, f"Telegram accepts the token; the bot is {shown}.")
+    if answer.is_fault:
+        says = f"Telegram answers with a fault of its own ({answer.status})."
+        return warning(name, says, "It passes by itself: try again later.")
+    document = answer.document or {}
+    if document.get("description") == "Logged out":
+        says = "This bot is logged out of Telegram's cloud."
+        do = "It was moved to a local Bot API server: set TELEGRAM_API_BASE_URL to that."
+        return failed(name, says, do)
+    if document.get("ok") is False and answer.status in (401, 404):
+        says = "Telegram does not accept TELEGRAM_BOT_TOKEN."
+        do = "Compare it with what @BotFather shows; a revoked token never works again."
+        return failed(name, says, do)
+    says = f"What answers in Telegram's place ({answer.status}) does not speak as Telegram does."
+    return failed(name, says, "Look for a proxy, and at TELEGRAM_API_BASE_URL.")
+
+
+def judge_webhook(answer: Answer) -> Finding:
+    """Whether messages go somewhere else. The bot asks for them, and a webhook forbids that."""
+    name = "webhook"
+    result = _result(answer)
+    if result is None:
+        return skipped(name, "Telegram could not be asked.")
+    if result.get("url"):
+        says = "Somebody has set a webhook for this bot: its messages go there."
+        do = "Find out who else uses the token. Starting the bot takes the webhook away."
+        return warning(name, says, do)
+    return ok(name, "None is set: messages wait for the bot to ask for them.")
+
+
+def _result(answer: Answer) -> dict[str, Any] | None:
+    document = answer.document or {}
+    result = document.get("result")
+    good = answer.status == 200 and document.get("ok") is True and isinstance(result, dict)
+    return result if good and isinstance(result, dict) else None

@@ -1,0 +1,126 @@
+"""`drivekeeper doctor`: is everything there that the bot needs, and will it stay so?
+
+It changes nothing, works beside a running bot, and works, too, where everything is broken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from commands.checks import connections, folder, google, keys, process, telegram
+from commands.checks.finding import Finding, State, failed, skipped
+from commands.checks.settings import check_env_file, check_settings
+from commands.output import AsJson, Exit, show_json, show_table
+from commands.runtime import DEFAULT_ENV_FILE, EnvFile
+from config import Settings
+from security.logging_utils import OwnerMask, configure_logging
+
+_SIGNS: Final = {State.OK: "✓", State.WARNING: "!", State.FAILED: "✗", State.SKIPPED: "–"}
+
+Check = tuple[str, Callable[[], Awaitable[list[Finding]]]]
+
+
+def doctor(
+    env_file: EnvFile = DEFAULT_ENV_FILE,
+    as_json: AsJson = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Ask nobody over the network.")
+    ] = False,
+) -> None:
+    """Check settings, disk, keys, clock, Telegram and Google. Exit code 1: something failed."""
+    # What a library may say goes through the redaction, under a mask nobody can compare.
+    configure_logging(OwnerMask(secrets.token_bytes(32)), level="ERROR", style=None)
+    findings = asyncio.run(examine(env_file, offline=offline))
+    counts = Counter(finding.state for finding in findings)
+    if as_json:
+        show_json(
+            {
+                "ok": not counts[State.FAILED],
+                "counts": {state.value: counts[state] for state in State},
+                "checks": [
+                    {"check": f.check, "state": f.state.value, "says": f.says, "do": f.do}
+                    for f in findings
+                ],
+            }
+        )
+    else:
+        show_table(
+            "Drivekeeper doctor", ("", "check", "what was found", "what to do"), _rows(findings)
+        )
+        typer.echo(", ".join(f"{counts[state]} {state.value}" for state in State))
+    raise typer.Exit(Exit.FINDINGS if counts[State.FAILED] else Exit.OK)
+
+
+def _rows(findings: Sequence[Finding]) -> list[Sequence[object]]:
+    return [(_SIGNS[f.state], f.check, f.says, f.do) for f in findings]
+
+
+async def examine(env_file: Path, *, offline: bool = False) -> list[Finding]:
+    """Every finding, in the order of the report.
+
+    Args:
+        env_file: as for the bot.
+        offline: skip what asks Telegram, Google or the public address.
+    """
+    findings, settings = await asyncio.to_thread(check_settings, env_file)
+    findings += check_env_file(env_file)
+    if settings is None:
+        rest = "Nothing else can be checked before the settings are mended."
+        return [*findings, skipped("everything else", rest)]
+    runs = await asyncio.to_thread(process.bot_runs, settings.user_data_dir)
+    checks = [*_local(settings, runs), *_network(settings, runs, offline=offline)]
+    found = await asyncio.gather(*(_guarded(name, check) for name, check in checks))
+    return [*findings, *(finding for group in found for finding in group)]
+
+
+def _local(settings: Settings, runs: bool | None) -> list[Check]:
+    data = settings.user_data_dir
+    blocking: list[tuple[str, Callable[[], list[Finding]]]] = [
+        ("data folder", partial(folder.check_folder, data)),
+        ("permissions", partial(folder.check_permissions, data)),
+        ("file system", partial(folder.check_file_system, data)),
+        ("disk space", partial(folder.check_space, data)),
+        ("keys", partial(keys.check_keys, settings)),
+        ("testing", partial(connections.check_testing, settings)),
+        ("bot", lambda: [process.judge_bot(runs)]),
+    ]
+    ports = (
+        ("web port", settings.web_host, settings.web_port),
+        ("metrics port", settings.metrics_host, settings.metrics_port),
+    )
+    return [
+        *((name, partial(asyncio.to_thread, check)) for name, check in blocking),
+        *((name, partial(process.check_port, name, h, p, runs)) for name, h, p in ports),
+    ]
+
+
+def _network(settings: Settings, runs: bool | None, *, offline: bool) -> list[Check]:
+    checks: list[Check] = [
+        ("telegram", partial(telegram.check_telegram, settings)),
+        ("google", partial(google.check_google, settings)),
+        ("public url", partial(process.check_public_url, settings, runs)),
+    ]
+    if not offline:
+        return checks
+    return [(name, partial(_not_asked, name)) for name, _ in checks]
+
+
+async def _not_asked(name: str) -> list[Finding]:
+    return [skipped(name, "Not asked: --offline.")]
+
+
+async def _guarded(name: str, check: Callable[[], Awaitable[list[Finding]]]) -> list[Finding]:
+    """Whatever breaks in one check, the others go on; an exception's text may hold anything."""
+    try:
+        return await check()
+    except Exception as error:
+        says = f"The check itself failed ({type(error).__name__})."
+        return [failed(name, says, "Look at the other lines first; else report it.")]
