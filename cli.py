@@ -14,6 +14,7 @@ import typer
 
 import bot_process
 from commands import doctor, keys, tokens
+from commands.backup import backup, restore
 from config import SettingsError, child_environment, is_configured, load_settings
 from sandbox.run import FolderTaken, run_sandbox
 
@@ -25,6 +26,8 @@ app = typer.Typer(
 )
 app.add_typer(keys.app, name="keys")
 app.add_typer(tokens.app, name="tokens")
+app.command()(backup)
+app.command()(restore)
 app.command()(doctor.doctor)
 
 EnvFile = Annotated[

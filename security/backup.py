@@ -86,6 +86,11 @@ class BackupReport:
     locked: int = 0
     """Owners who are not in the archive: their lock stayed busy."""
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether every file of every owner is in the archive, and could be read."""
+        return not (self.unreadable or self.left_out or self.locked)
+
     def count(self, held: Holdings) -> None:
         """Add one owner."""
         self.owners += 1

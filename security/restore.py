@@ -243,7 +243,12 @@ class Restore:
 
 
 def restore_mask_key(
-    folder: Path, archived: SecretBytes, configured: SecretStr | None, *, rollback: bool
+    folder: Path,
+    archived: SecretBytes,
+    configured: SecretStr | None,
+    *,
+    rollback: bool,
+    dry_run: bool,
 ) -> MaskKeyOutcome:
     """Put the mask key back where there is none, or where this is a rollback.
 
@@ -261,6 +266,8 @@ def restore_mask_key(
             return "same"
         if present and not rollback:
             return "differs"
+        if dry_run:
+            return "restored"
         ensure_private_folder(folder)
         if present:
             write_atomically(path.with_name(f"{MASK_KEY_FILE}.old"), present)

@@ -1,0 +1,248 @@
+"""`drivekeeper backup` and `drivekeeper restore`: one encrypted archive, and the way back."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import SecretBytes
+
+from commands.output import AsJson, Exit, progress, show_json, show_table, stop
+from commands.runtime import (
+    DEFAULT_ENV_FILE,
+    Custody,
+    EnvFile,
+    build_custody,
+    open_custody,
+    read_settings,
+)
+from config import Settings
+from security.backup import About, BackupReport, write_backup
+from security.encryption import fingerprint
+from security.errors import CustodyError
+from security.logging_utils import MASK_KEY_FILE, OwnerMask, load_mask_key
+from security.owner_files import OwnerFiles
+from security.restore import (
+    Contents,
+    Restore,
+    RestoreReport,
+    bot_stopped,
+    restore_mask_key,
+    verify,
+)
+
+Archive = Annotated[Path, typer.Argument(help="The archive.", show_default=False)]
+Replace = Annotated[bool, typer.Option("--force", help="Replace a file of that name.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Verify the archive, say what would be done, and stop.")
+]
+Rollback = Annotated[
+    bool,
+    typer.Option(
+        "--rollback",
+        help="With the bot stopped: also bring back what has ended or was replaced since.",
+    ),
+]
+
+
+def backup(
+    file: Archive,
+    force: Replace = False,
+    as_json: AsJson = False,
+    env_file: EnvFile = DEFAULT_ENV_FILE,
+) -> None:
+    """Write an encrypted archive of credentials, tombstones and quarantine; the bot may run."""
+    settings = read_settings(env_file)
+    _check_keys(settings)
+    with open_custody(env_file) as custody, progress("Backing up") as on_progress:
+        report = write_backup(
+            file,
+            settings.token_backup_key,
+            _about(settings),
+            custody.store,
+            _files(custody),
+            replace=force,
+            on_progress=on_progress,
+        )
+    _show_backup(report, as_json=as_json)
+    if not report.is_complete:
+        raise typer.Exit(Exit.FINDINGS)
+
+
+def restore(
+    file: Archive,
+    dry_run: DryRun = False,
+    rollback: Rollback = False,
+    as_json: AsJson = False,
+    env_file: EnvFile = DEFAULT_ENV_FILE,
+) -> None:
+    """Put an archive back: only what is missing or older here, unless it is a rollback."""
+    settings = read_settings(env_file)
+    _check_keys(settings)
+    folder, keys = settings.user_data_dir, settings.token_backup_key
+    run: Restore | None = None
+    try:
+        contents = verify(file, keys)
+        _refuse_plaintext(settings, contents)
+        with ExitStack() as stack:
+            if rollback and not dry_run:
+                stack.enter_context(bot_stopped(folder))
+            # Before anything makes a new one: masks shall be those of the archive's logs.
+            mask_key = restore_mask_key(
+                folder,
+                contents.about.mask_key,
+                settings.log_mask_key,
+                rollback=rollback,
+                dry_run=dry_run,
+            )
+            custody = build_custody(settings, _mask_key(settings, contents, dry_run=dry_run))
+            run = Restore(
+                custody.store,
+                _files(custody),
+                custody.audit,
+                rollback=rollback,
+                dry_run=dry_run,
+            )
+            run.report.mask_key = mask_key
+            on_progress = stack.enter_context(progress("Restoring"))
+            run.run(file, keys, contents, on_progress)
+    except CustodyError as error:
+        done = run.report.owners if run is not None and not dry_run else 0
+        if done == 0:
+            stop(f"Not done: {error}.", Exit.FAULT)
+        stop(
+            f"Stopped after {done} of {contents.owners} owners: {error}. What was restored is "
+            "whole; run the same command again to go on.",
+            Exit.FAULT,
+        )
+    _show_restore(run.report, contents, settings, custody.mask, dry_run=dry_run, as_json=as_json)
+    if not run.report.is_clean:
+        raise typer.Exit(Exit.FINDINGS)
+
+
+def _check_keys(settings: Settings) -> None:
+    keys = settings.token_backup_key
+    if not keys:
+        stop(
+            "There is no TOKEN_BACKUP_KEY, and an archive is never written in plaintext. Make a "
+            "key with `drivekeeper keys generate`, and keep it apart from the archives.",
+            Exit.USAGE,
+        )
+    # The settings compare spellings; one key can be spelt in several ways.
+    if {*map(fingerprint, keys)} & {*map(fingerprint, settings.encryption_keys)}:
+        stop("TOKEN_BACKUP_KEY holds a key of TOKEN_ENCRYPTION_KEY.", Exit.USAGE)
+
+
+def _refuse_plaintext(settings: Settings, contents: Contents) -> None:
+    encrypted = {"TOKEN_ENCRYPTION_KEY", "ENCRYPTION_KEY"} & {*contents.about.settings}
+    if encrypted and not settings.encryption_keys:
+        stop(
+            "What this archive holds was encrypted, and TOKEN_ENCRYPTION_KEY is not set: it would "
+            "be restored in plaintext. Set a key; it need not be the one of then.",
+            Exit.USAGE,
+        )
+
+
+def _about(settings: Settings) -> About:
+    return About(
+        created=datetime.now(UTC),
+        version=installed_version("drivekeeper"),
+        settings=settings.names_set,
+        mask_key=SecretBytes(load_mask_key(settings.user_data_dir, settings.log_mask_key)),
+    )
+
+
+def _files(custody: Custody) -> OwnerFiles:
+    return OwnerFiles(custody.folder, custody.keyring, custody.mask)
+
+
+def _mask_key(settings: Settings, contents: Contents, *, dry_run: bool) -> bytes:
+    """The key that counts after the restore; a dry run makes no file for it."""
+    present = (settings.user_data_dir / MASK_KEY_FILE).exists() or settings.log_mask_key
+    if dry_run and not present:
+        return contents.about.mask_key.get_secret_value()
+    return load_mask_key(settings.user_data_dir, settings.log_mask_key)
+
+
+def _show_backup(report: BackupReport, *, as_json: bool) -> None:
+    counts: dict[str, Any] = {
+        "owners": report.owners,
+        "credentials": report.credentials,
+        "tombstones": report.tombstones,
+        "quarantined": report.copies,
+        "unreadable": dict(report.unreadable),
+        "left_out": report.left_out,
+        "locked": report.locked,
+    }
+    if as_json:
+        show_json(counts)
+    else:
+        show_table("The archive holds", ("what", "count"), _rows(counts))
+
+
+def _show_restore(
+    report: RestoreReport,
+    contents: Contents,
+    settings: Settings,
+    mask: OwnerMask,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    counts: dict[str, Any] = {
+        "restored": report.restored,
+        "unchanged": report.unchanged,
+        "refused": dict(report.refused),
+        "unreadable": dict(report.unreadable),
+        "quarantined": report.quarantined,
+        "copies": report.copies,
+        "copies_refused": report.copies_refused,
+        "tombstones": report.tombstones,
+        "mask_key": report.mask_key,
+    }
+    missing = sorted(set(contents.about.settings) - set(settings.names_set))
+    findings = [{"owner": mask(o.name), "reason": reason} for o, reason in report.findings]
+    if as_json:
+        show_json(
+            {
+                "archive": {
+                    "created": contents.about.created.isoformat(timespec="seconds"),
+                    "version": contents.about.version,
+                    "owners": contents.owners,
+                    "credentials": contents.credentials,
+                    "copies": contents.copies,
+                },
+                "dry_run": dry_run,
+                "changed": report.changed and not dry_run,
+                **counts,
+                "settings_missing": missing,
+                "findings": findings,
+            }
+        )
+        return
+    made = contents.about.created.isoformat(" ", timespec="seconds")
+    title = f"{'Would be done' if dry_run else 'Done'} with the archive of {made}"
+    show_table(title, ("what", "count"), _rows(counts))
+    if findings:
+        rows = [(one["owner"], one["reason"]) for one in findings[:20]]
+        show_table(f"{len(findings)} to look at", ("owner", "reason"), rows)
+    if missing:
+        typer.echo(f"Set when the archive was made, and not now: {', '.join(missing)}.")
+    if not report.changed:
+        typer.echo("Nothing needed to be changed.")
+
+
+def _rows(counts: dict[str, Any]) -> list[tuple[str, object]]:
+    """A row for each count; one for each code where they are counted by code."""
+    rows: list[tuple[str, object]] = []
+    for name, value in counts.items():
+        label = name.replace("_", " ")
+        if isinstance(value, dict):
+            rows += [(f"{label}: {code}", count) for code, count in sorted(value.items())]
+        else:
+            rows.append((label, value))
+    return rows
