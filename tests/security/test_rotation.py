@@ -1,0 +1,393 @@
+"""Re-encryption: everything, whole, by steps that can be stopped, beside whoever else writes."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from security.credential import Owner
+from security.encryption import TokenEncryption, is_encrypted, kid_of
+from security.errors import OperatorFault
+from security.files import SealedFolder
+from security.rotation import Mode, Rotation, RotationReport
+from security.sealed_folders import PLACES
+from security.token_store import TokenStore
+from tests.security.kit import (
+    ANN,
+    BOB,
+    MASK,
+    TOWN,
+    a_credential,
+    full_disk,
+    new_key,
+    python,
+    secret,
+)
+
+OLD, NEW = new_key(), new_key()
+PLAIN, UNDER_OLD = TokenEncryption(), TokenEncryption([OLD])
+BOTH = TokenEncryption([NEW, OLD])
+
+Tree = dict[str, tuple[bytes, int]]
+
+
+def documents(folder: Path) -> dict[str, bytes]:
+    """Every document under the data folder, as it is on disk."""
+    paths = [path for path in folder.rglob("*.json") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def tree(folder: Path) -> Tree:
+    """Everything under the data folder, to the nanosecond."""
+    return {
+        str(path.relative_to(folder)): (
+            path.read_bytes() if path.is_file() else b"",
+            path.stat().st_mtime_ns,
+        )
+        for path in folder.rglob("*")
+    }
+
+
+def seed(folder: Path, keyring: TokenEncryption) -> TokenStore:
+    """A data folder with documents of every kind."""
+    store = TokenStore(folder, keyring, MASK)
+    store.prepare()
+    for owner in (ANN, BOB, TOWN):
+        store.save_consent(a_credential(owner))
+    store.quarantine(BOB, "invalid_grant")
+    store.save_consent(a_credential(BOB))
+    for place in PLACES:
+        if not place.by_owner:
+            sealed = place.open(folder, keyring)
+            sealed.prepare()
+            sealed.write("token_501", {"of": place.label, "name": "報告"})
+            sealed.write("501-0a1b2c", {"of": place.label})
+    return store
+
+
+def run(
+    folder: Path,
+    mode: Mode,
+    keyring: TokenEncryption,
+    *,
+    dry_run: bool = False,
+    lock_seconds: float = 5,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> RotationReport:
+    """One run over the folder."""
+    store = TokenStore(folder, keyring, MASK)
+    rotation = Rotation(store, keyring, MASK, lock_seconds=lock_seconds)
+    return rotation.run(mode, dry_run=dry_run, progress=progress)
+
+
+def kids(folder: Path) -> set[str | None]:
+    """The keys the documents name; None: plaintext, or a token without one."""
+    return {kid_of(data) for data in documents(folder).values()}
+
+
+def test_off_on_rotated_and_off_again_gives_the_very_same_documents(folder: Path) -> None:
+    """Every folder, every byte, every generation."""
+    seed(folder, PLAIN)
+    before = documents(folder)
+
+    encrypted = run(folder, Mode.ENCRYPT, UNDER_OLD)
+    assert kids(folder) == {UNDER_OLD.kid}
+    rotated = run(folder, Mode.ROTATE, BOTH)
+    assert kids(folder) == {BOTH.kid}
+    assert TokenStore(folder, TokenEncryption([NEW]), MASK).load(ANN) is not None
+    decrypted = run(folder, Mode.DECRYPT, TokenEncryption([NEW]))
+
+    assert documents(folder) == before
+    for report in (encrypted, rotated, decrypted):
+        assert all(counts["changed"] > 0 for counts in report.places.values())
+        assert report.count("changed") == len(before)
+        assert report.is_complete
+        assert report.left == []
+    assert len(PLACES) == len(encrypted.places)
+
+
+def test_a_second_run_changes_nothing(folder: Path) -> None:
+    """What is done is left alone: same bytes, same time stamps."""
+    seed(folder, UNDER_OLD)
+    run(folder, Mode.ROTATE, BOTH)
+    before = tree(folder)
+    again = run(folder, Mode.ROTATE, BOTH)
+    assert (again.count("changed"), again.count("already")) == (0, len(documents(folder)))
+    assert tree(folder) == before
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_a_dry_run_changes_no_byte_and_counts_what_a_run_would(folder: Path, mode: Mode) -> None:
+    """Neither a time stamp, nor a lock file."""
+    seed(folder, PLAIN if mode is Mode.ENCRYPT else UNDER_OLD)
+    before = tree(folder)
+    told = run(folder, mode, BOTH, dry_run=True)
+    assert tree(folder) == before
+    assert told.places == run(folder, mode, BOTH).places
+
+
+def test_rotation_takes_plaintext_along_and_encrypting_leaves_old_envelopes(folder: Path) -> None:
+    """Rotated: one key for all. Encrypted: nothing in plaintext."""
+    seed(folder, UNDER_OLD)
+    TokenStore(folder, PLAIN, MASK)
+    (folder / "token_501.json").write_bytes(
+        UNDER_OLD.decrypt((folder / "token_501.json").read_bytes())
+    )
+    assert run(folder, Mode.ENCRYPT, BOTH).count("changed") == 1
+    assert kids(folder) == {UNDER_OLD.kid, BOTH.kid}
+    run(folder, Mode.ROTATE, BOTH)
+    assert kids(folder) == {BOTH.kid}
+
+
+def test_a_bare_token_becomes_an_envelope(folder: Path) -> None:
+    """As other programs write them."""
+    store = seed(folder, UNDER_OLD)
+    path = folder / "token_501.json"
+    path.write_bytes(json.loads(path.read_bytes())["data"].encode() + b"\n")
+    assert run(folder, Mode.ENCRYPT, UNDER_OLD).places["credentials"]["changed"] == 1
+    assert kid_of(path.read_bytes()) == UNDER_OLD.kid
+    assert store.load(ANN) is not None
+
+
+def test_plaintext_is_converted_also_where_it_is_refused_otherwise(folder: Path) -> None:
+    """TOKEN_REQUIRE_ENCRYPTION=true came before the migration."""
+    seed(folder, PLAIN)
+    required = TokenEncryption([NEW], required=True)
+    assert run(folder, Mode.ENCRYPT, required).left == []
+    assert TokenStore(folder, required, MASK).load(ANN) is not None
+
+
+def test_the_generation_stays(folder: Path) -> None:
+    """Re-encryption is no save: a refresh that is under way is still based on the newest."""
+    store = seed(folder, UNDER_OLD)
+    before = store.load(BOB)
+    run(folder, Mode.ROTATE, BOTH)
+    after = TokenStore(folder, BOTH, MASK).load(BOB)
+    assert before is not None
+    assert after == before
+    assert after.generation == 2
+
+
+def test_without_a_key_there_is_nothing_to_encrypt_under(folder: Path) -> None:
+    """Said before anything is touched."""
+    seed(folder, PLAIN)
+    with pytest.raises(OperatorFault) as caught:
+        run(folder, Mode.ROTATE, PLAIN)
+    assert caught.value.code == "key_missing"
+
+
+def test_what_an_unknown_key_encrypted_is_left_as_it_is_and_named(folder: Path) -> None:
+    """The others go on."""
+    stranger = TokenEncryption([new_key()])
+    seed(folder, UNDER_OLD)
+    path = folder / "token_501.json"
+    path.write_bytes(stranger.encrypt(UNDER_OLD.decrypt(path.read_bytes())))
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    report = run(folder, Mode.ROTATE, BOTH)
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+    (left,) = report.left
+    assert (left.place, left.owner, left.result, left.kid) == (
+        *("credentials", MASK(ANN.name), "unknown_key"),
+        stranger.kid,
+    )
+    assert report.is_complete  # no key of ours would open it
+    assert report.count("unreadable") == 1
+    assert kids(folder) == {BOTH.kid, stranger.kid}
+
+
+def test_quarantined_damage_is_kept_byte_for_byte(folder: Path) -> None:
+    """Damaged plaintext is encrypted as it is; ciphertext that does not open stays."""
+    seed(folder, UNDER_OLD)
+    envelope = UNDER_OLD.encrypt(b"{}")
+    tampered = envelope.replace(b"gAAAA", b"gAAAB")
+    copies = {
+        "token_501.20260101t000000000001.json": b'{"refresh_token": "1//0half',
+        "token_501.20260101t000000000002.json": b"\xff\x00 no JSON at all",
+        "token_501.20260101t000000000003.json": envelope[:-9],
+        "token_501.20260101t000000000004.json": tampered,
+    }
+    for name, data in copies.items():
+        (folder / "quarantine" / name).write_bytes(data)
+    report = run(folder, Mode.ROTATE, BOTH)
+    now = {name: (folder / "quarantine" / name).read_bytes() for name in copies}
+    *opened, (last, untouched) = now.items()
+    assert [BOTH.decrypt(data) for _, data in opened] == list(copies.values())[:3]
+    assert untouched == copies[last]
+    assert [(left.place, left.result) for left in report.left] == [("quarantine", "tampered")]
+    run(folder, Mode.DECRYPT, BOTH)
+    assert {name: (folder / "quarantine" / name).read_bytes() for name in copies} == copies
+
+
+def test_files_that_are_not_ours_are_left_in_peace(folder: Path) -> None:
+    """In the data folder itself, and in folders that are in no table."""
+    seed(folder, PLAIN)
+    (folder / "mine").mkdir()
+    others = [folder / name for name in ("client.json", "token_0.json", "mine/token_501.json")]
+    for path in others:
+        path.write_bytes(b"{}")
+    run(folder, Mode.ENCRYPT, UNDER_OLD)
+    assert [path.read_bytes() for path in others] == [b"{}"] * 3
+
+
+@pytest.mark.parametrize("after", [1, 6])
+def test_stopped_in_the_middle_it_goes_on_when_run_again(folder: Path, after: int) -> None:
+    """Ctrl-C: some are under the new key, the others under the old, each whole."""
+    seed(folder, UNDER_OLD)
+
+    def stop(done: int, total: int) -> None:
+        assert total == len(documents(folder))
+        if done == after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, Mode.ROTATE, BOTH, progress=stop)
+    assert kids(folder) == {UNDER_OLD.kid, BOTH.kid}
+    report = run(folder, Mode.ROTATE, BOTH)
+    assert report.count("already") == after
+    assert kids(folder) == {BOTH.kid}
+
+
+def test_a_full_disk_stops_it_and_nothing_is_lost(folder: Path) -> None:
+    """It would fail for each document again."""
+    seed(folder, UNDER_OLD)
+    before = documents(folder)
+    with full_disk(), pytest.raises(OperatorFault) as caught:
+        run(folder, Mode.ROTATE, BOTH)
+    assert caught.value.code == "store_failed"
+    assert documents(folder) == before
+    assert run(folder, Mode.ROTATE, BOTH).is_complete
+
+
+def test_an_owner_who_stays_locked_is_left_and_said_to_be(folder: Path) -> None:
+    """The others go on, and the old key is still needed."""
+    store = seed(folder, UNDER_OLD)
+    lock = store.try_lock(ANN)
+    assert lock is not None
+    report = run(folder, Mode.ROTATE, BOTH, lock_seconds=0.05)
+    lock.release()
+    assert [(left.place, left.result) for left in report.left] == [("credentials", "locked")]
+    assert not report.is_complete
+    assert kid_of((folder / "token_501.json").read_bytes()) == UNDER_OLD.kid
+    assert run(folder, Mode.ROTATE, BOTH).is_complete
+
+
+def test_what_vanishes_meanwhile_is_not_brought_back(folder: Path) -> None:
+    """Somebody disconnects while the run is at somebody else's file."""
+    store = seed(folder, UNDER_OLD)
+
+    def disconnect(done: int, total: int) -> None:
+        if done == 1:
+            with store.locked(BOB):
+                store.delete(BOB)
+            SealedFolder(folder / "uploads", UNDER_OLD).delete("token_501")
+
+    report = run(folder, Mode.ROTATE, BOTH, progress=disconnect)
+    assert report.count("vanished") == 4  # the credential, the copy, its note, and an upload
+    assert TokenStore(folder, BOTH, MASK).load(BOB) is None
+    assert not (folder / "uploads" / "token_501.json").exists()
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from pydantic import SecretStr
+from security.credential import Owner
+from security.encryption import TokenEncryption
+from security.files import SealedFolder
+from security.token_store import TokenStore
+folder, keys = Path(sys.argv[1]), [SecretStr(key) for key in sys.argv[2:]]
+owner, keyring = Owner.user(501), TokenEncryption(keys)
+store = TokenStore(folder, keyring, str)
+notes = SealedFolder(folder / "preferences", keyring)
+jobs = SealedFolder(folder / "uploads", keyring)
+print("go", flush=True)
+number = 0
+while True:
+    number += 1
+    with store.locked(owner):
+        before = store.load(owner)
+        generation = store.save(before, based_on=before.generation).generation
+    assert (notes.read("token_501") or {}).get("number", 0) == number - 1 or number == 1
+    notes.write("token_501", {"number": number})
+    jobs.write(f"501-{number % 3}", {"number": number})
+    assert jobs.delete(f"501-{number % 3}") and jobs.read(f"501-{number % 3}") is None
+    print(number, generation, flush=True)
+"""
+
+
+def test_beside_another_process_that_saves_nothing_is_lost_or_resurrected(folder: Path) -> None:
+    """Back and forth between two keys while somebody saves, reads, deletes."""
+    store = seed(folder, UNDER_OLD)
+    before = store.load(ANN)
+    assert before is not None
+    back = TokenEncryption([OLD, NEW])
+    lines: list[str] = []
+    with python(WRITER, str(folder), secret(OLD), secret(NEW)) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "go\n"
+        for keyring in (BOTH, back) * 12:
+            assert run(folder, Mode.ROTATE, keyring).left == []
+        writer.send_signal(signal.SIGTERM)
+        output, errors = writer.communicate(timeout=10)
+        lines = output.splitlines()
+    assert errors == ""
+    number, generation = map(int, lines[-1].split())
+    assert number > 3
+    after = TokenStore(folder, back, MASK).load(ANN)
+    note = SealedFolder(folder / "preferences", back).read("token_501")
+    assert after is not None
+    assert note is not None
+    # The process may have been stopped between a save and the line that tells of it.
+    assert generation <= after.generation <= generation + 1
+    assert number <= note["number"] <= number + 1
+    left = {path.name for path in (folder / "uploads").glob("501-?.json")}
+    assert left <= {f"501-{(number + 1) % 3}.json"}
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from pydantic import SecretStr
+from security.encryption import TokenEncryption
+from security.rotation import Mode, Rotation
+from security.token_store import TokenStore
+keyring = TokenEncryption([SecretStr(key) for key in sys.argv[2:]])
+store = TokenStore(Path(sys.argv[1]), keyring, str)
+def tell(done, total):
+    print(done, flush=True)
+    if done == 4:
+        sys.stdin.read()
+Rotation(store, keyring, str).run(Mode.ENCRYPT, progress=tell)
+"""
+
+
+def test_killed_in_the_middle_it_goes_on_when_run_again(folder: Path) -> None:
+    """SIGKILL: no lock stays behind, and no plaintext beside what is encrypted."""
+    seed(folder, PLAIN)
+    number = len(documents(folder))
+    with python(KILLED, str(folder), secret(NEW)) as process:
+        assert process.stdout is not None
+        while process.stdout.readline() != "4\n":
+            assert process.poll() is None
+        process.kill()
+    report = run(folder, Mode.ENCRYPT, TokenEncryption([NEW]), lock_seconds=0.5)
+    assert (report.count("already"), report.count("changed")) == (4, number - 4)
+    assert all(is_encrypted(data) for data in documents(folder).values())
+
+
+def test_a_hundred_owners_cost_little(folder: Path) -> None:
+    """One lock and two fsyncs for each; a department's is one of them."""
+    owners = [Owner.user(number) for number in range(1, 100)]
+    store = TokenStore(folder, UNDER_OLD, MASK)
+    store.prepare()
+    for owner in owners:
+        store.save_consent(a_credential(owner, access_token=SecretStr("ya29.x")))
+    seen: list[tuple[int, int]] = []
+    report = run(folder, Mode.ROTATE, BOTH, progress=lambda *state: seen.append(state))
+    assert report.places["credentials"]["changed"] == len(owners)
+    assert seen == [(number, len(owners)) for number in range(1, len(owners) + 1)]
