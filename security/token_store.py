@@ -210,7 +210,8 @@ class TokenStore:
 
     def delete(self, owner: Owner) -> None:
         """Forget the owner's credential and its quarantined copies; the tombstone stays."""
-        self._bury(owner)
+        # Copies that go count as one more end: no archive from before may bring them back.
+        self._bury(owner, more=1 if self.quarantined(owner) else 0)
         self.purge_quarantine(owner)
         self._tokens.delete(owner.stem)
 
@@ -273,7 +274,7 @@ class TokenStore:
         generation = 0 if document is None else document.get("generation")
         return generation if isinstance(generation, int) else unreadable
 
-    def _bury(self, owner: Owner) -> None:
+    def _bury(self, owner: Owner, more: int = 0) -> None:
         """Keep the newest generation beyond the credential's end.
 
         Where that cannot be read any more, the counter jumps to Unix seconds: more than any
@@ -284,5 +285,5 @@ class TokenStore:
             generation = current.generation if current else 0
         except CustodyError:
             generation = int(time.time())
-        newest = max(self._buried(owner, int(time.time())), generation)
+        newest = max(self._buried(owner, int(time.time())), generation) + more
         self._tombstones.write(owner.stem, {"owner": owner.name, "generation": newest})
