@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import bot_process
-from commands import doctor, keys, tokens
+from commands import audit, doctor, keys, maintenance, quarantine, tokens
 from commands.backup import backup, restore
 from config import SettingsError, child_environment, is_configured, load_settings
 from sandbox.run import FolderTaken, run_sandbox
@@ -28,6 +28,10 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(tokens.app, name="tokens")
 app.command()(backup)
 app.command()(restore)
+app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(maintenance.app, name="maintenance")
+app.command()(audit.audit)
+app.command()(audit.whois)
 app.command()(doctor.doctor)
 
 EnvFile = Annotated[

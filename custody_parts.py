@@ -35,12 +35,17 @@ class CustodyParts:
 
 @asynccontextmanager
 async def custody(
-    settings: Settings, mask: OwnerMask, on_refresh: Callable[[str], None] = lambda _: None
+    settings: Settings,
+    mask: OwnerMask,
+    on_refresh: Callable[[str], None] = lambda _: None,
+    *,
+    remember: bool = True,
 ) -> AsyncIterator[CustodyParts]:
     """Built as the settings say, prepared, and closed in order at the end.
 
     Args:
         on_refresh: told the result code of every refresh that was asked of Google.
+        remember: whether pauses, holds and incidents are written down at the end of a sweep.
 
     Raises:
         OperatorFault: the data folder cannot be used, or no encrypted file opens.
@@ -52,7 +57,10 @@ async def custody(
     idle_after = settings.token_idle_after_days
     records = Records(
         memory=Memory(
-            folder / "maintenance", keyring, timedelta(days=idle_after) if idle_after else None
+            folder / "maintenance",
+            keyring,
+            timedelta(days=idle_after) if idle_after else None,
+            keeps=remember,
         ),
         watch=Watch(folder),
         audit=AuditTrail(folder, mask),

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from filelock import FileLock, Timeout
 
 from commands.output import Exit, stop
 from config import Settings, SettingsError, load_settings
 from security import encryption
+from security.audit import AuditTrail
 from security.encryption import TokenEncryption
 from security.errors import CustodyError
+from security.files import FILE_MODE
 from security.logging_utils import OwnerMask, configure_logging, load_mask_key
 from security.token_store import TokenStore
 
@@ -40,6 +43,11 @@ class Custody:
     def folder(self) -> Path:
         """The data folder."""
         return self.settings.user_data_dir
+
+    @property
+    def audit(self) -> AuditTrail:
+        """The trail of who did what."""
+        return AuditTrail(self.folder, self.mask)
 
 
 def read_settings(env_file: Path) -> Settings:
@@ -75,3 +83,17 @@ def open_custody(env_file: Path) -> Iterator[Custody]:
         yield build_custody(settings, load_mask_key(settings.user_data_dir, settings.log_mask_key))
     except CustodyError as error:
         stop(f"Not done: {error}.", Exit.FAULT)
+
+
+def is_bot_running(folder: Path) -> bool:
+    """Whether a bot holds this data folder just now."""
+    path = folder / "locks" / "bot.lock"
+    if not path.exists():
+        return False
+    lock = FileLock(path, mode=FILE_MODE, fallback_to_soft=False)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return True
+    lock.release()
+    return False

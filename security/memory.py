@@ -29,8 +29,19 @@ class Memory:
     """The parts live in memory, on the event loop; saving takes a copy and writes in a thread."""
 
     def __init__(
-        self, folder: Path, encryption: TokenEncryption, idle_after: timedelta | None = None
+        self,
+        folder: Path,
+        encryption: TokenEncryption,
+        idle_after: timedelta | None = None,
+        *,
+        keeps: bool = True,
     ) -> None:
+        """
+        Args:
+            idle_after: as in `Activity`.
+            keeps: False: reads only; another process keeps these documents.
+        """
+        self._keeps = keeps
         self._folder = SealedFolder(folder, encryption)
         self.pauses = Pauses()
         self.verdicts = Verdicts()
@@ -82,7 +93,7 @@ class Memory:
             sweeps = [report.model_dump(mode="json") for report in self.sweeps]
             documents["sweeps"] = {"sweeps": sweeps}
             self._sweeps_changed = False
-        return documents
+        return documents if self._keeps else {}
 
     def write(self, documents: dict[str, dict[str, Any]]) -> None:
         """Save what `changes` gave. Blocks.

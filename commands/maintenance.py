@@ -1,0 +1,70 @@
+"""`drivekeeper maintenance run`: one sweep, by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from commands.output import AsJson, Exit, show_json, show_table, stop
+from commands.runtime import DEFAULT_ENV_FILE, Custody, EnvFile, is_bot_running, open_custody
+from custody_parts import custody as assembled
+from security.sweep_report import SweepReport
+
+app = typer.Typer(help="Sweeps: see and do what the bot does by itself.", no_args_is_help=True)
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count what is due; change nothing.")]
+
+
+@app.callback()
+def _group() -> None:
+    """Makes `run` a command of its own: typer would fold a single one into the group."""
+
+
+@app.command()
+def run(
+    env_file: EnvFile = DEFAULT_ENV_FILE, dry_run: DryRun = False, as_json: AsJson = False
+) -> None:
+    """Read every credential, refresh what is due, and set aside what cannot be used.
+
+    Safe beside a running bot, which keeps the memory of pauses and holds to itself.
+    """
+    with open_custody(env_file) as custody:
+        if not dry_run and not custody.settings.google_clients:
+            stop("GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET are missing.", Exit.USAGE)
+        report = asyncio.run(_sweep(custody, dry_run=dry_run))
+    if as_json:
+        show_json(report.model_dump(mode="json"))
+    else:
+        _show(report, dry_run=dry_run)
+    trouble = report.operator or report.transient or report.held or report.ended_by
+    condemned = sum(report.results.values()) if dry_run else report.quarantined
+    raise typer.Exit(Exit.FINDINGS if trouble or condemned else Exit.OK)
+
+
+async def _sweep(custody: Custody, *, dry_run: bool) -> SweepReport:
+    remember = not dry_run and not is_bot_running(custody.folder)
+    async with assembled(custody.settings, custody.mask, remember=remember) as parts:
+        return await parts.sweep.run(full=True, dry_run=dry_run)
+
+
+def _show(report: SweepReport, *, dry_run: bool) -> None:
+    left = report.minutes_left
+    rows: list[tuple[str, object]] = [
+        ("owners", report.seen),
+        ("nothing due", report.fresh),
+        ("would be refreshed" if dry_run else "refreshed", report.refreshed),
+        ("failed for now, tried again later", report.transient),
+        ("for an operator to mend", report.operator),
+        ("set aside", report.quarantined),
+        ("on hold", report.held),
+        ("skipped (pausing)", report.skipped),
+        ("fewest minutes left", "–" if left is None else round(left, 1)),
+        ("seconds", round(report.seconds, 2)),
+    ]
+    show_table("What a sweep would find" if dry_run else "Sweep", ["", "count"], rows)
+    if report.results:
+        show_table("Results", ["code", "owners"], sorted(report.results.items()))
+    if report.ended_by:
+        typer.echo(f"It ended before its time: {report.ended_by} (see docs/operations.md).")
