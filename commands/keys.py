@@ -70,7 +70,7 @@ def rotate(
     with open_custody(env_file) as custody:
         if custody.keyring.kid is None:
             stop("TOKEN_ENCRYPTION_KEY is not set: there is no key to rotate to.", Exit.USAGE)
-        report = reencrypt(custody, Mode.ROTATE, dry_run=dry_run, as_json=as_json)
+        report = reencrypt(custody, Mode.ROTATE, dry_run=dry_run)
         advice = list(_advice_after_rotation(report, custody.keyring))
     show_report(report, advice, as_json=as_json)
 

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from filelock import FileLock, Timeout
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from commands.output import Exit, show_json, show_table, stop
+from commands.output import Exit, progress, show_json, show_table, stop
 from commands.runtime import Custody
 from security.errors import CustodyError
-from security.files import FILE_MODE
 from security.rotation import OUTCOMES, Mode, Rotation, RotationReport
 
 DryRun = Annotated[
@@ -37,15 +29,15 @@ _REASONS: Final = {
 }
 
 
-def reencrypt(custody: Custody, mode: Mode, *, dry_run: bool, as_json: bool) -> RotationReport:
+def reencrypt(custody: Custody, mode: Mode, *, dry_run: bool) -> RotationReport:
     """Run, with a progress bar where somebody watches.
 
     Faults of the disk and Ctrl-C end the command and say that it can go on.
     """
     rotation = Rotation(custody.store, custody.keyring, custody.mask)
     try:
-        with _progress(mode, quiet=as_json) as progress:
-            return rotation.run(mode, dry_run=dry_run, progress=progress)
+        with progress(mode.value) as tell:
+            return rotation.run(mode, dry_run=dry_run, progress=tell)
     except CustodyError as fault:
         stop(f"Stopped: {fault}. {_RESUME}", Exit.FAULT)
     except KeyboardInterrupt:
@@ -85,34 +77,8 @@ def show_report(report: RotationReport, advice: list[str], *, as_json: bool) -> 
         raise typer.Exit(Exit.FINDINGS)
 
 
-def bot_is_running(data_folder: Path) -> bool:
-    """Whether a bot is running on the data folder just now."""
-    path = data_folder / "locks" / "bot.lock"
-    if not path.exists():
-        return False
-    lock = FileLock(path, mode=FILE_MODE, thread_local=False, fallback_to_soft=False)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        return True
-    lock.release()
-    return False
-
-
 def _show_table(report: RotationReport) -> None:
     changed = "would change" if report.dry_run else "changed"
     columns = ["folder", changed, "as wanted already", "unreadable", "locked", "vanished"]
     rows = [[place, *(counts[o] for o in OUTCOMES)] for place, counts in report.places.items()]
     show_table("Documents", columns, rows)
-
-
-@contextmanager
-def _progress(mode: Mode, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr: stdout is for the answer."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(mode.value, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -6,8 +6,8 @@ import typer
 
 from commands import token_reports
 from commands.output import AsJson, Exit, stop
-from commands.reencrypt import DryRun, bot_is_running, reencrypt, show_report
-from commands.runtime import DEFAULT_ENV_FILE, EnvFile, open_custody
+from commands.reencrypt import DryRun, reencrypt, show_report
+from commands.runtime import DEFAULT_ENV_FILE, EnvFile, is_bot_running, open_custody
 from security.rotation import Mode
 
 app = typer.Typer(help="Stored credentials: look at them, convert them.", no_args_is_help=True)
@@ -24,7 +24,7 @@ def encrypt(
     with open_custody(env_file) as custody:
         if custody.keyring.kid is None:
             stop("TOKEN_ENCRYPTION_KEY is not set: there is no key to encrypt under.", Exit.USAGE)
-        report = reencrypt(custody, Mode.ENCRYPT, dry_run=dry_run, as_json=as_json)
+        report = reencrypt(custody, Mode.ENCRYPT, dry_run=dry_run)
     if dry_run:
         advice = ["Nothing was changed: this was a dry run."]
     elif not report.is_complete:
@@ -49,8 +49,8 @@ def decrypt(
                 "first.",
                 Exit.USAGE,
             )
-        report = reencrypt(custody, Mode.DECRYPT, dry_run=dry_run, as_json=as_json)
-        running = bot_is_running(custody.folder)
+        report = reencrypt(custody, Mode.DECRYPT, dry_run=dry_run)
+        running = is_bot_running(custody.folder)
         has_key = custody.keyring.kid is not None
     advice = []
     if dry_run:
