@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from enum import IntEnum
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from rich.console import Console
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
+_WIDEST: Final = 400
 
 
 class Exit(IntEnum):
@@ -43,10 +45,16 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
     """Print a table; nothing in it is taken for markup."""
     table = Table(title=title, title_justify="left")
     for column in columns:
-        table.add_column(column)
+        table.add_column(column, overflow="fold")  # an ellipsis would make masks useless
     for row in rows:
         table.add_row(*("" if cell is None else str(cell).replace("[", r"\[") for cell in row))
-    Console(soft_wrap=True).print(table)
+    # Where no terminal has an edge, a row is a line.
+    Console(width=None if Console().is_terminal else _WIDEST).print(table)
+
+
+def at(moment: datetime) -> str:
+    """A time for people, to the minute."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 @contextmanager

@@ -15,8 +15,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from filelock import BaseFileLock
-
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption, is_encrypted
 from security.errors import CorruptCredential, CustodyError, OperatorFault, RestoreRefused
@@ -61,13 +59,20 @@ class Restoration:
     """Why the file that was in its place could not stay (it is in quarantine now); None: none."""
 
 
+class HeldLock(Protocol):
+    """A lock that is held."""
+
+    def release(self) -> None:
+        """Give it back."""
+
+
 class TokenFiles(Protocol):
     """What the quarantine needs of the store."""
 
     def check_writable(self) -> None:
         """Raise OperatorFault where a save would fail."""
 
-    def try_lock(self, owner: Owner) -> BaseFileLock | None:
+    def try_lock(self, owner: Owner) -> HeldLock | None:
         """The owner's lock, held, or None."""
 
     def locked(self, owner: Owner, timeout_seconds: float = 30) -> AbstractContextManager[None]:

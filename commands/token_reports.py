@@ -1,0 +1,195 @@
+"""`drivekeeper tokens list`, `show`, `verify`: how credentials are, and nothing that is in them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from commands.output import AsJson, Exit, at, show_json, show_table, stop
+from commands.runtime import DEFAULT_ENV_FILE, Custody, EnvFile, open_custody
+from security.inspection import FINDINGS, STATES, TokenFacts, inspect, inspect_all
+from security.log_schema import MASK
+
+
+def list_tokens(env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False) -> None:
+    """Everybody with a stored credential: its state, expiry, key, and what wants attention.
+
+    Exit code 1: one of them wants attention.
+    """
+    with open_custody(env_file) as custody:
+        found = list(inspect_all(custody.store, _client_ids(custody)))
+        if as_json:
+            show_json({"credentials": [_document(custody, facts) for facts in found]})
+        else:
+            now = datetime.now(UTC)
+            show_table(
+                f"{len(found)} stored credentials",
+                ("owner", "state", "token", "key", "generation", "granted", "wants attention"),
+                [_row(custody, facts, now) for facts in found],
+            )
+        if any(facts.findings for facts in found):
+            raise typer.Exit(Exit.FINDINGS)
+
+
+def show_token(
+    mask: Annotated[str, typer.Argument(metavar="MASK", help="An owner, as logs name them.")],
+    env_file: EnvFile = DEFAULT_ENV_FILE,
+    as_json: AsJson = False,
+) -> None:
+    """One owner's credential, and the owner's copies in quarantine.
+
+    Exit code 1: it wants attention, or there is none.
+    """
+    if not MASK.fullmatch(mask):
+        stop("That is no mask: u_ or d_ and 16 characters.", Exit.USAGE)
+    with open_custody(env_file) as custody:
+        owners = [o for o in custody.store.owners() if custody.mask(o.name) == mask]
+        facts = inspect(custody.store, owners[0], _client_ids(custody)) if owners else None
+        copies = [r for r in custody.store.copies.records() if r.owner_mask == mask]
+        if as_json:
+            show_json(
+                {
+                    "owner": mask,
+                    "credential": _document(custody, facts) if facts else None,
+                    "quarantined": [
+                        {"id": copy.id, "reason": copy.reason, "time": copy.time.isoformat()}
+                        for copy in copies
+                    ],
+                }
+            )
+        else:
+            shown = _details(custody, facts) if facts else [("credential", "there is none")]
+            shown += [(f"in quarantine since {at(c.time)}", f"{c.reason} ({c.id})") for c in copies]
+            show_table(mask, ("", ""), shown)
+        if facts is None or facts.findings:
+            raise typer.Exit(Exit.FINDINGS)
+
+
+def verify_tokens(env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False) -> None:
+    """Open every stored credential in full, and count what is wrong.
+
+    Decrypts it, compares its owner, its OAuth client with the configured ones, its scopes, its
+    refresh token, and the file's mode (0600). Changes nothing. Exit code 1: something is wrong.
+    """
+    with open_custody(env_file) as custody:
+        checked = 0
+        bad: list[TokenFacts] = []
+        counts: Counter[str] = Counter()
+        for facts in inspect_all(custody.store, _client_ids(custody)):
+            checked += 1
+            counts.update(facts.findings)
+            if facts.findings:
+                bad.append(facts)
+        if as_json:
+            show_json(
+                {
+                    "checked": checked,
+                    "good": checked - len(bad),
+                    "findings": dict(counts),
+                    "bad": [_document(custody, facts) for facts in bad],
+                }
+            )
+        else:
+            typer.echo(f"{checked} credentials checked, {checked - len(bad)} of them good.")
+            if bad:
+                rows = [
+                    (custody.mask(facts.owner.name), code, FINDINGS.get(code, STATES[facts.state]))
+                    for facts in bad
+                    for code in facts.findings
+                ]
+                show_table(f"{len(bad)} are not", ("owner", "finding", "meaning"), rows)
+        if bad:
+            raise typer.Exit(Exit.FINDINGS)
+
+
+def _client_ids(custody: Custody) -> set[str]:
+    return {client.id for client in custody.settings.google_clients}
+
+
+def _row(custody: Custody, facts: TokenFacts, now: datetime) -> tuple[object, ...]:
+    credential = facts.credential
+    return (
+        custody.mask(facts.owner.name),
+        facts.state,
+        _left(facts, now),
+        _key(facts),
+        facts.generation,
+        at(credential.granted_at) if credential and credential.granted_at else None,
+        ", ".join(facts.findings),
+    )
+
+
+def _details(custody: Custody, facts: TokenFacts) -> list[tuple[str, object]]:
+    credential = facts.credential
+    rows: list[tuple[str, object]] = [
+        ("state", f"{facts.state}: {STATES[facts.state]}"),
+        ("encrypted under", _key(facts)),
+        ("file is private (0600)", _yes(facts.private)),
+    ]
+    if credential is not None:
+        end = credential.refresh_expires_at
+        rows += [
+            ("generation", credential.generation),
+            ("granted", at(credential.granted_at) if credential.granted_at else "not known"),
+            ("the grant ends", at(end) if end else "not known to end"),
+            ("access token", _left(facts, datetime.now(UTC)) or "no expiry"),
+            ("has an access token", _yes(credential.access_token is not None)),
+            ("has a refresh token", _yes(credential.refresh_token is not None)),
+            ("Google account known", _yes(credential.account_key is not None)),
+            ("may use Drive", _yes("scope_missing" not in facts.findings)),
+            ("OAuth client configured", _yes(credential.client_id in _client_ids(custody))),
+        ]
+    meanings = [
+        f"{code}: {FINDINGS[code]}" if code in FINDINGS else code for code in facts.findings
+    ]
+    return [*rows, ("wants attention", "; ".join(meanings) or "no")]
+
+
+def _document(custody: Custody, facts: TokenFacts) -> dict[str, Any]:
+    """For programs; the same as for people."""
+    credential = facts.credential
+    document: dict[str, Any] = {
+        "owner": custody.mask(facts.owner.name),
+        "state": facts.state,
+        "encrypted": facts.encrypted,
+        "kid": facts.kid,
+        "private": facts.private,
+        "findings": list(facts.findings),
+    }
+    if credential is not None:
+        document |= {
+            "generation": credential.generation,
+            "expires_at": _iso(credential.expires_at),
+            "granted_at": _iso(credential.granted_at),
+            "grant_ends_at": _iso(credential.refresh_expires_at),
+            "has_access_token": credential.access_token is not None,
+            "has_refresh_token": credential.refresh_token is not None,
+            "account_known": credential.account_key is not None,
+            "client_configured": credential.client_id in _client_ids(custody),
+            "scope_granted": "scope_missing" not in facts.findings,
+        }
+    return document
+
+
+def _key(facts: TokenFacts) -> str:
+    if facts.kid is not None:
+        return facts.kid
+    return "a key without a name" if facts.encrypted else "plaintext"
+
+
+def _left(facts: TokenFacts, now: datetime) -> str | None:
+    minutes = facts.minutes_left(now)
+    if minutes is None:
+        return None
+    return f"{minutes:.0f} min left" if minutes > 0 else "expired"
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "no"
