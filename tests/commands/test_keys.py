@@ -1,0 +1,248 @@
+"""`drivekeeper keys` and `tokens encrypt|decrypt`, as an operator runs them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from click.testing import Result
+from cryptography.fernet import Fernet
+from filelock import FileLock
+from pydantic import SecretStr
+from typer.testing import CliRunner
+
+from cli import app
+from security.encryption import TokenEncryption, is_encrypted
+from security.token_store import TokenStore
+from tests.security.kit import ANN, MASK, full_disk, new_key, secret
+from tests.security.test_rotation import documents, kids, seed, tree
+
+OLD, NEW = new_key(), new_key()
+SECRETS: Final = (secret(OLD), secret(NEW), "1//0", "ya29.", "amy@example.com", "501", "502")
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The data folder."""
+    return tmp_path / "user_data"
+
+
+@pytest.fixture
+def run(
+    folder: Path, tmp_path: Path, restored_logging: None, monkeypatch: pytest.MonkeyPatch
+) -> Run:
+    """`run("keys check", OLD, TOKEN_REQUIRE_ENCRYPTION="true")`; no secret is in what it says."""
+    monkeypatch.setenv("USER_DATA_DIR", str(folder))
+    monkeypatch.setenv("LOG_MASK_KEY", "a mask key for tests, of some length")
+
+    def command(line: str, *keys: SecretStr, **variables: str) -> Result:
+        with monkeypatch.context() as patched:
+            patched.setenv("TOKEN_ENCRYPTION_KEY", ",".join(secret(key) for key in keys))
+            for name, value in variables.items():
+                patched.setenv(name, value)
+            arguments = [*line.split(), "--env-file", str(tmp_path / "none")]
+            result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+        assert [s for s in SECRETS if re.search(rf"\b{re.escape(s)}", result.output)] == []
+        return result
+
+    return command
+
+
+def in_json(result: Result) -> dict[str, Any]:
+    """The one object on stdout."""
+    document: dict[str, Any] = json.loads(result.stdout)
+    return document
+
+
+def test_a_generated_key_is_alone_on_stdout() -> None:
+    """`drivekeeper keys generate > key` gives a file for TOKEN_ENCRYPTION_KEY_FILE."""
+    first, second = (CliRunner().invoke(app, ["keys", "generate"]) for _ in range(2))
+    assert re.fullmatch(r"[\w-]{43}=\n", first.stdout)
+    Fernet(first.stdout.strip())
+    assert first.stdout != second.stdout
+    assert first.stdout.strip() not in first.stderr
+    assert "TOKEN_ENCRYPTION_KEY" in first.stderr
+
+
+def test_the_way_from_plaintext_over_two_keys_and_back(run: Run, folder: Path) -> None:
+    """Each step says what comes next, and nothing is different in the end."""
+    seed(folder, TokenEncryption())
+    before = documents(folder)
+    old, new = TokenEncryption([OLD]).kid, TokenEncryption([NEW]).kid
+
+    checked = run("keys check")
+    assert (checked.exit_code, "plaintext" in checked.stdout) == (0, True)
+    encrypted = run("tokens encrypt", OLD)
+    assert (encrypted.exit_code, kids(folder)) == (0, {old})
+    assert "Nothing is in plaintext any more" in encrypted.stdout
+
+    needed = run("keys check", NEW, OLD)
+    assert f"{len(before)} documents need key {old}" in needed.stdout
+    rotated = run("keys rotate", NEW, OLD)
+    assert (rotated.exit_code, kids(folder)) == (0, {new})
+    assert f"no document needs {old}" in " ".join(rotated.stdout.split())
+    assert f"No document needs key {old}" in run("keys check", NEW, OLD).stdout
+
+    decrypted = run("tokens decrypt", NEW)
+    assert decrypted.exit_code == 0
+    assert "take TOKEN_ENCRYPTION_KEY" in decrypted.stdout
+    assert documents(folder) == before
+    assert "TOKEN_ENCRYPTION_KEY" not in run("tokens decrypt").stdout
+
+
+def test_check_counts_each_folder_and_each_key_for_programs(run: Run, folder: Path) -> None:
+    """Configured or not, of ours or unknown, opened or damaged."""
+    store = seed(folder, TokenEncryption([OLD]))
+    stranger = TokenEncryption([new_key()])
+    envelope = (folder / "token_501.json").read_bytes()
+    (folder / "token_501.json").write_bytes(stranger.encrypt(b"{}"))
+    (folder / "token_502.json").write_bytes(envelope.replace(b"gAAAA", b"gAAAB"))
+    (folder / "token_503.json").write_bytes(json.loads(envelope)["data"].encode())
+    (folder / "token_504.json").write_bytes(json.loads(stranger.encrypt(b"{}"))["data"].encode())
+    (folder / "token_505.json").write_bytes(b"{}")
+    result = run("keys check --json", NEW, OLD)
+    found = {(use["state"], use["kid"]): use for use in in_json(result)["keys"]}
+    assert list(found)[:2] == [
+        ("newest", TokenEncryption([NEW]).kid),
+        ("older", TokenEncryption([OLD]).kid),
+    ]
+    newest, older = list(found.values())[:2]
+    assert (newest["total"], newest["may_be_dropped"]) == (0, False)
+    assert older["files"] == {
+        "credentials": 2,
+        "tombstones": 1,
+        "quarantine": 2,
+        **dict.fromkeys(("consents", "uploads", "preferences", "maintenance"), 2),
+    }
+    assert older["may_be_dropped"] is False
+    rest = {key: use["files"] for key, use in list(found.items())[2:]}
+    one = {"credentials": 1}
+    assert rest == {
+        ("not set", stranger.kid): one,
+        ("damaged", None): one,
+        ("unnamed", None): one,
+        ("plaintext", None): one,
+    }
+    assert (in_json(result)["unopened"], result.exit_code) == (3, 1)
+    assert store.folder == folder
+
+
+def test_check_works_where_nothing_opens_and_the_bot_would_not_start(
+    run: Run, folder: Path
+) -> None:
+    """That is when an operator asks."""
+    seed(folder, TokenEncryption([OLD]))
+    for keys in ((), (NEW,)):
+        before = tree(folder)
+        result = run("keys check", *keys)
+        assert result.exit_code == 1
+        assert f"key {TokenEncryption([OLD]).kid}, which is not configured" in result.stdout
+        assert tree(folder) == before
+
+
+@pytest.mark.parametrize("line", ["keys rotate", "tokens encrypt", "tokens decrypt"])
+def test_a_dry_run_changes_nothing_and_says_so(run: Run, folder: Path, line: str) -> None:
+    """The whole folder is the same, time stamps included."""
+    seed(folder, TokenEncryption() if line == "tokens encrypt" else TokenEncryption([OLD]))
+    before = tree(folder)
+    result = run(f"{line} --dry-run", NEW, OLD)
+    assert result.exit_code == 0
+    assert "Nothing was changed" in result.stdout
+    assert tree(folder) == before
+    report = in_json(run(f"{line} --dry-run --json", NEW, OLD))
+    assert (report["dry_run"], report["complete"]) == (True, False)
+    assert report["folders"]["credentials"]["changed"] == 3
+    assert tree(folder) == before
+
+
+@pytest.mark.parametrize("line", ["keys rotate", "tokens encrypt", "tokens decrypt"])
+def test_what_does_not_open_is_left_and_is_a_finding(run: Run, folder: Path, line: str) -> None:
+    """Under a mask, with the fingerprint of the key it needs."""
+    seed(folder, TokenEncryption([OLD]))
+    stranger = TokenEncryption([new_key()])
+    data = stranger.encrypt(b"{}")
+    (folder / "token_501.json").write_bytes(data)
+    result = run(line, NEW, OLD)
+    assert result.exit_code == 1
+    assert re.search(
+        rf"Left as it is: credentials of u_[a-z2-7]{{16}}: its key is not configured, key "
+        rf"{stranger.kid}\.",
+        result.stdout,
+    )
+    (left,) = in_json(run(f"{line} --json", NEW, OLD))["left"]
+    assert (left["folder"], left["result"], left["kid"]) == (
+        *("credentials", "unknown_key"),
+        stranger.kid,
+    )
+    assert (folder / "token_501.json").read_bytes() == data
+
+
+@pytest.mark.parametrize(
+    ("line", "keys", "variables", "message"),
+    [
+        ("keys rotate", (), {}, "no key to rotate to"),
+        ("tokens encrypt", (), {}, "no key to encrypt under"),
+        ("tokens decrypt", (OLD,), {"TOKEN_REQUIRE_ENCRYPTION": "true"}, "refuses plaintext"),
+        ("keys check", (), {"TOKEN_REQUIRE_ENCRYPTION": "true"}, "TOKEN_ENCRYPTION_KEY"),
+        ("keys check", (), {"ENCRYPTION_KEY": "no key"}, "ENCRYPTION_KEY"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_anything_is_done(
+    run: Run,
+    folder: Path,
+    line: str,
+    keys: tuple[SecretStr, ...],
+    variables: dict[str, str],
+    message: str,
+) -> None:
+    """Exit code 2, one sentence on stderr."""
+    seed(folder, TokenEncryption(keys))
+    before = tree(folder)
+    result = run(line, *keys, **variables)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+    assert tree(folder) == before
+
+
+def test_a_data_folder_that_is_not_there_is_no_empty_one(run: Run) -> None:
+    """A wrong USER_DATA_DIR would otherwise look like nothing to do."""
+    result = run("keys check", OLD)
+    assert (result.exit_code, "USER_DATA_DIR" in result.stderr) == (2, True)
+
+
+def test_a_full_disk_ends_it_with_a_fault_and_a_way_on(run: Run, folder: Path) -> None:
+    """Nothing is lost."""
+    seed(folder, TokenEncryption([OLD]))
+    before = documents(folder)
+    with full_disk():
+        result = run("keys rotate", NEW, OLD)
+    assert result.exit_code == 3
+    assert "run the command again" in result.stderr
+    assert documents(folder) == before
+
+
+def test_decrypting_beside_a_running_bot_says_to_stop_it(run: Run, folder: Path) -> None:
+    """Its next save would be an envelope, and without a key the bot would refuse to start."""
+    seed(folder, TokenEncryption([OLD]))
+    with FileLock(folder / "locks" / "bot.lock"):
+        result = run("tokens decrypt", OLD)
+    assert result.exit_code == 0
+    assert "Stop it, run this command again" in result.stdout
+    assert not any(is_encrypted(data) for data in documents(folder).values())
+
+
+def test_plaintext_that_the_settings_refuse_is_a_finding(run: Run, folder: Path) -> None:
+    """And the command that mends it works all the same."""
+    seed(folder, TokenEncryption())
+    required = {"TOKEN_REQUIRE_ENCRYPTION": "true"}
+    result = run("keys check", OLD, **required)
+    assert (result.exit_code, "refuses" in result.stdout) == (1, True)
+    assert run("tokens encrypt", OLD, **required).exit_code == 0
+    assert run("keys check", OLD, **required).exit_code == 0
+    assert TokenStore(folder, TokenEncryption([OLD], required=True), MASK).load(ANN) is not None
