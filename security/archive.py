@@ -29,7 +29,7 @@ from pydantic import SecretStr
 
 from security.encryption import fingerprint
 from security.errors import CorruptCredential, OperatorFault
-from security.files import sync_folder
+from security.files import FILE_MODE, sync_folder
 
 _KIND: Final = "backup"
 _VERSION: Final = 1
@@ -113,9 +113,10 @@ def new_archive(
             )
         _refuse_taken(target, replace=replace)
         descriptor, name = tempfile.mkstemp(dir=folder, prefix=f".{target.name}.", suffix=".tmp")
-    temporary = Path(name)  # 0600 and this process's alone, whatever the umask
+    temporary = Path(name)
     try:
         with archive_faults(), os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, FILE_MODE)  # no more from the beginning, no less by the umask
             writer = ArchiveWriter(file, keys[0])
             yield writer
             writer.finish()
