@@ -49,6 +49,7 @@ class Memory:
         self.activity = Activity(idle_after)
         self.sweeps: list[SweepReport] = []
         """The last ones, oldest first."""
+        self._dumped: list[dict[str, Any]] = []
         self._sweeps_changed = False
 
     def prepare(self) -> None:
@@ -70,10 +71,12 @@ class Memory:
             self.sweeps = _REPORTS.validate_python((self._read("sweeps") or {}).get("sweeps", []))
         except ValueError:
             self.sweeps = []
+        self._dumped = [report.model_dump(mode="json") for report in self.sweeps]
 
     def add(self, report: SweepReport) -> None:
         """Remember what a sweep did."""
         self.sweeps = [*self.sweeps[1 - _KEPT_SWEEPS :], report]
+        self._dumped = [*self._dumped[1 - _KEPT_SWEEPS :], report.model_dump(mode="json")]
         self._sweeps_changed = True
 
     def forget(self, owner: Owner) -> None:
@@ -90,8 +93,7 @@ class Memory:
                 documents[name] = part.to_document()
                 part.changed = False
         if self._sweeps_changed:
-            sweeps = [report.model_dump(mode="json") for report in self.sweeps]
-            documents["sweeps"] = {"sweeps": sweeps}
+            documents["sweeps"] = {"sweeps": self._dumped}
             self._sweeps_changed = False
         return documents if self._keeps else {}
 

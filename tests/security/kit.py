@@ -165,13 +165,14 @@ class World:
         *,
         oauth: GoogleOAuth | None = None,
         clients: tuple[GoogleClient, ...] | None = None,
+        records: Records | None = None,
     ) -> Custodian:
         """One more over the same folder, as in another process."""
         made = Custodian(
             TokenStore(self.folder, self.keyring, MASK),
             oauth or self.oauth,
             (self.client,) if clients is None else clients,
-            records_in(self.folder, self.keyring),
+            records or records_in(self.folder, self.keyring),
             lead=timedelta(minutes=15),
         )
         self._custodians.append(made)

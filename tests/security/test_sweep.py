@@ -1,0 +1,322 @@
+"""One pass over all owners: what is kept, refreshed, condemned, and what nothing is done about."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from config import GoogleClient
+from security.credential import Credential, Owner
+from security.memory import Memory
+from security.records import Records
+from security.sweep import Sweep, SweepOptions
+from security.sweep_report import SweepReport
+from tests.security.kit import ANN, BOB, World, new_key, records_in
+
+_listeners: list[Callable[[str, tuple[Any, ...]], None]] = []
+
+
+def _hear(event: str, arguments: tuple[Any, ...]) -> None:
+    for listener in _listeners:
+        listener(event, arguments)
+
+
+sys.addaudithook(_hear)  # the interpreter's own: there is no way to take one back
+
+
+class Keeper:
+    """A custodian and its sweep, as in one process."""
+
+    def __init__(self, world: World, **options: Any) -> None:
+        self.records: Records = options.pop("records", None) or records_in(
+            world.folder, world.keyring
+        )
+        self.custodian = world.new_custodian(records=self.records, **options.pop("custodian", {}))
+        self.sweep = Sweep(world.store, self.custodian, self.records, SweepOptions(**options))
+
+    @property
+    def memory(self) -> Memory:
+        return self.records.memory
+
+    async def run(self, **how: bool) -> SweepReport:
+        return await self.sweep.run(**how)
+
+
+def owners(count: int) -> list[Owner]:
+    """Users with ids from 1000."""
+    return [Owner.user(1000 + n) for n in range(count)]
+
+
+async def connect_all(world: World, who: list[Owner], minutes_left: float) -> list[Credential]:
+    """Everybody is connected, each with a Google account of their own."""
+    return [
+        await world.connect(owner, f"u{owner.key}@example.com", minutes_left=minutes_left)
+        for owner in who
+    ]
+
+
+async def test_what_is_due_is_refreshed_ahead_of_its_expiry(world: World) -> None:
+    """Ann's token has ten minutes left, Bob's an hour."""
+    before = await world.connect(ANN, minutes_left=10)
+    await world.connect(BOB, minutes_left=60)
+    report = await Keeper(world).run()
+    assert (report.seen, report.refreshed, report.fresh) == (2, 1, 1)
+    after = world.store.load(ANN)
+    assert after is not None
+    assert after.generation == before.generation + 1
+    assert after.expires_at is not None
+    assert after.expires_at > datetime.now(UTC) + timedelta(minutes=50)
+    assert report.minutes_left is not None
+    assert report.minutes_left > 50
+
+
+async def test_nothing_due_costs_no_lock_and_no_reading(world: World) -> None:
+    """After the first look a file that has not changed is not opened again."""
+    await connect_all(world, owners(5), 60)
+    keeper = Keeper(world)
+    assert (await keeper.run()).full
+    opened: list[str] = []
+
+    def listen(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and "token_1" in str(arguments[0]):  # files and locks alike
+            opened.append(str(arguments[0]))
+
+    _listeners.append(listen)
+    try:
+        report = await keeper.run()
+        assert opened == []
+        await keeper.run(full=True)
+        assert len(opened) >= 5
+    finally:
+        _listeners.remove(listen)
+    assert (report.seen, report.fresh, report.full) == (5, 5, False)
+
+
+async def test_its_own_refresh_is_no_change_to_look_into(world: World) -> None:
+    """What the sweep has saved itself it need not read again."""
+    await world.connect(ANN, minutes_left=1)
+    keeper = Keeper(world)
+    await keeper.run()
+    scan = keeper.records.watch.scan(0)
+    assert (scan.seen, scan.changed) == (1, [])
+
+
+async def test_damage_is_noticed_when_the_file_changes(world: World) -> None:
+    """In place, with the same length: the time of modification tells."""
+    await world.connect(ANN)
+    keeper = Keeper(world)
+    await keeper.run()
+    path = world.folder / "token_501.json"
+    path.write_bytes(b"\x00" * path.stat().st_size)
+    report = await keeper.run()
+    assert (report.quarantined, report.results) == (1, {"unreadable": 1})
+    assert world.quarantine_notes() == ["unreadable"]
+
+
+async def test_damage_that_leaves_no_trace_is_noticed_within_a_day(world: World) -> None:
+    """Everything is read in full at the start, and once a day."""
+    await world.connect(ANN)
+    keeper = Keeper(world)
+    await keeper.run()
+    path = world.folder / "token_501.json"
+    status = path.stat()
+    with path.open("r+b") as file:
+        file.write(b"\x00" * status.st_size)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (await keeper.run()).quarantined == 0
+    assert (await keeper.run(full=True)).quarantined == 1
+
+
+async def test_a_revoked_grant_goes_into_quarantine_at_the_end_of_the_sweep(world: World) -> None:
+    """And the others are refreshed."""
+    first, *others = owners(12)
+    await connect_all(world, [first, *others], 5)
+    await world.google.revoke(f"u{first.key}@example.com")
+    report = await Keeper(world).run()
+    assert (report.refreshed, report.quarantined, report.held) == (11, 1, 0)
+    assert world.store.load(first) is None
+    assert world.quarantine_notes() == ["invalid_grant"]
+
+
+async def test_many_condemned_at_once_are_held_and_everybody_else_goes_on(world: World) -> None:
+    """Three of twelve: more likely a fault of ours than of theirs."""
+    everybody = owners(12)
+    await connect_all(world, everybody, 5)
+    for owner in everybody[:3]:
+        await world.google.revoke(f"u{owner.key}@example.com")
+    keeper = Keeper(world)
+    report = await keeper.run()
+    assert (report.refreshed, report.quarantined, report.held) == (9, 0, 3)
+    assert world.quarantine_notes() == []
+    again = await Keeper(world).run()  # after a restart
+    assert (again.quarantined, again.held) == (0, 3)
+
+
+async def test_an_administrators_word_moves_those_on_hold(world: World) -> None:
+    """And nothing else does."""
+    everybody = owners(4)
+    await connect_all(world, everybody, 5)
+    for owner in everybody[:3]:
+        await world.google.revoke(f"u{owner.key}@example.com")
+    keeper = Keeper(world)
+    await keeper.run()
+    assert await keeper.custodian.court.confirm_held() == 3
+    assert len(world.quarantine_notes()) == 3
+    assert (await keeper.run()).held == 0
+
+
+async def test_connecting_again_releases_from_hold(world: World) -> None:
+    """And the new consent is in use."""
+    everybody = owners(3)
+    await connect_all(world, everybody, 5)
+    for owner in everybody:
+        await world.google.revoke(f"u{owner.key}@example.com")
+    keeper = Keeper(world)
+    assert (await keeper.run()).held == 3
+    granted = await world.grant(everybody[0], "new@example.com")
+    async with keeper.custodian.locked(everybody[0]):
+        await keeper.custodian.save_consent(granted)
+    assert everybody[0] not in keeper.memory.verdicts
+    assert (await keeper.run()).held == 2
+    assert await keeper.custodian.court.confirm_held() == 2
+    assert world.store.load(everybody[0]) is not None
+
+
+async def test_a_passing_fault_keeps_the_credential_and_pauses(world: World) -> None:
+    """The pause outlives a restart, and ends with a success."""
+    await world.connect(ANN, minutes_left=5)
+    await world.google.fault("google.token.refresh", "status", status=503, count=1)
+    report = await Keeper(world).run()
+    assert (report.transient, report.quarantined, report.results) == (1, 0, {"unavailable": 1})
+    keeper = Keeper(world)
+    assert (await keeper.run()).skipped == 1
+    assert await world.refreshes() == 1
+    keeper.memory.pauses.clear(ANN)
+    assert (await keeper.run()).refreshed == 1
+
+
+async def test_whoever_comes_by_in_a_pause_is_served(world: World) -> None:
+    """Pauses are for the sweep, not for people."""
+    await world.connect(ANN, minutes_left=-5)
+    await world.google.fault("google.token.refresh", "status", status=503, count=1)
+    keeper = Keeper(world)
+    await keeper.run()
+    served = await keeper.custodian.access_token(ANN)
+    assert served.expires_at is not None
+    assert not keeper.memory.pauses.is_paused(ANN, datetime.now(UTC).timestamp())
+
+
+async def test_a_wrong_client_ends_the_sweep_and_quarantines_nobody(world: World) -> None:
+    """After three alike nobody else is asked."""
+    everybody = owners(9)
+    await connect_all(world, everybody, 5)
+    wrong = GoogleClient(world.client.id, SecretStr("GOCSPX-wrong"))
+    report = await Keeper(world, concurrency=1, custodian={"clients": (wrong,)}).run()
+    assert (report.ended_by, report.operator, report.skipped) == ("invalid_client", 3, 6)
+    assert world.quarantine_notes() == []
+    assert (await Keeper(world).run()).refreshed == 9
+
+
+@pytest.mark.encryption("on")  # without a key the start itself refuses
+async def test_one_owners_unknown_key_is_skipped_and_counted(world: World) -> None:
+    """The others are refreshed; the file stays as it is."""
+    await connect_all(world, owners(4), 5)
+    stranger = type(world.keyring)([new_key()])
+    path = world.folder / "token_1000.json"
+    sealed = stranger.encrypt(b"{}")
+    path.write_bytes(sealed)
+    report = await Keeper(world).run()
+    assert (report.refreshed, report.operator, report.results) == (3, 1, {"unknown_key": 1})
+    assert path.read_bytes() == sealed
+
+
+async def test_one_hanging_owner_holds_up_nobody(world: World) -> None:
+    """The time-out ends the waiting; the refresh itself goes on to its save."""
+    await connect_all(world, owners(5), 5)
+    await world.google.fault("google.token.refresh", "latency", seconds=1.5, count=1)
+    keeper = Keeper(world, timeout=timedelta(seconds=0.3))
+    report = await keeper.run()
+    assert (report.refreshed, report.transient, report.results) == (4, 1, {"timeout": 1})
+    await keeper.custodian.close()
+    assert all(
+        credential is not None and credential.generation == 2
+        for credential in map(world.store.load, owners(5))
+    )
+
+
+async def test_stopping_lets_what_is_under_way_be_saved(world: World) -> None:
+    """And asks for nobody else."""
+    await connect_all(world, owners(6), 5)
+    await world.google.fault("google.token.refresh", "latency", seconds=0.5, count=0)
+    keeper = Keeper(world, concurrency=2)
+    running = asyncio.create_task(keeper.run())
+    await asyncio.sleep(0.3)
+    keeper.sweep.stop()
+    report = await running
+    assert report.ended_by == "stopped"
+    await keeper.custodian.close()
+    assert await world.refreshes() == 2
+    newer = [c for c in map(world.store.load, owners(6)) if c and c.generation == 2]
+    assert len(newer) == 2
+
+
+async def test_a_dry_run_changes_nothing(world: World) -> None:
+    """It counts what is due and what is damaged."""
+    await world.connect(ANN, minutes_left=5)
+    (world.folder / "token_502.json").write_text("{")
+    before = {p.name: p.read_bytes() for p in world.folder.glob("*.json")}
+    report = await Keeper(world).run(dry_run=True)
+    assert (report.refreshed, report.results) == (1, {"unreadable": 1})
+    assert {p.name: p.read_bytes() for p in world.folder.glob("*.json")} == before
+    assert await world.refreshes() == 0
+
+
+async def test_an_interrupted_disconnection_is_finished(world: World) -> None:
+    """The first sweep finds the mark."""
+    await world.connect(ANN)
+    world.store.mark_leaving(ANN)
+    await Keeper(world).run()
+    assert not (world.folder / "token_501.json").exists()
+
+
+async def test_two_sweeps_are_never_one_inside_the_other(world: World) -> None:
+    """The second waits, and finds nothing due."""
+    await world.connect(ANN, minutes_left=5)
+    keeper = Keeper(world)
+    reports = await asyncio.gather(keeper.run(), keeper.run())
+    assert [report.refreshed for report in reports] == [1, 0]
+    assert await world.refreshes() == 1
+
+
+async def test_files_of_nobody_are_left_alone(world: World) -> None:
+    """Somebody's backup copies, say."""
+    (world.folder / "token_backup copy.json").write_text("not ours")
+    (world.folder / "token_0.json").write_text("nobody's")
+    report = await Keeper(world).run()
+    assert report.quarantined == 0
+    assert (world.folder / "token_0.json").exists()
+
+
+async def test_a_fault_nobody_foresaw_is_one_owners(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is counted, and the others are refreshed."""
+    await connect_all(world, owners(3), 5)
+    keeper = Keeper(world)
+    real = keeper.custodian.refresh
+
+    async def refresh(owner: Owner, **rest: Any) -> Any:
+        if owner.key == "1001":
+            raise ZeroDivisionError
+        return await real(owner, **rest)
+
+    monkeypatch.setattr(keeper.custodian, "refresh", refresh)
+    report = await keeper.run()
+    assert (report.refreshed, report.results) == (2, {"failed": 1})
