@@ -22,7 +22,7 @@ from web.app import WebParts, create_app
 
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-PACKAGES = ("bot", "security", "web", "sandbox")
+PACKAGES = ("bot", "commands", "security", "web", "sandbox")
 DATA = (".po", ".html", ".css", ".js", ".svg")
 
 
@@ -290,12 +290,12 @@ def test_compose_and_the_readme_harden_the_container_alike() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     for line in (
         *("read_only: true", "- ALL", "- no-new-privileges:true", "restart: unless-stopped"),
-        *("env_file: .env", "stop_grace_period: 45s", "- /tmp:rw,noexec,nosuid,size=16m"),
+        *("env_file: .env", "stop_grace_period: 20s", "- /tmp:rw,noexec,nosuid,size=16m"),
     ):
         assert re.search(rf"(?m)^ +{re.escape(line)}$", compose), line
     for option in (
         *("--read-only", "--cap-drop ALL", "--security-opt no-new-privileges"),
-        *("--restart unless-stopped", "--stop-timeout 45", "--env-file .env"),
+        *("--restart unless-stopped", "--stop-timeout 20", "--env-file .env"),
         "--tmpfs /tmp:rw,noexec,nosuid,size=16m",
     ):
         assert option in readme, option
