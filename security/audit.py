@@ -11,17 +11,23 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 import structlog
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from security.credential import Owner
-from security.files import FILE_MODE, disk_faults, ensure_private_folder, sync_folder
+from security.files import (
+    FILE_MODE,
+    disk_faults,
+    ensure_private_folder,
+    private_lock,
+    sync_folder,
+)
 from security.log_schema import MASK, RESULTS
 from security.logging_utils import OwnerMask
 
@@ -208,15 +214,11 @@ class AuditTrail:
             return self._open(now) if current is None else current
         return descriptor
 
-    def _locked(self, timeout: float) -> FileLock:
+    @contextmanager
+    def _locked(self, timeout: float) -> Iterator[None]:
         ensure_private_folder(self._lock_path.parent)
-        return FileLock(
-            self._lock_path,
-            timeout=timeout,
-            mode=FILE_MODE,
-            thread_local=False,
-            fallback_to_soft=False,
-        )
+        with private_lock(self._lock_path).acquire(timeout=timeout):
+            yield
 
     def _open_parts(self) -> list[int]:
         """Every part, newest first, opened together, so that a rotation shifts none of them."""

@@ -125,7 +125,7 @@ class Quarantine:
 
     # With the owner's lock held
 
-    def set_aside(self, owner: Owner, reason: str) -> None:
+    def set_aside(self, owner: Owner, reason: str, *, told: bool = False) -> None:
         """Put the owner's file here: its bytes as they were, but encrypted where there is a key.
 
         The caller holds the owner's lock. Where an earlier attempt was interrupted, this one
@@ -133,6 +133,7 @@ class Quarantine:
 
         Args:
             reason: a result code, kept in the note.
+            told: whether the owner knows already.
         """
         data = self._store.read_bytes(owner)
         if data is None:
@@ -141,7 +142,7 @@ class Quarantine:
             name, now = self._new_name(owner)
             # Note, copy, tombstone, removal. The tombstone before the copy would hide a file that
             # is nowhere else; the removal before the tombstone would let an old backup in.
-            self._write_note(owner, name, reason=reason, time=now, told=False)
+            self._write_note(owner, name, reason=reason, time=now, told=told)
             sealed = self._encryption.kid is None or is_encrypted(data)
             self._sealed.write_sealed(name, data if sealed else self._encryption.encrypt(data))
         self._store.retire(owner)
@@ -181,8 +182,13 @@ class Quarantine:
         return sorted(found, key=lambda record: (record.time, record.name))
 
     def find(self, text: str) -> list[QuarantineRecord]:
-        """The copies of this id (or the beginning of one), or of the owner with this mask."""
-        return [r for r in self.records() if text and r.id.startswith(text)]
+        """The copies of the owner with this mask, or of this id (or more than its mask of one)."""
+        return [
+            record
+            for record in self.records()
+            if text == record.owner_mask
+            or (record.id.startswith(text) and len(text) > len(record.owner_mask))
+        ]
 
     def restore(self, name: str) -> Restoration:
         """Put a copy back into its owner's place, as the newest credential there is.
@@ -223,6 +229,18 @@ class Quarantine:
         with self._store.locked(owner):
             if self._sealed.read_bytes(name) is not None:
                 self._write_note(owner, name, **{**self._note(name), "told": told})
+
+    def mark_owner_told(self, owner: Owner) -> None:
+        """Note of all the owner's copies that the owner has been told."""
+        with self._store.locked(owner):
+            for name in self.names(owner):
+                note = self._note(name)
+                if not note["told"]:
+                    self._write_note(owner, name, **{**note, "told": True})
+
+    def mask_of(self, owner: Owner) -> str:
+        """What stands for the owner in a list: as in the logs."""
+        return self._mask(owner.name)
 
     def _known(self, name: str) -> Owner:
         owner = _owner_of(name)
