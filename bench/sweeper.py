@@ -1,0 +1,48 @@
+"""The product: passes of `security/sweep.py` over a data folder. `python -m bench.sweeper FILE`.
+
+FILE holds the settings. Everything is put together as in the bot's process, metrics and logs too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+from bench.child import Json, serve
+from bench.idle import Ticker, look_bare
+from bench.owners import read_settings
+from bot_process import prepare_logs
+from custody_parts import custody
+from metrics import Metrics
+
+
+async def main() -> None:
+    """Answer "sweep" and "bare" until there are no more commands."""
+    settings = read_settings(Path(sys.argv[1]))
+    mask = prepare_logs(settings)
+    async with custody(settings, mask, Metrics().refreshed) as parts:
+
+        async def answer(command: Json) -> Json:
+            """One pass, or one bare look over the folder."""
+            if command["command"] == "bare":
+                return {"seconds": look_bare(settings.user_data_dir)}
+            async with Ticker(watching=bool(command.get("watch_loop"))) as ticker:
+                began, cpu = time.perf_counter(), time.process_time()
+                report = await parts.sweep.run()
+                seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+            return {
+                "seconds": seconds,
+                "cpu_seconds": cpu,
+                "longest_hold": ticker.longest,
+                "seen": report.seen,
+                "fresh": report.fresh,
+                "refreshed": report.refreshed,
+            }
+
+        await serve({}, answer)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
