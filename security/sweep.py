@@ -169,15 +169,17 @@ class Sweep:
     async def _pass(self, scan: Scan, tally: _Tally) -> None:
         """Read what changed, and refresh what is due, some at once."""
         waiting: asyncio.Queue[Owner | None] = asyncio.Queue(self._options.concurrency)
+        workers = 0
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._options.concurrency):
-                group.create_task(self._work(waiting, tally))
             async for owner in self._due(scan, tally):
                 if tally.ended_by is not None:
                     tally.skipped += 1
-                else:
-                    await waiting.put(owner)
-            for _ in range(self._options.concurrency):
+                    continue
+                if workers < self._options.concurrency:
+                    group.create_task(self._work(waiting, tally))
+                    workers += 1
+                await waiting.put(owner)
+            for _ in range(workers):
                 await waiting.put(None)
 
     async def _due(self, scan: Scan, tally: _Tally) -> AsyncIterator[Owner]:
