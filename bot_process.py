@@ -147,6 +147,7 @@ async def services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotAppl
                 link_base_url=settings.telegram_link_base_url,
                 local_mode=settings.telegram_local_mode,
                 data_folder=folder,
+                encrypted=keyring.kid is not None,
                 maintenance_interval=timedelta(minutes=settings.token_maintenance_interval_minutes),
             ),
             journal,

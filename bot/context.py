@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -61,6 +62,8 @@ class BotOptions:
     """The pause between sweeps; none: there are no sweeps."""
     data_folder: Path = Path("user_data")
     """Never a source of uploads, whatever a local Bot API server says."""
+    encrypted: bool = False
+    """Whether there is a key for what is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,8 @@ class Services:
     uploads: UploadQueue
     pulse: Pulse
     refusals: Refusals
+    telling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while people are told what a sweep found: nobody is told twice."""
 
 
 class BotContext(CallbackContext[ExtBot[int], Bag, Bag, Bag]):

@@ -76,6 +76,13 @@ class UploadQueue:
         line = self._lines.get(owner)
         return 0 if line is None else len(line.waiting) + (line.running is not None)
 
+    def counts(self) -> tuple[int, int]:
+        """How many files are in line, and how many are on their way."""
+        lines = self._lines.values()
+        return sum(len(line.waiting) for line in lines), sum(
+            line.running is not None for line in lines
+        )
+
     async def waiting_owners(self) -> set[Owner]:
         """Whose files wait for a connection."""
         jobs = await self._custodian.run(self._journal.all)

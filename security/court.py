@@ -79,7 +79,7 @@ class Court:
         def move() -> bool:
             if self._store.stamp(owner) != verdict.stamp:
                 return False
-            self._store.quarantine(owner, verdict.reason)
+            self._store.quarantine(owner, verdict.reason, told=verdict.told)
             self._audit.record("quarantined", owner, verdict.reason)
             self._watch.forget(owner)
             return True

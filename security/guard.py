@@ -77,6 +77,7 @@ class Guard:
             try:
                 await self.run(memory.write, documents)
             except OperatorFault as fault:  # it is in memory all the same
+                memory.not_saved(documents)
                 _log.warning("memory_not_saved", result=fault.code)
 
     @asynccontextmanager

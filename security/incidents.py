@@ -1,6 +1,7 @@
 """What administrators are told: once when it begins, once when it is over.
 
-An incident is a kind of trouble (a result code), not an owner and not a sweep.
+An incident is a kind of trouble (a result code), not an owner and not a sweep. It is over when a
+sweep shows so; a sweep that could not look says nothing.
 """
 
 from __future__ import annotations
@@ -12,10 +13,18 @@ from typing import Any, Final
 from security.sweep_report import SweepReport
 
 HOLD: Final = "on_hold"
-_OUTAGE: Final = frozenset({"unavailable", "timeout", "rate_limited", "not_json"})
 OUTAGE: Final = "unavailable"
+SWEEP_FAILED: Final = "failed"
+"""The sweep itself fails: a defect of the program."""
+_AWAY: Final = frozenset({"unavailable", "timeout", "rate_limited", "not_json"})
 _PATIENCE_SECONDS: Final = 900
 """Google's short absences are nobody's business: tokens outlive them by the lead."""
+_STRAGGLERS: Final = 10
+"""An outage is over where failures are no more than one in so many of what worked."""
+_OF_FILES: Final = frozenset(
+    {"key_missing", "unknown_key", "unknown_envelope", "plaintext_refused"}
+)
+"""What no key opens is read again by every sweep, whatever becomes of refreshes."""
 
 
 @dataclass(slots=True)
@@ -25,10 +34,18 @@ class Incident:
     code: str
     since: float
     owners: int
-    """How many were touched, as of the last sweep."""
+    """How many were touched, as of the last sweep that saw any."""
     told: bool = False
-    over: bool = False
-    """It has ended, and administrators have not been told so yet."""
+    """Whether administrators know of its beginning."""
+    until: float | None = None
+    """When it ended; administrators have not been told so yet. None: it goes on."""
+    logged: bool = False
+    """Whether the log has its beginning, or its end where it has ended."""
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self.until is not None
 
 
 class Incidents:
@@ -52,19 +69,19 @@ class Incidents:
         now = report.started_at.timestamp() + report.seconds
         seen = {code: n for code, n in report.results.items() if code in operator_codes}
         if report.ended_by in operator_codes:
-            seen.setdefault(str(report.ended_by), 0)
+            # It would have met everybody else who was due as well.
+            seen[report.ended_by] = seen.get(report.ended_by, 0) + report.skipped
         if report.held:
             seen[HOLD] = report.held
-        outage = sum(n for code, n in report.results.items() if code in _OUTAGE)
-        if outage and not report.refreshed:
-            seen[OUTAGE] = outage
+        away = sum(n for code, n in report.results.items() if code in _AWAY)
+        if away > report.refreshed:
+            seen[OUTAGE] = away + (report.skipped if report.ended_by in _AWAY else 0)
         for code, owners in seen.items():
-            self.see(code, now, owners)
-        asked = report.refreshed + report.transient > 0
+            self.see(code, now, min(owners, report.seen))
+        failing = sum(n for code, n in report.results.items() if code in operator_codes - _OF_FILES)
         for code in self._by_code.keys() - seen.keys():
-            # An outage is over when something worked; what was not tried says nothing.
-            if (asked and report.refreshed > 0) if code == OUTAGE else report.ended_by is None:
-                self.end(code)
+            if _is_over(code, report, away, report.transient + report.skipped + failing):
+                self.end(code, now)
 
     def see(self, code: str, now: float, owners: int) -> None:
         """Trouble of this kind is there."""
@@ -72,19 +89,20 @@ class Incidents:
         if incident is None:
             self._by_code[code] = Incident(code, now, owners)
         elif incident.over:  # back before anybody was told of its end: it never ended
-            incident.over = False
+            incident.until, incident.owners = None, owners
         elif incident.owners == owners:
             return
-        self._by_code[code].owners = owners
+        else:
+            incident.owners = owners
         self.changed = True
 
-    def end(self, code: str) -> None:
+    def end(self, code: str, now: float) -> None:
         """It is over; whoever was told of it is to be told so."""
         incident = self._by_code.get(code)
         if incident is None or incident.over:
             return
         if incident.told:
-            incident.over = True
+            incident.until, incident.logged = now, False
         else:
             del self._by_code[code]
         self.changed = True
@@ -109,13 +127,44 @@ class Incidents:
             incident.told = True
         self.changed = True
 
+    def untold(self, incident: Incident) -> None:
+        """Takes `told` back: nobody could be reached, and it is to be tried again."""
+        if not incident.over:
+            incident.told = False
+        elif incident.code not in self._by_code:
+            self._by_code[incident.code] = incident
+        self.changed = True
+
     def to_document(self) -> dict[str, Any]:
         """What is kept over a restart."""
-        return {i.code: [i.since, i.owners, i.told, i.over] for i in self._by_code.values()}
+        return {i.code: [i.since, i.owners, i.told, i.until] for i in self._by_code.values()}
 
     def load(self, document: Mapping[str, Any]) -> None:
-        """What `to_document` gave; ValueError or TypeError where it is anything else."""
-        for code, (since, owners, told, over) in document.items():
-            self._by_code[code] = Incident(
-                str(code), float(since), int(owners), bool(told), bool(over)
-            )
+        """What `to_document` gave; entries that make no sense are left out."""
+        for code, entry in document.items():
+            match entry:
+                case [
+                    int() | float() as since,
+                    int(owners),
+                    bool(told),
+                    None | int() | float() as until,
+                ]:
+                    logged = told and until is None
+                    self._by_code[code] = Incident(code, since, owners, told, until, logged)
+
+
+def _is_over(code: str, report: SweepReport, away: int, untried: int) -> bool:
+    """Whether this sweep, which did not see the trouble, shows that it has gone.
+
+    Args:
+        away: for how many owners Google did not answer.
+        untried: for how many it cannot be told whether the trouble would have met them.
+    """
+    if code in (HOLD, SWEEP_FAILED):  # counted, or disproved, by any sweep that comes to its end
+        return True
+    if code == OUTAGE and report.refreshed:
+        return away * _STRAGGLERS <= report.refreshed
+    if report.ended_by is not None:
+        return False
+    # Whoever was met by it stays due: where more worked than did not, they are among those.
+    return code in _OF_FILES or untried <= report.refreshed

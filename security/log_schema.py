@@ -106,6 +106,8 @@ RESULTS: Final = frozenset(
         "superseded",
         "gone",
         "declined",
+        # the hold
+        "on_hold",
         # corruption
         "corrupt",
         "tampered",

@@ -5,6 +5,7 @@ Losing it loses no credential: pauses begin anew, and trouble that lasts is told
 
 from __future__ import annotations
 
+from collections.abc import Container
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -96,6 +97,12 @@ class Memory:
             documents["sweeps"] = {"sweeps": self._dumped}
             self._sweeps_changed = False
         return documents if self._keeps else {}
+
+    def not_saved(self, documents: Container[str]) -> None:
+        """What `changes` gave could not be written: it comes with the next changes again."""
+        for name, part in self._parts().items():
+            part.changed = part.changed or name in documents
+        self._sweeps_changed = self._sweeps_changed or "sweeps" in documents
 
     def write(self, documents: dict[str, dict[str, Any]]) -> None:
         """Save what `changes` gave. Blocks.

@@ -224,13 +224,14 @@ class TokenStore:
         """The owner's file as it is on disk; None: there is none."""
         return self._tokens.read_bytes(owner.stem)
 
-    def quarantine(self, owner: Owner, reason: str) -> None:
+    def quarantine(self, owner: Owner, reason: str, *, told: bool = False) -> None:
         """Set the owner's file aside: its bytes as they were, but encrypted where there is a key.
 
         Args:
             reason: a result code, kept in the note beside it.
+            told: whether the owner knows already.
         """
-        self.copies.set_aside(owner, reason)
+        self.copies.set_aside(owner, reason, told=told)
 
     def quarantined(self, owner: Owner) -> list[str]:
         """The names of the owner's quarantined copies, oldest first."""

@@ -30,6 +30,8 @@ class Verdict:
     stamp: Stamp
     """Which file was condemned: another in its place is none of it."""
     held: bool = False
+    told: bool = False
+    """Whether its owner has been asked to connect again."""
 
 
 class Verdicts:
@@ -73,6 +75,13 @@ class Verdicts:
         self.changed = self.changed or verdict is not None
         return verdict is not None and verdict.held
 
+    def tell(self, owner: Owner) -> None:
+        """The owner has been asked to connect again: no notice need follow."""
+        verdict = self._verdicts.get(owner)
+        if verdict is not None and not verdict.told:
+            self._verdicts[owner] = replace(verdict, told=True)
+            self.changed = True
+
     def acquit(self, owner: Owner) -> bool:
         """It works after all: it does not count as condemned either."""
         self._condemned.pop(owner, None)
@@ -106,7 +115,7 @@ class Verdicts:
         """What is kept over a restart: the verdicts, and what the last hour is measured by."""
         return {
             "verdicts": {
-                owner.name: [v.reason, v.since, list(v.stamp), v.held]
+                owner.name: [v.reason, v.since, list(v.stamp), v.held, v.told]
                 for owner, v in self._verdicts.items()
             },
             "condemned": {owner.name: list(entry) for owner, entry in self._condemned.items()},
@@ -116,9 +125,9 @@ class Verdicts:
 
     def load(self, document: Mapping[str, Any]) -> None:
         """What `to_document` gave; ValueError, TypeError or KeyError where it is anything else."""
-        for name, (reason, since, stamp, held) in document["verdicts"].items():
+        for name, (reason, since, stamp, held, told) in document["verdicts"].items():
             self._verdicts[Owner.parse(name)] = Verdict(
-                str(reason), float(since), Stamp(*map(int, stamp)), bool(held)
+                str(reason), float(since), Stamp(*map(int, stamp)), bool(held), bool(told)
             )
         for name, (when, grant) in document["condemned"].items():
             self._condemned[Owner.parse(name)] = (float(when), bool(grant))

@@ -105,6 +105,11 @@ class Watch:
         due.sort()
         return scan
 
+    def standing(self, due_before: float) -> tuple[int, list[Owner]]:
+        """How many credentials are known to be whole, and whose of them are due."""
+        known = list(self._known.items())
+        return len(known), owners_of(name for name, (*_, end) in known if end < due_before)
+
     def minutes_left(self, now: float) -> tuple[float | None, list[tuple[float, int]]]:
         """The fewest minutes left on any live token, and cumulative counts below `BOUNDS`.
 
