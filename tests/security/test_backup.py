@@ -82,10 +82,11 @@ def test_an_archive_holds_each_owners_whole_state(
     report = back_up(store, keyring, tmp_path / "a.dkb")
     held = held_in(tmp_path / "a.dkb")
     assert set(held) == {ANN, BOB}
-    assert held[ANN].credential is not None
-    assert held[ANN].credential.to_document() == second.to_document()
-    assert held[ANN].tombstone == first.generation
-    (copy,) = held[ANN].copies
+    ann = held[ANN]
+    assert ann.credential is not None
+    assert ann.credential.to_document() == second.to_document()
+    assert ann.tombstone == first.generation
+    (copy,) = ann.copies
     assert json.loads(copy.content) == first.to_document()
     assert copy.note is not None
     assert (copy.note["reason"], copy.note["told"]) == ("invalid_grant", False)
