@@ -25,8 +25,8 @@ def generate() -> None:
     typer.echo(Fernet.generate_key().decode("ascii"))
     sys.stdout.flush()
     typer.echo(
-        "A new key. Put it in front in TOKEN_ENCRYPTION_KEY (<new>,<old>), keep a copy apart from "
-        "the data, and restart the bot.",
+        "A new key, for TOKEN_ENCRYPTION_KEY (in front: <new>,<old>) or TOKEN_BACKUP_KEY. Keep a "
+        "copy apart from the data. The bot reads it when it is started.",
         err=True,
     )
 

@@ -31,8 +31,8 @@ def encrypt(
         advice = ["Not everything could be tried. Run the command again."]
     else:
         advice = [
-            "Nothing is in plaintext any more. TOKEN_REQUIRE_ENCRYPTION=true keeps it so. Backups "
-            "made before hold plaintext."
+            "Nothing is in plaintext any more. TOKEN_REQUIRE_ENCRYPTION=true keeps it so. Copies "
+            "of the data folder made before hold plaintext."
         ]
     show_report(report, advice, as_json=as_json)
 
