@@ -194,8 +194,9 @@ class SealedFolder:
             yield
             return
         locks = self.folder.parent / "locks"
-        if not locks.is_dir():
-            ensure_private_folder(locks)
+        with disk_faults():
+            if not locks.is_dir():
+                ensure_private_folder(locks)
         lock = private_lock(locks / f"folder_{self.folder.name}.lock")
         # Threads of one process queue up here, in their order; only processes poll.
         if not self._queue.acquire(timeout=_LOCK_SECONDS):
