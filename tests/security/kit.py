@@ -222,6 +222,7 @@ class World:
             account=who.address,
             account_id=who.id,
             granted_at=datetime.now(UTC),
+            refresh_expires_at=tokens.refresh_expires_at,
         )
 
     async def connect(

@@ -37,6 +37,7 @@ def credentials(draw: st.DrawFn) -> Credential:
         account_id=draw(st.none() | tokens),
         generation=draw(st.integers(min_value=0)),
         granted_at=draw(st.none() | moments),
+        refresh_expires_at=draw(st.none() | moments),
         state=draw(st.sampled_from(["active", "leaving"])),
     )
 
@@ -62,7 +63,7 @@ def test_a_credential_comes_back_but_for_fractions_of_seconds(credential: Creden
     """From the object to the file's text and back."""
     text = json.dumps(credential.to_document())
     back = Credential.from_document(credential.owner, json.loads(text))
-    for moment in ("expires_at", "granted_at"):
+    for moment in ("expires_at", "granted_at", "refresh_expires_at"):
         kept, given_ = getattr(back, moment), getattr(credential, moment)
         assert (kept is None) == (given_ is None)
         assert kept is None or kept == given_.replace(microsecond=0)
@@ -157,6 +158,7 @@ def test_fresh_means_longer_than_the_lead(left: float, lead: float, fresh: bool)
         {"drivekeeper": {"state": "gone"}},
         {"drivekeeper": {"state": []}},
         {"drivekeeper": {"granted_at": 5}},
+        {"drivekeeper": {"refresh_expires_at": "soon"}},
         {"drivekeeper": {"account_id": 5}},
     ],
     ids=str,
