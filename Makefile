@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-most test-load load-test check format lock texts clean
+.PHONY: help run test test-most test-load load-test fuzz check format lock texts clean
 
 help:
 	@echo "make run     install and start the bot (without .env: against the sandbox, on this machine alone)"
 	@echo "make test    install and run the whole test suite, without and with encryption"
 	@echo "make load-test   a hundred people at once, without and with encryption"
+	@echo "make fuzz    ten thousand damaged token files"
 	@echo "make check   format, lint, types, direction of imports"
 	@echo "make format  let ruff format and sort"
 	@echo "make texts   bring the catalogues of translations up to date with the code"
@@ -43,9 +44,9 @@ run: $(VENV)/.run
 # what it leaves. Here it runs with encryption, which costs more; `make load-test` runs it both ways.
 WORKERS ?= 6
 TEST_FILES := $(if $(wildcard /dev/shm),/dev/shm,/tmp)
-test test-most test-load load-test: export PYTEST_DEBUG_TEMPROOT = $(TEST_FILES)
+test test-most test-load load-test fuzz: export PYTEST_DEBUG_TEMPROOT = $(TEST_FILES)
 # Compiled modules are kept, whatever the environment says: each worker would compile them again.
-test test-most test-load load-test: export PYTHONDONTWRITEBYTECODE =
+test test-most test-load load-test fuzz: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.dev
 	@$(MAKE) --no-print-directory --jobs=2 test-load test-most
 test-most: $(VENV)/.dev
@@ -54,6 +55,10 @@ test-load: $(VENV)/.dev
 	$(BIN)/python -m pytest -m load --encryption=on -q tests/test_load.py
 load-test: $(VENV)/.dev
 	$(BIN)/python -m pytest -m load -q -s tests/test_load.py
+
+# Ten thousand damaged files where `make test` has five hundred.
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m pytest -q tests/security/test_credential_fuzz.py --fuzz=5000 --timeout=900 -n 2
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

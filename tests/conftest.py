@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 import structlog
 from cryptography.fernet import Fernet
+from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
 
 import bot_process
@@ -41,6 +42,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="both",
         help="without a Fernet key, with one, or once each way",
     )
+    parser.addoption("--fuzz", type=int, default=250, help="damaged files, plain and encrypted")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    hypothesis_settings.register_profile("fuzz", max_examples=config.getoption("--fuzz"))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
