@@ -15,10 +15,10 @@ from typing import Any, Final
 
 from security.credential import Credential, Owner
 from security.errors import CorruptCredential
-from security.log_schema import RESULTS
 
 STAMP: Final = re.compile(r"\d{8}t\d{12}")
 """What stands behind the owner's stem in a quarantined copy's name."""
+_CODE: Final = re.compile(r"[a-z][a-z_]{0,40}")  # a result code, maybe of another version
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +103,18 @@ class Holdings:
                     for item in body["copies"]
                 ),
             )
-        except (KeyError, TypeError, AttributeError, ValueError):
+            held._check()
+        except (KeyError, TypeError, AttributeError, ValueError, CorruptCredential):
             raise CorruptCredential("the archive holds a broken record", code="tampered") from None
-        stamps = [copy.name.removeprefix(f"{owner.stem}.") for copy in held.copies]
-        counted = tombstone is None or (type(tombstone) is int and tombstone >= 0)
-        named = all(STAMP.fullmatch(stamp) for stamp in stamps)
-        if not named or not counted or (fault is not None and fault not in RESULTS):
-            raise CorruptCredential("the archive holds a broken record", code="tampered")
         return held
+
+    def _check(self) -> None:
+        """ValueError or TypeError where a name could lead elsewhere, or a number is none."""
+        stamps = [copy.name.removeprefix(f"{self.owner.stem}.") for copy in self.copies]
+        named = all(STAMP.fullmatch(stamp) for stamp in stamps)
+        counted = self.tombstone is None or (type(self.tombstone) is int and self.tombstone >= 0)
+        if not named or not counted or not (self.fault is None or _CODE.fullmatch(self.fault)):
+            raise ValueError("not what was written")
 
     def with_credential(self, credential: Credential) -> Holdings:
         """The same where the file can be read after all."""
@@ -141,7 +145,7 @@ def _note(document: dict[str, Any] | None) -> dict[str, Any] | None:
     if document is None:
         return None
     datetime.fromisoformat(document["time"])
-    if document["reason"] not in RESULTS or not isinstance(document["told"], bool):
+    if not _CODE.fullmatch(document["reason"]) or not isinstance(document["told"], bool):
         raise ValueError("not a note")
     return {name: document[name] for name in ("reason", "time", "told")}
 
