@@ -1,29 +1,24 @@
 """The quarantine: credentials that cannot be used, their bytes as they were, each beside a note.
 
-A copy is named `<owner's stem>.<time>`, its note `<copy>.note`. What is set aside is copied before
-it is removed, and what is restored is in place before its copy goes: a crash in between leaves one
-too many, never none.
+What is set aside is copied before it is removed, and what is restored is in place before its copy
+goes: a crash in between leaves one too many, never none.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption, is_encrypted
 from security.errors import CorruptCredential, CustodyError, OperatorFault, RestoreRefused
 from security.files import SealedFolder
-from security.log_schema import RESULTS
+from security.quarantine_notes import SUFFIX, Note, Notes, name_copy, owner_of_copy
 
-_STAMP: Final = "%Y%m%dt%H%M%S%f"
-_COPY: Final = re.compile(r"(token_[a-z0-9_]+)\.(\d{8}t\d{12})")
-_NOTE: Final = ".note"
 _REPLACEABLE: Final = frozenset({"unknown_key", "unknown_envelope", "plaintext_refused"})
 """Operator faults of a file itself. The others (disk, no key at all) are mended first."""
 
@@ -105,6 +100,7 @@ class Quarantine:
         self._encryption = encryption
         self._mask = mask
         self._sealed = SealedFolder(folder, encryption, own_lock=False)
+        self._notes = Notes(self._sealed, mask)
 
     def prepare(self) -> None:
         """Make the folder private.
@@ -117,8 +113,8 @@ class Quarantine:
     def finish_interrupted(self) -> None:
         """At start-up: finish what a crash left half set aside, and drop notes without a copy."""
         names = set(self._sealed.names())
-        for name in sorted({name.removesuffix(_NOTE) for name in names}):
-            owner = _owner_of(name)
+        for name in sorted({name.removesuffix(SUFFIX) for name in names}):
+            owner = owner_of_copy(name)
             if owner is not None:
                 with suppress(CustodyError):  # one owner's fault stops nobody else's start
                     self._finish(owner, name)
@@ -142,14 +138,14 @@ class Quarantine:
             name, now = self._new_name(owner)
             # Note, copy, tombstone, removal. The tombstone before the copy would hide a file that
             # is nowhere else; the removal before the tombstone would let an old backup in.
-            self._write_note(owner, name, reason=reason, time=now, told=told)
+            self._notes.write(owner, name, Note(reason, now, told))
             sealed = self._encryption.kid is None or is_encrypted(data)
             self._sealed.write_sealed(name, data if sealed else self._encryption.encrypt(data))
         self._store.retire(owner)
 
     def names(self, owner: Owner) -> list[str]:
         """The names of the owner's copies, oldest first."""
-        return [n for n in self._all(owner) if not n.endswith(_NOTE)]
+        return [n for n in self._all(owner) if not n.endswith(SUFFIX)]
 
     def purge_owner(self, owner: Owner) -> None:
         """Delete the owner's copies and their notes. The caller holds the owner's lock."""
@@ -160,23 +156,23 @@ class Quarantine:
 
     def size(self) -> int:
         """How many copies there are."""
-        return sum(_COPY.fullmatch(name) is not None for name in self._sealed.names())
+        return sum(owner_of_copy(name) is not None for name in self._sealed.names())
 
     def records(self) -> list[QuarantineRecord]:
         """Every copy, oldest first. A note that is missing or cannot be read hides none."""
         found = []
         for name in self._sealed.names():
-            owner = _owner_of(name)
+            owner = owner_of_copy(name)
             if owner is not None:
-                note = self._note(name)
+                note = self._notes.read(name)
                 found.append(
                     QuarantineRecord(
                         name=name,
                         owner_mask=self._mask(owner.name),
                         owner=owner,
-                        reason=note["reason"],
-                        time=note["time"],
-                        told=note["told"],
+                        reason=note.reason,
+                        time=note.time,
+                        told=note.told,
                     )
                 )
         return sorted(found, key=lambda record: (record.time, record.name))
@@ -223,27 +219,27 @@ class Quarantine:
 
     def mark_told(self, name: str, told: bool) -> None:
         """Note whether the owner has been told; nothing where the copy has gone meanwhile."""
-        owner = _owner_of(name)
+        owner = owner_of_copy(name)
         if owner is None:
             return
         with self._store.locked(owner):
             if self._sealed.read_bytes(name) is not None:
-                self._write_note(owner, name, **{**self._note(name), "told": told})
+                self._notes.write(owner, name, replace(self._notes.read(name), told=told))
 
     def mark_owner_told(self, owner: Owner) -> None:
         """Note of all the owner's copies that the owner has been told."""
         with self._store.locked(owner):
             for name in self.names(owner):
-                note = self._note(name)
-                if not note["told"]:
-                    self._write_note(owner, name, **{**note, "told": True})
+                note = self._notes.read(name)
+                if not note.told:
+                    self._notes.write(owner, name, replace(note, told=True))
 
     def mask_of(self, owner: Owner) -> str:
         """What stands for the owner in a list: as in the logs."""
         return self._mask(owner.name)
 
     def _known(self, name: str) -> Owner:
-        owner = _owner_of(name)
+        owner = owner_of_copy(name)
         if owner is None or self._sealed.read_bytes(name) is None:
             raise RestoreRefused("there is no such copy in quarantine", code="gone")
         return owner
@@ -291,7 +287,7 @@ class Quarantine:
                 self._store.load(owner)  # an operator fault is mended first
             data = self._store.read_bytes(owner)
             if self._sealed.read_bytes(name) is None:
-                self._sealed.delete(name + _NOTE)
+                self._notes.delete(name)
             elif data is not None and self._holds(name, data):
                 self._store.retire(owner)
         finally:
@@ -309,7 +305,7 @@ class Quarantine:
 
     def _new_name(self, owner: Owner) -> tuple[str, datetime]:
         now = datetime.now(UTC)
-        while self._sealed.read_bytes(name := f"{owner.stem}.{now.strftime(_STAMP)}") is not None:
+        while self._sealed.read_bytes(name := name_copy(owner, now)) is not None:
             now += timedelta(microseconds=1)
         return name, now
 
@@ -318,49 +314,5 @@ class Quarantine:
 
     def _delete(self, name: str) -> bool:
         deleted = self._sealed.delete(name)
-        self._sealed.delete(name + _NOTE)
+        self._notes.delete(name)
         return deleted
-
-    def _write_note(
-        self, owner: Owner, name: str, *, reason: str, time: datetime, told: bool
-    ) -> None:
-        note = {
-            "owner": self._mask(owner.name),
-            "reason": reason,
-            "time": time.isoformat(),
-            "told": told,
-        }
-        self._sealed.write(name + _NOTE, note)
-
-    def _note(self, name: str) -> dict[str, Any]:
-        """Reason, time and told; where the note cannot be read, what the copy's name says."""
-        try:
-            note = self._sealed.read(name + _NOTE) or {}
-        except CustodyError:
-            note = {}
-        reason, told = note.get("reason"), note.get("told")
-        try:
-            time = datetime.fromisoformat(note["time"]).astimezone(UTC)
-        except (KeyError, TypeError, ValueError, OverflowError):
-            time = _time_of(name)
-        return {
-            "reason": reason if isinstance(reason, str) and reason in RESULTS else "unreadable",
-            "time": time,
-            "told": told is True,
-        }
-
-
-def _owner_of(name: str) -> Owner | None:
-    """Whose copy it is; None: the name is none of a copy."""
-    match = _COPY.fullmatch(name)
-    try:
-        return Owner.from_stem(match[1]) if match else None
-    except ValueError:
-        return None
-
-
-def _time_of(name: str) -> datetime:
-    try:
-        return datetime.strptime(name.partition(".")[2], _STAMP).replace(tzinfo=UTC)
-    except ValueError:  # digits, but no time
-        return datetime.fromtimestamp(0, UTC)
