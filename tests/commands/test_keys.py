@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from click.testing import Result
 from cryptography.fernet import Fernet
 from filelock import FileLock
 from pydantic import SecretStr
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from cli import app
 from security.encryption import TokenEncryption, is_encrypted

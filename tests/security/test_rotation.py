@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import signal
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from tests.security.kit import (
     ANN,
     BOB,
     MASK,
+    ROOT,
     TOWN,
     a_credential,
     full_disk,
@@ -391,3 +393,23 @@ def test_a_hundred_owners_cost_little(folder: Path) -> None:
     report = run(folder, Mode.ROTATE, BOTH, progress=lambda *state: seen.append(state))
     assert report.places["credentials"]["changed"] == len(owners)
     assert seen == [(number, len(owners)) for number in range(1, len(owners) + 1)]
+
+
+NOT_SEALED = {"locks", "audit"}
+
+
+def test_every_folder_under_the_data_folder_is_in_the_table_or_known_to_be_in_plaintext() -> None:
+    """A new one that nobody entered would keep its old key, or its plaintext, for ever."""
+    named = set()
+    for path in [*ROOT.glob("*.py"), *(ROOT / "security").rglob("*.py"), *ROOT.glob("bot/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.BinOp(
+                    left=ast.Name(id="folder" | "data_folder")
+                    | ast.Attribute(attr="folder" | "_folder" | "user_data_dir"),
+                    op=ast.Div(),
+                    right=ast.Constant(value=str(name)),
+                ) if "." not in name:
+                    named.add(name)
+    assert {"consents", "locks"} <= named
+    assert named - NOT_SEALED == {place.subfolder for place in PLACES} - {""}
