@@ -407,7 +407,7 @@ def test_each_owner_is_of_one_moment_while_another_process_writes(
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "going\n"
-        for number in range(6):
+        for number in range(4):
             report = back_up(store, keyring, tmp_path / f"{number}.dkb")
             assert report.is_complete
             for held in held_in(tmp_path / f"{number}.dkb").values():
@@ -425,9 +425,10 @@ def test_each_owner_is_of_one_moment_while_another_process_writes(
     finally:
         process.kill()
         process.communicate()
-    assert len(generations) > 3  # the writer was at it
+    assert len(generations) > 2  # the writer was at it
 
 
+@pytest.mark.encryption("on")
 def test_a_busy_owner_is_waited_for(
     store: TokenStore, keyring: TokenEncryption, tmp_path: Path
 ) -> None:
@@ -435,13 +436,14 @@ def test_a_busy_owner_is_waited_for(
     store.save_consent(a_credential())
     lock = store.try_lock(ANN)
     assert lock is not None
-    timer = threading.Timer(0.5, lock.release)
+    timer = threading.Timer(0.3, lock.release)
     timer.start()
     report = back_up(store, keyring, tmp_path / "a.dkb")
     timer.join()
     assert (report.credentials, report.locked) == (1, 0)
 
 
+@pytest.mark.encryption("on")
 def test_an_owner_who_stays_busy_is_reported_and_holds_up_nobody(
     store: TokenStore, keyring: TokenEncryption, tmp_path: Path
 ) -> None:
@@ -460,11 +462,11 @@ def test_an_owner_who_stays_busy_is_reported_and_holds_up_nobody(
 def test_memory_does_not_grow_with_the_archive(
     store: TokenStore, keyring: TokenEncryption, tmp_path: Path
 ) -> None:
-    """Ten megabytes of copies, one at a time."""
+    """Four megabytes of copies, one at a time."""
     folder = store.folder / "quarantine"
-    for number in range(1, 31):
+    for number in range(1, 81):
         name = f"token_{number}.20260101t000000000000.json"
-        (folder / name).write_bytes(os.urandom(200_000))
+        (folder / name).write_bytes(os.urandom(50_000))
     tracemalloc.start()
     try:
         back_up(store, keyring, tmp_path / "a.dkb")
@@ -472,8 +474,8 @@ def test_memory_does_not_grow_with_the_archive(
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert (tmp_path / "a.dkb").stat().st_size > 8_000_000
-    assert peak < 4_000_000
+    assert (tmp_path / "a.dkb").stat().st_size > 6_000_000
+    assert peak < 2_000_000
 
 
 def test_copies_that_come_during_a_backup_are_found(
