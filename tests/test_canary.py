@@ -48,6 +48,7 @@ from security.credential import Owner
 from security.encryption import TokenEncryption, is_encrypted
 from security.log_schema import EVENTS
 from security.pending_consents import PendingConsent
+from tests.bot.test_operations import free_port
 from tests.canaries import SLICE, Canaries, MarkedWorld, marker, telegram_id, wide_marker
 from tests.conftest import RunningBot, StartBot
 from tests.journeys import DEVICE_CODE, connect
@@ -799,7 +800,11 @@ async def test_the_callback_flow_in_the_consoles_style(
         ann,
         eve,
         start_bot(
-            flow="callback", USER_DATA_DIR=folder, LOG_LEVEL="DEBUG", LOG_FORMAT="console"
+            flow="callback",
+            USER_DATA_DIR=folder,
+            LOG_LEVEL="DEBUG",
+            LOG_FORMAT="console",
+            METRICS_PORT=(operations := free_port()),
         ) as bot,
     ):
         stage = Stage(world, sandbox, google, bot)
@@ -867,9 +872,14 @@ async def test_the_callback_flow_in_the_consoles_style(
             await ann.send("/status")
             await ann.wait_for("this code")
         await misbehave(stage.everything())
+        bot.services.core.metrics.swept(await bot.services.core.sweep.run())
+        told = [
+            await visit(f"http://127.0.0.1:{operations}/{page}")
+            for page in ("metrics", "readyz", "healthz")
+        ]
     world.harvest()
     log = bot.log.getvalue()
-    assert world.canaries.find("\n".join((log, *capfd.readouterr()))) == []
+    assert world.canaries.find("\n".join((log, *told, *capfd.readouterr()))) == []
     assert not log.startswith("{")
     assert set(re.findall(r"\] ([a-z_]+) ", log)) >= CALLBACK_EVENTS
     assert log.count("\n") > 800
