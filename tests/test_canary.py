@@ -63,6 +63,7 @@ DEVICE_EVENTS: Final = frozenset(
         *("consent_lapsed", "consent_refused", "consent_failed"),
         *("token_refreshed", "token_refresh_failed", "token_quarantined"),
         *("testing_status_suspected", "token_disconnected", "token_revoke_failed"),
+        "audit_failed",
         *("upload_queued", "upload_waiting", "upload_finished", "upload_retried"),
         *("upload_failed", "upload_cancelled"),
     }
@@ -87,7 +88,7 @@ PROCESS_EVENTS: Final = frozenset(
     }
 )
 REFUSAL_EVENTS: Final = frozenset({"bot_refused_to_start"})
-UNPROVOKED: Final = frozenset({"log_redaction_failed", "audit_failed"})  # by tests of their own
+UNPROVOKED: Final = frozenset({"log_redaction_failed"})  # the redaction's own tests provoke it
 
 
 @pytest.fixture
@@ -589,6 +590,14 @@ async def break_disk(stage: Stage, ann: Person) -> None:
         await ann.wait_for("set-up")
         path.rmdir() if path.is_dir() else path.unlink()
         aside.rename(path)
+    trail = stage.bot.services.core.records.audit
+    (folder / "audit").rename(folder.with_name("aside-audit"))
+    (folder / "audit").write_text(world.new("a file in the wrong place"))
+    trail.close()
+    trail.record("denied", Owner.user(ann.id), world.new("no result code"))
+    await stage.says('"audit_failed"')
+    (folder / "audit").unlink()
+    folder.with_name("aside-audit").rename(folder / "audit")
 
 
 def exploding(text: str) -> Callable[..., Any]:
