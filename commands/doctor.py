@@ -17,7 +17,7 @@ import typer
 
 from commands.checks import connections, folder, google, keys, process, telegram
 from commands.checks.finding import Finding, State, failed, skipped
-from commands.checks.settings import check_env_file, check_settings
+from commands.checks.settings import check_env_file, check_precautions, check_settings
 from commands.output import AsJson, Exit, show_json, show_table
 from commands.runtime import DEFAULT_ENV_FILE, EnvFile
 from config import Settings
@@ -84,6 +84,7 @@ async def examine(env_file: Path, *, offline: bool = False) -> list[Finding]:
 def _local(settings: Settings, runs: bool | None) -> list[Check]:
     data = settings.user_data_dir
     blocking: list[tuple[str, Callable[[], list[Finding]]]] = [
+        ("precautions", partial(check_precautions, settings)),
         ("data folder", partial(folder.check_folder, data)),
         ("permissions", partial(folder.check_permissions, data)),
         ("file system", partial(folder.check_file_system, data)),

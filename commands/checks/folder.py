@@ -13,7 +13,8 @@ from typing import Final
 
 from commands.checks.finding import Finding, count, failed, ok, skipped, warning
 from security.errors import OperatorFault
-from security.files import FILE_MODE, FOLDER_MODE, probe_writing
+from security.files import FILE_MODE, FOLDER_MODE
+from security.room import probe_writing
 
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 # The name is a module of the kernel or of FUSE; what it speaks goes over a network.
@@ -108,7 +109,7 @@ def check_permissions(folder: Path) -> list[Finding]:
         do = "Start the bot, which mends it, or: chmod -R u=rwX,go= the data folder."
         findings.append(failed(name, says, do))
     if wrong["owner"]:
-        says = f"{count(wrong['owner'], 'entry').replace('entrys', 'entries')} under the data "
+        says = f"{count(wrong['owner'], 'entry', 'entries')} under the data "
         says += "folder: not of the folder's own user."
         do = "chown -R the folder to the user the bot runs as; run commands as that user."
         findings.append(failed(name, says, do))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from commands.checks.finding import Finding, failed, ok, warning
+from commands.checks.finding import Finding, count, failed, ok, warning
 from config import Settings, SettingsError, load_settings
 
 _DO = "Set it in the environment or in the settings file; docs/settings.md explains each variable."
@@ -47,3 +47,32 @@ def check_env_file(env_file: Path) -> list[Finding]:
             "chmod 600 the file.",
         )
     ]
+
+
+def check_precautions(settings: Settings) -> list[Finding]:
+    """What the bot runs without, and an operator should not."""
+    return [_administrators(settings), _backup_key(settings)]
+
+
+def _administrators(settings: Settings) -> Finding:
+    name = "administrators"
+    if number := len(settings.admin_user_ids):
+        return ok(
+            name, f"{count(number, 'person', 'people')} to tell of trouble."
+        )
+    return warning(
+        name,
+        "Nobody is told of trouble in the chat.",
+        "Set ADMIN_USER_IDS, and have each of them send /start to the bot.",
+    )
+
+
+def _backup_key(settings: Settings) -> Finding:
+    name = "backup key"
+    if settings.token_backup_key:
+        return ok(name, "There is a key for backups.")
+    return warning(
+        name,
+        "TOKEN_BACKUP_KEY is not set: no backup can be made.",
+        "Make a key (drivekeeper keys generate), set it, and keep a copy elsewhere.",
+    )

@@ -46,12 +46,14 @@ class Patient:
 
     def __init__(self, settings: dict[str, str], folder: Path) -> None:
         self.root, self.folder = folder, folder / "user_data"
-        self.key = Fernet.generate_key().decode()
+        self.key, self.backup_key = (Fernet.generate_key().decode() for _ in range(2))
         self.owner = Owner.user(telegram_id())
         self.values = {
             **settings,
             "USER_DATA_DIR": str(self.folder),
             "TOKEN_ENCRYPTION_KEY": self.key,
+            "TOKEN_BACKUP_KEY": self.backup_key,
+            "ADMIN_USER_IDS": "1,2",
         }
         self.store = TokenStore(self.folder, TokenEncryption([SecretStr(self.key)]), MASK)
         self.store.prepare()
@@ -68,6 +70,7 @@ class Patient:
         self.secrets = {
             "Telegram id": self.owner.key,
             "encryption key": self.key,
+            "backup key": self.backup_key,
             "bot token": settings["TELEGRAM_BOT_TOKEN"].partition(":")[2],
             "client secret": settings["GOOGLE_CLIENT_SECRET"],
             **{
@@ -244,6 +247,12 @@ async def test_where_nothing_is_right_there_is_a_report_and_no_traceback(
     assert isinstance(result.exception, SystemExit)
     assert json.loads(result.stdout)["counts"]["failed"] >= 1
     assert not (tmp_path / "user_data").exists()
+
+
+async def test_nobody_to_tell_and_no_backups_are_warnings(hermit: Patient) -> None:
+    found = await hermit.examine(offline=True, ADMIN_USER_IDS="", TOKEN_BACKUP_KEY="")
+    told = {name for name, finding in found.items() if finding.state is State.WARNING}
+    assert told - {"file system", "disk space"} == {"administrators", "backup key"}
 
 
 async def test_a_settings_file_that_others_can_read_is_a_warning(hermit: Patient) -> None:
