@@ -57,9 +57,7 @@ def check_precautions(settings: Settings) -> list[Finding]:
 def _administrators(settings: Settings) -> Finding:
     name = "administrators"
     if number := len(settings.admin_user_ids):
-        return ok(
-            name, f"{count(number, 'person', 'people')} to tell of trouble."
-        )
+        return ok(name, f"{count(number, 'person', 'people')} to tell of trouble.")
     return warning(
         name,
         "Nobody is told of trouble in the chat.",
