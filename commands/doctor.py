@@ -70,8 +70,14 @@ async def examine(env_file: Path, *, offline: bool = False) -> list[Finding]:
         env_file: as for the bot.
         offline: skip what asks Telegram, Google or the public address.
     """
-    findings, settings = await asyncio.to_thread(check_settings, env_file)
-    findings += check_env_file(env_file)
+    settings: Settings | None = None
+
+    async def read_settings() -> list[Finding]:
+        nonlocal settings
+        found, settings = check_settings(env_file)
+        return [*found, *check_env_file(env_file)]
+
+    findings = await _guarded("settings", read_settings)
     if settings is None:
         rest = "Nothing else can be checked before the settings are mended."
         return [*findings, skipped("everything else", rest)]
