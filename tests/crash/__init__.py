@@ -1,0 +1,1 @@
+"""The crash matrix: `make crash-test`. The method is explained in docs/testing-crashes.md."""

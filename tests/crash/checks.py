@@ -1,0 +1,116 @@
+"""The next start after a crash, and what must be true then."""
+
+from __future__ import annotations
+
+import traceback
+
+from security.credential import Owner
+from security.errors import CustodyError
+from security.files import ensure_private_folder
+from security.sealed_folders import PLACES
+from tests.crash.fates import Remains, before
+from tests.crash.operation import ALL_DONE, Hands, Operation
+from tests.crash.owner_operations import end
+from tests.crash.world import CANARY, DATA, OWNERS, let_time_pass, other_documents
+
+
+def losses(operation: Operation, hands: Hands, done: set[str]) -> list[str]:
+    """Start on what a crash has left, look, do the operation again, look again.
+
+    Args:
+        hands: the folder as the crash has left it; changed.
+        done: what the operation had reported as done.
+    """
+    try:
+        found = _after(operation, hands, done)
+        found += _again(operation, hands) if not found else []
+    except Exception:
+        found = [traceback.format_exc()]
+    return found
+
+
+def _after(operation: Operation, hands: Hands, done: set[str]) -> list[str]:
+    let_time_pass(hands.scratch)
+    try:
+        next_start(hands)
+    except CustodyError as error:
+        return [f"the next start is refused: {error}"]
+    remains, found = hands.remains(), []
+    ends, between = operation.ends(hands.world), operation.between(hands.world)
+    begins = operation.begins(hands.world)
+    for owner in OWNERS:
+        old, new = begins.get(owner) or before(hands.world, owner), ends.get(owner)
+        finished = new is not None and (owner.name in done or ALL_DONE in done)
+        fates = [new] if finished else [old, new, between.get(owner)]
+        if not any(fate.holds(remains, owner) for fate in fates if fate is not None):
+            wanted = "new" if finished else "old or new"
+            found.append(f"{_label(owner)} is not {wanted}: {_describe(remains, owner)}")
+    if other_documents(hands.folder, hands.keyring) != hands.world.documents:
+        found.append("a consent, an upload or a preference has changed")
+    found += _left_behind(hands)
+    found += operation.also(hands)
+    if ALL_DONE in done:
+        found += operation.finally_also(hands)
+    return found
+
+
+def _again(operation: Operation, hands: Hands) -> list[str]:
+    """The fault is gone: the operation must succeed, once more or at last."""
+    try:
+        for _ in operation.run(hands):
+            pass
+    except CustodyError as error:
+        return [f"cannot be done again: {error}"]
+    everyone = {owner.name for owner in operation.ends(hands.world)}
+    return [f"done again: {loss}" for loss in _after(operation, hands, everyone | {ALL_DONE})]
+
+
+def next_start(hands: Hands) -> None:
+    """What the bot does at its start, with the disk."""
+    ensure_private_folder(hands.folder / "locks")
+    store = hands.store()
+    store.prepare()
+    for place in PLACES:
+        if not place.by_owner:
+            place.open(hands.folder, hands.keyring).prepare()
+    for owner in store.owners():
+        try:
+            credential = store.load(owner)
+        except CustodyError:
+            continue
+        if credential is not None and credential.state == "leaving":
+            end(hands, owner)
+
+
+def _left_behind(hands: Hands) -> list[str]:
+    """Plaintext that was not there before, temporary files, files that others may read."""
+    found = []
+    for path in sorted(hands.scratch.rglob("*")):
+        name = str(path.relative_to(hands.scratch))
+        ours = name.startswith(DATA)
+        if ours and path.stat().st_mode & 0o077:
+            found.append(f"others may read {path.name}")
+        if not path.is_file():
+            continue
+        data = path.read_bytes()
+        if CANARY.encode() in data and hands.world.plain.get(name) != data:
+            found.append(f"plaintext in {path.name}")
+        if ours and path.name.endswith(".tmp"):
+            found.append(f"a temporary file: {path.name}")
+    return found
+
+
+def _label(owner: Owner) -> str:
+    return f"owner {owner.key}"
+
+
+def _describe(remains: Remains, owner: Owner) -> str:
+    """What is there instead, for whoever mends it."""
+    try:
+        current: object = remains.current(owner)
+    except CustodyError as error:
+        current = error
+    data = remains.file(owner)
+    size = "no file" if data is None else f"a file of {len(data)} bytes"
+    copies = len(remains.quarantined(owner))
+    return f"{size}, {copies} in quarantine, tombstone {remains.ended(owner)}, loads as {current}"

@@ -1,0 +1,95 @@
+"""What happens to one owner at a time: save, quarantine, disconnect, as the custodian does them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from security.credential import Owner
+from security.errors import CorruptCredential
+from tests.crash.fates import Both, Current, Fate, Gone, Kept, SetAside
+from tests.crash.operation import Hands, Operation, Steps
+from tests.crash.world import ANN, BOB, CAT, EVE, FAY, NEW, World, a_credential
+
+
+def _save(hands: Hands) -> Steps:
+    """Refreshes of an encrypted and two plain ones, a first consent, one over a damaged file."""
+    store, audit = hands.store(), hands.audit()
+    for owner in (ANN, BOB, CAT):
+        with store.locked(owner):
+            current = store.load(owner)
+            assert current is not None
+            store.check_writable()
+            store.save(a_credential(owner, version="new"), based_on=current.generation)
+        audit.record("refreshed", owner)
+        yield owner.name
+    for owner in (NEW, EVE):
+        with store.locked(owner):
+            store.save_consent(a_credential(owner, version="new"))
+        audit.record("authorised", owner)
+        yield owner.name
+
+
+def _saved(world: World) -> dict[Owner, Fate]:
+    """Each has the new credential; what was damaged is in quarantine as well."""
+    new = {owner: Current(a_credential(owner, version="new")) for owner in (ANN, BOB, CAT, NEW)}
+    damaged = Both(Current(a_credential(EVE, version="new")), Kept(world.raw[EVE]))
+    return {**new, EVE: damaged}
+
+
+def _half_saved(world: World) -> dict[Owner, Fate]:
+    """What was damaged goes into quarantine before the new consent is saved."""
+    return {EVE: SetAside(world.raw[EVE])}
+
+
+def _quarantine(hands: Hands) -> Steps:
+    """Encrypted ones, plain ones, a damaged one."""
+    store, audit = hands.store(), hands.audit()
+    for owner in (ANN, BOB, EVE):
+        with store.locked(owner):
+            try:
+                store.load(owner)
+            except CorruptCredential as error:
+                reason = error.code
+            else:
+                reason = "revoked"
+            store.quarantine(owner, reason)
+        audit.record("quarantined", owner, reason)
+        yield owner.name
+
+
+def _set_aside(world: World) -> dict[Owner, Fate]:
+    """Each owner's bytes are in quarantine."""
+    return {owner: SetAside(world.raw[owner]) for owner in (ANN, BOB, EVE)}
+
+
+def _disconnect(hands: Hands) -> Steps:
+    """Google left out; also those whose credential is damaged or in quarantine."""
+    audit = hands.audit()
+    for owner in (ANN, BOB, EVE, FAY):
+        end(hands, owner)
+        audit.record("revoked", owner)
+        yield owner.name
+
+
+def end(hands: Hands, owner: Owner) -> None:
+    """Disconnect one owner."""
+    store = hands.store()
+    with store.locked(owner):
+        with suppress(CorruptCredential):  # it cannot be revoked; it is deleted all the same
+            store.mark_leaving(owner)
+        store.delete(owner)
+
+
+def _disconnected(world: World) -> dict[Owner, Fate]:
+    """Nothing is left of them but a tombstone."""
+    return {
+        owner: Gone(world.credentials[owner].generation if owner in (ANN, BOB) else 1)
+        for owner in (ANN, BOB, EVE, FAY)
+    }
+
+
+OWNER_OPERATIONS = (
+    Operation("save", _save, _saved, _half_saved),
+    Operation("quarantine", _quarantine, _set_aside),
+    Operation("disconnect", _disconnect, _disconnected),
+)

@@ -1,0 +1,218 @@
+"""The data folder that every run of the crash matrix starts from, and folders held in memory.
+
+Owners of every kind: encrypted and plain, written by another program, damaged, in quarantine. Each
+secret holds the word `CANARY`, so that plaintext is found wherever it was left.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+
+from security.credential import Credential, Owner
+from security.encryption import TokenEncryption
+from security.files import FILE_MODE, FOLDER_MODE, SealedFolder
+from security.logging_utils import OwnerMask, load_mask_key
+from security.token_store import TokenStore
+
+CANARY: Final = "canary"
+DATA: Final = "user_data"
+_LATER_SECONDS: Final = 3600
+MOMENT: Final = datetime(2030, 1, 1, tzinfo=UTC)
+
+ANN, BOB, CAT = Owner.user(501), Owner.user(502), Owner.user(503)
+"""Encrypted; plain, from before there was a key; plain, from another program."""
+EVE, TOWN = Owner.user(505), Owner.parse("department:tanhae")
+"""Damaged; encrypted."""
+FAY, GUS = Owner.user(506), Owner.user(507)
+"""In quarantine: encrypted; plain."""
+NEW = Owner.user(508)
+"""Not connected yet."""
+OWNERS: Final = (ANN, BOB, CAT, EVE, TOWN, FAY, GUS, NEW)
+
+FolderState = dict[str, tuple[int, bytes | None]]
+"""Path → mode and content; None: a folder. Parents come before what is in them."""
+
+
+@dataclass(frozen=True)
+class World:
+    """What there was before the operation."""
+
+    state: FolderState
+    credentials: dict[Owner, Credential]
+    """As they were saved, whether they are current or in quarantine."""
+    raw: dict[Owner, bytes]
+    """The bytes of each current file, or of the quarantined copy, decrypted where they open."""
+    documents: dict[str, dict[str, Any]]
+    """Every other sealed document by its path, decrypted."""
+    plain: dict[str, bytes]
+    """Files that were plaintext with a secret in it."""
+    damaged_ann: bytes
+    """Ann's file, as it is where an operation starts with it damaged."""
+    old_key: SecretStr
+    new_key: SecretStr
+    backup_key: SecretStr
+    mask: OwnerMask
+
+    @property
+    def keyring(self) -> TokenEncryption:
+        """What the program runs with, unless the operation is about keys."""
+        return TokenEncryption([self.old_key])
+
+    @property
+    def rotating(self) -> TokenEncryption:
+        """The keyring of a rotation: the new key, and the one that goes."""
+        return TokenEncryption([self.new_key, self.old_key])
+
+
+def a_credential(owner: Owner, generation: int = 1, version: str = "old") -> Credential:
+    """The same for the same arguments."""
+    return Credential(
+        owner=owner,
+        client_id="client.apps.googleusercontent.com",
+        refresh_token=SecretStr(f"1//{CANARY}-refresh-{version}-{owner.key}"),
+        access_token=SecretStr(f"ya29.{CANARY}-access-{version}-{owner.key}"),
+        expires_at=MOMENT,
+        account=SecretStr(f"{owner.key}@example.com"),
+        account_id=SecretStr(f"permission-{owner.key}"),
+        generation=generation,
+        granted_at=MOMENT,
+    )
+
+
+def build_world(scratch: Path) -> World:
+    """Make the world once, in `scratch`, which is left empty."""
+    folder = scratch / DATA
+    old_key, new_key, backup_key = (SecretStr(Fernet.generate_key().decode()) for _ in range(3))
+    mask = OwnerMask(load_mask_key(folder, None))
+    credentials: dict[Owner, Credential] = {}
+    plain_files: list[str] = []
+
+    def fill(
+        keyring: TokenEncryption, current: list[Owner], aside: Owner, kinds: tuple[str, ...]
+    ) -> None:
+        store = TokenStore(folder, keyring, mask)
+        store.prepare()
+        for owner in [*current, aside]:
+            credentials[owner] = store.save_consent(a_credential(owner))
+        store.quarantine(aside, "revoked")
+        for kind in kinds:
+            sealed = SealedFolder(folder / kind, keyring)
+            sealed.prepare()
+            document = {"owner": current[0].name, "secret": f"{CANARY}-{kind}"}
+            sealed.write(current[0].stem, document)
+
+    fill(TokenEncryption(), [BOB], GUS, ("consents", "uploads"))
+    foreign = a_credential(CAT).to_document()
+    del foreign["drivekeeper"]
+    (folder / f"{CAT.stem}.json").write_text(json.dumps(foreign))
+    (folder / f"{CAT.stem}.json").chmod(FILE_MODE)
+    credentials[CAT] = Credential.from_document(CAT, foreign)
+    for path in sorted(folder.rglob("*.json")):
+        if CANARY.encode() in path.read_bytes():
+            plain_files.append(str(path.relative_to(scratch)))
+    keyring = TokenEncryption([old_key])
+    fill(keyring, [ANN, EVE, TOWN], FAY, ("consents", "preferences"))
+    raw: dict[Owner, bytes] = {EVE: damage(folder / f"{EVE.stem}.json")}
+    for owner in (ANN, BOB, CAT, TOWN):
+        raw[owner] = keyring.decrypt((folder / f"{owner.stem}.json").read_bytes())
+    for owner in (FAY, GUS):
+        raw[owner] = quarantined(folder, keyring, owner)[0]
+    state = take_in(scratch)
+    damaged_ann = damage(folder / f"{ANN.stem}.json")
+    world = World(
+        state=state,
+        credentials=credentials,
+        raw=raw,
+        documents=other_documents(folder, keyring),
+        plain={path: state[path][1] or b"" for path in plain_files},
+        damaged_ann=damaged_ann,
+        old_key=old_key,
+        new_key=new_key,
+        backup_key=backup_key,
+        mask=mask,
+    )
+    empty(scratch)
+    return world
+
+
+def damage(path: Path) -> bytes:
+    """Make an encrypted file one that no key opens; what it holds then."""
+    path.write_bytes(path.read_bytes().replace(b'"gAAAA', b'"gAAAB'))
+    return path.read_bytes()
+
+
+def quarantined(folder: Path, keyring: TokenEncryption, owner: Owner) -> list[bytes]:
+    """The owner's quarantined copies, as they were: decrypted where they open.
+
+    Raises:
+        AssertionError: one has no note that can be read.
+    """
+    found = []
+    sealed = SealedFolder(folder / "quarantine", keyring)
+    for name in sealed.names():
+        if name.startswith(f"{owner.stem}.") and not name.endswith(".note"):
+            note = sealed.read(f"{name}.note")
+            assert note, "a quarantined copy without its note"
+            assert note["owner"] != owner.name, "a note that names its owner"
+            data = sealed.read_bytes(name) or b""
+            try:
+                found.append(keyring.decrypt(data))
+            except Exception:
+                found.append(data)
+    return found
+
+
+def other_documents(folder: Path, keyring: TokenEncryption) -> dict[str, dict[str, Any]]:
+    """Consents, uploads and preferences by path, decrypted."""
+    return {
+        f"{kind}/{name}": sealed.read(name) or {}
+        for kind in ("consents", "uploads", "preferences")
+        for sealed in [SealedFolder(folder / kind, keyring)]
+        for name in sealed.names()
+    }
+
+
+def take_in(scratch: Path) -> FolderState:
+    """Everything in `scratch`."""
+    state: FolderState = {}
+    for path in sorted(scratch.rglob("*")):
+        mode = path.stat().st_mode & 0o7777
+        state[str(path.relative_to(scratch))] = (mode, None if path.is_dir() else path.read_bytes())
+    return state
+
+
+def lay_out(scratch: Path, state: FolderState) -> None:
+    """Make `scratch` hold exactly `state`."""
+    empty(scratch)
+    for name in sorted(state):  # parents sort before what is in them
+        mode, data = state[name]
+        path = scratch / name
+        if data is None:
+            path.mkdir(mode=FOLDER_MODE)
+        else:
+            path.write_bytes(data)
+        path.chmod(mode)
+    let_time_pass(scratch)
+
+
+def let_time_pass(scratch: Path) -> None:
+    """Nothing there was written just now: what a crash left is no save under way any more."""
+    then = time.time() - _LATER_SECONDS
+    for path in scratch.rglob("*"):
+        os.utime(path, (then, then))
+
+
+def empty(scratch: Path) -> None:
+    """Make `scratch` an empty folder."""
+    shutil.rmtree(scratch, ignore_errors=True)
+    os.makedirs(scratch, mode=FOLDER_MODE)  # noqa: PTH103
