@@ -23,7 +23,7 @@ from security.credential import Owner
 from security.logging_utils import OwnerMask
 
 folder, first, lines = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-trail = AuditTrail(folder, OwnerMask(b"a mask key for tests"), max_bytes=20_000, kept=60)
+trail = AuditTrail(folder, OwnerMask(b"a mask key for tests"), max_bytes=5_000, kept=60)
 
 def write(owner):
     for _ in range(lines):
@@ -88,7 +88,7 @@ def test_processes_and_threads_at_once_lose_no_line_and_tear_none(folder: Path) 
         assert writer.stdin is not None
         writer.stdin.write("go\n")
         writer.stdin.flush()
-    here = AuditTrail(folder, MASK, max_bytes=20_000, kept=60)
+    here = AuditTrail(folder, MASK, max_bytes=5_000, kept=60)
     for _ in range(300):
         here.record("refreshed", ANN)
     for writer in writers:
