@@ -25,9 +25,9 @@ from security.files import (
     FILE_MODE,
     disk_faults,
     ensure_private_folder,
-    private_lock,
     sync_folder,
 )
+from security.locks import PrivateLock
 from security.log_schema import MASK, RESULTS
 from security.logging_utils import OwnerMask
 
@@ -217,7 +217,7 @@ class AuditTrail:
     @contextmanager
     def _locked(self, timeout: float) -> Iterator[None]:
         ensure_private_folder(self._lock_path.parent)
-        with private_lock(self._lock_path).acquire(timeout=timeout):
+        with PrivateLock(self._lock_path).acquire(timeout=timeout):
             yield
 
     def _open_parts(self) -> list[int]:

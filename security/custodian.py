@@ -8,7 +8,8 @@ task of its own, which `close` waits for.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -30,6 +31,7 @@ from security.errors import (
 )
 from security.google_oauth import GoogleOAuth
 from security.guard import Guard
+from security.locks import PrivateLock
 from security.records import Records
 from security.token_store import Reading, TokenStore
 from security.watch import Stamp
@@ -46,6 +48,11 @@ class Kept:
     """Why it is still the old one, whose token serves for a while yet."""
     asked: bool = False
     """Whether Google gave a new token; False also where somebody else was faster."""
+
+
+@dataclass(slots=True)
+class _Room:
+    used: bool = False
 
 
 class Custodian(Guard):
@@ -164,32 +171,34 @@ class Custodian(Guard):
     async def _refresh(self, owner: Owner, rejected: SecretStr | None) -> Kept:
         stamp: Stamp | None = None
         try:
-            async with self.locked_first(owner, partial(self._look, owner, rejected)) as seen:
-                reading, unwritable = seen
+            look = partial(self._look, owner, rejected)
+            async with self.holding(owner, look) as (lock, (reading, unwritable)):
                 stamp = reading.stamp
                 credential = _usable(reading)
                 if self._serves(credential, rejected, self.lead):
                     return Kept(credential)  # another process was faster
-                try:
-                    if unwritable is not None:
-                        raise unwritable
-                    refreshed = await self._ask_google(credential)
-                except (TransientFault, OperatorFault) as fault:
-                    _log.warning("token_refresh_failed", owner=owner, result=fault.code)
-                    if self._serves(credential, rejected):
-                        return Kept(credential, fault)
-                    raise
-                except ConsentRequired:
-                    again = await self.run(self._store.read, owner)
-                    if again.credential is None or (
-                        again.credential.refresh_token == credential.refresh_token
-                    ):
-                        _suspect_testing(credential)
+                async with self._room(owner) as room:
+                    try:
+                        if unwritable is not None:
+                            raise unwritable
+                        refreshed = await self._ask_google(credential)
+                    except (TransientFault, OperatorFault) as fault:
+                        _log.warning("token_refresh_failed", owner=owner, result=fault.code)
+                        if self._serves(credential, rejected):
+                            return Kept(credential, fault)
                         raise
-                    # A program that knows no lock has connected this owner anew meanwhile.
-                    credential, stamp = again.credential, again.stamp
-                    refreshed = await self._ask_google(credential)
-                saved = await self.run(self._save, refreshed, credential.generation)
+                    except ConsentRequired:
+                        again = await self.run(self._store.read, owner)
+                        if again.credential is None or (
+                            again.credential.refresh_token == credential.refresh_token
+                        ):
+                            _suspect_testing(credential)
+                            raise
+                        # A program that knows no lock has connected this owner anew meanwhile.
+                        credential, stamp = again.credential, again.stamp
+                        refreshed = await self._ask_google(credential)
+                    saved = await self.run(self._save, refreshed, credential, lock, reading)
+                    room.used = True
         except CorruptCredential as damage:
             await self.court.condemn(owner, damage.code, stamp)
             raise ConsentRequired("the stored credential is damaged", code=damage.code) from damage
@@ -200,8 +209,17 @@ class Custodian(Guard):
         self._memory.pauses.clear(owner)
         if self._memory.verdicts.acquit(owner):
             _log.info("token_released", owner=owner, result="ok")
-        _log.info("token_refreshed", owner=owner, result="ok", generation=saved.generation)
         return Kept(saved, asked=True)
+
+    @asynccontextmanager
+    async def _room(self, owner: Owner) -> AsyncIterator[_Room]:
+        """What `_look` has reserved for the save is given back where nothing was saved."""
+        room = _Room()
+        try:
+            yield room
+        finally:
+            if not room.used:
+                await self.run(self._store.give_up_reserve, owner)
 
     def _look(
         self, owner: Owner, rejected: SecretStr | None
@@ -213,15 +231,20 @@ class Custodian(Guard):
                 self._watch.note(owner, reading.stamp, _expires(reading.credential))
                 return reading, None
             try:
-                self._store.check_writable()
+                self._store.reserve(owner)
             except OperatorFault as fault:
                 return reading, fault
         return reading, None
 
-    def _save(self, refreshed: Credential, based_on: int) -> Credential:
-        saved = self._store.save(refreshed, based_on=based_on)
+    def _save(
+        self, refreshed: Credential, old: Credential, lock: PrivateLock, seen: Reading
+    ) -> Credential:
+        """All that follows in one thread, the lock given back in it: each change costs as much."""
+        saved = self._store.save(refreshed, based_on=old.generation, seen=seen)
         self._audit.record("refreshed", saved.owner)
         self._note(saved)
+        lock.release()
+        _log.info("token_refreshed", owner=saved.owner, result="ok", generation=saved.generation)
         return saved
 
     def _note(self, saved: Credential) -> None:

@@ -6,7 +6,6 @@ any point the old or the new content is there, whole (rename(2), fsync(2)).
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
@@ -18,46 +17,21 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from security.encryption import TokenEncryption, is_encrypted
 from security.errors import CorruptCredential, OperatorFault
+from security.locks import PrivateLock
 
 FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
 _STALE_SECONDS: Final = 60  # a save takes milliseconds: what is older was left by a crash
-_PROBE: Final = 8192
+_PIECE: Final = 65536
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,120}")
 _ENDING: Final = ".json"
 _LOCK_SECONDS: Final = 30
-LOCK_POLL_SECONDS: Final = 0.005
-"""How often whoever waits for a folder's lock looks again."""
 
 Resealed = Literal["changed", "already", "vanished"]
-
-
-class PrivateLock(FileLock):
-    """An advisory lock on a file of its own, 0600, taken in one thread and released in any."""
-
-    def release(self, force: bool = False) -> None:
-        """Give the lock back.
-
-        What was done under it is done: an unlock that the operating system refuses turns no save
-        into a fault. It is tried once more; at the latest the end of the process unlocks.
-        """
-        try:
-            super().release(force)
-        except OSError:
-            with suppress(OSError):
-                super().release(force=True)
-
-
-def private_lock(path: Path) -> PrivateLock:
-    """A new lock on `path`, not taken yet.
-
-    A new object each time: filelock counts entries per object, and flock tells objects apart.
-    """
-    return PrivateLock(path, mode=FILE_MODE, thread_local=False, fallback_to_soft=False)
 
 
 @contextmanager
@@ -98,38 +72,50 @@ def ensure_private_folder(folder: Path) -> None:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace `path` by `data`, durably. The caller keeps other writers of `path` away."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    temporary = temporary_of(path)
     with disk_faults():
         try:
-            descriptor = os.open(temporary, flags, FILE_MODE)
+            descriptor = open_private(temporary)
             try:
-                os.fchmod(descriptor, FILE_MODE)
                 view = memoryview(data)
                 while view:
                     view = view[os.write(descriptor, view) :]
+                # Shortened only now: room that was reserved for this is given up by nobody.
+                if os.fstat(descriptor).st_size > len(data):
+                    os.ftruncate(descriptor, len(data))
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-            temporary.replace(path)
+            os.replace(temporary, path)  # noqa: PTH105 - every refresh comes here
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            unlink(temporary)
             raise
         sync_folder(path.parent)
 
 
-def probe_writing(folder: Path) -> None:
-    """Raise OperatorFault where a small file cannot be written into `folder` just now."""
-    probe = folder / ".probe.tmp"
-    with disk_faults():
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(probe, flags, FILE_MODE)
-        try:
-            if os.write(descriptor, bytes(_PROBE)) < _PROBE:  # room for a part of it
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        finally:
-            os.close(descriptor)
-            probe.unlink(missing_ok=True)
+def temporary_of(path: Path) -> str:
+    """Where `write_atomically` writes before it replaces `path`."""
+    return f"{path.parent}/.{path.name}.tmp"
+
+
+def open_private(path: str) -> int:
+    """A descriptor to write to `path`, which is 0600 before anything new is in it."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, FILE_MODE)
+    try:
+        # Looked at first: to set what is set already would wait for the journal.
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) != FILE_MODE:
+            os.fchmod(descriptor, FILE_MODE)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def unlink(path: str) -> None:
+    """Remove `path`, if it is there; not durably."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)  # noqa: PTH108 - as above
 
 
 def sync_folder(folder: Path) -> None:
@@ -197,14 +183,14 @@ class SealedFolder:
         with disk_faults():
             if not locks.is_dir():
                 ensure_private_folder(locks)
-        lock = private_lock(locks / f"folder_{self.folder.name}.lock")
+        lock = PrivateLock(locks / f"folder_{self.folder.name}.lock")
         # Threads of one process queue up here, in their order; only processes poll.
         if not self._queue.acquire(timeout=_LOCK_SECONDS):
             raise OperatorFault("a folder stayed locked", code="locked")
         try:
             with disk_faults():
                 try:
-                    lock.acquire(timeout=_LOCK_SECONDS, poll_interval=LOCK_POLL_SECONDS)
+                    lock.acquire(timeout=_LOCK_SECONDS)
                 except Timeout:
                     raise OperatorFault("a folder stayed locked", code="locked") from None
             try:
@@ -232,20 +218,24 @@ class SealedFolder:
 
     def read_bytes(self, name: str) -> bytes | None:
         """The bytes as they are on disk; None: there is no such document."""
-        with disk_faults():
-            try:
-                return self.path(name).read_bytes()
-            except FileNotFoundError:
-                return None
+        found = self.read_stamped(name)
+        return None if found is None else found[0]
 
     def read_stamped(self, name: str) -> tuple[bytes, os.stat_result] | None:
         """The bytes as they are on disk, and the status of the very file they came from."""
         with disk_faults():
             try:
-                with self.path(name).open("rb", buffering=0) as file:
-                    return file.read(), os.fstat(file.fileno())
+                descriptor = os.open(self.path(name), os.O_RDONLY | os.O_CLOEXEC)
             except FileNotFoundError:
                 return None
+            try:
+                status = os.fstat(descriptor)
+                data = os.read(descriptor, status.st_size + 1)
+                while piece := os.read(descriptor, _PIECE) if data else b"":
+                    data += piece
+            finally:
+                os.close(descriptor)
+            return data, status
 
     def read(self, name: str) -> dict[str, Any] | None:
         """The document, decrypted; None: there is none.
@@ -267,20 +257,23 @@ class SealedFolder:
             raise CorruptCredential("not one JSON object", code="unreadable")
         return document
 
-    def seal(self, name: str, document: dict[str, Any]) -> bytes:
+    def seal(self, name: str, document: dict[str, Any], *, was_read: bool = False) -> bytes:
         """`document` as it shall be on disk.
+
+        Args:
+            was_read: what is in its place has just been read: without a key, so it is plaintext.
 
         Raises:
             OperatorFault: plaintext would take an encrypted document's place.
         """
-        if self._encryption.kid is None:
+        if self._encryption.kid is None and not was_read:
             present = self.read_bytes(name)
             if present is not None and is_encrypted(present):
                 raise OperatorFault(
                     "would replace an encrypted file by plaintext: its key is not set",
                     code="key_missing",
                 )
-        return self._encryption.encrypt(json.dumps(document, indent=1).encode("ascii"))
+        return self._encryption.encrypt(json.dumps(document).encode("ascii"))
 
     def write(self, name: str, document: dict[str, Any]) -> None:
         """Seal and save `document`."""

@@ -11,10 +11,10 @@ from functools import partial
 from typing import Any, Final, ParamSpec, TypeVar
 
 import structlog
-from filelock import FileLock
 
 from security.credential import Owner
 from security.errors import OperatorFault, TransientFault
+from security.locks import PrivateLock
 from security.memory import Memory
 from security.token_store import TokenStore
 
@@ -93,8 +93,16 @@ class Guard:
         Raises:
             TransientFault: another process held it for too long.
         """
+        async with self.holding(owner, first) as (_, result):
+            yield result
 
-        def take() -> tuple[FileLock, T] | None:
+    @asynccontextmanager
+    async def holding(
+        self, owner: Owner, first: Callable[[], T]
+    ) -> AsyncIterator[tuple[PrivateLock, T]]:
+        """Likewise, with the lock itself, for whoever gives it back in the thread that saves."""
+
+        def take() -> tuple[PrivateLock, T] | None:
             lock = self._store.try_lock(owner)
             if lock is None:
                 return None
@@ -111,8 +119,7 @@ class Guard:
                 raise TransientFault("another process holds this credential", code="locked")
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
             pause = min(pause * 2, 0.1)
-        lock, result = taken
         try:
-            yield result
+            yield taken
         finally:
-            lock.release()
+            taken[0].release()

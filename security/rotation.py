@@ -19,7 +19,8 @@ from pydantic import BaseModel, ConfigDict
 
 from security.encryption import TokenEncryption, kid_of
 from security.errors import CustodyError, OperatorFault
-from security.files import LOCK_POLL_SECONDS, SealedFolder, ensure_private_folder
+from security.files import SealedFolder, ensure_private_folder
+from security.locks import LOCK_POLL_SECONDS
 from security.sealed_folders import Place, documents, owner_of
 from security.token_store import TokenStore
 

@@ -6,6 +6,7 @@ owner's lock held, across the read they are based on.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,16 +19,15 @@ from security.credential import Credential, Owner
 from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, CustodyError, GenerationConflict, OperatorFault
 from security.files import (
-    PrivateLock,
     SealedFolder,
     disk_faults,
     ensure_private_folder,
-    private_lock,
-    probe_writing,
     write_atomically,
 )
 from security.key_use import check_some_open
+from security.locks import PrivateLock
 from security.quarantine import Quarantine
+from security.room import give_up_room, probe_writing, reserve_room
 from security.watch import Stamp
 
 
@@ -79,6 +79,17 @@ class TokenStore:
         """Raise OperatorFault where a save would fail: asked before a token is spent."""
         probe_writing(self.folder)
 
+    def reserve(self, owner: Owner) -> None:
+        """Likewise for one owner, whose next save finds the room kept for it.
+
+        Where none comes, `give_up_reserve` gives the room back.
+        """
+        reserve_room(self._tokens.path(owner.stem))
+
+    def give_up_reserve(self, owner: Owner) -> None:
+        """There is nothing to be saved after all."""
+        give_up_room(self._tokens.path(owner.stem))
+
     def owners(self) -> list[Owner]:
         """Everyone with a token file, sorted."""
         found = []
@@ -94,10 +105,10 @@ class TokenStore:
 
         A file of its own, never deleted: the token file itself is replaced at every save.
         """
-        lock = private_lock(self._locks / f"{owner.stem}.lock")
+        lock = PrivateLock(self._locks / f"{owner.stem}.lock")
         with disk_faults():
             try:
-                lock.acquire(blocking=False)
+                lock.acquire()
             except Timeout:
                 return None
         return lock
@@ -156,23 +167,34 @@ class TokenStore:
         """Which file is there now; None: there is none."""
         with disk_faults():
             try:
-                return Stamp.of(self._tokens.path(owner.stem).stat())
+                return Stamp.of(os.stat(self._tokens.path(owner.stem)))  # noqa: PTH116 - at each save
             except FileNotFoundError:
                 return None
 
-    def save(self, credential: Credential, *, based_on: int) -> Credential:
+    def save(
+        self, credential: Credential, *, based_on: int, seen: Reading | None = None
+    ) -> Credential:
         """Save what came of the credential of generation `based_on`, as the next generation.
+
+        Args:
+            seen: what was read under the lock that is still held. While the file is that very
+                one, by its stamp, it is not read again.
 
         Raises:
             GenerationConflict: a newer one has been saved, or the owner has disconnected.
         """
-        current = self.load(credential.owner)
+        owner = credential.owner
+        if seen is None or seen.stamp is None or seen.stamp != self.stamp(owner):
+            seen = self.read(owner)
+        if seen.damage is not None:
+            raise seen.damage
+        current = seen.credential
         if current is None or current.generation != based_on or current.state == "leaving":
             raise GenerationConflict("a newer credential, or none, has taken this one's place")
-        saved = replace(
-            credential, generation=max(based_on, self._buried(credential.owner, based_on)) + 1
-        )
-        self._write(saved)
+        # One with a generation has been found above its tombstone; another program's has none.
+        newest = based_on or self._buried(owner, based_on)
+        saved = replace(credential, generation=newest + 1)
+        self._write(saved, was_read=True)
         return saved
 
     def save_consent(self, credential: Credential) -> Credential:
@@ -256,11 +278,10 @@ class TokenStore:
                     found.append(credential)
         return found
 
-    def _write(self, credential: Credential) -> None:
+    def _write(self, credential: Credential, *, was_read: bool = False) -> None:
         stem = credential.owner.stem
-        self._atomic_save(
-            self._tokens.path(stem), self._tokens.seal(stem, credential.to_document())
-        )
+        data = self._tokens.seal(stem, credential.to_document(), was_read=was_read)
+        self._atomic_save(self._tokens.path(stem), data)
 
     def _atomic_save(self, path: Path, data: bytes) -> None:
         """Replace `path` by sealed bytes: old or new after a crash, never a part."""

@@ -259,6 +259,18 @@ async def test_a_full_disk_is_noticed_before_google_is_asked(world: World) -> No
     assert await world.refreshes() == 0
 
 
+@pytest.mark.parametrize("status", [429, 503])
+async def test_room_that_was_kept_for_a_save_is_given_back_where_there_is_none(
+    world: World, status: int
+) -> None:
+    """Beside the credentials there is nothing that is none."""
+    await world.connect(minutes_left=-1)
+    await world.google.fault("google.token.refresh", "status", status=status)
+    with pytest.raises((TransientFault, OperatorFault)):
+        await world.custodian.access_token(ANN)
+    assert [path.name for path in world.folder.iterdir() if path.is_file()] == ["token_501.json"]
+
+
 async def test_a_revoked_grant_is_quarantined_once_with_its_reason(world: World) -> None:
     """And from then on the owner is not connected."""
     await world.connect(minutes_left=-1)

@@ -15,10 +15,10 @@ from security.errors import CorruptCredential, OperatorFault
 from security.files import (
     SealedFolder,
     ensure_private_folder,
-    probe_writing,
     remove,
     write_atomically,
 )
+from security.room import give_up_room, probe_writing, reserve_room
 from tests.security.kit import full_disk, mode_of, new_key, python, umask
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
@@ -120,13 +120,43 @@ def test_a_full_disk_is_noticed_before_anything_is_spent(tmp_path: Path, room: i
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("room", [0, 4096])
+def test_room_that_cannot_be_had_is_noticed_and_none_is_taken(tmp_path: Path, room: int) -> None:
+    """As for the folder, so for one file of it."""
+    path = tmp_path / "a.json"
+    write_atomically(path, b"old")
+    with full_disk(room), pytest.raises(OperatorFault) as caught:
+        reserve_room(path)
+    assert caught.value.code == "store_failed"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_reserved_room_goes_to_the_save_or_is_given_up(tmp_path: Path) -> None:
+    """Nothing of it is in the file, and nothing stays beside it."""
+    path = tmp_path / "a.json"
+    temporary = tmp_path / ".a.json.tmp"
+    temporary.touch(0o644)
+    reserve_room(path)
+    assert mode_of(temporary) == 0o600
+    assert not path.exists()
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+    reserve_room(path)
+    give_up_room(path)
+    give_up_room(path)
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.parametrize(
     ("name", "write"),
     [
         (".a.json.tmp", lambda folder: write_atomically(folder / "a.json", b"new")),
         (".probe.tmp", probe_writing),
+        (".a.json.tmp", lambda folder: reserve_room(folder / "a.json")),
     ],
-    ids=["save", "probe"],
+    ids=["save", "probe", "reserve"],
 )
 def test_a_symbolic_link_in_the_way_is_not_followed(
     tmp_path: Path, name: str, write: Callable[[Path], None]

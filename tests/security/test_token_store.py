@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock, Timeout
 
 from security.credential import Credential
 from security.encryption import TokenEncryption
@@ -508,6 +509,17 @@ def test_a_lock_that_stays_held_is_an_operator_fault(store: TokenStore) -> None:
     ):
         raise AssertionError("two hold one lock")
     assert caught.value.code == "locked"
+
+
+def test_a_lock_and_one_of_filelock_keep_each_other_out(store: TokenStore) -> None:
+    """Programs of former versions took them with it, and scripts of operators may."""
+    path = store.folder / "locks" / "token_501.lock"
+    with store.locked(ANN), pytest.raises(Timeout):
+        FileLock(path).acquire(blocking=False)
+    with FileLock(path):
+        assert store.try_lock(ANN) is None
+    with store.locked(ANN, timeout_seconds=0):
+        pass
 
 
 _HOLDER = """

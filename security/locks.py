@@ -1,0 +1,97 @@
+"""Locks between processes, and between the tasks of one."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from filelock import Timeout
+
+_MODE: Final = 0o600
+LOCK_POLL_SECONDS: Final = 0.005
+"""How often whoever waits for a lock looks again."""
+
+
+class PrivateLock:
+    """An advisory lock on a file of its own, 0600, taken in one thread and released in any.
+
+    flock(2), as filelock takes it, so that both keep each other away; but every refresh takes one,
+    and filelock's object, its bookkeeping and its release cost fifty times the lock's own. Each
+    object has a descriptor of its own: flock tells those apart, also within one process.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def acquire(self, timeout: float = 0, poll_interval: float = LOCK_POLL_SECONDS) -> Self:
+        """Take it. Times in seconds.
+
+        Raises:
+            filelock.Timeout: somebody else held it all the time, maybe in this process.
+        """
+        deadline = time.monotonic() + timeout
+        descriptor = _open(self._path)
+        try:
+            while not (taken := _try_flock(descriptor)) and time.monotonic() < deadline:
+                time.sleep(poll_interval)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        if not taken:
+            os.close(descriptor)
+            raise Timeout(str(self._path))
+        self._descriptor = descriptor
+        return self
+
+    def release(self) -> None:
+        """Give the lock back; nothing happens where it is not held.
+
+        What was done under it is done: an unlock that the operating system refuses turns no save
+        into a fault. Closing the file unlocks as well; at the latest the end of the process does.
+        """
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            with suppress(OSError):
+                # Not by closing alone: a process being started holds a copy for a moment.
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+            with suppress(OSError):
+                os.close(descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+
+    def __del__(self) -> None:
+        self.release()  # whoever waited for it was cancelled
+
+
+def _open(path: Path) -> int:
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(path, flags)
+    except FileNotFoundError:
+        descriptor = os.open(path, flags | os.O_CREAT, _MODE)
+        with suppress(OSError):
+            os.fchmod(descriptor, _MODE)  # whatever the umask
+        return descriptor
+
+
+def _try_flock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
