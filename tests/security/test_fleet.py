@@ -1,0 +1,177 @@
+"""Trouble that touches everybody is nobody's fault: it quarantines no one, and passes by itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from freezegun import freeze_time
+from freezegun.api import FrozenDateTimeFactory
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+
+from config import GoogleClient
+from security.credential import Owner
+from security.encryption import TokenEncryption
+from security.errors import OperatorFault
+from security.log_schema import OPERATOR_FAULTS
+from security.sweep import Sweep, SweepOptions
+from security.token_store import TokenStore
+from tests.security.kit import MASK, World, full_disk, new_key, records_in
+
+OWNERS = [Owner.user(1000 + number) for number in range(12)]
+EVERY = timedelta(minutes=10)
+
+
+@pytest.fixture
+def clock() -> Iterator[FrozenDateTimeFactory]:
+    """Stands still until told."""
+    with freeze_time(datetime.now(UTC).replace(tzinfo=None), real_asyncio=True) as frozen:
+        yield frozen
+
+
+class Fleet:
+    """Owners, sweeps every ten minutes, and what administrators hear."""
+
+    def __init__(self, world: World, clock: FrozenDateTimeFactory) -> None:
+        self.world, self.clock = world, clock
+        self.records = records_in(world.folder, world.keyring)
+        self.heard: list[tuple[str, str]] = []
+        self._sweep = self._with(world.client)
+
+    def _with(self, client: GoogleClient) -> Sweep:
+        custodian = self.world.new_custodian(
+            oauth=self.world.new_oauth(timeout_seconds=0.2), records=self.records, clients=(client,)
+        )
+        return Sweep(self.world.store, custodian, self.records, SweepOptions(concurrency=8))
+
+    def use(self, client: GoogleClient) -> None:
+        """The settings say so from now on."""
+        self._sweep = self._with(client)
+
+    async def sweeps(self, count: int) -> None:
+        """So many, ten minutes apart."""
+        incidents = self.records.memory.incidents
+        for _ in range(count):
+            self.clock.tick(EVERY)
+            incidents.learn(await self._sweep.run(), OPERATOR_FAULTS)
+            for incident in incidents.to_tell(datetime.now(UTC).timestamp()):
+                self.heard.append((incident.code, "over" if incident.over else "begins"))
+                incidents.told(incident)
+
+    def fresh(self) -> int:
+        """How many have a token that lives."""
+        loaded = map(self.world.store.load, OWNERS)
+        return sum(c is not None and c.is_fresh(datetime.now(UTC)) for c in loaded)
+
+
+@pytest.fixture
+async def fleet(world: World, clock: FrozenDateTimeFactory) -> Fleet:
+    """Everybody is connected."""
+    for owner in OWNERS:
+        await world.connect(owner, f"u{owner.key}@example.com")
+    return Fleet(world, clock)
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("token_*.json")}
+
+
+Trouble = Callable[[Fleet], AbstractAsyncContextManager[None]]
+
+
+@asynccontextmanager
+async def wrong_secret(fleet: Fleet) -> AsyncIterator[None]:
+    fleet.use(GoogleClient(fleet.world.client.id, SecretStr("GOCSPX-wrong")))
+    yield
+    fleet.use(fleet.world.client)
+
+
+@asynccontextmanager
+async def another_client(fleet: Fleet) -> AsyncIterator[None]:
+    fleet.use(GoogleClient("another.apps.googleusercontent.com", SecretStr("GOCSPX-another")))
+    yield
+    fleet.use(fleet.world.client)
+
+
+@asynccontextmanager
+async def disk_full(fleet: Fleet) -> AsyncIterator[None]:
+    with capture_logs(), full_disk():  # what is captured into files could not be written either
+        yield
+
+
+def google_says(kind: str, **options: object) -> Trouble:
+    @asynccontextmanager
+    async def trouble(fleet: Fleet) -> AsyncIterator[None]:
+        await fleet.world.google.fault("google.token.refresh", kind, count=0, **options)
+        yield
+        await fleet.world.google.clear_faults()
+
+    return trouble
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code"),
+    [
+        pytest.param(wrong_secret, "invalid_client", id="a wrong client secret"),
+        pytest.param(another_client, "unknown_client", id="another client configured"),
+        pytest.param(disk_full, "store_failed", id="a full disk"),
+        pytest.param(google_says("status", status=503), "unavailable", id="an hour of 503"),
+        pytest.param(google_says("status", status=502), "unavailable", id="an hour of 502"),
+        pytest.param(google_says("status", status=429), "unavailable", id="an hour of 429"),
+        pytest.param(google_says("html"), "unavailable", id="an hour of HTML"),
+        pytest.param(google_says("drop"), "unavailable", id="an hour of cut connections"),
+        pytest.param(google_says("hang"), "unavailable", id="an hour without an answer"),
+    ],
+)
+@pytest.mark.encryption("on")  # Google and the disk know nothing of it
+async def test_everybodys_trouble_is_told_once_and_passes(
+    fleet: Fleet, trouble: Trouble, code: str
+) -> None:
+    """An hour and a half of it, in which every token becomes due; then it is over."""
+    async with trouble(fleet):
+        await fleet.sweeps(9)
+        assert fleet.world.quarantine_notes() == []
+    await fleet.sweeps(6)
+    assert fleet.fresh() == len(OWNERS)
+    assert fleet.world.quarantine_notes() == []
+    assert fleet.heard == [(code, "begins"), (code, "over")]
+    assert fleet.records.memory.verdicts.held() == {}
+
+
+@pytest.mark.encryption("on")
+@pytest.mark.parametrize("keys", [0, 1], ids=["no key", "another key"])
+async def test_without_its_key_nothing_starts_and_nothing_is_lost(
+    world: World, folder: Path, keys: int
+) -> None:
+    """One clear message, before any sweep."""
+    for owner in OWNERS:
+        await world.connect(owner, f"u{owner.key}@example.com")
+    before = _files(folder)
+    stranger = TokenStore(folder, TokenEncryption([new_key() for _ in range(keys)]), MASK)
+    with pytest.raises(OperatorFault, match="TOKEN_ENCRYPTION_KEY"):
+        stranger.prepare()
+    assert _files(folder) == before
+    world.store.prepare()
+    assert all(world.store.load(owner) for owner in OWNERS)
+
+
+@pytest.mark.encryption("on")
+async def test_files_of_another_key_are_skipped_and_told_of_once(fleet: Fleet) -> None:
+    """Two of twelve were copied from another installation, and go when their key comes."""
+    stranger = TokenEncryption([new_key()])
+    kept = {}
+    for owner in OWNERS[:2]:
+        path = fleet.world.folder / f"{owner.stem}.json"
+        kept[path] = path.read_bytes()
+        path.write_bytes(stranger.encrypt(fleet.world.keyring.decrypt(kept[path])))
+    await fleet.sweeps(9)
+    assert fleet.world.quarantine_notes() == []
+    for path, data in kept.items():
+        path.write_bytes(data)
+    await fleet.sweeps(3)
+    assert fleet.fresh() == len(OWNERS)
+    assert fleet.heard == [("unknown_key", "begins"), ("unknown_key", "over")]
