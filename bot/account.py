@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 from telegram import InlineKeyboardMarkup, Update
 
-from bot import connect, keyboards
+from bot import connect, keyboards, notices
 from bot.commands import command_menu, show_menu
 from bot.context import BotContext, acknowledge, chat_of, owner_of, show_instead, tell
 from bot.limits import BACKGROUND
@@ -34,13 +34,14 @@ async def start(update: Update, context: BotContext) -> None:
     if connected:
         text += "\n\n" + texts.tr("You are connected: just send a file.")
     await _say(update, context, text, None if connected else keyboards.connect(texts))
-    await show_menu(context.bot, owner, texts)
+    await show_menu(context.bot, owner, texts, is_admin=context.is_admin(owner))
 
 
 async def help_(update: Update, context: BotContext) -> None:
     """/help"""
     texts = await context.texts(update)
-    lines = [f"/{command} – {texts.label(meaning)}" for command, meaning in command_menu()]
+    menu = command_menu(is_admin=context.is_admin(owner_of(update)))
+    lines = [f"/{command} – {texts.label(meaning)}" for command, meaning in menu]
     text = texts.tr(
         "📎 Send me a document, photo, video, audio or voice message (up to {limit}). "
         "It goes into the folder “{folder}” of your own Google Drive, under its own name.",
@@ -223,7 +224,7 @@ async def language(update: Update, context: BotContext) -> None:
     texts = Texts(chosen)
     await acknowledge(query)
     await show_instead(update, context, texts.tr("👌 From now on I speak English."))
-    await show_menu(context.bot, owner, texts)
+    await show_menu(context.bot, owner, texts, is_admin=context.is_admin(owner))
 
 
 async def cancel(update: Update, context: BotContext) -> None:
@@ -242,7 +243,8 @@ async def cancel(update: Update, context: BotContext) -> None:
 async def _say_not_connected(
     update: Update, context: BotContext, owner: Owner, texts: Texts
 ) -> None:
-    if await context.core.custodian.was_quarantined(owner):
+    quarantined = await context.core.custodian.was_quarantined(owner)
+    if quarantined:
         text = texts.tr(
             "🔌 Your connection to Google Drive has stopped working, so I put it aside. "
             "Connect again, and everything goes on."
@@ -250,6 +252,8 @@ async def _say_not_connected(
     else:
         text = texts.tr("You are not connected to Google Drive yet.")
     await _say(update, context, text, keyboards.connect(texts))
+    if quarantined:
+        await notices.knows(context.core, owner)
 
 
 async def _say(

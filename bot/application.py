@@ -78,7 +78,7 @@ def build_application(
         pulse=pulse,
         refusals=Refusals(),
     )
-    for group, handler in handlers():
+    for group, handler in handlers(options.admin_user_ids):
         application.add_handler(handler, group)
     application.add_error_handler(on_error)
     # JobQueue skips what is more than a second late, unless told otherwise.

@@ -22,16 +22,20 @@ _MENU: Final = (
     ("privacy", N_("What is kept about you")),
     ("help", N_("How it works")),
 )
+_OF_ADMINISTRATORS: Final = (
+    ("health", N_("How the credentials stand")),
+    ("quarantine", N_("Credentials that were set aside")),
+)
 
 
-def command_menu() -> tuple[tuple[str, str], ...]:
+def command_menu(*, is_admin: bool = False) -> tuple[tuple[str, str], ...]:
     """(command, its meaning in English, the catalogue's key)."""
-    return _MENU
+    return (*_MENU, *(_OF_ADMINISTRATORS if is_admin else ()))
 
 
-async def show_menu(bot: Bot, owner: Owner, texts: Texts) -> None:
+async def show_menu(bot: Bot, owner: Owner, texts: Texts, *, is_admin: bool) -> None:
     """The menu in the person's own language: Telegram tells Chinese scripts apart by chat only."""
-    commands = [(name, texts.label(meaning)) for name, meaning in command_menu()]
+    commands = [(name, texts.label(meaning)) for name, meaning in command_menu(is_admin=is_admin)]
     try:
         await bot.set_my_commands(commands, scope=BotCommandScopeChat(int(owner.key)))
     except TelegramError:

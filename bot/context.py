@@ -77,6 +77,8 @@ class Services:
     refusals: Refusals
     telling: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while people are told what a sweep found: nobody is told twice."""
+    drawing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a chart is drawn: that is a process's work."""
 
 
 class BotContext(CallbackContext[ExtBot[int], Bag, Bag, Bag]):
@@ -88,6 +90,10 @@ class BotContext(CallbackContext[ExtBot[int], Bag, Bag, Bag]):
     def core(self) -> Core:
         """The core."""
         return self.services.core
+
+    def is_admin(self, owner: Owner) -> bool:
+        """Whether `owner` administers this bot."""
+        return owner.telegram_id in self.services.options.admin_user_ids
 
     @property
     def jobs(self) -> JobQueue[BotContext]:

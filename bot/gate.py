@@ -10,6 +10,7 @@ from telegram.constants import ChatMemberStatus, ChatType
 from telegram.error import TelegramError
 from telegram.ext import ApplicationHandlerStop
 
+from bot.admin_keyboards import VERBS
 from bot.commands import show_menu
 from bot.context import BotContext, acknowledge, owner_of
 from bot.maintenance import came_by
@@ -35,28 +36,41 @@ async def gate(update: Update, context: BotContext) -> None:
     if chat is None or chat.type != ChatType.PRIVATE:
         _log.info("access_denied", owner=owner, result="not_private")
         raise ApplicationHandlerStop
-    allowed = context.services.options.allowed_user_ids
-    if allowed and user.id not in allowed:
+    options = context.services.options
+    is_admin = user.id in options.admin_user_ids
+    is_allowed = is_admin or not options.allowed_user_ids or user.id in options.allowed_user_ids
+    if not is_allowed or (not is_admin and _is_for_administrators(update)):
         _log.warning("access_denied", owner=owner, result="not_allowed")
         try:
             if context.services.refusals.is_due(owner):
                 core = context.core
                 # As seldom as it is answered: a flood must not push others out of the trail.
                 await core.custodian.run(core.records.audit.record, "denied", owner, "not_allowed")
-                await _refuse(update, owner)
+                await _refuse(update, owner, is_allowed=is_allowed)
         finally:
             # Whatever became of the answer: an error here must not open the gate.
             raise ApplicationHandlerStop
     await came_by(context, owner)
     if await context.core.preferences.saw(owner, user.language_code):
-        await show_menu(context.bot, owner, await context.texts_for(owner))
+        texts = await context.texts_for(owner)
+        await show_menu(context.bot, owner, texts, is_admin=is_admin)
 
 
-async def _refuse(update: Update, owner: Owner) -> None:
+def _is_for_administrators(update: Update) -> bool:
+    """Whether it is a tap on one of their buttons: nobody else was ever shown one."""
+    query = update.callback_query
+    return query is not None and (query.data or "").partition(":")[0] in VERBS
+
+
+async def _refuse(update: Update, owner: Owner, *, is_allowed: bool) -> None:
     user = update.effective_user
     texts = Texts(language_of(user.language_code if user else None))
     if update.callback_query is not None:
-        await acknowledge(update.callback_query, texts.label("This bot is private."), alert=True)
+        private, others = (
+            texts.label("This bot is private."),
+            texts.label("This button is not yours."),
+        )
+        await acknowledge(update.callback_query, others if is_allowed else private, alert=True)
     elif update.message is not None:
         with contextlib.suppress(TelegramError):
             await update.message.reply_text(

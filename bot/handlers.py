@@ -14,7 +14,7 @@ from telegram.ext import (
     filters,
 )
 
-from bot import account, connect, device_flow, files
+from bot import account, connect, device_flow, files, health, quarantine_admin
 from bot.context import BotContext
 from bot.gate import gate
 
@@ -33,8 +33,12 @@ _FILES = (
 )
 
 
-def handlers() -> list[tuple[int, Handler]]:
-    """(group, handler): the gate before all others, catch-alls after what they catch."""
+def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
+    """(group, handler): the gate before all others, catch-alls after what they catch.
+
+    Args:
+        administrators: their commands are unknown ones to everybody else.
+    """
     commands = {
         "start": account.start,
         "connect": connect.connect,
@@ -55,9 +59,16 @@ def handlers() -> list[tuple[int, Handler]]:
         "language": account.language,
         "upload-cancel": files.cancel_upload,
         "upload-retry": files.retry_upload,
+        # These the gate lets through for administrators alone.
+        "health": health.health,
+        "quarantine": quarantine_admin.quarantine,
+        "hold": quarantine_admin.hold,
     }
+    theirs = {"health": health.health, "quarantine": quarantine_admin.quarantine}
+    by_them = _NEW & filters.User(administrators)
     table: list[Handler] = [
         *(CommandHandler(name, handle, _NEW) for name, handle in commands.items()),
+        *(CommandHandler(name, handle, by_them) for name, handle in theirs.items()),
         *(
             CallbackQueryHandler(handle, pattern=rf"^{verb}(:|$)")
             for verb, handle in buttons.items()

@@ -15,10 +15,11 @@ from telegram import Update
 from telegram.error import NetworkError
 from telegram.ext import ExtBot
 
-from bot.commands import command_menu
+from bot.commands import command_menu, show_menu
 from bot.context import BotApplication, Services
 from bot.errors import on_polling_error
 from bot.texts import Texts
+from security.credential import Owner
 
 _UPDATES: Final = [Update.MESSAGE, Update.CALLBACK_QUERY, Update.MY_CHAT_MEMBER]
 _LONGEST_PAUSE_SECONDS: Final = 60
@@ -42,6 +43,7 @@ async def start(application: BotApplication) -> None:
         try:
             await application.initialize()
             await _publish_menu(application.bot)
+            await _show_administrators_theirs(application)
             services.pulse.beat()
             break
         except NetworkError as error:
@@ -78,6 +80,15 @@ async def stop(application: BotApplication) -> None:
             async with asyncio.timeout(_STOP_SECONDS):
                 await application.stop()
     await application.shutdown()
+
+
+async def _show_administrators_theirs(application: BotApplication) -> None:
+    """Whoever is an administrator by now has their commands in the menu, and needs not look."""
+    services = services_of(application)
+    for user_id in sorted(services.options.admin_user_ids):
+        owner = Owner.user(user_id)
+        texts = Texts(await services.core.preferences.language(owner))
+        await show_menu(application.bot, owner, texts, is_admin=True)
 
 
 async def _publish_menu(bot: ExtBot[int]) -> None:

@@ -12,6 +12,7 @@ from bot import alerts, notices
 from bot.context import BotContext
 from security.credential import Owner
 from security.errors import CustodyError
+from security.incidents import SWEEP_FAILED
 from security.log_schema import OPERATOR_FAULTS
 from security.sweep_report import SweepReport
 
@@ -23,10 +24,13 @@ _log = structlog.get_logger()
 async def sweep(context: BotContext) -> None:
     """One pass. Whatever goes wrong with it, the next one comes."""
     services = context.services
+    incidents, metrics = services.core.records.memory.incidents, services.core.metrics
     try:
         report = await services.core.sweep.run()
     except Exception:
         _log.exception("sweep_failed")
+        incidents.see(SWEEP_FAILED, datetime.now(UTC).timestamp(), 0)
+        await alerts.tell_administrators(context.bot, services)
         return
     _log.info(
         "sweep_finished",
@@ -35,13 +39,13 @@ async def sweep(context: BotContext) -> None:
         full=report.full,
         **_counts(report),
     )
-    incidents, metrics = services.core.records.memory.incidents, services.core.metrics
     incidents.learn(report, OPERATOR_FAULTS)
     metrics.swept(report)
     metrics.minutes_left(services.core.sweep.minutes_left)
     metrics.incidents({incident.code: incident.owners for incident in incidents.open()})
-    await notices.tell_owners(context.bot, services)
-    await alerts.tell_administrators(context.bot, services)
+    if report.ended_by != "stopped":  # then the next start tells them
+        await alerts.tell_administrators(context.bot, services)
+        await notices.tell_owners(context.bot, services)
     await services.core.custodian.remember(services.core.records.memory)
 
 

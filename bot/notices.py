@@ -1,11 +1,105 @@
-"""Tells the owner of a quarantined credential, once."""
+"""Tells the owner of a quarantined credential, once.
+
+The quarantine's note says whether the owner knows. It is set before the message goes out: a crash
+in between costs one message rather than sending two.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from typing import Final
+
+import structlog
 from telegram.ext import ExtBot
 
-from bot.context import Services
+from bot import keyboards
+from bot.context import Core, Services
+from bot.delivery import deliver
+from bot.limits import BACKGROUND
+from bot.texts import Texts
+from security.credential import Owner
+from security.errors import CustodyError
+from security.quarantine import QuarantineRecord
+
+_AT_ONCE: Final = 16
+_GRANT: Final = frozenset({"invalid_grant", "no_refresh_token"})
+_log = structlog.get_logger()
 
 
 async def tell_owners(bot: ExtBot[int], services: Services) -> None:
-    """Tell those who have not been told."""
+    """Tell those who have not been told. Departments have no chat, and the connected no need."""
+    core = services.core
+    async with services.telling:
+        try:
+            records = await core.custodian.read(core.quarantine.records)
+        except CustodyError:  # the disk fails just now: the next sweep's turn
+            return
+        newest = {record.owner: record for record in records if not record.told}
+        waiting = list(newest.values())
+        for start in range(0, len(waiting), _AT_ONCE):
+            await asyncio.gather(
+                # To its end, whatever becomes of this job: half told is told twice.
+                *(
+                    core.custodian.finish(_tell(bot, services, record))
+                    for record in waiting[start : start + _AT_ONCE]
+                )
+            )
+
+
+async def knows(core: Core, owner: Owner) -> None:
+    """The owner came by and was asked to connect again: no notice need follow."""
+    core.records.memory.verdicts.tell(owner)
+    with contextlib.suppress(CustodyError):  # at worst they hear of it twice
+        await core.custodian.run(core.quarantine.mark_owner_told, owner)
+
+
+async def _tell(bot: ExtBot[int], services: Services, record: QuarantineRecord) -> None:
+    core, owner = services.core, record.owner
+    try:
+        needs_none = not _is_reached(services, owner) or await _is_connected(core, owner)
+        await core.custodian.run(core.quarantine.mark_owner_told, owner)
+    except CustodyError as error:  # an operator's to mend first, or the disk fails
+        _log.info("message_not_sent", owner=owner, result=error.code)
+        return
+    if needs_none:
+        return
+    texts = Texts(await core.preferences.language(owner))
+    markup = keyboards.connect(texts)
+    outcome = await deliver(bot, owner, _text(record, texts), markup, background=BACKGROUND)
+    if outcome == "sent":
+        _log.info("owner_told", owner=owner, result=record.reason)
+    elif outcome == "later":
+        with contextlib.suppress(CustodyError):
+            await core.custodian.run(core.quarantine.mark_told, record.name, False)
+
+
+def _is_reached(services: Services, owner: Owner) -> bool:
+    """Whether the owner has a chat, and may use the bot."""
+    allowed = services.options.allowed_user_ids
+    may = not allowed or owner.telegram_id in allowed | services.options.admin_user_ids
+    return owner.telegram_id is not None and may
+
+
+async def _is_connected(core: Core, owner: Owner) -> bool:
+    """Whether the owner has connected again meanwhile, or is about to leave."""
+    return await core.custodian.load(owner) is not None
+
+
+def _text(record: QuarantineRecord, t: Texts) -> str:
+    if record.reason in _GRANT:
+        why = t.tr(
+            "🔌 <b>Your Google Drive is no longer connected.</b>\n\n"
+            "Google no longer accepts the permission you gave me: it was taken back, or has "
+            "grown too old. Nothing in your Drive has changed."
+        )
+    else:
+        why = t.tr(
+            "🔌 <b>Your Google Drive is no longer connected.</b>\n\n"
+            "What I kept of your connection was damaged, so I cannot use it any more. You did "
+            "nothing wrong, and nothing in your Drive has changed."
+        )
+    return f"{why}\n\n" + t.tr(
+        "Connect again, and everything goes on. Files that wait, and those you send meanwhile, "
+        "go into your Drive as soon as you have connected; I keep them in line for seven days."
+    )

@@ -10,7 +10,7 @@ import gettext
 import html
 import io
 import unicodedata
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -86,6 +86,20 @@ class Texts:
     def date(self, moment: date) -> str:
         """A date as the language writes it."""
         return str(format_date(moment, format="long", locale=self.language))
+
+    def moment(self, when: datetime) -> str:
+        """An aware moment for operators, in UTC like the logs."""
+        return when.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+    def duration(self, seconds: float) -> str:
+        """About how long: "3 h 5 min"."""
+        minutes = max(round(seconds / 60), 0)
+        if minutes < 60:
+            return self.tr("{minutes} min", minutes=minutes)
+        if minutes < 48 * 60:
+            return self.tr("{hours} h {minutes} min", hours=minutes // 60, minutes=minutes % 60)
+        days, hours = divmod(round(minutes / 60), 24)
+        return self.tr("{days} d {hours} h", days=days, hours=hours)
 
 
 def _isolated(value: str) -> str:

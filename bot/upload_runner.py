@@ -16,7 +16,7 @@ from telegram import InlineKeyboardMarkup
 from telegram.error import BadRequest, NetworkError, TelegramError
 from telegram.ext import ExtBot
 
-from bot import keyboards
+from bot import keyboards, notices
 from bot.context import BotOptions, Core
 from bot.errors import new_reference
 from bot.filenames import CLOUD_LIMIT
@@ -172,6 +172,8 @@ class UploadRunner:
             await self._core.custodian.run(self._write_down, job, state)
         finally:
             await message.finish(text, markup)
+        if state == "waiting":
+            await notices.knows(self._core, job.owner)
 
     def _write_down(self, job: UploadJob, state: str | None) -> None:
         current = self._journal.load(job.id)

@@ -28,6 +28,11 @@ class Activity:
         self._days: dict[str, int] = {}
         self.changed = False
 
+    @property
+    def is_on(self) -> bool:
+        """Whether the settings know idle owners at all."""
+        return self._idle_after is not None
+
     def note(self, owner: Owner, now: float) -> bool:
         """A sign of life of somebody who has a credential; whether they were idle until now."""
         was_idle = self.is_idle(owner, now)

@@ -32,7 +32,14 @@ from security.log_schema import MASK, RESULTS
 from security.logging_utils import OwnerMask
 
 Action = Literal[
-    "authorised", "refreshed", "denied", "revoked", "quarantined", "restored", "purged"
+    "authorised",
+    "refreshed",
+    "denied",
+    "revoked",
+    "quarantined",
+    "confirmed",
+    "restored",
+    "purged",
 ]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 

@@ -17,13 +17,15 @@ OUTAGE: Final = "unavailable"
 SWEEP_FAILED: Final = "failed"
 """The sweep itself fails: a defect of the program."""
 _AWAY: Final = frozenset({"unavailable", "timeout", "rate_limited", "not_json"})
+_ANSWERS: Final = frozenset(
+    {"invalid_client", "unauthorized_client", "deleted_client", "invalid_request", "invalid_grant"}
+)
+"""What only Google can have said: it is there."""
 _PATIENCE_SECONDS: Final = 900
 """Google's short absences are nobody's business: tokens outlive them by the lead."""
 _STRAGGLERS: Final = 10
-"""An outage is over where failures are no more than one in so many of what worked."""
-_OF_FILES: Final = frozenset(
-    {"key_missing", "unknown_key", "unknown_envelope", "plaintext_refused"}
-)
+"""An outage is over where it meets no more than one in so many of those Google answers."""
+OF_FILES: Final = frozenset({"key_missing", "unknown_key", "unknown_envelope", "plaintext_refused"})
 """What no key opens is read again by every sweep, whatever becomes of refreshes."""
 
 
@@ -74,13 +76,20 @@ class Incidents:
         if report.held:
             seen[HOLD] = report.held
         away = sum(n for code, n in report.results.items() if code in _AWAY)
-        if away > report.refreshed:
+        answered = report.refreshed + sum(report.results.get(code, 0) for code in _ANSWERS)
+        if away > answered:
             seen[OUTAGE] = away + (report.skipped if report.ended_by in _AWAY else 0)
         for code, owners in seen.items():
             self.see(code, now, min(owners, report.seen))
-        failing = sum(n for code, n in report.results.items() if code in operator_codes - _OF_FILES)
+        if not answered:
+            # Whoever was not served stays due: where nobody is, they have been meanwhile.
+            google_is_there = not away and not report.skipped and report.ended_by is None
+        else:
+            google_is_there = away * _STRAGGLERS <= answered
+        failing = sum(n for code, n in report.results.items() if code in operator_codes - OF_FILES)
+        untried = report.transient + report.skipped + failing
         for code in self._by_code.keys() - seen.keys():
-            if _is_over(code, report, away, report.transient + report.skipped + failing):
+            if google_is_there if code == OUTAGE else _is_over(code, report, untried):
                 self.end(code, now)
 
     def see(self, code: str, now: float, owners: int) -> None:
@@ -153,18 +162,15 @@ class Incidents:
                     self._by_code[code] = Incident(code, since, owners, told, until, logged)
 
 
-def _is_over(code: str, report: SweepReport, away: int, untried: int) -> bool:
+def _is_over(code: str, report: SweepReport, untried: int) -> bool:
     """Whether this sweep, which did not see the trouble, shows that it has gone.
 
     Args:
-        away: for how many owners Google did not answer.
-        untried: for how many it cannot be told whether the trouble would have met them.
+        untried: for how many owners it cannot be told whether the trouble would have met them.
     """
     if code in (HOLD, SWEEP_FAILED):  # counted, or disproved, by any sweep that comes to its end
         return True
-    if code == OUTAGE and report.refreshed:
-        return away * _STRAGGLERS <= report.refreshed
     if report.ended_by is not None:
         return False
     # Whoever was met by it stays due: where more worked than did not, they are among those.
-    return code in _OF_FILES or untried <= report.refreshed
+    return code in OF_FILES or untried <= report.refreshed

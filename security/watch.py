@@ -105,9 +105,14 @@ class Watch:
         due.sort()
         return scan
 
-    def standing(self, due_before: float) -> tuple[int, list[Owner]]:
-        """How many credentials are known to be whole, and whose of them are due."""
-        known = list(self._known.items())
+    def standing(self, due_before: float, but: Iterable[Owner]) -> tuple[int, list[Owner]]:
+        """How many credentials are known to be whole, and whose of them are due; `but` for these.
+
+        Args:
+            due_before: as `scan`.
+        """
+        left_out = {f"{owner.stem}{_SUFFIX}" for owner in but}
+        known = [entry for entry in list(self._known.items()) if entry[0] not in left_out]
         return len(known), owners_of(name for name, (*_, end) in known if end < due_before)
 
     def minutes_left(self, now: float) -> tuple[float | None, list[tuple[float, int]]]:

@@ -169,7 +169,8 @@ def test_messages_are_markup_that_telegram_accepts(language: str) -> None:
 def test_labels_have_no_markup(language: str) -> None:
     """Telegram shows a button's text as it stands."""
     for message in _messages(keywords=("label", "N_")):
-        assert not re.search(r"[<>]|&\w+;", Texts(language).label(message)), message
+        label = Texts(language).label(message, **_any_values(message))
+        assert not re.search(r"[<>]|&\w+;", label), message
 
 
 @pytest.mark.parametrize("language", _TRANSLATIONS)
@@ -187,18 +188,19 @@ def test_the_headers_are_ours(language: str) -> None:
 def test_buttons_fit_a_phone(language: str) -> None:
     """Toasts fit into what Telegram takes."""
     texts = Texts(language)
-    buttons = _messages("keyboards.py", "account.py", keywords=("label",))
+    buttons = _messages("keyboards.py", "admin_keyboards.py", "account.py", keywords=("label",))
     assert len(buttons) > 10
     for message in buttons:
-        assert _width(texts.label(message)) <= _BUTTON_WIDTH, texts.label(message)
+        label = texts.label(message, **_any_values(message))
+        assert _width(label) <= _BUTTON_WIDTH, label
     for message in _messages(keywords=("label",)):
-        assert len(texts.label(message)) <= _TOAST_LENGTH
+        assert len(texts.label(message, **_any_values(message))) <= _TOAST_LENGTH
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_commands_are_described_as_telegram_demands(language: str) -> None:
     """3 to 256 characters in one line; names of lower-case letters."""
-    for command, meaning in command_menu():
+    for command, meaning in command_menu(is_admin=True):
         assert re.fullmatch(r"[a-z0-9_]{1,32}", command)
         described = Texts(language).label(meaning)
         assert 3 <= len(described) <= 256
@@ -216,7 +218,8 @@ def test_a_button_is_called_what_it_says(language: str) -> None:
         if words != "?"
     }
     page = approved_page("https://t.me/x", _BROWSERS[language.replace("_", "-")])
-    on_buttons = [texts.label(message) for message in _messages(keywords=("label",))]
+    labels = _messages(keywords=("label",))
+    on_buttons = [texts.label(message, **_any_values(message)) for message in labels]
     assert quoted, "the guard below would check nothing"
     for words in quoted:
         assert f">{words}</a>" in page or any(label.endswith(words) for label in on_buttons), words

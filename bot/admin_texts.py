@@ -1,0 +1,144 @@
+"""What administrators are told about trouble, code by code: what it is, and what to do."""
+
+from __future__ import annotations
+
+from bot.texts import Texts
+
+
+def title(code: str, t: Texts) -> str:
+    """The trouble in a few words."""
+    match code:
+        case "on_hold":
+            return t.tr("Many credentials went bad at once and are on hold")
+        case "unavailable":
+            return t.tr("Google does not answer")
+        case "failed":
+            return t.tr("The sweeps over the credentials fail")
+        case "invalid_client" | "unauthorized_client" | "deleted_client":
+            return t.tr("Google refuses this bot's OAuth client")
+        case "unknown_client":
+            return t.tr("Credentials of an OAuth client that is not configured")
+        case "invalid_request":
+            return t.tr("Google refuses this bot's requests")
+        case "key_missing" | "unknown_key":
+            return t.tr("Stored credentials cannot be decrypted: a key is missing")
+        case "unknown_envelope":
+            return t.tr("Stored credentials were written by a newer version")
+        case "plaintext_refused":
+            return t.tr("Credentials stored in plaintext are refused")
+        case "store_failed":
+            return t.tr("The data folder cannot be read or written")
+        case _:
+            return t.tr("Something in this bot's set-up is wrong")
+
+
+def meaning(code: str, t: Texts) -> str:
+    """What it means for people."""
+    match code:
+        case "on_hold":
+            return t.tr(
+                "Within an hour so many credentials stopped working that it looks like a fault of "
+                "the configuration rather than of their owners. None of them is set aside until "
+                "you say so, or until they work again. All others go on being refreshed."
+            )
+        case "unavailable":
+            return t.tr(
+                "Access tokens cannot be refreshed, and uploads wait or fail. Nobody's credential "
+                "is lost: I try again by myself, with growing pauses."
+            )
+        case "failed":
+            return t.tr(
+                "Each ends with an error nobody expected, which is a defect of the program. "
+                "Credentials are refreshed only when somebody needs them."
+            )
+        case "store_failed":
+            return t.tr(
+                "No token is refreshed as long as a new one could not be saved. Nobody's "
+                "credential is lost."
+            )
+        case "key_missing" | "unknown_key" | "unknown_envelope" | "plaintext_refused":
+            return t.tr(
+                "Their owners cannot upload for now. The files stay as they are, and everybody "
+                "else is served as usual."
+            )
+        case _:
+            return t.tr(
+                "Access tokens cannot be refreshed, so the owners touched cannot upload for now. "
+                "Nobody's credential is lost, and nobody has to connect again."
+            )
+
+
+def remedy(code: str, t: Texts) -> str:
+    """What to do, down to the setting or command."""
+    match code:
+        case "on_hold":
+            return t.tr(
+                "look at what changed in the last hour: GOOGLE_CLIENT_ID and "
+                "GOOGLE_CLIENT_SECRET, the project in the Google Cloud console (is its app still "
+                "in testing?), the data folder. Put that right, and they are released by "
+                "themselves. If they really are lost, set them aside: their owners are then "
+                "asked to connect again."
+            )
+        case "unavailable":
+            return t.tr(
+                "usually nothing but wait. If it lasts, run <code>drivekeeper doctor</code>: it "
+                "shows whether this machine reaches Google (network, DNS, proxy, firewall)."
+            )
+        case "failed":
+            return t.tr(
+                "look for <code>sweep_failed</code> in the logs and report it. A restart may help."
+            )
+        case "invalid_client" | "unauthorized_client":
+            return t.tr(
+                "check GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET (and GOOGLE_OTHER_CLIENTS) "
+                "against the Google Cloud console, then restart. "
+                "<code>drivekeeper doctor</code> tries them."
+            )
+        case "deleted_client":
+            return t.tr(
+                "restore the client in the Google Cloud console, which keeps it for 30 days. With "
+                "a new client everybody would have to connect again."
+            )
+        case "unknown_client":
+            return t.tr(
+                "put the earlier client into GOOGLE_OTHER_CLIENTS as <code>id:secret</code>, and "
+                "restart. <code>drivekeeper tokens verify</code> counts who needs it."
+            )
+        case "invalid_request":
+            return t.tr("run <code>drivekeeper doctor</code>, and look for the code in the logs.")
+        case "key_missing" | "unknown_key":
+            return t.tr(
+                "put the missing key behind the others in TOKEN_ENCRYPTION_KEY, and restart. "
+                "<code>drivekeeper keys check</code> shows its fingerprint."
+            )
+        case "unknown_envelope":
+            return t.tr("install the newer version again, or restore a backup made before it.")
+        case "plaintext_refused":
+            return t.tr(
+                "run <code>drivekeeper tokens encrypt</code>, or set "
+                "TOKEN_REQUIRE_ENCRYPTION=false and restart."
+            )
+        case "store_failed":
+            return t.tr(
+                "look at USER_DATA_DIR: is the disk full, mounted read-only, or owned by another "
+                "user? <code>drivekeeper doctor</code> says which. It needs no restart."
+            )
+        case _:
+            return t.tr("run <code>drivekeeper doctor</code>: it names what is wrong.")
+
+
+def reason(code: str, t: Texts) -> str:
+    """Why a credential was condemned."""
+    match code:
+        case "invalid_grant":
+            return t.tr("Google no longer accepts it")
+        case "no_refresh_token":
+            return t.tr("it has no refresh token")
+        case "tampered":
+            return t.tr("it was cut or changed")
+        case "wrong_owner":
+            return t.tr("it is another owner's file")
+        case "superseded":
+            return t.tr("it was older than another one")
+        case _:
+            return t.tr("it cannot be read")

@@ -1,0 +1,284 @@
+"""What administrators hear of: each kind of trouble once, and once that it is over."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from security.encryption import TokenEncryption
+from security.guard import Guard
+from security.incidents import HOLD, OUTAGE, SWEEP_FAILED, Incidents
+from security.log_schema import OPERATOR_FAULTS
+from security.memory import Memory
+from security.sweep_report import SweepReport
+from security.token_store import TokenStore
+from tests.security.kit import MASK
+
+START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
+EVERY = timedelta(minutes=10)
+
+
+class Administrators:
+    """Sweeps every ten minutes; what administrators are told after each."""
+
+    def __init__(self) -> None:
+        self.incidents = Incidents()
+        self.now = START
+        self.heard: list[str] = []
+
+    def sweep(
+        self,
+        times: int = 1,
+        *,
+        seen: int = 100,
+        refreshed: int = 0,
+        skipped: int = 0,
+        held: int = 0,
+        ended_by: str | None = None,
+        **results: int,
+    ) -> None:
+        """So many sweeps that saw the same."""
+        operator = sum(n for code, n in results.items() if code in OPERATOR_FAULTS)
+        for _ in range(times):
+            self.now += EVERY
+            report = SweepReport(
+                started_at=self.now,
+                seconds=1,
+                full=False,
+                seen=seen,
+                refreshed=refreshed,
+                transient=sum(results.values()) - operator,
+                operator=operator,
+                skipped=skipped,
+                held=held,
+                results=results,
+                ended_by=ended_by,
+            )
+            self.incidents.learn(report, OPERATOR_FAULTS)
+            self.tell()
+
+    def tell(self) -> None:
+        """As the bot does after each sweep."""
+        for incident in self.incidents.to_tell(self.now.timestamp()):
+            self.heard.append(f"{incident.code} {'over' if incident.over else incident.owners}")
+            self.incidents.told(incident)
+
+    def restart(self) -> None:
+        """Only what is written down is left."""
+        document = self.incidents.to_document()
+        self.incidents = Incidents()
+        self.incidents.load(document)
+
+
+@pytest.fixture
+def admins() -> Administrators:
+    """Nothing has happened yet."""
+    return Administrators()
+
+
+def test_a_wrong_client_secret_is_one_alert_and_one_end(admins: Administrators) -> None:
+    """Over five sweeps, each given up after a few owners; a restart in between."""
+    for _ in range(5):
+        admins.sweep(invalid_client=3, skipped=17, ended_by="invalid_client")
+        admins.restart()
+    assert admins.heard == ["invalid_client 20"]
+    admins.sweep(3, refreshed=20)
+    assert admins.heard == ["invalid_client 20", "invalid_client over"]
+
+
+def test_another_trouble_is_another_alert(admins: Administrators) -> None:
+    """Two kinds at a time: each begins and ends for itself."""
+    admins.sweep(2, refreshed=5, unknown_key=4)
+    admins.sweep(2, refreshed=5, unknown_key=4, unknown_client=2)
+    admins.sweep(2, refreshed=5, unknown_client=2)
+    admins.sweep(2, refreshed=5)
+    assert admins.heard == [
+        *("unknown_key 4", "unknown_client 2", "unknown_key over", "unknown_client over")
+    ]
+
+
+def test_more_owners_are_no_news(admins: Administrators) -> None:
+    """An incident is a kind of trouble, not an owner."""
+    for owners in (1, 2, 50):
+        admins.sweep(unknown_key=owners, refreshed=1)
+    assert admins.heard == ["unknown_key 1"]
+    (incident,) = admins.incidents.open()
+    assert incident.owners == 50
+    assert incident.since == (START + EVERY).timestamp() + 1
+
+
+@pytest.mark.parametrize("code", ["unavailable", "timeout", "not_json", "rate_limited"])
+def test_an_hour_without_google_is_one_alert_and_one_end(admins: Administrators, code: str) -> None:
+    """503, time-outs, HTML; pauses grow, so that some sweeps try nobody, and one ends early."""
+    admins.sweep(**{code: 50}, skipped=20, ended_by=code)
+    admins.sweep(1, skipped=70)
+    admins.restart()
+    admins.sweep(1, **{code: 30}, skipped=40)
+    admins.sweep(2, skipped=70)
+    admins.sweep(1, timeout=30, not_json=10, skipped=30)
+    assert admins.heard == ["unavailable 30"]
+    admins.sweep(1, refreshed=20, skipped=50)
+    admins.sweep(2, refreshed=25)
+    assert admins.heard == ["unavailable 30", "unavailable over"]
+
+
+def test_a_few_minutes_without_google_are_nobodys_business(admins: Administrators) -> None:
+    """Tokens outlive them by the lead."""
+    admins.sweep(1, unavailable=20)
+    admins.sweep(1, refreshed=20)
+    admins.sweep(6)
+    assert admins.heard == []
+    assert admins.incidents.open() == []
+
+
+def test_a_success_among_many_failures_is_no_end_of_an_outage(admins: Administrators) -> None:
+    """And so no new alert afterwards."""
+    for _ in range(6):
+        admins.sweep(1, unavailable=40)
+        admins.sweep(1, refreshed=1, unavailable=39)
+    assert admins.heard == ["unavailable 40"]
+
+
+def test_an_outage_is_over_where_nobody_is_due_any_more(admins: Administrators) -> None:
+    """They were served when they came by."""
+    admins.sweep(4, unavailable=2)
+    admins.sweep(1)
+    assert admins.heard == ["unavailable 2", "unavailable over"]
+
+
+def test_a_blink_of_google_is_no_end_of_another_trouble(admins: Administrators) -> None:
+    """Whom Google does not answer, it cannot refuse."""
+    admins.sweep(2, invalid_client=2)
+    admins.sweep(1, unavailable=2)
+    admins.sweep(1, skipped=2)
+    admins.sweep(1, invalid_client=2)
+    assert admins.heard == ["invalid_client 2"]
+    admins.sweep(1, refreshed=2)
+    assert admins.heard == ["invalid_client 2", "invalid_client over"]
+
+
+def test_one_owner_in_trouble_of_another_kind_holds_up_no_end(admins: Administrators) -> None:
+    """A file that no key opens stays so for weeks, perhaps."""
+    admins.sweep(2, refreshed=0, unknown_key=1, invalid_client=3)
+    admins.sweep(1, refreshed=3, unknown_key=1)
+    assert admins.heard == ["unknown_key 1", "invalid_client 3", "invalid_client over"]
+
+
+def test_a_sweep_that_could_not_look_ends_nothing(admins: Administrators) -> None:
+    """Neither one that was stopped, nor one that another trouble has ended."""
+    admins.sweep(1, unknown_key=2)
+    admins.sweep(1, ended_by="stopped")
+    admins.sweep(1, store_failed=1, seen=0, ended_by="store_failed")
+    assert admins.heard == ["unknown_key 2", "store_failed 0"]
+    assert [incident.code for incident in admins.incidents.open()] == [
+        *("unknown_key", "store_failed")
+    ]
+
+
+def test_a_full_disk_is_one_alert_and_one_end(admins: Administrators) -> None:
+    """Also where nobody's token is due when it is over."""
+    admins.sweep(4, store_failed=2, ended_by="store_failed", skipped=3)
+    admins.sweep(2)
+    assert admins.heard == ["store_failed 5", "store_failed over"]
+
+
+def test_a_hold_is_told_once_and_ends_with_its_last_credential(admins: Administrators) -> None:
+    """Whatever else ends the sweep."""
+    admins.sweep(1, refreshed=7, held=3, invalid_grant=3)
+    admins.sweep(1, refreshed=7, held=8, invalid_grant=5)
+    admins.restart()
+    admins.sweep(2, held=8, refreshed=4)
+    assert admins.heard == [f"{HOLD} 3"]
+    admins.sweep(1, invalid_client=3, ended_by="invalid_client")
+    assert sorted(admins.heard) == ["invalid_client 3", f"{HOLD} 3", f"{HOLD} over"]
+
+
+def test_a_sweep_that_fails_is_told_until_one_does_not(admins: Administrators) -> None:
+    """A defect of the program."""
+    for _ in range(3):
+        admins.now += EVERY
+        admins.incidents.see(SWEEP_FAILED, admins.now.timestamp(), 0)
+        admins.tell()
+    admins.sweep(2, ended_by="unavailable", unavailable=60)
+    assert admins.heard[:2] == ["failed 0", "failed over"]
+
+
+def test_what_nobody_could_be_told_is_told_another_time(admins: Administrators) -> None:
+    """Of its beginning as of its end; over a restart, too."""
+    admins.incidents.see("unknown_key", admins.now.timestamp(), 1)
+    for _ in range(2):
+        (incident,) = admins.incidents.to_tell(admins.now.timestamp())
+        admins.incidents.told(incident)
+        assert admins.incidents.to_tell(admins.now.timestamp()) == []
+        admins.incidents.untold(incident)
+        admins.restart()
+    admins.tell()
+    admins.incidents.end("unknown_key", admins.now.timestamp() + 600)
+    for _ in range(2):
+        (incident,) = admins.incidents.to_tell(admins.now.timestamp())
+        assert incident.until == incident.since + 600
+        admins.incidents.told(incident)
+        assert admins.incidents.to_tell(admins.now.timestamp()) == []
+        admins.incidents.untold(incident)
+        admins.restart()
+    admins.tell()
+    assert admins.heard == ["unknown_key 1", "unknown_key over"]
+    assert admins.incidents.to_document() == {}
+
+
+def test_what_is_back_before_its_end_was_told_has_never_ended(admins: Administrators) -> None:
+    """No two messages that contradict each other."""
+    admins.sweep(1, unknown_key=1)
+    admins.incidents.end("unknown_key", admins.now.timestamp())
+    admins.sweep(1, unknown_key=1)
+    assert admins.heard == ["unknown_key 1"]
+    admins.sweep(1)
+    assert admins.heard == ["unknown_key 1", "unknown_key over"]
+
+
+def test_what_ended_before_anybody_was_told_is_not_told(admins: Administrators) -> None:
+    """It is over."""
+    admins.incidents.see("unknown_key", admins.now.timestamp(), 1)
+    admins.incidents.end("unknown_key", admins.now.timestamp())
+    admins.tell()
+    assert admins.heard == []
+
+
+@pytest.mark.parametrize(
+    "entry", [None, [], [1.0, 2], ["x", 1, True, None], [1.0, 1, 7, None], [1.0, 1, True, "x"]]
+)
+def test_an_entry_that_makes_no_sense_is_left_out(entry: object) -> None:
+    """The others are kept."""
+    incidents = Incidents()
+    incidents.load({"unknown_key": entry, OUTAGE: [5.0, 3, True, None]})
+    assert [incident.code for incident in incidents.open()] == [OUTAGE]
+
+
+@pytest.fixture
+def guard(tmp_path: Path) -> Guard:
+    """Of a data folder of its own."""
+    store = TokenStore(tmp_path, TokenEncryption(), MASK)
+    store.prepare()
+    return Guard(store)
+
+
+async def test_what_a_full_disk_did_not_take_is_written_when_it_does(
+    guard: Guard, tmp_path: Path
+) -> None:
+    """Else a restart would tell it once more."""
+    memory = Memory(tmp_path / "maintenance", TokenEncryption())
+    memory.prepare()
+    memory.incidents.see("store_failed", START.timestamp(), 1)
+    folder, aside = tmp_path / "maintenance", tmp_path / "aside"
+    folder.rename(aside)
+    folder.write_text("")  # every write fails, as on a full disk
+    await guard.remember(memory)
+    folder.unlink()
+    aside.rename(folder)
+    await guard.remember(memory)
+    await guard.close()
+    again = Memory(folder, TokenEncryption())
+    again.prepare()
+    assert [incident.code for incident in again.incidents.open()] == ["store_failed"]
