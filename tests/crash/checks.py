@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Collection
 
 from security.credential import Owner
 from security.errors import CustodyError
@@ -29,7 +30,9 @@ def losses(operation: Operation, hands: Hands, done: set[str]) -> list[str]:
     return found
 
 
-def _after(operation: Operation, hands: Hands, done: set[str]) -> list[str]:
+def _after(
+    operation: Operation, hands: Hands, done: set[str], stay: Collection[Owner] = ()
+) -> list[str]:
     let_time_pass(hands.scratch)
     try:
         next_start(hands)
@@ -41,7 +44,8 @@ def _after(operation: Operation, hands: Hands, done: set[str]) -> list[str]:
     for owner in OWNERS:
         old, new = begins.get(owner) or before(hands.world, owner), ends.get(owner)
         finished = new is not None and (owner.name in done or ALL_DONE in done)
-        fates = [new] if finished else [old, new, between.get(owner)]
+        fates = [new] if finished else [old, new]
+        fates += [between.get(owner)] if not finished or owner in stay else []
         if not any(fate.holds(remains, owner) for fate in fates if fate is not None):
             wanted = "new" if finished else "old or new"
             found.append(f"{_label(owner)} is not {wanted}: {_describe(remains, owner)}")
@@ -61,8 +65,9 @@ def _again(operation: Operation, hands: Hands) -> list[str]:
             pass
     except CustodyError as error:
         return [f"cannot be done again: {error}"]
-    everyone = {owner.name for owner in operation.ends(hands.world)}
-    return [f"done again: {loss}" for loss in _after(operation, hands, everyone | {ALL_DONE})]
+    everyone = {owner.name for owner in operation.ends(hands.world)} | {ALL_DONE}
+    after = _after(operation, hands, everyone, operation.stays)
+    return [f"done again: {loss}" for loss in after]
 
 
 def next_start(hands: Hands) -> None:

@@ -58,6 +58,8 @@ class Operation:
     """What becomes of the owners it touches; all others stay as they were."""
     between: Callable[[World], Mapping[Owner, Fate]] = field(default=lambda world: {})
     """A third state, whole as well, that a cut may leave an owner in."""
+    stays: frozenset[Owner] = frozenset()
+    """Owners who stay in that third state when the operation is done again."""
     prepare: Callable[[Hands], None] = field(default=lambda hands: None)
     """Changes the world before the operation."""
     begins: Callable[[World], Mapping[Owner, Fate]] = field(default=lambda world: {})

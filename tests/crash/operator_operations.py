@@ -17,7 +17,7 @@ from security.owner_files import OwnerFiles
 from security.restore import Restore, verify
 from security.rotation import Mode, Rotation
 from security.sealed_folders import documents
-from tests.crash.fates import Both, Current, Damaged, Fate, Kept, Unknown
+from tests.crash.fates import Both, Current, Damaged, Fate, Kept, SetAside, Unknown
 from tests.crash.operation import ALL_DONE, Hands, Operation, Steps
 from tests.crash.world import (
     ANN,
@@ -156,6 +156,14 @@ def _restored(world: World) -> dict[Owner, Fate]:
     return {**back, ANN: ann, TOWN: _lost(world)[TOWN]}
 
 
+def _half_restored(world: World) -> dict[Owner, Fate]:
+    """A start finds the damaged file and a copy of it, and finishes the quarantine.
+
+    For a restore the owner's credential has ended then: bringing it back is left to a rollback.
+    """
+    return {ANN: SetAside(world.damaged_ann)}
+
+
 def _convert(hands: Hands, mode: Mode) -> Steps:
     report = Rotation(hands.store(), hands.keyring, hands.world.mask).run(mode)
     if not report.is_complete:  # the command says so, and its exit code as well
@@ -199,7 +207,15 @@ def _open_under(hands: Hands, keyring: TokenEncryption) -> list[str]:
 
 
 OPERATOR_OPERATIONS = (
-    Operation("restore", _restore, _restored, prepare=_lose_some, begins=_lost),
+    Operation(
+        "restore",
+        _restore,
+        _restored,
+        _half_restored,
+        stays=frozenset({ANN}),
+        prepare=_lose_some,
+        begins=_lost,
+    ),
     Operation(
         "rotate",
         _rotate,
