@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-most test-load load-test fuzz check format lock texts clean
+.PHONY: help run test test-most test-load load-test crash-test fuzz check format lock texts clean
 
 help:
 	@echo "make run     install and start the bot (without .env: against the sandbox, on this machine alone)"
 	@echo "make test    install and run the whole test suite, without and with encryption"
 	@echo "make load-test   a hundred people at once, without and with encryption"
+	@echo "make crash-test  killed, or no space left, at every file-system call (needs strace)"
 	@echo "make fuzz    ten thousand damaged token files"
 	@echo "make check   format, lint, types, direction of imports"
 	@echo "make format  let ruff format and sort"
@@ -55,6 +56,9 @@ test-load: $(VENV)/.dev
 	$(BIN)/python -m pytest -m load --encryption=on -q tests/test_load.py
 load-test: $(VENV)/.dev
 	$(BIN)/python -m pytest -m load -q -s tests/test_load.py
+# See docs/testing-crashes.md.
+crash-test: $(VENV)/.dev
+	$(BIN)/python -m tests.crash
 
 # Ten thousand damaged files where `make test` has five hundred.
 fuzz: $(VENV)/.dev

@@ -107,36 +107,40 @@ class Disk:
     def cuts(self) -> Iterator[tuple[str, FolderState]]:
         """Every state a cut just now may leave, within bounds; some of them alike.
 
-        All in order up to one change; each change alone missing; each with the contents kept, lost,
-        cut in half or zeroed, together and each file's alone.
+        All changes in order up to one; each change alone missing; each with the contents kept,
+        lost, cut in half or zeroed, together and each file's alone.
         """
         pending = [change for change in self._changes if change.waits]
         dirty = [node for node in self._nodes() if node.dirty]
         lost_sets = [frozenset(pending[kept:]) for kept in range(len(pending) + 1)]
-        lost_sets += [frozenset({change}) for change in pending]
+        lost_sets += [frozenset({change}) for change in pending[:-1]]
         fates = [dict.fromkeys(dirty, fate) for fate in (DATA_FATES if dirty else ("kept",))]
         if len(dirty) > 1:
             fates += [{node: "lost"} for node in dirty]
         for lost in lost_sets:
+            names = self._names(lost)
             for fate in fates:
-                names = sum(change not in lost for change in pending)
-                label = f"{names}/{len(pending)} changes, contents {'/'.join(fate.values()) or '-'}"
-                yield label, self._state(lost, fate)
+                kept = sum(change not in lost for change in pending)
+                label = f"{kept}/{len(pending)} changes, contents {'/'.join(fate.values()) or '-'}"
+                yield (
+                    label,
+                    {
+                        path: (node.mode, node.after_cut(fate.get(node, "kept")))
+                        for path, node in names.items()
+                    },
+                )
 
-    def _state(self, lost: frozenset[Change], fate: dict[Node, str]) -> FolderState:
+    def _names(self, lost: frozenset[Change]) -> dict[str, Node]:
         names = dict(self._initial)
         for change in self._changes:
             if change not in lost:
                 _follow(names, change)
-        state: FolderState = {}
+        there: dict[str, Node] = {}
         for path in sorted(names):
-            parent = str(PurePosixPath(path).parent)
-            if path != "." and (
-                parent == "." or parent in state
-            ):  # what is in a lost folder is lost
-                node = names[path]
-                state[path] = (node.mode, node.after_cut(fate.get(node, "kept")))
-        return state
+            parent = path.rpartition("/")[0]
+            if path != "." and (not parent or parent in there):  # a lost folder's files are lost
+                there[path] = names[path]
+        return there
 
     def _nodes(self) -> set[Node]:
         found = set(self._initial.values()) | set(self._now.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -76,6 +76,11 @@ class Recording:
     def cuts(self) -> Iterator[Cut]:
         """What power cuts may leave of it."""
         return replay(self.root, self.state, self.calls, self.progress)
+
+    def first_report(self) -> Recording:
+        """The same up to where the first owner was reported as done."""
+        ends = (n for n, call in enumerate(self.calls, 1) if call.paths == (self.progress,))
+        return replace(self, calls=self.calls[: next(ends, None)])
 
 
 class Place:
