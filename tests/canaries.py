@@ -192,6 +192,23 @@ def _stable(encode: Callable[[bytes], bytes], raw: bytes, shift: int, *, bits: i
     return encoded[first : (shift + len(raw)) * 8 // bits]
 
 
+def exploding(text: str) -> Callable[..., Any]:
+    """Something that fails with all secrets in its exceptions."""
+
+    def explode(*args: Any, **kwargs: Any) -> Any:
+        try:
+            try:
+                raise OSError(5, text, text)  # noqa: TRY301
+            except OSError as error:
+                raise KeyError(text) from error
+        except KeyError:
+            group = ExceptionGroup(text, [ValueError(text), RuntimeError(text)])
+            group.add_note(text)
+            raise group  # noqa: B904 - its context is looked at, too
+
+    return explode
+
+
 class _Remembering(dict[str, V]):
     """A dict that also knows every key it has ever held."""
 

@@ -49,7 +49,15 @@ from security.encryption import TokenEncryption, is_encrypted
 from security.log_schema import EVENTS
 from security.pending_consents import PendingConsent
 from tests.bot.test_operations import free_port
-from tests.canaries import SLICE, Canaries, MarkedWorld, marker, telegram_id, wide_marker
+from tests.canaries import (
+    SLICE,
+    Canaries,
+    MarkedWorld,
+    exploding,
+    marker,
+    telegram_id,
+    wide_marker,
+)
 from tests.conftest import RunningBot, StartBot
 from tests.journeys import DEVICE_CODE, connect
 
@@ -598,23 +606,6 @@ async def break_disk(stage: Stage, ann: Person) -> None:
     await stage.says('"audit_failed"')
     (folder / "audit").unlink()
     folder.with_name("aside-audit").rename(folder / "audit")
-
-
-def exploding(text: str) -> Callable[..., Any]:
-    """Something that fails with all secrets in its exceptions."""
-
-    def explode(*args: Any, **kwargs: Any) -> Any:
-        try:
-            try:
-                raise OSError(5, text, text)  # noqa: TRY301
-            except OSError as error:
-                raise KeyError(text) from error
-        except KeyError:
-            group = ExceptionGroup(text, [ValueError(text), RuntimeError(text)])
-            group.add_note(text)
-            raise group  # noqa: B904 - its context is looked at, too
-
-    return explode
 
 
 async def explode_everywhere(stage: Stage, ann: Person, monkeypatch: pytest.MonkeyPatch) -> None:
