@@ -91,10 +91,16 @@ def build_application(
     )
     if options.maintenance_interval:
         seconds = options.maintenance_interval.total_seconds()
+        # Jitter would put off the first one, too.
+        jobs.run_once(
+            maintenance.sweep,
+            maintenance.FIRST_SECONDS,
+            name="first maintenance",
+            job_kwargs={"misfire_grace_time": None},
+        )
         jobs.run_repeating(
             maintenance.sweep,
             options.maintenance_interval,
-            first=maintenance.FIRST_SECONDS,
             name="maintenance",
             # One at a time; jitter keeps several installations from asking Google in step.
             job_kwargs={

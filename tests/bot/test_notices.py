@@ -1,0 +1,100 @@
+"""The owner of a quarantined credential hears of it: once, and only if need be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from sandbox.client import Person
+from sandbox.google_client import GoogleControls
+from security.credential import Owner
+from tests.bot.upkeep import Upkeep, account_of, among_many, logged, said_to, sweep
+from tests.conftest import RunningBot, StartBot
+from tests.journeys import connect, until
+from tests.security.kit import TOWN
+
+People = Callable[..., Person]
+GONE = "is no longer connected"
+
+# None of this depends on how credentials are kept.
+pytestmark = pytest.mark.encryption("on")
+
+
+async def test_owners_are_told_once_over_sweeps_and_restarts(
+    start_bot: StartBot, upkeep: Upkeep, people: People
+) -> None:
+    """Each by reason and in their language, with a button; a department has no chat."""
+    ann, chen = people(501, "Ann"), people(502, "陳", "zh-hant")
+    for owner in (ann, chen, TOWN):
+        await upkeep.connect(owner)
+    async with start_bot() as bot:
+        for person in (ann, chen):
+            await person.start()
+            await person.wait_for("Drivekeeper")
+        await upkeep.revoke(ann, TOWN)
+        (bot.folder / "token_502.json").write_text("{")
+        await sweep(bot, 3)
+        assert len(logged(bot, "owner_told")) == 2
+    async with start_bot() as bot:
+        await sweep(bot)
+        (message,) = await said_to(ann, GONE)
+        assert "Google no longer accepts" in message.text
+        assert "in line for seven days" in message.text
+        assert message.button("connect") is not None
+        (message,) = await said_to(chen, "已經不再連接")
+        assert "損壞" in message.text
+        assert message.button("connect") is not None
+        assert logged(bot, "owner_told") == []
+    assert upkeep.told() == [True, True, True]
+
+
+async def test_whoever_has_been_told_in_person_or_is_connected_gets_no_notice(
+    bot: RunningBot, upkeep: Upkeep, google: GoogleControls, people: People
+) -> None:
+    """Ann asked for /status, Bo sent a file, Cy has connected anew before anybody told him."""
+    among_many(bot)
+    ann, bo, cy = people(501, "Ann"), people(502, "Bo"), people(503, "Cy")
+    for person in (ann, bo):
+        await upkeep.connect(person)
+        await upkeep.revoke(person)
+    await ann.send("/status")
+    await ann.wait_for("has stopped working")
+    await bo.send_document(b"waits", "a.txt")
+    await bo.wait_for("has ended")
+    await until(lambda: upkeep.told() == [True, True])
+    await upkeep.connect(cy)
+    await upkeep.revoke(cy)
+    await bot.services.core.sweep.run()  # sets aside, and tells nobody yet
+    assert upkeep.told() == [True, True, False]
+    await cy.start()
+    await connect(cy, google, account_of(Owner.user(503)))
+    await sweep(bot, 2)
+    for person in (ann, bo, cy):
+        assert await said_to(person, GONE) == []
+    assert upkeep.told() == [True, True, True]
+    assert logged(bot, "owner_told") == []
+
+
+async def test_a_notice_that_telegram_did_not_take_comes_later_but_not_to_who_has_left(
+    start_bot: StartBot, upkeep: Upkeep, google: GoogleControls, people: People
+) -> None:
+    """A fault of Telegram's passes; whoever blocked the bot, or may not use it, is left alone."""
+    ann, bo, cy = people(501, "Ann"), people(502, "Bo"), people(503, "Cy")
+    async with start_bot(ALLOWED_USER_IDS="501,502") as bot:
+        for person in (ann, bo, cy):
+            await person.start()
+            await person.wait_for("Drivekeeper" if person is not cy else "private")
+        await bo.block()
+        for person in (ann, bo, cy):
+            await upkeep.connect(person)
+            (bot.folder / f"token_{person.id}.json").write_text("{")
+        among_many(bot)
+        await google.fault("telegram.sendMessage", "status", status=502, owner="501")
+        await sweep(bot)
+        assert sorted(upkeep.told()) == [False, True, True]
+        assert logged(bot, "owner_told") == []
+        await sweep(bot, 2)
+        assert len(await said_to(ann, GONE)) == 1
+        assert upkeep.told() == [True, True, True]
+        assert len(logged(bot, "owner_told")) == 1
