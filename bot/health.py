@@ -57,7 +57,7 @@ async def health(update: Update, context: BotContext) -> None:
     if query is not None:
         await acknowledge(query)
     owner, texts = owner_of(update), await context.texts(update)
-    text = _text(services, await _standing(services), texts)
+    text = _text(services, await standing_of(services), texts)
     markup = admin_keyboards.health(texts)
     picture = await _picture(services)
     shown = query.message if query else None
@@ -72,7 +72,8 @@ async def health(update: Update, context: BotContext) -> None:
         await context.bot.send_photo(chat_of(owner), picture, caption=text, reply_markup=markup)
 
 
-async def _standing(services: Services) -> Standing:
+async def standing_of(services: Services) -> Standing:
+    """As things are now; the folder is not read again."""
     core, now = services.core, datetime.now(UTC)
     memory, held = core.records.memory, list(core.records.memory.verdicts.held())
     last = memory.sweeps[-1].results if memory.sweeps else {}

@@ -1,0 +1,131 @@
+"""/health: for administrators alone, in one message with a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from bot.health import Standing, standing_of
+from sandbox.client import Person, TelegramControls
+from sandbox.google_client import GoogleControls
+from security.credential import Owner
+from tests.bot.upkeep import Upkeep, said_to, sweep
+from tests.conftest import RunningBot, StartBot
+from tests.journeys import until
+from tests.security.kit import a_credential
+
+People = Callable[..., Person]
+
+# None of this depends on how credentials are kept.
+pytestmark = pytest.mark.encryption("on")
+
+
+def without_a_picture(bot: RunningBot) -> None:
+    """From now on nothing can be drawn: there is no place for such a number in a chart."""
+    memory = bot.services.core.records.memory
+    memory.sweeps = [
+        report.model_copy(update={"minutes_left": float("inf")}) for report in memory.sweeps
+    ]
+
+
+async def test_an_administrator_sees_how_the_credentials_stand(
+    start_bot: StartBot, upkeep: Upkeep, google: GoogleControls, people: People
+) -> None:
+    """Counts, trouble, sweeps, a picture; Refresh edits that message; drawing fails: text alone."""
+    root = people(900, "Root")
+    for number in range(5):
+        await upkeep.connect(Owner.user(501 + number), minutes_left=60 if number > 1 else 5)
+    await google.revoke("501@example.com")
+    async with start_bot(ADMIN_USER_IDS="900") as bot:
+        await root.start()
+        await root.wait_for("Drivekeeper")
+        await sweep(bot)
+        await upkeep.connect(Owner.user(520), minutes_left=5)
+        await google.act("client", state="wrong_secret")
+        await sweep(bot)
+        await root.send("/health")
+        message = await root.wait_for("Drivekeeper", timeout=30)
+        assert message.media is not None
+        kind, photo = message.media
+        assert kind == "photo"
+        assert (photo["width"], photo["height"]) == (1080, 960)
+        for line in (
+            *("Connected: 5", "healthy 4 · due 1 · pausing 0 · on hold 0", "In quarantine: 1"),
+            *("Fewest minutes left on any token: ", "Uploads: 0 running, 0 in line"),
+            *("Free disk space: ", "Encryption: on", "Google refuses this bot's OAuth client (0"),
+            *("refreshed 1 · set aside 1", "refreshed 0 · failed 1", "As of 20"),
+        ):
+            assert line in message.text, message.text
+        assert "idle" not in message.text
+        await root.tap("Refresh", message)
+        again = await root.wait_for("Drivekeeper", timeout=30)
+        assert again.id == message.id
+        assert again.media is not None
+        without_a_picture(bot)
+        await root.tap("Refresh", again)
+        alone = await root.wait_for("Connected: 5", timeout=30)
+        assert alone.media is None
+
+
+async def test_for_others_it_is_an_unknown_command_and_a_forged_tap_is_refused(
+    start_bot: StartBot, people: People
+) -> None:
+    """The menu shows it to administrators alone, whom no other list need name."""
+    root, ann = people(900, "Root"), people(501, "Ann")
+    async with start_bot(ADMIN_USER_IDS="900", ALLOWED_USER_IDS="501") as bot:
+        for person in (root, ann):
+            await person.start()
+            await person.wait_for("your own Google Drive")
+        names = [name for name, _ in await ann.commands()]
+        assert [name for name, _ in await root.commands()] == [*names, "health", "quarantine"]
+        for command in ("/health", "/quarantine"):
+            await ann.send(command)
+            shown = await ann.wait_for("I do not know this command")
+        await ann.send("/help")
+        assert "/health" not in (await ann.wait_for("20 MB")).text
+        await root.send("/help")
+        assert "/health" in (await root.wait_for("20 MB")).text
+        user = {"id": 501, "is_bot": False, "first_name": "Ann", "language_code": "en"}
+        async with TelegramControls(ann.base_url) as telegram:
+            for data in ("health", "quarantine:page:0", "hold:ask"):
+                query = {"id": data, "from": user, "message": shown.raw, "chat_instance": "9"}
+                await telegram.inject("callback_query", {**query, "data": data})
+        await until(lambda: bot.log.getvalue().count('"not_allowed"') == 3)
+        assert await said_to(ann, "Quarantine") == []
+        trail = [entry.action for entry in bot.services.core.records.audit.read()]
+        assert trail.count("denied") == 1  # a flood must not push others out of the trail
+
+
+async def test_idle_paused_and_held_owners_are_counted_apart(
+    start_bot: StartBot, upkeep: Upkeep, google: GoogleControls
+) -> None:
+    """Each owner in one count."""
+    async with start_bot(TOKEN_IDLE_AFTER_DAYS="3") as bot:
+        for number in range(3):
+            upkeep.world.store.save_consent(
+                a_credential(Owner.user(510 + number), refresh_token=None, expires_at=None)
+            )
+        await upkeep.connect(Owner.user(501))
+        await google.fault("google.token.refresh", "status", status=503, owner="501@example.com")
+        await upkeep.connect(Owner.user(502), minutes_left=5)
+        long_ago = a_credential().granted_at
+        assert long_ago is not None
+        bot.services.core.records.memory.activity.begin(
+            Owner.user(502), long_ago.timestamp() - 10 * 86400
+        )
+        await sweep(bot)
+        standing = await standing_of(bot.services)
+        assert standing.free_bytes is not None
+        assert replace(standing, free_bytes=None) == Standing(
+            healthy=0,
+            due=0,
+            paused=1,
+            idle=1,
+            held=3,
+            unreadable=0,
+            quarantined=0,
+            free_bytes=None,
+        )
+        assert standing.connected == 5
