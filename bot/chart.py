@@ -40,7 +40,8 @@ def draw(points: dict[str, Any]) -> bytes:
     now, lead = float(points["now"]), float(points["lead"])
     sweeps = [sweep for sweep in points["sweeps"] if sweep[0] > now - _DAY]
     figure = Figure(figsize=(7.2, 6.4), dpi=150, facecolor="white")
-    figure.set_layout_engine("constrained", w_pad=0.15, h_pad=0.15)
+    # Margins by hand: having them worked out would draw everything several times.
+    figure.subplots_adjust(left=0.085, right=0.97, top=0.88, bottom=0.105, hspace=0.42)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     _outcomes(above, sweeps)
     _minutes_left(below, sweeps, lead)
@@ -61,14 +62,14 @@ def draw(points: dict[str, Any]) -> bytes:
 
 def _outcomes(axes: Axes, sweeps: list[list[float]]) -> None:
     _heading(axes, "Owners per sweep")
-    times = [_moment(sweep[0]) for sweep in sweeps]
-    floor = [0.0] * len(sweeps)
+    width, highest = _width(sweeps) / _DAY, 1.0
     for column, (_, colour) in enumerate(_OUTCOMES, start=1):
-        counts = [sweep[column] for sweep in sweeps]
-        width = _width(sweeps) / _DAY
+        shown = [sweep for sweep in sweeps if sweep[column]]
+        times, counts = [_moment(sweep[0]) for sweep in shown], [sweep[column] for sweep in shown]
+        floor = [sum(sweep[1:column]) for sweep in shown]
         axes.bar(times, counts, width, floor, color=colour, linewidth=0)  # type: ignore[arg-type]
-        floor = [low + count for low, count in zip(floor, counts, strict=True)]
-    axes.set_ylim(0, max([*floor, 1]) * 1.08)
+        highest = max([highest, *(low + count for low, count in zip(floor, counts, strict=True))])
+    axes.set_ylim(0, highest * 1.08)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     _legend(
         axes,

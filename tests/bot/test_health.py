@@ -46,7 +46,7 @@ async def test_an_administrator_sees_how_the_credentials_stand(
         await google.act("client", state="wrong_secret")
         await sweep(bot)
         await root.send("/health")
-        message = await root.wait_for("Drivekeeper", timeout=30)
+        message = await root.wait_for("Drivekeeper", timeout=60)
         assert message.media is not None
         kind, photo = message.media
         assert kind == "photo"
@@ -60,12 +60,12 @@ async def test_an_administrator_sees_how_the_credentials_stand(
             assert line in message.text, message.text
         assert "idle" not in message.text
         await root.tap("Refresh", message)
-        again = await root.wait_for("Drivekeeper", timeout=30)
+        again = await root.wait_for("Drivekeeper", timeout=60)
         assert again.id == message.id
         assert again.media is not None
         without_a_picture(bot)
         await root.tap("Refresh", again)
-        alone = await root.wait_for("Connected: 5", timeout=30)
+        alone = await root.wait_for("Connected: 5", timeout=60)
         assert alone.media is None
 
 
