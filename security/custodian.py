@@ -263,8 +263,6 @@ class Custodian(Guard):
             grant = await self._oauth.refresh(client, credential.refresh_token)
         except CustodyError as error:
             self._on_refresh(error.code)
-            if isinstance(error, ConsentRequired):
-                self._memory.verdicts.tried(datetime.now(UTC).timestamp(), grant=True)
             raise
         self._on_refresh("ok")
         self._memory.verdicts.tried(datetime.now(UTC).timestamp(), grant=True)

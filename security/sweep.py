@@ -210,13 +210,13 @@ class Sweep:
         if isinstance(reading, OperatorFault):
             self._count_operator(reading.code, tally)
             return False
-        now = datetime.now(UTC).timestamp()
-        self._memory.verdicts.tried(now, grant=False)
         if reading.damage is not None:
             tally.condemned += 1
             tally.results[reading.damage.code] += 1
             await self._custodian.court.condemn(owner, reading.damage.code, reading.stamp)
             return False
+        now = datetime.now(UTC).timestamp()
+        self._memory.verdicts.tried(now, grant=False)
         credential = reading.credential
         if credential is None:
             return False

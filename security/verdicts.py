@@ -35,7 +35,7 @@ class Verdict:
 
 
 class Verdicts:
-    """The condemned by owner, and how many owners were tried in the last hour."""
+    """The condemned by owner, and how many owners were found well in the last hour."""
 
     def __init__(self) -> None:
         self._verdicts: dict[Owner, Verdict] = {}
@@ -55,18 +55,23 @@ class Verdicts:
         return {owner: verdict for owner, verdict in self._verdicts.items() if verdict.held}
 
     def tried(self, now: float, count: int = 1, *, grant: bool) -> None:
-        """`count` owners were tried: Google was asked (`grant`), or their files were read."""
+        """`count` owners were tried and found well: by Google (`grant`), or on reading their files.
+
+        Those who were not are counted by `condemn`, each once, however often they are tried.
+        """
         minutes = self._tried[grant]
         minutes[int(now // 60)] = minutes.get(int(now // 60), 0) + count
+        self.changed = True
 
     def condemn(self, owner: Owner, reason: str, stamp: Stamp, now: float) -> bool:
         """Note it; whether that is news."""
+        # Also where it is no news: trouble that lasts does not look small after an hour.
+        self._condemned[owner] = (now, reason in _GRANT)
+        self.changed = True
         known = self._verdicts.get(owner)
         if known is not None and known.stamp == stamp:
             return False
         self._verdicts[owner] = Verdict(reason, now, stamp)
-        self._condemned[owner] = (now, reason in _GRANT)
-        self.changed = True
         return True
 
     def release(self, owner: Owner) -> bool:
@@ -103,7 +108,7 @@ class Verdicts:
                 if not verdict.held and (verdict.reason in _GRANT) is grant
             ]
             condemned = sum(kind is grant for _, kind in self._condemned.values())
-            tried = sum(self._tried[grant].values())
+            tried = condemned + sum(self._tried[grant].values())
             suspicious = condemned >= _FEW and condemned * _SHARE > tried
             (hold if suspicious else move).extend(fresh)
         for owner in hold:
