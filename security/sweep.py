@@ -324,5 +324,6 @@ class Sweep:
                     case Reading(credential=credential) if credential is not None:
                         left = credential.expires_at
                         expires = left.timestamp() if left else 0.0
+                        self._watch.note(owner, reading.stamp, expires)
                         if expires - now < self._custodian.lead.total_seconds():
                             tally.refreshed += self._is_time(owner, expires, tally)

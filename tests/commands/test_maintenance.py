@@ -1,0 +1,109 @@
+"""`drivekeeper maintenance run`: one sweep by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from typer.testing import CliRunner, Result
+
+from cli import app
+from commands.output import Exit
+from sandbox.google_client import GoogleControls
+from sandbox.run import bot_settings
+from sandbox.server import Sandbox
+from security.credential import Owner
+from security.encryption import TokenEncryption
+from tests.security.kit import ANN, World
+
+pytestmark = [pytest.mark.encryption("off"), pytest.mark.usefixtures("restored_logging")]
+
+
+class Installation:
+    """A data folder, a settings file, and the command upon both."""
+
+    def __init__(self, world: World, settings: dict[str, str], env_file: Path) -> None:
+        self.world, self.settings, self.env_file = world, settings, env_file
+
+    async def run(self, *options: str) -> Result:
+        """In a thread: the command brings its own event loop."""
+        self.env_file.touch(mode=0o600)
+        self.env_file.write_text("".join(f"{k}={v}\n" for k, v in self.settings.items()))
+        arguments = ["maintenance", "run", "--env-file", str(self.env_file), *options]
+        return await asyncio.to_thread(CliRunner().invoke, app, arguments)
+
+
+@pytest.fixture
+async def installed(
+    sandbox: Sandbox, google: GoogleControls, tmp_path: Path, keyring: TokenEncryption
+) -> AsyncIterator[Installation]:
+    """Against the sandbox."""
+    folder = tmp_path / "user_data"
+    world = World(sandbox, google, folder, keyring)
+    yield Installation(world, bot_settings(sandbox, folder, "device"), tmp_path / "test.env")
+    await world.close()
+
+
+async def test_what_is_due_is_refreshed_and_counted(installed: Installation) -> None:
+    """A table for people, exit code 0."""
+    await installed.world.connect(minutes_left=5)
+    result = await installed.run()
+    assert result.exit_code == Exit.OK, result.output
+    assert "refreshed" in result.stdout
+    assert await installed.world.refreshes() == 1
+
+
+async def test_a_dry_run_says_what_is_due_and_asks_nobody(installed: Installation) -> None:
+    """As JSON, too."""
+    await installed.world.connect(minutes_left=5)
+    result = await installed.run("--dry-run", "--json")
+    report = json.loads(result.stdout)
+    assert (report["seen"], report["refreshed"], result.exit_code) == (1, 1, Exit.OK)
+    assert await installed.world.refreshes() == 0
+    assert not list((installed.world.folder / "maintenance").glob("*.json"))
+
+
+async def test_what_had_to_be_set_aside_wants_attention(installed: Installation) -> None:
+    """Exit code 1, and nobody's name."""
+    await installed.world.connect(minutes_left=5)
+    await installed.world.google.revoke("amy@example.com")
+    result = await installed.run()
+    assert result.exit_code == Exit.FINDINGS
+    assert "invalid_grant" in result.stdout
+    assert ANN.key not in result.output
+    assert installed.world.quarantine_notes() == ["invalid_grant"]
+
+
+async def test_a_pass_that_ends_early_says_why(installed: Installation) -> None:
+    """The client's secret is wrong: nobody is condemned for it."""
+    for number in range(4):
+        await installed.world.connect(Owner.user(600 + number), f"u{number}@x", minutes_left=5)
+    installed.settings["GOOGLE_CLIENT_SECRET"] = "GOCSPX-wrong"
+    result = await installed.run()
+    assert result.exit_code == Exit.FINDINGS
+    assert "ended before its time: invalid_client" in result.stdout
+    assert installed.world.quarantine_notes() == []
+
+
+async def test_beside_a_running_bot_its_memory_is_left_to_it(installed: Installation) -> None:
+    """Pauses and incidents are the bot's to write down."""
+    await installed.world.connect(minutes_left=5)
+    await installed.world.google.fault("google.token.refresh", "status", status=503, count=0)
+    kept = installed.world.folder / "maintenance" / "pauses.json"
+    with FileLock(installed.world.folder / "locks" / "bot.lock"):
+        assert (await installed.run()).exit_code == Exit.FINDINGS
+        assert not kept.exists()
+    assert (await installed.run()).exit_code == Exit.FINDINGS
+    assert kept.exists()
+
+
+async def test_without_a_client_nothing_is_tried(installed: Installation) -> None:
+    """One sentence that names the settings."""
+    del installed.settings["GOOGLE_CLIENT_ID"], installed.settings["GOOGLE_CLIENT_SECRET"]
+    result = await installed.run()
+    assert result.exit_code == Exit.USAGE
+    assert "GOOGLE_CLIENT_ID" in result.stderr
