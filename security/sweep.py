@@ -35,6 +35,7 @@ from security.watch import Scan, owners_of
 _FULL_EVERY: Final = timedelta(days=1)
 _ALIKE: Final = 3
 _OUTAGE: Final = 50
+_IN_A_ROW: Final = 200
 _log = structlog.get_logger()
 
 
@@ -115,7 +116,9 @@ class Sweep:
             self._custodian.court.taken()
             try:
                 scan = await self._custodian.read(self._watch.scan, self._due_before(started_at))
-                if dry_run:
+                if self._stopping:
+                    tally.ended_by = "stopped"
+                elif dry_run:
                     await self._look_only(scan, tally)
                 else:
                     self._pass_task = asyncio.create_task(self._settled_pass(scan, tally))
@@ -184,7 +187,9 @@ class Sweep:
 
     async def _due(self, scan: Scan, tally: _Tally) -> AsyncIterator[Owner]:
         """Those whose token is due: known ones soonest first, then what turns up on reading."""
-        for expires, name in scan.due:
+        for number, (expires, name) in enumerate(scan.due):
+            if number % _IN_A_ROW == 0:  # of the idle there may be very many
+                await asyncio.sleep(0)
             for owner in owners_of([name]):
                 if self._is_time(owner, expires, tally):
                     yield owner

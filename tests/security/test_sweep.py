@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,12 +15,13 @@ import pytest
 from pydantic import SecretStr
 
 from config import GoogleClient
+from security.activity import Activity
 from security.credential import Credential, Owner
 from security.memory import Memory
 from security.records import Records
 from security.sweep import Sweep, SweepOptions
 from security.sweep_report import SweepReport
-from tests.security.kit import ANN, BOB, World, new_key, records_in
+from tests.security.kit import ANN, BOB, World, a_credential, new_key, records_in
 
 _listeners: list[Callable[[str, tuple[Any, ...]], None]] = []
 
@@ -265,6 +268,45 @@ async def test_stopping_lets_what_is_under_way_be_saved(world: World) -> None:
     assert await world.refreshes() == 2
     newer = [c for c in map(world.store.load, owners(6)) if c and c.generation == 2]
     assert len(newer) == 2
+
+
+async def test_stopping_before_anything_began_asks_for_nobody(world: World) -> None:
+    """The folder is still being looked at; and a sweep that comes after the stop is none."""
+    await connect_all(world, owners(3), 5)
+    keeper = Keeper(world)
+    running = asyncio.create_task(keeper.run())
+    await asyncio.sleep(0)
+    keeper.sweep.stop()
+    assert (await running).ended_by == "stopped"
+    assert (await keeper.run()).ended_by == "stopped"
+    await keeper.custodian.close()
+    assert await world.refreshes() == 0
+
+
+@pytest.mark.encryption("off")
+async def test_thousands_who_are_idle_do_not_hold_the_event_loop(world: World) -> None:
+    """Their tokens have run out, so each sweep comes across them, and passes them by."""
+    records = records_in(world.folder, world.keyring)
+    records.memory.activity = Activity(timedelta(days=1))
+    now, keeper = datetime.now(UTC), Keeper(world, records=records)
+    for owner in owners(5000):
+        document = a_credential(owner, expires_at=now - timedelta(hours=1)).to_document()
+        (world.folder / f"{owner.stem}.json").write_text(json.dumps(document))
+        records.memory.activity.begin(owner, now.timestamp() - 5 * 86400)
+    assert (await keeper.run()).refreshed == 0
+    spans: list[float] = []
+
+    async def tick() -> None:
+        while True:
+            before = time.thread_time()  # the loop's own work, whatever else the machine does
+            await asyncio.sleep(0)
+            spans.append(time.thread_time() - before)
+
+    ticking = asyncio.create_task(tick())
+    report = await keeper.run()
+    ticking.cancel()
+    assert (report.full, report.fresh, report.refreshed) == (False, 5000, 0)
+    assert max(spans) < 0.01
 
 
 async def test_a_dry_run_changes_nothing(world: World) -> None:
