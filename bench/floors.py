@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlencode
 
 import aiohttp
 import google.auth.transport.requests
@@ -29,6 +30,7 @@ from google.oauth2.credentials import Credentials
 from bench.child import Json, serve
 from bench.owners import CLIENT_ID, CLIENT_SECRET
 
+_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 THREADS: Final = 16  # as many as the product's own for writing
 
 
@@ -87,7 +89,10 @@ class Post:
             "client_id": CLIENT_ID,
             "client_secret": CLIENT_SECRET,
         }
-        async with session.post(self._url, data=form, allow_redirects=False) as response:
+        body = urlencode(form).encode("ascii")  # aiohttp's own encoder takes twice the time
+        async with session.post(
+            self._url, data=body, headers=_FORM, allow_redirects=False
+        ) as response:
             await response.read()
             if response.status != 200:
                 raise RuntimeError(f"the endpoint answered {response.status}")

@@ -10,8 +10,8 @@ from typing import Final
 from bot.context import BotApplication
 from bot.lifecycle import services_of
 from security.errors import OperatorFault
+from security.files import probe_writing
 from security.log_schema import OPERATOR_FAULTS
-from security.room import probe_writing
 
 NOT_RUNNING: Final = "not_running"
 TELEGRAM_SILENT: Final = "telegram_silent"

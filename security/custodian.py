@@ -8,8 +8,7 @@ task of its own, which `close` waits for.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -33,6 +32,7 @@ from security.google_oauth import GoogleOAuth
 from security.guard import Guard
 from security.locks import PrivateLock
 from security.records import Records
+from security.room import Room
 from security.token_store import Reading, TokenStore
 from security.watch import Stamp
 
@@ -50,9 +50,15 @@ class Kept:
     """Whether Google gave a new token; False also where somebody else was faster."""
 
 
-@dataclass(slots=True)
-class _Room:
-    used: bool = False
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What was found under the lock."""
+
+    reading: Reading
+    room: Room | None = None
+    """Kept for the save; None: none is due, or there is none."""
+    unwritable: OperatorFault | None = None
+    """Why there is none."""
 
 
 class Custodian(Guard):
@@ -171,16 +177,16 @@ class Custodian(Guard):
     async def _refresh(self, owner: Owner, rejected: SecretStr | None) -> Kept:
         stamp: Stamp | None = None
         try:
-            look = partial(self._look, owner, rejected)
-            async with self.holding(owner, look) as (lock, (reading, unwritable)):
-                stamp = reading.stamp
-                credential = _usable(reading)
+            first = partial(self._look, owner, rejected)
+            async with self.holding(owner, first) as (lock, look):
+                stamp = look.reading.stamp
+                credential = _usable(look.reading)
                 if self._serves(credential, rejected, self.lead):
                     return Kept(credential)  # another process was faster
-                async with self._room(owner) as room:
+                try:
                     try:
-                        if unwritable is not None:
-                            raise unwritable
+                        if look.unwritable is not None:
+                            raise look.unwritable
                         refreshed = await self._ask_google(credential)
                     except (TransientFault, OperatorFault) as fault:
                         _log.warning("token_refresh_failed", owner=owner, result=fault.code)
@@ -197,8 +203,11 @@ class Custodian(Guard):
                         # A program that knows no lock has connected this owner anew meanwhile.
                         credential, stamp = again.credential, again.stamp
                         refreshed = await self._ask_google(credential)
-                    saved = await self.run(self._save, refreshed, credential, lock, reading)
-                    room.used = True
+                    based_on = credential.generation
+                    saved = await self.run(self._save, refreshed, based_on, look, lock)
+                finally:
+                    if look.room is not None and look.room.is_open:
+                        await self.run(look.room.give_up)
         except CorruptCredential as damage:
             await self.court.condemn(owner, damage.code, stamp)
             raise ConsentRequired("the stored credential is damaged", code=damage.code) from damage
@@ -211,36 +220,25 @@ class Custodian(Guard):
             _log.info("token_released", owner=owner, result="ok")
         return Kept(saved, asked=True)
 
-    @asynccontextmanager
-    async def _room(self, owner: Owner) -> AsyncIterator[_Room]:
-        """What `_look` has reserved for the save is given back where nothing was saved."""
-        room = _Room()
-        try:
-            yield room
-        finally:
-            if not room.used:
-                await self.run(self._store.give_up_reserve, owner)
-
-    def _look(
-        self, owner: Owner, rejected: SecretStr | None
-    ) -> tuple[Reading, OperatorFault | None]:
-        """What the lock protects, and why a new token could not be saved, should one be due."""
+    def _look(self, owner: Owner, rejected: SecretStr | None) -> _Look:
+        """What the lock protects; and room for a new token, should one be due."""
         reading = self._store.read(owner)
-        if reading.credential is not None:
-            if self._serves(reading.credential, rejected, self.lead):
-                self._watch.note(owner, reading.stamp, _expires(reading.credential))
-                return reading, None
-            try:
-                self._store.reserve(owner)
-            except OperatorFault as fault:
-                return reading, fault
-        return reading, None
+        credential = reading.credential
+        if credential is None or credential.state != "active":
+            return _Look(reading)
+        if self._serves(credential, rejected, self.lead):
+            self._watch.note(owner, reading.stamp, _expires(credential))
+            return _Look(reading)
+        try:
+            return _Look(reading, room=self._store.reserve(owner))
+        except OperatorFault as fault:
+            return _Look(reading, unwritable=fault)
 
     def _save(
-        self, refreshed: Credential, old: Credential, lock: PrivateLock, seen: Reading
+        self, refreshed: Credential, based_on: int, look: _Look, lock: PrivateLock
     ) -> Credential:
-        """All that follows in one thread, the lock given back in it: each change costs as much."""
-        saved = self._store.save(refreshed, based_on=old.generation, seen=seen)
+        """All that follows, and the lock given back, in one thread: each change costs as much."""
+        saved = self._store.save(refreshed, based_on=based_on, seen=look.reading, room=look.room)
         self._audit.record("refreshed", saved.owner)
         self._note(saved)
         lock.release()

@@ -22,8 +22,9 @@ from filelock import Timeout
 from security.encryption import TokenEncryption, is_encrypted
 from security.errors import CorruptCredential, OperatorFault
 from security.locks import PrivateLock
+from security.room import FILE_MODE as FILE_MODE
+from security.room import Room
 
-FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
 _STALE_SECONDS: Final = 60  # a save takes milliseconds: what is older was left by a crash
 _PIECE: Final = 65536
@@ -70,52 +71,38 @@ def ensure_private_folder(folder: Path) -> None:
                     Path(entry.path).chmod(FILE_MODE)
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace `path` by `data`, durably. The caller keeps other writers of `path` away."""
-    temporary = temporary_of(path)
+def write_atomically(path: Path, data: bytes, room: Room | None = None) -> None:
+    """Replace `path` by `data`, durably. The caller keeps other writers of `path` away.
+
+    Args:
+        room: what `reserve_room` has kept for this.
+    """
     with disk_faults():
         try:
-            descriptor = open_private(temporary)
-            try:
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(descriptor, view) :]
-                # Shortened only now: room that was reserved for this is given up by nobody.
-                if os.fstat(descriptor).st_size > len(data):
-                    os.ftruncate(descriptor, len(data))
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            os.replace(temporary, path)  # noqa: PTH105 - every refresh comes here
-        except BaseException:
-            unlink(temporary)
-            raise
+            (room or Room(path)).become(data)
+        except FileNotFoundError:
+            if room is None:
+                raise
+            # So long ago that somebody's start took it for a crash's remains.
+            Room(path).become(data)
         sync_folder(path.parent)
 
 
-def temporary_of(path: Path) -> str:
-    """Where `write_atomically` writes before it replaces `path`."""
-    return f"{path.parent}/.{path.name}.tmp"
+def reserve_room(path: Path) -> Room:
+    """Make sure that `write_atomically` could replace `path` just now, and keep the room for it.
+
+    Raises:
+        OperatorFault: it could not.
+    """
+    with disk_faults():
+        room = Room(path)
+        room.reserve()
+        return room
 
 
-def open_private(path: str) -> int:
-    """A descriptor to write to `path`, which is 0600 before anything new is in it."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(path, flags, FILE_MODE)
-    try:
-        # Looked at first: to set what is set already would wait for the journal.
-        if stat.S_IMODE(os.fstat(descriptor).st_mode) != FILE_MODE:
-            os.fchmod(descriptor, FILE_MODE)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def unlink(path: str) -> None:
-    """Remove `path`, if it is there; not durably."""
-    with suppress(FileNotFoundError):
-        os.unlink(path)  # noqa: PTH108 - as above
+def probe_writing(folder: Path) -> None:
+    """Raise OperatorFault where a small file cannot be written into `folder` just now."""
+    reserve_room(folder / "probe").give_up()
 
 
 def sync_folder(folder: Path) -> None:
@@ -231,7 +218,7 @@ class SealedFolder:
             try:
                 status = os.fstat(descriptor)
                 data = os.read(descriptor, status.st_size + 1)
-                while piece := os.read(descriptor, _PIECE) if data else b"":
+                while len(data) != status.st_size and (piece := os.read(descriptor, _PIECE)):
                     data += piece
             finally:
                 os.close(descriptor)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final, ParamSpec, TypeVar
@@ -16,6 +15,7 @@ from security.credential import Owner
 from security.errors import OperatorFault, TransientFault
 from security.locks import PrivateLock
 from security.memory import Memory
+from security.threads import Threads
 from security.token_store import TokenStore
 
 P = ParamSpec("P")
@@ -34,8 +34,8 @@ class Guard:
         self._critical: set[asyncio.Task[Any]] = set()
         # Files and locks have threads of their own: the default executor is small and shared.
         # Reads wait for no fsync: whoever asks for /status does not queue behind others' saves.
-        self._readers = ThreadPoolExecutor(4, thread_name_prefix="custody-read")
-        self._writers = ThreadPoolExecutor(16, thread_name_prefix="custody-write")
+        self._readers = Threads(4, "custody-read")
+        self._writers = Threads(16, "custody-write")
 
     async def close(self) -> None:
         """Wait for what must not be cut short, then give the threads back.
@@ -45,18 +45,16 @@ class Guard:
         self._closing = True
         while self._critical:
             await asyncio.wait(self._critical)
-        self._readers.shutdown(wait=True)
-        self._writers.shutdown(wait=True)
+        self._readers.close()
+        self._writers.close()
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A blocking call that may write, in a thread."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._writers, partial(function, *args, **kwargs))
+        return await self._writers.run(partial(function, *args, **kwargs))
 
     async def read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A blocking call that only reads, in a thread of those that never write."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, partial(function, *args, **kwargs))
+        return await self._readers.run(partial(function, *args, **kwargs))
 
     async def finish(self, work: Coroutine[Any, Any, T]) -> T:
         """Do `work` to its end, whatever becomes of the caller; `close` waits for it."""

@@ -53,15 +53,14 @@ class PrivateLock:
         """Give the lock back; nothing happens where it is not held.
 
         What was done under it is done: an unlock that the operating system refuses turns no save
-        into a fault. Closing the file unlocks as well; at the latest the end of the process does.
+        into a fault. At the latest the end of the process unlocks.
         """
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             with suppress(OSError):
-                # Not by closing alone: a process being started holds a copy for a moment.
-                fcntl.flock(descriptor, fcntl.LOCK_UN)
-            with suppress(OSError):
-                os.close(descriptor)
+                os.close(
+                    descriptor
+                )  # which unlocks: nobody has a copy, past a process being started
 
     def __enter__(self) -> Self:
         return self

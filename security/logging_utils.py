@@ -42,12 +42,13 @@ class OwnerMask:
     """Gives an owner the same name in every log line, not reversible without the key."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        self._hmac = hmac.new(key, digestmod=hashlib.sha256)
 
     def __call__(self, owner_name: str) -> str:
         """`u_…` for `user:…`, `d_…` for `department:…` (HMAC-SHA256, 80 bits of it)."""
-        digest = hmac.digest(self._key, owner_name.encode(), hashlib.sha256)[:10]
-        return f"{owner_name[0]}_{base64.b32encode(digest).decode().lower()}"
+        keyed = self._hmac.copy()  # `hmac.digest` would let other threads in between
+        keyed.update(owner_name.encode())
+        return f"{owner_name[0]}_{base64.b32encode(keyed.digest()[:10]).decode().lower()}"
 
 
 def load_mask_key(folder: Path, configured: SecretStr | None) -> bytes:

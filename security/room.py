@@ -1,55 +1,97 @@
-"""Whether a save would find room: asked before a token is spent, for Google gives it only once."""
+"""The temporary file of a save, and room in it that is kept before a token is spent.
+
+Google gives a new token once: whether it can be written down is known before it is asked.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from security.files import disk_faults, open_private, temporary_of, unlink
-
+FILE_MODE: Final = 0o600
 _ROOM: Final = bytes(8192)  # more than a credential takes
 
 
-def reserve_room(path: Path) -> None:
-    """Make sure that `write_atomically` could replace `path` just now, and keep the room for it.
+class Room:
+    """A file beside `path`, 0600 and open, that takes its place or is given up.
 
-    What it leaves is the save's own temporary file: the save, or `give_up_room`, takes it away.
-
-    Raises:
-        OperatorFault: it could not.
+    Raises OSError, as do all its methods. The caller keeps others away from `path`.
     """
-    temporary = temporary_of(path)
-    with disk_faults():
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._temporary = f"{path.parent}/.{path.name}.tmp"
+        self._descriptor: int | None = None
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._descriptor = descriptor = os.open(self._temporary, flags, FILE_MODE)
         try:
-            _write_room(temporary)
+            status = os.fstat(descriptor)
+            self._size = status.st_size  # a crash may have left it
+            # Looked at first: to set what is set already would wait for the journal.
+            if stat.S_IMODE(status.st_mode) != FILE_MODE:
+                os.fchmod(descriptor, FILE_MODE)
         except BaseException:
-            unlink(temporary)
+            self.give_up()
             raise
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it has neither taken its place nor been given up."""
+        return self._descriptor is not None
 
-def give_up_room(path: Path) -> None:
-    """There is nothing to be saved after all. What cannot be removed now, the next start does."""
-    with suppress(OSError):
-        unlink(temporary_of(path))
-
-
-def probe_writing(folder: Path) -> None:
-    """Raise OperatorFault where a small file cannot be written into `folder` just now."""
-    probe = f"{folder}/.probe.tmp"
-    with disk_faults():
+    def reserve(self) -> None:
+        """Fill it with zeros: the blocks are its own then."""
         try:
-            _write_room(probe)
-        finally:
-            unlink(probe)
-
-
-def _write_room(path: str) -> None:
-    descriptor = open_private(path)
-    try:
-        if os.write(descriptor, _ROOM) < len(_ROOM):  # room for a part of it
+            written = self._write(_ROOM)
+        except BaseException:
+            self.give_up()
+            raise
+        if written < len(_ROOM):  # room for a part of it
+            self.give_up()
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    finally:
-        os.close(descriptor)
+        self._size = max(self._size, len(_ROOM))
+
+    def become(self, data: bytes) -> None:
+        """Hold `data` durably, and take the place of `path`; that is not durable yet."""
+        try:
+            view, written = memoryview(data), 0
+            while written < len(data):
+                written += self._write(view[written:], written)
+            # Shortened only now: what was reserved for `data` nobody else has got meanwhile.
+            if self._size > len(data):
+                os.ftruncate(self._opened, len(data))
+            os.fsync(self._opened)
+            self._close()
+            os.replace(self._temporary, self._path)  # noqa: PTH105 - strings: every refresh is here
+        except BaseException:
+            self.give_up()
+            raise
+
+    def give_up(self) -> None:
+        """Remove it. What cannot be removed now, the next start does."""
+        with suppress(OSError):
+            os.unlink(self._temporary)  # noqa: PTH108 - as above
+        with suppress(OSError):
+            self._close()
+
+    @property
+    def _opened(self) -> int:
+        if self._descriptor is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return self._descriptor
+
+    def _write(self, data: bytes | memoryview, offset: int = 0) -> int:
+        return os.pwrite(self._opened, data, offset)
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        if self.is_open:  # whoever waited for it was cancelled
+            self.give_up()

@@ -22,12 +22,14 @@ from security.files import (
     SealedFolder,
     disk_faults,
     ensure_private_folder,
+    probe_writing,
+    reserve_room,
     write_atomically,
 )
 from security.key_use import check_some_open
 from security.locks import PrivateLock
 from security.quarantine import Quarantine
-from security.room import give_up_room, probe_writing, reserve_room
+from security.room import Room
 from security.watch import Stamp
 
 
@@ -79,16 +81,9 @@ class TokenStore:
         """Raise OperatorFault where a save would fail: asked before a token is spent."""
         probe_writing(self.folder)
 
-    def reserve(self, owner: Owner) -> None:
-        """Likewise for one owner, whose next save finds the room kept for it.
-
-        Where none comes, `give_up_reserve` gives the room back.
-        """
-        reserve_room(self._tokens.path(owner.stem))
-
-    def give_up_reserve(self, owner: Owner) -> None:
-        """There is nothing to be saved after all."""
-        give_up_room(self._tokens.path(owner.stem))
+    def reserve(self, owner: Owner) -> Room:
+        """Likewise for one owner: room for the save, to be given to it or given up."""
+        return reserve_room(self._tokens.path(owner.stem))
 
     def owners(self) -> list[Owner]:
         """Everyone with a token file, sorted."""
@@ -172,13 +167,19 @@ class TokenStore:
                 return None
 
     def save(
-        self, credential: Credential, *, based_on: int, seen: Reading | None = None
+        self,
+        credential: Credential,
+        *,
+        based_on: int,
+        seen: Reading | None = None,
+        room: Room | None = None,
     ) -> Credential:
         """Save what came of the credential of generation `based_on`, as the next generation.
 
         Args:
             seen: what was read under the lock that is still held. While the file is that very
                 one, by its stamp, it is not read again.
+            room: what `reserve` has kept for this.
 
         Raises:
             GenerationConflict: a newer one has been saved, or the owner has disconnected.
@@ -194,7 +195,7 @@ class TokenStore:
         # One with a generation has been found above its tombstone; another program's has none.
         newest = based_on or self._buried(owner, based_on)
         saved = replace(credential, generation=newest + 1)
-        self._write(saved, was_read=True)
+        self._write(saved, was_read=True, room=room)
         return saved
 
     def save_consent(self, credential: Credential) -> Credential:
@@ -278,14 +279,16 @@ class TokenStore:
                     found.append(credential)
         return found
 
-    def _write(self, credential: Credential, *, was_read: bool = False) -> None:
+    def _write(
+        self, credential: Credential, *, was_read: bool = False, room: Room | None = None
+    ) -> None:
         stem = credential.owner.stem
         data = self._tokens.seal(stem, credential.to_document(), was_read=was_read)
-        self._atomic_save(self._tokens.path(stem), data)
+        self._atomic_save(self._tokens.path(stem), data, room)
 
-    def _atomic_save(self, path: Path, data: bytes) -> None:
+    def _atomic_save(self, path: Path, data: bytes, room: Room | None = None) -> None:
         """Replace `path` by sealed bytes: old or new after a crash, never a part."""
-        write_atomically(path, data)
+        write_atomically(path, data, room)
 
     def _buried(self, owner: Owner, unreadable: int) -> int:
         """The newest generation that has ended; `unreadable` where that cannot be told."""

@@ -13,8 +13,7 @@ from typing import Final
 
 from commands.checks.finding import Finding, count, failed, ok, skipped, warning
 from security.errors import OperatorFault
-from security.files import FILE_MODE, FOLDER_MODE
-from security.room import probe_writing
+from security.files import FILE_MODE, FOLDER_MODE, probe_writing
 
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 # The name is a module of the kernel or of FUSE; what it speaks goes over a network.

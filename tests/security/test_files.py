@@ -15,10 +15,11 @@ from security.errors import CorruptCredential, OperatorFault
 from security.files import (
     SealedFolder,
     ensure_private_folder,
+    probe_writing,
     remove,
+    reserve_room,
     write_atomically,
 )
-from security.room import give_up_room, probe_writing, reserve_room
 from tests.security.kit import full_disk, mode_of, new_key, python, umask
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
@@ -136,15 +137,26 @@ def test_reserved_room_goes_to_the_save_or_is_given_up(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     temporary = tmp_path / ".a.json.tmp"
     temporary.touch(0o644)
-    reserve_room(path)
+    room = reserve_room(path)
     assert mode_of(temporary) == 0o600
     assert not path.exists()
-    write_atomically(path, b"new")
+    write_atomically(path, b"new", room)
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]
-    reserve_room(path)
-    give_up_room(path)
-    give_up_room(path)
+    room = reserve_room(path)
+    room.give_up()
+    room.give_up()
+    reserve_room(path)  # dropped: whoever waited for it was cancelled
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_save_does_without_the_room_that_somebody_took_for_remains(tmp_path: Path) -> None:
+    """This process was suspended for so long; the token is Google's only one all the same."""
+    path = tmp_path / "a.json"
+    room = reserve_room(path)
+    (tmp_path / ".a.json.tmp").unlink()
+    write_atomically(path, b"new", room)
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]
 
