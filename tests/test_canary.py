@@ -22,7 +22,7 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -49,6 +49,7 @@ from security.encryption import TokenEncryption, is_encrypted
 from security.log_schema import EVENTS
 from security.pending_consents import PendingConsent
 from tests.bot.test_operations import free_port
+from tests.bot.upkeep import among_many, by_hand, sweep
 from tests.canaries import (
     SLICE,
     Canaries,
@@ -87,6 +88,14 @@ PASTE_EVENTS: Final = frozenset(
     {
         *("settings_loaded", "library", "consent_started", "consent_approved", "consent_saved"),
         *("consent_refused", "upload_finished", "upload_failed", "message_not_sent"),
+    }
+)
+UPKEEP_EVENTS: Final = frozenset(
+    {
+        *("access_denied", "command_handled", "consent_saved", "library", "message_not_sent"),
+        *("sweep_finished", "sweep_failed", "sweep_owner_failed", "memory_not_saved"),
+        *("token_held", "token_released", "token_quarantined", "token_quarantine_failed"),
+        *("incident_opened", "incident_closed", "owner_told"),
     }
 )
 PROCESS_EVENTS: Final = frozenset(
@@ -968,6 +977,143 @@ async def test_the_paste_flow_with_a_local_bot_api_server(
     assert world.count()["codes"] >= 4
 
 
+# -- sweeps, and what administrators see and do ---------------------------------------------------
+
+
+async def fail_to_refresh(stage: Stage, root: Person, cast: list[Person]) -> None:
+    """Google refuses three at once: on hold, released, set aside, told; the disk fails amid it."""
+    google, rubbish = stage.google, stage.world.new("Google's answer")
+    for person in cast:
+        account = await stage.connected(person)
+        due(stage, person)
+        error = {"error": "invalid_grant", "error_description": rubbish}
+        await google.fault("google.token.refresh", "oauth_error", owner=account, **error)
+    await sweep(stage.bot)
+    alert = await root.wait_for("on hold", since=0)
+    await cast[0].send("/status")  # and this time Google knows better
+    await cast[0].wait_for("Connected as")
+    for name in ("maintenance", "quarantine"):
+        with out_of_place(stage, name):
+            await sweep(stage.bot)
+            await root.tap("aside", alert)
+            await root.wait_for("credentials aside?")
+            if name == "quarantine":
+                await root.tap("Yes, set")
+                await root.wait_for("could not be set aside")
+            else:
+                await root.tap("No, leave")
+                await root.wait_for("stay where they are")
+    await root.tap("aside", alert)
+    await root.wait_for("credentials aside?")
+    await google.fault("telegram.sendMessage", "status", owner=str(cast[1].id), status=502)
+    await root.tap("Yes, set")
+    await root.wait_for("Over:")
+    await sweep(stage.bot)
+    for person in cast[1:]:
+        await person.wait_for("no longer connected", since=0)
+
+
+def due(stage: Stage, person: Person) -> None:
+    """The person's access token is about to end."""
+    store = stage.bot.services.core.custodian._store
+    credential = store.load(stage.owner(person))
+    assert credential is not None
+    soon = datetime.now(UTC) + timedelta(minutes=1)
+    store.save(replace(credential, expires_at=soon), based_on=credential.generation)
+
+
+@contextlib.contextmanager
+def out_of_place(stage: Stage, name: str) -> Iterator[None]:
+    """A file where a folder should be: every write into it fails."""
+    path = stage.bot.folder / name
+    aside = stage.bot.folder.with_name(f"aside-{name}")
+    path.rename(aside)
+    path.write_text(stage.world.new("a file in the wrong place"))
+    yield
+    path.unlink()
+    aside.rename(path)
+
+
+async def administer(stage: Stage, root: Person, ann: Person) -> None:
+    """Every button of /quarantine and /health, also forged; copies that cannot be restored."""
+    rubbish = stage.world.new("a damaged file")
+    for _ in range(2):
+        stage.token_file(ann).write_text(f'{{"refresh_token": ["{rubbish}"]}}')
+        await sweep(stage.bot)
+    await root.send(f"/quarantine {stage.world.new('argument of a command')}")
+    await root.wait_for("Quarantine")
+    for wish, answer in {"1": "Why:", "Restore": "is damaged", "Back": "Quarantine"}.items():
+        await root.tap(wish)
+        await root.wait_for(answer)
+    for wish, answer in {"1": "Why:", "Purge": "for good?", "Yes, delete": "Deleted"}.items():
+        await root.tap(wish)
+        await root.wait_for(answer)
+    await root.send("/quarantine")
+    shown = await root.wait_for("Quarantine")
+    await root.tap("2", shown)  # one whose grant Google has never ended
+    await root.wait_for("Google no longer accepts it")
+    await root.tap("Restore")
+    await root.wait_for("Restored")
+    await root.send("/health")
+    await root.wait_for("Connected:", timeout=60)
+    text = stage.world.new("button's data")
+    async with TelegramControls(stage.sandbox.url) as telegram:
+        for person, data in (
+            *((root, data) for data in (f"quarantine:open:{text}", f"quarantine:{text}:{text}")),
+            *((root, data) for data in (f"quarantine:page:{text}", f"hold:{text}")),
+            (ann, f"quarantine:restore:{text}"),
+        ):
+            user = {"id": person.id, "is_bot": False, "first_name": "x", "language_code": "en"}
+            query = {"id": text, "from": user, "message": shown.raw, "chat_instance": text}
+            await telegram.inject("callback_query", {**query, "data": data})
+    await stage.says('"not_allowed"')
+
+
+async def test_sweeps_and_administrators_with_all_that_can_go_wrong(
+    start_bot: StartBot,
+    sandbox: Sandbox,
+    world: MarkedWorld,
+    google: GoogleControls,
+    impatient: None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """What comes by itself, what it is answered with, defects in the midst of it: no canary."""
+    root, *cast = [world.person(sandbox.url) for _ in range(5)]
+    settings = {
+        "USER_DATA_DIR": tmp_path / world.new("data folder") / "user_data",
+        "ADMIN_USER_IDS": root.id,
+        "LOG_MASK_KEY": world.new("mask key"),
+    }
+    try:
+        async with start_bot(flow="device", LOG_LEVEL="DEBUG", **settings) as bot:
+            by_hand(bot)
+            stage = Stage(world, sandbox, google, bot)
+            await root.start(world.new("start payload"))
+            await root.wait_for("Drivekeeper")
+            await fail_to_refresh(stage, root, cast[:3])
+            await stage.connected(cast[3])
+            among_many(bot)
+            core, explode = bot.services.core, exploding(stage.everything())
+            with monkeypatch.context() as broken:
+                broken.setattr(core.custodian, "refresh", explode)
+                due(stage, cast[3])
+                await sweep(bot)
+                broken.setattr(core.sweep, "run", explode)
+                await sweep(bot)
+            await sweep(bot)
+            await administer(stage, root, cast[3])
+    finally:
+        for person in (root, *cast):
+            await person.close()
+    world.harvest()
+    log = bot.log.getvalue()
+    assert world.canaries.find("\n".join((log, *capfd.readouterr()))) == []
+    assert events_of(log) >= UPKEEP_EVENTS
+    assert world.count()["refresh"] >= 4
+
+
 # -- as a process of its own ---------------------------------------------------------------------
 
 MISBEHAVIOUR: Final = """
@@ -1299,5 +1445,6 @@ def test_what_holds_no_secret_is_left_in_peace(canaries: Canaries) -> None:
 
 def test_every_event_there_is_was_made_to_happen() -> None:
     """A new event is to be provoked in one of the journeys above."""
-    provoked = DEVICE_EVENTS | CALLBACK_EVENTS | PASTE_EVENTS | PROCESS_EVENTS | REFUSAL_EVENTS
+    flows = DEVICE_EVENTS | CALLBACK_EVENTS | PASTE_EVENTS
+    provoked = flows | UPKEEP_EVENTS | PROCESS_EVENTS | REFUSAL_EVENTS
     assert provoked | UNPROVOKED == EVENTS

@@ -12,7 +12,7 @@ from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
 from security.encryption import TokenEncryption
-from tests.bot.upkeep import Upkeep, logged, said_to, sweep
+from tests.bot.upkeep import Upkeep, by_hand, logged, said_to, sweep
 from tests.conftest import RunningBot, StartBot
 from tests.journeys import until
 from tests.security.kit import new_key
@@ -47,6 +47,7 @@ async def test_a_wrong_client_secret_is_one_alert_and_one_end_for_each_administr
         await upkeep.connect(Owner.user(501 + number))
     settings = {"ADMIN_USER_IDS": "900,901", "ALLOWED_USER_IDS": "501"}
     async with start_bot(**settings) as bot:
+        by_hand(bot)
         await greet(root, chen, ann)
         await google.act("client", state="wrong_secret")
         away = [
@@ -62,6 +63,7 @@ async def test_a_wrong_client_secret_is_one_alert_and_one_end_for_each_administr
         (opened,) = logged(bot, "incident_opened")
         assert (opened["result"], opened["count"]) == ("invalid_client", 4)
     async with start_bot(**settings) as bot:
+        by_hand(bot)
         await sweep(bot, 2)
         await google.act("client", state="ok")
         await sweep(bot, 2)
@@ -84,6 +86,7 @@ async def test_many_revoked_at_once_are_held_until_an_administrator_says_so(
     for number in range(10):
         await upkeep.connect(Owner.user(501 + number))
     async with start_bot(ADMIN_USER_IDS="900") as bot:
+        by_hand(bot)
         await greet(root, ann, bo)
         await upkeep.revoke(*(Owner.user(501 + number) for number in range(3)))
         await sweep(bot, 2)
@@ -142,6 +145,7 @@ async def test_a_sweep_that_fails_is_told_and_the_next_one_ends_it(
     """A defect of the program must not pass unseen."""
     root = people(900, "Root")
     async with start_bot(ADMIN_USER_IDS="900") as bot:
+        by_hand(bot)
         await greet(root)
         with monkeypatch.context() as broken:
             broken.setattr(bot.services.core.sweep, "run", lambda: 1 / 0)

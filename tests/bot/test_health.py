@@ -11,7 +11,7 @@ from bot.health import Standing, standing_of
 from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
-from tests.bot.upkeep import Upkeep, said_to, sweep
+from tests.bot.upkeep import Upkeep, by_hand, said_to, sweep
 from tests.conftest import RunningBot, StartBot
 from tests.journeys import until
 from tests.security.kit import a_credential
@@ -39,6 +39,7 @@ async def test_an_administrator_sees_how_the_credentials_stand(
         await upkeep.connect(Owner.user(501 + number), minutes_left=60 if number > 1 else 5)
     await google.revoke("501@example.com")
     async with start_bot(ADMIN_USER_IDS="900") as bot:
+        by_hand(bot)
         await root.start()
         await root.wait_for("Drivekeeper")
         await sweep(bot)
@@ -75,6 +76,7 @@ async def test_for_others_it_is_an_unknown_command_and_a_forged_tap_is_refused(
     """The menu shows it to administrators alone, whom no other list need name."""
     root, ann = people(900, "Root"), people(501, "Ann")
     async with start_bot(ADMIN_USER_IDS="900", ALLOWED_USER_IDS="501") as bot:
+        by_hand(bot)
         for person in (root, ann):
             await person.start()
             await person.wait_for("your own Google Drive")
@@ -103,6 +105,7 @@ async def test_idle_paused_and_held_owners_are_counted_apart(
 ) -> None:
     """Each owner in one count."""
     async with start_bot(TOKEN_IDLE_AFTER_DAYS="3") as bot:
+        by_hand(bot)
         for number in range(3):
             upkeep.world.store.save_consent(
                 a_credential(Owner.user(510 + number), refresh_token=None, expires_at=None)

@@ -9,7 +9,7 @@ import pytest
 from sandbox.client import Person
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
-from tests.bot.upkeep import Upkeep, account_of, among_many, logged, said_to, sweep
+from tests.bot.upkeep import Upkeep, account_of, among_many, by_hand, logged, said_to, sweep
 from tests.conftest import RunningBot, StartBot
 from tests.journeys import connect, until
 from tests.security.kit import TOWN
@@ -29,6 +29,7 @@ async def test_owners_are_told_once_over_sweeps_and_restarts(
     for owner in (ann, chen, TOWN):
         await upkeep.connect(owner)
     async with start_bot() as bot:
+        by_hand(bot)
         for person in (ann, chen):
             await person.start()
             await person.wait_for("Drivekeeper")
@@ -37,6 +38,7 @@ async def test_owners_are_told_once_over_sweeps_and_restarts(
         await sweep(bot, 3)
         assert len(logged(bot, "owner_told")) == 2
     async with start_bot() as bot:
+        by_hand(bot)
         await sweep(bot)
         (message,) = await said_to(ann, GONE)
         assert "Google no longer accepts" in message.text
@@ -53,6 +55,7 @@ async def test_whoever_has_been_told_in_person_or_is_connected_gets_no_notice(
     bot: RunningBot, upkeep: Upkeep, google: GoogleControls, people: People
 ) -> None:
     """Ann asked for /status, Bo sent a file, Cy has connected anew before anybody told him."""
+    by_hand(bot)
     among_many(bot)
     ann, bo, cy = people(501, "Ann"), people(502, "Bo"), people(503, "Cy")
     for person in (ann, bo):
@@ -82,6 +85,7 @@ async def test_a_notice_that_telegram_did_not_take_comes_later_but_not_to_who_ha
     """A fault of Telegram's passes; whoever blocked the bot, or may not use it, is left alone."""
     ann, bo, cy = people(501, "Ann"), people(502, "Bo"), people(503, "Cy")
     async with start_bot(ALLOWED_USER_IDS="501,502") as bot:
+        by_hand(bot)
         for person in (ann, bo, cy):
             await person.start()
             await person.wait_for("Drivekeeper" if person is not cy else "private")

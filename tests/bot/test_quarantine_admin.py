@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.client import Message, Person
 from security.credential import Owner
-from tests.bot.upkeep import Upkeep, sweep
+from tests.bot.upkeep import Upkeep, by_hand, sweep
 from tests.conftest import RunningBot, StartBot
 from tests.security.kit import a_credential
 
@@ -50,6 +50,7 @@ async def test_copies_are_listed_by_pages_newest_first_and_by_masks(
         upkeep.world.store.save_consent(a_credential(owner))
         set_aside(upkeep, owner, "tampered" if owner is owners[-1] else "invalid_grant")
     async with start_bot(ADMIN_USER_IDS="900") as bot:
+        by_hand(bot)
         await root.start()
         await root.send("/quarantine")
         first = await root.wait_for("🗄 Quarantine: 10")
@@ -82,6 +83,7 @@ async def test_a_copy_is_restored_where_it_can_be_and_purged_when_asked_twice(
     await upkeep.connect(ann)
     set_aside(upkeep, Owner.user(501), "unreadable")
     async with start_bot(ADMIN_USER_IDS="900") as bot:
+        by_hand(bot)
         await root.start()
         await ann.start()
         await ann.wait_for("Drivekeeper")
@@ -126,6 +128,7 @@ async def test_what_google_no_longer_accepts_goes_back_and_its_owner_hears_no_mo
     await upkeep.connect(ann)
     await upkeep.revoke(ann)
     async with start_bot(ADMIN_USER_IDS="900") as bot:
+        by_hand(bot)
         await root.start()
         await ann.start()
         await ann.wait_for("Drivekeeper")

@@ -50,6 +50,14 @@ def among_many(bot: RunningBot) -> None:
         verdicts.tried(datetime.now(UTC).timestamp(), 100, grant=grant)
 
 
+def by_hand(bot: RunningBot) -> None:
+    """No sweep comes by itself while the test is at work."""
+    jobs = bot.application.job_queue
+    assert jobs is not None
+    for job in jobs.get_jobs_by_name("first maintenance"):
+        job.schedule_removal()
+
+
 async def sweep(bot: RunningBot, times: int = 1) -> None:
     """What the scheduler does by itself."""
     jobs = bot.application.job_queue
