@@ -41,13 +41,13 @@ run: $(VENV)/.run
 
 # Everything, without encryption and with it. Most tests wait (for the disk, first of all), so there
 # are more workers than cores, and files in memory where there is some. The load test measures how
-# long answers take while hundreds of files move: it comes first on both cores, the others run in
-# what it leaves. Here it runs with encryption, which costs more; `make load-test` runs it both ways.
-WORKERS ?= 6
+# long answers take while files move: it comes first on both cores, the others run in what it
+# leaves. `.ci/run` adds what takes longer: a hundred people, and the other way of `one_way` tests.
+WORKERS ?= 5
 TEST_FILES := $(if $(wildcard /dev/shm),/dev/shm,/tmp)
-test test-most test-load load-test fuzz: export PYTEST_DEBUG_TEMPROOT = $(TEST_FILES)
+test test-most test-load test-rest load-test fuzz: export PYTEST_DEBUG_TEMPROOT = $(TEST_FILES)
 # Compiled modules are kept, whatever the environment says: each worker would compile them again.
-test test-most test-load load-test fuzz: export PYTHONDONTWRITEBYTECODE =
+test test-most test-load test-rest load-test fuzz: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.dev
 	@$(MAKE) --no-print-directory --jobs=2 test-load test-most
 test-most: $(VENV)/.dev
@@ -55,7 +55,9 @@ test-most: $(VENV)/.dev
 test-load: $(VENV)/.dev
 	$(BIN)/python -m pytest -m load --encryption=on -q tests/test_load.py
 load-test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m load -q -s tests/test_load.py
+	$(BIN)/python -m pytest -m load --people=100 -q -s tests/test_load.py
+test-rest: $(VENV)/.dev
+	$(BIN)/python -m pytest -m "not load" --encryption=rest -n $(WORKERS) --dist worksteal -q
 # See docs/testing-crashes.md.
 crash-test: $(VENV)/.dev
 	$(BIN)/python -m tests.crash

@@ -1,7 +1,9 @@
 """What tests share: a sandbox on loopback, the real bot against it, people who use it.
 
 The whole suite runs without encryption and with it: whatever asks for `encryption_keys`, and so
-may depend on them, runs once each way; nothing else could tell the difference.
+may depend on them, runs once each way; nothing else could tell the difference. What is about
+Google, Telegram or the clock rather than files is marked `one_way`: `make test` runs it in one
+way, CI in the other as well.
 """
 
 from __future__ import annotations
@@ -38,10 +40,11 @@ from security.encryption import TokenEncryption
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--encryption",
-        choices=("off", "on", "both"),
+        choices=("off", "on", "both", "rest"),
         default="both",
-        help="without a Fernet key, with one, or once each way",
+        help="without a Fernet key, with one, once each way, or what `both` leaves to CI",
     )
+    parser.addoption("--people", type=int, default=30, help="how many the load test has")
     parser.addoption("--fuzz", type=int, default=250, help="damaged files, plain and encrypted")
 
 
@@ -52,11 +55,23 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "encryption_keys" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("--encryption")
-        ways = ["off", "on"] if chosen == "both" else [chosen]
+        ways = ["off", "on"] if chosen in ("both", "rest") else [chosen]
         if (only := metafunc.definition.get_closest_marker("encryption")) is not None:
             ways = [way for way in ways if way in only.args]
+        if (usual := metafunc.definition.get_closest_marker("one_way")) is not None:
+            if chosen == "both":
+                ways = [way for way in ways if way in usual.args]
+            elif chosen == "rest":
+                ways = [way for way in ways if way not in usual.args]
         ids = [f"encryption {way}" for way in ways]
         metafunc.parametrize("encryption_keys", ways, ids=ids, indirect=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--encryption") == "rest":
+        rest = [item for item in items if item.get_closest_marker("one_way")]
+        config.hook.pytest_deselected(items=[item for item in items if item not in rest])
+        items[:] = rest
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ from security.credential import Owner
 from tests.conftest import RunningBot, StartBot
 
 People = Callable[..., Person]
+pytestmark = pytest.mark.one_way("on")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from security.credential import Owner
 from tests.conftest import RunningBot, StartBot
 
 People = Callable[..., Person]
+pytestmark = pytest.mark.one_way("off")
 
 
 @pytest.fixture

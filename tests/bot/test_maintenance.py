@@ -25,7 +25,7 @@ People = Callable[..., Person]
 AMY = "amy@example.com"
 ANN = Owner.user(501)
 
-pytestmark = pytest.mark.encryption("on")  # tests/security/test_sweep.py goes both ways
+pytestmark = pytest.mark.one_way("on")  # tests/security/test_sweep.py goes both ways
 
 
 def events(bot: RunningBot, name: str) -> list[dict[str, object]]:

@@ -21,6 +21,7 @@ from tests.conftest import RunningBot, StartBot
 from tests.journeys import ask_device_code, connect, until, until_chunks
 
 People = Callable[..., Person]
+pytestmark = pytest.mark.one_way("off")
 AMY = "amy@example.com"
 
 

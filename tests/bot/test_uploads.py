@@ -15,6 +15,7 @@ from tests.conftest import RunningBot, StartBot
 from tests.journeys import connect, md5_of, until, until_chunks
 
 People = Callable[..., Person]
+pytestmark = pytest.mark.one_way("on")
 AMY = "amy@example.com"
 
 

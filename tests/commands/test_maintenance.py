@@ -20,7 +20,7 @@ from security.credential import Owner
 from security.encryption import TokenEncryption
 from tests.security.kit import ANN, World
 
-pytestmark = [pytest.mark.encryption("off"), pytest.mark.usefixtures("restored_logging")]
+pytestmark = [pytest.mark.one_way("off"), pytest.mark.usefixtures("restored_logging")]
 
 
 class Installation:

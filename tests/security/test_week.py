@@ -22,7 +22,7 @@ from tests.security.kit import AMY, ANN, BEN, BOB, MASK, World
 LEAD, EVERY = timedelta(minutes=15), timedelta(minutes=10)
 WEEK = timedelta(days=7)
 
-pytestmark = pytest.mark.encryption("on")  # the clock is the same both ways
+pytestmark = pytest.mark.one_way("on")  # the clock is the same both ways
 
 
 @pytest.fixture
