@@ -60,7 +60,7 @@ class PrivateLock:
             with suppress(OSError):
                 os.close(
                     descriptor
-                )  # which unlocks: nobody has a copy, past a process being started
+                )  # which unlocks: nobody else has it open
 
     def __enter__(self) -> Self:
         return self
