@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Collection
+from pathlib import Path
 
 from security.credential import Owner
 from security.errors import CustodyError
@@ -12,7 +13,7 @@ from security.sealed_folders import PLACES
 from tests.crash.fates import Remains, before
 from tests.crash.operation import ALL_DONE, Hands, Operation
 from tests.crash.owner_operations import end
-from tests.crash.world import CANARY, DATA, OWNERS, let_time_pass, other_documents
+from tests.crash.world import CANARY, DATA, OWNERS, entries, let_time_pass, other_documents
 
 
 def losses(operation: Operation, hands: Hands, done: set[str]) -> list[str]:
@@ -23,21 +24,20 @@ def losses(operation: Operation, hands: Hands, done: set[str]) -> list[str]:
         done: what the operation had reported as done.
     """
     try:
-        found = _after(operation, hands, done)
+        let_time_pass(hands.scratch)
+        next_start(hands)
+        found = _look(operation, hands, done)
         found += _again(operation, hands) if not found else []
+    except CustodyError as error:
+        found = [f"refused at the next start: {error}"]
     except Exception:
         found = [traceback.format_exc()]
     return found
 
 
-def _after(
+def _look(
     operation: Operation, hands: Hands, done: set[str], stay: Collection[Owner] = ()
 ) -> list[str]:
-    let_time_pass(hands.scratch)
-    try:
-        next_start(hands)
-    except CustodyError as error:
-        return [f"the next start is refused: {error}"]
     remains, found = hands.remains(), []
     ends, between = operation.ends(hands.world), operation.between(hands.world)
     begins = operation.begins(hands.world)
@@ -66,7 +66,7 @@ def _again(operation: Operation, hands: Hands) -> list[str]:
     except CustodyError as error:
         return [f"cannot be done again: {error}"]
     everyone = {owner.name for owner in operation.ends(hands.world)} | {ALL_DONE}
-    after = _after(operation, hands, everyone, operation.stays)
+    after = _look(operation, hands, everyone, operation.stays)
     return [f"done again: {loss}" for loss in after]
 
 
@@ -90,18 +90,16 @@ def next_start(hands: Hands) -> None:
 def _left_behind(hands: Hands) -> list[str]:
     """Plaintext that was not there before, temporary files, files that others may read."""
     found = []
-    for path in sorted(hands.scratch.rglob("*")):
-        name = str(path.relative_to(hands.scratch))
+    for name, entry in entries(hands.scratch):
         ours = name.startswith(DATA)
-        if ours and path.stat().st_mode & 0o077:
-            found.append(f"others may read {path.name}")
-        if not path.is_file():
-            continue
-        data = path.read_bytes()
-        if CANARY.encode() in data and hands.world.plain.get(name) != data:
-            found.append(f"plaintext in {path.name}")
-        if ours and path.name.endswith(".tmp"):
-            found.append(f"a temporary file: {path.name}")
+        if ours and entry.stat().st_mode & 0o077:
+            found.append(f"others may read {entry.name}")
+        if ours and name.endswith(".tmp"):
+            found.append(f"a temporary file: {entry.name}")
+        if entry.is_file():
+            data = Path(entry).read_bytes()
+            if CANARY.encode() in data and hands.world.plain.get(name) != data:
+                found.append(f"plaintext in {entry.name}")
     return found
 
 

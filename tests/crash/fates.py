@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +17,7 @@ from tests.crash import world
 
 @dataclass(frozen=True)
 class Remains:
-    """What is found in a data folder, opened with `keyring`."""
+    """What is found in a data folder, opened with `keyring`. For one look: it remembers."""
 
     folder: Path
     keyring: TokenEncryption
@@ -36,7 +37,11 @@ class Remains:
 
     def quarantined(self, owner: Owner) -> list[bytes]:
         """The copies in quarantine, decrypted where they open."""
-        return world.quarantined(self.folder, self.keyring, owner)
+        return self._quarantined.get(owner, [])
+
+    @cached_property
+    def _quarantined(self) -> dict[Owner, list[bytes]]:
+        return world.quarantined(self.folder, self.keyring)
 
     def ended(self, owner: Owner) -> int | None:
         """The generation in the owner's tombstone; None: there is none that can be read."""

@@ -10,6 +10,8 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +22,7 @@ from pydantic import SecretStr
 
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption
+from security.errors import CustodyError
 from security.files import FILE_MODE, FOLDER_MODE, SealedFolder
 from security.logging_utils import OwnerMask, load_mask_key
 from security.token_store import TokenStore
@@ -126,7 +129,7 @@ def build_world(scratch: Path) -> World:
     for owner in (ANN, BOB, CAT, TOWN):
         raw[owner] = keyring.decrypt((folder / f"{owner.stem}.json").read_bytes())
     for owner in (FAY, GUS):
-        raw[owner] = quarantined(folder, keyring, owner)[0]
+        raw[owner] = quarantined(folder, keyring)[owner][0]
     state = take_in(scratch)
     damaged_ann = damage(folder / f"{ANN.stem}.json")
     world = World(
@@ -151,24 +154,25 @@ def damage(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def quarantined(folder: Path, keyring: TokenEncryption, owner: Owner) -> list[bytes]:
-    """The owner's quarantined copies, as they were: decrypted where they open.
+def quarantined(folder: Path, keyring: TokenEncryption) -> dict[Owner, list[bytes]]:
+    """Everybody's quarantined copies, as they were: decrypted where they open.
 
     Raises:
         AssertionError: one has no note that can be read.
     """
-    found = []
+    found: dict[Owner, list[bytes]] = {}
     sealed = SealedFolder(folder / "quarantine", keyring)
     for name in sealed.names():
-        if name.startswith(f"{owner.stem}.") and not name.endswith(".note"):
-            note = sealed.read(f"{name}.note")
-            assert note, "a quarantined copy without its note"
-            assert note["owner"] != owner.name, "a note that names its owner"
-            data = sealed.read_bytes(name) or b""
-            try:
-                found.append(keyring.decrypt(data))
-            except Exception:
-                found.append(data)
+        if name.endswith(".note"):
+            continue
+        owner = Owner.from_stem(name.partition(".")[0])
+        note = sealed.read(f"{name}.note")
+        assert note, "a quarantined copy without its note"
+        assert note["owner"] != owner.name, "a note that names its owner"
+        data = sealed.read_bytes(name) or b""
+        with suppress(CustodyError):  # it was damaged when it was set aside
+            data = keyring.decrypt(data)
+        found.setdefault(owner, []).append(data)
     return found
 
 
@@ -185,10 +189,21 @@ def other_documents(folder: Path, keyring: TokenEncryption) -> dict[str, dict[st
 def take_in(scratch: Path) -> FolderState:
     """Everything in `scratch`."""
     state: FolderState = {}
-    for path in sorted(scratch.rglob("*")):
-        mode = path.stat().st_mode & 0o7777
-        state[str(path.relative_to(scratch))] = (mode, None if path.is_dir() else path.read_bytes())
+    for name, entry in entries(scratch):
+        data = None if entry.is_dir() else Path(entry).read_bytes()
+        state[name] = (entry.stat().st_mode & 0o7777, data)
     return state
+
+
+def entries(scratch: Path, folder: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Everything in `scratch` by its path there, folders before what is in them."""
+    with os.scandir(scratch / folder) as found:
+        there = sorted(found, key=lambda entry: entry.name)
+    for entry in there:
+        name = f"{folder}/{entry.name}" if folder else entry.name
+        yield name, entry
+        if entry.is_dir(follow_symlinks=False):
+            yield from entries(scratch, name)
 
 
 def lay_out(scratch: Path, state: FolderState) -> None:
@@ -208,8 +223,8 @@ def lay_out(scratch: Path, state: FolderState) -> None:
 def let_time_pass(scratch: Path) -> None:
     """Nothing there was written just now: what a crash left is no save under way any more."""
     then = time.time() - _LATER_SECONDS
-    for path in scratch.rglob("*"):
-        os.utime(path, (then, then))
+    for _, entry in entries(scratch):
+        os.utime(entry, (then, then))
 
 
 def empty(scratch: Path) -> None:
