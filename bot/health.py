@@ -25,8 +25,9 @@ from security.sweep_report import SweepReport
 
 _CHART: Final = Path(__file__).with_name("chart.py")
 _DRAWING_SECONDS: Final = 30
-_SHOWN: Final = 5
-"""Sweeps, and incidents: Telegram takes 1,024 characters below a picture."""
+_SHOWN_SWEEPS: Final = 5
+_SHOWN_INCIDENTS: Final = 3
+"""Telegram takes 1,024 characters below a picture."""
 T = TypeVar("T")
 _log = structlog.get_logger()
 
@@ -144,11 +145,11 @@ def _incidents(services: Services, now: datetime, t: Texts) -> list[str]:
     if not incidents:
         return [t.tr("✅ No trouble.")]
     lines = [t.tr("🚨 <b>Trouble now</b>")]
-    for incident in incidents[:_SHOWN]:
+    for incident in incidents[:_SHOWN_INCIDENTS]:
         age = t.duration(now.timestamp() - incident.since)
         lines.append(f"• {admin_texts.title(incident.code, t)} ({age})")
-    if len(incidents) > _SHOWN:
-        lines.append(t.tr("… and {count} more", count=len(incidents) - _SHOWN))
+    if (more := len(incidents) - _SHOWN_INCIDENTS) > 0:
+        lines.append(t.tr("… and {count} more", count=more))
     return lines
 
 
@@ -156,7 +157,7 @@ def _sweeps(sweeps: list[SweepReport], t: Texts) -> list[str]:
     if not sweeps:
         return [t.tr("There has been no sweep yet.")]
     lines = [t.tr("<b>Last sweeps</b> (time in UTC)")]
-    for report in reversed(sweeps[-_SHOWN:]):
+    for report in reversed(sweeps[-_SHOWN_SWEEPS:]):
         line = t.tr(
             "{time} · {seconds} s · refreshed {count}",
             time=report.started_at.astimezone(UTC).strftime("%H:%M"),

@@ -37,9 +37,12 @@ class Administrators:
         skipped: int = 0,
         held: int = 0,
         ended_by: str | None = None,
-        **results: int,
+        code: str = "",
+        owners: int = 0,
+        **others: int,
     ) -> None:
-        """So many sweeps that saw the same."""
+        """So many sweeps that saw the same: `code` for so many owners, and others by name."""
+        results = {**others, **({code: owners} if code else {})}
         operator = sum(n for code, n in results.items() if code in OPERATOR_FAULTS)
         for _ in range(times):
             self.now += EVERY
@@ -112,10 +115,10 @@ def test_more_owners_are_no_news(admins: Administrators) -> None:
 @pytest.mark.parametrize("code", ["unavailable", "timeout", "not_json", "rate_limited"])
 def test_an_hour_without_google_is_one_alert_and_one_end(admins: Administrators, code: str) -> None:
     """503, time-outs, HTML; pauses grow, so that some sweeps try nobody, and one ends early."""
-    admins.sweep(**{code: 50}, skipped=20, ended_by=code)
+    admins.sweep(code=code, owners=50, skipped=20, ended_by=code)
     admins.sweep(1, skipped=70)
     admins.restart()
-    admins.sweep(1, **{code: 30}, skipped=40)
+    admins.sweep(1, code=code, owners=30, skipped=40)
     admins.sweep(2, skipped=70)
     admins.sweep(1, timeout=30, not_json=10, skipped=30)
     assert admins.heard == ["unavailable 30"]
