@@ -36,6 +36,7 @@ EventDict = MutableMapping[str, Any]
 REDACTED: Final = "[redacted]"
 MASK_KEY_FILE: Final = "log_mask.key"
 _FRAMES: Final = 30
+_FAILED: Final = '{"event": "log_redaction_failed"}\n'
 
 
 class OwnerMask:
@@ -159,7 +160,46 @@ class _Handler(logging.StreamHandler[TextIO]):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
         # The library's own prints the record with its arguments.
         with contextlib.suppress(OSError, ValueError):  # nowhere to write to is nobody's incident
-            self.stream.write('{"event": "log_redaction_failed"}\n')
+            self.stream.write(_FAILED)
+
+
+class _OwnLines:
+    """Where our own events go: beside other libraries' records, without becoming one.
+
+    A record of the standard library's, made, copied, and formatted, would be half of what a line
+    costs, and a line is a good part of what a refresh costs.
+    """
+
+    def __init__(self, handler: _Handler) -> None:
+        self._handler = handler
+
+    def msg(self, line: str) -> None:
+        """Write a line that is rendered already."""
+        self._handler.acquire()
+        try:
+            self._handler.stream.write(f"{line}\n")
+            self._handler.flush()
+        except (OSError, ValueError):  # as above
+            pass
+        finally:
+            self._handler.release()
+
+    debug = info = warning = error = critical = msg
+
+
+def _own_processor(
+    redaction: Redaction, renderer: structlog.types.Processor
+) -> structlog.types.Processor:
+    """The last step for our own events."""
+
+    def process(logger: Any, method: str, event: EventDict) -> str:
+        event.pop("_record", None)  # a caller's word: no library has made this
+        try:
+            return str(renderer(logger, method, redaction(logger, method, event)))
+        except Exception:
+            return _FAILED.rstrip()
+
+    return process
 
 
 def configure_logging(
@@ -184,15 +224,17 @@ def configure_logging(
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    redaction = Redaction(mask)
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
-        processors=[Redaction(mask), renderer],
+        processors=[redaction, renderer],
         keep_exc_info=False,  # else the standard library's formatter adds the plain traceback
         use_get_message=False,
     )
     # The handler is where everything passes; a filter on one logger would miss its children.
     handler = _Handler(stream)
     handler.setFormatter(formatter)
+    lines = _OwnLines(handler)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -201,9 +243,9 @@ def configure_logging(
         # A line per request helps nobody at INFO, least of all without its text.
         logging.getLogger(name).setLevel(level if level == "DEBUG" else "WARNING")
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, _own_processor(redaction, renderer)],
+        logger_factory=lambda *_: lines,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
         cache_logger_on_first_use=False,
     )
     # What nobody catches is printed in plain by these, threads' and destructors' errors too.
