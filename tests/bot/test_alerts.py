@@ -22,7 +22,7 @@ REFUSED = "Google refuses this bot's OAuth client"
 ON_HOLD = "on hold"
 
 # None of this depends on how credentials are kept.
-pytestmark = pytest.mark.encryption("on")
+pytestmark = pytest.mark.one_way("on")
 
 
 async def greet(*everybody: Person) -> None:

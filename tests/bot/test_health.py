@@ -19,7 +19,7 @@ from tests.security.kit import a_credential
 People = Callable[..., Person]
 
 # None of this depends on how credentials are kept.
-pytestmark = pytest.mark.encryption("on")
+pytestmark = pytest.mark.one_way("on")
 
 
 def without_a_picture(bot: RunningBot) -> None:

@@ -18,7 +18,7 @@ People = Callable[..., Person]
 GONE = "is no longer connected"
 
 # None of this depends on how credentials are kept.
-pytestmark = pytest.mark.encryption("on")
+pytestmark = pytest.mark.one_way("on")
 
 
 async def test_owners_are_told_once_over_sweeps_and_restarts(

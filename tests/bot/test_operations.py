@@ -25,7 +25,7 @@ People = Callable[..., Person]
 AMY = "amy@example.com"
 
 # None of this depends on how credentials are kept.
-pytestmark = pytest.mark.encryption("on")
+pytestmark = pytest.mark.one_way("on")
 
 
 def free_port() -> int:

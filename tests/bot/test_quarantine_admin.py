@@ -16,7 +16,7 @@ from tests.security.kit import a_credential
 People = Callable[..., Person]
 
 # None of this depends on how credentials are kept.
-pytestmark = pytest.mark.encryption("on")
+pytestmark = pytest.mark.one_way("on")
 
 
 def set_aside(upkeep: Upkeep, owner: Owner, reason: str = "invalid_grant") -> None:
