@@ -15,11 +15,24 @@ import typer
 from cryptography.fernet import Fernet
 
 from cli import app
+from commands.output import Exit
 from config import Settings, SettingsError, load_settings
+from security.audit import ACTIONS
 from security.log_schema import EVENTS, MASK, RESULTS
+from tests.documents import (
+    CODE_BLOCK,
+    DOCUMENTS,
+    GUIDES,
+    ROOT,
+    TRANSLATIONS,
+    anchors,
+    code_in,
+    first_codes,
+    original,
+    outline,
+    table,
+)
 
-ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 EXAMPLE = ROOT / ".env.example"
 SERVICE_ACCOUNT = "<SLUG>_GOOGLE_SERVICE_ACCOUNT_JSON"
 REQUIRED = {
@@ -27,8 +40,6 @@ REQUIRED = {
     "GOOGLE_CLIENT_ID": "id.apps.googleusercontent.com",
     "GOOGLE_CLIENT_SECRET": "GOCSPX-x",
 }
-
-Cells = tuple[str, ...]
 
 
 def variables() -> dict[str, bool]:
@@ -39,25 +50,6 @@ def variables() -> dict[str, bool]:
         if name != "service_accounts"
     }
     return {**found, SERVICE_ACCOUNT: True}
-
-
-def table(document: str, heading: str) -> list[Cells]:
-    """The rows of the first table below `heading`, without its own headings."""
-    text = (ROOT / document).read_text("utf-8")
-    _, found, below = text.partition(f"\n{heading}\n")
-    assert found, heading
-    rows: list[Cells] = []
-    for line in below.splitlines():
-        if line.startswith("|"):
-            rows.append(tuple(cell.strip() for cell in line.strip("|").split(" | ")))
-        elif rows:
-            break
-    return rows[2:]
-
-
-def first_codes(document: str, heading: str) -> list[str]:
-    """The first column, whose cells are one code span each."""
-    return [row[0].strip("| ").strip("`") for row in table(document, heading)]
 
 
 def example_lines() -> list[tuple[str, str, bool]]:
@@ -144,26 +136,62 @@ def test_defaults_shown_in_the_example_are_the_defaults(tmp_path: Path) -> None:
     assert Settings(_env_file=path) == Settings(_env_file=None)
 
 
-def test_operations_page_explains_every_event_and_no_other() -> None:
-    assert sorted(first_codes("docs/operations.md", "### Events")) == sorted(EVENTS)
+@pytest.mark.parametrize("guide", GUIDES)
+def test_operations_page_explains_every_event_and_no_other(guide: str) -> None:
+    assert sorted(first_codes(guide, "### Events")) == sorted(EVENTS)
 
 
-def test_operations_page_explains_every_result_and_no_other() -> None:
-    assert sorted(first_codes("docs/operations.md", "### Results")) == sorted(RESULTS)
+@pytest.mark.parametrize("guide", GUIDES)
+def test_operations_page_explains_every_result_and_no_other(guide: str) -> None:
+    assert sorted(first_codes(guide, "### Results")) == sorted(RESULTS)
 
 
-def test_operations_page_has_every_command_and_no_other() -> None:
+@pytest.mark.parametrize("guide", GUIDES)
+def test_operations_page_has_every_command_and_no_other(guide: str) -> None:
     """A row each, `drivekeeper <group> <command>` in its first cell; groups have no row."""
     shown = {name for name, command in _commands().items() if not getattr(command, "hidden", False)}
-    listed = first_codes("docs/operations.md", "## Commands")
+    listed = first_codes(guide, "## Commands")
     assert sorted(listed) == sorted(f"drivekeeper {name}" for name in shown)
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_operations_page_explains_every_exit_code_of_the_commands(guide: str) -> None:
+    assert first_codes(guide, "## Commands", 1) == [str(code.value) for code in Exit]
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_operations_page_explains_every_exit_code_of_the_bot(guide: str) -> None:
+    """Those of `cli.py`: 2 and 3 are said there, 0 and 1 are Python's own."""
+    said = re.findall(r"\bcode=(\d)", (ROOT / "cli.py").read_text("utf-8"))
+    listed = first_codes(guide, "## Starting, and refusing to start")
+    assert listed == sorted({"0", "1", *said})
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_operations_page_explains_every_action_of_the_audit_trail(guide: str) -> None:
+    assert sorted(first_codes(guide, "## Commands", 2)) == sorted(ACTIONS)
+
+
+@pytest.mark.parametrize("translation", TRANSLATIONS)
+def test_a_translation_has_the_headings_and_rows_of_the_original(translation: str) -> None:
+    """Level by level and section by section; sentences are for people to compare."""
+    assert outline(translation) == outline(original(translation))
+
+
+@pytest.mark.parametrize("translation", TRANSLATIONS)
+def test_a_translation_has_the_code_of_the_original(translation: str) -> None:
+    ours, theirs = (
+        CODE_BLOCK.findall((ROOT / document).read_text("utf-8"))
+        for document in (translation, original(translation))
+    )
+    assert ours == theirs
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_commands_and_options_in_documents_exist(document: Path) -> None:
     commands = _commands()
     # The image has the command's name: what Docker is told about it is no command.
-    code = re.sub(r"(?m)^\s*(docker|sudo) .*$", "", _code(document.read_text("utf-8")))
+    code = re.sub(r"(?m)^\s*(docker|sudo) .*$", "", code_in(document.read_text("utf-8")))
     for first, second, rest in re.findall(r"\bdrivekeeper ([a-z]+)\b(?: ([a-z]+)\b)?(.*)", code):
         name = first if first in commands else f"{first} {second}"
         assert name in commands, f"drivekeeper {name}"
@@ -174,20 +202,20 @@ def test_commands_and_options_in_documents_exist(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_relative_links_point_to_something(document: Path) -> None:
-    prose = re.sub(r"(?ms)^ *```.*?^ *```$", "", document.read_text("utf-8"))
-    for link in re.findall(r"\]\(([^)\s]+)\)", prose):
+    text = CODE_BLOCK.sub("", document.read_text("utf-8"))
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
         if re.match(r"[a-z]+:", link):
             continue
         path, _, anchor = link.partition("#")
         target = (document.parent / path).resolve() if path else document
         assert target.exists(), link
         if anchor:
-            assert anchor in _anchors(target), link
+            assert anchor in anchors(target), link
 
 
 def test_make_targets_in_the_readme_exist() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    code = _code((ROOT / "README.md").read_text("utf-8"))
+    code = code_in((ROOT / "README.md").read_text("utf-8"))
     for target in re.findall(r"\bmake (?:-C \S+ )?([a-z.][a-z./-]*)", code):
         name = target.replace(".venv", "$(VENV)")
         assert re.search(rf"(?m)^{re.escape(name)}:", makefile), target
@@ -230,17 +258,3 @@ def _commands() -> dict[str, typer.core.TyperCommand]:
         else:
             waiting += [(f"{path} {name}", below) for name, below in inside.items()]
     return found
-
-
-def _code(text: str) -> str:
-    """Code blocks and code spans, a line each."""
-    blocks = re.findall(r"(?ms)^ *```[a-z]*\n(.*?)^ *```$", text)
-    spans = re.findall(r"`([^`\n]+)`", re.sub(r"(?ms)^ *```.*?^ *```$", "", text))
-    return "\n".join(blocks + spans)
-
-
-def _anchors(document: Path) -> set[str]:
-    """As GitHub makes them of headings."""
-    text = re.sub(r"(?ms)^ *```.*?^ *```$", "", document.read_text("utf-8"))
-    headings = re.findall(r"(?m)^#+ (.+)$", text)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

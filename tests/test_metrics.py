@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from prometheus_client import Metric
@@ -16,9 +15,9 @@ from metrics import OUTCOMES, Metrics
 from security.errors import OperatorFault
 from security.log_schema import OPERATOR_FAULTS, RESULTS
 from security.sweep_report import SweepReport
-from tests.test_docs import first_codes
+from tests.documents import GUIDES, ROOT, first_codes
 
-OPERATIONS = Path(__file__).parents[1] / "docs" / "operations.md"
+OPERATIONS = ROOT / "docs" / "operations.md"
 
 
 def report(**changes: object) -> SweepReport:
@@ -182,14 +181,15 @@ def test_names_follow_the_conventions() -> None:
         assert family.documentation.endswith((".", "information")), family.name
 
 
-def test_operations_page_lists_every_metric_and_no_other() -> None:
+@pytest.mark.parametrize("guide", GUIDES)
+def test_operations_page_lists_every_metric_and_no_other(guide: str) -> None:
     """Those of the process itself come from the library."""
     ours = {
         shown_name(family)
         for family in Metrics().registry.collect()
         if family.name.startswith("drivekeeper_")
     }
-    assert sorted(first_codes("docs/operations.md", "### Every metric")) == sorted(ours)
+    assert sorted(first_codes(guide, "### Every metric")) == sorted(ours)
 
 
 def test_metrics_in_the_alerting_rules_exist() -> None:
@@ -205,8 +205,9 @@ def test_metrics_in_the_alerting_rules_exist() -> None:
     assert codes <= RESULTS
 
 
-def test_operations_page_explains_every_reason_for_not_being_ready() -> None:
+@pytest.mark.parametrize("guide", GUIDES)
+def test_operations_page_explains_every_reason_for_not_being_ready(guide: str) -> None:
     """The codes of its own, and of the operator faults those that end a sweep."""
-    listed = set(first_codes("docs/operations.md", "### Not ready"))
+    listed = set(first_codes(guide, "### Not ready"))
     assert set(REASONS) < listed
     assert listed <= set(REASONS) | OPERATOR_FAULTS
