@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Final, Literal
 
 from filelock import Timeout
@@ -23,7 +24,7 @@ from security.encryption import TokenEncryption, is_encrypted
 from security.errors import CorruptCredential, OperatorFault
 from security.locks import PrivateLock
 from security.room import FILE_MODE as FILE_MODE
-from security.room import Room
+from security.room import Room, StrPath
 
 FOLDER_MODE: Final = 0o700
 _STALE_SECONDS: Final = 60  # a save takes milliseconds: what is older was left by a crash
@@ -35,14 +36,23 @@ _LOCK_SECONDS: Final = 30
 Resealed = Literal["changed", "already", "vanished"]
 
 
-@contextmanager
-def disk_faults() -> Iterator[None]:
+class disk_faults:  # noqa: N801 - used like a function; one of `contextlib` costs four times this
     """Turn the operating system's errors into an operator fault without a path in it."""
-    try:
-        yield
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else type(error).__name__
-        raise OperatorFault(f"the data folder: {reason}", code="store_failed") from error
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, OSError):
+            reason = os.strerror(error.errno) if error.errno else type(error).__name__
+            raise OperatorFault(f"the data folder: {reason}", code="store_failed") from error
 
 
 def ensure_private_folder(folder: Path) -> None:
@@ -85,10 +95,10 @@ def write_atomically(path: Path, data: bytes, room: Room | None = None) -> None:
                 raise
             # So long ago that somebody's start took it for a crash's remains.
             Room(path).become(data)
-        sync_folder(path.parent)
+        sync_folder(os.path.dirname(path))  # noqa: PTH120 - strings: every refresh is here
 
 
-def reserve_room(path: Path) -> Room:
+def reserve_room(path: StrPath) -> Room:
     """Make sure that `write_atomically` could replace `path` just now, and keep the room for it.
 
     Raises:
@@ -105,7 +115,7 @@ def probe_writing(folder: Path) -> None:
     reserve_room(folder / "probe").give_up()
 
 
-def sync_folder(folder: Path) -> None:
+def sync_folder(folder: StrPath) -> None:
     """Make renames and removals in `folder` survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -138,6 +148,7 @@ class SealedFolder:
             own_lock: False where each document's owner has a lock that its writers hold anyway.
         """
         self.folder = folder
+        self._root = str(folder)
         self._encryption = encryption
         self._own_lock = own_lock
         self._queue = threading.Lock()
@@ -189,9 +200,13 @@ class SealedFolder:
 
     def path(self, name: str) -> Path:
         """Where `name` is kept; the name is the program's own, never a user's."""
+        return Path(self.file(name))
+
+    def file(self, name: str) -> str:
+        """Likewise, without the price of a `Path`."""
         if not _NAME.fullmatch(name):
             raise ValueError("not a name of a sealed document")
-        return self.folder / f"{name}.json"
+        return f"{self._root}/{name}{_ENDING}"
 
     def names(self) -> list[str]:
         """Every document's name, sorted."""
@@ -212,7 +227,7 @@ class SealedFolder:
         """The bytes as they are on disk, and the status of the very file they came from."""
         with disk_faults():
             try:
-                descriptor = os.open(self.path(name), os.O_RDONLY | os.O_CLOEXEC)
+                descriptor = os.open(self.file(name), os.O_RDONLY | os.O_CLOEXEC)
             except FileNotFoundError:
                 return None
             try:

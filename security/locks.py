@@ -25,7 +25,7 @@ class PrivateLock:
     object has a descriptor of its own: flock tells those apart, also within one process.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str | Path) -> None:
         self._path = path
         self._descriptor: int | None = None
 
@@ -58,9 +58,7 @@ class PrivateLock:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             with suppress(OSError):
-                os.close(
-                    descriptor
-                )  # which unlocks: nobody else has it open
+                os.close(descriptor)  # which unlocks: nobody else has it open
 
     def __enter__(self) -> Self:
         return self
@@ -77,7 +75,7 @@ class PrivateLock:
         self.release()  # whoever waited for it was cancelled
 
 
-def _open(path: Path) -> int:
+def _open(path: str | Path) -> int:
     flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         return os.open(path, flags)

@@ -9,10 +9,10 @@ import errno
 import os
 import stat
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 FILE_MODE: Final = 0o600
+StrPath = str | os.PathLike[str]
 _ROOM: Final = bytes(8192)  # more than a credential takes
 
 
@@ -22,9 +22,10 @@ class Room:
     Raises OSError, as do all its methods. The caller keeps others away from `path`.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._temporary = f"{path.parent}/.{path.name}.tmp"
+    def __init__(self, path: StrPath) -> None:
+        self._path = os.fspath(path)
+        folder, name = os.path.split(self._path)
+        self._temporary = os.path.join(folder, f".{name}.tmp")  # noqa: PTH118 - as below
         self._descriptor: int | None = None
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         self._descriptor = descriptor = os.open(self._temporary, flags, FILE_MODE)

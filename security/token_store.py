@@ -83,7 +83,7 @@ class TokenStore:
 
     def reserve(self, owner: Owner) -> Room:
         """Likewise for one owner: room for the save, to be given to it or given up."""
-        return reserve_room(self._tokens.path(owner.stem))
+        return reserve_room(self._tokens.file(owner.stem))
 
     def owners(self) -> list[Owner]:
         """Everyone with a token file, sorted."""
@@ -100,7 +100,7 @@ class TokenStore:
 
         A file of its own, never deleted: the token file itself is replaced at every save.
         """
-        lock = PrivateLock(self._locks / f"{owner.stem}.lock")
+        lock = PrivateLock(f"{self._locks}/{owner.stem}.lock")
         with disk_faults():
             try:
                 lock.acquire()
@@ -162,7 +162,7 @@ class TokenStore:
         """Which file is there now; None: there is none."""
         with disk_faults():
             try:
-                return Stamp.of(os.stat(self._tokens.path(owner.stem)))  # noqa: PTH116 - at each save
+                return Stamp.of(os.stat(self._tokens.file(owner.stem)))  # noqa: PTH116 - at each save
             except FileNotFoundError:
                 return None
 
