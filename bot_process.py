@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -38,11 +40,28 @@ from web.serving import listen, serving
 
 _QUICK_THREADS = 8
 _OVERLAP_SECONDS = 20
+_LAST_SECONDS = 1
 _log = structlog.get_logger()
 
 
 class StartupError(Exception):
     """Why the process cannot start, in one sentence an operator can act on."""
+
+
+def run_to_the_end(settings: Settings) -> None:
+    """`run`, and the end of the process once it has stopped in order.
+
+    By then everything is closed and saved. A thread that hangs in the network, asking for a name
+    or reading an answer, cannot be ended, and the interpreter would wait for it.
+
+    Raises:
+        StartupError: as `run`.
+    """
+    with asyncio.Runner() as runner:
+        runner.run(run(settings))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 async def run(settings: Settings) -> None:
@@ -62,6 +81,7 @@ async def run(settings: Settings) -> None:
             web_front(settings, application),
         ):
             await _serve(application)
+        _log.info("bot_stopped", result="ok")
     except CustodyError as error:
         _log.critical("bot_refused_to_start", result=error.code)
         raise StartupError(str(error)) from error
@@ -114,7 +134,7 @@ async def services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotAppl
         drives = Drives(api, custodian, threads=_QUICK_THREADS)
         upload_drives = Drives(api, custodian, threads=WORKERS)
         for pool in (drives, upload_drives):
-            stack.push_async_callback(asyncio.to_thread, pool.close)
+            stack.push_async_callback(pool.close)
         stack.push_async_callback(custodian.close)  # first: its work may still use Drive
         desk = ConsentDesk(
             flow=settings.google_oauth_flow,
@@ -179,11 +199,10 @@ async def _serve(application: BotApplication) -> None:
     except InvalidToken as error:
         raise StartupError("Telegram does not accept TELEGRAM_BOT_TOKEN") from error
     finally:
-        starting.cancel()
-        stopping.cancel()
-        refused.cancel()
+        for task in (starting, stopping, refused):
+            task.cancel()
+        await asyncio.wait((starting,), timeout=_LAST_SECONDS)
         await lifecycle.stop(application)
-        _log.info("bot_stopped", result="ok")
 
 
 def _bot_link(application: BotApplication, base: str) -> str | None:

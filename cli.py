@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import sys
 from enum import StrEnum
 from importlib.metadata import version as installed_version
@@ -11,12 +12,14 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from typer.main import get_command
 
 import bot_process
 from commands import audit, doctor, keys, maintenance, quarantine, tokens
 from commands.backup import backup, restore
 from config import SettingsError, child_environment, is_configured, load_settings
 from sandbox.run import FolderTaken, run_sandbox
+from security.logging_utils import OwnerMask, configure_logging
 
 app = typer.Typer(
     help="Drivekeeper: a Telegram bot that puts files into people's own Google Drive.",
@@ -65,7 +68,7 @@ def bot(env_file: EnvFile = Path(".env")) -> None:
             code=2,
         )
     try:
-        asyncio.run(bot_process.run(settings))
+        bot_process.run_to_the_end(settings)
     except bot_process.StartupError as error:
         _stop(f"Drivekeeper cannot start: {error}", code=3)
 
@@ -93,7 +96,7 @@ def sandbox(
             )
         )
     except FolderTaken as error:
-        _stop(f"--folder {folder}: {error}", code=2)
+        _stop(f"--folder: {error}", code=2)
     except OSError as error:
         _stop(f"The sandbox cannot listen on port {port} ({error.strerror}); try --port 0.", code=3)
     raise typer.Exit(code)
@@ -115,8 +118,9 @@ def version() -> None:
 
 
 def main() -> None:
-    """The entry point."""
-    app()
+    """The entry point. What breaks before a command has set up its own logs is redacted, too."""
+    configure_logging(OwnerMask(secrets.token_bytes(32)), level="WARNING", style=None)
+    get_command(app)()  # `app()` would bring back an excepthook that prints exceptions' texts
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import asyncio
 import http.client
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,6 +31,7 @@ from security.consent import GoogleAccount
 from security.credential import Credential, Owner
 from security.custodian import Custodian
 from security.errors import ConsentRequired, CustodyError, OperatorFault, TransientFault
+from security.threads import Threads
 
 FOLDER_TYPE: Final = "application/vnd.google-apps.folder"
 _PACKAGED_ROOT: Final = "https://www.googleapis.com/"
@@ -291,7 +291,7 @@ class Drives:
     def __init__(self, api: DriveApi, custodian: Custodian, *, threads: int) -> None:
         self._api = api
         self._custodian = custodian
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="drive")
+        self._threads = Threads(threads, "drive")
 
     async def run(self, owner: Owner, work: Callable[[Drive], T]) -> T:
         """`work` on the owner's Drive.
@@ -336,8 +336,8 @@ class Drives:
             finally:
                 drive.close()
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        return await self._threads.run(call)
 
-    def close(self) -> None:
-        """Wait for the threads' work, then give them back. Blocks."""
-        self._threads.shutdown(wait=True)
+    async def close(self, seconds: float = 0.5) -> None:
+        """Begin nothing more, and wait that long for what is under way."""
+        await self._threads.close(seconds)

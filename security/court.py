@@ -52,7 +52,11 @@ class Court:
 
     async def confirm_held(self) -> int:
         """An administrator's word: those on hold are set aside after all; how many were."""
-        moved = sum([await self._set_aside(owner) for owner in self._memory.verdicts.held()])
+        moved = 0
+        for owner in self._memory.verdicts.held():
+            if self._guard.is_stopping:
+                break
+            moved += await self._set_aside(owner)
         await self._guard.remember(self._memory)
         return moved
 
@@ -67,6 +71,8 @@ class Court:
             verdict = self._memory.verdicts.get(owner)
             _log.warning("token_held", owner=owner, result=verdict.reason if verdict else "failed")
         for owner in move:
+            if self._guard.is_stopping:  # the rest is settled after the next start
+                break
             await self._set_aside(owner)
         await self._guard.remember(self._memory)
 

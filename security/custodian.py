@@ -257,6 +257,7 @@ class Custodian(Guard):
                 "issued by an OAuth client that is not configured (GOOGLE_OTHER_CLIENTS)",
                 code="unknown_client",
             )
+        self.refuse_if_stopping()
         try:
             grant = await self._oauth.refresh(client, credential.refresh_token)
         except CustodyError as error:

@@ -83,6 +83,7 @@ class Departures:
             revoked = False
             token = credential and (credential.refresh_token or credential.access_token)
             if token and not shared:
+                self._guard.refuse_if_stopping()  # it is marked: the next start goes on
                 try:
                     await self._oauth.revoke(token)
                     revoked = True

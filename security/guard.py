@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
@@ -22,6 +23,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _LOCK_SECONDS: Final = 30
+_CLOSE_SECONDS: Final = 12  # Google's answers take 10 at most
+_LAST_SECONDS: Final = 0.5
 _log = structlog.get_logger()
 
 
@@ -30,23 +33,47 @@ class Guard:
 
     def __init__(self, store: TokenStore) -> None:
         self._store = store
-        self._closing = False
+        self._stopped_at: float | None = None
         self._critical: set[asyncio.Task[Any]] = set()
         # Files and locks have threads of their own: the default executor is small and shared.
         # Reads wait for no fsync: whoever asks for /status does not queue behind others' saves.
         self._readers = Threads(4, "custody-read")
         self._writers = Threads(16, "custody-write")
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the process ends, and nothing that takes long is to be begun."""
+        return self._stopped_at is not None
+
+    def stop(self) -> None:
+        """The process ends: nobody waits for a lock any more, and nothing is asked of Google.
+
+        What has been asked of Google already goes on to its save.
+        """
+        if self._stopped_at is None:
+            self._stopped_at = time.monotonic()
+
+    def refuse_if_stopping(self) -> None:
+        """Raise TransientFault where the process ends: before what is not to be begun then."""
+        if self.is_stopping:
+            raise TransientFault("the process is stopping", code="stopped")
+
     async def close(self) -> None:
         """Wait for what must not be cut short, then give the threads back.
 
-        Whoever waits for a lock gives up: nothing has been asked of Google for them yet.
+        That is for as long as Google may take to answer what was asked before `stop`, and a
+        little more. Whatever then still hangs, be it a message or the disk, ends as in a crash.
         """
-        self._closing = True
-        while self._critical:
-            await asyncio.wait(self._critical)
-        self._readers.close()
-        self._writers.close()
+        self.stop()
+        deadline = (self._stopped_at or 0.0) + _CLOSE_SECONDS
+        while self._critical and (left := deadline - time.monotonic()) > 0:
+            await asyncio.wait(self._critical, timeout=left)
+        if self._critical:
+            for task in self._critical:
+                task.cancel()
+            await asyncio.wait(self._critical, timeout=_LAST_SECONDS)
+        for threads in (self._readers, self._writers):
+            await threads.close(_LAST_SECONDS)
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A blocking call that may write, in a thread."""
@@ -113,7 +140,7 @@ class Guard:
         loop = asyncio.get_running_loop()
         deadline, pause = loop.time() + _LOCK_SECONDS, 0.005
         while (taken := await self.run(take)) is None:
-            if self._closing or loop.time() > deadline:
+            if self.is_stopping or loop.time() > deadline:
                 raise TransientFault("another process holds this credential", code="locked")
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
             pause = min(pause * 2, 0.1)

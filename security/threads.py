@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -58,9 +59,12 @@ class Threads:
         self._done: deque[_Call] = deque()
         self._telling = False
         self._threads: list[threading.Thread] = []
+        self._closed = False
 
     async def run(self, work: Callable[[], T]) -> T:
         """What `work` gives or raises. Whoever is cancelled before a thread is free spares it."""
+        if self._closed:
+            raise RuntimeError("these threads have been given back")
         loop = asyncio.get_running_loop()
         call = _Call(work, loop.create_future())
         if len(self._threads) < self._count:
@@ -73,13 +77,19 @@ class Threads:
         result: T = await call.future
         return result
 
-    def close(self) -> None:
-        """Wait for what is under way. Blocks."""
+    async def close(self, seconds: float) -> None:
+        """Begin nothing more, and wait that long for what is under way.
+
+        A thread that hangs, on a disk or in the network, cannot be ended: it is left behind.
+        """
+        self._closed = True
         for _ in self._threads:
             self._calls.put(None)
-        for thread in self._threads:
-            thread.join()
-        self._threads = []
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if not any(thread.is_alive() for thread in self._threads):
+                return
+            await asyncio.sleep(0.005)
 
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         while (call := self._calls.get()) is not None:

@@ -64,13 +64,13 @@ class Verdicts:
         self.changed = True
 
     def condemn(self, owner: Owner, reason: str, stamp: Stamp, now: float) -> bool:
-        """Note it; whether that is news."""
+        """Note it; whether it is still to be settled."""
         # Also where it is no news: trouble that lasts does not look small after an hour.
         self._condemned[owner] = (now, reason in _GRANT)
         self.changed = True
         known = self._verdicts.get(owner)
         if known is not None and known.stamp == stamp:
-            return False
+            return not known.held
         self._verdicts[owner] = Verdict(reason, now, stamp)
         return True
 

@@ -211,7 +211,7 @@ async def test_an_error_becomes_the_class_of_what_must_follow(
     drives = Drives(DriveApi(world.url, retries=0), world.custodian, threads=1)
     with pytest.raises(CustodyError) as caught:
         await drives.run(ANN, Drive.new_file_id)
-    drives.close()
+    await drives.close()
     assert type(caught.value) is expected
     assert caught.value.code == code
     assert "ya29" not in "".join(traceback.format_exception(caught.value))

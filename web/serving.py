@@ -6,9 +6,12 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
+
+_LAST_ANSWERS_SECONDS: Final = 1
 
 
 class _Server(uvicorn.Server):
@@ -35,9 +38,16 @@ def listen(host: str, port: int) -> socket.socket:
 
 @asynccontextmanager
 async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
-    """Serve `app` at `listener`, which is closed at the end."""
-    # `log_config=None`: uvicorn's own would send its lines past the redaction.
-    server = _Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+    """Serve `app` at `listener`, which is closed at the end; answers under way have a second."""
+    server = _Server(
+        uvicorn.Config(
+            app,
+            log_config=None,  # uvicorn's own would send its lines past the redaction
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
+        )
+    )
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield

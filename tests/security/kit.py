@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import resource
 import subprocess
@@ -245,6 +244,6 @@ class World:
         for custodian in self._custodians:
             await custodian.close()
         for drives in self._drives:
-            await asyncio.to_thread(drives.close)
+            await drives.close()
         for oauth in self._oauths:
             await oauth.close()

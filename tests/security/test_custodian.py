@@ -567,3 +567,43 @@ async def test_a_consent_during_a_slow_refresh_wins(world: World) -> None:
     final = await stored(world)
     assert final.refresh_token == newer.refresh_token
     assert final.generation == 3
+
+
+async def test_a_process_that_stops_asks_google_for_nothing_more(world: World) -> None:
+    """What still serves is served; nobody is condemned, and nothing is lost."""
+    await world.connect(minutes_left=5)
+    await world.connect(BOB, BEN, minutes_left=-5)
+    world.custodian.stop()
+    assert secret((await world.custodian.access_token(ANN)).access_token)
+    with pytest.raises(TransientFault) as caught:
+        await world.custodian.access_token(BOB)
+    assert caught.value.code == "stopped"
+    assert await world.refreshes() == 0
+    assert world.quarantine_notes() == []
+
+
+async def test_a_disconnection_that_meets_the_stop_is_finished_by_the_next_start(
+    world: World,
+) -> None:
+    """The mark is there, and Google has not been told yet."""
+    await world.connect()
+    world.custodian.stop()
+    with pytest.raises(TransientFault):
+        await world.custodian.disconnect(ANN)
+    assert (await world.google.calls())["counts"].get("google.revoke", 0) == 0
+    assert await world.new_custodian().departures.finish_interrupted() == 1
+    assert (await world.google.calls())["counts"]["google.revoke"] == 1
+    assert world.store.load(ANN) is None
+
+
+async def test_the_condemned_are_set_aside_after_the_next_start_where_this_one_ends(
+    world: World,
+) -> None:
+    """However many there are, the stop does not wait for them."""
+    await world.connect(minutes_left=5)
+    (world.folder / "token_501.json").write_text("{")
+    world.custodian.stop()
+    assert await world.custodian.load(ANN) is None
+    assert world.quarantine_notes() == []
+    assert await world.new_custodian().load(ANN) is None
+    assert world.quarantine_notes() == ["unreadable"]
