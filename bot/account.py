@@ -177,7 +177,7 @@ async def privacy(update: Update, context: BotContext) -> None:
         "🔐 <b>What I keep about you</b>\n\n"
         "• your Telegram id, and the Google tokens for the files I put into your Drive, with "
         "your Google account's address\n"
-        "• your language\n"
+        "• your language, and the day you last wrote to me\n"
         "• of a file that is not in your Drive yet: its name, size and type, until it has arrived "
         "or you cancel it, for seven days at most\n\n"
         "Your files pass through and are not kept. I cannot see anything else in your Drive. "
