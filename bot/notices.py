@@ -38,6 +38,8 @@ async def tell_owners(bot: ExtBot[int], services: Services) -> None:
         newest = {record.owner: record for record in records if not record.told}
         waiting = list(newest.values())
         for start in range(0, len(waiting), _AT_ONCE):
+            if core.custodian.is_stopping:  # the next start's sweep tells the others
+                return
             await asyncio.gather(
                 # To its end, whatever becomes of this job: half told is told twice.
                 *(
@@ -51,14 +53,14 @@ async def knows(core: Core, owner: Owner) -> None:
     """The owner came by and was asked to connect again: no notice need follow."""
     core.records.memory.verdicts.tell(owner)
     with contextlib.suppress(CustodyError):  # at worst they hear of it twice
-        await core.custodian.run(core.quarantine.mark_owner_told, owner)
+        await core.custodian.under_lock(owner, core.quarantine.mark_owner_told, owner)
 
 
 async def _tell(bot: ExtBot[int], services: Services, record: QuarantineRecord) -> None:
     core, owner = services.core, record.owner
     try:
         needs_none = not _is_reached(services, owner) or await _is_connected(core, owner)
-        await core.custodian.run(core.quarantine.mark_owner_told, owner)
+        await core.custodian.under_lock(owner, core.quarantine.mark_owner_told, owner)
     except CustodyError as error:  # an operator's to mend first, or the disk fails
         _log.info("message_not_sent", owner=owner, result=error.code)
         return
@@ -71,7 +73,7 @@ async def _tell(bot: ExtBot[int], services: Services, record: QuarantineRecord) 
         _log.info("owner_told", owner=owner, result=record.reason)
     elif outcome == "later":
         with contextlib.suppress(CustodyError):
-            await core.custodian.run(core.quarantine.mark_told, record.name, False)
+            await core.custodian.under_lock(owner, core.quarantine.mark_told, record.name, False)
 
 
 def _is_reached(services: Services, owner: Owner) -> bool:

@@ -35,6 +35,7 @@ class Guard:
         self._store = store
         self._stopped_at: float | None = None
         self._critical: set[asyncio.Task[Any]] = set()
+        self._remembering = asyncio.Lock()
         # Files and locks have threads of their own: the default executor is small and shared.
         # Reads wait for no fsync: whoever asks for /status does not queue behind others' saves.
         self._readers = Threads(4, "custody-read")
@@ -98,12 +99,24 @@ class Guard:
 
     async def remember(self, memory: Memory) -> None:
         """Write down what maintenance remembers, if it has changed."""
-        if documents := memory.changes():
-            try:
-                await self.run(memory.write, documents)
-            except OperatorFault as fault:  # it is in memory all the same
-                memory.not_saved(documents)
-                _log.warning("memory_not_saved", result=fault.code)
+        async with self._remembering:  # no older state is written over a newer one
+            if documents := memory.changes():
+                try:
+                    await self.run(memory.write, documents)
+                except OperatorFault as fault:  # it is in memory all the same
+                    memory.not_saved(documents)
+                    _log.warning("memory_not_saved", result=fault.code)
+
+    async def under_lock(
+        self, owner: Owner, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """A blocking call that wants the owner's lock held; no thread waits for that.
+
+        Raises:
+            TransientFault: another process held it for too long.
+        """
+        async with self.locked_first(owner, partial(function, *args, **kwargs)) as result:
+            return result
 
     @asynccontextmanager
     async def locked(self, owner: Owner) -> AsyncIterator[None]:

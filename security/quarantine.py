@@ -152,6 +152,22 @@ class Quarantine:
         for name in self._all(owner):  # sorted: each copy before its note
             self._sealed.delete(name)
 
+    def mark_told(self, name: str, told: bool) -> None:
+        """Note whether the owner has been told; nothing where the copy has gone meanwhile.
+
+        The caller holds the owner's lock.
+        """
+        owner = owner_of_copy(name)
+        if owner is not None and self._sealed.read_bytes(name) is not None:
+            self._notes.write(owner, name, replace(self._notes.read(name), told=told))
+
+    def mark_owner_told(self, owner: Owner) -> None:
+        """Note of all the owner's copies that they know. The caller holds the owner's lock."""
+        for name in self.names(owner):
+            note = self._notes.read(name)
+            if not note.told:
+                self._notes.write(owner, name, replace(note, told=True))
+
     # For operators; these take the owner's lock themselves
 
     def size(self) -> int:
@@ -216,23 +232,6 @@ class Quarantine:
         with self._store.locked(owner):
             if not self._delete(name):
                 raise RestoreRefused("there is no such copy in quarantine", code="gone")
-
-    def mark_told(self, name: str, told: bool) -> None:
-        """Note whether the owner has been told; nothing where the copy has gone meanwhile."""
-        owner = owner_of_copy(name)
-        if owner is None:
-            return
-        with self._store.locked(owner):
-            if self._sealed.read_bytes(name) is not None:
-                self._notes.write(owner, name, replace(self._notes.read(name), told=told))
-
-    def mark_owner_told(self, owner: Owner) -> None:
-        """Note of all the owner's copies that the owner has been told."""
-        with self._store.locked(owner):
-            for name in self.names(owner):
-                note = self._notes.read(name)
-                if not note.told:
-                    self._notes.write(owner, name, replace(note, told=True))
 
     def mask_of(self, owner: Owner) -> str:
         """What stands for the owner in a list: as in the logs."""

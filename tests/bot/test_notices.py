@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 
+from bot import notices
 from sandbox.client import Person
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
@@ -102,3 +104,20 @@ async def test_a_notice_that_telegram_did_not_take_comes_later_but_not_to_who_ha
         assert len(await said_to(ann, GONE)) == 1
         assert upkeep.told() == [True, True, True]
         assert len(logged(bot, "owner_told")) == 1
+
+
+async def test_owners_whose_locks_are_held_keep_no_thread_from_the_others(
+    bot: RunningBot, upkeep: Upkeep
+) -> None:
+    """Whoever waits for a lock waits on the event loop: threads are few, and saves need them."""
+    store, core = upkeep.world.store, bot.services.core
+    owners = [Owner.user(600 + number) for number in range(40)]
+    locks = [store.try_lock(owner) for owner in owners]
+    waiting = [asyncio.create_task(notices.knows(core, owner)) for owner in owners]
+    await asyncio.sleep(0.1)
+    async with asyncio.timeout(2):
+        await core.custodian.run(store.check_writable)
+    for lock in locks:
+        assert lock is not None
+        lock.release()
+    await asyncio.gather(*waiting)

@@ -12,10 +12,22 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from config import GoogleClient
-from security.credential import Credential
+from security.credential import Credential, Owner
 from security.encryption import TokenEncryption
 from security.errors import ConsentRequired, OperatorFault, TransientFault
-from tests.security.kit import AMY, ANN, BEN, BOB, World, full_disk, in_minutes, python, secret
+from security.watch import Stamp
+from tests.security.kit import (
+    AMY,
+    ANN,
+    BEN,
+    BOB,
+    World,
+    full_disk,
+    in_minutes,
+    python,
+    records_in,
+    secret,
+)
 
 FAILURES: list[tuple[str, dict[str, Any]]] = [
     ("status", {"status": 503}),
@@ -607,3 +619,18 @@ async def test_the_condemned_are_set_aside_after_the_next_start_where_this_one_e
     assert world.quarantine_notes() == []
     assert await world.new_custodian().load(ANN) is None
     assert world.quarantine_notes() == ["unreadable"]
+
+
+async def test_what_is_remembered_last_is_what_stays_on_disk(world: World) -> None:
+    """The first writing is long, and the second must not be overtaken by its end."""
+    memory = records_in(world.folder, world.keyring).memory
+    for number in range(20_000):
+        memory.pauses.extend(Owner.user(number + 1), 0.0)
+    memory.verdicts.condemn(ANN, "unreadable", Stamp(1, 2, 3), 0.0)
+    first = asyncio.create_task(world.custodian.remember(memory))
+    await asyncio.sleep(0)
+    memory.verdicts.condemn(BOB, "unreadable", Stamp(1, 2, 3), 0.0)
+    await asyncio.gather(first, world.custodian.remember(memory))
+    again = records_in(world.folder, world.keyring).memory
+    assert ANN in again.verdicts
+    assert BOB in again.verdicts
