@@ -26,7 +26,7 @@ from bot.readiness import Readiness
 from bot.upload_jobs import UploadJournal
 from bot.upload_queue import WORKERS
 from config import Settings
-from custody_parts import custody
+from custody_parts import custody, settle_memory
 from drive import DriveApi, Drives
 from metrics import Metrics
 from security.consent import PASTE_REDIRECT, ConsentDesk
@@ -192,6 +192,7 @@ async def _serve(application: BotApplication) -> None:
         await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             await starting
+            settle_memory()
             _log.info("bot_started", version=installed_version("drivekeeper"))
             await asyncio.wait((refused, stopping), return_when=asyncio.FIRST_COMPLETED)
             if refused.done():

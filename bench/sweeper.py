@@ -14,7 +14,7 @@ from bench.child import Json, serve
 from bench.idle import Ticker, look_bare
 from bench.owners import read_settings
 from bot_process import prepare_logs
-from custody_parts import custody
+from custody_parts import custody, settle_memory
 from metrics import Metrics
 
 
@@ -41,6 +41,7 @@ async def main() -> None:
                 "refreshed": report.refreshed,
             }
 
+        settle_memory()
         await serve({}, answer)
 
 
