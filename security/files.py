@@ -208,13 +208,13 @@ class SealedFolder:
             raise ValueError("not a name of a sealed document")
         return f"{self._root}/{name}{_ENDING}"
 
-    def names(self) -> list[str]:
-        """Every document's name, sorted."""
+    def names(self, beginning: str = "") -> list[str]:
+        """Every document's name that begins so, sorted."""
         with disk_faults():
             if not self.folder.is_dir():
                 return []
             with os.scandir(self.folder) as entries:  # no Path for each of a hundred thousand
-                names = [entry.name for entry in entries]
+                names = [entry.name for entry in entries if entry.name.startswith(beginning)]
             stems = (name[: -len(_ENDING)] for name in names if name.endswith(_ENDING))
             return sorted(stem for stem in stems if _NAME.fullmatch(stem))
 

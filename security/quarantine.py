@@ -101,6 +101,7 @@ class Quarantine:
         self._mask = mask
         self._sealed = SealedFolder(folder, encryption, own_lock=False)
         self._notes = Notes(self._sealed, mask)
+        self._begun: dict[Owner, str] = {}  # copies whose original a fault has left in its place
 
     def prepare(self) -> None:
         """Make the folder private.
@@ -134,14 +135,18 @@ class Quarantine:
         data = self._store.read_bytes(owner)
         if data is None:
             return
-        if not any(self._holds(name, data) for name in self.names(owner)):
+        # Remembered, not looked for: the copies of a whole fleet are many.
+        begun = self._begun.get(owner)
+        if begun is None or not self._holds(begun, data):
             name, now = self._new_name(owner)
             # Note, copy, tombstone, removal. The tombstone before the copy would hide a file that
             # is nowhere else; the removal before the tombstone would let an old backup in.
             self._notes.write(owner, name, Note(reason, now, told))
             sealed = self._encryption.kid is None or is_encrypted(data)
             self._sealed.write_sealed(name, data if sealed else self._encryption.encrypt(data))
+            self._begun[owner] = name
         self._store.retire(owner)
+        self._begun.pop(owner, None)
 
     def names(self, owner: Owner) -> list[str]:
         """The names of the owner's copies, oldest first."""
@@ -309,7 +314,7 @@ class Quarantine:
         return name, now
 
     def _all(self, owner: Owner) -> list[str]:
-        return [n for n in self._sealed.names() if n.startswith(f"{owner.stem}.")]
+        return self._sealed.names(f"{owner.stem}.")
 
     def _delete(self, name: str) -> bool:
         deleted = self._sealed.delete(name)

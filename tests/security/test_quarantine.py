@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,10 +73,16 @@ def only_record(store: TokenStore) -> QuarantineRecord:
 def test_a_second_attempt_goes_on_with_the_copy_of_the_first(store: TokenStore) -> None:
     """The tombstone could not be written; the next sweep comes by again and again."""
     store.save_consent(a_credential())
-    store.quarantine(ANN, "invalid_grant")
+    tombstone = store.folder / "tombstones" / f"{ANN.stem}.json"
+    tombstone.mkdir()
+    with pytest.raises(OperatorFault):
+        store.quarantine(ANN, "invalid_grant")
     name = only_record(store).name
     store.copies.mark_told(name, told=True)
-    token_file(store).write_bytes(copy_file(store, name).read_bytes())
+    with pytest.raises(OperatorFault):
+        store.quarantine(ANN, "revoked")
+    assert token_file(store).exists()
+    tombstone.rmdir()
     store.quarantine(ANN, "revoked")
     record = only_record(store)
     assert (record.name, record.reason, record.told) == (name, "invalid_grant", True)
@@ -423,3 +430,21 @@ def test_other_peoples_files_in_the_folder_are_passed_over(store: TokenStore) ->
     assert only_record(store).name == name
     store.prepare()
     assert store.copies.find(MASK(ANN.name)) == [only_record(store)]
+
+
+@pytest.mark.encryption("off")
+def test_setting_one_aside_costs_the_same_however_many_are_there(store: TokenStore) -> None:
+    """Otherwise a whole fleet on hold, once confirmed, would take hours."""
+    store.save_consent(a_credential())
+    for number in range(2000):
+        (store.folder / "quarantine" / f"token_{number + 1000}.20260101t000000000000.json").touch()
+    listed: list[object] = []
+
+    def listen(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "os.scandir" and str(arguments[0]).endswith("quarantine"):
+            listed.append(arguments)
+
+    sys.addaudithook(listen)  # the interpreter's own: there is no way to take one back
+    store.quarantine(ANN, "invalid_grant")
+    assert listed == []
+    assert len(store.quarantined(ANN)) == 1
