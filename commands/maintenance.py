@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -46,6 +48,15 @@ def run(
 async def _sweep(custody: Custody, *, dry_run: bool) -> SweepReport:
     remember = not dry_run and not is_bot_running(custody.folder)
     async with assembled(custody.settings, custody.mask, remember=remember) as parts:
+
+        def stop_soon() -> None:
+            parts.custodian.stop()
+            parts.sweep.stop()
+
+        # What Google has given is saved, also where this is told to stop.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with suppress(RuntimeError):  # in a thread, which hears of no signals
+                asyncio.get_running_loop().add_signal_handler(number, stop_soon)
         return await parts.sweep.run(full=True, dry_run=dry_run)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from sandbox.run import bot_settings
 from sandbox.server import Sandbox
 from security.credential import Owner
 from security.encryption import TokenEncryption
-from tests.security.kit import ANN, World
+from tests.security.kit import ANN, ROOT, World
 
 pytestmark = [pytest.mark.one_way("off"), pytest.mark.usefixtures("restored_logging")]
 
@@ -29,12 +30,20 @@ class Installation:
     def __init__(self, world: World, settings: dict[str, str], env_file: Path) -> None:
         self.world, self.settings, self.env_file = world, settings, env_file
 
-    async def run(self, *options: str) -> Result:
-        """In a thread: the command brings its own event loop."""
+    @property
+    def arguments(self) -> list[str]:
+        """The command."""
+        return ["maintenance", "run", "--env-file", str(self.env_file)]
+
+    def write(self) -> None:
+        """Put the settings into their file."""
         self.env_file.touch(mode=0o600)
         self.env_file.write_text("".join(f"{k}={v}\n" for k, v in self.settings.items()))
-        arguments = ["maintenance", "run", "--env-file", str(self.env_file), *options]
-        return await asyncio.to_thread(CliRunner().invoke, app, arguments)
+
+    async def run(self, *options: str) -> Result:
+        """In a thread: the command brings its own event loop."""
+        self.write()
+        return await asyncio.to_thread(CliRunner().invoke, app, [*self.arguments, *options])
 
 
 @pytest.fixture
@@ -99,6 +108,38 @@ async def test_beside_a_running_bot_its_memory_is_left_to_it(installed: Installa
         assert not kept.exists()
     assert (await installed.run()).exit_code == Exit.FINDINGS
     assert kept.exists()
+
+
+async def test_a_stop_amid_it_loses_no_token_that_google_has_given(
+    installed: Installation,
+) -> None:
+    """SIGTERM, as systemd and Docker send it: what was asked is saved, and nothing more asked."""
+    world = installed.world
+    before = [
+        await world.connect(Owner.user(600 + number), f"u{number}@x", minutes_left=5)
+        for number in range(3)
+    ]
+    installed.settings["TOKEN_MAINTENANCE_CONCURRENCY"] = "1"
+    installed.write()
+    fault = await world.google.fault("google.token.refresh", "latency", seconds=1.5, count=0)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cli", *installed.arguments),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(20):
+        while (
+            not [  # noqa: ASYNC110 - the sandbox tells nobody
+                f for f in await world.google.faults() if f["id"] == fault and f["hits"]
+            ]
+        ):
+            await asyncio.sleep(0.05)
+    process.terminate()
+    output, _ = await process.communicate()
+    assert process.returncode == Exit.FINDINGS
+    assert b"ended before its time: stopped" in output
+    after = [world.store.load(credential.owner) for credential in before]
+    assert sorted(c.generation for c in after if c is not None) == [1, 1, 2]
 
 
 async def test_without_a_client_nothing_is_tried(installed: Installation) -> None:
