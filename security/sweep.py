@@ -27,6 +27,7 @@ from security.errors import (
     OperatorFault,
     TransientFault,
 )
+from security.pace import Pace
 from security.records import Records
 from security.sweep_report import SweepReport
 from security.token_store import Reading, TokenStore
@@ -88,6 +89,7 @@ class Sweep:
         self._memory = records.memory
         self._watch = records.watch
         self._options = options
+        self._pace = Pace(options.concurrency)
         self._running = asyncio.Lock()
         self._last_full: datetime | None = None
         self._pass_task: asyncio.Task[None] | None = None
@@ -167,7 +169,11 @@ class Sweep:
 
     async def _settled_pass(self, scan: Scan, tally: _Tally) -> None:
         async with self._custodian.court.deferring():
-            await self._pass(scan, tally)
+            pacing = asyncio.create_task(self._pace.watch())
+            try:
+                await self._pass(scan, tally)
+            finally:
+                pacing.cancel()
 
     async def _pass(self, scan: Scan, tally: _Tally) -> None:
         """Read what changed, and refresh what is due, some at once."""
@@ -247,16 +253,17 @@ class Sweep:
 
     async def _work(self, waiting: asyncio.Queue[Owner | None], tally: _Tally) -> None:
         while (owner := await waiting.get()) is not None:
-            if tally.ended_by is not None:
-                tally.skipped += 1
-                continue
-            try:
-                await self._keep(owner, tally)
-            except Exception:
-                # One owner's trouble is nobody else's, whatever it is.
-                tally.transient += 1
-                tally.results["failed"] += 1
-                _log.exception("sweep_owner_failed", owner=owner)
+            async with self._pace:
+                if tally.ended_by is not None:
+                    tally.skipped += 1
+                    continue
+                try:
+                    await self._keep(owner, tally)
+                except Exception:
+                    # One owner's trouble is nobody else's, whatever it is.
+                    tally.transient += 1
+                    tally.results["failed"] += 1
+                    _log.exception("sweep_owner_failed", owner=owner)
 
     async def _keep(self, owner: Owner, tally: _Tally) -> None:
         fault: TransientFault | OperatorFault | None
