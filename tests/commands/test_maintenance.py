@@ -128,12 +128,10 @@ async def test_a_stop_amid_it_loses_no_token_that_google_has_given(
         stdout=asyncio.subprocess.PIPE,
     )
     async with asyncio.timeout(20):
-        while (
-            not [  # noqa: ASYNC110 - the sandbox tells nobody
-                f for f in await world.google.faults() if f["id"] == fault and f["hits"]
-            ]
-        ):
+        hits = 0
+        while not hits:
             await asyncio.sleep(0.05)
+            hits = sum(f["hits"] for f in await world.google.faults() if f["id"] == fault)
     process.terminate()
     output, _ = await process.communicate()
     assert process.returncode == Exit.FINDINGS
