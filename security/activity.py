@@ -33,6 +33,10 @@ class Activity:
         """Whether the settings know idle owners at all."""
         return self._idle_after is not None
 
+    def names(self) -> list[str]:
+        """Of whom a sign of life is known."""
+        return list(self._days)
+
     def note(self, owner: Owner, now: float) -> bool:
         """A sign of life of somebody who has a credential; whether they were idle until now."""
         was_idle = self.is_idle(owner, now)

@@ -5,6 +5,7 @@ Google's revoke ends every token of the project for that Google account, whoever
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -58,6 +59,21 @@ class Departures:
             _log.warning("token_revoke_failed", owner=owner, result=error.code)
             return False
         return True
+
+    async def forget_gone(self) -> None:
+        """Nothing is remembered of those of whom no credential, nor a copy of one, is there."""
+        memory = self._records.memory
+        with suppress(OperatorFault):  # the disk fails just now: another day
+            for owner in await self._guard.read(self._gone, memory.names()):
+                memory.forget(owner)
+
+    def _gone(self, names: set[str]) -> list[Owner]:
+        there = {*self._store.owners(), *self._store.copies.owners()}
+        gone = []
+        for name in names - {owner.name for owner in there}:
+            with suppress(ValueError):  # a damaged document's
+                gone.append(Owner.parse(name))
+        return gone
 
     def _leaving(self) -> list[Owner]:
         found = []

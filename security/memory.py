@@ -83,8 +83,12 @@ class Memory:
     def forget(self, owner: Owner) -> None:
         """The owner has left: nothing of them is kept."""
         self.pauses.clear(owner)
-        self.verdicts.release(owner)
+        self.verdicts.acquit(owner)
         self.activity.forget(owner)
+
+    def names(self) -> set[str]:
+        """The names of all owners of whom anything is kept."""
+        return {*self.pauses.names(), *self.verdicts.names(), *self.activity.names()}
 
     def changes(self) -> dict[str, dict[str, Any]]:
         """What has changed since the last call, to be given to `write`."""

@@ -27,6 +27,10 @@ class Pauses:
     def __len__(self) -> int:
         return len(self._by_owner)
 
+    def names(self) -> list[str]:
+        """Whose they are."""
+        return list(self._by_owner)
+
     def is_paused(self, owner: Owner, now: float) -> bool:
         """Whether the owner is to be left alone for now."""
         pause = self._by_owner.get(owner.name)

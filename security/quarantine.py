@@ -179,6 +179,10 @@ class Quarantine:
         """How many copies there are."""
         return sum(owner_of_copy(name) is not None for name in self._sealed.names())
 
+    def owners(self) -> set[Owner]:
+        """Everyone with a copy."""
+        return {owner for name in self._sealed.names() if (owner := owner_of_copy(name))}
+
     def records(self) -> list[QuarantineRecord]:
         """Every copy, oldest first. A note that is missing or cannot be read hides none."""
         found = []

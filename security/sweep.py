@@ -134,6 +134,7 @@ class Sweep:
                 tally.ended_by = "stopped"
             if full and tally.ended_by is None and not dry_run:
                 self._last_full = started_at
+                await self._custodian.departures.forget_gone()
             now = datetime.now(UTC).timestamp()
             fewest, self.minutes_left = await self._custodian.read(self._watch.minutes_left, now)
             moved, held = self._custodian.court.taken(), len(self._memory.verdicts.held())

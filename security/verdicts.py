@@ -46,6 +46,10 @@ class Verdicts:
     def __contains__(self, owner: Owner) -> bool:
         return owner in self._verdicts
 
+    def names(self) -> list[str]:
+        """Whoever is condemned, or was within the hour."""
+        return [owner.name for owner in {*self._verdicts, *self._condemned}]
+
     def get(self, owner: Owner) -> Verdict | None:
         """The owner's verdict, while the credential is still in its place."""
         return self._verdicts.get(owner)
@@ -88,14 +92,16 @@ class Verdicts:
             self.changed = True
 
     def acquit(self, owner: Owner) -> bool:
-        """It works after all: it does not count as condemned either."""
-        self._condemned.pop(owner, None)
+        """It works after all, or its owner has left: it does not count as condemned either."""
+        counted = self._condemned.pop(owner, None)
+        self.changed = self.changed or counted is not None
         return self.release(owner)
 
     def settle(self, now: float) -> tuple[list[Owner], list[Owner]]:
         """Whom to move, and whom this puts on hold."""
         for owner in [o for o, (when, _) in self._condemned.items() if when < now - _HOUR]:
             del self._condemned[owner]
+            self.changed = True
         for minutes in self._tried.values():
             for minute in [m for m in minutes if m < (now - _HOUR) // 60]:
                 del minutes[minute]

@@ -21,6 +21,7 @@ from security.memory import Memory
 from security.records import Records
 from security.sweep import Sweep, SweepOptions
 from security.sweep_report import SweepReport
+from security.watch import Stamp
 from tests.security.kit import ANN, BOB, World, a_credential, new_key, records_in
 
 _listeners: list[Callable[[str, tuple[Any, ...]], None]] = []
@@ -326,6 +327,27 @@ async def test_an_interrupted_disconnection_is_finished(world: World) -> None:
     world.store.mark_leaving(ANN)
     await Keeper(world).run()
     assert not (world.folder / "token_501.json").exists()
+
+
+async def test_nothing_is_remembered_of_those_who_have_gone(world: World) -> None:
+    """Ann was set aside and purged, Bob's file removed by hand; Cy is still in quarantine."""
+    cy, dee = owners(2)
+    keeper = Keeper(world)
+    for owner in (ANN, BOB, cy, dee):
+        await world.connect(owner, f"u{owner.key}@example.com")
+        keeper.memory.activity.begin(owner, 0.0)
+        keeper.memory.pauses.extend(owner, 0.0)
+        keeper.memory.verdicts.condemn(owner, "unreadable", Stamp(1, 2, 3), 0.0)
+    for owner in (ANN, cy):
+        world.store.quarantine(owner, "unreadable")
+    world.store.purge_quarantine(ANN)
+    (world.folder / f"{BOB.stem}.json").unlink()
+    await keeper.run()
+    for part in (keeper.memory.activity, keeper.memory.pauses, keeper.memory.verdicts):
+        kept = json.dumps(part.to_document())
+        assert ANN.name not in kept
+        assert BOB.name not in kept
+    assert set(keeper.memory.activity.to_document()) == {cy.name, dee.name}
 
 
 async def test_two_sweeps_are_never_one_inside_the_other(world: World) -> None:
