@@ -1,19 +1,21 @@
 """The save with one of its safeguards taken out: what the crash matrix must notice.
 
-They work in the process under test alone, by swapping what the product's code calls.
+They work in the process under test alone, by swapping what the product's code calls: whatever
+way it writes a file, it ends in these two functions of the operating system.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from security import files
+from security.files import FILE_MODE
+
+StrPath = str | os.PathLike[str]
 
 
 @contextmanager
@@ -32,27 +34,24 @@ def no_folder_fsync() -> Iterator[None]:
 
 @contextmanager
 def no_rename() -> Iterator[None]:
-    """The file itself is written, and made durable: no temporary file, no rename."""
-    original = files.write_atomically
+    """The new content is written into the file itself, and made durable there."""
+    original = os.replace
 
-    def write_directly(path: Path, data: bytes) -> None:
-        with files.disk_faults():
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, files.FILE_MODE)
-            try:
-                os.write(descriptor, data)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            files.sync_folder(path.parent)
+    def write_into(source: StrPath, target: StrPath) -> None:
+        data = Path(source).read_bytes()
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
+        try:
+            os.write(descriptor, data)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        Path(source).unlink()
 
-    users = [m for m in sys.modules.values() if vars(m).get("write_atomically") is original]
-    for module in users:
-        vars(module)["write_atomically"] = write_directly
+    os.replace = write_into  # type: ignore[assignment]
     try:
         yield
     finally:
-        for module in users:
-            vars(module)["write_atomically"] = original
+        os.replace = original
 
 
 @contextmanager

@@ -16,10 +16,16 @@ def _save(hands: Hands) -> Steps:
     store, audit = hands.store(), hands.audit()
     for owner in (ANN, BOB, CAT):
         with store.locked(owner):
-            current = store.load(owner)
-            assert current is not None
-            store.check_writable()
-            store.save(a_credential(owner, version="new"), based_on=current.generation)
+            seen = store.read(owner)
+            assert seen.credential is not None
+            room = store.reserve(owner)  # before Google is asked
+            try:
+                refreshed = a_credential(owner, version="new")
+                based_on = seen.credential.generation
+                store.save(refreshed, based_on=based_on, seen=seen, room=room)
+            finally:
+                if room.is_open:
+                    room.give_up()
         audit.record("refreshed", owner)
         yield owner.name
     for owner in (NEW, EVE):

@@ -19,6 +19,7 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -139,6 +140,7 @@ def _be_the_child(work: Callable[[], None], complaint: Path) -> None:
     try:
         # Where Yama allows only ancestors to trace, strace (a sibling) needs leave.
         ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(-1))
+        _close_as_linux_does()
         signal.sigwait(_START)  # strace is there now
         work()
         code = SUCCEEDED
@@ -150,6 +152,24 @@ def _be_the_child(work: Callable[[], None], complaint: Path) -> None:
     finally:
         sys.stdout.flush()
         os._exit(code)
+
+
+def _close_as_linux_does() -> None:
+    """A close that reports an error has closed all the same, and with it given up a lock.
+
+    strace returns the error in the call's stead, so the descriptor would stay open. close(2).
+    """
+    original = os.close
+
+    def close(fd: int) -> None:
+        try:
+            original(fd)
+        except OSError:
+            with suppress(OSError):
+                original(fd)
+            raise
+
+    os.close = close
 
 
 def parse(lines: Sequence[str]) -> list[Call]:
