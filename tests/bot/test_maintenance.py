@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from freezegun import freeze_time
@@ -52,6 +53,10 @@ def expire_soon(bot: RunningBot, minutes: float = 5) -> Credential:
     return store_of(bot).save(
         replace(stored(bot), expires_at=soon), based_on=stored(bot).generation
     )
+
+
+def _more_than(bot: RunningBot, sweeps: int) -> bool:
+    return len(events(bot, "sweep_finished")) > sweeps
 
 
 async def test_the_scheduler_refreshes_by_itself(
@@ -118,6 +123,6 @@ async def test_the_scheduler_follows_the_clock(
                 clock.tick(timedelta(minutes=11, seconds=30))
                 done = len(events(bot, "sweep_finished"))
                 queue.scheduler.wakeup()
-                await until(lambda done=done: len(events(bot, "sweep_finished")) > done)
+                await until(partial(_more_than, bot, done))
                 assert stored(bot).is_fresh(datetime.now(UTC), timedelta(minutes=3))
             assert stored(bot).generation == before.generation + 1

@@ -30,6 +30,7 @@ EVERY = timedelta(minutes=10)
 def clock() -> Iterator[FrozenDateTimeFactory]:
     """Stands still until told."""
     with freeze_time(datetime.now(UTC).replace(tzinfo=None), real_asyncio=True) as frozen:
+        assert isinstance(frozen, FrozenDateTimeFactory)  # it does not tick by itself
         yield frozen
 
 

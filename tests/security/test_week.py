@@ -30,6 +30,7 @@ def clock() -> Iterator[FrozenDateTimeFactory]:
     """Stands still until told; the event loop's own clock goes on."""
     # Never before what the file system says: files are stamped by the real clock.
     with freeze_time(datetime.now(UTC).replace(tzinfo=None), real_asyncio=True) as frozen:
+        assert isinstance(frozen, FrozenDateTimeFactory)  # it does not tick by itself
         yield frozen
 
 
