@@ -26,12 +26,21 @@ async def tell_administrators(bot: ExtBot[int], services: Services) -> None:
     incidents = services.core.records.memory.incidents
     async with services.telling:
         for incident in incidents.to_tell(datetime.now(UTC).timestamp()):
-            _note(incident)
-            incidents.told(incident)
-            await services.core.custodian.remember(services.core.records.memory)
-            if not await _reached(bot, services, incident):
-                incidents.untold(incident)
-                await services.core.custodian.remember(services.core.records.memory)
+            if services.core.custodian.is_stopping:  # the next start tells of the others
+                return
+            # To its end, whatever becomes of this job: half told is never told.
+            await services.core.custodian.finish(_tell(bot, services, incident))
+
+
+async def _tell(bot: ExtBot[int], services: Services, incident: Incident) -> None:
+    core = services.core
+    incidents = core.records.memory.incidents
+    _note(incident)
+    incidents.told(incident)
+    await core.custodian.remember(core.records.memory)
+    if not await _reached(bot, services, incident):
+        incidents.untold(incident)
+        await core.custodian.remember(core.records.memory)
 
 
 async def _reached(bot: ExtBot[int], services: Services, incident: Incident) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from bot import alerts
 from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
@@ -154,3 +157,25 @@ async def test_a_sweep_that_fails_is_told_and_the_next_one_ends_it(
         first, last = await said_to(root, "The sweeps over the credentials fail")
         assert "sweep_failed" in first.text
         assert "Over:" in last.text
+
+
+async def test_an_alert_that_meets_the_stop_is_told_by_the_next_start(
+    start_bot: StartBot, google: GoogleControls, people: People
+) -> None:
+    """It counted as told before it went out, and Telegram has never taken it."""
+    root, settings = people(900, "Root"), {"ADMIN_USER_IDS": "900"}
+    async with start_bot(**settings) as bot:
+        by_hand(bot)
+        await greet(root)
+        hanging = await google.fault("telegram.sendMessage", "hang", count=None)
+        memory = bot.services.core.records.memory
+        memory.incidents.see("invalid_client", datetime.now(UTC).timestamp(), 4)
+        telling = asyncio.create_task(alerts.tell_administrators(bot.application.bot, bot.services))
+        await asyncio.sleep(0.3)
+        telling.cancel()
+    assert [rule["id"] for rule in await google.faults() if rule["hits"]] == [hanging]
+    await google.clear_faults()
+    async with start_bot(**settings) as bot:
+        by_hand(bot)
+        await alerts.tell_administrators(bot.application.bot, bot.services)
+        assert len(await said_to(root, REFUSED)) == 1
