@@ -20,7 +20,7 @@ from security import encryption
 from security.audit import AuditTrail
 from security.encryption import TokenEncryption
 from security.errors import CustodyError
-from security.files import FILE_MODE
+from security.files import FILE_MODE, disk_faults
 from security.logging_utils import OwnerMask, configure_logging, load_mask_key
 from security.token_store import TokenStore
 
@@ -77,9 +77,12 @@ def build_custody(settings: Settings, mask_key: bytes) -> Custody:
 def open_custody(env_file: Path) -> Iterator[Custody]:
     """The store as the settings say; faults end the command with one sentence."""
     settings = read_settings(env_file)
-    if not settings.user_data_dir.is_dir():
-        stop("There is no data folder (USER_DATA_DIR): the bot has not run here yet.", Exit.USAGE)
     try:
+        with disk_faults():  # the error's own text holds the folder's path
+            present = settings.user_data_dir.is_dir()
+        if not present:
+            why = "There is no data folder (USER_DATA_DIR): the bot has not run here yet."
+            stop(why, Exit.USAGE)
         yield build_custody(settings, load_mask_key(settings.user_data_dir, settings.log_mask_key))
     except CustodyError as error:
         stop(f"Not done: {error}.", Exit.FAULT)

@@ -27,7 +27,7 @@ from typing import Any, BinaryIO, Final
 from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr
 
-from security.encryption import fingerprint
+from security.encryption import fingerprint, is_kid
 from security.errors import CorruptCredential, OperatorFault
 from security.files import FILE_MODE, sync_folder
 
@@ -188,7 +188,7 @@ def _open(header: bytes, keys: Sequence[SecretStr]) -> tuple[Fernet, str]:
     for key in keys:
         if fingerprint(key) == kid:
             return Fernet(key.get_secret_value()), archive_id
-    shown = kid if len(kid) == 12 and kid.isalnum() and kid.isascii() else "with a damaged id"
+    shown = kid if is_kid(kid) else "with a damaged id"
     raise OperatorFault(
         f"the archive is encrypted under key {shown}, which is not in TOKEN_BACKUP_KEY",
         code="unknown_key",

@@ -103,7 +103,7 @@ class TokenEncryption:
             raise CorruptCredential("an envelope without its data or key id", code="tampered")
         raw = token.encode("utf-8", "replace")
         if kid not in self._keys:
-            return self._try_all(raw, f"key {kid}" if _is_kid(kid) else "a key with a damaged id")
+            return self._try_all(raw, f"key {kid}" if is_kid(kid) else "a key with a damaged id")
         try:
             return self._keys[kid].decrypt(raw), kid
         except InvalidToken:
@@ -141,10 +141,11 @@ def is_encrypted(data: bytes) -> bool:
 def kid_of(data: bytes) -> str | None:
     """The fingerprint an envelope gives; None where it gives none, or there is no envelope."""
     kid = (parse_envelope(data) or {}).get("kid")
-    return kid if isinstance(kid, str) and _is_kid(kid) else None
+    return kid if isinstance(kid, str) and is_kid(kid) else None
 
 
-def _is_kid(text: str) -> bool:
+def is_kid(text: str) -> bool:
+    """Whether `text` looks like a `fingerprint`: only then is it shown to anybody."""
     return len(text) == 12 and all(digit in "0123456789abcdef" for digit in text)
 
 
