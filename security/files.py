@@ -72,13 +72,19 @@ def ensure_private_folder(folder: Path) -> None:
             folder.chmod(FOLDER_MODE)
         with os.scandir(folder) as entries:
             for entry in entries:
-                if not entry.is_file(follow_symlinks=False):
-                    continue
-                status = entry.stat(follow_symlinks=False)
-                if entry.name.endswith(".tmp") and time.time() - status.st_mtime > _STALE_SECONDS:
-                    Path(entry.path).unlink(missing_ok=True)
-                elif stat.S_IMODE(status.st_mode) & 0o077:
-                    Path(entry.path).chmod(FILE_MODE)
+                with suppress(FileNotFoundError):  # a save beside this has just renamed it
+                    _mend(entry)
+
+
+def _mend(entry: os.DirEntry[str]) -> None:
+    """Make a file private, or remove it where a crash has left it."""
+    if not entry.is_file(follow_symlinks=False):
+        return
+    status = entry.stat(follow_symlinks=False)
+    if entry.name.endswith(".tmp") and time.time() - status.st_mtime > _STALE_SECONDS:
+        Path(entry.path).unlink(missing_ok=True)
+    elif stat.S_IMODE(status.st_mode) & 0o077:
+        Path(entry.path).chmod(FILE_MODE)
 
 
 def write_atomically(path: Path, data: bytes, room: Room | None = None) -> None:

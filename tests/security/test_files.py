@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +55,27 @@ def test_looser_modes_are_mended(tmp_path: Path) -> None:
     (folder / "a.json").chmod(0o644)
     ensure_private_folder(folder)
     assert (mode_of(folder), mode_of(folder / "a.json")) == (0o700, 0o600)
+
+
+def test_files_that_come_and_go_meanwhile_are_no_fault(tmp_path: Path) -> None:
+    """A command begins while the bot saves."""
+    over = threading.Event()
+
+    def come_and_go() -> None:
+        while not over.is_set():
+            for number in range(20):
+                (tmp_path / f".{number}.tmp").touch(mode=0o644)
+            for number in range(20):
+                (tmp_path / f".{number}.tmp").unlink()
+
+    writer = threading.Thread(target=come_and_go)
+    writer.start()
+    try:
+        for _ in range(300):
+            ensure_private_folder(tmp_path)
+    finally:
+        over.set()
+        writer.join()
 
 
 @as_root
