@@ -1,0 +1,214 @@
+"""Every command's cases, those that go well and those that do not: for the search for canaries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from tests.canary_troubles import (
+    Trouble,
+    backed_up,
+    beside_a_bot,
+    bot_runs,
+    copies_damaged,
+    cut,
+    damaged,
+    fine,
+    folders_are_files,
+    forged,
+    full,
+    gone,
+    gone_and_full,
+    google_says,
+    no_archive,
+    somebody_writes,
+    swapped,
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command's line, what it says, and its exit code."""
+
+    line: str
+    code: int
+    says: str = ""
+    trouble: Trouble = fine
+    settings: dict[str, str] = field(default_factory=dict)
+    """STRANGER stands for a key nobody has used; MARK for a marked text."""
+    kind: str = "encrypted"
+    answer: str | None = None
+
+
+ANOTHER_KEY: Final = {"TOKEN_ENCRYPTION_KEY": "STRANGER"}
+NO_KEY: Final = {"TOKEN_ENCRYPTION_KEY": ""}
+WRONG_SECRET: Final = {"GOOGLE_CLIENT_SECRET": "GOCSPX-MARK"}
+MALFORMED: Final = {
+    **dict.fromkeys(("TOKEN_ENCRYPTION_KEY", "ADMIN_USER_IDS", "LOG_LEVEL", "WEB_PORT"), "MARK"),
+    **{"GOOGLE_TOKEN_URI": "http://MARK.example/MARK", "DATABASE_URL": "mysql://MARK:MARK@MARK/"},
+}
+NOWHERE: Final = dict.fromkeys(
+    (
+        *("TELEGRAM_API_BASE_URL", "GOOGLE_API_ENDPOINT", "GOOGLE_AUTH_URI"),
+        *("GOOGLE_TOKEN_URI", "GOOGLE_DEVICE_URI", "GOOGLE_REVOKE_URI"),
+    ),
+    "http://127.0.0.1:9",
+)
+NO_FOLDER: Final = {"USER_DATA_DIR": "/dev/null/MARK"}
+TOO_LONG: Final = {"USER_DATA_DIR": f"MARK{'x' * 300}"}
+
+CASES: Final[dict[str, tuple[Case, ...]]] = {
+    "version": (Case("version", 0, "drivekeeper"),),
+    "keys generate": (Case("keys generate", 0, "="),),
+    "keys check": (
+        Case("keys check", 0, "documents need key"),
+        Case("keys check", 1, "not configured", settings=ANOTHER_KEY),
+        Case(
+            "keys check",
+            1,
+            "plaintext",
+            kind="plain",
+            settings=ANOTHER_KEY | {"TOKEN_REQUIRE_ENCRYPTION": "true"},
+        ),
+    ),
+    "keys rotate": (
+        Case("keys rotate", 0, "under key"),
+        Case("keys rotate --dry-run", 0, "dry run"),
+        Case("keys rotate", 2, "no key", settings=NO_KEY),
+        Case("keys rotate", 1, "", settings=ANOTHER_KEY),
+        Case("keys rotate", 1, "", damaged),
+        Case("keys rotate", 3, "Stopped", full),
+    ),
+    "tokens encrypt": (
+        Case("tokens encrypt", 0, "plaintext", kind="plain", settings=ANOTHER_KEY),
+        Case("tokens encrypt", 2, "no key", kind="plain"),
+        Case("tokens encrypt", 3, "Stopped", full, kind="plain", settings=ANOTHER_KEY),
+    ),
+    "tokens decrypt": (
+        Case("tokens decrypt", 0, "Keep a copy of the key"),
+        Case("tokens decrypt", 0, "bot is running", bot_runs),
+        Case("tokens decrypt", 2, "", settings={"TOKEN_REQUIRE_ENCRYPTION": "true"}),
+        Case("tokens decrypt", 1, "its key is not configured", settings=ANOTHER_KEY),
+        Case("tokens decrypt", 3, "Stopped", full),
+    ),
+    "tokens list": (
+        Case("tokens list", 0, "active"),
+        Case("tokens list", 1, "unknown_client", settings={"GOOGLE_CLIENT_ID": "MARK"}),
+        Case("tokens list", 1, "locked", settings=NO_KEY),
+    ),
+    "tokens show": (
+        Case("tokens show {ann}", 0, "active"),
+        Case("tokens show {dora}", 0, "invalid_grant"),
+        Case("tokens show {dora}", 1, "wrong_owner", swapped),
+        Case("tokens show {nobody}", 1),
+        Case("tokens show {ann_id}", 2, "no mask"),
+    ),
+    "tokens verify": (
+        Case("tokens verify", 0, ""),
+        Case("tokens verify", 1, "wrong_owner", swapped, kind="plain"),
+        Case("tokens verify", 1, "unknown_key", settings=ANOTHER_KEY),
+    ),
+    "quarantine list": (
+        Case("quarantine list", 0, "invalid_grant"),
+        Case("quarantine list", 0, "unreadable", copies_damaged),
+        Case("quarantine list", 0, "0 in quarantine", folders_are_files),
+        Case("quarantine list", 2, "no data folder", settings=NO_FOLDER),
+        Case("quarantine list", 3, "too long", settings=TOO_LONG),
+    ),
+    "quarantine restore": (
+        Case("quarantine restore {cleo}", 0, "generation"),
+        Case("quarantine restore {dora}", 1, "superseded"),
+        Case("quarantine restore {cleo}", 1, "unreadable", copies_damaged, kind="plain"),
+        Case("quarantine restore {cleo}", 3, "not among", settings=ANOTHER_KEY),
+        Case("quarantine restore {cleo}", 3, "data folder", full),
+        Case("quarantine restore {cleo_id}", 2, "no such copy"),
+    ),
+    "quarantine purge": (
+        Case("quarantine purge {cleo} --yes", 0),
+        Case("quarantine purge {cleo}", 1, "Nothing was deleted", answer="n\n"),
+        Case("quarantine purge {nobody} --yes", 2, "no such copy"),
+    ),
+    "maintenance run": (
+        Case("maintenance run", 0, "refreshed"),
+        Case("maintenance run", 0, "refreshed", bot_runs),
+        Case("maintenance run --dry-run", 0, "refreshed"),
+        Case("maintenance run", 1, "unavailable", google_says("status", status=503)),
+        Case("maintenance run", 1, "not_json", google_says("html")),
+        Case("maintenance run", 1, "unavailable", google_says("drop")),
+        Case("maintenance run", 1, "invalid_request", google_says("oauth_error")),
+        Case("maintenance run", 1, "unavailable", settings=NOWHERE),
+        Case("maintenance run", 1, "invalid_client", settings=WRONG_SECRET),
+        Case("maintenance run", 1, "unknown_client", settings={"GOOGLE_CLIENT_ID": "MARK"}),
+        Case("maintenance run", 1, "wrong_owner", swapped),
+        Case("maintenance run", 3, "TOKEN_ENCRYPTION_KEY", settings=ANOTHER_KEY),
+        Case("maintenance run", 3, "data folder", full),
+        Case(
+            "maintenance run",
+            2,
+            "",
+            settings=dict.fromkeys(
+                ("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET", "GOOGLE_OTHER_CLIENTS"), ""
+            ),
+        ),
+    ),
+    "audit": (
+        Case("audit", 0, "authorised"),
+        Case("audit --owner {ann}", 0, "authorised"),
+        Case("audit --owner {ann_id}", 2, "no mask"),
+        Case("audit --since {ann_id}", 2, "--since"),
+        Case("audit --action {ann_id}", 2, "--action"),
+        Case("audit", 0, "", damaged),
+    ),
+    "whois": (
+        Case("whois {ann}", 0),
+        Case("whois {town}", 0),
+        Case("whois {nobody}", 1, "Nobody known"),
+        Case("whois {ann}", 1, "Nobody known", settings={"LOG_MASK_KEY": "MARK"}),
+        Case("whois {ann_id}", 2, "no mask"),
+    ),
+    "doctor": (
+        Case("doctor", 0, "agrees with Google", settings={"GOOGLE_OTHER_CLIENTS": ""}),
+        Case("doctor --offline", 0, "all of them open"),
+        Case("doctor", 1, "took no connection", settings=NOWHERE),
+        Case("doctor", 1, "invalid_client", settings=WRONG_SECRET),
+        Case(
+            "doctor", 1, "TELEGRAM_BOT_TOKEN", settings={"TELEGRAM_BOT_TOKEN": "1234567:MARKMARK"}
+        ),
+        Case("doctor", 1, "does not speak", google_says("html")),
+        Case("doctor", 1, "does not speak", google_says("status", status=400)),
+        Case("doctor", 1, "broke the connection", google_says("drop")),
+        Case("doctor --offline", 1, "settings", settings=MALFORMED),
+        Case("doctor --offline", 1, "", folders_are_files),
+    ),
+    "backup": (
+        Case("backup {archive}", 0, "credentials"),
+        Case("backup {archive}", 0, "credentials", somebody_writes),
+        Case("backup {archive}", 3, "--force", backed_up),
+        Case("backup {folder}/a.dkb", 3),
+        Case("backup {folder}", 3),
+        Case("backup {archive}/a.dkb", 3),
+        Case("backup {archive}", 1, "unreadable", damaged),
+        Case("backup {archive}", 1, "unknown_key", settings=ANOTHER_KEY),
+        Case("backup {archive}", 3, "", full),
+        Case("backup {archive}", 2, "TOKEN_BACKUP_KEY", settings={"TOKEN_BACKUP_KEY": ""}),
+    ),
+    "restore": (
+        Case("restore {archive}", 0, "restored", gone),
+        Case("restore {archive} --dry-run", 0, "", backed_up),
+        Case("restore {archive} --rollback", 0, "", gone),
+        Case("restore {archive} --rollback", 3, "stop it", beside_a_bot),
+        Case("restore {archive}", 0, "Set when the archive was made", gone, {"LOG_LEVEL": ""}),
+        Case(
+            "restore {archive}", 3, "TOKEN_BACKUP_KEY", backed_up, {"TOKEN_BACKUP_KEY": "STRANGER"}
+        ),
+        Case("restore {archive}", 2, "plaintext", backed_up, NO_KEY),
+        Case("restore {archive}", 3, "damaged", cut),
+        Case("restore {archive}", 3, "damaged id", forged),
+        Case("restore {archive}", 3, "no archive", no_archive),
+        Case("restore {archive}", 3),
+        Case("restore {folder}", 3),
+        Case("restore {archive}", 3, "", gone_and_full),
+    ),
+}
+ON_THEIR_OWN: Final = {"bot", "run", "sandbox"}
+"""These run until they are stopped: a test each, below."""

@@ -1,0 +1,158 @@
+"""What goes wrong on a marked installation, with canaries wherever a word can stand."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from security.encryption import TokenEncryption
+from security.locks import PrivateLock
+from security.token_store import TokenStore
+from tests.canary_installation import House
+from tests.security.kit import full_disk
+
+Trouble = Callable[[House], AbstractContextManager[object] | None]
+"""Puts it into a house; what it gives lasts while the command runs."""
+
+
+def fine(house: House) -> None:
+    """Nothing is wrong with it."""
+
+
+def full(house: House) -> AbstractContextManager[object]:
+    """The disk takes nothing."""
+    return full_disk()
+
+
+def damaged(house: House) -> None:
+    """Every document is overwritten, cut or changed, each in another way."""
+    text = house.new("damage")
+    for number, path in enumerate(house.files()):
+        data = path.read_bytes()
+        path.write_bytes(
+            (
+                text.encode(),
+                data[: len(data) // 2],
+                f'{{"token": "{text}", "refresh_token": ["{text}"], "owner": "{text}"}}'.encode(),
+                f'{{"v": 1, "alg": "fernet", "kid": "{text[:12]}", "data": "{text}"}}'.encode(),
+                f'{{"v": 9, "alg": "{text}", "kid": "{text}", "data": "{text}"}}'.encode(),
+                f'{{"drivekeeper": {{"owner": "{house.marked.owners["eve"].name}"}}}}'.encode(),
+            )[number % 6]
+        )
+    with (house.folder / "audit" / "audit.jsonl").open("a") as file:
+        file.write(f"{house.marked.damage}\n{house.marked.damage}")
+
+
+def swapped(house: House) -> None:
+    """Ann's file is where Dora's was."""
+    ann, dora = (house.folder / f"{house.marked.owners[n].stem}.json" for n in ("ann", "dora"))
+    dora.write_bytes(ann.read_bytes())
+
+
+def copies_damaged(house: House) -> None:
+    """The quarantine's files hold something else."""
+    for path in (house.folder / "quarantine").iterdir():
+        path.write_text(house.new("damage"))
+
+
+def folders_are_files(house: House) -> None:
+    """Where there should be folders."""
+    for name in ("quarantine", "locks", "audit", "uploads", "maintenance", "tombstones"):
+        (house.folder / name).rename(house.folder.with_name(f"aside-{name}"))
+        (house.folder / name).write_text(house.new("a file in the wrong place"))
+
+
+def google_says(kind: str, **options: object) -> Trouble:
+    """That is all that Google answers, with canaries in it."""
+
+    def trouble(house: House) -> None:
+        rubbish = house.new("Google's answer")
+        said = {"body": rubbish, "error": rubbish, "error_description": rubbish}
+        wanted = {"oauth_error": ("error", "error_description"), "drop": ()}.get(kind, ("body",))
+        house.fault("google.*", kind, **{name: said[name] for name in wanted} | options)
+        said["body"] = f'{{"ok": false, "description": "{rubbish}"}}'
+        if kind != "oauth_error":
+            house.fault("telegram.*", kind, **{name: said[name] for name in wanted} | options)
+
+    return trouble
+
+
+def revoked(house: House) -> None:
+    """Everybody has taken the access away."""
+    around = house.marked.around
+    for credential in house.marked.granted.values():
+        assert credential.account
+        account = credential.account.get_secret_value()
+        around.do(around.google.revoke(account))
+
+
+def backed_up(house: House) -> None:
+    """There is an archive."""
+    assert house.run("backup {archive}").code == 0
+
+
+def cut(house: House) -> None:
+    """There is half an archive."""
+    backed_up(house)
+    house.archive.write_bytes(house.archive.read_bytes()[:-200])
+
+
+def forged(house: House) -> None:
+    """Its first line is somebody else's."""
+    backed_up(house)
+    first, _, rest = house.archive.read_text().partition("\n")
+    kid = first.split('"kid": "')[1].split('"')[0]
+    house.archive.write_text(f"{first.replace(kid, house.new('damage')[:12])}\n{rest}")
+
+
+def no_archive(house: House) -> None:
+    """There is something else."""
+    house.archive.write_text(house.new("damage"))
+
+
+def gone(house: House) -> None:
+    """There is an archive, and nothing else."""
+    backed_up(house)
+    for path in house.files():
+        path.unlink()
+
+
+@contextmanager
+def bot_runs(house: House) -> Iterator[None]:
+    """A bot holds the folder."""
+    with PrivateLock(house.folder / "locks" / "bot.lock").acquire(timeout=0):
+        yield
+
+
+@contextmanager
+def somebody_writes(house: House) -> Iterator[None]:
+    """Ann's lock is held for a while, and her file is written meanwhile."""
+    marked = house.marked
+    store = TokenStore(house.folder, TokenEncryption([marked.old]), marked.mask)
+    begun, owner = threading.Event(), marked.owners["ann"]
+
+    def write() -> None:
+        with store.locked(owner):
+            begun.set()
+            for _ in range(30):
+                store.save_newest(marked.granted[owner])
+                threading.Event().wait(0.01)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    begun.wait()
+    yield
+    writer.join()
+
+
+def beside_a_bot(house: House) -> AbstractContextManager[object]:
+    """There is an archive, and the bot runs."""
+    backed_up(house)
+    return bot_runs(house)
+
+
+def gone_and_full(house: House) -> AbstractContextManager[object]:
+    """There is nothing else, and no room."""
+    gone(house)
+    return full_disk()
