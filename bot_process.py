@@ -102,7 +102,9 @@ def prepare_logs(settings: Settings) -> OwnerMask:
 async def alone(folder: Path) -> AsyncIterator[None]:
     """The only bot on this data folder: two would both upload what is in its journal."""
     ensure_private_folder(folder / "locks")
-    lock = FileLock(folder / "locks" / "bot.lock", mode=FILE_MODE, thread_local=False)
+    lock = FileLock(
+        folder / "locks" / "bot.lock", mode=FILE_MODE, thread_local=False, fallback_to_soft=False
+    )
     try:
         # A restart may overlap with the end of the process it replaces.
         await asyncio.to_thread(lock.acquire, timeout=_OVERLAP_SECONDS)

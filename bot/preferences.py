@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from bot.texts import LANGUAGES, language_of
@@ -33,7 +34,8 @@ class Preferences:
         """Note the language of the person's Telegram; whether it is another than before."""
         chosen, seen = await self._get(owner)
         if telegram_code and language_of(telegram_code) != seen:
-            await self._put(owner, chosen, language_of(telegram_code))
+            with suppress(OperatorFault):  # the disk fails: asked again after the next start
+                await self._put(owner, chosen, language_of(telegram_code))
             return True
         return False
 

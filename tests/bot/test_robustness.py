@@ -59,6 +59,17 @@ async def test_a_full_disk_stops_no_worker(
     await ann.wait_for("later.txt (5 bytes) is in your Drive", timeout=30)
 
 
+async def test_a_language_that_cannot_be_written_down_keeps_nobody_from_an_answer(
+    bot: RunningBot, people: People
+) -> None:
+    """The disk is full when Ann writes for the first time."""
+    (bot.folder / "preferences" / "token_501.json").mkdir()
+    ann = people(501, "安", "zh-hant")
+    await ann.send("/help")
+    assert "文件" in (await ann.wait_for("20 MB")).text
+    assert "handler_failed" not in bot.log.getvalue()
+
+
 async def test_one_persons_flood_keeps_nobody_else_waiting(
     bot: RunningBot,
     google: GoogleControls,
@@ -76,7 +87,7 @@ async def test_one_persons_flood_keeps_nobody_else_waiting(
     await ben.send("/help")
     await ben.wait_for("20 MB")
     assert time.monotonic() - began < 2
-    monkeypatch.setattr("bot.lifecycle._STOP_SECONDS", 0.5)  # nobody reads the other answers
+    monkeypatch.setattr("bot.lifecycle._HANDLERS_SECONDS", 0.5)  # nobody reads the other answers
 
 
 async def test_one_chats_flood_limit_halts_no_other_chat(
