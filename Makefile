@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-most test-load load-test crash-test fuzz check format lock texts clean
+.PHONY: help run test test-most test-load load-test crash-test fuzz check format lock texts bench-sweep clean
 
 help:
 	@echo "make run     install and start the bot (without .env: against the sandbox, on this machine alone)"
@@ -12,6 +12,7 @@ help:
 	@echo "make crash-test  killed, or no space left, at every file-system call (needs strace)"
 	@echo "make fuzz    ten thousand damaged token files"
 	@echo "make check   format, lint, types, direction of imports"
+	@echo "make bench-sweep   what custody costs, against floors (JSON=FILE, BENCH_DIR=folder on a disk, QUICK=1)"
 	@echo "make format  let ruff format and sort"
 	@echo "make texts   bring the catalogues of translations up to date with the code"
 	@echo "make lock    renew the requirements files (needs uv)"
@@ -84,6 +85,11 @@ lock:
 	$(UV_COMPILE) pyproject.toml -o requirements.txt
 	$(UV_COMPILE) pyproject.toml --group dev --group build -c requirements.txt -o requirements-dev.txt
 	$(UV_COMPILE) --group build -o requirements-build.txt
+
+# Ratios of medians, from one run; the method is in docs/performance.md.
+bench-sweep: $(VENV)/.dev
+	@$(BIN)/python -m bench.run --folder $(or $(BENCH_DIR),.bench) \
+		$(if $(JSON),--json $(JSON)) $(if $(QUICK),--quick)
 
 # The catalogue: what the code says goes in, translations stay, what it no longer says goes.
 LANGUAGES := zh_Hant zh_Hans

@@ -143,10 +143,9 @@ class PlainLoop:
                     client_secret=CLIENT_SECRET,
                     scopes=document["scopes"],
                 )  # type: ignore[no-untyped-call]
-                credentials.refresh(self._request)
-                document["token"] = credentials.token
-                document["expiry"] = credentials.expiry.isoformat(timespec="seconds") + "Z"
-                replace_file(path, json.dumps(document, indent=1).encode("ascii"))
+                credentials.refresh(self._request)  # type: ignore[no-untyped-call]
+                text: str = credentials.to_json()  # type: ignore[no-untyped-call]
+                replace_file(path, text.encode("ascii"))
         return len(self._paths)
 
 

@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FRONTS = {"bot", "web", "desktop", "sandbox", "commands"}
-WIRING = {"cli", "bot_process"}
+WIRING = {"cli", "bot_process", "bench"}
 ROOTS = {"cli.py", "bot_process.py", "commands/runtime.py", "custody_parts.py"}
 """Composition roots: one for each kind of process."""
 CORE_MODULES = {"security", "drive", "upload", "sheets", "metrics", "config", "config_values"}
