@@ -257,7 +257,9 @@ async def test_what_lies_under_the_data_folder(
         assert not {leak.name for leak in leaks} & {"bot token", "Google client secret"}
         assert not encryption_keys or leaks == []
     if encryption_keys:
-        assert [path.name for path, data in files.items() if not is_encrypted(data)] == []
+        # The trail is plain, and holds nothing but masks (no canary was found in it, above).
+        plain = [path for path, data in files.items() if not is_encrypted(data)]
+        assert [path.name for path in plain if path.parent.name != "audit"] == []
 
 
 def _open(keyring: TokenEncryption, data: bytes) -> bytes:

@@ -395,7 +395,7 @@ def test_a_hundred_owners_cost_little(folder: Path) -> None:
     assert seen == [(number, len(owners)) for number in range(1, len(owners) + 1)]
 
 
-NOT_SEALED = {"locks", "audit"}
+NOT_SEALED = {"locks", "audit", "probe"}
 
 
 def test_every_folder_under_the_data_folder_is_in_the_table_or_known_to_be_in_plaintext() -> None:
