@@ -136,12 +136,27 @@ class Custodian(Guard):
             ConsentRequired, TransientFault, OperatorFault: as `access_token`.
             GenerationConflict: a program that knows no lock has saved meanwhile.
         """
+        return await asyncio.shield(self._flight(owner, rejected))
+
+    async def refresh_within(self, owner: Owner, seconds: float) -> Kept:
+        """Likewise; whoever waits gives up after `seconds`, the refresh does not.
+
+        Raises:
+            TimeoutError, and as `refresh`.
+        """
+        flight = self._flight(owner, None)
+        await asyncio.wait((flight,), timeout=seconds)
+        if not flight.done():
+            raise TimeoutError
+        return flight.result()
+
+    def _flight(self, owner: Owner, rejected: SecretStr | None) -> asyncio.Task[Kept]:
         flight = self._flights.get(owner)
         if flight is None:
             flight = self.uncancelled(self._refresh(owner, rejected))
             self._flights[owner] = flight
             flight.add_done_callback(lambda _: self._flights.pop(owner, None))
-        return await asyncio.shield(flight)
+        return flight
 
     async def disconnect(self, owner: Owner) -> Farewell:
         """End the owner's grant at Google where nobody else uses it, and forget the credential.
@@ -230,7 +245,7 @@ class Custodian(Guard):
             self._watch.note(owner, reading.stamp, _expires(credential))
             return _Look(reading)
         try:
-            return _Look(reading, room=self._store.reserve(owner))
+            return _Look(reading, room=self._store.reserve(owner, reading))
         except OperatorFault as fault:
             return _Look(reading, unwritable=fault)
 

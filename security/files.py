@@ -104,15 +104,18 @@ def write_atomically(path: Path, data: bytes, room: Room | None = None) -> None:
         sync_folder(os.path.dirname(path))  # noqa: PTH120 - strings: every refresh is here
 
 
-def reserve_room(path: StrPath) -> Room:
+def reserve_room(path: StrPath, size: int = 0) -> Room:
     """Make sure that `write_atomically` could replace `path` just now, and keep the room for it.
+
+    Args:
+        size: about how many bytes it will be.
 
     Raises:
         OperatorFault: it could not.
     """
     with disk_faults():
         room = Room(path)
-        room.reserve()
+        room.reserve(size)
         return room
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import errno
+import functools
 import hashlib
 import hmac
 import logging
@@ -36,6 +37,7 @@ EventDict = MutableMapping[str, Any]
 REDACTED: Final = "[redacted]"
 MASK_KEY_FILE: Final = "log_mask.key"
 _FRAMES: Final = 30
+_REMEMBERED: Final = 1024
 _FAILED: Final = '{"event": "log_redaction_failed"}\n'
 
 
@@ -44,9 +46,14 @@ class OwnerMask:
 
     def __init__(self, key: bytes) -> None:
         self._hmac = hmac.new(key, digestmod=hashlib.sha256)
+        # What happens to an owner is told in several places, one after the other.
+        self._remembered = functools.lru_cache(_REMEMBERED)(self._mask)
 
     def __call__(self, owner_name: str) -> str:
         """`u_…` for `user:…`, `d_…` for `department:…` (HMAC-SHA256, 80 bits of it)."""
+        return self._remembered(owner_name)
+
+    def _mask(self, owner_name: str) -> str:
         keyed = self._hmac.copy()  # `hmac.digest` would let other threads in between
         keyed.update(owner_name.encode())
         return f"{owner_name[0]}_{base64.b32encode(keyed.digest()[:10]).decode().lower()}"

@@ -14,6 +14,7 @@ from typing import Final
 FILE_MODE: Final = 0o600
 StrPath = str | os.PathLike[str]
 _ROOM: Final = bytes(8192)  # more than a credential takes
+_BLOCK: Final = 4096
 
 
 class Room:
@@ -44,17 +45,23 @@ class Room:
         """Whether it has neither taken its place nor been given up."""
         return self._descriptor is not None
 
-    def reserve(self) -> None:
-        """Fill it with zeros: the blocks are its own then."""
+    def reserve(self, size: int = 0) -> None:
+        """Fill it with zeros: the blocks are its own then.
+
+        A file system gives room by the block. Where what comes has about `size` bytes, and as
+        many again fit into the same block, no more than `size` is written: nothing of it is to be
+        cut off then.
+        """
+        wanted = bytes(size) if 0 < 2 * size <= _BLOCK else _ROOM
         try:
-            written = self._write(_ROOM)
+            written = self._write(wanted)
         except BaseException:
             self.give_up()
             raise
-        if written < len(_ROOM):  # room for a part of it
+        if written < len(wanted):  # room for a part of it
             self.give_up()
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self._size = max(self._size, len(_ROOM))
+        self._size = max(self._size, len(wanted))
 
     def become(self, data: bytes) -> None:
         """Hold `data` durably, and take the place of `path`; that is not durable yet."""

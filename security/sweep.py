@@ -269,9 +269,9 @@ class Sweep:
     async def _keep(self, owner: Owner, tally: _Tally) -> None:
         fault: TransientFault | OperatorFault | None
         try:
-            # The time-out ends the waiting, never the refresh itself (`Custodian.refresh`).
-            async with asyncio.timeout(self._options.timeout.total_seconds()):
-                kept = await self._custodian.refresh(owner)
+            # The time-out ends the waiting, never the refresh itself (`refresh_within`).
+            seconds = self._options.timeout.total_seconds()
+            kept = await self._custodian.refresh_within(owner, seconds)
             fault = kept.fault
         except TimeoutError:
             fault = TransientFault("took too long", code="timeout")

@@ -81,9 +81,10 @@ class TokenStore:
         """Raise OperatorFault where a save would fail: asked before a token is spent."""
         probe_writing(self.folder)
 
-    def reserve(self, owner: Owner) -> Room:
+    def reserve(self, owner: Owner, reading: Reading) -> Room:
         """Likewise for one owner: room for the save, to be given to it or given up."""
-        return reserve_room(self._tokens.file(owner.stem))
+        size = reading.stamp.size if reading.stamp else 0
+        return reserve_room(self._tokens.file(owner.stem), size)
 
     def owners(self) -> list[Owner]:
         """Everyone with a token file, sorted."""

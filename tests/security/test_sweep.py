@@ -374,13 +374,13 @@ async def test_a_fault_nobody_foresaw_is_one_owners(
     """It is counted, and the others are refreshed."""
     await connect_all(world, owners(3), 5)
     keeper = Keeper(world)
-    real = keeper.custodian.refresh
+    real = keeper.custodian.refresh_within
 
-    async def refresh(owner: Owner, **rest: Any) -> Any:
+    async def refresh(owner: Owner, seconds: float) -> Any:
         if owner.key == "1001":
             raise ZeroDivisionError
-        return await real(owner, **rest)
+        return await real(owner, seconds)
 
-    monkeypatch.setattr(keeper.custodian, "refresh", refresh)
+    monkeypatch.setattr(keeper.custodian, "refresh_within", refresh)
     report = await keeper.run()
     assert (report.refreshed, report.results) == (2, {"failed": 1})
