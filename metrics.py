@@ -77,6 +77,7 @@ class Metrics:
         self.registry.register(self._standing)
         for counter in (self._refreshes, self._sweeps, self._uploads):
             counter.labels("ok")  # from the start, so that the first one is seen as an increase
+        self._refreshed_well = self._refreshes.labels("ok")
 
     @property
     def last_sweep(self) -> SweepReport | None:
@@ -85,7 +86,7 @@ class Metrics:
 
     def refreshed(self, result: str) -> None:
         """Google was asked for a new access token."""
-        self._refreshes.labels(_code(result)).inc()
+        (self._refreshed_well if result == "ok" else self._refreshes.labels(_code(result))).inc()
 
     def swept(self, report: SweepReport) -> None:
         """A sweep has ended."""

@@ -108,10 +108,9 @@ def measure_idle(place: Place) -> Json:
                     "longest_hold_seconds": watched["longest_hold"],
                 }
             )
-    holds = [entry["longest_hold_seconds"] for entry in rounds]
     return {
         "idle_over_floor": _median(rounds, "sweep_seconds") / _median(rounds, "bare_seconds"),
-        "idle_loop_hold_ms": max(holds) * 1000,
+        "idle_loop_hold_ms": _median(rounds, "longest_hold_seconds") * 1000,
         "rounds": rounds,
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -61,6 +62,8 @@ def main() -> int:
         "cores": len(cores),
         "quick": options.quick,
         "load_before": os.getloadavg()[0],
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.release()}, {os.cpu_count()} CPUs",
     }
     print(
         f"Files on {file_system}; who is measured on core {place.client_core}, everybody else on "

@@ -8,6 +8,7 @@ inode (rename), and whoever writes in place changes the time.
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,8 +75,8 @@ class Watch:
         Raises:
             OperatorFault: the folder cannot be read.
         """
-        scan, known, gone = Scan(), self._known, set(self._known)
-        changed, due, get, leave = scan.changed, scan.due, known.get, gone.discard
+        scan, known, found = Scan(), self._known, 0
+        changed, due, get = scan.changed, scan.due, known.get
         with disk_faults(), os.scandir(self._folder) as entries:
             for entry in entries:
                 name = entry.name
@@ -85,12 +86,11 @@ class Watch:
                         scan.seen += 1
                         changed.append(name)
                     continue
-                leave(name)
                 try:
                     status = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:  # removed since the folder was listed
                     continue
-                scan.seen += 1
+                found += 1
                 inode, size, mtime_ns, expires = last
                 if (
                     status.st_mtime_ns != mtime_ns
@@ -100,10 +100,17 @@ class Watch:
                     changed.append(name)
                 elif expires < due_before:
                     due.append((expires, name))
-        for name in gone:
-            known.pop(name, None)
+        scan.seen += found
+        if found != len(known):
+            self._forget_gone(known)
         due.sort()
         return scan
+
+    def _forget_gone(self, known: dict[str, tuple[int, int, int, float]]) -> None:
+        """One by one: a set of all names, made at every scan, would hold everybody up."""
+        for name in list(known):
+            if not os.path.lexists(f"{self._folder}/{name}"):
+                known.pop(name, None)
 
     def standing(self, due_before: float, but: Iterable[Owner]) -> tuple[int, list[Owner]]:
         """How many credentials are known to be whole, and whose of them are due; `but` for these.
@@ -121,20 +128,17 @@ class Watch:
         Tokens that have run out (of idle owners, say) count in the first bucket, and are not the
         fewest: they are nobody's deadline any more.
         """
-        counts, fewest = [0] * len(BOUNDS), None
-        for *_, expires in list(self._known.values()):
-            minutes = (expires - now) / 60
-            if minutes > 0 and (fewest is None or minutes < fewest):
+        counts, fewest = [0] * (len(BOUNDS) + 1), float("inf")
+        for known in list(self._known.values()):
+            minutes = (known[3] - now) / 60
+            if 0 < minutes < fewest:
                 fewest = minutes
-            for position, bound in enumerate(BOUNDS):
-                if minutes <= bound:
-                    counts[position] += 1
-                    break
+            counts[bisect_left(BOUNDS, minutes)] += 1
         total, cumulative = 0, []
-        for bound, count in zip(BOUNDS, counts, strict=True):
+        for bound, count in zip(BOUNDS, counts[:-1], strict=True):
             total += count
             cumulative.append((bound, total))
-        return fewest, cumulative
+        return None if fewest == float("inf") else fewest, cumulative
 
 
 def owner_of(name: str) -> Owner | None:
