@@ -687,6 +687,7 @@ async def poison(stage: Stage) -> None:
     stage.sandbox.telegram.queue.pending.clear()
 
 
+@pytest.mark.one_way("off")
 async def test_the_device_flow_with_all_that_can_go_wrong(
     start_bot: StartBot,
     sandbox: Sandbox,
@@ -792,6 +793,7 @@ async def odd_requests(stage: Stage, address: str) -> None:
             await writer.wait_closed()
 
 
+@pytest.mark.one_way("on")
 async def test_the_callback_flow_in_the_consoles_style(
     start_bot: StartBot,
     sandbox: Sandbox,
@@ -899,6 +901,7 @@ async def test_the_callback_flow_in_the_consoles_style(
 # -- the paste flow, with a local Bot API server -------------------------------------------------
 
 
+@pytest.mark.one_way("off")
 async def test_the_paste_flow_with_a_local_bot_api_server(
     start_bot: StartBot,
     sandbox: Sandbox,
@@ -1069,6 +1072,7 @@ async def administer(stage: Stage, root: Person, ann: Person) -> None:
     await stage.says('"not_allowed"')
 
 
+@pytest.mark.one_way("on")
 async def test_sweeps_and_administrators_with_all_that_can_go_wrong(
     start_bot: StartBot,
     sandbox: Sandbox,
@@ -1203,6 +1207,7 @@ class Process:
             return await self._process.wait()
 
 
+@pytest.mark.one_way("off")
 async def test_the_process_prints_no_canary_whatever_ends_it(
     sandbox: Sandbox,
     world: MarkedWorld,

@@ -16,6 +16,7 @@ from tests.conftest import RunningBot, StartBot
 from tests.journeys import ask_device_code, connect, until
 
 People = Callable[..., Person]
+pytestmark = pytest.mark.one_way("on")
 
 
 async def test_start_offers_to_connect(bot: RunningBot, people: People) -> None:

@@ -15,6 +15,7 @@ from tests.conftest import RunningBot, StartBot
 from tests.journeys import ask_device_code, connect
 
 People = Callable[..., Person]
+pytestmark = pytest.mark.one_way("off")
 
 
 async def test_connecting_says_whose_account_it_is(

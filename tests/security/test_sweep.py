@@ -24,6 +24,8 @@ from security.sweep_report import SweepReport
 from security.watch import Stamp
 from tests.security.kit import ANN, BOB, World, a_credential, new_key, records_in
 
+pytestmark = pytest.mark.one_way("on")
+
 _listeners: list[Callable[[str, tuple[Any, ...]], None]] = []
 
 
