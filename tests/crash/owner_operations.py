@@ -18,7 +18,7 @@ def _save(hands: Hands) -> Steps:
         with store.locked(owner):
             seen = store.read(owner)
             assert seen.credential is not None
-            room = store.reserve(owner)  # before Google is asked
+            room = store.reserve(owner, seen)  # before Google is asked
             try:
                 refreshed = a_credential(owner, version="new")
                 based_on = seen.credential.generation
