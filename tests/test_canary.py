@@ -1101,7 +1101,7 @@ async def test_sweeps_and_administrators_with_all_that_can_go_wrong(
             among_many(bot)
             core, explode = bot.services.core, exploding(stage.everything())
             with monkeypatch.context() as broken:
-                broken.setattr(core.custodian, "refresh", explode)
+                broken.setattr(core.custodian, "refresh_within", explode)
                 due(stage, cast[3])
                 await sweep(bot)
                 broken.setattr(core.sweep, "run", explode)
