@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -138,22 +139,27 @@ class Custodian(Guard):
         """
         return await asyncio.shield(self._flight(owner, rejected))
 
-    async def refresh_within(self, owner: Owner, seconds: float) -> Kept:
+    async def refresh_within(self, owner: Owner, seconds: float, asking: asyncio.Semaphore) -> Kept:
         """Likewise; whoever waits gives up after `seconds`, the refresh does not.
+
+        Args:
+            asking: held while Google is asked.
 
         Raises:
             TimeoutError, and as `refresh`.
         """
-        flight = self._flight(owner, None)
+        flight = self._flight(owner, None, asking)
         await asyncio.wait((flight,), timeout=seconds)
         if not flight.done():
             raise TimeoutError
         return flight.result()
 
-    def _flight(self, owner: Owner, rejected: SecretStr | None) -> asyncio.Task[Kept]:
+    def _flight(
+        self, owner: Owner, rejected: SecretStr | None, asking: asyncio.Semaphore | None = None
+    ) -> asyncio.Task[Kept]:
         flight = self._flights.get(owner)
         if flight is None:
-            flight = self.uncancelled(self._refresh(owner, rejected))
+            flight = self.uncancelled(self._refresh(owner, rejected, asking or nullcontext()))
             self._flights[owner] = flight
             flight.add_done_callback(lambda _: self._flights.pop(owner, None))
         return flight
@@ -189,7 +195,12 @@ class Custodian(Guard):
             and credential.is_fresh(datetime.now(UTC), lead)
         )
 
-    async def _refresh(self, owner: Owner, rejected: SecretStr | None) -> Kept:
+    async def _refresh(
+        self,
+        owner: Owner,
+        rejected: SecretStr | None,
+        asking: AbstractAsyncContextManager[None],
+    ) -> Kept:
         stamp: Stamp | None = None
         try:
             first = partial(self._look, owner, rejected)
@@ -202,7 +213,7 @@ class Custodian(Guard):
                     try:
                         if look.unwritable is not None:
                             raise look.unwritable
-                        refreshed = await self._ask_google(credential)
+                        refreshed = await self._ask_google(credential, asking)
                     except (TransientFault, OperatorFault) as fault:
                         _log.warning("token_refresh_failed", owner=owner, result=fault.code)
                         if self._serves(credential, rejected):
@@ -217,7 +228,7 @@ class Custodian(Guard):
                             raise
                         # A program that knows no lock has connected this owner anew meanwhile.
                         credential, stamp = again.credential, again.stamp
-                        refreshed = await self._ask_google(credential)
+                        refreshed = await self._ask_google(credential, asking)
                     based_on = credential.generation
                     saved = await self.run(self._save, refreshed, based_on, look, lock)
                 finally:
@@ -263,7 +274,9 @@ class Custodian(Guard):
     def _note(self, saved: Credential) -> None:
         self._watch.note(saved.owner, self._store.stamp(saved.owner), _expires(saved))
 
-    async def _ask_google(self, credential: Credential) -> Credential:
+    async def _ask_google(
+        self, credential: Credential, asking: AbstractAsyncContextManager[None]
+    ) -> Credential:
         if credential.refresh_token is None:
             raise ConsentRequired("there is no refresh token", code="no_refresh_token")
         client = self._clients.get(credential.client_id)
@@ -272,9 +285,10 @@ class Custodian(Guard):
                 "issued by an OAuth client that is not configured (GOOGLE_OTHER_CLIENTS)",
                 code="unknown_client",
             )
-        self.refuse_if_stopping()
         try:
-            grant = await self._oauth.refresh(client, credential.refresh_token)
+            async with asking:
+                self.refuse_if_stopping()
+                grant = await self._oauth.refresh(client, credential.refresh_token)
         except CustodyError as error:
             self._on_refresh(error.code)
             raise

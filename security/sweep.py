@@ -36,6 +36,7 @@ from security.watch import Scan, owners_of
 _FULL_EVERY: Final = timedelta(days=1)
 _ALIKE: Final = 3
 _OUTAGE: Final = 50
+_BESIDE: Final = 32
 _IN_A_ROW: Final = 200
 _log = structlog.get_logger()
 
@@ -47,7 +48,7 @@ class SweepOptions:
     batch_size: int = 500
     """Owners read at a time."""
     concurrency: int = 32
-    """Refreshes at once."""
+    """Requests to Google at once."""
     timeout: timedelta = timedelta(seconds=30)
     """The longest one owner may take."""
 
@@ -89,7 +90,10 @@ class Sweep:
         self._memory = records.memory
         self._watch = records.watch
         self._options = options
-        self._pace = Pace(options.concurrency)
+        self._asking = asyncio.Semaphore(options.concurrency)
+        # While one is read or saved, another may be asked for: Google's time is not ours to waste.
+        self._at_once = options.concurrency + min(options.concurrency // 2, _BESIDE)
+        self._pace = Pace(self._at_once)
         self._running = asyncio.Lock()
         self._last_full: datetime | None = None
         self._pass_task: asyncio.Task[None] | None = None
@@ -178,14 +182,14 @@ class Sweep:
 
     async def _pass(self, scan: Scan, tally: _Tally) -> None:
         """Read what changed, and refresh what is due, some at once."""
-        waiting: asyncio.Queue[Owner | None] = asyncio.Queue(self._options.concurrency)
+        waiting: asyncio.Queue[Owner | None] = asyncio.Queue(self._at_once)
         workers = 0
         async with asyncio.TaskGroup() as group:
             async for owner in self._due(scan, tally):
                 if tally.ended_by is not None:
                     tally.skipped += 1
                     continue
-                if workers < self._options.concurrency:
+                if workers < self._at_once:
                     group.create_task(self._work(waiting, tally))
                     workers += 1
                 await waiting.put(owner)
@@ -271,7 +275,7 @@ class Sweep:
         try:
             # The time-out ends the waiting, never the refresh itself (`refresh_within`).
             seconds = self._options.timeout.total_seconds()
-            kept = await self._custodian.refresh_within(owner, seconds)
+            kept = await self._custodian.refresh_within(owner, seconds, self._asking)
             fault = kept.fault
         except TimeoutError:
             fault = TransientFault("took too long", code="timeout")

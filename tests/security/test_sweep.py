@@ -287,6 +287,7 @@ async def test_stopping_before_anything_began_asks_for_nobody(world: World) -> N
 
 
 @pytest.mark.encryption("off")
+@pytest.mark.one_way("off")
 async def test_thousands_who_are_idle_do_not_hold_the_event_loop(world: World) -> None:
     """Their tokens have run out, so each sweep comes across them, and passes them by."""
     records = records_in(world.folder, world.keyring)
@@ -378,10 +379,10 @@ async def test_a_fault_nobody_foresaw_is_one_owners(
     keeper = Keeper(world)
     real = keeper.custodian.refresh_within
 
-    async def refresh(owner: Owner, seconds: float) -> Any:
+    async def refresh(owner: Owner, *rest: Any) -> Any:
         if owner.key == "1001":
             raise ZeroDivisionError
-        return await real(owner, seconds)
+        return await real(owner, *rest)
 
     monkeypatch.setattr(keeper.custodian, "refresh_within", refresh)
     report = await keeper.run()
