@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-most test-load load-test crash-test fuzz check format lock texts bench-sweep clean
+.PHONY: help run test test-rest load-test crash-test fuzz check format lock texts bench-sweep clean
 
 help:
 	@echo "make run     install and start the bot (without .env: against the sandbox, on this machine alone)"
@@ -41,24 +41,19 @@ run: $(VENV)/.run
 	@$(BIN)/python -m cli run
 
 # Everything, without encryption and with it. Most tests wait (for the disk, first of all), so there
-# are more workers than cores, and files in memory where there is some. The load test measures how
-# long answers take while files move: it comes first on both cores, the others run in what it
-# leaves. `.ci/run` adds what takes longer: a hundred people, and the other way of `one_way` tests.
-WORKERS ?= 5
+# are more workers than cores, and files in memory where there is some. `.ci/run` adds what takes
+# longer: a hundred people at once, and the other way of `one_way` tests.
+WORKERS ?= 4
 TEST_FILES := $(if $(wildcard /dev/shm),/dev/shm,/tmp)
-test test-most test-load test-rest load-test fuzz: export PYTEST_DEBUG_TEMPROOT = $(TEST_FILES)
+test test-rest load-test fuzz: export PYTEST_DEBUG_TEMPROOT = $(TEST_FILES)
 # Compiled modules are kept, whatever the environment says: each worker would compile them again.
-test test-most test-load test-rest load-test fuzz: export PYTHONDONTWRITEBYTECODE =
+test test-rest load-test fuzz: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.dev
-	@$(MAKE) --no-print-directory --jobs=2 test-load test-most
-test-most: $(VENV)/.dev
-	nice -n 19 $(BIN)/python -m pytest -m "not load" -n $(WORKERS) --dist worksteal -q
-test-load: $(VENV)/.dev
-	$(BIN)/python -m pytest -m load --encryption=on -q tests/test_load.py
-load-test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m load --people=100 -q -s tests/test_load.py
+	$(BIN)/python -m pytest -m "not load" -n $(WORKERS) --dist worksteal -q
 test-rest: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not load" --encryption=rest -n $(WORKERS) --dist worksteal -q
+load-test: $(VENV)/.dev
+	$(BIN)/python -m pytest -m load -q -s tests/test_load.py
 # See docs/testing-crashes.md.
 crash-test: $(VENV)/.dev
 	$(BIN)/python -m tests.crash

@@ -45,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="both",
         help="without a Fernet key, with one, once each way, or what `both` leaves to CI",
     )
-    parser.addoption("--people", type=int, default=30, help="how many the load test has")
+    parser.addoption("--people", type=int, default=100, help="how many the load test has")
     parser.addoption("--fuzz", type=int, default=250, help="damaged files, plain and encrypted")
 
 
