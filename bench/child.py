@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -24,12 +24,20 @@ class ChildFailed(Exception):
 class Child:
     """One process, on one core, from this process's side. A context manager."""
 
-    def __init__(self, module: str, *arguments: object, core: int, log: Path) -> None:
+    def __init__(
+        self,
+        module: str,
+        *arguments: object,
+        core: int,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         """
         Args:
             module: run as `python -m`, and given `arguments`.
             core: the only one it may use.
             log: where its standard error goes, the product's log lines first of all.
+            environment: variables beside PATH and LANG.
         """
         self._log = log
         with log.open("ab") as errors:
@@ -37,13 +45,14 @@ class Child:
                 [sys.executable, "-m", module, *map(str, arguments)],
                 cwd=ROOT,
                 # Nothing of the caller's environment: no settings, no proxies.
-                env={"PATH": os.defpath, "LANG": "C.UTF-8"},
+                env={"PATH": os.defpath, "LANG": "C.UTF-8", **(environment or {})},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
             )
-        os.sched_setaffinity(self._process.pid, {core})  # threads made later inherit it
+        self.pid: Final = self._process.pid
+        os.sched_setaffinity(self.pid, {core})  # threads made later inherit it
         try:
             self.hello: Json = self._answer()
         except BaseException:

@@ -6,12 +6,11 @@ import math
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from statistics import median
 from typing import Any, Final
 
 from bench.child import Child, Json
 from bench.owners import fill, new_key, write_settings
+from bench.report import Site, Wrong, median_of
 from bench.world import BOT_TOKEN
 
 CONCURRENCY: Final = 32  # the settings' default
@@ -54,24 +53,14 @@ QUICK: Final = Scale(
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a run has its files, and which cores it uses."""
+class Place(Site):
+    """Where a run has its files, which cores it uses, and how much it measures."""
 
-    folder: Path
     scale: Scale
-    client_core: int
-    """Of whoever is measured."""
-    other_core: int
-    """Of everybody else: the endpoint, the sandbox, the people."""
-
-    @property
-    def log(self) -> Path:
-        """What all processes have to say."""
-        return self.folder / "log"
 
     def endpoint(self, latency: float = 0.0) -> Child:
         """The token endpoint, started."""
-        return Child("bench.endpoint", latency, core=self.other_core, log=self.log)
+        return self.beside("bench.endpoint", latency)
 
     def sweeper(self, name: str, url: str, owners: int, minutes: float, **settings: Any) -> Child:
         """The product over a data folder of its own, its first pass behind it."""
@@ -79,13 +68,9 @@ class Place:
         key = settings.get("TOKEN_ENCRYPTION_KEY")
         fill(data, owners, key=key, minutes_left=minutes)
         path = write_settings(self.folder / f"{name}.env", data, url, **settings)
-        child = Child("bench.sweeper", path, core=self.client_core, log=self.log)
+        child = self.measured("bench.sweeper", path)
         child.ask("sweep")
         return child
-
-
-class Wrong(Exception):
-    """Something else was done than was to be measured."""
 
 
 def measure_idle(place: Place) -> Json:
@@ -109,8 +94,8 @@ def measure_idle(place: Place) -> Json:
                 }
             )
     return {
-        "idle_over_floor": _median(rounds, "sweep_seconds") / _median(rounds, "bare_seconds"),
-        "idle_loop_hold_ms": _median(rounds, "longest_hold_seconds") * 1000,
+        "idle_over_floor": median_of(rounds, "sweep_seconds") / median_of(rounds, "bare_seconds"),
+        "idle_loop_hold_ms": median_of(rounds, "longest_hold_seconds") * 1000,
         "rounds": rounds,
     }
 
@@ -134,12 +119,7 @@ def measure_due(place: Place) -> Json:
         ):
             data = place.folder / kind
             fill(data, owners, key=None, minutes_left=_DUE)
-            child = Child(
-                "bench.floors",
-                *(kind, data, url, CONCURRENCY),
-                core=place.client_core,
-                log=place.log,
-            )
+            child = place.measured("bench.floors", kind, data, url, CONCURRENCY)
             contenders[kind] = stack.enter_context(child)
             child.ask("run")
         rounds: list[Json] = []
@@ -152,12 +132,12 @@ def measure_due(place: Place) -> Json:
                     raise Wrong(f"{name} asked more or less often than it refreshed")
                 rates[name] = done["refreshed"] / done["seconds"]
             rounds.append(rates)
-    rate = _median(rounds, "sweep")
+    rate = median_of(rounds, "sweep")
     return {
-        "due_over_floor": rate / _median(rounds, "floor"),
-        "due_over_post": rate / _median(rounds, "post"),
-        "due_over_plain_loop": rate / _median(rounds, "loop"),
-        "encryption_over_plain": _median(rounds, "sweep_encrypted") / rate,
+        "due_over_floor": rate / median_of(rounds, "floor"),
+        "due_over_post": rate / median_of(rounds, "post"),
+        "due_over_plain_loop": rate / median_of(rounds, "loop"),
+        "encryption_over_plain": median_of(rounds, "sweep_encrypted") / rate,
         "due_per_second": rate,
         "rounds": rounds,
     }
@@ -180,7 +160,7 @@ def measure_latency(place: Place) -> Json:
             if done["refreshed"] != scale.latency_owners:
                 raise Wrong(f"a pass with everything to do: {done}")
             rounds.append({"least_seconds": least, "seconds": done["seconds"]})
-    return {"latency_efficiency": least / _median(rounds, "seconds"), "rounds": rounds}
+    return {"latency_efficiency": least / median_of(rounds, "seconds"), "rounds": rounds}
 
 
 def measure_status(place: Place, due_per_second: float) -> Json:
@@ -191,12 +171,7 @@ def measure_status(place: Place, due_per_second: float) -> Json:
     with ExitStack() as stack:
         endpoint = stack.enter_context(place.endpoint())
         world = stack.enter_context(
-            Child(
-                "bench.world",
-                *(place.folder / "world", data, scale.people),
-                core=place.other_core,
-                log=place.log,
-            )
+            place.beside("bench.world", place.folder / "world", data, scale.people)
         )
         url = world.hello["url"]
         settings = write_settings(
@@ -209,12 +184,8 @@ def measure_status(place: Place, due_per_second: float) -> Json:
             TELEGRAM_LINK_BASE_URL=url,
             TOKEN_MAINTENANCE_INTERVAL_MINUTES=0,
         )
-        bot = stack.enter_context(
-            Child("bench.bot", settings, core=place.client_core, log=place.log)
-        )
-        people = stack.enter_context(
-            Child("bench.people", url, scale.people, core=place.other_core, log=place.log)
-        )
+        bot = stack.enter_context(place.measured("bench.bot", settings))
+        people = stack.enter_context(place.beside("bench.people", url, scale.people))
         asking = {"count": scale.probes, "per_second": scale.probes_per_second}
         bot.ask("sweep")
         people.ask("probe", count=scale.people, per_second=scale.probes_per_second)
@@ -235,8 +206,8 @@ def measure_status(place: Place, due_per_second: float) -> Json:
                 }
             )
     return {
-        "status_p99_over_idle": _median(rounds, "p99_over_idle"),
-        "sweep_kept_meanwhile": _median(rounds, "refreshes_per_second") / due_per_second,
+        "status_p99_over_idle": median_of(rounds, "p99_over_idle"),
+        "sweep_kept_meanwhile": median_of(rounds, "refreshes_per_second") / due_per_second,
         "rounds": rounds,
     }
 
@@ -245,7 +216,3 @@ def percentile(values: Iterable[float], percent: float) -> float:
     """The least value that so many percent do not exceed (nearest rank)."""
     ranked = sorted(values)
     return ranked[max(math.ceil(len(ranked) * percent / 100), 1) - 1]
-
-
-def _median(rounds: list[Json], name: str) -> float:
-    return float(median(entry[name] for entry in rounds))
