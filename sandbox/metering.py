@@ -16,6 +16,7 @@ from aiohttp import streams, web
 from aiohttp.abc import AbstractStreamWriter
 
 PIECE = 64 * 1024
+_SAVED_UP = 0.02  # seconds of an unused rate that may be caught up with, sleep being inexact
 
 
 class ConnectionCutError(ConnectionResetError):
@@ -29,19 +30,20 @@ class Meter:
         self.rate = rate
         self.cut_after = cut_after
         self.passed = 0
-        self._started = time.monotonic()
+        self._due = time.monotonic()
 
     def allowed(self, size: int) -> int:
         """How many of the next ``size`` bytes may still pass before the cut."""
         return size if self.cut_after is None else max(0, min(size, self.cut_after - self.passed))
 
     async def count(self, size: int) -> None:
-        """Account for ``size`` bytes, keeping to the rate."""
+        """Account for ``size`` bytes, keeping to the rate: who was late gets nothing faster."""
         self.passed += size
         if self.rate:
-            due = self._started + self.passed / self.rate
-            if (wait := due - time.monotonic()) > 0:
-                await asyncio.sleep(wait)
+            now = time.monotonic()
+            self._due = max(self._due, now - _SAVED_UP) + size / self.rate
+            if self._due > now:
+                await asyncio.sleep(self._due - now)
 
 
 class MeteredReader:

@@ -39,6 +39,7 @@ class SandboxConfig:
     parts: frozenset[str] = field(default_factory=lambda: frozenset({"telegram", "google"}))
     control: bool = True
     public_url: str | None = None  # where people reach it, if not where it listens
+    keeps_bytes: bool = True  # False: Drive counts and hashes what it gets, and drops it
 
 
 class Sandbox:
@@ -68,7 +69,10 @@ class Sandbox:
         app = web.Application(middlewares=[self.faults.middleware], client_max_size=LARGEST_BODY)
         if "google" in config.parts:
             self.google = GoogleWorld(
-                config.folder, client_id=config.client_id, client_secret=config.client_secret
+                config.folder,
+                client_id=config.client_id,
+                client_secret=config.client_secret,
+                keeps_bytes=config.keeps_bytes,
             )
             self.google.public_url = config.public_url
             self.faults.owner_of = self.google.owner_of

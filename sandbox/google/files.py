@@ -22,17 +22,23 @@ def new_file_id() -> str:
 class BlobWriter:
     """Writes one blob piece by piece and hashes it meanwhile."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, *, keeps: bool = True):
+        """
+        Args:
+            keeps: whether bytes are kept, not only counted and hashed (for benchmarks).
+        """
         self.path = path
+        self._keeps = keeps
         self.size = 0
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._file: BinaryIO | None = path.open("wb")
 
     def write(self, piece: bytes | bytearray | memoryview) -> None:
         """Append a piece."""
-        if self._file is None:
-            self._file = self.path.open("ab")
-        self._file.write(piece)
+        if self._keeps:
+            if self._file is None:
+                self._file = self.path.open("ab")
+            self._file.write(piece)
         self._md5.update(piece)
         self.size += len(piece)
 
@@ -56,9 +62,10 @@ class BlobWriter:
 class FileStore:
     """Files by id and by account."""
 
-    def __init__(self, folder: Path, now: Callable[[], float]):
+    def __init__(self, folder: Path, now: Callable[[], float], *, keeps_bytes: bool = True):
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self._keeps_bytes = keeps_bytes
         self._now = now
         self._files: dict[str, DriveFile] = {}
         self._by_account: dict[str, dict[str, DriveFile]] = {}
@@ -137,7 +144,7 @@ class FileStore:
 
     def new_blob(self) -> BlobWriter:
         """A blob to write; it belongs to no file until ``set_content``."""
-        return BlobWriter(self._folder / secrets.token_hex(16))
+        return BlobWriter(self._folder / secrets.token_hex(16), keeps=self._keeps_bytes)
 
     def set_content(self, file: DriveFile, blob: BlobWriter) -> None:
         """Give a file the bytes of a finished blob; the old ones go."""

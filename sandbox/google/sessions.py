@@ -71,11 +71,12 @@ class UploadSession:
 class SessionStore:
     """Sessions by upload id."""
 
-    def __init__(self, folder: Path, now: Callable[[], float]):
+    def __init__(self, folder: Path, now: Callable[[], float], *, keeps_bytes: bool = True):
         folder.mkdir(parents=True, exist_ok=True)
         for leftover in folder.iterdir():  # of a run before this one, which nobody can resume
             leftover.unlink(missing_ok=True)
         self._folder = folder
+        self._keeps_bytes = keeps_bytes
         self._now = now
         self._sessions: dict[str, UploadSession] = {}
 
@@ -94,7 +95,7 @@ class SessionStore:
     ) -> UploadSession:
         """A new session."""
         upload_id = f"AHmUCY{secrets.token_urlsafe(48)}"
-        blob = BlobWriter(self._folder / secrets.token_hex(16))
+        blob = BlobWriter(self._folder / secrets.token_hex(16), keeps=self._keeps_bytes)
         blob.pause()
         session = UploadSession(
             upload_id,

@@ -36,6 +36,7 @@ class GoogleWorld:
         client_id: str,
         client_secret: str,
         accounts: Iterable[tuple[str, str]] = DEFAULT_ACCOUNTS,
+        keeps_bytes: bool = True,
     ):
         self.folder = folder / "google"
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -43,8 +44,8 @@ class GoogleWorld:
         self.clock_offset = 0.0
         self.accounts: dict[str, Account] = {}
         self.grants = Grants(self.now)
-        self.files = FileStore(self.folder / "blobs", self.now)
-        self.sessions = SessionStore(self.folder / "sessions", self.now)
+        self.files = FileStore(self.folder / "blobs", self.now, keeps_bytes=keeps_bytes)
+        self.sessions = SessionStore(self.folder / "sessions", self.now, keeps_bytes=keeps_bytes)
         self._state_path = self.folder / "state.json"
         self._next_save = time.monotonic() + state.SAVE_EVERY
         state.load(self, self._state_path)
