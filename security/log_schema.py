@@ -21,8 +21,14 @@ EVENTS: Final = frozenset(
         "web_started",
         "polling_conflict",
         "polling_failed",
+        "webhook_set",
         "log_redaction_failed",
         "library",
+        # updates
+        "updates_resumed",
+        "update_not_saved",
+        "update_skipped",
+        "update_set_aside",
         # people
         "access_denied",
         "command_handled",
@@ -92,6 +98,10 @@ RESULTS: Final = frozenset(
         "second_instance",
         "invalid_bot_token",
         "stopped",
+        # updates
+        "updates_not_saved",
+        "update_set_aside",
+        "wrong_secret",
         # consent
         "consent_required",
         "not_connected",
@@ -120,6 +130,9 @@ RESULTS: Final = frozenset(
         # uploads
         "too_big",
         "quota_exceeded",
+        "daily_limit",
+        "too_many_items",
+        "sharing_forbidden",
         "drive_refused",
         "api_disabled",
         "exists",

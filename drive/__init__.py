@@ -1,0 +1,29 @@
+"""One owner's Google Drive: account and space, files, folders, links, bytes.
+
+Everything here blocks, and runs in a thread by `Drives.run`. Google's client gets an access token
+and a handler that asks the custodian, never a refresh token: otherwise it would refresh by itself
+on a 401, past lock, generation and store. Under the scope drive.file only what the bot made is to
+be seen. https://developers.google.com/workspace/drive/api/reference/rest/v3
+"""
+
+from drive.client import Drive, DriveApi
+from drive.connection import TokenSource
+from drive.content import DriveContent
+from drive.errors import DriveRefused, translated
+from drive.pool import Drives
+from drive.resources import FOLDER_TYPE, About, DriveFile, DriveFolder, FilePage
+
+__all__ = [
+    "FOLDER_TYPE",
+    "About",
+    "Drive",
+    "DriveApi",
+    "DriveContent",
+    "DriveFile",
+    "DriveFolder",
+    "DriveRefused",
+    "Drives",
+    "FilePage",
+    "TokenSource",
+    "translated",
+]

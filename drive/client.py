@@ -1,0 +1,63 @@
+"""Drive's service, and one owner's Drive over it."""
+
+from __future__ import annotations
+
+import json
+
+import httplib2
+from googleapiclient import discovery_cache
+from googleapiclient.discovery import build_from_document
+from googleapiclient.http import build_http
+from pydantic import SecretStr
+
+from drive.connection import TokenSource, authorized, new_http
+from drive.content import Contents
+from drive.files import Files
+from drive.folders import Folders
+from drive.known import Known, KnownDrives
+from drive.resources import About
+from drive.sharing import Sharing
+
+
+class Drive(Files, Folders, Sharing, Contents):
+    """One owner's Drive over connections of its own. One thread at a time may use it."""
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.http.close()
+
+    def about(self) -> About:
+        """The account and its space; drive.file suffices for that."""
+        answer = self._ask(self.service.about().get(fields="user,storageQuota"))
+        quota = answer.get("storageQuota", {})
+        return About(
+            address=SecretStr(answer["user"].get("emailAddress", "")),
+            account_id=SecretStr(answer["user"].get("permissionId", "")),
+            usage=int(quota.get("usage", 0)),
+            limit=int(quota["limit"]) if "limit" in quota else None,
+        )
+
+
+class DriveApi:
+    """Drive's service, built once from the description packaged with Google's client."""
+
+    def __init__(self, endpoint: str, *, retries: int = 2) -> None:
+        """
+        Args:
+            endpoint: the base of Google's API, e.g. https://www.googleapis.com
+            retries: of small requests, after 5xx, rate limits and broken connections.
+        """
+        self._retries = retries
+        self.known = KnownDrives()
+        document = json.loads(discovery_cache.get_static_doc("drive", "v3"))
+        root = endpoint.rstrip("/") + "/"
+        # `client_options.api_endpoint` would leave uploads on https://www.googleapis.com.
+        document |= {"rootUrl": root, "baseUrl": root + document["servicePath"]}
+        self._service = build_from_document(document, http=build_http())
+
+    def of(
+        self, tokens: TokenSource, http: httplib2.Http | None = None, known: Known | None = None
+    ) -> Drive:
+        """The Drive of whoever `tokens` belongs to, over new connections or those of `http`."""
+        connections = authorized(tokens, http if http is not None else new_http())
+        return Drive(self._service, connections, self._retries, known or Known())

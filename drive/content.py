@@ -1,0 +1,73 @@
+"""A file's bytes out of Drive, a piece at a time: memory stays flat whatever its size.
+
+https://developers.google.com/workspace/drive/api/guides/manage-downloads
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from drive.calls import Calls
+from drive.errors import DriveRefused
+from drive.resources import DriveFile
+from security.errors import TransientFault
+
+PIECE: Final = 2 * 1024 * 1024
+"""Each piece is a request: large enough that round trips do not count, small enough to hold."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DriveContent:
+    """A file on its way out. `pieces` can be read once, in the thread that has the Drive."""
+
+    name: str
+    mime_type: str
+    size: int
+    pieces: Iterator[bytes]
+
+
+class Contents(Calls):
+    """Everything about files' bytes."""
+
+    def content(self, file_id: str) -> DriveContent:
+        """Name, size and bytes. What was read so far is worth nothing if `pieces` raises:
+
+        TransientFault: Drive failed, or the file was changed meanwhile; and as `piece`.
+
+        Raises:
+            DriveRefused: file_gone: it is not there.
+        """
+        found = self.find(file_id)
+        if found is None:
+            raise DriveRefused("there is no such file", code="file_gone")
+        return DriveContent(found.name, found.mime_type, found.size, self._pieces(found))
+
+    def piece(self, file_id: str, start: int, length: int) -> bytes:
+        """The bytes from `start`; all of `length` have to be there.
+
+        Raises:
+            DriveRefused: file_gone: it is not there; drive_refused: Google takes it for harmful,
+                or it is none of bytes, as Google's own documents are not.
+        """
+        request = self.service.files().get_media(fileId=file_id)
+        # Of a compressed answer a range would be meaningless.
+        request.headers |= {
+            "range": f"bytes={start}-{start + length - 1}",
+            "accept-encoding": "identity",
+        }
+        answer: bytes = self._execute(request)
+        if len(answer) != length:
+            raise TransientFault("fewer bytes than announced")
+        return answer
+
+    def _pieces(self, file: DriveFile) -> Iterator[bytes]:
+        md5 = hashlib.md5(usedforsecurity=False)
+        for start in range(0, file.size, PIECE):
+            piece = self.piece(file.id, start, min(PIECE, file.size - start))
+            md5.update(piece)
+            yield piece
+        if file.md5 and md5.hexdigest() != file.md5:
+            raise TransientFault("not what Drive has has arrived", code="checksum_mismatch")

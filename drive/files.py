@@ -1,0 +1,137 @@
+"""The files the bot has put into one Drive: found, listed, changed."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from drive.calls import Calls
+from drive.errors import DriveRefused
+from drive.resources import FILE_FIELDS, FOLDER_TYPE, DriveFile, FilePage, quoted
+
+_ARE_FILES: Final = f"mimeType != '{FOLDER_TYPE}' and trashed = false"
+_PAGE_FIELDS: Final = f"nextPageToken,files({FILE_FIELDS})"
+_MOST: Final = 1000
+
+
+class Files(Calls):
+    """Everything about files but their bytes and who may see them."""
+
+    def creation(self, body: dict[str, Any], media: Any, *, size: int | None = None) -> Any:
+        """The request that uploads `media` as a new file.
+
+        Args:
+            body: the files resource; `description` in it is shown in Drive.
+            size: bytes, where they are known: `same_content` finds the file by them.
+        """
+        body = body if size is None else body | _size_mark(size)
+        return self.service.files().create(body=body, media_body=media, fields=FILE_FIELDS)
+
+    def mark_size(self, file_id: str, size: int) -> DriveFile:
+        """For `same_content`, after an upload whose size was unknown at its beginning."""
+        return self._update(file_id, _size_mark(size))
+
+    def same_content(self, md5: str, size: int, *, besides: str = "") -> DriveFile | None:
+        """The oldest file of this content that is not in the bin and is not `besides`."""
+        same = (f for f in self.of_size(size) if f.md5 == md5 and f.id != besides)
+        return next(same, None)
+
+    def of_size(self, size: int) -> list[DriveFile]:
+        """The files of that many bytes, oldest first: where there is none, nothing is a duplicate.
+
+        Drive searches neither by md5Checksum nor by size, but by the application's own properties
+        (https://developers.google.com/workspace/drive/api/guides/ref-search-terms). The md5 is
+        known only after the last byte, the size before the first: so each file is given its size
+        as a property when it is made. This costs no request, and the answer holds a few files,
+        where all of the bot's would be a page of 1000 after another.
+        """
+        mark = f"appProperties has {{ key='size' and value='{size}' }}"
+        found: list[DriveFile] = []
+        page: str | None = None
+        while True:
+            answer = self._list_files(f"{_ARE_FILES} and {mark}", "createdTime", _MOST, page)
+            found += answer.files
+            if (page := answer.next_page) is None:
+                return found
+
+    def files(
+        self,
+        page_token: str | None = None,
+        page_size: int = 10,
+        search: str = "",
+        *,
+        folder_id: str | None = None,
+    ) -> FilePage:
+        """The files that are not in the bin, newest first.
+
+        Args:
+            page_token: the `next_page` of a page of the same search; it may lapse.
+            search: beginnings of words in the name, in any case; "": all.
+            folder_id: only what lies directly in there.
+
+        Raises:
+            DriveRefused: drive_refused: the page has lapsed; file_gone: the folder is gone.
+        """
+        query = _ARE_FILES
+        if search:
+            query += f" and name contains {quoted(search)}"
+        if folder_id is not None:
+            query += f" and {quoted(folder_id)} in parents"
+        return self._list_files(query, "createdTime desc", page_size, page_token)
+
+    def rename(self, file_id: str, name: str) -> DriveFile:
+        """Give it another name. DriveRefused(file_gone), here and below: it is not there."""
+        return self._update(file_id, {"name": name})
+
+    def describe(self, file_id: str, description: str) -> DriveFile:
+        """Give it another description."""
+        return self._update(file_id, {"description": description})
+
+    def move(self, file_id: str, folder_id: str) -> DriveFile:
+        """Put it into another folder, wherever it was; file_gone: either is not there."""
+        found = self.find(file_id)
+        if found is None:
+            raise DriveRefused("there is no such file", code="file_gone")
+        if found.folder_id == folder_id:
+            return found
+        old = {"removeParents": found.folder_id} if found.folder_id else {}
+        return self._update(file_id, {}, addParents=folder_id, **old)
+
+    def trash(self, file_id: str) -> DriveFile:
+        """Into the bin, which Drive empties after 30 days."""
+        return self._update(file_id, {"trashed": True})
+
+    def untrash(self, file_id: str) -> DriveFile:
+        """Out of the bin; still `trashed` where its folder is in there."""
+        return self._update(file_id, {"trashed": False})
+
+    def delete(self, file_id: str) -> None:
+        """Delete a file the bot made, past the bin; one that is not there is no error."""
+        try:
+            self._execute(self.service.files().delete(fileId=file_id))
+        except DriveRefused as refusal:
+            if refusal.code != "file_gone":
+                raise
+
+    def _update(self, file_id: str, body: dict[str, Any], **parents: str) -> DriveFile:
+        request = self.service.files().update(
+            fileId=file_id, body=body, fields=FILE_FIELDS, **parents
+        )
+        return DriveFile.from_answer(self._ask(request))
+
+    def _list_files(self, query: str, order: str, size: int, page: str | None) -> FilePage:
+        answer = self._ask(
+            self.service.files().list(
+                q=query,
+                orderBy=order,
+                fields=_PAGE_FIELDS,
+                spaces="drive",
+                pageSize=size,
+                pageToken=page,
+            )
+        )
+        files = tuple(DriveFile.from_answer(file) for file in answer.get("files", ()))
+        return FilePage(files, answer.get("nextPageToken"))
+
+
+def _size_mark(size: int) -> dict[str, Any]:
+    return {"appProperties": {"size": str(size)}}

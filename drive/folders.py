@@ -1,0 +1,134 @@
+"""The bot's folders in one Drive: found, made once, nested.
+
+drive.file shows only what the bot made, so a folder of the user's own is never taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from drive.calls import Calls
+from drive.errors import DriveRefused
+from drive.resources import FOLDER_TYPE, DriveFolder, parent_of, quoted
+
+_FIELDS: Final = "id,name,parents,webViewLink"
+_ARE_FOLDERS: Final = f"mimeType = '{FOLDER_TYPE}' and trashed = false"
+_PAGE: Final = 1000
+
+
+class Folders(Calls):
+    """Everything about folders."""
+
+    def folder(self, name: str, *, known: bool = False) -> str:
+        """The identifier of the bot's folder of this name, made at the top where there is none.
+
+        It is the oldest of its name wherever the person has moved it. `known` takes the answer of
+        the last minutes for good: should the file then not begin (`file_gone`), or end up
+        `trashed`, ask once more without.
+        """
+        return self._kept("", name, known=known)
+
+    def make_folder(self, name: str, parent_id: str | None = None) -> DriveFolder:
+        """The bot's folder of this name in `parent_id` (None: at the top), made if need be.
+
+        Raises:
+            DriveRefused: code file_gone: there is no such parent any more.
+        """
+        return self._found_or_made(parent_id or "root", name)
+
+    def ensure_path(self, root_id: str, names: Iterable[str], *, known: bool = False) -> str:
+        """The identifier of the folder at the end of `names` below `root_id`; each made if need be.
+
+        `known` as for `folder`. Whether `root_id` is in the bin is not looked at.
+
+        Raises:
+            DriveRefused: code file_gone: there is no folder `root_id` any more.
+        """
+        folder_id = root_id
+        for name in names:
+            folder_id = self._kept(folder_id, name, known=known)
+        return folder_id
+
+    def folders(self, parent_id: str | None = None) -> list[DriveFolder]:
+        """The bot's folders in `parent_id` by name; None: those in none of the bot's own.
+
+        Raises:
+            DriveRefused: code file_gone: there is no such parent any more.
+        """
+        found = self._list_folders(_ARE_FOLDERS if parent_id is None else _inside(parent_id))
+        own = {folder.id for folder in found} if parent_id is None else set()
+        outermost = (folder for folder in found if folder.parent_id not in own)
+        return sorted(outermost, key=lambda folder: (folder.name.casefold(), folder.id))
+
+    def find_folder(self, folder_id: str) -> DriveFolder | None:
+        """The folder; None: gone, or in the bin, by itself or with one around it."""
+        found = self.find(folder_id)
+        if found is None or found.trashed or not found.is_folder:
+            return None
+        return DriveFolder(found.id, found.name, found.folder_id, found.link)
+
+    def _kept(self, parent_id: str, name: str, *, known: bool) -> str:
+        seen = self._known.folder(parent_id, name) if known else None
+        return seen or self._found_or_made(parent_id, name).id
+
+    def _found_or_made(self, parent_id: str, name: str) -> DriveFolder:
+        """`parent_id` "": found anywhere, made at the top."""
+        with self._known.making:
+            around = _inside(parent_id) if parent_id else _ARE_FOLDERS
+            query = f"{around} and name = {quoted(name)}"
+            found = next(iter(self._list_folders(query, oldest_only=True)), None)
+            # A list may lag behind what was made a moment ago; a look at the folder does not.
+            made = self._known.folder(parent_id, name) if found is None else None
+            if made is not None:
+                found = self.find_folder(made)
+            if found is None or found.name != name:
+                found = self._made(parent_id, name)
+            self._known.note_folder(parent_id, name, found.id)
+            return found
+
+    def _made(self, parent_id: str, name: str) -> DriveFolder:
+        body: dict[str, Any] = {"id": self.new_file_id(), "name": name, "mimeType": FOLDER_TYPE}
+        if parent_id:
+            body["parents"] = [parent_id]
+        try:
+            answer = self._ask(self.service.files().create(body=body, fields=_FIELDS))
+        except DriveRefused as refusal:
+            # The answer to a first try was lost, and the connection's own retry met its result.
+            made = self.find_folder(body["id"]) if refusal.code == "exists" else None
+            if made is None:
+                raise
+            return made
+        return _folder(answer)
+
+    def _list_folders(self, query: str, *, oldest_only: bool = False) -> list[DriveFolder]:
+        found: list[DriveFolder] = []
+        page: str | None = None
+        while True:
+            answer = self._ask(
+                self.service.files().list(
+                    q=query,
+                    fields=f"nextPageToken,files({_FIELDS})",
+                    orderBy="createdTime",
+                    spaces="drive",
+                    pageSize=1 if oldest_only else _PAGE,
+                    pageToken=page,
+                )
+            )
+            found += [_folder(file) for file in answer.get("files", ())]
+            page = answer.get("nextPageToken")
+            if page is None or oldest_only:
+                return found
+
+
+def _inside(parent_id: str) -> str:
+    return f"{_ARE_FOLDERS} and {quoted(parent_id)} in parents"
+
+
+def _folder(answer: dict[str, Any]) -> DriveFolder:
+    return DriveFolder(
+        id=str(answer["id"]),
+        name=str(answer.get("name", "")),
+        parent_id=parent_of(answer),
+        link=str(answer.get("webViewLink", "")),
+    )

@@ -1,0 +1,87 @@
+"""Drive calls off the event loop: every call runs in a thread of a pool's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from pydantic import SecretStr
+
+from drive.client import Drive, DriveApi
+from drive.connection import IdleConnections, TokenSource
+from drive.known import Known
+from security.consent import GoogleAccount
+from security.credential import Credential, Owner
+from security.custodian import Custodian
+from security.errors import ConsentRequired
+from security.threads import Threads
+
+T = TypeVar("T")
+_RENEWAL_SECONDS = 60
+
+
+class Drives:
+    """Everybody's Drives, for whoever has a credential."""
+
+    def __init__(self, api: DriveApi, custodian: Custodian, *, threads: int) -> None:
+        self._api = api
+        self._custodian = custodian
+        self._threads = Threads(threads, "drive")
+        self._connections = IdleConnections()
+
+    async def run(self, owner: Owner, work: Callable[[Drive], T]) -> T:
+        """`work` on the owner's Drive.
+
+        Raises:
+            CustodyError: in all its kinds; nothing else that Google's client raises.
+        """
+        loop = asyncio.get_running_loop()
+        # Asked before a thread is taken: an owner without a credential costs none.
+        first = await self._custodian.access_token(owner)
+
+        def tokens(rejected: SecretStr | None) -> Credential:
+            if rejected is None and first.is_fresh(datetime.now(UTC)):
+                return first
+            renewal = self._custodian.access_token(owner, rejected=rejected)
+            return asyncio.run_coroutine_threadsafe(renewal, loop).result(_RENEWAL_SECONDS)
+
+        known = self._api.known.of(owner, first.account_key or "")
+        return await self._call(tokens, work, known)
+
+    async def account(self, access_token: SecretStr) -> GoogleAccount:
+        """Who granted a token that is not anybody's credential yet."""
+
+        def tokens(rejected: SecretStr | None) -> Credential:
+            if rejected is not None:
+                raise ConsentRequired("the new token is not accepted", code="invalid_grant")
+            return Credential(
+                owner=Owner.parse("department:consent"),
+                client_id="",
+                refresh_token=None,
+                access_token=access_token,
+                expires_at=datetime.now(UTC) + timedelta(minutes=10),
+            )
+
+        about = await self._call(tokens, Drive.about, Known())
+        return GoogleAccount(address=about.address, id=about.account_id)
+
+    async def _call(self, tokens: TokenSource, work: Callable[[Drive], T], known: Known) -> T:
+        def call() -> T:
+            http = self._connections.take()
+            try:
+                result = work(self._api.of(tokens, http, known))
+            except BaseException:
+                # What is left in there is anybody's guess.
+                http.close()
+                raise
+            self._connections.give_back(http)
+            return result
+
+        return await self._threads.run(call)
+
+    async def close(self, seconds: float = 0.5) -> None:
+        """Begin nothing more, and wait that long for what is under way."""
+        await self._threads.close(seconds)
+        self._connections.close()
