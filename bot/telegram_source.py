@@ -6,23 +6,39 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 import httpx
+import structlog
 from pydantic import SecretStr
 
 from bot.tls import tls_context
+from security.errors import OperatorFault
 from upload import SourceFailed
 
 _PIECE: Final = 256 * 1024
 _TRIES: Final = 4
 _PAUSE_SECONDS: Final = 0.5
 _TIMEOUT: Final = httpx.Timeout(30)
+_PARTIAL: Final = 206
+_log = structlog.get_logger()
+
+
+class LocalFileUnreadable(OperatorFault):
+    """What a local Bot API server names cannot be read: its volume is not shared as it has to be.
+
+    https://core.telegram.org/bots/api#using-a-local-bot-api-server
+    """
+
+    default_code = "local_file_unreadable"
 
 
 class TelegramDownload:
     """A file behind the Bot API's address, which holds for an hour."""
+
+    seekable = False
 
     def __init__(self, address: SecretStr, size: int | None) -> None:
         """
@@ -33,28 +49,38 @@ class TelegramDownload:
         self._address = address
         self.size = size
 
-    def open(self) -> Iterator[bytes]:
-        """The bytes; a broken connection is opened anew and read up to where it broke."""
-        sent = 0
-        for attempt in range(1, _TRIES + 1):
+    def open(self, offset: int = 0) -> Iterator[bytes]:
+        """The bytes; a broken connection is opened anew where it broke.
+
+        Raises:
+            SourceFailed: "file_gone", or Telegram could not be reached several times in a row.
+        """
+        sent, failures = offset, 0
+        while True:
             try:
-                for piece in self._read(skip=sent):
+                for piece in self._read(sent):
                     sent += len(piece)
+                    failures = 0
                     yield piece
                 if self.size is None or sent >= self.size:
                     return
+                fault: httpx.HTTPError | None = None  # it ended early, and politely
             except httpx.HTTPError as error:
-                if attempt == _TRIES:
-                    raise SourceFailed("Telegram's file server failed") from error
-                time.sleep(_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
-        raise SourceFailed("Telegram gave fewer bytes than it announced")
+                fault = error
+            failures += 1
+            if failures >= _TRIES:
+                raise SourceFailed("Telegram's file server failed") from fault
+            time.sleep(_PAUSE_SECONDS * 2 ** (failures - 1) * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
 
-    def _read(self, skip: int) -> Iterator[bytes]:
+    def _read(self, begin: int) -> Iterator[bytes]:
         address = self._address.get_secret_value()
-        with httpx.stream("GET", address, timeout=_TIMEOUT, verify=tls_context()) as response:
+        headers = {"Range": f"bytes={begin}-"} if begin else {}
+        with _client().stream("GET", address, headers=headers) as response:
             if response.status_code in (400, 404):
                 raise SourceFailed("Telegram no longer has the file", code="file_gone")
             response.raise_for_status()
+            # A server that does not know ranges gives everything: it is read up to there.
+            skip = 0 if response.status_code == _PARTIAL else begin
             for piece in response.iter_bytes(_PIECE):
                 if skip >= len(piece):
                     skip -= len(piece)
@@ -63,30 +89,68 @@ class TelegramDownload:
                 skip = 0
 
 
+@cache
+def _client() -> httpx.Client:
+    # One for all: threads share its connections. Compressed bytes could not be counted.
+    headers = {"Accept-Encoding": "identity"}
+    return httpx.Client(timeout=_TIMEOUT, verify=tls_context(), headers=headers)
+
+
 class LocalFile:
     """A file a local Bot API server has put on a shared volume."""
+
+    seekable = True
 
     def __init__(self, path: Path, size: int | None, *, forbidden: Path) -> None:
         """
         Args:
-            path: as the server says.
-            size: in bytes.
+            path: as the server says: absolute, and the same here.
+            size: in bytes; None: as the file is.
             forbidden: a folder nothing is read from, whatever the server says.
         """
         self._path = path
         self._forbidden = forbidden
-        self.size = size
+        self._size = size
 
-    def open(self) -> Iterator[bytes]:
-        """The bytes."""
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        if self._size is None:
+            try:
+                self._size = self._checked().stat().st_size
+            except OSError as error:
+                raise _unreadable() from error
+        return self._size
+
+    def open(self, offset: int = 0) -> Iterator[bytes]:
+        """The bytes.
+
+        Raises:
+            LocalFileUnreadable: it is not there, or may not be read.
+        """
         try:
-            path = self._path.resolve(strict=True)
-            if path.is_relative_to(self._forbidden.resolve()) or not path.is_file():
-                raise SourceFailed("the local Bot API server names no file of its own")
-            with self._path.open("rb") as file:
+            with self._checked().open("rb", buffering=0) as file:
+                file.seek(offset)
                 while piece := file.read(_PIECE):
                     yield piece
         except OSError as error:
-            raise SourceFailed(
-                "the local Bot API server's file cannot be read (is its volume shared?)"
-            ) from error
+            raise _unreadable() from error
+
+    def remove(self) -> None:
+        """Delete the server's copy, which nobody needs any more. Blocks; never raises."""
+        try:
+            self._checked().unlink(missing_ok=True)
+        except (OSError, LocalFileUnreadable):
+            _log.warning("local_copy_kept", result=LocalFileUnreadable.default_code)
+
+    def _checked(self) -> Path:
+        path = self._path.resolve()
+        if not self._path.is_absolute() or path.is_relative_to(self._forbidden.resolve()):
+            raise LocalFileUnreadable("the local Bot API server names no file of its own")
+        return path
+
+
+def _unreadable() -> LocalFileUnreadable:
+    return LocalFileUnreadable(
+        "the local Bot API server's file cannot be read (is its volume shared, and for this user?)"
+    )
