@@ -128,6 +128,13 @@ def device_interval(world: GoogleWorld, body: dict[str, Any]) -> Answer:
     return {"seconds": world.grants.device_interval}
 
 
+def link_sharing(world: GoogleWorld, body: dict[str, Any]) -> Answer:
+    """The account's organisation lets files be shared with anyone, or no longer."""
+    account = world.accounts[_account(world, body)]
+    account.link_sharing = _on(body)
+    return {"account": account.email, "on": account.link_sharing}
+
+
 def advance_clock(world: GoogleWorld, body: dict[str, Any]) -> Answer:
     """Google's clock jumps ahead."""
     world.clock_offset += _number(body, "seconds")
@@ -191,6 +198,7 @@ ACTIONS: dict[str, Action] = {
         testing_mode,
         rotate_refresh_tokens,
         device_interval,
+        link_sharing,
         advance_clock,
         trash,
         untrash,

@@ -12,12 +12,18 @@ from aiohttp import web
 
 from sandbox.google.access import Caller, authenticate, refusing
 from sandbox.google.download import serve_content
-from sandbox.google.errors import DriveRefusal, invalid_value
+from sandbox.google.errors import DriveRefusal, invalid_value, publishing_forbidden
 from sandbox.google.fields import select
 from sandbox.google.files import new_file_id
 from sandbox.google.listing import list_files
 from sandbox.google.model import Account, DriveFile
-from sandbox.google.resource import OWNER_ROLE, about_resource, permission_resource, permissions_of
+from sandbox.google.resource import (
+    ANYONE,
+    OWNER_ROLE,
+    about_resource,
+    permission_resource,
+    permissions_of,
+)
 from sandbox.google.world import GoogleWorld
 from sandbox.google.writing import apply_metadata, new_file
 
@@ -191,7 +197,9 @@ def _permission(body: dict[str, Any], owner: Account) -> tuple[str, str]:
             raise invalid_value(
                 "permission.role", "The specified role is invalid or not supported."
             )
-        return "anyoneWithLink", str(role)
+        if not owner.link_sharing:
+            raise publishing_forbidden()
+        return ANYONE, str(role)
     if kind not in ("user", "group"):
         raise invalid_value("permission.type", "The permission type field is invalid.")
     email = str(body.get("emailAddress") or "")

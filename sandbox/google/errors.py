@@ -22,6 +22,7 @@ MISSING_CREDENTIALS = (
     "cookie or other valid authentication credential. See "
     "https://developers.google.com/identity/sign-in/web/devconsole-project."
 )
+SHARING_REFUSED = 'Bad Request. User message: ""'
 QUOTA_EXCEEDED = "The user's Drive storage quota has been exceeded."
 
 
@@ -138,12 +139,42 @@ def quota_exceeded() -> DriveRefusal:
     return DriveRefusal(403, "storageQuotaExceeded", QUOTA_EXCEEDED, domain="usageLimits")
 
 
+def publishing_forbidden() -> DriveRefusal:
+    """400: the account's organisation lets nothing be shared with anyone."""
+    return DriveRefusal(400, "publishOutNotPermitted", SHARING_REFUSED)
+
+
 # reason → (status, message, domain), for faults that name only a reason
 KNOWN_REASONS: dict[str, tuple[int, str, str]] = {
     "storageQuotaExceeded": (403, QUOTA_EXCEEDED, "usageLimits"),
     "rateLimitExceeded": (403, "Rate Limit Exceeded", "usageLimits"),
     "userRateLimitExceeded": (403, "User Rate Limit Exceeded", "usageLimits"),
     "dailyLimitExceeded": (403, "Daily Limit Exceeded", "usageLimits"),
+    "sharingRateLimitExceeded": (
+        403,
+        "Rate limit exceeded. User message: "
+        '"These item(s) could not be shared because a rate limit was exceeded: filename"',
+        "global",
+    ),
+    "publishOutNotPermitted": (400, SHARING_REFUSED, "global"),
+    "shareOutNotPermitted": (400, SHARING_REFUSED, "global"),
+    "invalidSharingRequest": (400, SHARING_REFUSED, "global"),
+    "numChildrenInNonRootLimitExceeded": (
+        403,
+        "The limit for this folder's number of children (files and folders) has been exceeded.",
+        "global",
+    ),
+    "activeItemCreationLimitExceeded": (
+        403,
+        "This account has exceeded the creation limit of 500 million items. To create more items, "
+        "move items to the trash and permanently delete them.",
+        "global",
+    ),
+    "teamDriveFileLimitExceeded": (
+        403,
+        "The file limit for this shared drive has been exceeded.",
+        "global",
+    ),
     "accessNotConfigured": (
         403,
         "Google Drive API has not been used in project 000000000000 before or it is disabled.",

@@ -183,5 +183,7 @@ class FileStore:
             "parents": file.parents,
             "trashed": self.is_trashed(file),
             "appProperties": file.app_properties,
+            "description": file.description,
+            "shared": file.shared,
             "createdTime": file.created,
         }

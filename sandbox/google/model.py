@@ -60,6 +60,7 @@ class Account:
     root_id: str
     limit: int = 15 * GIB
     other_usage: int = 0  # what Gmail and Photos take, or what a test says is taken
+    link_sharing: bool = True  # whether the organisation lets files be shared with anyone
 
 
 @dataclass

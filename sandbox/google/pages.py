@@ -1,4 +1,8 @@
-"""A Drive to look at: whose files went where, and what they are. No sign-in; it is a sandbox."""
+"""A Drive to look at: whose files went where, and what they are.
+
+No sign-in; it is a sandbox: who opens a page is the file's owner, and with `?as=anyone` somebody
+without an account, who sees what is shared with anyone.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from sandbox.google.consent_pages import chooser
 from sandbox.google.download import serve_content
 from sandbox.google.html import STATIC, Html, avatar, human_size, join, page, render
 from sandbox.google.model import Account, DriveFile
-from sandbox.google.resource import view_link
+from sandbox.google.resource import is_public, view_link
 from sandbox.google.world import GoogleWorld
 
 # Types a browser shows without running anything in them.
@@ -49,13 +53,22 @@ class DrivePages:
             )
         return file
 
+    def _admitted(self, request: web.Request, file: DriveFile) -> bool:
+        """Whether it is the owner; where nobody may come in, the way leads to the sign-in."""
+        owner = request.query.get("as") != "anyone"
+        if not owner and not is_public(self._world, file):
+            raise web.HTTPFound("/drive")
+        return owner
+
     async def file(self, request: web.Request) -> web.StreamResponse:
         """/file/d/{id}/view: what webViewLink opens."""
         file = self._file(request.match_info["id"])
         if file.is_folder:
             raise web.HTTPFound(f"/drive/folders/{file.id}")
+        owner = self._admitted(request, file)
         account = self._world.accounts[file.account]
-        parent = file.parents[0] if file.parents else account.root_id
+        shared = is_public(self._world, file)
+        download = {"id": file.id, "export": "download"} | ({} if owner else {"as": "anyone"})
         body = render(
             "file.html",
             name=file.name,
@@ -69,9 +82,9 @@ class DrivePages:
             avatar=avatar(account.email, account.name),
             preview=_preview(file),
             notice=_notice(self._world, file),
-            download=f"/uc?{urlencode({'id': file.id, 'export': 'download'})}",
-            folder=_folder_link(account, parent),
-            folder_name=self._folder_name(account, parent),
+            download=f"/uc?{urlencode(download)}",
+            access="anyone with the link" if shared else "its owner alone",
+            around=self._around(account, file) if owner else Html(""),
         )
         return page(file.name, body)
 
@@ -80,6 +93,7 @@ class DrivePages:
         file = self._file(request.query.get("id", ""))
         if file.blob is None:
             raise web.HTTPNotFound
+        self._admitted(request, file)
         shown = request.query.get("export") == "view" and _kind(file) is not None
         return await serve_content(request, self._world.files, file, attachment=not shown)
 
@@ -108,6 +122,15 @@ class DrivePages:
             file.trashed = form.get("action") == "trash"
         self._world.touched()
         raise web.HTTPSeeOther(_folder_link(account, parent))
+
+    def _around(self, account: Account, file: DriveFile) -> Html:
+        parent = file.parents[0] if file.parents else account.root_id
+        return render(
+            "file_around.html",
+            folder=_folder_link(account, parent),
+            folder_name=self._folder_name(account, parent),
+            link=f"{view_link('', file)}?as=anyone",
+        )
 
     def _folder_name(self, account: Account, folder_id: str) -> str:
         folder = self._world.files.get(folder_id)

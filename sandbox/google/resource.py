@@ -13,6 +13,7 @@ from sandbox.google.world import GoogleWorld
 
 MAX_UPLOAD = "5242880000000"
 OWNER_ROLE = "owner"
+ANYONE = "anyoneWithLink"
 
 
 def user_resource(account: Account) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def about_resource(world: GoogleWorld, account: Account) -> dict[str, Any]:
 
 def permission_resource(account: Account, permission_id: str, role: str) -> dict[str, Any]:
     """One permission of a file."""
-    if permission_id == "anyoneWithLink":
+    if permission_id == ANYONE:
         return {
             "kind": "drive#permission",
             "id": permission_id,
@@ -77,6 +78,16 @@ def permission_resource(account: Account, permission_id: str, role: str) -> dict
 def permissions_of(account: Account, file: DriveFile) -> dict[str, str]:
     """Permission id → role, the owner's first."""
     return {account.permission_id: OWNER_ROLE, **file.shared}
+
+
+def is_public(world: GoogleWorld, file: DriveFile) -> bool:
+    """Whether anyone with the link may open it, by itself or through a folder around it."""
+    current: DriveFile | None = file
+    for _depth in range(100):
+        if current is None or ANYONE in current.shared:
+            return current is not None
+        current = world.files.get(current.parents[0]) if current.parents else None
+    return False
 
 
 def file_resource(
