@@ -13,16 +13,19 @@ from datetime import timedelta
 from functools import partial
 from importlib.metadata import version as installed_version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import structlog
 from fastapi import FastAPI
 from filelock import FileLock, Timeout
+from pydantic import SecretStr
 from telegram.error import InvalidToken
 
-from bot import build_application, consent_outcome, lifecycle
+from bot import build_application, consent_outcome, lifecycle, webhook
 from bot.context import BotApplication, BotOptions, Core
 from bot.preferences import Preferences
 from bot.readiness import Readiness
+from bot.update_journal import UpdateJournal
 from bot.upload_jobs import UploadJournal
 from bot.upload_queue import WORKERS
 from config import Settings
@@ -37,6 +40,7 @@ from security.pending_consents import PendingConsents
 from web.app import CALLBACK_PATH, WebParts, create_app
 from web.operations import OperationsParts, create_operations_app
 from web.serving import listen, serving
+from web.webhook import Webhook
 
 _QUICK_THREADS = 8
 _OVERLAP_SECONDS = 20
@@ -129,8 +133,9 @@ async def services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotAppl
         keyring, custodian = parts.keyring, parts.custodian
         pending = PendingConsents(folder / "consents", keyring)
         journal = UploadJournal(folder / "uploads", keyring)
+        updates = UpdateJournal(folder / "updates", keyring, bot_id_of(token))
         preferences = Preferences(folder / "preferences", keyring, custodian)
-        for part in (pending, journal, preferences):
+        for part in (pending, journal, updates, preferences):
             await custodian.run(part.prepare)
         api = DriveApi(settings.google_api_endpoint)
         drives = Drives(api, custodian, threads=_QUICK_THREADS)
@@ -171,13 +176,21 @@ async def services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotAppl
                 data_folder=folder,
                 encrypted=keyring.kid is not None,
                 maintenance_interval=timedelta(minutes=settings.token_maintenance_interval_minutes),
+                webhook_url=settings.telegram_webhook_url,
+                webhook_secret=settings.telegram_webhook_secret or webhook.secret_from(token),
             ),
             journal,
+            updates,
             token=token,
             api_base_url=settings.telegram_api_base_url,
         )
         _log.info("settings_loaded", encrypted=keyring.kid is not None, flow=desk.flow)
         yield application
+
+
+def bot_id_of(token: SecretStr) -> int:
+    """Which bot a token belongs to: its first part is the bot's id, and no secret."""
+    return int(token.get_secret_value().partition(":")[0])
 
 
 async def _serve(application: BotApplication) -> None:
@@ -239,8 +252,17 @@ def _pages(application: BotApplication) -> FastAPI:
             bot_link=lambda: _bot_link(application, parts.options.link_base_url),
             on_approved=partial(consent_outcome.tell_approved, parts, application.bot),
             on_refused=partial(consent_outcome.tell_refused, parts, application.bot),
+            webhook=_webhook(application),
         )
     )
+
+
+def _webhook(application: BotApplication) -> Webhook | None:
+    options = lifecycle.services_of(application).options
+    if options.webhook_url is None or options.webhook_secret is None:
+        return None
+    path = urlsplit(options.webhook_url).path or "/"
+    return Webhook(path, options.webhook_secret, partial(webhook.take_in, application))
 
 
 def _operations(application: BotApplication) -> FastAPI:

@@ -33,8 +33,12 @@ from config_values import (
     IdSet,
     ServerAddress,
     ServiceAccounts,
+    WebhookAddress,
+    WebhookSecret,
+    is_for_telegrams_cloud,
 )
 
+TELEGRAMS_CLOUD: Final = "https://api.telegram.org"
 GOOGLE_ADDRESSES: Final = {
     "google_auth_uri": "https://accounts.google.com/o/oauth2/v2/auth",
     "google_token_uri": "https://oauth2.googleapis.com/token",
@@ -109,11 +113,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     telegram_bot_token: BotToken | None = None
-    telegram_api_base_url: ServerAddress = "https://api.telegram.org"
+    telegram_api_base_url: ServerAddress = TELEGRAMS_CLOUD
     telegram_local_mode: bool = False
     telegram_link_base_url: Address = "https://t.me"
-    telegram_webhook_url: Address | None = None
-    telegram_webhook_secret: SecretStr | None = None
+    telegram_webhook_url: WebhookAddress | None = None
+    telegram_webhook_secret: WebhookSecret | None = None
     allowed_user_ids: IdSet = frozenset()
     admin_user_ids: IdSet = frozenset()
 
@@ -248,9 +252,19 @@ def _faults_between(s: Settings, *, for_bot: bool) -> Iterable[tuple[str, str]]:
             yield "public_url", "is missing (GOOGLE_OAUTH_FLOW=callback needs it)"
         if s.google_oauth_flow == "callback" and s.web_port == 0:
             yield "web_port", "must not be 0 (GOOGLE_OAUTH_FLOW=callback needs the web server)"
-        for name in ("telegram_webhook_url", "database_url"):
-            if getattr(s, name) is not None:
-                yield name, "is not supported by this version yet; leave it empty"
+        if s.telegram_webhook_url is not None and s.web_port == 0:
+            yield "web_port", "must not be 0 (TELEGRAM_WEBHOOK_URL needs the web server)"
+        if s.database_url is not None:
+            yield "database_url", "is not supported by this version yet; leave it empty"
+    if (
+        s.telegram_webhook_url is not None
+        and s.telegram_api_base_url == TELEGRAMS_CLOUD
+        and not is_for_telegrams_cloud(s.telegram_webhook_url)
+    ):
+        yield (
+            "telegram_webhook_url",
+            "must begin with https:// and have port 443, 80, 88 or 8443 (Telegram wants it so)",
+        )
     if bool(s.google_client_id) != bool(s.google_client_secret):
         missing = "google_client_secret" if s.google_client_id else "google_client_id"
         yield missing, "is missing (the client's id and secret go together)"

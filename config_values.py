@@ -20,6 +20,9 @@ from pydantic_settings import NoDecode
 
 _SLUG = re.compile(r"[a-z][a-z0-9]{0,30}")
 _BOT_TOKEN = re.compile(r"\d{3,}:[A-Za-z0-9_-]{30,}")
+_WEBHOOK_SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_PATH = re.compile(r"[A-Za-z0-9/._~-]*")
+_TAKEN_PATHS = frozenset({"/healthz", "/api/auth/google/callback"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,27 @@ def _is_private(host: str) -> bool:
         return ipaddress.ip_address(host).is_private
     except ValueError:
         return False
+
+
+def _webhook_address(value: str) -> str:
+    path = urlsplit(_server_address(value)).path
+    if not _PATH.fullmatch(path):
+        raise ValueError("must have a path of plain characters: A-Z a-z 0-9 / . _ ~ -")
+    if path in _TAKEN_PATHS:
+        raise ValueError("must have another path: this one the bot serves already")
+    return value.rstrip("/")
+
+
+def _webhook_secret(value: SecretStr) -> SecretStr:
+    if not _WEBHOOK_SECRET.fullmatch(value.get_secret_value()):
+        raise ValueError("must be 1 to 256 of the characters A-Z a-z 0-9 _ -")
+    return value
+
+
+def is_for_telegrams_cloud(address: str) -> bool:
+    """Whether Telegram's cloud takes it as a webhook: https://core.telegram.org/bots/webhooks."""
+    parts = urlsplit(address)
+    return parts.scheme == "https" and (parts.port or 443) in (443, 80, 88, 8443)
 
 
 def _address(value: str) -> str:
@@ -126,6 +150,9 @@ IdSet = Annotated[frozenset[int], NoDecode, BeforeValidator(_list)]
 Address = Annotated[str, AfterValidator(_address)]
 # A local Bot API server speaks plain http, often from the container next door.
 ServerAddress = Annotated[str, AfterValidator(_server_address)]
+# It also brings updates over plain http.
+WebhookAddress = Annotated[str, AfterValidator(_webhook_address)]
+WebhookSecret = Annotated[SecretStr, AfterValidator(_webhook_secret)]
 FernetKeys = Annotated[
     tuple[SecretStr, ...], NoDecode, AfterValidator(_fernet_keys), BeforeValidator(_list)
 ]

@@ -202,6 +202,7 @@ async def erase(update: Update, context: BotContext) -> None:
         case "yes":
             text = await _disconnect(context, owner, texts)
             await context.core.preferences.forget(owner)
+            await context.services.inbox.forget(owner)
             _log.info("data_erased", owner=owner, result="ok")
             text += "\n\n" + texts.tr("Everything else I kept about you is deleted too.")
             await show_instead(update, context, text)

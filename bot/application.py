@@ -10,15 +10,17 @@ from telegram.constants import ParseMode
 from telegram.ext import ApplicationBuilder, ContextTypes, Defaults, JobQueue
 from telegram.request import BaseRequest, HTTPXRequest
 
-from bot import connect, device_flow, files, maintenance
+from bot import alerts, connect, device_flow, files, maintenance, webhook
 from bot.context import BotApplication, BotContext, BotOptions, Core, Services
 from bot.errors import on_error
 from bot.handlers import handlers
+from bot.inbox import LOOK_SECONDS, Inbox
 from bot.limits import RateLimiter
 from bot.ordering import PerUserOrder
 from bot.pulse import Pulse
 from bot.refusals import Refusals
 from bot.tls import tls_context
+from bot.update_journal import UpdateJournal
 from bot.upload_jobs import UploadJournal
 from bot.upload_queue import UploadQueue
 from bot.upload_runner import UploadRunner
@@ -32,6 +34,7 @@ def build_application(
     core: Core,
     options: BotOptions,
     journal: UploadJournal,
+    updates: UpdateJournal,
     *,
     token: SecretStr,
     api_base_url: str = "https://api.telegram.org",
@@ -42,10 +45,12 @@ def build_application(
         core: what it stands on.
         options: the settings it needs.
         journal: where unfinished uploads are written down.
+        updates: where Telegram's updates are, until they are handled.
         token: from BotFather.
         api_base_url: Telegram's cloud, a local Bot API server, or the sandbox.
     """
     limiter = RateLimiter()
+    inbox = Inbox(updates, core.custodian, core.records.memory.incidents)
     pulse = Pulse(connection_pool_size=1, httpx_kwargs={"verify": tls_context()})
     bound: type[BotContext] = type("BoundContext", (BotContext,), {})
     jobs: JobQueue[BotContext] = JobQueue()
@@ -66,7 +71,8 @@ def build_application(
             )
         )
         .rate_limiter(limiter)
-        .concurrent_updates(PerUserOrder())
+        .update_queue(inbox)
+        .concurrent_updates(PerUserOrder(inbox))
         .job_queue(jobs)
         .build()
     )
@@ -75,9 +81,18 @@ def build_application(
         core=core,
         options=options,
         uploads=UploadQueue(journal, core.custodian, runner.run),
+        inbox=inbox,
         pulse=pulse,
         refusals=Refusals(),
     )
+
+    def tell_of_trouble() -> None:
+        if application.running:  # else the next start does
+            application.create_task(
+                alerts.tell_administrators(application.bot, bound.services), name="alert"
+            )
+
+    inbox.on_trouble = tell_of_trouble
     for group, handler in handlers(options.admin_user_ids):
         application.add_handler(handler, group)
     application.add_error_handler(on_error)
@@ -89,6 +104,15 @@ def build_application(
     jobs.run_repeating(
         files.forget_old, _FORGET_SECONDS, job_kwargs={"misfire_grace_time": None, "coalesce": True}
     )
+    jobs.run_repeating(
+        _look_after, LOOK_SECONDS, job_kwargs={"misfire_grace_time": None, "coalesce": True}
+    )
+    if options.webhook_url:
+        jobs.run_repeating(
+            webhook.watch,
+            webhook.EVERY_SECONDS,
+            job_kwargs={"misfire_grace_time": None, "coalesce": True},
+        )
     if options.maintenance_interval:
         seconds = options.maintenance_interval.total_seconds()
         # Jitter would put off the first one, too.
@@ -111,6 +135,10 @@ def build_application(
             },
         )
     return application
+
+
+async def _look_after(context: BotContext) -> None:
+    await context.services.inbox.look_after()
 
 
 def _connections() -> BaseRequest:

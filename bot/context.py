@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import structlog
+from pydantic import SecretStr
 from telegram import CallbackQuery, InlineKeyboardMarkup, Message, Update
 from telegram.error import BadRequest, TelegramError
 from telegram.ext import Application, CallbackContext, ExtBot, JobQueue
 
+from bot.inbox import Inbox
 from bot.preferences import Preferences
 from bot.pulse import Pulse
 from bot.refusals import Refusals
@@ -64,6 +66,10 @@ class BotOptions:
     """Never a source of uploads, whatever a local Bot API server says."""
     encrypted: bool = False
     """Whether there is a key for what is kept."""
+    webhook_url: str | None = None
+    """Where Telegram brings updates; None: it is asked for them."""
+    webhook_secret: SecretStr | None = None
+    """What it proves itself by there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,7 @@ class Services:
     core: Core
     options: BotOptions
     uploads: UploadQueue
+    inbox: Inbox
     pulse: Pulse
     refusals: Refusals
     telling: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -8,25 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
-from telegram import Update
 from telegram.error import NetworkError
 from telegram.ext import ExtBot
 
 from bot.commands import command_menu, show_menu
 from bot.context import BotApplication, Services
 from bot.errors import on_polling_error
+from bot.incoming import ALLOWED_UPDATES
 from bot.texts import Texts
+from bot.webhook import set_webhook
 from security.credential import Owner
 
-_UPDATES: Final = [Update.MESSAGE, Update.CALLBACK_QUERY, Update.MY_CHAT_MEMBER]
 _LONGEST_PAUSE_SECONDS: Final = 60
 # The whole process stops within 15 s; what has been asked of Google needs 10 of them.
 _POLLING_SECONDS: Final = 2
 _UPLOADS_SECONDS: Final = 1
 _HANDLERS_SECONDS: Final = 4
+_NOTES_SECONDS: Final = 1
 _CONNECTIONS_SECONDS: Final = 1
 
 
@@ -42,19 +43,7 @@ async def start(application: BotApplication) -> None:
         telegram.error.InvalidToken: Telegram refuses the token.
     """
     services = services_of(application)
-    pause = 1.0
-    while True:
-        try:
-            await application.initialize()
-            await _publish_menu(application.bot)
-            await _show_administrators_theirs(application)
-            services.pulse.beat()
-            break
-        except NetworkError as error:
-            # An operator's machine may start before its network does.
-            on_polling_error(error)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+    await _until_reached(lambda: _introduce(application))
     if not services.options.maintenance_interval:
         # Otherwise the first sweep reads every file, and finishes what a crash interrupted.
         await services.core.custodian.departures.finish_interrupted()
@@ -67,9 +56,34 @@ async def start(application: BotApplication) -> None:
             await services.uploads.release(owner)
     if application.updater is None:
         raise RuntimeError("the application was built without its Updater")
-    await application.updater.start_polling(
-        allowed_updates=_UPDATES, error_callback=on_polling_error, bootstrap_retries=-1
-    )
+    await services.inbox.resume(application.bot)
+    if services.options.webhook_url:
+        await _until_reached(lambda: set_webhook(application.bot, services.options))
+    else:
+        await application.updater.start_polling(
+            allowed_updates=ALLOWED_UPDATES, error_callback=on_polling_error, bootstrap_retries=-1
+        )
+
+
+def is_receiving(application: BotApplication) -> bool:
+    """Whether updates come in, in either way."""
+    if services_of(application).options.webhook_url:
+        return services_of(application).inbox.is_open
+    return application.updater is not None and application.updater.running
+
+
+async def _until_reached(work: Callable[[], Awaitable[None]]) -> None:
+    """An operator's machine may start before its network does."""
+    pause = 1.0
+    while True:
+        try:
+            await work()
+        except NetworkError as error:
+            on_polling_error(error)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+        else:
+            return
 
 
 async def stop(application: BotApplication) -> None:
@@ -80,6 +94,7 @@ async def stop(application: BotApplication) -> None:
     services, updater = services_of(application), application.updater
     services.core.custodian.stop()
     services.core.sweep.stop()
+    services.inbox.close()
     if updater is not None and updater.running:
         with contextlib.suppress(Exception):  # whatever ended polling is no reason not to stop
             async with asyncio.timeout(_POLLING_SECONDS):
@@ -91,11 +106,21 @@ async def stop(application: BotApplication) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_HANDLERS_SECONDS):
                 await application.stop()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_NOTES_SECONDS):
+            await services.inbox.rest()
     if application.job_queue is not None and application.job_queue.scheduler.running:
         application.job_queue.scheduler.shutdown(wait=False)  # nothing more is begun
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_CONNECTIONS_SECONDS):
             await application.shutdown()
+
+
+async def _introduce(application: BotApplication) -> None:
+    await application.initialize()
+    await _publish_menu(application.bot)
+    await _show_administrators_theirs(application)
+    services_of(application).pulse.beat()
 
 
 async def _show_administrators_theirs(application: BotApplication) -> None:

@@ -10,6 +10,8 @@ from weakref import WeakValueDictionary
 from telegram import Update
 from telegram.ext import BaseUpdateProcessor
 
+from bot.inbox import Inbox
+
 _UNLIMITED: Final = 1_000_000
 
 
@@ -20,10 +22,11 @@ class PerUserOrder(BaseUpdateProcessor):
     Google must not keep anybody else waiting.
     """
 
-    def __init__(self, max_concurrent_updates: int = 256) -> None:
+    def __init__(self, inbox: Inbox, max_concurrent_updates: int = 256) -> None:
         # The base class would take one of its places for an update that only waits for the same
         # person's earlier ones: a flood from one person would keep everybody waiting.
         super().__init__(_UNLIMITED)
+        self._inbox = inbox
         self._places = asyncio.Semaphore(max_concurrent_updates)
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
@@ -35,11 +38,12 @@ class PerUserOrder(BaseUpdateProcessor):
         if lock is None:
             lock = self._locks[key] = asyncio.Lock()
         try:
-            async with lock, self._places:
+            async with lock, self._places, self._inbox.handling(update):
                 await coroutine
         finally:
             if asyncio.iscoroutine(coroutine):
                 coroutine.close()  # where a stop came before its turn; else it has ended anyway
+        await self._inbox.settle()
 
     async def initialize(self) -> None:
         """Nothing to prepare."""

@@ -6,7 +6,10 @@ import asyncio
 import time
 from typing import Any
 
+from telegram._utils.types import JSONDict
 from telegram.request import HTTPXRequest
+
+from bot.incoming import readable
 
 
 class Pulse(HTTPXRequest):
@@ -26,6 +29,14 @@ class Pulse(HTTPXRequest):
         elif answer[0] == 401:
             # python-telegram-bot ends its polling then, without a word to anybody.
             self.refused.set()
+        return answer
+
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> JSONDict:
+        """As the base class; updates that cannot be read are empty, instead of asked for again."""
+        answer = HTTPXRequest.parse_json_payload(payload)
+        if isinstance(answer.get("result"), list):
+            answer["result"] = readable(answer["result"])
         return answer
 
     def beat(self) -> None:

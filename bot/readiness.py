@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
 from bot.context import BotApplication
-from bot.lifecycle import services_of
+from bot.lifecycle import is_receiving, services_of
 from security.errors import OperatorFault
 from security.files import probe_writing
+from security.incidents import UPDATES_NOT_SAVED
 from security.log_schema import OPERATOR_FAULTS
 
 NOT_RUNNING: Final = "not_running"
 TELEGRAM_SILENT: Final = "telegram_silent"
 SWEEP_OVERDUE: Final = "sweep_overdue"
-REASONS: Final = (NOT_RUNNING, TELEGRAM_SILENT, SWEEP_OVERDUE)
+REASONS: Final = (NOT_RUNNING, TELEGRAM_SILENT, UPDATES_NOT_SAVED, SWEEP_OVERDUE)
 """Beside them, result codes of operator faults: `store_failed`, and what ended the last sweep."""
 
 _PATIENCE_SECONDS: Final = 5
@@ -35,11 +37,17 @@ class Readiness:
     async def obstacles(self) -> list[str]:
         """The codes of what is in the way, each once; none: the bot can do its work."""
         found = []
-        updater = self._application.updater
-        if not (self._application.running and updater is not None and updater.running):
+        if not (self._application.running and is_receiving(self._application)):
             found.append(NOT_RUNNING)
         elif not self._services.pulse.is_alive():
             found.append(TELEGRAM_SILENT)
+        if self._services.inbox.is_failing:
+            # Behind a load balancer that heeds this, Telegram could not come and find out.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE_SECONDS):
+                    await self._services.inbox.look_after()
+        if self._services.inbox.is_failing:
+            found.append(UPDATES_NOT_SAVED)
         found += [fault for fault in [await self._store_fault()] if fault]
         found += self._sweep_obstacles()
         return list(dict.fromkeys(found))

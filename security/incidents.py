@@ -1,7 +1,7 @@
 """What administrators are told: once when it begins, once when it is over.
 
 An incident is a kind of trouble (a result code), not an owner and not a sweep. It is over when a
-sweep shows so; a sweep that could not look says nothing.
+sweep shows so (a sweep that could not look says nothing), or whoever opened it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ HOLD: Final = "on_hold"
 OUTAGE: Final = "unavailable"
 SWEEP_FAILED: Final = "failed"
 """The sweep itself fails: a defect of the program."""
+UPDATES_NOT_SAVED: Final = "updates_not_saved"
+UPDATE_SET_ASIDE: Final = "update_set_aside"
+_OF_OTHERS: Final = frozenset({UPDATES_NOT_SAVED, UPDATE_SET_ASIDE})
+"""No sweep can tell whether these are over: whoever opened them does."""
 _AWAY: Final = frozenset({"unavailable", "timeout", "rate_limited", "not_json"})
 _ANSWERS: Final = frozenset(
     {"invalid_client", "unauthorized_client", "deleted_client", "invalid_request", "invalid_grant"}
@@ -88,7 +92,7 @@ class Incidents:
             google_is_there = away * _STRAGGLERS <= answered
         failing = sum(n for code, n in report.results.items() if code in operator_codes - OF_FILES)
         untried = report.transient + report.skipped + failing
-        for code in self._by_code.keys() - seen.keys():
+        for code in self._by_code.keys() - seen.keys() - _OF_OTHERS:
             if google_is_there if code == OUTAGE else _is_over(code, report, untried):
                 self.end(code, now)
 

@@ -388,10 +388,64 @@ def test_the_callback_flow_needs_an_address_and_a_port(
     assert {*faults(monkeypatch, **NEEDED, GOOGLE_OAUTH_FLOW="callback", **variables)} == {name}
 
 
-@pytest.mark.parametrize("name", ["TELEGRAM_WEBHOOK_URL", "DATABASE_URL"])
-def test_what_is_not_built_yet_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_what_is_not_built_yet_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rather than silently ignored."""
-    assert {*faults(monkeypatch, **NEEDED, **{name: "https://canary.example"})} == {name}
+    found = faults(monkeypatch, **NEEDED, DATABASE_URL="https://canary.example")
+    assert {*found} == {"DATABASE_URL"}
+
+
+# The webhook
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("https://bot.example", "https://bot.example/telegram/x-1_2.~", "https://[2001:db8::1]/x"),
+        *(f"https://bot.example:{port}/x" for port in (80, 88, 443, 8443)),
+    ],
+)
+def test_a_webhook_telegram_takes_is_taken(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """Four ports, and any plain path."""
+    assert load(monkeypatch, **NEEDED, TELEGRAM_WEBHOOK_URL=address).telegram_webhook_url == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("http://bot.example/x", "http://127.0.0.1/x", "https://bot.example:8080/x", "canary"),
+        *("https://canary@bot.example/x", "https://bot.example/x?canary=1", "ftp://bot.example/x"),
+        *("https://bot.example/{canary}", "https://bot.example/can%61ry", "https://bot.example/é"),
+        *("https://bot.example/healthz", "https://bot.example/api/auth/google/callback/"),
+    ],
+)
+def test_a_webhook_nobody_could_reach_is_refused(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """By Telegram, or by the web server here."""
+    assert {*faults(monkeypatch, **NEEDED, TELEGRAM_WEBHOOK_URL=address)} == {
+        "TELEGRAM_WEBHOOK_URL"
+    }
+
+
+def test_a_local_servers_webhook_may_be_plain_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On any port: https://core.telegram.org/bots/api#using-a-local-bot-api-server."""
+    variables = {"TELEGRAM_WEBHOOK_URL": "http://bot:9000/x", "TELEGRAM_API_BASE_URL": "http://api"}
+    assert load(monkeypatch, **NEEDED, **variables).telegram_webhook_url == "http://bot:9000/x"
+
+
+def test_a_webhook_needs_the_web_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is served there."""
+    variables = {"TELEGRAM_WEBHOOK_URL": "https://bot.example/x", "WEB_PORT": "0"}
+    assert {*faults(monkeypatch, **NEEDED, **variables)} == {"WEB_PORT"}
+
+
+@pytest.mark.parametrize("secret", ["canary canary", "canary-é-canary", "c" * 257])
+def test_a_webhook_secret_telegram_would_refuse_is_refused(
+    monkeypatch: pytest.MonkeyPatch, secret: str
+) -> None:
+    """https://core.telegram.org/bots/api#setwebhook."""
+    found = faults(monkeypatch, **NEEDED, TELEGRAM_WEBHOOK_SECRET=secret)
+    assert {*found} == {"TELEGRAM_WEBHOOK_SECRET"}
 
 
 # Departments and service accounts

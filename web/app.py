@@ -1,4 +1,4 @@
-"""The web front: where Google's consent page comes back to, and a health check.
+"""The web front: where Google's consent page comes back to, a health check, and the webhook.
 
 It knows the core and, of the bot, only that somebody wants to be told.
 https://developers.google.com/identity/protocols/oauth2/web-server#handlingresponse
@@ -18,6 +18,7 @@ from security.consent import ConsentDesk
 from security.errors import CustodyError, OperatorFault, TransientFault
 from security.pending_consents import PendingConsent
 from web.pages import approved_page, refused_page
+from web.webhook import Webhook, add_webhook
 
 CALLBACK_PATH: Final = "/api/auth/google/callback"
 _HEADERS: Final = {
@@ -45,6 +46,8 @@ class WebParts:
     """Tells the person in the chat."""
     on_refused: Callable[[PendingConsent, CustodyError], Awaitable[None]]
     """Likewise, with the reason."""
+    webhook: Webhook | None = None
+    """Where Telegram brings updates; None: the bot asks for them."""
 
 
 def create_app(parts: WebParts) -> FastAPI:
@@ -82,6 +85,8 @@ def create_app(parts: WebParts) -> FastAPI:
         link = f"{link}?start={pending.claim_code.get_secret_value()}"
         return HTMLResponse(approved_page(link, languages), 200, _HEADERS)
 
+    if parts.webhook is not None:
+        add_webhook(app, parts.webhook)
     return app
 
 

@@ -117,7 +117,7 @@ def test_check_counts_each_folder_and_each_key_for_programs(run: Run, folder: Pa
         "credentials": 2,
         "tombstones": 1,
         "quarantine": 2,
-        **dict.fromkeys(("consents", "uploads", "preferences", "maintenance"), 2),
+        **dict.fromkeys(("consents", "updates", "uploads", "preferences", "maintenance"), 2),
     }
     assert older["may_be_dropped"] is False
     rest = {key: use["files"] for key, use in list(found.items())[2:]}

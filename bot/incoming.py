@@ -1,0 +1,33 @@
+"""What Telegram sends, and what of it this version cannot read."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import structlog
+from telegram import Bot, Update
+
+ALLOWED_UPDATES: Final = [Update.MESSAGE, Update.CALLBACK_QUERY, Update.MY_CHAT_MEMBER]
+"""What the bot asks for: https://core.telegram.org/bots/api#update."""
+_log = structlog.get_logger()
+
+
+def read_update(document: Any, bot: Bot | None) -> Update | None:
+    """The update in this JSON; None, and a line in the log, where python-telegram-bot fails on it.
+
+    Telegram would send it for ever, and nothing after it.
+    """
+    try:
+        return Update.de_json(document, bot)
+    except Exception:
+        _log.error("update_skipped", result="unreadable")  # its text may hold anything of it
+        return None
+
+
+def readable(documents: list[Any]) -> list[Any]:
+    """The same updates; of those that cannot be read the number alone, to be acknowledged."""
+    numbers = [{"update_id": d.get("update_id")} if isinstance(d, dict) else {} for d in documents]
+    return [
+        number if read_update(document, None) is None else document
+        for document, number in zip(documents, numbers, strict=True)
+    ]
