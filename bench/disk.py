@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-_IN_MEMORY: Final = frozenset({"tmpfs", "ramfs", "devtmpfs", "hugetlbfs"})
+IN_MEMORY: Final = frozenset({"tmpfs", "ramfs", "devtmpfs", "hugetlbfs"})
+"""Types of file systems."""
 
 
 class NotOnDisk(Exception):
@@ -19,7 +20,7 @@ def file_system_of(folder: Path) -> str:
         NotOnDisk: fsync costs nothing there.
     """
     kind = _type_of(folder.resolve(), Path("/proc/self/mounts").read_text("utf-8"))
-    if kind in _IN_MEMORY:
+    if kind in IN_MEMORY:
         raise NotOnDisk(f"{folder} is on {kind}, in memory: name a folder on a disk (BENCH_DIR)")
     return kind
 

@@ -1,0 +1,46 @@
+"""`make bench-upload`: all measurements of one run, printed, and as JSON where asked for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+from bench.child import Json
+from bench.report import Aims, Site, report
+from bench.uploads.measures import QUICK, Local, Scale, measure_small, measure_stream
+
+AIMS: Final[Aims] = {
+    "stream_over_slower_leg": ("(1) 18 MB over HTTP: over the slower leg by curl", "<= 1.25"),
+    "speedup_over_download_then_upload": ("    times as fast as download, then upload", ">= 1.5"),
+    "path_over_curl": ("(2) 1 GB from a path: over curl uploading it", "<= 1.1"),
+    "cpu_over_mediafileupload": ("(3) CPU for a GB: over MediaFileUpload and md5", "<= 1.2"),
+    "peak_mb_one": ("(4) peak memory above idle, 1 GB, MB", "<= 64"),
+    "peak_mb_eight": ("    8 times 1 GB at once, MB", "<= 64"),
+    "small_files_over_floor": ("(5) small files: rate over that of bare requests", ""),
+    "small_files_per_second": ("    small files a second", ""),
+}
+
+
+def main() -> int:
+    """The exit code: 0 measured, 1 something went wrong, 2 there is no disk or no curl."""
+    if shutil.which("curl", path=os.defpath) is None:
+        print("curl is what uploads are compared to: please install it", file=sys.stderr)
+        return 2
+    return report("make bench-upload", AIMS, _measure)
+
+
+def _measure(site: Site, quick: bool, _: Json) -> Iterator[tuple[str, Json]]:
+    scale = QUICK if quick else Scale()
+    yield "stream", measure_stream(site, scale)
+    with Local(site, scale) as local:
+        yield "path", local.path()
+        yield "cpu", local.cpu()
+        yield "memory", local.memory()
+    yield "small", measure_small(site, scale)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
