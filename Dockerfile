@@ -38,7 +38,7 @@ RUN groupadd --gid 10001 drivekeeper \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data \
         --shell /usr/sbin/nologin drivekeeper \
     && install -d -m 0755 /data \
-    && install -d -m 0700 -o 10001 -g 10001 /data/user_data
+    && install -d -m 0700 -o 10001 -g 10001 /data/user_data /data/telegram
 COPY --from=builder /opt/drivekeeper /opt/drivekeeper
 
 # WEB_HOST: inside a container the loopback address can be reached by nobody else; which ports are

@@ -76,6 +76,7 @@ EVENTS: Final = frozenset(
         "upload_retried",
         "upload_failed",
         "upload_cancelled",
+        "local_copy_kept",
     }
 )
 
@@ -144,6 +145,7 @@ RESULTS: Final = frozenset(
         "exists",
         "file_gone",
         "source_failed",
+        "local_file_unreadable",
         "checksum_mismatch",
         "cancelled",
         "account_changed",

@@ -305,6 +305,44 @@ def test_compose_and_the_readme_harden_the_container_alike() -> None:
             assert f"-e {name}={value}" in readme
 
 
+def services() -> dict[str, str]:
+    """The services of compose.yaml, as they are written, without comments."""
+    compose = re.sub(r"(?m)^ *#.*\n", "", (ROOT / "compose.yaml").read_text("utf-8"))
+    _, _, part = compose.partition("\nservices:\n")
+    found = re.split(r"(?m)^  ([a-z-]+):\n", part.partition("\nvolumes:\n")[0])
+    return dict(zip(found[1::2], found[2::2], strict=True))
+
+
+def test_a_local_bot_api_server_runs_only_if_it_is_asked_for() -> None:
+    assert set(services()) == {"bot", "bot-api"}
+    assert "    profiles: [local-api]\n" in services()["bot-api"]
+    assert "profiles" not in services()["bot"]
+
+
+def test_bot_reads_and_deletes_what_a_local_bot_api_server_has_fetched() -> None:
+    """One path in both containers, one user, and a folder of that user's in the image."""
+    bot, server = services()["bot"], services()["bot-api"]
+    (mount,) = re.findall(r"(?m)^      - telegram_files:(.*)$", bot)
+    assert re.findall(r"(?m)^      - telegram_files:(.*)$", server) == [mount]
+    (command,) = re.findall(r"(?m)^    entrypoint: (.*)$", server)
+    assert {f"--dir={mount}", "--local"} <= set(json.loads(command))
+    assert f'    user: "{only("USER")}"\n' in server
+    uid, _, gid = only("USER").partition(":")
+    (folders,) = re.findall(rf"-m 0700 -o {uid} -g {gid} (.*)$", dict(stage(-1))["RUN"])
+    assert mount in folders.split()
+    assert not mount.startswith(image_variables()["USER_DATA_DIR"])
+    # The volume takes the folder's owner from the container that is made first.
+    assert "    depends_on:\n      - bot\n" in server
+
+
+def test_a_local_bot_api_server_is_hardened_and_gets_none_of_the_bots_secrets() -> None:
+    server = services()["bot-api"]
+    for line in ("- ALL", "- no-new-privileges:true", "restart: unless-stopped"):
+        assert re.search(rf"(?m)^ +{re.escape(line)}$", server), line
+    assert re.findall(r"path: (.*)", server) == [".env.bot-api"]
+    assert is_ignored(".env.bot-api")
+
+
 def test_compose_checks_health_as_the_image_does() -> None:
     compose = (ROOT / "compose.yaml").read_text("utf-8")
     test = re.search(r"(?m)^ +test: (\[.*\])$", compose)
