@@ -27,7 +27,6 @@ from bot.preferences import Preferences
 from bot.readiness import Readiness
 from bot.update_journal import UpdateJournal
 from bot.upload_jobs import UploadJournal
-from bot.upload_queue import WORKERS
 from config import Settings
 from custody_parts import custody, settle_memory
 from drive import DriveApi, Drives
@@ -139,7 +138,7 @@ async def services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotAppl
             await custodian.run(part.prepare)
         api = DriveApi(settings.google_api_endpoint)
         drives = Drives(api, custodian, threads=_QUICK_THREADS)
-        upload_drives = Drives(api, custodian, threads=WORKERS)
+        upload_drives = Drives(api, custodian, threads=settings.uploads_at_once)
         for pool in (drives, upload_drives):
             stack.push_async_callback(pool.close)
         stack.push_async_callback(custodian.close)  # first: its work may still use Drive
@@ -173,6 +172,8 @@ async def services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotAppl
                 admin_user_ids=settings.admin_user_ids,
                 link_base_url=settings.telegram_link_base_url,
                 local_mode=settings.telegram_local_mode,
+                uploads_at_once=settings.uploads_at_once,
+                uploads_per_user=settings.uploads_per_user,
                 data_folder=folder,
                 encrypted=keyring.kid is not None,
                 maintenance_interval=timedelta(minutes=settings.token_maintenance_interval_minutes),

@@ -120,6 +120,8 @@ class Settings(BaseSettings):
     telegram_webhook_secret: WebhookSecret | None = None
     allowed_user_ids: IdSet = frozenset()
     admin_user_ids: IdSet = frozenset()
+    uploads_at_once: int = Field(default=8, ge=1, le=64)
+    uploads_per_user: int = Field(default=200, ge=1)
 
     google_client_id: str | None = None
     google_client_secret: SecretStr | None = None

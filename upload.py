@@ -42,6 +42,7 @@ __all__ = [
     "Target",
     "UploadCancelled",
     "UploadInterrupted",
+    "check",
     "upload",
 ]
 

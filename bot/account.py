@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import structlog
 from telegram import InlineKeyboardMarkup, Update
 
-from bot import connect, keyboards, notices
+from bot import connect, keyboards, notices, upload_texts
 from bot.commands import command_menu, show_menu
-from bot.context import BotContext, acknowledge, chat_of, owner_of, show_instead, tell
-from bot.limits import BACKGROUND
+from bot.context import BotContext, acknowledge, chat_of, owner_of, show_instead, tell, tell_of
 from bot.texts import LANGUAGES, Texts
 from bot.upload_jobs import UploadJob
 from drive import Drive
@@ -130,8 +129,9 @@ async def disconnect(update: Update, context: BotContext) -> None:
 
 async def _disconnect(context: BotContext, owner: Owner, texts: Texts) -> str:
     work = await _end_work(context, owner)
+    await context.services.uploads.forget(owner)
     farewell = await context.core.custodian.disconnect(owner)
-    await _tell_ended(context, owner, work.jobs, texts)
+    await _tell_ended(context, work.jobs, texts)
     if not farewell.was_connected:
         return texts.tr("You are not connected to Google Drive.")
     text = texts.tr("👋 <b>Disconnected.</b> I have deleted my access to your Drive.")
@@ -162,12 +162,9 @@ async def _end_work(context: BotContext, owner: Owner) -> _Ended:
     return _Ended(running or asked or bool(jobs), jobs)
 
 
-async def _tell_ended(
-    context: BotContext, owner: Owner, jobs: list[UploadJob], texts: Texts
-) -> None:
+async def _tell_ended(context: BotContext, jobs: list[UploadJob], texts: Texts) -> None:
     for job in jobs:
-        text = texts.tr("⏹ <b>{name}</b> was cancelled.", name=job.name)
-        await tell(context.bot, owner, job.status_message_id, text, background=BACKGROUND)
+        await tell_of(context.bot, job, upload_texts.cancelled(job, texts))
 
 
 async def privacy(update: Update, context: BotContext) -> None:
@@ -178,8 +175,8 @@ async def privacy(update: Update, context: BotContext) -> None:
         "• your Telegram id, and the Google tokens for the files I put into your Drive, with "
         "your Google account's address\n"
         "• your language, and the day you last wrote to me\n"
-        "• of a file that is not in your Drive yet: its name, size and type, until it has arrived "
-        "or you cancel it, for seven days at most\n\n"
+        "• of your last files: name, size and type, caption, and where they are in your Drive, "
+        "for seven days\n\n"
         "Your files pass through and are not kept. I cannot see anything else in your Drive. "
         "Logs hold no names, no ids and no file names.\n\n"
         "When you delete everything, only a counter and an empty lock file stay, named after your "
@@ -233,7 +230,7 @@ async def cancel(update: Update, context: BotContext) -> None:
     owner, texts = owner_of(update), await context.texts(update)
     pending = await context.core.consents.latest(owner)
     work = await _end_work(context, owner)
-    await _tell_ended(context, owner, work.jobs, texts)
+    await _tell_ended(context, work.jobs, texts)
     if pending is not None and pending.message_id:
         text = texts.tr("⏹ Cancelled. Nothing was connected.")
         await tell(context.bot, owner, pending.message_id, text)

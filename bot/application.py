@@ -11,12 +11,14 @@ from telegram.ext import ApplicationBuilder, ContextTypes, Defaults, JobQueue
 from telegram.request import BaseRequest, HTTPXRequest
 
 from bot import alerts, connect, device_flow, files, maintenance, webhook
+from bot.albums import Albums
 from bot.context import BotApplication, BotContext, BotOptions, Core, Services
 from bot.errors import on_error
 from bot.handlers import handlers
 from bot.inbox import LOOK_SECONDS, Inbox
 from bot.limits import RateLimiter
 from bot.ordering import PerUserOrder
+from bot.places import Places
 from bot.pulse import Pulse
 from bot.refusals import Refusals
 from bot.tls import tls_context
@@ -76,11 +78,20 @@ def build_application(
         .job_queue(jobs)
         .build()
     )
-    runner = UploadRunner(application.bot, core, options, journal, limiter.has_room)
+    places = Places(options.folder_name)
+    runner = UploadRunner(application.bot, core, options, journal, places, limiter.has_room)
+    uploads = UploadQueue(
+        journal,
+        core.custodian,
+        runner.run,
+        at_once=options.uploads_at_once,
+        limit=options.uploads_per_user,
+    )
     bound.services = Services(
         core=core,
         options=options,
-        uploads=UploadQueue(journal, core.custodian, runner.run),
+        uploads=uploads,
+        albums=Albums(uploads),
         inbox=inbox,
         pulse=pulse,
         refusals=Refusals(),

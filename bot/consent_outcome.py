@@ -9,8 +9,8 @@ import structlog
 from telegram import InlineKeyboardMarkup, Update
 from telegram.ext import ExtBot
 
-from bot import keyboards
-from bot.context import BotContext, Services, chat_of, edit_or_send, owner_of, tell
+from bot import keyboards, upload_texts
+from bot.context import BotContext, Services, chat_of, edit_or_send, owner_of, tell, tell_of
 from bot.limits import BACKGROUND
 from bot.texts import Texts
 from security.credential import Credential, Owner
@@ -49,12 +49,7 @@ async def finish(
     dropped = await uploads.cancel_all(owner, unless_account=credential.account_key or "")
     await uploads.release(owner)
     for job in dropped:
-        text = texts.tr(
-            "⏹ <b>{name}</b> was meant for another Google account and was not uploaded. "
-            "Send it again to put it into the account you use now.",
-            name=job.name,
-        )
-        await tell(context.bot, owner, job.status_message_id, text, background=BACKGROUND)
+        await tell_of(context.bot, job, upload_texts.other_account(job, texts))
     await tell(
         context.bot,
         owner,

@@ -15,11 +15,14 @@ from telegram import CallbackQuery, InlineKeyboardMarkup, Message, Update
 from telegram.error import BadRequest, TelegramError
 from telegram.ext import Application, CallbackContext, ExtBot, JobQueue
 
+from bot.albums import Albums
 from bot.inbox import Inbox
+from bot.limits import BACKGROUND
 from bot.preferences import Preferences
 from bot.pulse import Pulse
 from bot.refusals import Refusals
 from bot.texts import Texts
+from bot.upload_jobs import UploadJob
 from bot.upload_queue import UploadQueue
 from drive import Drives
 from metrics import Metrics
@@ -62,6 +65,9 @@ class BotOptions:
     folder_name: str = "Telegram"
     maintenance_interval: timedelta = timedelta(minutes=10)
     """The pause between sweeps; none: there are no sweeps."""
+    uploads_at_once: int = 8
+    uploads_per_user: int = 200
+    """How many unfinished files one person may have."""
     data_folder: Path = Path("user_data")
     """Never a source of uploads, whatever a local Bot API server says."""
     encrypted: bool = False
@@ -79,6 +85,7 @@ class Services:
     core: Core
     options: BotOptions
     uploads: UploadQueue
+    albums: Albums
     inbox: Inbox
     pulse: Pulse
     refusals: Refusals
@@ -143,10 +150,14 @@ async def edit_or_send(
     text: str,
     markup: InlineKeyboardMarkup | None = None,
     *,
+    chat_id: int | None = None,
     background: int | None = None,
 ) -> int:
-    """Show `text` in the bot's message, or in a new one where that is gone. Returns its id."""
-    chat_id = chat_of(owner)
+    """Show `text` in the bot's message, or in a new one where that is gone. Returns its id.
+
+    `chat_id`: where that is, if not in the owner's private chat.
+    """
+    chat_id = chat_id or chat_of(owner)
     if message_id:
         try:
             await bot.edit_message_text(
@@ -183,8 +194,15 @@ async def show_instead(
 ) -> None:
     """Put `text` in the place of the message whose button was tapped."""
     query = update.callback_query
-    message_id = query.message.message_id if query and query.message else 0
-    await edit_or_send(context.bot, owner_of(update), message_id, text, markup)
+    message = query.message if query else None
+    await edit_or_send(
+        context.bot,
+        owner_of(update),
+        message.message_id if message else 0,
+        text,
+        markup,
+        chat_id=message.chat.id if message else None,
+    )
 
 
 async def tell(
@@ -195,6 +213,15 @@ async def tell(
         await edit_or_send(bot, owner, message_id, text, background=background)
     except TelegramError:
         _log.info("message_not_sent", owner=owner)
+
+
+async def tell_of(bot: ExtBot[int], job: UploadJob, text: str) -> None:
+    """Likewise, in the message that shows how `job` goes, with the masses' patience."""
+    message_id, chat_id = job.status_message_id, job.chat_id
+    try:
+        await edit_or_send(bot, job.owner, message_id, text, chat_id=chat_id, background=BACKGROUND)
+    except TelegramError:
+        _log.info("message_not_sent", owner=job.owner)
 
 
 def chat_of(owner: Owner) -> int:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import UTC, datetime
+from functools import partial
 
 import structlog
-from telegram import Message, Update
+from telegram import Update
 from telegram.error import TelegramError
 
-from bot import connect, keyboards
-from bot.context import BotContext, acknowledge, chat_of, owner_of, show_instead, tell
+from bot import connect, upload_texts
+from bot.context import BotContext, acknowledge, owner_of, show_instead, tell_of
 from bot.filenames import CLOUD_LIMIT, LOCAL_LIMIT, incoming_file
 from bot.limits import BACKGROUND
 from bot.texts import Texts
-from bot.upload_jobs import UploadJob, belongs_to, new_job_id
-from bot.upload_runner import too_big
+from bot.upload_jobs import JobFile, UploadJob, belongs_to, job_id_of
+from bot.upload_texts import too_big
 
-_KEPT: Final = timedelta(days=7)
 _log = structlog.get_logger()
 
 
@@ -34,58 +33,67 @@ async def receive(update: Update, context: BotContext) -> None:
         context.core.metrics.uploaded("too_big", None)
         await message.reply_text(too_big(texts, found.name, found.size, limit))
         return
+    uploads = context.services.uploads
+    if await uploads.room(owner) == 0:
+        _log.info("upload_failed", owner=owner, kind=found.kind, result="too_many")
+        context.core.metrics.uploaded("too_many", None)
+        await message.reply_text(
+            texts.tr(
+                "✋ <b>{name}</b> was not taken: as many of your files are waiting as I can keep. "
+                "Send it again when some of them have arrived.",
+                name=found.name,
+            )
+        )
+        return
     connected = await context.is_connected(owner)
     job = UploadJob(
-        id=new_job_id(owner),
+        id=job_id_of(owner, update.update_id),
         owner=owner,
+        chat_id=message.chat_id,
         state="queued" if connected else "waiting",
-        telegram_file_id=found.file_id,
-        kind=found.kind,
-        name=found.name,
-        mime_type=found.mime_type,
-        size=found.size,
+        files=(
+            JobFile(
+                telegram_file_id=found.file_id,
+                kind=found.kind,
+                name=found.name,
+                mime_type=found.mime_type,
+                size=found.size,
+                description=message.caption or "",
+            ),
+        ),
         created_at=datetime.now(UTC),
         reply_to=message.message_id,
     )
-    # Telegram has been told that this update is handled: before anything else it is written down.
-    await context.services.uploads.note(job)
+    if message.media_group_id is not None:
+        album_id = job_id_of(owner, update.update_id, message.media_group_id)
+        album = job.model_copy(update={"id": album_id})
+        if await context.services.albums.take(album, partial(_accept, context, texts)):
+            return
+    elif await uploads.find(owner, job.id) is not None:
+        return  # handled before a kill, and sent again
+    # Before anything else it is written down; Telegram's messages may fail.
+    await uploads.note(job)
+    await _accept(context, texts, job)
+
+
+async def _accept(context: BotContext, texts: Texts, job: UploadJob) -> None:
+    uploads = context.services.uploads
+    text, markup = upload_texts.accepted(job, uploads.position(job.owner), texts)
     try:
-        sent = await _acknowledge(context, message, job, texts)
+        sent = await context.bot.send_message(
+            job.chat_id,
+            text,
+            reply_to_message_id=job.reply_to,
+            allow_sending_without_reply=True,
+            reply_markup=markup,
+            rate_limit_args=BACKGROUND,
+        )
         job = job.model_copy(update={"status_message_id": sent.message_id})
     except TelegramError:  # the file goes on; what comes of it is said in a new message
-        _log.info("message_not_sent", owner=owner)
-    await context.services.uploads.add(job)
-    event = "upload_queued" if connected else "upload_waiting"
-    _log.info(event, owner=owner, kind=job.kind, size=job.size or 0)
-
-
-async def _acknowledge(
-    context: BotContext, message: Message, job: UploadJob, texts: Texts
-) -> Message:
-    before = context.services.uploads.position(job.owner)
-    if job.state == "waiting":
-        text = texts.tr(
-            "📥 <b>{name}</b> is waiting. Connect your Google Drive, and I upload it at once.",
-            name=job.name,
-        )
-        markup = keyboards.connect_or_cancel(texts, job.id)
-    else:
-        text = (
-            texts.tr(
-                "📥 <b>{name}</b> is in line. Files before it: {count}", name=job.name, count=before
-            )
-            if before
-            else texts.tr("📥 <b>{name}</b> – upload starts in a moment …", name=job.name)
-        )
-        markup = keyboards.cancel_upload(texts, job.id)
-    return await context.bot.send_message(
-        chat_of(job.owner),
-        text,
-        reply_to_message_id=message.message_id,
-        allow_sending_without_reply=True,
-        reply_markup=markup,
-        rate_limit_args=BACKGROUND,
-    )
+        _log.info("message_not_sent", owner=job.owner)
+    await uploads.add(job)
+    event = "upload_queued" if job.state == "queued" else "upload_waiting"
+    _log.info(event, owner=job.owner, kind=job.kind, size=job.size or 0)
 
 
 async def cancel_upload(update: Update, context: BotContext) -> None:
@@ -107,8 +115,7 @@ async def cancel_upload(update: Update, context: BotContext) -> None:
     if ended != "running":  # which says itself that it has ended
         _log.info("upload_cancelled", owner=owner, kind=ended.kind, result="cancelled")
         context.core.metrics.uploaded("cancelled", None)
-        text = texts.tr("⏹ <b>{name}</b> was cancelled.", name=ended.name)
-        await tell(context.bot, owner, ended.status_message_id, text)
+        await tell_of(context.bot, ended, upload_texts.cancelled(ended, texts))
 
 
 async def retry_upload(update: Update, context: BotContext) -> None:
@@ -125,20 +132,38 @@ async def retry_upload(update: Update, context: BotContext) -> None:
         return
     _log.info("upload_retried", owner=owner, kind=job.kind)
     await acknowledge(query)
-    text = texts.tr("📥 <b>{name}</b> – upload starts in a moment …", name=job.name)
-    await show_instead(update, context, text, keyboards.cancel_upload(texts, job.id))
+    text, markup = upload_texts.accepted(job, context.services.uploads.ahead(job), texts)
+    await show_instead(update, context, text, markup)
+
+
+async def upload_again(update: Update, context: BotContext) -> None:
+    """The button of a file that was in Drive already: upload it all the same."""
+    query = update.callback_query
+    if query is None or query.data is None:
+        return
+    owner, texts = owner_of(update), await context.texts(update)
+    job = await context.services.uploads.find(owner, query.data.partition(":")[2])
+    if job is None or job.files[0].result != "duplicate":
+        await acknowledge(query, texts.label("This file is gone. Please send it again."))
+        return
+    changes = {"state": "waiting", "result": "", "drive_file_id": "", "link": "", "again": True}
+    job = job.with_file(0, **changes).model_copy(update={"state": "queued", "finished_at": None})
+    await context.services.uploads.add(job)
+    await acknowledge(query)
+    text, markup = upload_texts.accepted(job, context.services.uploads.ahead(job), texts)
+    await show_instead(update, context, text, markup)
 
 
 async def forget_old(context: BotContext) -> None:
     """Repeating job: a file nobody came back for is dropped, and its message says so."""
-    for job in await context.services.uploads.forget(datetime.now(UTC) - _KEPT):
+    for job in await context.services.uploads.forget_old(datetime.now(UTC)):
         texts = await context.texts_for(job.owner)
         text = texts.tr(
             "⌛ <b>{name}</b> has waited for seven days and is no longer kept. Send it again to "
             "upload it.",
             name=job.name,
         )
-        await tell(context.bot, job.owner, job.status_message_id, text, background=BACKGROUND)
+        await tell_of(context.bot, job, text)
 
 
 async def text(update: Update, context: BotContext) -> None:

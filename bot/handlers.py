@@ -59,6 +59,7 @@ def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
         "language": account.language,
         "upload-cancel": files.cancel_upload,
         "upload-retry": files.retry_upload,
+        "upload-again": files.upload_again,
         # These the gate lets through for administrators alone.
         "health": health.health,
         "quarantine": quarantine_admin.quarantine,

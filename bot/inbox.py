@@ -18,8 +18,8 @@ from telegram import Bot, Update
 from bot.incoming import read_update
 from bot.update_journal import Found, UpdateJournal
 from security.credential import Owner
-from security.custodian import Custodian
 from security.errors import OperatorFault, TransientFault
+from security.guard import Guard
 from security.incidents import UPDATE_SET_ASIDE, UPDATES_NOT_SAVED, Incidents
 
 _FIRST_PAUSE_SECONDS: Final = 0.5
@@ -35,7 +35,7 @@ _log = structlog.get_logger()
 class Inbox(asyncio.Queue[object]):
     """For `ApplicationBuilder.update_queue`."""
 
-    def __init__(self, journal: UpdateJournal, custodian: Custodian, incidents: Incidents) -> None:
+    def __init__(self, journal: UpdateJournal, custodian: Guard, incidents: Incidents) -> None:
         super().__init__()
         self._journal = journal
         self._custodian = custodian
@@ -121,8 +121,9 @@ class Inbox(asyncio.Queue[object]):
         async with self._arriving:  # the queue's order is that of arrival
             if not self.is_open:
                 raise TransientFault("the bot takes no updates just now", code="stopped")
-            document = update.to_dict()
-            if len(document) < 2 or number in self._pending or number in self._standing.handled:
+            standing, document = self._standing, update.to_dict()
+            is_known = number in self._pending or number in standing.aside
+            if is_known or number in standing.handled or len(document) < 2:
                 return
             try:
                 await self._custodian.run(self._journal.write, number, document)

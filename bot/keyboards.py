@@ -5,6 +5,7 @@ from __future__ import annotations
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.texts import LANGUAGES, Texts
+from bot.upload_jobs import UploadJob
 
 Rows = list[list[InlineKeyboardButton]]
 
@@ -90,6 +91,17 @@ def retry_upload(t: Texts, job_id: str) -> InlineKeyboardMarkup:
     )
 
 
-def open_in_drive(t: Texts, link: str) -> InlineKeyboardMarkup:
-    """The uploaded file."""
-    return _keyboard([InlineKeyboardButton(t.label("Open in Drive"), url=link)])
+def accepted_upload(t: Texts, job: UploadJob) -> InlineKeyboardMarkup:
+    """What can still be done about an upload that has not begun."""
+    return cancel_upload(t, job.id)
+
+
+def uploaded(t: Texts, job: UploadJob) -> InlineKeyboardMarkup | None:
+    """What can be done with what has arrived."""
+    if len(job.files) > 1:
+        return None
+    [file] = job.files
+    rows = [[InlineKeyboardButton(t.label("Open in Drive"), url=file.link)]] if file.link else []
+    if file.result == "duplicate":
+        rows.append([_tap(t.label("Upload it all the same"), f"upload-again:{job.id}")])
+    return _keyboard(*rows)

@@ -33,8 +33,8 @@ class UploadMessage:
         self._job = job
         self._texts = texts
         self._has_room = has_room
-        self._acknowledged = 0
-        self._shown = -1
+        self._number, self._acknowledged = job.next_number or 0, 0
+        self._shown: tuple[int, int] | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._editing = asyncio.Lock()
         self.message_id = job.status_message_id
@@ -43,9 +43,9 @@ class UploadMessage:
         """Begin to edit, at most every three seconds."""
         self._ticker = asyncio.create_task(self._tick())
 
-    def advance(self, acknowledged: int) -> None:
-        """Drive has `acknowledged` bytes. Called on the event loop."""
-        self._acknowledged = acknowledged
+    def advance(self, number: int, acknowledged: int) -> None:
+        """Drive has `acknowledged` bytes of this file. Called on the event loop."""
+        self._number, self._acknowledged = number, acknowledged
 
     async def finish(self, text: str, markup: InlineKeyboardMarkup | None = None) -> None:
         """Show how it ended; after that nothing older can overwrite it."""
@@ -55,27 +55,44 @@ class UploadMessage:
                 self._ticker.cancel()
         try:
             self.message_id = await edit_or_send(
-                self._bot, self._job.owner, self.message_id, text, markup, background=BACKGROUND
+                self._bot,
+                self._job.owner,
+                self.message_id,
+                text,
+                markup,
+                chat_id=self._job.chat_id,
+                background=BACKGROUND,
             )
         except Forbidden:
             _log.info("user_blocked_bot", owner=self._job.owner)
         except TelegramError:
             _log.warning("message_not_sent", owner=self._job.owner, exc_info=True)
 
+    def stop(self) -> None:
+        """Edit no more, and leave what stands."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+
     def text(self) -> str:
         """Name, bar, and how much of it is in Drive."""
-        t, size = self._texts, self._job.size
+        t, file = self._texts, self._job.files[self._number]
+        size, count = file.size, len(self._job.files)
+        album = (
+            t.tr("📚 File {number} of {count}", number=self._number + 1, count=count) + "\n"
+            if count > 1
+            else ""
+        )
         if not size:
-            return t.tr(
+            return album + t.tr(
                 "📤 Uploading <b>{name}</b> … {done}",
-                name=self._job.name,
+                name=file.name,
                 done=t.size(self._acknowledged),
             )
         part = min(self._acknowledged / size, 1)
         filled = round(part * _BAR)
-        return t.tr(
+        return album + t.tr(
             "📤 Uploading <b>{name}</b>\n{bar} {percent}% · {done} of {size}",
-            name=self._job.name,
+            name=file.name,
             bar="▰" * filled + "▱" * (_BAR - filled),
             percent=round(part * 100),
             done=t.size(self._acknowledged),
@@ -84,8 +101,9 @@ class UploadMessage:
 
     async def _tick(self) -> None:
         while True:
-            if self._acknowledged != self._shown and self._has_room():
-                self._shown = self._acknowledged
+            now = (self._number, self._acknowledged)
+            if now != self._shown and self._has_room():
+                self._shown = now
                 async with self._editing:
                     # The next edit, or the last one, says more than a failed one would have.
                     with contextlib.suppress(TelegramError):
@@ -95,6 +113,7 @@ class UploadMessage:
                             self.message_id,
                             self.text(),
                             keyboards.cancel_upload(self._texts, self._job.id),
+                            chat_id=self._job.chat_id,
                             background=BACKGROUND,
                         )
             await asyncio.sleep(INTERVAL_SECONDS)

@@ -54,6 +54,12 @@ def _catalogue(language: str) -> gettext.NullTranslations:
     return gettext.GNUTranslations(compiled)
 
 
+class Html(str):
+    """A value that is Telegram HTML already."""
+
+    __slots__ = ()
+
+
 class Texts:
     """The catalogue in one language."""
 
@@ -64,13 +70,21 @@ class Texts:
     def tr(self, message: str, **values: object) -> str:
         """The message as Telegram HTML, with `values` escaped."""
         escaped = {
-            name: _isolated(html.escape(str(value), quote=False)) for name, value in values.items()
+            name: value
+            if isinstance(value, Html)
+            else _isolated(html.escape(str(value), quote=False))
+            for name, value in values.items()
         }
         return self._catalogue.gettext(message).format(**escaped)
 
     def label(self, message: str, **values: object) -> str:
         """The text of a button or a toast: plain."""
         return self._catalogue.gettext(message).format(**values)
+
+    def link(self, name: str, address: str) -> Html:
+        """`name` as a link, for `tr`."""
+        text = _isolated(html.escape(name, quote=False))
+        return Html(f'<a href="{html.escape(address)}">{text}</a>' if address else text)
 
     def size(self, count: int) -> str:
         """`count` bytes for people: 5.2 MB, as Drive's and Telegram's own pages count."""

@@ -1,57 +1,166 @@
-"""Uploads that are not finished, written down: a restart forgets nobody's file."""
+"""Uploads, written down: a restart forgets nobody's file, and none is uploaded twice."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.errors import CustodyError
 from security.files import SealedFolder
-from security.pending_consents import OwnerName
+from security.pending_consents import OwnerName, Secret
+
+State = Literal["waiting", "asking", "queued", "failed", "done", "cancelled"]
+"""waiting: for the owner to connect; asking: for the owner's answer; queued: also while it runs;
+failed: may be tried again; done and cancelled: kept for a while, for whoever looks back."""
+ENDED: Final = frozenset({"done", "cancelled"})
 
 
-class UploadJob(BaseModel):
-    """One file on its way. Sizes in bytes."""
+class JobFile(BaseModel):
+    """One file of a job. Sizes in bytes."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    id: str
-    owner: OwnerName
-    state: Literal["waiting", "queued", "failed"]
-    """waiting: for the owner to connect; queued: also while it runs; failed: may be retried."""
     telegram_file_id: str
     kind: str
     name: str
     mime_type: str
     size: int | None
+    description: str = ""
+    """The caption."""
+    state: Literal["waiting", "done", "failed"] = "waiting"
+    result: str = ""
+    """How it ended: "ok", "duplicate" (it was in Drive before), or the code of a fault."""
+    drive_file_id: str = ""
+    """Prepared before the first byte moves, so that no retry makes a second file."""
+    session: Secret | None = None
+    """The address of Drive's upload session: whoever knows it may write."""
+    link: str = ""
+    """Of the finished file."""
+    again: bool = False
+    """To be uploaded although Drive has the same content."""
+
+    def __repr__(self) -> str:
+        return f"JobFile({self.state})"
+
+
+class UploadJob(BaseModel):
+    """What one person sent at once: a file, or the files of an album."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    id: str
+    owner: OwnerName
+    chat_id: int
+    """Where it was sent, and is answered: the owner's private chat, or a group."""
+    state: State
+    files: tuple[JobFile, ...] = Field(min_length=1)
     created_at: datetime
+    finished_at: datetime | None = None
     reply_to: int
     """The person's message."""
     status_message_id: int = 0
     """The bot's message that shows how it goes."""
-    drive_file_id: str = ""
-    """Prepared before the first byte moves, so that no retry makes a second file."""
     account_id: str = ""
     """The Google account it was begun for."""
+    folder_id: str = ""
+    """Where it goes in Drive, fixed when it begins."""
+    folder_name: str = ""
 
     def __repr__(self) -> str:
         return f"UploadJob({self.state})"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_one_file(cls, document: Any) -> Any:
+        """Jobs of earlier versions were one file each, in a private chat."""
+        if isinstance(document, dict) and "telegram_file_id" in document:
+            names = (*("telegram_file_id", "kind", "name", "mime_type", "size"), "drive_file_id")
+            file = {name: document[name] for name in names if name in document}
+            chat_id = int(str(document["owner"]).rpartition(":")[2])
+            return {"chat_id": chat_id, "files": [file], **document}
+        return document
 
-def new_job_id(owner: Owner) -> str:
-    """Begins with the owner, so that a button's job can be told from other people's."""
-    return f"{owner.key}-{secrets.token_hex(6)}"
+    @property
+    def is_private(self) -> bool:
+        """Whether it was sent in the owner's private chat."""
+        return self.chat_id == self.owner.telegram_id
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more happens to it by itself, and nothing can be tried again."""
+        return self.state in ENDED
+
+    @property
+    def name(self) -> str:
+        """Of the file that is next, or of the first one."""
+        return self.next_file.name if self.next_file else self.files[0].name
+
+    @property
+    def kind(self) -> str:
+        """Of the first file, for the log."""
+        return self.files[0].kind if len(self.files) == 1 else "album"
+
+    @property
+    def size(self) -> int | None:
+        """Bytes in all; None: some of it is not known."""
+        sizes = [file.size for file in self.files]
+        return None if None in sizes else sum(size for size in sizes if size is not None)
+
+    @property
+    def next_number(self) -> int | None:
+        """The number of the file that is to be uploaded next, from 0; None: all have ended."""
+        waiting = (number for number, file in enumerate(self.files) if file.state == "waiting")
+        return next(waiting, None)
+
+    @property
+    def next_file(self) -> JobFile | None:
+        """The file that is to be uploaded next."""
+        return None if self.next_number is None else self.files[self.next_number]
+
+    def with_file(self, number: int, **changes: Any) -> UploadJob:
+        """A copy in which this file is changed."""
+        files = list(self.files)
+        files[number] = files[number].model_copy(update=changes)
+        return self.model_copy(update={"files": tuple(files)})
+
+    def anew(self) -> UploadJob:
+        """A copy that is queued once more, with what failed."""
+        files = tuple(
+            file.model_copy(update={"state": "waiting", "result": ""})
+            if file.state == "failed"
+            else file
+            for file in self.files
+        )
+        return self.model_copy(update={"state": "queued", "files": files})
+
+    def unplaced(self) -> UploadJob:
+        """A copy that knows nothing of the Drive it was begun in: another one may follow."""
+        files = tuple(
+            file
+            if file.state == "done"
+            else file.model_copy(update={"drive_file_id": "", "session": None})
+            for file in self.files
+        )
+        nowhere = {"account_id": "", "folder_id": "", "folder_name": ""}
+        return self.model_copy(update={**nowhere, "files": files})
+
+
+def job_id_of(owner: Owner, update_id: int, album: str | None = None) -> str:
+    """The same for the same update, or album: handled twice, it makes one job.
+
+    Begins with the owner, so that a button's job can be told from other people's.
+    """
+    return f"{owner.key}-g{album}" if album else f"{owner.key}-{update_id}"
 
 
 def belongs_to(job_id: str, owner: Owner) -> bool:
-    """Whether `new_job_id(owner)` can have made `job_id`."""
+    """Whether `job_id_of(owner, …)` can have made `job_id`."""
     return job_id.rpartition("-")[0] == owner.key
 
 
@@ -83,12 +192,13 @@ class UploadJournal:
 
     def of(self, owner: Owner) -> list[UploadJob]:
         """The owner's jobs, in the order the files were sent."""
-        return self._read(name for name in self._folder.names() if belongs_to(name, owner))
+        return self._read(self._folder.names(f"{owner.key}-"))
 
     def _read(self, names: Iterable[str]) -> list[UploadJob]:
         jobs = (self.load(name) for name in names)
-        return sorted((job for job in jobs if job is not None), key=lambda job: job.reply_to)
+        found = [job for job in jobs if job is not None]
+        return sorted(found, key=lambda job: (job.created_at, job.reply_to))
 
     def delete(self, job: UploadJob) -> None:
-        """The job has ended."""
+        """Nothing of it is kept."""
         self._folder.delete(job.id)

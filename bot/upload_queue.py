@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 import structlog
@@ -15,10 +14,12 @@ import structlog
 from bot.upload_jobs import UploadJob, UploadJournal
 from security.credential import Owner
 from security.custodian import Custodian
+from upload import Halt
 
+KEPT: Final = timedelta(days=7)
+"""For how long one can look back at what has ended, and come back for what has not."""
+_KEPT_EACH: Final = 50
 _log = structlog.get_logger()
-WORKERS: Final = 8
-"""Uploads at once; each holds a thread and about four chunks of memory."""
 
 
 @dataclass(slots=True)
@@ -27,7 +28,10 @@ class _Line:
 
     waiting: deque[UploadJob] = field(default_factory=deque)
     running: UploadJob | None = None
-    cancelled: threading.Event = field(default_factory=threading.Event)
+    halt: Halt = field(default_factory=Halt)
+
+    def __len__(self) -> int:
+        return len(self.waiting) + (self.running is not None)
 
 
 class UploadQueue:
@@ -37,18 +41,29 @@ class UploadQueue:
         self,
         journal: UploadJournal,
         custodian: Custodian,
-        run: Callable[[UploadJob, threading.Event], Awaitable[None]],
+        run: Callable[[UploadJob, Halt], Awaitable[None]],
+        *,
+        at_once: int = 8,
+        limit: int = 200,
     ) -> None:
+        """
+        Args:
+            run: uploads one job, and says how it ended.
+            at_once: how many run at the same time, of different people.
+            limit: how many unfinished files one person may have.
+        """
         self._journal = journal
         self._custodian = custodian
         self._run = run
+        self._at_once = at_once
+        self._limit = limit
         self._lines: dict[Owner, _Line] = {}
         self._turns: asyncio.Queue[Owner] = asyncio.Queue()
         self._workers: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin to work, with what an earlier run left."""
-        self._workers = [asyncio.create_task(self._work()) for _ in range(WORKERS)]
+        self._workers = [asyncio.create_task(self._work()) for _ in range(self._at_once)]
         for job in await self._custodian.run(self._journal.all):
             if job.state == "queued":
                 self._enqueue(job)
@@ -56,7 +71,7 @@ class UploadQueue:
     async def stop(self) -> None:
         """Stop at the next piece. The journal has it, and the next start goes on."""
         for line in self._lines.values():
-            line.cancelled.set()
+            line.halt.interrupt()
         for worker in self._workers:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
@@ -66,18 +81,47 @@ class UploadQueue:
         await self._custodian.run(self._journal.save, job)
 
     async def add(self, job: UploadJob) -> None:
-        """Write `job` down and, unless it waits for a connection, queue it."""
+        """Write `job` down and, if it waits for nothing else, queue it."""
         await self.note(job)
         if job.state == "queued":
             self._enqueue(job)
 
+    async def find(self, owner: Owner, job_id: str) -> UploadJob | None:
+        """The owner's job of this id, whatever its state."""
+        job = await self._custodian.run(self._journal.load, job_id)
+        return job if job is not None and job.owner == owner else None
+
+    async def jobs(self, owner: Owner) -> list[UploadJob]:
+        """All of the owner's jobs that are kept, in the order they were sent."""
+        return await self._custodian.run(self._journal.of, owner)
+
+    def is_running(self, job: UploadJob) -> bool:
+        """Whether it is on its way just now."""
+        line = self._lines.get(job.owner)
+        return line is not None and line.running is not None and line.running.id == job.id
+
     def position(self, owner: Owner) -> int:
-        """How many of the owner's files are before the next one."""
+        """How many of the owner's jobs are before the next one."""
         line = self._lines.get(owner)
-        return 0 if line is None else len(line.waiting) + (line.running is not None)
+        return 0 if line is None else len(line)
+
+    def ahead(self, job: UploadJob) -> int:
+        """How many of the owner's jobs are before this one."""
+        line = self._lines.get(job.owner)
+        if line is None or self.is_running(job):
+            return 0
+        ids = [other.id for other in line.waiting]
+        before = ids.index(job.id) if job.id in ids else len(ids)
+        return before + (line.running is not None)
+
+    async def room(self, owner: Owner) -> int:
+        """How many more files the owner may send before some of them have ended."""
+        unfinished = [job for job in await self.jobs(owner) if not job.has_ended]
+        files = sum(file.state != "done" for job in unfinished for file in job.files)
+        return max(self._limit - files, 0)
 
     def counts(self) -> tuple[int, int]:
-        """How many files are in line, and how many are on their way."""
+        """How many jobs are in line, and how many are on their way."""
         lines = self._lines.values()
         return sum(len(line.waiting) for line in lines), sum(
             line.running is not None for line in lines
@@ -90,32 +134,43 @@ class UploadQueue:
 
     async def release(self, owner: Owner) -> int:
         """The owner has connected: queue what waited for that. Returns how many."""
-        jobs = [j for j in await self._jobs(owner) if j.state == "waiting"]
+        jobs = [job for job in await self.jobs(owner) if job.state == "waiting"]
         for job in jobs:
             await self.add(job.model_copy(update={"state": "queued"}))
         return len(jobs)
 
     async def retry(self, owner: Owner, job_id: str) -> UploadJob | None:
         """Queue a failed job anew; None where it is gone or not failed."""
-        job = await self._custodian.run(self._journal.load, job_id)
-        if job is None or job.owner != owner or job.state != "failed":
+        job = await self.find(owner, job_id)
+        if job is None or job.state != "failed":
             return None
-        job = job.model_copy(update={"state": "queued"})
+        job = job.anew()
         await self.add(job)
+        return job
+
+    async def hold(self, owner: Owner, job_id: str) -> UploadJob | None:
+        """Take a job out of the line while its owner is asked; None: it runs, or has ended."""
+        job = await self.find(owner, job_id)
+        if job is None or job.has_ended or self.is_running(job):
+            return None
+        self._unqueue(job)
+        job = job.model_copy(update={"state": "asking"})
+        await self.note(job)
         return job
 
     async def cancel(self, owner: Owner, job_id: str) -> UploadJob | Literal["running"] | None:
         """End one job; None: there is none. A running one ends soon, and says so itself."""
         line = self._lines.get(owner)
         if line and line.running and line.running.id == job_id:
-            line.cancelled.set()
+            line.halt.set()
             return "running"
-        job = await self._custodian.run(self._journal.load, job_id)
-        if job is None or job.owner != owner:
+        job = await self.find(owner, job_id)
+        if job is None or job.has_ended:
             return None
-        if line:
-            line.waiting = deque(other for other in line.waiting if other.id != job_id)
-        await self._custodian.run(self._journal.delete, job)
+        self._unqueue(job)
+        ended = {"state": "cancelled", "finished_at": datetime.now(UTC)}
+        job = job.model_copy(update=ended)
+        await self.note(job)
         return job
 
     async def cancel_all(
@@ -125,33 +180,47 @@ class UploadQueue:
 
         Returns those that were not running; a running one says itself that it has ended.
         """
-        ended = []
-        for job in await self._jobs(owner):
+        cancelled = []
+        for job in await self.jobs(owner):
             if unless_account is not None and job.account_id in ("", unless_account):
                 continue
             done = await self.cancel(owner, job.id)
             if isinstance(done, UploadJob):
-                ended.append(done)
-        return ended
+                cancelled.append(done)
+        return cancelled
 
-    async def forget(self, before: datetime) -> list[UploadJob]:
-        """Drop what has waited, or failed, since before this moment; returns the jobs."""
-        old = [
-            job
-            for job in await self._custodian.run(self._journal.all)
-            if job.state != "queued" and job.created_at < before
-        ]
-        for job in old:
-            await self._custodian.run(self._journal.delete, job)
-        return old
+    async def forget(self, owner: Owner) -> None:
+        """Nothing is kept of the owner's jobs that have ended; a running one has said it will."""
+        for job in await self.jobs(owner):
+            if not self.is_running(job):
+                await self._custodian.run(self._journal.delete, job)
 
-    async def _jobs(self, owner: Owner) -> list[UploadJob]:
-        return await self._custodian.run(self._journal.of, owner)
+    async def forget_old(self, now: datetime) -> list[UploadJob]:
+        """Drop what is older than KEPT and not in line; returns what had not ended."""
+        dropped, kept = [], dict[Owner, int]()
+        for job in reversed(await self._custodian.run(self._journal.all)):
+            if job.state == "queued":
+                continue
+            is_old = (job.finished_at or job.created_at) < now - KEPT
+            if job.has_ended:
+                kept[job.owner] = kept.get(job.owner, 0) + 1
+                is_old = is_old or kept[job.owner] > _KEPT_EACH
+            if is_old:
+                await self._custodian.run(self._journal.delete, job)
+                if not job.has_ended:
+                    dropped.append(job)
+        return dropped
 
     def _enqueue(self, job: UploadJob) -> None:
         line = self._lines.setdefault(job.owner, _Line())
+        if any(other.id == job.id for other in (*line.waiting, line.running) if other):
+            return
         line.waiting.append(job)
         self._turns.put_nowait(job.owner)
+
+    def _unqueue(self, job: UploadJob) -> None:
+        if (line := self._lines.get(job.owner)) is not None:
+            line.waiting = deque(other for other in line.waiting if other.id != job.id)
 
     async def _work(self) -> None:
         while True:
@@ -160,9 +229,9 @@ class UploadQueue:
             if line is None or line.running is not None or not line.waiting:
                 continue  # this person's next turn comes when the running one has ended
             line.running = line.waiting.popleft()
-            line.cancelled = threading.Event()
+            line.halt = Halt()
             try:
-                await self._run(line.running, line.cancelled)
+                await self._run(line.running, line.halt)
             except Exception:
                 # The runner answers for the job; whatever it could not, the worker lives on.
                 _log.exception("handler_failed", owner=owner)

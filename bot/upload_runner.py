@@ -1,29 +1,31 @@
-"""Runs one upload from the message to the link, and says how it ended: once, and truly."""
+"""Runs one job from the message to the link, and says how it ended: once, and truly."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
-import threading
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 from pydantic import SecretStr
-from telegram import InlineKeyboardMarkup
 from telegram.error import BadRequest, NetworkError, TelegramError
 from telegram.ext import ExtBot
 
-from bot import keyboards, notices
+from bot import notices, upload_texts
 from bot.context import BotOptions, Core
 from bot.errors import new_reference
-from bot.filenames import CLOUD_LIMIT
+from bot.places import Places
 from bot.progress import UploadMessage
 from bot.telegram_source import LocalFile, TelegramDownload
 from bot.texts import Texts
-from bot.upload_jobs import UploadJob, UploadJournal
+from bot.upload_jobs import JobFile, UploadJob, UploadJournal
+from bot.upload_texts import TooLittleSpace, Unexpected
 from drive import Drive, DriveFile, DriveRefused
 from security.errors import (
     ConsentRequired,
@@ -32,11 +34,21 @@ from security.errors import (
     OperatorFault,
     TransientFault,
 )
-from upload import Source, SourceFailed, Target, UploadCancelled, upload
+from upload import (
+    Halt,
+    Source,
+    SourceFailed,
+    Target,
+    UploadCancelled,
+    UploadInterrupted,
+    check,
+    upload,
+)
 
 _GET_FILE_SECONDS: Final = 30
 _LEAST_BYTES_PER_SECOND: Final = 500_000
 _PAUSES: Final = (1.0, 3.0)
+_ALL_ALIKE: Final = frozenset({"quota_exceeded", "daily_limit"})
 T = TypeVar("T")
 _log = structlog.get_logger()
 
@@ -45,10 +57,14 @@ class _TelegramAway(SourceFailed):
     """May pass by itself."""
 
 
-class _Unexpected(CustodyError):
-    def __init__(self, reference: str) -> None:
-        super().__init__("a defect of the program")
-        self.reference = reference
+@dataclass(slots=True)
+class _Run:
+    """One job under way."""
+
+    job: UploadJob
+    halt: Halt
+    message: UploadMessage
+    texts: Texts
 
 
 class UploadRunner:
@@ -60,93 +76,145 @@ class UploadRunner:
         core: Core,
         options: BotOptions,
         journal: UploadJournal,
+        places: Places,
         has_room: Callable[[], bool],
     ) -> None:
         self._bot = bot
         self._core = core
         self._options = options
         self._journal = journal
+        self._places = places
         self._has_room = has_room
 
-    async def run(self, job: UploadJob, cancelled: threading.Event) -> None:
+    async def run(self, job: UploadJob, halt: Halt) -> None:
         """Upload `job` and show the result: every end has its message, whatever fails."""
         texts = Texts(await self._core.preferences.language(job.owner))
         message = UploadMessage(self._bot, job, texts, self._has_room)
-        began = time.monotonic()
+        run = _Run(job, halt, message, texts)
         message.start()
         try:
-            found = await self._upload(job, cancelled, message)
+            await self._upload_all(run)
+        except UploadInterrupted:
+            message.stop()  # the journal has it: the next start goes on
         except CustodyError as error:
-            if cancelled.is_set() and not isinstance(error, UploadCancelled):
+            if halt.is_set() and not isinstance(error, UploadCancelled):
                 error = UploadCancelled("cancelled")
-            await self._failed(job, message, texts, error)
+            await self._stopped(run, error)
         except Exception:
-            reference = new_reference()
-            _log.exception("handler_failed", owner=job.owner, reference=reference)
-            await self._failed(job, message, texts, _Unexpected(reference))
+            await self._stopped(run, self._unexpected(run))
         else:
-            await message.finish(
-                texts.tr(
-                    "✅ <b>{name}</b> ({size}) is in your Drive, in the folder “{folder}”.",
-                    name=found.name,
-                    size=texts.size(found.size),
-                    folder=self._options.folder_name,
-                ),
-                keyboards.open_in_drive(texts, found.link),
-            )
-            # Last: until the person knows, a restart finds the file again by its identifier.
-            await self._core.custodian.run(self._journal.delete, job)
-            _log.info(
-                "upload_finished",
-                owner=job.owner,
-                kind=job.kind,
-                size=found.size,
-                seconds=round(time.monotonic() - began, 3),
-                result="ok",
-            )
-            self._core.metrics.uploaded("ok", found.size)
+            await self._finished(run)
 
-    async def _upload(
-        self, job: UploadJob, cancelled: threading.Event, message: UploadMessage
-    ) -> DriveFile:
-        credential = await _patiently(lambda: self._core.custodian.access_token(job.owner))
+    async def _upload_all(self, run: _Run) -> None:
+        """Every file that has not ended; those that fail for reasons of their own are left behind.
+
+        Raises:
+            CustodyError: what the other files would meet as well, or the only one has met.
+        """
+        credential = await _patiently(lambda: self._core.custodian.access_token(run.job.owner))
         account = credential.account_key or ""
-        if job.account_id and job.account_id != account:
+        if run.job.account_id and run.job.account_id != account:
             raise UploadCancelled("the account has changed", code="account_changed")
-        source = await _patiently(lambda: self._source(job))
+        run.job = run.job.model_copy(update={"account_id": account})
+        while (number := run.job.next_number) is not None:
+            began = time.monotonic()
+            try:
+                found, result = await self._upload_one(run, number)
+            except CustodyError as error:
+                if (
+                    isinstance(error, UploadInterrupted)
+                    or len(run.job.files) == 1
+                    or run.halt.is_set()
+                    or _is_everybodys(error)
+                ):
+                    raise
+                await self._note_file(run, number, state="failed", result=error.code)
+                self._count(run.job.files[number], run, error.code, began)
+            else:
+                await self._note_file(
+                    run,
+                    number,
+                    **{"state": "done", "result": result, "session": None},
+                    **{"drive_file_id": found.id, "link": found.link, "size": found.size},
+                )
+                self._count(run.job.files[number], run, result, began)
+
+    async def _upload_one(self, run: _Run, number: int) -> tuple[DriveFile, str]:
+        file = run.job.files[number]
+        source = await _patiently(lambda: self._source(file))
         loop = asyncio.get_running_loop()
 
         def progress(acknowledged: int) -> None:
-            loop.call_soon_threadsafe(message.advance, acknowledged)
+            loop.call_soon_threadsafe(run.message.advance, number, acknowledged)
 
-        def remember(file_id: str) -> None:
-            changes = {"drive_file_id": file_id, "account_id": account}
-            self._journal.save(job.model_copy(update=changes))
+        def remember(**changes: Any) -> None:
+            run.job = run.job.with_file(number, **changes)
+            self._journal.save(run.job)
 
-        def work(drive: Drive) -> DriveFile:
-            # Asked each time: the folder may have been deleted in Drive since.
-            folder_id = drive.folder(self._options.folder_name)
-            file_id = job.drive_file_id
-            if not file_id:
-                file_id = drive.new_file_id()
-                remember(file_id)
-            target = Target(file_id, job.name, job.mime_type, folder_id)
-            return upload(
-                drive,
-                source,
-                target,
-                progress=progress,
-                cancelled=cancelled,
-                on_new_id=remember,
-            )
+        def work(drive: Drive) -> tuple[DriveFile, str]:
+            if file.drive_file_id:  # begun before: whatever can be known beforehand was
+                return self._send(drive, run, source, number, remember, progress), "ok"
+            self._check_space(drive, run.job)
+            if not file.again and (same := _same_content(drive, source, run.halt)) is not None:
+                return same, "duplicate"
+            remember(drive_file_id=drive.new_file_id())
+            return self._send(drive, run, source, number, remember, progress), "ok"
 
-        return await self._core.upload_drives.run(job.owner, work)
+        return await self._core.upload_drives.run(run.job.owner, work)
 
-    async def _source(self, job: UploadJob) -> Source:
+    def _send(
+        self,
+        drive: Drive,
+        run: _Run,
+        source: Source,
+        number: int,
+        remember: Callable[..., None],
+        progress: Callable[[int], None],
+    ) -> DriveFile:
+        """Into the folder as it was seen last; where it has been deleted since, into a new one."""
+        for known in (True, False):
+            place = self._places.find(drive, run.job.owner, run.job.created_at, known=known)
+            where = {"folder_id": place.folder_id, "folder_name": place.folder_name}
+            run.job = run.job.model_copy(update=where)
+            file = run.job.files[number]
+            try:
+                found = upload(
+                    drive,
+                    source,
+                    Target(
+                        file.drive_file_id,
+                        file.name,
+                        file.mime_type,
+                        place.folder_id,
+                        file.description,
+                    ),
+                    progress=progress,
+                    cancelled=run.halt,
+                    session=file.session,
+                    on_session=lambda address: remember(session=address),
+                    on_new_id=lambda file_id: remember(drive_file_id=file_id, session=None),
+                )
+            except DriveRefused as refusal:
+                if refusal.code != "file_gone" or not known:
+                    raise
+            else:
+                if not found.trashed or not known:
+                    return found
+                drive.delete(found.id)  # the folder is in the bin, and the file with it
+            remember(drive_file_id=drive.new_file_id(), session=None)
+        raise AssertionError("unreachable")
+
+    def _check_space(self, drive: Drive, job: UploadJob) -> None:
+        sizes = [file.size or 0 for file in job.files if file.state == "waiting"]
+        free = drive.about().free
+        if free is not None and sum(sizes) > free:
+            raise TooLittleSpace(sum(sizes), free)
+
+    async def _source(self, file: JobFile) -> Source:
         try:
             # A local Bot API server answers only when it has the whole file.
-            patience = _GET_FILE_SECONDS + (job.size or 0) / _LEAST_BYTES_PER_SECOND
-            file = await self._bot.get_file(job.telegram_file_id, read_timeout=patience)
+            patience = _GET_FILE_SECONDS + (file.size or 0) / _LEAST_BYTES_PER_SECOND
+            found = await self._bot.get_file(file.telegram_file_id, read_timeout=patience)
         except BadRequest as error:
             code = "too_big" if "too big" in error.message else "file_gone"
             raise SourceFailed("Telegram does not give the file", code=code) from error
@@ -154,37 +222,81 @@ class UploadRunner:
             raise _TelegramAway("Telegram could not be reached") from error
         except TelegramError as error:
             raise SourceFailed("Telegram does not give the file") from error
-        if file.file_path is None:
+        if found.file_path is None:
             raise SourceFailed("Telegram does not give the file")
-        size = file.file_size if file.file_size is not None else job.size
+        size = found.file_size if found.file_size is not None else file.size
         if self._options.local_mode:
-            return LocalFile(Path(file.file_path), size, forbidden=self._options.data_folder)
-        return TelegramDownload(SecretStr(file.file_path), size)
+            return LocalFile(Path(found.file_path), size, forbidden=self._options.data_folder)
+        return TelegramDownload(SecretStr(found.file_path), size)
 
-    async def _failed(
-        self, job: UploadJob, message: UploadMessage, texts: Texts, error: CustodyError
-    ) -> None:
-        text, markup, state = _explain(error, job, texts)
+    async def _finished(self, run: _Run) -> None:
+        job = run.job
+        failed = any(file.state == "failed" for file in job.files)
+        text, markup = upload_texts.finished(job, run.texts)
+        await run.message.finish(text, markup)
+        # Last: until the person knows, a restart finds what has been done and says it.
+        await self._keep(run, "failed" if failed else "done")
+
+    async def _stopped(self, run: _Run, error: CustodyError) -> None:
+        text, markup, state = upload_texts.ended_by(error, run.job, run.texts)
         event = "upload_cancelled" if isinstance(error, UploadCancelled) else "upload_failed"
-        _log.info(event, owner=job.owner, kind=job.kind, result=error.code)
+        _log.info(event, owner=run.job.owner, kind=run.job.kind, result=error.code)
         self._core.metrics.uploaded(error.code, None)
         try:
-            await self._core.custodian.run(self._write_down, job, state)
+            if state == "waiting":
+                # Whoever connects next may choose another account: then it is a new file there.
+                run.job = run.job.unplaced()
+            await self._keep(run, state)
         finally:
-            await message.finish(text, markup)
+            await run.message.finish(text, markup)
         if state == "waiting":
-            await notices.knows(self._core, job.owner)
+            await notices.knows(self._core, run.job.owner)
 
-    def _write_down(self, job: UploadJob, state: str | None) -> None:
-        current = self._journal.load(job.id)
-        if state is None or current is None:  # None: deleted, with everything else, meanwhile
-            self._journal.delete(job)
-            return
-        changes: dict[str, str] = {"state": state}
-        if state == "waiting":
-            # Whoever connects next may choose another account: then it is a new file there.
-            changes |= {"drive_file_id": "", "account_id": ""}
-        self._journal.save(current.model_copy(update=changes))
+    def _unexpected(self, run: _Run) -> Unexpected:
+        reference = new_reference()
+        _log.exception("handler_failed", owner=run.job.owner, reference=reference)
+        return Unexpected(reference)
+
+    async def _note_file(self, run: _Run, number: int, **changes: Any) -> None:
+        run.job = run.job.with_file(number, **changes)
+        await self._core.custodian.run(self._journal.save, run.job)
+
+    async def _keep(self, run: _Run, state: str) -> None:
+        ended = datetime.now(UTC) if state in ("done", "cancelled") else None
+        run.job = run.job.model_copy(update={"state": state, "finished_at": ended})
+        await self._core.custodian.run(self._write_down, run.job)
+
+    def _write_down(self, job: UploadJob) -> None:
+        if self._journal.load(job.id) is not None:  # else deleted, with everything, meanwhile
+            self._journal.save(job)
+
+    def _count(self, file: JobFile, run: _Run, result: str, began: float) -> None:
+        _log.info(
+            "upload_finished" if file.state == "done" else "upload_failed",
+            owner=run.job.owner,
+            kind=file.kind,
+            size=file.size or 0,
+            seconds=round(time.monotonic() - began, 3),
+            result=result,
+        )
+        self._core.metrics.uploaded(result, file.size if result == "ok" else None)
+
+
+def _is_everybodys(error: CustodyError) -> bool:
+    """Whether the job's other files would meet it as well."""
+    kinds = ConsentRequired | CorruptCredential | OperatorFault | TransientFault
+    return isinstance(error, kinds) or error.code in _ALL_ALIKE
+
+
+def _same_content(drive: Drive, source: Source, halt: Halt) -> DriveFile | None:
+    """What Drive has of the same bytes already. Reads the source only where a size agrees."""
+    if not source.size or not (candidates := drive.of_size(source.size)):
+        return None
+    md5 = hashlib.md5(usedforsecurity=False)
+    for piece in source.open():
+        check(halt)
+        md5.update(piece)
+    return next((found for found in candidates if found.md5 == md5.hexdigest()), None)
 
 
 async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
@@ -195,118 +307,3 @@ async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
         except (TransientFault, _TelegramAway):
             await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
     return await ask()
-
-
-def _explain(
-    error: CustodyError, job: UploadJob, t: Texts
-) -> tuple[str, InlineKeyboardMarkup | None, str | None]:
-    """What to say, which buttons to offer, and the state the job is kept in (None: it ends)."""
-    name = job.name
-    match error:
-        case UploadCancelled(code="account_changed"):
-            return (
-                t.tr(
-                    "⏹ <b>{name}</b> was meant for another Google account and was not uploaded. "
-                    "Send it again to put it into the account you use now.",
-                    name=name,
-                ),
-                None,
-                None,
-            )
-        case UploadCancelled():
-            return t.tr("⏹ <b>{name}</b> was cancelled.", name=name), None, None
-        case ConsentRequired() | CorruptCredential():
-            return (
-                t.tr(
-                    "🔌 <b>{name}</b> is waiting: your connection to Google Drive has ended. "
-                    "Connect again, and it goes on by itself.",
-                    name=name,
-                ),
-                keyboards.connect_or_cancel(t, job.id),
-                "waiting",
-            )
-        case SourceFailed(code="too_big"):
-            return too_big(t, name, job.size, CLOUD_LIMIT), None, None
-        case SourceFailed(code="file_gone"):
-            return (
-                t.tr(
-                    "⚠️ Telegram no longer has <b>{name}</b>. Please send the file again.",
-                    name=name,
-                ),
-                None,
-                None,
-            )
-        case DriveRefused(code="quota_exceeded"):
-            return (
-                t.tr(
-                    "⚠️ <b>{name}</b> was not uploaded: your Google Drive is full. "
-                    "Free some space there, then tap “Try again”.",
-                    name=name,
-                ),
-                keyboards.retry_upload(t, job.id),
-                "failed",
-            )
-        case DriveRefused():
-            return (
-                t.tr(
-                    "⚠️ Google Drive did not accept <b>{name}</b>, so it was not uploaded. "
-                    "Tap “Try again”. If it happens again, ask whoever runs this bot.",
-                    name=name,
-                ),
-                keyboards.retry_upload(t, job.id),
-                "failed",
-            )
-        case SourceFailed():
-            return (
-                t.tr(
-                    "⚠️ I could not get <b>{name}</b> from Telegram, so it was not uploaded. "
-                    "Tap “Try again”, or send the file again.",
-                    name=name,
-                ),
-                keyboards.retry_upload(t, job.id),
-                "failed",
-            )
-        case _Unexpected():
-            return (
-                t.tr(
-                    "⚠️ <b>{name}</b> was not uploaded: something went wrong on my side. Tap “Try "
-                    "again”. If it happens again, tell whoever runs this bot this code: "
-                    "{reference}",
-                    name=name,
-                    reference=error.reference,
-                ),
-                keyboards.retry_upload(t, job.id),
-                "failed",
-            )
-        case OperatorFault():
-            return (
-                t.tr(
-                    "⚠️ <b>{name}</b> was not uploaded: something is wrong with this bot's "
-                    "set-up. It is not your fault; its operator has to fix it. "
-                    "Try again later.",
-                    name=name,
-                ),
-                keyboards.retry_upload(t, job.id),
-                "failed",
-            )
-        case _:
-            return (
-                t.tr(
-                    "⚠️ <b>{name}</b> was not uploaded: Google Drive does not answer just now. "
-                    "Try again in a few minutes.",
-                    name=name,
-                ),
-                keyboards.retry_upload(t, job.id),
-                "failed",
-            )
-
-
-def too_big(t: Texts, name: str, size: int | None, limit: int) -> str:
-    """Why a file over Telegram's limit cannot be had, and what can be done."""
-    return t.tr(
-        "⚠️ <b>{name}</b> ({size}) is too big: I can only get files of up to {limit} from "
-        "Telegram. Split or compress it, or upload it at drive.google.com yourself.",
-        name=name,
-        size=t.size(size) if size else "?",
-        limit=t.size(limit),
-    )

@@ -29,7 +29,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from bot.upload_jobs import UploadJob, UploadJournal, new_job_id
+from bot.upload_jobs import JobFile, UploadJob, UploadJournal, job_id_of
 from sandbox.google_client import GoogleControls
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox
@@ -154,14 +154,22 @@ class Installation:
         journal = UploadJournal(folder / "uploads", keyring)
         journal.prepare()
         job = UploadJob(
-            id=new_job_id(ann),
+            id=job_id_of(ann, 0, new("album")),
             owner=ann,
+            chat_id=int(ann.key),
             state="failed",
-            telegram_file_id=new("Telegram file id"),
-            kind="document",
-            name=self.world.file_name("pdf"),
-            mime_type=f"application/{new('kind of file')}",
-            size=1000,
+            files=(
+                JobFile(
+                    telegram_file_id=new("Telegram file id"),
+                    kind="document",
+                    name=self.world.file_name("pdf"),
+                    mime_type=f"application/{new('kind of file')}",
+                    size=1000,
+                    description=new("caption"),
+                    session=SecretStr(new("session address")),
+                    link=new("link"),
+                ),
+            ),
             created_at=now,
             reply_to=1,
             account_id=new("Google account id"),

@@ -97,7 +97,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.upper().partition("_")[0] in (
             *("TELEGRAM", "GOOGLE", "TOKEN", "ENCRYPTION", "ALLOWED", "ADMIN", "PUBLIC"),
-            *("WEB", "METRICS", "LOG", "DATABASE", "DEPARTMENTS", "USER"),
+            *("WEB", "METRICS", "LOG", "DATABASE", "DEPARTMENTS", "USER", "UPLOADS"),
         ) and name not in ("USER", "LOGNAME"):
             monkeypatch.delenv(name)
 

@@ -7,8 +7,11 @@ import hashlib
 import re
 from collections.abc import Callable
 
+from bot.upload_jobs import UploadJob, UploadJournal
+from config import Settings
 from sandbox.client import Message, Person
 from sandbox.google_client import GoogleControls
+from security.encryption import TokenEncryption
 
 DEVICE_CODE = re.compile(r"[A-Z]{4}-[A-Z]{4}")
 
@@ -38,6 +41,13 @@ async def until(happened: Callable[[], bool], seconds: float = 15) -> None:
     async with asyncio.timeout(seconds):
         while not happened():  # noqa: ASYNC110 - files and logs tell nobody
             await asyncio.sleep(0.02)
+
+
+def unfinished(settings: Settings) -> list[UploadJob]:
+    """The jobs of a bot with these settings that have not ended."""
+    keyring = TokenEncryption(settings.encryption_keys)
+    jobs = UploadJournal(settings.user_data_dir / "uploads", keyring).all()
+    return [job for job in jobs if not job.has_ended]
 
 
 async def until_chunks(google: GoogleControls, count: int) -> None:

@@ -13,7 +13,7 @@ from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
 from tests.conftest import RunningBot, StartBot
-from tests.journeys import ask_device_code, connect, until
+from tests.journeys import ask_device_code, connect, unfinished, until
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("on")
@@ -193,7 +193,7 @@ async def test_cancel_ends_a_request_and_a_waiting_file(bot: RunningBot, people:
     await ann.send("/cancel")
     await ann.wait_for("waiting.txt was cancelled")
     await ann.wait_for("Nothing was connected")
-    assert not list((bot.folder / "uploads").glob("*.json"))
+    assert not unfinished(bot.settings)
 
 
 async def test_an_unknown_command_points_to_help(bot: RunningBot, people: People) -> None:
@@ -237,7 +237,7 @@ async def test_strangers_are_refused_and_logged(start_bot: StartBot, people: Peo
         denied = list(trail.read(action="denied"))  # as often as they were told
         assert [entry.result for entry in denied] == ["not_allowed"]
         assert "987654321" not in str(denied)
-        assert not list((bot.folder / "uploads").glob("*.json"))
+        assert not unfinished(bot.settings)
 
 
 async def test_anonymous_administrators_and_groups_are_refused(

@@ -18,7 +18,7 @@ from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
 from tests.conftest import RunningBot, StartBot
-from tests.journeys import ask_device_code, connect, until, until_chunks
+from tests.journeys import ask_device_code, connect, unfinished, until, until_chunks
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("off")
@@ -163,10 +163,10 @@ async def test_files_that_waited_over_a_stop_are_released_at_the_start(
         kept = waiting.read_bytes()
         await connect(ann, google, AMY)
         await ann.wait_for("is in your Drive", since=0)
-        await until(lambda: not waiting.exists())
+        await until(lambda: not unfinished(bot.settings))
     waiting.write_bytes(kept)
-    async with start_bot():
-        await until(lambda: not waiting.exists())
+    async with start_bot() as bot:
+        await until(lambda: not unfinished(bot.settings))
 
 
 async def test_disconnecting_happens_even_if_nobody_can_be_told(
@@ -283,7 +283,7 @@ async def test_erasing_in_the_middle_of_an_upload_leaves_no_name(
     await ann.wait_for("deleted too")
     await ann.wait_for("secret-name.bin was cancelled", since=0)
     await google.rate("google.upload.chunk", None)
-    await until(lambda: not list((bot.folder / "uploads").glob("*.json")))
+    await until(lambda: not unfinished(bot.settings))
 
 
 async def test_two_bots_do_not_share_a_data_folder(

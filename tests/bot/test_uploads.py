@@ -12,7 +12,7 @@ from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
 from tests.conftest import RunningBot, StartBot
-from tests.journeys import connect, md5_of, until, until_chunks
+from tests.journeys import connect, md5_of, unfinished, until, until_chunks
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("on")
@@ -77,7 +77,7 @@ async def test_progress_is_shown_and_cancel_leaves_nothing(
     assert ended.id == message.id
     await google.rate("google.upload.chunk", None)
     assert await uploaded(google, "long.bin") == []
-    await until(lambda: not list((bot.folder / "uploads").glob("*.json")))
+    await until(lambda: not unfinished(bot.settings))
 
 
 async def test_a_persons_files_arrive_in_their_order(
@@ -257,7 +257,7 @@ async def test_a_restart_in_the_middle_loses_no_file_and_makes_no_second(
     async with start_bot() as bot:
         ended = await ann.wait_for("is in your Drive", timeout=30)
         assert ended.id == message.id
-        await until(lambda: not list((bot.folder / "uploads").glob("*.json")))
+        await until(lambda: not unfinished(bot.settings))
     (file,) = await uploaded(google, "kept.bin")
     assert file["md5"] == md5_of(content)
 
