@@ -17,6 +17,7 @@ from security.errors import TransientFault
 
 PIECE: Final = 2 * 1024 * 1024
 """Each piece is a request: large enough that round trips do not count, small enough to hold."""
+_TRIES: Final = 3
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -66,8 +67,17 @@ class Contents(Calls):
     def _pieces(self, file: DriveFile) -> Iterator[bytes]:
         md5 = hashlib.md5(usedforsecurity=False)
         for start in range(0, file.size, PIECE):
-            piece = self.piece(file.id, start, min(PIECE, file.size - start))
+            piece = self._patiently(file.id, start, min(PIECE, file.size - start))
             md5.update(piece)
             yield piece
         if file.md5 and md5.hexdigest() != file.md5:
             raise TransientFault("not what Drive has has arrived", code="checksum_mismatch")
+
+    def _patiently(self, file_id: str, start: int, length: int) -> bytes:
+        for _ in range(_TRIES - 1):
+            try:
+                return self.piece(file_id, start, length)
+            except TransientFault:
+                # Google's client has tried again after 5xx, but not after half an answer.
+                self.http.close()
+        return self.piece(file_id, start, length)

@@ -155,6 +155,15 @@ def untrash(world: GoogleWorld, body: dict[str, Any]) -> Answer:
     return world.files.brief(file)
 
 
+def move(world: GoogleWorld, body: dict[str, Any]) -> Answer:
+    """The user moves a file or folder into another folder of theirs (``parent``)."""
+    file, parent = _file(world, body), world.files.get(str(body.get("parent", "")))
+    if parent is None or not parent.is_folder:
+        raise ActionError("parent: no such folder")
+    file.parents = [parent.id]
+    return world.files.brief(file)
+
+
 def delete(world: GoogleWorld, body: dict[str, Any]) -> Answer:
     """The user deletes a file, or a folder with all that is in it, for good."""
     world.files.remove(_file(world, body))
@@ -202,6 +211,7 @@ ACTIONS: dict[str, Action] = {
         advance_clock,
         trash,
         untrash,
+        move,
         delete,
         own_file,
     )

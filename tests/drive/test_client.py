@@ -1,39 +1,19 @@
-"""One owner's Drive through Google's own client: its answers, and what its errors become."""
+"""One owner's Drive: account, identifiers, tokens, and connections kept between calls."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
-import traceback
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from drive import Drive, DriveApi, DriveRefused, Drives
-from sandbox.google_client import GoogleControls
-from sandbox.server import Sandbox
-from security.encryption import TokenEncryption
-from security.errors import ConsentRequired, CustodyError, OperatorFault, TransientFault
+from drive import Drive
+from security.errors import ConsentRequired
+from tests.drive.conftest import calls, put
 from tests.security.kit import AMY, ANN, BEN, BOB, World, in_minutes, secret
-
-
-@pytest.fixture
-async def world(sandbox: Sandbox, google: GoogleControls, tmp_path: Path) -> AsyncIterator[World]:
-    """Ann is connected."""
-    made = World(sandbox, google, tmp_path / "user_data", TokenEncryption())
-    await made.connect()
-    yield made
-    await made.close()
-
-
-async def count(world: World, operation: str) -> int:
-    """Calls of it."""
-    return int((await world.google.calls())["counts"].get(operation, 0))
-
 
 # What it tells
 
@@ -67,43 +47,28 @@ async def test_prepared_identifiers_differ(world: World) -> None:
     assert len(made) == 3
 
 
+async def test_one_request_prepares_the_identifiers_of_many_files(world: World) -> None:
+    """The next files need none, whichever call they come with."""
+    first = await world.drives.run(ANN, lambda drive: drive.new_file_ids(3))
+    rest = [await world.drives.run(ANN, Drive.new_file_id) for _ in range(17)]
+    assert len({*first, *rest}) == 20
+    assert (await calls(world))["google.drive.files.generateIds"] == 1
+
+
+async def test_identifiers_of_another_account_are_not_used(world: World) -> None:
+    """They would not be usable there."""
+    await world.drives.run(ANN, Drive.new_file_id)
+    await world.connect(ANN, BEN)
+    file_id = await world.drives.run(ANN, Drive.new_file_id)
+    await world.drives.run(ANN, put("a.txt", id=file_id))
+    assert [file["id"] for file in await world.google.files(BEN)] == [file_id]
+
+
 async def test_what_is_not_there_is_none_and_deleted_already(world: World) -> None:
     """Neither is an error."""
     file_id = await world.drives.run(ANN, Drive.new_file_id)
     assert await world.drives.run(ANN, lambda drive: drive.find(file_id)) is None
     await world.drives.run(ANN, lambda drive: drive.delete(file_id))
-
-
-# The folder
-
-
-@pytest.mark.parametrize("name", ["Telegram", "a'b", "c\\d", "e\\'f", "報告 🎉", "' or name = 'x"])
-async def test_a_folder_is_made_once_and_found_again(world: World, name: str) -> None:
-    """Whatever its name does to a query."""
-    first = await world.drives.run(ANN, lambda drive: drive.folder(name))
-    again = await world.drives.run(ANN, lambda drive: drive.folder(name))
-    assert first == again
-    assert [file["name"] for file in await world.google.files(AMY)] == [name]
-
-
-async def test_a_folder_of_the_users_own_is_not_taken(world: World) -> None:
-    """drive.file does not even show it."""
-    theirs = await world.google.act("own_file", account=AMY, name="Telegram", folder=True)
-    assert await world.drives.run(ANN, lambda drive: drive.folder("Telegram")) != theirs["id"]
-
-
-async def test_a_folder_in_the_bin_is_made_anew(world: World) -> None:
-    """Files would vanish with it."""
-    first = await world.drives.run(ANN, lambda drive: drive.folder("Telegram"))
-    await world.google.act("trash", file_id=first)
-    assert await world.drives.run(ANN, lambda drive: drive.folder("Telegram")) != first
-
-
-async def test_a_folder_whose_making_was_not_answered_is_made_once(world: World) -> None:
-    """The retry meets the first try's result."""
-    await world.google.fault("google.drive.files.create", "after")
-    made = await world.drives.run(ANN, lambda drive: drive.folder("Telegram"))
-    assert [file["id"] for file in await world.google.files(AMY)] == [made]
 
 
 # Tokens
@@ -173,61 +138,47 @@ async def test_a_new_token_google_rejects_needs_consent(world: World) -> None:
         await world.drives.account(SecretStr("ya29.made-up"))
 
 
-# Errors
+# Connections
 
 
-@pytest.mark.parametrize(
-    ("kind", "options", "expected", "code"),
-    [
-        ("status", {"status": 503}, TransientFault, "unavailable"),
-        ("status", {"status": 502}, TransientFault, "unavailable"),
-        ("status", {"status": 408}, TransientFault, "unavailable"),
-        ("status", {"status": 429}, TransientFault, "rate_limited"),
-        ("status", {"reason": "rateLimitExceeded"}, TransientFault, "rate_limited"),
-        ("status", {"reason": "userRateLimitExceeded"}, TransientFault, "rate_limited"),
-        ("status", {"reason": "storageQuotaExceeded"}, DriveRefused, "quota_exceeded"),
-        ("status", {"status": 403, "reason": "insufficientPermissions"}, ConsentRequired,
-         "scope_missing"),
-        ("status", {"status": 403, "reason": "accessNotConfigured"}, OperatorFault,
-         "api_disabled"),
-        ("status", {"status": 401}, ConsentRequired, "invalid_grant"),
-        ("status", {"status": 409}, DriveRefused, "exists"),
-        ("status", {"status": 404}, DriveRefused, "file_gone"),
-        ("status", {"status": 400}, DriveRefused, "drive_refused"),
-        ("status", {"status": 403, "body": "{}"}, DriveRefused, "drive_refused"),
-        ("html", {"status": 403}, DriveRefused, "drive_refused"),
-        ("html", {"status": 200}, TransientFault, "not_json"),
-        ("status", {"status": 200, "body": "[]"}, TransientFault, "not_json"),
-        ("drop", {}, TransientFault, "unavailable"),
-        ("cut_response", {"after_bytes": 20}, TransientFault, "unavailable"),
-    ],
-    ids=lambda value: str(value)[:45],
-)  # fmt: skip
-async def test_an_error_becomes_the_class_of_what_must_follow(
-    world: World, kind: str, options: dict[str, Any], expected: type[CustodyError], code: str
+def port_after_about(drive: Drive) -> int:
+    """Which connection it was."""
+    drive.about()
+    (connection,) = drive.http.connections.values()
+    port: int = connection.sock.getsockname()[1]
+    return port
+
+
+async def test_the_next_call_takes_the_connection_of_the_last(world: World) -> None:
+    """Also somebody else's: a token goes with each request, not with a connection."""
+    await world.connect(BOB, BEN)
+    ports = {await world.drives.run(owner, port_after_about) for owner in (ANN, BOB, ANN)}
+    assert len(ports) == 1
+
+
+async def test_a_connection_that_has_ended_is_not_taken_again(world: World) -> None:
+    """As the server ends those nobody uses."""
+
+    def end(drive: Drive) -> int:
+        port = port_after_about(drive)
+        (connection,) = drive.http.connections.values()
+        connection.sock.shutdown(socket.SHUT_RDWR)
+        return port
+
+    ended = await world.drives.run(ANN, end)
+    assert await world.drives.run(ANN, port_after_about) != ended
+
+
+async def test_an_error_of_the_work_itself_comes_out_as_it_is_and_ends_the_connection(
+    world: World,
 ) -> None:
-    """And nothing else that Google's client raises gets out."""
-    await world.google.fault("google.drive.files.generateIds", kind, count=0, **options)
-    drives = Drives(DriveApi(world.url, retries=0), world.custodian, threads=1)
-    with pytest.raises(CustodyError) as caught:
-        await drives.run(ANN, Drive.new_file_id)
-    await drives.close()
-    assert type(caught.value) is expected
-    assert caught.value.code == code
-    assert "ya29" not in "".join(traceback.format_exception(caught.value))
+    """Half an answer may be left in it; and a bug is no incident of Google's."""
+    seen: list[int] = []
 
-
-async def test_an_error_that_passes_is_tried_again(world: World) -> None:
-    """Small requests only."""
-    await world.google.fault("google.drive.about", "status", status=503)
-    assert await world.drives.run(ANN, Drive.about)
-
-
-async def test_an_error_of_the_work_itself_comes_out_as_it_is(world: World) -> None:
-    """A bug is no incident of Google's."""
-
-    def work(_: Drive) -> None:
+    def fail(drive: Drive) -> None:
+        seen.append(port_after_about(drive))
         raise KeyError("a bug")
 
     with pytest.raises(KeyError):
-        await world.drives.run(ANN, work)
+        await world.drives.run(ANN, fail)
+    assert [await world.drives.run(ANN, port_after_about)] != seen
