@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,13 +38,11 @@ class Installation:
     def __init__(self, site: Site, name: str, people: int, *, telegram: Literal["cloud", "local"]):
         """
         Args:
-            people: who will send files to the bot, one each: a bot that knows a file is tempted
-                to say so.
+            people: who will send files to the bot.
         """
         self.site = site
         self.folder = site.folder / name
         self.folder.mkdir()
-        self._people_left = itertools.count(1)
         self._people_count = people
         self._mode = telegram
         self._stack = ExitStack()
@@ -126,17 +124,16 @@ class Installation:
         """Telegram has the file: its `blob`, to be sent, and its `file_id`, to be got."""
         return self.telegram.ask("file", path=str(content.path), name=name)
 
-    def send(self, content: Content, blob: str, name: str, *, times: int = 1) -> list[Sent]:
-        """That many people send the file to the bot at once; each has not sent one before.
+    def send(self, content: Content, blob: str, name: str, people: Sequence[int]) -> list[Sent]:
+        """All these people send the file to the bot at once.
 
         Raises:
             Wrong: one did not arrive, or not whole, or twice.
         """
-        senders = [next(self._people_left) for _ in range(times)]
-        files = [{"person": person, "blob": blob, "name": name} for person in senders]
+        files = [{"person": person, "blob": blob, "name": name} for person in people]
         found = []
         answers = self._people.ask("send", files=files)["sent"]
-        for person, answer in zip(senders, answers, strict=True):
+        for person, answer in zip(people, answers, strict=True):
             if answer["refusal"]:
                 raise Wrong(f"a file was not uploaded: {answer['refusal']}")
             complete = self.arrived(account_of(person), name, content)

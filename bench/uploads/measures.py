@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Final, Self
 from bench.child import Child, Json
 from bench.report import Site, Wrong, median_of
 from bench.uploads.content import Content, make
-from bench.uploads.installation import Installation
+from bench.uploads.installation import Installation, Sent
 from bench.uploads.processes import MB, Watch, memory, processor_seconds
 from bench.uploads.servers import account_of
 from bench.uploads.small import AT_ONCE, KNOWN
@@ -51,16 +52,14 @@ QUICK: Final = Scale(
 def measure_stream(site: Site, scale: Scale) -> Json:
     """(1) Files of 18 MB from Telegram's cloud, both legs limited."""
     with ExitStack() as stack:
-        place = stack.enter_context(
-            Installation(site, "stream", scale.stream_rounds + 1, telegram="cloud")
-        )
+        place = stack.enter_context(Installation(site, "stream", people=1, telegram="cloud"))
         bot = stack.enter_context(place.bot())
         curl, client = (stack.enter_context(place.peer(kind)) for kind in ("curl", "client"))
         place.limit(True)
         rounds = [
             _stream(place, curl, client, number, bot.pid)
             for number in range(scale.stream_rounds + 1)
-        ][1:]  # the first is for everybody to get warm
+        ][1:]  # in the first everybody gets warm, and the bot makes the person's folder
     slower = max(median_of(rounds, "curl_up_seconds"), median_of(rounds, "curl_down_seconds"))
     product = median_of(rounds, "product_seconds")
     return {
@@ -72,10 +71,11 @@ def measure_stream(site: Site, scale: Scale) -> Json:
 
 def _stream(place: Installation, curl: Child, client: Child, number: int, bot_pid: int) -> Json:
     name = f"stream-{number}.bin"
-    content = make(place.folder / name, _STREAMED)
+    # No two of one size: a bot may look whether one that agrees with another is the same.
+    content = make(place.folder / name, _STREAMED - number)
     known = place.known_to_telegram(content, name)
     cpu = processor_seconds(bot_pid)
-    (sent,) = place.send(content, known["blob"], name)
+    (sent,) = place.send(content, known["blob"], name, [1])
     cpu = processor_seconds(bot_pid) - cpu
     up = _curl_up(place, curl, content, f"curl-{name}")
     asked = {"telegram": place.telegram_url, "file_id": known["file_id"]}
@@ -105,8 +105,10 @@ class Local:
 
     def __init__(self, site: Site, scale: Scale) -> None:
         self._scale = scale
+        # It is the same file over and over, and a bot may say so: nobody sends it twice.
         people = scale.path_rounds + scale.cpu_rounds + 1 + scale.memory_rounds * (1 + AT_ONCE)
         self._place = Installation(site, "local", people, telegram="local")
+        self._people = itertools.count(1)
         self._names = 0
 
     def __enter__(self) -> Self:
@@ -127,13 +129,20 @@ class Local:
         self._names += 1
         return f"large-{self._names}.bin"
 
+    def _send_all(self, times: int) -> list[Sent]:
+        people = list(itertools.islice(self._people, times))
+        return self._place.send(self._content, self._blob, self._name(), people)
+
+    def _send(self) -> Sent:
+        return self._send_all(1)[0]
+
     def path(self) -> Json:
         """(2) One file, both legs limited, against curl uploading the same."""
         place, rounds = self._place, []
         with place.bot(), place.peer("curl") as curl:
             place.limit(True)
             for _ in range(self._scale.path_rounds):
-                (sent,) = place.send(self._content, self._blob, self._name())
+                sent = self._send()
                 up = _curl_up(place, curl, self._content, self._name())
                 rounds.append(
                     {
@@ -152,7 +161,7 @@ class Local:
         with place.bot() as bot, place.peer("client") as client:
             for _ in range(self._scale.cpu_rounds + 1):
                 product, client_ = processor_seconds(bot.pid), processor_seconds(client.pid)
-                (sent,) = place.send(self._content, self._blob, self._name())
+                sent = self._send()
                 name = self._name()
                 done = client.ask("path", path=str(self._content.path), name=name, md5=True)
                 place.arrived(account_of(0), name, self._content)
@@ -196,7 +205,7 @@ class Local:
             time.sleep(_SETTLING_SECONDS)
             idle = median(memory(bot.pid, place.temporary) for _ in range(20))
             with Watch(bot.pid, place.temporary) as watch:
-                sent = place.send(self._content, self._blob, self._name(), times=times)
+                sent = self._send_all(times)
         return {
             "idle_mb": idle / MB,
             "peak_mb": watch.peak / MB,
