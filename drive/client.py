@@ -26,16 +26,24 @@ class Drive(Files, Folders, Sharing, Contents):
         """Close the connections."""
         self.http.close()
 
-    def about(self) -> About:
-        """The account and its space; drive.file suffices for that."""
+    def about(self, *, known: bool = False) -> About:
+        """The account and its space; drive.file suffices for that.
+
+        `known` takes what was told within the last minute: enough to see before an upload that
+        there is no room for it, since Drive itself refuses what does not fit.
+        """
+        if known and (seen := self._known.about) is not None:
+            return seen
         answer = self._ask(self.service.about().get(fields="user,storageQuota"))
         quota = answer.get("storageQuota", {})
-        return About(
+        about = About(
             address=SecretStr(answer["user"].get("emailAddress", "")),
             account_id=SecretStr(answer["user"].get("permissionId", "")),
             usage=int(quota.get("usage", 0)),
             limit=int(quota["limit"]) if "limit" in quota else None,
         )
+        self._known.note_about(about)
+        return about
 
 
 class DriveApi:

@@ -8,22 +8,35 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Final
 
+from drive.resources import About
 from security.credential import Owner
 
 IDS_AT_ONCE: Final = 20
 """Unused identifiers cost nothing: files.generateIds only draws them, up to 1000 a request."""
 _FOLDER_SECONDS: Final = 600
+_ABOUT_SECONDS: Final = 60
 _DRIVES: Final = 1000
 
 
 class Known:
-    """Spare identifiers and folders of one account. Any thread may use it."""
+    """Spare identifiers, folders and space of one account. Any thread may use it."""
 
     def __init__(self) -> None:
         self.making = threading.Lock()
         """Held from looking for a folder to having made it: two uploads want one between them."""
         self._ids: deque[str] = deque()
         self._folders: dict[tuple[str, str], tuple[float, str]] = {}
+        self._about: tuple[float, About] | None = None
+
+    @property
+    def about(self) -> About | None:
+        """The account and its space as they were told within the last minute."""
+        seen = self._about
+        return seen[1] if seen and time.monotonic() - seen[0] < _ABOUT_SECONDS else None
+
+    def note_about(self, about: About) -> None:
+        """It was told just now."""
+        self._about = (time.monotonic(), about)
 
     def take_ids(self, count: int, fetch: Callable[[int], list[str]]) -> list[str]:
         """`count` identifiers, each given out once; `fetch` asks Drive for more."""

@@ -20,6 +20,7 @@ class Sharing(Calls):
         """
         body = {"type": "anyone", "role": "reader"}
         self._ask(self.service.permissions().create(fileId=file_id, body=body, fields="id"))
+        # Asked for anew: the link of a file that is shared may carry a resource key.
         answer = self._ask(self.service.files().get(fileId=file_id, fields="webViewLink"))
         return str(answer.get("webViewLink", ""))
 

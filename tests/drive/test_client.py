@@ -33,6 +33,19 @@ async def test_more_used_than_there_is_leaves_nothing_free(world: World) -> None
     assert (await world.drives.run(ANN, Drive.about)).free == 0
 
 
+async def test_what_was_told_a_moment_ago_costs_no_request(world: World) -> None:
+    """Each account's own; and it is asked again by whoever wants to know for sure."""
+    await world.connect(BOB, BEN)
+    await world.google.forget_calls()
+    for owner, account in ((ANN, AMY), (BOB, BEN), (ANN, AMY)):
+        about = await world.drives.run(owner, lambda drive: drive.about(known=True))
+        assert secret(about.address) == account
+    assert (await calls(world))["google.drive.about"] == 2
+    await world.google.set_quota(AMY, used=400)
+    assert (await world.drives.run(ANN, Drive.about)).usage == 400
+    assert (await world.drives.run(ANN, lambda drive: drive.about(known=True))).usage == 400
+
+
 async def test_everybody_sees_their_own_drive(world: World) -> None:
     """Over one service object, at once."""
     await world.connect(BOB, BEN)
