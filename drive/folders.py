@@ -82,7 +82,7 @@ class Folders(Calls):
             made = self._known.folder(parent_id, name) if found is None else None
             if made is not None:
                 found = self.find_folder(made)
-            if found is None or found.name != name:
+            if found is None or not _is_still(found, parent_id, name):
                 found = self._made(parent_id, name)
             self._known.note_folder(parent_id, name, found.id)
             return found
@@ -123,6 +123,10 @@ class Folders(Calls):
 
 def _inside(parent_id: str) -> str:
     return f"{_ARE_FOLDERS} and {quoted(parent_id)} in parents"
+
+
+def _is_still(folder: DriveFolder, parent_id: str, name: str) -> bool:
+    return folder.name == name and parent_id in ("", "root", folder.parent_id)
 
 
 def _folder(answer: dict[str, Any]) -> DriveFolder:

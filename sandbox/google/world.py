@@ -132,6 +132,7 @@ class GoogleWorld:
                     "email": account.email,
                     "name": account.name,
                     "limit": account.limit,
+                    "link_sharing": account.link_sharing,
                     "used": self.usage(account),
                 }
                 for account in self.accounts.values()

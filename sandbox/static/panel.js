@@ -144,6 +144,8 @@ function showAccounts(state) {
     }
     const full = account.used >= account.limit;
     row.append(button(full ? "Make room" : "Fill storage", google("set_quota", { used: full ? 0 : account.limit })));
+    const links = account.link_sharing;
+    row.append(button(links ? "Forbid links" : "Allow links", google("link_sharing", { on: !links })));
     const open = make("a", "Open Drive");
     open.href = `/drive?account=${encodeURIComponent(account.email)}`;
     row.append(open);

@@ -28,6 +28,8 @@ async def test_sharing_twice_leaves_one_permission(kit: Kit) -> None:
 
 async def test_organisation_may_forbid_links_for_anyone(kit: Kit) -> None:
     await kit.google.act("link_sharing", account=AMY, on=False)
+    accounts = {item["email"]: item for item in (await kit.google.state())["accounts"]}
+    assert not accounts[AMY]["link_sharing"]
     drive = await kit.bearer()
     file = await drive.upload(b"x")
     path = f"/drive/v3/files/{file['id']}/permissions"
