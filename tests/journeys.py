@@ -50,10 +50,11 @@ def unfinished(settings: Settings) -> list[UploadJob]:
     return [job for job in jobs if not job.has_ended]
 
 
-async def until_chunks(google: GoogleControls, count: int) -> None:
-    """Wait until Drive has been sent `count` chunks."""
-    while (await google.calls())["counts"].get("google.upload.chunk", 0) < count:  # noqa: ASYNC110
+async def until_uploading(google: GoogleControls) -> None:
+    """Wait until bytes are on their way to Drive; slowed down, they are for a while."""
+    while (await google.calls())["counts"].get("google.upload.chunk", 0) < 1:  # noqa: ASYNC110
         await asyncio.sleep(0.05)  # the sandbox is asked over HTTP: there is no event to wait for
+    await asyncio.sleep(0.3)
 
 
 def md5_of(content: bytes) -> str:

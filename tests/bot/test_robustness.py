@@ -18,7 +18,7 @@ from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
 from tests.conftest import RunningBot, StartBot
-from tests.journeys import ask_device_code, connect, unfinished, until, until_chunks
+from tests.journeys import ask_device_code, connect, unfinished, until, until_uploading
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("off")
@@ -274,7 +274,7 @@ async def test_erasing_in_the_middle_of_an_upload_leaves_no_name(
     await connect(ann, google, AMY)
     await google.rate("google.upload.chunk", 1_000_000)
     await ann.send_document(os.urandom(6_000_000), "secret-name.bin")
-    await until_chunks(google, 1)
+    await until_uploading(google)
     await ann.send("/privacy")
     await ann.wait_for("What I keep about you")
     await ann.tap("Delete all my data")

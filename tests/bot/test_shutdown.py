@@ -59,10 +59,16 @@ class BotProcess:
         print(f"stopped within {seconds:.1f} s")
         return seconds
 
-    def kill(self) -> None:
-        """Whatever became of the test, nothing stays behind."""
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    async def kill(self) -> None:
+        """SIGKILL, unless it has ended; nothing stays behind."""
         if self._process.returncode is None:
             self._process.kill()
+        await self._process.wait()
 
 
 @pytest.fixture
@@ -78,12 +84,14 @@ def settings(
 
 
 @asynccontextmanager
-async def process(tmp_path: Path, settings: dict[str, str]) -> AsyncIterator[BotProcess]:
-    """The bot until the end of the block."""
+async def process(
+    tmp_path: Path, settings: dict[str, str], *python: str
+) -> AsyncIterator[BotProcess]:
+    """The bot until the end of the block; `python`: what runs it, if not the module itself."""
     output = tmp_path / "output.log"
     with output.open("wb") as sink:
         started = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "cli", "bot", "--env-file", os.devnull),
+            *(sys.executable, *(python or ("-m", "cli")), "bot", "--env-file", os.devnull),
             env=child_environment(settings),
             cwd=ROOT,
             stdout=sink,
@@ -95,8 +103,7 @@ async def process(tmp_path: Path, settings: dict[str, str]) -> AsyncIterator[Bot
         yield bot
     finally:
         print(bot.log())  # pytest shows it when the test has failed
-        bot.kill()
-        await started.wait()
+        await bot.kill()
 
 
 async def until_asked(google: GoogleControls, operation: str, count: int) -> None:

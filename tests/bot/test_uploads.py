@@ -12,7 +12,7 @@ from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
 from tests.conftest import RunningBot, StartBot
-from tests.journeys import connect, md5_of, unfinished, until, until_chunks
+from tests.journeys import connect, md5_of, unfinished, until, until_uploading
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("on")
@@ -136,9 +136,10 @@ async def test_a_lost_session_is_begun_anew_under_the_same_identifier(
     ann, content = people(), os.urandom(6_000_000)
     await connect(ann, google, AMY)
     await google.rate("google.upload.chunk", 3_000_000)
+    await google.fault("google.upload.chunk", "cut_body", after_bytes=2_500_000)
     await ann.send_document(content, "lost.bin")
     await ann.wait_for("lost.bin")
-    await until_chunks(google, 2)
+    await until_uploading(google)
     await google.forget_sessions()
     await google.rate("google.upload.chunk", None)
     await ann.wait_for("is in your Drive", timeout=30)
@@ -153,9 +154,10 @@ async def test_an_access_token_that_ends_on_the_way_is_refreshed_once(
     ann, content = people(), os.urandom(6_000_000)
     await connect(ann, google, AMY)
     await google.rate("google.upload.chunk", 3_000_000)
+    await google.fault("google.upload.chunk", "cut_body", after_bytes=2_500_000)
     await ann.send_document(content, "renewed.bin")
     await ann.wait_for("renewed.bin")
-    await until_chunks(google, 2)
+    await until_uploading(google)
     await google.expire_access_tokens(AMY)
     await google.rate("google.upload.chunk", None)
     await ann.wait_for("is in your Drive", timeout=30)
@@ -174,9 +176,10 @@ async def test_a_grant_revoked_on_the_way_waits_for_the_person_to_connect_again(
     ann, content = people(), os.urandom(6_000_000)
     await connect(ann, google, AMY)
     await google.rate("google.upload.chunk", 3_000_000)
+    await google.fault("google.upload.chunk", "cut_body", after_bytes=2_500_000)
     await ann.send_document(content, "revoked.bin")
     await ann.wait_for("revoked.bin")
-    await until_chunks(google, 2)
+    await until_uploading(google)
     await google.revoke(AMY)
     await google.rate("google.upload.chunk", None)
     message = await ann.wait_for("your connection to Google Drive has ended", timeout=30)
@@ -193,14 +196,64 @@ async def test_a_full_drive_is_said_once_and_can_be_retried(
     """storageQuotaExceeded is nothing to try again by itself."""
     ann = people()
     await connect(ann, google, AMY)
-    await google.set_quota(AMY, limit=1000)
+    refusal = {"status": 403, "reason": "storageQuotaExceeded"}  # others use the account, too
+    await google.fault("google.upload.start", "status", **refusal)
     await ann.send_document(os.urandom(5000), "full.bin")
     message = await ann.wait_for("your Google Drive is full")
     assert await uploaded(google, "full.bin") == []
+    await ann.tap("Try again", message)
+    await ann.wait_for("is in your Drive")
+    assert len(await uploaded(google, "full.bin")) == 1
+
+
+async def test_too_little_space_is_said_before_a_byte_moves(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """With how much there is; and once there is enough, the same button does it."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await google.set_quota(AMY, limit=4000)
+    await ann.send_document(os.urandom(5000), "full.bin")
+    message = await ann.wait_for("this needs 4.9 KB, and your Google Drive has 3.9 KB left")
+    assert (await google.calls())["counts"].get("google.upload.start", 0) == 0
     await google.set_quota(AMY, limit=10**9)
     await ann.tap("Try again", message)
     await ann.wait_for("is in your Drive")
     assert len(await uploaded(google, "full.bin")) == 1
+
+
+async def test_the_same_bytes_are_not_uploaded_twice_unless_asked_for(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Whatever the second one's name; other bytes of the same size are another file."""
+    ann, content = people(), os.urandom(5000)
+    await connect(ann, google, AMY)
+    await ann.send_document(content, "one.bin")
+    await ann.wait_for("is in your Drive")
+    await ann.send_document(content, "two.bin")
+    message = await ann.wait_for("two.bin is in your Drive already")
+    assert message.button("Open in Drive") is not None
+    await ann.send_document(os.urandom(5000), "three.bin")
+    await ann.wait_for("three.bin (4.9 KB) is in your Drive")
+    assert (await google.calls())["counts"]["google.upload.start"] == 2
+    await ann.tap("Upload it all the same", message)
+    await ann.wait_for("two.bin (4.9 KB) is in your Drive", since=0)
+    assert len([f for f in await google.files(AMY) if f["md5"] == md5_of(content)]) == 2
+
+
+async def test_an_album_is_one_job_with_one_message_and_one_summary(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Its files in their order; one that is too big for Telegram is told beside it."""
+    ann = people()
+    await connect(ann, google, AMY)
+    contents = [os.urandom(30_000 + number) for number in range(3)]
+    items = [("document", content, f"{number}.bin") for number, content in enumerate(contents)]
+    await ann.send_album(items)
+    summary = await ann.wait_for("3 of 3 files are in your Drive", timeout=20)
+    assert len([m for m in ann.messages() if m.from_bot and m.id >= summary.id]) == 1
+    files = [f["md5"] for f in await google.files(AMY) if f["md5"]]
+    assert sorted(files) == sorted(map(md5_of, contents))
 
 
 async def test_a_lasting_fault_ends_in_one_clear_message(
@@ -252,7 +305,7 @@ async def test_a_restart_in_the_middle_loses_no_file_and_makes_no_second(
         await google.rate("google.upload.chunk", 2_000_000)
         await ann.send_document(content, "kept.bin")
         message = await ann.wait_for("kept.bin")
-        await until_chunks(google, 2)
+        await until_uploading(google)
     await google.rate("google.upload.chunk", None)
     async with start_bot() as bot:
         ended = await ann.wait_for("is in your Drive", timeout=30)
@@ -271,7 +324,7 @@ async def test_another_account_does_not_get_the_files_of_the_first(
     await google.rate("google.upload.chunk", 500_000)
     await ann.send_document(os.urandom(4_000_000), "first.bin")
     await ann.wait_for("first.bin")
-    await until_chunks(google, 2)
+    await until_uploading(google)
     await connect(ann, google, "other@example.com")
     await google.rate("google.upload.chunk", None)
     await ann.wait_for(

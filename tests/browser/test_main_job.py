@@ -156,7 +156,7 @@ def test_device_flow_on_a_phone(browser: Browser, tmp_path: Path, key: str) -> N
         check_custody(running, key)
 
 
-@pytest.mark.one_way()
+@pytest.mark.one_way
 def test_callback_flow_on_a_desktop(browser: Browser, tmp_path: Path, key: str) -> None:
     """Consent page, the bot's own page, its button to the chat, START, connected."""
     content = os.urandom(300_000)
@@ -193,7 +193,7 @@ def test_callback_flow_on_a_desktop(browser: Browser, tmp_path: Path, key: str) 
         check_custody(running, key)
 
 
-@pytest.mark.one_way()
+@pytest.mark.one_way
 def test_paste_flow_in_chinese(browser: Browser, tmp_path: Path, key: str) -> None:
     """The address of the page that cannot be reached goes into the chat."""
     content = os.urandom(300_000)

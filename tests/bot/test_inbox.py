@@ -1,0 +1,345 @@
+"""The queue of updates over its files: written down first, handled once, and no poison for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+from telegram import Bot, Update
+
+from bot.inbox import Inbox
+from bot.update_journal import HandledIds, UpdateJournal
+from security.credential import Owner
+from security.encryption import TokenEncryption, is_encrypted
+from security.errors import OperatorFault, TransientFault
+from security.guard import Guard
+from security.incidents import UPDATE_SET_ASIDE, UPDATES_NOT_SAVED, Incidents
+from security.token_store import TokenStore
+from tests.security.kit import MASK, full_disk
+
+BOT = Bot("110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw")
+DAY = 24 * 3600
+
+
+def message(number: int, text: str = "wages.pdf", user: int = 501) -> dict[str, Any]:
+    """An update, as Telegram sends it."""
+    person = {"id": user, "is_bot": False, "first_name": "Ann"}
+    chat = {"id": user, "type": "private", "first_name": "Ann"}
+    content = {"message_id": number, "date": 1_700_000_000, "chat": chat, "from": person}
+    return {"update_id": number, "message": {**content, "text": text}}
+
+
+def update(number: int, text: str = "wages.pdf", user: int = 501) -> Update:
+    return Update.de_json(message(number, text, user), BOT)
+
+
+class Runs:
+    """One run of the bot after another on the same folder; none stops in order."""
+
+    def __init__(self, folder: Path, keyring: TokenEncryption, bot_id: int = 1) -> None:
+        self.folder = folder / "updates"
+        self._journal = UpdateJournal(self.folder, keyring, bot_id)
+        self._journal.prepare()
+        self.log = io.StringIO()
+        self.incidents = Incidents()
+        self.guard = Guard(TokenStore(folder, keyring, MASK))
+
+    async def start(self, told: list[str] | None = None) -> Inbox:
+        """The next run; `told` gets an entry whenever administrators would hear of something."""
+        inbox = Inbox(self._journal, self.guard, self.incidents)
+        if told is not None:
+            inbox.on_trouble = lambda: told.append("trouble")
+        await inbox.resume(BOT)
+        return inbox
+
+    def kept(self) -> set[str]:
+        """The updates on disk."""
+        return {path.stem for path in self.folder.glob("*.json")} - {"ledger"}
+
+
+@pytest.fixture
+async def runs(
+    tmp_path: Path, keyring: TokenEncryption, restored_logging: None
+) -> AsyncIterator[Runs]:
+    made = Runs(tmp_path / "user_data", keyring)
+    # pytest's own capture is a file, which a full disk would not take either.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(made.log))
+    yield made
+    await made.guard.close()
+
+
+def queued(inbox: Inbox) -> list[int]:
+    """The numbers in the queue."""
+    found = []
+    while not inbox.empty():
+        item = inbox.get_nowait()
+        assert isinstance(item, Update)
+        found.append(item.update_id)
+    return found
+
+
+async def handle(inbox: Inbox, number: int) -> None:
+    """Handle an update to its end."""
+    async with inbox.handling(update(number)):
+        pass
+    await inbox.settle()
+
+
+@asynccontextmanager
+async def killed(inbox: Inbox, number: int) -> AsyncIterator[None]:
+    """Handle an update in a task that never ends, as far as the disk can tell."""
+    begun = asyncio.Event()
+
+    async def hang() -> None:
+        async with inbox.handling(update(number)):
+            begun.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(hang())
+    await asyncio.wait_for(begun.wait(), 5)
+    yield
+    task.cancel()
+
+
+async def test_an_update_is_on_disk_before_it_is_queued_and_gone_once_handled(
+    runs: Runs, keyring: TokenEncryption
+) -> None:
+    """Whole, for nobody else, and encrypted where there is a key."""
+    inbox = await runs.start()
+    await inbox.put(update(7))
+    (path,) = (path for path in runs.folder.iterdir() if path.stem == "7")
+    assert path.stat().st_mode & 0o777 == 0o600
+    data = path.read_bytes()
+    assert is_encrypted(data) is (keyring.kid is not None)
+    assert Update.de_json(json.loads(keyring.decrypt(data)), BOT) == update(7)
+    await handle(inbox, 7)
+    assert runs.kept() == set()
+    assert b"wages" not in b"".join(p.read_bytes() for p in runs.folder.iterdir())
+
+
+@pytest.mark.one_way("on")
+async def test_what_was_left_comes_first_in_its_order_and_once(runs: Runs) -> None:
+    """After a kill, whatever Telegram sends again."""
+    inbox = await runs.start()
+    for number in (9, 10, 11, 8):
+        await inbox.put(update(number))
+    await handle(inbox, 10)
+    inbox = await runs.start()
+    for number in (9, 10, 11, 12):
+        await inbox.put(update(number))
+    assert queued(inbox) == [8, 9, 11, 12]
+    for number in (8, 9, 11, 12):
+        await handle(inbox, number)
+    inbox = await runs.start()
+    for number in range(8, 13):
+        await inbox.put(update(number))
+    assert (queued(inbox), runs.kept()) == ([], set())
+
+
+@pytest.mark.one_way("on")
+async def test_a_kill_between_the_ledger_and_the_removal_handles_nothing_twice(runs: Runs) -> None:
+    """The document is still there, and is removed then."""
+    inbox = await runs.start()
+    await inbox.put(update(7))
+    path = runs.folder / "7.json"
+    data = path.read_bytes()
+    await handle(inbox, 7)
+    path.write_bytes(data)
+    inbox = await runs.start()
+    assert (queued(inbox), runs.kept()) == ([], set())
+
+
+@pytest.mark.one_way("on")
+async def test_a_handler_that_fails_has_handled_and_one_that_is_cut_off_has_not(runs: Runs) -> None:
+    """The error handler has told the person; nobody has told the other one."""
+    inbox = await runs.start()
+    for number in (7, 8):
+        await inbox.put(update(number))
+    with pytest.raises(ValueError, match="the handler's"):
+        async with inbox.handling(update(7)):
+            raise ValueError("the handler's")
+    async with killed(inbox, 8):
+        await inbox.settle()
+    await asyncio.sleep(0)
+    assert runs.kept() == {"8"}
+
+
+@pytest.mark.one_way("on")
+async def test_the_update_that_kills_every_run_is_set_aside_after_three_and_no_other(
+    runs: Runs,
+) -> None:
+    """Its neighbours, begun at the same time, are handled all the same."""
+    inbox = await runs.start()
+    for number in (6, 7, 8):
+        await inbox.put(update(number))
+    async with killed(inbox, 6), killed(inbox, 7), killed(inbox, 8):
+        pass
+    inbox = await runs.start()
+    assert queued(inbox) == [6, 7, 8]
+    async with killed(inbox, 6), killed(inbox, 7), killed(inbox, 8):
+        pass
+    for _ in range(2):
+        inbox = await runs.start()
+        left = queued(inbox)
+        assert left[0] in (6, 7)
+        if 6 in left:
+            await handle(inbox, 6)
+        async with killed(inbox, 7):
+            # Number 8 waits until number 7 has ended: it is not begun.
+            waiting = asyncio.create_task(handle(inbox, 8))
+            await asyncio.sleep(0.05)
+            assert not waiting.done()
+            waiting.cancel()
+        assert not runs.incidents.open()
+    told: list[str] = []
+    inbox = await runs.start(told)
+    assert queued(inbox) == [8]
+    await handle(inbox, 8)
+    assert runs.kept() == {"7"}
+    assert [incident.code for incident in runs.incidents.open()] == [UPDATE_SET_ASIDE]
+    inbox = await runs.start()
+    await inbox.put(update(7))
+    assert queued(inbox) == []
+    await inbox.forget(Owner.user(502))
+    assert runs.kept() == {"7"}
+    await inbox.forget(Owner.user(501))
+    await inbox.look_after()
+    assert (runs.kept(), runs.incidents.open(), told) == (set(), [], ["trouble"])
+
+
+@pytest.mark.one_way("on")
+async def test_stops_in_order_are_no_kills(runs: Runs) -> None:
+    """However often one cuts off the same handler."""
+    inbox = await runs.start()
+    await inbox.put(update(7))
+    for _ in range(5):
+        inbox = await runs.start()
+        assert queued(inbox) == [7]
+        async with killed(inbox, 7):
+            inbox.close()
+            await inbox.rest()
+
+
+@pytest.mark.one_way("on")
+async def test_another_bots_updates_are_forgotten(
+    runs: Runs, tmp_path: Path, keyring: TokenEncryption
+) -> None:
+    """Its token is gone: nobody could be answered, and Telegram counts anew."""
+    inbox = await runs.start()
+    for number in (7, 8):
+        await inbox.put(update(number))
+    await handle(inbox, 7)
+    other = Runs(tmp_path / "user_data", keyring, bot_id=2)
+    inbox = await other.start()
+    assert runs.kept() == set()
+    await inbox.put(update(7))
+    assert queued(inbox) == [7]
+    await other.guard.close()
+
+
+@pytest.mark.one_way("on")
+async def test_damaged_documents_are_passed_over(runs: Runs) -> None:
+    """An update that cannot be read, or not as an update; a ledger that is none."""
+    inbox = await runs.start()
+    for number in (5, 6, 7):
+        await inbox.put(update(number))
+    (runs.folder / "5.json").write_bytes(b"{")
+    (runs.folder / "6.json").write_text('{"update_id": 6, "message": {"message_id": "x"}}')
+    (runs.folder / "ledger.json").write_text('{"handled": "all"}')
+    inbox = await runs.start()
+    assert queued(inbox) == [7]
+    assert runs.kept() == {"7"}
+
+
+@pytest.mark.one_way("on")
+async def test_a_full_disk_holds_put_up_tells_once_and_loses_nothing(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`put` never raises: that would end the polling."""
+    monkeypatch.setattr("bot.inbox._FIRST_PAUSE_SECONDS", 0.01)
+    told: list[str] = []
+    inbox = await runs.start(told)
+    await inbox.put(update(6))
+    with full_disk():
+        putting = asyncio.create_task(inbox.put(update(7)))
+        await asyncio.sleep(0.1)
+        with pytest.raises(OperatorFault):
+            await inbox.accept(update(8))
+        await handle(inbox, 6)
+        await inbox.look_after()
+        assert (putting.done(), inbox.is_failing, inbox.qsize()) == (False, True, 1)
+        assert [incident.code for incident in runs.incidents.open()] == [UPDATES_NOT_SAVED]
+    await asyncio.wait_for(putting, 5)
+    assert (queued(inbox), inbox.is_failing) == ([6, 7], False)
+    assert (told, runs.incidents.open()) == (["trouble", "trouble"], [])
+    assert runs.log.getvalue().count("update_not_saved") == 1
+    await inbox.look_after()
+    assert runs.kept() == {"7"}
+
+
+@pytest.mark.one_way("on")
+async def test_a_disk_that_works_again_is_noticed_without_another_update(runs: Runs) -> None:
+    """Behind a load balancer that heeds /readyz none would come."""
+    inbox = await runs.start()
+    with full_disk(), pytest.raises(OperatorFault):
+        await inbox.accept(update(8))
+    await inbox.look_after()
+    assert not inbox.is_failing
+
+
+@pytest.mark.one_way("on")
+async def test_nothing_is_taken_in_before_the_start_and_after_the_stop(runs: Runs) -> None:
+    """A webhook is answered so that Telegram comes again; polling is cut off in its patience."""
+    inbox = await runs.start()
+    inbox.close()
+    with pytest.raises(TransientFault):
+        await inbox.accept(update(7))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(inbox.put(update(7)), 0.1)
+    assert runs.kept() == set()
+
+
+@pytest.mark.one_way("on")
+async def test_a_hundred_updates_take_well_under_a_second(runs: Runs) -> None:
+    """Half a second where a disk is this machine's own."""
+    inbox = await runs.start()
+    clock: Callable[[], float] = asyncio.get_running_loop().time
+    began = clock()
+    for number in range(100):
+        await inbox.put(update(number, "x" * 2000))
+    assert clock() - began < 1
+    handled: list[Awaitable[None]] = [handle(inbox, number) for number in range(100)]
+    await asyncio.gather(*handled)
+    assert runs.kept() == set()
+
+
+@given(st.lists(st.integers(0, 40)))
+def test_handled_numbers_are_those_that_were_added(numbers: list[int]) -> None:
+    """Kept as runs of neighbours that neither overlap nor touch."""
+    handled = HandledIds()
+    for number in numbers:
+        handled.add(number, 0)
+    handled = HandledIds(handled.runs())
+    assert [number for number in range(-1, 42) if number in handled] == sorted({*numbers})
+    runs = handled.runs()
+    assert all(before[1] + 1 < after[0] for before, after in pairwise(runs))
+
+
+def test_handled_numbers_are_forgotten_after_a_day() -> None:
+    """By then Telegram no longer has the update, and may count somewhere else after a week."""
+    handled = HandledIds()
+    handled.add(7, 0)
+    handled.add(8, DAY)
+    handled.add(50, 0)
+    handled.forget_old(DAY + 1)
+    assert (7 in handled, 8 in handled, 50 in handled) == (True, True, False)

@@ -1,0 +1,199 @@
+"""No update is lost, and none answered twice: with the real client, whatever Telegram does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bot.update_journal import UpdateJournal
+from sandbox.client import Person, TelegramControls
+from sandbox.google_client import GoogleControls
+from security.encryption import TokenEncryption
+from tests.bot.test_operations import free_port
+from tests.bot.test_shutdown import LONGEST, process, until_asked
+from tests.bot.test_shutdown import settings as settings  # a fixture
+from tests.bot.upkeep import logged, said_to
+from tests.conftest import RunningBot, StartBot
+from tests.crash.tracing import find_strace
+from tests.journeys import until
+
+People = Callable[..., Person]
+pytestmark = pytest.mark.one_way("on")
+TRACEABLE = (
+    "import ctypes, runpy\n"
+    "ctypes.CDLL(None).prctl(0x59616D61, ctypes.c_ulong(-1), 0, 0, 0)\n"  # by any process: strace
+    "runpy.run_module('cli', run_name='__main__')"
+)
+BOT_ID = 110201543
+
+
+def answers(person: Person, text: str) -> list[str]:
+    """What the bot has said to somebody with `text` in it."""
+    return [m.text for m in person.messages() if m.from_bot and text in m.text]
+
+
+def kept(folder: Path) -> set[str]:
+    """The updates on disk."""
+    return {path.stem for path in (folder / "updates").glob("*.json")} - {"ledger"}
+
+
+def message(person: Person, number: int, text: str) -> dict[str, Any]:
+    """An update as Telegram sends it."""
+    user = {"id": person.id, "is_bot": False, "first_name": "Ann", "language_code": "en"}
+    chat = {"id": person.id, "type": "private", "first_name": "Ann"}
+    content = {"message_id": number, "date": 1_700_000_000, "chat": chat, "from": user}
+    entities = [{"type": "bot_command", "offset": 0, "length": len(text)}]
+    return {"update_id": number, "message": {**content, "text": text, "entities": entities}}
+
+
+async def test_a_kill_loses_no_message_and_answers_none_twice(
+    settings: dict[str, str], tmp_path: Path, google: GoogleControls, people: People
+) -> None:
+    """Handled and not acknowledged; in the midst of being handled; in line behind that one."""
+    ann, bo = people(501, "Ann"), people(502, "Bo")
+    folder = Path(settings["USER_DATA_DIR"])
+    async with process(tmp_path, settings) as bot:
+        for person in (ann, bo):
+            await person.start()
+            await person.wait_for("Drivekeeper")
+        # The poll under way still brings something; nothing is acknowledged any more.
+        await google.fault("telegram.getUpdates", "hang", count=None)
+        await google.fault("telegram.sendMessage", "hang", owner="502", count=None)
+        async with asyncio.timeout(20):
+            await asyncio.gather(ann.send("/help"), bo.send("/help"), bo.send("/cancel"))
+            await ann.wait_for("20 MB")
+            await until_asked(google, "telegram.sendMessage", 1)
+            await until_asked(google, "telegram.getUpdates", 1)
+        await until(lambda: len(kept(folder)) == 2)
+        await bot.kill()
+    await google.clear_faults()
+    async with process(tmp_path, settings) as bot:
+        await bo.wait_for("nothing to cancel", since=0)
+        await ann.send("/cancel")
+        await ann.wait_for("nothing to cancel")
+        resumed = [json.loads(line) for line in bot.log().splitlines() if "updates_resumed" in line]
+        assert [line["count"] for line in resumed] == [2]
+        await until(lambda: not kept(folder))
+    assert len(answers(ann, "20 MB")) == 1
+    said = [text for text in answers(bo, "") if "20 MB" in text or "nothing to cancel" in text]
+    assert ["20 MB" in text for text in said] == [True, False]
+
+
+@asynccontextmanager
+async def no_space(pid: int) -> AsyncIterator[None]:
+    """Within, the operating system answers every write of the bot's into a file with ENOSPC."""
+    strace = await asyncio.create_subprocess_exec(
+        *(find_strace(), "-f", "-q", "-e", "trace=pwrite64", "-e", "signal=none"),
+        *("-e", "inject=pwrite64:error=ENOSPC", "-o", "/dev/null", "-p", str(pid)),
+    )
+    try:
+        status = Path(f"/proc/{pid}/status")
+        await until(lambda: f"TracerPid:\t{strace.pid}" in status.read_text())
+        yield
+    finally:
+        with suppress(ProcessLookupError):  # it ends with the bot
+            strace.terminate()
+        await strace.wait()
+
+
+async def test_without_space_on_the_disk_polling_goes_on_and_nothing_is_lost(
+    settings: dict[str, str], tmp_path: Path, people: People
+) -> None:
+    """Not ready meanwhile, and one alert; the message is answered once there is space again."""
+    root, ann = people(900, "Root"), people(501, "Ann")
+    port = free_port()
+    settings |= {"ADMIN_USER_IDS": "900", "METRICS_PORT": str(port)}
+    async with (
+        process(tmp_path, settings, "-c", TRACEABLE) as bot,
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
+    ):
+        await root.start()
+        await root.wait_for("Drivekeeper")
+        async with no_space(bot.pid):
+            await ann.send("/help")
+            await bot.prints("update_not_saved")
+            async with session.get("/readyz") as answer:
+                assert answer.status == 503
+                assert "updates_not_saved" in (await answer.json())["reasons"]
+            await root.wait_for("updates_not_saved", since=0)
+            await asyncio.sleep(1)  # it is tried again
+            assert answers(ann, "20 MB") == []
+        await ann.wait_for("20 MB")
+        await root.wait_for("Over:", since=0)
+        async with session.get("/readyz") as answer:
+            assert (answer.status, await answer.json()) == (200, {"ready": True, "reasons": []})
+        assert bot.log().count('"update_not_saved"') == 1
+        assert len(answers(root, "updates_not_saved")) == 1
+        # A stop meanwhile takes no longer than any other, and Telegram keeps what was not taken.
+        async with no_space(bot.pid):
+            await ann.send("/cancel")
+            await until(lambda: bot.log().count('"update_not_saved"') == 2)
+            assert await bot.stop() < LONGEST
+        info = f"{settings['TELEGRAM_API_BASE_URL']}/bot{settings['TELEGRAM_BOT_TOKEN']}"
+        async with session.get(f"{info}/getWebhookInfo") as answer:
+            assert (await answer.json())["result"]["pending_update_count"] == 1
+
+
+async def test_an_update_nobody_can_read_ends_no_polling(bot: RunningBot, people: People) -> None:
+    """Skipped, and what comes after it is answered."""
+    ann = people()
+    await ann.start()
+    async with TelegramControls(ann.base_url) as telegram:
+        await telegram.inject("message", {"message_id": "not a number", "chat": "wages.pdf"})
+        await ann.send("/help")
+        await ann.wait_for("20 MB")
+    (skipped,) = logged(bot, "update_skipped")
+    assert skipped["result"] == "unreadable"
+    assert "wages" not in bot.log.getvalue()
+
+
+async def test_what_an_earlier_run_left_is_answered_first_and_in_order(
+    start_bot: StartBot, people: People, tmp_path: Path, keyring: TokenEncryption
+) -> None:
+    """Though the person has written more meanwhile."""
+    ann = people()
+    journal = UpdateJournal(tmp_path / "user_data" / "updates", keyring, BOT_ID)
+    journal.prepare()
+    for number, text in ((9, "/help"), (10, "/status"), (11, "/cancel")):
+        journal.write(number, message(ann, number, text))
+    await ann.send("/privacy")
+    async with start_bot() as bot:
+        await ann.wait_for("What I keep")
+        wanted = ("20 MB", "not connected to Google Drive yet", "nothing to cancel", "What I keep")
+        said = [m.text for m in ann.messages() if m.from_bot and any(w in m.text for w in wanted)]
+        assert [next(w for w in wanted if w in text) for text in said] == list(wanted)
+        await until(lambda: not kept(bot.folder))
+
+
+async def test_an_update_that_killed_three_runs_is_set_aside_and_told_once(
+    start_bot: StartBot, people: People, tmp_path: Path, keyring: TokenEncryption
+) -> None:
+    """Everybody else is served, and nothing of it stays once its sender wants to be forgotten."""
+    root, ann = people(900, "Root"), people(501, "Ann")
+    await root.start()
+    journal = UpdateJournal(tmp_path / "user_data" / "updates", keyring, BOT_ID)
+    journal.prepare()
+    journal.write(9, message(ann, 9, "/help"))
+    journal.settle({"handled": [], "begun": {9: 3}, "aside": {}}, ())
+    for _ in range(2):
+        async with start_bot(ADMIN_USER_IDS="900") as bot:
+            await root.wait_for("update_set_aside", since=0)
+            assert len(await said_to(root, "update_set_aside")) == 1
+    assert answers(ann, "20 MB") == []
+    async with start_bot(ADMIN_USER_IDS="900") as bot:
+        assert logged(bot, "update_set_aside") == []
+        assert kept(bot.folder) == {"9"}
+        await ann.send("/privacy")
+        await ann.wait_for("What I keep")
+        await ann.tap("Delete all my data")
+        await ann.wait_for("Delete everything I keep")
+        await ann.tap("Yes, delete everything")
+        await ann.wait_for("deleted too")
+        await until(lambda: not kept(bot.folder))
