@@ -28,6 +28,10 @@ def title(code: str, t: Texts) -> str:
             return t.tr("Credentials stored in plaintext are refused")
         case "store_failed":
             return t.tr("The data folder cannot be read or written")
+        case "updates_not_saved":
+            return t.tr("Messages cannot be written down, and wait at Telegram")
+        case "update_set_aside":
+            return t.tr("A message that ended the bot three times is set aside")
         case _:
             return t.tr("Something in this bot's set-up is wrong")
 
@@ -55,6 +59,18 @@ def meaning(code: str, t: Texts) -> str:
             return t.tr(
                 "No token is refreshed as long as a new one could not be saved. Nobody's "
                 "credential is lost."
+            )
+        case "updates_not_saved":
+            return t.tr(
+                "Before I take a message from Telegram I write it down, so that none is lost; the "
+                "data folder does not take it just now. Nobody is answered meanwhile. Telegram "
+                "keeps everything for 24 hours, and I try again by myself."
+            )
+        case "update_set_aside":
+            return t.tr(
+                "Each time I began to handle it, the process ended, which is a defect of the "
+                "program. It is not tried again, and its sender got no answer; everybody else is "
+                "served."
             )
         case "key_missing" | "unknown_key" | "unknown_envelope" | "plaintext_refused":
             return t.tr(
@@ -118,7 +134,12 @@ def remedy(code: str, t: Texts) -> str:
                 "run <code>drivekeeper tokens encrypt</code>, or set "
                 "TOKEN_REQUIRE_ENCRYPTION=false and restart."
             )
-        case "store_failed":
+        case "update_set_aside":
+            return t.tr(
+                "look for what the logs say just before the last starts, and report it. The "
+                "message is kept for a day, and then deleted."
+            )
+        case "store_failed" | "updates_not_saved":
             return t.tr(
                 "look at USER_DATA_DIR: is the disk full, mounted read-only, or owned by another "
                 "user? <code>drivekeeper doctor</code> says which. It needs no restart."

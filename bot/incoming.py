@@ -18,16 +18,25 @@ def read_update(document: Any, bot: Bot | None) -> Update | None:
     Telegram would send it for ever, and nothing after it.
     """
     try:
-        return Update.de_json(document, bot)
-    except Exception:
-        _log.error("update_skipped", result="unreadable")  # its text may hold anything of it
-        return None
+        if _number(document) is not None:
+            return Update.de_json(document, bot)
+    except Exception:  # noqa: S110 - its text may hold anything of the update
+        pass
+    _log.error("update_skipped", result="unreadable")
+    return None
 
 
 def readable(documents: list[Any]) -> list[Any]:
     """The same updates; of those that cannot be read the number alone, to be acknowledged."""
-    numbers = [{"update_id": d.get("update_id")} if isinstance(d, dict) else {} for d in documents]
-    return [
-        number if read_update(document, None) is None else document
-        for document, number in zip(documents, numbers, strict=True)
-    ]
+    found = []
+    for document in documents:
+        if read_update(document, None) is not None:
+            found.append(document)
+        elif (number := _number(document)) is not None:
+            found.append({"update_id": number})
+    return found
+
+
+def _number(document: Any) -> int | None:
+    number = document.get("update_id") if isinstance(document, dict) else None
+    return number if isinstance(number, int) else None
