@@ -109,15 +109,16 @@ class FaultPlan:
         found = await self.owner_of(request) if self.owner_of is not None else None
         return found or ""
 
-    def record(self, operation: str, status: int, started: float, owner: str | None) -> None:
-        """Note one finished call; status 0: it got no answer."""
+    def record(self, operation: str, status: int, started: float, request: web.Request) -> None:
+        """Note one finished call; status 0: it got no answer; length: of its body, announced."""
         self.counts[operation] += 1
         self.recent.append(
             {
                 "operation": operation,
                 "status": status,
                 "seconds": round(time.monotonic() - started, 4),
-                "owner": owner,
+                "owner": request.get(OWNER),
+                "length": request.content_length or 0,
                 "at": round(time.time(), 3),
             }
         )
@@ -142,7 +143,7 @@ class FaultPlan:
             except _DropError:
                 return _gone(request)
             finally:
-                self.record(operation, status, started, request.get(OWNER))
+                self.record(operation, status, started, request)
             return response
 
         return apply_faults

@@ -22,5 +22,5 @@ async def desk(sandbox: Sandbox, google: GoogleControls, tmp_path: Path) -> Asyn
     file_id, folder_id = await world.drives.run(
         ANN, lambda drive: (drive.new_file_id(), drive.folder("Telegram"))
     )
-    yield Desk(world, file_id, folder_id)
+    yield Desk(world, sandbox, file_id, folder_id)
     await world.close()

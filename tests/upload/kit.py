@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from pydantic import SecretStr
 
 from drive import Drive, DriveFile
 from sandbox.google_client import GoogleControls
+from sandbox.server import Sandbox
 from security.errors import CustodyError
 from tests.security.kit import AMY, ANN, World
 from upload import ChunkBudget, Halt, SourceFailed, Target, upload
@@ -18,6 +20,17 @@ from upload import ChunkBudget, Halt, SourceFailed, Target, upload
 TYPE = "application/octet-stream"
 CHUNK = 1024 * 1024
 """Bytes; what an upload may have on its way here."""
+
+
+def await_bytes(sandbox: Sandbox, wanted: int, seconds: float = 10) -> int:
+    """Wait, in an upload's thread, until Drive has so many of unfinished ones; how many it has."""
+    assert sandbox.google is not None
+    sessions = sandbox.google.sessions._sessions
+    until = time.monotonic() + seconds
+    while (had := sum(s.received for s in [*sessions.values()])) < wanted:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    return had
 
 
 class Bytes:
@@ -51,6 +64,7 @@ class Desk:
     """Ann's Drive, and uploads into it."""
 
     world: World
+    sandbox: Sandbox
     file_id: str
     folder_id: str
     told: list[int] = field(default_factory=list)

@@ -10,9 +10,8 @@ from pydantic import SecretStr
 
 from security.errors import OperatorFault, TransientFault
 from tests.security.kit import secret
-from tests.upload.kit import CHUNK, Bytes, Desk
+from tests.upload.kit import CHUNK, Bytes, Desk, await_bytes
 from upload import Halt, UploadInterrupted
-
 
 
 def whole(size: int) -> Bytes:
@@ -27,6 +26,7 @@ async def interrupted(desk: Desk, source: Bytes, *, after: int) -> SecretStr:
         def open(self, offset: int = 0) -> Iterator[bytes]:
             for number, piece in enumerate(super().open(offset)):
                 if number == after:
+                    await_bytes(desk.sandbox, 2 * CHUNK)
                     desk.cancelled.interrupt()
                 yield piece
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,16 +15,9 @@ import pytest
 from drive import Drive, DriveFile
 from sandbox.server import Sandbox
 from tests.security.kit import ANN
-from tests.upload.kit import CHUNK, TYPE, Bytes, Desk
+from tests.upload.kit import CHUNK, TYPE, Bytes, Desk, await_bytes
 from upload import ChunkBudget, Target, upload
 from upload_budget import BLOCK
-
-
-def received(sandbox: Sandbox) -> int:
-    """Bytes that Drive has of unfinished uploads."""
-    assert sandbox.google is not None
-    return sum(session.received for session in sandbox.google.sessions._sessions.values())
-
 
 
 async def test_bytes_reach_drive_while_they_still_arrive(desk: Desk, sandbox: Sandbox) -> None:
@@ -36,11 +28,7 @@ async def test_bytes_reach_drive_while_they_still_arrive(desk: Desk, sandbox: Sa
         def open(self, offset: int = 0) -> Iterator[bytes]:
             pieces = list(super().open(offset))
             yield from pieces[:-1]
-            for _ in range(500):
-                if (arrived := received(sandbox)) >= CHUNK // 2:
-                    break
-                time.sleep(0.01)
-            seen.append(arrived)
+            seen.append(await_bytes(sandbox, CHUNK // 2))
             yield pieces[-1]
 
     content = os.urandom(CHUNK)  # one request
@@ -52,7 +40,12 @@ async def test_bytes_reach_drive_while_they_still_arrive(desk: Desk, sandbox: Sa
 
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [("drop", {}), ("after", {}), ("cut_body", {"after_bytes": 700_000}), ("status", {"status": 401})],
+    [
+        ("drop", {}),
+        ("after", {}),
+        ("cut_body", {"after_bytes": 700_000}),
+        ("status", {"status": 401}),
+    ],
 )
 @pytest.mark.parametrize("seekable", [False, True], ids=["streamed", "seekable"])
 async def test_a_body_is_never_sent_twice(

@@ -17,7 +17,6 @@ from tests.security.kit import AMY, ANN
 from tests.upload.kit import CHUNK, TYPE, Bytes, Desk
 from upload import SourceFailed, Target, UploadCancelled, upload
 
-
 # Sizes and shapes
 
 
