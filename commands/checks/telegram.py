@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from typing import Any, Final
 
 from commands.checks.finding import Finding, failed, ok, skipped, warning
@@ -14,6 +15,8 @@ from commands.checks.http import Answer, Unreachable, ask, new_session
 from config import Settings
 
 _USERNAME: Final = re.compile(r"[A-Za-z0-9_]{3,64}")
+_STATUS: Final = re.compile(r"Wrong response from the webhook: (\d{3})\b")
+_LATELY_SECONDS: Final = 900
 
 
 async def check_telegram(settings: Settings) -> list[Finding]:
@@ -32,7 +35,7 @@ async def check_telegram(settings: Settings) -> list[Finding]:
         except Unreachable as nothing:
             reason = str(nothing)
         else:
-            return [judge_me(me), judge_webhook(webhook)]
+            return [judge_me(me), judge_webhook(webhook, settings.telegram_webhook_url, time.time())]
     do = "Let this machine reach it by https; look at TELEGRAM_API_BASE_URL."
     return [
         failed("telegram", f"Telegram {reason}.", do),
@@ -64,17 +67,38 @@ def judge_me(answer: Answer) -> Finding:
     return failed(name, says, "Look for a proxy, and at TELEGRAM_API_BASE_URL.")
 
 
-def judge_webhook(answer: Answer) -> Finding:
-    """Whether messages go somewhere else. The bot asks for them, and a webhook forbids that."""
+def judge_webhook(answer: Answer, wanted: str | None, now: float) -> Finding:
+    """Whether messages go where they should, or somewhere else.
+
+    Args:
+        wanted: TELEGRAM_WEBHOOK_URL; None: the bot asks for messages, and a webhook forbids that.
+        now: Unix seconds.
+    """
     name = "webhook"
     result = _result(answer)
     if result is None:
         return skipped(name, "Telegram could not be asked.")
-    if result.get("url"):
+    found = result.get("url")
+    if found and found != wanted:
         says = "Somebody has set a webhook for this bot: its messages go there."
         do = "Find out who else uses the token. Starting the bot takes the webhook away."
         return warning(name, says, do)
-    return ok(name, "None is set: messages wait for the bot to ask for them.")
+    if wanted is None:
+        return ok(name, "None is set: messages wait for the bot to ask for them.")
+    if not found:
+        return ok(name, "None is set yet: the bot sets TELEGRAM_WEBHOOK_URL when it starts.")
+    failed_at = result.get("last_error_date")
+    if not isinstance(failed_at, int) or now - failed_at > _LATELY_SECONDS:
+        return ok(name, "Telegram brings messages to TELEGRAM_WEBHOOK_URL.")
+    status = _STATUS.match(str(result.get("last_error_message", "")))
+    answered = f"was answered {status[1]}" if status else "could not connect"
+    says = f"Telegram brings messages to TELEGRAM_WEBHOOK_URL, but lately {answered} there."
+    do = (
+        "403: something else answers there, or the secret differs; 404: the proxy changes the "
+        "path; 502 or 503: the bot was away, or cannot write. Else look at DNS, firewall and "
+        "certificate."
+    )
+    return warning(name, says, do)
 
 
 def _result(answer: Answer) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -26,6 +27,7 @@ from commands.checks.finding import Finding, State
 from commands.checks.folder import Space, file_system_of, judge_file_system, judge_space
 from commands.checks.google import judge_clock
 from commands.checks.http import Answer
+from commands.checks.telegram import judge_webhook
 from commands.doctor import _guarded, examine
 from sandbox.google_client import GoogleControls
 from sandbox.run import bot_settings
@@ -465,6 +467,38 @@ async def test_somebody_elses_webhook_is_a_warning(sandbox: Sandbox, patient: Pa
     found = await patient.examine()
     assert found["webhook"].state is State.WARNING
     assert found["telegram"].state is State.OK
+    found = await patient.examine(TELEGRAM_WEBHOOK_URL=hook)
+    assert (found["webhook"].state, found["webhook"].do) == (State.OK, "")
+    found = await patient.examine(TELEGRAM_WEBHOOK_URL=hook + "x")
+    assert found["webhook"].state is State.WARNING
+
+
+@pytest.mark.parametrize(
+    ("result", "state", "says"),
+    [
+        ({"url": ""}, State.OK, "when it starts"),
+        ({"last_error_date": 1, "last_error_message": "Connection refused"}, State.OK, "brings"),
+        ({"last_error_date": 9_900, "last_error_message": "no https://canary"}, State.WARNING, ""),
+        (
+            {
+                "last_error_date": 9_900,
+                "last_error_message": "Wrong response from the webhook: 403 Forbidden",
+            },
+            State.WARNING,
+            "answered 403",
+        ),
+    ],
+)
+def test_a_webhook_of_ours_is_judged_by_what_telegram_met_there(
+    result: dict[str, Any], state: State, says: str
+) -> None:
+    """Its own words may hold anything of the address."""
+    url = "https://bot.example/canary"
+    answer = Answer(200, {"ok": True, "result": {"url": url, **result}}, None, None)
+    found = judge_webhook(answer, url, 10_000)
+    assert found.state is state
+    assert says in found.says
+    assert "canary" not in found.says + found.do
 
 
 @pytest.mark.parametrize(
