@@ -22,8 +22,22 @@ _MIME_TYPE: Final = re.compile(
 )  # RFC 6838
 _GOOGLES_OWN: Final = "application/vnd.google-apps"
 _MAX_LENGTH: Final = 255
-# Marks that turn the direction of what follows: they make "gpj.exe" look like "exe.jpg".
-_BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# What turns the direction of what follows, or is not seen at all, makes "gpj.exe" look like
+# "exe.jpg". What of the format characters has a shape of its own, or shapes its neighbours, stays.
+_SHOWN_FORMATS: Final = re.compile("[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd]")
+_JOINERS: Final = "\u200c\u200d"
+_TAGS: Final = re.compile(  # they spell the flags of Scotland and its like, and hide text elsewhere
+    "(\U0001f3f4[\U000e0030-\U000e007a]{1,6}\U000e007f)|[\U000e0020-\U000e007f]"
+)
+_STRAY_JOINERS: Final = re.compile(f"(?<![^\x00-\x7f\\s{_JOINERS}])[{_JOINERS}]+")
+_BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and signs without a shape: they stay among others, and are no name by themselves."""
+_SPACES: Final = re.compile(r"\s{2,}")
+_LONG_STACK: Final = 8  # marks upon one letter: no script needs more, and lines above are hidden
+_SKIN_TONES: Final = range(0x1F3FB, 0x1F400)
+_DEVICE: Final = re.compile(  # whatever the ending: learn.microsoft.com, "Naming files"
+    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(\.|$)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +51,71 @@ class IncomingFile:
     size: int | None
 
 
-def clean_name(name: str) -> str:
-    """`name` without control characters and direction marks, at most 255 characters."""
-    kept = "".join(
-        char
-        for char in name
-        if char not in _BIDI and unicodedata.category(char) not in ("Cc", "Cs")
-    ).strip()
-    if len(kept) > _MAX_LENGTH:
-        stem, dot, ending = kept.rpartition(".")
-        tail = dot + ending if dot and len(ending) <= 16 else ""
-        kept = (stem if tail else kept)[: _MAX_LENGTH - len(tail)] + tail
-    return kept or "file"
+def clean_name(name: str, otherwise: str = "file") -> str:
+    """`name` as every system can keep it and everybody can read it, at most 255 characters.
+
+    Whatever is written in it, in any script, stays as it is. What cannot be seen goes, a
+    separator of folders becomes "_", and a name that only dots or blanks are left of `otherwise`.
+    """
+    kept = _TAGS.sub(r"\1", "".join(map(_shown, name)))
+    kept = _few_marks(_STRAY_JOINERS.sub("", kept))
+    kept = _SPACES.sub(" ", kept).strip()
+    kept = _within_length(f"_{kept}" if _DEVICE.match(kept) else kept)
+    kept = kept.rstrip(". \u3000")  # Windows could not delete it
+    return kept if any(map(_has_shape, kept)) else otherwise
+
+
+def _shown(char: str) -> str:
+    """What stands for one character of a name."""
+    if char.isspace():
+        return " " if unicodedata.category(char) in ("Cc", "Zl", "Zp") else char
+    if char in "/\\":
+        return "_"
+    match unicodedata.category(char):
+        case "Cc" | "Cs":
+            return ""
+        case "Cf":
+            is_tag = 0xE0020 <= ord(char) <= 0xE007F
+            return char if is_tag or char in _JOINERS or _SHOWN_FORMATS.match(char) else ""
+        case "Cn":  # a later version of Unicode may know it; what never is a character goes
+            never = ord(char) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(char) <= 0xFDEF
+            return "" if never else char
+    return char
+
+
+def _has_shape(char: str) -> bool:
+    has_none = unicodedata.category(char)[0] in "MZ" or unicodedata.category(char) == "Cf"
+    return not has_none and char not in _BLANK and char != "."
+
+
+def _few_marks(text: str) -> str:
+    kept, stack = [], _LONG_STACK  # upon nothing, at the beginning, there is room for none
+    for char in text:
+        stack = stack + 1 if unicodedata.category(char).startswith("M") else 0
+        if stack <= _LONG_STACK:
+            kept.append(char)
+    return "".join(kept)
+
+
+def _within_length(name: str) -> str:
+    if len(name) <= _MAX_LENGTH:
+        return name
+    stem, dot, ending = name.rpartition(".")
+    tail = dot + ending if dot and len(ending) <= 16 else ""
+    stem, cut = stem if tail else name, _MAX_LENGTH - len(tail)
+    while cut > 1 and _belongs_together(stem[cut - 1], stem[cut]):
+        cut -= 1
+    return stem[:cut] + tail
+
+
+def _belongs_together(char: str, following: str) -> bool:
+    """Whether a cut between them would leave half of a sign."""
+    return (
+        char in _JOINERS
+        or following in _JOINERS
+        or unicodedata.category(following).startswith("M")
+        or ord(following) in _SKIN_TONES
+    )
 
 
 def incoming_file(message: Message) -> IncomingFile | None:
@@ -66,11 +133,11 @@ def incoming_file(message: Message) -> IncomingFile | None:
     claimed = getattr(media, "mime_type", None) or ""
     usable = _MIME_TYPE.fullmatch(claimed) and not claimed.startswith(_GOOGLES_OWN)
     mime_type = claimed if usable else _usual_type(kind)
-    name = getattr(media, "file_name", None) or _made_name(kind, mime_type, message.date)
+    made = _made_name(kind, mime_type, message.date)
     return IncomingFile(
         file_id=media.file_id,
         kind=kind,
-        name=clean_name(name),
+        name=clean_name(getattr(media, "file_name", None) or "", otherwise=made),
         mime_type=mime_type,
         size=media.file_size,
     )
