@@ -169,6 +169,7 @@ async def services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotAppl
             ),
             BotOptions(
                 allowed_user_ids=settings.allowed_user_ids,
+                allowed_chat_ids=settings.allowed_chat_ids,
                 admin_user_ids=settings.admin_user_ids,
                 link_base_url=settings.telegram_link_base_url,
                 local_mode=settings.telegram_local_mode,

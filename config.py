@@ -119,6 +119,7 @@ class Settings(BaseSettings):
     telegram_webhook_url: WebhookAddress | None = None
     telegram_webhook_secret: WebhookSecret | None = None
     allowed_user_ids: IdSet = frozenset()
+    allowed_chat_ids: IdSet = frozenset()
     admin_user_ids: IdSet = frozenset()
     uploads_at_once: int = Field(default=8, ge=1, le=64)
     uploads_per_user: int = Field(default=200, ge=1)

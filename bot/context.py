@@ -59,6 +59,8 @@ class BotOptions:
     """The settings this front needs."""
 
     allowed_user_ids: frozenset[int] = frozenset()
+    allowed_chat_ids: frozenset[int] = frozenset()
+    """The groups in which it answers; in every other one it is silent."""
     admin_user_ids: frozenset[int] = frozenset()
     link_base_url: str = "https://t.me"
     local_mode: bool = False
