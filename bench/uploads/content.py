@@ -22,7 +22,7 @@ class Content:
 
 def make(path: Path, size: int) -> Content:
     """Write `size` bytes, other ones each time."""
-    block = os.urandom(_PIECE)
+    block = os.urandom(min(size, _PIECE))
     digest = hashlib.md5(usedforsecurity=False)
     with path.open("wb") as file:
         for start in range(0, size, _PIECE):

@@ -38,7 +38,8 @@ class Installation:
     def __init__(self, site: Site, name: str, people: int, *, telegram: Literal["cloud", "local"]):
         """
         Args:
-            people: who will send files to the bot.
+            people: who will send files to the bot, from number 1 on. Number 0 has a Drive and no
+                bot: it is where the peers upload.
         """
         self.site = site
         self.folder = site.folder / name
@@ -63,6 +64,7 @@ class Installation:
                 )
             )
             self.url, self.telegram_url = self.google.hello["url"], self.telegram.hello["url"]
+            self.tokens: list[str] = self.google.hello["tokens"]
             self.settings = write_settings(
                 self.folder / "bot.env",
                 data,
@@ -88,12 +90,10 @@ class Installation:
         self._stack.close()
 
     def peer(self, kind: Literal["curl", "client"]) -> Child:
-        """curl, or Google's client, uploading into the first account."""
+        """curl, or Google's client."""
         folder = self.folder / kind
         folder.mkdir()
-        return self.site.measured(
-            "bench.uploads.peers", kind, self.url, self.google.hello["token"], folder
-        )
+        return self.site.measured("bench.uploads.peers", kind, self.url, self.tokens[0], folder)
 
     def bot(self) -> Child:
         """The bot's own process, fresh; the people have greeted it, this time or before."""

@@ -218,26 +218,14 @@ def measure_small(site: Site, scale: Scale) -> Json:
     """(5) Small files a second, against the same number of bare requests."""
     with ExitStack() as stack:
         place = stack.enter_context(Installation(site, "small", AT_ONCE, telegram="cloud"))
-        token = place.google.hello["token"]
-        product = stack.enter_context(
-            site.measured("bench.uploads.small", "product", place.settings)
+        arguments = ("product", place.settings), ("bare", place.url, place.telegram_url)
+        product, bare = (
+            stack.enter_context(site.measured("bench.uploads.small", *given)) for given in arguments
         )
-        bare = stack.enter_context(
-            site.measured("bench.uploads.small", "bare", place.url, place.telegram_url, token)
-        )
-        contents = [
-            make(place.folder / f"small-{number}", scale.small)
-            for number in range(scale.small_files)
-        ]
-        ids = [place.known_to_telegram(content, "small.bin")["file_id"] for content in contents]
-        rounds = []
-        for number in range(scale.small_rounds + 1):
-            files = [
-                {"person": 1 + n % AT_ONCE, "file_id": file_id, "name": f"{number}-{n}.bin"}
-                for n, file_id in enumerate(ids)
-            ]
-            rounds.append(_small(place, product, bare, files, contents))
-        del rounds[0]  # for everybody to get warm
+        # In the first round everybody gets warm, and people's folders are made.
+        rounds = [
+            _small(place, product, bare, scale, number) for number in range(scale.small_rounds + 1)
+        ][1:]
     over = median_of(rounds, "product_per_second") / median_of(rounds, "bare_per_second")
     return {
         "small_files_over_floor": over,
@@ -246,20 +234,31 @@ def measure_small(site: Site, scale: Scale) -> Json:
     }
 
 
-def _small(
-    place: Installation, product: Child, bare: Child, files: list[Json], contents: list[Content]
-) -> Json:
+def _small(place: Installation, product: Child, bare: Child, scale: Scale, number: int) -> Json:
+    files, contents = [], []
+    for n in range(number * scale.small_files, (number + 1) * scale.small_files):
+        content = make(place.folder / "small", scale.small + n)  # no two of one size
+        known = place.known_to_telegram(content, "small.bin")
+        person = 1 + n % AT_ONCE
+        files.append(
+            {
+                "person": person,
+                "token": place.tokens[person],
+                "file_id": known["file_id"],
+                "name": f"{n}.bin",
+                "size": content.size,
+            }
+        )
+        contents.append(content)
     _calls(place)
     done = product.ask("all", files=files)
     calls = _calls(place)
-    for file, content in zip(files, contents, strict=True):
-        place.arrived(account_of(file["person"]), file["name"], content)
-    names = [{**file, "name": f"bare-{file['name']}"} for file in files]
-    floor = bare.ask("all", files=shares(names, calls))
+    bares = [{**file, "name": f"bare-{file['name']}"} for file in files]
+    floor = bare.ask("all", files=shares(bares, calls))
     if _calls(place) != calls:
         raise Wrong("the floor has asked more or less than the product")
-    for file, content in zip(names, contents, strict=True):
-        place.arrived(account_of(0), file["name"], content)
+    for file, content in zip(files + bares, contents * 2, strict=True):
+        place.arrived(account_of(file["person"]), file["name"], content)
     return {
         "product_per_second": len(files) / done["seconds"],
         "bare_per_second": len(files) / floor["seconds"],

@@ -92,6 +92,14 @@ class Server:
         }
 
 
+def _token(store: TokenStore, person: int) -> str:
+    """For whoever is not the bot."""
+    credential = store.load(Owner.user(FIRST_PERSON + person))
+    if credential is None or credential.access_token is None:
+        raise RuntimeError("somebody is not connected")
+    return credential.access_token.get_secret_value()
+
+
 async def main() -> None:
     """Serve until there are no more commands."""
     part, folder, *rest = sys.argv[1:]
@@ -110,11 +118,8 @@ async def main() -> None:
             store = TokenStore(Path(rest[0]), TokenEncryption([]), str)
             await asyncio.to_thread(store.prepare)
             await connect(sandbox, store, int(rest[1]))
-            # The first of them never meets the bot: whatever else uploads, uses this Drive.
-            credential = await asyncio.to_thread(store.load, Owner.user(FIRST_PERSON))
-            if credential is None or credential.access_token is None:
-                raise RuntimeError("nobody is connected")
-            hello["token"] = credential.access_token.get_secret_value()
+            people = range(int(rest[1]))
+            hello["tokens"] = await asyncio.to_thread(lambda: [_token(store, n) for n in people])
         await serve(hello, Server(part, sandbox).answer)
 
 

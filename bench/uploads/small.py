@@ -1,8 +1,9 @@
-"""Small files. `python -m bench.uploads.small product FILE` or `… bare URL TELEGRAM_URL TOKEN`.
+"""Small files. `python -m bench.uploads.small product FILE` or `… bare URL TELEGRAM_URL`.
 
-product  the product's own way of a file, put together as in the bot's process: the custodian, the
-         pool of threads, Telegram's answer where the file is, the download and `upload()`. The
-         chat is left out: Telegram's limits on messages would be measured, and nothing else
+product  what the bot does for a file, put together as in its process: the custodian, the pool of
+         threads, Telegram's answer where the file is, Drive's about space, files like it and the
+         folder, the download and `upload()`. The chat is left out, and the journal with it: what
+         would be measured are Telegram's limits on messages, and nothing else
 bare     the same number of requests of the same kinds by aiohttp, and nothing else
 """
 
@@ -16,12 +17,14 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import aiohttp
 from pydantic import SecretStr
 
 from bench.child import Json, serve
 from bench.owners import read_settings
+from bench.report import Wrong
 from bench.world import BOT_TOKEN, FIRST_PERSON
 from bot import lifecycle
 from bot.context import BotApplication
@@ -71,7 +74,11 @@ class Product:
         source = TelegramDownload(SecretStr(str(found.file_path)), found.file_size)
 
         def put(drive: Drive) -> None:
-            target = Target(drive.new_file_id(), file["name"], _TYPE, drive.folder(_FOLDER))
+            drive.about(known=True)
+            if drive.of_size(file["size"]):
+                raise Wrong("a size was used before")
+            folder_id = drive.folder(_FOLDER, known=True)
+            target = Target(drive.new_file_id(), file["name"], _TYPE, folder_id)
             upload(drive, source, target, progress=lambda _: None, cancelled=threading.Event())
 
         await self._drives.run(Owner.user(FIRST_PERSON + file["person"]), put)
@@ -80,10 +87,9 @@ class Product:
 class Bare:
     """Requests, and nothing that is done with what they bring."""
 
-    def __init__(self, url: str, telegram: str, token: str) -> None:
+    def __init__(self, url: str, telegram: str) -> None:
         self._url = url
         self._telegram = telegram
-        self._headers = {"Authorization": f"Bearer {token}"}
         self._session = aiohttp.ClientSession()
         self._paths: dict[str, str] = {}
 
@@ -93,7 +99,7 @@ class Bare:
 
     async def work(self, file: Json) -> None:
         """The requests that are this file's share, by the names the sandbox has for them."""
-        data, session = b"", ""
+        data, session, headers = b"", "", {"Authorization": f"Bearer {file['token']}"}
         for operation in file["operations"]:
             match operation:
                 case "telegram.getFile":
@@ -104,35 +110,36 @@ class Bare:
                         self._paths[file["file_id"]] = (await answer.json())["result"]["file_path"]
                 case "telegram.download":
                     path = self._paths[file["file_id"]]
-                    data = await self._get(f"{self._telegram}/file/bot{BOT_TOKEN}/{path}")
+                    data = await self._get(f"{self._telegram}/file/bot{BOT_TOKEN}/{path}", {})
                 case "google.drive.files.create":
                     folder = {"name": "Folder", "mimeType": FOLDER_TYPE}
-                    await self._post("/drive/v3/files", folder)
+                    await self._post("/drive/v3/files", folder, headers)
                 case "google.upload.start":
                     described = {"name": file["name"]}
-                    started = await self._post(_SESSIONS, described)
+                    started = await self._post(_SESSIONS, described, headers)
                     session = started.headers["Location"]
                 case "google.upload.chunk":
                     async with self._session.put(session, data=data) as answer:
                         await _read(answer)
                 case _:
-                    await self._get(self._url + _READS[operation])
+                    await self._get(self._url + _READS[operation], headers)
 
-    async def _get(self, address: str) -> bytes:
-        async with self._session.get(address, headers=self._headers) as answer:
+    async def _get(self, address: str, headers: dict[str, str]) -> bytes:
+        async with self._session.get(address, headers=headers) as answer:
             return await _read(answer)
 
-    async def _post(self, path: str, body: Json) -> aiohttp.ClientResponse:
-        async with self._session.post(self._url + path, json=body, headers=self._headers) as answer:
+    async def _post(self, path: str, body: Json, headers: dict[str, str]) -> aiohttp.ClientResponse:
+        async with self._session.post(self._url + path, json=body, headers=headers) as answer:
             await _read(answer)
             return answer
 
 
 _SESSIONS: Final = "/upload/drive/v3/files?uploadType=resumable&fields=id"
+_QUERY: Final = quote("trashed = false and appProperties has { key='size' and value='1' }")
 _READS: Final = {
     "google.drive.about": "/drive/v3/about?fields=user,storageQuota",
-    "google.drive.files.generateIds": "/drive/v3/files/generateIds?count=1&space=drive",
-    "google.drive.files.list": "/drive/v3/files?pageSize=1&fields=files(id)",
+    "google.drive.files.generateIds": "/drive/v3/files/generateIds?count=20&space=drive",
+    "google.drive.files.list": f"/drive/v3/files?q={_QUERY}&pageSize=100&fields=files(id)",
 }
 KNOWN: Final = frozenset(
     {
