@@ -125,6 +125,8 @@ def upload(
                 found = run.send(PAUSE_SECONDS if pause_seconds is None else pause_seconds)
                 window.finish()
                 if run.is_it(found):
+                    if not _keeps(cancelled):  # while Drive's answer was on its way
+                        raise UploadCancelled("cancelled")
                     return found
                 drive.delete(target.file_id)
                 refusal = DriveRefused("not what was sent has arrived", code="checksum_mismatch")
@@ -142,6 +144,11 @@ def upload(
         target = replace(target, file_id=drive.new_file_id())
         on_new_id(target.file_id)
     raise refusal
+
+
+def _keeps(halt: threading.Event) -> bool:
+    """Whether what has arrived is still wanted."""
+    return not halt.is_set() or (isinstance(halt, Halt) and halt.interrupted)
 
 
 def _is_final(error: CustodyError) -> bool:
@@ -233,9 +240,7 @@ class _Run:
         pieces = self._counted(self.window.pieces(at, length), at)
         return session.send(at, length, self.window.total, pieces)
 
-    def _counted(
-        self, pieces: Iterator[bytes | memoryview], at: int
-    ) -> Iterator[bytes | memoryview]:
+    def _counted(self, pieces: Iterator[bytes], at: int) -> Iterator[bytes]:
         due = time.monotonic() + _TELL_SECONDS
         for piece in pieces:
             yield piece

@@ -71,6 +71,12 @@ class UploadJob(BaseModel):
     folder_id: str = ""
     """Where it goes in Drive, fixed when it begins."""
     folder_name: str = ""
+    folder_was_made_again: bool = False
+    """It had been deleted in Drive."""
+    asked_at: datetime | None = None
+    """Since when it waits for its owner's answer."""
+    person: str = ""
+    """The owner's first name, where others read the answer: in a group."""
 
     def __repr__(self) -> str:
         return f"UploadJob({self.state})"
@@ -147,7 +153,8 @@ class UploadJob(BaseModel):
             else file.model_copy(update={"drive_file_id": "", "session": None})
             for file in self.files
         )
-        nowhere = {"account_id": "", "folder_id": "", "folder_name": ""}
+        nowhere: dict[str, Any] = {"account_id": "", "folder_id": "", "folder_name": ""}
+        nowhere |= {"folder_was_made_again": False}
         return self.model_copy(update={**nowhere, "files": files})
 
 

@@ -181,6 +181,12 @@ def ended_by(
                 "Tap “Try again” tomorrow.",
                 name=name,
             )
+        case DriveRefused(code="too_many_items"):
+            text = t.tr(
+                "⚠️ <b>{name}</b> was not uploaded: the folder in your Drive is full of files. "
+                "Choose another one with /folder, then tap “Try again”.",
+                name=name,
+            )
         case DriveRefused():
             text = t.tr(
                 "⚠️ Google Drive did not accept <b>{name}</b>, so it was not uploaded. "

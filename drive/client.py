@@ -10,6 +10,7 @@ from googleapiclient.discovery import build_from_document
 from googleapiclient.http import build_http
 from pydantic import SecretStr
 
+from drive.calls import Resources
 from drive.connection import TokenSource, authorized, new_http
 from drive.content import Contents
 from drive.files import Files
@@ -34,7 +35,7 @@ class Drive(Files, Folders, Sharing, Contents):
         """
         if known and (seen := self._known.about) is not None:
             return seen
-        answer = self._ask(self.service.about().get(fields="user,storageQuota"))
+        answer = self._ask(self.resources.about.get(fields="user,storageQuota"))
         quota = answer.get("storageQuota", {})
         about = About(
             address=SecretStr(answer["user"].get("emailAddress", "")),
@@ -61,11 +62,12 @@ class DriveApi:
         root = endpoint.rstrip("/") + "/"
         # `client_options.api_endpoint` would leave uploads on https://www.googleapis.com.
         document |= {"rootUrl": root, "baseUrl": root + document["servicePath"]}
-        self._service = build_from_document(document, http=build_http())
+        service = build_from_document(document, http=build_http())
+        self._resources = Resources(service.about(), service.files(), service.permissions())
 
     def of(
         self, tokens: TokenSource, http: httplib2.Http | None = None, known: Known | None = None
     ) -> Drive:
         """The Drive of whoever `tokens` belongs to, over new connections or those of `http`."""
         connections = authorized(tokens, http if http is not None else new_http())
-        return Drive(self._service, connections, self._retries, known or Known())
+        return Drive(self._resources, connections, self._retries, known or Known())

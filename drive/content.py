@@ -53,7 +53,7 @@ class Contents(Calls):
             DriveRefused: file_gone: it is not there; drive_refused: Google takes it for harmful,
                 or it is none of bytes, as Google's own documents are not.
         """
-        request = self.service.files().get_media(fileId=file_id)
+        request = self.resources.files.get_media(fileId=file_id)
         # Of a compressed answer a range would be meaningless.
         request.headers |= {
             "range": f"bytes={start}-{start + length - 1}",

@@ -24,7 +24,7 @@ class Files(Calls):
             size: bytes, where they are known: `same_content` finds the file by them.
         """
         body = body if size is None else body | _size_mark(size)
-        return self.service.files().create(body=body, media_body=media, fields=FILE_FIELDS)
+        return self.resources.files.create(body=body, media_body=media, fields=FILE_FIELDS)
 
     def mark_size(self, file_id: str, size: int) -> DriveFile:
         """For `same_content`, after an upload whose size was unknown at its beginning."""
@@ -107,20 +107,20 @@ class Files(Calls):
     def delete(self, file_id: str) -> None:
         """Delete a file the bot made, past the bin; one that is not there is no error."""
         try:
-            self._execute(self.service.files().delete(fileId=file_id))
+            self._execute(self.resources.files.delete(fileId=file_id))
         except DriveRefused as refusal:
             if refusal.code != "file_gone":
                 raise
 
     def _update(self, file_id: str, body: dict[str, Any], **parents: str) -> DriveFile:
-        request = self.service.files().update(
+        request = self.resources.files.update(
             fileId=file_id, body=body, fields=FILE_FIELDS, **parents
         )
         return DriveFile.from_answer(self._ask(request))
 
     def _list_files(self, query: str, order: str, size: int, page: str | None) -> FilePage:
         answer = self._ask(
-            self.service.files().list(
+            self.resources.files.list(
                 q=query,
                 orderBy=order,
                 fields=_PAGE_FIELDS,

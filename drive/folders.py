@@ -58,15 +58,23 @@ class Folders(Calls):
         """
         found = self._list_folders(_ARE_FOLDERS if parent_id is None else _inside(parent_id))
         own = {folder.id for folder in found} if parent_id is None else set()
-        outermost = (folder for folder in found if folder.parent_id not in own)
-        return sorted(outermost, key=lambda folder: (folder.name.casefold(), folder.id))
+        return _by_name(folder for folder in found if folder.parent_id not in own)
+
+    def all_folders(self) -> list[DriveFolder]:
+        """The bot's folders wherever they are, by name."""
+        return _by_name(self._list_folders(_ARE_FOLDERS))
 
     def find_folder(self, folder_id: str) -> DriveFolder | None:
         """The folder; None: gone, or in the bin, by itself or with one around it."""
         found = self.find(folder_id)
         if found is None or found.trashed or not found.is_folder:
             return None
+        self._known.note_folder(found.id, "", found.id)
         return DriveFolder(found.id, found.name, found.folder_id, found.link)
+
+    def has_seen(self, folder_id: str) -> bool:
+        """Whether `find_folder` found it within the last minutes."""
+        return self._known.folder(folder_id, "") is not None
 
     def _kept(self, parent_id: str, name: str, *, known: bool) -> str:
         seen = self._known.folder(parent_id, name) if known else None
@@ -92,7 +100,7 @@ class Folders(Calls):
         if parent_id:
             body["parents"] = [parent_id]
         try:
-            answer = self._ask(self.service.files().create(body=body, fields=_FIELDS))
+            answer = self._ask(self.resources.files.create(body=body, fields=_FIELDS))
         except DriveRefused as refusal:
             # The answer to a first try was lost, and the connection's own retry met its result.
             made = self.find_folder(body["id"]) if refusal.code == "exists" else None
@@ -106,7 +114,7 @@ class Folders(Calls):
         page: str | None = None
         while True:
             answer = self._ask(
-                self.service.files().list(
+                self.resources.files.list(
                     q=query,
                     fields=f"nextPageToken,files({_FIELDS})",
                     orderBy="createdTime",
@@ -123,6 +131,10 @@ class Folders(Calls):
 
 def _inside(parent_id: str) -> str:
     return f"{_ARE_FOLDERS} and {quoted(parent_id)} in parents"
+
+
+def _by_name(folders: Iterable[DriveFolder]) -> list[DriveFolder]:
+    return sorted(folders, key=lambda folder: (folder.name.casefold(), folder.id))
 
 
 def _is_still(folder: DriveFolder, parent_id: str, name: str) -> bool:

@@ -19,9 +19,9 @@ class Sharing(Calls):
             DriveRefused: file_gone: it is not there; sharing_forbidden: an organisation's policy.
         """
         body = {"type": "anyone", "role": "reader"}
-        self._ask(self.service.permissions().create(fileId=file_id, body=body, fields="id"))
+        self._ask(self.resources.permissions.create(fileId=file_id, body=body, fields="id"))
         # Asked for anew: the link of a file that is shared may carry a resource key.
-        answer = self._ask(self.service.files().get(fileId=file_id, fields="webViewLink"))
+        answer = self._ask(self.resources.files.get(fileId=file_id, fields="webViewLink"))
         return str(answer.get("webViewLink", ""))
 
     def unshare(self, file_id: str) -> None:
@@ -34,7 +34,7 @@ class Sharing(Calls):
         for permission_id in self._open_to_anyone(file_id):
             try:
                 self._execute(
-                    self.service.permissions().delete(fileId=file_id, permissionId=permission_id)
+                    self.resources.permissions.delete(fileId=file_id, permissionId=permission_id)
                 )
             except DriveRefused as refusal:
                 if refusal.code != "file_gone":  # taken back meanwhile
@@ -46,7 +46,7 @@ class Sharing(Calls):
 
     def _open_to_anyone(self, file_id: str) -> list[str]:
         answer = self._ask(
-            self.service.permissions().list(fileId=file_id, fields="permissions(id,type)")
+            self.resources.permissions.list(fileId=file_id, fields="permissions(id,type)")
         )
         found = answer.get("permissions", ())
         return [str(item["id"]) for item in found if item.get("type") == "anyone"]

@@ -52,9 +52,9 @@ def unfinished(settings: Settings) -> list[UploadJob]:
 
 async def until_uploading(google: GoogleControls) -> None:
     """Wait until bytes are on their way to Drive; slowed down, they are for a while."""
-    while (await google.calls())["counts"].get("google.upload.chunk", 0) < 1:  # noqa: ASYNC110
+    while (await google.calls())["counts"].get("google.upload.start", 0) < 1:  # noqa: ASYNC110
         await asyncio.sleep(0.05)  # the sandbox is asked over HTTP: there is no event to wait for
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.5)
 
 
 def md5_of(content: bytes) -> str:

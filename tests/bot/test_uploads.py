@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -215,7 +216,7 @@ async def test_too_little_space_is_said_before_a_byte_moves(
     await google.set_quota(AMY, limit=4000)
     await ann.send_document(os.urandom(5000), "full.bin")
     message = await ann.wait_for("this needs 4.9 KB, and your Google Drive has 3.9 KB left")
-    assert (await google.calls())["counts"].get("google.upload.start", 0) == 0
+    assert (await google.calls())["counts"].get("google.upload.chunk", 0) == 0
     await google.set_quota(AMY, limit=10**9)
     await ann.tap("Try again", message)
     await ann.wait_for("is in your Drive")
@@ -235,7 +236,7 @@ async def test_the_same_bytes_are_not_uploaded_twice_unless_asked_for(
     assert message.button("Open in Drive") is not None
     await ann.send_document(os.urandom(5000), "three.bin")
     await ann.wait_for("three.bin (4.9 KB) is in your Drive")
-    assert (await google.calls())["counts"]["google.upload.start"] == 2
+    assert (await google.calls())["counts"]["google.upload.chunk"] == 2
     await ann.tap("Upload it all the same", message)
     await ann.wait_for("two.bin (4.9 KB) is in your Drive", since=0)
     assert len([f for f in await google.files(AMY) if f["md5"] == md5_of(content)]) == 2
@@ -248,7 +249,9 @@ async def test_an_album_is_one_job_with_one_message_and_one_summary(
     ann = people()
     await connect(ann, google, AMY)
     contents = [os.urandom(30_000 + number) for number in range(3)]
-    items = [("document", content, f"{number}.bin") for number, content in enumerate(contents)]
+    items: list[tuple[str, bytes | Path | str, str]] = [
+        ("document", content, f"{number}.bin") for number, content in enumerate(contents)
+    ]
     await ann.send_album(items)
     summary = await ann.wait_for("3 of 3 files are in your Drive", timeout=20)
     assert len([m for m in ann.messages() if m.from_bot and m.id >= summary.id]) == 1

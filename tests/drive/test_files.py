@@ -66,7 +66,7 @@ async def test_a_file_whose_size_was_unknown_is_marked_afterwards(world: World) 
     clear = {"appProperties": {"size": None}}
 
     def work(drive: Drive) -> tuple[DriveFile | None, DriveFile | None]:
-        drive.service.files().update(fileId=made.id, body=clear).execute(http=drive.http)
+        drive.resources.files.update(fileId=made.id, body=clear).execute(http=drive.http)
         before = drive.same_content(md5_of(b"abc"), 3)
         drive.mark_size(made.id, 3)
         return before, drive.same_content(md5_of(b"abc"), 3)
