@@ -59,7 +59,7 @@ class UploadSession:
         return self._put(None, 0, f"bytes */{'*' if total is None else total}")
 
     def send(
-        self, begin: int, length: int, total: int | None, pieces: Iterator[bytes | memoryview]
+        self, begin: int, length: int, total: int | None, pieces: Iterator[bytes]
     ) -> DriveFile | int:
         """Send `length` bytes from `begin` on; an exception out of `pieces` passes through."""
         if length == 0 and begin > 0:
@@ -114,10 +114,10 @@ class _Body:
     wait for it: Drive is asked for its count instead.
     """
 
-    def __init__(self, pieces: Iterator[bytes | memoryview]) -> None:
-        self._pieces: Iterator[bytes | memoryview] | None = pieces
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces: Iterator[bytes] | None = pieces
 
-    def __iter__(self) -> Iterator[bytes | memoryview]:
+    def __iter__(self) -> Iterator[bytes]:
         pieces, self._pieces = self._pieces, None
         if pieces is None:
             raise TransientFault("the connection ended before Drive answered")

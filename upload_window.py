@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 import threading
-from collections import deque
 from collections.abc import Generator, Iterator
-from typing import Protocol
+from typing import Final, Protocol
 
 from security.errors import CustodyError
+
+_PIECE: Final = 256 * 1024
 
 
 class SourceFailed(CustodyError):
@@ -68,11 +70,63 @@ def check(halt: threading.Event) -> None:
         raise UploadCancelled("cancelled")
 
 
+class Kept:
+    """A stretch of a source, in memory of its own.
+
+    That goes back to the system with the upload; what thousands of small pieces leave free, the
+    allocator keeps, for each thread anew.
+    """
+
+    def __init__(self) -> None:
+        self.start = self.end = 0
+        self._memory: mmap.mmap | None = None
+
+    def begin_at(self, offset: int) -> None:
+        """Keep nothing; what comes next stands there in the source."""
+        self.start = self.end = offset
+        self._take(0)
+
+    def make_room(self, size: int) -> None:
+        """For so many bytes from `start` on."""
+        size = max(size, self.end - self.start)
+        if size != (0 if self._memory is None else len(self._memory)):
+            kept = self.read(self.start, self.end - self.start)
+            self._take(size)
+            if self._memory is not None:
+                self._memory[: len(kept)] = kept
+
+    def add(self, piece: bytes) -> None:
+        """There has to be room for it."""
+        if self._memory is not None:
+            at = self.end - self.start
+            self._memory[at : at + len(piece)] = piece
+            self.end += len(piece)
+
+    def read(self, at: int, most: int) -> bytes:
+        """Up to so many bytes that stand there in the source."""
+        if self._memory is None:
+            return b""
+        return self._memory[at - self.start : min(at + most, self.end) - self.start]
+
+    def drop(self, before: int) -> None:
+        """Keep nothing that stands before there."""
+        surplus = min(before, self.end) - self.start
+        if surplus > 0 and self._memory is not None:
+            self._memory.move(0, surplus, self.end - self.start - surplus)
+            self.start += surplus
+
+    def _take(self, size: int) -> None:
+        if self._memory is not None:
+            self._memory.close()
+        private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        self._memory = mmap.mmap(-1, size, flags=private) if size else None
+
+
 class Window:
     """Reads a source in order, and gives any part of it from what Drive has acknowledged on.
 
-    The md5 is taken on the way, each byte once. Of a source that is not seekable, what has been
-    given is kept until a later part is asked for: the caller decides how much that is.
+    The md5 is taken on the way, each byte once. Of a source that is not seekable, the chunk that
+    is under way is kept: the caller decides how much that is.
     """
 
     def __init__(self, source: Source, halt: threading.Event) -> None:
@@ -83,9 +137,9 @@ class Window:
         self._total = source.size
         self._whole = False
         self._pieces: Iterator[bytes] | None = None
+        self._ahead: bytes | None = None  # of a piece that went beyond what was wanted
         self._ended = False  # it, not the source: that may be opened again
-        self._kept: deque[bytes] = deque()
-        self._start = self._end = 0  # of what is kept
+        self._kept = Kept()
 
     @property
     def total(self) -> int | None:
@@ -111,7 +165,7 @@ class Window:
         """Have the source begin, so that it sends while Drive is asked for a session."""
         if self._pieces is None and not self._source.seekable:
             self._open(0)
-            self._read()
+            self._ahead = next(self._opened, None)
 
     def length(self, begin: int, most: int) -> int:
         """How many bytes a chunk from `begin` on has, at most `most`.
@@ -121,11 +175,12 @@ class Window:
         """
         if self._total is None:
             self._go_to(begin)
-            while self._total is None and self._end <= begin + most:
-                self._read()
+            self._kept.make_room(most + 1)
+            while self._total is None and (wanted := begin + most + 1 - self._kept.end) > 0:
+                self._read(wanted, keep=True)
         return most if self._total is None else min(most, self._total - begin)
 
-    def pieces(self, begin: int, length: int) -> Iterator[bytes | memoryview]:
+    def pieces(self, begin: int, length: int) -> Iterator[bytes]:
         """`length` bytes from `begin` on, as they arrive.
 
         Raises:
@@ -133,83 +188,85 @@ class Window:
                 takes half a file for the file.
         """
         self._go_to(begin)  # now, not once a request waits for its body
+        if not self._source.seekable:
+            self._kept.make_room(length)
         return self._from(begin, begin + length)
 
     def finish(self) -> None:
         """Read what is left, for the md5."""
         while not self._whole:
             self._go_to(self._hashed)
-            self._read()
+            self._read(_PIECE, keep=False)
 
     def close(self) -> None:
         """Let the source go."""
         if isinstance(self._pieces, Generator):
             self._pieces.close()
-        self._pieces = None
-        self._kept.clear()
-
-    def _from(self, begin: int, end: int) -> Iterator[bytes | memoryview]:
-        at = self._start
-        for piece in tuple(self._kept):
-            yield from _within(piece, at, begin, end)
-            at += len(piece)
-        while at < end or (end == self._total and not self._ended):
-            read = self._read()
-            if read is None:
-                break
-            yield from _within(read, at, begin, end)
-            at += len(read)
-            if self._source.seekable:
-                self._drop(min(at, end))
+        self._pieces = self._ahead = None
+        self._kept.begin_at(0)
 
     def _open(self, offset: int) -> None:
         self.close()
         self._pieces = self._source.open(offset)
         self._ended = False
-        self._start = self._end = offset
+        self._kept.begin_at(offset)
 
     def _go_to(self, begin: int) -> None:
-        if self._pieces is None or begin < self._start:
+        kept = self._kept
+        if self._pieces is None or begin < kept.start:
             # Drive lost bytes, or has them from an earlier run: those are read for the md5.
             self._open(min(begin, self._hashed) if self._source.seekable else 0)
-        self._drop(begin)
-        while self._end < begin:
-            if self._read() is None:
+        kept.drop(begin)
+        while (missing := begin - kept.end) > 0:
+            if self._read(missing, keep=False) is None:
                 raise SourceFailed("fewer bytes than Drive has of it")
-            self._drop(begin)
 
-    def _read(self) -> bytes | None:
-        """One more piece, hashed and kept; None at the end."""
+    def _from(self, begin: int, end: int) -> Iterator[bytes]:
+        at = begin
+        while at < min(end, self._kept.end):
+            piece = self._kept.read(at, min(end - at, _PIECE))
+            at += len(piece)
+            yield piece
+        while at < end or (end == self._total and not self._ended):
+            read = self._read(end - at, keep=not self._source.seekable)
+            if read is None:
+                break
+            at += len(read)
+            yield read
+
+    def _read(self, most: int, *, keep: bool) -> bytes | None:
+        """Up to so many bytes more, hashed; None at the end. If not `keep`, nothing is kept yet."""
         check(self._halt)
-        piece = self._next()
+        piece = self._next(most)
+        end = self._kept.end
         if piece is not None:
-            self._kept.append(piece)
-            self._end += len(piece)
-            if (new := self._end - self._hashed) > 0:
+            end += len(piece)
+            if keep:
+                self._kept.add(piece)
+            else:
+                self._kept.start = self._kept.end = end
+            if (new := end - self._hashed) > 0:
                 self._md5.update(piece if new >= len(piece) else memoryview(piece)[-new:])
-                self._hashed = self._end
-            if self._end != self._total:
-                if self._total is not None and self._end > self._total:
+                self._hashed = end
+            if end != self._total:
+                if self._total is not None and end > self._total:
                     raise SourceFailed("more bytes than announced")
                 return piece
-            if self._next() is not None:
+            if self._next(1) is not None:
                 raise SourceFailed("more bytes than announced")
-        elif self._total is not None and self._end < self._total:
+        elif self._total is not None and end < self._total:
             raise SourceFailed("fewer bytes than announced")
-        self._total, self._ended, self._whole = self._end, True, True
+        self._total, self._ended, self._whole = end, True, True
         return piece
 
-    def _next(self) -> bytes | None:
-        return None if self._pieces is None else next(self._pieces, None)
+    def _next(self, most: int) -> bytes | None:
+        piece, self._ahead = self._ahead, None
+        if piece is None:
+            piece = next(self._opened, None)
+        if piece is not None and len(piece) > most:
+            piece, self._ahead = piece[:most], piece[most:]
+        return piece
 
-    def _drop(self, begin: int) -> None:
-        while self._kept and self._start + len(self._kept[0]) <= begin:
-            self._start += len(self._kept.popleft())
-
-
-def _within(piece: bytes, at: int, begin: int, end: int) -> Iterator[bytes | memoryview]:
-    """What lies between `begin` and `end` of a piece that stands at `at`."""
-    if begin <= at and at + len(piece) <= end:
-        yield piece
-    elif (first := max(begin - at, 0)) < (last := min(end - at, len(piece))):
-        yield memoryview(piece)[first:last]
+    @property
+    def _opened(self) -> Iterator[bytes]:
+        return iter(()) if self._pieces is None else self._pieces
