@@ -130,6 +130,7 @@ async def disconnect(update: Update, context: BotContext) -> None:
 async def _disconnect(context: BotContext, owner: Owner, texts: Texts) -> str:
     work = await _end_work(context, owner)
     await context.services.uploads.forget(owner)
+    await context.core.preferences.forget_folder(owner)
     farewell = await context.core.custodian.disconnect(owner)
     await _tell_ended(context, work.jobs, texts)
     if not farewell.was_connected:
@@ -174,7 +175,7 @@ async def privacy(update: Update, context: BotContext) -> None:
         "🔐 <b>What I keep about you</b>\n\n"
         "• your Telegram id, and the Google tokens for the files I put into your Drive, with "
         "your Google account's address\n"
-        "• your language, and the day you last wrote to me\n"
+        "• your language, the folder you chose, and the day you last wrote to me\n"
         "• of your last files: name, size and type, caption, and where they are in your Drive, "
         "for seven days\n\n"
         "Your files pass through and are not kept. I cannot see anything else in your Drive. "

@@ -78,7 +78,7 @@ def build_application(
         .job_queue(jobs)
         .build()
     )
-    places = Places(options.folder_name)
+    places = Places(options.folder_name, core.preferences.folders)
     runner = UploadRunner(application.bot, core, options, journal, places, limiter.has_room)
     uploads = UploadQueue(
         journal,
@@ -92,6 +92,7 @@ def build_application(
         options=options,
         uploads=uploads,
         albums=Albums(uploads),
+        places=places,
         inbox=inbox,
         pulse=pulse,
         refusals=Refusals(),

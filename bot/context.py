@@ -18,6 +18,7 @@ from telegram.ext import Application, CallbackContext, ExtBot, JobQueue
 from bot.albums import Albums
 from bot.inbox import Inbox
 from bot.limits import BACKGROUND
+from bot.places import Places
 from bot.preferences import Preferences
 from bot.pulse import Pulse
 from bot.refusals import Refusals
@@ -88,6 +89,7 @@ class Services:
     options: BotOptions
     uploads: UploadQueue
     albums: Albums
+    places: Places
     inbox: Inbox
     pulse: Pulse
     refusals: Refusals
@@ -143,6 +145,11 @@ def owner_of(update: Update) -> Owner:
     if update.effective_user is None:
         raise ValueError("an update without a sender")
     return Owner.user(update.effective_user.id)
+
+
+def private_address(context: BotContext) -> str:
+    """Where the bot's private chat opens."""
+    return f"{context.services.options.link_base_url}/{context.bot.username}"
 
 
 async def edit_or_send(
@@ -217,11 +224,15 @@ async def tell(
         _log.info("message_not_sent", owner=owner)
 
 
-async def tell_of(bot: ExtBot[int], job: UploadJob, text: str) -> None:
+async def tell_of(
+    bot: ExtBot[int], job: UploadJob, text: str, markup: InlineKeyboardMarkup | None = None
+) -> None:
     """Likewise, in the message that shows how `job` goes, with the masses' patience."""
     message_id, chat_id = job.status_message_id, job.chat_id
     try:
-        await edit_or_send(bot, job.owner, message_id, text, chat_id=chat_id, background=BACKGROUND)
+        await edit_or_send(
+            bot, job.owner, message_id, text, markup, chat_id=chat_id, background=BACKGROUND
+        )
     except TelegramError:
         _log.info("message_not_sent", owner=job.owner)
 

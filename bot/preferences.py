@@ -1,10 +1,11 @@
-"""What the bot remembers about a person besides the credential: the language."""
+"""What the bot remembers about a person besides the credential: language, and choice of folder."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
 
+from bot.folder_choices import FolderChoices
 from bot.texts import LANGUAGES, language_of
 from security.credential import Owner
 from security.custodian import Custodian
@@ -19,6 +20,8 @@ class Preferences:
     def __init__(self, folder: Path, encryption: TokenEncryption, custodian: Custodian) -> None:
         self._folder = SealedFolder(folder, encryption)
         self._custodian = custodian
+        self.folders = FolderChoices(self._folder)
+        """Where people's files go."""
         self._known: dict[Owner, tuple[str | None, str]] = {}
 
     def prepare(self) -> None:
@@ -50,6 +53,11 @@ class Preferences:
         """Delete what is kept."""
         self._known.pop(owner, None)
         await self._custodian.run(self._folder.delete, owner.stem)
+        await self.forget_folder(owner)
+
+    async def forget_folder(self, owner: Owner) -> None:
+        """Delete the choice of a folder alone: it is about a Drive that was connected."""
+        await self._custodian.run(self.folders.forget, owner)
 
     async def _get(self, owner: Owner) -> tuple[str | None, str]:
         if owner not in self._known:

@@ -100,8 +100,14 @@ def finished(job: UploadJob, t: Texts) -> Shown:
             name=file.name,
             size=t.size(file.size or 0),
             folder=job.folder_name,
-        )
+        ) + _made_again(job, t)
     return text, keyboards.uploaded(t, job)
+
+
+def _made_again(job: UploadJob, t: Texts) -> str:
+    if not job.folder_was_made_again:
+        return ""
+    return "\n" + t.tr("📁 That folder was gone from your Drive, so I made it again.")
 
 
 def _album(job: UploadJob, t: Texts) -> Shown:
@@ -114,6 +120,7 @@ def _album(job: UploadJob, t: Texts) -> Shown:
             count=len(job.files),
             folder=job.folder_name,
         )
+        + _made_again(job, t)
     ]
     for file in done:
         link = t.link(file.name, file.link)
