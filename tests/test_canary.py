@@ -40,6 +40,7 @@ from typer.testing import CliRunner
 
 import cli
 from bot.telegram_source import LocalFile
+from bot.update_journal import UpdateJournal
 from config import child_environment
 from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
@@ -67,7 +68,7 @@ ROOT: Final = Path(__file__).parent.parent
 DEVICE_EVENTS: Final = frozenset(
     {
         *("settings_loaded", "web_started", "library", "polling_conflict", "polling_failed"),
-        *("access_denied", "command_handled", "user_blocked_bot", "handler_failed"),
+        *("update_skipped", "access_denied", "command_handled", "user_blocked_bot", "handler_failed"),
         *("message_not_sent", "language_changed", "data_erased"),
         *("consent_started", "consent_approved", "consent_saved", "consent_declined"),
         *("consent_lapsed", "consent_refused", "consent_failed"),
@@ -98,6 +99,13 @@ UPKEEP_EVENTS: Final = frozenset(
         *("sweep_finished", "sweep_failed", "sweep_owner_failed", "memory_not_saved"),
         *("token_held", "token_released", "token_quarantined", "token_quarantine_failed"),
         *("incident_opened", "incident_closed", "owner_told"),
+    }
+)
+UPDATES_EVENTS: Final = frozenset(
+    {
+        *("settings_loaded", "web_started", "library", "access_denied", "polling_conflict"),
+        *("webhook_set", "updates_resumed", "update_not_saved", "update_skipped"),
+        *("update_set_aside", "incident_opened", "incident_closed"),
     }
 )
 PROCESS_EVENTS: Final = frozenset(
@@ -684,9 +692,7 @@ async def poison(stage: Stage) -> None:
     assert stage.sandbox.telegram is not None
     async with TelegramControls(stage.sandbox.url) as telegram:
         await telegram.inject("message", {"message_id": text, "chat": text, "from": text})
-        await stage.says('"critical"')
-    # Python-telegram-bot would ask for it again and again.
-    stage.sandbox.telegram.queue.pending.clear()
+        await stage.says('"update_skipped"')
 
 
 @pytest.mark.one_way("off")
@@ -1122,6 +1128,85 @@ async def test_sweeps_and_administrators_with_all_that_can_go_wrong(
     assert world.count()["refresh"] >= 4
 
 
+# -- updates left by an earlier run, and a webhook ------------------------------------------------
+
+
+def leave_updates(stage_folder: Path, keyring: TokenEncryption, world: MarkedWorld) -> Path:
+    """What an earlier run has left of one person's: to be handled, set aside, damaged."""
+    folder = stage_folder / "updates"
+    bot_id = int(world.config.bot_token.partition(":")[0])
+    journal = UpdateJournal(folder, keyring, bot_id)
+    journal.prepare()
+    person = {"id": 7, "is_bot": False, "first_name": world.new("first name")}
+    chat = {"id": 7, "type": "private", "first_name": world.new("first name")}
+    for number in range(1, 4):
+        content = {"message_id": number, "date": 1, "from": person, "chat": chat}
+        text = world.new("message left over")
+        journal.write(number, {"update_id": number, "message": {**content, "text": text}})
+    journal.write(4, {"update_id": 4, "message": {"message_id": world.new("a broken update")}})
+    journal.settle({"handled": [], "begun": {2: 3}, "aside": {}}, ())
+    (folder / "3.json").write_text(f'{{"alg": "{world.new("damage")}"')
+    return folder
+
+
+@pytest.mark.one_way("on")
+async def test_updates_left_over_and_a_webhook(
+    start_bot: StartBot,
+    sandbox: Sandbox,
+    world: MarkedWorld,
+    google: GoogleControls,
+    keyring: TokenEncryption,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Whoever posts whatever there, and a disk that takes nothing: no canary in any line."""
+    data = tmp_path / world.new("data folder") / "user_data"
+    folder = leave_updates(data, keyring, world)
+    port, path, secret = free_port(), world.new("webhook path"), world.new("webhook secret")
+    address = f"http://127.0.0.1:{port}/{path}"
+    settings = {
+        "USER_DATA_DIR": data,
+        "LOG_MASK_KEY": world.new("mask key"),
+        "WEB_PORT": port,
+        "TELEGRAM_WEBHOOK_URL": address,
+        "TELEGRAM_WEBHOOK_SECRET": secret,
+    }
+    assert sandbox.telegram is not None
+    sandbox.telegram.webhook.first_pause = 0.05
+    ann, rubbish = world.person(sandbox.url), world.new("posted rubbish")
+    async with (
+        ann,
+        start_bot(LOG_LEVEL="DEBUG", **settings) as bot,
+        aiohttp.ClientSession() as session,
+    ):
+        stage = Stage(world, sandbox, google, bot)
+        header = "X-Telegram-Bot-Api-Secret-Token"
+        for given, body in (
+            (rubbish, rubbish),
+            (secret, rubbish),
+            (secret, f'{{"update_id": 9, "message": {{"{rubbish}": "{rubbish}"}}}}'),
+            (secret, f'{{"update_id": "{rubbish}"}}'),
+        ):
+            async with session.post(address, headers={header: given}, data=body) as answer:
+                assert await answer.read() == b""
+        await ann.start(world.new("start payload"))
+        await ann.wait_for("Drivekeeper")
+        with out_of_place(stage, folder.name):
+            await ann.send(world.new("message"))
+            await stage.says('"update_not_saved"')
+        await ann.wait_for("Send me a file")
+        await sandbox.telegram.webhook.delete()
+        jobs = bot.application.job_queue
+        assert jobs is not None
+        await jobs.get_jobs_by_name("watch")[0].run(bot.application)
+        await stage.says('"polling_conflict"')
+        await stage.says('"incident_closed"')
+    world.harvest()
+    log = bot.log.getvalue()
+    assert world.canaries.find("\n".join((log, *capfd.readouterr()))) == []
+    assert events_of(log) >= UPDATES_EVENTS
+
+
 # -- as a process of its own ---------------------------------------------------------------------
 
 MISBEHAVIOUR: Final = """
@@ -1455,5 +1540,5 @@ def test_what_holds_no_secret_is_left_in_peace(canaries: Canaries) -> None:
 def test_every_event_there_is_was_made_to_happen() -> None:
     """A new event is to be provoked in one of the journeys above."""
     flows = DEVICE_EVENTS | CALLBACK_EVENTS | PASTE_EVENTS
-    provoked = flows | UPKEEP_EVENTS | PROCESS_EVENTS | REFUSAL_EVENTS
+    provoked = flows | UPKEEP_EVENTS | UPDATES_EVENTS | PROCESS_EVENTS | REFUSAL_EVENTS
     assert provoked | UNPROVOKED == EVENTS
