@@ -145,7 +145,10 @@ class LocalFile:
             _log.warning("local_copy_kept", result=LocalFileUnreadable.default_code)
 
     def _checked(self) -> Path:
-        path = self._path.resolve()
+        try:
+            path = self._path.resolve()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise _unreadable() from error
         if not self._path.is_absolute() or path.is_relative_to(self._forbidden.resolve()):
             raise LocalFileUnreadable("the local Bot API server names no file of its own")
         return path
