@@ -52,6 +52,7 @@ class Inbox(asyncio.Queue[object]):
         self._running: set[int] = set()
         self._ended: set[int] = set()
         self._unsettled = False
+        self._is_putting = False
         self._arriving = asyncio.Lock()
         self._settling = asyncio.Lock()
         self._alone = asyncio.Lock()
@@ -100,15 +101,19 @@ class Inbox(asyncio.Queue[object]):
         if not isinstance(item, Update):
             return await super().put(item)
         pause = _FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                return await self.accept(item)
-            except (OperatorFault, TransientFault):
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-            except Exception:  # a defect: better handled without a note than never, for ever
-                _log.exception("handler_failed")
-                return await super().put(item)
+        self._is_putting = True
+        try:
+            while True:
+                try:
+                    return await self.accept(item)
+                except (OperatorFault, TransientFault):
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        except Exception:  # a defect: better handled without a note than never, for ever
+            _log.exception("handler_failed")
+            await super().put(item)
+        finally:
+            self._is_putting = False
 
     async def accept(self, update: Update) -> None:
         """Write an update down and queue it; one that is known already is neither.
@@ -171,16 +176,16 @@ class Inbox(asyncio.Queue[object]):
                 settled = True
             except OperatorFault as fault:
                 self._fails(fault)
+            except RuntimeError:  # the process has stopped around a late handler
+                _log.warning("update_not_saved", result="stopped")
             finally:
                 if not settled:
                     self._ended |= ended
                     self._unsettled = True
-            if settled:
-                self._works()
 
     async def look_after(self) -> None:
         """Now and then: whether the disk works again; what was set aside is kept for a day."""
-        if self.is_failing:
+        if self.is_failing and not self._is_putting:  # which tries for itself, and the real thing
             try:
                 await self._custodian.run(self._journal.probe)
             except OperatorFault:
