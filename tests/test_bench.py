@@ -1,9 +1,13 @@
-"""`make bench-sweep` measures on a disk, or not at all."""
+"""Benchmarks measure on a disk, or not at all; what they count with counts right."""
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,12 @@ import pytest
 from bench.child import ROOT
 from bench.disk import NotOnDisk, _type_of, file_system_of
 from bench.measures import percentile
+from bench.report import Wrong
+from bench.uploads.content import make
+from bench.uploads.measures import shares
+from bench.uploads.processes import MB, Watch, family, memory, processor_seconds
+from sandbox.google.files import FileStore
+from sandbox.metering import Meter
 
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - nothing is written there
 MOUNTS = """\
@@ -48,8 +58,93 @@ def test_a_file_system_in_memory_is_refused_with_a_word_why() -> None:
     assert "BENCH_DIR" in done.stderr
 
 
+def test_without_curl_there_is_nothing_to_compare_to_and_that_is_said(tmp_path: Path) -> None:
+    """Before anything is measured."""
+    command = [sys.executable, "-m", "bench.uploads.run", "--folder", str(tmp_path / "run")]
+    done = subprocess.run(
+        command, cwd=ROOT, env={"PATH": ""}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "uploads are compared to curl's: please install curl\n"
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_percentile_is_a_value_that_was_seen() -> None:
     """Nearest rank."""
     values = [float(n) for n in range(500, 0, -1)]
     assert (percentile(values, 99), percentile(values, 50)) == (495, 250)
     assert percentile([7.0], 99) == 7.0
+
+
+def test_content_repeats_nothing_and_its_md5_is_told(tmp_path: Path) -> None:
+    """A piece in a wrong place would be found out."""
+    content = make(tmp_path / "file", 3 * 1024 * 1024 + 5)
+    data = content.path.read_bytes()
+    assert len(data) == content.size
+    assert hashlib.md5(data, usedforsecurity=False).hexdigest() == content.md5
+    pieces = [data[start : start + 1024 * 1024] for start in range(0, len(data), 1024 * 1024)]
+    assert len(set(pieces)) == 4
+
+
+def test_each_file_has_its_share_of_the_requests_and_none_is_left() -> None:
+    """Twenty identifiers come by one request: most files ask for none."""
+    calls = {"google.upload.chunk": 8, "google.upload.start": 4, "google.drive.about": 1}
+    given = shares([{"name": str(n)} for n in range(4)], calls)
+    asked = [operation for file in given for operation in file["operations"]]
+    assert {name: asked.count(name) for name in calls} == calls
+    assert all(
+        file["operations"][-3:] == ["google.upload.start", *["google.upload.chunk"] * 2]
+        for file in given
+    )
+    with pytest.raises(Wrong, match=r"telegram\.sendMessage"):
+        shares([{}], {"telegram.sendMessage": 1})
+
+
+def test_memory_counts_temporary_files_and_those_without_a_name(tmp_path: Path) -> None:
+    """Whatever a process keeps outside its own pages."""
+    before = memory(os.getpid(), tmp_path)
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "spool").write_bytes(os.urandom(20 * MB))
+    nameless = os.memfd_create("nameless")
+    try:
+        os.write(nameless, bytes(30 * MB))
+        with Watch(os.getpid(), tmp_path) as watch:
+            time.sleep(0.1)
+    finally:
+        os.close(nameless)
+    assert 45 * MB < watch.peak - before < 80 * MB
+
+
+def test_processes_are_counted_with_their_children() -> None:
+    """The product may be more than one."""
+    own = os.getpid()
+    before = processor_seconds(own)
+    code = "import sys; sum(range(5_000_000)); print(flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert child.pid in family(own)
+        running = processor_seconds(own)
+        child.communicate()
+    assert before + 0.05 < running <= processor_seconds(own)
+
+
+def test_a_drive_that_keeps_nothing_knows_what_it_was_given(tmp_path: Path) -> None:
+    """Eight times a GB would fill a disk."""
+    store = FileStore(tmp_path, time.time, keeps_bytes=False)
+    blob = store.new_blob()
+    blob.write(b"some")
+    blob.pause()
+    blob.write(b"thing")
+    assert blob.finish() == hashlib.md5(b"something", usedforsecurity=False).hexdigest()
+    assert (blob.size, blob.path.stat().st_size) == (9, 0)
+
+
+async def test_who_is_late_is_given_nothing_faster_than_the_rate() -> None:
+    """Only what a sleep is inexact by may be caught up with."""
+    meter = Meter(1_000_000, None)
+    await asyncio.sleep(0.1)
+    began = time.monotonic()
+    await meter.count(60_000)
+    assert time.monotonic() - began >= 0.035

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,6 +21,22 @@ LIMIT: Final = 40_000_000
 """Bytes a second on either leg, where they are limited."""
 LATENCY: Final = 0.05
 """Seconds, before every answer of Drive's, where the legs are limited."""
+
+
+class NoCurl(Exception):
+    """Uploads are compared to curl's, and it is not here."""
+
+
+def curl() -> str:
+    """Where it is.
+
+    Raises:
+        NoCurl: nowhere.
+    """
+    found = shutil.which("curl")
+    if found is None:
+        raise NoCurl("uploads are compared to curl's: please install curl")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +108,8 @@ class Installation:
 
     def peer(self, kind: Literal["curl", "client"]) -> Child:
         """curl, or Google's client."""
-        folder = self.folder / kind
-        folder.mkdir()
-        return self.site.measured("bench.uploads.peers", kind, self.url, self.tokens[0], folder)
+        path = curl() if kind == "curl" else self.folder / "spool"
+        return self.site.measured("bench.uploads.peers", kind, self.url, self.tokens[0], path)
 
     def bot(self) -> Child:
         """The bot's own process, fresh; the people have greeted it, this time or before."""

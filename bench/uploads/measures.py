@@ -139,15 +139,18 @@ class Local:
     def path(self) -> Json:
         """(2) One file, both legs limited, against curl uploading the same."""
         place, rounds = self._place, []
-        with place.bot(), place.peer("curl") as curl:
+        with place.bot() as bot, place.peer("curl") as curl:
             place.limit(True)
+            idle = self._idle(bot)
             for _ in range(self._scale.path_rounds):
-                sent = self._send()
+                with Watch(bot.pid, place.temporary) as watch:
+                    sent = self._send()
                 up = _curl_up(place, curl, self._content, self._name())
                 rounds.append(
                     {
                         "product_seconds": sent.seconds,
                         "product_seconds_to_drive": sent.seconds_to_drive,
+                        "product_peak_mb": (watch.peak - idle) / MB,
                         "curl_seconds": up,
                     }
                 )
@@ -199,11 +202,14 @@ class Local:
             "rounds": rounds,
         }
 
+    def _idle(self, bot: Child) -> float:
+        time.sleep(_SETTLING_SECONDS)
+        return median(memory(bot.pid, self._place.temporary) for _ in range(20))
+
     def _peak(self, times: int) -> Json:
         place = self._place
         with place.bot() as bot:
-            time.sleep(_SETTLING_SECONDS)
-            idle = median(memory(bot.pid, place.temporary) for _ in range(20))
+            idle = self._idle(bot)
             with Watch(bot.pid, place.temporary) as watch:
                 sent = self._send_all(times)
         return {

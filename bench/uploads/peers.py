@@ -1,8 +1,9 @@
-"""What an upload is compared to. `python -m bench.uploads.peers KIND URL TOKEN FOLDER`.
+"""What an upload is compared to. `python -m bench.uploads.peers KIND URL TOKEN PATH`.
 
-curl    one file up to Drive in a resumable session, as Google wants it above 5 MB, or one down
+curl    at PATH: one file up to Drive in a resumable session, as Google wants it above 5 MB, or
+        one down
 client  Google's own client with `MediaFileUpload` as it comes, from a file; first the file got
-        from Telegram whole, where it is to be relayed; its md5, where that is counted
+        from Telegram whole, into PATH, where it is to be relayed; its md5, where that is counted
 """
 
 from __future__ import annotations
@@ -41,16 +42,17 @@ class CurlFailed(Exception):
 class Curl:
     """Seconds are those that curl counts itself: the start of its process is left out."""
 
-    def __init__(self, url: str, token: str, folder: Path) -> None:
+    def __init__(self, url: str, token: str, program: Path) -> None:
+        self._program = program
         self._sessions = f"{url}/upload/drive/v3/files?uploadType=resumable&fields=id"
         self._token = token
 
     def answer(self, command: Json) -> Json:
         """Bring a file up or down."""
         if command["command"] == "down":
-            return {"seconds": _curl("--output", "/dev/null", command["address"])[1]}
+            return {"seconds": self._run("--output", "/dev/null", command["address"])[1]}
         described = json.dumps({"name": command["name"]})
-        headers, began = _curl(
+        headers, began = self._run(
             *("--dump-header", "-", "--output", "/dev/null", "--data", described),
             *("--header", "Content-Type: application/json; charset=UTF-8"),
             *("--header", f"Authorization: Bearer {self._token}"),
@@ -60,39 +62,34 @@ class Curl:
         if session is None:
             raise CurlFailed("no session")
         # Without "Expect" it asks nothing before it sends: a round trip less.
-        _, sent = _curl(
+        _, sent = self._run(
             *("--output", "/dev/null", "--upload-file", command["path"]),
             *("--header", f"Content-Type: {_TYPE}", "--header", "Expect:"),
             session[1],
         )
         return {"seconds": began + sent}
 
-
-def _curl(*arguments: str) -> tuple[str, float]:
-    """Its output, and its seconds."""
-    done = subprocess.run(
-        ["curl", "--silent", "--show-error", *_TIMES, *arguments],  # noqa: S607 - looked for before
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    status, _, seconds = done.stderr.partition(" ")
-    if done.returncode != 0 or status != "200":
-        raise CurlFailed(f"curl ended with {done.returncode}: {done.stderr}")
-    return done.stdout, float(seconds)
+    def _run(self, *arguments: str) -> tuple[str, float]:
+        """Its output, and its seconds."""
+        command = [str(self._program), "--silent", "--show-error", *_TIMES, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        status, _, seconds = done.stderr.partition(" ")
+        if done.returncode != 0 or status != "200":
+            raise CurlFailed(f"curl ended with {done.returncode}: {done.stderr}")
+        return done.stdout, float(seconds)
 
 
 class Client:
     """Google's client, its service and connections kept from one file to the next."""
 
-    def __init__(self, url: str, token: str, folder: Path) -> None:
+    def __init__(self, url: str, token: str, spool: Path) -> None:
         document = json.loads(discovery_cache.get_static_doc("drive", "v3"))
         document |= {"rootUrl": f"{url}/", "baseUrl": f"{url}/{document['servicePath']}"}
         credentials = Credentials(token)  # type: ignore[no-untyped-call]
         http = google_auth_httplib2.AuthorizedHttp(credentials, http=build_http())
         self._files: Any = build_from_document(document, http=http).files()
         self._telegram = httpx.Client()
-        self._spool = folder / "spool"
+        self._spool = spool
 
     def answer(self, command: Json) -> Json:
         """Upload a file, or get one from Telegram first."""
@@ -134,8 +131,8 @@ KINDS: Final[dict[str, Callable[[str, str, Path], Curl | Client]]] = {
 
 async def main() -> None:
     """Answer until there are no more commands. Nothing else runs on this event loop."""
-    kind, url, token, folder = sys.argv[1:]
-    contender = KINDS[kind](url, token, Path(folder))
+    kind, url, token, path = sys.argv[1:]
+    contender = KINDS[kind](url, token, Path(path))
 
     async def answer(command: Json) -> Json:
         return contender.answer(command)

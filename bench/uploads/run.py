@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from collections.abc import Iterator
 from typing import Final
 
 from bench.child import Json
 from bench.report import Aims, Site, report
+from bench.uploads.installation import NoCurl, curl
 from bench.uploads.measures import QUICK, Local, Scale, measure_small, measure_stream
 
 AIMS: Final[Aims] = {
@@ -26,8 +25,10 @@ AIMS: Final[Aims] = {
 
 def main() -> int:
     """The exit code: 0 measured, 1 something went wrong, 2 there is no disk or no curl."""
-    if shutil.which("curl", path=os.defpath) is None:
-        print("curl is what uploads are compared to: please install it", file=sys.stderr)
+    try:
+        curl()
+    except NoCurl as refusal:
+        print(refusal, file=sys.stderr)
         return 2
     return report("make bench-upload", AIMS, _measure)
 
