@@ -6,6 +6,7 @@ https://core.telegram.org/bots/api#message (media_group_id)
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from bot.upload_queue import UploadQueue
 
 SETTLE_SECONDS: Final = 1.0
 """An album is complete when this long nothing has come. Telegram sends its parts at once."""
+_REMEMBERED: Final = 1000
 Complete = Callable[[UploadJob], Coroutine[Any, Any, None]]
 
 
@@ -24,6 +26,17 @@ class Albums:
         self._uploads = uploads
         self._gathering: dict[str, asyncio.TimerHandle] = {}
         self._completing: set[asyncio.Task[None]] = set()
+        self._expected: OrderedDict[str, None] = OrderedDict()
+
+    def expect(self, job_id: str) -> None:
+        """A part of this album was addressed to the bot in a group: so are the others."""
+        self._expected[job_id] = None
+        if len(self._expected) > _REMEMBERED:
+            self._expected.popitem(last=False)
+
+    def is_expected(self, job_id: str) -> bool:
+        """Whether a part of it was addressed to the bot lately."""
+        return job_id in self._expected
 
     async def take(self, job: UploadJob, complete: Complete) -> bool:
         """A further file of the album `job.id`; False: that one is complete, this comes too late.

@@ -49,7 +49,8 @@ async def finish(
     dropped = await uploads.cancel_all(owner, unless_account=credential.account_key or "")
     await uploads.release(owner)
     for job in dropped:
-        await tell_of(context.bot, job, upload_texts.other_account(job, texts))
+        ended = upload_texts.other_account if job.is_private else upload_texts.cancelled
+        await tell_of(context.bot, job, ended(job, texts))
     await tell(
         context.bot,
         owner,

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from functools import partial
 
 import structlog
-from telegram import Update
+from telegram import CallbackQuery, Message, Update
+from telegram.constants import ChatType
 from telegram.error import TelegramError
 
-from bot import connect, upload_texts
-from bot.context import BotContext, acknowledge, owner_of, show_instead, tell_of
-from bot.filenames import CLOUD_LIMIT, LOCAL_LIMIT, incoming_file
+from bot import connect, group_texts, upload_texts
+from bot.context import (
+    BotContext,
+    acknowledge,
+    owner_of,
+    private_address,
+    show_instead,
+    tell_of,
+)
+from bot.delivery import deliver
+from bot.filenames import CLOUD_LIMIT, LOCAL_LIMIT, clean_name, incoming_file
 from bot.limits import BACKGROUND
 from bot.texts import Texts
 from bot.upload_jobs import JobFile, UploadJob, belongs_to, job_id_of
@@ -22,9 +32,14 @@ _log = structlog.get_logger()
 
 async def receive(update: Update, context: BotContext) -> None:
     """A file: write it down, say so, queue it; without a connection ask for one first."""
-    message = update.message
-    found = incoming_file(message) if message else None
-    if message is None or found is None:
+    if update.message is not None:
+        await take(update, context, update.message, update.message.caption or "")
+
+
+async def take(update: Update, context: BotContext, source: Message, caption: str) -> None:
+    """Likewise, with the file of `source`, for whoever sent the update."""
+    message, user, found = update.message, update.effective_user, incoming_file(source)
+    if message is None or user is None or found is None:
         return
     owner, texts = owner_of(update), await context.texts(update)
     limit = LOCAL_LIMIT if context.services.options.local_mode else CLOUD_LIMIT
@@ -58,11 +73,12 @@ async def receive(update: Update, context: BotContext) -> None:
                 name=found.name,
                 mime_type=found.mime_type,
                 size=found.size,
-                description=message.caption or "",
+                description=caption,
             ),
         ),
         created_at=datetime.now(UTC),
         reply_to=message.message_id,
+        person="" if message.chat.type == ChatType.PRIVATE else clean_name(user.first_name),
     )
     if message.media_group_id is not None:
         album_id = job_id_of(owner, update.update_id, message.media_group_id)
@@ -78,7 +94,10 @@ async def receive(update: Update, context: BotContext) -> None:
 
 async def _accept(context: BotContext, texts: Texts, job: UploadJob) -> None:
     uploads = context.services.uploads
-    text, markup = upload_texts.accepted(job, uploads.position(job.owner), texts)
+    private = upload_texts.accepted(job, uploads.position(job.owner), texts)
+    text, markup = (
+        private if job.is_private else group_texts.accepted(job, texts, private_address(context))
+    )
     try:
         sent = await context.bot.send_message(
             job.chat_id,
@@ -94,6 +113,8 @@ async def _accept(context: BotContext, texts: Texts, job: UploadJob) -> None:
     await uploads.add(job)
     event = "upload_queued" if job.state == "queued" else "upload_waiting"
     _log.info(event, owner=job.owner, kind=job.kind, size=job.size or 0)
+    if job.state == "waiting" and not job.is_private:
+        await deliver(context.bot, job.owner, *private, background=BACKGROUND)
 
 
 async def cancel_upload(update: Update, context: BotContext) -> None:
@@ -112,6 +133,8 @@ async def cancel_upload(update: Update, context: BotContext) -> None:
         await acknowledge(query, texts.label("This file is no longer on its way."))
         return
     await acknowledge(query, texts.label("Cancelling …"))
+    if isinstance(ended, UploadJob):
+        await _drop_copy(query, ended)
     if ended != "running":  # which says itself that it has ended
         _log.info("upload_cancelled", owner=owner, kind=ended.kind, result="cancelled")
         context.core.metrics.uploaded("cancelled", None)
@@ -132,8 +155,7 @@ async def retry_upload(update: Update, context: BotContext) -> None:
         return
     _log.info("upload_retried", owner=owner, kind=job.kind)
     await acknowledge(query)
-    text, markup = upload_texts.accepted(job, context.services.uploads.ahead(job), texts)
-    await show_instead(update, context, text, markup)
+    await _show_accepted(update, context, job, texts)
 
 
 async def upload_again(update: Update, context: BotContext) -> None:
@@ -150,8 +172,26 @@ async def upload_again(update: Update, context: BotContext) -> None:
     job = job.with_file(0, **changes).model_copy(update={"state": "queued", "finished_at": None})
     await context.services.uploads.add(job)
     await acknowledge(query)
-    text, markup = upload_texts.accepted(job, context.services.uploads.ahead(job), texts)
-    await show_instead(update, context, text, markup)
+    await _show_accepted(update, context, job, texts)
+
+
+async def _show_accepted(update: Update, context: BotContext, job: UploadJob, texts: Texts) -> None:
+    if job.is_private:
+        text, markup = upload_texts.accepted(job, context.services.uploads.ahead(job), texts)
+        await show_instead(update, context, text, markup)
+        return
+    if update.callback_query is not None:
+        await _drop_copy(update.callback_query, job)
+    text, markup = group_texts.accepted(job, texts, private_address(context))
+    await tell_of(context.bot, job, text, markup)
+
+
+async def _drop_copy(query: CallbackQuery, job: UploadJob) -> None:
+    """What a group's job said in the private chat is no longer so."""
+    message = query.message
+    if isinstance(message, Message) and message.chat.id != job.chat_id:
+        with contextlib.suppress(TelegramError):
+            await message.delete()
 
 
 async def forget_old(context: BotContext) -> None:

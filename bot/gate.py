@@ -10,6 +10,7 @@ from telegram.constants import ChatMemberStatus, ChatType
 from telegram.error import TelegramError
 from telegram.ext import ApplicationHandlerStop
 
+from bot import groups
 from bot.admin_keyboards import VERBS
 from bot.commands import show_menu
 from bot.context import BotContext, acknowledge, owner_of
@@ -21,24 +22,36 @@ _log = structlog.get_logger()
 
 
 async def gate(update: Update, context: BotContext) -> None:
-    """Let people in their private chats through, if they are allowed; stop everything else."""
+    """Let people through, if they are allowed: in their private chats, and in groups where they
+    mean the bot. Stop everything else.
+    """
+    chat, options = update.effective_chat, context.services.options
     if update.my_chat_member is not None:
-        if update.my_chat_member.new_chat_member.status == ChatMemberStatus.BANNED:
-            _log.info("user_blocked_bot", owner=owner_of(update))
+        await _came_or_went(update, context)
+        raise ApplicationHandlerStop
+    in_group = chat is not None and chat.id in options.allowed_chat_ids
+    if in_group and not await groups.is_meant(update, context):
+        await groups.moved(update, context)
         raise ApplicationHandlerStop
     user, message = update.effective_user, update.effective_message
     if user is None or user.is_bot or (message is not None and message.sender_chat is not None):
         # Anonymous administrators all arrive as one user, channels as none.
         _log.info("access_denied", result="anonymous_sender")
+        if in_group:
+            await groups.refuse_anonymous(update, context)
         raise ApplicationHandlerStop
     owner = owner_of(update)
-    chat = update.effective_chat
-    if chat is None or chat.type != ChatType.PRIVATE:
+    if chat is None or (chat.type != ChatType.PRIVATE and not in_group):
         _log.info("access_denied", owner=owner, result="not_private")
         raise ApplicationHandlerStop
-    options = context.services.options
     is_admin = user.id in options.admin_user_ids
     is_allowed = is_admin or not options.allowed_user_ids or user.id in options.allowed_user_ids
+    query = update.callback_query
+    if is_allowed and in_group and query is not None and not groups.may_tap(query, owner):
+        _log.info("access_denied", owner=owner, result="not_yours")
+        texts = await context.texts_for(owner)
+        await acknowledge(query, texts.label("This button is not yours."))
+        raise ApplicationHandlerStop
     if not is_allowed or (not is_admin and _is_for_administrators(update)):
         _log.warning("access_denied", owner=owner, result="not_allowed")
         try:
@@ -56,6 +69,14 @@ async def gate(update: Update, context: BotContext) -> None:
         await show_menu(context.bot, owner, texts, is_admin=is_admin)
 
 
+async def _came_or_went(update: Update, context: BotContext) -> None:
+    member = update.my_chat_member
+    if member is None or member.chat.type != ChatType.PRIVATE:
+        await groups.came_or_went(update, context)
+    elif member.new_chat_member.status == ChatMemberStatus.BANNED:
+        _log.info("user_blocked_bot", owner=owner_of(update))
+
+
 def _is_for_administrators(update: Update) -> bool:
     """Whether it is a tap on one of their buttons: nobody else was ever shown one."""
     query = update.callback_query
@@ -71,6 +92,9 @@ async def _refuse(update: Update, owner: Owner, *, is_allowed: bool) -> None:
             texts.label("This button is not yours."),
         )
         await acknowledge(update.callback_query, others if is_allowed else private, alert=True)
+    elif update.message is not None and update.message.chat.type != ChatType.PRIVATE:
+        with contextlib.suppress(TelegramError):  # whose id it is concerns nobody else
+            await update.message.reply_text(texts.tr("This bot is private."))
     elif update.message is not None:
         with contextlib.suppress(TelegramError):
             await update.message.reply_text(

@@ -14,7 +14,7 @@ from telegram.ext import (
     filters,
 )
 
-from bot import account, connect, device_flow, files, health, quarantine_admin
+from bot import account, connect, device_flow, files, groups, health, quarantine_admin
 from bot.context import BotContext
 from bot.gate import gate
 
@@ -60,6 +60,7 @@ def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
         "upload-cancel": files.cancel_upload,
         "upload-retry": files.retry_upload,
         "upload-again": files.upload_again,
+        "group-link": groups.show_link,
         # These the gate lets through for administrators alone.
         "health": health.health,
         "quarantine": quarantine_admin.quarantine,
@@ -68,6 +69,8 @@ def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
     theirs = {"health": health.health, "quarantine": quarantine_admin.quarantine}
     by_them = _NEW & filters.User(administrators)
     table: list[Handler] = [
+        # Before every command: of those none works where others read the answer.
+        MessageHandler(_NEW & filters.ChatType.GROUPS, groups.receive),
         *(CommandHandler(name, handle, _NEW) for name, handle in commands.items()),
         *(CommandHandler(name, handle, by_them) for name, handle in theirs.items()),
         *(

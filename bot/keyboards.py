@@ -83,6 +83,24 @@ def connect_or_cancel(t: Texts, job_id: str) -> InlineKeyboardMarkup:
     )
 
 
+def private_chat(t: Texts, address: str) -> InlineKeyboardMarkup:
+    """Out of a group, to where nobody else reads."""
+    return _keyboard([InlineKeyboardButton(t.label("💬 Write to me privately"), url=address)])
+
+
+def private_chat_or_cancel(t: Texts, address: str, job_id: str) -> InlineKeyboardMarkup:
+    """A group's file waits for its owner to connect."""
+    return _keyboard(
+        [InlineKeyboardButton(t.label("💬 Write to me privately"), url=address)],
+        [_tap(t.label("Cancel"), f"upload-cancel:{job_id}")],
+    )
+
+
+def show_link(t: Texts, job_id: str) -> InlineKeyboardMarkup:
+    """In a group a link is shown when its owner says so."""
+    return _keyboard([_tap(t.label("Show the link here"), f"group-link:{job_id}")])
+
+
 def retry_upload(t: Texts, job_id: str) -> InlineKeyboardMarkup:
     """An upload failed in a way that may pass."""
     return _keyboard(

@@ -14,6 +14,8 @@ from telegram.ext import ExtBot
 
 from bot import keyboards
 from bot.context import edit_or_send
+from bot.delivery import deliver
+from bot.group_texts import Shown
 from bot.limits import BACKGROUND
 from bot.texts import Texts
 from bot.upload_jobs import UploadJob
@@ -40,19 +42,34 @@ class UploadMessage:
         self.message_id = job.status_message_id
 
     def start(self) -> None:
-        """Begin to edit, at most every three seconds."""
-        self._ticker = asyncio.create_task(self._tick())
+        """Begin to edit, at most every three seconds; in a group, never: 20 messages a minute are
+        for what people wait for.
+        """
+        if self._job.is_private:
+            self._ticker = asyncio.create_task(self._tick())
 
     def advance(self, number: int, acknowledged: int) -> None:
         """Drive has `acknowledged` bytes of this file. Called on the event loop."""
         self._number, self._acknowledged = number, acknowledged
 
-    async def finish(self, text: str, markup: InlineKeyboardMarkup | None = None) -> None:
-        """Show how it ended; after that nothing older can overwrite it."""
+    async def finish(
+        self, text: str, markup: InlineKeyboardMarkup | None, *, in_group: Shown
+    ) -> None:
+        """Show how it ended; after that nothing older can overwrite it.
+
+        `in_group`: what others may read. The whole of it then goes to the private chat.
+        """
+        if not self._job.is_private:
+            await self._show(*in_group)
+            await deliver(self._bot, self._job.owner, text, markup, background=BACKGROUND)
+            return
         if self._ticker is not None:
             # Never in the middle of an edit: Telegram might carry it out after the last one.
             async with self._editing:
                 self._ticker.cancel()
+        await self._show(text, markup)
+
+    async def _show(self, text: str, markup: InlineKeyboardMarkup | None) -> None:
         try:
             self.message_id = await edit_or_send(
                 self._bot,
@@ -107,7 +124,8 @@ class UploadMessage:
                 async with self._editing:
                     # The next edit, or the last one, says more than a failed one would have.
                     with contextlib.suppress(TelegramError):
-                        await edit_or_send(
+                        # Its number, where the first message was lost to a kill: not one more each.
+                        self.message_id = await edit_or_send(
                             self._bot,
                             self._job.owner,
                             self.message_id,

@@ -16,15 +16,15 @@ class Refusals:
     """An outsider's flood must not use up the bot's rate."""
 
     def __init__(self) -> None:
-        self._told: OrderedDict[Owner, float] = OrderedDict()
+        self._told: OrderedDict[Owner | int, float] = OrderedDict()
 
-    def is_due(self, owner: Owner) -> bool:
-        """Whether to tell this person (again), which counts as told: once a minute."""
+    def is_due(self, whom: Owner | int) -> bool:
+        """Whether to tell this person or group (again), which counts as told: once a minute."""
         now = time.monotonic()
-        if now - self._told.get(owner, -_SECONDS) < _SECONDS:
+        if now - self._told.get(whom, -_SECONDS) < _SECONDS:
             return False
-        self._told[owner] = now
-        self._told.move_to_end(owner)
+        self._told[whom] = now
+        self._told.move_to_end(whom)
         if len(self._told) > _REMEMBERED:
             self._told.popitem(last=False)
         return True

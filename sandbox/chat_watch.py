@@ -58,12 +58,15 @@ class ChatWatcher:
         """Make the account and watch the chat; the deeds do this by themselves."""
         if self._task is not None:
             return self
-        account: Json = {"id": self.id, "first_name": self.first_name}
-        account |= {"language_code": self.language_code, "username": self.username}
-        await self._post("/users", account)
+        await self._register()
         self._task = asyncio.create_task(self._watch())
         await asyncio.wait_for(self._ready.wait(), TIMEOUT)
         return self
+
+    async def _register(self) -> None:
+        account: Json = {"id": self.id, "first_name": self.first_name}
+        account |= {"language_code": self.language_code, "username": self.username}
+        await self._post("/users", account)
 
     async def close(self) -> None:
         """Stop watching."""

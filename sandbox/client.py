@@ -45,9 +45,13 @@ class Person(ChatWatcher):
 
     async def _send(self, wish: Json) -> Message:
         await self.open()
-        answer = await self._post(f"/chats/{self.id}/messages", wish)
+        answer = await self._post(f"/chats/{self.id}/messages", wish | self._actor())
         seq = await self._did(answer)
         return Message(answer["message"]["message_id"], seq, False, answer["message"])
+
+    def _actor(self) -> Json:
+        """Who acts, where the chat does not say so."""
+        return {}
 
     async def upload(self, source: Source) -> str:
         """Put bytes into the sandbox; the id may be sent by any number of people."""
@@ -124,7 +128,7 @@ class Person(ChatWatcher):
         await self.open()
         wishes = [await self._wish(kind, source, name, "", {}) for kind, source, name in items]
         wishes[0]["caption"] = caption
-        answer = await self._post(f"/chats/{self.id}/albums", {"items": wishes})
+        answer = await self._post(f"/chats/{self.id}/albums", {"items": wishes} | self._actor())
         seq = await self._did(answer)
         return [Message(raw["message_id"], seq, False, raw) for raw in answer["messages"]]
 
@@ -171,7 +175,7 @@ class Person(ChatWatcher):
         if button.callback_data is None:
             raise LookupError(f"{button.text!r} is no callback button: {button.raw}")
         place = {"message_id": target.id, "row": button.row, "column": button.column}
-        answer = await self._post(f"/chats/{self.id}/taps", place)
+        answer = await self._post(f"/chats/{self.id}/taps", place | self._actor())
         self.mark, query_id = int(answer["seq"]), str(answer["query_id"])
         try:
             async with asyncio.timeout(timeout), self._changed:

@@ -87,10 +87,17 @@ class TelegramControls:
         return number
 
     async def make_group(
-        self, title: str, members: list[int], *, kind: str = "supergroup", admin: bool = False
+        self,
+        title: str,
+        members: list[int],
+        *,
+        kind: str = "supergroup",
+        admin: bool = False,
+        told: bool = True,
     ) -> int:
-        """Make a group with the bot in it; returns its id."""
-        wish = {"title": title, "type": kind, "members": members, "bot_is_admin": admin}
+        """Make a group with the bot in it, who is told so unless that was long ago; its id."""
+        wish: Json = {"title": title, "type": kind, "members": members, "bot_is_admin": admin}
+        wish["told"] = told
         return int((await self._call("POST", "/groups", wish))["id"])
 
     async def group_message(self, chat_id: int, user_id: int, text: str, **extra: Any) -> Json:

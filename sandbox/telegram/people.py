@@ -120,7 +120,8 @@ class People:
         text = str(data.get("text") or data.get("caption") or "")
         reply = data.get("reply_to_message", {}).get("from", {}).get("id")
         mentioned = f"@{self.world.bot_username}".lower() in text.lower()
-        own = text.startswith("/") or reply == self.world.bot_id or mentioned
+        bare = text.startswith("/") and "@" not in text.split()[0]
+        own = bare or reply == self.world.bot_id or mentioned
         return not chat.bot_kicked and (chat.bot_is_admin or own)
 
     def _preview(self, chat: Chat, message: Message) -> None:
@@ -217,8 +218,9 @@ class People:
             bot_is_admin=bool(wish.get("bot_is_admin")),
         )
         self.world.chats[number] = chat
-        founder = self.user(members[0])
-        self._my_member(chat, founder, {"status": "left"}, {"status": "member"})
+        if wish.get("told", True):
+            founder = self.user(members[0])
+            self._my_member(chat, founder, {"status": "left"}, {"status": "member"})
         return chat
 
     def describe(self, user: User) -> Json:

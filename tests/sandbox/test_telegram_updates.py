@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from sandbox.group import Group
 from tests.sandbox.telegram_kit import Kit, eventually, running
 
 ANN = 700
@@ -230,6 +231,23 @@ async def test_groups_privacy_mode_and_anonymous_administrators(kit: Kit) -> Non
     await kit.call("leaveChat", chat_id=group)
     gone = await kit.call("sendMessage", chat_id=group, text="hello")
     assert gone.refusal == (403, "Forbidden: bot was kicked from the supergroup chat")
+
+
+async def test_privacy_mode_looks_at_each_part_of_an_album_and_who_a_command_is_for(
+    kit: Kit,
+) -> None:
+    ann = await kit.person()
+    quiet = await kit.controls.make_group("Depot", [ANN], told=False)
+    told = await kit.controls.make_group("Depot", [ANN], told=False, admin=True)
+    parts = [("document", b"x", "x.bin"), ("document", b"x", "x.bin")]
+    for number in (quiet, told):
+        async with Group(kit.controls.base_url, number) as group:
+            await group.by(ann).send_album(parts, f"@{kit.world.bot_username}")
+            await group.by(ann).send("/help@another_bot")
+    messages = [u["message"] for u in await kit.updates() if "message" in u]
+    assert [m["chat"]["id"] for m in messages if "document" in m] == [quiet, told, told]
+    assert [m["chat"]["id"] for m in messages if m.get("text", "").endswith("bot")] == [told]
+    assert not [u for u in await kit.updates() if "my_chat_member" in u]
 
 
 async def test_an_update_may_be_injected_as_it_is(kit: Kit) -> None:
