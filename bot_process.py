@@ -25,6 +25,7 @@ from bot import build_application, consent_outcome, lifecycle, webhook
 from bot.context import BotApplication, BotOptions, Core
 from bot.preferences import Preferences
 from bot.readiness import Readiness
+from bot.sending import AT_ONCE
 from bot.update_journal import UpdateJournal
 from bot.upload_jobs import UploadJournal
 from config import Settings
@@ -139,7 +140,8 @@ async def services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotAppl
         api = DriveApi(settings.google_api_endpoint)
         drives = Drives(api, custodian, threads=_QUICK_THREADS)
         upload_drives = Drives(api, custodian, threads=settings.uploads_at_once)
-        for pool in (drives, upload_drives):
+        sending_drives = Drives(api, custodian, threads=AT_ONCE)
+        for pool in (drives, upload_drives, sending_drives):
             stack.push_async_callback(pool.close)
         stack.push_async_callback(custodian.close)  # first: its work may still use Drive
         desk = ConsentDesk(
@@ -162,6 +164,7 @@ async def services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotAppl
                 preferences,
                 drives,
                 upload_drives,
+                sending_drives,
                 parts.records,
                 parts.sweep,
                 parts.store.copies,

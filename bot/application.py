@@ -21,6 +21,7 @@ from bot.ordering import PerUserOrder
 from bot.places import Places
 from bot.pulse import Pulse
 from bot.refusals import Refusals
+from bot.sending import Sender
 from bot.tls import tls_context
 from bot.update_journal import UpdateJournal
 from bot.upload_jobs import UploadJournal
@@ -92,6 +93,12 @@ def build_application(
         options=options,
         uploads=uploads,
         albums=Albums(uploads),
+        sender=Sender(
+            application.bot,
+            core.sending_drives,
+            options.data_folder,
+            local_mode=options.local_mode,
+        ),
         places=places,
         inbox=inbox,
         pulse=pulse,

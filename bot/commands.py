@@ -15,6 +15,8 @@ _log = structlog.get_logger()
 _MENU: Final = (
     ("start", N_("What this bot does")),
     ("connect", N_("Connect your Google Drive")),
+    ("files", N_("What I have put into your Drive")),
+    ("get", N_("Send a file from your Drive here")),
     ("status", N_("Your connection and space")),
     ("disconnect", N_("Disconnect your Google Drive")),
     ("cancel", N_("Stop what is under way")),

@@ -7,7 +7,7 @@ import contextlib
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import structlog
 from pydantic import SecretStr
@@ -35,6 +35,9 @@ from security.quarantine import Quarantine
 from security.records import Records
 from security.sweep import Sweep
 
+if TYPE_CHECKING:
+    from bot.sending import Sender
+
 Bag = dict[Any, Any]
 _log = structlog.get_logger()
 
@@ -49,6 +52,8 @@ class Core:
     drives: Drives
     upload_drives: Drives
     """Like `drives`, with threads of their own: uploads keep nobody's /status waiting."""
+    sending_drives: Drives
+    """Likewise, for files on their way out."""
     records: Records
     sweep: Sweep
     quarantine: Quarantine
@@ -89,6 +94,7 @@ class Services:
     options: BotOptions
     uploads: UploadQueue
     albums: Albums
+    sender: Sender
     places: Places
     inbox: Inbox
     pulse: Pulse

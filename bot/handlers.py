@@ -14,9 +14,20 @@ from telegram.ext import (
     filters,
 )
 
-from bot import account, connect, device_flow, files, groups, health, quarantine_admin
+from bot import (
+    account,
+    connect,
+    device_flow,
+    file_actions,
+    files,
+    groups,
+    health,
+    quarantine_admin,
+    shelf,
+)
 from bot.context import BotContext
 from bot.gate import gate
+from bot.questions import Answers
 
 Handler = BaseHandler[Any, BotContext, Any]
 
@@ -42,6 +53,8 @@ def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
     commands = {
         "start": account.start,
         "connect": connect.connect,
+        "files": shelf.files,
+        "get": shelf.get,
         "status": account.status,
         "disconnect": account.disconnect,
         "cancel": account.cancel,
@@ -60,11 +73,30 @@ def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
         "upload-cancel": files.cancel_upload,
         "upload-retry": files.retry_upload,
         "upload-again": files.upload_again,
+        "files": shelf.files,
+        "files-search": shelf.ask_search,
+        "file": shelf.open_card,
+        "file-send": shelf.send,
+        "file-back": file_actions.back,
+        "file-name": file_actions.ask_name,
+        "file-in": file_actions.look_inside,
+        "file-to": file_actions.move,
+        "file-share": file_actions.ask_share,
+        "file-share-yes": file_actions.share,
+        "file-unshare": file_actions.unshare,
+        "file-bin": file_actions.ask_delete,
+        "file-bin-yes": file_actions.delete,
+        "file-unbin": file_actions.undelete,
         "group-link": groups.show_link,
         # These the gate lets through for administrators alone.
         "health": health.health,
         "quarantine": quarantine_admin.quarantine,
         "hold": quarantine_admin.hold,
+    }
+    answers = {
+        file_actions.RENAMING: file_actions.rename,
+        shelf.SEARCHING: shelf.search,
+        shelf.GETTING: shelf.get_answer,
     }
     theirs = {"health": health.health, "quarantine": quarantine_admin.quarantine}
     by_them = _NEW & filters.User(administrators)
@@ -80,6 +112,10 @@ def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
         CallbackQueryHandler(files.stale_button),
         MessageHandler(_NEW & filters.COMMAND, files.unknown_command),
         MessageHandler(_NEW & _FILES, files.receive),
+        *(
+            MessageHandler(_NEW & filters.TEXT & Answers(purpose), handle)
+            for purpose, handle in answers.items()
+        ),
         MessageHandler(_NEW & filters.TEXT, files.text),
         # Service messages ("pinned", "auto-delete timer") want no answer.
         MessageHandler(_NEW & ~filters.StatusUpdate.ALL, files.unsupported),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
+from bot import shelf_keyboards
 from bot.texts import LANGUAGES, Texts
 from bot.upload_jobs import UploadJob
 
@@ -119,7 +120,11 @@ def uploaded(t: Texts, job: UploadJob) -> InlineKeyboardMarkup | None:
     if len(job.files) > 1:
         return None
     [file] = job.files
-    rows = [[InlineKeyboardButton(t.label("Open in Drive"), url=file.link)]] if file.link else []
+    rows: Rows = []
+    if job.is_private and file.drive_file_id:
+        rows = shelf_keyboards.after(t, file.drive_file_id, file.link)
+    elif file.link:
+        rows = [[InlineKeyboardButton(t.label("Open in Drive"), url=file.link)]]
     if file.result == "duplicate":
         rows.append([_tap(t.label("Upload it all the same"), f"upload-again:{job.id}")])
     return _keyboard(*rows)

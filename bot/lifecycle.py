@@ -101,7 +101,7 @@ async def stop(application: BotApplication) -> None:
                 await updater.stop()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_UPLOADS_SECONDS):
-            await services.uploads.stop()
+            await asyncio.gather(services.uploads.stop(), services.sender.stop())
     if application.running:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_HANDLERS_SECONDS):

@@ -77,6 +77,10 @@ EVENTS: Final = frozenset(
         "upload_failed",
         "upload_cancelled",
         "local_copy_kept",
+        # files in Drive
+        "file_changed",
+        "file_sent",
+        "file_not_sent",
     }
 )
 
@@ -149,6 +153,13 @@ RESULTS: Final = frozenset(
         "checksum_mismatch",
         "cancelled",
         "account_changed",
+        # files in Drive
+        "renamed",
+        "moved",
+        "shared",
+        "unshared",
+        "trashed",
+        "restored",
     }
 )
 

@@ -1,0 +1,60 @@
+"""Questions that are answered by replying to them; what each is about stands in the question.
+
+A link on the question's sign carries it, so that an answer is understood after a restart, too.
+Nobody can forge one: Telegram itself hands over the message that is replied to.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from telegram import ForceReply, Message, MessageEntity
+from telegram.ext import ExtBot, filters
+
+from bot.texts import Html
+
+PLACEHOLDER_LENGTH: Final = 64
+"""https://core.telegram.org/bots/api#forcereply"""
+
+
+def sign(bot: ExtBot[int], base_url: str, emoji: str, purpose: str, argument: str = "") -> Html:
+    """`emoji` for the question's text, which also says what an answer is for.
+
+    Args:
+        base_url: where links to this bot begin.
+        purpose: letters; the answer's handler goes by it.
+        argument: letters, digits, "-" and "_".
+    """
+    return Html(f'<a href="{base_url}/{bot.username}#{purpose}={argument}">{emoji}</a>')
+
+
+def box(placeholder: str) -> ForceReply:
+    """Opens the person's field for an answer, with this in it until they write."""
+    return ForceReply(input_field_placeholder=placeholder[:PLACEHOLDER_LENGTH])
+
+
+def answered(message: Message) -> tuple[str, str] | None:
+    """Purpose and argument of the bot's question that `message` replies to."""
+    question = message.reply_to_message
+    if question is None or question.from_user is None:
+        return None
+    if question.from_user.id != message.get_bot().id:
+        return None
+    for entity in question.entities:
+        if entity.type == MessageEntity.TEXT_LINK and entity.url and entity.offset == 0:
+            purpose, is_one, argument = entity.url.partition("#")[2].partition("=")
+            return (purpose, argument) if is_one else None
+    return None
+
+
+class Answers(filters.MessageFilter):
+    """Messages that answer a question of one of these purposes."""
+
+    def __init__(self, *purposes: str) -> None:
+        super().__init__(name="answers")
+        self._purposes = frozenset(purposes)
+
+    def filter(self, message: Message) -> bool:
+        """Whether it is one."""
+        found = answered(message)
+        return found is not None and found[0] in self._purposes

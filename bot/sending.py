@@ -1,0 +1,194 @@
+"""Files out of Drive into the chat: two at a time, each by way of a private file on disk.
+
+Neither Telegram's client nor Google's would take the other's stream: Telegram wants to know the
+length, and, after a 429, everything once more. The file has no name: whatever ends the process,
+nothing of it is left. https://core.telegram.org/bots/api#sending-files
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final, Literal
+from weakref import WeakValueDictionary
+
+import structlog
+from telegram import InputFile
+from telegram.constants import ChatAction
+from telegram.error import Forbidden, NetworkError, RetryAfter, TelegramError
+from telegram.ext import ExtBot
+
+from bot.filenames import LOCAL_LIMIT, clean_name
+from bot.limits import BACKGROUND
+from drive import Drive, DriveFile, Drives
+from security.credential import Owner
+from security.errors import CustodyError, OperatorFault
+from security.files import disk_faults
+
+CLOUD_SEND_LIMIT: Final = 50 * 1024 * 1024
+"""The largest file Telegram's cloud takes from a bot."""
+AT_ONCE: Final = 2
+_IN_LINE: Final = 5
+_SPARE_BYTES: Final = 256 * 1024 * 1024
+"""What the disk keeps, come what may: credentials are on it."""
+_ACTION_SECONDS: Final = 4.5  # Telegram shows an action for five
+_TELEGRAM_SECONDS: Final = 60
+_LEAST_BYTES_PER_SECOND: Final = 500_000
+_log = structlog.get_logger()
+
+
+class NotTaken(CustodyError):
+    """Telegram did not take the file; "too_big": because of its size."""
+
+
+class Stopped(CustodyError):
+    """The bot was stopped before the file was sent."""
+
+    default_code = "stopped"
+
+
+Ended = Callable[[CustodyError | None], Awaitable[None]]
+"""Told how it ended; None: the file is in the chat."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Order:
+    """A file that somebody wants in a chat."""
+
+    owner: Owner
+    chat_id: int
+    file: DriveFile
+    ended: Ended
+
+
+class Sender:
+    """Sends one file at a time to each person, and no more than two overall."""
+
+    def __init__(
+        self, bot: ExtBot[int], drives: Drives, folder: Path, *, local_mode: bool = False
+    ) -> None:
+        """
+        Args:
+            drives: with as many threads as files are sent at once.
+            folder: where files are while they are sent; private.
+            local_mode: a local Bot API server takes larger files.
+        """
+        self.limit = LOCAL_LIMIT if local_mode else CLOUD_SEND_LIMIT
+        self._bot = bot
+        self._drives = drives
+        self._folder = folder
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._turns: WeakValueDictionary[Owner, asyncio.Lock] = WeakValueDictionary()
+        self._orders: dict[asyncio.Task[None], Order] = {}
+        self._halt = threading.Event()
+
+    def begin(self, order: Order) -> Literal["begun", "already", "too_many"]:
+        """Send the file as soon as it is its turn; unless it is about to be, or too many are."""
+        theirs = [other for other in self._orders.values() if other.owner == order.owner]
+        if any((o.file.id, o.chat_id) == (order.file.id, order.chat_id) for o in theirs):
+            return "already"
+        if len(theirs) >= _IN_LINE:
+            return "too_many"
+        task = asyncio.create_task(self._run(order))
+        self._orders[task] = order
+        task.add_done_callback(self._orders.pop)
+        return "begun"
+
+    async def stop(self) -> None:
+        """Begin nothing more; what is under way is given up, and its people are told."""
+        self._halt.set()
+        for task in self._orders:
+            task.cancel()
+        await asyncio.gather(*self._orders, return_exceptions=True)
+
+    async def _run(self, order: Order) -> None:
+        began, error = time.monotonic(), None
+        turn = self._turns.setdefault(order.owner, asyncio.Lock())
+        try:
+            async with turn, self._slots:
+                await self._send(order)
+        except CustodyError as fault:
+            error = fault
+        except asyncio.CancelledError:
+            error = Stopped("the bot was stopped")
+        except Exception:
+            _log.exception("handler_failed", owner=order.owner)
+            error = CustodyError("a defect of the program")
+        _log.info(
+            "file_sent" if error is None else "file_not_sent",
+            owner=order.owner,
+            size=order.file.size,
+            seconds=round(time.monotonic() - began, 3),
+            result=error.code if error else "ok",
+        )
+        with contextlib.suppress(TelegramError):
+            await order.ended(error)
+
+    async def _send(self, order: Order) -> None:
+        busy = asyncio.create_task(self._show_busy(order.chat_id))
+        try:
+            spool = await self._drives.run(order.owner, lambda drive: self._fetch(drive, order))
+            with spool:
+                await self._deliver(order, spool)
+        finally:
+            busy.cancel()
+
+    def _fetch(self, drive: Drive, order: Order) -> IO[bytes]:
+        content = drive.content(order.file.id)
+        if content.size > self.limit:  # it was changed since
+            raise NotTaken("too big for Telegram", code="too_big")
+        with disk_faults():
+            if shutil.disk_usage(self._folder).free - content.size < _SPARE_BYTES:
+                raise OperatorFault("the data folder's disk is nearly full", code="store_failed")
+            spool = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - it goes on from here
+        try:
+            self._fill(spool, content.pieces)
+        except BaseException:
+            with contextlib.suppress(OSError):  # what a full disk has not taken
+                spool.close()
+            raise
+        return spool
+
+    def _fill(self, spool: IO[bytes], pieces: Iterable[bytes]) -> None:
+        for piece in pieces:
+            with disk_faults():
+                spool.write(piece)
+                spool.flush()
+            if self._halt.is_set():
+                raise Stopped("the bot was stopped")
+
+    async def _deliver(self, order: Order, spool: IO[bytes]) -> None:
+        name = clean_name(order.file.name)
+        try:
+            await self._bot.send_document(
+                order.chat_id,
+                # Handed on as a file, it is read piece by piece, and from its start at every try.
+                InputFile(spool, filename=name, read_file_handle=False),
+                disable_content_type_detection=True,
+                read_timeout=_TELEGRAM_SECONDS + order.file.size / _LEAST_BYTES_PER_SECOND,
+                rate_limit_args=BACKGROUND,
+            )
+        except Forbidden as error:
+            _log.info("user_blocked_bot", owner=order.owner)
+            raise NotTaken("the person has blocked the bot") from error
+        except RetryAfter as error:
+            raise NotTaken("Telegram asks for patience", code="rate_limited") from error
+        except TelegramError as error:
+            too_big = isinstance(error, NetworkError) and "too large" in error.message.lower()
+            code = "too_big" if too_big else "unavailable"
+            raise NotTaken("Telegram did not take the file", code=code) from error
+
+    async def _show_busy(self, chat_id: int) -> None:
+        while True:
+            with contextlib.suppress(TelegramError):
+                await self._bot.send_chat_action(
+                    chat_id, ChatAction.UPLOAD_DOCUMENT, rate_limit_args=BACKGROUND
+                )
+            await asyncio.sleep(_ACTION_SECONDS)

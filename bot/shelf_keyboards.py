@@ -1,0 +1,155 @@
+"""Buttons of files that are in Drive: "verb:Drive's id[:more]", which fits into 64 bytes.
+
+They need no memory, so they work for as long as the file is there, whoever has started anew.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from hashlib import blake2s
+from typing import Final
+
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+
+from bot.filenames import clean_name
+from bot.texts import Texts
+from drive import DriveFile, DriveFolder
+
+_DATA_BYTES: Final = 64  # https://core.telegram.org/bots/api#inlinekeyboardbutton
+_NAME_LENGTH: Final = 40
+MOST_FOLDERS: Final = 40
+"""A keyboard holds a hundred buttons."""
+Rows = list[list[InlineKeyboardButton]]
+
+
+def _tap(text: str, data: str) -> InlineKeyboardButton:
+    return InlineKeyboardButton(text, callback_data=data)
+
+
+def after(t: Texts, file_id: str, link: str, *, shared: bool = False) -> Rows:
+    """What can be done with a file that has just arrived, or has just been looked at."""
+    opening = [InlineKeyboardButton(t.label("Open in Drive"), url=link)] if link else []
+    return [
+        [*opening, _tap(t.label("⬇️ Send here"), f"file-send:{file_id}")],
+        [
+            _tap(t.label("✏️ Rename"), f"file-name:{file_id}"),
+            _tap(t.label("📁 Move"), f"file-in:{file_id}"),
+        ],
+        [
+            _tap(t.label("🔒 Stop sharing"), f"file-unshare:{file_id}")
+            if shared
+            else _tap(t.label("🔗 Share"), f"file-share:{file_id}"),
+            _tap(t.label("🗑 Delete"), f"file-bin:{file_id}"),
+        ],
+    ]
+
+
+def card(t: Texts, file: DriveFile, *, shared: bool) -> InlineKeyboardMarkup:
+    """Under everything there is to say about a file."""
+    if file.trashed:
+        return InlineKeyboardMarkup([[_tap(t.label("↩️ Undo"), f"file-unbin:{file.id}")]])
+    return InlineKeyboardMarkup(after(t, file.id, file.link, shared=shared))
+
+
+def sure(t: Texts, file_id: str, verb: str, yes: str) -> InlineKeyboardMarkup:
+    """A question whose yes is spelt out."""
+    return InlineKeyboardMarkup(
+        [
+            [_tap(yes, f"{verb}:{file_id}")],
+            [_tap(t.label("No, leave it"), f"file-back:{file_id}")],
+        ]
+    )
+
+
+def back(t: Texts, file_id: str) -> InlineKeyboardMarkup:
+    """From what did not work to the file."""
+    return InlineKeyboardMarkup([[_tap(t.label("↩️ Back to the file"), f"file-back:{file_id}")]])
+
+
+def folder_key(folder_id: str) -> str:
+    """Two identifiers of Drive do not fit into one button: this stands for the folder's."""
+    digest = blake2s(folder_id.encode(), digest_size=6).digest()
+    return base64.urlsafe_b64encode(digest).decode()
+
+
+def destinations(
+    t: Texts,
+    file_id: str,
+    here: DriveFolder | None,
+    above: DriveFolder | None,
+    inside: Sequence[tuple[DriveFolder, bool]],
+) -> InlineKeyboardMarkup:
+    """Where a file may go.
+
+    Args:
+        here: the folder that is looked into; None: those in none of the bot's own.
+        above: the one around it; None: there is none of the bot's.
+        inside: the folders in there, each with whether it has folders itself.
+    """
+    rows = []
+    if here is not None:
+        chosen = f"file-to:{file_id}:{folder_key(here.id)}"
+        rows.append([_tap(t.label("✅ Move it here"), chosen)])
+    for folder, has_more in inside[:MOST_FOLDERS]:
+        key = folder_key(folder.id)
+        row = [_tap(f"📁 {_short(folder.name)}", f"file-to:{file_id}:{key}")]
+        if has_more:
+            row.append(_tap(t.label("Look inside ▸"), f"file-in:{file_id}:{key}"))
+        rows.append(row)
+    if here is not None:
+        key = folder_key(above.id) if above else ""
+        rows.append([_tap(t.label("⬆️ Up"), f"file-in:{file_id}:{key}")])
+    rows.append([_tap(t.label("No, leave it"), f"file-back:{file_id}")])
+    return InlineKeyboardMarkup(rows)
+
+
+def page(
+    t: Texts, files: Sequence[DriveFile], number: int, search: str, *, more: bool
+) -> InlineKeyboardMarkup:
+    """A page of files: each opens its card."""
+    rows = [[_tap(f"{_short(f.name)} · {t.size(f.size)}", f"file:{f.id}")] for f in files]
+    turns = []
+    if number:
+        turns.append(_tap("◀", files_data(number - 1, search)))
+    if more:
+        turns.append(_tap("▶", files_data(number + 1, search)))
+    if turns:
+        rows.append(turns)
+    last = [_tap(t.label("🔎 Search"), "files-search")]
+    if search:
+        last.append(_tap(t.label("🗂 All files"), files_data(0, "")))
+    return InlineKeyboardMarkup([*rows, last])
+
+
+def offers(t: Texts, files: Sequence[DriveFile]) -> InlineKeyboardMarkup:
+    """Several files have such a name: a tap sends one."""
+    return InlineKeyboardMarkup(
+        [[_tap(f"⬇️ {_short(f.name)} · {t.size(f.size)}", f"file-send:{f.id}")] for f in files]
+    )
+
+
+def opened(t: Texts, link: str) -> InlineKeyboardMarkup | None:
+    """Where a file can be had that cannot be sent."""
+    if not link:
+        return None
+    return InlineKeyboardMarkup([[InlineKeyboardButton(t.label("Open in Drive"), url=link)]])
+
+
+def unsent(t: Texts, file: DriveFile) -> InlineKeyboardMarkup:
+    """A file did not get into the chat."""
+    rows = [[_tap(t.label("🔄 Try again"), f"file-send:{file.id}")]]
+    if file.link:
+        rows.append([InlineKeyboardButton(t.label("Open in Drive"), url=file.link)])
+    return InlineKeyboardMarkup(rows)
+
+
+def files_data(number: int, search: str) -> str:
+    """A page's button. A search that is too long for it is cut: a beginning finds the same."""
+    head = f"files:{number}:"
+    return head + search.encode()[: _DATA_BYTES - len(head)].decode(errors="ignore")
+
+
+def _short(name: str) -> str:
+    name = clean_name(name)
+    return name if len(name) <= _NAME_LENGTH else f"{name[: _NAME_LENGTH - 12]}…{name[-11:]}"
