@@ -17,6 +17,7 @@ _MENU: Final = (
     ("connect", N_("Connect your Google Drive")),
     ("files", N_("What I have put into your Drive")),
     ("get", N_("Send a file from your Drive here")),
+    ("folder", N_("Choose the folder for your files")),
     ("status", N_("Your connection and space")),
     ("disconnect", N_("Disconnect your Google Drive")),
     ("cancel", N_("Stop what is under way")),

@@ -20,6 +20,7 @@ from bot import (
     device_flow,
     file_actions,
     files,
+    folders,
     groups,
     health,
     quarantine_admin,
@@ -55,6 +56,7 @@ def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
         "connect": connect.connect,
         "files": shelf.files,
         "get": shelf.get,
+        "folder": folders.folder,
         "status": account.status,
         "disconnect": account.disconnect,
         "cancel": account.cancel,
@@ -87,6 +89,10 @@ def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
         "file-bin": file_actions.ask_delete,
         "file-bin-yes": file_actions.delete,
         "file-unbin": file_actions.undelete,
+        "folder": folders.folder,
+        "folder-use": folders.use,
+        "folder-new": folders.ask_name,
+        "folder-date": folders.by_date,
         "group-link": groups.show_link,
         # These the gate lets through for administrators alone.
         "health": health.health,
@@ -94,6 +100,7 @@ def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
         "hold": quarantine_admin.hold,
     }
     answers = {
+        folders.NAMING: folders.make,
         file_actions.RENAMING: file_actions.rename,
         shelf.SEARCHING: shelf.search,
         shelf.GETTING: shelf.get_answer,

@@ -169,9 +169,11 @@ class Transfer:
         return await self._core.upload_drives.run(run.job.owner, work)
 
     def _placed(self, run: Run, drive: Drive, *, known: bool) -> Place:
-        place = self._places.find(drive, run.job.owner, run.job.created_at, known=known)
-        where = {"folder_id": place.folder_id, "folder_name": place.folder_name}
-        run.job = run.job.model_copy(update=where)
+        job = run.job
+        place = self._places.find(drive, job.owner, job.account_id, job.created_at, known=known)
+        where: dict[str, Any] = {"folder_id": place.folder_id, "folder_name": place.folder_name}
+        where["folder_was_made_again"] = place.was_made_again or job.folder_was_made_again
+        run.job = job.model_copy(update=where)
         return place
 
     async def give_back(self, run: Run) -> None:

@@ -1,0 +1,221 @@
+"""/folder: which of the bot's folders a person's files go into, and what becomes of a choice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from bot.folder_choices import clean_template, folders_for
+from sandbox.client import Message, Person
+from sandbox.google_client import GoogleControls
+from security.credential import Owner
+from tests.conftest import RunningBot, StartBot
+from tests.journeys import connect
+
+People = Callable[..., Person]
+pytestmark = pytest.mark.one_way("on")
+AMY = "amy@example.com"
+TEXT = "text/plain"
+
+
+async def named(google: GoogleControls, name: str, account: str = AMY) -> list[dict[str, Any]]:
+    """What Drive has under this name, the oldest first."""
+    found = [file for file in await google.files(account) if file["name"] == name]
+    return sorted(found, key=lambda file: str(file["createdTime"]))
+
+
+async def path_of(google: GoogleControls, name: str, account: str = AMY) -> list[str]:
+    """The names of the folders the one file of this name lies in, from the outermost."""
+    [file] = await named(google, name, account)
+    by_id, path = {f["id"]: f for f in await google.files(account)}, list[str]()
+    while (parent := by_id.get(file["parents"][0])) is not None:
+        file = parent
+        path.insert(0, str(file["name"]))
+    return path
+
+
+async def make_folder(person: Person, name: str, level: Message | None = None) -> Message:
+    """From the level that is shown: "New folder here", and the question answered."""
+    await person.tap("New folder here", level)
+    question = await person.wait_for("be called?")
+    await person.send(name, reply_to=question.id)
+    return await person.wait_for(lambda m: f"Inside “{name}”" in m.text or f"/ {name}”" in m.text)
+
+
+async def send(person: Person, name: str) -> Message:
+    """A file, from the message to its end."""
+    await person.send_document(name.encode(), name, TEXT)
+    return await person.wait_for(lambda m: name in m.text and "is in your Drive" in m.text)
+
+
+async def test_a_new_folder_is_chosen_and_stays_so_after_a_restart(
+    start_bot: StartBot, google: GoogleControls, people: People
+) -> None:
+    """Nested, by buttons alone; the message names the whole way."""
+    ann = people()
+    async with start_bot() as bot:
+        await connect(ann, google, AMY)
+        await ann.send("/folder")
+        top = await ann.wait_for("Your files go into the folder Telegram")
+        assert "no folders in your Drive yet" in top.text
+        work = await make_folder(ann, "Work", top)
+        plans = await make_folder(ann, "Plans", work)
+        await ann.tap("Use this one", plans)
+        await ann.wait_for("Your files go into the folder Work / Plans")
+        arrived = await send(ann, "a.txt")
+        assert "in the folder “Work / Plans”" in arrived.text
+        assert "Work" not in bot.stored_text()
+    async with start_bot():
+        await send(ann, "b.txt")
+    assert await path_of(google, "a.txt") == await path_of(google, "b.txt") == ["Work", "Plans"]
+    assert await named(google, "Telegram") == []
+
+
+async def test_folders_are_walked_through_up_and_down_and_page_by_page(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Eight to a page; one that is gone by now cannot be chosen."""
+    ann = people()
+    await connect(ann, google, AMY)
+
+    def fill(drive: Any) -> None:
+        outer = drive.make_folder("Outer")
+        for number in range(10):
+            drive.make_folder(f"Inner {number}", outer.id)
+
+    await bot.services.core.drives.run(Owner.user(501), fill)
+    await ann.send("/folder")
+    await ann.wait_for("The folders I have made")
+    await ann.tap("Outer")
+    level = await ann.wait_for("Inside “Outer”")
+    shown = [button.text for button in level.buttons if "Inner" in button.text]
+    assert shown == [f"📁 Inner {number}" for number in range(8)]
+    await ann.tap("▶")
+    level = await ann.wait_for(lambda m: m.button("Inner 9") is not None)
+    assert level.button("▶") is None
+    await ann.tap("Inner 9")
+    await ann.wait_for("Inside “Outer / Inner 9” there are no folders")
+    [gone] = await named(google, "Inner 9")
+    await google.act("trash", file_id=gone["id"])
+    await ann.tap("Use this one")
+    await ann.wait_for("no longer in your Drive")
+    await ann.send("/folder")
+    await ann.wait_for("The folders I have made")
+    await ann.tap("Outer")
+    await ann.wait_for("Inside “Outer”")
+    await ann.tap("Up")
+    await ann.wait_for("The folders I have made")
+
+
+async def test_sub_folders_by_date_are_chosen_by_taps_or_in_words(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """A template of unknown fields is refused in one message, and changes nothing."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await ann.send("/folder")
+    await ann.wait_for("Your files go into")
+    await ann.tap("By date: off")
+    await ann.wait_for(lambda m: m.button("By date: year") is not None)
+    await ann.tap("By date: year")
+    await ann.wait_for(lambda m: m.button("By date: year and month") is not None)
+    before = datetime.now(UTC)
+    await send(ann, "a.txt")
+    dates = [["Telegram", f"{m:%Y}", f"{m:%m}"] for m in (before, datetime.now(UTC))]
+    assert await path_of(google, "a.txt") in dates
+    await ann.send("/folder template {year}/{hour}")
+    await ann.wait_for("I do not understand this template")
+    await ann.send("/folder template Year {year}")
+    await ann.wait_for("sub-folders by date; today: Year 2")
+    await send(ann, "b.txt")
+    assert (await path_of(google, "b.txt"))[1] in (f"Year {date[1]}" for date in dates)
+    await ann.send("/folder template off")
+    await ann.wait_for(lambda m: m.button("By date: off") is not None)
+    await send(ann, "c.txt")
+    assert await path_of(google, "c.txt") == ["Telegram"]
+
+
+@pytest.mark.parametrize("how", ["delete", "trash"])
+async def test_a_chosen_folder_that_is_gone_is_made_again_where_it_was_and_said(
+    bot: RunningBot, google: GoogleControls, people: People, how: str
+) -> None:
+    """Once: the next file goes into the new one without a word."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await ann.send("/folder")
+    work = await make_folder(ann, "Work", await ann.wait_for("Your files go into"))
+    plans = await make_folder(ann, "Plans", work)
+    await ann.tap("Use this one", plans)
+    await ann.wait_for("Work / Plans")
+    assert "made it again" not in (await send(ann, "a.txt")).text
+    [folder] = await named(google, "Plans")
+    await google.act(how, file_id=folder["id"])
+    assert "so I made it again" in (await send(ann, "b.txt")).text
+    assert "made it again" not in (await send(ann, "c.txt")).text
+    assert await path_of(google, "b.txt") == await path_of(google, "c.txt") == ["Work", "Plans"]
+    assert (await named(google, "b.txt"))[0]["parents"] != [folder["id"]]
+    [outer] = await named(google, "Work")
+    await google.act(how, file_id=outer["id"])
+    assert "so I made it again" in (await send(ann, "d.txt")).text
+    assert await path_of(google, "d.txt") == ["Work", "Plans"]
+
+
+async def test_the_usual_folder_that_is_gone_is_made_again_and_said(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Also for those who have never chosen one."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await send(ann, "a.txt")
+    [folder] = await named(google, "Telegram")
+    await google.act("delete", file_id=folder["id"])
+    assert "so I made it again" in (await send(ann, "b.txt")).text
+
+
+async def test_a_choice_is_of_one_account_and_forgotten_with_the_connection(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Another account has the usual folder; so has the same one after /disconnect."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await ann.send("/folder")
+    await make_folder(ann, "Work", await ann.wait_for("Your files go into"))
+    await ann.tap("Use this one")
+    await ann.wait_for("go into the folder Work")
+    await connect(ann, google, "other@example.com")
+    await send(ann, "a.txt")
+    assert await path_of(google, "a.txt", "other@example.com") == ["Telegram"]
+    await ann.send("/folder template {year}")
+    await ann.wait_for("today: 2")
+    await ann.send("/disconnect")
+    await ann.wait_for("Disconnect your Google Drive?")
+    await ann.tap("Yes, disconnect")
+    await ann.wait_for("Disconnected")
+    assert not list(bot.folder.glob("preferences/*.folder.json"))
+    await ann.send("/folder")
+    message = await ann.wait_for("is not connected")
+    assert message.button("connect") is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "/", "{hour}", "{}", "{0}", "{year", "{year:>9}", "{year!r}", "{year.real}"),
+        *("a//b", "..", "a/../b", "{year}/\u202e", "a/b/c/d/e/f", "x" * 101),
+    ],
+)
+def test_what_is_no_template_is_refused(text: str) -> None:
+    """Whatever the fault: no field but three, and only names of folders."""
+    with pytest.raises(ValueError, match=r"template|folder|format|expected"):
+        clean_template(text)
+
+
+def test_a_templates_fields_are_those_of_the_files_day() -> None:
+    """With leading zeros, so that folders stand in their order."""
+    moment = datetime(2026, 3, 7, tzinfo=UTC)
+    template = clean_template(" /Photos {year}/{month}/{day}/ ")
+    assert folders_for(template, moment) == ("Photos 2026", "03", "07")
+    assert folders_for("", moment) == ()
