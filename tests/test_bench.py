@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+import bench.uploads.run
 from bench.child import ROOT
 from bench.disk import NotOnDisk, _type_of, file_system_of
 from bench.measures import percentile
 from bench.report import Wrong
+from bench.uploads.cloud import shares
 from bench.uploads.content import make
-from bench.uploads.measures import shares
 from bench.uploads.processes import MB, Watch, family, memory, processor_seconds
 from sandbox.google.files import FileStore
 from sandbox.metering import Meter
@@ -58,15 +59,13 @@ def test_a_file_system_in_memory_is_refused_with_a_word_why() -> None:
     assert "BENCH_DIR" in done.stderr
 
 
-def test_without_curl_there_is_nothing_to_compare_to_and_that_is_said(tmp_path: Path) -> None:
+def test_without_curl_there_is_nothing_to_compare_to_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Before anything is measured."""
-    command = [sys.executable, "-m", "bench.uploads.run", "--folder", str(tmp_path / "run")]
-    done = subprocess.run(
-        command, cwd=ROOT, env={"PATH": ""}, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "uploads are compared to curl's: please install curl\n"
-    assert not (tmp_path / "run").exists()
+    monkeypatch.setenv("PATH", "")
+    assert bench.uploads.run.main() == 2
+    assert capsys.readouterr() == ("", "uploads are compared to curl's: please install curl\n")
 
 
 def test_a_percentile_is_a_value_that_was_seen() -> None:

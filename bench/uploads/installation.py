@@ -166,3 +166,13 @@ class Installation:
         if [(file["md5"], file["size"]) for file in files] != [(content.md5, content.size)]:
             raise Wrong(f"what has arrived is not what was sent, once: {files}")
         return float(files[0]["completed"])
+
+    def curl_up(self, curl: Child, content: Content, name: str) -> float:
+        """Seconds in which curl uploads the file.
+
+        Raises:
+            Wrong: as above.
+        """
+        done = curl.ask("up", path=str(content.path), name=name)
+        self.arrived(account_of(0), name, content)
+        return float(done["seconds"])

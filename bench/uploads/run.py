@@ -8,8 +8,10 @@ from typing import Final
 
 from bench.child import Json
 from bench.report import Aims, Site, report
+from bench.uploads.cloud import measure_small, measure_stream
 from bench.uploads.installation import NoCurl, curl
-from bench.uploads.measures import QUICK, Local, Scale, measure_small, measure_stream
+from bench.uploads.local import Local
+from bench.uploads.scale import QUICK, Scale
 
 AIMS: Final[Aims] = {
     "stream_over_slower_leg": ("(1) 18 MB over HTTP: over the slower leg by curl", "<= 1.25"),
