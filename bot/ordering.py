@@ -38,7 +38,8 @@ class PerUserOrder(BaseUpdateProcessor):
         if lock is None:
             lock = self._locks[key] = asyncio.Lock()
         try:
-            async with lock, self._places, self._inbox.handling(update):
+            # Those that an earlier run left may go one by one, and take no places meanwhile.
+            async with lock, self._inbox.handling(update), self._places:
                 await coroutine
         finally:
             if asyncio.iscoroutine(coroutine):

@@ -48,7 +48,7 @@ PLACES: Final = (
     Place("tombstones", "tombstones", by_owner=True, in_use=False),
     Place("quarantine", "quarantine", by_owner=True, in_use=False),
     Place("consents", "consents", by_owner=False),
-    Place("updates", "updates", by_owner=False),
+    Place("updates", "updates", by_owner=False, in_use=False),
     Place("uploads", "uploads", by_owner=False),
     Place("preferences", "preferences", by_owner=False),
     Place("maintenance", "maintenance", by_owner=False, in_use=False),
