@@ -43,6 +43,7 @@ __all__ = [
     "UploadCancelled",
     "UploadInterrupted",
     "check",
+    "discard",
     "upload",
 ]
 
@@ -63,7 +64,7 @@ class _IdentifierSpent(DriveRefused):
     """A file of this identifier was deleted, or was somebody else's: Drive takes it no more."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Target:
     """What the file shall be in Drive."""
 
@@ -127,6 +128,9 @@ def upload(
                 if run.is_it(found):
                     if not _keeps(cancelled):  # while Drive's answer was on its way
                         raise UploadCancelled("cancelled")
+                    if source.size is None:
+                        with suppress(CustodyError):  # it is in Drive all the same
+                            drive.mark_size(found.id, found.size)
                     return found
                 drive.delete(target.file_id)
                 refusal = DriveRefused("not what was sent has arrived", code="checksum_mismatch")
@@ -136,7 +140,8 @@ def upload(
                 if isinstance(error, TransientFault) and (arrived := run.arrived()) is not None:
                     return arrived
                 if _is_final(error):
-                    run.discard()
+                    address = run.session.address if run.session is not None else None
+                    discard(drive, target.file_id, address)
                 raise
             finally:
                 window.close()
@@ -144,6 +149,14 @@ def upload(
         target = replace(target, file_id=drive.new_file_id())
         on_new_id(target.file_id)
     raise refusal
+
+
+def discard(drive: Drive, file_id: str, session: SecretStr | None) -> None:
+    """Leave nothing of an upload in Drive, as far as it can be reached: of one that is given up."""
+    if session is not None:
+        UploadSession(drive, session).cancel()  # first: it might still complete
+    with suppress(CustodyError):
+        drive.delete(file_id)
 
 
 def _keeps(halt: threading.Event) -> bool:
@@ -156,7 +169,7 @@ def _is_final(error: CustodyError) -> bool:
     return gone or isinstance(error, UploadCancelled | DriveRefused)
 
 
-@dataclass
+@dataclass(repr=False)
 class _Run:
     """One try at one identifier, over as many sessions as it takes."""
 
@@ -277,10 +290,3 @@ class _Run:
                 found = self.drive.find(self.target.file_id)
                 return found if found is not None and self.is_it(found) else None
         return None
-
-    def discard(self) -> None:
-        """Nothing half done shall be found in Drive; it may be out of reach."""
-        if self.session is not None:
-            self.session.cancel()  # first: it might still complete
-        with suppress(CustodyError):
-            self.drive.delete(self.target.file_id)

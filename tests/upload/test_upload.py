@@ -329,6 +329,7 @@ async def test_cancelling_midway_leaves_nothing_in_drive(desk: Desk, after: int)
                 yield piece
 
     assert isinstance(await desk.refused(Watched(os.urandom(3 * CHUNK))), UploadCancelled)
+    assert await desk.count("google.upload.cancel") == 1  # it cannot complete any more
 
 
 async def test_cancelling_during_a_pause_does_not_wait_for_it(desk: Desk) -> None:
