@@ -39,6 +39,7 @@ EVENTS: Final = frozenset(
         "access_denied",
         "command_handled",
         "user_blocked_bot",
+        "group_moved",
         "handler_failed",
         "message_not_sent",
         "language_changed",
@@ -140,6 +141,8 @@ RESULTS: Final = frozenset(
         "not_yours",
         # uploads
         "too_big",
+        "too_many",
+        "duplicate",
         "quota_exceeded",
         "daily_limit",
         "too_many_items",
@@ -174,7 +177,10 @@ OPERATOR_FAULTS: Final = frozenset(
 
 _FLOWS: Final = frozenset({"device", "callback", "paste"})
 _KINDS: Final = frozenset(
-    {"document", "photo", "video", "audio", "voice", "video_note", "animation", "other"}
+    {
+        *("document", "photo", "video", "audio", "voice", "video_note", "animation", "album"),
+        "other",
+    }
 )
 _NUMBERS: Final = frozenset(
     {
