@@ -27,7 +27,7 @@ from security.files import write_atomically
 from security.guard import Guard
 from security.incidents import UPDATE_SET_ASIDE, UPDATES_NOT_SAVED, Incidents
 from security.token_store import TokenStore
-from tests.security.kit import MASK, full_disk
+from tests.security.kit import MASK, full_disk, new_key
 
 BOT = Bot("110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw")
 DAY = 24 * 3600
@@ -268,6 +268,39 @@ async def test_the_update_that_kills_every_run_is_set_aside_after_three_and_no_o
     await inbox.forget(Owner.user(501))
     await inbox.look_after()
     assert (runs.kept(), runs.incidents.open(), told) == (set(), [], ["trouble"])
+
+
+@pytest.mark.one_way("on")
+async def test_what_was_set_aside_is_kept_for_a_day(runs: Runs, keyring: TokenEncryption) -> None:
+    """And then it is deleted, and the trouble over."""
+    journal = UpdateJournal(runs.folder, keyring, 1)
+    for number, days in ((7, 0.9), (8, 1.1)):
+        journal.write(number, message(number))
+        since = time.time() - days * DAY
+        journal.settle({"handled": [], "begun": {number: 3}, "aside": {number: since}}, ())
+        inbox = await runs.start()
+        assert inbox.empty()
+        assert runs.kept() == ({"7"} if number == 7 else set())
+        assert len(runs.incidents.open()) == len(runs.kept())
+        await inbox.forget(Owner.user(501))
+
+
+@pytest.mark.one_way("on")
+async def test_updates_under_a_key_that_is_missing_wait_for_it(
+    runs: Runs, tmp_path: Path, keyring: TokenEncryption
+) -> None:
+    """The bot works without them, and handles them once the key is back."""
+    inbox = await runs.start()
+    await inbox.put(update(7))
+    other = Runs(tmp_path / "user_data", TokenEncryption([new_key()]))
+    inbox = await other.start()
+    await inbox.put(update(8))
+    assert queued(inbox) == [8]
+    await handle(inbox, 8)
+    await other.guard.close()
+    assert runs.kept() == {"7"}
+    inbox = await runs.start()
+    assert queued(inbox) == [7]
 
 
 @pytest.mark.one_way("on")
