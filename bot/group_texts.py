@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from telegram import InlineKeyboardMarkup
-
 from bot import keyboards
 from bot.texts import Html, Texts
 from bot.upload_jobs import State, UploadJob
-
-Shown = tuple[str, InlineKeyboardMarkup | None]
+from bot.upload_texts import Shown, cancelled
 
 
 def accepted(job: UploadJob, t: Texts, address: str) -> Shown:
@@ -50,7 +47,7 @@ def ended(job: UploadJob, state: State, code: str, t: Texts, address: str) -> Sh
     if state == "waiting":
         return _waiting(job, t, address)
     if code == "cancelled":
-        return t.tr("⏹ {what} was cancelled.", what=_what(job, t)), None
+        return cancelled(job, t), None
     text = t.tr(
         "⚠️ {what} was not uploaded. {person}, I tell you why in our private chat.",
         what=_what(job, t),

@@ -6,9 +6,11 @@ https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+import time
+from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from aiolimiter import AsyncLimiter
 from telegram._utils.types import JSONDict
@@ -24,12 +26,10 @@ _BACKGROUND_PER_SECOND: Final = 20
 _CHAT_BURST: Final = 20
 """Messages to one chat in a row; after that one a second."""
 _GROUP_BURST: Final = 5
-_GROUP_SECONDS: Final = 4.2
-"""Messages to one group in a row; after that one in so many seconds.
-
-Telegram allows 20 in any minute; a bucket of 20 that refills in one would let 40 through."""
+_GROUP_IN_A_MINUTE: Final = 20
 _REMEMBERED_CHATS: Final = 10_000
 _TRIES: Final = 5
+L = TypeVar("L")
 
 
 class RateLimiter(AIORateLimiter):
@@ -42,12 +42,12 @@ class RateLimiter(AIORateLimiter):
         super().__init__(
             overall_max_rate=_OVERALL_PER_SECOND,
             overall_time_period=1,
-            group_max_rate=_GROUP_BURST,
-            group_time_period=_GROUP_BURST * _GROUP_SECONDS,
+            group_max_rate=0,  # its bucket of 20 fills up while it is emptied: 40 in a minute
             max_retries=0,
         )
         self._background = AsyncLimiter(_BACKGROUND_PER_SECOND, 1)
         self._chats: OrderedDict[object, AsyncLimiter] = OrderedDict()
+        self._groups: OrderedDict[object, Window] = OrderedDict()
 
     def has_room(self) -> bool:
         """Whether a progress edit would go out at once; else it is not worth sending."""
@@ -65,7 +65,9 @@ class RateLimiter(AIORateLimiter):
         """Wait for the chat's own limit, for the masses' share, and for what a 429 asks."""
         for attempt in range(_TRIES):
             if (chat := data.get("chat_id")) is not None:
-                await self._limit_of(chat).acquire()
+                if _is_group(chat):
+                    await _of(self._groups, chat, _window).acquire()
+                await _of(self._chats, chat, partial(_bucket, chat)).acquire()
             if rate_limit_args == BACKGROUND:
                 await self._background.acquire()
             try:
@@ -77,11 +79,41 @@ class RateLimiter(AIORateLimiter):
                 await asyncio.sleep(pause.total_seconds() + 0.1)
         raise AssertionError("unreachable")
 
-    def _limit_of(self, chat: object) -> AsyncLimiter:
-        limit = self._chats.get(chat)
-        if limit is None:
-            limit = self._chats[chat] = AsyncLimiter(_CHAT_BURST, _CHAT_BURST)
-            if len(self._chats) > _REMEMBERED_CHATS:
-                self._chats.popitem(last=False)
-        self._chats.move_to_end(chat)
-        return limit
+
+class Window:
+    """At most `count` in any `seconds`, wherever they begin."""
+
+    def __init__(self, count: int, seconds: float) -> None:
+        self._seconds = seconds
+        self._times: deque[float] = deque(maxlen=count)
+        self._turn = asyncio.Lock()
+
+    async def acquire(self) -> None:
+        """Wait for one's turn."""
+        async with self._turn:
+            if len(self._times) == self._times.maxlen:
+                await asyncio.sleep(self._times[0] + self._seconds - time.monotonic())
+            self._times.append(time.monotonic())
+
+
+def _is_group(chat: object) -> bool:
+    return str(chat).startswith("-")
+
+
+def _window() -> Window:
+    return Window(_GROUP_IN_A_MINUTE, 60.5)  # it is Telegram's clock that counts
+
+
+def _bucket(chat: object) -> AsyncLimiter:
+    burst = _GROUP_BURST if _is_group(chat) else _CHAT_BURST
+    return AsyncLimiter(burst, burst)
+
+
+def _of(limits: OrderedDict[object, L], chat: object, make: Callable[[], L]) -> L:
+    limit = limits.get(chat)
+    if limit is None:
+        limit = limits[chat] = make()
+        if len(limits) > _REMEMBERED_CHATS:
+            limits.popitem(last=False)
+    limits.move_to_end(chat)
+    return limit

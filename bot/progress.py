@@ -15,10 +15,10 @@ from telegram.ext import ExtBot
 from bot import keyboards
 from bot.context import edit_or_send
 from bot.delivery import deliver
-from bot.group_texts import Shown
 from bot.limits import BACKGROUND
 from bot.texts import Texts
 from bot.upload_jobs import UploadJob
+from bot.upload_texts import Shown
 
 INTERVAL_SECONDS: Final = 3.0
 _BAR: Final = 10
@@ -57,11 +57,12 @@ class UploadMessage:
     ) -> None:
         """Show how it ended; after that nothing older can overwrite it.
 
-        `in_group`: what others may read. The whole of it then goes to the private chat.
+        `in_group`: what others may read. What is more goes to the private chat.
         """
         if not self._job.is_private:
             await self._show(*in_group)
-            await deliver(self._bot, self._job.owner, text, markup, background=BACKGROUND)
+            if (text, markup) != in_group:
+                await deliver(self._bot, self._job.owner, text, markup, background=BACKGROUND)
             return
         if self._ticker is not None:
             # Never in the middle of an edit: Telegram might carry it out after the last one.

@@ -248,7 +248,7 @@ async def test_anonymous_administrators_and_groups_are_refused(
     await ann.start()
     await ann.wait_for("Drivekeeper")
     async with TelegramControls(ann.base_url) as telegram:
-        group = await telegram.make_group("Friends", [501])
+        group = await telegram.make_group("Friends", [501], told=False)
         await telegram.group_message(group, 501, "/status")
         await telegram.anonymous_message(group, "/connect")
     await ann.send("/help")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
+from bot.limits import Window
 from sandbox.client import Message, Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from sandbox.group import Group
@@ -136,7 +139,7 @@ async def test_all_of_an_album_belongs_to_the_caption_that_names_the_bot(
     """Its other parts come without one."""
     ann, _ = members
     number = await telegram.make_group("Depot", [501], told=False, admin=True)
-    parts = [("document", os.urandom(500), f"{letter}.bin") for letter in "abc"]
+    parts: list[Any] = [("document", os.urandom(500), f"{letter}.bin") for letter in "abc"]
     async with start_bot(ALLOWED_CHAT_IDS=str(number)), Group(sandbox.url, number) as group:
         await connect(ann, google, AMY)
         await group.by(ann).send_album(parts, "not for a bot")
@@ -304,6 +307,16 @@ async def test_a_group_that_becomes_a_supergroup_is_told_its_new_number(
     assert '"group_moved"' in bot.log.getvalue()
 
 
+async def test_no_more_than_a_window_allows_wherever_it_begins() -> None:
+    """A bucket would let twice as much through in its first minute."""
+    window, times = Window(3, 0.3), []
+    for _ in range(8):
+        await window.acquire()
+        times.append(time.monotonic())
+    assert all(later - earlier >= 0.3 for earlier, later in zip(times, times[3:], strict=False))
+    assert times[-1] - times[0] < 1.5
+
+
 async def test_telegrams_limit_for_groups_is_kept(
     bot: RunningBot,
     google: GoogleControls,
@@ -316,7 +329,7 @@ async def test_telegrams_limit_for_groups_is_kept(
     await connect(ann, google, AMY)
     await google.rate("google.upload.chunk", 500_000)
     for number in range(3):
-        content = os.urandom(1_500_000)
+        content = os.urandom(700_000)
         await group.by(ann).send_document(content, f"{number}.bin", caption=BOT)
     await group.wait_for("2.bin is in Ann's Drive", timeout=25, since=0)
     assert len([m for m in group.versions() if m.from_bot]) == 6
