@@ -93,6 +93,7 @@ def build_application(
         options=options,
         uploads=uploads,
         albums=Albums(uploads),
+        progress_of=runner.progress_of,
         sender=Sender(
             application.bot,
             core.sending_drives,

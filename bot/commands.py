@@ -15,6 +15,7 @@ _log = structlog.get_logger()
 _MENU: Final = (
     ("start", N_("What this bot does")),
     ("connect", N_("Connect your Google Drive")),
+    ("uploads", N_("What is on its way, and what was")),
     ("files", N_("What I have put into your Drive")),
     ("get", N_("Send a file from your Drive here")),
     ("folder", N_("Choose the folder for your files")),

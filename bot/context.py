@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -94,6 +95,8 @@ class Services:
     options: BotOptions
     uploads: UploadQueue
     albums: Albums
+    progress_of: Callable[[UploadJob], str | None]
+    """What a running upload's message says."""
     sender: Sender
     places: Places
     inbox: Inbox

@@ -136,9 +136,14 @@ async def cancel_upload(update: Update, context: BotContext) -> None:
     if isinstance(ended, UploadJob):
         await _drop_copy(query, ended)
     if ended != "running":  # which says itself that it has ended
-        _log.info("upload_cancelled", owner=owner, kind=ended.kind, result="cancelled")
-        context.core.metrics.uploaded("cancelled", None)
-        await tell_of(context.bot, ended, upload_texts.cancelled(ended, texts))
+        await tell_cancelled(context, ended, texts)
+
+
+async def tell_cancelled(context: BotContext, job: UploadJob, texts: Texts) -> None:
+    """What had not begun has been cancelled."""
+    _log.info("upload_cancelled", owner=job.owner, kind=job.kind, result="cancelled")
+    context.core.metrics.uploaded("cancelled", None)
+    await tell_of(context.bot, job, upload_texts.cancelled(job, texts))
 
 
 async def retry_upload(update: Update, context: BotContext) -> None:

@@ -25,6 +25,7 @@ from bot import (
     health,
     quarantine_admin,
     shelf,
+    upload_list,
 )
 from bot.context import BotContext
 from bot.gate import gate
@@ -54,6 +55,7 @@ def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
     commands = {
         "start": account.start,
         "connect": connect.connect,
+        "uploads": upload_list.uploads,
         "files": shelf.files,
         "get": shelf.get,
         "folder": folders.folder,
@@ -75,6 +77,9 @@ def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
         "upload-cancel": files.cancel_upload,
         "upload-retry": files.retry_upload,
         "upload-again": files.upload_again,
+        "uploads": upload_list.uploads,
+        "uploads-cancel": upload_list.cancel,
+        "uploads-retry": upload_list.retry,
         "files": shelf.files,
         "files-search": shelf.ask_search,
         "file": shelf.open_card,

@@ -121,7 +121,7 @@ def uploaded(t: Texts, job: UploadJob) -> InlineKeyboardMarkup | None:
         return None
     [file] = job.files
     rows: Rows = []
-    if job.is_private and file.drive_file_id:
+    if file.drive_file_id:
         rows = shelf_keyboards.after(t, file.drive_file_id, file.link)
     elif file.link:
         rows = [[InlineKeyboardButton(t.label("Open in Drive"), url=file.link)]]

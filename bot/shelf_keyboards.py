@@ -93,7 +93,7 @@ def destinations(
         rows.append([_tap(t.label("✅ Move it here"), chosen)])
     for folder, has_more in inside[:MOST_FOLDERS]:
         key = folder_key(folder.id)
-        row = [_tap(f"📁 {_short(folder.name)}", f"file-to:{file_id}:{key}")]
+        row = [_tap(f"📁 {short(folder.name)}", f"file-to:{file_id}:{key}")]
         if has_more:
             row.append(_tap(t.label("Look inside ▸"), f"file-in:{file_id}:{key}"))
         rows.append(row)
@@ -108,7 +108,7 @@ def page(
     t: Texts, files: Sequence[DriveFile], number: int, search: str, *, more: bool
 ) -> InlineKeyboardMarkup:
     """A page of files: each opens its card."""
-    rows = [[_tap(f"{_short(f.name)} · {t.size(f.size)}", f"file:{f.id}")] for f in files]
+    rows = [[_tap(f"{short(f.name)} · {t.size(f.size)}", f"file:{f.id}")] for f in files]
     turns = []
     if number:
         turns.append(_tap("◀", files_data(number - 1, search)))
@@ -125,7 +125,7 @@ def page(
 def offers(t: Texts, files: Sequence[DriveFile]) -> InlineKeyboardMarkup:
     """Several files have such a name: a tap sends one."""
     return InlineKeyboardMarkup(
-        [[_tap(f"⬇️ {_short(f.name)} · {t.size(f.size)}", f"file-send:{f.id}")] for f in files]
+        [[_tap(f"⬇️ {short(f.name)} · {t.size(f.size)}", f"file-send:{f.id}")] for f in files]
     )
 
 
@@ -150,6 +150,7 @@ def files_data(number: int, search: str) -> str:
     return head + search.encode()[: _DATA_BYTES - len(head)].decode(errors="ignore")
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
+    """A name that fits into a button or a list: its beginning and its ending."""
     name = clean_name(name)
     return name if len(name) <= _NAME_LENGTH else f"{name[: _NAME_LENGTH - 12]}…{name[-11:]}"

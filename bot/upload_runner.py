@@ -59,6 +59,7 @@ class UploadRunner:
         self._transfer = Transfer(bot, core, options, journal, places)
         self._has_room = has_room
         self._links = options.link_base_url
+        self._messages: dict[str, UploadMessage] = {}
 
     async def run(self, job: UploadJob, halt: Halt) -> None:
         """Upload `job` and show the result: every end has its message, whatever fails."""
@@ -66,6 +67,7 @@ class UploadRunner:
         message = UploadMessage(self._bot, job, texts, self._has_room)
         run = Run(job, halt, message, texts)
         message.start()
+        self._messages[job.id] = message
         try:
             await self._upload_all(run)
         except UploadInterrupted:
@@ -78,6 +80,13 @@ class UploadRunner:
             await self._stopped(run, self._unexpected(run))
         else:
             await self._finished(run)
+        finally:
+            self._messages.pop(job.id, None)
+
+    def progress_of(self, job: UploadJob) -> str | None:
+        """How far it is, as its own message says; None: it does not run."""
+        message = self._messages.get(job.id)
+        return message.text() if message else None
 
     async def _upload_all(self, run: Run) -> None:
         """Every file that has not ended; those that fail for reasons of their own are left behind.
