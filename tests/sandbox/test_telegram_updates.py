@@ -239,7 +239,7 @@ async def test_privacy_mode_looks_at_each_part_of_an_album_and_who_a_command_is_
     ann = await kit.person()
     quiet = await kit.controls.make_group("Depot", [ANN], told=False)
     told = await kit.controls.make_group("Depot", [ANN], told=False, admin=True)
-    parts = [("document", b"x", "x.bin"), ("document", b"x", "x.bin")]
+    parts: list[Any] = [("document", b"x", "x.bin"), ("document", b"x", "x.bin")]
     for number in (quiet, told):
         async with Group(kit.controls.base_url, number) as group:
             await group.by(ann).send_album(parts, f"@{kit.world.bot_username}")
