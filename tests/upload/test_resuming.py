@@ -9,9 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 from security.errors import OperatorFault, TransientFault
-from tests.security.kit import secret
+from tests.security.kit import ANN, secret
 from tests.upload.kit import CHUNK, Bytes, Desk, await_bytes
-from upload import Halt, UploadInterrupted
+from upload import Halt, UploadInterrupted, discard
 
 
 def whole(size: int) -> Bytes:
@@ -145,3 +145,21 @@ async def test_an_operators_fault_deletes_nothing(desk: Desk, code: str) -> None
     assert await desk.count("google.upload.cancel") == 0
     await desk.upload(source, session=desk.sessions[0])
     assert await desk.holds_once(source.content)
+
+
+def test_whoever_was_first_says_why_an_upload_ends() -> None:
+    """A stop that meets a cancelled upload does not keep it, nor the other way round."""
+    stopped, cancelled = Halt(), Halt()
+    stopped.interrupt()
+    stopped.set()
+    cancelled.set()
+    cancelled.interrupt()
+    assert (stopped.interrupted, cancelled.interrupted) == (True, False)
+
+
+async def test_who_gives_up_a_waiting_upload_leaves_nothing_of_it(desk: Desk) -> None:
+    """Killed after Drive's last answer, then cancelled: the file goes, and cannot come back."""
+    source = whole(CHUNK)
+    await desk.upload(source)
+    await desk.world.drives.run(ANN, lambda drive: discard(drive, desk.file_id, desk.sessions[0]))
+    assert await desk.files() == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import time
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
@@ -35,6 +36,13 @@ async def test_a_file_of_any_size_arrives_whole(desk: Desk, size: int, known: bo
     assert await desk.count("google.upload.start") == 1
 
 
+@pytest.mark.parametrize("size", [None, 5], ids=["size unknown", "size known"])
+async def test_a_file_is_found_by_its_size(desk: Desk, size: int | None) -> None:
+    """However late that was known: it is how duplicates are noticed."""
+    found = await desk.upload(Bytes(b"hello", size=size))
+    assert await desk.world.drives.run(ANN, lambda drive: drive.of_size(5)) == [found]
+
+
 @pytest.mark.parametrize("piece", [1000, 65_537, CHUNK, 5 * CHUNK])
 async def test_the_size_of_the_pieces_does_not_matter(desk: Desk, piece: int) -> None:
     """As the network gives them."""
@@ -51,13 +59,27 @@ async def test_a_name_is_kept_as_it_is(desk: Desk, name: str) -> None:
     assert (await desk.upload(Bytes(b"x"), name)).name == name
 
 
-async def test_progress_only_grows_and_is_what_drive_acknowledged(desk: Desk) -> None:
+async def test_progress_only_grows_and_is_never_more_than_there_is(desk: Desk) -> None:
     """Over a lost session as well."""
     await desk.google.fault("google.upload.chunk", "status", status=404, skip=2)
     await desk.upload(Bytes(os.urandom(4 * CHUNK + 5)))
     assert desk.told == sorted(set(desk.told))
+    assert CHUNK <= desk.told[-1] <= 4 * CHUNK + 5
+
+
+async def test_progress_of_one_long_request_is_told_on_the_way(desk: Desk) -> None:
+    """Drive acknowledges it only at its end."""
+
+    class Slow(Bytes):
+        def open(self, offset: int = 0) -> Iterator[bytes]:
+            for piece in super().open(offset):
+                time.sleep(0.3)
+                yield piece
+
+    await desk.upload(Slow(os.urandom(CHUNK), piece=CHUNK // 4, seekable=True))
     assert desk.told
-    assert all(told % (256 * 1024) == 0 for told in desk.told)
+    assert desk.told[0] < CHUNK
+    assert await desk.count("google.upload.chunk") == 1
 
 
 async def test_memory_stays_at_a_few_chunks(desk: Desk) -> None:
