@@ -22,14 +22,8 @@ EVENTS: Final = frozenset(
         "polling_conflict",
         "polling_failed",
         "webhook_set",
-        "webhook_set",
         "log_redaction_failed",
         "library",
-        # updates
-        "updates_resumed",
-        "update_not_saved",
-        "update_skipped",
-        "update_set_aside",
         # updates
         "updates_resumed",
         "update_not_saved",

@@ -68,8 +68,8 @@ ROOT: Final = Path(__file__).parent.parent
 DEVICE_EVENTS: Final = frozenset(
     {
         *("settings_loaded", "web_started", "library", "polling_conflict", "polling_failed"),
-        *("update_skipped", "access_denied", "command_handled", "user_blocked_bot", "handler_failed"),
-        *("message_not_sent", "language_changed", "data_erased"),
+        *("access_denied", "command_handled", "user_blocked_bot", "handler_failed"),
+        *("message_not_sent", "language_changed", "data_erased", "update_skipped"),
         *("consent_started", "consent_approved", "consent_saved", "consent_declined"),
         *("consent_lapsed", "consent_refused", "consent_failed"),
         *("token_refreshed", "token_refresh_failed", "token_quarantined"),

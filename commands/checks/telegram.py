@@ -35,7 +35,10 @@ async def check_telegram(settings: Settings) -> list[Finding]:
         except Unreachable as nothing:
             reason = str(nothing)
         else:
-            return [judge_me(me), judge_webhook(webhook, settings.telegram_webhook_url, time.time())]
+            return [
+                judge_me(me),
+                judge_webhook(webhook, settings.telegram_webhook_url, time.time()),
+            ]
     do = "Let this machine reach it by https; look at TELEGRAM_API_BASE_URL."
     return [
         failed("telegram", f"Telegram {reason}.", do),
