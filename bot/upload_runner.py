@@ -141,6 +141,8 @@ class UploadRunner:
                 # Whoever connects next may choose another account: then it is a new file there.
                 run.job = run.job.unplaced()
             await self._keep(run, state)
+            if state == "cancelled":
+                await self._transfer.give_back(run)
         finally:
             address = f"{self._links}/{self._bot.username}"
             shown = group_texts.ended(run.job, state, error.code, run.texts, address)
