@@ -142,6 +142,10 @@ class FaultPlan:
                 raise
             except _DropError:
                 return _gone(request)
+            except ConnectionResetError:
+                if request.transport is not None:
+                    raise
+                return _gone(request)  # whoever asked has left in the middle of it
             finally:
                 self.record(operation, status, started, request)
             return response
