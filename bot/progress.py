@@ -21,6 +21,8 @@ from bot.upload_jobs import UploadJob
 from bot.upload_texts import Shown
 
 INTERVAL_SECONDS: Final = 3.0
+_FIRST_SECONDS: Final = 1.0
+_LONGEST_SECONDS: Final = 30.0
 _BAR: Final = 10
 _log = structlog.get_logger()
 
@@ -118,9 +120,13 @@ class UploadMessage:
         )
 
     async def _tick(self) -> None:
+        await asyncio.sleep(_FIRST_SECONDS)  # what is over by then needs none
+        pause = INTERVAL_SECONDS
         while True:
-            now = (self._number, self._acknowledged)
-            if now != self._shown and self._has_room():
+            now, has_room = (self._number, self._acknowledged), self._has_room()
+            # The more goes on, the seldomer: what people wait for comes first.
+            pause = INTERVAL_SECONDS if has_room else min(pause * 2, _LONGEST_SECONDS)
+            if now != self._shown and has_room:
                 self._shown = now
                 async with self._editing:
                     # The next edit, or the last one, says more than a failed one would have.
@@ -135,4 +141,4 @@ class UploadMessage:
                             chat_id=self._job.chat_id,
                             background=BACKGROUND,
                         )
-            await asyncio.sleep(INTERVAL_SECONDS)
+            await asyncio.sleep(pause)

@@ -128,6 +128,11 @@ class Transfer:
             run.job = run.job.with_file(number, **changes)
             self._journal.save(run.job)
 
+        def draw_id(drive: Drive) -> None:
+            # Written down with its session: before that, nothing can come of it.
+            changes = {"drive_file_id": drive.new_file_id(), "session": None}
+            run.job = run.job.with_file(number, **changes)
+
         def begin(session: SecretStr) -> None:
             remember(session=session)
             if look is not None and (found := _result(look, loop)):
@@ -151,7 +156,7 @@ class Transfer:
 
         def work(drive: Drive) -> DriveFile:
             if not run.job.files[number].drive_file_id:
-                remember(drive_file_id=drive.new_file_id())
+                draw_id(drive)
             # Into the folder as it was seen last; where that has been deleted since, a new one.
             place = self._placed(run, drive, known=True)
             try:
@@ -163,7 +168,7 @@ class Transfer:
                 if not found.trashed:
                     return found
                 drive.delete(found.id)  # the folder is in the bin, and the file with it
-            remember(drive_file_id=drive.new_file_id(), session=None)
+            draw_id(drive)
             return attempt(drive, self._placed(run, drive, known=False))
 
         return await self._core.upload_drives.run(run.job.owner, work)

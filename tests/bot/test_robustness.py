@@ -45,7 +45,7 @@ async def test_a_full_disk_stops_no_worker(
     """Once there is room again, everybody's next file is uploaded."""
     ann, journal = people(), bot.folder / "uploads"
     await connect(ann, google, AMY)
-    await google.rate("google.upload.chunk", 2_000_000)
+    await google.rate("google.upload.chunk", 150_000)
     for number in range(9):  # more than there are workers
         await ann.send_document(os.urandom(300_000), f"{number}.bin")
     await ann.wait_for("Uploading", since=0)
