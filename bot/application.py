@@ -10,7 +10,7 @@ from telegram.constants import ParseMode
 from telegram.ext import ApplicationBuilder, ContextTypes, Defaults, JobQueue
 from telegram.request import BaseRequest, HTTPXRequest
 
-from bot import alerts, connect, device_flow, files, maintenance, webhook
+from bot import alerts, connect, device_flow, files, maintenance, renaming, webhook
 from bot.albums import Albums
 from bot.context import BotApplication, BotContext, BotOptions, Core, Services
 from bot.errors import on_error
@@ -117,7 +117,8 @@ def build_application(
         application.add_handler(handler, group)
     application.add_error_handler(on_error)
     # JobQueue skips what is more than a second late, unless told otherwise.
-    jobs.run_once(device_flow.resume, 0, job_kwargs={"misfire_grace_time": None})
+    for resume in (device_flow.resume, renaming.resume):
+        jobs.run_once(resume, 0, job_kwargs={"misfire_grace_time": None})
     jobs.run_repeating(
         connect.lapse, _LAPSE_SECONDS, job_kwargs={"misfire_grace_time": None, "coalesce": True}
     )

@@ -15,7 +15,7 @@ from telegram import InlineKeyboardMarkup, Update
 
 from bot import notices, questions, shelf_keyboards, shelf_texts
 from bot.context import BotContext, acknowledge, owner_of, show_instead
-from bot.filenames import clean_name
+from bot.filenames import clean_name, new_name
 from bot.shelf_texts import FolderGone, FolderInBin, look
 from bot.texts import Texts
 from drive import Drive, DriveFolder
@@ -24,7 +24,6 @@ from security.errors import ConsentRequired, CustodyError
 
 T = TypeVar("T")
 RENAMING = "rename"
-_ENDING_LENGTH = 16
 _log = structlog.get_logger()
 
 
@@ -138,14 +137,6 @@ async def rename(update: Update, context: BotContext) -> None:
         _log.info("file_changed", owner=owner, result="renamed")
         text, markup = shelf_texts.card(card, texts, texts.tr("✏️ It has its new name."))
     await message.reply_text(text, reply_markup=markup)
-
-
-def new_name(wanted: str, old: str) -> str:
-    """What somebody wrote as a name, with the old one's ending where they left it out."""
-    name = clean_name(wanted.replace("\n", " "))
-    _, dot, ending = old.rpartition(".")
-    is_ending = dot and ending.isalnum() and len(ending) <= _ENDING_LENGTH
-    return clean_name(f"{name}.{ending}") if is_ending and "." not in name else name
 
 
 async def look_inside(update: Update, context: BotContext) -> None:

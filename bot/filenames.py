@@ -22,6 +22,7 @@ _MIME_TYPE: Final = re.compile(
 )  # RFC 6838
 _GOOGLES_OWN: Final = "application/vnd.google-apps"
 _MAX_LENGTH: Final = 255
+_ENDING_LENGTH: Final = 16
 # What turns the direction of what follows, or is not seen at all, makes "gpj.exe" look like
 # "exe.jpg". What of the format characters has a shape of its own, or shapes its neighbours, stays.
 _SHOWN_FORMATS: Final = re.compile("[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd]")
@@ -38,6 +39,9 @@ _SKIN_TONES: Final = range(0x1F3FB, 0x1F400)
 _DEVICE: Final = re.compile(  # whatever the ending: learn.microsoft.com, "Naming files"
     r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(\.|$)", re.IGNORECASE
 )
+
+
+_WISH: Final = re.compile(r"\s*#name[^\S\n]+([^\n]*\S)[^\S\n]*\n?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,20 @@ def clean_name(name: str, otherwise: str = "file") -> str:
     kept = _within_length(f"_{kept}" if _DEVICE.match(kept) else kept)
     kept = kept.rstrip(". \u3000")  # Windows could not delete it
     return kept if any(map(_has_shape, kept)) else otherwise
+
+
+def wished_name(text: str) -> tuple[str, str]:
+    """What "#name …" at the beginning wishes a file to be called ("": nothing), and the rest."""
+    wish = _WISH.match(text)
+    return (wish[1], text[wish.end() :]) if wish else ("", text)
+
+
+def new_name(wanted: str, old: str) -> str:
+    """What somebody wrote as a name, with the old one's ending where they left it out."""
+    name = clean_name(wanted.replace("\n", " "))
+    _, dot, ending = old.rpartition(".")
+    is_ending = dot and ending.isalnum() and len(ending) <= _ENDING_LENGTH
+    return clean_name(f"{name}.{ending}") if is_ending and "." not in name else name
 
 
 def _shown(char: str) -> str:
@@ -101,7 +119,7 @@ def _within_length(name: str) -> str:
     if len(name) <= _MAX_LENGTH:
         return name
     stem, dot, ending = name.rpartition(".")
-    tail = dot + ending if dot and len(ending) <= 16 else ""
+    tail = dot + ending if dot and len(ending) <= _ENDING_LENGTH else ""
     stem, cut = stem if tail else name, _MAX_LENGTH - len(tail)
     while cut > 1 and _belongs_together(stem[cut - 1], stem[cut]):
         cut -= 1

@@ -21,7 +21,7 @@ from bot.context import (
     tell_of,
 )
 from bot.delivery import deliver
-from bot.filenames import CLOUD_LIMIT, LOCAL_LIMIT, clean_name, incoming_file
+from bot.filenames import CLOUD_LIMIT, LOCAL_LIMIT, clean_name, incoming_file, new_name, wished_name
 from bot.limits import BACKGROUND
 from bot.texts import Texts
 from bot.upload_jobs import JobFile, UploadJob, belongs_to, job_id_of
@@ -60,6 +60,9 @@ async def take(update: Update, context: BotContext, source: Message, caption: st
             )
         )
         return
+    # Of an album's files each caption belongs to one, and "#name" means one file.
+    wished, rest = wished_name("" if message.media_group_id else caption)
+    name, caption = (new_name(wished, found.name), rest) if wished else (found.name, caption)
     connected = await context.is_connected(owner)
     job = UploadJob(
         id=job_id_of(owner, update.update_id),
@@ -70,7 +73,7 @@ async def take(update: Update, context: BotContext, source: Message, caption: st
             JobFile(
                 telegram_file_id=found.file_id,
                 kind=found.kind,
-                name=found.name,
+                name=name,
                 mime_type=found.mime_type,
                 size=found.size,
                 description=caption,

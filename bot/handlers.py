@@ -24,6 +24,7 @@ from bot import (
     groups,
     health,
     quarantine_admin,
+    renaming,
     shelf,
     upload_list,
 )
@@ -77,6 +78,8 @@ def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
         "upload-cancel": files.cancel_upload,
         "upload-retry": files.retry_upload,
         "upload-again": files.upload_again,
+        "upload-rename": renaming.ask,
+        "upload-keep": renaming.keep,
         "uploads": upload_list.uploads,
         "uploads-cancel": upload_list.cancel,
         "uploads-retry": upload_list.retry,
@@ -106,6 +109,7 @@ def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
     }
     answers = {
         folders.NAMING: folders.make,
+        renaming.NAMING: renaming.answer,
         file_actions.RENAMING: file_actions.rename,
         shelf.SEARCHING: shelf.search,
         shelf.GETTING: shelf.get_answer,
@@ -128,6 +132,7 @@ def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
             MessageHandler(_NEW & filters.TEXT & Answers(purpose), handle)
             for purpose, handle in answers.items()
         ),
+        MessageHandler(_NEW & filters.TEXT & filters.REPLY, renaming.reply),
         MessageHandler(_NEW & filters.TEXT, files.text),
         # Service messages ("pinned", "auto-delete timer") want no answer.
         MessageHandler(_NEW & ~filters.StatusUpdate.ALL, files.unsupported),

@@ -112,7 +112,18 @@ def retry_upload(t: Texts, job_id: str) -> InlineKeyboardMarkup:
 
 def accepted_upload(t: Texts, job: UploadJob) -> InlineKeyboardMarkup:
     """What can still be done about an upload that has not begun."""
-    return cancel_upload(t, job.id)
+    rows = [[_tap(t.label("Cancel"), f"upload-cancel:{job.id}")]]
+    if len(job.files) == 1:
+        rows.insert(0, [_tap(t.label("✏️ Rename"), f"upload-rename:{job.id}")])
+    return _keyboard(*rows)
+
+
+def asked_name(t: Texts, job: UploadJob) -> InlineKeyboardMarkup:
+    """An upload waits for its new name."""
+    return _keyboard(
+        [_tap(t.label("Keep the name"), f"upload-keep:{job.id}")],
+        [_tap(t.label("Cancel"), f"upload-cancel:{job.id}")],
+    )
 
 
 def uploaded(t: Texts, job: UploadJob) -> InlineKeyboardMarkup | None:

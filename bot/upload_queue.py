@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 import structlog
 
-from bot.upload_jobs import UploadJob, UploadJournal
+from bot.upload_jobs import State, UploadJob, UploadJournal
 from security.credential import Owner
 from security.custodian import Custodian
 from upload import Halt
@@ -60,6 +60,7 @@ class UploadQueue:
         self._lines: dict[Owner, _Line] = {}
         self._turns: asyncio.Queue[Owner] = asyncio.Queue()
         self._workers: list[asyncio.Task[None]] = []
+        self._answering = asyncio.Lock()
 
     async def start(self) -> None:
         """Begin to work, with what an earlier run left."""
@@ -154,9 +155,24 @@ class UploadQueue:
         if job is None or job.has_ended or self.is_running(job):
             return None
         self._unqueue(job)
-        job = job.model_copy(update={"state": "asking"})
+        job = job.model_copy(update={"state": "asking", "asked_at": datetime.now(UTC)})
         await self.note(job)
         return job
+
+    async def proceed(self, job: UploadJob, state: State) -> bool:
+        """Go on with a job that was held; False: what was asked has been answered meanwhile."""
+        async with self._answering:
+            known = await self.find(job.owner, job.id)
+            asked = ("asking", job.asked_at)
+            if known is None or (known.state, known.asked_at) != asked:
+                return False
+            await self.add(job.model_copy(update={"state": state, "asked_at": None}))
+            return True
+
+    async def asking(self) -> list[UploadJob]:
+        """Everybody's jobs that wait for an answer."""
+        jobs = await self._custodian.run(self._journal.all)
+        return [job for job in jobs if job.state == "asking"]
 
     async def cancel(self, owner: Owner, job_id: str) -> UploadJob | Literal["running"] | None:
         """End one job; None: there is none. A running one ends soon, and says so itself."""

@@ -63,6 +63,12 @@ def accepted(job: UploadJob, before: int, t: Texts) -> Shown:
     return text, keyboards.accepted_upload(t, job)
 
 
+def asked_name(job: UploadJob, t: Texts) -> Shown:
+    """A file waits while its owner thinks of a name."""
+    text = t.tr("✏️ <b>{name}</b> waits for its new name.", name=job.name)
+    return text, keyboards.asked_name(t, job)
+
+
 def cancelled(job: UploadJob, t: Texts) -> str:
     """The person changed their mind."""
     if len(job.files) == 1:
