@@ -61,6 +61,8 @@ from tests.canaries import (
     telegram_id,
     wide_marker,
 )
+from tests.canary_groups import make_group, meet
+from tests.canary_files import keep_house
 from tests.conftest import RunningBot, StartBot
 from tests.journeys import DEVICE_CODE, connect
 
@@ -69,7 +71,7 @@ DEVICE_EVENTS: Final = frozenset(
     {
         *("settings_loaded", "web_started", "library", "polling_conflict", "polling_failed"),
         *("access_denied", "command_handled", "user_blocked_bot", "handler_failed"),
-        *("message_not_sent", "language_changed", "data_erased", "update_skipped"),
+        *("message_not_sent", "language_changed", "data_erased", "update_skipped", "group_moved"),
         *("consent_started", "consent_approved", "consent_saved", "consent_declined"),
         *("consent_lapsed", "consent_refused", "consent_failed"),
         *("token_refreshed", "token_refresh_failed", "token_quarantined"),
@@ -77,6 +79,7 @@ DEVICE_EVENTS: Final = frozenset(
         "audit_failed",
         *("upload_queued", "upload_waiting", "upload_finished", "upload_retried"),
         *("upload_failed", "upload_cancelled"),
+        *("file_changed", "file_sent", "file_not_sent"),
     }
 )
 CALLBACK_EVENTS: Final = frozenset(
@@ -525,7 +528,7 @@ async def intrude(stage: Stage, eve: Person) -> None:
     await eve.send_document(b"x", world.file_name("txt"))
     await stage.says('"not_allowed"', 2)
     async with TelegramControls(stage.sandbox.url) as telegram:
-        group = await telegram.make_group(world.new("title of a group"), [eve.id])
+        group = await telegram.make_group(world.new("title of a group"), [eve.id], told=False)
         await telegram.group_message(group, eve.id, f"/status {world.new('chat text')}")
         await telegram.anonymous_message(group, f"/connect {world.new('chat text')}")
     await stage.says('"anonymous_sender"')
@@ -709,6 +712,8 @@ async def test_the_device_flow_with_all_that_can_go_wrong(
     """Every command, every kind of file, every fault, at DEBUG: no canary in any line."""
     scenes: list[Scene] = [
         *(talk, send_media, hesitate, lose_uploads, lose_tokens, lose_messages, block, forge),
+        keep_house,
+        meet,
     ]
     later: list[Scene] = [break_disk, alone]
     cast = [world.person(sandbox.url) for _ in (*scenes, *later)]
@@ -717,6 +722,7 @@ async def test_the_device_flow_with_all_that_can_go_wrong(
     settings = {
         "USER_DATA_DIR": tmp_path / world.new("data folder") / "user_data",
         "ALLOWED_USER_IDS": ",".join(str(person.id) for person in (*cast, zoe)),
+        "ALLOWED_CHAT_IDS": await make_group(sandbox, world, cast[scenes.index(meet)], told=False),
         "ADMIN_USER_IDS": zoe.id,
         "GOOGLE_OTHER_CLIENTS": other,
         "LOG_MASK_KEY": world.new("mask key"),
