@@ -61,8 +61,8 @@ from tests.canaries import (
     telegram_id,
     wide_marker,
 )
-from tests.canary_groups import make_group, meet
 from tests.canary_files import keep_house
+from tests.canary_groups import make_group, meet
 from tests.conftest import RunningBot, StartBot
 from tests.journeys import DEVICE_CODE, connect
 
