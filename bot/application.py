@@ -85,6 +85,7 @@ def build_application(
         journal,
         core.custodian,
         runner.run,
+        runner.discard,
         at_once=options.uploads_at_once,
         limit=options.uploads_per_user,
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import structlog
 
@@ -42,6 +42,7 @@ class UploadQueue:
         journal: UploadJournal,
         custodian: Custodian,
         run: Callable[[UploadJob, Halt], Awaitable[None]],
+        discard: Callable[[UploadJob], Coroutine[Any, Any, None]],
         *,
         at_once: int = 8,
         limit: int = 200,
@@ -49,12 +50,14 @@ class UploadQueue:
         """
         Args:
             run: uploads one job, and says how it ended.
+            discard: takes back what has been begun in Drive for one that does not run.
             at_once: how many run at the same time, of different people.
             limit: how many unfinished files one person may have.
         """
         self._journal = journal
         self._custodian = custodian
         self._run = run
+        self._discard = discard
         self._at_once = at_once
         self._limit = limit
         self._lines: dict[Owner, _Line] = {}
@@ -185,8 +188,9 @@ class UploadQueue:
             return None
         self._unqueue(job)
         ended = {"state": "cancelled", "finished_at": datetime.now(UTC)}
-        job = job.model_copy(update=ended)
+        begun, job = job, job.model_copy(update=ended)
         await self.note(job)
+        self._custodian.uncancelled(self._discard(begun))
         return job
 
     async def cancel_all(

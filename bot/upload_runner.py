@@ -61,6 +61,10 @@ class UploadRunner:
         self._links = options.link_base_url
         self._messages: dict[str, UploadMessage] = {}
 
+    async def discard(self, job: UploadJob) -> None:
+        """Nothing of a job that is given up while it does not run stays in Drive."""
+        await self._transfer.discard(job)
+
     async def run(self, job: UploadJob, halt: Halt) -> None:
         """Upload `job` and show the result: every end has its message, whatever fails."""
         texts = Texts(await self._core.preferences.language(job.owner))
@@ -114,13 +118,14 @@ class UploadRunner:
                 await self._note_file(run, number, state="failed", result=error.code)
                 self._count(run.job.files[number], run, error.code, began)
             else:
+                # Before the note of it: a kill in between has it fetched again, and not left.
+                await self._transfer.give_back(run)
                 await self._note_file(
                     run,
                     number,
                     **{"state": "done", "result": result, "session": None},
                     **{"drive_file_id": found.id, "link": found.link, "size": found.size},
                 )
-                await self._transfer.give_back(run)
                 self._count(run.job.files[number], run, result, began)
 
     async def _finished(self, run: Run) -> None:

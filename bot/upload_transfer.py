@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import random
 from collections.abc import Awaitable, Callable
@@ -22,8 +23,8 @@ from bot.texts import Texts
 from bot.upload_jobs import JobFile, UploadJob, UploadJournal
 from bot.upload_texts import TooLittleSpace
 from drive import Drive, DriveFile, DriveRefused
-from security.errors import TransientFault
-from upload import Halt, Source, SourceFailed, Target, check, upload
+from security.errors import CustodyError, TransientFault
+from upload import Halt, Source, SourceFailed, Target, check, discard, upload
 
 _GET_FILE_SECONDS: Final = 30
 _LEAST_BYTES_PER_SECOND: Final = 500_000
@@ -92,6 +93,7 @@ class Transfer:
                 same = await asyncio.to_thread(_same_content, source, some.candidates, run.halt)
                 if same is not None:
                     return same, "duplicate"
+                run.job = run.job.with_file(number, session=None)  # given up, with no byte in it
                 return await self._send(run, number, source, None), "ok"
             except DriveRefused as refusal:
                 if refusal.code == "quota_exceeded":
@@ -180,6 +182,18 @@ class Transfer:
         where["folder_was_made_again"] = place.was_made_again or job.folder_was_made_again
         run.job = job.model_copy(update=where)
         return place
+
+    async def discard(self, job: UploadJob) -> None:
+        """What has been begun in Drive for a job that is given up, as far as it can be reached."""
+        begun = [f for f in job.files if f.state != "done" and f.drive_file_id]
+
+        def work(drive: Drive) -> None:
+            for file in begun:
+                discard(drive, file.drive_file_id, file.session)
+
+        if begun:
+            with contextlib.suppress(CustodyError):
+                await self._core.drives.run(job.owner, work)
 
     async def give_back(self, run: Run) -> None:
         """The file is wanted no more: a local Bot API server's copy goes."""

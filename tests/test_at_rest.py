@@ -23,6 +23,7 @@ from googleapiclient.discovery import build_from_document
 from googleapiclient.http import build_http
 from pydantic import SecretStr
 
+from bot.upload_jobs import UploadJournal
 from sandbox.client import Person
 from sandbox.google_client import GoogleControls
 from sandbox.server import Sandbox
@@ -189,7 +190,7 @@ async def test_what_lies_under_the_data_folder(
             async def failed(person: Person) -> None:
                 await google.set_quota(await visitor.connect(person), limit=1)
                 await person.send_document(b"too much", name("pdf"))
-                await person.wait_for("is full")
+                await person.wait_for("Free some space")
 
             async def waiting(person: Person) -> None:
                 await person.send_document(b"waiting", name("pdf"))
@@ -223,8 +224,9 @@ async def test_what_lies_under_the_data_folder(
                 ended(people["ended"]),
                 damaged(people["damaged"]),
             )
-            async with asyncio.timeout(10):  # what is done is forgotten after the person knows
-                while len(list((folder / "uploads").iterdir())) != 2:  # noqa: ASYNC110
+            jobs = UploadJournal(folder / "uploads", TokenEncryption(encryption_keys))
+            async with asyncio.timeout(10):  # it is noted as done after the person knows
+                while sum(not job.has_ended for job in jobs.all()) != 2:  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
             files = documents(folder)
             check_modes(folder)
