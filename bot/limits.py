@@ -9,10 +9,8 @@ import asyncio
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine
-from functools import partial
 from typing import Any, Final, TypeVar
 
-from aiolimiter import AsyncLimiter
 from telegram._utils.types import JSONDict
 from telegram.error import RetryAfter
 from telegram.ext import AIORateLimiter
@@ -23,9 +21,11 @@ BACKGROUND: Final = -1
 Whatever else a person asks, /status first of all, has the rest of the rate for itself."""
 _OVERALL_PER_SECOND: Final = 30
 _BACKGROUND_PER_SECOND: Final = 20
-_CHAT_BURST: Final = 20
-"""Messages to one chat in a row; after that one a second."""
-_GROUP_BURST: Final = 5
+_SECOND: Final = 1.2  # it is Telegram's clock that counts, and not all are as long on their way
+_CHAT_BURST: Final = 4.5
+"""Messages to one chat in a row; after that one a second. Half a one is kept for late ones."""
+_CHAT_SPARE: Final = 1
+"""So many of them masses leave to whatever else a person asks."""
 _GROUP_IN_A_MINUTE: Final = 20
 _REMEMBERED_CHATS: Final = 10_000
 _TRIES: Final = 5
@@ -40,18 +40,18 @@ class RateLimiter(AIORateLimiter):
 
     def __init__(self) -> None:
         super().__init__(
-            overall_max_rate=_OVERALL_PER_SECOND,
-            overall_time_period=1,
-            group_max_rate=0,  # its bucket of 20 fills up while it is emptied: 40 in a minute
+            overall_max_rate=0,  # a bucket fills up while it is emptied: 60 in its first second
+            group_max_rate=0,
             max_retries=0,
         )
-        self._background = AsyncLimiter(_BACKGROUND_PER_SECOND, 1)
-        self._chats: OrderedDict[object, AsyncLimiter] = OrderedDict()
+        self._overall = Window(_OVERALL_PER_SECOND, _SECOND)
+        self._background = Window(_BACKGROUND_PER_SECOND, _SECOND)
+        self._chats: OrderedDict[object, Bucket] = OrderedDict()
         self._groups: OrderedDict[object, Window] = OrderedDict()
 
     def has_room(self) -> bool:
         """Whether a progress edit would go out at once; else it is not worth sending."""
-        return self._background.has_capacity()
+        return self._background.has_room()
 
     async def process_request(
         self,
@@ -67,9 +67,11 @@ class RateLimiter(AIORateLimiter):
             if (chat := data.get("chat_id")) is not None:
                 if _is_group(chat):
                     await _of(self._groups, chat, _window).acquire()
-                await _of(self._chats, chat, partial(_bucket, chat)).acquire()
-            if rate_limit_args == BACKGROUND:
-                await self._background.acquire()
+                spare = _CHAT_SPARE if rate_limit_args == BACKGROUND else 0
+                await _of(self._chats, chat, Bucket).acquire(spare)
+                if rate_limit_args == BACKGROUND:
+                    await self._background.acquire()
+                await self._overall.acquire()
             try:
                 return await super().process_request(callback, args, kwargs, endpoint, data, None)
             except RetryAfter as error:
@@ -88,12 +90,40 @@ class Window:
         self._times: deque[float] = deque(maxlen=count)
         self._turn = asyncio.Lock()
 
+    def has_room(self) -> bool:
+        """Whether nobody would wait just now."""
+        return not self._turn.locked() and self._wait() <= 0
+
     async def acquire(self) -> None:
         """Wait for one's turn."""
         async with self._turn:
-            if len(self._times) == self._times.maxlen:
-                await asyncio.sleep(self._times[0] + self._seconds - time.monotonic())
+            if (wait := self._wait()) > 0:
+                await asyncio.sleep(wait)
             self._times.append(time.monotonic())
+
+    def _wait(self) -> float:
+        is_full = len(self._times) == self._times.maxlen
+        return self._times[0] + self._seconds - time.monotonic() if is_full else 0.0
+
+
+class Bucket:
+    """One chat's messages: a few in a row, then one a second, each kind in its order."""
+
+    def __init__(self) -> None:
+        self._left, self._at = float(_CHAT_BURST), time.monotonic()
+        self._turns: dict[int, asyncio.Lock] = {}
+
+    async def acquire(self, spare: int) -> None:
+        """Wait until there is one more than `spare`, and take it."""
+        async with self._turns.setdefault(spare, asyncio.Lock()):
+            while (missing := 1 + spare - self._refilled()) > 0:  # noqa: ASYNC110 - time is all
+                await asyncio.sleep(missing)
+            self._left -= 1
+
+    def _refilled(self) -> float:
+        now = time.monotonic()
+        self._left, self._at = min(_CHAT_BURST, self._left + now - self._at), now
+        return self._left
 
 
 def _is_group(chat: object) -> bool:
@@ -101,12 +131,7 @@ def _is_group(chat: object) -> bool:
 
 
 def _window() -> Window:
-    return Window(_GROUP_IN_A_MINUTE, 60.5)  # it is Telegram's clock that counts
-
-
-def _bucket(chat: object) -> AsyncLimiter:
-    burst = _GROUP_BURST if _is_group(chat) else _CHAT_BURST
-    return AsyncLimiter(burst, burst)
+    return Window(_GROUP_IN_A_MINUTE, 60.5)
 
 
 def _of(limits: OrderedDict[object, L], chat: object, make: Callable[[], L]) -> L:
