@@ -78,4 +78,4 @@ def _arrived(job: UploadJob, t: Texts, what: Html) -> str:
 def _what(job: UploadJob, t: Texts) -> Html:
     if len(job.files) > 1:
         return Html(t.tr("An album of {count} files", count=len(job.files)))
-    return Html(t.tr("<b>{name}</b>", name=job.files[0].name))
+    return Html(f"<b>{t.link(job.files[0].name, '')}</b>")
