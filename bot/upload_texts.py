@@ -237,11 +237,17 @@ def ended_by(
 
 
 def too_big(t: Texts, name: str, size: int | None, limit: int) -> str:
-    """Why a file over Telegram's limit cannot be had, and what can be done."""
-    return t.tr(
+    """Why a file over Telegram's limit cannot be had, and what can be done. Sizes in bytes."""
+    text = t.tr(
         "⚠️ <b>{name}</b> ({size}) is too big: I can only get files of up to {limit} from "
         "Telegram. Split or compress it, or upload it at drive.google.com yourself.",
         name=name,
         size=t.size(size) if size else "?",
         limit=t.size(limit),
     )
+    if limit == CLOUD_LIMIT:
+        text += "\n\n" + t.tr(
+            "Whoever runs this bot can raise that to {limit}, with a Bot API server of their own.",
+            limit="2000 MB",
+        )
+    return text
