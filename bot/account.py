@@ -43,9 +43,12 @@ async def help_(update: Update, context: BotContext) -> None:
     lines = [f"/{command} – {texts.label(meaning)}" for command, meaning in menu]
     text = texts.tr(
         "📎 Send me a document, photo, video, audio or voice message (up to {limit}). "
-        "It goes into the folder “{folder}” of your own Google Drive, under its own name.",
+        "It goes into the folder “{folder}” of your own Google Drive, or into the one you choose "
+        "with /folder, under its own name. Its caption becomes its description there; a caption "
+        "or a reply that begins with “{wish}” gives it another name.",
         limit="2000 MB" if context.services.options.local_mode else "20 MB",
         folder=context.services.options.folder_name,
+        wish="#name",
     )
     await _say(update, context, text + "\n\n" + "\n".join(lines))
 
