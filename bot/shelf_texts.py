@@ -69,7 +69,7 @@ def card(found: Card, t: Texts, note: str = "") -> Shown:
     if file.created is None:
         lines.append(size)
     else:
-        lines.append(t.tr("{size}, of {date}", size=size, date=t.date(file.created)))
+        lines.append(t.tr("{size} · {date}", size=size, date=t.date(file.created)))
     if file.description:
         lines.append(t.tr("💬 {text}", text=file.description[:_DESCRIPTION_LENGTH]))
     if found.folder is not None:
@@ -120,9 +120,7 @@ def trouble(error: CustodyError, t: Texts, file_id: str = "") -> Shown:
                 "again. Please try again later."
             )
         case _:
-            text = t.tr(
-                "⏳ Google Drive does not answer just now. Please try again in a few minutes."
-            )
+            text = t.tr("⚠️ Google does not answer just now. Please try again in a few minutes.")
     return text, markup
 
 

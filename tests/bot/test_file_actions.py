@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.file_actions import new_name
+from bot.filenames import new_name
 from bot.shelf_keyboards import files_data
 from drive import DriveRefused
 from sandbox.client import Message, Person

@@ -186,3 +186,15 @@ async def test_in_a_folder_that_is_gone_there_is_nothing(world: World) -> None:
             assert caught.value.code == "file_gone"
 
     await world.drives.run(ANN, work)
+
+
+async def test_all_folders_are_told_wherever_they_are(world: World) -> None:
+    """By name, but those in the bin."""
+
+    def work(drive: Drive) -> list[str]:
+        top = drive.make_folder("b")
+        drive.make_folder("a", top.id)
+        drive.trash(drive.make_folder("c", top.id).id)
+        return [folder.name for folder in drive.all_folders()]
+
+    assert await world.drives.run(ANN, work) == ["a", "b"]
