@@ -393,7 +393,7 @@ async def lose_uploads(stage: Stage, ann: Person) -> None:
     await ann.tap("Try again")
     await ann.wait_for("is in your Drive")
     await send(
-        "does not answer", ("drive.files.generateIds", "status", {"status": 503, "count": 3})
+        "does not answer", ("drive.files.list", "status", {"status": 503, "count": 3})
     )
     await google.forget_sessions(account)
 
