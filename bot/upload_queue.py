@@ -29,6 +29,8 @@ class _Line:
     waiting: deque[UploadJob] = field(default_factory=deque)
     running: UploadJob | None = None
     halt: Halt = field(default_factory=Halt)
+    forgotten: bool = False
+    """Nothing is to be kept of what is running."""
 
     def __len__(self) -> int:
         return len(self.waiting) + (self.running is not None)
@@ -210,9 +212,11 @@ class UploadQueue:
         return cancelled
 
     async def forget(self, owner: Owner) -> None:
-        """Nothing is kept of the owner's jobs that have ended; a running one has said it will."""
+        """Nothing is kept of the owner's jobs; of a running one, once it has ended."""
         for job in await self.jobs(owner):
-            if not self.is_running(job):
+            if self.is_running(job):
+                self._lines[owner].forgotten = True
+            else:
                 await self._custodian.run(self._journal.delete, job)
 
     async def forget_old(self, now: datetime) -> list[UploadJob]:
@@ -256,7 +260,10 @@ class UploadQueue:
                 # The runner answers for the job; whatever it could not, the worker lives on.
                 _log.exception("handler_failed", owner=owner)
             finally:
-                line.running = None
+                if line.forgotten:
+                    ended = self._custodian.run(self._journal.delete, line.running)
+                    self._custodian.uncancelled(ended)
+                line.running, line.forgotten = None, False
                 if line.waiting:
                     self._turns.put_nowait(owner)
                 else:

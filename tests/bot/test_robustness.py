@@ -283,7 +283,7 @@ async def test_erasing_in_the_middle_of_an_upload_leaves_no_name(
     await ann.wait_for("deleted too")
     await ann.wait_for("secret-name.bin was cancelled", since=0)
     await google.rate("google.upload.chunk", None)
-    await until(lambda: not unfinished(bot.settings))
+    await until(lambda: not any((bot.folder / "uploads").iterdir()))
 
 
 async def test_two_bots_do_not_share_a_data_folder(
