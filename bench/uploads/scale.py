@@ -26,7 +26,7 @@ class Scale:
 
 QUICK: Final = Scale(
     stream_rounds=3,
-    path_rounds=1,
+    path_rounds=3,
     cpu_rounds=2,
     memory_rounds=1,
     large=100 * MB,
