@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from sandbox.server import Sandbox, SandboxConfig
+from sandbox.telegram.people import FIRST_SUPERGROUP_ID
 
 _MARK: Final = ".drivekeeper-sandbox"
 
@@ -59,6 +60,7 @@ async def run_sandbox(
             await stop.wait()
             return 0
         settings = bot_settings(sandbox, folder / "user_data", flow)
+        settings["ALLOWED_CHAT_IDS"] = str(FIRST_SUPERGROUP_ID)  # the chat page makes it
         # A session of its own: Ctrl-C reaches this process alone, which then stops the bot.
         bot = await asyncio.create_subprocess_exec(
             *command, env=environment(settings), start_new_session=True

@@ -126,12 +126,13 @@ class ChatApi:
         )
 
     async def list_users(self, request: web.Request) -> web.StreamResponse:
-        """GET users."""
+        """GET users, and the groups with the bot in them."""
         described = [
             self.people.describe(user) | {"last": self._last(self.world.chats[user.id])}
             for user in self.world.users.values()
         ]
-        return _json({"users": described, "bot": self.world.bot_json()})
+        groups = [c.as_json() for c in self.world.chats.values() if not (c.user or c.bot_kicked)]
+        return _json({"users": described, "groups": groups, "bot": self.world.bot_json()})
 
     def _last(self, chat: Chat) -> Json | None:
         """The newest message in short, for the list of people."""

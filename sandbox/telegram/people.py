@@ -14,7 +14,7 @@ from sandbox.telegram.world import TelegramWorld
 
 OTHER_CONTENT = ("contact", "location", "venue", "poll", "dice", "story", "game")
 _FIRST_GROUP_ID = -4000000001
-_FIRST_SUPERGROUP_ID = -1002000000001
+FIRST_SUPERGROUP_ID = -1002000000001
 
 
 class DeedError(ValueError):
@@ -207,7 +207,7 @@ class People:
         members = [self.user(int(member)).id for member in wish.get("members") or []]
         if not members:
             raise DeedError("members: at least one is needed")
-        start = _FIRST_GROUP_ID if kind == "group" else _FIRST_SUPERGROUP_ID
+        start = _FIRST_GROUP_ID if kind == "group" else FIRST_SUPERGROUP_ID
         number = start - sum(1 for chat in self.world.chats.values() if chat.type == kind)
         chat = Chat(
             number,

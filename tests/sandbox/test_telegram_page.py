@@ -83,6 +83,29 @@ async def test_start_write_and_watch_an_edit(kit: Kit, page: Page) -> None:
     await expect(page.locator(".from-bot")).to_have_count(0)
 
 
+async def test_in_a_group_one_speaks_as_one_member_or_another(kit: Kit, page: Page) -> None:
+    await page.set_viewport_size({"width": 1200, "height": 800})
+    await page.goto(kit.url)
+    await page.get_by_role("button", name="All in a group").click()
+    await expect(page.locator("#bot-name")).to_have_text("Everybody")
+    for name in ("Alice Miller", "小明 陳"):
+        await page.locator(".person", has_text=name).click()
+        await expect(page.locator("#me")).to_contain_text(name)
+        await page.get_by_label("Message", exact=True).fill(f"@{kit.world.bot_username} by {name}")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".message b").last).to_have_text(name)
+    await eventually(lambda: len(kit.world.queue.pending) == 3)
+    (joined, *messages) = await kit.updates()
+    group = joined["my_chat_member"]["chat"]
+    assert [m["message"]["chat"] for m in messages] == [group, group]
+    assert [m["message"]["from"]["first_name"] for m in messages] == ["Alice", "小明"]
+    await kit.call("sendMessage", chat_id=group["id"], text="hello, all")
+    await expect(page.locator(".from-bot .text")).to_have_text("hello, all")
+    await page.get_by_role("button", name="All in a group").click()
+    await expect(page.locator("#bot-name")).to_have_text("Drivekeeper")
+    await expect(page.locator(".message")).to_have_count(0)
+
+
 async def test_buttons_spin_until_they_are_answered(kit: Kit, page: Page) -> None:
     await begin(kit, page)
     keys = [

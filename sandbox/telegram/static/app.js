@@ -7,7 +7,7 @@ import * as conversation from "./conversation.js";
 import { avatar, byId, el, icon } from "./dom.js";
 import { attempt, menu } from "./notices.js";
 import { refreshPeople, refreshSoon, setUpPeople } from "./people.js";
-import { state } from "./state.js";
+import { chatId, state } from "./state.js";
 
 const REFRESH = 4000; // the list of people; the open chat is followed live
 const ACTION_SHOWN = 5000; // "the status is set for 5 seconds or less"
@@ -33,11 +33,12 @@ function idle() {
 }
 
 function drawHead() {
-  byId("bot-avatar").replaceChildren([...state.bot.first_name][0]);
-  byId("bot-name").textContent = state.bot.first_name;
+  const name = state.group?.title ?? state.bot.first_name;
+  byId("bot-avatar").replaceChildren([...name][0]);
+  byId("bot-name").textContent = name;
   byId("me").replaceChildren(avatar(state.me), el("span", {}, state.me.name));
   byId("me").setAttribute("aria-label", `You are ${state.me.name}. Choose who you are`);
-  document.title = `${state.bot.first_name} · ${state.me.name}`;
+  document.title = `${name} · ${state.me.name}`;
 }
 
 function drawIntro() {
@@ -45,7 +46,8 @@ function drawIntro() {
   byId("intro").hidden = !shown;
   byId("messages").hidden = shown;
   if (!shown) return;
-  const hint = state.description || (state.me.started ? "No messages here yet." : "Press START to begin, as you would in Telegram.");
+  const meant = `Everybody reads along. The bot answers whoever writes @${state.bot.username}.`;
+  const hint = state.group ? meant : state.description || (state.me.started ? "No messages here yet." : "Press START to begin, as you would in Telegram.");
   byId("intro").replaceChildren(el("h3", {}, "What can this bot do?"), el("p", {}, hint));
 }
 
@@ -60,7 +62,7 @@ function took(event) {
     case "message":
       if ("keyboard" in event) state.keyboard = event.keyboard;
       if (event.from_bot) idle();
-      else state.me.started = true;
+      else if (!state.group) state.me.started = true;
       byId("messages").hidden = false;
       conversation.added(event);
       break;
@@ -93,7 +95,7 @@ function took(event) {
   refreshSoon();
 }
 
-/** Become somebody. */
+/** Become somebody; in a group one stays in it. */
 async function become(id) {
   const unknown = !state.people.some((person) => person.id === id);
   if (unknown) await refreshPeople();
@@ -106,12 +108,20 @@ async function become(id) {
   drawHead();
   conversation.reset([]);
   idle();
-  unfollow = api.follow(state.me.id, took, (connected) => {
+  unfollow = api.follow(chatId(), took, (connected) => {
     online = connected;
     idle();
   });
   await loadCommands();
   if (matchMedia("(hover: hover)").matches && !byId("composer").hidden) byId("text").focus();
+}
+
+/** Open the group of all the people there are by now, or leave it. */
+async function toggleGroup() {
+  const members = state.people.map((person) => person.id);
+  const open = () => state.groups[0] ?? attempt(() => api.makeGroup("Everybody", members));
+  state.group = state.group ? null : await open();
+  await become(state.me.id);
 }
 
 function chatMenu(event) {
@@ -130,7 +140,7 @@ async function begin() {
   byId("chat-menu").append(icon("more"));
   byId("to-bottom").append(icon("down"));
   byId("chat-menu").addEventListener("click", chatMenu);
-  setUpPeople(become);
+  setUpPeople(become, toggleGroup);
   setUpComposer();
   setUpAttach();
   state.startCode = new URLSearchParams(location.search).get("start");

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { byId, el, fileSize, icon } from "./dom.js";
 import { attempt } from "./notices.js";
 import { endContext } from "./composer.js";
-import { state } from "./state.js";
+import { chatId, state } from "./state.js";
 
 const KINDS = [
   ["document", "File"],
@@ -99,8 +99,8 @@ async function transfer(files, choice, onPart) {
   }
   wishes[0].caption = choice.get("caption") || "";
   wishes[0].reply_to = state.replyTo || 0;
-  if (wishes.length > 1 && choice.get("album")) await api.sendAlbum(state.me.id, wishes);
-  else for (const wish of wishes) await api.send(state.me.id, wish);
+  if (wishes.length > 1 && choice.get("album")) await api.sendAlbum(chatId(), wishes);
+  else for (const wish of wishes) await api.send(chatId(), wish);
   endContext();
   return true;
 }

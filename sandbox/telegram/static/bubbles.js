@@ -140,6 +140,7 @@ export function bubble({ message, from_bot: fromBot }, actions) {
     el(
       "div",
       { class: `bubble ${bare}` },
+      message.chat.type !== "private" ? el("b", {}, nameOf(message)) : null,
       message.forward_sender_name ? el("span", { class: "forward" }, `Forwarded from ${message.forward_sender_name}`) : null,
       quoted(message, actions.onJump),
       media(message),

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { byId, el, icon } from "./dom.js";
 import { attempt } from "./notices.js";
-import { nameOf, state, summary } from "./state.js";
+import { chatId, nameOf, state, summary } from "./state.js";
 
 const field = byId("text");
 const popup = byId("commands");
@@ -18,7 +18,7 @@ function fit() {
 
 /** Send a text as the person one is. */
 export function write(text) {
-  return attempt(() => api.send(state.me.id, { text }));
+  return attempt(() => api.send(chatId(), { text }));
 }
 
 function showContext(title, text) {
@@ -59,7 +59,7 @@ async function submit() {
   endContext();
   hideCommands();
   const sent = await attempt(() =>
-    editing ? api.edit(state.me.id, editing, text) : api.send(state.me.id, { text, reply_to: replyTo || 0 }),
+    editing ? api.edit(chatId(), editing, text) : api.send(chatId(), { text, reply_to: replyTo || 0 }),
   );
   if (!sent && !field.value) field.value = text; // nothing that was typed gets lost
   fit();
@@ -108,7 +108,7 @@ function move(step) {
 
 /** The bot's commands have changed. */
 export async function loadCommands() {
-  state.commands = (await attempt(() => api.commands(state.me.id))) ?? [];
+  state.commands = (await attempt(() => api.commands(chatId()))) ?? [];
   menuButton.hidden = !state.commands.length;
 }
 
@@ -117,11 +117,11 @@ export async function loadCommands() {
 /** START, RESTART, or the text field; and the reply keyboard. */
 export function showFooter() {
   const { me } = state;
-  const fresh = !me.started || state.startCode !== null;
-  byId("composer").hidden = me.blocked || fresh;
-  byId("start").hidden = !(me.blocked || fresh);
+  const fresh = !state.group && (!me.started || state.startCode !== null || me.blocked);
+  byId("composer").hidden = fresh;
+  byId("start").hidden = !fresh;
   byId("start").textContent = me.blocked ? "UNBLOCK AND RESTART" : "START";
-  const rows = me.blocked || fresh ? [] : state.keyboard?.keyboard || [];
+  const rows = fresh ? [] : state.keyboard?.keyboard || [];
   byId("reply-keyboard").replaceChildren(
     ...rows.map((buttons) =>
       el(
@@ -140,7 +140,7 @@ async function start() {
     const code = state.startCode;
     state.startCode = null;
     history.replaceState(null, "", "/");
-    await api.send(state.me.id, { text: code ? `/start ${code}` : "/start" });
+    await api.send(chatId(), { text: code ? `/start ${code}` : "/start" });
   });
 }
 

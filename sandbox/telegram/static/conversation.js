@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { bubble } from "./bubbles.js";
 import { byId, copyText, day, el } from "./dom.js";
 import { alertBox, attempt, menu, toast } from "./notices.js";
-import { state } from "./state.js";
+import { chatId, state } from "./state.js";
 import { startEdit, startReply, write } from "./composer.js";
 
 const TAP_TIMEOUT = 30_000; // a real client stops spinning after a while, too
@@ -41,7 +41,7 @@ async function tap(button, place) {
   if (state.tapping.has(name)) return;
   state.tapping.add(name);
   redraw(place.message_id);
-  const answer = await attempt(() => api.tap(state.me.id, place));
+  const answer = await attempt(() => api.tap(chatId(), place));
   if (!answer?.query_id) return settle(name);
   queries.set(answer.query_id, name);
   setTimeout(() => settle(name), TAP_TIMEOUT);
@@ -68,7 +68,7 @@ function showMenu(anchor, message, fromBot) {
     items.push({ icon: "copy", label: "Copy text", action: copy });
   }
   if (text && !fromBot) items.push({ icon: "edit", label: "Edit", action: () => startEdit(message) });
-  const remove = () => attempt(() => api.remove(state.me.id, message.message_id));
+  const remove = () => attempt(() => api.remove(chatId(), message.message_id));
   items.push({ icon: "remove", label: "Delete", danger: true, action: remove });
   menu(anchor, items);
 }

@@ -75,6 +75,8 @@ export async function refreshPeople() {
   const found = await attempt(api.people);
   if (!found) return;
   state.people = found.users;
+  state.groups = found.groups;
+  byId("group-open").setAttribute("aria-pressed", String(Boolean(state.group)));
   state.bot = found.bot;
   const me = found.users.find((person) => person.id === state.me?.id);
   if (me) state.me = me;
@@ -119,11 +121,15 @@ function askNew() {
 }
 
 /** Connect the elements; called once. */
-export function setUpPeople(pick) {
+export function setUpPeople(pick, toggleGroup) {
   onPick = pick;
   byId("people-open").append(icon("people"));
   byId("people-close").append(icon("close"));
   byId("person-new").addEventListener("click", askNew);
+  byId("group-open").addEventListener("click", () => {
+    panel.classList.remove("open");
+    toggleGroup();
+  });
   const open = () => panel.classList.add("open");
   byId("people-open").addEventListener("click", open);
   byId("me").addEventListener("click", open);

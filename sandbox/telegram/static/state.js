@@ -3,7 +3,9 @@
 export const state = {
   bot: null,
   people: [],
+  groups: [],
   me: null, // the person one is
+  group: null, // the group that is open, in the place of one's private chat
   messages: new Map(), // id -> {message, from_bot}
   keyboard: null,
   commands: [],
@@ -13,6 +15,9 @@ export const state = {
   editing: null,
   tapping: new Set(), // "message:row:column" of buttons that spin
 };
+
+/** The chat that is open. */
+export const chatId = () => state.group?.id ?? state.me.id;
 
 /** The name a sender goes by. */
 export function nameOf(message) {
