@@ -597,7 +597,7 @@ async def break_disk(stage: Stage, ann: Person) -> None:
     await stage.connected(ann)
     deeds: dict[str, Callable[[], Awaitable[object]]] = {
         "uploads": lambda: ann.send_document(b"x", world.file_name("txt")),
-        "locks": lambda: ann.send("/connect"),
+        "locks": lambda: ann.send("/help"),
         "consents": lambda: ann.send("/connect"),
         f"token_{ann.id}.json": lambda: ann.send("/status"),
     }
@@ -610,9 +610,14 @@ async def break_disk(stage: Stage, ann: Person) -> None:
         else:
             path.mkdir()
         await deed()
-        await ann.wait_for("set-up")
+        if name == "locks":  # then no update is written down, and none handled until it is
+            await stage.says('"update_not_saved"')
+        else:
+            await ann.wait_for("set-up")
         path.rmdir() if path.is_dir() else path.unlink()
         aside.rename(path)
+        if name == "locks":
+            await ann.wait_for("20 MB")
     trail = stage.bot.services.core.records.audit
     (folder / "audit").rename(folder.with_name("aside-audit"))
     (folder / "audit").write_text(world.new("a file in the wrong place"))
