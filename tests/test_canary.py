@@ -494,7 +494,7 @@ async def lose_messages(stage: Stage, ann: Person) -> None:
         shown = await ann.wait_for("Which language?")
         rule = await google.fault("telegram.editMessageText", kind, owner=chat, **options, **said)
         if number % 3 == 0:
-            await ann.send_document(b"unseen", world.file_name("txt"))
+            await ann.send_document(os.urandom(20), world.file_name("txt"))
         else:
             await ann.tap("language:en", shown)
         await stage.spent(rule)
@@ -507,7 +507,7 @@ async def block(stage: Stage, ann: Person) -> None:
     """Leave while a file is on its way."""
     account = await stage.connected(ann)
     await stage.google.fault("google.upload.start", "latency", seconds=0.3, owner=account)
-    await ann.send_document(b"left", stage.world.file_name("txt"))
+    await ann.send_document(os.urandom(20), stage.world.file_name("txt"))
     await ann.wait_for("upload starts in a moment")
     await ann.block()
     await stage.says('"user_blocked_bot"')
@@ -518,7 +518,7 @@ async def intrude(stage: Stage, eve: Person) -> None:
     world = stage.world
     await eve.start()
     await eve.wait_for("🔒")
-    await eve.send_document(b"x", world.file_name("txt"))
+    await eve.send_document(os.urandom(20), world.file_name("txt"))
     await stage.says('"not_allowed"', 2)
     async with TelegramControls(stage.sandbox.url) as telegram:
         group = await telegram.make_group(world.new("title of a group"), [eve.id], told=False)
@@ -553,7 +553,7 @@ async def alone(stage: Stage, ann: Person) -> None:
     for kind, options in (*TELEGRAM_FAILS, ("status", SLOW_DOWN)):
         said = {"reason": text} if kind == "status" else {"body": text} if kind == "html" else {}
         rule = await google.fault("telegram.getFile", kind, **options, **said)
-        await ann.send_document(b"x", world.file_name("txt"))
+        await ann.send_document(os.urandom(20), world.file_name("txt"))
         await ann.wait_for(lambda m: any(word in m.text for word in ("✅", "⚠️")), timeout=20)
         await stage.spent(rule)
     for kind, options in (
@@ -596,7 +596,7 @@ async def break_disk(stage: Stage, ann: Person) -> None:
     folder, world = stage.bot.folder, stage.world
     await stage.connected(ann)
     deeds: dict[str, Callable[[], Awaitable[object]]] = {
-        "uploads": lambda: ann.send_document(b"x", world.file_name("txt")),
+        "uploads": lambda: ann.send_document(os.urandom(20), world.file_name("txt")),
         "locks": lambda: ann.send("/help"),
         "consents": lambda: ann.send("/connect"),
         f"token_{ann.id}.json": lambda: ann.send("/status"),
@@ -639,7 +639,7 @@ async def explode_everywhere(stage: Stage, ann: Person, monkeypatch: pytest.Monk
         broken.setattr(core.custodian, "disconnect", explode)
         await ann.send("/status")
         await ann.wait_for("whoever runs this bot this code")
-        await ann.send_document(b"x", stage.world.file_name("txt"))
+        await ann.send_document(os.urandom(20), stage.world.file_name("txt"))
         await ann.wait_for("something went wrong on my side")
         await ann.send("/connect")
         await stage.says("handler_failed", 3)
