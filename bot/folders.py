@@ -241,8 +241,8 @@ def _template(text: str) -> str:
 
 def _no_template(t: Texts) -> str:
     return t.tr(
-        "🤔 I do not understand this template. It is made of names of folders with “/” between "
-        "them, and of {fields}. For example: <code>{example}</code>. Without sub-folders: "
+        "🤔 I do not understand this template. It is made of names of folders with a slash "
+        "between them, and of {fields}. For example: <code>{example}</code>. Without sub-folders: "
         "<code>{off}</code>.",
         fields="{year}, {month}, {day}",
         example="/folder template {year}/{month}",
