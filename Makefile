@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 help:
 	@echo "make run     install and start the bot (without .env: against the sandbox, on this machine alone)"
 	@echo "make test    install and run the whole test suite, without and with encryption"
-	@echo "make load-test   a hundred people at once, without and with encryption"
-	@echo "make crash-test  killed, or no space left, at every file-system call (needs strace)"
+	@echo "make load-test   a hundred people at once, fifty with many files and faults; both ways"
+	@echo "make crash-test  killed, or no space left, at every file-system call, and amid uploads"
 	@echo "make fuzz    ten thousand damaged token files"
 	@echo "make check   format, lint, types, direction of imports"
 	@echo "make bench-sweep   what custody costs, against floors (JSON=FILE, BENCH_DIR=folder on a disk, QUICK=1)"
@@ -54,7 +54,7 @@ test: $(VENV)/.dev
 test-rest: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not load" --encryption=rest -n $(WORKERS) --dist worksteal -q
 load-test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m load -q -s tests/test_load.py
+	$(BIN)/python -m pytest -m load -q -s tests/test_load.py tests/test_many_uploads.py
 # See docs/testing-crashes.md.
 crash-test: $(VENV)/.dev
 	$(BIN)/python -m tests.crash

@@ -25,6 +25,7 @@ from tests.crash.matrix import Place, Point
 from tests.crash.mutants import MUTANTS
 from tests.crash.operations import OPERATIONS
 from tests.crash.tracing import TraceError
+from tests.crash.uploads import LEAST, SIZE, Uploads
 from tests.crash.world import World, build_world
 
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - folders of random names are made in it
@@ -32,6 +33,7 @@ _SHOWN: Final = 10
 _MUTATED: Final = "save"
 _MUTANT_STEP: Final = 4  # a sample of few states would miss what few of them show
 _LEAST_POINTS: Final = 500
+_UPLOADS: Final = "uploads"
 
 _place: Place
 
@@ -115,32 +117,49 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("operations", nargs="*", help="only these", default=[])
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--every", type=int, default=1, help="only every Nth point and state")
+    parser.add_argument("--size", type=int, default=SIZE, help="bytes of a file that is uploaded")
     chosen = parser.parse_args(arguments)
     whole = not chosen.operations and chosen.every == 1
-    names = chosen.operations or list(OPERATIONS)
+    names = chosen.operations or [*OPERATIONS, _UPLOADS]
     # What the product logs of the faults is not what is looked at here.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    points, losses, missed, enough = 0, 0, True, True
     with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
         base = Path(folder)
-        world = build_world(base / "home" / "scratch")
-        home = Place(base / "home", world)
-        fork = multiprocessing.get_context("fork")
         try:
-            for name in {_MUTATED, *names}:
-                home.warm_up(name)
-            with ProcessPoolExecutor(chosen.workers, fork, _settle, (base, world)) as pool:
-                run = Run(home, pool, chosen.every)
-                for name in names:
-                    run.try_operation(name)
-                missed = run.try_mutants()
+            if operations := [name for name in names if name != _UPLOADS]:
+                run, missed = _try_operations(base, operations, chosen.workers, chosen.every)
+                points, losses = run.points, run.losses
+                enough = points >= _LEAST_POINTS or not whole
+            if _UPLOADS in names:
+                uploads = Uploads(base, chosen.workers, chosen.every, chosen.size)
+                missed = uploads.run() and missed
+                points, losses = points + uploads.points, losses + uploads.losses
+                enough = enough and (uploads.points >= LEAST or not whole)
         except TraceError as error:
             print(f"crash-test: not done: {error}")
             return 2
-    enough = run.points >= _LEAST_POINTS or not whole
     if not enough:
-        print(f"Fewer than {_LEAST_POINTS} points: the matrix does not reach what it should.")
-    print(f"crash-test: {run.points} points, {run.losses} losses")
-    return 0 if missed and enough and not run.losses else 1
+        print(
+            f"Fewer than {_LEAST_POINTS} points, or {LEAST} of uploads: the matrix does not reach "
+            "what it should."
+        )
+    print(f"crash-test: {points} points, {losses} losses")
+    return 0 if missed and enough and not losses else 1
+
+
+def _try_operations(base: Path, names: Sequence[str], workers: int, every: int) -> tuple[Run, bool]:
+    """All of these; and whether each safeguard of a save, taken out, is missed."""
+    world = build_world(base / "home" / "scratch")
+    home = Place(base / "home", world)
+    fork = multiprocessing.get_context("fork")
+    for name in {_MUTATED, *names}:
+        home.warm_up(name)
+    with ProcessPoolExecutor(workers, fork, _settle, (base, world)) as pool:
+        run = Run(home, pool, every)
+        for name in names:
+            run.try_operation(name)
+        return run, run.try_mutants()
 
 
 if __name__ == "__main__":

@@ -50,6 +50,23 @@ def test_a_few_points_lose_nothing_and_each_safeguard_taken_out_is_missed() -> N
     assert all(int(losses) > 0 for _, losses in mutants)
 
 
+def test_an_upload_killed_at_a_few_moments_arrives_once() -> None:
+    """A sample of the moments, with a small file; and each safeguard taken out is missed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.crash", "uploads", *("--every", "25", "--size", "300000")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.fullmatch(r"crash-test: [1-9]\d* points, 0 losses", done.stdout.splitlines()[-1])
+    missed = re.findall(r"^uploads without .+: (\d+) losses", done.stdout, re.MULTILINE)
+    assert len(missed) == 2
+    assert all(int(losses) > 0 for losses in missed)
+
+
 def after(lines: list[str]) -> dict[str, set[bytes | None]]:
     """What may be in "a" after a power cut: at any time, and once all is reported as done."""
     found: dict[str, set[bytes | None]] = {"at any time": set(), "at the end": set()}
