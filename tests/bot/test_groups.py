@@ -15,7 +15,7 @@ from sandbox.google_client import GoogleControls
 from sandbox.group import Group
 from sandbox.server import Sandbox
 from tests.conftest import RunningBot, StartBot
-from tests.journeys import connect, md5_of, until
+from tests.journeys import connect, md5_of, until, until_uploading
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("on")
@@ -80,21 +80,17 @@ async def test_a_file_that_names_the_bot_goes_to_its_sender_and_the_link_to_thei
     assert (file["md5"], file["description"]) == (md5_of(content), "the new plan")
 
 
-@pytest.mark.parametrize("words", [BOT, f"/save{BOT}", f"please, {BOT.upper()}!"])
 async def test_another_members_file_goes_to_who_asked_for_it(
-    bot: RunningBot,
-    google: GoogleControls,
-    group: Group,
-    members: tuple[Person, Person],
-    words: str,
+    bot: RunningBot, google: GoogleControls, group: Group, members: tuple[Person, Person]
 ) -> None:
-    """By a reply to it."""
+    """By a reply to it; that it was there before concerns nobody else."""
     ann, ben = members
     await connect(ann, google, AMY)
     await connect(ben, google, BEN)
     sent = await group.by(ben).send_document(b"Ben's", "ben.txt")
-    await group.by(ann).send(words, reply_to=sent.id)
-    await group.wait_for("ben.txt is in Ann's Drive")
+    for words in (BOT, f"/save{BOT}", f"please, {BOT.upper()}!"):
+        await group.by(ann).send(words, reply_to=sent.id)
+        await group.wait_for("ben.txt is in Ann's Drive")
     assert [f["name"] for f in await google.files(AMY) if f["md5"]] == ["ben.txt"]
     assert [f for f in await google.files(BEN) if f["md5"]] == []
 
@@ -192,16 +188,16 @@ async def test_who_is_not_connected_is_asked_in_private_and_the_file_waits(
     await group.wait_for("first.txt was cancelled")
 
 
-@pytest.mark.parametrize("command", ["/connect", "/status", "/health", "/disconnect", "/start"])
 async def test_commands_are_for_the_private_chat(
-    bot: RunningBot, group: Group, members: tuple[Person, Person], command: str
+    bot: RunningBot, group: Group, members: tuple[Person, Person]
 ) -> None:
     """One sentence and a button; an administrator's are no different."""
     _, ben = members
-    await group.by(ben).send(f"{command}{BOT}")
-    message = await group.wait_for("Everything else is for our private chat")
-    assert [button.text for button in message.buttons] == ["💬 Write to me privately"]
-    assert len(said(group)) == 1
+    for command in ("/connect", "/health", "/disconnect"):
+        await group.by(ben).send(f"{command}{BOT}")
+        message = await group.wait_for("Everything else is for our private chat")
+        assert [button.text for button in message.buttons] == ["💬 Write to me privately"]
+    assert len(said(group)) == 3
 
 
 async def test_buttons_of_the_private_chat_do_nothing_in_a_group(
@@ -247,6 +243,25 @@ async def test_why_it_failed_is_told_in_private_and_tried_again_from_either_chat
         done = await group.wait_for(f"{retry_in_group}.txt is in Ann's Drive", since=failed.seq)
         assert done.id == failed.id
         await ann.wait_for(f"{retry_in_group}.txt (9 bytes) is in your Drive", since=0)
+
+
+async def test_a_restart_ends_in_the_same_message_of_the_group(
+    start_bot: StartBot, google: GoogleControls, group: Group, members: tuple[Person, Person]
+) -> None:
+    """The job knows where it was asked for, and by whom."""
+    ann, _ = members
+    async with start_bot(ALLOWED_CHAT_IDS=str(group.id)):
+        await connect(ann, google, AMY)
+        await google.rate("google.upload.chunk", 500_000)
+        await group.by(ann).send_document(os.urandom(2_000_000), "long.bin", caption=BOT)
+        shown = await group.wait_for("long.bin is on its way into Ann's Drive")
+        await until_uploading(google)
+    await google.rate("google.upload.chunk", None)
+    async with start_bot(ALLOWED_CHAT_IDS=str(group.id)):
+        done = await group.wait_for("long.bin is in Ann's Drive")
+        assert done.id == shown.id
+        await ann.wait_for("long.bin (1.9 MB) is in your Drive", since=0)
+    assert len([f for f in await google.files(AMY) if f["name"] == "long.bin"]) == 1
 
 
 async def test_anonymous_senders_are_told_why_once(
