@@ -89,17 +89,18 @@ class Sender:
         self._orders: dict[asyncio.Task[None], Order] = {}
         self._halt = threading.Event()
 
-    def begin(self, order: Order) -> Literal["begun", "already", "too_many"]:
-        """Send the file as soon as it is its turn; unless it is about to be, or too many are."""
-        theirs = [other for other in self._orders.values() if other.owner == order.owner]
-        if any((o.file.id, o.chat_id) == (order.file.id, order.chat_id) for o in theirs):
+    def obstacle(self, owner: Owner, file_id: str) -> Literal["already", "too_many"] | None:
+        """Why this is not to be begun just now: it is about to be sent, or too many others are."""
+        theirs = [order.file.id for order in self._orders.values() if order.owner == owner]
+        if file_id in theirs:
             return "already"
-        if len(theirs) >= _IN_LINE:
-            return "too_many"
+        return "too_many" if len(theirs) >= _IN_LINE else None
+
+    def begin(self, order: Order) -> None:
+        """Send the file as soon as it is its turn."""
         task = asyncio.create_task(self._run(order))
         self._orders[task] = order
         task.add_done_callback(self._orders.pop)
-        return "begun"
 
     async def stop(self) -> None:
         """Begin nothing more; what is under way is given up, and its people are told."""

@@ -134,16 +134,28 @@ async def _send(
     if not file.size:
         await _say(update, context, *shelf_texts.empty_to_send(file, texts))
         return
+    match sender.obstacle(owner, file.id):
+        case "already":
+            await _say(update, context, texts.tr("⏳ This file is on its way already."))
+            return
+        case "too_many":
+            text = texts.tr(
+                "✋ I am still sending other files to you. Ask for this one again when they are "
+                "here."
+            )
+            await _say(update, context, text, shelf_keyboards.unsent(texts, file))
+            return
     chat = update.effective_chat
     if chat is None:
         return
     notice = await context.bot.send_message(
         chat.id,
         texts.tr(
-            "⏳ Sending <b>{name}</b> ({size}) …",
+            "⏳ Sending <b>{name}</b> ({size}) … If nothing comes, tap “Try again”.",
             name=clean_name(file.name),
             size=texts.size(file.size),
         ),
+        reply_markup=shelf_keyboards.unsent(texts, file),  # for when a kill comes in between
     )
 
     async def ended(error: CustodyError | None) -> None:
@@ -153,17 +165,7 @@ async def _send(
         text, markup = _unsent(error, file, sender.limit, texts)
         await edit_or_send(context.bot, owner, notice.message_id, text, markup, chat_id=chat.id)
 
-    begun = sender.begin(Order(owner, chat.id, file, ended))
-    if begun == "already":
-        await notice.edit_text(texts.tr("⏳ This file is on its way already."))
-    elif begun == "too_many":
-        await notice.edit_text(
-            texts.tr(
-                "✋ I am still sending other files to you. Ask for this one again when they are "
-                "here."
-            ),
-            reply_markup=shelf_keyboards.unsent(texts, file),
-        )
+    sender.begin(Order(owner, chat.id, file, ended))
 
 
 def _unsent(error: CustodyError, file: DriveFile, limit: int, texts: Texts) -> Shown:

@@ -146,6 +146,25 @@ async def test_one_person_gets_one_file_at_a_time_in_their_order(
     assert names(ann) == ["a.bin", "b.bin", "c.bin"]
 
 
+async def test_no_more_than_two_people_are_sent_files_at_once(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """The third one's comes when another is through."""
+    cast = [people(501 + number, f"P{number}") for number in range(3)]
+    for number, person in enumerate(cast):
+        await connect(person, google, f"p{number}@example.com")
+        work = put("a.bin", os.urandom(150_000))
+        await bot.services.core.drives.run(Owner.user(person.id), work)
+    await google.rate("telegram.sendDocument", 150_000)
+    for person in cast:
+        await person.send("/get a.bin")
+        await person.wait_for("Sending a.bin")
+    await cast[0].wait_for(is_file)
+    assert names(cast[2]) == []
+    await cast[2].wait_for(is_file)
+    assert names(cast[1]) == ["a.bin"]
+
+
 async def test_a_flood_limit_is_obeyed_and_the_file_sent_whole_afterwards(
     bot: RunningBot, ann: Person, google: GoogleControls
 ) -> None:
