@@ -63,7 +63,7 @@ class Local:
             place.limit(True)
             idle = self._idle(bot)
             for _ in range(self._scale.path_rounds):
-                with Watch(bot.pid, place.temporary) as watch:
+                with Watch(bot.pid, place.temporary, pause=0.25) as watch:
                     sent = self._send()
                 up = place.curl_up(curl, self._content, self._name())
                 rounds.append(

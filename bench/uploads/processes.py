@@ -18,7 +18,6 @@ from typing import Final, Self
 from bench.disk import IN_MEMORY
 
 MB: Final = 1_000_000
-_PAUSE: Final = 0.02
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -116,9 +115,14 @@ def _size(path: str) -> int:
 
 
 class Watch:
-    """Looks at the memory of a process every 20 ms, while it is entered; keeps the highest."""
+    """Looks at the memory of a process now and then, while it is entered; keeps the highest."""
 
-    def __init__(self, pid: int, temporary: Path) -> None:
+    def __init__(self, pid: int, temporary: Path, *, pause: float = 0.02) -> None:
+        """
+        Args:
+            pause: seconds between two looks, which cost a process that is timed a little time.
+        """
+        self._pause = pause
         self._pid = pid
         self._temporary = temporary
         self._ended = threading.Event()
@@ -127,7 +131,7 @@ class Watch:
         self.looks = 0
 
     def _look(self) -> None:
-        while not self._ended.wait(_PAUSE):
+        while not self._ended.wait(self._pause):
             self.peak = max(self.peak, memory(self._pid, self._temporary))
             self.looks += 1
 
