@@ -160,7 +160,7 @@ class Transfer:
             if not run.job.files[number].drive_file_id:
                 draw_id(drive)
             # Into the folder as it was seen last; where that has been deleted since, a new one.
-            place = self._placed(run, drive, known=True)
+            place = self._placed(run, drive, number, known=True)
             try:
                 found = attempt(drive, place)
             except DriveRefused as refusal:
@@ -171,12 +171,15 @@ class Transfer:
                     return found
                 drive.delete(found.id)  # the folder is in the bin, and the file with it
             draw_id(drive)
-            return attempt(drive, self._placed(run, drive, known=False))
+            return attempt(drive, self._placed(run, drive, number, known=False))
 
         return await self._core.upload_drives.run(run.job.owner, work)
 
-    def _placed(self, run: Run, drive: Drive, *, known: bool) -> Place:
+    def _placed(self, run: Run, drive: Drive, number: int, *, known: bool) -> Place:
         job = run.job
+        if known and job.folder_id and job.files[number].session is not None:
+            # Drive was told so when it began, whatever its owner has chosen since.
+            return Place(job.folder_id, job.folder_name)
         place = self._places.find(drive, job.owner, job.account_id, job.created_at, known=known)
         where: dict[str, Any] = {"folder_id": place.folder_id, "folder_name": place.folder_name}
         where["folder_was_made_again"] = place.was_made_again or job.folder_was_made_again

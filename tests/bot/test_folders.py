@@ -13,7 +13,7 @@ from sandbox.client import Message, Person
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
 from tests.conftest import RunningBot, StartBot
-from tests.journeys import connect
+from tests.journeys import connect, until_uploading
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("on")
@@ -219,3 +219,28 @@ def test_a_templates_fields_are_those_of_the_files_day() -> None:
     template = clean_template(" /Photos {year}/{month}/{day}/ ")
     assert folders_for(template, moment) == ("Photos 2026", "03", "07")
     assert folders_for("", moment) == ()
+
+
+async def test_a_file_under_way_goes_where_it_was_going_whatever_is_chosen_since(
+    start_bot: StartBot, google: GoogleControls, people: People
+) -> None:
+    """Over a restart, too; its message says where it is, and the next file goes elsewhere."""
+    ann = people()
+    async with start_bot():
+        await connect(ann, google, AMY)
+        await ann.send("/folder")
+        await make_folder(ann, "Work", await ann.wait_for("Your files go into"))
+        level = await ann.wait_for("Inside “Work”", since=0)
+        await google.rate("google.upload.chunk", 300_000)
+        await ann.send_document(bytes(1_000_000), "long.bin")
+        await ann.wait_for("long.bin")
+        await until_uploading(google)
+        await ann.tap("Use this one", level)
+        await ann.wait_for("go into the folder Work")
+    await google.rate("google.upload.chunk", None)
+    async with start_bot():
+        arrived = await ann.wait_for("long.bin (976.6 KB) is in your Drive", since=0)
+        assert "in the folder “Telegram”" in arrived.text
+        await send(ann, "next.txt")
+    assert await path_of(google, "long.bin") == ["Telegram"]
+    assert await path_of(google, "next.txt") == ["Work"]
