@@ -43,7 +43,10 @@ async def test_the_menu_lists_every_command_in_the_persons_language(
     await ann.wait_for("Drivekeeper")
     await chen.start()
     await chen.wait_for("Drivekeeper")
-    names = ["start", "connect", "status", "disconnect", "cancel", "language", "privacy", "help"]
+    names = [
+        *("start", "connect", "uploads", "files", "get", "folder"),
+        *("status", "disconnect", "cancel", "language", "privacy", "help"),
+    ]
     assert [name for name, _ in await ann.commands()] == names
     meanings = dict(await chen.commands())
     assert list(meanings) == names
