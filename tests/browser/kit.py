@@ -237,18 +237,20 @@ class Visit:
         opened.value.wait_for_load_state()
         return opened.value
 
-    def drop(self, name: str, content: bytes, mime_type: str) -> None:
-        """Drag a file over the chat and let it go."""
+    def drop(self, *files: tuple[str, bytes, str]) -> None:
+        """Drag files (name, content, type) over the chat and let them go."""
         transfer = self.chat.evaluate_handle(
-            """([name, type, content]) => {
-                const text = atob(content);
-                const bytes = new Uint8Array(text.length);
-                for (let i = 0; i < text.length; i += 1) bytes[i] = text.charCodeAt(i);
+            """(files) => {
                 const transfer = new DataTransfer();
-                transfer.items.add(new File([bytes], name, { type }));
+                for (const [name, type, content] of files) {
+                    const text = atob(content);
+                    const bytes = new Uint8Array(text.length);
+                    for (let i = 0; i < text.length; i += 1) bytes[i] = text.charCodeAt(i);
+                    transfer.items.add(new File([bytes], name, { type }));
+                }
                 return transfer;
             }""",
-            [name, mime_type, base64.b64encode(content).decode()],
+            [[name, kind, base64.b64encode(data).decode()] for name, data, kind in files],
         )
         for step in ("dragenter", "dragover", "drop"):
             self.chat.dispatch_event("#scroller", step, {"dataTransfer": transfer})

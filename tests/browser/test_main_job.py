@@ -6,85 +6,19 @@ Screenshots of every step are kept in test-artifacts/browser/.
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from pydantic import SecretStr
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.kit import (
-    DESKTOP,
-    Running,
-    Visit,
-    address_bar,
-    make_run,
-    person,
-)
+from tests.browser.kit import DESKTOP, Running, Visit, address_bar, make_run, person
+from tests.browser.steps import AMY, NEEDS_CHROMIUM, allow, become, send, start
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SLOWLY = 1_000_000  # bytes a second: the bot edits its message every three seconds
 REPORT = "Quarterly report.pdf"
-AMY = "amy@example.com"
 TOKENS = ("ya29.", "1//0")  # how the sandbox's tokens begin, as Google's do
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def key(encryption_keys: tuple[SecretStr, ...]) -> str:
-    return ",".join(key.get_secret_value() for key in encryption_keys)
-
-
-def become(visit: Visit, name: str, language: str) -> None:
-    """Somebody new, with Telegram in this language."""
-    chat = visit.chat
-    chat.get_by_role("button", name="Choose who you are").first.click()
-    chat.get_by_role("button", name="New person").click()
-    chat.get_by_label("Name").fill(name)
-    chat.get_by_label("Telegram's language").select_option(language)
-    visit.picture("new-person")
-    chat.get_by_role("button", name="Create").click()
-    expect(chat.locator("#me")).to_contain_text(name)
-
-
-def start(visit: Visit) -> None:
-    visit.chat.get_by_role("button", name="START", exact=True).click()
-
-
-def allow(visit: Visit, page: Page, account: str) -> None:
-    """Google's pages: choose the account, press Allow."""
-    visit.picture("accounts", page)
-    page.get_by_role("link").filter(has_text=account).click()
-    visit.picture("consent", page)
-    page.get_by_role("button", name="Allow").click()
-
-
-def send(visit: Visit, name: str, content: bytes, mime_type: str = "application/pdf") -> None:
-    """Drop a file into the chat and send it."""
-    visit.drop(name, content, mime_type)
-    sheet = visit.chat.get_by_role("dialog")
-    expect(sheet.locator(".file-name")).to_have_text(name)
-    visit.picture("send-sheet")
-    sheet.get_by_role("button", name="Send").click()
+pytestmark = NEEDS_CHROMIUM
 
 
 def download(visit: Visit, file_page: Page, name: str) -> bytes:

@@ -32,9 +32,12 @@ SAVE = """\
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_a_few_points_lose_nothing_and_each_safeguard_taken_out_is_missed() -> None:
-    """The command itself: a sample of a save, and the save without fsync, fsync and rename."""
+    """The command itself: a sample of a save and of a small upload; a save without each fsync."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.crash", "save", "--every", "48", "--workers", "1"],
+        [
+            *(sys.executable, "-m", "tests.crash", "save", "uploads"),
+            *("--every", "48", "--size", "300000", "--workers", "1"),
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -45,26 +48,10 @@ def test_a_few_points_lose_nothing_and_each_safeguard_taken_out_is_missed() -> N
         pytest.skip("strace may not attach to processes here")
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.fullmatch(r"crash-test: \d\d+ points, 0 losses", done.stdout.splitlines()[-1])
+    assert re.search(r"^uploads of 300,000 bytes: [1-9]", done.stdout, re.MULTILINE)
     mutants = re.findall(r"^save without the (.+): (\d+) losses", done.stdout, re.MULTILINE)
     assert [name for name, _ in mutants] == ["file's fsync", "folder's fsync", "rename"]
     assert all(int(losses) > 0 for _, losses in mutants)
-
-
-def test_an_upload_killed_at_a_few_moments_arrives_once() -> None:
-    """A sample of the moments, with a small file; and each safeguard taken out is missed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.crash", "uploads", *("--every", "25", "--size", "300000")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert re.fullmatch(r"crash-test: [1-9]\d* points, 0 losses", done.stdout.splitlines()[-1])
-    missed = re.findall(r"^uploads without .+: (\d+) losses", done.stdout, re.MULTILINE)
-    assert len(missed) == 2
-    assert all(int(losses) > 0 for losses in missed)
 
 
 def after(lines: list[str]) -> dict[str, set[bytes | None]]:

@@ -111,6 +111,8 @@ export function added(item) {
   const previous = [...state.messages.values()].at(-1);
   state.messages.set(item.message.message_id, item);
   append(item, previous).classList.add("new");
+  // As in Telegram, a question opens the field for its answer.
+  if (item.keyboard?.force_reply) startReply(item.message);
   if (stick) toBottom("smooth");
 }
 
