@@ -133,8 +133,9 @@ async def disconnect(update: Update, context: BotContext) -> None:
 async def _disconnect(context: BotContext, owner: Owner, texts: Texts) -> str:
     work = await _end_work(context, owner)
     await context.services.uploads.forget(owner)
-    await context.core.preferences.forget_folder(owner)
     farewell = await context.core.custodian.disconnect(owner)
+    # Not before: an upload that still ended could have remembered the folder anew.
+    await context.core.preferences.forget_folder(owner)
     await _tell_ended(context, work.jobs, texts)
     if not farewell.was_connected:
         return texts.tr("You are not connected to Google Drive.")

@@ -73,7 +73,7 @@ class Folders(Calls):
         return DriveFolder(found.id, found.name, found.folder_id, found.link)
 
     def has_seen(self, folder_id: str) -> bool:
-        """Whether `find_folder` found it within the last minutes."""
+        """Whether it was found or made within the last minutes."""
         return self._known.folder(folder_id, "") is not None
 
     def _kept(self, parent_id: str, name: str, *, known: bool) -> str:
@@ -93,6 +93,7 @@ class Folders(Calls):
             if found is None or not _is_still(found, parent_id, name):
                 found = self._made(parent_id, name)
             self._known.note_folder(parent_id, name, found.id)
+            self._known.note_folder(found.id, "", found.id)
             return found
 
     def _made(self, parent_id: str, name: str) -> DriveFolder:

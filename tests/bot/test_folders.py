@@ -244,3 +244,17 @@ async def test_a_file_under_way_goes_where_it_was_going_whatever_is_chosen_since
         await send(ann, "next.txt")
     assert await path_of(google, "long.bin") == ["Telegram"]
     assert await path_of(google, "next.txt") == ["Work"]
+
+
+async def test_a_second_file_asks_nothing_about_its_folder(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """What was seen or made a moment ago is still there, most likely."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await send(ann, "a.txt")
+    before = (await google.calls())["counts"]
+    await send(ann, "b.txt")
+    after = (await google.calls())["counts"]
+    more = {name for name in after if after[name] != before.get(name)}
+    assert not more & {"google.drive.files.get", "google.drive.files.create"}
