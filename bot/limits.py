@@ -27,6 +27,8 @@ _CHAT_BURST: Final = 4.5
 _CHAT_SPARE: Final = 1
 """So many of them masses leave to whatever else a person asks."""
 _GROUP_IN_A_MINUTE: Final = 20
+_NO_MESSAGES: Final = frozenset({"sendChatAction", "deleteMessage"})
+"""What nobody is notified of: no limit on messages counts it."""
 _REMEMBERED_CHATS: Final = 10_000
 _TRIES: Final = 5
 L = TypeVar("L")
@@ -64,7 +66,7 @@ class RateLimiter(AIORateLimiter):
     ) -> bool | JSONDict | list[JSONDict]:
         """Wait for the chat's own limit, for the masses' share, and for what a 429 asks."""
         for attempt in range(_TRIES):
-            if (chat := data.get("chat_id")) is not None:
+            if (chat := data.get("chat_id")) is not None and endpoint not in _NO_MESSAGES:
                 if _is_group(chat):
                     await _of(self._groups, chat, _window).acquire()
                 spare = _CHAT_SPARE if rate_limit_args == BACKGROUND else 0

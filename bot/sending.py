@@ -26,7 +26,6 @@ from telegram.error import Forbidden, NetworkError, RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
 from bot.filenames import LOCAL_LIMIT, clean_name
-from bot.limits import BACKGROUND
 from drive import Drive, DriveFile, Drives
 from security.credential import Owner
 from security.errors import CustodyError, OperatorFault
@@ -121,7 +120,7 @@ class Sender:
             error = Stopped("the bot was stopped")
         except Exception:
             _log.exception("handler_failed", owner=order.owner)
-            error = CustodyError("a defect of the program")
+            error = NotTaken("a defect of the program")
         _log.info(
             "file_sent" if error is None else "file_not_sent",
             owner=order.owner,
@@ -174,7 +173,6 @@ class Sender:
                 InputFile(spool, filename=name, read_file_handle=False),
                 disable_content_type_detection=True,
                 read_timeout=_TELEGRAM_SECONDS + order.file.size / _LEAST_BYTES_PER_SECOND,
-                rate_limit_args=BACKGROUND,
             )
         except Forbidden as error:
             _log.info("user_blocked_bot", owner=order.owner)
@@ -189,7 +187,5 @@ class Sender:
     async def _show_busy(self, chat_id: int) -> None:
         while True:
             with contextlib.suppress(TelegramError):
-                await self._bot.send_chat_action(
-                    chat_id, ChatAction.UPLOAD_DOCUMENT, rate_limit_args=BACKGROUND
-                )
+                await self._bot.send_chat_action(chat_id, ChatAction.UPLOAD_DOCUMENT)
             await asyncio.sleep(_ACTION_SECONDS)

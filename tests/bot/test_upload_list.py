@@ -13,7 +13,7 @@ from tests.conftest import RunningBot
 from tests.journeys import connect, unfinished, until, until_uploading
 
 People = Callable[..., Person]
-pytestmark = pytest.mark.one_way("on")
+pytestmark = [pytest.mark.one_way("on"), pytest.mark.usefixtures("swift")]
 AMY = "amy@example.com"
 
 
@@ -33,7 +33,7 @@ async def test_what_runs_waits_and_was_is_listed_and_can_be_cancelled(
     await connect(ann, google, AMY)
     await ann.send_document(b"one", "first.txt")
     await ann.wait_for("is in your Drive")
-    await google.rate("google.upload.chunk", 500_000)
+    await google.rate("google.upload.chunk", 1_500_000)
     for name in ("long.bin", "second.bin", "third.bin"):
         await ann.send_document(os.urandom(3_000_000), name)
     await ann.wait_for("third.bin is in line")
