@@ -4,6 +4,7 @@ google-auth itself loads; and nothing that other users of the machine could read
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -143,6 +144,18 @@ def check_modes(folder: Path) -> None:
         assert path.suffix != ".tmp", path.name
 
 
+async def at_rest(folder: Path) -> dict[Path, bytes]:
+    """The documents of a bot that runs, seen in a moment in which it writes none."""
+    async with asyncio.timeout(10):
+        while True:
+            with contextlib.suppress(FileNotFoundError):
+                files = documents(folder)
+                if not any(path.suffix == ".tmp" for path in files):
+                    check_modes(folder)
+                    return files
+            await asyncio.sleep(0.05)
+
+
 def who_is(path: Path, root: str) -> str:
     """Whose Drive google-auth and Google's client reach with this file, and nothing else."""
     credentials = Credentials.from_authorized_user_file(path)  # type: ignore[no-untyped-call]
@@ -228,8 +241,7 @@ async def test_what_lies_under_the_data_folder(
             async with asyncio.timeout(10):  # it is noted as done after the person knows
                 while sum(not job.has_ended for job in jobs.all()) != 2:  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
-            files = documents(folder)
-            check_modes(folder)
+            files = await at_rest(folder)
             for person, account in zip((ann, bo), accounts[:2], strict=True):
                 path = folder / f"token_{person.id}.json"
                 if not encryption_keys:
