@@ -19,6 +19,8 @@ BACKGROUND: Final = -1
 """`rate_limit_args` of what comes in masses and may be a little late: uploads and connecting.
 
 Whatever else a person asks, /status first of all, has the rest of the rate for itself."""
+RESULT: Final = -2
+"""Likewise, of how an upload ended: within its chat it goes before what has just been taken in."""
 _OVERALL_PER_SECOND: Final = 30
 _BACKGROUND_PER_SECOND: Final = 20
 _SECOND: Final = 1.2  # it is Telegram's clock that counts, and not all are as long on their way
@@ -71,7 +73,7 @@ class RateLimiter(AIORateLimiter):
                     await _of(self._groups, chat, _window).acquire()
                 spare = _CHAT_SPARE if rate_limit_args == BACKGROUND else 0
                 await _of(self._chats, chat, Bucket).acquire(spare)
-                if rate_limit_args == BACKGROUND:
+                if rate_limit_args in (BACKGROUND, RESULT):
                     await self._background.acquire()
                 await self._overall.acquire()
             try:

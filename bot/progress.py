@@ -9,13 +9,13 @@ from typing import Final
 
 import structlog
 from telegram import InlineKeyboardMarkup
-from telegram.error import Forbidden, TelegramError
+from telegram.error import BadRequest, Forbidden, NetworkError, TelegramError, TimedOut
 from telegram.ext import ExtBot
 
 from bot import keyboards
 from bot.context import edit_or_send
 from bot.delivery import deliver
-from bot.limits import BACKGROUND
+from bot.limits import BACKGROUND, RESULT
 from bot.texts import Texts
 from bot.upload_jobs import UploadJob
 from bot.upload_texts import Shown
@@ -24,6 +24,8 @@ INTERVAL_SECONDS: Final = 3.0
 _FIRST_SECONDS: Final = 1.0
 _LONGEST_SECONDS: Final = 30.0
 _BAR: Final = 10
+_PAUSES: Final = (1.0, 4.0, 15.0)
+"""Before how it ended is said again, where Telegram failed."""
 _log = structlog.get_logger()
 
 
@@ -73,20 +75,27 @@ class UploadMessage:
         await self._show(text, markup)
 
     async def _show(self, text: str, markup: InlineKeyboardMarkup | None) -> None:
-        try:
-            self.message_id = await edit_or_send(
-                self._bot,
-                self._job.owner,
-                self.message_id,
-                text,
-                markup,
-                chat_id=self._job.chat_id,
-                background=BACKGROUND,
-            )
-        except Forbidden:
-            _log.info("user_blocked_bot", owner=self._job.owner)
-        except TelegramError:
-            _log.warning("message_not_sent", owner=self._job.owner, exc_info=True)
+        for pause in (*_PAUSES, None):
+            try:
+                self.message_id = await edit_or_send(
+                    self._bot,
+                    self._job.owner,
+                    self.message_id,
+                    text,
+                    markup,
+                    chat_id=self._job.chat_id,
+                    background=RESULT,
+                )
+            except Forbidden:
+                _log.info("user_blocked_bot", owner=self._job.owner)
+            except TelegramError as error:
+                # An edit can be made twice; a new message that was only late would stand there so.
+                may_pass = isinstance(error, NetworkError) and not isinstance(error, BadRequest)
+                if pause and may_pass and (self.message_id or not isinstance(error, TimedOut)):
+                    await asyncio.sleep(pause)
+                    continue
+                _log.warning("message_not_sent", owner=self._job.owner, exc_info=True)
+            return
 
     def stop(self) -> None:
         """Edit no more, and leave what stands."""
