@@ -30,6 +30,7 @@ async def test_a_few_people_with_faults_at_random(
 
 
 @pytest.mark.load
+@pytest.mark.encryption("on")
 @pytest.mark.timeout(400)
 async def test_fifty_people_send_twenty_files_each_with_faults_at_random(
     tmp_path: Path, encryption_keys: tuple[SecretStr, ...]
