@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Final
 
 import structlog
-from telegram import Update
+from telegram import CallbackQuery, Update
 from telegram.constants import ChatMemberStatus, ChatType
 from telegram.error import TelegramError
 from telegram.ext import ApplicationHandlerStop
@@ -16,8 +17,11 @@ from bot.commands import show_menu
 from bot.context import BotContext, acknowledge, owner_of
 from bot.maintenance import came_by
 from bot.texts import Texts, language_of
+from bot.upload_jobs import belongs_to
 from security.credential import Owner
 
+_OF_JOBS: Final = ("upload-", "uploads-")
+"""Verbs of buttons whose argument begins with a job's id."""
 _log = structlog.get_logger()
 
 
@@ -47,7 +51,10 @@ async def gate(update: Update, context: BotContext) -> None:
     is_admin = user.id in options.admin_user_ids
     is_allowed = is_admin or not options.allowed_user_ids or user.id in options.allowed_user_ids
     query = update.callback_query
-    if is_allowed and in_group and query is not None and not groups.may_tap(query, owner):
+    is_theirs = query is None or (
+        groups.may_tap(query, owner) if in_group else _names_own_job(query, owner)
+    )
+    if is_allowed and not is_theirs and query is not None:
         _log.info("access_denied", owner=owner, result="not_yours")
         texts = await context.texts_for(owner)
         await acknowledge(query, texts.label("This button is not yours."))
@@ -75,6 +82,12 @@ async def _came_or_went(update: Update, context: BotContext) -> None:
         await groups.came_or_went(update, context)
     elif member.new_chat_member.status == ChatMemberStatus.BANNED:
         _log.info("user_blocked_bot", owner=owner_of(update))
+
+
+def _names_own_job(query: CallbackQuery, owner: Owner) -> bool:
+    """Not somebody else's upload, at least: any client can send any button's data."""
+    verb, _, argument = (query.data or "").partition(":")
+    return not verb.startswith(_OF_JOBS) or belongs_to(argument.partition(":")[0], owner)
 
 
 def _is_for_administrators(update: Update) -> bool:

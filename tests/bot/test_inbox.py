@@ -23,7 +23,6 @@ from bot.update_journal import HandledIds, UpdateJournal
 from security.credential import Owner
 from security.encryption import TokenEncryption, is_encrypted
 from security.errors import OperatorFault, TransientFault
-from security.files import write_atomically
 from security.guard import Guard
 from security.incidents import UPDATE_SET_ASIDE, UPDATES_NOT_SAVED, Incidents
 from security.token_store import TokenStore
@@ -392,26 +391,6 @@ async def test_nothing_is_taken_in_before_the_start_and_after_the_stop(runs: Run
         await inbox.accept(update(7))
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(inbox.put(update(7)), 0.1)
-    assert runs.kept() == set()
-
-
-@pytest.mark.one_way("on")
-async def test_a_burst_costs_little_more_than_the_writes_themselves(runs: Runs) -> None:
-    """Seventy-five updates against as many bare saves; and nothing of them stays."""
-    inbox = await runs.start()
-    bursts, saves = [], []
-    for first in range(0, 75, 25):  # in turns: others use the disk, too
-        began = time.monotonic()
-        for number in range(first, first + 25):
-            await inbox.put(update(number, "x" * 2000))
-        bursts.append(time.monotonic() - began)
-        began = time.monotonic()
-        for number in range(25):
-            write_atomically(runs.folder / f"bare {number}", b"x" * 3000)
-        saves.append(time.monotonic() - began)
-    assert min(bursts) < 3 * max(saves)
-    handled = [handle(inbox, number) for number in range(75)]
-    await asyncio.gather(*handled)
     assert runs.kept() == set()
 
 

@@ -246,8 +246,8 @@ async def test_one_owners_unknown_key_is_skipped_and_counted(world: World) -> No
 async def test_one_hanging_owner_holds_up_nobody(world: World) -> None:
     """The time-out ends the waiting; the refresh itself goes on to its save."""
     await connect_all(world, owners(5), 5)
-    await world.google.fault("google.token.refresh", "latency", seconds=1.5, count=1)
-    keeper = Keeper(world, timeout=timedelta(seconds=0.3))
+    await world.google.fault("google.token.refresh", "latency", seconds=4, count=1)
+    keeper = Keeper(world, timeout=timedelta(seconds=1.5))
     report = await keeper.run()
     assert (report.refreshed, report.transient, report.results) == (4, 1, {"timeout": 1})
     await keeper.custodian.close()
