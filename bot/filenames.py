@@ -107,9 +107,12 @@ def _has_shape(char: str) -> bool:
 
 
 def _few_marks(text: str) -> str:
-    kept, stack = [], _LONG_STACK  # upon nothing, at the beginning, there is room for none
+    kept, stack = [], _LONG_STACK  # upon nothing, or a blank, there is room for none
     for char in text:
-        stack = stack + 1 if unicodedata.category(char).startswith("M") else 0
+        if unicodedata.category(char).startswith("M"):
+            stack += 1
+        else:
+            stack = _LONG_STACK if char.isspace() else 0
         if stack <= _LONG_STACK:
             kept.append(char)
     return "".join(kept)
