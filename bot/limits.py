@@ -22,8 +22,8 @@ Whatever else a person asks, /status first of all, has the rest of the rate for 
 RESULT: Final = -2
 """Likewise, of how an upload ended: within its chat it goes before what has just been taken in."""
 _OVERALL_PER_SECOND: Final = 30
-_BACKGROUND_PER_SECOND: Final = 20
-_SECOND: Final = 1.2  # it is Telegram's clock that counts, and not all are as long on their way
+_BACKGROUND_PER_SECOND: Final = 16
+_SECOND: Final = 1.1  # it is Telegram's clock that counts, and not all are as long on their way
 _CHAT_BURST: Final = 4.5
 """Messages to one chat in a row; after that one a second. Half a one is kept for late ones."""
 _CHAT_SPARE: Final = 1
@@ -49,7 +49,8 @@ class RateLimiter(AIORateLimiter):
             max_retries=0,
         )
         self._overall = Window(_OVERALL_PER_SECOND, _SECOND)
-        self._background = Window(_BACKGROUND_PER_SECOND, _SECOND)
+        # Evenly, a quarter at a time: there is always some room for what is no mass.
+        self._background = Window(max(_BACKGROUND_PER_SECOND // 4, 1), _SECOND / 4)
         self._chats: OrderedDict[object, Bucket] = OrderedDict()
         self._groups: OrderedDict[object, Window] = OrderedDict()
 
