@@ -8,6 +8,7 @@ import hashlib
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -90,7 +91,8 @@ class Transfer:
             try:
                 return await self._send(run, number, source, look), "ok"
             except _SameSize as some:
-                same = await asyncio.to_thread(_same_content, source, some.candidates, run.halt)
+                look_for = partial(_same_content, source, some.candidates, run.halt)
+                same = await self._core.upload_drives.run(run.job.owner, lambda _: look_for())
                 if same is not None:
                     return same, "duplicate"
                 run.job = run.job.with_file(number, session=None)  # given up, with no byte in it

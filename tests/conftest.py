@@ -102,6 +102,13 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+@pytest.fixture(autouse=True)
+def swift(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Talks need not wait for Telegram's pace, but where a test is about just that."""
+    if request.node.get_closest_marker("paced") is None:
+        monkeypatch.setattr("bot.limits._CHAT_BURST", 1000.0)
+
+
 @pytest.fixture
 def encryption_keys(request: pytest.FixtureRequest) -> tuple[SecretStr, ...]:
     """The keys of this run: none, or one."""

@@ -392,9 +392,7 @@ async def lose_uploads(stage: Stage, ann: Person) -> None:
     await google.set_quota(account, limit=10**10)
     await ann.tap("Try again")
     await ann.wait_for("is in your Drive")
-    await send(
-        "does not answer", ("drive.files.list", "status", {"status": 503, "count": 3})
-    )
+    await send("does not answer", ("drive.files.list", "status", {"status": 503, "count": 3}))
     await google.forget_sessions(account)
 
 

@@ -17,6 +17,7 @@ from tests.many_uploads import Crowd
 from tests.test_load import sandbox_process
 
 
+@pytest.mark.paced
 @pytest.mark.one_way("on")
 async def test_a_few_people_with_faults_at_random(
     bot: RunningBot, google: GoogleControls, people: Callable[..., Person]
@@ -30,6 +31,7 @@ async def test_a_few_people_with_faults_at_random(
 
 
 @pytest.mark.load
+@pytest.mark.paced
 @pytest.mark.encryption("on")
 @pytest.mark.timeout(400)
 async def test_fifty_people_send_twenty_files_each_with_faults_at_random(

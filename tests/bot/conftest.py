@@ -15,12 +15,6 @@ from tests.security.kit import World
 
 
 @pytest.fixture
-def swift(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Long talks need not wait for Telegram's pace, which other tests are about."""
-    monkeypatch.setattr("bot.limits._CHAT_BURST", 1000.0)
-
-
-@pytest.fixture
 async def upkeep(
     sandbox: Sandbox, google: GoogleControls, tmp_path: Path, keyring: TokenEncryption
 ) -> AsyncIterator[Upkeep]:

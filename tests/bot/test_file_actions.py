@@ -18,7 +18,7 @@ from tests.conftest import RunningBot
 from tests.journeys import connect
 
 People = Callable[..., Person]
-pytestmark = [pytest.mark.one_way("on"), pytest.mark.usefixtures("swift")]
+pytestmark = pytest.mark.one_way("on")
 AMY = "amy@example.com"
 ANN = Owner.user(501)
 

@@ -70,6 +70,7 @@ async def test_a_language_that_cannot_be_written_down_keeps_nobody_from_an_answe
     assert "handler_failed" not in bot.log.getvalue()
 
 
+@pytest.mark.paced
 async def test_one_persons_flood_keeps_nobody_else_waiting(
     bot: RunningBot,
     google: GoogleControls,

@@ -15,7 +15,7 @@ from tests.drive.conftest import put
 from tests.journeys import connect
 
 People = Callable[..., Person]
-pytestmark = [pytest.mark.one_way("on"), pytest.mark.usefixtures("swift")]
+pytestmark = pytest.mark.one_way("on")
 AMY = "amy@example.com"
 ANN = Owner.user(501)
 

@@ -13,7 +13,7 @@ from tests.conftest import RunningBot
 from tests.journeys import connect, unfinished, until, until_uploading
 
 People = Callable[..., Person]
-pytestmark = [pytest.mark.one_way("on"), pytest.mark.usefixtures("swift")]
+pytestmark = pytest.mark.one_way("on")
 AMY = "amy@example.com"
 
 
