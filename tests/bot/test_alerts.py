@@ -127,6 +127,7 @@ async def test_many_revoked_at_once_are_held_until_an_administrator_says_so(
         assert "denied" in actions(bot)
 
 
+@pytest.mark.encryption("on")
 async def test_files_that_no_key_opens_are_told_right_after_the_start(
     start_bot: StartBot, upkeep: Upkeep, people: People, tmp_path: Path
 ) -> None:

@@ -284,6 +284,7 @@ async def test_what_was_set_aside_is_kept_for_a_day(runs: Runs, keyring: TokenEn
         await inbox.forget(Owner.user(501))
 
 
+@pytest.mark.encryption("on")
 @pytest.mark.one_way("on")
 async def test_updates_under_a_key_that_is_missing_wait_for_it(
     runs: Runs, tmp_path: Path, keyring: TokenEncryption

@@ -51,7 +51,7 @@ async def test_a_full_disk_stops_no_worker(
     await ann.wait_for("Uploading", since=0)
     journal.rename(bot.folder / "away")  # every write fails, as on a full disk
     journal.write_text("")
-    await until(lambda: '"handler_failed"' in bot.log.getvalue())
+    await until(lambda: "store_failed" in bot.log.getvalue())
     journal.unlink()
     (bot.folder / "away").rename(journal)
     await google.rate("google.upload.chunk", None)

@@ -21,7 +21,7 @@ from security.credential import Owner
 from security.encryption import TokenEncryption
 from tests.security.kit import ANN, ROOT, World
 
-pytestmark = [pytest.mark.one_way("off"), pytest.mark.usefixtures("restored_logging")]
+pytestmark = [pytest.mark.encryption("off"), pytest.mark.usefixtures("restored_logging")]
 
 
 class Installation:
