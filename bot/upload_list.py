@@ -90,7 +90,7 @@ async def _list(
     if not open_ and not ended:
         text = t.tr("📭 Nothing is on its way. Send me a file, and you can follow it here.")
         return text, InlineKeyboardMarkup([[_refresh(t)]])
-    lines, rows = [t.tr("📬 <b>Your uploads</b>")], []
+    lines, buttons = [t.tr("📬 <b>Your uploads</b>")], list[InlineKeyboardButton]()
     for number, job in enumerate(open_[:_SHOWN], 1):
         is_ending = job.id == ending
         running = context.services.progress_of(job)
@@ -99,12 +99,13 @@ async def _list(
             + (_ending(job, t) if is_ending else running or _open(job, queue.ahead(job), t))
         )
         if not is_ending:
-            rows.append(_buttons(job, number, t))
+            buttons += _buttons(job, number, t)
     if len(open_) > _SHOWN:
         lines.append(t.tr("… and {count} more.", count=len(open_) - _SHOWN))
     if ended:
         lines.append("\n" + t.tr("<b>Lately</b>"))
         lines += [_ended(job, t) for job in ended[:_SHOWN]]
+    rows = [buttons[first : first + 2] for first in range(0, len(buttons), 2)]
     return "\n".join(lines), InlineKeyboardMarkup([*rows, [_refresh(t)]])
 
 
