@@ -42,7 +42,7 @@ from web.operations import OperationsParts, create_operations_app
 from web.serving import listen, serving
 from web.webhook import Webhook
 
-_QUICK_THREADS = 8
+_QUICK_THREADS = 8  # beside one for each upload, which looks for space and duplicates
 _OVERLAP_SECONDS = 20
 _LAST_SECONDS = 1
 _log = structlog.get_logger()
@@ -138,7 +138,7 @@ async def services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotAppl
         for part in (pending, journal, updates, preferences):
             await custodian.run(part.prepare)
         api = DriveApi(settings.google_api_endpoint)
-        drives = Drives(api, custodian, threads=_QUICK_THREADS)
+        drives = Drives(api, custodian, threads=_QUICK_THREADS + settings.uploads_at_once)
         upload_drives = Drives(api, custodian, threads=settings.uploads_at_once)
         sending_drives = Drives(api, custodian, threads=AT_ONCE)
         for pool in (drives, upload_drives, sending_drives):

@@ -7,12 +7,14 @@ from collections.abc import Awaitable
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
-from telegram import Update
+from telegram import Message, Update
 from telegram.ext import BaseUpdateProcessor
 
 from bot.inbox import Inbox
 
 _UNLIMITED: Final = 1_000_000
+_BREATH_SECONDS: Final = 0.01
+"""Between two files: a hundred at once are a second's work, and nobody else is to wait for it."""
 
 
 class PerUserOrder(BaseUpdateProcessor):
@@ -27,6 +29,7 @@ class PerUserOrder(BaseUpdateProcessor):
         # person's earlier ones: a flood from one person would keep everybody waiting.
         super().__init__(_UNLIMITED)
         self._inbox = inbox
+        self._files = asyncio.Lock()
         self._places = asyncio.Semaphore(max_concurrent_updates)
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
@@ -40,6 +43,9 @@ class PerUserOrder(BaseUpdateProcessor):
         try:
             # Those that an earlier run left may go one by one, and take no places meanwhile.
             async with lock, self._inbox.handling(update), self._places:
+                if isinstance(update, Update) and update.message and _is_file(update.message):
+                    async with self._files:
+                        await asyncio.sleep(_BREATH_SECONDS)
                 await coroutine
         finally:
             if asyncio.iscoroutine(coroutine):
@@ -51,3 +57,7 @@ class PerUserOrder(BaseUpdateProcessor):
 
     async def shutdown(self) -> None:
         """Nothing to give back."""
+
+
+def _is_file(message: Message) -> bool:
+    return message.text is None and message.effective_attachment is not None
