@@ -18,6 +18,7 @@ import logging
 import os
 import re
 import secrets
+import shutil
 import signal
 import sys
 import traceback
@@ -149,7 +150,7 @@ async def sandbox(world: MarkedWorld) -> AsyncIterator[Sandbox]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries do not wait: their number is what matters here."""
     monkeypatch.setattr("upload.PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr("bot.upload_runner._PAUSES", (0.01, 0.01))
+    monkeypatch.setattr("bot.upload_transfer._PAUSES", (0.01, 0.01))
     monkeypatch.setattr("bot.telegram_source._PAUSE_SECONDS", 0.01)
     monkeypatch.setattr("bot.connect.AGAIN_SECONDS", 0)
     for limit in ("_CHAT_BURST", "_OVERALL_PER_SECOND", "_BACKGROUND_PER_SECOND"):
@@ -589,6 +590,17 @@ async def alone(stage: Stage, ann: Person) -> None:
     await stage.spent(rule)
 
 
+def put(thing: Path, path: Path) -> None:
+    """Move it there, whatever the running bot has made there meanwhile."""
+    while thing.exists():
+        with contextlib.suppress(OSError):
+            thing.rename(path)
+        if thing.exists() and path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif thing.exists():
+            path.unlink(missing_ok=True)
+
+
 async def break_disk(stage: Stage, ann: Person) -> None:
     """Folders that are files; files that are folders."""
     folder, world = stage.bot.folder, stage.world
@@ -600,30 +612,30 @@ async def break_disk(stage: Stage, ann: Person) -> None:
         f"token_{ann.id}.json": lambda: ann.send("/status"),
     }
     for name, deed in deeds.items():
-        path = folder / name
-        aside = folder.with_name(f"aside-{name}")
+        path, aside = folder / name, folder.with_name(f"aside-{name}")
+        wrong = folder.with_name(f"wrong-{name}")
         path.rename(aside)
         if aside.is_dir():
-            path.write_text(world.new("a file in the wrong place"))
+            wrong.write_text(world.new("a file in the wrong place"))
         else:
-            path.mkdir()
+            wrong.mkdir()
+        put(wrong, path)
         await deed()
         if name == "locks":  # then no update is written down, and none handled until it is
             await stage.says('"update_not_saved"')
         else:
             await ann.wait_for("set-up")
-        path.rmdir() if path.is_dir() else path.unlink()
-        aside.rename(path)
+        put(aside, path)
         if name == "locks":
             await ann.wait_for("20 MB")
     trail = stage.bot.services.core.records.audit
     (folder / "audit").rename(folder.with_name("aside-audit"))
-    (folder / "audit").write_text(world.new("a file in the wrong place"))
+    folder.with_name("wrong-audit").write_text(world.new("a file in the wrong place"))
+    put(folder.with_name("wrong-audit"), folder / "audit")
     trail.close()
     trail.record("denied", Owner.user(ann.id), world.new("no result code"))
     await stage.says('"audit_failed"')
-    (folder / "audit").unlink()
-    folder.with_name("aside-audit").rename(folder / "audit")
+    put(folder.with_name("aside-audit"), folder / "audit")
 
 
 async def explode_everywhere(stage: Stage, ann: Person, monkeypatch: pytest.MonkeyPatch) -> None:
