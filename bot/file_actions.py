@@ -14,11 +14,11 @@ import structlog
 from telegram import InlineKeyboardMarkup, Update
 
 from bot import notices, questions, shelf_keyboards, shelf_texts
-from bot.context import BotContext, acknowledge, owner_of, show_instead
+from bot.context import BotContext, acknowledge, argument_of, owner_of, show_instead
 from bot.filenames import clean_name, new_name
 from bot.shelf_texts import FolderGone, FolderInBin, look
 from bot.texts import Texts
-from drive import Drive, DriveFolder
+from drive import Drive, DriveFolder, folders_in
 from security.credential import Owner
 from security.errors import ConsentRequired, CustodyError
 
@@ -68,7 +68,7 @@ async def tapped(update: Update, context: BotContext) -> Tap | None:
     query = update.callback_query
     if query is None or query.data is None:
         return None
-    file_id, _, argument = query.data.partition(":")[2].partition(":")
+    file_id, _, argument = argument_of(query).partition(":")
     await acknowledge(query)
     owner, texts = owner_of(update), await context.texts(update)
     return Tap(update, context, owner, texts, file_id, argument)
@@ -150,11 +150,8 @@ async def look_inside(update: Update, context: BotContext) -> None:
     here = _by_key(folders, tap.argument)
     by_id = {folder.id: folder for folder in folders}
     parents = {folder.parent_id for folder in folders}
-    inside = [
-        (folder, folder.id in parents)
-        for folder in folders
-        if (folder.parent_id == here.id if here else folder.parent_id not in by_id)
-    ]
+    around = here.id if here else ""
+    inside = [(folder, folder.id in parents) for folder in folders_in(folders, around)]
     text = tap.texts.tr("📁 Where shall <b>{name}</b> go?", name=clean_name(card.file.name))
     if here is not None:
         text += "\n" + tap.texts.tr("Inside “{folder}”", folder=clean_name(here.name))

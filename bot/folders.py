@@ -10,12 +10,12 @@ import structlog
 from telegram import InlineKeyboardMarkup, Update
 
 from bot import folder_keyboards, questions, shelf_texts
-from bot.context import BotContext, acknowledge, chat_of, owner_of, show_instead
+from bot.context import BotContext, acknowledge, argument_of, chat_of, owner_of, show_instead
 from bot.file_actions import tell_trouble
 from bot.filenames import clean_name
 from bot.folder_choices import TEMPLATES, FolderChoice, clean_template, folders_for
 from bot.texts import Texts
-from drive import Drive, DriveFolder, DriveRefused
+from drive import Drive, DriveFolder, DriveRefused, folders_in
 from security.credential import Owner
 from security.errors import ConsentRequired, CustodyError
 
@@ -123,7 +123,7 @@ async def _tapped(update: Update) -> tuple[str, str]:
     if query is None:
         return "", ""
     await acknowledge(query)
-    folder_id, _, rest = (query.data or "").partition(":")[2].partition(":")
+    folder_id, _, rest = argument_of(query).partition(":")
     return folder_id, rest
 
 
@@ -178,12 +178,7 @@ async def _look(
             path.insert(0, here)
             here = by_id.get(here.parent_id)
         around = path[-1].id if path else ""
-        inside = (
-            folder
-            for folder in folders
-            if (folder.parent_id == around if around else folder.parent_id not in by_id)
-        )
-        return _Level(tuple(path), tuple(inside))
+        return _Level(tuple(path), tuple(folders_in(folders, around)))
 
     return await context.core.drives.run(owner, work)
 

@@ -10,6 +10,7 @@ from drive.client import Drive, DriveApi
 from drive.connection import TokenSource
 from drive.content import DriveContent
 from drive.errors import DriveRefused, translated
+from drive.folders import folders_in
 from drive.pool import Drives
 from drive.resources import FOLDER_TYPE, About, DriveFile, DriveFolder, FilePage
 
@@ -25,5 +26,6 @@ __all__ = [
     "Drives",
     "FilePage",
     "TokenSource",
+    "folders_in",
     "translated",
 ]

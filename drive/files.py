@@ -21,19 +21,14 @@ class Files(Calls):
 
         Args:
             body: the files resource; `description` in it is shown in Drive.
-            size: bytes, where they are known: `same_content` finds the file by them.
+            size: bytes, where they are known: `of_size` finds the file by them.
         """
         body = body if size is None else body | _size_mark(size)
         return self.resources.files.create(body=body, media_body=media, fields=FILE_FIELDS)
 
     def mark_size(self, file_id: str, size: int) -> DriveFile:
-        """For `same_content`, after an upload whose size was unknown at its beginning."""
+        """For `of_size`, after an upload whose size was unknown at its beginning."""
         return self._update(file_id, _size_mark(size))
-
-    def same_content(self, md5: str, size: int, *, besides: str = "") -> DriveFile | None:
-        """The oldest file of this content that is not in the bin and is not `besides`."""
-        same = (f for f in self.of_size(size) if f.md5 == md5 and f.id != besides)
-        return next(same, None)
 
     def of_size(self, size: int) -> list[DriveFile]:
         """The files of that many bytes, oldest first: where there is none, nothing is a duplicate.

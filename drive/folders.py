@@ -50,16 +50,6 @@ class Folders(Calls):
             folder_id = self._kept(folder_id, name, known=known)
         return folder_id
 
-    def folders(self, parent_id: str | None = None) -> list[DriveFolder]:
-        """The bot's folders in `parent_id` by name; None: those in none of the bot's own.
-
-        Raises:
-            DriveRefused: code file_gone: there is no such parent any more.
-        """
-        found = self._list_folders(_ARE_FOLDERS if parent_id is None else _inside(parent_id))
-        own = {folder.id for folder in found} if parent_id is None else set()
-        return _by_name(folder for folder in found if folder.parent_id not in own)
-
     def all_folders(self) -> list[DriveFolder]:
         """The bot's folders wherever they are, by name."""
         return _by_name(self._list_folders(_ARE_FOLDERS))
@@ -149,3 +139,14 @@ def _folder(answer: dict[str, Any]) -> DriveFolder:
         parent_id=parent_of(answer),
         link=str(answer.get("webViewLink", "")),
     )
+
+
+def folders_in(folders: Iterable[DriveFolder], parent_id: str) -> list[DriveFolder]:
+    """Those directly in this one; "": those in none of `folders`, which are the outermost."""
+    all_of_them = list(folders)
+    own = {folder.id for folder in all_of_them}
+    return [
+        folder
+        for folder in all_of_them
+        if (folder.parent_id == parent_id if parent_id else folder.parent_id not in own)
+    ]

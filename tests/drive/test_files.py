@@ -32,31 +32,23 @@ async def test_a_file_is_made_as_it_was_described(world: World) -> None:
 # The same content
 
 
-async def test_the_same_content_is_found_by_size_and_md5(world: World) -> None:
-    """The oldest, in one request, whatever it is called; not what is in the bin."""
+async def test_what_may_be_the_same_content_is_found_by_size(world: World) -> None:
+    """The oldest first, in one request, whatever it is called; not what is in the bin."""
     first, second, other = [
         await world.drives.run(ANN, put(name, content))
         for name, content in (("a.txt", b"same"), ("b.txt", b"same"), ("c.txt", b"else"))
     ]
     await world.google.forget_calls()
 
-    def work(drive: Drive) -> list[str]:
-        md5 = md5_of(b"same")
-        found = (
-            drive.same_content(md5, 4),
-            drive.same_content(md5, 4, besides=first.id),
-            drive.same_content(md5, 5),
-        )
-        return [file.id if file else "" for file in found]
-
-    assert await world.drives.run(ANN, work) == [first.id, second.id, ""]
-    assert await calls(world) == {"google.drive.files.list": 3}
     of_size = await world.drives.run(ANN, lambda drive: drive.of_size(4))
+    assert await calls(world) == {"google.drive.files.list": 1}
     assert [file.id for file in of_size] == [first.id, second.id, other.id]
+    assert [file.md5 == md5_of(b"same") for file in of_size] == [True, True, False]
+    assert await world.drives.run(ANN, lambda drive: drive.of_size(5)) == []
     await world.google.act("trash", file_id=first.id)
     await world.google.act("trash", file_id=second.id)
-    again = await world.drives.run(ANN, lambda drive: drive.same_content(md5_of(b"same"), 4))
-    assert again is None
+    again = await world.drives.run(ANN, lambda drive: drive.of_size(4))
+    assert [file.id for file in again] == [other.id]
 
 
 async def test_a_file_whose_size_was_unknown_is_marked_afterwards(world: World) -> None:
@@ -65,16 +57,15 @@ async def test_a_file_whose_size_was_unknown_is_marked_afterwards(world: World) 
     made = await world.drives.run(ANN, put("a.txt", b"abc"))
     clear = {"appProperties": {"size": None}}
 
-    def work(drive: Drive) -> tuple[DriveFile | None, DriveFile | None]:
+    def work(drive: Drive) -> tuple[list[DriveFile], list[DriveFile]]:
         drive.resources.files.update(fileId=made.id, body=clear).execute(http=drive.http)
-        before = drive.same_content(md5_of(b"abc"), 3)
+        before = drive.of_size(3)
         drive.mark_size(made.id, 3)
-        return before, drive.same_content(md5_of(b"abc"), 3)
+        return before, drive.of_size(3)
 
     before, after = await world.drives.run(ANN, work)
-    assert before is None
-    assert after is not None
-    assert after.id == made.id != theirs["id"]
+    assert before == []
+    assert [file.id for file in after] == [made.id] != [theirs["id"]]
 
 
 # Pages

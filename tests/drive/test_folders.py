@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from drive import Drive, DriveRefused
+from drive import Drive, DriveRefused, folders_in
 from tests.drive.conftest import calls, put
 from tests.security.kit import AMY, ANN, World
 
@@ -73,11 +73,12 @@ async def test_folders_are_listed_by_name_level_by_level(world: World) -> None:
         drive.trash(drive.make_folder("gone").id)
         drive.make_folder("b", outer.id)
         inner = drive.make_folder("A", outer.id)
-        return (
-            [folder.name for folder in drive.folders()],
-            [folder.name for folder in drive.folders(outer.id)],
-            [folder.name for folder in drive.folders(inner.id)],
+        found = drive.all_folders()
+        top, below, lowest = (
+            [folder.name for folder in folders_in(found, parent_id)]
+            for parent_id in ("", outer.id, inner.id)
         )
+        return top, below, lowest
 
     await world.google.act("own_file", account=AMY, name="mine", folder=True)
     assert await world.drives.run(ANN, work) == (["Archive", "photos"], ["A", "b"], [])
@@ -88,7 +89,7 @@ async def test_a_folder_moved_into_one_of_the_persons_own_is_still_listed(world:
     theirs = await world.google.act("own_file", account=AMY, name="mine", folder=True)
     made = await world.drives.run(ANN, lambda drive: drive.make_folder("Telegram"))
     await world.google.act("move", file_id=made.id, parent=theirs["id"])
-    assert [f.id for f in await world.drives.run(ANN, Drive.folders)] == [made.id]
+    assert [f.id for f in await world.drives.run(ANN, Drive.all_folders)] == [made.id]
     assert await world.drives.run(ANN, lambda drive: drive.folder("Telegram")) == made.id
 
 
@@ -176,7 +177,6 @@ async def test_in_a_folder_that_is_gone_there_is_nothing(world: World) -> None:
     def work(drive: Drive) -> None:
         gone = drive.new_file_id()
         asked: list[Callable[[], object]] = [
-            lambda: drive.folders(gone),
             lambda: drive.make_folder("x", gone),
             lambda: drive.ensure_path(gone, ["x"]),
         ]
