@@ -9,7 +9,16 @@ from telegram import InlineKeyboardMarkup, Update
 
 from bot import connect, keyboards, notices, upload_texts
 from bot.commands import command_menu, show_menu
-from bot.context import BotContext, acknowledge, chat_of, owner_of, show_instead, tell, tell_of
+from bot.context import (
+    BotContext,
+    acknowledge,
+    argument_of,
+    chat_of,
+    owner_of,
+    show_instead,
+    tell,
+    tell_of,
+)
 from bot.texts import LANGUAGES, Texts
 from bot.upload_jobs import UploadJob
 from drive import Drive
@@ -268,4 +277,4 @@ async def _say(
 
 def _argument(update: Update) -> str:
     query = update.callback_query
-    return (query.data or "").partition(":")[2] if query else ""
+    return argument_of(query) if query else ""

@@ -62,9 +62,14 @@ class Albums:
 
     def _settle(self, job: UploadJob, complete: Complete) -> None:
         self._gathering.pop(job.id, None)
-        task = asyncio.create_task(complete(job))
+        task = asyncio.create_task(self._complete(job, complete))
         self._completing.add(task)
         task.add_done_callback(self._completing.discard)
+
+    async def _complete(self, job: UploadJob, complete: Complete) -> None:
+        known = await self._uploads.find(job.owner, job.id)
+        if known is not None and not known.has_ended:  # else cancelled while more was awaited
+            await complete(job)
 
 
 def _has(job: UploadJob, file: JobFile) -> bool:

@@ -156,6 +156,11 @@ def owner_of(update: Update) -> Owner:
     return Owner.user(update.effective_user.id)
 
 
+def argument_of(query: CallbackQuery) -> str:
+    """What comes after the verb of the button that was tapped."""
+    return (query.data or "").partition(":")[2]
+
+
 def private_address(context: BotContext) -> str:
     """Where the bot's private chat opens."""
     return f"{context.services.options.link_base_url}/{context.bot.username}"

@@ -10,7 +10,7 @@ from telegram.error import Forbidden, TelegramError
 
 from bot import keyboards
 from bot.consent_outcome import finish, job_name, refused, what_is
-from bot.context import BotContext, acknowledge, edit_or_send, owner_of, show_instead
+from bot.context import BotContext, acknowledge, argument_of, edit_or_send, owner_of, show_instead
 from bot.limits import BACKGROUND
 from security.errors import CustodyError, TransientFault
 from security.google_oauth import ConsentDenied, DevicePending
@@ -102,7 +102,7 @@ async def confirm_account(update: Update, context: BotContext) -> None:
     query = update.callback_query
     if query is None or query.data is None:
         return
-    consent_id = query.data.partition(":")[2]
+    consent_id = argument_of(query)
     await acknowledge(query)
     await finish(update, context, lambda owner: context.core.consents.confirm(owner, consent_id))
 
@@ -115,7 +115,7 @@ async def refuse_account(update: Update, context: BotContext) -> None:
     owner, texts = owner_of(update), await context.texts(update)
     await acknowledge(query)
     try:
-        await context.core.consents.refuse(owner, query.data.partition(":")[2])
+        await context.core.consents.refuse(owner, argument_of(query))
     except ConsentDenied as refusal:
         _log.info("consent_refused", owner=owner, result=refusal.code)
         text, markup = await what_is(context, owner, refusal, texts)

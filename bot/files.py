@@ -15,6 +15,7 @@ from bot import connect, group_texts, upload_texts
 from bot.context import (
     BotContext,
     acknowledge,
+    argument_of,
     owner_of,
     private_address,
     show_instead,
@@ -25,7 +26,7 @@ from bot.filenames import CLOUD_LIMIT, LOCAL_LIMIT, clean_name, incoming_file, n
 from bot.limits import BACKGROUND
 from bot.texts import Texts
 from bot.upload_jobs import JobFile, UploadJob, job_id_of
-from bot.upload_texts import too_big
+from bot.upload_texts import Shown, too_big
 
 _log = structlog.get_logger()
 
@@ -122,53 +123,56 @@ async def _accept(context: BotContext, texts: Texts, job: UploadJob) -> None:
 
 async def cancel_upload(update: Update, context: BotContext) -> None:
     """The Cancel button of one file."""
-    query = update.callback_query
-    if query is None or query.data is None:
-        return
-    owner, texts = owner_of(update), await context.texts(update)
-    job_id = query.data.partition(":")[2]
-    ended = await context.services.uploads.cancel(owner, job_id)
-    if ended is None:
-        await acknowledge(query, texts.label("This file is no longer on its way."))
-        return
-    await acknowledge(query, texts.label("Cancelling …"))
-    if isinstance(ended, UploadJob):
-        await _drop_copy(query, ended)
-    if ended != "running":  # which says itself that it has ended
-        await tell_cancelled(context, ended, texts)
+    job = await cancel_tapped(update, context)
+    if job is not None and update.callback_query is not None:
+        await _drop_copy(update.callback_query, job)
 
 
-async def tell_cancelled(context: BotContext, job: UploadJob, texts: Texts) -> None:
-    """What had not begun has been cancelled."""
-    _log.info("upload_cancelled", owner=job.owner, kind=job.kind, result="cancelled")
+async def cancel_tapped(update: Update, context: BotContext) -> UploadJob | None:
+    """Cancel the job of the tapped button; None: it says itself that it has ended, or did."""
+    query, texts = update.callback_query, await context.texts(update)
+    if query is None:
+        return None
+    ended = await context.services.uploads.cancel(owner_of(update), argument_of(query))
+    gone = texts.label("This file is no longer on its way.")
+    await acknowledge(query, texts.label("Cancelling …") if ended else gone)
+    if not isinstance(ended, UploadJob):
+        return None
+    _log.info("upload_cancelled", owner=ended.owner, kind=ended.kind, result="cancelled")
     context.core.metrics.uploaded("cancelled", None)
-    await tell_of(context.bot, job, upload_texts.cancelled(job, texts))
+    await tell_of(context.bot, ended, upload_texts.cancelled(ended, texts))
+    return ended
 
 
 async def retry_upload(update: Update, context: BotContext) -> None:
     """The Try again button of a failed file."""
+    if (job := await retry_tapped(update, context)) is not None:
+        await _show_accepted(update, context, job, await context.texts(update))
+
+
+async def retry_tapped(update: Update, context: BotContext) -> UploadJob | None:
+    """Queue the job of the tapped button anew; None: it is gone, and that has been said."""
     query = update.callback_query
-    if query is None or query.data is None:
-        return
-    owner, texts = owner_of(update), await context.texts(update)
-    job = await context.services.uploads.retry(owner, query.data.partition(":")[2])
+    if query is None:
+        return None
+    job = await context.services.uploads.retry(owner_of(update), argument_of(query))
     if job is None:
-        await acknowledge(
-            query, texts.label("This file is gone. Please send it again."), alert=True
-        )
-        return
-    _log.info("upload_retried", owner=owner, kind=job.kind)
+        texts = await context.texts(update)
+        gone = texts.label("This file is gone. Please send it again.")
+        await acknowledge(query, gone, alert=True)
+        return None
+    _log.info("upload_retried", owner=job.owner, kind=job.kind)
     await acknowledge(query)
-    await _show_accepted(update, context, job, texts)
+    return job
 
 
 async def upload_again(update: Update, context: BotContext) -> None:
     """The button of a file that was in Drive already: upload it all the same."""
     query = update.callback_query
-    if query is None or query.data is None:
+    if query is None:
         return
-    owner, texts = owner_of(update), await context.texts(update)
-    job = await context.services.uploads.find(owner, query.data.partition(":")[2])
+    texts = await context.texts(update)
+    job = await context.services.uploads.find(owner_of(update), argument_of(query))
     if job is None or job.files[0].result != "duplicate":
         await acknowledge(query, texts.label("This file is gone. Please send it again."))
         return
@@ -180,14 +184,20 @@ async def upload_again(update: Update, context: BotContext) -> None:
 
 
 async def _show_accepted(update: Update, context: BotContext, job: UploadJob, texts: Texts) -> None:
+    shown = accepted_anew(context, job, texts)
     if job.is_private:
-        text, markup = upload_texts.accepted(job, context.services.uploads.ahead(job), texts)
-        await show_instead(update, context, text, markup)
+        await show_instead(update, context, *shown)
         return
     if update.callback_query is not None:
         await _drop_copy(update.callback_query, job)
-    text, markup = group_texts.accepted(job, texts, private_address(context))
-    await tell_of(context.bot, job, text, markup)
+    await tell_of(context.bot, job, *shown)
+
+
+def accepted_anew(context: BotContext, job: UploadJob, texts: Texts) -> Shown:
+    """What a job's message says once it is in line again."""
+    if job.is_private:
+        return upload_texts.accepted(job, context.services.uploads.ahead(job), texts)
+    return group_texts.accepted(job, texts, private_address(context))
 
 
 async def _drop_copy(query: CallbackQuery, job: UploadJob) -> None:

@@ -12,7 +12,14 @@ from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
 from bot import files, group_texts, keyboards
-from bot.context import BotContext, acknowledge, owner_of, private_address, show_instead
+from bot.context import (
+    BotContext,
+    acknowledge,
+    argument_of,
+    owner_of,
+    private_address,
+    show_instead,
+)
 from bot.filenames import incoming_file
 from bot.texts import Texts, language_of
 from bot.upload_jobs import belongs_to, job_id_of
@@ -93,7 +100,7 @@ async def show_link(update: Update, context: BotContext) -> None:
     if query is None or query.data is None:
         return
     texts = await context.texts(update)
-    job = await context.services.uploads.find(owner_of(update), query.data.partition(":")[2])
+    job = await context.services.uploads.find(owner_of(update), argument_of(query))
     if job is None or query.message is None or query.message.chat.id != job.chat_id:
         await acknowledge(query, texts.label("This file is gone. Please send it again."))
         return

@@ -12,7 +12,7 @@ import structlog
 from telegram import InlineKeyboardMarkup, Message, Update
 
 from bot import admin_keyboards, admin_texts, alerts, notices
-from bot.context import BotContext, acknowledge, chat_of, owner_of, show_instead
+from bot.context import BotContext, acknowledge, argument_of, chat_of, owner_of, show_instead
 from bot.texts import Texts
 from security.errors import ConsentRequired, CorruptCredential, CustodyError, RestoreRefused
 from security.incidents import HOLD
@@ -271,4 +271,4 @@ async def _show(
 
 def _argument(update: Update) -> str:
     query = update.callback_query
-    return (query.data or "").partition(":")[2] if query else ""
+    return argument_of(query) if query else ""

@@ -9,7 +9,7 @@ import structlog
 from telegram import Message, Update
 
 from bot import file_actions, files, questions, shelf_texts, upload_texts
-from bot.context import BotContext, acknowledge, owner_of, tell_of
+from bot.context import BotContext, acknowledge, argument_of, owner_of, tell_of
 from bot.filenames import clean_name, new_name, wished_name
 from bot.texts import Texts
 from bot.upload_jobs import State, UploadJob
@@ -28,7 +28,7 @@ async def ask(update: Update, context: BotContext) -> None:
     if query is None or query.data is None:
         return
     owner, texts = owner_of(update), await context.texts(update)
-    uploads, job_id = context.services.uploads, query.data.partition(":")[2]
+    uploads, job_id = context.services.uploads, argument_of(query)
     job = await uploads.hold(owner, job_id)
     if job is None:
         job = await uploads.find(owner, job_id)
@@ -51,7 +51,7 @@ async def keep(update: Update, context: BotContext) -> None:
     if query is None or query.data is None:
         return
     texts = await context.texts(update)
-    job = await context.services.uploads.find(owner_of(update), query.data.partition(":")[2])
+    job = await context.services.uploads.find(owner_of(update), argument_of(query))
     if job is None or job.state != "asking":
         await acknowledge(query, texts.label("This file is no longer on its way."))
         return

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-import structlog
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Update
 
-from bot import group_texts, upload_texts
-from bot.context import (
-    BotContext,
-    acknowledge,
-    owner_of,
-    private_address,
-    show_instead,
-    tell_of,
-)
-from bot.files import tell_cancelled
+from bot import files
+from bot.context import BotContext, acknowledge, argument_of, owner_of, show_instead, tell_of
 from bot.shelf_keyboards import short
 from bot.texts import Texts
 from bot.upload_jobs import UploadJob
 from security.credential import Owner
 
 _SHOWN: Final = 10
-_log = structlog.get_logger()
 
 
 async def uploads(update: Update, context: BotContext) -> None:
@@ -39,41 +29,19 @@ async def uploads(update: Update, context: BotContext) -> None:
 
 async def cancel(update: Update, context: BotContext) -> None:
     """A Cancel button of the list."""
-    query = update.callback_query
-    if query is None or query.data is None:
+    if (query := update.callback_query) is None:
         return
     owner, texts = owner_of(update), await context.texts(update)
-    job_id = query.data.partition(":")[2]
-    ended = await context.services.uploads.cancel(owner, job_id)
-    if ended is None:
-        await acknowledge(query, texts.label("This file is no longer on its way."))
-    else:
-        await acknowledge(query, texts.label("Cancelling …"))
-    if isinstance(ended, UploadJob):
-        await tell_cancelled(context, ended, texts)
-    await show_instead(update, context, *await _list(context, owner, texts, ending=job_id))
+    await files.cancel_tapped(update, context)
+    shown = await _list(context, owner, texts, ending=argument_of(query))
+    await show_instead(update, context, *shown)
 
 
 async def retry(update: Update, context: BotContext) -> None:
     """A Try again button of the list."""
-    query = update.callback_query
-    if query is None or query.data is None:
-        return
     owner, texts = owner_of(update), await context.texts(update)
-    job = await context.services.uploads.retry(owner, query.data.partition(":")[2])
-    if job is None:
-        gone = texts.label("This file is gone. Please send it again.")
-        await acknowledge(query, gone, alert=True)
-    else:
-        _log.info("upload_retried", owner=owner, kind=job.kind)
-        await acknowledge(query)
-        before = context.services.uploads.ahead(job)
-        text, markup = (
-            upload_texts.accepted(job, before, texts)
-            if job.is_private
-            else group_texts.accepted(job, texts, private_address(context))
-        )
-        await tell_of(context.bot, job, text, markup)
+    if (job := await files.retry_tapped(update, context)) is not None:
+        await tell_of(context.bot, job, *files.accepted_anew(context, job, texts))
     await show_instead(update, context, *await _list(context, owner, texts))
 
 

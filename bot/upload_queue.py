@@ -70,7 +70,7 @@ class UploadQueue:
     async def start(self) -> None:
         """Begin to work, with what an earlier run left."""
         self._workers = [asyncio.create_task(self._work()) for _ in range(self._at_once)]
-        for job in await self._custodian.run(self._journal.all):
+        for job in await self._custodian.read(self._journal.all):
             if job.state == "queued":
                 self._enqueue(job)
 
@@ -94,12 +94,12 @@ class UploadQueue:
 
     async def find(self, owner: Owner, job_id: str) -> UploadJob | None:
         """The owner's job of this id, whatever its state."""
-        job = await self._custodian.run(self._journal.load, job_id)
+        job = await self._custodian.read(self._journal.load, job_id)
         return job if job is not None and job.owner == owner else None
 
     async def jobs(self, owner: Owner) -> list[UploadJob]:
         """All of the owner's jobs that are kept, in the order they were sent."""
-        return await self._custodian.run(self._journal.of, owner)
+        return await self._custodian.read(self._journal.of, owner)
 
     def is_running(self, job: UploadJob) -> bool:
         """Whether it is on its way just now."""
@@ -135,7 +135,7 @@ class UploadQueue:
 
     async def waiting_owners(self) -> set[Owner]:
         """Whose files wait for a connection."""
-        jobs = await self._custodian.run(self._journal.all)
+        jobs = await self._custodian.read(self._journal.all)
         return {job.owner for job in jobs if job.state == "waiting"}
 
     async def release(self, owner: Owner) -> int:
@@ -176,7 +176,7 @@ class UploadQueue:
 
     async def asking(self) -> list[UploadJob]:
         """Everybody's jobs that wait for an answer."""
-        jobs = await self._custodian.run(self._journal.all)
+        jobs = await self._custodian.read(self._journal.all)
         return [job for job in jobs if job.state == "asking"]
 
     async def cancel(self, owner: Owner, job_id: str) -> UploadJob | Literal["running"] | None:
@@ -222,7 +222,7 @@ class UploadQueue:
     async def forget_old(self, now: datetime) -> list[UploadJob]:
         """Drop what is older than KEPT and not in line; returns what had not ended."""
         dropped, kept = [], dict[Owner, int]()
-        for job in reversed(await self._custodian.run(self._journal.all)):
+        for job in reversed(await self._custodian.read(self._journal.all)):
             if job.state == "queued":
                 continue
             is_old = (job.finished_at or job.created_at) < now - KEPT

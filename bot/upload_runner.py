@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import structlog
 from telegram.ext import ExtBot
@@ -26,18 +26,9 @@ from security.errors import (
     OperatorFault,
     TransientFault,
 )
-from upload import (
-    Halt,
-    UploadCancelled,
-    UploadInterrupted,
-)
+from upload import Halt, UploadCancelled, UploadInterrupted
 
-_GET_FILE_SECONDS: Final = 30
-_LEAST_BYTES_PER_SECOND: Final = 500_000
-_LOOK_SECONDS: Final = 120
-_PAUSES: Final = (1.0, 3.0)
 _ALL_ALIKE: Final = frozenset({"quota_exceeded", "daily_limit"})
-T = TypeVar("T")
 _log = structlog.get_logger()
 
 
@@ -115,6 +106,7 @@ class UploadRunner:
                     or _is_everybodys(error)
                 ):
                     raise
+                await self._transfer.give_back(run)
                 await self._note_file(run, number, state="failed", result=error.code)
                 self._count(run.job.files[number], run, error.code, began)
             else:
@@ -146,8 +138,8 @@ class UploadRunner:
                 # Whoever connects next may choose another account: then it is a new file there.
                 run.job = run.job.unplaced()
             await self._keep(run, state)
-            if state == "cancelled":
-                await self._transfer.give_back(run)
+            # Tried again, it is asked for again: nobody may ever come back for it.
+            await self._transfer.give_back(run)
         finally:
             address = f"{self._links}/{self._bot.username}"
             shown = group_texts.ended(run.job, state, error.code, run.texts, address)

@@ -82,7 +82,7 @@ class Transfer:
             CustodyError: in all its kinds.
         """
         file = run.job.files[number]
-        if file.drive_file_id:  # begun before: whatever can be known beforehand was
+        if file.session is not None:  # begun before: whatever can be known beforehand was
             return await self._send(run, number, await self._source_of(run, file), None), "ok"
         # Beside the download's and the session's beginning: the answers come in time for the bytes.
         look = asyncio.create_task(self._look_ahead(run.job, file))
@@ -95,7 +95,6 @@ class Transfer:
                 same = await self._core.upload_drives.run(run.job.owner, lambda _: look_for())
                 if same is not None:
                     return same, "duplicate"
-                run.job = run.job.with_file(number, session=None)  # given up, with no byte in it
                 return await self._send(run, number, source, None), "ok"
             except DriveRefused as refusal:
                 if refusal.code == "quota_exceeded":
@@ -116,7 +115,8 @@ class Transfer:
                     break
             else:
                 raise TooLittleSpace(sum(sizes), free or 0)
-            return [] if file.again or not file.size else drive.of_size(file.size)
+            found = [] if file.again or not file.size else drive.of_size(file.size)
+            return [same for same in found if same.id != file.drive_file_id]
 
         return await self._core.drives.run(job.owner, look)
 
@@ -138,9 +138,9 @@ class Transfer:
             run.job = run.job.with_file(number, **changes)
 
         def begin(session: SecretStr) -> None:
-            remember(session=session)
             if look is not None and (found := _result(look, loop)):
                 raise _SameSize(found)
+            remember(session=session)  # from here on, bytes move
 
         def attempt(drive: Drive, place: Place) -> DriveFile:
             file = run.job.files[number]
@@ -201,7 +201,7 @@ class Transfer:
                 await self._core.drives.run(job.owner, work)
 
     async def give_back(self, run: Run) -> None:
-        """The file is wanted no more: a local Bot API server's copy goes."""
+        """It is done with, for now at least: a local Bot API server's copy goes."""
         if isinstance(run.source, LocalFile):
             await self._core.custodian.run(run.source.remove)
         run.source = None
