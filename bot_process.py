@@ -21,13 +21,15 @@ from filelock import FileLock, Timeout
 from pydantic import SecretStr
 from telegram.error import InvalidToken
 
-from bot import build_application, consent_outcome, lifecycle, webhook
+from bot import build_application, lifecycle
+from bot.connecting import consent_outcome
 from bot.context import BotApplication, BotOptions, Core
+from bot.drive_files.sending import AT_ONCE
 from bot.preferences import Preferences
 from bot.readiness import Readiness
-from bot.sending import AT_ONCE
-from bot.update_journal import UpdateJournal
-from bot.upload_jobs import UploadJournal
+from bot.updates import webhook
+from bot.updates.journal import UpdateJournal
+from bot.uploads.jobs import UploadJournal
 from config import Settings
 from custody_parts import custody, settle_memory
 from drive import DriveApi, Drives

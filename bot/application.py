@@ -10,23 +10,27 @@ from telegram.constants import ParseMode
 from telegram.ext import ApplicationBuilder, ContextTypes, Defaults, JobQueue
 from telegram.request import BaseRequest, HTTPXRequest
 
-from bot import alerts, connect, device_flow, files, maintenance, renaming, webhook
-from bot.albums import Albums
+from bot import maintenance
+from bot.admin import alerts
+from bot.connecting import connect, device_flow
 from bot.context import BotApplication, BotContext, BotOptions, Core, Services
+from bot.drive_files.sending import Sender
 from bot.errors import on_error
 from bot.handlers import handlers
-from bot.inbox import LOOK_SECONDS, Inbox
 from bot.limits import RateLimiter
-from bot.ordering import PerUserOrder
-from bot.places import Places
-from bot.pulse import Pulse
 from bot.refusals import Refusals
-from bot.sending import Sender
 from bot.tls import tls_context
-from bot.update_journal import UpdateJournal
-from bot.upload_jobs import UploadJournal
-from bot.upload_queue import UploadQueue
-from bot.upload_runner import UploadRunner
+from bot.updates import webhook
+from bot.updates.inbox import LOOK_SECONDS, Inbox
+from bot.updates.journal import UpdateJournal
+from bot.updates.ordering import PerUserOrder
+from bot.updates.pulse import Pulse
+from bot.uploads import files, renaming
+from bot.uploads.albums import Albums
+from bot.uploads.jobs import UploadJournal
+from bot.uploads.places import Places
+from bot.uploads.queue import UploadQueue
+from bot.uploads.runner import UploadRunner
 
 _LAPSE_SECONDS: Final = 15
 _FORGET_SECONDS: Final = 3600

@@ -16,16 +16,16 @@ from telegram import CallbackQuery, InlineKeyboardMarkup, Message, Update
 from telegram.error import BadRequest, TelegramError
 from telegram.ext import Application, CallbackContext, ExtBot, JobQueue
 
-from bot.albums import Albums
-from bot.inbox import Inbox
 from bot.limits import BACKGROUND
-from bot.places import Places
 from bot.preferences import Preferences
-from bot.pulse import Pulse
 from bot.refusals import Refusals
 from bot.texts import Texts
-from bot.upload_jobs import UploadJob
-from bot.upload_queue import UploadQueue
+from bot.updates.inbox import Inbox
+from bot.updates.pulse import Pulse
+from bot.uploads.albums import Albums
+from bot.uploads.jobs import UploadJob
+from bot.uploads.places import Places
+from bot.uploads.queue import UploadQueue
 from drive import Drives
 from metrics import Metrics
 from security.consent import ConsentDesk
@@ -37,7 +37,7 @@ from security.records import Records
 from security.sweep import Sweep
 
 if TYPE_CHECKING:
-    from bot.sending import Sender
+    from bot.drive_files.sending import Sender
 
 Bag = dict[Any, Any]
 _log = structlog.get_logger()

@@ -11,13 +11,13 @@ from telegram.constants import ChatMemberStatus, ChatType
 from telegram.error import TelegramError
 from telegram.ext import ApplicationHandlerStop
 
-from bot import groups
-from bot.admin_keyboards import VERBS
+from bot.admin.admin_keyboards import VERBS
 from bot.commands import show_menu
 from bot.context import BotContext, acknowledge, owner_of
 from bot.maintenance import came_by
 from bot.texts import Texts, language_of
-from bot.upload_jobs import belongs_to
+from bot.uploads import groups
+from bot.uploads.jobs import belongs_to
 from security.credential import Owner
 
 _OF_JOBS: Final = ("upload-", "uploads-")

@@ -14,23 +14,13 @@ from telegram.ext import (
     filters,
 )
 
-from bot import (
-    account,
-    connect,
-    device_flow,
-    file_actions,
-    files,
-    folders,
-    groups,
-    health,
-    quarantine_admin,
-    renaming,
-    shelf,
-    upload_list,
-)
+from bot.admin import health, quarantine_admin
+from bot.connecting import account, connect, device_flow
 from bot.context import BotContext
+from bot.drive_files import file_actions, folders, shelf
 from bot.gate import gate
 from bot.questions import Answers
+from bot.uploads import files, groups, renaming, upload_list
 
 Handler = BaseHandler[Any, BotContext, Any]
 

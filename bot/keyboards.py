@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bot import shelf_keyboards
+from bot.drive_files import shelf_keyboards
 from bot.texts import LANGUAGES, Texts
-from bot.upload_jobs import UploadJob
+from bot.uploads.jobs import UploadJob
 
 Rows = list[list[InlineKeyboardButton]]
 

@@ -17,9 +17,9 @@ from telegram.ext import ExtBot
 from bot.commands import command_menu, show_menu
 from bot.context import BotApplication, Services
 from bot.errors import on_polling_error
-from bot.incoming import ALLOWED_UPDATES
 from bot.texts import Texts
-from bot.webhook import set_webhook
+from bot.updates.incoming import ALLOWED_UPDATES
+from bot.updates.webhook import set_webhook
 from security.credential import Owner
 
 _LONGEST_PAUSE_SECONDS: Final = 60

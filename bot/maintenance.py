@@ -8,7 +8,8 @@ from typing import Final
 
 import structlog
 
-from bot import alerts, notices
+from bot import notices
+from bot.admin import alerts
 from bot.context import BotContext
 from security.credential import Owner
 from security.errors import CustodyError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from bot.folder_choices import FolderChoices
+from bot.drive_files.folder_choices import FolderChoices
 from bot.texts import LANGUAGES, language_of
 from security.credential import Owner
 from security.custodian import Custodian

@@ -29,7 +29,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from bot.upload_jobs import JobFile, UploadJob, UploadJournal, job_id_of
+from bot.uploads.jobs import JobFile, UploadJob, UploadJournal, job_id_of
 from sandbox.google_client import GoogleControls
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox

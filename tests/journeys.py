@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Callable
 
-from bot.upload_jobs import UploadJob, UploadJournal
+from bot.uploads.jobs import UploadJob, UploadJournal
 from config import Settings
 from sandbox.client import Message, Person
 from sandbox.google_client import GoogleControls

@@ -24,7 +24,7 @@ from googleapiclient.discovery import build_from_document
 from googleapiclient.http import build_http
 from pydantic import SecretStr
 
-from bot.upload_jobs import UploadJournal
+from bot.uploads.jobs import UploadJournal
 from sandbox.client import Person
 from sandbox.google_client import GoogleControls
 from sandbox.server import Sandbox

@@ -40,8 +40,8 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 import cli
-from bot.telegram_source import LocalFile
-from bot.update_journal import UpdateJournal
+from bot.updates.journal import UpdateJournal
+from bot.uploads.telegram_source import LocalFile
 from config import child_environment
 from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
@@ -150,9 +150,9 @@ async def sandbox(world: MarkedWorld) -> AsyncIterator[Sandbox]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries do not wait: their number is what matters here."""
     monkeypatch.setattr("upload.PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr("bot.upload_transfer._PAUSES", (0.01, 0.01))
-    monkeypatch.setattr("bot.telegram_source._PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr("bot.connect.AGAIN_SECONDS", 0)
+    monkeypatch.setattr("bot.uploads.transfer._PAUSES", (0.01, 0.01))
+    monkeypatch.setattr("bot.uploads.telegram_source._PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("bot.connecting.connect.AGAIN_SECONDS", 0)
     for limit in ("_CHAT_BURST", "_OVERALL_PER_SECOND", "_BACKGROUND_PER_SECOND"):
         monkeypatch.setattr(f"bot.limits.{limit}", 1000)
     at_once = SimpleNamespace(time=lambda: 0.0, sleep=lambda seconds: None)

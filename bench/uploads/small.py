@@ -28,7 +28,7 @@ from bench.report import Wrong
 from bench.world import BOT_TOKEN, FIRST_PERSON
 from bot import lifecycle
 from bot.context import BotApplication
-from bot.telegram_source import TelegramDownload
+from bot.uploads.telegram_source import TelegramDownload
 from bot_process import prepare_logs, services
 from custody_parts import settle_memory
 from drive import FOLDER_TYPE, Drive

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import alerts
+from bot.admin import alerts
 from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from security.credential import Owner

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from bot import connect as bot_connect
-from bot.consent_outcome import job_name
+from bot.connecting import connect as bot_connect
+from bot.connecting.consent_outcome import job_name
 from sandbox.client import Person
 from sandbox.google_client import GoogleControls
 from security.credential import Owner

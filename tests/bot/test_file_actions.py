@@ -8,8 +8,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from bot.drive_files.shelf_keyboards import files_data
 from bot.filenames import new_name
-from bot.shelf_keyboards import files_data
 from drive import DriveRefused
 from sandbox.client import Message, Person
 from sandbox.google_client import GoogleControls

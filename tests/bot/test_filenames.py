@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from telegram import Update
 
-from bot import upload_texts
 from bot.filenames import clean_name, incoming_file
 from bot.texts import Texts
-from bot.upload_jobs import JobFile, UploadJob
+from bot.uploads import upload_texts
+from bot.uploads.jobs import JobFile, UploadJob
 from sandbox.client import Message, Person
 from sandbox.google_client import GoogleControls
 from sandbox.server import Sandbox

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.folder_choices import clean_template, folders_for
+from bot.drive_files.folder_choices import clean_template, folders_for
 from sandbox.client import Message, Person
 from sandbox.google_client import GoogleControls
 from security.credential import Owner

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.health import Standing, standing_of
+from bot.admin.health import Standing, standing_of
 from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from security.credential import Owner

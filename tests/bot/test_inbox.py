@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telegram import Bot, Update
 
-from bot.inbox import Inbox
-from bot.update_journal import HandledIds, UpdateJournal
+from bot.updates.inbox import Inbox
+from bot.updates.journal import HandledIds, UpdateJournal
 from security.credential import Owner
 from security.encryption import TokenEncryption, is_encrypted
 from security.errors import OperatorFault, TransientFault
@@ -352,7 +352,7 @@ async def test_a_full_disk_holds_put_up_tells_once_and_loses_nothing(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`put` never raises: that would end the polling."""
-    monkeypatch.setattr("bot.inbox._FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("bot.updates.inbox._FIRST_PAUSE_SECONDS", 0.01)
     told: list[str] = []
     inbox = await runs.start(told)
     await inbox.put(update(6))

@@ -259,7 +259,7 @@ async def test_an_approval_nobody_could_be_shown_is_shown_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One lost message does not lose the approval."""
-    monkeypatch.setattr("bot.device_flow._ASK_AGAIN_SECONDS", 0.2)
+    monkeypatch.setattr("bot.connecting.device_flow._ASK_AGAIN_SECONDS", 0.2)
     ann = people()
     code = await ask_device_code(ann)
     await google.fault("telegram.editMessageText", "status", status=502, count=1)

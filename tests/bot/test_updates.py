@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.update_journal import UpdateJournal
+from bot.updates.journal import UpdateJournal
 from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from security.encryption import TokenEncryption

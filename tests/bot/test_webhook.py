@@ -13,7 +13,8 @@ import aiohttp
 import pytest
 from pydantic import SecretStr
 
-from bot import lifecycle, webhook
+from bot import lifecycle
+from bot.updates import webhook
 from sandbox.client import Person
 from sandbox.google_client import GoogleControls
 from sandbox.server import Sandbox

@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from bench.owners import CLIENT_ID, CLIENT_SECRET
 from bench.uploads.content import Content
 from bench.world import BOT_TOKEN, FIRST_PERSON, connect
-from bot.upload_jobs import UploadJournal
+from bot.uploads.jobs import UploadJournal
 from sandbox.client import Message, Person
 from sandbox.metering import Meter, MeteredReader
 from sandbox.operations import operation_of

@@ -1,0 +1,91 @@
+"""Tells administrators when trouble begins, and when it is over.
+
+An incident counts as told before the messages go out, and no longer where none of them could.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import structlog
+from telegram import InlineKeyboardMarkup
+from telegram.ext import ExtBot
+
+from bot.admin import admin_keyboards, admin_texts
+from bot.context import Services
+from bot.delivery import deliver
+from bot.texts import Texts
+from security.credential import Owner
+from security.incidents import HOLD, Incident
+
+_log = structlog.get_logger()
+
+
+async def tell_administrators(bot: ExtBot[int], services: Services) -> None:
+    """Tell them of each incident once. Without administrators it is logged all the same."""
+    incidents = services.core.records.memory.incidents
+    async with services.telling:
+        for incident in incidents.to_tell(datetime.now(UTC).timestamp()):
+            if services.core.custodian.is_stopping:  # the next start tells of the others
+                return
+            # To its end, whatever becomes of this job: half told is never told.
+            await services.core.custodian.finish(_tell(bot, services, incident))
+
+
+async def _tell(bot: ExtBot[int], services: Services, incident: Incident) -> None:
+    core = services.core
+    incidents = core.records.memory.incidents
+    _note(incident)
+    incidents.told(incident)
+    await core.custodian.remember(core.records.memory)
+    if not await _reached(bot, services, incident):
+        incidents.untold(incident)
+        await core.custodian.remember(core.records.memory)
+
+
+async def _reached(bot: ExtBot[int], services: Services, incident: Incident) -> bool:
+    """Whether somebody was; False only where that may be otherwise another time."""
+    outcomes = set()
+    for user_id in sorted(services.options.admin_user_ids):
+        owner = Owner.user(user_id)
+        texts = Texts(await services.core.preferences.language(owner))
+        text, markup = _message(incident, services, texts)
+        outcomes.add(await deliver(bot, owner, text, markup))
+    return "sent" in outcomes or "later" not in outcomes
+
+
+def _note(incident: Incident) -> None:
+    """In the log once, however often Telegram has to be tried."""
+    if incident.logged:
+        return
+    incident.logged = True
+    if incident.until is None:
+        _log.warning("incident_opened", result=incident.code, count=incident.owners)
+    else:
+        seconds = round(incident.until - incident.since)
+        _log.info("incident_closed", result=incident.code, seconds=seconds)
+
+
+def _message(
+    incident: Incident, services: Services, t: Texts
+) -> tuple[str, InlineKeyboardMarkup | None]:
+    name = admin_texts.title(incident.code, t)
+    if incident.until is not None:
+        lasted = t.duration(incident.until - incident.since)
+        text = t.tr("Everything works again by now. It lasted {duration}.", duration=lasted)
+        if incident.code == HOLD:
+            text = t.tr("Nothing is on hold any more. It lasted {duration}.", duration=lasted)
+        return t.tr("✅ <b>Over:</b>") + f" {name}\n\n{text}", None
+    facts = [t.tr("Since {time}", time=t.moment(datetime.fromtimestamp(incident.since, UTC)))]
+    if incident.owners:
+        facts.append(t.tr("Owners touched: {count}", count=incident.owners))
+    facts.append(t.tr("Code: <code>{code}</code>", code=incident.code))
+    paragraphs = [
+        f"🚨 <b>{name}</b>",
+        admin_texts.meaning(incident.code, t),
+        "\n".join(facts),
+        t.tr("<b>What to do:</b>") + " " + admin_texts.remedy(incident.code, t),
+    ]
+    held = len(services.core.records.memory.verdicts.held())
+    markup = admin_keyboards.held(t, held) if incident.code == HOLD and held else None
+    return "\n\n".join(paragraphs), markup

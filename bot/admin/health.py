@@ -1,0 +1,219 @@
+"""/health: how the credentials stand, for administrators, with a picture of the last day."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final, TypeVar
+
+import structlog
+from telegram import InputMediaPhoto, Message, Update
+
+from bot.admin import admin_keyboards, admin_texts
+from bot.context import BotContext, Services, acknowledge, chat_of, owner_of, show_instead
+from bot.texts import Texts
+from security.errors import CustodyError
+from security.incidents import OF_FILES
+from security.sweep_report import SweepReport
+
+_CHART: Final = Path(__file__).with_name("chart.py")
+_DRAWING_SECONDS: Final = 30
+_SHOWN_SWEEPS: Final = 5
+_SHOWN_INCIDENTS: Final = 3
+"""Telegram takes 1,024 characters below a picture."""
+T = TypeVar("T")
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Counts of owners; each who is connected is in one of the first six. None: not known."""
+
+    healthy: int
+    due: int
+    paused: int
+    idle: int
+    held: int
+    unreadable: int
+    quarantined: int | None
+    free_bytes: int | None
+
+    @property
+    def connected(self) -> int:
+        """Everyone with a stored credential."""
+        lists = (self.healthy, self.due, self.paused, self.idle, self.held, self.unreadable)
+        return sum(lists)
+
+
+async def health(update: Update, context: BotContext) -> None:
+    """/health, and its Refresh button."""
+    services, query = context.services, update.callback_query
+    if query is not None:
+        await acknowledge(query)
+    owner, texts = owner_of(update), await context.texts(update)
+    text = _text(services, await standing_of(services), texts)
+    markup = admin_keyboards.health(texts)
+    picture = await _picture(services)
+    shown = query.message if query else None
+    if picture is None:
+        if isinstance(shown, Message) and not shown.photo:
+            await show_instead(update, context, text, markup)
+        else:  # beside an old picture the new numbers would mislead
+            await context.bot.send_message(chat_of(owner), text, reply_markup=markup)
+    elif isinstance(shown, Message) and shown.photo:
+        await shown.edit_media(InputMediaPhoto(picture, caption=text), reply_markup=markup)
+    else:
+        await context.bot.send_photo(chat_of(owner), picture, caption=text, reply_markup=markup)
+
+
+async def standing_of(services: Services) -> Standing:
+    """As things are now; the folder is not read again."""
+    core, now = services.core, datetime.now(UTC)
+    memory, held = core.records.memory, list(core.records.memory.verdicts.held())
+    last = memory.sweeps[-1].results if memory.sweeps else {}
+
+    def look() -> Standing:
+        due_before, at = (now + core.custodian.lead).timestamp(), now.timestamp()
+        known, due = core.records.watch.standing(due_before, but=held)
+        paused = {owner for owner in due if memory.pauses.is_paused(owner, at)}
+        idle = {owner for owner in due if memory.activity.is_idle(owner, at)} - paused
+        folder = services.options.data_folder
+        return Standing(
+            healthy=known - len(due),
+            due=len(due) - len(paused) - len(idle),
+            paused=len(paused),
+            idle=len(idle),
+            held=len(held),
+            unreadable=sum(last.get(code, 0) for code in OF_FILES),
+            quarantined=_unless_the_disk_fails(core.quarantine.size),
+            free_bytes=_unless_the_disk_fails(lambda: shutil.disk_usage(folder).free),
+        )
+
+    return await core.custodian.read(look)
+
+
+def _unless_the_disk_fails(ask: Callable[[], T]) -> T | None:
+    try:
+        return ask()
+    except (OSError, CustodyError):
+        return None
+
+
+def _text(services: Services, standing: Standing, t: Texts) -> str:
+    memory, now = services.core.records.memory, datetime.now(UTC)
+    lines = [
+        f"🩺 <b>Drivekeeper {version('drivekeeper')}</b>",
+        "",
+        t.tr("<b>Connected: {count}</b>", count=standing.connected),
+    ]
+    parts = [
+        t.tr("healthy {count}", count=standing.healthy),
+        t.tr("due {count}", count=standing.due),
+        t.tr("pausing {count}", count=standing.paused),
+    ]
+    if memory.activity.is_on:
+        parts.append(t.tr("idle {count}", count=standing.idle))
+    parts.append(t.tr("on hold {count}", count=standing.held))
+    if standing.unreadable:
+        parts.append(t.tr("cannot be decrypted {count}", count=standing.unreadable))
+    lines.append(" · ".join(parts))
+    lines.append(t.tr("In quarantine: {count}", count=_or_unknown(standing.quarantined)))
+    left, _ = services.core.records.watch.minutes_left(now.timestamp())
+    fewest = "–" if left is None else f"{left:.0f}"
+    lines.append(t.tr("Fewest minutes left on any token: {minutes}", minutes=fewest))
+    queued, running = services.uploads.counts()
+    lines.append(
+        t.tr("Uploads: {running} running, {queued} in line", running=running, queued=queued)
+    )
+    free = "?" if standing.free_bytes is None else t.size(standing.free_bytes)
+    lines.append(t.tr("Free disk space: {size}", size=free))
+    lines.append(t.tr("Encryption: on") if services.options.encrypted else t.tr("Encryption: off"))
+    lines += ["", *_incidents(services, now, t), "", *_sweeps(memory.sweeps, t)]
+    lines += ["", t.tr("As of {time}", time=now.strftime("%Y-%m-%d %H:%M:%S UTC"))]
+    return "\n".join(lines)
+
+
+def _incidents(services: Services, now: datetime, t: Texts) -> list[str]:
+    incidents = services.core.records.memory.incidents.open()
+    if not incidents:
+        return [t.tr("✅ No trouble.")]
+    lines = [t.tr("🚨 <b>Trouble now</b>")]
+    for incident in incidents[:_SHOWN_INCIDENTS]:
+        age = t.duration(now.timestamp() - incident.since)
+        lines.append(f"• {admin_texts.title(incident.code, t)} ({age})")
+    if (more := len(incidents) - _SHOWN_INCIDENTS) > 0:
+        lines.append(t.tr("… and {count} more", count=more))
+    return lines
+
+
+def _sweeps(sweeps: list[SweepReport], t: Texts) -> list[str]:
+    if not sweeps:
+        return [t.tr("There has been no sweep yet.")]
+    lines = [t.tr("<b>Last sweeps</b> (time in UTC)")]
+    for report in reversed(sweeps[-_SHOWN_SWEEPS:]):
+        line = t.tr(
+            "{time} · {seconds} s · refreshed {count}",
+            time=report.started_at.astimezone(UTC).strftime("%H:%M"),
+            seconds=f"{report.seconds:.1f}",
+            count=report.refreshed,
+        )
+        trouble = report.transient + report.operator
+        if trouble:
+            line += " · " + t.tr("failed {count}", count=trouble)
+        if report.quarantined:
+            line += " · " + t.tr("set aside {count}", count=report.quarantined)
+        lines.append(line)
+    return lines
+
+
+def _or_unknown(count: int | None) -> str:
+    return "?" if count is None else str(count)
+
+
+async def _picture(services: Services) -> bytes | None:
+    """The chart as a PNG; None: it could not be drawn, and the text goes alone."""
+    points = {
+        "now": datetime.now(UTC).timestamp(),
+        "lead": services.core.custodian.lead.total_seconds() / 60,
+        "sweeps": [
+            [
+                report.started_at.timestamp() + report.seconds,
+                *(report.refreshed, report.transient, report.operator, report.quarantined),
+                report.minutes_left,
+            ]
+            for report in services.core.records.memory.sweeps
+        ],
+    }
+    async with services.drawing:  # one at a time, however often somebody taps
+        return await draw(json.dumps(points).encode())
+
+
+async def draw(points: bytes, program: Path = _CHART) -> bytes | None:
+    """What `chart.py` makes of `points`, by a process that has nothing of this one's settings."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", str(program)),
+        env={"MPLBACKEND": "agg"},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(_DRAWING_SECONDS):
+            picture, _ = await process.communicate(points)
+    except TimeoutError:
+        picture = b""
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0 or not picture:
+        _log.warning("command_handled", result="failed")
+        return None
+    return picture

@@ -1,0 +1,275 @@
+"""/quarantine: what was set aside, for administrators: looked at, put back, deleted.
+
+Entries are named by mask and time (`QuarantineRecord.id`): no button holds anybody's Telegram id.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+from telegram import InlineKeyboardMarkup, Message, Update
+
+from bot import notices
+from bot.admin import admin_keyboards, admin_texts, alerts
+from bot.context import BotContext, acknowledge, argument_of, chat_of, owner_of, show_instead
+from bot.texts import Texts
+from security.errors import ConsentRequired, CorruptCredential, CustodyError, RestoreRefused
+from security.incidents import HOLD
+from security.quarantine import QuarantineRecord, Restoration
+
+_PAGE: Final = 8
+_SHOWN_HELD: Final = 10
+_log = structlog.get_logger()
+
+
+async def quarantine(update: Update, context: BotContext) -> None:
+    """/quarantine, and every button of it."""
+    query, texts = update.callback_query, await context.texts(update)
+    deed, _, argument = _argument(update).partition(":")
+    if query is not None:
+        await acknowledge(query)
+    if deed in ("", "new", "page"):
+        page = int(argument) if argument.isdecimal() and len(argument) < 6 else 0
+        text, markup = await _list(context, page, texts)
+        await _show(update, context, text, markup, anew=deed != "page")
+        return
+    found = await context.core.custodian.read(context.core.quarantine.find, argument)
+    record = next((record for record in found if record.id == argument), None)
+    if record is None:
+        text, markup = _gone(texts), admin_keyboards.to_list(texts)
+    else:
+        text, markup = await _do(context, deed, record, texts)
+    await _show(update, context, text, markup)
+
+
+async def hold(update: Update, context: BotContext) -> None:
+    """The buttons about those on hold: set all aside, or leave them."""
+    query, texts = update.callback_query, await context.texts(update)
+    if query is None:
+        return
+    await acknowledge(query)
+    count = len(context.core.records.memory.verdicts.held())
+    match _argument(update):
+        case "ask" if count:
+            text = texts.tr(
+                "Set {count} credentials aside?\n\n"
+                "They go into quarantine, and their owners are asked to connect again. If a wrong "
+                "setting is behind it, put that right instead: then they are released by "
+                "themselves.",
+                count=count,
+            )
+            await _show(
+                update, context, text, admin_keyboards.confirm_held(texts, count), anew=True
+            )
+        case "yes" if count:
+            await _show(update, context, await _confirm(update, context, texts))
+            context.application.create_task(_tell(context), name="told of the hold")
+        case "no":
+            text = texts.tr(
+                "👌 They stay where they are: on hold until they work again, or until you set "
+                "them aside with /quarantine."
+            )
+            await _show(update, context, text, admin_keyboards.to_list(texts))
+        case _:
+            await _show(update, context, texts.tr("Nothing is on hold any more."))
+
+
+async def _confirm(update: Update, context: BotContext, t: Texts) -> str:
+    core = context.core
+    # Who said so comes before what follows from it.
+    await core.custodian.run(core.records.audit.record, "confirmed", owner_of(update), HOLD)
+    moved = await core.custodian.finish(core.custodian.court.confirm_held())
+    left = len(core.records.memory.verdicts.held())
+    text = t.tr("📦 Set aside: {count}. Their owners are told now.", count=moved)
+    if left:
+        text += "\n\n" + t.tr(
+            "{count} could not be set aside just now. Please try again in a few minutes.",
+            count=left,
+        )
+    return text
+
+
+async def _tell(context: BotContext) -> None:
+    memory = context.core.records.memory
+    if not memory.verdicts.held():
+        memory.incidents.end(HOLD, datetime.now(UTC).timestamp())
+    await alerts.tell_administrators(context.bot, context.services)
+    await notices.tell_owners(context.bot, context.services)
+
+
+async def _list(context: BotContext, page: int, t: Texts) -> tuple[str, InlineKeyboardMarkup]:
+    core = context.core
+    records = await core.custodian.read(core.quarantine.records)
+    records.reverse()
+    pages = max(-(-len(records) // _PAGE), 1)
+    page = min(page, pages - 1)
+    first = page * _PAGE
+    shown = records[first : first + _PAGE]
+    lines = [t.tr("🗄 <b>Quarantine</b>: {count}", count=len(records))]
+    held = core.records.memory.verdicts.held() if page == 0 else {}
+    if held:
+        lines += ["", t.tr("<b>On hold</b>: {count}", count=len(held))]
+        for owner, verdict in list(held.items())[:_SHOWN_HELD]:
+            mask = core.quarantine.mask_of(owner)
+            lines.append(f"• <code>{mask}</code> – {admin_texts.reason(verdict.reason, t)}")
+        if len(held) > _SHOWN_HELD:
+            lines.append(t.tr("… and {count} more", count=len(held) - _SHOWN_HELD))
+    if shown:
+        lines += ["", t.tr("Newest first; tap a number for more.")]
+        lines += [_line(number, record, t) for number, record in enumerate(shown, first + 1)]
+    elif not held:
+        lines += ["", t.tr("Nothing was set aside.")]
+    numbered = [(number, record.id) for number, record in enumerate(shown, first + 1)]
+    return "\n".join(lines), admin_keyboards.quarantine(t, numbered, page, pages, len(held))
+
+
+def _line(number: int, record: QuarantineRecord, t: Texts) -> str:
+    told = t.tr("told") if record.told else t.tr("not told")
+    why = admin_texts.reason(record.reason, t)
+    when = t.moment(record.time)
+    return f"{number}. <code>{record.owner_mask}</code>\n    {when} · {why} · {told}"
+
+
+async def _do(
+    context: BotContext, deed: str, record: QuarantineRecord, t: Texts
+) -> tuple[str, InlineKeyboardMarkup]:
+    match deed:
+        case "restore":
+            return await _restore(context, record, t), admin_keyboards.to_list(t)
+        case "purge":
+            text = t.tr(
+                "Delete this copy for good?\n\n<code>{mask}</code>\n\n"
+                "Its owner loses nothing but the chance that you restore it.",
+                mask=record.owner_mask,
+            )
+            return text, admin_keyboards.confirm_purge(t, record.id)
+        case "purge-yes":
+            return await _purge(context, record, t), admin_keyboards.to_list(t)
+        case _:
+            told = t.tr("told") if record.told else t.tr("not told")
+            text = "\n".join(
+                (
+                    f"🗄 <code>{record.owner_mask}</code>",
+                    t.tr("Set aside: {time}", time=t.moment(record.time)),
+                    t.tr("Why: {reason}", reason=admin_texts.reason(record.reason, t)),
+                    t.tr("Code: <code>{code}</code>", code=record.reason),
+                    t.tr("Owner: {told}", told=told),
+                )
+            )
+            return text, admin_keyboards.entry(t, record.id)
+
+
+async def _restore(context: BotContext, record: QuarantineRecord, t: Texts) -> str:
+    core, owner = context.core, record.owner
+    try:
+        done = await core.custodian.finish(_put_back(context, record))
+    except CustodyError as error:
+        return _why_not(error, t)
+    # It is in place; whether Google still knows it is another matter, and better known now.
+    try:
+        credential = await core.custodian.load(owner)
+        spent = credential.access_token if credential else None
+        await core.custodian.refresh(owner, rejected=spent)
+    except ConsentRequired:
+        if record.told:  # they know already
+            await notices.knows(core, owner)
+        return t.tr(
+            "⚠️ Restored, but Google does not accept it: its owner has to connect again. It goes "
+            "back into quarantine."
+        )
+    except CustodyError:
+        text = t.tr("✅ Restored. Google could not be asked just now whether it accepts it.")
+    else:
+        text = t.tr("✅ Restored, and Google accepts it.")
+    await context.services.uploads.release(owner)
+    if done.replaced is not None:
+        text += "\n\n" + t.tr("The file in its place was of no use and is in quarantine now.")
+    return text
+
+
+async def _put_back(context: BotContext, record: QuarantineRecord) -> Restoration:
+    core = context.core
+
+    def put() -> Restoration:
+        done = core.quarantine.restore(record.name)
+        core.records.audit.record("restored", record.owner)
+        if done.replaced is not None:
+            core.records.audit.record("quarantined", record.owner, done.replaced)
+        return done
+
+    done = await core.custodian.run(put)
+    core.records.memory.pauses.clear(record.owner)
+    core.records.memory.verdicts.release(record.owner)
+    return done
+
+
+async def _purge(context: BotContext, record: QuarantineRecord, t: Texts) -> str:
+    core = context.core
+
+    def purge() -> None:
+        core.quarantine.purge(record.name)
+        core.records.audit.record("purged", record.owner)
+
+    try:
+        await core.custodian.finish(core.custodian.run(purge))
+    except CustodyError as error:
+        return _why_not(error, t)
+    return t.tr("🗑 Deleted for good.")
+
+
+def _why_not(error: CustodyError, t: Texts) -> str:
+    _log.info("command_handled", result=error.code)
+    match error:
+        case RestoreRefused(code="gone"):
+            return _gone(t)
+        case RestoreRefused(code="no_refresh_token"):
+            return t.tr(
+                "⚠️ Not restored: the copy has no refresh token, so it could never be refreshed. "
+                "Its owner has to connect again."
+            )
+        case RestoreRefused(code="not_connected"):
+            return t.tr("⚠️ Not restored: its owner is disconnecting.")
+        case RestoreRefused():
+            return t.tr("⚠️ Not restored: its owner has a credential that can be read already.")
+        case CorruptCredential():
+            return t.tr(
+                "⚠️ Not restored: the copy itself is damaged. Its owner has to connect again."
+            )
+        case _ if error.code in ("key_missing", "unknown_key"):
+            return t.tr(
+                "⚠️ Nothing was changed: the copy is encrypted under a key that is not in "
+                "TOKEN_ENCRYPTION_KEY."
+            )
+        case _:
+            return t.tr(
+                "⚠️ Nothing was changed: the data folder or the copy cannot be used just now "
+                "({code}).",
+                code=error.code,
+            )
+
+
+def _gone(t: Texts) -> str:
+    return t.tr("It is no longer there: it was restored or deleted, or its owner has left.")
+
+
+async def _show(
+    update: Update,
+    context: BotContext,
+    text: str,
+    markup: InlineKeyboardMarkup | None = None,
+    *,
+    anew: bool = False,
+) -> None:
+    """In the place of what was tapped; anew where that is to stay, or nothing was."""
+    query = update.callback_query
+    if anew or query is None or not isinstance(query.message, Message):
+        await context.bot.send_message(chat_of(owner_of(update)), text, reply_markup=markup)
+    else:
+        await show_instead(update, context, text, markup)
+
+
+def _argument(update: Update) -> str:
+    query = update.callback_query
+    return argument_of(query) if query else ""

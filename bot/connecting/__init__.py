@@ -1,0 +1,1 @@
+"""A person's account: connecting it, its state, and leaving."""

@@ -1,0 +1,282 @@
+"""/start, /help, /status, /disconnect, /privacy, /language, /cancel: about the person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+from telegram import InlineKeyboardMarkup, Update
+
+from bot import keyboards, notices
+from bot.commands import command_menu, show_menu
+from bot.connecting import connect
+from bot.context import (
+    BotContext,
+    acknowledge,
+    argument_of,
+    chat_of,
+    owner_of,
+    show_instead,
+    tell,
+    tell_of,
+)
+from bot.texts import LANGUAGES, Texts
+from bot.uploads import upload_texts
+from bot.uploads.jobs import UploadJob
+from drive import Drive
+from security.credential import Owner
+from security.errors import ConsentRequired, CustodyError, OperatorFault
+
+_log = structlog.get_logger()
+
+
+async def start(update: Update, context: BotContext) -> None:
+    """/start, also with the one-time code of the callback flow's result page."""
+    if context.args and context.core.consents.flow == "callback":
+        await connect.claim(update, context, context.args[0])
+        return
+    owner, texts = owner_of(update), await context.texts(update)
+    connected = await context.is_connected(owner)
+    text = texts.tr(
+        "👋 <b>Drivekeeper</b>\n\nSend me a file, and I put it into your own Google Drive and "
+        "answer with its link.\n\nI see only what I put there myself, nothing else in your Drive."
+    )
+    if connected:
+        text += "\n\n" + texts.tr("You are connected: just send a file.")
+    await _say(update, context, text, None if connected else keyboards.connect(texts))
+    await show_menu(context.bot, owner, texts, is_admin=context.is_admin(owner))
+
+
+async def help_(update: Update, context: BotContext) -> None:
+    """/help"""
+    texts = await context.texts(update)
+    menu = command_menu(is_admin=context.is_admin(owner_of(update)))
+    lines = [f"/{command} – {texts.label(meaning)}" for command, meaning in menu]
+    text = texts.tr(
+        "📎 Send me a document, photo, video, audio or voice message (up to {limit}). "
+        "It goes into the folder “{folder}” of your own Google Drive, or into the one you choose "
+        "with /folder, under its own name. Its caption becomes its description there; a caption "
+        "or a reply that begins with “{wish}” gives it another name.",
+        limit="2000 MB" if context.services.options.local_mode else "20 MB",
+        folder=context.services.options.folder_name,
+        wish="#name",
+    )
+    await _say(update, context, text + "\n\n" + "\n".join(lines))
+
+
+async def status(update: Update, context: BotContext) -> None:
+    """/status: which account, since when, whether it works, and how much room there is."""
+    owner, texts = owner_of(update), await context.texts(update)
+    try:
+        about = await context.core.drives.run(owner, Drive.about)
+        credential = await context.core.custodian.load(owner)
+    except ConsentRequired:
+        await _say_not_connected(update, context, owner, texts)
+        return
+    except OperatorFault as fault:
+        _log.warning("command_handled", owner=owner, result=fault.code)
+        await _say(
+            update,
+            context,
+            texts.tr(
+                "⚠️ I cannot use your connection: something is wrong with this bot's set-up. "
+                "It is not your fault; its operator has to fix it. You do not have to connect "
+                "again. Please try again later."
+            ),
+        )
+        return
+    except CustodyError as error:
+        _log.info("command_handled", owner=owner, result=error.code)
+        await _say(
+            update,
+            context,
+            texts.tr(
+                "⏳ You are connected, but Google Drive does not answer just now. "
+                "Please try again in a few minutes."
+            ),
+        )
+        return
+    lines = [texts.tr("✅ <b>Connected</b> as {account}", account=about.address.get_secret_value())]
+    if credential is not None and credential.granted_at is not None:
+        lines.append(texts.tr("Since {date}", date=texts.date(credential.granted_at)))
+    if about.limit is None:
+        lines.append(texts.tr("Used: {used}, no limit", used=texts.size(about.usage)))
+    else:
+        lines.append(
+            texts.tr(
+                "Used: {used} of {limit}, {free} free",
+                used=texts.size(about.usage),
+                limit=texts.size(about.limit),
+                free=texts.size(about.free or 0),
+            )
+        )
+    if waiting := context.services.uploads.position(owner):
+        lines.append(texts.tr("Files on their way: {count}", count=waiting))
+    await _say(update, context, "\n".join(lines), keyboards.status(texts))
+
+
+async def disconnect(update: Update, context: BotContext) -> None:
+    """/disconnect asks; its buttons answer."""
+    owner, texts = owner_of(update), await context.texts(update)
+    query, answer = update.callback_query, _argument(update)
+    if answer in ("", "ask"):
+        if query is not None:
+            await acknowledge(query)
+        if not await context.is_connected(owner):
+            await _say_not_connected(update, context, owner, texts)
+            return
+        text = texts.tr(
+            "Disconnect your Google Drive?\n\nI forget your credentials and cancel uploads that "
+            "are under way. Files already in your Drive stay there."
+        )
+        markup = keyboards.yes_no(texts, "disconnect", texts.label("Yes, disconnect"))
+        await _say(update, context, text, markup)
+    elif query is not None:
+        await acknowledge(query)
+        text = (
+            await _disconnect(context, owner, texts)
+            if answer == "yes"
+            else texts.tr("👌 Everything stays as it is.")
+        )
+        await show_instead(update, context, text)
+
+
+async def _disconnect(context: BotContext, owner: Owner, texts: Texts) -> str:
+    work = await _end_work(context, owner)
+    await context.services.uploads.forget(owner)
+    farewell = await context.core.custodian.disconnect(owner)
+    # Not before: an upload that still ended could have remembered the folder anew.
+    await context.core.preferences.forget_folder(owner)
+    await _tell_ended(context, work.jobs, texts)
+    if not farewell.was_connected:
+        return texts.tr("You are not connected to Google Drive.")
+    text = texts.tr("👋 <b>Disconnected.</b> I have deleted my access to your Drive.")
+    if farewell.shared:
+        text += "\n\n" + texts.tr(
+            "Google still lists this app for your account, because somebody else uses the same "
+            "account here. You can remove it at myaccount.google.com/connections."
+        )
+    elif not farewell.revoked:
+        text += "\n\n" + texts.tr(
+            "Google could not be told, so it may still list this app. "
+            "You can remove it at myaccount.google.com/connections."
+        )
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    anything: bool
+    jobs: list[UploadJob]
+
+
+async def _end_work(context: BotContext, owner: Owner) -> _Ended:
+    """Cancel the request for consent and every upload, without a word: Telegram may fail."""
+    running = context.services.uploads.position(owner) > 0
+    asked = await context.core.consents.cancel(owner)
+    jobs = await context.services.uploads.cancel_all(owner)
+    return _Ended(running or asked or bool(jobs), jobs)
+
+
+async def _tell_ended(context: BotContext, jobs: list[UploadJob], texts: Texts) -> None:
+    for job in jobs:
+        await tell_of(context.bot, job, upload_texts.cancelled(job, texts))
+
+
+async def privacy(update: Update, context: BotContext) -> None:
+    """/privacy: what is kept, and a button that deletes all of it."""
+    texts = await context.texts(update)
+    text = texts.tr(
+        "🔐 <b>What I keep about you</b>\n\n"
+        "• your Telegram id, and the Google tokens for the files I put into your Drive, with "
+        "your Google account's address\n"
+        "• your language, the folder you chose, and the day you last wrote to me\n"
+        "• what you write to me, until I have answered it\n"
+        "• of your files: name, size and type, caption, and where they are in your Drive, for "
+        "seven days after they have arrived or were given up\n\n"
+        "Your files pass through and are not kept. I cannot see anything else in your Drive. "
+        "Logs hold no names, no ids and no file names.\n\n"
+        "When you delete everything, only a counter and an empty lock file stay, named after your "
+        "Telegram id, so that no old backup can bring your connection back."
+    )
+    await _say(update, context, text, keyboards.privacy(texts))
+
+
+async def erase(update: Update, context: BotContext) -> None:
+    """The button of /privacy asks, and its buttons answer."""
+    query, owner, texts = update.callback_query, owner_of(update), await context.texts(update)
+    if query is None:
+        return
+    await acknowledge(query)
+    match _argument(update):
+        case "ask":
+            text = texts.tr("Delete everything I keep about you, and disconnect your Drive?")
+            markup = keyboards.yes_no(texts, "erase", texts.label("Yes, delete everything"))
+            await show_instead(update, context, text, markup)
+        case "yes":
+            text = await _disconnect(context, owner, texts)
+            await context.core.preferences.forget(owner)
+            await context.services.inbox.forget(owner)
+            _log.info("data_erased", owner=owner, result="ok")
+            text += "\n\n" + texts.tr("Everything else I kept about you is deleted too.")
+            await show_instead(update, context, text)
+        case _:
+            await show_instead(update, context, texts.tr("👌 Everything stays as it is."))
+
+
+async def language(update: Update, context: BotContext) -> None:
+    """/language offers; its buttons choose."""
+    query, owner = update.callback_query, owner_of(update)
+    if query is None:
+        texts = await context.texts(update)
+        await _say(update, context, texts.tr("Which language?"), keyboards.languages())
+        return
+    if (chosen := _argument(update)) not in LANGUAGES:
+        await acknowledge(query)
+        return
+    await context.core.preferences.choose(owner, chosen)
+    _log.info("language_changed", owner=owner, result="ok")
+    texts = Texts(chosen)
+    await acknowledge(query)
+    await show_instead(update, context, texts.tr("👌 From now on I speak English."))
+    await show_menu(context.bot, owner, texts, is_admin=context.is_admin(owner))
+
+
+async def cancel(update: Update, context: BotContext) -> None:
+    """/cancel: end what is under way, a connection or uploads."""
+    owner, texts = owner_of(update), await context.texts(update)
+    pending = await context.core.consents.latest(owner)
+    work = await _end_work(context, owner)
+    await _tell_ended(context, work.jobs, texts)
+    if pending is not None and pending.message_id:
+        text = texts.tr("⏹ Cancelled. Nothing was connected.")
+        await tell(context.bot, owner, pending.message_id, text)
+    text = texts.tr("⏹ Cancelled.") if work.anything else texts.tr("There is nothing to cancel.")
+    await _say(update, context, text)
+
+
+async def _say_not_connected(
+    update: Update, context: BotContext, owner: Owner, texts: Texts
+) -> None:
+    quarantined = await context.core.custodian.was_quarantined(owner)
+    if quarantined:
+        text = texts.tr(
+            "🔌 Your connection to Google Drive has stopped working, so I put it aside. "
+            "Connect again, and everything goes on."
+        )
+    else:
+        text = texts.tr("You are not connected to Google Drive yet.")
+    await _say(update, context, text, keyboards.connect(texts))
+    if quarantined:
+        await notices.knows(context.core, owner)
+
+
+async def _say(
+    update: Update, context: BotContext, text: str, markup: InlineKeyboardMarkup | None = None
+) -> None:
+    await context.bot.send_message(chat_of(owner_of(update)), text, reply_markup=markup)
+
+
+def _argument(update: Update) -> str:
+    query = update.callback_query
+    return argument_of(query) if query else ""

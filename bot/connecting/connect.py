@@ -1,0 +1,124 @@
+"""/connect: asking for consent, the three ways."""
+
+from __future__ import annotations
+
+import structlog
+from telegram import Update
+from telegram.error import TelegramError
+
+from bot import keyboards
+from bot.connecting.consent_outcome import explain_refusal, finish, refused, stop_polling
+from bot.connecting.device_flow import poll_later
+from bot.context import BotContext, acknowledge, chat_of, owner_of, show_instead, tell
+from bot.limits import BACKGROUND
+from bot.texts import Texts
+from security.errors import CustodyError
+from security.google_oauth import ConsentDenied
+from security.pending_consents import PendingConsent
+
+AGAIN_SECONDS = 20.0
+_log = structlog.get_logger()
+
+
+async def connect(update: Update, context: BotContext) -> None:
+    """/connect, and every Connect button."""
+    if update.callback_query is not None:
+        await acknowledge(update.callback_query)
+    owner, texts = owner_of(update), await context.texts(update)
+    earlier = await context.core.consents.latest(owner)
+    try:
+        # Asked twice in a row, the same request is shown again: Google's device endpoint has one
+        # quota for the whole project, and one person could use it up.
+        again = earlier is not None and earlier.is_young(AGAIN_SECONDS)
+        pending = earlier if earlier and again else await context.core.consents.begin(owner)
+    except CustodyError as error:
+        _log.warning("consent_failed", owner=owner, result=error.code)
+        text, markup = explain_refusal(error, texts)
+        await context.bot.send_message(chat_of(owner), text, reply_markup=markup)
+        return
+    if earlier is not None:
+        stop_polling(context, owner)
+        await _withdraw(context, earlier, texts)
+    message = await context.bot.send_message(
+        chat_of(owner),
+        _instructions(pending, texts),
+        reply_markup=keyboards.approve(texts, pending.address),
+        rate_limit_args=BACKGROUND,
+    )
+    pending = await context.core.consents.note_message(pending, message.message_id)
+    if pending.flow == "device" and pending.stage == "asked":
+        poll_later(context, pending, pending.interval)
+
+
+def _instructions(pending: PendingConsent, t: Texts) -> str:
+    if pending.flow == "device":
+        return t.tr(
+            "🔗 <b>Connect your Google Drive</b>\n\n"
+            "1. Tap the button to open Google's page.\n"
+            "2. Enter this code: <code>{code}</code> (tap it to copy)\n"
+            "3. Choose your account and allow access.\n\n"
+            "Only enter a code you asked for yourself. When you are done, I write to you here.",
+            code=pending.user_code,
+        )
+    if pending.flow == "callback":
+        return t.tr(
+            "🔗 <b>Connect your Google Drive</b>\n\n"
+            "1. Tap the button, choose your account and allow access.\n"
+            "2. On the page that follows, tap “Back to Telegram”.\n\n"
+            "The link is for you alone and works for 10 minutes."
+        )
+    return t.tr(
+        "🔗 <b>Connect your Google Drive</b>\n\n"
+        "1. Tap the button, choose your account and allow access.\n"
+        "2. Your browser then shows a page that cannot be reached. That is as it should be.\n"
+        "3. Copy that page's whole address and send it to me.\n\n"
+        "The link is for you alone and works for 10 minutes."
+    )
+
+
+async def cancel_consent(update: Update, context: BotContext) -> None:
+    """The Cancel button below a request for consent."""
+    query = update.callback_query
+    if query is None:
+        return
+    owner, texts = owner_of(update), await context.texts(update)
+    stop_polling(context, owner)
+    await context.core.consents.cancel(owner)
+    await acknowledge(query)
+    text = texts.tr("⏹ Cancelled. Nothing was connected.")
+    await show_instead(update, context, text, keyboards.try_again(texts))
+
+
+async def _withdraw(context: BotContext, pending: PendingConsent, texts: Texts) -> None:
+    """An earlier request's message must not invite anybody any more."""
+    if pending.message_id:
+        text = texts.tr("⏹ This request has been replaced by the newer one below.")
+        await tell(context.bot, pending.owner, pending.message_id, text)
+
+
+async def claim(update: Update, context: BotContext, code: str) -> None:
+    """callback: /start with the one-time code of the result page."""
+    await finish(update, context, lambda owner: context.core.consents.claim(owner, code), anew=True)
+
+
+async def paste(update: Update, context: BotContext, text: str) -> None:
+    """paste: the redirected address, in the person's own chat."""
+    if update.message is not None:
+        # It holds a code: spent or not, it need not stay in the chat.
+        try:
+            await update.message.delete()
+        except TelegramError:
+            _log.info("message_not_sent", owner=owner_of(update))
+    await finish(
+        update, context, lambda owner: context.core.consents.pasted(owner, text), anew=True
+    )
+
+
+async def lapse(context: BotContext) -> None:
+    """Repeating job: requests whose time is over say so, whichever way they were made."""
+    for pending in await context.core.consents.over():
+        try:
+            lapsed = ConsentDenied("the request's time is over", code="expired")
+            await refused(context, pending, lapsed)
+        except (TelegramError, CustodyError):
+            _log.info("message_not_sent", owner=pending.owner)

@@ -1,0 +1,146 @@
+"""How a request for consent ends, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+from telegram import InlineKeyboardMarkup, Update
+from telegram.ext import ExtBot
+
+from bot import keyboards
+from bot.context import BotContext, Services, chat_of, edit_or_send, owner_of, tell, tell_of
+from bot.limits import BACKGROUND
+from bot.texts import Texts
+from bot.uploads import upload_texts
+from security.credential import Credential, Owner
+from security.errors import CustodyError, OperatorFault
+from security.pending_consents import PendingConsent
+
+_SPENT: Final = frozenset({"expired", "used", "wrong_state", "superseded"})
+_log = structlog.get_logger()
+
+
+async def finish(
+    update: Update,
+    context: BotContext,
+    save: Callable[[Owner], Awaitable[Credential]],
+    *,
+    anew: bool = False,
+) -> None:
+    """Save the consent, say whose account it is, and upload what waited for it.
+
+    `anew`: in a new message, because the person has written since the request was shown.
+    """
+    owner, texts = owner_of(update), await context.texts(update)
+    pending = await context.core.consents.latest(owner)
+    message_id = pending.message_id if pending and not anew else 0
+    try:
+        credential = await save(owner)
+    except CustodyError as error:
+        _log.info("consent_refused", owner=owner, result=error.code)
+        text, markup = await what_is(context, owner, error, texts)
+        await context.bot.send_message(chat_of(owner), text, reply_markup=markup)
+        return
+    stop_polling(context, owner)
+    account = credential.account.get_secret_value() if credential.account else "Google"
+    # First what must happen, then what is said about it: Telegram may fail.
+    uploads = context.services.uploads
+    dropped = await uploads.cancel_all(owner, unless_account=credential.account_key or "")
+    await uploads.release(owner)
+    for job in dropped:
+        ended = upload_texts.other_account if job.is_private else upload_texts.cancelled
+        await tell_of(context.bot, job, ended(job, texts))
+    await tell(
+        context.bot,
+        owner,
+        message_id,
+        texts.tr(
+            "🎉 <b>Connected</b> as {account}.\n\nSend me any file, photo, video or voice "
+            "message: I put it into your Drive and give you the link.",
+            account=account,
+        ),
+        background=BACKGROUND,
+    )
+
+
+async def what_is(
+    context: BotContext, owner: Owner, refusal: CustodyError, texts: Texts
+) -> tuple[str, InlineKeyboardMarkup]:
+    """After a second tap or a replay: what is true now, rather than what went wrong just then."""
+    if refusal.code in _SPENT and await context.core.consents.latest(owner) is None:
+        credential = await context.core.custodian.load(owner)
+        if credential is not None and credential.account is not None:
+            text = texts.tr(
+                "You are connected as {account}. Nothing has changed.",
+                account=credential.account.get_secret_value(),
+            )
+            return text, keyboards.status(texts)
+    return explain_refusal(refusal, texts)
+
+
+async def refused(context: BotContext, pending: PendingConsent, error: CustodyError) -> None:
+    texts = await context.texts_for(pending.owner)
+    await context.core.consents.end(pending)
+    event = "consent_lapsed" if error.code == "expired" else "consent_declined"
+    _log.info(event, owner=pending.owner, result=error.code)
+    text, markup = explain_refusal(error, texts)
+    await edit_or_send(context.bot, pending.owner, pending.message_id, text, markup)
+
+
+async def tell_approved(services: Services, bot: ExtBot[int], pending: PendingConsent) -> None:
+    """callback: Google's page is done; the asker still has to come back by its button."""
+    texts = Texts(await services.core.preferences.language(pending.owner))
+    text = texts.tr(
+        "👍 Google says yes. Now tap “Back to Telegram” on the page in your browser, "
+        "and we are done."
+    )
+    await edit_or_send(bot, pending.owner, pending.message_id, text)
+
+
+async def tell_refused(
+    services: Services, bot: ExtBot[int], pending: PendingConsent, error: CustodyError
+) -> None:
+    """callback: it ended on the page; the chat says so, too."""
+    texts = Texts(await services.core.preferences.language(pending.owner))
+    text, markup = explain_refusal(error, texts)
+    await edit_or_send(bot, pending.owner, pending.message_id, text, markup)
+
+
+def explain_refusal(error: CustodyError, t: Texts) -> tuple[str, InlineKeyboardMarkup]:
+    """Why nothing was connected, and what to do next."""
+    match error.code:
+        case "access_denied":
+            text = t.tr("🙅 You declined on Google's page. Nothing was connected.")
+        case "expired" | "superseded":
+            text = t.tr("⌛ That took too long, and the request has lapsed. Nothing was connected.")
+        case "used":
+            text = t.tr("♻️ This link or code has been used already. Please start again.")
+        case "wrong_state":
+            text = t.tr(
+                "🤔 This does not belong to your latest request. If somebody else sent it to "
+                "you, do not use it. To connect your own Drive, start again here."
+            )
+        case "scope_missing":
+            text = t.tr(
+                "☑️ On Google's page the box for Google Drive was not ticked, and without it I "
+                "cannot put files there. Please try again and tick it."
+            )
+        case _ if isinstance(error, OperatorFault):
+            text = t.tr(
+                "⚠️ This bot's set-up at Google is not right. It is not your fault; its "
+                "operator has to fix it. Please try again later."
+            )
+        case _:
+            text = t.tr("⚠️ Google does not answer just now. Please try again in a few minutes.")
+    return text, keyboards.try_again(t)
+
+
+def job_name(owner: Owner) -> str:
+    return f"device {owner.name}"
+
+
+def stop_polling(context: BotContext, owner: Owner) -> None:
+    for job in context.jobs.get_jobs_by_name(job_name(owner)):
+        job.schedule_removal()

@@ -1,0 +1,248 @@
+"""A file in Drive, by its buttons: renamed, moved, shared, put into the bin, and back.
+
+Each shows what came of it in the message whose button was tapped. Buttons name the file by Drive's
+identifier and act on the Drive of whoever taps: on somebody else's buttons there is no such file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+from telegram import InlineKeyboardMarkup, Update
+
+from bot import notices, questions
+from bot.context import BotContext, acknowledge, argument_of, owner_of, show_instead
+from bot.drive_files import shelf_keyboards, shelf_texts
+from bot.drive_files.shelf_texts import FolderGone, FolderInBin, look
+from bot.filenames import clean_name, new_name
+from bot.texts import Texts
+from drive import Drive, DriveFolder, folders_in
+from security.credential import Owner
+from security.errors import ConsentRequired, CustodyError
+
+T = TypeVar("T")
+RENAMING = "rename"
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """A tapped button of a file."""
+
+    update: Update
+    context: BotContext
+    owner: Owner
+    texts: Texts
+    file_id: str
+    argument: str
+
+    async def ask(self, work: Callable[[Drive], T]) -> T | None:
+        """`work` on the person's Drive; None: it did not work, and that has been shown."""
+        try:
+            return await self.context.core.drives.run(self.owner, work)
+        except CustodyError as error:
+            await tell_trouble(self.context, self.owner, error)
+            await self.show(*shelf_texts.trouble(error, self.texts, self.file_id))
+            return None
+
+    async def show(self, text: str, markup: InlineKeyboardMarkup | None) -> None:
+        """In the place of what was tapped."""
+        await show_instead(self.update, self.context, text, markup)
+
+    def done(self, result: str) -> None:
+        """For the log."""
+        _log.info("file_changed", owner=self.owner, result=result)
+
+
+async def tell_trouble(context: BotContext, owner: Owner, error: CustodyError) -> None:
+    """Log what has kept a wish from being granted, and which the person is told of."""
+    _log.info("command_handled", owner=owner, result=error.code)
+    if isinstance(error, ConsentRequired):
+        await notices.knows(context.core, owner)
+
+
+async def tapped(update: Update, context: BotContext) -> Tap | None:
+    """What was tapped, acknowledged; None: nothing of a file's."""
+    query = update.callback_query
+    if query is None or query.data is None:
+        return None
+    file_id, _, argument = argument_of(query).partition(":")
+    await acknowledge(query)
+    owner, texts = owner_of(update), await context.texts(update)
+    return Tap(update, context, owner, texts, file_id, argument)
+
+
+async def show_card(tap: Tap, work: Callable[[Drive], object] | None, note: str = "") -> bool:
+    """Do something with the file, and show how it stands then; False: it did not work."""
+
+    def both(drive: Drive) -> shelf_texts.Card:
+        if work is not None:
+            work(drive)
+        return look(drive, tap.file_id)
+
+    found = await tap.ask(both)
+    if found is None:
+        return False
+    await tap.show(*shelf_texts.card(found, tap.texts, note))
+    return True
+
+
+async def back(update: Update, context: BotContext) -> None:
+    """Show the file again."""
+    if (tap := await tapped(update, context)) is not None:
+        await show_card(tap, None)
+
+
+async def ask_name(update: Update, context: BotContext) -> None:
+    """Rename: the new name is the answer to a question."""
+    if (tap := await tapped(update, context)) is None:
+        return
+    found = await tap.ask(lambda drive: look(drive, tap.file_id))
+    if found is None or update.effective_chat is None:
+        return
+    base_url = context.services.options.link_base_url
+    await context.bot.send_message(
+        update.effective_chat.id,
+        tap.texts.tr(
+            "{sign} What shall <b>{name}</b> be called? Reply to this message with the new name.",
+            sign=questions.sign(context.bot, base_url, "✏️", RENAMING, tap.file_id),
+            name=clean_name(found.file.name),
+        ),
+        reply_markup=questions.box(clean_name(found.file.name)),
+    )
+
+
+async def rename(update: Update, context: BotContext) -> None:
+    """The answer to that question."""
+    message = update.message
+    asked = questions.answered(message) if message else None
+    if message is None or message.text is None or asked is None:
+        return
+    owner, texts, file_id = owner_of(update), await context.texts(update), asked[1]
+    wanted = message.text
+
+    def work(drive: Drive) -> shelf_texts.Card:
+        found = look(drive, file_id)
+        drive.rename(file_id, new_name(wanted, found.file.name))
+        return look(drive, file_id)
+
+    try:
+        card = await context.core.drives.run(owner, work)
+    except CustodyError as error:
+        await tell_trouble(context, owner, error)
+        text, markup = shelf_texts.trouble(error, texts, file_id)
+    else:
+        _log.info("file_changed", owner=owner, result="renamed")
+        text, markup = shelf_texts.card(card, texts, texts.tr("✏️ It has its new name."))
+    await message.reply_text(text, reply_markup=markup)
+
+
+async def look_inside(update: Update, context: BotContext) -> None:
+    """Move: the bot's folders, level by level."""
+    if (tap := await tapped(update, context)) is None:
+        return
+    found = await tap.ask(lambda drive: (look(drive, tap.file_id), drive.all_folders()))
+    if found is None:
+        return
+    card, folders = found
+    here = _by_key(folders, tap.argument)
+    by_id = {folder.id: folder for folder in folders}
+    parents = {folder.parent_id for folder in folders}
+    around = here.id if here else ""
+    inside = [(folder, folder.id in parents) for folder in folders_in(folders, around)]
+    text = tap.texts.tr("📁 Where shall <b>{name}</b> go?", name=clean_name(card.file.name))
+    if here is not None:
+        text += "\n" + tap.texts.tr("Inside “{folder}”", folder=clean_name(here.name))
+    if len(inside) > shelf_keyboards.MOST_FOLDERS:
+        text += "\n" + tap.texts.tr(
+            "These are the first {count} folders.", count=shelf_keyboards.MOST_FOLDERS
+        )
+    above = by_id.get(here.parent_id) if here else None
+    markup = shelf_keyboards.destinations(tap.texts, tap.file_id, here, above, inside)
+    await tap.show(text, markup)
+
+
+async def move(update: Update, context: BotContext) -> None:
+    """Into the chosen folder."""
+    if (tap := await tapped(update, context)) is None:
+        return
+
+    def work(drive: Drive) -> None:
+        folder = _by_key(drive.all_folders(), tap.argument)
+        if folder is None:
+            raise FolderGone("there is no such folder any more")
+        drive.move(tap.file_id, folder.id)
+
+    if await show_card(tap, work, tap.texts.tr("📁 It has been moved.")):
+        tap.done("moved")
+
+
+async def ask_share(update: Update, context: BotContext) -> None:
+    """Share asks first."""
+    if (tap := await tapped(update, context)) is None:
+        return
+    found = await tap.ask(lambda drive: look(drive, tap.file_id))
+    if found is not None:
+        text = tap.texts.tr(
+            "🔗 Share <b>{name}</b>?\n\nAnyone who has the link can then open it, without signing "
+            "in, until you stop sharing.",
+            name=clean_name(found.file.name),
+        )
+        yes = tap.texts.label("Yes, share it")
+        await tap.show(text, shelf_keyboards.sure(tap.texts, tap.file_id, "file-share-yes", yes))
+
+
+async def share(update: Update, context: BotContext) -> None:
+    """The person has said yes."""
+    tap = await tapped(update, context)
+    if tap is not None and await show_card(tap, lambda drive: drive.share(tap.file_id)):
+        tap.done("shared")
+
+
+async def unshare(update: Update, context: BotContext) -> None:
+    """The link opens for its owner alone again."""
+    if (tap := await tapped(update, context)) is None:
+        return
+    note = tap.texts.tr("🔒 The link no longer opens for others.")
+    if await show_card(tap, lambda drive: drive.unshare(tap.file_id), note):
+        tap.done("unshared")
+
+
+async def ask_delete(update: Update, context: BotContext) -> None:
+    """Delete asks first."""
+    if (tap := await tapped(update, context)) is None:
+        return
+    found = await tap.ask(lambda drive: look(drive, tap.file_id))
+    if found is not None:
+        text = tap.texts.tr(
+            "🗑 Put <b>{name}</b> into your Drive's bin?", name=clean_name(found.file.name)
+        )
+        yes = tap.texts.label("Yes, into the bin")
+        await tap.show(text, shelf_keyboards.sure(tap.texts, tap.file_id, "file-bin-yes", yes))
+
+
+async def delete(update: Update, context: BotContext) -> None:
+    """The person has said yes; it can be undone."""
+    tap = await tapped(update, context)
+    if tap is not None and await show_card(tap, lambda drive: drive.trash(tap.file_id)):
+        tap.done("trashed")
+
+
+async def undelete(update: Update, context: BotContext) -> None:
+    """Out of the bin again."""
+    if (tap := await tapped(update, context)) is None:
+        return
+
+    def work(drive: Drive) -> None:
+        if drive.untrash(tap.file_id).trashed:
+            raise FolderInBin("its folder is in the bin")
+
+    if await show_card(tap, work, tap.texts.tr("↩️ It is out of the bin again.")):
+        tap.done("restored")
+
+
+def _by_key(folders: list[DriveFolder], key: str) -> DriveFolder | None:
+    return next((f for f in folders if shelf_keyboards.folder_key(f.id) == key), None)

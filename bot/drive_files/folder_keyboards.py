@@ -1,0 +1,82 @@
+"""Buttons of /folder: "verb:Drive's id of the folder that is shown", "" for the top."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+
+from bot.drive_files.folder_choices import TEMPLATES
+from bot.filenames import clean_name
+from bot.texts import Texts
+from drive import DriveFolder
+
+PAGE: Final = 8
+_NAME_LENGTH: Final = 32
+
+
+def _tap(text: str, data: str) -> InlineKeyboardButton:
+    return InlineKeyboardButton(text, callback_data=data)
+
+
+def level(
+    t: Texts,
+    path: Sequence[DriveFolder],
+    inside: Sequence[DriveFolder],
+    page: int,
+    chosen: str,
+    template: str,
+) -> InlineKeyboardMarkup:
+    """A folder, or the top.
+
+    Args:
+        path: the folders around it and itself, from the outermost; empty: the top.
+        inside: all the folders in there.
+        page: which of them are shown, from 0.
+        chosen: the identifier of the folder files go into.
+        template: of the sub-folders by date.
+    """
+    here = path[-1].id if path else ""
+    rows = []
+    if here and here != chosen:
+        rows.append([_tap(t.label("✅ Use this one"), f"folder-use:{here}")])
+    for folder in inside[page * PAGE : (page + 1) * PAGE]:
+        sign = "📂" if folder.id == chosen else "📁"
+        rows.append([_tap(f"{sign} {_short(folder.name)}", f"folder:{folder.id}")])
+    turns = []
+    if page:
+        turns.append(_tap("◀", f"folder:{here}:{page - 1}"))
+    if len(inside) > (page + 1) * PAGE:
+        turns.append(_tap("▶", f"folder:{here}:{page + 1}"))
+    if turns:
+        rows.append(turns)
+    if path:
+        above = path[-2].id if len(path) > 1 else ""
+        rows.append([_tap(t.label("⬆️ Up"), f"folder:{above}")])
+    rows.append([_tap(t.label("➕ New folder here"), f"folder-new:{here}")])
+    following = _following(template)
+    rows.append([_tap(_by_date(t, template), f"folder-date:{here}:{following}")])
+    return InlineKeyboardMarkup(rows)
+
+
+def _following(template: str) -> str:
+    """What a tap changes the sub-folders to: they take turns."""
+    names, templates = list(TEMPLATES), list(TEMPLATES.values())
+    place = templates.index(template) if template in templates else -1
+    return names[(place + 1) % len(names)]
+
+
+def _by_date(t: Texts, template: str) -> str:
+    if template == TEMPLATES["off"]:
+        return t.label("🗓 By date: off")
+    if template == TEMPLATES["year"]:
+        return t.label("🗓 By date: year")
+    if template == TEMPLATES["month"]:
+        return t.label("🗓 By date: year and month")
+    return t.label("🗓 By date: {template}", template=template)
+
+
+def _short(name: str) -> str:
+    name = clean_name(name)
+    return name if len(name) <= _NAME_LENGTH else f"{name[: _NAME_LENGTH - 1]}…"

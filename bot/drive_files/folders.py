@@ -1,0 +1,262 @@
+"""/folder: where a person's files go: the bot's folders, new ones, sub-folders by date."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+from telegram import InlineKeyboardMarkup, Update
+
+from bot import questions
+from bot.context import BotContext, acknowledge, argument_of, chat_of, owner_of, show_instead
+from bot.drive_files import folder_keyboards, shelf_texts
+from bot.drive_files.file_actions import tell_trouble
+from bot.drive_files.folder_choices import TEMPLATES, FolderChoice, clean_template, folders_for
+from bot.filenames import clean_name
+from bot.texts import Texts
+from drive import Drive, DriveFolder, DriveRefused, folders_in
+from security.credential import Owner
+from security.errors import ConsentRequired, CustodyError
+
+NAMING: Final = "folder"
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Level:
+    """A folder with what is around it and in it; no `path`: the top."""
+
+    path: tuple[DriveFolder, ...]
+    inside: tuple[DriveFolder, ...]
+
+
+async def folder(update: Update, context: BotContext) -> None:
+    """/folder and /folder template …; its buttons open a folder, or turn its pages."""
+    owner, texts = owner_of(update), await context.texts(update)
+    if update.callback_query is not None:
+        folder_id, page = await _tapped(update)
+        await _show(update, context, folder_id, page=int(page) if page.isdecimal() else 0)
+        return
+    arguments = context.args or []
+    if arguments and arguments[0].lower() == "template":
+        try:
+            template = _template(" ".join(arguments[1:]))
+        except ValueError:
+            await _say(update, context, _no_template(texts), None)
+            return
+        if await _choose(update, context, owner, texts, template=template) is None:
+            return
+    await _show(update, context, "")
+
+
+async def use(update: Update, context: BotContext) -> None:
+    """The button that makes a folder the one files go into."""
+    owner, texts = owner_of(update), await context.texts(update)
+    folder_id, _ = await _tapped(update)
+    if await _choose(update, context, owner, texts, folder_id=folder_id) is not None:
+        await _show(update, context, folder_id)
+
+
+async def by_date(update: Update, context: BotContext) -> None:
+    """The button of the sub-folders by date."""
+    owner, texts = owner_of(update), await context.texts(update)
+    folder_id, kind = await _tapped(update)
+    template = TEMPLATES.get(kind, "")
+    if await _choose(update, context, owner, texts, template=template) is not None:
+        await _show(update, context, folder_id)
+
+
+async def ask_name(update: Update, context: BotContext) -> None:
+    """The button that makes a new folder: its name is the answer to a question."""
+    owner, texts = owner_of(update), await context.texts(update)
+    folder_id, _ = await _tapped(update)
+    try:
+        level = await _look(context, owner, folder_id)
+    except CustodyError as error:
+        await _show_trouble(update, context, error, texts)
+        return
+    base_url = context.services.options.link_base_url
+    parent_id = level.path[-1].id if level.path else ""
+    sign = questions.sign(context.bot, base_url, "➕", NAMING, parent_id)
+    text = (
+        texts.tr(
+            "{sign} What shall the new folder in “{folder}” be called? Reply to this message with "
+            "its name.",
+            sign=sign,
+            folder=clean_name(level.path[-1].name),
+        )
+        if level.path
+        else texts.tr(
+            "{sign} What shall the new folder be called? Reply to this message with its name.",
+            sign=sign,
+        )
+    )
+    markup = questions.box(texts.label("Name of the folder"))
+    await context.bot.send_message(chat_of(owner), text, reply_markup=markup)
+
+
+async def make(update: Update, context: BotContext) -> None:
+    """The answer to that."""
+    message = update.message
+    asked = questions.answered(message) if message else None
+    if message is None or message.text is None or asked is None:
+        return
+    owner, texts = owner_of(update), await context.texts(update)
+    if not (name := clean_name(message.text.replace("\n", " "), "")):
+        await _say(update, context, texts.tr("🤔 That is no name for a folder."), None)
+        return
+    parent_id = asked[1] or None
+    try:
+        made = await context.core.drives.run(
+            owner, lambda drive: drive.make_folder(name, parent_id)
+        )
+    except CustodyError as error:
+        await _show_trouble(update, context, error, texts)
+        return
+    await _show(update, context, made.id, made=made)
+
+
+async def _tapped(update: Update) -> tuple[str, str]:
+    """The folder's identifier and whatever comes after it in the button that was tapped."""
+    query = update.callback_query
+    if query is None:
+        return "", ""
+    await acknowledge(query)
+    folder_id, _, rest = argument_of(query).partition(":")
+    return folder_id, rest
+
+
+async def _account(context: BotContext, owner: Owner) -> str:
+    credential = await context.core.custodian.load(owner)
+    if credential is None:
+        raise ConsentRequired("not connected", code="not_connected")
+    return credential.account_key or ""
+
+
+async def _choose(
+    update: Update,
+    context: BotContext,
+    owner: Owner,
+    texts: Texts,
+    *,
+    folder_id: str = "",
+    template: str | None = None,
+) -> FolderChoice | None:
+    """Remember a folder or a template; None: it did not work, and that has been said."""
+    places = context.services.places
+    try:
+        account = await _account(context, owner)
+        path = (await _look(context, owner, folder_id)).path if folder_id else ()
+        if template is None:
+            template = (await context.core.custodian.run(places.choice, owner, account)).template
+        return await context.core.custodian.run(places.choose, owner, account, path, template)
+    except CustodyError as error:
+        await _show_trouble(update, context, error, texts)
+        return None
+
+
+async def _look(
+    context: BotContext, owner: Owner, folder_id: str, made: DriveFolder | None = None
+) -> _Level:
+    """The folder and all around it, in one request.
+
+    Raises:
+        CustodyError: DriveRefused(file_gone): there is no such folder any more.
+    """
+
+    def work(drive: Drive) -> _Level:
+        folders = drive.all_folders()
+        if made is not None and all(folder.id != made.id for folder in folders):
+            folders.append(made)  # a list may lag behind what was made a moment ago
+        by_id = {folder.id: folder for folder in folders}
+        path: list[DriveFolder] = []
+        if folder_id and folder_id not in by_id:
+            raise DriveRefused("there is no such folder", code="file_gone")
+        here = by_id.get(folder_id)
+        while here is not None and here not in path:
+            path.insert(0, here)
+            here = by_id.get(here.parent_id)
+        around = path[-1].id if path else ""
+        return _Level(tuple(path), tuple(folders_in(folders, around)))
+
+    return await context.core.drives.run(owner, work)
+
+
+async def _show(
+    update: Update,
+    context: BotContext,
+    folder_id: str,
+    *,
+    page: int = 0,
+    made: DriveFolder | None = None,
+) -> None:
+    """A level of the bot's folders with the person's choice, instead of what was tapped."""
+    owner, texts = owner_of(update), await context.texts(update)
+    try:
+        account = await _account(context, owner)
+        level = await _look(context, owner, folder_id, made)
+        places = context.services.places
+        choice = await context.core.custodian.run(places.choice, owner, account)
+    except CustodyError as error:
+        await _show_trouble(update, context, error, texts)
+        return
+    page = min(page, max(len(level.inside) - 1, 0) // folder_keyboards.PAGE)
+    markup = folder_keyboards.level(
+        texts, level.path, level.inside, page, choice.folder_id, choice.template
+    )
+    await _say(update, context, _described(level, choice, texts), markup)
+
+
+def _described(level: _Level, choice: FolderChoice, t: Texts) -> str:
+    lines = [t.tr("📂 Your files go into the folder <b>{folder}</b>.", folder=choice.name)]
+    if choice.template:
+        today = " / ".join(folders_for(choice.template, datetime.now(UTC)))
+        lines.append(t.tr("🗓 In there into sub-folders by date; today: {folder}", folder=today))
+    lines.append("")
+    if level.path:
+        name = " / ".join(clean_name(folder.name) for folder in level.path)
+        lines.append(
+            t.tr("Inside “{folder}”:", folder=name)
+            if level.inside
+            else t.tr("Inside “{folder}” there are no folders.", folder=name)
+        )
+    else:
+        lines.append(
+            t.tr("The folders I have made in your Drive:")
+            if level.inside
+            else t.tr("I have made no folders in your Drive yet.")
+        )
+    return "\n".join(lines)
+
+
+def _template(text: str) -> str:
+    return TEMPLATES[text] if text in TEMPLATES else clean_template(text)
+
+
+def _no_template(t: Texts) -> str:
+    return t.tr(
+        "🤔 I do not understand this template. It is made of names of folders with a slash "
+        "between them, and of {fields}. For example: <code>{example}</code>. Without sub-folders: "
+        "<code>{off}</code>.",
+        fields="{year}, {month}, {day}",
+        example="/folder template {year}/{month}",
+        off="/folder template off",
+    )
+
+
+async def _show_trouble(
+    update: Update, context: BotContext, error: CustodyError, texts: Texts
+) -> None:
+    await tell_trouble(context, owner_of(update), error)
+    await _say(update, context, *shelf_texts.trouble(error, texts))
+
+
+async def _say(
+    update: Update, context: BotContext, text: str, markup: InlineKeyboardMarkup | None
+) -> None:
+    if update.callback_query is not None:
+        await show_instead(update, context, text, markup)
+    else:
+        await context.bot.send_message(chat_of(owner_of(update)), text, reply_markup=markup)

@@ -1,0 +1,252 @@
+"""What the bot has put into a person's Drive: /files lists it, /get brings it back."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import structlog
+from telegram import InlineKeyboardMarkup, Update
+
+from bot import questions
+from bot.context import BotContext, edit_or_send, owner_of
+from bot.drive_files import shelf_keyboards, shelf_texts
+from bot.drive_files.file_actions import tapped, tell_trouble
+from bot.drive_files.sending import NotTaken, Order, Stopped
+from bot.drive_files.shelf_texts import Shown, look
+from bot.filenames import clean_name
+from bot.texts import Texts
+from drive import Drive, DriveFile, DriveRefused
+from security.credential import Owner
+from security.errors import CustodyError
+
+SEARCHING: Final = "search"
+GETTING: Final = "get"
+_PAGE: Final = 8
+_MOST: Final = 1000
+_log = structlog.get_logger()
+
+
+async def files(update: Update, context: BotContext) -> None:
+    """/files and /files words: the first page; its buttons: another one."""
+    if update.callback_query is None:
+        await _reply_page(update, context, " ".join(context.args or ()))
+    elif (tap := await tapped(update, context)) is not None:
+        # Of these buttons the first part is a page's number, and the second a search.
+        number = int(tap.file_id) if tap.file_id.isdecimal() else 0
+        await tap.show(*await _page(context, tap.owner, tap.texts, number, tap.argument))
+
+
+async def ask_search(update: Update, context: BotContext) -> None:
+    """The Search button."""
+    if (tap := await tapped(update, context)) is not None:
+        text = tap.texts.tr(
+            "{sign} What is it called? Reply to this message with the beginning of a word of its "
+            "name.",
+            sign=_sign(context, "🔎", SEARCHING),
+        )
+        await _ask(update, context, text)
+
+
+async def search(update: Update, context: BotContext) -> None:
+    """The answer to that."""
+    if update.message is not None and update.message.text:
+        await _reply_page(update, context, update.message.text)
+
+
+async def open_card(update: Update, context: BotContext) -> None:
+    """A file of the list: its card in a message of its own, so that the list stays."""
+    if (tap := await tapped(update, context)) is None or update.effective_chat is None:
+        return
+    try:
+        found = await context.core.drives.run(tap.owner, lambda drive: look(drive, tap.file_id))
+    except CustodyError as error:
+        await tell_trouble(context, tap.owner, error)
+        text, markup = shelf_texts.trouble(error, tap.texts)
+    else:
+        text, markup = shelf_texts.card(found, tap.texts)
+    await context.bot.send_message(update.effective_chat.id, text, reply_markup=markup)
+
+
+async def get(update: Update, context: BotContext) -> None:
+    """/get name; without a name it is asked for."""
+    wanted = " ".join(context.args or ())
+    if wanted:
+        await _get(update, context, wanted)
+        return
+    texts = await context.texts(update)
+    text = texts.tr(
+        "{sign} Which file shall I send? Reply to this message with its name, or how it begins.",
+        sign=_sign(context, "⬇️", GETTING),
+    )
+    await _ask(update, context, text)
+
+
+async def get_answer(update: Update, context: BotContext) -> None:
+    """The answer to that."""
+    if update.message is not None and update.message.text:
+        await _get(update, context, update.message.text)
+
+
+async def send(update: Update, context: BotContext) -> None:
+    """The button "Send here"."""
+    if (tap := await tapped(update, context)) is None or update.effective_chat is None:
+        return
+    try:
+        found = await context.core.drives.run(tap.owner, lambda drive: _file(drive, tap.file_id))
+    except CustodyError as error:
+        await tell_trouble(context, tap.owner, error)
+        await _say(update, context, *shelf_texts.trouble(error, tap.texts))
+        return
+    await _send(update, context, tap.owner, tap.texts, found)
+
+
+async def _get(update: Update, context: BotContext, wanted: str) -> None:
+    owner, texts = owner_of(update), await context.texts(update)
+    try:
+        page = await context.core.drives.run(
+            owner, lambda drive: drive.files(page_size=_PAGE + 1, search=wanted)
+        )
+    except CustodyError as error:
+        await tell_trouble(context, owner, error)
+        await _say(update, context, *shelf_texts.trouble(error, texts))
+        return
+    found = page.files
+    if len(found) == 1:
+        await _send(update, context, owner, texts, found[0])
+    elif not found:
+        await _say(update, context, shelf_texts.empty_shelf(clean_name(wanted), texts))
+    else:
+        text = texts.tr("⬇️ Which one shall I send?")
+        if len(found) > _PAGE:
+            text += "\n" + texts.tr(
+                "These are the {count} newest; write more of the name for others.", count=_PAGE
+            )
+        await _say(update, context, text, shelf_keyboards.offers(texts, found[:_PAGE]))
+
+
+async def _send(
+    update: Update, context: BotContext, owner: Owner, texts: Texts, file: DriveFile
+) -> None:
+    sender = context.services.sender
+    if file.size > sender.limit:
+        _log.info("file_not_sent", owner=owner, size=file.size, result="too_big")
+        await _say(update, context, *shelf_texts.too_big_to_send(file, sender.limit, texts))
+        return
+    if not file.size:
+        await _say(update, context, *shelf_texts.empty_to_send(file, texts))
+        return
+    match sender.obstacle(owner, file.id):
+        case "already":
+            await _say(update, context, texts.tr("⏳ This file is on its way already."))
+            return
+        case "too_many":
+            text = texts.tr(
+                "✋ I am still sending other files to you. Ask for this one again when they are "
+                "here."
+            )
+            await _say(update, context, text, shelf_keyboards.unsent(texts, file))
+            return
+    chat = update.effective_chat
+    if chat is None:
+        return
+    notice = await context.bot.send_message(
+        chat.id,
+        texts.tr(
+            "⏳ Sending <b>{name}</b> ({size}) … If nothing comes, tap “Try again”.",
+            name=clean_name(file.name),
+            size=texts.size(file.size),
+        ),
+        reply_markup=shelf_keyboards.unsent(texts, file),  # for when a kill comes in between
+    )
+
+    async def ended(error: CustodyError | None) -> None:
+        if error is None:
+            await notice.delete()
+            return
+        text, markup = _unsent(error, file, sender.limit, texts)
+        await edit_or_send(context.bot, owner, notice.message_id, text, markup, chat_id=chat.id)
+
+    sender.begin(Order(owner, chat.id, file, ended))
+
+
+def _unsent(error: CustodyError, file: DriveFile, limit: int, texts: Texts) -> Shown:
+    match error:
+        case NotTaken(code="too_big"):
+            return shelf_texts.too_big_to_send(file, limit, texts)
+        case NotTaken() | Stopped():
+            text = texts.tr(
+                "⚠️ <b>{name}</b> did not get through to Telegram. Tap “Try again”.",
+                name=clean_name(file.name),
+            )
+        case _:
+            text, markup = shelf_texts.trouble(error, texts)
+            if markup is not None or isinstance(error, DriveRefused):
+                return text, markup
+    return text, shelf_keyboards.unsent(texts, file)
+
+
+async def _reply_page(update: Update, context: BotContext, wanted: str) -> None:
+    owner, texts = owner_of(update), await context.texts(update)
+    wanted = " ".join(wanted.split())
+    await _say(update, context, *await _page(context, owner, texts, 0, wanted))
+
+
+async def _page(context: BotContext, owner: Owner, texts: Texts, number: int, wanted: str) -> Shown:
+    try:
+        found = await context.core.drives.run(owner, lambda drive: _files(drive, number, wanted))
+    except CustodyError as error:
+        await tell_trouble(context, owner, error)
+        return shelf_texts.trouble(error, texts)
+    shown, more = found[:_PAGE], len(found) > _PAGE
+    if not shown and not number:
+        markup = shelf_keyboards.page(texts, (), 0, wanted, more=False) if wanted else None
+        return shelf_texts.empty_shelf(clean_name(wanted) if wanted else "", texts), markup
+    text = (
+        texts.tr("🔎 Files with “{search}”, newest first", search=clean_name(wanted))
+        if wanted
+        else texts.tr("🗂 Your files, newest first")
+    )
+    if number or more:
+        text += "\n" + texts.tr("Page {number}", number=number + 1)
+    return text, shelf_keyboards.page(texts, shown, number, wanted, more=more)
+
+
+def _files(drive: Drive, number: int, wanted: str) -> list[DriveFile]:
+    """A page's files, and the next one's first.
+
+    Counted from the beginning each time: Drive's own marks of a page lapse, and are too long for a
+    button. A thousand files are one request.
+    """
+    first, token = number * _PAGE, None
+    found: list[DriveFile] = []
+    while (lacking := first + _PAGE + 1 - len(found)) > 0:
+        page = drive.files(token, min(lacking, _MOST), wanted)
+        found += page.files
+        if (token := page.next_page) is None:
+            break
+    return found[first:]
+
+
+def _file(drive: Drive, file_id: str) -> DriveFile:
+    found = drive.find(file_id)
+    if found is None or found.trashed or found.is_folder:
+        raise DriveRefused("there is no such file", code="file_gone")
+    return found
+
+
+def _sign(context: BotContext, emoji: str, purpose: str) -> str:
+    return questions.sign(context.bot, context.services.options.link_base_url, emoji, purpose)
+
+
+async def _ask(update: Update, context: BotContext, text: str) -> None:
+    if update.effective_chat is not None:
+        await context.bot.send_message(
+            update.effective_chat.id, text, reply_markup=questions.box("")
+        )
+
+
+async def _say(
+    update: Update, context: BotContext, text: str, markup: InlineKeyboardMarkup | None = None
+) -> None:
+    if update.effective_chat is not None:
+        await context.bot.send_message(update.effective_chat.id, text, reply_markup=markup)

@@ -1,0 +1,159 @@
+"""Files that are in Drive, in words: what they are, and why something did not work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from telegram import InlineKeyboardMarkup
+
+from bot import keyboards
+from bot.drive_files import shelf_keyboards
+from bot.filenames import clean_name
+from bot.texts import Texts
+from drive import Drive, DriveFile, DriveFolder, DriveRefused
+from security.errors import ConsentRequired, CorruptCredential, CustodyError, OperatorFault
+
+Shown = tuple[str, InlineKeyboardMarkup | None]
+_DESCRIPTION_LENGTH: Final = 1000
+
+
+class FolderGone(DriveRefused):
+    """The folder that was chosen, not the file."""
+
+    default_code = "file_gone"
+
+
+class FolderInBin(DriveRefused):
+    """Nothing gets out of the bin before the folder it lies in."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Card:
+    """A file with what is around it."""
+
+    file: DriveFile
+    folder: DriveFolder | None
+    """None: it lies in none of the bot's folders, or in the bin."""
+    shared: bool
+    """Whether anyone with the link may open it."""
+
+
+def look(drive: Drive, file_id: str) -> Card:
+    """Everything about one file, in the bin or not. Blocks.
+
+    Raises:
+        DriveRefused: file_gone: there is none.
+    """
+    file = drive.find(file_id)
+    if file is None or file.is_folder:
+        raise DriveRefused("there is no such file", code="file_gone")
+    if file.trashed:
+        return Card(file, None, shared=False)
+    folder = drive.find_folder(file.folder_id) if file.folder_id else None
+    return Card(file, folder, drive.is_shared(file_id))
+
+
+def card(found: Card, t: Texts, note: str = "") -> Shown:
+    """A file's name, size, date, folder and link, with its buttons; first what has been done."""
+    file = found.file
+    markup = shelf_keyboards.card(t, file, shared=found.shared)
+    if file.trashed:
+        text = t.tr(
+            "🗑 <b>{name}</b> is in your Drive's bin, which Drive empties after 30 days.",
+            name=clean_name(file.name),
+        )
+        return text, markup
+    lines = [note] if note else []
+    lines.append(t.tr("📄 <b>{name}</b>", name=clean_name(file.name)))
+    size = t.size(file.size)
+    if file.created is None:
+        lines.append(size)
+    else:
+        lines.append(t.tr("{size} · {date}", size=size, date=t.date(file.created)))
+    if file.description:
+        lines.append(t.tr("💬 {text}", text=file.description[:_DESCRIPTION_LENGTH]))
+    if found.folder is not None:
+        folder = t.link(clean_name(found.folder.name), found.folder.link)
+        lines.append(t.tr("📁 In the folder “{folder}”", folder=folder))
+    if found.shared:
+        lines.append(t.tr("🔗 Anyone with this link can open it:"))
+        lines.append(t.link(file.link, file.link))
+    return "\n".join(lines), markup
+
+
+def trouble(error: CustodyError, t: Texts, file_id: str = "") -> Shown:
+    """What to say when Drive, the connection or this installation does not play along.
+
+    Args:
+        file_id: of the file it is about: a button leads back to it, unless it is gone.
+    """
+    markup = shelf_keyboards.back(t, file_id) if file_id else None
+    match error:
+        case ConsentRequired() | CorruptCredential():
+            text = t.tr(
+                "🔌 Your Google Drive is not connected. Connect it, and then try this again."
+            )
+            return text, keyboards.connect(t)
+        case FolderGone():
+            text = t.tr("🤷 That folder is no longer in your Drive.")
+        case FolderInBin():
+            text = t.tr(
+                "🗑 Its folder is in the bin as well. Take the folder out of the bin at "
+                "drive.google.com, and the file comes with it."
+            )
+        case DriveRefused(code="file_gone"):
+            return t.tr("🤷 That is no longer in your Drive, or I may not see it any more."), None
+        case DriveRefused(code="sharing_forbidden"):
+            text = t.tr(
+                "🔒 I could not share it: the organisation your Google account belongs to does "
+                "not allow links that anyone can open. Its administrator decides that."
+            )
+        case DriveRefused():
+            text = t.tr(
+                "⚠️ Google Drive did not allow that. Have a look at drive.google.com whether it "
+                "works there."
+            )
+        case OperatorFault():
+            text = t.tr(
+                "⚠️ I cannot use your connection: something is wrong with this bot's set-up. "
+                "It is not your fault; its operator has to fix it. You do not have to connect "
+                "again. Please try again later."
+            )
+        case _:
+            text = t.tr("⚠️ Google does not answer just now. Please try again in a few minutes.")
+    return text, markup
+
+
+def empty_shelf(search: str, t: Texts) -> str:
+    """There is no such file, or none at all."""
+    if search:
+        return t.tr(
+            "🔎 I found nothing for “{search}”. I look for words that begin like that in the "
+            "names of the files I have put into your Drive.",
+            search=search,
+        )
+    return t.tr(
+        "🗂 I have not put anything into your Drive yet. Send me a file, and it will be here."
+    )
+
+
+def too_big_to_send(file: DriveFile, limit: int, t: Texts) -> Shown:
+    """Why a file cannot come into the chat."""
+    text = t.tr(
+        "⚠️ <b>{name}</b> ({size}) is too big for Telegram: I can send files of up to {limit}. "
+        "Open it in Drive instead.",
+        name=clean_name(file.name),
+        size=t.size(file.size),
+        limit=t.size(limit),
+    )
+    return text, shelf_keyboards.opened(t, file.link)
+
+
+def empty_to_send(file: DriveFile, t: Texts) -> Shown:
+    """Telegram takes no file without content."""
+    text = t.tr(
+        "⚠️ <b>{name}</b> is empty, and Telegram takes no empty files.",
+        name=clean_name(file.name),
+    )
+    return text, shelf_keyboards.opened(t, file.link)

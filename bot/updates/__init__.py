@@ -1,0 +1,1 @@
+"""What Telegram sends: written down before it is acknowledged, then handled in order."""

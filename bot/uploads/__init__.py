@@ -1,0 +1,1 @@
+"""Files on their way into Drive, from private chats and groups."""

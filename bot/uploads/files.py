@@ -1,0 +1,274 @@
+"""Everything a person sends that is no command: files first of all."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, datetime
+from functools import partial
+
+import structlog
+from telegram import CallbackQuery, Message, Update
+from telegram.constants import ChatType
+from telegram.error import TelegramError
+
+from bot.connecting import connect
+from bot.context import (
+    BotContext,
+    acknowledge,
+    argument_of,
+    owner_of,
+    private_address,
+    show_instead,
+    tell_of,
+)
+from bot.delivery import deliver
+from bot.filenames import CLOUD_LIMIT, LOCAL_LIMIT, clean_name, incoming_file, new_name, wished_name
+from bot.limits import BACKGROUND
+from bot.texts import Texts
+from bot.uploads import group_texts, upload_texts
+from bot.uploads.jobs import JobFile, UploadJob, job_id_of
+from bot.uploads.upload_texts import Shown, too_big
+
+_log = structlog.get_logger()
+
+
+async def receive(update: Update, context: BotContext) -> None:
+    """A file: write it down, say so, queue it; without a connection ask for one first."""
+    if update.message is not None:
+        await take(update, context, update.message, update.message.caption or "")
+
+
+async def take(update: Update, context: BotContext, source: Message, caption: str) -> None:
+    """Likewise, with the file of `source`, for whoever sent the update."""
+    message, user, found = update.message, update.effective_user, incoming_file(source)
+    if message is None or user is None or found is None:
+        return
+    owner, texts = owner_of(update), await context.texts(update)
+    limit = LOCAL_LIMIT if context.services.options.local_mode else CLOUD_LIMIT
+    if found.size is not None and found.size > limit:
+        _log.info("upload_failed", owner=owner, kind=found.kind, result="too_big")
+        context.core.metrics.uploaded("too_big", None)
+        await message.reply_text(too_big(texts, found.name, found.size, limit))
+        return
+    uploads = context.services.uploads
+    if await uploads.room(owner) == 0:
+        _log.info("upload_failed", owner=owner, kind=found.kind, result="too_many")
+        context.core.metrics.uploaded("too_many", None)
+        await message.reply_text(
+            texts.tr(
+                "✋ <b>{name}</b> was not taken: as many of your files are waiting as I can keep. "
+                "Send it again when some of them have arrived.",
+                name=found.name,
+            )
+        )
+        return
+    # Of an album's files each caption belongs to one, and "#name" means one file.
+    wished, rest = wished_name("" if message.media_group_id else caption)
+    name, caption = (new_name(wished, found.name), rest) if wished else (found.name, caption)
+    connected = await context.is_connected(owner)
+    job = UploadJob(
+        id=job_id_of(owner, update.update_id),
+        owner=owner,
+        chat_id=message.chat_id,
+        state="queued" if connected else "waiting",
+        files=(
+            JobFile(
+                telegram_file_id=found.file_id,
+                kind=found.kind,
+                name=name,
+                mime_type=found.mime_type,
+                size=found.size,
+                description=caption,
+            ),
+        ),
+        created_at=datetime.now(UTC),
+        reply_to=message.message_id,
+        person="" if message.chat.type == ChatType.PRIVATE else clean_name(user.first_name),
+    )
+    if message.media_group_id is not None:
+        album_id = job_id_of(owner, update.update_id, message.media_group_id)
+        album = job.model_copy(update={"id": album_id})
+        if await context.services.albums.take(album, partial(_accept, context, texts)):
+            return
+    elif await uploads.find(owner, job.id) is not None:
+        return  # handled before a kill, and sent again
+    # Before anything else it is written down; Telegram's messages may fail.
+    await uploads.note(job)
+    await _accept(context, texts, job)
+
+
+async def _accept(context: BotContext, texts: Texts, job: UploadJob) -> None:
+    uploads = context.services.uploads
+    private = upload_texts.accepted(job, uploads.position(job.owner), texts)
+    text, markup = (
+        private if job.is_private else group_texts.accepted(job, texts, private_address(context))
+    )
+    try:
+        sent = await context.bot.send_message(
+            job.chat_id,
+            text,
+            reply_to_message_id=job.reply_to,
+            allow_sending_without_reply=True,
+            reply_markup=markup,
+            rate_limit_args=BACKGROUND,
+        )
+        job = job.model_copy(update={"status_message_id": sent.message_id})
+    except TelegramError:  # the file goes on; what comes of it is said in a new message
+        _log.info("message_not_sent", owner=job.owner)
+    await uploads.add(job)
+    event = "upload_queued" if job.state == "queued" else "upload_waiting"
+    _log.info(event, owner=job.owner, kind=job.kind, size=job.size or 0)
+    if job.state == "waiting" and not job.is_private:
+        await deliver(context.bot, job.owner, *private, background=BACKGROUND)
+
+
+async def cancel_upload(update: Update, context: BotContext) -> None:
+    """The Cancel button of one file."""
+    job = await cancel_tapped(update, context)
+    if job is not None and update.callback_query is not None:
+        await _drop_copy(update.callback_query, job)
+
+
+async def cancel_tapped(update: Update, context: BotContext) -> UploadJob | None:
+    """Cancel the job of the tapped button; None: it says itself that it has ended, or did."""
+    query, texts = update.callback_query, await context.texts(update)
+    if query is None:
+        return None
+    ended = await context.services.uploads.cancel(owner_of(update), argument_of(query))
+    gone = texts.label("This file is no longer on its way.")
+    await acknowledge(query, texts.label("Cancelling …") if ended else gone)
+    if not isinstance(ended, UploadJob):
+        return None
+    _log.info("upload_cancelled", owner=ended.owner, kind=ended.kind, result="cancelled")
+    context.core.metrics.uploaded("cancelled", None)
+    await tell_of(context.bot, ended, upload_texts.cancelled(ended, texts))
+    return ended
+
+
+async def retry_upload(update: Update, context: BotContext) -> None:
+    """The Try again button of a failed file."""
+    if (job := await retry_tapped(update, context)) is not None:
+        await _show_accepted(update, context, job, await context.texts(update))
+
+
+async def retry_tapped(update: Update, context: BotContext) -> UploadJob | None:
+    """Queue the job of the tapped button anew; None: it is gone, and that has been said."""
+    query = update.callback_query
+    if query is None:
+        return None
+    job = await context.services.uploads.retry(owner_of(update), argument_of(query))
+    if job is None:
+        texts = await context.texts(update)
+        gone = texts.label("This file is gone. Please send it again.")
+        await acknowledge(query, gone, alert=True)
+        return None
+    _log.info("upload_retried", owner=job.owner, kind=job.kind)
+    await acknowledge(query)
+    return job
+
+
+async def upload_again(update: Update, context: BotContext) -> None:
+    """The button of a file that was in Drive already: upload it all the same."""
+    query = update.callback_query
+    if query is None:
+        return
+    texts = await context.texts(update)
+    job = await context.services.uploads.find(owner_of(update), argument_of(query))
+    if job is None or job.files[0].result != "duplicate":
+        await acknowledge(query, texts.label("This file is gone. Please send it again."))
+        return
+    changes = {"state": "waiting", "result": "", "drive_file_id": "", "link": "", "again": True}
+    job = job.with_file(0, **changes).model_copy(update={"state": "queued", "finished_at": None})
+    await context.services.uploads.add(job)
+    await acknowledge(query)
+    await _show_accepted(update, context, job, texts)
+
+
+async def _show_accepted(update: Update, context: BotContext, job: UploadJob, texts: Texts) -> None:
+    shown = accepted_anew(context, job, texts)
+    if job.is_private:
+        await show_instead(update, context, *shown)
+        return
+    if update.callback_query is not None:
+        await _drop_copy(update.callback_query, job)
+    await tell_of(context.bot, job, *shown)
+
+
+def accepted_anew(context: BotContext, job: UploadJob, texts: Texts) -> Shown:
+    """What a job's message says once it is in line again."""
+    if job.is_private:
+        return upload_texts.accepted(job, context.services.uploads.ahead(job), texts)
+    return group_texts.accepted(job, texts, private_address(context))
+
+
+async def _drop_copy(query: CallbackQuery, job: UploadJob) -> None:
+    """What a group's job said in the private chat is no longer so."""
+    message = query.message
+    if isinstance(message, Message) and message.chat.id != job.chat_id:
+        with contextlib.suppress(TelegramError):
+            await message.delete()
+
+
+async def forget_old(context: BotContext) -> None:
+    """Repeating job: a file nobody came back for is dropped, and its message says so."""
+    for job in await context.services.uploads.forget_old(datetime.now(UTC)):
+        texts = await context.texts_for(job.owner)
+        text = texts.tr(
+            "⌛ <b>{name}</b> has waited for seven days and is no longer kept. Send it again to "
+            "upload it.",
+            name=job.name,
+        )
+        await tell_of(context.bot, job, text)
+
+
+async def text(update: Update, context: BotContext) -> None:
+    """Plain text: the pasted address of the paste flow, or a word about what to send."""
+    message = update.message
+    if message is None or message.text is None:
+        return
+    texts = await context.texts(update)
+    if context.core.consents.flow == "paste":
+        pending = await context.core.consents.latest(owner_of(update))
+        looks_like_it = "state=" in message.text
+        if looks_like_it:
+            await connect.paste(update, context, message.text)
+            return
+        if pending is not None:
+            await message.reply_text(
+                texts.tr(
+                    "🤔 That is not the address I need. After allowing access, copy the whole "
+                    "address of the page that cannot be reached (it begins with "
+                    "<code>http://127.0.0.1</code>) and send it to me."
+                )
+            )
+            return
+    await message.reply_text(texts.tr("📎 Send me a file, and I put it into your Google Drive."))
+
+
+async def unsupported(update: Update, context: BotContext) -> None:
+    """A sticker, a contact, a place, …: nothing that is a file."""
+    texts = await context.texts(update)
+    if update.message is not None:
+        await update.message.reply_text(
+            texts.tr(
+                "This is nothing I can put into a Drive. I take documents, photos, videos, audio, "
+                "voice and video messages."
+            )
+        )
+
+
+async def unknown_command(update: Update, context: BotContext) -> None:
+    """A command that is none of ours."""
+    texts = await context.texts(update)
+    if update.message is not None:
+        await update.message.reply_text(texts.tr("I do not know this command. /help lists mine."))
+
+
+async def stale_button(update: Update, context: BotContext) -> None:
+    """A button of an older version, or of nobody."""
+    if update.callback_query is not None:
+        texts = await context.texts(update)
+        await acknowledge(
+            update.callback_query,
+            texts.label("This button no longer works. /help shows what I can do."),
+        )

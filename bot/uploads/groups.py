@@ -1,0 +1,197 @@
+"""In a group: who means the bot, what it does there, and what it says in the private chat alone."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import structlog
+from telegram import CallbackQuery, Message, MessageEntity, Update
+from telegram.constants import ChatMemberStatus, ChatType
+from telegram.error import TelegramError
+from telegram.ext import ExtBot
+
+from bot import keyboards
+from bot.context import (
+    BotContext,
+    acknowledge,
+    argument_of,
+    owner_of,
+    private_address,
+    show_instead,
+)
+from bot.filenames import incoming_file
+from bot.texts import Texts, language_of
+from bot.uploads import files, group_texts
+from bot.uploads.jobs import belongs_to, job_id_of
+from security.credential import Owner
+
+VERBS: Final = frozenset({"upload-cancel", "upload-retry", "group-link"})
+"""Buttons that may stand in a group: each names a job, and serves that job's owner alone."""
+_NAMING: Final[list[str | None]] = ["mention", "text_mention", "bot_command"]
+"""https://core.telegram.org/bots/api#messageentity"""
+_INSIDE: Final = frozenset({ChatMemberStatus.MEMBER, ChatMemberStatus.ADMINISTRATOR})
+_log = structlog.get_logger()
+
+
+async def is_meant(update: Update, context: BotContext) -> bool:
+    """Whether something in a group is for the bot: a tap, or a message that addresses it."""
+    message = update.message
+    if update.callback_query is not None:
+        return True
+    if message is None:
+        return False
+    user, album = message.from_user, message.media_group_id
+    album_id = job_id_of(Owner.user(user.id), 0, album) if user and album else None
+    services = context.services
+    if is_addressed(message, context.bot):
+        if album_id is not None:
+            services.albums.expect(album_id)
+        return True
+    if album_id is None or user is None:
+        return False
+    # The caption, and with it the bot's name, comes with one part of an album only.
+    known = services.albums.is_expected(album_id)
+    return known or await services.uploads.find(Owner.user(user.id), album_id) is not None
+
+
+def is_addressed(message: Message, bot: ExtBot[int]) -> bool:
+    """Whether it names the bot or replies to it. A bare command is meant for every bot there is."""
+    named = _named(message)
+    if any(entity.user is not None and entity.user.id == bot.id for entity in named):
+        return True
+    handles = [(entity.offset, *text.partition("@")[::2]) for entity, text in named.items()]
+    if any(handle.lower() == bot.username.lower() for _, _, handle in handles):
+        return True
+    replied = message.reply_to_message
+    ours = replied is not None and replied.from_user is not None and replied.from_user.id == bot.id
+    return ours and not any(o == 0 and command and handle for o, command, handle in handles)
+
+
+def may_tap(query: CallbackQuery, owner: Owner) -> bool:
+    """Whether this button may be tapped in a group, by this person."""
+    verb, _, argument = (query.data or "").partition(":")
+    return verb in VERBS and belongs_to(argument.partition(":")[0], owner)
+
+
+async def receive(update: Update, context: BotContext) -> None:
+    """A message in a group: take the file it brings or replies to; all else is for elsewhere."""
+    message = update.message
+    if message is None or message.from_user is None:
+        return
+    source = _file_asked_for(message)
+    if source is not None:
+        caption = _without_name(source.caption or "", context.bot.username)
+        await files.take(update, context, source, caption)
+        return
+    texts = await context.texts(update)
+    await message.reply_text(
+        texts.tr(
+            "Here I take files only: name me in a file's caption, or reply to a file with "
+            "{name}. Everything else is for our private chat.",
+            name=f"@{context.bot.username}",
+        ),
+        reply_markup=keyboards.private_chat(texts, private_address(context)),
+    )
+
+
+async def show_link(update: Update, context: BotContext) -> None:
+    """The button under a group's result: its owner shows the link to everybody."""
+    query = update.callback_query
+    if query is None or query.data is None:
+        return
+    texts = await context.texts(update)
+    job = await context.services.uploads.find(owner_of(update), argument_of(query))
+    if job is None or query.message is None or query.message.chat.id != job.chat_id:
+        await acknowledge(query, texts.label("This file is gone. Please send it again."))
+        return
+    await acknowledge(query)
+    await show_instead(update, context, group_texts.with_links(job, texts))
+
+
+async def refuse_anonymous(update: Update, context: BotContext) -> None:
+    """Anonymous administrators all arrive as one user: nobody can tell whose Drive is meant."""
+    message = update.message
+    if message is None or not context.services.refusals.is_due(message.chat_id):
+        return
+    texts = Texts(language_of(None))
+    await _say(
+        context,
+        message.chat_id,
+        texts.tr("I cannot tell who you are: write as yourself, not as the group or a channel."),
+    )
+
+
+async def moved(update: Update, context: BotContext) -> None:
+    """The group has become a supergroup, whose id the settings do not name."""
+    message = update.message
+    if message is None or message.migrate_to_chat_id is None:
+        return
+    _log.warning("group_moved", result="not_allowed")
+    await _say(
+        context,
+        message.migrate_to_chat_id,
+        _texts_of(update).tr(
+            "This group has a new number since it became a supergroup: <code>{id}</code>. I go on "
+            "here when whoever runs this bot has put it into ALLOWED_CHAT_IDS.",
+            id=message.migrate_to_chat_id,
+        ),
+    )
+
+
+async def came_or_went(update: Update, context: BotContext) -> None:
+    """The bot was added somewhere, or removed: where it does not work it does not stay."""
+    member = update.my_chat_member
+    if member is None or member.chat.type == ChatType.PRIVATE:
+        return
+    services, chat = context.services, member.chat
+    if chat.id in services.options.allowed_chat_ids or member.new_chat_member.status not in _INSIDE:
+        return
+    _log.warning("access_denied", owner=owner_of(update), result="not_allowed")
+    if chat.type != ChatType.CHANNEL and services.refusals.is_due(owner_of(update)):
+        await _say(
+            context,
+            chat.id,
+            _texts_of(update).tr(
+                "I work only in groups that whoever runs this bot has named. This group's number "
+                "is <code>{id}</code>, for ALLOWED_CHAT_IDS. Until it stands there I leave.",
+                id=chat.id,
+            ),
+        )
+    try:
+        await context.bot.leave_chat(chat.id)
+    except TelegramError:
+        _log.info("message_not_sent")
+
+
+async def _say(context: BotContext, chat_id: int, text: str) -> None:
+    try:
+        await context.bot.send_message(chat_id, text)
+    except TelegramError:
+        _log.info("message_not_sent")
+
+
+def _texts_of(update: Update) -> Texts:
+    user = update.effective_user
+    return Texts(language_of(user.language_code if user else None))
+
+
+def _named(message: Message) -> dict[MessageEntity, str]:
+    found = message.parse_entities(_NAMING) if message.text else {}
+    return {**found, **(message.parse_caption_entities(_NAMING) if message.caption else {})}
+
+
+def _file_asked_for(message: Message) -> Message | None:
+    """The message whose file is meant: this one, or the one it replies to."""
+    if incoming_file(message) is not None:
+        return message
+    replied = message.reply_to_message
+    if replied is None or incoming_file(replied) is None:
+        return None
+    commands = [text for entity, text in _named(message).items() if entity.type == "bot_command"]
+    return replied if all(text.lower().startswith("/save@") for text in commands) else None
+
+
+def _without_name(caption: str, username: str) -> str:
+    """A caption without what was meant for the bot: the rest describes the file."""
+    return re.sub(rf"(/save)?@{re.escape(username)}(?!\w)", "", caption, flags=re.I).strip()

@@ -1,0 +1,99 @@
+"""Where in a person's Drive their next file goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.drive_files.folder_choices import FolderChoice, FolderChoices, folders_for
+from drive import Drive, DriveFolder, DriveRefused
+from security.credential import Owner
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder in Drive."""
+
+    folder_id: str
+    folder_name: str
+    """With the names of the bot's folders around it."""
+    was_made_again: bool = False
+    """It had been deleted in Drive."""
+
+
+class Places:
+    """Each person's choice of a folder, as it stands in their Drive."""
+
+    def __init__(self, folder_name: str, choices: FolderChoices) -> None:
+        """
+        Args:
+            folder_name: where the files of those go who have chosen nothing.
+        """
+        self._folder_name = folder_name
+        self._choices = choices
+
+    def choice(self, owner: Owner, account: str) -> FolderChoice:
+        """The owner's choice in this Google account, or the usual folder. Blocks on the disk."""
+        return self._choices.load(owner, account) or self._usual(account)
+
+    def choose(
+        self, owner: Owner, account: str, path: tuple[DriveFolder, ...], template: str
+    ) -> FolderChoice:
+        """From now on the last folder of `path`; none: as before, with this template. Blocks."""
+        choice = self.choice(owner, account).model_copy(update={"template": template})
+        if path:
+            *_, folder = path
+            where = {"folder_id": folder.id, "parent_id": folder.parent_id}
+            choice = choice.model_copy(update={**where, "path": tuple(f.name for f in path)})
+        self._choices.save(owner, choice)
+        return choice
+
+    def forget(self, owner: Owner) -> None:
+        """Nothing is kept of the owner's choice. Blocks on the disk."""
+        self._choices.forget(owner)
+
+    def find(
+        self, drive: Drive, owner: Owner, account: str, moment: datetime, *, known: bool = False
+    ) -> Place:
+        """The folder for a file sent at `moment`, made where there is none. Blocks.
+
+        Args:
+            account: the Google account `drive` belongs to.
+            known: what was seen in the last minutes is good enough.
+        """
+        stored = self._choices.load(owner, account)
+        choice = self._usual(account) if stored is None else stored
+        found, again = self._in_drive(drive, choice, known=known)
+        if found != stored:
+            self._choices.replace(owner, stored, found)
+        below = folders_for(found.template, moment)
+        try:
+            folder_id = drive.ensure_path(found.folder_id, below, known=known)
+        except DriveRefused as refusal:
+            if refusal.code != "file_gone" or not known:
+                raise
+            return self.find(drive, owner, account, moment)
+        return Place(folder_id, " / ".join((*found.path, *below)), again)
+
+    def _usual(self, account: str) -> FolderChoice:
+        return FolderChoice(account=account, path=(self._folder_name,))
+
+    def _in_drive(
+        self, drive: Drive, choice: FolderChoice, *, known: bool
+    ) -> tuple[FolderChoice, bool]:
+        """The choice as it is there by now, and whether its folder had to be made again."""
+        if not choice.folder_id:
+            folder_id = drive.folder(choice.path[-1], known=known)
+            return choice.model_copy(update={"folder_id": folder_id}), False
+        if known and drive.has_seen(choice.folder_id):
+            return choice, False
+        if (folder := drive.find_folder(choice.folder_id)) is not None:
+            path = (*choice.path[:-1], folder.name)
+            where = {"parent_id": folder.parent_id, "path": path}
+            return choice.model_copy(update=where), False
+        around = drive.find_folder(choice.parent_id) if choice.parent_id else None
+        if around is not None:
+            folder_id = drive.make_folder(choice.path[-1], around.id).id
+        else:
+            folder_id = drive.ensure_path("root", choice.path)
+        return choice.model_copy(update={"folder_id": folder_id}), True

@@ -1,0 +1,153 @@
+"""One upload's message: edited now and then while bytes move, and once more at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from telegram import InlineKeyboardMarkup
+from telegram.error import BadRequest, Forbidden, NetworkError, TelegramError, TimedOut
+from telegram.ext import ExtBot
+
+from bot import keyboards
+from bot.context import edit_or_send
+from bot.delivery import deliver
+from bot.limits import BACKGROUND, RESULT
+from bot.texts import Texts
+from bot.uploads.jobs import UploadJob
+from bot.uploads.upload_texts import Shown
+
+INTERVAL_SECONDS: Final = 3.0
+_FIRST_SECONDS: Final = 1.0
+_LONGEST_SECONDS: Final = 30.0
+_BAR: Final = 10
+_PAUSES: Final = (1.0, 4.0, 15.0)
+"""Before how it ended is said again, where Telegram failed."""
+_log = structlog.get_logger()
+
+
+class UploadMessage:
+    """Shows how `job` goes. Progress is a courtesy: it is dropped whenever there is no room."""
+
+    def __init__(
+        self, bot: ExtBot[int], job: UploadJob, texts: Texts, has_room: Callable[[], bool]
+    ) -> None:
+        self._bot = bot
+        self._job = job
+        self._texts = texts
+        self._has_room = has_room
+        self._number, self._acknowledged = job.next_number or 0, 0
+        self._shown: tuple[int, int] | None = None
+        self._ticker: asyncio.Task[None] | None = None
+        self._editing = asyncio.Lock()
+        self.message_id = job.status_message_id
+
+    def start(self) -> None:
+        """Begin to edit, at most every three seconds; in a group, never: 20 messages a minute are
+        for what people wait for.
+        """
+        if self._job.is_private:
+            self._ticker = asyncio.create_task(self._tick())
+
+    def advance(self, number: int, acknowledged: int) -> None:
+        """Drive has `acknowledged` bytes of this file. Called on the event loop."""
+        self._number, self._acknowledged = number, acknowledged
+
+    async def finish(
+        self, text: str, markup: InlineKeyboardMarkup | None, *, in_group: Shown
+    ) -> None:
+        """Show how it ended; after that nothing older can overwrite it.
+
+        `in_group`: what others may read. What is more goes to the private chat.
+        """
+        if not self._job.is_private:
+            await self._show(*in_group)
+            if (text, markup) != in_group:
+                await deliver(self._bot, self._job.owner, text, markup, background=BACKGROUND)
+            return
+        if self._ticker is not None:
+            # Never in the middle of an edit: Telegram might carry it out after the last one.
+            async with self._editing:
+                self._ticker.cancel()
+        await self._show(text, markup)
+
+    async def _show(self, text: str, markup: InlineKeyboardMarkup | None) -> None:
+        for pause in (*_PAUSES, None):
+            try:
+                self.message_id = await edit_or_send(
+                    self._bot,
+                    self._job.owner,
+                    self.message_id,
+                    text,
+                    markup,
+                    chat_id=self._job.chat_id,
+                    background=RESULT,
+                )
+            except Forbidden:
+                _log.info("user_blocked_bot", owner=self._job.owner)
+            except TelegramError as error:
+                # An edit can be made twice; a new message that was only late would stand there so.
+                may_pass = isinstance(error, NetworkError) and not isinstance(error, BadRequest)
+                if pause and may_pass and (self.message_id or not isinstance(error, TimedOut)):
+                    await asyncio.sleep(pause)
+                    continue
+                _log.warning("message_not_sent", owner=self._job.owner, exc_info=True)
+            return
+
+    def stop(self) -> None:
+        """Edit no more, and leave what stands."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+
+    def text(self) -> str:
+        """Name, bar, and how much of it is in Drive."""
+        t, file = self._texts, self._job.files[self._number]
+        size, count = file.size, len(self._job.files)
+        album = (
+            t.tr("📚 File {number} of {count}", number=self._number + 1, count=count) + "\n"
+            if count > 1
+            else ""
+        )
+        if not size:
+            return album + t.tr(
+                "📤 Uploading <b>{name}</b> … {done}",
+                name=file.name,
+                done=t.size(self._acknowledged),
+            )
+        part = min(self._acknowledged / size, 1)
+        filled = round(part * _BAR)
+        return album + t.tr(
+            "📤 Uploading <b>{name}</b>\n{bar} {percent}% · {done} of {size}",
+            name=file.name,
+            bar="▰" * filled + "▱" * (_BAR - filled),
+            percent=round(part * 100),
+            done=t.size(self._acknowledged),
+            size=t.size(size),
+        )
+
+    async def _tick(self) -> None:
+        await asyncio.sleep(_FIRST_SECONDS)  # what is over by then needs none
+        pause = INTERVAL_SECONDS
+        while True:
+            now, has_room = (self._number, self._acknowledged), self._has_room()
+            # The more goes on, the seldomer: what people wait for comes first.
+            pause = INTERVAL_SECONDS if has_room else min(pause * 2, _LONGEST_SECONDS)
+            if now != self._shown and has_room:
+                self._shown = now
+                async with self._editing:
+                    # The next edit, or the last one, says more than a failed one would have.
+                    with contextlib.suppress(TelegramError):
+                        # Its number, where the first message was lost to a kill: not one more each.
+                        self.message_id = await edit_or_send(
+                            self._bot,
+                            self._job.owner,
+                            self.message_id,
+                            self.text(),
+                            keyboards.cancel_upload(self._texts, self._job.id),
+                            chat_id=self._job.chat_id,
+                            background=BACKGROUND,
+                        )
+            await asyncio.sleep(pause)

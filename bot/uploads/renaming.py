@@ -1,0 +1,194 @@
+"""A file's name, changed by its owner: before it is uploaded, or in Drive once it has arrived."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+from telegram import Message, Update
+
+from bot import questions
+from bot.context import BotContext, acknowledge, argument_of, owner_of, tell_of
+from bot.drive_files import file_actions, shelf_texts
+from bot.filenames import clean_name, new_name, wished_name
+from bot.texts import Texts
+from bot.uploads import files, upload_texts
+from bot.uploads.jobs import State, UploadJob
+from security.credential import Owner
+from security.errors import CustodyError
+
+NAMING: Final = "name"
+PATIENCE: Final = timedelta(minutes=10)
+"""After that a file goes on under its old name."""
+_log = structlog.get_logger()
+
+
+async def ask(update: Update, context: BotContext) -> None:
+    """The Rename button of a file that has not been uploaded: it waits for the answer."""
+    query = update.callback_query
+    if query is None or query.data is None:
+        return
+    owner, texts = owner_of(update), await context.texts(update)
+    uploads, job_id = context.services.uploads, argument_of(query)
+    job = await uploads.hold(owner, job_id)
+    if job is None:
+        job = await uploads.find(owner, job_id)
+        if job is not None and job.state == "done" and job.files[0].drive_file_id:
+            await acknowledge(query)
+            drive_id = job.files[0].drive_file_id
+            await _question(context, job, texts, file_actions.RENAMING, drive_id)
+            return
+        await acknowledge(query, _too_late(context, job, texts), alert=True)
+        return
+    await acknowledge(query)
+    await _expect(context, job, PATIENCE)
+    await tell_of(context.bot, job, *upload_texts.asked_name(job, texts))
+    await _question(context, job, texts, NAMING, job.id)
+
+
+async def keep(update: Update, context: BotContext) -> None:
+    """The button that leaves the name as it is."""
+    query = update.callback_query
+    if query is None or query.data is None:
+        return
+    texts = await context.texts(update)
+    job = await context.services.uploads.find(owner_of(update), argument_of(query))
+    if job is None or job.state != "asking":
+        await acknowledge(query, texts.label("This file is no longer on its way."))
+        return
+    await acknowledge(query)
+    await _go_on(context, job)
+
+
+async def answer(update: Update, context: BotContext) -> None:
+    """The answer to the question."""
+    message = update.message
+    asked = questions.answered(message) if message else None
+    if message is None or message.text is None or asked is None:
+        return
+    job = await context.services.uploads.find(owner_of(update), asked[1])
+    await _rename(context, message, job, wished_name(message.text)[0] or message.text)
+
+
+async def reply(update: Update, context: BotContext) -> None:
+    """A reply to a file: "#name …", or just the name where it has been asked for."""
+    message = update.message
+    if message is None or message.text is None or message.reply_to_message is None:
+        return
+    wished, replied = wished_name(message.text)[0], message.reply_to_message.message_id
+    jobs = await context.services.uploads.jobs(owner_of(update))
+    about = (
+        job
+        for job in reversed(jobs)
+        if job.chat_id == message.chat_id and replied in (job.reply_to, job.status_message_id)
+    )
+    job = next(about, None)
+    if wished or (job is not None and job.state == "asking"):
+        await _rename(context, message, job, wished or message.text)
+    else:
+        await files.text(update, context)
+
+
+async def resume(context: BotContext) -> None:
+    """After a start: the patience of those questions that had been asked before goes on."""
+    for job in await context.services.uploads.asking():
+        asked_at = job.asked_at or job.created_at
+        await _expect(context, job, asked_at + PATIENCE - datetime.now(UTC))
+
+
+async def _question(
+    context: BotContext, job: UploadJob, texts: Texts, purpose: str, argument: str
+) -> None:
+    base_url = context.services.options.link_base_url
+    await context.bot.send_message(
+        job.chat_id,
+        texts.tr(
+            "{sign} What shall <b>{name}</b> be called? Reply to this message with the new name.",
+            sign=questions.sign(context.bot, base_url, "✏️", purpose, argument),
+            name=job.name,
+        ),
+        reply_markup=questions.box(job.name),
+    )
+
+
+async def _rename(
+    context: BotContext, message: Message, job: UploadJob | None, wanted: str
+) -> None:
+    owner = Owner.user(message.chat_id) if job is None else job.owner
+    texts = await context.texts_for(owner)
+    if job is not None and len(job.files) > 1:
+        text = texts.tr(
+            "📚 I rename the files of an album when they are in your Drive: see /files."
+        )
+        await message.reply_text(text)
+        return
+    if not clean_name(wanted.replace("\n", " "), ""):
+        await message.reply_text(texts.tr("🤔 That is no name for a file."))
+        return
+    if job is not None and job.state == "done" and job.files[0].drive_file_id:
+        await _rename_in_drive(context, message, job, wanted)
+        return
+    uploads = context.services.uploads
+    held = await uploads.hold(owner, job.id) if job is not None else None
+    if job is None or held is None:
+        await message.reply_text(_too_late(context, job, texts))
+        return
+    # Google was told the old name when the session began: it takes a new one.
+    held = held.with_file(0, name=new_name(wanted, job.name), session=None)
+    went_on = (
+        await uploads.proceed(held, "failed")
+        if job.state == "failed"
+        else await _go_on(context, held)
+    )
+    text = texts.tr("✏️ Its name is <b>{name}</b> now.", name=held.name)
+    await message.reply_text(text if went_on else _too_late(context, job, texts))
+
+
+async def _rename_in_drive(
+    context: BotContext, message: Message, job: UploadJob, wanted: str
+) -> None:
+    texts, [file] = await context.texts_for(job.owner), job.files
+    name = new_name(wanted, file.name)
+    try:
+        await context.core.drives.run(
+            job.owner, lambda drive: drive.rename(file.drive_file_id, name)
+        )
+    except CustodyError as error:
+        await file_actions.tell_trouble(context, job.owner, error)
+        text, markup = shelf_texts.trouble(error, texts)
+        await message.reply_text(text, reply_markup=markup)
+        return
+    _log.info("file_changed", owner=job.owner, result="renamed")
+    job = job.with_file(0, name=name)
+    await context.services.uploads.note(job)
+    await tell_of(context.bot, job, *upload_texts.finished(job, texts))
+    await message.reply_text(texts.tr("✏️ Its name is <b>{name}</b> now.", name=name))
+
+
+def _too_late(context: BotContext, job: UploadJob | None, texts: Texts) -> str:
+    if job is not None and context.services.uploads.is_running(job):
+        return texts.label("This file is on its way already. Rename it when it has arrived.")
+    return texts.label("This file is gone. Please send it again.")
+
+
+async def _go_on(context: BotContext, job: UploadJob) -> bool:
+    """What was held is queued, or waits for a connection; False: it had gone on already."""
+    uploads, texts = context.services.uploads, await context.texts_for(job.owner)
+    state: State = "queued" if await context.is_connected(job.owner) else "waiting"
+    shown = job.model_copy(update={"state": state})
+    # Told before it is queued: what is said of its progress comes after that.
+    await tell_of(
+        context.bot, job, *upload_texts.accepted(shown, uploads.position(job.owner), texts)
+    )
+    return await uploads.proceed(job, state)
+
+
+async def _expect(context: BotContext, job: UploadJob, patience: timedelta) -> None:
+    async def lapse(later: BotContext) -> None:
+        found = await later.services.uploads.find(job.owner, job.id)
+        if found is not None and (found.state, found.asked_at) == ("asking", job.asked_at):
+            await _go_on(later, found)
+
+    seconds = max(patience.total_seconds(), 0)
+    context.jobs.run_once(lapse, seconds, job_kwargs={"misfire_grace_time": None})

@@ -1,0 +1,184 @@
+"""Runs one job from the message to the link, and says how it ended: once, and truly."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import structlog
+from telegram.ext import ExtBot
+
+from bot import notices
+from bot.context import BotOptions, Core
+from bot.errors import new_reference
+from bot.texts import Texts
+from bot.uploads import group_texts, upload_texts
+from bot.uploads.jobs import JobFile, UploadJob, UploadJournal
+from bot.uploads.places import Places
+from bot.uploads.progress import UploadMessage
+from bot.uploads.transfer import Run, Transfer, patiently
+from bot.uploads.upload_texts import Unexpected
+from security.errors import (
+    ConsentRequired,
+    CorruptCredential,
+    CustodyError,
+    OperatorFault,
+    TransientFault,
+)
+from upload import Halt, UploadCancelled, UploadInterrupted
+
+_ALL_ALIKE: Final = frozenset({"quota_exceeded", "daily_limit"})
+_log = structlog.get_logger()
+
+
+class UploadRunner:
+    """Knows Telegram and Drive; the queue knows when."""
+
+    def __init__(
+        self,
+        bot: ExtBot[int],
+        core: Core,
+        options: BotOptions,
+        journal: UploadJournal,
+        places: Places,
+        has_room: Callable[[], bool],
+    ) -> None:
+        self._bot = bot
+        self._core = core
+        self._journal = journal
+        self._transfer = Transfer(bot, core, options, journal, places)
+        self._has_room = has_room
+        self._links = options.link_base_url
+        self._messages: dict[str, UploadMessage] = {}
+
+    async def discard(self, job: UploadJob) -> None:
+        """Nothing of a job that is given up while it does not run stays in Drive."""
+        await self._transfer.discard(job)
+
+    async def run(self, job: UploadJob, halt: Halt) -> None:
+        """Upload `job` and show the result: every end has its message, whatever fails."""
+        texts = Texts(await self._core.preferences.language(job.owner))
+        message = UploadMessage(self._bot, job, texts, self._has_room)
+        run = Run(job, halt, message, texts)
+        message.start()
+        self._messages[job.id] = message
+        try:
+            await self._upload_all(run)
+        except UploadInterrupted:
+            message.stop()  # the journal has it: the next start goes on
+        except CustodyError as error:
+            if halt.is_set() and not isinstance(error, UploadCancelled):
+                error = UploadCancelled("cancelled")
+            await self._stopped(run, error)
+        except Exception:
+            await self._stopped(run, self._unexpected(run))
+        else:
+            await self._finished(run)
+        finally:
+            self._messages.pop(job.id, None)
+
+    def progress_of(self, job: UploadJob) -> str | None:
+        """How far it is, as its own message says; None: it does not run."""
+        message = self._messages.get(job.id)
+        return message.text() if message else None
+
+    async def _upload_all(self, run: Run) -> None:
+        """Every file that has not ended; those that fail for reasons of their own are left behind.
+
+        Raises:
+            CustodyError: what the other files would meet as well, or the only one has met.
+        """
+        credential = await patiently(lambda: self._core.custodian.access_token(run.job.owner))
+        account = credential.account_key or ""
+        if run.job.account_id and run.job.account_id != account:
+            raise UploadCancelled("the account has changed", code="account_changed")
+        run.job = run.job.model_copy(update={"account_id": account})
+        while (number := run.job.next_number) is not None:
+            began = time.monotonic()
+            try:
+                found, result = await self._transfer.upload(run, number)
+            except CustodyError as error:
+                if (
+                    isinstance(error, UploadInterrupted)
+                    or len(run.job.files) == 1
+                    or run.halt.is_set()
+                    or _is_everybodys(error)
+                ):
+                    raise
+                await self._transfer.give_back(run)
+                await self._note_file(run, number, state="failed", result=error.code)
+                self._count(run.job.files[number], run, error.code, began)
+            else:
+                # Before the note of it: a kill in between has it fetched again, and not left.
+                await self._transfer.give_back(run)
+                await self._note_file(
+                    run,
+                    number,
+                    **{"state": "done", "result": result, "session": None},
+                    **{"drive_file_id": found.id, "link": found.link, "size": found.size},
+                )
+                self._count(run.job.files[number], run, result, began)
+
+    async def _finished(self, run: Run) -> None:
+        job = run.job
+        failed = any(file.state == "failed" for file in job.files)
+        text, markup = upload_texts.finished(job, run.texts)
+        await run.message.finish(text, markup, in_group=group_texts.finished(job, run.texts))
+        # Last: until the person knows, a restart finds what has been done and says it.
+        await self._keep(run, "failed" if failed else "done")
+
+    async def _stopped(self, run: Run, error: CustodyError) -> None:
+        text, markup, state = upload_texts.ended_by(error, run.job, run.texts)
+        event = "upload_cancelled" if isinstance(error, UploadCancelled) else "upload_failed"
+        _log.info(event, owner=run.job.owner, kind=run.job.kind, result=error.code)
+        self._core.metrics.uploaded(error.code, None)
+        try:
+            if state == "waiting":
+                # Whoever connects next may choose another account: then it is a new file there.
+                run.job = run.job.unplaced()
+            await self._keep(run, state)
+            # Tried again, it is asked for again: nobody may ever come back for it.
+            await self._transfer.give_back(run)
+        finally:
+            address = f"{self._links}/{self._bot.username}"
+            shown = group_texts.ended(run.job, state, error.code, run.texts, address)
+            await run.message.finish(text, markup, in_group=shown)
+        if state == "waiting":
+            await notices.knows(self._core, run.job.owner)
+
+    def _unexpected(self, run: Run) -> Unexpected:
+        reference = new_reference()
+        _log.exception("handler_failed", owner=run.job.owner, reference=reference)
+        return Unexpected(reference)
+
+    async def _note_file(self, run: Run, number: int, **changes: Any) -> None:
+        run.job = run.job.with_file(number, **changes)
+        await self._core.custodian.run(self._journal.save, run.job)
+
+    async def _keep(self, run: Run, state: str) -> None:
+        ended = datetime.now(UTC) if state in ("done", "cancelled") else None
+        run.job = run.job.model_copy(update={"state": state, "finished_at": ended})
+        await self._core.custodian.run(self._write_down, run.job)
+
+    def _write_down(self, job: UploadJob) -> None:
+        if self._journal.load(job.id) is not None:  # else deleted, with everything, meanwhile
+            self._journal.save(job)
+
+    def _count(self, file: JobFile, run: Run, result: str, began: float) -> None:
+        _log.info(
+            "upload_finished" if file.state == "done" else "upload_failed",
+            owner=run.job.owner,
+            kind=file.kind,
+            size=file.size or 0,
+            seconds=round(time.monotonic() - began, 3),
+            result=result,
+        )
+        self._core.metrics.uploaded(result, file.size if result == "ok" else None)
+
+
+def _is_everybodys(error: CustodyError) -> bool:
+    """Whether the job's other files would meet it as well."""
+    kinds = ConsentRequired | CorruptCredential | OperatorFault | TransientFault
+    return isinstance(error, kinds) or error.code in _ALL_ALIKE

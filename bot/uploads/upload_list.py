@@ -1,0 +1,136 @@
+"""/uploads: what waits, what runs and what has ended lately, with what can be done about each."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Update
+
+from bot.context import BotContext, acknowledge, argument_of, owner_of, show_instead, tell_of
+from bot.drive_files.shelf_keyboards import short
+from bot.texts import Texts
+from bot.uploads import files
+from bot.uploads.jobs import UploadJob
+from security.credential import Owner
+
+_SHOWN: Final = 10
+
+
+async def uploads(update: Update, context: BotContext) -> None:
+    """/uploads, and its Refresh button."""
+    owner, texts = owner_of(update), await context.texts(update)
+    if update.callback_query is not None:
+        await acknowledge(update.callback_query)
+        await show_instead(update, context, *await _list(context, owner, texts))
+    elif update.message is not None:
+        text, markup = await _list(context, owner, texts)
+        await update.message.reply_text(text, reply_markup=markup)
+
+
+async def cancel(update: Update, context: BotContext) -> None:
+    """A Cancel button of the list."""
+    if (query := update.callback_query) is None:
+        return
+    owner, texts = owner_of(update), await context.texts(update)
+    await files.cancel_tapped(update, context)
+    shown = await _list(context, owner, texts, ending=argument_of(query))
+    await show_instead(update, context, *shown)
+
+
+async def retry(update: Update, context: BotContext) -> None:
+    """A Try again button of the list."""
+    owner, texts = owner_of(update), await context.texts(update)
+    if (job := await files.retry_tapped(update, context)) is not None:
+        await tell_of(context.bot, job, *files.accepted_anew(context, job, texts))
+    await show_instead(update, context, *await _list(context, owner, texts))
+
+
+async def _list(
+    context: BotContext, owner: Owner, t: Texts, ending: str = ""
+) -> tuple[str, InlineKeyboardMarkup]:
+    """What there is to say now. `ending`: this one has been told to stop, and soon will."""
+    queue = context.services.uploads
+    jobs = await queue.jobs(owner)
+    open_ = [job for job in jobs if not job.has_ended]
+    # The line's own order: what runs, what is next, and what waits for the person.
+    open_.sort(key=lambda job: (job.state != "queued", queue.ahead(job)))
+    ended = sorted((j for j in jobs if j.has_ended), key=_moment, reverse=True)
+    if not open_ and not ended:
+        text = t.tr("📭 Nothing is on its way. Send me a file, and you can follow it here.")
+        return text, InlineKeyboardMarkup([[_refresh(t)]])
+    lines, buttons = [t.tr("📬 <b>Your uploads</b>")], list[InlineKeyboardButton]()
+    for number, job in enumerate(open_[:_SHOWN], 1):
+        is_ending = job.id == ending
+        running = context.services.progress_of(job)
+        lines.append(
+            f"{number}. "
+            + (_ending(job, t) if is_ending else running or _open(job, queue.ahead(job), t))
+        )
+        if not is_ending:
+            buttons += _buttons(job, number, t)
+    if len(open_) > _SHOWN:
+        lines.append(t.tr("… and {count} more.", count=len(open_) - _SHOWN))
+    if ended:
+        lines.append("\n" + t.tr("<b>Lately</b>"))
+        lines += [_ended(job, t) for job in ended[:_SHOWN]]
+    rows = [buttons[first : first + 2] for first in range(0, len(buttons), 2)]
+    return "\n".join(lines), InlineKeyboardMarkup([*rows, [_refresh(t)]])
+
+
+def _moment(job: UploadJob) -> float:
+    return (job.finished_at or job.created_at).timestamp()
+
+
+def _name(job: UploadJob, t: Texts) -> str:
+    if len(job.files) == 1:
+        return short(job.name)
+    return t.label("An album of {count} files", count=len(job.files))
+
+
+def _ending(job: UploadJob, t: Texts) -> str:
+    return t.tr("⏹ <b>{name}</b> is being cancelled …", name=_name(job, t))
+
+
+def _open(job: UploadJob, before: int, t: Texts) -> str:
+    name = _name(job, t)
+    match job.state:
+        case "waiting":
+            return t.tr("🔌 <b>{name}</b> waits until you connect your Drive.", name=name)
+        case "asking":
+            return t.tr("❓ <b>{name}</b> waits for your answer.", name=name)
+        case "failed":
+            return t.tr("⚠️ <b>{name}</b> did not get into your Drive.", name=name)
+        case _ if before:
+            return t.tr(
+                "📥 <b>{name}</b> is in line. Files before it: {count}", name=name, count=before
+            )
+        case _:
+            return t.tr("📥 <b>{name}</b> – upload starts in a moment …", name=name)
+
+
+def _ended(job: UploadJob, t: Texts) -> str:
+    if job.state == "cancelled":
+        return t.tr("⏹ {name}", name=_name(job, t))
+    if len(job.files) > 1:
+        return t.tr("✅ {name}", name=_name(job, t))
+    [file] = job.files
+    link = t.link(short(file.name), file.link)
+    if file.result == "duplicate":
+        return t.tr("♻️ {name} (it was there before)", name=link)
+    return t.tr("✅ {name}", name=link)
+
+
+def _buttons(job: UploadJob, number: int, t: Texts) -> list[InlineKeyboardButton]:
+    stop = InlineKeyboardButton(
+        t.label("Cancel {number}", number=number), callback_data=f"uploads-cancel:{job.id}"
+    )
+    if job.state != "failed":
+        return [stop]
+    again = InlineKeyboardButton(
+        t.label("🔄 Try {number} again", number=number), callback_data=f"uploads-retry:{job.id}"
+    )
+    return [again, stop]
+
+
+def _refresh(t: Texts) -> InlineKeyboardButton:
+    return InlineKeyboardButton(t.label("🔄 Refresh"), callback_data="uploads")

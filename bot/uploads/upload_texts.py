@@ -1,0 +1,253 @@
+"""How an upload goes, and how it ended: the words, and the buttons under them."""
+
+from __future__ import annotations
+
+from telegram import InlineKeyboardMarkup
+
+from bot import keyboards
+from bot.filenames import CLOUD_LIMIT
+from bot.texts import N_, Texts
+from bot.uploads.jobs import State, UploadJob
+from drive import DriveRefused
+from security.errors import ConsentRequired, CorruptCredential, CustodyError, OperatorFault
+from upload import SourceFailed, UploadCancelled
+
+Shown = tuple[str, InlineKeyboardMarkup | None]
+
+
+class Unexpected(CustodyError):
+    """A defect of the program, by the reference under which it is logged."""
+
+    def __init__(self, reference: str) -> None:
+        super().__init__("a defect of the program")
+        self.reference = reference
+
+
+class TooLittleSpace(DriveRefused):
+    """Known before a byte moves. Sizes in bytes."""
+
+    default_code = "quota_exceeded"
+
+    def __init__(self, needed: int, free: int) -> None:
+        super().__init__("the Drive has too little space")
+        self.needed = needed
+        self.free = free
+
+
+def accepted(job: UploadJob, before: int, t: Texts) -> Shown:
+    """A file or an album was taken in; `before` others are ahead of it."""
+    if job.state == "waiting":
+        text = (
+            t.tr(
+                "📥 <b>{name}</b> is waiting. Connect your Google Drive, and I upload it at once.",
+                name=job.name,
+            )
+            if len(job.files) == 1
+            else t.tr(
+                "📥 {count} files are waiting. Connect your Google Drive, and I upload them at "
+                "once.",
+                count=len(job.files),
+            )
+        )
+        return text, keyboards.connect_or_cancel(t, job.id)
+    if len(job.files) > 1:
+        text = t.tr(
+            "📥 An album of {count} files – upload starts in a moment …", count=len(job.files)
+        )
+    elif before:
+        text = t.tr(
+            "📥 <b>{name}</b> is in line. Files before it: {count}", name=job.name, count=before
+        )
+    else:
+        text = t.tr("📥 <b>{name}</b> – upload starts in a moment …", name=job.name)
+    return text, keyboards.accepted_upload(t, job)
+
+
+def asked_name(job: UploadJob, t: Texts) -> Shown:
+    """A file waits while its owner thinks of a name."""
+    text = t.tr("✏️ <b>{name}</b> waits for its new name.", name=job.name)
+    return text, keyboards.asked_name(t, job)
+
+
+def cancelled(job: UploadJob, t: Texts) -> str:
+    """The person changed their mind."""
+    if len(job.files) == 1:
+        return t.tr("⏹ <b>{name}</b> was cancelled.", name=job.name)
+    done = sum(file.state == "done" for file in job.files)
+    return t.tr(
+        "⏹ The album was cancelled. In your Drive: {done} of {count} files.",
+        done=done,
+        count=len(job.files),
+    )
+
+
+def other_account(job: UploadJob, t: Texts) -> str:
+    """Its owner has connected another Google account since."""
+    return t.tr(
+        "⏹ <b>{name}</b> was meant for another Google account and was not uploaded. "
+        "Send it again to put it into the account you use now.",
+        name=job.name,
+    )
+
+
+def finished(job: UploadJob, t: Texts) -> Shown:
+    """Every file of the job has ended, one way or the other."""
+    if len(job.files) > 1:
+        return _album(job, t)
+    [file] = job.files
+    if file.result == "duplicate":
+        text = t.tr(
+            "♻️ <b>{name}</b> is in your Drive already, so I did not upload it again.",
+            name=file.name,
+        )
+    else:
+        text = t.tr(
+            "✅ <b>{name}</b> ({size}) is in your Drive, in the folder “{folder}”.",
+            name=file.name,
+            size=t.size(file.size or 0),
+            folder=job.folder_name,
+        ) + _made_again(job, t)
+    return text, keyboards.uploaded(t, job)
+
+
+def _made_again(job: UploadJob, t: Texts) -> str:
+    if not job.folder_was_made_again:
+        return ""
+    return "\n" + t.tr("📁 That folder was gone from your Drive, so I made it again.")
+
+
+def _album(job: UploadJob, t: Texts) -> Shown:
+    done = [file for file in job.files if file.state == "done"]
+    failed = [file for file in job.files if file.state == "failed"]
+    lines = [
+        t.tr(
+            "✅ {done} of {count} files are in your Drive, in the folder “{folder}”.",
+            done=len(done),
+            count=len(job.files),
+            folder=job.folder_name,
+        )
+        + _made_again(job, t)
+    ]
+    for file in done:
+        link = t.link(file.name, file.link)
+        lines.append(
+            t.tr("♻️ {name} (it was there before)", name=link)
+            if file.result == "duplicate"
+            else t.tr("• {name}", name=link)
+        )
+    lines += [
+        t.tr("⚠️ {name}: {why}", name=file.name, why=t.label(_why(file.result))) for file in failed
+    ]
+    return "\n".join(lines), keyboards.retry_upload(t, job.id) if failed else keyboards.uploaded(
+        t, job
+    )
+
+
+def _why(code: str) -> str:
+    return {
+        "too_big": N_("too big"),
+        "file_gone": N_("Telegram no longer has it"),
+    }.get(code, N_("it did not work"))
+
+
+def ended_by(
+    error: CustodyError, job: UploadJob, t: Texts
+) -> tuple[str, InlineKeyboardMarkup | None, State]:
+    """What to say, which buttons to offer, and the state the job is in from now on."""
+    name, retry = job.name, keyboards.retry_upload(t, job.id)
+    match error:
+        case UploadCancelled(code="account_changed"):
+            return other_account(job, t), None, "cancelled"
+        case UploadCancelled():
+            return cancelled(job, t), None, "cancelled"
+        case ConsentRequired() | CorruptCredential():
+            text = t.tr(
+                "🔌 <b>{name}</b> is waiting: your connection to Google Drive has ended. "
+                "Connect again, and it goes on by itself.",
+                name=name,
+            )
+            return text, keyboards.connect_or_cancel(t, job.id), "waiting"
+        case SourceFailed(code="too_big"):
+            return too_big(t, name, job.size, CLOUD_LIMIT), None, "cancelled"
+        case SourceFailed(code="file_gone"):
+            text = t.tr(
+                "⚠️ Telegram no longer has <b>{name}</b>. Please send the file again.", name=name
+            )
+            return text, None, "cancelled"
+        case TooLittleSpace():
+            text = t.tr(
+                "⚠️ <b>{name}</b> was not uploaded: this needs {size}, and your Google Drive has "
+                "{free} left. Free some space there, then tap “Try again”.",
+                name=name,
+                size=t.size(error.needed),
+                free=t.size(error.free),
+            )
+        case DriveRefused(code="quota_exceeded"):
+            text = t.tr(
+                "⚠️ <b>{name}</b> was not uploaded: your Google Drive is full. "
+                "Free some space there, then tap “Try again”.",
+                name=name,
+            )
+        case DriveRefused(code="daily_limit"):
+            text = t.tr(
+                "⚠️ <b>{name}</b> was not uploaded: Google Drive takes no more uploads today. "
+                "Tap “Try again” tomorrow.",
+                name=name,
+            )
+        case DriveRefused(code="too_many_items"):
+            text = t.tr(
+                "⚠️ <b>{name}</b> was not uploaded: the folder in your Drive is full of files. "
+                "Choose another one with /folder, then tap “Try again”.",
+                name=name,
+            )
+        case DriveRefused():
+            text = t.tr(
+                "⚠️ Google Drive did not accept <b>{name}</b>, so it was not uploaded. "
+                "Tap “Try again”. If it happens again, ask whoever runs this bot.",
+                name=name,
+            )
+        case SourceFailed():
+            text = t.tr(
+                "⚠️ I could not get <b>{name}</b> from Telegram, so it was not uploaded. "
+                "Tap “Try again”, or send the file again.",
+                name=name,
+            )
+        case Unexpected():
+            text = t.tr(
+                "⚠️ <b>{name}</b> was not uploaded: something went wrong on my side. Tap “Try "
+                "again”. If it happens again, tell whoever runs this bot this code: "
+                "{reference}",
+                name=name,
+                reference=error.reference,
+            )
+        case OperatorFault():
+            text = t.tr(
+                "⚠️ <b>{name}</b> was not uploaded: something is wrong with this bot's "
+                "set-up. It is not your fault; its operator has to fix it. "
+                "Try again later.",
+                name=name,
+            )
+        case _:
+            text = t.tr(
+                "⚠️ <b>{name}</b> was not uploaded: Google Drive does not answer just now. "
+                "Try again in a few minutes.",
+                name=name,
+            )
+    return text, retry, "failed"
+
+
+def too_big(t: Texts, name: str, size: int | None, limit: int) -> str:
+    """Why a file over Telegram's limit cannot be had, and what can be done. Sizes in bytes."""
+    text = t.tr(
+        "⚠️ <b>{name}</b> ({size}) is too big: I can only get files of up to {limit} from "
+        "Telegram. Split or compress it, or upload it at drive.google.com yourself.",
+        name=name,
+        size=t.size(size) if size else "?",
+        limit=t.size(limit),
+    )
+    if limit == CLOUD_LIMIT:
+        text += "\n\n" + t.tr(
+            "Whoever runs this bot can raise that to {limit}, with a Bot API server of their own.",
+            limit="2000 MB",
+        )
+    return text
