@@ -42,7 +42,7 @@ class BotProcess:
 
     async def prints(self, text: str) -> None:
         """Wait until it has printed `text`."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while text not in self.log():
                 assert self._process.returncode is None, "it has ended"
                 await asyncio.sleep(0.02)

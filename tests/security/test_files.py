@@ -220,9 +220,10 @@ def test_killing_the_process_at_any_time_leaves_one_whole_document(tmp_path: Pat
     whole = [letter.encode() * 300_000 for letter in "ab"]
     script = (
         "import sys; from pathlib import Path; from security.files import write_atomically\n"
-        "path = Path(sys.argv[1]); print('go', flush=True)\n"
+        "path = Path(sys.argv[1])\n"
         "while True:\n"
         "    for letter in (b'a', b'b'): write_atomically(path, letter * 300_000)\n"
+        "    print('go', flush=True)\n"
     )
     for seconds in (0.03, 0.08):
         with python(script, str(path)) as writer:

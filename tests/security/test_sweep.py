@@ -30,7 +30,7 @@ _listeners: list[Callable[[str, tuple[Any, ...]], None]] = []
 
 
 def _hear(event: str, arguments: tuple[Any, ...]) -> None:
-    for listener in _listeners:
+    for listener in _listeners or ():  # at the interpreter's end there is no list any more
         listener(event, arguments)
 
 
