@@ -117,7 +117,7 @@ def build_application(
                 alerts.tell_administrators(application.bot, bound.services), name="alert"
             )
 
-    inbox.on_trouble = tell_of_trouble
+    inbox.on_trouble = runner.on_trouble = tell_of_trouble
     for group, handler in handlers(options.admin_user_ids):
         application.add_handler(handler, group)
     application.add_error_handler(on_error)

@@ -18,7 +18,9 @@ SWEEP_FAILED: Final = "failed"
 """The sweep itself fails: a defect of the program."""
 UPDATES_NOT_SAVED: Final = "updates_not_saved"
 UPDATE_SET_ASIDE: Final = "update_set_aside"
-_OF_OTHERS: Final = frozenset({UPDATES_NOT_SAVED, UPDATE_SET_ASIDE})
+LOCAL_FILE_UNREADABLE: Final = "local_file_unreadable"
+"""What the local Bot API server has fetched cannot be read."""
+_OF_OTHERS: Final = frozenset({UPDATES_NOT_SAVED, UPDATE_SET_ASIDE, LOCAL_FILE_UNREADABLE})
 """No sweep can tell whether these are over: whoever opened them does."""
 _AWAY: Final = frozenset({"unavailable", "timeout", "rate_limited", "not_json"})
 _ANSWERS: Final = frozenset(
@@ -65,6 +67,11 @@ class Incidents:
         """What is going on, oldest first."""
         found = [i for i in self._by_code.values() if not i.over]
         return sorted(found, key=lambda incident: incident.since)
+
+    def is_open(self, code: str) -> bool:
+        """Whether trouble of this kind is going on."""
+        incident = self._by_code.get(code)
+        return incident is not None and not incident.over
 
     def learn(self, report: SweepReport, operator_codes: frozenset[str]) -> None:
         """Open and end incidents by what a sweep saw.

@@ -32,6 +32,8 @@ def title(code: str, t: Texts) -> str:
             return t.tr("Messages cannot be written down, and wait at Telegram")
         case "update_set_aside":
             return t.tr("A message that ended the bot three times is set aside")
+        case "local_file_unreadable":
+            return t.tr("Files of the local Bot API server cannot be read")
         case _:
             return t.tr("Something in this bot's set-up is wrong")
 
@@ -71,6 +73,11 @@ def meaning(code: str, t: Texts) -> str:
                 "Each time I began to handle it, the process ended, which is a defect of the "
                 "program. It is not tried again, and its sender got no answer; everybody else is "
                 "served."
+            )
+        case "local_file_unreadable":
+            return t.tr(
+                "The server has them, and this bot may not read them, so nobody's files reach "
+                "Drive. Whoever sent one was told so, and can try again by a button."
             )
         case "key_missing" | "unknown_key" | "unknown_envelope" | "plaintext_refused":
             return t.tr(
@@ -138,6 +145,12 @@ def remedy(code: str, t: Texts) -> str:
             return t.tr(
                 "look for what the logs say just before the last starts, and report it. The "
                 "message is kept for a day, and then deleted."
+            )
+        case "local_file_unreadable":
+            return t.tr(
+                "share the server's working folder with this bot under the same path, outside "
+                "USER_DATA_DIR, and run both as the same user. The next file that can be read "
+                "ends this alert."
             )
         case "store_failed" | "updates_not_saved":
             return t.tr(

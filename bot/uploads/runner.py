@@ -18,6 +18,7 @@ from bot.uploads import group_texts, upload_texts
 from bot.uploads.jobs import JobFile, UploadJob, UploadJournal
 from bot.uploads.places import Places
 from bot.uploads.progress import UploadMessage
+from bot.uploads.telegram_source import LocalFile
 from bot.uploads.transfer import Run, Transfer, patiently
 from bot.uploads.upload_texts import Unexpected
 from security.errors import (
@@ -27,6 +28,7 @@ from security.errors import (
     OperatorFault,
     TransientFault,
 )
+from security.incidents import LOCAL_FILE_UNREADABLE
 from upload import Halt, UploadCancelled, UploadInterrupted
 
 _ALL_ALIKE: Final = frozenset({"quota_exceeded", "daily_limit"})
@@ -52,6 +54,8 @@ class UploadRunner:
         self._has_room = has_room
         self._links = options.link_base_url
         self._messages: dict[str, UploadMessage] = {}
+        self.on_trouble: Callable[[], None] = lambda: None
+        """Called when an incident begins or ends."""
 
     async def discard(self, job: UploadJob) -> None:
         """Nothing of a job that is given up while it does not run stays in Drive."""
@@ -100,6 +104,7 @@ class UploadRunner:
             try:
                 found, result = await self._transfer.upload(run, number)
             except CustodyError as error:
+                self._alert(run, error.code)
                 if (
                     isinstance(error, UploadInterrupted)
                     or len(run.job.files) == 1
@@ -111,6 +116,7 @@ class UploadRunner:
                 await self._note_file(run, number, state="failed", result=error.code)
                 self._count(run.job.files[number], run, error.code, began)
             else:
+                self._alert(run, result)
                 # Before the note of it: a kill in between has it fetched again, and not left.
                 await self._transfer.give_back(run)
                 await self._note_file(
@@ -165,6 +171,17 @@ class UploadRunner:
     def _write_down(self, job: UploadJob) -> None:
         if self._journal.load(job.id) is not None:  # else deleted, with everything, meanwhile
             self._journal.save(job)
+
+    def _alert(self, run: Run, result: str) -> None:
+        """Administrators hear when the local server's files cannot be read, and when they can."""
+        incidents, now = self._core.records.memory.incidents, time.time()
+        was_open = incidents.is_open(LOCAL_FILE_UNREADABLE)
+        if result == LOCAL_FILE_UNREADABLE:
+            incidents.see(LOCAL_FILE_UNREADABLE, now, 0)
+        elif result == "ok" and isinstance(run.source, LocalFile):
+            incidents.end(LOCAL_FILE_UNREADABLE, now)
+        if incidents.is_open(LOCAL_FILE_UNREADABLE) != was_open:
+            self.on_trouble()
 
     def _count(self, file: JobFile, run: Run, result: str, began: float) -> None:
         _log.info(

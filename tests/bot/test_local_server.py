@@ -1,0 +1,77 @@
+"""Files that a local Bot API server has put on a shared volume."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sandbox.client import Person, TelegramControls
+from sandbox.google_client import GoogleControls
+from tests.bot.upkeep import logged, said_to
+from tests.conftest import StartBot
+from tests.journeys import connect, md5_of, until
+
+People = Callable[..., Person]
+pytestmark = pytest.mark.one_way("on")
+AMY = "amy@example.com"
+UNREADABLE = "Files of the local Bot API server cannot be read"
+
+
+@pytest.fixture
+async def local(start_bot: StartBot, people: People) -> Person:
+    """Somebody whose Telegram is a local server."""
+    ann = people()
+    async with TelegramControls(ann.base_url) as telegram:
+        await telegram.local_mode(True)
+    return ann
+
+
+async def test_the_servers_copy_is_deleted_whatever_became_of_the_upload(
+    start_bot: StartBot, local: Person, google: GoogleControls, tmp_path: Path
+) -> None:
+    """Nobody may ever tap Try again; whoever does has it fetched anew."""
+
+    def copies() -> list[Path]:
+        return [path for path in (tmp_path / "world").rglob("local/**/*") if path.is_file()]
+
+    content = os.urandom(5000)
+    async with start_bot(TELEGRAM_LOCAL_MODE="true"):
+        await connect(local, google, AMY)
+        full = {"status": 403, "reason": "storageQuotaExceeded"}
+        await google.fault("google.upload.start", "status", **full)
+        await local.send_document(content, "a.bin")
+        message = await local.wait_for("your Google Drive is full")
+        await until(lambda: not copies())
+        await local.tap("Try again", message)
+        await local.wait_for("is in your Drive")
+        await until(lambda: not copies())
+    assert [file["md5"] for file in await google.files(AMY) if file["md5"]] == [md5_of(content)]
+
+
+async def test_administrators_hear_once_that_its_files_cannot_be_read_and_once_that_they_can(
+    start_bot: StartBot, local: Person, google: GoogleControls, people: People, tmp_path: Path
+) -> None:
+    """It is nobody's fault but the set-up's, and no sweep would notice."""
+    root = people(900, "Root")
+    nowhere = {"file_id": "1", "file_unique_id": "1", "file_path": str(tmp_path / "nowhere")}
+    async with start_bot(TELEGRAM_LOCAL_MODE="true", ADMIN_USER_IDS="900") as bot:
+        await root.start()
+        await root.wait_for("Drivekeeper")
+        await connect(local, google, AMY)
+        body = {"ok": True, "result": nowhere}
+        await google.fault("telegram.getFile", "status", status=200, body=body, count=2)
+        for name in ("a.bin", "b.bin"):
+            await local.send_document(os.urandom(100), name)
+            await local.wait_for(f"{name}")
+            await local.wait_for("wrong with this bot's set-up")
+        message = await root.wait_for(UNREADABLE, since=0)
+        assert "under the same path" in message.text
+        await local.send_document(os.urandom(100), "c.bin")
+        await local.wait_for("c.bin (100 bytes) is in your Drive", since=0)
+        await root.wait_for("Over:", since=0)
+        assert len(await said_to(root, UNREADABLE)) == 2
+        (opened,) = logged(bot, "incident_opened")
+        assert opened["result"] == "local_file_unreadable"
