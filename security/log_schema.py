@@ -68,6 +68,7 @@ EVENTS: Final = frozenset(
         "upload_queued",
         "upload_waiting",
         "upload_finished",
+        "upload_not_saved",
         "upload_retried",
         "upload_failed",
         "upload_cancelled",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import tempfile
 import threading
@@ -149,7 +150,10 @@ class Sender:
                 raise OperatorFault("the data folder's disk is nearly full", code="store_failed")
             spool = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - it goes on from here
         try:
+            with disk_faults():  # at once: what is fetched meanwhile finds so much less
+                os.posix_fallocate(spool.fileno(), 0, max(content.size, 1))
             self._fill(spool, content.pieces)
+            spool.truncate()
         except BaseException:
             with contextlib.suppress(OSError):  # what a full disk has not taken
                 spool.close()

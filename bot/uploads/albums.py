@@ -10,12 +10,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+from telegram import Update
+
 from bot.uploads.jobs import JobFile, UploadJob
 from bot.uploads.queue import UploadQueue
 
 SETTLE_SECONDS: Final = 1.0
 """An album is complete when this long nothing has come. Telegram sends its parts at once."""
 _REMEMBERED: Final = 1000
+_OVERHEARD: Final = 100
 Complete = Callable[[UploadJob], Coroutine[Any, Any, None]]
 
 
@@ -27,16 +30,30 @@ class Albums:
         self._gathering: dict[str, asyncio.TimerHandle] = {}
         self._completing: set[asyncio.Task[None]] = set()
         self._expected: OrderedDict[str, None] = OrderedDict()
+        self._overheard: OrderedDict[str, list[Update]] = OrderedDict()
 
-    def expect(self, job_id: str) -> None:
-        """A part of this album was addressed to the bot in a group: so are the others."""
+    def expect(self, job_id: str) -> list[Update]:
+        """A part of this album was addressed to the bot in a group: so are the others.
+
+        Returns those that have come before it. The name stands in the caption, and Telegram Desktop
+        puts that under the last of several documents.
+        """
         self._expected[job_id] = None
         if len(self._expected) > _REMEMBERED:
             self._expected.popitem(last=False)
+        return self._overheard.pop(job_id, [])
 
     def is_expected(self, job_id: str) -> bool:
         """Whether a part of it was addressed to the bot lately."""
         return job_id in self._expected
+
+    def overhear(self, job_id: str, update: Update) -> None:
+        """A part that addresses nobody; another one may. Nothing of it is kept but for a moment."""
+        self._overheard.setdefault(job_id, []).append(update)
+        if len(self._overheard) > _OVERHEARD:
+            self._overheard.popitem(last=False)
+        loop = asyncio.get_running_loop()
+        loop.call_later(SETTLE_SECONDS, self._overheard.pop, job_id, None)
 
     async def take(self, job: UploadJob, complete: Complete) -> bool:
         """A further file of the album `job.id`; False: that one is complete, this comes too late.
@@ -45,23 +62,31 @@ class Albums:
             job: as it would be if this were the album's only file.
             complete: told the whole job once nothing more comes. A restart before that queues it.
         """
-        [file] = job.files
-        known = await self._uploads.find(job.owner, job.id)
-        if known is not None:
-            if _has(known, file):  # handled before a kill, and sent again
-                return True
-            if job.id not in self._gathering:
-                return False
-            job = known.model_copy(update={"files": (*known.files, file)})
-        await self._uploads.note(job)
-        if (timer := self._gathering.get(job.id)) is not None:
-            timer.cancel()
-        loop = asyncio.get_running_loop()
-        self._gathering[job.id] = loop.call_later(SETTLE_SECONDS, self._settle, job, complete)
+        timer = self._gathering.get(job.id)
+        gathers = timer is not None
+        if timer is not None:
+            timer.cancel()  # nothing is complete while a part of it is being written down
+        try:
+            [file] = job.files
+            known = await self._uploads.find(job.owner, job.id)
+            if known is not None:
+                if _has(known, file):  # handled before a kill, and sent again
+                    gathers = gathers or known.is_untold
+                    return True
+                if not gathers:
+                    return False
+                job = known.model_copy(update={"files": (*known.files, file)})
+            await self._uploads.note(job)
+            gathers = True
+        finally:
+            if gathers:
+                loop = asyncio.get_running_loop()
+                timer = loop.call_later(SETTLE_SECONDS, self._settle, job, complete)
+                self._gathering[job.id] = timer
         return True
 
     def _settle(self, job: UploadJob, complete: Complete) -> None:
-        self._gathering.pop(job.id, None)
+        del self._gathering[job.id]
         task = asyncio.create_task(self._complete(job, complete))
         self._completing.add(task)
         task.add_done_callback(self._completing.discard)
@@ -69,7 +94,7 @@ class Albums:
     async def _complete(self, job: UploadJob, complete: Complete) -> None:
         known = await self._uploads.find(job.owner, job.id)
         if known is not None and not known.has_ended:  # else cancelled while more was awaited
-            await complete(job)
+            await complete(known)
 
 
 def _has(job: UploadJob, file: JobFile) -> bool:

@@ -90,11 +90,12 @@ async def take(update: Update, context: BotContext, source: Message, caption: st
         album = job.model_copy(update={"id": album_id})
         if await context.services.albums.take(album, partial(_accept, context, texts)):
             return
-    elif await uploads.find(owner, job.id) is not None:
-        return  # handled before a kill, and sent again
-    # Before anything else it is written down; Telegram's messages may fail.
-    await uploads.note(job)
-    await _accept(context, texts, job)
+    if (known := await uploads.find(owner, job.id)) is None:
+        # Before anything else it is written down; Telegram's messages may fail.
+        await uploads.note(job)
+        await _accept(context, texts, job)
+    elif known.is_untold:  # a kill came in between, and the update once more
+        await _accept(context, texts, known)
 
 
 async def _accept(context: BotContext, texts: Texts, job: UploadJob) -> None:
@@ -103,6 +104,7 @@ async def _accept(context: BotContext, texts: Texts, job: UploadJob) -> None:
     text, markup = (
         private if job.is_private else group_texts.accepted(job, texts, private_address(context))
     )
+    sent = None
     try:
         sent = await context.bot.send_message(
             job.chat_id,
@@ -112,10 +114,14 @@ async def _accept(context: BotContext, texts: Texts, job: UploadJob) -> None:
             reply_markup=markup,
             rate_limit_args=BACKGROUND,
         )
-        job = job.model_copy(update={"status_message_id": sent.message_id})
     except TelegramError:  # the file goes on; what comes of it is said in a new message
         _log.info("message_not_sent", owner=job.owner)
-    await uploads.add(job)
+    if await uploads.admit(job, sent.message_id if sent else 0) is None:
+        # An album, cancelled or deleted while this message waited for its turn.
+        if sent is not None:
+            with contextlib.suppress(TelegramError):
+                await sent.delete()
+        return
     event = "upload_queued" if job.state == "queued" else "upload_waiting"
     _log.info(event, owner=job.owner, kind=job.kind, size=job.size or 0)
     if job.state == "waiting" and not job.is_private:
@@ -179,7 +185,7 @@ async def upload_again(update: Update, context: BotContext) -> None:
         return
     changes = {"state": "waiting", "result": "", "drive_file_id": "", "link": "", "again": True}
     job = job.with_file(0, **changes).model_copy(update={"state": "queued", "finished_at": None})
-    await context.services.uploads.add(job)
+    await context.services.uploads.restart(job)
     await acknowledge(query)
     await _show_accepted(update, context, job, texts)
 

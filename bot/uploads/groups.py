@@ -41,18 +41,25 @@ async def is_meant(update: Update, context: BotContext) -> bool:
         return True
     if message is None:
         return False
-    user, album = message.from_user, message.media_group_id
-    album_id = job_id_of(Owner.user(user.id), 0, album) if user and album else None
-    services = context.services
     if is_addressed(message, context.bot):
-        if album_id is not None:
-            services.albums.expect(album_id)
         return True
+    album_id, user = _album_of(message), message.from_user
     if album_id is None or user is None:
         return False
     # The caption, and with it the bot's name, comes with one part of an album only.
-    known = services.albums.is_expected(album_id)
-    return known or await services.uploads.find(Owner.user(user.id), album_id) is not None
+    services = context.services
+    if services.albums.is_expected(album_id):
+        return True
+    if await services.uploads.find(Owner.user(user.id), album_id) is not None:
+        return True
+    services.albums.overhear(album_id, update)
+    return False
+
+
+def _album_of(message: Message) -> str | None:
+    """The id of the job that its album is or would be."""
+    user, album = message.from_user, message.media_group_id
+    return job_id_of(Owner.user(user.id), 0, album) if user and album else None
 
 
 def is_addressed(message: Message, bot: ExtBot[int]) -> bool:
@@ -79,6 +86,11 @@ async def receive(update: Update, context: BotContext) -> None:
     message = update.message
     if message is None or message.from_user is None:
         return
+    if (album_id := _album_of(message)) is not None:
+        for earlier in context.services.albums.expect(album_id):
+            if earlier.message is not None:
+                caption = earlier.message.caption or ""
+                await files.take(earlier, context, earlier.message, caption)
     source = _file_asked_for(message)
     if source is not None:
         caption = _without_name(source.caption or "", context.bot.username)

@@ -103,6 +103,11 @@ class UploadJob(BaseModel):
         return self.state in ENDED
 
     @property
+    def is_untold(self) -> bool:
+        """Whether it waits for its owner, who has not been told so."""
+        return self.state == "waiting" and not self.status_message_id
+
+    @property
     def name(self) -> str:
         """Of the file that is next, or of the first one."""
         return self.next_file.name if self.next_file else self.files[0].name

@@ -1,17 +1,15 @@
-"""Whose upload runs next: people take turns, and each person's files go in their order."""
+"""Everybody's uploads: written down, in line, and changed by one hand at a time."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
-
-import structlog
+from weakref import WeakValueDictionary
 
 from bot.uploads.jobs import State, UploadJob, UploadJournal
+from bot.uploads.lines import Lines, Run
 from security.credential import Owner
 from security.custodian import Custodian
 from upload import Halt
@@ -19,21 +17,6 @@ from upload import Halt
 KEPT: Final = timedelta(days=7)
 """For how long one can look back at what has ended, and come back for what has not."""
 _KEPT_EACH: Final = 50
-_log = structlog.get_logger()
-
-
-@dataclass(slots=True)
-class _Line:
-    """One person's uploads: the first may be running, the others wait."""
-
-    waiting: deque[UploadJob] = field(default_factory=deque)
-    running: UploadJob | None = None
-    halt: Halt = field(default_factory=Halt)
-    forgotten: bool = False
-    """Nothing is to be kept of what is running."""
-
-    def __len__(self) -> int:
-        return len(self.waiting) + (self.running is not None)
 
 
 class UploadQueue:
@@ -43,7 +26,7 @@ class UploadQueue:
         self,
         journal: UploadJournal,
         custodian: Custodian,
-        run: Callable[[UploadJob, Halt], Awaitable[None]],
+        run: Run,
         discard: Callable[[UploadJob], Coroutine[Any, Any, None]],
         *,
         at_once: int = 8,
@@ -60,37 +43,44 @@ class UploadQueue:
         self._custodian = custodian
         self._run = run
         self._discard = discard
-        self._at_once = at_once
         self._limit = limit
-        self._lines: dict[Owner, _Line] = {}
-        self._turns: asyncio.Queue[Owner] = asyncio.Queue()
-        self._workers: list[asyncio.Task[None]] = []
-        self._answering = asyncio.Lock()
+        self._lines = Lines(self._run_one, at_once)
+        self._forgotten: set[str] = set()
+        self._changing: WeakValueDictionary[Owner, asyncio.Lock] = WeakValueDictionary()
 
     async def start(self) -> None:
         """Begin to work, with what an earlier run left."""
-        self._workers = [asyncio.create_task(self._work()) for _ in range(self._at_once)]
+        self._lines.start()
         for job in await self._custodian.read(self._journal.all):
             if job.state == "queued":
-                self._enqueue(job)
+                self._lines.add(job)
 
     async def stop(self) -> None:
         """Stop at the next piece. The journal has it, and the next start goes on."""
-        for line in self._lines.values():
-            line.halt.interrupt()
-        for worker in self._workers:
-            worker.cancel()
-        await asyncio.gather(*self._workers, return_exceptions=True)
+        await self._lines.stop()
 
     async def note(self, job: UploadJob) -> None:
         """Write `job` down; it runs once it is added, or at the next start."""
         await self._custodian.run(self._journal.save, job)
 
-    async def add(self, job: UploadJob) -> None:
-        """Write `job` down and, if it waits for nothing else, queue it."""
-        await self.note(job)
-        if job.state == "queued":
-            self._enqueue(job)
+    async def admit(self, job: UploadJob, status_message_id: int) -> UploadJob | None:
+        """Queue what was noted, if it waits for nothing else, now that its owner has been told.
+
+        Returns it as it is known by now; None: it was cancelled or deleted meanwhile.
+        """
+        async with self._alone(job.owner):
+            known = await self.find(job.owner, job.id)
+            if known is None or known.has_ended:
+                return None
+            if not self.is_running(known):  # else it goes on with what it knows
+                known = known.model_copy(update={"status_message_id": status_message_id})
+                await self._add(known)
+            return known
+
+    async def restart(self, job: UploadJob) -> None:
+        """Write down and queue what has ended, as a job that begins anew."""
+        async with self._alone(job.owner):
+            await self._add(job)
 
     async def find(self, owner: Owner, job_id: str) -> UploadJob | None:
         """The owner's job of this id, whatever its state."""
@@ -103,22 +93,15 @@ class UploadQueue:
 
     def is_running(self, job: UploadJob) -> bool:
         """Whether it is on its way just now."""
-        line = self._lines.get(job.owner)
-        return line is not None and line.running is not None and line.running.id == job.id
+        return self._lines.runs(job.owner, job.id)
 
     def position(self, owner: Owner) -> int:
         """How many of the owner's jobs are before the next one."""
-        line = self._lines.get(owner)
-        return 0 if line is None else len(line)
+        return self._lines.length(owner)
 
     def ahead(self, job: UploadJob) -> int:
         """How many of the owner's jobs are before this one."""
-        line = self._lines.get(job.owner)
-        if line is None or self.is_running(job):
-            return 0
-        ids = [other.id for other in line.waiting]
-        before = ids.index(job.id) if job.id in ids else len(ids)
-        return before + (line.running is not None)
+        return self._lines.ahead(job.owner, job.id)
 
     async def room(self, owner: Owner) -> int:
         """How many more files the owner may send before some of them have ended."""
@@ -128,10 +111,7 @@ class UploadQueue:
 
     def counts(self) -> tuple[int, int]:
         """How many jobs are in line, and how many are on their way."""
-        lines = self._lines.values()
-        return sum(len(line.waiting) for line in lines), sum(
-            line.running is not None for line in lines
-        )
+        return self._lines.counts()
 
     async def waiting_owners(self) -> set[Owner]:
         """Whose files wait for a connection."""
@@ -140,38 +120,42 @@ class UploadQueue:
 
     async def release(self, owner: Owner) -> int:
         """The owner has connected: queue what waited for that. Returns how many."""
-        jobs = [job for job in await self.jobs(owner) if job.state == "waiting"]
-        for job in jobs:
-            await self.add(job.model_copy(update={"state": "queued"}))
-        return len(jobs)
+        async with self._alone(owner):
+            jobs = [job for job in await self.jobs(owner) if job.state == "waiting"]
+            for job in jobs:
+                await self._add(job.model_copy(update={"state": "queued"}))
+            return len(jobs)
 
     async def retry(self, owner: Owner, job_id: str) -> UploadJob | None:
         """Queue a failed job anew; None where it is gone or not failed."""
-        job = await self.find(owner, job_id)
-        if job is None or job.state != "failed":
-            return None
-        job = job.anew()
-        await self.add(job)
-        return job
+        async with self._alone(owner):
+            job = await self.find(owner, job_id)
+            if job is None or not self._can_be_retried(job):
+                return None
+            job = job.anew()
+            await self._add(job)
+            return job
 
     async def hold(self, owner: Owner, job_id: str) -> UploadJob | None:
         """Take a job out of the line while its owner is asked; None: it runs, or has ended."""
-        job = await self.find(owner, job_id)
-        if job is None or job.has_ended or self.is_running(job):
-            return None
-        self._unqueue(job)
-        job = job.model_copy(update={"state": "asking", "asked_at": datetime.now(UTC)})
-        await self.note(job)
-        return job
+        async with self._alone(owner):
+            if not self._lines.remove(owner, job_id) and self._lines.runs(owner, job_id):
+                return None
+            job = await self.find(owner, job_id)
+            if job is None or job.has_ended:
+                return None
+            job = job.model_copy(update={"state": "asking", "asked_at": datetime.now(UTC)})
+            await self.note(job)
+            return job
 
     async def proceed(self, job: UploadJob, state: State) -> bool:
         """Go on with a job that was held; False: what was asked has been answered meanwhile."""
-        async with self._answering:
+        async with self._alone(job.owner):
             known = await self.find(job.owner, job.id)
             asked = ("asking", job.asked_at)
             if known is None or (known.state, known.asked_at) != asked:
                 return False
-            await self.add(job.model_copy(update={"state": state, "asked_at": None}))
+            await self._add(job.model_copy(update={"state": state, "asked_at": None}))
             return True
 
     async def asking(self) -> list[UploadJob]:
@@ -181,19 +165,19 @@ class UploadQueue:
 
     async def cancel(self, owner: Owner, job_id: str) -> UploadJob | Literal["running"] | None:
         """End one job; None: there is none. A running one ends soon, and says so itself."""
-        line = self._lines.get(owner)
-        if line and line.running and line.running.id == job_id:
-            line.halt.set()
-            return "running"
-        job = await self.find(owner, job_id)
-        if job is None or job.has_ended:
-            return None
-        self._unqueue(job)
-        ended = {"state": "cancelled", "finished_at": datetime.now(UTC)}
-        begun, job = job, job.model_copy(update=ended)
-        await self.note(job)
-        self._custodian.uncancelled(self._discard(begun))
-        return job
+        async with self._alone(owner):
+            # Out of the line before anything is awaited: from here on no worker takes it.
+            if not self._lines.remove(owner, job_id) and self._lines.runs(owner, job_id):
+                self._lines.halt(owner)
+                return "running"
+            job = await self.find(owner, job_id)
+            if job is None or job.has_ended:
+                return None
+            ended = {"state": "cancelled", "finished_at": datetime.now(UTC)}
+            begun, job = job, job.model_copy(update=ended)
+            await self.note(job)
+            self._custodian.uncancelled(self._discard(begun))
+            return job
 
     async def cancel_all(
         self, owner: Owner, *, unless_account: str | None = None
@@ -213,11 +197,13 @@ class UploadQueue:
 
     async def forget(self, owner: Owner) -> None:
         """Nothing is kept of the owner's jobs; of a running one, once it has ended."""
-        for job in await self.jobs(owner):
-            if self.is_running(job):
-                self._lines[owner].forgotten = True
-            else:
-                await self._custodian.run(self._journal.delete, job)
+        async with self._alone(owner):
+            for job in await self.jobs(owner):
+                self._lines.remove(owner, job.id)
+                if self.is_running(job):
+                    self._forgotten.add(job.id)
+                else:
+                    await self._custodian.run(self._journal.delete, job)
 
     async def forget_old(self, now: datetime) -> list[UploadJob]:
         """Drop what is older than KEPT and not in line; returns what had not ended."""
@@ -235,36 +221,27 @@ class UploadQueue:
                     dropped.append(job)
         return dropped
 
-    def _enqueue(self, job: UploadJob) -> None:
-        line = self._lines.setdefault(job.owner, _Line())
-        if any(other.id == job.id for other in (*line.waiting, line.running) if other):
-            return
-        line.waiting.append(job)
-        self._turns.put_nowait(job.owner)
+    def _alone(self, owner: Owner) -> asyncio.Lock:
+        """One change of a person's jobs at a time: each reads what the one before has written."""
+        lock = self._changing.get(owner)
+        if lock is None:
+            lock = self._changing[owner] = asyncio.Lock()
+        return lock
 
-    def _unqueue(self, job: UploadJob) -> None:
-        if (line := self._lines.get(job.owner)) is not None:
-            line.waiting = deque(other for other in line.waiting if other.id != job.id)
+    async def _add(self, job: UploadJob) -> None:
+        await self.note(job)
+        if job.state == "queued":
+            self._lines.add(job)
 
-    async def _work(self) -> None:
-        while True:
-            owner = await self._turns.get()
-            line = self._lines.get(owner)
-            if line is None or line.running is not None or not line.waiting:
-                continue  # this person's next turn comes when the running one has ended
-            line.running = line.waiting.popleft()
-            line.halt = Halt()
-            try:
-                await self._run(line.running, line.halt)
-            except Exception:
-                # The runner answers for the job; whatever it could not, the worker lives on.
-                _log.exception("handler_failed", owner=owner)
-            finally:
-                if line.forgotten:
-                    ended = self._custodian.run(self._journal.delete, line.running)
-                    self._custodian.uncancelled(ended)
-                line.running, line.forgotten = None, False
-                if line.waiting:
-                    self._turns.put_nowait(owner)
-                else:
-                    self._lines.pop(owner, None)
+    def _can_be_retried(self, job: UploadJob) -> bool:
+        # Also what is in no line though it should be: its end could not be written down.
+        is_stranded = job.state == "queued" and not self._lines.has(job.owner, job.id)
+        return job.state == "failed" or is_stranded
+
+    async def _run_one(self, job: UploadJob, halt: Halt) -> None:
+        try:
+            await self._run(job, halt)
+        finally:
+            if job.id in self._forgotten:
+                self._forgotten.discard(job.id)
+                self._custodian.uncancelled(self._custodian.run(self._journal.delete, job))

@@ -119,12 +119,15 @@ class UploadRunner:
                 self._alert(run, result)
                 # Before the note of it: a kill in between has it fetched again, and not left.
                 await self._transfer.give_back(run)
-                await self._note_file(
-                    run,
-                    number,
-                    **{"state": "done", "result": result, "session": None},
-                    **{"drive_file_id": found.id, "link": found.link, "size": found.size},
-                )
+                try:
+                    await self._note_file(
+                        run,
+                        number,
+                        **{"state": "done", "result": result, "session": None},
+                        **{"drive_file_id": found.id, "link": found.link, "size": found.size},
+                    )
+                except OperatorFault as fault:  # it is in Drive all the same, and is said to be
+                    _log.error("upload_not_saved", owner=run.job.owner, result=fault.code)
                 self._count(run.job.files[number], run, result, began)
 
     async def _finished(self, run: Run) -> None:
@@ -133,7 +136,10 @@ class UploadRunner:
         text, markup = upload_texts.finished(job, run.texts)
         await run.message.finish(text, markup, in_group=group_texts.finished(job, run.texts))
         # Last: until the person knows, a restart finds what has been done and says it.
-        await self._keep(run, "failed" if failed else "done")
+        try:
+            await self._keep(run, "failed" if failed else "done")
+        except OperatorFault as fault:  # then the next start finds it in Drive, and says so again
+            _log.error("upload_not_saved", owner=job.owner, result=fault.code)
 
     async def _stopped(self, run: Run, error: CustodyError) -> None:
         text, markup, state = upload_texts.ended_by(error, run.job, run.texts)

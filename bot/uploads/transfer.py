@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,8 @@ from upload import Halt, Source, SourceFailed, Target, check, discard, upload
 _GET_FILE_SECONDS: Final = 30
 _LEAST_BYTES_PER_SECOND: Final = 500_000
 _LOOK_SECONDS: Final = 120
+_NOTICED_SECONDS: Final = 0.5
+"""A cancel by then."""
 _PAUSES: Final = (1.0, 3.0)
 T = TypeVar("T")
 
@@ -44,6 +46,27 @@ class _SameSize(DriveRefused):
 
 class _TelegramAway(SourceFailed):
     """May pass by itself."""
+
+
+class _LookAhead:
+    """What is asked of Drive beside everything else, and told whenever it is wanted."""
+
+    def __init__(self, ask: Callable[[], Coroutine[Any, Any, list[DriveFile]]]) -> None:
+        self._ask = ask
+        self._task = asyncio.create_task(ask())
+
+    async def result(self) -> list[DriveFile]:
+        """What Drive said. After a fault that may pass, the next call has a new answer."""
+        try:
+            return await asyncio.shield(self._task)
+        except TransientFault:
+            self._task = asyncio.create_task(self._ask())
+            raise
+
+    async def close(self) -> None:
+        """Nobody wants to know any more."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
 
 
 @dataclass(slots=True)
@@ -85,7 +108,7 @@ class Transfer:
         if file.session is not None:  # begun before: whatever can be known beforehand was
             return await self._send(run, number, await self._source_of(run, file), None), "ok"
         # Beside the download's and the session's beginning: the answers come in time for the bytes.
-        look = asyncio.create_task(self._look_ahead(run.job, file))
+        look = _LookAhead(partial(self._look_ahead, run.job, file))
         try:
             source = await self._source_of(run, file)
             try:
@@ -98,11 +121,11 @@ class Transfer:
                 return await self._send(run, number, source, None), "ok"
             except DriveRefused as refusal:
                 if refusal.code == "quota_exceeded":
-                    await look  # which says how much is missing, if it knows
+                    with contextlib.suppress(TransientFault):
+                        await look.result()  # which says how much is missing, if it knows
                 raise
         finally:
-            look.cancel()
-            await asyncio.gather(look, return_exceptions=True)
+            await look.close()
 
     async def _look_ahead(self, job: UploadJob, file: JobFile) -> list[DriveFile]:
         """Whether there is space, and what may be the same file in Drive already."""
@@ -121,7 +144,7 @@ class Transfer:
         return await self._core.drives.run(job.owner, look)
 
     async def _send(
-        self, run: Run, number: int, source: Source, look: asyncio.Task[list[DriveFile]] | None
+        self, run: Run, number: int, source: Source, look: _LookAhead | None
     ) -> DriveFile:
         loop = asyncio.get_running_loop()
 
@@ -138,8 +161,10 @@ class Transfer:
             run.job = run.job.with_file(number, **changes)
 
         def begin(session: SecretStr) -> None:
-            if look is not None and (found := _result(look, loop)):
-                raise _SameSize(found)
+            if look is not None:
+                asked = asyncio.run_coroutine_threadsafe(look.result(), loop)
+                if found := asked.result(_LOOK_SECONDS):
+                    raise _SameSize(found)
             remember(session=session)  # from here on, bytes move
 
         def attempt(drive: Drive, place: Place) -> DriveFile:
@@ -207,7 +232,14 @@ class Transfer:
         run.source = None
 
     async def _source_of(self, run: Run, file: JobFile) -> Source:
-        run.source = await patiently(lambda: self._source(file))
+        asked = asyncio.create_task(patiently(lambda: self._source(file)))
+        try:
+            while not asked.done():  # a local server takes its time: the whole download's
+                await asyncio.wait({asked}, timeout=_NOTICED_SECONDS)
+                check(run.halt)
+        finally:
+            asked.cancel()
+        run.source = await asked
         return run.source
 
     async def _source(self, file: JobFile) -> Source:
@@ -216,6 +248,8 @@ class Transfer:
             patience = _GET_FILE_SECONDS + (file.size or 0) / _LEAST_BYTES_PER_SECOND
             found = await self._bot.get_file(file.telegram_file_id, read_timeout=patience)
         except BadRequest as error:
+            if "temporarily unavailable" in error.message:  # said of files it has, too
+                raise _TelegramAway("Telegram does not give the file just now") from error
             code = "too_big" if "too big" in error.message else "file_gone"
             raise SourceFailed("Telegram does not give the file", code=code) from error
         except NetworkError as error:
@@ -237,15 +271,6 @@ def _same_content(source: Source, candidates: list[DriveFile], halt: Halt) -> Dr
         check(halt)
         md5.update(piece)
     return next((found for found in candidates if found.md5 == md5.hexdigest()), None)
-
-
-def _result(task: asyncio.Task[T], loop: asyncio.AbstractEventLoop) -> T:
-    """What the event loop's task gives, awaited in another thread."""
-
-    async def get() -> T:
-        return await asyncio.shield(task)
-
-    return asyncio.run_coroutine_threadsafe(get(), loop).result(_LOOK_SECONDS)
 
 
 async def patiently(ask: Callable[[], Awaitable[T]]) -> T:

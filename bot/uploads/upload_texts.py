@@ -119,15 +119,18 @@ def _made_again(job: UploadJob, t: Texts) -> str:
 def _album(job: UploadJob, t: Texts) -> Shown:
     done = [file for file in job.files if file.state == "done"]
     failed = [file for file in job.files if file.state == "failed"]
-    lines = [
-        t.tr(
+    counts = {"done": len(done), "count": len(job.files)}
+    if not done:
+        head = t.tr("⚠️ None of the {count} files was uploaded.", count=len(job.files))
+    elif all(file.result == "duplicate" for file in done):
+        head = t.tr("✅ {done} of {count} files are in your Drive.", **counts)
+    else:
+        head = t.tr(
             "✅ {done} of {count} files are in your Drive, in the folder “{folder}”.",
-            done=len(done),
-            count=len(job.files),
+            **counts,
             folder=job.folder_name,
-        )
-        + _made_again(job, t)
-    ]
+        ) + _made_again(job, t)
+    lines = [head]
     for file in done:
         link = t.link(file.name, file.link)
         lines.append(
