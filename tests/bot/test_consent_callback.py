@@ -141,7 +141,7 @@ async def test_declining_is_said_on_the_page(
     redirected = await google.consent(await ask(ann), "amy@example.com", allow=False)
     status, page = await open_page(redirected, "zh-TW,zh;q=0.9")
     assert status == 400
-    assert "沒有連接任何帳戶" in page
+    assert "沒有連接任何帳號" in page
 
 
 async def test_an_unticked_box_is_explained_on_the_page(
