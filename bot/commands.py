@@ -27,7 +27,7 @@ _MENU: Final = (
     ("help", N_("How it works")),
 )
 _OF_ADMINISTRATORS: Final = (
-    ("health", N_("How the credentials stand")),
+    ("health", N_("State of the credentials")),
     ("quarantine", N_("Credentials that were set aside")),
 )
 

@@ -62,8 +62,8 @@ async def _answer(update: object, context: BotContext) -> None:
         )
     elif isinstance(error, OperatorFault):
         text = texts.tr(
-            "⚠️ Something is wrong with this bot's set-up; its operator has to fix it. "
-            "Tell them this code: {reference}",
+            "⚠️ Something is wrong with this bot's set-up; whoever runs this bot has to fix "
+            "it. Tell them this code: {reference}",
             reference=reference,
         )
     else:

@@ -112,8 +112,8 @@ async def _refuse(update: Update, owner: Owner, *, is_allowed: bool) -> None:
         with contextlib.suppress(TelegramError):
             await update.message.reply_text(
                 texts.tr(
-                    "🔒 This bot is private. If you think you should have access, send whoever "
-                    "runs it this number, your Telegram ID: <code>{id}</code>",
+                    "🔒 This bot is private. If you think you should have access, send your "
+                    "Telegram ID to whoever runs it: <code>{id}</code>",
                     id=owner.key,
                 )
             )

@@ -102,6 +102,6 @@ def _text(record: QuarantineRecord, t: Texts) -> str:
             "nothing wrong, and nothing in your Drive has changed."
         )
     return f"{why}\n\n" + t.tr(
-        "Connect again, and everything goes on. Files that wait, and those you send meanwhile, "
+        "Connect again to carry on. Files that wait, and those you send meanwhile, "
         "go into your Drive as soon as you have connected; I keep them in line for seven days."
     )

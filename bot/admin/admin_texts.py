@@ -31,7 +31,7 @@ def title(code: str, t: Texts) -> str:
         case "updates_not_saved":
             return t.tr("Messages cannot be written down, and wait at Telegram")
         case "update_set_aside":
-            return t.tr("A message that ended the bot three times is set aside")
+            return t.tr("A message that crashed the bot three times is no longer tried")
         case "local_file_unreadable":
             return t.tr("Files of the local Bot API server cannot be read")
         case _:
@@ -44,8 +44,8 @@ def meaning(code: str, t: Texts) -> str:
         case "on_hold":
             return t.tr(
                 "Within an hour so many credentials stopped working that it looks like a fault of "
-                "the configuration rather than of their owners. None of them is set aside until "
-                "you say so, or until they work again. All others go on being refreshed."
+                "the configuration rather than of their owners. They stay on hold until you set "
+                "them aside or they work again. All others go on being refreshed."
             )
         case "unavailable":
             return t.tr(
@@ -86,7 +86,7 @@ def meaning(code: str, t: Texts) -> str:
             )
         case _:
             return t.tr(
-                "Access tokens cannot be refreshed, so the owners touched cannot upload for now. "
+                "Access tokens cannot be refreshed, so the owners affected cannot upload for now. "
                 "Nobody's credential is lost, and nobody has to connect again."
             )
 

@@ -72,13 +72,13 @@ def _message(
     name = admin_texts.title(incident.code, t)
     if incident.until is not None:
         lasted = t.duration(incident.until - incident.since)
-        text = t.tr("Everything works again by now. It lasted {duration}.", duration=lasted)
+        text = t.tr("Everything works again. It lasted {duration}.", duration=lasted)
         if incident.code == HOLD:
             text = t.tr("Nothing is on hold any more. It lasted {duration}.", duration=lasted)
         return t.tr("✅ <b>Over:</b>") + f" {name}\n\n{text}", None
     facts = [t.tr("Since {time}", time=t.moment(datetime.fromtimestamp(incident.since, UTC)))]
     if incident.owners:
-        facts.append(t.tr("Owners touched: {count}", count=incident.owners))
+        facts.append(t.tr("Owners affected: {count}", count=incident.owners))
     facts.append(t.tr("Code: <code>{code}</code>", code=incident.code))
     paragraphs = [
         f"🚨 <b>{name}</b>",

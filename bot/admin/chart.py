@@ -89,7 +89,7 @@ def _outcomes(axes: Axes, sweeps: list[list[float]]) -> None:
 
 
 def _minutes_left(axes: Axes, sweeps: list[list[float]], lead: float) -> None:
-    _heading(axes, "Fewest minutes left on any token")
+    _heading(axes, "Shortest time left on a token")
     known = [sweep for sweep in sweeps if sweep[5] is not None]
     times, left = [_moment(sweep[0]) for sweep in known], [sweep[5] for sweep in known]
     dots = 3 if len(known) > _MANY else 6

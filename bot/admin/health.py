@@ -126,8 +126,8 @@ def _text(services: Services, standing: Standing, t: Texts) -> str:
     lines.append(" · ".join(parts))
     lines.append(t.tr("In quarantine: {count}", count=_or_unknown(standing.quarantined)))
     left, _ = services.core.records.watch.minutes_left(now.timestamp())
-    fewest = "–" if left is None else f"{left:.0f}"
-    lines.append(t.tr("Fewest minutes left on any token: {minutes}", minutes=fewest))
+    shortest = "–" if left is None else t.duration(left * 60)
+    lines.append(t.tr("Shortest time left on a token: {time}", time=shortest))
     queued, running = services.uploads.counts()
     lines.append(
         t.tr("Uploads: {running} running, {queued} in line", running=running, queued=queued)

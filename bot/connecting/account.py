@@ -80,8 +80,8 @@ async def status(update: Update, context: BotContext) -> None:
             context,
             texts.tr(
                 "⚠️ I cannot use your connection: something is wrong with this bot's set-up. "
-                "It is not your fault; its operator has to fix it. You do not have to connect "
-                "again. Please try again later."
+                "It is not your fault; whoever runs this bot has to fix it. You do not have to "
+                "connect again. Please try again later."
             ),
         )
         return
@@ -261,8 +261,8 @@ async def _say_not_connected(
     quarantined = await context.core.custodian.was_quarantined(owner)
     if quarantined:
         text = texts.tr(
-            "🔌 Your connection to Google Drive has stopped working, so I put it aside. "
-            "Connect again, and everything goes on."
+            "🔌 Your connection to Google Drive has stopped working, so I stopped using "
+            "it. Connect again to carry on."
         )
     else:
         text = texts.tr("You are not connected to Google Drive yet.")

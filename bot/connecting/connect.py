@@ -70,7 +70,7 @@ def _instructions(pending: PendingConsent, t: Texts) -> str:
     return t.tr(
         "🔗 <b>Connect your Google Drive</b>\n\n"
         "1. Tap the button, choose your account and allow access.\n"
-        "2. Your browser then shows a page that cannot be reached. That is as it should be.\n"
+        "2. Your browser then shows a page that cannot be reached. That is expected.\n"
         "3. Copy that page's whole address and send it to me.\n\n"
         "The link is for you alone and works for 10 minutes."
     )

@@ -114,7 +114,9 @@ def explain_refusal(error: CustodyError, t: Texts) -> tuple[str, InlineKeyboardM
         case "access_denied":
             text = t.tr("🙅 You declined on Google's page. Nothing was connected.")
         case "expired" | "superseded":
-            text = t.tr("⌛ That took too long, and the request has lapsed. Nothing was connected.")
+            text = t.tr(
+                "⌛ That took too long, and the request has expired. Nothing was connected."
+            )
         case "used":
             text = t.tr("♻️ This link or code has been used already. Please start again.")
         case "wrong_state":
@@ -129,8 +131,8 @@ def explain_refusal(error: CustodyError, t: Texts) -> tuple[str, InlineKeyboardM
             )
         case _ if isinstance(error, OperatorFault):
             text = t.tr(
-                "⚠️ This bot's set-up at Google is not right. It is not your fault; its "
-                "operator has to fix it. Please try again later."
+                "⚠️ This bot's set-up at Google is not right. It is not your fault; "
+                "whoever runs this bot has to fix it. Please try again later."
             )
         case _:
             text = t.tr("⚠️ Google does not answer just now. Please try again in a few minutes.")

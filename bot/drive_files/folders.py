@@ -105,7 +105,7 @@ async def make(update: Update, context: BotContext) -> None:
         return
     owner, texts = owner_of(update), await context.texts(update)
     if not (name := clean_name(message.text.replace("\n", " "), "")):
-        await _say(update, context, texts.tr("🤔 That is no name for a folder."), None)
+        await _say(update, context, texts.tr("🤔 That cannot be a folder's name."), None)
         return
     parent_id = asked[1] or None
     try:

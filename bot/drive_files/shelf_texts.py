@@ -103,7 +103,8 @@ def trouble(error: CustodyError, t: Texts, file_id: str = "") -> Shown:
                 "drive.google.com, and the file comes with it."
             )
         case DriveRefused(code="file_gone"):
-            return t.tr("🤷 That is no longer in your Drive, or I may not see it any more."), None
+            text = t.tr("🤷 That is no longer in your Drive, or I am no longer allowed to see it.")
+            return text, None
         case DriveRefused(code="sharing_forbidden"):
             text = t.tr(
                 "🔒 I could not share it: the organisation your Google account belongs to does "
@@ -111,14 +112,13 @@ def trouble(error: CustodyError, t: Texts, file_id: str = "") -> Shown:
             )
         case DriveRefused():
             text = t.tr(
-                "⚠️ Google Drive did not allow that. Have a look at drive.google.com whether it "
-                "works there."
+                "⚠️ Google Drive did not allow that. See whether it works at drive.google.com."
             )
         case OperatorFault():
             text = t.tr(
                 "⚠️ I cannot use your connection: something is wrong with this bot's set-up. "
-                "It is not your fault; its operator has to fix it. You do not have to connect "
-                "again. Please try again later."
+                "It is not your fault; whoever runs this bot has to fix it. You do not have to "
+                "connect again. Please try again later."
             )
         case _:
             text = t.tr("⚠️ Google does not answer just now. Please try again in a few minutes.")

@@ -56,8 +56,8 @@ async def take(update: Update, context: BotContext, source: Message, caption: st
         context.core.metrics.uploaded("too_many", None)
         await message.reply_text(
             texts.tr(
-                "✋ <b>{name}</b> was not taken: as many of your files are waiting as I can keep. "
-                "Send it again when some of them have arrived.",
+                "✋ <b>{name}</b> was not taken: you already have as many files waiting as I can "
+                "keep. Send it again when some of them have arrived.",
                 name=found.name,
             )
         )
@@ -257,8 +257,8 @@ async def unsupported(update: Update, context: BotContext) -> None:
     if update.message is not None:
         await update.message.reply_text(
             texts.tr(
-                "This is nothing I can put into a Drive. I take documents, photos, videos, audio, "
-                "voice and video messages."
+                "I cannot put this into a Drive. I take documents, photos, videos, audio, voice "
+                "and video messages."
             )
         )
 

@@ -144,8 +144,8 @@ async def moved(update: Update, context: BotContext) -> None:
         context,
         message.migrate_to_chat_id,
         _texts_of(update).tr(
-            "This group has a new number since it became a supergroup: <code>{id}</code>. I go on "
-            "here when whoever runs this bot has put it into ALLOWED_CHAT_IDS.",
+            "This group has a new ID since it became a supergroup: <code>{id}</code>. I work here "
+            "again once whoever runs this bot has put it into ALLOWED_CHAT_IDS.",
             id=message.migrate_to_chat_id,
         ),
     )
@@ -165,8 +165,8 @@ async def came_or_went(update: Update, context: BotContext) -> None:
             context,
             chat.id,
             _texts_of(update).tr(
-                "I work only in groups that whoever runs this bot has named. This group's number "
-                "is <code>{id}</code>, for ALLOWED_CHAT_IDS. Until it stands there I leave.",
+                "I work only in groups that whoever runs this bot has named. This group's ID is "
+                "<code>{id}</code>, for ALLOWED_CHAT_IDS. Until it is there, I am leaving.",
                 id=chat.id,
             ),
         )

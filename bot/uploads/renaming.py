@@ -124,7 +124,7 @@ async def _rename(
         await message.reply_text(text)
         return
     if not clean_name(wanted.replace("\n", " "), ""):
-        await message.reply_text(texts.tr("🤔 That is no name for a file."))
+        await message.reply_text(texts.tr("🤔 That cannot be a file's name."))
         return
     if job is not None and job.state == "done" and job.files[0].drive_file_id:
         await _rename_in_drive(context, message, job, wanted)

@@ -71,7 +71,7 @@ async def _list(
     if len(open_) > _SHOWN:
         lines.append(t.tr("… and {count} more.", count=len(open_) - _SHOWN))
     if ended:
-        lines.append("\n" + t.tr("<b>Lately</b>"))
+        lines.append("\n" + t.tr("<b>Recent</b>"))
         lines += [_ended(job, t) for job in ended[:_SHOWN]]
     rows = [buttons[first : first + 2] for first in range(0, len(buttons), 2)]
     return "\n".join(lines), InlineKeyboardMarkup([*rows, [_refresh(t)]])

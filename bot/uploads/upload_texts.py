@@ -226,7 +226,7 @@ def ended_by(
         case OperatorFault():
             text = t.tr(
                 "⚠️ <b>{name}</b> was not uploaded: something is wrong with this bot's "
-                "set-up. It is not your fault; its operator has to fix it. "
+                "set-up. It is not your fault; whoever runs this bot has to fix it. "
                 "Try again later.",
                 name=name,
             )

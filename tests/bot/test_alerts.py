@@ -61,7 +61,7 @@ async def test_a_wrong_client_secret_is_one_alert_and_one_end_for_each_administr
         assert {rule["id"] for rule in await google.faults() if not rule["remaining"]} == set(away)
         (message,) = await said_to(root, REFUSED)
         assert "GOOGLE_CLIENT_SECRET" in message.text
-        assert "Owners touched: 4" in message.text
+        assert "Owners affected: 4" in message.text
         assert re.search(r"Since \d{4}-\d\d-\d\d \d\d:\d\d UTC", message.text)
         (opened,) = logged(bot, "incident_opened")
         assert (opened["result"], opened["count"]) == ("invalid_client", 4)
@@ -94,7 +94,7 @@ async def test_many_revoked_at_once_are_held_until_an_administrator_says_so(
         await upkeep.revoke(*(Owner.user(501 + number) for number in range(3)))
         await sweep(bot, 2)
         (alert,) = await said_to(root, ON_HOLD)
-        assert "Owners touched: 3" in alert.text
+        assert "Owners affected: 3" in alert.text
         assert upkeep.told() == []
         # Ann comes by and is told then; a forged tap of hers does nothing.
         await ann.send("/status")

@@ -220,7 +220,7 @@ async def test_what_cannot_be_uploaded_gets_an_answer(
     """No silence."""
     ann = people()
     await getattr(ann, f"send_{kind}")()
-    await ann.wait_for("nothing I can put into a Drive")
+    await ann.wait_for("cannot put this into a Drive")
 
 
 async def test_strangers_are_refused_and_logged(start_bot: StartBot, people: People) -> None:

@@ -62,7 +62,7 @@ async def test_a_lapsed_code_is_said_without_being_asked(
     ann = people()
     await ask_device_code(ann)
     await google.act("expire_device_codes")
-    message = await ann.wait_for("lapsed")
+    message = await ann.wait_for("has expired")
     assert message.button("connect") is not None
 
 
@@ -192,7 +192,7 @@ async def test_a_wrong_client_is_the_operators_to_mend(
     ann = people()
     await google.fault("google.device_code", "oauth_error", error="invalid_client")
     await ann.send("/connect")
-    await ann.wait_for("operator has to fix it")
+    await ann.wait_for("whoever runs this bot has to fix it")
 
 
 async def test_answers_lost_while_polling_do_not_end_the_request(

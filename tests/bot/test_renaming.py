@@ -54,7 +54,7 @@ async def test_a_file_in_line_is_renamed_by_the_answer_to_a_question(
     async with busy(ann, google):
         question = await ask(ann)
         await ann.send("...", reply_to=question.id)
-        await ann.wait_for("That is no name for a file")
+        await ann.wait_for("That cannot be a file's name")
         await ann.send("Letter\nto Bo", reply_to=question.id)
         await ann.wait_for("Its name is Letter to Bo.txt now")
     await ann.wait_for("Letter to Bo.txt (6 bytes) is in your Drive", since=0)
