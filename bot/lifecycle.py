@@ -21,6 +21,7 @@ from bot.texts import Texts
 from bot.updates.incoming import ALLOWED_UPDATES
 from bot.updates.webhook import set_webhook
 from security.credential import Owner
+from security.errors import CustodyError
 
 _LONGEST_PAUSE_SECONDS: Final = 60
 # The whole process stops within 15 s; what has been asked of Google needs 10 of them.
@@ -51,9 +52,9 @@ async def start(application: BotApplication) -> None:
     await services.uploads.start()
     for owner in await services.uploads.waiting_owners():
         # Connected just before the last stop: their files wait for nothing any more.
-        credential = await services.core.custodian.load(owner)
-        if credential is not None:
-            await services.uploads.release(owner)
+        with contextlib.suppress(CustodyError):  # that owner's files wait on; nobody else's do
+            if await services.core.custodian.load(owner) is not None:
+                await services.uploads.release(owner)
     if application.updater is None:
         raise RuntimeError("the application was built without its Updater")
     await services.inbox.resume(application.bot)

@@ -109,7 +109,7 @@ class LocalFile:
             size: in bytes; None: as the file is.
             forbidden: a folder nothing is read from, whatever the server says.
         """
-        self._path = path
+        self.path = path
         self._forbidden = forbidden
         self._size = size
 
@@ -146,10 +146,10 @@ class LocalFile:
 
     def _checked(self) -> Path:
         try:
-            path = self._path.resolve()
+            path = self.path.resolve()
         except (OSError, RuntimeError, ValueError) as error:
             raise _unreadable() from error
-        if not self._path.is_absolute() or path.is_relative_to(self._forbidden.resolve()):
+        if not self.path.is_absolute() or path.is_relative_to(self._forbidden.resolve()):
             raise LocalFileUnreadable("the local Bot API server names no file of its own")
         return path
 

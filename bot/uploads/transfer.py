@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
@@ -97,6 +98,8 @@ class Transfer:
         self._options = options
         self._journal = journal
         self._places = places
+        self._local_files: Counter[Path] = Counter()
+        """Which of a local server's copies are being read, by how many jobs."""
 
     async def upload(self, run: Run, number: int) -> tuple[DriveFile, str]:
         """The file of this number, as Drive has it now, and "ok" or "duplicate".
@@ -227,9 +230,12 @@ class Transfer:
 
     async def give_back(self, run: Run) -> None:
         """It is done with, for now at least: a local Bot API server's copy goes."""
-        if isinstance(run.source, LocalFile):
-            await self._core.custodian.run(run.source.remove)
-        run.source = None
+        source, run.source = run.source, None
+        if isinstance(source, LocalFile):
+            self._local_files[source.path] -= 1
+            if self._local_files[source.path] <= 0:  # else another job reads the same copy
+                del self._local_files[source.path]
+                await self._core.custodian.run(source.remove)
 
     async def _source_of(self, run: Run, file: JobFile) -> Source:
         asked = asyncio.create_task(patiently(lambda: self._source(file)))
@@ -239,8 +245,10 @@ class Transfer:
                 check(run.halt)
         finally:
             asked.cancel()
-        run.source = await asked
-        return run.source
+        run.source = source = await asked
+        if isinstance(source, LocalFile):
+            self._local_files[source.path] += 1
+        return source
 
     async def _source(self, file: JobFile) -> Source:
         try:

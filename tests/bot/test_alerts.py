@@ -134,6 +134,10 @@ async def test_files_that_no_key_opens_are_told_right_after_the_start(
     """Everybody else is served; without administrators the log says it all the same."""
     for number in range(2):
         await upkeep.connect(Owner.user(501 + number), minutes_left=60)
+    cy = people(503, "Cy")
+    async with start_bot():
+        await cy.send_document(b"wages", "wages.pdf")  # waits for Cy's connection
+        await cy.wait_for("wages.pdf")
     stranger = TokenEncryption([new_key()])
     (tmp_path / "user_data" / "token_503.json").write_bytes(stranger.encrypt(b"{}"))
     async with start_bot() as bot:

@@ -349,3 +349,26 @@ async def test_telegrams_limit_for_groups_is_kept(
     await group.wait_for("2.bin is in Ann's Drive", timeout=25, since=0)
     assert len([m for m in group.versions() if m.from_bot]) == 6
     assert [v for v in (await telegram.state())["recent_violations"] if v["chat_id"] < 0] == []
+
+
+async def test_a_local_servers_copy_stays_while_anybody_reads_it(
+    start_bot: StartBot,
+    google: GoogleControls,
+    group: Group,
+    telegram: TelegramControls,
+    members: tuple[Person, Person],
+) -> None:
+    """The server has one for both; the faster must not take it from under the other."""
+    await telegram.local_mode(True)
+    async with start_bot(ALLOWED_CHAT_IDS=str(group.id), TELEGRAM_LOCAL_MODE="true"):
+        for person, account in zip(members, (AMY, BEN), strict=True):
+            await connect(person, google, account)
+        # Ann's is cut, and has to open the file again when Ben's has long ended.
+        await google.fault("google.upload.chunk", "cut_body", after_bytes=1_000_000, owner=AMY)
+        await google.fault("google.upload.status", "latency", seconds=3, owner=AMY)
+        sent = await group.by(members[0]).send_document(os.urandom(2_000_000), "plan.bin")
+        await group.by(members[0]).send(BOT, reply_to=sent.id)
+        await until_uploading(google)
+        await group.by(members[1]).send(BOT, reply_to=sent.id)
+        await group.wait_for("plan.bin is in <b>Ben's Drive", since=0)
+        await group.wait_for("plan.bin is in Ann's Drive", since=0, timeout=30)
