@@ -123,6 +123,9 @@ async def rename(update: Update, context: BotContext) -> None:
         return
     owner, texts, file_id = owner_of(update), await context.texts(update), asked[1]
     wanted = message.text
+    if not clean_name(wanted.replace("\n", " "), ""):
+        await message.reply_text(texts.tr("🤔 That cannot be a file's name."))
+        return
 
     def work(drive: Drive) -> shelf_texts.Card:
         found = look(drive, file_id)

@@ -27,6 +27,7 @@ from bot.limits import BACKGROUND
 from bot.texts import Texts
 from bot.uploads import group_texts, upload_texts
 from bot.uploads.jobs import JobFile, UploadJob, job_id_of
+from bot.uploads.progress import first_message
 from bot.uploads.upload_texts import Shown, too_big
 
 _log = structlog.get_logger()
@@ -104,23 +105,12 @@ async def _accept(context: BotContext, texts: Texts, job: UploadJob) -> None:
     text, markup = (
         private if job.is_private else group_texts.accepted(job, texts, private_address(context))
     )
-    sent = None
-    try:
-        sent = await context.bot.send_message(
-            job.chat_id,
-            text,
-            reply_to_message_id=job.reply_to,
-            allow_sending_without_reply=True,
-            reply_markup=markup,
-            rate_limit_args=BACKGROUND,
-        )
-    except TelegramError:  # the file goes on; what comes of it is said in a new message
-        _log.info("message_not_sent", owner=job.owner)
-    if await uploads.admit(job, sent.message_id if sent else 0) is None:
+    message_id = await first_message(context.bot, job, text, markup)
+    if await uploads.admit(job, message_id) is None:
         # An album, cancelled or deleted while this message waited for its turn.
-        if sent is not None:
+        if message_id:
             with contextlib.suppress(TelegramError):
-                await sent.delete()
+                await context.bot.delete_message(job.chat_id, message_id)
         return
     event = "upload_queued" if job.state == "queued" else "upload_waiting"
     _log.info(event, owner=job.owner, kind=job.kind, size=job.size or 0)

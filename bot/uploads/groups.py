@@ -114,7 +114,9 @@ async def show_link(update: Update, context: BotContext) -> None:
         return
     texts = await context.texts(update)
     job = await context.services.uploads.find(owner_of(update), argument_of(query))
-    if job is None or query.message is None or query.message.chat.id != job.chat_id:
+    arrived = job is not None and any(file.state == "done" for file in job.files)
+    is_here = job is not None and query.message and query.message.chat.id == job.chat_id
+    if job is None or not arrived or not is_here:
         await acknowledge(query, texts.label("This file is gone. Please send it again."))
         return
     await acknowledge(query)

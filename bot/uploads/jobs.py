@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -181,14 +182,21 @@ class UploadJournal:
 
     def __init__(self, folder: Path, encryption: TokenEncryption) -> None:
         self._folder = SealedFolder(folder, encryption)
+        self._lock = threading.Lock()
+        self._ids: dict[str, set[str]] = {}
+        """By owner: each file that comes in asks for its owner's jobs, among everybody's."""
 
     def prepare(self) -> None:
-        """Make the folder private."""
+        """Make the folder private, and see what is in it: nobody else writes there."""
         self._folder.prepare()
+        for job_id in self._folder.names():
+            self._of(job_id).add(job_id)
 
     def save(self, job: UploadJob) -> None:
         """Write the job down as it stands."""
         self._folder.write(job.id, job.model_dump(mode="json"))
+        with self._lock:
+            self._of(job.id).add(job.id)
 
     def load(self, job_id: str) -> UploadJob | None:
         """The job; None where there is none, or it can no longer be read."""
@@ -204,7 +212,9 @@ class UploadJournal:
 
     def of(self, owner: Owner) -> list[UploadJob]:
         """The owner's jobs, in the order the files were sent."""
-        return self._read(self._folder.names(f"{owner.key}-"))
+        with self._lock:
+            ids = list(self._ids.get(owner.key, ()))
+        return self._read(ids)
 
     def _read(self, names: Iterable[str]) -> list[UploadJob]:
         jobs = (self.load(name) for name in names)
@@ -214,3 +224,8 @@ class UploadJournal:
     def delete(self, job: UploadJob) -> None:
         """Nothing of it is kept."""
         self._folder.delete(job.id)
+        with self._lock:
+            self._of(job.id).discard(job.id)
+
+    def _of(self, job_id: str) -> set[str]:
+        return self._ids.setdefault(job_id.rpartition("-")[0], set())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
@@ -13,7 +14,8 @@ from bot.uploads.jobs import UploadJob
 from security.credential import Owner
 from upload import Halt
 
-Run = Callable[[UploadJob, Halt], Awaitable[None]]
+Telling = Coroutine[Any, Any, None]
+Run = Callable[[UploadJob, Halt], Awaitable[Telling | None]]
 _log = structlog.get_logger()
 
 
@@ -24,8 +26,7 @@ class _Line:
     waiting: deque[UploadJob] = field(default_factory=deque)
     running: UploadJob | None = None
     halt: Halt = field(default_factory=Halt)
-    has_turn: bool = False
-    """One is out, and no worker has taken it yet."""
+    task: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
         return len(self.waiting) + (self.running is not None)
@@ -39,29 +40,26 @@ class _Line:
 class Lines:
     """In memory alone, and nothing in it is awaited: what it says is so until the next await."""
 
-    def __init__(self, run: Run, at_once: int) -> None:
+    def __init__(self, run: Run, ended: Callable[[UploadJob], None], at_once: int) -> None:
         """
         Args:
-            run: uploads one job, and says how it ended.
+            run: uploads one job, and returns what says how it ended: that takes nobody's place.
+            ended: told of each job that has run, once all is said.
             at_once: how many run at the same time, of different people.
         """
         self._run = run
-        self._at_once = at_once
+        self._ended = ended
+        self._places = asyncio.Semaphore(at_once)  # first come, first served
         self._lines: dict[Owner, _Line] = {}
-        self._turns: asyncio.Queue[Owner] = asyncio.Queue()
-        self._workers: list[asyncio.Task[None]] = []
-
-    def start(self) -> None:
-        """Begin to work."""
-        self._workers = [asyncio.create_task(self._work()) for _ in range(self._at_once)]
 
     async def stop(self) -> None:
         """Stop at the next piece."""
+        tasks = [line.task for line in self._lines.values() if line.task is not None]
         for line in self._lines.values():
             line.halt.interrupt()
-        for worker in self._workers:
-            worker.cancel()
-        await asyncio.gather(*self._workers, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def add(self, job: UploadJob) -> None:
         """Put it at the end of its owner's line, or in its own place, if it waits there already.
@@ -73,7 +71,8 @@ class Lines:
             line.waiting[place] = job
         else:
             line.waiting.append(job)
-        self._give_turn(job.owner, line)
+        if line.task is None:
+            line.task = asyncio.create_task(self._work(job.owner, line))
 
     def remove(self, owner: Owner, job_id: str) -> bool:
         """Take it out of the line; whether it was there. No worker takes it after that."""
@@ -116,29 +115,25 @@ class Lines:
             line.running is not None for line in lines
         )
 
-    def _give_turn(self, owner: Owner, line: _Line) -> None:
-        """One a person: who has sent a hundred files comes round as often as who has sent one."""
-        if line.waiting and line.running is None and not line.has_turn:
-            line.has_turn = True
-            self._turns.put_nowait(owner)
-
-    async def _work(self) -> None:
-        while True:
-            owner = await self._turns.get()
-            line = self._lines[owner]
-            line.has_turn = False
-            if line.waiting:  # else it was cancelled meanwhile
-                await self._run_next(owner, line)
-            self._give_turn(owner, line)
-            if not line.waiting:
-                del self._lines[owner]
+    async def _work(self, owner: Owner, line: _Line) -> None:
+        # One place at a time: who sent a hundred files comes round as often as who sent one.
+        while line.waiting:
+            await self._run_next(owner, line)
+        del self._lines[owner]
 
     async def _run_next(self, owner: Owner, line: _Line) -> None:
-        line.running, line.halt = line.waiting.popleft(), Halt()
         try:
-            await self._run(line.running, line.halt)
+            async with self._places:
+                if not line.waiting:  # cancelled meanwhile
+                    return
+                line.running, line.halt = line.waiting.popleft(), Halt()
+                telling = await self._run(line.running, line.halt)
+            if telling is not None:
+                await telling
         except Exception:
-            # The runner answers for the job; whatever it could not, the worker lives on.
+            # The runner answers for the job; whatever it could not, the line goes on.
             _log.exception("handler_failed", owner=owner)
         finally:
-            line.running = None
+            job, line.running = line.running, None
+            if job is not None:
+                self._ended(job)

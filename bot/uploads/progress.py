@@ -29,6 +29,37 @@ _PAUSES: Final = (1.0, 4.0, 15.0)
 _log = structlog.get_logger()
 
 
+async def first_message(
+    bot: ExtBot[int], job: UploadJob, text: str, markup: InlineKeyboardMarkup | None
+) -> int:
+    """Answer the person's file; the message's number, 0 where Telegram failed.
+
+    What is queued speaks again at its end. What waits for its owner is said again until it is said.
+    """
+    for pause in (*_PAUSES, None) if job.state == "waiting" else (None,):
+        try:
+            sent = await bot.send_message(
+                job.chat_id,
+                text,
+                reply_to_message_id=job.reply_to,
+                allow_sending_without_reply=True,
+                reply_markup=markup,
+                rate_limit_args=BACKGROUND,
+            )
+        except TelegramError as error:
+            if pause is None or not _may_pass(error) or isinstance(error, TimedOut):
+                break
+            await asyncio.sleep(pause)
+        else:
+            return sent.message_id
+    _log.info("message_not_sent", owner=job.owner)
+    return 0
+
+
+def _may_pass(error: TelegramError) -> bool:
+    return isinstance(error, NetworkError) and not isinstance(error, BadRequest)
+
+
 class UploadMessage:
     """Shows how `job` goes. Progress is a courtesy: it is dropped whenever there is no room."""
 
@@ -90,8 +121,8 @@ class UploadMessage:
                 _log.info("user_blocked_bot", owner=self._job.owner)
             except TelegramError as error:
                 # An edit can be made twice; a new message that was only late would stand there so.
-                may_pass = isinstance(error, NetworkError) and not isinstance(error, BadRequest)
-                if pause and may_pass and (self.message_id or not isinstance(error, TimedOut)):
+                is_safe = bool(self.message_id) or not isinstance(error, TimedOut)
+                if pause and _may_pass(error) and is_safe:
                     await asyncio.sleep(pause)
                     continue
                 _log.warning("message_not_sent", owner=self._job.owner, exc_info=True)

@@ -12,7 +12,6 @@ from bot.uploads.jobs import State, UploadJob, UploadJournal
 from bot.uploads.lines import Lines, Run
 from security.credential import Owner
 from security.custodian import Custodian
-from upload import Halt
 
 KEPT: Final = timedelta(days=7)
 """For how long one can look back at what has ended, and come back for what has not."""
@@ -34,23 +33,21 @@ class UploadQueue:
     ) -> None:
         """
         Args:
-            run: uploads one job, and says how it ended.
+            run: uploads one job, and returns what says how it ended.
             discard: takes back what has been begun in Drive for one that does not run.
             at_once: how many run at the same time, of different people.
             limit: how many unfinished files one person may have.
         """
         self._journal = journal
         self._custodian = custodian
-        self._run = run
         self._discard = discard
         self._limit = limit
-        self._lines = Lines(self._run_one, at_once)
+        self._lines = Lines(run, self._forget_forgotten, at_once)
         self._forgotten: set[str] = set()
         self._changing: WeakValueDictionary[Owner, asyncio.Lock] = WeakValueDictionary()
 
     async def start(self) -> None:
-        """Begin to work, with what an earlier run left."""
-        self._lines.start()
+        """Begin with what an earlier run left."""
         for job in await self._custodian.read(self._journal.all):
             if job.state == "queued":
                 self._lines.add(job)
@@ -238,10 +235,7 @@ class UploadQueue:
         is_stranded = job.state == "queued" and not self._lines.has(job.owner, job.id)
         return job.state == "failed" or is_stranded
 
-    async def _run_one(self, job: UploadJob, halt: Halt) -> None:
-        try:
-            await self._run(job, halt)
-        finally:
-            if job.id in self._forgotten:
-                self._forgotten.discard(job.id)
-                self._custodian.uncancelled(self._custodian.run(self._journal.delete, job))
+    def _forget_forgotten(self, job: UploadJob) -> None:
+        if job.id in self._forgotten:
+            self._forgotten.discard(job.id)
+            self._custodian.uncancelled(self._custodian.run(self._journal.delete, job))

@@ -16,6 +16,7 @@ from bot.errors import new_reference
 from bot.texts import Texts
 from bot.uploads import group_texts, upload_texts
 from bot.uploads.jobs import JobFile, UploadJob, UploadJournal
+from bot.uploads.lines import Telling
 from bot.uploads.places import Places
 from bot.uploads.progress import UploadMessage
 from bot.uploads.telegram_source import LocalFile
@@ -61,27 +62,30 @@ class UploadRunner:
         """Nothing of a job that is given up while it does not run stays in Drive."""
         await self._transfer.discard(job)
 
-    async def run(self, job: UploadJob, halt: Halt) -> None:
-        """Upload `job` and show the result: every end has its message, whatever fails."""
+    async def run(self, job: UploadJob, halt: Halt) -> Telling | None:
+        """Upload `job`. Every end has its message, whatever fails: it is what comes back."""
         texts = Texts(await self._core.preferences.language(job.owner))
         message = UploadMessage(self._bot, job, texts, self._has_room)
-        run = Run(job, halt, message, texts)
         message.start()
         self._messages[job.id] = message
         try:
-            await self._upload_all(run)
-        except UploadInterrupted:
-            message.stop()  # the journal has it: the next start goes on
-        except CustodyError as error:
-            if halt.is_set() and not isinstance(error, UploadCancelled):
-                error = UploadCancelled("cancelled")
-            await self._stopped(run, error)
-        except Exception:
-            await self._stopped(run, self._unexpected(run))
-        else:
-            await self._finished(run)
+            return await self._end_of(Run(job, halt, message, texts))
         finally:
             self._messages.pop(job.id, None)
+
+    async def _end_of(self, run: Run) -> Telling | None:
+        try:
+            await self._upload_all(run)
+        except UploadInterrupted:
+            run.message.stop()  # the journal has it: the next start goes on
+            return None
+        except CustodyError as error:
+            if run.halt.is_set() and not isinstance(error, UploadCancelled):
+                error = UploadCancelled("cancelled")
+            return self._stopped(run, error)
+        except Exception:
+            return self._stopped(run, self._unexpected(run))
+        return self._finished(run)
 
     def progress_of(self, job: UploadJob) -> str | None:
         """How far it is, as its own message says; None: it does not run."""
@@ -133,13 +137,13 @@ class UploadRunner:
     async def _finished(self, run: Run) -> None:
         job = run.job
         failed = any(file.state == "failed" for file in job.files)
+        if failed:  # before there is a button to try again
+            await self._keep_ended(run, "failed")
         text, markup = upload_texts.finished(job, run.texts)
         await run.message.finish(text, markup, in_group=group_texts.finished(job, run.texts))
-        # Last: until the person knows, a restart finds what has been done and says it.
-        try:
-            await self._keep(run, "failed" if failed else "done")
-        except OperatorFault as fault:  # then the next start finds it in Drive, and says so again
-            _log.error("upload_not_saved", owner=job.owner, result=fault.code)
+        if not failed:
+            # Last: until the person knows, a restart finds what has been done and says it.
+            await self._keep_ended(run, "done")
 
     async def _stopped(self, run: Run, error: CustodyError) -> None:
         text, markup, state = upload_texts.ended_by(error, run.job, run.texts)
@@ -150,9 +154,9 @@ class UploadRunner:
             if state == "waiting":
                 # Whoever connects next may choose another account: then it is a new file there.
                 run.job = run.job.unplaced()
-            await self._keep(run, state)
             # Tried again, it is asked for again: nobody may ever come back for it.
             await self._transfer.give_back(run)
+            await self._keep(run, state)
         finally:
             address = f"{self._links}/{self._bot.username}"
             shown = group_texts.ended(run.job, state, error.code, run.texts, address)
@@ -173,6 +177,12 @@ class UploadRunner:
         ended = datetime.now(UTC) if state in ("done", "cancelled") else None
         run.job = run.job.model_copy(update={"state": state, "finished_at": ended})
         await self._core.custodian.run(self._write_down, run.job)
+
+    async def _keep_ended(self, run: Run, state: str) -> None:
+        try:
+            await self._keep(run, state)
+        except OperatorFault as fault:  # then the next start finds it in Drive, and says so again
+            _log.error("upload_not_saved", owner=run.job.owner, result=fault.code)
 
     def _write_down(self, job: UploadJob) -> None:
         if self._journal.load(job.id) is not None:  # else deleted, with everything, meanwhile

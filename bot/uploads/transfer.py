@@ -201,7 +201,10 @@ class Transfer:
                     return found
                 drive.delete(found.id)  # the folder is in the bin, and the file with it
             draw_id(drive)
-            return attempt(drive, self._placed(run, drive, number, known=False))
+            other = self._placed(run, drive, number, known=False)
+            if other.folder_name == place.folder_name and other.folder_id != place.folder_id:
+                run.job = run.job.model_copy(update={"folder_was_made_again": True})
+            return attempt(drive, other)
 
         return await self._core.upload_drives.run(run.job.owner, work)
 

@@ -236,7 +236,17 @@ def ended_by(
                 "Try again in a few minutes.",
                 name=name,
             )
-    return text, retry, "failed"
+    return _with_album(job, t, text), retry, "failed"
+
+
+def _with_album(job: UploadJob, t: Texts, text: str) -> str:
+    done = [file for file in job.files if file.state == "done"]
+    if not done:
+        return text
+    counts = {"done": len(done), "count": len(job.files)}
+    head = t.tr("⚠️ Only {done} of {count} files are in your Drive.", **counts)
+    links = [t.tr("• {name}", name=t.link(file.name, file.link)) for file in done]
+    return "\n".join((head, *links, "", text))
 
 
 def too_big(t: Texts, name: str, size: int | None, limit: int) -> str:
