@@ -175,6 +175,22 @@ async def test_the_usual_folder_that_is_gone_is_made_again_and_said(
     assert "so I made it again" in (await send(ann, "b.txt")).text
 
 
+async def test_a_dated_folder_that_is_gone_is_made_again_and_said(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """It is the bot's as well, and was not missed for nothing."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await ann.send("/folder template Year {year}")
+    await ann.wait_for("today: Year 2")
+    shown = (await send(ann, "a.txt")).text
+    assert "made it again" not in shown
+    [folder] = [f for f in await google.files(AMY) if str(f["name"]).startswith("Year ")]
+    await google.act("delete", file_id=folder["id"])
+    assert "so I made it again" in (await send(ann, "b.txt")).text
+    assert "made it again" not in (await send(ann, "c.txt")).text
+
+
 async def test_a_choice_is_of_one_account_and_forgotten_with_the_connection(
     bot: RunningBot, google: GoogleControls, people: People
 ) -> None:

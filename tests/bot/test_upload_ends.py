@@ -1,0 +1,80 @@
+"""How uploads end: told until it is said, in nobody's place, and with what did arrive."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bot.uploads.jobs import UploadJob
+from bot.uploads.lines import Lines, Telling
+from sandbox.client import Person
+from sandbox.google_client import GoogleControls
+from tests.bot.upload_line import ANN, BOB, job
+from tests.conftest import RunningBot
+from tests.journeys import connect, until
+from upload import Halt
+
+People = Callable[..., Person]
+pytestmark = pytest.mark.one_way("on")
+AMY = "amy@example.com"
+
+
+async def test_whose_end_is_still_being_told_takes_nobodys_place() -> None:
+    """One place: Bob's runs while Telegram makes Ann's message wait; Ann's next does not."""
+    begun: list[str] = []
+    ended: list[str] = []
+    may_tell = asyncio.Event()
+
+    async def tell() -> None:
+        await may_tell.wait()
+
+    async def run(one: UploadJob, halt: Halt) -> Telling:
+        begun.append(one.id)
+        return tell()
+
+    lines = Lines(run, lambda one: ended.append(one.id), at_once=1)
+    first, second, other = job(ANN, 1), job(ANN, 2), job(BOB, 1)
+    for one in (first, second, other):
+        lines.add(one)
+    await until(lambda: len(begun) == 2)
+    assert begun == [first.id, other.id]
+    assert ended == []
+    assert lines.runs(ANN, first.id)
+    may_tell.set()
+    await until(lambda: lines.counts() == (0, 0))
+    assert begun == [first.id, other.id, second.id]
+    assert sorted(ended) == sorted(begun)
+
+
+async def test_who_has_to_connect_first_is_told_though_telegram_fails_at_first(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Nothing else would ever tell them."""
+    ann = people()
+    await google.fault("telegram.sendMessage", "status", status=502, count=2)
+    await ann.send_document(b"x", "plan.txt")
+    message = await ann.wait_for("plan.txt", timeout=30)
+    assert message.button("Connect") is not None
+
+
+async def test_an_album_that_meets_a_full_drive_says_what_did_arrive(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """And once there is space, the same button brings the rest."""
+    ann = people()
+    await connect(ann, google, AMY)
+    refusal = {"status": 403, "reason": "storageQuotaExceeded", "skip": 1}
+    await google.fault("google.upload.start", "status", **refusal)
+    items: list[tuple[str, bytes | Path | str, str]] = [
+        ("document", os.urandom(100), f"{number}.bin") for number in range(3)
+    ]
+    await ann.send_album(items)
+    message = await ann.wait_for("Only 1 of 3 files are in your Drive", timeout=30)
+    assert "0.bin" in message.text
+    assert "1.bin was not uploaded: your Google Drive is full" in message.text
+    await ann.tap("Try again", message)
+    await ann.wait_for("3 of 3 files are in your Drive", timeout=30)
