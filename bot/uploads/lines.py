@@ -51,9 +51,11 @@ class Lines:
         self._ended = ended
         self._places = asyncio.Semaphore(at_once)  # first come, first served
         self._lines: dict[Owner, _Line] = {}
+        self._is_stopping = False
 
     async def stop(self) -> None:
-        """Stop at the next piece."""
+        """Stop at the next piece, and begin nothing any more."""
+        self._is_stopping = True
         tasks = [line.task for line in self._lines.values() if line.task is not None]
         for line in self._lines.values():
             line.halt.interrupt()
@@ -71,7 +73,7 @@ class Lines:
             line.waiting[place] = job
         else:
             line.waiting.append(job)
-        if line.task is None:
+        if line.task is None and not self._is_stopping:
             line.task = asyncio.create_task(self._work(job.owner, line))
 
     def remove(self, owner: Owner, job_id: str) -> bool:

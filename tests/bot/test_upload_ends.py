@@ -50,6 +50,22 @@ async def test_whose_end_is_still_being_told_takes_nobodys_place() -> None:
     assert sorted(ended) == sorted(begun)
 
 
+async def test_what_comes_in_during_a_stop_is_left_for_the_next_start() -> None:
+    """Handlers go on for some seconds: nobody would end what they begin."""
+    begun: list[str] = []
+
+    async def run(one: UploadJob, halt: Halt) -> None:
+        begun.append(one.id)
+
+    lines = Lines(run, lambda _: None, at_once=1)
+    await lines.stop()
+    lines.add(job(ANN, 1))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert begun == []
+    assert lines.counts() == (1, 0)
+
+
 async def test_who_has_to_connect_first_is_told_though_telegram_fails_at_first(
     bot: RunningBot, google: GoogleControls, people: People
 ) -> None:
