@@ -59,6 +59,9 @@ class DriveApi:
         self._retries = retries
         self.known = KnownDrives()
         document = json.loads(discovery_cache.get_static_doc("drive", "v3"))
+        # Of what every method is built with, `fields` is used; schemas only fill doc strings.
+        document["parameters"] = {"fields": document["parameters"]["fields"]}
+        document["schemas"] = {name: {"type": "object"} for name in document["schemas"]}
         root = endpoint.rstrip("/") + "/"
         # `client_options.api_endpoint` would leave uploads on https://www.googleapis.com.
         document |= {"rootUrl": root, "baseUrl": root + document["servicePath"]}
