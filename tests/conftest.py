@@ -9,6 +9,7 @@ way, CI in the other as well.
 from __future__ import annotations
 
 import gc
+import importlib.util
 import io
 import logging
 import os
@@ -36,6 +37,12 @@ from sandbox.run import bot_settings
 from sandbox.server import Sandbox, SandboxConfig
 from security import encryption
 from security.encryption import TokenEncryption
+
+
+if importlib.util.find_spec("sniffio") is None:
+    # httpcore looks for it at every step of a request, and pytest's hooks make that a tenth of
+    # the suite: said once, that it is not there.
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
