@@ -38,7 +38,6 @@ from sandbox.server import Sandbox, SandboxConfig
 from security import encryption
 from security.encryption import TokenEncryption
 
-
 if importlib.util.find_spec("sniffio") is None:
     # httpcore looks for it at every step of a request, and pytest's hooks make that a tenth of
     # the suite: said once, that it is not there.
