@@ -139,8 +139,9 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
 @pytest.fixture
 async def google(sandbox: Sandbox) -> AsyncIterator[GoogleControls]:
     """What can be done on Google's side."""
+    assert sandbox.google is not None
+    sandbox.google.grants.device_interval = 0.1  # seconds
     async with GoogleControls(sandbox.url) as controls:
-        await controls.device_interval(0.1)
         yield controls
 
 
