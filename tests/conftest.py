@@ -16,7 +16,7 @@ import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -161,8 +161,11 @@ class RunningBot:
 
     def stored_text(self) -> str:
         """Everything under the data folder, as one text."""
-        files = (path for path in self.folder.rglob("*") if path.is_file())
-        return "\n".join(path.read_text("utf-8", "replace") for path in files)
+        texts = []
+        for path in self.folder.rglob("*"):
+            with suppress(FileNotFoundError, IsADirectoryError):  # gone since: it is not stored
+                texts.append(path.read_text("utf-8", "replace"))
+        return "\n".join(texts)
 
 
 StartBot = Callable[..., AbstractAsyncContextManager[RunningBot]]
