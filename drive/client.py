@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from functools import cache
+from typing import Final
 
 import httplib2
 from googleapiclient import discovery_cache
@@ -18,6 +20,32 @@ from drive.folders import Folders
 from drive.known import Known, KnownDrives
 from drive.resources import About
 from drive.sharing import Sharing
+
+_USED: Final = {
+    "about": ("get",),
+    "files": ("create", "delete", "generateIds", "get", "list", "update"),
+    "permissions": ("create", "delete", "list"),
+}
+"""Resource → the methods that are called: each takes a while to build."""
+
+
+@cache
+def _description() -> str:
+    """Drive's description, as it is packaged with Google's client, without what nobody uses.
+
+    As JSON: building the service changes what it is given.
+    """
+    document = json.loads(discovery_cache.get_static_doc("drive", "v3"))
+    document["resources"] = {
+        name: {
+            "methods": {method: document["resources"][name]["methods"][method] for method in used}
+        }
+        for name, used in _USED.items()
+    }
+    # Every method would have them all, and a doc string of whole schemas.
+    document["parameters"] = {"fields": document["parameters"]["fields"]}
+    document["schemas"] = {name: {"type": "object"} for name in document["schemas"]}
+    return json.dumps(document)
 
 
 class Drive(Files, Folders, Sharing, Contents):
@@ -58,7 +86,7 @@ class DriveApi:
         """
         self._retries = retries
         self.known = KnownDrives()
-        document = json.loads(discovery_cache.get_static_doc("drive", "v3"))
+        document = json.loads(_description())
         root = endpoint.rstrip("/") + "/"
         # `client_options.api_endpoint` would leave uploads on https://www.googleapis.com.
         document |= {"rootUrl": root, "baseUrl": root + document["servicePath"]}

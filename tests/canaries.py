@@ -16,6 +16,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, quote_plus
@@ -143,11 +144,16 @@ _TEXT_FORMS: Final[dict[str, Callable[[str], str]]] = {
 """Encodings of one letter after the other: a part of a text becomes a part of its form."""
 
 
+@cache
+def _forms_of(letter: str) -> tuple[str, ...]:
+    return tuple(encode(letter) for encode in _TEXT_FORMS.values())
+
+
 def _needles(secret: str, *, identity: bool) -> Iterator[tuple[str, str]]:
     raw = secret.encode()
     forms: dict[tuple[str, ...], str] = {}
-    for form, encode in _TEXT_FORMS.items():
-        forms.setdefault(tuple(map(encode, secret)), form)  # most are the same for plain letters
+    for form, letters in zip(_TEXT_FORMS, zip(*map(_forms_of, secret), strict=True), strict=True):
+        forms.setdefault(letters, form)  # most are the same for plain letters
     size, step = (_WINDOW, _STEP) if secret.isascii() else (_WIDE, 1)
     size = min(size, len(secret))
     for letters, form in forms.items():

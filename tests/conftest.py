@@ -9,13 +9,14 @@ way, CI in the other as well.
 from __future__ import annotations
 
 import gc
+import importlib.util
 import io
 import logging
 import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,11 @@ from sandbox.run import bot_settings
 from sandbox.server import Sandbox, SandboxConfig
 from security import encryption
 from security.encryption import TokenEncryption
+
+if importlib.util.find_spec("sniffio") is None:
+    # httpcore looks for it at every step of a request, and pytest's hooks make that a tenth of
+    # the suite: said once, that it is not there.
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -133,8 +139,9 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
 @pytest.fixture
 async def google(sandbox: Sandbox) -> AsyncIterator[GoogleControls]:
     """What can be done on Google's side."""
+    assert sandbox.google is not None
+    sandbox.google.grants.device_interval = 0.1  # seconds
     async with GoogleControls(sandbox.url) as controls:
-        await controls.device_interval(0.1)
         yield controls
 
 
@@ -154,8 +161,11 @@ class RunningBot:
 
     def stored_text(self) -> str:
         """Everything under the data folder, as one text."""
-        files = (path for path in self.folder.rglob("*") if path.is_file())
-        return "\n".join(path.read_text("utf-8", "replace") for path in files)
+        texts = []
+        for path in self.folder.rglob("*"):
+            with suppress(FileNotFoundError, IsADirectoryError):  # gone since: it is not stored
+                texts.append(path.read_text("utf-8", "replace"))
+        return "\n".join(texts)
 
 
 StartBot = Callable[..., AbstractAsyncContextManager[RunningBot]]

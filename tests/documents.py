@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -75,6 +76,7 @@ def code_in(text: str) -> str:
     return "\n".join(blocks + spans)
 
 
+@cache
 def anchors(document: Path) -> set[str]:
     """As GitHub makes them of headings."""
     text = CODE_BLOCK.sub("", document.read_text("utf-8"))

@@ -11,6 +11,7 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
@@ -65,9 +66,10 @@ def copied() -> list[str]:
     ]
 
 
-def is_ignored(path: str) -> bool:
-    """Whether .dockerignore keeps `path` out: the last pattern that matches it decides."""
-    ignored = False
+@cache
+def ignoring() -> list[tuple[re.Pattern[str], bool]]:
+    """Each pattern of .dockerignore, and whether it keeps out what it matches, or lets it in."""
+    found = []
     for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines():
         pattern = line.strip()
         if not pattern or pattern.startswith("#"):
@@ -79,9 +81,17 @@ def is_ignored(path: str) -> bool:
             .replace(r"\[", "[")
             .replace(r"\]", "]")
         )
-        parents = [str(parent) for parent in PurePosixPath(path).parents][:-1]
-        if any(re.fullmatch(expression, part) for part in (path, *parents)):
-            ignored = not pattern.startswith("!")
+        found.append((re.compile(expression), not pattern.startswith("!")))
+    return found
+
+
+def is_ignored(path: str) -> bool:
+    """Whether .dockerignore keeps `path` out: the last pattern that matches it decides."""
+    ignored = False
+    parts = [path, *(str(parent) for parent in PurePosixPath(path).parents)][:-1]
+    for expression, keeps_out in ignoring():
+        if any(map(expression.fullmatch, parts)):
+            ignored = keeps_out
     return ignored
 
 
@@ -125,12 +135,12 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(installed: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The installed command, in an empty folder, with an empty environment."""
+    """What has been installed, in an empty folder, with an empty environment."""
     return subprocess.run(
-        [sys.executable, "-P", "-m", "cli", *arguments],
+        [sys.executable, "-P", *arguments],
         check=False,
         cwd=folder,
-        env={"PYTHONPATH": str(installed), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={"PYTHONPATH": str(installed)},
         capture_output=True,
         text=True,
     )
@@ -169,19 +179,24 @@ def test_wheel_has_the_licence_and_the_command(wheel: Path) -> None:
 
 
 def test_installed_command_says_its_version(installed: Path, tmp_path: Path) -> None:
-    done = run(installed, tmp_path, "version")
+    done = run(installed, tmp_path, "-m", "cli", "version")
     assert (done.returncode, done.stdout) == (0, f"drivekeeper {PROJECT['project']['version']}\n")
 
 
 def test_installed_bot_without_settings_lists_what_is_missing(
     installed: Path, tmp_path: Path
 ) -> None:
-    done = run(installed, tmp_path, "bot")
+    done = run(installed, tmp_path, "-m", "cli", "bot")
     assert done.returncode == 2
     for name in ("TELEGRAM_BOT_TOKEN", "GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET"):
         assert f"{name}: is missing" in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_installed_bot_and_sandbox_find_all_their_parts(installed: Path, tmp_path: Path) -> None:
+    done = run(installed, tmp_path, "-c", "import bot_process, sandbox.run, sandbox.telegram")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_what_the_image_copies_is_there_and_not_ignored() -> None:

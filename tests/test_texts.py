@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from string import Formatter
@@ -32,19 +33,22 @@ _BROWSERS = {"en": "en-GB,en;q=0.9", "zh-Hant": "zh-TW,zh;q=0.9", "zh-Hans": "zh
 _REFUSALS = ("access_denied", "scope_missing", "expired", "used", "wrong_state", "unavailable")
 
 
+@cache
+def _literals(path: Path, keyword: str) -> frozenset[str]:
+    """What one of `_KEYWORDS` wraps in a file, read once for all of them."""
+    with path.open("rb") as source:
+        found = [message for _, message, _, _ in extract("python", source, {keyword: None})]
+    assert all(isinstance(message, str) for message in found), "no plural forms in this catalogue"
+    return frozenset(map(str, found))
+
+
 def _messages(*names: str, keywords: Iterable[str] = _KEYWORDS) -> set[str]:
     """The literals that `keywords` wrap, in the files of bot/ named, or in all of them."""
-    found: set[str] = set()
-    for path in sorted(_BOT.rglob("*.py")):
-        if names and path.name not in names:
-            continue
-        with path.open("rb") as source:
-            for _, message, _, _ in extract("python", source, dict.fromkeys(keywords)):
-                assert isinstance(message, str), "no plural forms in this catalogue"
-                found.add(message)
-    return found
+    paths = [path for path in _BOT.rglob("*.py") if not names or path.name in names]
+    return {text for path in paths for keyword in keywords for text in _literals(path, keyword)}
 
 
+@cache
 def _catalogue(language: str) -> Catalog:
     with (_BOT / "locale" / f"{language}.po").open("rb") as source:
         return pofile.read_po(source, locale=language)

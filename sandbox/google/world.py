@@ -64,7 +64,7 @@ class GoogleWorld:
             key += "@example.com"
         if key not in self.accounts:
             shown = name or key.split("@")[0].replace(".", " ").title()
-            number = "".join(secrets.choice("0123456789") for _ in range(20))
+            number = f"{secrets.randbelow(10**20):020}"
             root = f"0A{secrets.token_urlsafe(10)[:12]}Uk9PVA"
             self.accounts[key] = Account(key, shown, number, root)
         return self.accounts[key]

@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -64,8 +64,11 @@ class Running:
 
     def stored(self) -> str:
         """Everything the bot keeps, as one text."""
-        files = (path for path in (self.folder / "user_data").rglob("*") if path.is_file())
-        return "\n".join(path.read_text("utf-8", "replace") for path in files)
+        texts = []
+        for path in (self.folder / "user_data").rglob("*"):
+            with suppress(FileNotFoundError, IsADirectoryError):  # gone since: it is not stored
+                texts.append(path.read_text("utf-8", "replace"))
+        return "\n".join(texts)
 
 
 @contextmanager

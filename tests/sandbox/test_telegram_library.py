@@ -26,7 +26,9 @@ from telegram.ext import (
     MessageHandler,
     filters,
 )
+from telegram.request import HTTPXRequest
 
+from bot.tls import tls_context
 from tests.sandbox.telegram_kit import TOKEN, Kit, eventually, running
 
 App = Application[Any, Any, Any, Any, Any, Any]
@@ -72,16 +74,20 @@ async def echo(update: Update, context: Context) -> None:
     await update.message.reply_text(update.message.text or "?")
 
 
+def builder(kit: Kit) -> Any:
+    """A bot's; the authorities of TLS are not read again for it, since the sandbox has no TLS."""
+    requests = (
+        HTTPXRequest(connection_pool_size=size, httpx_kwargs={"verify": tls_context()})
+        for size in (256, 1)  # as the library has them
+    )
+    base = ApplicationBuilder().base_url(f"{kit.url}/bot").base_file_url(f"{kit.url}/file/bot")
+    return base.request(next(requests)).get_updates_request(next(requests))
+
+
 @asynccontextmanager
 async def echo_bot(kit: Kit) -> AsyncIterator[App]:
     """A bot by long polling."""
-    app: App = (
-        ApplicationBuilder()
-        .token(TOKEN)
-        .base_url(f"{kit.url}/bot")
-        .base_file_url(f"{kit.url}/file/bot")
-        .build()
-    )
+    app: App = builder(kit).token(TOKEN).build()
     app.add_handler(CommandHandler("start", greet))
     app.add_handler(CallbackQueryHandler(pressed))
     app.add_handler(MessageHandler(filters.ATTACHMENT, take))
@@ -147,8 +153,7 @@ async def test_a_file_above_20_mb_is_refused_to_the_library(kit: Kit) -> None:
 
 async def test_local_mode_gives_the_library_a_path_on_disk(tmp_path: Path) -> None:
     async with running(tmp_path, local_mode=True) as kit:
-        builder = ApplicationBuilder().token(TOKEN).local_mode(True)
-        app: App = builder.base_url(f"{kit.url}/bot").base_file_url(f"{kit.url}/file/bot").build()
+        app: App = builder(kit).token(TOKEN).local_mode(True).build()
         async with app:
             ann = await kit.person()
             await kit.controls.local_mode(delay=0.3)
@@ -184,16 +189,16 @@ async def test_refusals_become_the_librarys_own_errors(
 
 
 async def test_a_second_instance_is_a_conflict_and_a_wrong_token_invalid(kit: Kit) -> None:
-    first: App = ApplicationBuilder().base_url(f"{kit.url}/bot").token(TOKEN).build()
-    second: App = ApplicationBuilder().base_url(f"{kit.url}/bot").token(TOKEN).build()
+    first: App = builder(kit).token(TOKEN).build()
+    second: App = builder(kit).token(TOKEN).build()
     async with first, second:
         poll = asyncio.create_task(first.bot.get_updates(timeout=5))
-        await asyncio.sleep(0.1)
+        await eventually(lambda: kit.world.queue._poll is not None)
         other = asyncio.create_task(second.bot.get_updates(timeout=1))
         with pytest.raises(Conflict, match="only one bot instance"):
             await poll
         await other
-    stranger: App = ApplicationBuilder().base_url(f"{kit.url}/bot").token("42:" + "a" * 35).build()
+    stranger: App = builder(kit).token("42:" + "a" * 35).build()
     with pytest.raises(InvalidToken):
         await stranger.initialize()
     await stranger.bot.request.shutdown()
