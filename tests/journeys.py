@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import re
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 from bot.uploads.jobs import UploadJob, UploadJournal
 from config import Settings
@@ -55,6 +58,31 @@ async def until_uploading(google: GoogleControls) -> None:
     while (await google.calls())["counts"].get("google.upload.start", 0) < 1:  # noqa: ASYNC110
         await asyncio.sleep(0.05)  # the sandbox is asked over HTTP: there is no event to wait for
     await asyncio.sleep(0.5)
+
+
+async def until_struck(google: GoogleControls, operation: str, times: int = 1) -> None:
+    """Wait until faults of this operation have struck so often: it has been asked for by then."""
+    async with asyncio.timeout(30):
+        while sum(f["hits"] for f in await google.faults() if f["target"] == operation) < times:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+async def until_called(google: GoogleControls, operation: str, times: int = 1) -> None:
+    """Wait until it has been asked for so often, and answered."""
+    async with asyncio.timeout(30):
+        while (await google.calls())["counts"].get(operation, 0) < times:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+def put(thing: Path, path: Path) -> None:
+    """Move it there, whatever the running bot has made there meanwhile."""
+    while thing.exists():
+        with contextlib.suppress(OSError):
+            thing.rename(path)
+        if thing.exists() and path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif thing.exists():
+            path.unlink(missing_ok=True)
 
 
 def md5_of(content: bytes) -> str:

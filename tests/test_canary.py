@@ -18,7 +18,6 @@ import logging
 import os
 import re
 import secrets
-import shutil
 import signal
 import sys
 import traceback
@@ -65,7 +64,7 @@ from tests.canaries import (
 from tests.canary_files import keep_house
 from tests.canary_groups import make_group, meet
 from tests.conftest import RunningBot, StartBot
-from tests.journeys import DEVICE_CODE, connect
+from tests.journeys import DEVICE_CODE, connect, put
 
 ROOT: Final = Path(__file__).parent.parent
 DEVICE_EVENTS: Final = frozenset(
@@ -79,7 +78,7 @@ DEVICE_EVENTS: Final = frozenset(
         *("testing_status_suspected", "token_disconnected", "token_revoke_failed"),
         "audit_failed",
         *("upload_queued", "upload_waiting", "upload_finished", "upload_retried"),
-        *("upload_failed", "upload_cancelled"),
+        *("upload_failed", "upload_cancelled", "upload_not_saved"),
         *("file_changed", "file_sent", "file_not_sent"),
     }
 )
@@ -393,7 +392,9 @@ async def lose_uploads(stage: Stage, ann: Person) -> None:
     await google.set_quota(account, limit=10**10)
     await ann.tap("Try again")
     await ann.wait_for("is in your Drive")
-    await send("does not answer", ("drive.files.list", "status", {"status": 503, "count": 3}))
+    away = ("drive.files.list", "status")
+    await send("is in your Drive", (*away, {"status": 503, "count": 3}))
+    await send("does not answer", (*away, {"status": 503, "count": 0}))
     await google.forget_sessions(account)
 
 
@@ -590,21 +591,10 @@ async def alone(stage: Stage, ann: Person) -> None:
     await stage.spent(rule)
 
 
-def put(thing: Path, path: Path) -> None:
-    """Move it there, whatever the running bot has made there meanwhile."""
-    while thing.exists():
-        with contextlib.suppress(OSError):
-            thing.rename(path)
-        if thing.exists() and path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        elif thing.exists():
-            path.unlink(missing_ok=True)
-
-
 async def break_disk(stage: Stage, ann: Person) -> None:
     """Folders that are files; files that are folders."""
     folder, world = stage.bot.folder, stage.world
-    await stage.connected(ann)
+    account = await stage.connected(ann)
     deeds: dict[str, Callable[[], Awaitable[object]]] = {
         "uploads": lambda: ann.send_document(os.urandom(20), world.file_name("txt")),
         "locks": lambda: ann.send("/help"),
@@ -628,6 +618,16 @@ async def break_disk(stage: Stage, ann: Person) -> None:
         put(aside, path)
         if name == "locks":
             await ann.wait_for("20 MB")
+    last = await stage.google.fault("google.upload.chunk", "latency", seconds=100, owner=account)
+    await ann.send_document(os.urandom(20), world.file_name("txt"))
+    await stage.spent(last)
+    (folder / "uploads").rename(folder.with_name("aside-uploads"))
+    folder.with_name("wrong-uploads").write_text(world.new("a file in the wrong place"))
+    put(folder.with_name("wrong-uploads"), folder / "uploads")
+    await stage.google.clear_faults()
+    await stage.says('"upload_not_saved"')
+    await ann.wait_for("is in your Drive")
+    put(folder.with_name("aside-uploads"), folder / "uploads")
     trail = stage.bot.services.core.records.audit
     (folder / "audit").rename(folder.with_name("aside-audit"))
     folder.with_name("wrong-audit").write_text(world.new("a file in the wrong place"))

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from bot.uploads.jobs import UploadJournal
 from sandbox.google_client import GoogleControls
 from sandbox.server import Sandbox
 from security.encryption import TokenEncryption
 from tests.bot.upkeep import Upkeep
-from tests.security.kit import World
+from tests.bot.upload_line import Disk
+from tests.security.kit import World, records_in
 
 
 @pytest.fixture
@@ -22,3 +24,23 @@ async def upkeep(
     world = World(sandbox, google, tmp_path / "user_data", keyring)
     yield Upkeep(world)
     await world.close()
+
+
+@pytest.fixture
+def journal(upkeep: Upkeep) -> UploadJournal:
+    """Of uploads, and nothing is in it."""
+    world = upkeep.world
+    made = UploadJournal(world.folder / "uploads", world.keyring)
+    made.prepare()
+    return made
+
+
+@pytest.fixture
+async def disk(upkeep: Upkeep) -> AsyncIterator[Disk]:
+    """Where that journal is."""
+    world = upkeep.world
+    made = Disk(world.store, world.oauth, (), records_in(world.folder, world.keyring))
+    yield made
+    if made.writes is not None:
+        made.writes.set()
+    await made.close()

@@ -46,6 +46,18 @@ async def group(
         yield group
 
 
+class Desktop(Group):
+    """A group seen at Telegram Desktop, which puts an album's caption under its last document."""
+
+    async def send_album(self, items: list[Any], caption: str = "") -> list[Message]:
+        """Likewise."""
+        wishes = [await self._wish(kind, source, name, "", {}) for kind, source, name in items]
+        wishes[-1]["caption"] = caption
+        answer = await self._post(f"/chats/{self.id}/albums", {"items": wishes} | self._actor())
+        seq = await self._did(answer)
+        return [Message(raw["message_id"], seq, False, raw) for raw in answer["messages"]]
+
+
 @pytest.fixture
 async def bot(start_bot: StartBot, group: Group) -> AsyncIterator[RunningBot]:
     """The bot, whose settings name the group."""
@@ -147,6 +159,34 @@ async def test_all_of_an_album_belongs_to_the_caption_that_names_the_bot(
         await group.by(ann).tap("Show the link here", result)
         shown = await group.wait_for("b.bin")
         assert links_in(shown).count("'text_link'") == 3
+
+
+async def test_an_album_whose_last_caption_names_the_bot_is_taken_whole(
+    start_bot: StartBot,
+    google: GoogleControls,
+    telegram: TelegramControls,
+    members: tuple[Person, Person],
+    sandbox: Sandbox,
+) -> None:
+    """Its first parts have come before anybody could know; of another album nothing is taken."""
+    ann, _ = members
+    number = await telegram.make_group("Depot", [501], told=False, admin=True)
+    contents = [os.urandom(500 + number) for number in range(3)]
+    parts = [("document", content, f"{n}.bin") for n, content in enumerate(contents)]
+    others = [("document", os.urandom(500), f"other {n}.bin") for n in range(2)]
+    async with start_bot(ALLOWED_CHAT_IDS=str(number)), Desktop(sandbox.url, number) as group:
+        await connect(ann, google, AMY)
+        await group.by(ann).send_album(others, "not for a bot")
+        await group.by(ann).send_album(parts, f"{BOT} all of it")
+        await group.wait_for("An album of 3 files is in Ann's Drive")
+        await ann.wait_for("3 of 3 files are in your Drive", since=0)
+        await group.by(ann).send_document(b"next", "next.txt", caption=BOT)
+        await group.wait_for("next.txt is in Ann's Drive")
+        files = {f["name"]: (f["md5"], f["description"]) for f in await google.files(AMY)}
+        assert sum("files" in text for text in said(group)) == 1
+    assert set(files) == {"Telegram", "0.bin", "1.bin", "2.bin", "next.txt"}
+    assert [files[f"{n}.bin"][0] for n in range(3)] == [md5_of(content) for content in contents]
+    assert [files[f"{n}.bin"][1] for n in range(3)] == [None, None, "all of it"]
 
 
 async def test_a_button_serves_only_who_asked(

@@ -12,7 +12,7 @@ from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from tests.bot.upkeep import logged, said_to
 from tests.conftest import StartBot
-from tests.journeys import connect, md5_of, until
+from tests.journeys import connect, md5_of, until, until_struck
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("on")
@@ -75,3 +75,20 @@ async def test_administrators_hear_once_that_its_files_cannot_be_read_and_once_t
         assert len(await said_to(root, UNREADABLE)) == 2
         (opened,) = logged(bot, "incident_opened")
         assert opened["result"] == "local_file_unreadable"
+
+
+async def test_cancel_does_not_wait_for_the_servers_own_download(
+    start_bot: StartBot, local: Person, google: GoogleControls
+) -> None:
+    """Which takes an hour for a large file; the line is free at once."""
+    async with start_bot(TELEGRAM_LOCAL_MODE="true"):
+        await connect(local, google, AMY)
+        await google.fault("telegram.getFile", "latency", seconds=60)
+        await local.send_document(os.urandom(100), "slow.bin")
+        await until_struck(google, "telegram.getFile")
+        message = await local.wait_for("Uploading slow.bin", since=0)
+        await local.tap("Cancel", message)
+        await local.wait_for("slow.bin was cancelled", timeout=20)
+        await local.send_document(os.urandom(100), "next.bin")
+        await local.wait_for("next.bin (100 bytes) is in your Drive", timeout=20)
+    assert [file["name"] for file in await google.files(AMY) if file["md5"]] == ["next.bin"]

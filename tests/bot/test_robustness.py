@@ -17,8 +17,18 @@ from bot.filenames import incoming_file
 from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
+from tests.bot.upkeep import logged
 from tests.conftest import RunningBot, StartBot
-from tests.journeys import ask_device_code, connect, unfinished, until, until_uploading
+from tests.journeys import (
+    ask_device_code,
+    connect,
+    md5_of,
+    put,
+    unfinished,
+    until,
+    until_struck,
+    until_uploading,
+)
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("off")
@@ -57,6 +67,37 @@ async def test_a_full_disk_stops_no_worker(
     await google.rate("google.upload.chunk", None)
     await ann.send_document(b"later", "later.txt")
     await ann.wait_for("later.txt (5 bytes) is in your Drive", timeout=30)
+
+
+async def test_a_file_whose_end_cannot_be_written_down_is_in_drive_and_is_said_to_be(
+    start_bot: StartBot, google: GoogleControls, people: People
+) -> None:
+    """The disk fills up before Drive's last answer; the next start finds the file there, once."""
+    ann, content = people(), os.urandom(5000)
+    async with start_bot() as bot:
+        await connect(ann, google, AMY)
+        await google.fault("google.upload.chunk", "latency", seconds=100)
+        await ann.send_document(content, "once.bin")
+        await until_struck(google, "google.upload.chunk")
+        journal, aside = bot.folder / "uploads", bot.folder.with_name("aside")
+        journal.rename(aside)
+        wrong = bot.folder.with_name("wrong")
+        wrong.write_text("")
+        put(wrong, journal)
+        await google.clear_faults()
+        said = await ann.wait_for("once.bin (4.9 KB) is in your Drive")
+        assert [entry["result"] for entry in logged(bot, "upload_not_saved")] == ["store_failed"]
+        assert len(logged(bot, "upload_finished")) == 1
+        await until(lambda: bot.services.uploads.counts() == (0, 0))
+        put(aside, journal)
+        assert [job.state for job in unfinished(bot.settings)] == ["queued"]
+    async with start_bot() as bot:
+        await until(lambda: len(logged(bot, "upload_finished")) == 1)
+        await until(lambda: not unfinished(bot.settings))
+    files = [file for file in await google.files(AMY) if file["md5"]]
+    assert [(file["name"], file["md5"]) for file in files] == [("once.bin", md5_of(content))]
+    assert [m.id for m in ann.messages() if "once.bin" in m.text and m.from_bot] == [said.id]
+    assert not any("⚠️" in message.text for message in ann.messages())
 
 
 async def test_a_language_that_cannot_be_written_down_keeps_nobody_from_an_answer(

@@ -1,4 +1,7 @@
-"""SIGTERM at the worst moment: the process ends soon, and what Google has answered is saved."""
+"""SIGTERM at the worst moment: the process ends soon, and what Google has answered is saved.
+
+And one end without a word, at a moment when somebody is about to be told something.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ from sandbox.run import bot_settings
 from sandbox.server import Sandbox
 from security.credential import Owner
 from tests.bot.upkeep import Upkeep
+from tests.journeys import until_struck
 from tests.security.kit import ROOT
 
 LONGEST = 15
@@ -106,16 +110,6 @@ async def process(
         await bot.kill()
 
 
-async def until_asked(google: GoogleControls, operation: str, count: int) -> None:
-    """Wait until Google has been asked this, answered or not."""
-    async with asyncio.timeout(20):
-        while True:
-            found = [f["hits"] for f in await google.faults() if f["target"] == operation]
-            if sum(found) >= count:
-                return
-            await asyncio.sleep(0.05)
-
-
 async def test_with_google_hanging_everywhere_it_ends_in_time_and_saves_what_was_answered(
     settings: dict[str, str],
     tmp_path: Path,
@@ -137,12 +131,12 @@ async def test_with_google_hanging_everywhere_it_ends_in_time_and_saves_what_was
         await uploading.start()
         for number in range(3):
             await uploading.send_document(os.urandom(300_000), f"{number}.bin")
-        await until_asked(google, "google.upload.chunk", 1)
+        await until_struck(google, "google.upload.chunk", 1)
         await google.fault("google.drive.about", "hang", count=None)
         await asking.start()
         await asking.send("/status")
-        await until_asked(google, "google.drive.about", 1)
-        await until_asked(google, "google.token.refresh", len(due))
+        await until_struck(google, "google.drive.about", 1)
+        await until_struck(google, "google.token.refresh", len(due))
         assert await bot.stop() < LONGEST
         assert bot.log().count('"token_refreshed"') == 1
     generations = {owner: upkeep.world.store.load(owner) for owner in due}
@@ -162,6 +156,28 @@ async def test_with_telegram_hanging_it_ends_in_time(
         await google.fault("telegram.sendMessage", "hang", count=None)
         for _ in range(3):
             await ann.send("/help")
-        await until_asked(google, "telegram.sendMessage", 1)
+        await until_struck(google, "telegram.sendMessage", 1)
         await google.fault("telegram.*", "hang", count=None)
         assert await bot.stop() < LONGEST
+
+
+async def test_who_was_not_told_that_a_file_waits_before_a_kill_is_told_after_it(
+    settings: dict[str, str], tmp_path: Path, google: GoogleControls, people: Callable[..., Person]
+) -> None:
+    """Once: it is written down, and waits for a connection nobody else would ask for."""
+    ann = people()
+    async with process(tmp_path, settings) as bot:
+        await ann.start()
+        await ann.wait_for("Drivekeeper")
+        await google.fault("telegram.sendMessage", "hang", count=None)
+        await ann.send_document(b"x", "waiting.txt")
+        await until_struck(google, "telegram.sendMessage")
+        assert any((tmp_path / "user_data" / "uploads").iterdir())
+        await bot.kill()
+    await google.clear_faults()
+    async with process(tmp_path, settings):
+        message = await ann.wait_for("waiting.txt is waiting. Connect your Google Drive", since=0)
+        assert message.button("connect") is not None
+        await ann.send("/help")
+        await ann.wait_for("20 MB")
+    assert [m.id for m in ann.messages() if "is waiting" in m.text] == [message.id]

@@ -17,12 +17,12 @@ from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from security.encryption import TokenEncryption
 from tests.bot.test_operations import free_port
-from tests.bot.test_shutdown import LONGEST, process, until_asked
+from tests.bot.test_shutdown import LONGEST, process
 from tests.bot.test_shutdown import settings as settings  # a fixture
 from tests.bot.upkeep import logged, said_to
 from tests.conftest import RunningBot, StartBot
 from tests.crash.tracing import find_strace
-from tests.journeys import until
+from tests.journeys import until, until_struck
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("on")
@@ -69,8 +69,8 @@ async def test_a_kill_loses_no_message_and_answers_none_twice(
         async with asyncio.timeout(20):
             await asyncio.gather(ann.send("/help"), bo.send("/help"), bo.send("/cancel"))
             await ann.wait_for("20 MB")
-            await until_asked(google, "telegram.sendMessage", 1)
-            await until_asked(google, "telegram.getUpdates", 1)
+            await until_struck(google, "telegram.sendMessage", 1)
+            await until_struck(google, "telegram.getUpdates", 1)
         await until(lambda: len(kept(folder)) == 2)
         await bot.kill()
     await google.clear_faults()

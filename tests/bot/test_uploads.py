@@ -97,6 +97,7 @@ async def test_a_persons_files_arrive_in_their_order(
     ]
 
 
+_NOT_NOW = "Bad Request: wrong file_id or the file is temporarily unavailable"
 FAULTS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
     "503 on a chunk": [("google.upload.chunk", "status", {"status": 503, "count": 2})],
     "503 at the start": [("google.upload.start", "status", {"status": 503, "count": 2})],
@@ -108,6 +109,15 @@ FAULTS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
     "the folder's answer lost": [("google.drive.files.create", "after", {"count": 1})],
     "the download cut": [("telegram.download", "cut_response", {"after_bytes": 1_000_000})],
     "the download refused once": [("telegram.download", "status", {"status": 502})],
+    "the download not to be had just now": [
+        (
+            *("telegram.getFile", "status"),
+            {
+                **{"status": 400, "count": 2},
+                "body": {"ok": False, "error_code": 400, "description": _NOT_NOW},
+            },
+        )
+    ],
     "a rate limit": [
         ("google.upload.start", "status", {"status": 403, "reason": "userRateLimitExceeded"})
     ],
@@ -129,6 +139,24 @@ async def test_a_passing_fault_ends_in_the_file_uploaded_once(
     assert file["md5"] == md5_of(content)
     assert not any("⚠️" in message.text for message in ann.messages())
     assert len([f for f in await google.files(AMY) if f["name"] == "Telegram"]) == 1
+
+
+async def test_a_look_for_the_same_file_that_fails_is_made_again(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Drive was away for a moment, beside the upload's beginning; its answer still counts."""
+    ann, content = people(), os.urandom(5000)
+    await connect(ann, google, AMY)
+    await ann.send_document(content, "one.bin")
+    await ann.wait_for("is in your Drive")
+    for name, end in (("two.bin", "is in your Drive already"), ("new.bin", "is in your Drive, in")):
+        # Google's client asks three times each; there is nothing else to list.
+        await google.fault("google.drive.files.list", "status", status=503, count=4)
+        await ann.send_document(content if name == "two.bin" else os.urandom(6000), name)
+        await ann.wait_for(end, timeout=60)
+        assert not any("⚠️" in message.text for message in ann.messages())
+        assert [rule["remaining"] for rule in await google.faults()][-1] == 0
+    assert len([file for file in await google.files(AMY) if file["md5"]]) == 2
 
 
 async def test_a_lost_session_is_begun_anew_under_the_same_identifier(

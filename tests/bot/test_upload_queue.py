@@ -1,0 +1,186 @@
+"""The line of uploads: who comes next, and what a cancel, an end or a restart may not undo."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from bot.uploads.jobs import UploadJob, UploadJournal
+from bot.uploads.queue import UploadQueue
+from security.errors import OperatorFault
+from tests.bot.upload_line import ANN, BOB, Disk, job
+from tests.journeys import until
+from upload import Halt
+
+pytestmark = pytest.mark.one_way("on")
+Run = Callable[[UploadJob, Halt], Coroutine[Any, Any, None]]
+
+
+class Line:
+    """A queue whose uploads do what a test says, and are remembered."""
+
+    def __init__(self, journal: UploadJournal, disk: Disk, run: Run) -> None:
+        self.journal = journal
+        self.disk = disk
+        self.begun: list[str] = []
+        self.queue = UploadQueue(journal, disk, self._note_and_run, self._discard, at_once=1)
+        self._run = run
+
+    async def add(self, *jobs: UploadJob) -> None:
+        """What somebody has sent, and has been told of."""
+        for one in jobs:
+            await self.queue.note(one)
+            await self.queue.admit(one, 1)
+
+    async def until_begun(self, *jobs: UploadJob) -> None:
+        """Wait until all of them have begun."""
+        await until(lambda: {one.id for one in jobs} <= set(self.begun))
+
+    async def until_idle(self) -> None:
+        """Wait until nothing is in line or on its way."""
+        await until(lambda: self.queue.counts() == (0, 0))
+
+    def journal_state(self, job_id: str) -> str | None:
+        """As it is written down."""
+        found = self.journal.load(job_id)
+        return found.state if found else None
+
+    async def _note_and_run(self, one: UploadJob, halt: Halt) -> None:
+        self.begun.append(one.id)
+        await self._run(one, halt)
+
+    async def _discard(self, one: UploadJob) -> None:
+        """Nothing of it is in any Drive."""
+
+
+OpenLine = Callable[[Run], Line]
+
+
+@pytest.fixture
+async def open_line(journal: UploadJournal, disk: Disk) -> AsyncIterator[OpenLine]:
+    """`open_line(run)`: a line with one worker."""
+    opened: list[Line] = []
+
+    def open_one(run: Run) -> Line:
+        opened.append(Line(journal, disk, run))
+        return opened[-1]
+
+    yield open_one
+    for line in opened:
+        await line.queue.stop()
+
+
+async def test_who_has_sent_a_hundred_files_comes_round_as_often_as_who_has_sent_one(
+    open_line: OpenLine,
+) -> None:
+    """Whether the hundred are of an earlier run, or were sent since."""
+    gate = asyncio.Event()
+
+    async def run(one: UploadJob, halt: Halt) -> None:
+        await gate.wait()
+
+    line = open_line(run)
+    earlier, later = ([job(ANN, n) for n in numbers] for numbers in (range(50), range(50, 100)))
+    for one in earlier:
+        line.journal.save(one)
+    await line.queue.start()
+    await line.until_begun(earlier[0])
+    await line.add(*later, bobs := job(BOB, 100))
+    gate.set()
+    await line.until_begun(bobs)
+    assert line.begun.index(bobs.id) in (1, 2)
+
+
+async def test_nothing_that_is_said_to_be_cancelled_runs(open_line: OpenLine) -> None:
+    """While one is being cancelled the worker takes the next; which is on its way then, not that
+    one.
+    """
+
+    async def run(one: UploadJob, halt: Halt) -> None:
+        while not halt.is_set():  # noqa: ASYNC110 - a thread's event, as uploads have it
+            await asyncio.sleep(0)
+
+    line = open_line(run)
+    jobs = [job(ANN, number) for number in range(20)]
+    for one in jobs:
+        line.journal.save(one)
+    await line.queue.start()
+    await line.until_begun(jobs[0])
+    line.disk.is_slow = True
+    cancelled = {one.id for one in await line.queue.cancel_all(ANN)}
+    line.disk.is_slow = False
+    assert cancelled.isdisjoint(line.begun)
+    assert len(cancelled) >= 5
+    await line.until_idle()
+    assert cancelled.union(line.begun) == {one.id for one in jobs}
+    assert {line.journal_state(one) for one in cancelled} == {"cancelled"}
+
+
+async def test_a_retry_while_the_end_is_still_being_told_runs_again(open_line: OpenLine) -> None:
+    """The end is written down before Telegram has taken the message that offers the retry."""
+    told, states = asyncio.Event(), iter(("failed", "done"))
+
+    async def run(one: UploadJob, halt: Halt) -> None:
+        await line.queue.note(one.model_copy(update={"state": next(states)}))
+        await told.wait()
+
+    line = open_line(run)
+    await line.queue.start()
+    await line.add(one := job(ANN, 1))
+    await until(lambda: line.journal_state(one.id) == "failed")
+    assert await line.queue.retry(ANN, one.id) is not None
+    told.set()
+    await until(lambda: line.journal_state(one.id) == "done")
+    assert line.begun == [one.id, one.id]
+    await line.until_idle()
+
+
+@pytest.mark.parametrize("is_forgotten", [False, True])
+async def test_what_was_cancelled_before_its_owner_was_told_does_not_come_back(
+    open_line: OpenLine, is_forgotten: bool
+) -> None:
+    """Nor what its owner has erased: the message may wait for its turn for long."""
+
+    async def run(one: UploadJob, halt: Halt) -> None:
+        """Done at once."""
+
+    line = open_line(run)
+    await line.queue.start()
+    await line.queue.note(one := job(ANN, 1))
+    if is_forgotten:
+        await line.queue.forget(ANN)
+    else:
+        assert await line.queue.cancel(ANN, one.id) is not None
+    assert await line.queue.admit(one, 7) is None
+    await line.add(next_one := job(ANN, 2))
+    await line.until_begun(next_one)
+    assert line.begun == [next_one.id]
+    assert line.journal_state(one.id) == (None if is_forgotten else "cancelled")
+
+
+async def test_what_ended_without_a_word_on_the_disk_can_be_tried_again(
+    open_line: OpenLine,
+) -> None:
+    """Written down it is in line, and it is not: what is, is not queued a second time."""
+    faults, gate = iter((OperatorFault("the disk is full"),)), asyncio.Event()
+
+    async def run(one: UploadJob, halt: Halt) -> None:
+        for fault in faults:
+            raise fault
+        await gate.wait()
+
+    line = open_line(run)
+    await line.queue.start()
+    await line.add(one := job(ANN, 1))
+    await line.until_begun(one)
+    await line.until_idle()
+    assert line.journal_state(one.id) == "queued"
+    assert await line.queue.retry(ANN, one.id) is not None
+    await until(lambda: len(line.begun) == 2)
+    assert await line.queue.retry(ANN, one.id) is None
+    gate.set()
+    await line.until_idle()
+    assert line.begun == [one.id, one.id]
