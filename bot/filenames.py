@@ -62,7 +62,7 @@ def clean_name(name: str, otherwise: str = "file") -> str:
     separator of folders becomes "_", and a name that only dots or blanks are left of `otherwise`.
     """
     kept = _TAGS.sub(r"\1", "".join(map(_shown, name)))
-    kept = _few_marks(_STRAY_JOINERS.sub("", kept))
+    kept = _STRAY_JOINERS.sub("", _few_marks(kept))
     kept = _SPACES.sub(" ", kept).strip()
     kept = _within_length(f"_{kept}" if _DEVICE.match(kept) else kept)
     kept = kept.rstrip(". \u3000")  # Windows could not delete it
@@ -111,7 +111,7 @@ def _few_marks(text: str) -> str:
     for char in text:
         if unicodedata.category(char).startswith("M"):
             stack += 1
-        else:
+        elif char not in _JOINERS:  # which give no mark something to stand upon
             stack = _LONG_STACK if char.isspace() else 0
         if stack <= _LONG_STACK:
             kept.append(char)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from telegram import Update
 
@@ -151,6 +151,7 @@ def test_a_thousand_hostile_names_come_out_harmless_and_can_be_shown() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(ANY_NAME)
+@example("\ufe00\u200c0")  # a joiner upon a mark upon nothing
 def test_any_name_at_all_comes_out_harmless(name: str) -> None:
     """Whatever Unicode holds, and what JSON holds beside it."""
     checked(name)
