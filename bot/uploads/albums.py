@@ -19,6 +19,7 @@ SETTLE_SECONDS: Final = 1.0
 """An album is complete when this long nothing has come. Telegram sends its parts at once."""
 _REMEMBERED: Final = 1000
 _OVERHEARD: Final = 100
+_OVERHEARD_SECONDS: Final = 10.0
 Complete = Callable[[UploadJob], Coroutine[Any, Any, None]]
 
 
@@ -53,7 +54,7 @@ class Albums:
         if len(self._overheard) > _OVERHEARD:
             self._overheard.popitem(last=False)
         loop = asyncio.get_running_loop()
-        loop.call_later(SETTLE_SECONDS, self._overheard.pop, job_id, None)
+        loop.call_later(_OVERHEARD_SECONDS, self._overheard.pop, job_id, None)
 
     async def take(self, job: UploadJob, complete: Complete) -> bool:
         """A further file of the album `job.id`; False: that one is complete, this comes too late.
