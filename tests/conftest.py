@@ -18,6 +18,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,12 @@ from sandbox.run import bot_settings
 from sandbox.server import Sandbox, SandboxConfig
 from security import encryption
 from security.encryption import TokenEncryption
+
+LONGEST = (
+    *("test_main_job.py", "test_telegram_page.py", "test_crash_matrix.py", "test_canary.py"),
+    *("test_shutdown.py", "test_week.py", "test_updates.py", "test_packaging.py"),
+)
+"""Begun last, they would keep one core busy while the other has nothing left to do."""
 
 if importlib.util.find_spec("sniffio") is None:
     # httpcore looks for it at every step of a request, and pytest's hooks make that a tenth of
@@ -84,6 +91,7 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     only_rest = config.getoption("--encryption") == "rest"
     others = [
@@ -94,7 +102,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ]
     if others:
         config.hook.pytest_deselected(items=others)
-        items[:] = [item for item in items if item not in set(others)]
+        left_out = set(others)
+        items[:] = [item for item in items if item not in left_out]
+    if workers := getattr(config, "workerinput", {}).get("workercount"):
+        items[:] = _longest_first(items, workers)
+
+
+def _longest_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """xdist gives each worker a stretch of equal length: let each begin with some of LONGEST."""
+    stretches: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    for number, name in enumerate(LONGEST):
+        stretches[number % workers] += [item for item in items if item.path.name == name]
+    others = iter([item for item in items if item.path.name not in LONGEST])
+    for stretch in stretches:
+        stretch.extend(islice(others, max(len(items) // workers - len(stretch), 0)))
+    return [*chain.from_iterable(stretches), *others]
 
 
 @pytest.fixture(autouse=True)

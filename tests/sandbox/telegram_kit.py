@@ -19,7 +19,7 @@ TOKEN = "110201543:SANDBOX-AAHdqTcvCH1vGWJxfSeofSAs0K5"
 Json = dict[str, Any]
 
 
-async def eventually(true: Callable[[], bool], seconds: float = 5.0) -> None:
+async def eventually(true: Callable[[], bool], seconds: float = 20.0) -> None:
     """Wait for something that no event tells of."""
     async with asyncio.timeout(seconds):
         while not true():  # noqa: ASYNC110 - there is no event to wait for
