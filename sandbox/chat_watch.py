@@ -14,7 +14,7 @@ from sandbox.chat_messages import CallbackAnswer, Json, Message
 from sandbox.telegram_controls import BASE, call
 
 Wanted = str | Callable[[Message], bool]
-TIMEOUT = 15.0
+TIMEOUT = 30.0
 
 
 class WaitError(AssertionError, TimeoutError):
