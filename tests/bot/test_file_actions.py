@@ -50,6 +50,9 @@ async def test_rename_asks_for_a_name_and_keeps_the_ending(
     message = await arrived(ann, "scan.pdf")
     await ann.tap("Rename", message)
     question = await ann.wait_for("What shall scan.pdf be called")
+    await ann.send("...", reply_to=question.id)
+    await ann.wait_for("That cannot be a file's name")
+    assert (await drive_file(google, "scan.pdf"))["trashed"] is False
     await ann.send("Rechnung <März>", reply_to=question.id)
     card = await ann.wait_for("It has its new name")
     assert "Rechnung <März>.pdf" in card.text
