@@ -156,9 +156,9 @@ def owner_of(update: Update) -> Owner:
     return Owner.user(update.effective_user.id)
 
 
-def argument_of(query: CallbackQuery) -> str:
-    """What comes after the verb of the button that was tapped."""
-    return (query.data or "").partition(":")[2]
+def argument_of(query: CallbackQuery | None) -> str:
+    """What comes after the verb of the button that was tapped; "" where none was."""
+    return (query.data or "").partition(":")[2] if query else ""
 
 
 def private_address(context: BotContext) -> str:

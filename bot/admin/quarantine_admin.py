@@ -27,7 +27,7 @@ _log = structlog.get_logger()
 async def quarantine(update: Update, context: BotContext) -> None:
     """/quarantine, and every button of it."""
     query, texts = update.callback_query, await context.texts(update)
-    deed, _, argument = _argument(update).partition(":")
+    deed, _, argument = argument_of(update.callback_query).partition(":")
     if query is not None:
         await acknowledge(query)
     if deed in ("", "new", "page"):
@@ -51,7 +51,7 @@ async def hold(update: Update, context: BotContext) -> None:
         return
     await acknowledge(query)
     count = len(context.core.records.memory.verdicts.held())
-    match _argument(update):
+    match argument_of(update.callback_query):
         case "ask" if count:
             text = texts.tr(
                 "Set {count} credentials aside?\n\n"
@@ -268,8 +268,3 @@ async def _show(
         await context.bot.send_message(chat_of(owner_of(update)), text, reply_markup=markup)
     else:
         await show_instead(update, context, text, markup)
-
-
-def _argument(update: Update) -> str:
-    query = update.callback_query
-    return argument_of(query) if query else ""

@@ -118,7 +118,7 @@ async def status(update: Update, context: BotContext) -> None:
 async def disconnect(update: Update, context: BotContext) -> None:
     """/disconnect asks; its buttons answer."""
     owner, texts = owner_of(update), await context.texts(update)
-    query, answer = update.callback_query, _argument(update)
+    query, answer = update.callback_query, argument_of(update.callback_query)
     if answer in ("", "ask"):
         if query is not None:
             await acknowledge(query)
@@ -208,7 +208,7 @@ async def erase(update: Update, context: BotContext) -> None:
     if query is None:
         return
     await acknowledge(query)
-    match _argument(update):
+    match argument_of(update.callback_query):
         case "ask":
             text = texts.tr("Delete everything I keep about you, and disconnect your Drive?")
             markup = keyboards.yes_no(texts, "erase", texts.label("Yes, delete everything"))
@@ -231,7 +231,7 @@ async def language(update: Update, context: BotContext) -> None:
         texts = await context.texts(update)
         await _say(update, context, texts.tr("Which language?"), keyboards.languages())
         return
-    if (chosen := _argument(update)) not in LANGUAGES:
+    if (chosen := argument_of(update.callback_query)) not in LANGUAGES:
         await acknowledge(query)
         return
     await context.core.preferences.choose(owner, chosen)
@@ -275,8 +275,3 @@ async def _say(
     update: Update, context: BotContext, text: str, markup: InlineKeyboardMarkup | None = None
 ) -> None:
     await context.bot.send_message(chat_of(owner_of(update)), text, reply_markup=markup)
-
-
-def _argument(update: Update) -> str:
-    query = update.callback_query
-    return argument_of(query) if query else ""

@@ -106,12 +106,14 @@ async def _accept(context: BotContext, texts: Texts, job: UploadJob) -> None:
         private if job.is_private else group_texts.accepted(job, texts, private_address(context))
     )
     message_id = await first_message(context.bot, job, text, markup)
-    if await uploads.admit(job, message_id) is None:
+    admitted = await uploads.admit(job, message_id)
+    if admitted is None:
         # An album, cancelled or deleted while this message waited for its turn.
         if message_id:
             with contextlib.suppress(TelegramError):
                 await context.bot.delete_message(job.chat_id, message_id)
         return
+    job = admitted  # its owner may have connected meanwhile
     event = "upload_queued" if job.state == "queued" else "upload_waiting"
     _log.info(event, owner=job.owner, kind=job.kind, size=job.size or 0)
     if job.state == "waiting" and not job.is_private:

@@ -22,7 +22,7 @@ def accepted(job: UploadJob, t: Texts, address: str) -> Shown:
 
 def finished(job: UploadJob, t: Texts) -> Shown:
     """It is there. Where, and whether it was before, is said in the private chat."""
-    done, count = sum(file.state == "done" for file in job.files), len(job.files)
+    done, count = len(job.arrived), len(job.files)
     if done < count:
         text = t.tr(
             "⚠️ {done} of {count} files are in {person}'s Drive.",
@@ -36,7 +36,7 @@ def finished(job: UploadJob, t: Texts) -> Shown:
 
 def with_links(job: UploadJob, t: Texts) -> str:
     """Likewise, with the links its owner wants to show."""
-    links = [t.link(file.name, file.link) for file in job.files if file.state == "done"]
+    links = [t.link(file.name, file.link) for file in job.arrived]
     if len(job.files) == 1:
         return _arrived(job, t, links[0])
     return "\n".join([_arrived(job, t, _what(job, t)), *(t.tr("• {name}", name=n) for n in links)])

@@ -35,7 +35,10 @@ _log = structlog.get_logger()
 
 
 async def is_meant(update: Update, context: BotContext) -> bool:
-    """Whether something in a group is for the bot: a tap, or a message that addresses it."""
+    """Whether something in a group is for the bot: a tap, or a message that addresses it.
+
+    A part of an album that does not is remembered for a moment: another part may.
+    """
     message = update.message
     if update.callback_query is not None:
         return True
@@ -114,9 +117,8 @@ async def show_link(update: Update, context: BotContext) -> None:
         return
     texts = await context.texts(update)
     job = await context.services.uploads.find(owner_of(update), argument_of(query))
-    arrived = job is not None and any(file.state == "done" for file in job.files)
-    is_here = job is not None and query.message and query.message.chat.id == job.chat_id
-    if job is None or not arrived or not is_here:
+    here = query.message.chat.id if query.message else None
+    if job is None or job.chat_id != here or not job.arrived:
         await acknowledge(query, texts.label("This file is gone. Please send it again."))
         return
     await acknowledge(query)

@@ -104,6 +104,11 @@ class UploadJob(BaseModel):
         return self.state in ENDED
 
     @property
+    def arrived(self) -> list[JobFile]:
+        """The files that are in Drive."""
+        return [file for file in self.files if file.state == "done"]
+
+    @property
     def is_untold(self) -> bool:
         """Whether it waits for its owner, who has not been told so."""
         return self.state == "waiting" and not self.status_message_id

@@ -73,10 +73,9 @@ def cancelled(job: UploadJob, t: Texts) -> str:
     """The person changed their mind."""
     if len(job.files) == 1:
         return t.tr("⏹ <b>{name}</b> was cancelled.", name=job.name)
-    done = sum(file.state == "done" for file in job.files)
     return t.tr(
         "⏹ The album was cancelled. In your Drive: {done} of {count} files.",
-        done=done,
+        done=len(job.arrived),
         count=len(job.files),
     )
 
@@ -117,7 +116,7 @@ def _made_again(job: UploadJob, t: Texts) -> str:
 
 
 def _album(job: UploadJob, t: Texts) -> Shown:
-    done = [file for file in job.files if file.state == "done"]
+    done = job.arrived
     failed = [file for file in job.files if file.state == "failed"]
     counts = {"done": len(done), "count": len(job.files)}
     if not done:
@@ -130,20 +129,25 @@ def _album(job: UploadJob, t: Texts) -> Shown:
             **counts,
             folder=job.folder_name,
         ) + _made_again(job, t)
-    lines = [head]
-    for file in done:
-        link = t.link(file.name, file.link)
-        lines.append(
-            t.tr("♻️ {name} (it was there before)", name=link)
-            if file.result == "duplicate"
-            else t.tr("• {name}", name=link)
-        )
+    lines = [head, *_arrived(job, t)]
     lines += [
         t.tr("⚠️ {name}: {why}", name=file.name, why=t.label(_why(file.result))) for file in failed
     ]
     return "\n".join(lines), keyboards.retry_upload(t, job.id) if failed else keyboards.uploaded(
         t, job
     )
+
+
+def _arrived(job: UploadJob, t: Texts) -> list[str]:
+    lines = []
+    for file in job.arrived:
+        link = t.link(file.name, file.link)
+        lines.append(
+            t.tr("♻️ {name} (it was there before)", name=link)
+            if file.result == "duplicate"
+            else t.tr("• {name}", name=link)
+        )
+    return lines
 
 
 def _why(code: str) -> str:
@@ -240,13 +244,11 @@ def ended_by(
 
 
 def _with_album(job: UploadJob, t: Texts, text: str) -> str:
-    done = [file for file in job.files if file.state == "done"]
-    if not done:
+    if not job.arrived:
         return text
-    counts = {"done": len(done), "count": len(job.files)}
+    counts = {"done": len(job.arrived), "count": len(job.files)}
     head = t.tr("⚠️ Only {done} of {count} files are in your Drive.", **counts)
-    links = [t.tr("• {name}", name=t.link(file.name, file.link)) for file in done]
-    return "\n".join((head, *links, "", text))
+    return "\n".join((head, *_arrived(job, t), "", text))
 
 
 def too_big(t: Texts, name: str, size: int | None, limit: int) -> str:
