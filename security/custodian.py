@@ -18,6 +18,7 @@ import structlog
 from pydantic import SecretStr
 
 from config import GoogleClient
+from security.batches import Batches
 from security.court import Court
 from security.credential import Credential, Owner
 from security.departures import Departures, Farewell
@@ -31,9 +32,8 @@ from security.errors import (
 )
 from security.google_oauth import GoogleOAuth
 from security.guard import Guard
-from security.locks import PrivateLock
 from security.records import Records
-from security.room import Room
+from security.refresh_files import Refreshed, RefreshFiles, Wanted, serves
 from security.token_store import Reading, TokenStore
 from security.watch import Stamp
 
@@ -49,17 +49,6 @@ class Kept:
     """Why it is still the old one, whose token serves for a while yet."""
     asked: bool = False
     """Whether Google gave a new token; False also where somebody else was faster."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """What was found under the lock."""
-
-    reading: Reading
-    room: Room | None = None
-    """Kept for the save; None: none is due, or there is none."""
-    unwritable: OperatorFault | None = None
-    """Why there is none."""
 
 
 class Custodian(Guard):
@@ -78,13 +67,15 @@ class Custodian(Guard):
         self._oauth = oauth
         self._clients = {client.id: client for client in clients}
         self._memory = records.memory
-        self._watch = records.watch
         self._audit = records.audit
         self._on_refresh = records.on_refresh
         self.lead = lead
         self.court = Court(self, store, records)
         self.departures = Departures(self, store, oauth, records)
         self._flights: dict[Owner, asyncio.Task[Kept]] = {}
+        self._files = RefreshFiles(store, records, lead)
+        self._looks = Batches(self._writers, self._files.look)
+        self._saves = Batches(self._writers, self._files.save)
 
     async def load(self, owner: Owner) -> Credential | None:
         """What is stored for `owner`; a damaged file is condemned and is None.
@@ -117,7 +108,7 @@ class Custodian(Guard):
         """
         for _ in range(2):
             credential = await self.load(owner)
-            if credential and self._serves(credential, rejected, self.lead):
+            if credential and serves(credential, rejected, self.lead):
                 return credential
             try:
                 kept = await self.refresh(owner, rejected=rejected)
@@ -177,23 +168,13 @@ class Custodian(Guard):
         def save() -> Credential:
             saved = self._store.save_consent(credential)
             self._audit.record("authorised", credential.owner)
-            self._note(saved)
-            return saved
+            return self._files.noted(saved)
 
         saved = await self.run(save)
         self._memory.pauses.clear(saved.owner)
         self._memory.verdicts.release(saved.owner)
         self._memory.activity.begin(saved.owner, datetime.now(UTC).timestamp())
         return saved
-
-    def _serves(
-        self, credential: Credential, rejected: SecretStr | None, lead: timedelta = timedelta()
-    ) -> bool:
-        return (
-            credential.state == "active"
-            and credential.access_token != rejected
-            and credential.is_fresh(datetime.now(UTC), lead)
-        )
 
     async def _refresh(
         self,
@@ -203,11 +184,11 @@ class Custodian(Guard):
     ) -> Kept:
         stamp: Stamp | None = None
         try:
-            first = partial(self._look, owner, rejected)
-            async with self.holding(owner, first) as (lock, look):
+            look_at = partial(self._looks.run, Wanted(owner, rejected))
+            async with self.holding(look_at) as look:
                 stamp = look.reading.stamp
                 credential = _usable(look.reading)
-                if self._serves(credential, rejected, self.lead):
+                if serves(credential, rejected, self.lead):
                     return Kept(credential)  # another process was faster
                 try:
                     try:
@@ -216,7 +197,7 @@ class Custodian(Guard):
                         refreshed = await self._ask_google(credential, asking)
                     except (TransientFault, OperatorFault) as fault:
                         _log.warning("token_refresh_failed", owner=owner, result=fault.code)
-                        if self._serves(credential, rejected):
+                        if serves(credential, rejected):
                             return Kept(credential, fault)
                         raise
                     except ConsentRequired:
@@ -229,8 +210,8 @@ class Custodian(Guard):
                         # A program that knows no lock has connected this owner anew meanwhile.
                         credential, stamp = again.credential, again.stamp
                         refreshed = await self._ask_google(credential, asking)
-                    based_on = credential.generation
-                    saved = await self.run(self._save, refreshed, based_on, look, lock)
+                    new = Refreshed(refreshed, credential.generation, look)
+                    saved = await self._saves.run(new)
                 finally:
                     if look.room is not None and look.room.is_open:
                         await self.run(look.room.give_up)
@@ -245,34 +226,6 @@ class Custodian(Guard):
         if self._memory.verdicts.acquit(owner):
             _log.info("token_released", owner=owner, result="ok")
         return Kept(saved, asked=True)
-
-    def _look(self, owner: Owner, rejected: SecretStr | None) -> _Look:
-        """What the lock protects; and room for a new token, should one be due."""
-        reading = self._store.read(owner)
-        credential = reading.credential
-        if credential is None or credential.state != "active":
-            return _Look(reading)
-        if self._serves(credential, rejected, self.lead):
-            self._watch.note(owner, reading.stamp, _expires(credential))
-            return _Look(reading)
-        try:
-            return _Look(reading, room=self._store.reserve(owner, reading))
-        except OperatorFault as fault:
-            return _Look(reading, unwritable=fault)
-
-    def _save(
-        self, refreshed: Credential, based_on: int, look: _Look, lock: PrivateLock
-    ) -> Credential:
-        """All that follows, and the lock given back, in one thread: each change costs as much."""
-        saved = self._store.save(refreshed, based_on=based_on, seen=look.reading, room=look.room)
-        self._audit.record("refreshed", saved.owner)
-        self._note(saved)
-        lock.release()
-        _log.info("token_refreshed", owner=saved.owner, result="ok", generation=saved.generation)
-        return saved
-
-    def _note(self, saved: Credential) -> None:
-        self._watch.note(saved.owner, self._store.stamp(saved.owner), _expires(saved))
 
     async def _ask_google(
         self, credential: Credential, asking: AbstractAsyncContextManager[None]
@@ -310,10 +263,6 @@ def _usable(reading: Reading) -> Credential:
     if reading.credential is None or reading.credential.state == "leaving":
         raise ConsentRequired("not connected", code="not_connected")
     return reading.credential
-
-
-def _expires(credential: Credential) -> float:
-    return credential.expires_at.timestamp() if credential.expires_at else 0.0
 
 
 def _suspect_testing(credential: Credential) -> None:

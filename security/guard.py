@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, Generic, ParamSpec, Protocol, TypeVar
 
 import structlog
 
@@ -19,13 +20,33 @@ from security.memory import Memory
 from security.threads import Threads
 from security.token_store import TokenStore
 
+
+class Holding(Protocol):
+    """What was found under an owner's lock, and the lock itself."""
+
+    @property
+    def lock(self) -> PrivateLock:
+        """Held; may be given back early."""
+
+
 P = ParamSpec("P")
 T = TypeVar("T")
+H = TypeVar("H", bound=Holding)
 
 _LOCK_SECONDS: Final = 30
 _CLOSE_SECONDS: Final = 12  # Google's answers take 10 at most
 _LAST_SECONDS: Final = 0.5
 _log = structlog.get_logger()
+
+
+class Locked(Exception):
+    """Another process, or another task of this one, holds the owner's lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken(Generic[T]):
+    lock: PrivateLock
+    result: T
 
 
 class Guard:
@@ -131,33 +152,41 @@ class Guard:
         Raises:
             TransientFault: another process held it for too long.
         """
-        async with self.holding(owner, first) as (_, result):
-            yield result
 
-    @asynccontextmanager
-    async def holding(
-        self, owner: Owner, first: Callable[[], T]
-    ) -> AsyncIterator[tuple[PrivateLock, T]]:
-        """Likewise, with the lock itself, for whoever gives it back in the thread that saves."""
-
-        def take() -> tuple[PrivateLock, T] | None:
+        def take() -> _Taken[T]:
             lock = self._store.try_lock(owner)
             if lock is None:
-                return None
+                raise Locked
             try:
-                return lock, first()
+                return _Taken(lock, first())
             except BaseException:
                 lock.release()
                 raise
 
+        async with self.holding(partial(self.run, take)) as taken:
+            yield taken.result
+
+    @asynccontextmanager
+    async def holding(self, take: Callable[[], Awaitable[H]]) -> AsyncIterator[H]:
+        """Hold what `take` takes; it raises `Locked` until the lock is free.
+
+        Raises:
+            TransientFault: another process held it for too long.
+        """
         loop = asyncio.get_running_loop()
         deadline, pause = loop.time() + _LOCK_SECONDS, 0.005
-        while (taken := await self.run(take)) is None:
-            if self.is_stopping or loop.time() > deadline:
-                raise TransientFault("another process holds this credential", code="locked")
+        while True:
+            try:
+                taken = await take()
+                break
+            except Locked:
+                if self.is_stopping or loop.time() > deadline:
+                    raise TransientFault(
+                        "another process holds this credential", code="locked"
+                    ) from None
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
             pause = min(pause * 2, 0.1)
         try:
             yield taken
         finally:
-            taken[0].release()
+            taken.lock.release()

@@ -63,6 +63,10 @@ class Threads:
 
     async def run(self, work: Callable[[], T]) -> T:
         """What `work` gives or raises. Whoever is cancelled before a thread is free spares it."""
+        return await self.start(work)
+
+    def start(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        """Likewise, for whoever does not wait for it here."""
         if self._closed:
             raise RuntimeError("these threads have been given back")
         loop = asyncio.get_running_loop()
@@ -74,8 +78,7 @@ class Threads:
             thread.start()
             self._threads.append(thread)
         self._calls.put(call)
-        result: T = await call.future
-        return result
+        return call.future
 
     async def close(self, seconds: float) -> None:
         """Begin nothing more, and wait that long for what is under way.

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import Timeout
 
+from security.batches import each
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, CustodyError, GenerationConflict, OperatorFault
@@ -23,7 +24,9 @@ from security.files import (
     disk_faults,
     ensure_private_folder,
     probe_writing,
+    put_in_place,
     reserve_room,
+    sync_folder,
     write_atomically,
 )
 from security.key_use import check_some_open
@@ -41,6 +44,20 @@ class Reading:
     """Which file it was; None: there is none."""
     credential: Credential | None = None
     damage: CorruptCredential | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """A credential to be saved, and what it came of."""
+
+    credential: Credential
+    based_on: int
+    """The generation it came of."""
+    seen: Reading | None = None
+    """What was read under the lock that is still held. While the file is that very one, by its
+    stamp, it is not read again."""
+    room: Room | None = None
+    """What `TokenStore.reserve` has kept for this."""
 
 
 class TokenStore:
@@ -167,25 +184,34 @@ class TokenStore:
             except FileNotFoundError:
                 return None
 
-    def save(
-        self,
-        credential: Credential,
-        *,
-        based_on: int,
-        seen: Reading | None = None,
-        room: Room | None = None,
-    ) -> Credential:
+    def save(self, credential: Credential, *, based_on: int) -> Credential:
         """Save what came of the credential of generation `based_on`, as the next generation.
-
-        Args:
-            seen: what was read under the lock that is still held. While the file is that very
-                one, by its stamp, it is not read again.
-            room: what `reserve` has kept for this.
 
         Raises:
             GenerationConflict: a newer one has been saved, or the owner has disconnected.
         """
-        owner = credential.owner
+        [outcome] = self.save_all([Save(credential, based_on)])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def save_all(self, saves: Iterable[Save]) -> list[Credential | Exception]:
+        """Likewise for several owners, for each what was saved or why not.
+
+        Their names become durable by one fsync of the folder, before any of them counts as saved.
+        """
+        outcomes = each(self._put_in_place, each(self._sealed, saves))
+        if any(not isinstance(outcome, Exception) for outcome in outcomes):
+            try:
+                with disk_faults():
+                    sync_folder(self.folder)
+            except OperatorFault as fault:
+                return [item if isinstance(item, Exception) else fault for item in outcomes]
+        return outcomes
+
+    def _sealed(self, save: Save) -> tuple[Save, Credential, bytes]:
+        """What shall be on disk, if nothing else has got there meanwhile."""
+        owner, seen, based_on = save.credential.owner, save.seen, save.based_on
         if seen is None or seen.stamp is None or seen.stamp != self.stamp(owner):
             seen = self.read(owner)
         if seen.damage is not None:
@@ -195,8 +221,12 @@ class TokenStore:
             raise GenerationConflict("a newer credential, or none, has taken this one's place")
         # One with a generation has been found above its tombstone; another program's has none.
         newest = based_on or self._buried(owner, based_on)
-        saved = replace(credential, generation=newest + 1)
-        self._write(saved, was_read=True, room=room)
+        saved = replace(save.credential, generation=newest + 1)
+        return save, saved, self._tokens.seal(owner.stem, saved.to_document(), was_read=True)
+
+    def _put_in_place(self, sealed: tuple[Save, Credential, bytes]) -> Credential:
+        save, saved, data = sealed
+        put_in_place(self._tokens.file(saved.owner.stem), data, save.room)
         return saved
 
     def save_consent(self, credential: Credential) -> Credential:
@@ -280,16 +310,14 @@ class TokenStore:
                     found.append(credential)
         return found
 
-    def _write(
-        self, credential: Credential, *, was_read: bool = False, room: Room | None = None
-    ) -> None:
+    def _write(self, credential: Credential) -> None:
         stem = credential.owner.stem
-        data = self._tokens.seal(stem, credential.to_document(), was_read=was_read)
-        self._atomic_save(self._tokens.path(stem), data, room)
+        data = self._tokens.seal(stem, credential.to_document())
+        self._atomic_save(self._tokens.path(stem), data)
 
-    def _atomic_save(self, path: Path, data: bytes, room: Room | None = None) -> None:
+    def _atomic_save(self, path: Path, data: bytes) -> None:
         """Replace `path` by sealed bytes: old or new after a crash, never a part."""
-        write_atomically(path, data, room)
+        write_atomically(path, data)
 
     def _buried(self, owner: Owner, unreadable: int) -> int:
         """The newest generation that has ended; `unreadable` where that cannot be told."""

@@ -1,0 +1,117 @@
+"""Blocking calls of one kind: those that come together are done together, in one thread.
+
+A step done for one owner after the other finds its code and its data in the processor's cache; in
+a thread that does the whole of a refresh for one owner, and then sleeps over an fsync, each step
+costs three times as much. And what is done once for all of them, like the fsync of their folder,
+need not be done for each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Generic, TypeVar
+
+from security.threads import Threads
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_MOST: Final = 16
+_PATIENCE_SECONDS: Final = 0.01
+"""What comes while a batch is under way waits for its end, but no longer than this: where the disk
+is slow, several threads wait for it at once; and a batch that hangs holds nobody else up."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked(Generic[T, R]):
+    item: T
+    answer: asyncio.Future[R]
+
+
+class Batches(Generic[T, R]):
+    """Hands calls to a thread, several at once where several wait."""
+
+    def __init__(
+        self, threads: Threads, work: Callable[[Sequence[T]], Sequence[R | Exception]]
+    ) -> None:
+        """
+        Args:
+            work: blocks; gives for each item its result, or what shall be raised.
+        """
+        self._threads = threads
+        self._work = work
+        self._waiting: list[_Asked[T, R]] = []
+        self._running = 0
+        self._began_at = 0.0
+        self._next: asyncio.Handle | None = None
+
+    async def run(self, item: T) -> R:
+        """What `work` gives for `item`, or raises. Whoever is cancelled before it begins spares it;
+        what is given to one who is cancelled later is dropped."""
+        asked: _Asked[T, R] = _Asked(item, asyncio.get_running_loop().create_future())
+        self._waiting.append(asked)
+        if self._next is None:
+            self._arrange()
+        return await asked.answer
+
+    def _arrange(self) -> None:
+        """Begin with what waits: when everybody has had their turn who is about to ask as well."""
+        loop = asyncio.get_running_loop()
+        patience = self._began_at + _PATIENCE_SECONDS - loop.time() if self._running else 0.0
+        if patience > 0:
+            self._next = loop.call_later(patience, self._begin)
+        else:
+            self._next = loop.call_soon(self._begin)
+
+    def _begin(self) -> None:
+        self._next = None
+        waiting = [asked for asked in self._waiting if not asked.answer.done()]
+        batch, self._waiting = waiting[:_MOST], waiting[_MOST:]
+        if not batch:
+            return
+        try:
+            done = self._threads.start(partial(self._work, [asked.item for asked in batch]))
+        except RuntimeError as closed:
+            for asked in batch:
+                asked.answer.set_exception(closed)
+        else:
+            self._running += 1
+            self._began_at = asyncio.get_running_loop().time()
+            done.add_done_callback(partial(self._end, batch))
+        if self._waiting:
+            self._arrange()
+
+    def _end(
+        self, batch: Sequence[_Asked[T, R]], done: asyncio.Future[Sequence[R | Exception]]
+    ) -> None:
+        self._running -= 1
+        if self._next is not None and not self._running:
+            self._next.cancel()
+            self._arrange()
+        fault = done.exception()
+        outcomes = [fault] * len(batch) if fault else done.result()
+        for asked, outcome in zip(batch, outcomes, strict=True):
+            if asked.answer.done():
+                continue
+            if isinstance(outcome, BaseException):
+                asked.answer.set_exception(outcome)
+            else:
+                asked.answer.set_result(outcome)
+
+
+def each(step: Callable[[T], R], items: Iterable[T | Exception]) -> list[R | Exception]:
+    """One step for all: what it gives or raises for each; one's trouble is nobody else's.
+
+    An error of an earlier step stays what it is.
+    """
+    return [item if isinstance(item, Exception) else _attempt(step, item) for item in items]
+
+
+def _attempt(step: Callable[[T], R], item: T) -> R | Exception:
+    try:
+        return step(item)
+    except Exception as error:
+        return error
