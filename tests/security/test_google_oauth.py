@@ -5,9 +5,11 @@ from __future__ import annotations
 import traceback
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from config import GoogleClient
@@ -15,7 +17,13 @@ from security.consent import PASTE_REDIRECT
 from security.credential import DRIVE_FILE_SCOPE
 from security.encryption import TokenEncryption
 from security.errors import ConsentRequired, CustodyError, OperatorFault, TransientFault
-from security.google_oauth import ConsentDenied, DevicePending, GoogleOAuth, OAuthEndpoints
+from security.google_oauth import (
+    ConsentDenied,
+    DevicePending,
+    GoogleOAuth,
+    OAuthEndpoints,
+    form_body,
+)
 from tests.security.kit import AMY, ANN, World, answer_of, secret
 
 DEAD = SecretStr("1//0canary-of-a-refresh-token")
@@ -287,3 +295,9 @@ async def test_an_unreadable_device_answer_is_transient(world: World, body: str)
     await world.google.fault("google.device_code", "status", status=200, body=body)
     with pytest.raises(TransientFault):
         await world.oauth.start_device(world.client)
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b", "c"]), st.text(st.characters(codec="utf-8"))))
+def test_a_form_is_encoded_as_everybody_encodes_it(form: dict[str, str]) -> None:
+    """Whatever a token, a code or a client's secret is made of."""
+    assert form_body(form) == urlencode(form).encode("ascii")

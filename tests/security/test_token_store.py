@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from filelock import FileLock, Timeout
+from pydantic import SecretStr
 
 from security.credential import Credential
 from security.encryption import TokenEncryption
 from security.errors import GenerationConflict, OperatorFault
 from security.files import SealedFolder
-from security.token_store import TokenStore
+from security.token_store import Save, TokenStore
 from tests.security.kit import (
     ANN,
     BOB,
@@ -77,6 +78,27 @@ def test_a_refresh_raises_the_generation(store: TokenStore) -> None:
     first = store.save_consent(a_credential())
     second = store.save(first, based_on=first.generation)
     assert (first.generation, second.generation) == (1, 2)
+
+
+def test_of_several_saves_each_has_its_own_end(store: TokenStore) -> None:
+    """A conflict, or an owner without a credential, keeps nobody else's from being saved."""
+    ann, bob = (store.save_consent(a_credential(owner)) for owner in (ANN, BOB))
+    newest = store.save(ann, based_on=ann.generation)
+    new = replace(bob, access_token=SecretStr("ya29.new"))
+    saves = [Save(ann, ann.generation), Save(a_credential(TOWN), 1), Save(new, bob.generation)]
+    outcomes = store.save_all(saves)
+    assert [type(outcome) for outcome in outcomes] == [
+        GenerationConflict,
+        GenerationConflict,
+        Credential,
+    ]
+    generations = {
+        owner: found.generation for owner in (ANN, BOB, TOWN) if (found := store.load(owner))
+    }
+    assert generations == {ANN: newest.generation, BOB: 2}
+    loaded = store.load(BOB)
+    assert loaded is not None
+    assert secret(loaded.access_token) == "ya29.new"
 
 
 def test_a_save_based_on_an_older_generation_is_refused(store: TokenStore) -> None:
@@ -527,7 +549,7 @@ import sys
 from pathlib import Path
 from security.credential import Owner
 from security.encryption import TokenEncryption
-from security.token_store import TokenStore
+from security.token_store import Save, TokenStore
 store = TokenStore(Path(sys.argv[1]), TokenEncryption(), str)
 with store.locked(Owner.user(501)):
     print("held", flush=True)
@@ -562,7 +584,7 @@ import sys
 from pathlib import Path
 from security.credential import Owner
 from security.encryption import TokenEncryption
-from security.token_store import TokenStore
+from security.token_store import Save, TokenStore
 store = TokenStore(Path(sys.argv[1]), TokenEncryption(), str)
 owner = Owner.user(501)
 for _ in range(20):

@@ -1,0 +1,125 @@
+"""Calls that come together are done together; none is held up, or touched, by another's trouble."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from security.batches import Batches, each
+from security.threads import Threads
+
+
+class Refused(Exception):
+    """What these tests raise."""
+
+
+@pytest.fixture
+async def threads() -> AsyncIterator[Threads]:
+    threads = Threads(3, "test")
+    yield threads
+    await threads.close(5)
+
+
+class Halves:
+    """Work that halves numbers, refuses odd ones, and waits at zero; it remembers its batches."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.may_end = threading.Event()
+        self.begun = threading.Event()
+
+    def __call__(self, numbers: Sequence[int]) -> list[int | Exception]:
+        self.batches.append(list(numbers))
+        self.begun.set()
+        if 0 in numbers:
+            self.may_end.wait(10)
+        return each(self._half, numbers)
+
+    @staticmethod
+    def _half(number: int) -> int:
+        if number % 2:
+            raise Refused
+        return number // 2
+
+
+async def test_what_comes_together_is_done_together(threads: Threads) -> None:
+    """Sixteen at most; everyone gets their own."""
+    work = Halves()
+    batches = Batches(threads, work)
+    asked = [batches.run(2 * number) for number in range(1, 41)]
+    assert await asyncio.gather(*asked) == list(range(1, 41))
+    assert [len(batch) for batch in work.batches] == [16, 16, 8]
+
+
+async def test_one_error_is_nobody_elses(threads: Threads) -> None:
+    """Neither in the batch, nor in a later step for what an earlier one has refused."""
+    batches = Batches(threads, Halves())
+    outcomes = await asyncio.gather(*map(batches.run, (2, 3, 4)), return_exceptions=True)
+    assert [outcomes[0], outcomes[2]] == [1, 2]
+    assert isinstance(outcomes[1], Refused)
+
+    halves = each(Halves._half, [8, 7, 2])
+    quarters = each(Halves._half, halves)
+    assert quarters[0] == 2
+    assert quarters[1] is halves[1]
+    assert isinstance(quarters[2], Refused)
+
+
+async def test_what_comes_during_a_batch_waits_for_its_end_but_not_for_long(
+    threads: Threads,
+) -> None:
+    """One that hangs holds nobody up."""
+    work = Halves()
+    batches = Batches(threads, work)
+    hanging = asyncio.create_task(batches.run(0))
+    await asyncio.to_thread(work.begun.wait, 10)
+    async with asyncio.timeout(5):
+        assert list(await asyncio.gather(batches.run(2), batches.run(4))) == [1, 2]
+    assert not hanging.done()
+    work.may_end.set()
+    assert await hanging == 0
+    assert work.batches == [[0], [2, 4]]
+
+
+async def test_work_that_fails_as_a_whole_fails_for_all(threads: Threads) -> None:
+    """And the next batch goes on."""
+    fails = True
+
+    def work(numbers: Sequence[int]) -> list[int | Exception]:
+        if fails:
+            raise Refused
+        return list(numbers)
+
+    batches = Batches(threads, work)
+    outcomes = await asyncio.gather(batches.run(1), batches.run(2), return_exceptions=True)
+    assert all(isinstance(outcome, Refused) for outcome in outcomes)
+    fails = False
+    assert await batches.run(3) == 3
+
+
+async def test_whoever_is_cancelled_before_it_begins_spares_it(threads: Threads) -> None:
+    """Later, it is done, and what it gives is dropped."""
+    work = Halves()
+    batches = Batches(threads, work)
+    early = asyncio.create_task(batches.run(2))
+    late = asyncio.create_task(batches.run(0))
+    await asyncio.sleep(0)  # both have asked
+    early.cancel()
+    await asyncio.to_thread(work.begun.wait, 10)
+    late.cancel()
+    work.may_end.set()
+    outcomes = await asyncio.gather(early, late, return_exceptions=True)
+    assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes)
+    assert await batches.run(6) == 3
+    assert work.batches == [[0], [6]]
+
+
+async def test_threads_that_were_given_back_take_nothing_more() -> None:
+    """And nobody waits for ever."""
+    threads = Threads(1, "test")
+    await threads.close(1)
+    with pytest.raises(RuntimeError):
+        await Batches(threads, Halves()).run(2)
