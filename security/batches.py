@@ -19,7 +19,7 @@ from security.threads import Threads
 T = TypeVar("T")
 R = TypeVar("R")
 
-_MOST: Final = 16
+_MOST: Final = 8
 _PATIENCE_SECONDS: Final = 0.01
 """What comes while a batch is under way waits for its end, but no longer than this: where the disk
 is slow, several threads wait for it at once; and a batch that hangs holds nobody else up."""
@@ -53,12 +53,14 @@ class Batches(Generic[T, R]):
         what is given to one who is cancelled later is dropped."""
         asked: _Asked[T, R] = _Asked(item, asyncio.get_running_loop().create_future())
         self._waiting.append(asked)
-        if self._next is None:
+        if len(self._waiting) >= _MOST:
+            self._begin()
+        elif self._next is None:
             self._arrange()
         return await asked.answer
 
     def _arrange(self) -> None:
-        """Begin with what waits: when everybody has had their turn who is about to ask as well."""
+        """Begin with what waits, when all have had their turn who are about to ask as well."""
         loop = asyncio.get_running_loop()
         patience = self._began_at + _PATIENCE_SECONDS - loop.time() if self._running else 0.0
         if patience > 0:
@@ -67,7 +69,9 @@ class Batches(Generic[T, R]):
             self._next = loop.call_soon(self._begin)
 
     def _begin(self) -> None:
-        self._next = None
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
         waiting = [asked for asked in self._waiting if not asked.answer.done()]
         batch, self._waiting = waiting[:_MOST], waiting[_MOST:]
         if not batch:

@@ -8,6 +8,7 @@ device, native app); RFC 6749 §5.2, RFC 7009, RFC 7636, RFC 8628 §3.5.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ from security.errors import ConsentRequired, CustodyError, OperatorFault, Transi
 _GOOGLE: Final = GOOGLE_ADDRESSES["google_auth_uri"]
 _MAX_BODY: Final = 256 * 1024
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.~-]+")
 _DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 _TRANSIENT_STATUS: Final = frozenset({408, 425, 429})
 _TRANSIENT_CODES: Final = frozenset(
@@ -249,15 +251,18 @@ class GoogleOAuth:
 
 
 def form_body(form: Mapping[str, str]) -> bytes:
-    """As `urllib.parse.urlencode`.
+    """As `urllib.parse.urlencode`, which goes letter by letter through a value with a slash in it,
+    as Google's tokens are.
 
-    aiohttp's own encoder of forms prepares for files as well: a third of the whole refresh. And
-    `quote_plus` goes letter by letter where it finds a slash, which Google's tokens have, but for
-    which they would be letters, digits, "-", "." and "_".
+    aiohttp's own encoder of forms prepares for files as well: a third of the whole refresh.
     """
-    return "&".join(
-        f"{name}={'%2F'.join(map(quote_plus, value.split('/')))}" for name, value in form.items()
-    ).encode("ascii")
+    return "&".join(f"{name}={_UNSAFE.sub(_quoted, value)}" for name, value in form.items()).encode(
+        "ascii"
+    )
+
+
+def _quoted(match: re.Match[str]) -> str:
+    return quote_plus(match[0])
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

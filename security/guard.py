@@ -113,10 +113,13 @@ class Guard:
         """`work` as a task that `close` waits for."""
         task = asyncio.create_task(work)
         self._critical.add(task)
-        task.add_done_callback(self._critical.discard)
-        # A waiter that was cancelled no longer asks for the result; that is no lost exception.
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._critical.discard(task)
+        if not task.cancelled():
+            task.exception()  # not lost, though a waiter that was cancelled will not ask for it
 
     async def remember(self, memory: Memory) -> None:
         """Write down what maintenance remembers, if it has changed."""

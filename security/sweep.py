@@ -182,19 +182,10 @@ class Sweep:
 
     async def _pass(self, scan: Scan, tally: _Tally) -> None:
         """Read what changed, and refresh what is due, some at once."""
-        waiting: asyncio.Queue[Owner | None] = asyncio.Queue(self._at_once)
-        workers = 0
+        due, turn = self._due(scan, tally), asyncio.Lock()
         async with asyncio.TaskGroup() as group:
-            async for owner in self._due(scan, tally):
-                if tally.ended_by is not None:
-                    tally.skipped += 1
-                    continue
-                if workers < self._at_once:
-                    group.create_task(self._work(waiting, tally))
-                    workers += 1
-                await waiting.put(owner)
-            for _ in range(workers):
-                await waiting.put(None)
+            for _ in range(min(self._at_once, len(scan.due) + len(scan.changed))):
+                group.create_task(self._work(due, turn, tally))
 
     async def _due(self, scan: Scan, tally: _Tally) -> AsyncIterator[Owner]:
         """Those whose token is due: known ones soonest first, then what turns up on reading."""
@@ -256,8 +247,12 @@ class Sweep:
         idle = self._memory.activity.is_idle(owner, now)
         return not idle or expires + IDLE_REFRESH_EVERY.total_seconds() < now
 
-    async def _work(self, waiting: asyncio.Queue[Owner | None], tally: _Tally) -> None:
-        while (owner := await waiting.get()) is not None:
+    async def _work(self, due: AsyncIterator[Owner], turn: asyncio.Lock, tally: _Tally) -> None:
+        while True:
+            async with turn:
+                owner = await anext(due, None)
+            if owner is None:
+                return
             async with self._pace:
                 if tally.ended_by is not None:
                     tally.skipped += 1
