@@ -130,7 +130,9 @@ class Custodian(Guard):
         """
         return await asyncio.shield(self._flight(owner, rejected))
 
-    async def refresh_within(self, owner: Owner, seconds: float, asking: asyncio.Semaphore) -> Kept:
+    async def refresh_within(
+        self, owner: Owner, seconds: float, asking: AbstractAsyncContextManager[None]
+    ) -> Kept:
         """Likewise; whoever waits gives up after `seconds`, the refresh does not.
 
         Args:
@@ -146,7 +148,10 @@ class Custodian(Guard):
         return flight.result()
 
     def _flight(
-        self, owner: Owner, rejected: SecretStr | None, asking: asyncio.Semaphore | None = None
+        self,
+        owner: Owner,
+        rejected: SecretStr | None,
+        asking: AbstractAsyncContextManager[None] | None = None,
     ) -> asyncio.Task[Kept]:
         flight = self._flights.get(owner)
         if flight is None:

@@ -1,8 +1,8 @@
-"""How many refreshes at once: as many as the settings allow, and the event loop bears.
+"""How many refreshes are in our own hands at once: few, however many Google has in its.
 
-Google's answers take a tenth of a second and more, and many fit into that. Where they come as fast
-as they can be worked on, more of them at once are no faster; but everyone else who wants the event
-loop, a person who has asked something first of all, waits behind each of them.
+One that waits for Google costs nobody anything, and as many may wait as the settings allow. One
+that is looked at, sent or saved stands between the event loop and whoever has asked something; and
+more of these than fill the batches (`batches.py`) are no faster.
 """
 
 from __future__ import annotations
@@ -12,36 +12,62 @@ from collections import deque
 from types import TracebackType
 from typing import Final
 
-_FEWEST: Final = 4
-_LOOK_SECONDS: Final = 0.005
-_LOOKS: Final = 8
-_LATE_SECONDS: Final = 0.003
-"""Later than this at every one of `_LOOKS` looks: the loop has too much to do. One look alone may
-come after many answers at once, which are no trouble if there is time behind them."""
-_FEWER: Final = 0.8
-_MORE: Final = 1.25
+_IN_HAND: Final = 16
 
 
 class Pace:
-    """A context manager around each refresh; `watch` is a task beside them."""
+    """Gives refreshes their turns."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._limit = float(most)
-        self._running = 0
+    def __init__(self, asking: int) -> None:
+        """
+        Args:
+            asking: how many requests Google may have at once.
+        """
+        self.asking = asyncio.Semaphore(asking)
+        self._in_hand = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    @property
-    def limit(self) -> int:
-        """How many there may be just now."""
-        return int(self._limit)
+    async def turn(self) -> Turn:
+        """A turn, as soon as one more may be in hand. `Turn.end` it."""
+        while self._in_hand >= _IN_HAND:
+            free: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(free)
+            try:
+                await free
+            except asyncio.CancelledError:
+                self._wake()  # whoever comes next
+                raise
+        self.take_up()
+        return Turn(self)
+
+    def take_up(self) -> None:
+        """One more is in hand, be there too many or not: Google has answered."""
+        self._in_hand += 1
+
+    def put_down(self) -> None:
+        """One less, and somebody else's turn."""
+        self._in_hand -= 1
+        self._wake()
+
+    def _wake(self) -> None:
+        while self._waiting and self._in_hand < _IN_HAND:
+            free = self._waiting.popleft()
+            if not free.done():
+                free.set_result(None)
+                break
+
+
+class Turn:
+    """One refresh's turn; as a context manager, to be held while Google is asked."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._in_hand = True
+        self._ended = False
 
     async def __aenter__(self) -> None:
-        while self._running >= self.limit:
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
-            await turn
-        self._running += 1
+        self._put_down()
+        await self._pace.asking.acquire()
 
     async def __aexit__(
         self,
@@ -49,32 +75,17 @@ class Pace:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._running -= 1
-        self._wake(1)
+        self._pace.asking.release()
+        if not self._ended:
+            self._pace.take_up()
+            self._in_hand = True
 
-    async def watch(self) -> None:
-        """See how late the event loop is, until this is cancelled."""
-        loop = asyncio.get_running_loop()
-        while True:
-            least = float("inf")
-            for _ in range(_LOOKS):
-                due = loop.time() + _LOOK_SECONDS
-                await asyncio.sleep(_LOOK_SECONDS)
-                least = min(least, loop.time() - due)
-            self.learn(least)
+    def end(self) -> None:
+        """Nobody waits for this refresh any more, whether it has ended or takes too long."""
+        self._ended = True
+        self._put_down()
 
-    def learn(self, late: float) -> None:
-        """The least lateness of several looks, in seconds."""
-        if late > _LATE_SECONDS:
-            self._limit = max(self._limit * _FEWER, min(_FEWEST, self._most))
-        else:
-            before = self.limit
-            self._limit = min(self._limit * _MORE, self._most)
-            self._wake(self.limit - before)
-
-    def _wake(self, count: int) -> None:
-        while self._waiting and count > 0:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                count -= 1
+    def _put_down(self) -> None:
+        if self._in_hand:
+            self._in_hand = False
+            self._pace.put_down()

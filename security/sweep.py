@@ -27,7 +27,7 @@ from security.errors import (
     OperatorFault,
     TransientFault,
 )
-from security.pace import Pace
+from security.pace import Pace, Turn
 from security.records import Records
 from security.sweep_report import SweepReport
 from security.token_store import Reading, TokenStore
@@ -90,10 +90,9 @@ class Sweep:
         self._memory = records.memory
         self._watch = records.watch
         self._options = options
-        self._asking = asyncio.Semaphore(options.concurrency)
+        self._pace = Pace(options.concurrency)
         # While one is read or saved, another may be asked for: Google's time is not ours to waste.
         self._at_once = options.concurrency + min(options.concurrency // 2, _BESIDE)
-        self._pace = Pace(self._at_once)
         self._running = asyncio.Lock()
         self._last_full: datetime | None = None
         self._pass_task: asyncio.Task[None] | None = None
@@ -174,11 +173,7 @@ class Sweep:
 
     async def _settled_pass(self, scan: Scan, tally: _Tally) -> None:
         async with self._custodian.court.deferring():
-            pacing = asyncio.create_task(self._pace.watch())
-            try:
-                await self._pass(scan, tally)
-            finally:
-                pacing.cancel()
+            await self._pass(scan, tally)
 
     async def _pass(self, scan: Scan, tally: _Tally) -> None:
         """Read what changed, and refresh what is due, some at once."""
@@ -253,24 +248,26 @@ class Sweep:
                 owner = await anext(due, None)
             if owner is None:
                 return
-            async with self._pace:
-                if tally.ended_by is not None:
+            mine = await self._pace.turn()
+            try:
+                if tally.ended_by is None:
+                    await self._keep(owner, tally, mine)
+                else:
                     tally.skipped += 1
-                    continue
-                try:
-                    await self._keep(owner, tally)
-                except Exception:
-                    # One owner's trouble is nobody else's, whatever it is.
-                    tally.transient += 1
-                    tally.results["failed"] += 1
-                    _log.exception("sweep_owner_failed", owner=owner)
+            except Exception:
+                # One owner's trouble is nobody else's, whatever it is.
+                tally.transient += 1
+                tally.results["failed"] += 1
+                _log.exception("sweep_owner_failed", owner=owner)
+            finally:
+                mine.end()
 
-    async def _keep(self, owner: Owner, tally: _Tally) -> None:
+    async def _keep(self, owner: Owner, tally: _Tally, asking: Turn) -> None:
         fault: TransientFault | OperatorFault | None
         try:
             # The time-out ends the waiting, never the refresh itself (`refresh_within`).
             seconds = self._options.timeout.total_seconds()
-            kept = await self._custodian.refresh_within(owner, seconds, self._asking)
+            kept = await self._custodian.refresh_within(owner, seconds, asking)
             fault = kept.fault
         except TimeoutError:
             fault = TransientFault("took too long", code="timeout")

@@ -1,91 +1,108 @@
-"""How many refreshes at once: as many as allowed, fewer where the event loop cannot bear them."""
+"""How many refreshes are in our own hands at once: few, however many Google has in its."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 
-from security.pace import Pace
-
-LATE, IN_TIME = 0.05, 0.0
+from security.pace import Pace, Turn
 
 
-async def most_at_once(pace: Pace, works: int) -> int:
-    """How many of so many were under way together."""
-    now = most = 0
+async def turns(pace: Pace, count: int) -> list[Turn]:
+    """So many, taken one after the other."""
+    async with asyncio.timeout(5):
+        return [await pace.turn() for _ in range(count)]
 
-    async def work() -> None:
-        nonlocal now, most
-        async with pace:
-            now += 1
-            most = max(most, now)
-            await asyncio.sleep(0)
-            now -= 1
+
+async def has_turn(pace: Pace) -> bool:
+    """Whether one more would be given; it is given back."""
+    try:
+        async with asyncio.timeout(0.02):
+            turn = await pace.turn()
+    except TimeoutError:
+        return False
+    turn.end()
+    return True
+
+
+async def test_few_are_in_hand() -> None:
+    """The next one has its turn when one of them ends, and everyone has it in the end."""
+    pace = Pace(64)
+    first, *others = await turns(pace, 16)
+    waiting = [asyncio.create_task(pace.turn()) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    assert not any(task.done() for task in waiting)
+    first.end()
+    async with asyncio.timeout(5):
+        turn = await waiting[0]
+        await asyncio.sleep(0.01)
+        assert not waiting[1].done()
+        for each in (turn, *others):
+            each.end()
+        await asyncio.gather(*waiting)
+
+
+async def test_whoever_asks_google_is_not_in_hand() -> None:
+    """As many ask as the settings allow, and no more."""
+    pace, asked, answer = Pace(40), 0, asyncio.Event()
+
+    async def refresh() -> None:
+        nonlocal asked
+        turn = await pace.turn()
+        async with turn:
+            asked += 1
+            await answer.wait()
+        turn.end()
 
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
-        for _ in range(works):
-            group.create_task(work())
-    return most
+        for _ in range(60):
+            group.create_task(refresh())
+        await asyncio.sleep(0.02)
+        assert asked == 40
+        answer.set()
+    assert asked == 60
 
 
-async def test_as_many_as_the_settings_allow() -> None:
-    """To begin with, and again once nothing is late any more."""
+async def test_answers_are_taken_up_whatever_is_in_hand() -> None:
+    """Google's answers wait for nobody; who begins anew waits for them."""
     pace = Pace(32)
-    assert await most_at_once(pace, 100) == 32
-    pace.learn(LATE)
-    assert await most_at_once(pace, 100) < 32
-    for _ in range(20):
-        pace.learn(IN_TIME)
-    assert await most_at_once(pace, 100) == 32
+    for turn in (asking := await turns(pace, 16)):
+        await turn.__aenter__()
+    busy = await turns(pace, 16)
+    for turn in asking:
+        await turn.__aexit__(None, None, None)
+    for turn in busy:
+        turn.end()
+    assert not await has_turn(pace)
+    asking[0].end()
+    assert await has_turn(pace)
 
 
-async def test_never_fewer_than_a_few() -> None:
-    """Nor more than allowed, where that is fewer still."""
-    for most, fewest in ((64, 4), (2, 2)):
-        pace = Pace(most)
-        for _ in range(50):
-            pace.learn(LATE)
-        assert await most_at_once(pace, 20) == fewest
-
-
-async def test_whoever_waits_goes_on_when_there_may_be_more() -> None:
-    """Without anybody's end to wait for."""
-    pace = Pace(8)
-    for _ in range(20):
-        pace.learn(LATE)
-    never = asyncio.Event()
-    begun = 0
-
-    async def work() -> None:
-        nonlocal begun
-        async with pace:
-            begun += 1
-            await never.wait()
-
-    tasks = [asyncio.create_task(work()) for _ in range(8)]
-    await asyncio.sleep(0)
-    assert begun == 4
-    for _ in range(10):
-        pace.learn(IN_TIME)
-    async with asyncio.timeout(5):
-        while begun < 8:  # noqa: ASYNC110 - they tell nobody
-            await asyncio.sleep(0)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def test_a_busy_loop_is_noticed_and_one_burst_is_not() -> None:
-    """Many answers that come together are no trouble if there is time behind them."""
+async def test_what_takes_too_long_keeps_nobody_from_a_turn() -> None:
+    """Given up while Google was asked: its answer, when it comes, is no longer counted."""
     pace = Pace(32)
-    watching = asyncio.create_task(pace.watch())
-    await asyncio.sleep(0.01)
-    time.sleep(0.02)  # noqa: ASYNC251 - the burst
-    await asyncio.sleep(0.1)
-    assert pace.limit == 32
-    deadline = time.monotonic() + 5
-    while pace.limit == 32 and time.monotonic() < deadline:
-        time.sleep(0.01)  # noqa: ASYNC251 - a loop with too much to do
+    for turn in (slow := await turns(pace, 16)):
+        await turn.__aenter__()
+        turn.end()
+    for turn in slow:
+        await turn.__aexit__(None, None, None)
+    for turn in await turns(pace, 16):
+        turn.end()
+        turn.end()  # once more changes nothing
+    assert len(await turns(pace, 16)) == 16
+    assert not await has_turn(pace)
+
+
+async def test_a_wait_for_google_that_is_cancelled_leaves_nothing_behind() -> None:
+    """Neither a turn nor a place at Google."""
+    pace = Pace(1)
+    first, second = await turns(pace, 2)
+    async with first:
+        waiting = asyncio.create_task(second.__aenter__())
         await asyncio.sleep(0)
-    assert pace.limit < 32
-    watching.cancel()
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        second.end()
+    first.end()
+    assert len(await turns(pace, 16)) == 16
+    async with asyncio.timeout(5), asyncio.TaskGroup():
+        await pace.asking.acquire()
