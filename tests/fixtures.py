@@ -164,8 +164,8 @@ def start_bot(
 
 @pytest.fixture
 async def bot(start_bot: StartBot) -> AsyncIterator[RunningBot]:
-    """The bot with the device flow."""
-    async with start_bot() as running:
+    """The bot with the device flow, and no web front, for which that has no use."""
+    async with start_bot(WEB_PORT=0) as running:
         yield running
 
 
