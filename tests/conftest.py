@@ -20,6 +20,7 @@ import pytest
 LONGEST = (
     *("test_main_job.py", "test_telegram_page.py", "test_crash_matrix.py", "test_canary.py"),
     *("test_shutdown.py", "test_week.py", "test_updates.py", "test_packaging.py"),
+    *("test_uploads.py", "test_health.py", "test_robustness.py", "test_sending.py"),
 )
 """Begun last, they would keep one core busy while the other has nothing left to do."""
 

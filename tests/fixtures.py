@@ -33,6 +33,11 @@ from security.encryption import TokenEncryption
 
 def pytest_configure(config: pytest.Config) -> None:
     hypothesis_settings.register_profile("fuzz", max_examples=config.getoption("--fuzz"))
+    # python-telegram-bot 22.8 warns of its own attribute at every 429. Said here: naming the class
+    # in pyproject.toml imports the library where no test runs.
+    config.addinivalue_line(
+        "filterwarnings", "ignore:.*retry_after.*:telegram.warnings.PTBDeprecationWarning"
+    )
 
 
 @pytest.fixture(autouse=True)
