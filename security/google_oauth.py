@@ -16,7 +16,6 @@ from typing import Any, Final
 from urllib.parse import quote_plus
 
 import aiohttp
-from google_auth_oauthlib.flow import Flow
 from pydantic import SecretStr
 
 from config import GOOGLE_ADDRESSES, GoogleClient
@@ -192,6 +191,10 @@ class GoogleOAuth:
         google-auth-oauthlib makes both; the exchange is done here, since its `fetch_token`
         raises where granted scopes differ from those asked for.
         """
+        # Imported here: it brings requests and oauthlib along, a tenth of the start of a process,
+        # and neither the device flow nor an operator's command has any use for them.
+        from google_auth_oauthlib.flow import Flow
+
         flow = Flow.from_client_config(
             {
                 "web": {

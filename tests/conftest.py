@@ -1,47 +1,26 @@
-"""What tests share: a sandbox on loopback, the real bot against it, people who use it.
+"""Which tests a run has, in which order.
 
 The whole suite runs without encryption and with it: whatever asks for `encryption_keys`, and so
 may depend on them, runs once each way; nothing else could tell the difference. What is about
 Google, Telegram or the clock rather than files is marked `one_way`: `make test` runs it in one
-way, CI in the other as well.
+way, CI in the other as well. What tests share is in tests/fixtures.py.
 """
 
 from __future__ import annotations
 
 import gc
 import importlib.util
-import io
-import logging
 import os
 import sys
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
 import pytest
-import structlog
-from cryptography.fernet import Fernet
-from hypothesis import settings as hypothesis_settings
-from pydantic import SecretStr
-
-import bot_process
-from bot import lifecycle
-from bot.context import BotApplication, Services
-from config import Settings
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
-from sandbox.run import bot_settings
-from sandbox.server import Sandbox, SandboxConfig
-from security import encryption
-from security.encryption import TokenEncryption
 
 LONGEST = (
     *("test_main_job.py", "test_telegram_page.py", "test_crash_matrix.py", "test_canary.py"),
     *("test_shutdown.py", "test_week.py", "test_updates.py", "test_packaging.py"),
+    *("test_uploads.py", "test_health.py", "test_robustness.py", "test_sending.py"),
 )
 """Begun last, they would keep one core busy while the other has nothing left to do."""
 
@@ -49,6 +28,12 @@ if importlib.util.find_spec("sniffio") is None:
     # httpcore looks for it at every step of a request, and pytest's hooks make that a tenth of
     # the suite: said once, that it is not there.
     sys.modules["sniffio"] = None  # type: ignore[assignment]
+
+
+# Nothing here speaks TLS, and each process that a test starts would read the machine's hundreds of
+# authorities. Of this one the key is gone: it has certified nobody.
+os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("nobody.crt"))
+pytest.register_assert_rewrite("tests.fixtures")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,7 +48,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    hypothesis_settings.register_profile("fuzz", max_examples=config.getoption("--fuzz"))
+    # Until all is imported and collected (see below) nothing of it can go: the collector's passes
+    # over it were a quarter of that time.
+    gc.disable()
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+        # Not where workers run the tests: it would keep them waiting, and make no use of it.
+        config.pluginmanager.import_plugin("tests.fixtures")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -89,6 +79,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    gc.enable()
 
 
 @pytest.hookimpl(trylast=True)
@@ -117,153 +108,3 @@ def _longest_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
     for stretch in stretches:
         stretch.extend(islice(others, max(len(items) // workers - len(stretch), 0)))
     return [*chain.from_iterable(stretches), *others]
-
-
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees settings of the machine it runs on."""
-    for name in list(os.environ):
-        if name.upper().partition("_")[0] in (
-            *("TELEGRAM", "GOOGLE", "TOKEN", "ENCRYPTION", "ALLOWED", "ADMIN", "PUBLIC"),
-            *("WEB", "METRICS", "LOG", "DATABASE", "DEPARTMENTS", "USER", "UPLOADS"),
-        ) and name not in ("USER", "LOGNAME"):
-            monkeypatch.delenv(name)
-
-
-@pytest.fixture(autouse=True)
-def swift(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Talks need not wait for Telegram's pace, but where a test is about just that."""
-    if request.node.get_closest_marker("paced") is None:
-        monkeypatch.setattr("bot.limits._CHAT_BURST", 1000.0)
-
-
-@pytest.fixture
-def encryption_keys(request: pytest.FixtureRequest) -> tuple[SecretStr, ...]:
-    """The keys of this run: none, or one."""
-    if request.param == "off":
-        return ()
-    return (SecretStr(Fernet.generate_key().decode()),)
-
-
-@pytest.fixture
-def keyring(encryption_keys: tuple[SecretStr, ...]) -> TokenEncryption:
-    """The keyring of this run."""
-    return TokenEncryption(encryption_keys)
-
-
-@pytest.fixture
-async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
-    """Telegram and Google on loopback."""
-    async with Sandbox(SandboxConfig(folder=tmp_path / "world")) as running:
-        yield running
-
-
-@pytest.fixture
-async def google(sandbox: Sandbox) -> AsyncIterator[GoogleControls]:
-    """What can be done on Google's side."""
-    assert sandbox.google is not None
-    sandbox.google.grants.device_interval = 0.1  # seconds
-    async with GoogleControls(sandbox.url) as controls:
-        yield controls
-
-
-@dataclass(frozen=True)
-class RunningBot:
-    """The bot, in this process, against the sandbox."""
-
-    application: BotApplication
-    services: Services
-    settings: Settings
-    log: io.StringIO
-
-    @property
-    def folder(self) -> Path:
-        """Its data folder."""
-        return self.settings.user_data_dir
-
-    def stored_text(self) -> str:
-        """Everything under the data folder, as one text."""
-        texts = []
-        for path in self.folder.rglob("*"):
-            with suppress(FileNotFoundError, IsADirectoryError):  # gone since: it is not stored
-                texts.append(path.read_text("utf-8", "replace"))
-        return "\n".join(texts)
-
-
-StartBot = Callable[..., AbstractAsyncContextManager[RunningBot]]
-
-
-@pytest.fixture
-def restored_logging() -> Iterator[None]:
-    """Whatever a test configures, the next one finds what pytest had set up."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(False)
-    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
-    structlog.reset_defaults()
-    encryption.install(TokenEncryption())
-
-
-@pytest.fixture
-def start_bot(
-    sandbox: Sandbox,
-    tmp_path: Path,
-    encryption_keys: tuple[SecretStr, ...],
-    restored_logging: None,
-    monkeypatch: pytest.MonkeyPatch,
-) -> StartBot:
-    """`async with start_bot(flow="paste", ADMIN_USER_IDS="1") as bot:`"""
-
-    @asynccontextmanager
-    async def start(*, flow: str = "device", **changes: Any) -> AsyncIterator[RunningBot]:
-        values = {
-            **bot_settings(sandbox, tmp_path / "user_data", flow),
-            "TOKEN_ENCRYPTION_KEY": ",".join(key.get_secret_value() for key in encryption_keys),
-            "LOG_FORMAT": "json",
-            **changes,
-        }
-        log = io.StringIO()
-        with monkeypatch.context() as patched:
-            for name, value in values.items():
-                patched.setenv(name, str(value))
-            settings = Settings(_env_file=None)
-            patched.setattr(sys, "stderr", log)
-            mask = bot_process.prepare_logs(settings)
-        async with AsyncExitStack() as stack:
-            application = await stack.enter_async_context(bot_process.services(settings, mask))
-            await stack.enter_async_context(bot_process.web_front(settings, application))
-            stack.push_async_callback(lifecycle.stop, application)
-            await lifecycle.start(application)
-            try:
-                yield RunningBot(application, lifecycle.services_of(application), settings, log)
-            finally:
-                print(log.getvalue())  # pytest shows it when the test has failed
-
-    return start
-
-
-@pytest.fixture
-async def bot(start_bot: StartBot) -> AsyncIterator[RunningBot]:
-    """The bot with the device flow."""
-    async with start_bot() as running:
-        yield running
-
-
-@pytest.fixture
-async def people(sandbox: Sandbox) -> AsyncIterator[Callable[..., Person]]:
-    """`people(501, "Ann", "en")`: somebody with a phone."""
-    async with AsyncExitStack() as stack:
-        opened: list[Person] = []
-
-        def make(user_id: int = 501, name: str = "Ann", language: str = "en") -> Person:
-            person = Person(sandbox.url, user_id, name, language)
-            opened.append(person)
-            return person
-
-        yield make
-        for person in opened:
-            stack.push_async_callback(person.close)

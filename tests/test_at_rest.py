@@ -31,7 +31,7 @@ from sandbox.server import Sandbox
 from security.credential import Owner
 from security.encryption import TokenEncryption, is_encrypted
 from tests.canaries import Canaries, MarkedWorld
-from tests.conftest import RunningBot, StartBot
+from tests.fixtures import RunningBot, StartBot
 from tests.journeys import DEVICE_CODE
 
 NO_DOCUMENTS: Final = frozenset({".lock", ".key"})

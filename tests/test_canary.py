@@ -63,7 +63,7 @@ from tests.canaries import (
 )
 from tests.canary_files import keep_house
 from tests.canary_groups import make_group, meet
-from tests.conftest import RunningBot, StartBot
+from tests.fixtures import RunningBot, StartBot
 from tests.journeys import DEVICE_CODE, connect, put
 
 ROOT: Final = Path(__file__).parent.parent

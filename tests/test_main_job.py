@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from sandbox.client import Person
 from sandbox.google_client import GoogleControls
-from tests.conftest import RunningBot
+from tests.fixtures import RunningBot
 from tests.journeys import ask_device_code, connect
 
 

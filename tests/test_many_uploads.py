@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
-from tests.conftest import RunningBot
+from tests.fixtures import RunningBot
 from tests.many_uploads import Crowd
 from tests.test_load import sandbox_process
 

@@ -15,7 +15,7 @@ from bot.uploads.queue import UploadQueue
 from sandbox.client import Person
 from sandbox.google_client import GoogleControls
 from tests.bot.upload_line import ANN, Disk, job
-from tests.conftest import RunningBot
+from tests.fixtures import RunningBot
 from tests.journeys import connect, until, until_called, until_struck
 from upload import Halt
 

@@ -16,7 +16,7 @@ from sandbox.google_client import GoogleControls
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from tests.bot.upkeep import Upkeep, by_hand, logged, said_to, sweep
-from tests.conftest import RunningBot, StartBot
+from tests.fixtures import RunningBot, StartBot
 from tests.journeys import until
 from tests.security.kit import new_key
 

@@ -12,7 +12,7 @@ from telegram.error import Conflict
 from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
-from tests.conftest import RunningBot, StartBot
+from tests.fixtures import RunningBot, StartBot
 from tests.journeys import ask_device_code, connect, unfinished, until
 
 People = Callable[..., Person]

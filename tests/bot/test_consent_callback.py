@@ -13,7 +13,7 @@ import pytest
 from sandbox.client import Person
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
-from tests.conftest import RunningBot, StartBot
+from tests.fixtures import RunningBot, StartBot
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("on")

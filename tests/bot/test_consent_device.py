@@ -11,7 +11,7 @@ from bot.connecting.consent_outcome import job_name
 from sandbox.client import Person
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
-from tests.conftest import RunningBot, StartBot
+from tests.fixtures import RunningBot, StartBot
 from tests.journeys import ask_device_code, connect, until
 
 People = Callable[..., Person]

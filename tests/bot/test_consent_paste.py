@@ -10,7 +10,7 @@ import pytest
 from sandbox.client import Person
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
-from tests.conftest import RunningBot, StartBot
+from tests.fixtures import RunningBot, StartBot
 from tests.journeys import until
 
 People = Callable[..., Person]

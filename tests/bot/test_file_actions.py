@@ -14,7 +14,7 @@ from drive import DriveRefused
 from sandbox.client import Message, Person
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
-from tests.conftest import RunningBot
+from tests.fixtures import RunningBot
 from tests.journeys import connect
 
 People = Callable[..., Person]

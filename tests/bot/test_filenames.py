@@ -25,7 +25,7 @@ from sandbox.server import Sandbox
 from sandbox.telegram.html import parse_html
 from security.credential import Owner
 from tests.bot.hostile_names import HOSTILE, LEGITIMATE
-from tests.conftest import StartBot
+from tests.fixtures import StartBot
 from tests.journeys import connect
 
 ANN = Owner.user(501)

@@ -12,7 +12,7 @@ from bot.drive_files.folder_choices import clean_template, folders_for
 from sandbox.client import Message, Person
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
-from tests.conftest import RunningBot, StartBot
+from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, until_uploading
 
 People = Callable[..., Person]

@@ -14,7 +14,7 @@ from sandbox.client import Message, Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from sandbox.group import Group
 from sandbox.server import Sandbox
-from tests.conftest import RunningBot, StartBot
+from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, md5_of, until, until_uploading
 
 People = Callable[..., Person]

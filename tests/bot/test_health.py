@@ -12,7 +12,7 @@ from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
 from tests.bot.upkeep import Upkeep, by_hand, said_to, sweep
-from tests.conftest import RunningBot, StartBot
+from tests.fixtures import RunningBot, StartBot
 from tests.journeys import until
 from tests.security.kit import a_credential
 

@@ -11,7 +11,7 @@ import pytest
 from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from tests.bot.upkeep import logged, said_to
-from tests.conftest import StartBot
+from tests.fixtures import StartBot
 from tests.journeys import connect, md5_of, until, until_struck
 
 People = Callable[..., Person]

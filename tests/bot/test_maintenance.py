@@ -18,7 +18,7 @@ from sandbox.google_client import GoogleControls
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption
 from security.token_store import TokenStore
-from tests.conftest import RunningBot, StartBot
+from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, until
 from tests.security.kit import MASK
 

@@ -12,7 +12,7 @@ from sandbox.client import Person
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
 from tests.bot.upkeep import Upkeep, account_of, among_many, by_hand, logged, said_to, sweep
-from tests.conftest import RunningBot, StartBot
+from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, until
 from tests.security.kit import TOWN
 

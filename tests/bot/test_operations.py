@@ -18,7 +18,7 @@ from sandbox.google_client import GoogleControls
 from security.credential import Owner
 from security.errors import TransientFault
 from security.log_schema import MASK
-from tests.conftest import RunningBot, StartBot
+from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, until
 
 People = Callable[..., Person]

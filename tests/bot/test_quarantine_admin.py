@@ -10,7 +10,7 @@ import pytest
 from sandbox.client import Message, Person
 from security.credential import Owner
 from tests.bot.upkeep import Upkeep, by_hand, sweep
-from tests.conftest import RunningBot, StartBot
+from tests.fixtures import RunningBot, StartBot
 from tests.security.kit import a_credential
 
 People = Callable[..., Person]

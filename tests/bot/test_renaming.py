@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.client import Message, Person
 from sandbox.google_client import GoogleControls
-from tests.conftest import RunningBot, StartBot
+from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, unfinished, until, until_uploading
 
 People = Callable[..., Person]

@@ -18,7 +18,7 @@ from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
 from tests.bot.upkeep import logged
-from tests.conftest import RunningBot, StartBot
+from tests.fixtures import RunningBot, StartBot
 from tests.journeys import (
     ask_device_code,
     connect,

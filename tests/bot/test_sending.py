@@ -15,8 +15,8 @@ from bot.filenames import LOCAL_LIMIT
 from sandbox.client import Message, Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
-from tests.conftest import RunningBot, StartBot
 from tests.drive.conftest import put
+from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, md5_of, until
 
 People = Callable[..., Person]

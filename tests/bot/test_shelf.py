@@ -10,8 +10,8 @@ from drive import Drive
 from sandbox.client import Person
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
-from tests.conftest import RunningBot
 from tests.drive.conftest import put
+from tests.fixtures import RunningBot
 from tests.journeys import connect
 
 People = Callable[..., Person]

@@ -20,8 +20,8 @@ from tests.bot.test_operations import free_port
 from tests.bot.test_shutdown import LONGEST, process
 from tests.bot.test_shutdown import settings as settings  # a fixture
 from tests.bot.upkeep import logged, said_to
-from tests.conftest import RunningBot, StartBot
 from tests.crash.tracing import find_strace
+from tests.fixtures import RunningBot, StartBot
 from tests.journeys import until, until_struck
 
 People = Callable[..., Person]

@@ -14,7 +14,7 @@ from bot.uploads.lines import Lines, Telling
 from sandbox.client import Person
 from sandbox.google_client import GoogleControls
 from tests.bot.upload_line import ANN, BOB, job
-from tests.conftest import RunningBot
+from tests.fixtures import RunningBot
 from tests.journeys import connect, until
 from upload import Halt
 

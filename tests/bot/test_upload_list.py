@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.client import Person
 from sandbox.google_client import GoogleControls
-from tests.conftest import RunningBot
+from tests.fixtures import RunningBot
 from tests.journeys import connect, unfinished, until, until_uploading
 
 People = Callable[..., Person]

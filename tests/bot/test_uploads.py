@@ -12,7 +12,7 @@ import pytest
 from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
-from tests.conftest import RunningBot, StartBot
+from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, md5_of, unfinished, until, until_uploading
 
 People = Callable[..., Person]

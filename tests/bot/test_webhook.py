@@ -22,7 +22,7 @@ from security.errors import OperatorFault
 from tests.bot.test_operations import free_port
 from tests.bot.test_updates import answers, kept, message
 from tests.bot.upkeep import logged
-from tests.conftest import RunningBot, StartBot
+from tests.fixtures import RunningBot, StartBot
 from tests.journeys import until
 from web.webhook import LARGEST
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox.client import Message, Person
 from security.credential import Credential, Owner
-from tests.conftest import RunningBot
+from tests.fixtures import RunningBot
 from tests.security.kit import World
 
 DUE = 5

@@ -36,7 +36,7 @@ from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.token_store import TokenStore
 from tests.canaries import Canaries, marker, telegram_id
-from tests.conftest import StartBot
+from tests.fixtures import StartBot
 from tests.security.kit import MASK, a_credential, full_disk
 
 NOWHERE = "http://127.0.0.1:9"
