@@ -99,8 +99,12 @@ class ConsentDesk:
             )
         else:
             state = secrets.token_urlsafe(_STATE_BYTES)
-            address, verifier = self._oauth.authorization_address(
-                self._client, redirect_uri=self._redirect_uri, state=state
+            # In a thread: the first time a library has to be imported for it.
+            address, verifier = await self._custodian.read(
+                self._oauth.authorization_address,
+                self._client,
+                redirect_uri=self._redirect_uri,
+                state=state,
             )
             pending = PendingConsent(
                 **common,
