@@ -9,7 +9,6 @@ way, CI in the other as well.
 from __future__ import annotations
 
 import gc
-import importlib.util
 import io
 import logging
 import os
@@ -44,11 +43,6 @@ LONGEST = (
     *("test_shutdown.py", "test_week.py", "test_updates.py", "test_packaging.py"),
 )
 """Begun last, they would keep one core busy while the other has nothing left to do."""
-
-if importlib.util.find_spec("sniffio") is None:
-    # httpcore looks for it at every step of a request, and pytest's hooks make that a tenth of
-    # the suite: said once, that it is not there.
-    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
