@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from telegram import LinkPreviewOptions
 from telegram.constants import ParseMode
 from telegram.ext import ApplicationBuilder, ContextTypes, Defaults, JobQueue
-from telegram.request import BaseRequest, HTTPXRequest
+from telegram.request import BaseRequest
 
 from bot import maintenance
 from bot.admin import alerts
@@ -19,7 +19,7 @@ from bot.errors import on_error
 from bot.handlers import handlers
 from bot.limits import RateLimiter
 from bot.refusals import Refusals
-from bot.tls import tls_context
+from bot.telegram_request import TelegramRequest
 from bot.updates import webhook
 from bot.updates.inbox import LOOK_SECONDS, Inbox
 from bot.updates.journal import UpdateJournal
@@ -58,7 +58,7 @@ def build_application(
     """
     limiter = RateLimiter()
     inbox = Inbox(updates, core.custodian, core.records.memory.incidents)
-    pulse = Pulse(connection_pool_size=1, httpx_kwargs={"verify": tls_context()})
+    pulse = Pulse(connection_pool_size=1)
     bound: type[BotContext] = type("BoundContext", (BotContext,), {})
     jobs: JobQueue[BotContext] = JobQueue()
     application: BotApplication = (
@@ -169,9 +169,6 @@ async def _look_after(context: BotContext) -> None:
 
 def _connections() -> BaseRequest:
     # More than python-telegram-bot's one: replies do not wait for each other.
-    return HTTPXRequest(
-        connection_pool_size=_CONNECTIONS,
-        pool_timeout=30,
-        media_write_timeout=60,
-        httpx_kwargs={"verify": tls_context()},
+    return TelegramRequest(
+        connection_pool_size=_CONNECTIONS, pool_timeout=30, media_write_timeout=60
     )

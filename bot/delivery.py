@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-import httpx
 import structlog
 from telegram import InlineKeyboardMarkup
 from telegram.error import BadRequest, Forbidden, TelegramError
 from telegram.ext import ExtBot
 
 from bot.context import chat_of
+from bot.telegram_request import Unanswered
 from security.credential import Owner
 
 Outcome = Literal["sent", "refused", "later"]
@@ -39,5 +39,5 @@ async def deliver(
     except (TelegramError, RuntimeError) as error:  # RuntimeError: the process is stopping
         _log.info("message_not_sent", owner=owner)
         # Telegram had all of it and was slow to say so: sent again, it would stand there twice.
-        return "sent" if isinstance(error.__cause__, httpx.ReadTimeout) else "later"
+        return "sent" if isinstance(error, Unanswered) else "later"
     return "sent"

@@ -9,9 +9,7 @@ way, CI in the other as well. What tests share is in tests/fixtures.py.
 from __future__ import annotations
 
 import gc
-import importlib.util
 import os
-import sys
 from itertools import chain, islice
 from pathlib import Path
 
@@ -23,11 +21,6 @@ LONGEST = (
     *("test_uploads.py", "test_health.py", "test_robustness.py", "test_sending.py"),
 )
 """Begun last, they would keep one core busy while the other has nothing left to do."""
-
-if importlib.util.find_spec("sniffio") is None:
-    # httpcore looks for it at every step of a request, and pytest's hooks make that a tenth of
-    # the suite: said once, that it is not there.
-    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 
 # Nothing here speaks TLS, and each process that a test starts would read the machine's hundreds of

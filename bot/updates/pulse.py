@@ -7,12 +7,12 @@ import time
 from typing import Any
 
 from telegram._utils.types import JSONDict
-from telegram.request import HTTPXRequest
 
+from bot.telegram_request import TelegramRequest
 from bot.updates.incoming import readable
 
 
-class Pulse(HTTPXRequest):
+class Pulse(TelegramRequest):
     """The connection for getUpdates, which remembers when Telegram last answered."""
 
     def __init__(self, **options: Any) -> None:
@@ -34,7 +34,7 @@ class Pulse(HTTPXRequest):
     @staticmethod
     def parse_json_payload(payload: bytes) -> JSONDict:
         """As the base class; updates that cannot be read are empty, instead of asked for again."""
-        answer = HTTPXRequest.parse_json_payload(payload)
+        answer = TelegramRequest.parse_json_payload(payload)
         if isinstance(answer.get("result"), list):
             answer["result"] = readable(answer["result"])
         return answer
