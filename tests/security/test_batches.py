@@ -46,12 +46,12 @@ class Halves:
 
 
 async def test_what_comes_together_is_done_together(threads: Threads) -> None:
-    """Sixteen at most; everyone gets their own."""
+    """Eight at most; everyone gets their own."""
     work = Halves()
     batches = Batches(threads, work)
     asked = [batches.run(2 * number) for number in range(1, 41)]
     assert await asyncio.gather(*asked) == list(range(1, 41))
-    assert [len(batch) for batch in work.batches] == [16, 16, 8]
+    assert [len(batch) for batch in work.batches] == [8] * 5
 
 
 async def test_one_error_is_nobody_elses(threads: Threads) -> None:
