@@ -93,16 +93,6 @@ def write_atomically(path: StrPath, data: bytes, room: Room | None = None) -> No
     Args:
         room: what `reserve_room` has kept for this.
     """
-    put_in_place(path, data, room)
-    with disk_faults():
-        sync_folder(os.path.dirname(path))  # noqa: PTH120 - strings: every refresh is here
-
-
-def put_in_place(path: StrPath, data: bytes, room: Room | None = None) -> None:
-    """Likewise, but for the folder's fsync, without which the old content may come back.
-
-    For whoever replaces several files of one folder, and syncs that once for all of them.
-    """
     with disk_faults():
         try:
             (room or Room(path)).become(data)
@@ -111,6 +101,7 @@ def put_in_place(path: StrPath, data: bytes, room: Room | None = None) -> None:
                 raise
             # So long ago that somebody's start took it for a crash's remains.
             Room(path).become(data)
+        sync_folder(os.path.dirname(path))  # noqa: PTH120 - strings: every refresh is here
 
 
 def reserve_room(path: StrPath, size: int = 0) -> Room:

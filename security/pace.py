@@ -12,7 +12,7 @@ from collections import deque
 from types import TracebackType
 from typing import Final
 
-_IN_HAND: Final = 16
+IN_HAND: Final = 24
 
 
 class Pace:
@@ -29,7 +29,7 @@ class Pace:
 
     async def turn(self) -> Turn:
         """A turn, as soon as one more may be in hand. `Turn.end` it."""
-        while self._in_hand >= _IN_HAND:
+        while self._in_hand >= IN_HAND:
             free: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append(free)
             try:
@@ -50,7 +50,7 @@ class Pace:
         self._wake()
 
     def _wake(self) -> None:
-        while self._waiting and self._in_hand < _IN_HAND:
+        while self._waiting and self._in_hand < IN_HAND:
             free = self._waiting.popleft()
             if not free.done():
                 free.set_result(None)

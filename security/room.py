@@ -65,6 +65,12 @@ class Room:
 
     def become(self, data: bytes) -> None:
         """Hold `data` durably, and take the place of `path`; that is not durable yet."""
+        self.write(data)
+        self.sync()
+        self.take_place()
+
+    def write(self, data: bytes) -> None:
+        """Hold `data`; not durably."""
         try:
             view, written = memoryview(data), 0
             while written < len(data):
@@ -72,7 +78,21 @@ class Room:
             # Shortened only now: what was reserved for `data` nobody else has got meanwhile.
             if self._size > len(data):
                 os.ftruncate(self._opened, len(data))
+        except BaseException:
+            self.give_up()
+            raise
+
+    def sync(self) -> None:
+        """Make what has been written durable."""
+        try:
             os.fsync(self._opened)
+        except BaseException:
+            self.give_up()
+            raise
+
+    def take_place(self) -> None:
+        """Replace `path`. What has been written is durable by now."""
+        try:
             self._close()
             os.replace(self._temporary, self._path)  # noqa: PTH105 - strings: every refresh is here
         except BaseException:

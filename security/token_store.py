@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 
 from filelock import Timeout
@@ -24,11 +25,10 @@ from security.files import (
     disk_faults,
     ensure_private_folder,
     probe_writing,
-    put_in_place,
     reserve_room,
-    sync_folder,
     write_atomically,
 )
+from security.group_save import NewContent, replace_together
 from security.key_use import check_some_open
 from security.locks import PrivateLock
 from security.quarantine import Quarantine
@@ -200,16 +200,14 @@ class TokenStore:
 
         Their names become durable by one fsync of the folder, before any of them counts as saved.
         """
-        outcomes = each(self._put_in_place, each(self._sealed, saves))
-        if any(not isinstance(outcome, Exception) for outcome in outcomes):
-            try:
-                with disk_faults():
-                    sync_folder(self.folder)
-            except OperatorFault as fault:
-                return [item if isinstance(item, Exception) else fault for item in outcomes]
-        return outcomes
+        sealed = each(self._sealed, saves)
+        faults = replace_together(self.folder, each(itemgetter(1), sealed))
+        return [
+            new if isinstance(new, Exception) else fault or new[0]
+            for new, fault in zip(sealed, faults, strict=True)
+        ]
 
-    def _sealed(self, save: Save) -> tuple[Save, Credential, bytes]:
+    def _sealed(self, save: Save) -> tuple[Credential, NewContent]:
         """What shall be on disk, if nothing else has got there meanwhile."""
         owner, seen, based_on = save.credential.owner, save.seen, save.based_on
         if seen is None or seen.stamp is None or seen.stamp != self.stamp(owner):
@@ -222,12 +220,8 @@ class TokenStore:
         # One with a generation has been found above its tombstone; another program's has none.
         newest = based_on or self._buried(owner, based_on)
         saved = replace(save.credential, generation=newest + 1)
-        return save, saved, self._tokens.seal(owner.stem, saved.to_document(), was_read=True)
-
-    def _put_in_place(self, sealed: tuple[Save, Credential, bytes]) -> Credential:
-        save, saved, data = sealed
-        put_in_place(self._tokens.file(saved.owner.stem), data, save.room)
-        return saved
+        data = self._tokens.seal(owner.stem, saved.to_document(), was_read=True)
+        return saved, NewContent(self._tokens.file(owner.stem), data, save.room)
 
     def save_consent(self, credential: Credential) -> Credential:
         """Save a new consent as newest + 1; what is damaged goes into quarantine first."""

@@ -404,7 +404,7 @@ def test_each_owner_is_of_one_moment_while_another_process_writes(
             a_credential(owner, refresh_token=SecretStr("r1"), access_token=SecretStr("a1"))
         )
     process = python(WRITER, str(store.folder), secret(encryption_keys[0]))
-    generations = set()
+    generations: set[tuple[Owner, int]] = set()
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "going\n"

@@ -533,7 +533,9 @@ async def test_a_caller_cancelled_while_a_consent_is_saved_loses_nothing(world: 
     await here.poll(pending)
     async with world.custodian.locked(ANN):
         confirming = asyncio.create_task(here.confirm(ANN, pending.id))
-        await asyncio.sleep(0.05)
+        async with asyncio.timeout(30):
+            while not world.custodian._critical:  # noqa: ASYNC110 - it waits for the lock then
+                await asyncio.sleep(0.001)
         confirming.cancel()
         await asyncio.gather(confirming, return_exceptions=True)
     await world.custodian.close()

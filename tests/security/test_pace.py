@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from security.pace import Pace, Turn
+from security.pace import IN_HAND, Pace, Turn
 
 
 async def turns(pace: Pace, count: int) -> list[Turn]:
@@ -27,7 +27,7 @@ async def has_turn(pace: Pace) -> bool:
 async def test_few_are_in_hand() -> None:
     """The next one has its turn when one of them ends, and everyone has it in the end."""
     pace = Pace(64)
-    first, *others = await turns(pace, 16)
+    first, *others = await turns(pace, IN_HAND)
     waiting = [asyncio.create_task(pace.turn()) for _ in range(3)]
     await asyncio.sleep(0.01)
     assert not any(task.done() for task in waiting)
@@ -65,9 +65,9 @@ async def test_whoever_asks_google_is_not_in_hand() -> None:
 async def test_answers_are_taken_up_whatever_is_in_hand() -> None:
     """Google's answers wait for nobody; who begins anew waits for them."""
     pace = Pace(32)
-    for turn in (asking := await turns(pace, 16)):
+    for turn in (asking := await turns(pace, IN_HAND)):
         await turn.__aenter__()
-    busy = await turns(pace, 16)
+    busy = await turns(pace, IN_HAND)
     for turn in asking:
         await turn.__aexit__(None, None, None)
     for turn in busy:
@@ -80,15 +80,15 @@ async def test_answers_are_taken_up_whatever_is_in_hand() -> None:
 async def test_what_takes_too_long_keeps_nobody_from_a_turn() -> None:
     """Given up while Google was asked: its answer, when it comes, is no longer counted."""
     pace = Pace(32)
-    for turn in (slow := await turns(pace, 16)):
+    for turn in (slow := await turns(pace, IN_HAND)):
         await turn.__aenter__()
         turn.end()
     for turn in slow:
         await turn.__aexit__(None, None, None)
-    for turn in await turns(pace, 16):
+    for turn in await turns(pace, IN_HAND):
         turn.end()
         turn.end()  # once more changes nothing
-    assert len(await turns(pace, 16)) == 16
+    assert len(await turns(pace, IN_HAND)) == IN_HAND
     assert not await has_turn(pace)
 
 
@@ -103,6 +103,6 @@ async def test_a_wait_for_google_that_is_cancelled_leaves_nothing_behind() -> No
         await asyncio.wait({waiting})
         second.end()
     first.end()
-    assert len(await turns(pace, 16)) == 16
+    assert len(await turns(pace, IN_HAND)) == IN_HAND
     async with asyncio.timeout(5), asyncio.TaskGroup():
         await pace.asking.acquire()
