@@ -19,7 +19,7 @@ from security.threads import Threads
 T = TypeVar("T")
 R = TypeVar("R")
 
-_MOST: Final = 8
+MOST: Final = 24
 _PATIENCE_SECONDS: Final = 0.01
 """What comes while a batch is under way waits for its end, but no longer than this: where the disk
 is slow, several threads wait for it at once; and a batch that hangs holds nobody else up."""
@@ -53,7 +53,7 @@ class Batches(Generic[T, R]):
         what is given to one who is cancelled later is dropped."""
         asked: _Asked[T, R] = _Asked(item, asyncio.get_running_loop().create_future())
         self._waiting.append(asked)
-        if len(self._waiting) >= _MOST:
+        if len(self._waiting) >= MOST:
             self._begin()
         elif self._next is None:
             self._arrange()
@@ -73,7 +73,7 @@ class Batches(Generic[T, R]):
             self._next.cancel()
             self._next = None
         waiting = [asked for asked in self._waiting if not asked.answer.done()]
-        batch, self._waiting = waiting[:_MOST], waiting[_MOST:]
+        batch, self._waiting = waiting[:MOST], waiting[MOST:]
         if not batch:
             return
         try:

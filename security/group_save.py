@@ -20,7 +20,7 @@ from security.room import Room, StrPath
 
 _QUICK_SECONDS: Final = 0.0005
 """No more than it costs to have another thread do it."""
-_THREADS: Final = 8
+_THREADS: Final = 16
 
 
 @dataclass(slots=True)

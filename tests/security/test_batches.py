@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from security.batches import Batches, each
+from security.batches import MOST, Batches, each
 from security.threads import Threads
 
 
@@ -46,12 +46,14 @@ class Halves:
 
 
 async def test_what_comes_together_is_done_together(threads: Threads) -> None:
-    """Eight at most; everyone gets their own."""
+    """As many as a batch holds; everyone gets their own."""
     work = Halves()
     batches = Batches(threads, work)
-    asked = [batches.run(2 * number) for number in range(1, 41)]
-    assert await asyncio.gather(*asked) == list(range(1, 41))
-    assert [len(batch) for batch in work.batches] == [8] * 5
+    numbers = range(2 * MOST + 5)
+    assert await asyncio.gather(*(batches.run(2 * n + 2) for n in numbers)) == [
+        n + 1 for n in numbers
+    ]
+    assert [len(batch) for batch in work.batches] == [MOST, MOST, 5]
 
 
 async def test_one_error_is_nobody_elses(threads: Threads) -> None:
