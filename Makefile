@@ -44,7 +44,7 @@ run: $(VENV)/.run
 # Everything, without encryption and with it. Most tests wait (for the disk, first of all), so there
 # are more workers than cores, and files in memory where there is some. `.ci/run` adds what takes
 # longer: a hundred people at once, and the other way of `one_way` tests.
-WORKERS ?= 5
+WORKERS ?= 6
 TEST_FILES := $(if $(wildcard /dev/shm),/dev/shm,/tmp)
 test test-rest load-test fuzz: export PYTEST_DEBUG_TEMPROOT = $(TEST_FILES)
 # Compiled modules are kept, whatever the environment says: each worker would compile them again.
