@@ -87,25 +87,15 @@ def _mend(entry: os.DirEntry[str]) -> None:
         Path(entry.path).chmod(FILE_MODE)
 
 
-def write_atomically(path: StrPath, data: bytes, room: Room | None = None) -> None:
-    """Replace `path` by `data`, durably. The caller keeps other writers of `path` away.
-
-    Args:
-        room: what `reserve_room` has kept for this.
-    """
+def write_atomically(path: StrPath, data: bytes) -> None:
+    """Replace `path` by `data`, durably. The caller keeps other writers of `path` away."""
     with disk_faults():
-        try:
-            (room or Room(path)).become(data)
-        except FileNotFoundError:
-            if room is None:
-                raise
-            # So long ago that somebody's start took it for a crash's remains.
-            Room(path).become(data)
-        sync_folder(os.path.dirname(path))  # noqa: PTH120 - strings: every refresh is here
+        Room(path).become(data)
+        sync_folder(os.path.dirname(path))  # noqa: PTH120 - a string may be all there is
 
 
 def reserve_room(path: StrPath, size: int = 0) -> Room:
-    """Make sure that `write_atomically` could replace `path` just now, and keep the room for it.
+    """Make sure that `path` could be replaced just now, and keep the room for it.
 
     Args:
         size: about how many bytes it will be.

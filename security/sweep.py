@@ -126,7 +126,7 @@ class Sweep:
                 elif dry_run:
                     await self._look_only(scan, tally)
                 else:
-                    self._pass_task = asyncio.create_task(self._settled_pass(scan, tally))
+                    self._pass_task = asyncio.create_task(self._pass(scan, tally))
                     await self._pass_task
             except OperatorFault as fault:
                 self._count_operator(fault.code, tally)
@@ -171,14 +171,10 @@ class Sweep:
         if self._pass_task is not None:
             self._pass_task.cancel()
 
-    async def _settled_pass(self, scan: Scan, tally: _Tally) -> None:
-        async with self._custodian.court.deferring():
-            await self._pass(scan, tally)
-
     async def _pass(self, scan: Scan, tally: _Tally) -> None:
         """Read what changed, and refresh what is due, some at once."""
         due, turn = self._due(scan, tally), asyncio.Lock()
-        async with asyncio.TaskGroup() as group:
+        async with self._custodian.court.deferring(), asyncio.TaskGroup() as group:
             for _ in range(min(self._at_once, len(scan.due) + len(scan.changed))):
                 group.create_task(self._work(due, turn, tally))
 

@@ -21,6 +21,7 @@ from security.files import (
     reserve_room,
     write_atomically,
 )
+from security.group_save import NewContent, replace_together
 from tests.security.kit import full_disk, mode_of, new_key, python, umask
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
@@ -162,7 +163,7 @@ def test_reserved_room_goes_to_the_save_or_is_given_up(tmp_path: Path) -> None:
     room = reserve_room(path)
     assert mode_of(temporary) == 0o600
     assert not path.exists()
-    write_atomically(path, b"new", room)
+    assert replace_together(tmp_path, [NewContent(str(path), b"new", room)]) == [None]
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]
     room = reserve_room(path)
@@ -178,7 +179,7 @@ def test_a_save_does_without_the_room_that_somebody_took_for_remains(tmp_path: P
     path = tmp_path / "a.json"
     room = reserve_room(path)
     (tmp_path / ".a.json.tmp").unlink()
-    write_atomically(path, b"new", room)
+    assert replace_together(tmp_path, [NewContent(str(path), b"new", room)]) == [None]
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]
 

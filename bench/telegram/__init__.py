@@ -1,0 +1,1 @@
+"""What a request to Telegram costs the event loop: `make bench-telegram`."""
