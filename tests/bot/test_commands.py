@@ -233,7 +233,7 @@ async def test_strangers_are_refused_and_logged(start_bot: StartBot, people: Peo
         await eve.send("/connect")
         await ann.start()
         await ann.wait_for("your own Google Drive")
-        assert bot.log.getvalue().count('"access_denied"') == 3
+        await until(lambda: bot.log.getvalue().count('"access_denied"') == 3)
         assert len([m for m in eve.messages() if m.from_bot]) == 1  # told once, not every time
         assert "987654321" not in bot.log.getvalue()
         trail = bot.services.core.records.audit

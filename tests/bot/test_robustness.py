@@ -46,7 +46,7 @@ async def test_a_refusal_that_cannot_be_sent_still_refuses(
         await ann.send("/help")
         await ann.wait_for("20 MB")
         assert (await google.calls())["counts"].get("google.device_code", 0) == 0
-        assert '"access_denied"' in bot.log.getvalue()
+        await until(lambda: '"access_denied"' in bot.log.getvalue())
 
 
 async def test_a_full_disk_stops_no_worker(

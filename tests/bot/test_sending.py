@@ -78,7 +78,7 @@ async def test_a_file_arrives_whole_under_its_name_and_the_notice_goes(
     assert names(ann) == ["名字 <b>.bin"]
     assert "upload_document" in ann.actions()
     await ann.wait_gone(notice.id)
-    assert '"file_sent"' in bot.log.getvalue()
+    await until(lambda: '"file_sent"' in bot.log.getvalue())
 
 
 async def test_memory_stays_flat_and_no_file_is_to_be_seen(bot: RunningBot, ann: Person) -> None:
