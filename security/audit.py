@@ -10,7 +10,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -96,16 +96,20 @@ class AuditTrail:
 
     def record(self, action: Action, owner: Owner | None, result: str = "ok") -> None:
         """Append a line. Never raises: what has happened has happened."""
+        self.record_all(action, (owner,), result)
+
+    def record_all(
+        self, action: Action, owners: Iterable[Owner | None], result: str = "ok"
+    ) -> None:
+        """Likewise a line for each, of the same moment."""
         try:
-            entry = AuditEntry(
-                time=datetime.now(UTC),
-                action=action,
-                owner=self._mask(owner.name) if owner else None,
-                result=result if result in RESULTS else "failed",
-            )
-            line = json.dumps(entry.to_document()).encode("ascii") + b"\n"
-            with self._guard:
-                self._append(line)
+            now, known = datetime.now(UTC), result if result in RESULTS else "failed"
+            masks = (self._mask(owner.name) if owner else None for owner in owners)
+            entries = (AuditEntry(now, action, mask, known) for mask in masks)
+            lines = "".join(f"{json.dumps(entry.to_document())}\n" for entry in entries)
+            if lines:
+                with self._guard:
+                    self._append(lines.encode("ascii"))
         except Exception:  # whatever it was, the credential's own matters go on
             if not self._failing:
                 self._failing = True
@@ -154,7 +158,7 @@ class AuditTrail:
     def _part(self, number: int) -> Path:
         return self._folder / (f"audit.{number}.jsonl" if number else "audit.jsonl")
 
-    def _append(self, line: bytes) -> None:
+    def _append(self, lines: bytes) -> None:
         now = time.monotonic()
         descriptor = self._descriptor
         if descriptor is not None and now - self._looked_at >= _LOOK_SECONDS:
@@ -163,10 +167,10 @@ class AuditTrail:
             descriptor = self._open(now)
         if self._size >= self._max_bytes:
             descriptor = self._rotate(descriptor, now)
-        # One write a line onto O_APPEND: whole and at the end, whoever else is writing (write(2)).
-        written = os.write(descriptor, line)
+        # One write onto O_APPEND: whole and at the end, whoever else is writing (write(2)).
+        written = os.write(descriptor, lines)
         self._size += written
-        if written < len(line):
+        if written < len(lines):
             self._close()
             raise OSError("a line was written in part")
 

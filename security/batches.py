@@ -1,18 +1,19 @@
 """Blocking calls of one kind: those that come together are done together, in one thread.
 
-A step done for one owner after the other finds its code and its data in the processor's cache; in
-a thread that does the whole of a refresh for one owner, and then sleeps over an fsync, each step
-costs three times as much. And what is done once for all of them, like the fsync of their folder,
-need not be done for each.
+A step done for one owner after the other finds its code and its data in the processor's cache, and
+hands the interpreter over less often, than a thread that does the whole of a refresh for one owner
+and then sleeps over an fsync. And what is done once for all of them, like the fsync of their
+folder, need not be done for each.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from security.threads import Threads
 
@@ -21,8 +22,56 @@ R = TypeVar("R")
 
 MOST: Final = 24
 _PATIENCE_SECONDS: Final = 0.01
-"""What comes while a batch is under way waits for its end, but no longer than this: where the disk
-is slow, several threads wait for it at once; and a batch that hangs holds nobody else up."""
+
+
+class Lane:
+    """Where batches of several kinds are done one after the other.
+
+    Threads side by side would only take the interpreter from each other, and from whoever waits for
+    an answer. But where the disk is slow several may wait for it, and a batch that hangs shall hold
+    nobody else up: the next one waits for an end no longer than ten milliseconds.
+    """
+
+    def __init__(self, threads: Threads) -> None:
+        self.threads: Final = threads
+        self._asking: deque[Batches[Any, Any]] = deque()
+        self._running = 0
+        self._began_at = 0.0
+        self._next: asyncio.Handle | None = None
+
+    def ask(self, batches: Batches[Any, Any]) -> None:
+        """Have `batches` begin one when it is their turn."""
+        self._asking.append(batches)
+        if self._next is None:
+            self._arrange()
+
+    def _arrange(self) -> None:
+        """At the earliest when all have had their turn who are about to ask as well."""
+        loop = asyncio.get_running_loop()
+        patience = self._began_at + _PATIENCE_SECONDS - loop.time() if self._running else 0.0
+        if patience > 0:
+            self._next = loop.call_later(patience, self._begin)
+        else:
+            self._next = loop.call_soon(self._begin)
+
+    def _begin(self) -> None:
+        self._next = None
+        batches = self._asking.popleft()
+        done = batches.begin()
+        if batches.is_asked:
+            self._asking.append(batches)
+        if done is not None:
+            self._running += 1
+            self._began_at = asyncio.get_running_loop().time()
+            done.add_done_callback(self._end)
+        if self._asking:
+            self._arrange()
+
+    def _end(self, _: object) -> None:
+        self._running -= 1
+        if self._next is not None and not self._running:
+            self._next.cancel()
+            self._arrange()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,69 +81,49 @@ class _Asked(Generic[T, R]):
 
 
 class Batches(Generic[T, R]):
-    """Hands calls to a thread, several at once where several wait."""
+    """Hands calls of one kind to a thread, several at once where several wait."""
 
-    def __init__(
-        self, threads: Threads, work: Callable[[Sequence[T]], Sequence[R | Exception]]
-    ) -> None:
+    def __init__(self, lane: Lane, work: Callable[[Sequence[T]], Sequence[R | Exception]]) -> None:
         """
         Args:
             work: blocks; gives for each item its result, or what shall be raised.
         """
-        self._threads = threads
+        self._lane = lane
         self._work = work
         self._waiting: list[_Asked[T, R]] = []
-        self._running = 0
-        self._began_at = 0.0
-        self._next: asyncio.Handle | None = None
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether somebody waits for the next batch."""
+        return bool(self._waiting)
 
     async def run(self, item: T) -> R:
         """What `work` gives for `item`, or raises. Whoever is cancelled before it begins spares it;
         what is given to one who is cancelled later is dropped."""
         asked: _Asked[T, R] = _Asked(item, asyncio.get_running_loop().create_future())
+        if not self._waiting:
+            self._lane.ask(self)
         self._waiting.append(asked)
-        if len(self._waiting) >= MOST:
-            self._begin()
-        elif self._next is None:
-            self._arrange()
         return await asked.answer
 
-    def _arrange(self) -> None:
-        """Begin with what waits, when all have had their turn who are about to ask as well."""
-        loop = asyncio.get_running_loop()
-        patience = self._began_at + _PATIENCE_SECONDS - loop.time() if self._running else 0.0
-        if patience > 0:
-            self._next = loop.call_later(patience, self._begin)
-        else:
-            self._next = loop.call_soon(self._begin)
-
-    def _begin(self) -> None:
-        if self._next is not None:
-            self._next.cancel()
-            self._next = None
+    def begin(self) -> asyncio.Future[Sequence[R | Exception]] | None:
+        """Have a thread work for `MOST` of those who wait; None: nobody does any more."""
         waiting = [asked for asked in self._waiting if not asked.answer.done()]
         batch, self._waiting = waiting[:MOST], waiting[MOST:]
         if not batch:
-            return
+            return None
         try:
-            done = self._threads.start(partial(self._work, [asked.item for asked in batch]))
+            work = partial(self._work, [asked.item for asked in batch])
+            done = self._lane.threads.start(work)
         except RuntimeError as closed:
             for asked in batch:
                 asked.answer.set_exception(closed)
-        else:
-            self._running += 1
-            self._began_at = asyncio.get_running_loop().time()
-            done.add_done_callback(partial(self._end, batch))
-        if self._waiting:
-            self._arrange()
+            return None
+        done.add_done_callback(partial(self._give, batch))
+        return done
 
-    def _end(
-        self, batch: Sequence[_Asked[T, R]], done: asyncio.Future[Sequence[R | Exception]]
-    ) -> None:
-        self._running -= 1
-        if self._next is not None and not self._running:
-            self._next.cancel()
-            self._arrange()
+    @staticmethod
+    def _give(batch: Sequence[_Asked[T, R]], done: asyncio.Future[Sequence[R | Exception]]) -> None:
         fault = done.exception()
         outcomes = [fault] * len(batch) if fault else done.result()
         for asked, outcome in zip(batch, outcomes, strict=True):

@@ -18,7 +18,7 @@ import structlog
 from pydantic import SecretStr
 
 from config import GoogleClient
-from security.batches import Batches
+from security.batches import Batches, Lane
 from security.court import Court
 from security.credential import Credential, Owner
 from security.departures import Departures, Farewell
@@ -74,8 +74,9 @@ class Custodian(Guard):
         self.departures = Departures(self, store, oauth, records)
         self._flights: dict[Owner, asyncio.Task[Kept]] = {}
         self._files = RefreshFiles(store, records, lead)
-        self._looks = Batches(self._writers, self._files.look)
-        self._saves = Batches(self._writers, self._files.save)
+        lane = Lane(self._writers)
+        self._looks = Batches(lane, self._files.look)
+        self._saves = Batches(lane, self._files.save)
 
     async def load(self, owner: Owner) -> Credential | None:
         """What is stored for `owner`; a damaged file is condemned and is None.

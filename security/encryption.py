@@ -126,6 +126,8 @@ class TokenEncryption:
 
 def parse_envelope(data: bytes) -> dict[str, Any] | None:
     """The envelope, or None where `data` is anything else."""
+    if b'"alg"' not in data:  # plaintext is not to be read twice
+        return None
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):

@@ -1,6 +1,6 @@
 """The one place that talks to Google's OAuth endpoints, and tells their errors apart.
 
-Own code over aiohttp: a refresh costs a sixth of what google-auth over requests takes, and holds
+Own code over aiohttp: a refresh costs a fraction of what google-auth over requests takes, and holds
 no thread. https://developers.google.com/identity/protocols/oauth2 (web server, limited-input
 device, native app); RFC 6749 §5.2, RFC 7009, RFC 7636, RFC 8628 §3.5.
 """
@@ -217,7 +217,9 @@ class GoogleOAuth:
         self, address: str, client: GoogleClient | None, **form: str
     ) -> Mapping[str, Any]:
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout)
+            # What Google might ask to be remembered of one owner is nothing for the next one.
+            jar = aiohttp.DummyCookieJar()
+            self._session = aiohttp.ClientSession(timeout=self._timeout, cookie_jar=jar)
         if client is not None:
             form["client_id"] = client.id
             if "scope" not in form:  # the device endpoint takes no secret

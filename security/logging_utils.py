@@ -38,6 +38,7 @@ REDACTED: Final = "[redacted]"
 MASK_KEY_FILE: Final = "log_mask.key"
 _FRAMES: Final = 30
 _REMEMBERED: Final = 1024
+_TAKEN: Final = frozenset({"timestamp", "level", "event", "exc_info"})
 _FAILED: Final = '{"event": "log_redaction_failed"}\n'
 
 
@@ -109,7 +110,7 @@ class Redaction:
             name = event.get("event")
             clean["event"] = name if name in EVENTS else REDACTED
             for field, value in event.items():
-                if field.startswith("_") or field in (*clean, "exc_info"):
+                if field.startswith("_") or field in _TAKEN:
                     continue
                 shown = self._mask(value.name) if isinstance(value, Owner) else value
                 allowed = field in FIELDS and FIELDS[field](shown)
@@ -225,7 +226,7 @@ def configure_logging(
     renderer: structlog.types.Processor = (
         structlog.dev.ConsoleRenderer(colors=stream.isatty())
         if style == "console"
-        else structlog.processors.JSONRenderer()
+        else structlog.processors.JSONRenderer(default=None)  # the redaction leaves plain values
     )
     shared: list[structlog.types.Processor] = [
         structlog.stdlib.add_log_level,

@@ -2,7 +2,7 @@
 
 One that waits for Google costs nobody anything, and as many may wait as the settings allow. One
 that is looked at, sent or saved stands between the event loop and whoever has asked something; and
-more of these than fill the batches (`batches.py`) are no faster.
+more of these than fill the batches (`batches.py`) are little faster.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import deque
 from types import TracebackType
 from typing import Final
 
-IN_HAND: Final = 24
+IN_HAND: Final = 20
 
 
 class Pace:

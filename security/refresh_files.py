@@ -75,16 +75,14 @@ class RefreshFiles:
             Save(new.credential, new.based_on, seen=new.look.reading, room=new.look.room)
             for new in refreshed
         )
-        for saved in outcomes:
-            if isinstance(saved, Credential):
-                self._audit.record("refreshed", saved.owner)
+        whole = [saved for saved in outcomes if isinstance(saved, Credential)]
+        self._audit.record_all("refreshed", [saved.owner for saved in whole])
         outcomes = each(self.noted, outcomes)
         for new in refreshed:
             new.look.lock.release()
-        for saved in outcomes:
-            if isinstance(saved, Credential):
-                generation = saved.generation
-                _log.info("token_refreshed", owner=saved.owner, result="ok", generation=generation)
+        log = _log.bind(result="ok")
+        for saved in whole:
+            log.info("token_refreshed", owner=saved.owner, generation=saved.generation)
         return outcomes
 
     def noted(self, saved: Credential) -> Credential:

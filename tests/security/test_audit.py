@@ -51,6 +51,20 @@ def newest(folder: Path) -> Path:
 # Writing
 
 
+def test_what_was_done_to_several_at_once_is_a_line_for_each(
+    trail: AuditTrail, folder: Path
+) -> None:
+    """Of one moment, in one write, as if each had been recorded alone; nobody is no line."""
+    trail.record_all("refreshed", [ANN, BOB, TOWN])
+    entries = list(trail.read(newest_first=False))
+    assert [entry.owner for entry in entries] == [MASK(owner.name) for owner in (ANN, BOB, TOWN)]
+    assert {(entry.action, entry.result) for entry in entries} == {("refreshed", "ok")}
+    assert len({entry.time for entry in entries}) == 1
+    written = newest(folder).read_bytes()
+    trail.record_all("refreshed", [])
+    assert newest(folder).read_bytes() == written
+
+
 def test_a_line_says_what_was_done_to_whom_and_names_nobody(
     trail: AuditTrail, folder: Path
 ) -> None:
