@@ -179,11 +179,13 @@ class Guard:
         loop = asyncio.get_running_loop()
         deadline, pause = loop.time() + _LOCK_SECONDS, 0.005
         while True:
+            # A stop ends the waiting, but not without a last look: the lock may be free by now.
+            is_last = self.is_stopping or loop.time() > deadline
             try:
                 taken = await take()
                 break
             except Locked:
-                if self.is_stopping or loop.time() > deadline:
+                if is_last:
                     raise TransientFault(
                         "another process holds this credential", code="locked"
                     ) from None
