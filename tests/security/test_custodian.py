@@ -15,6 +15,8 @@ from config import GoogleClient
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption
 from security.errors import ConsentRequired, OperatorFault, TransientFault
+from security.guard import Locked
+from security.refresh_files import Look, Wanted
 from security.watch import Stamp
 from tests.security.kit import (
     AMY,
@@ -581,6 +583,32 @@ async def test_a_consent_during_a_slow_refresh_wins(world: World) -> None:
     final = await stored(world)
     assert final.refresh_token == newer.refresh_token
     assert final.generation == 3
+
+
+@pytest.mark.parametrize("is_free", [True, False])
+async def test_a_stop_ends_the_waiting_for_a_lock_after_a_last_look(
+    world: World, is_free: bool
+) -> None:
+    """It may have become free while the look before it was under way."""
+    looks, custodian = 0, world.custodian
+
+    async def take() -> Look:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            custodian.stop()
+        lock = world.store.try_lock(ANN) if looks > 1 and is_free else None
+        if lock is None:
+            raise Locked
+        return Look(Wanted(ANN, None), lock)
+
+    try:
+        async with asyncio.timeout(5), custodian.holding(take):
+            assert world.store.try_lock(ANN) is None
+            outcome = "held"
+    except TransientFault as fault:
+        outcome = fault.code
+    assert (outcome, looks) == ("held" if is_free else "locked", 2)
 
 
 async def test_a_process_that_stops_asks_google_for_nothing_more(world: World) -> None:
