@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-import structlog
 from pydantic import SecretStr
-from telegram import CallbackQuery, InlineKeyboardMarkup, Message, Update
-from telegram.error import BadRequest, TelegramError
+from telegram import CallbackQuery, Update
 from telegram.ext import Application, CallbackContext, ExtBot, JobQueue
 
-from bot.limits import BACKGROUND
 from bot.preferences import Preferences
 from bot.refusals import Refusals
 from bot.texts import Texts
@@ -40,7 +36,6 @@ if TYPE_CHECKING:
     from bot.drive_files.sending import Sender
 
 Bag = dict[Any, Any]
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,91 +159,6 @@ def argument_of(query: CallbackQuery | None) -> str:
 def private_address(context: BotContext) -> str:
     """Where the bot's private chat opens."""
     return f"{context.services.options.link_base_url}/{context.bot.username}"
-
-
-async def edit_or_send(
-    bot: ExtBot[int],
-    owner: Owner,
-    message_id: int,
-    text: str,
-    markup: InlineKeyboardMarkup | None = None,
-    *,
-    chat_id: int | None = None,
-    background: int | None = None,
-) -> int:
-    """Show `text` in the bot's message, or in a new one where that is gone. Returns its id.
-
-    `chat_id`: where that is, if not in the owner's private chat.
-    """
-    chat_id = chat_id or chat_of(owner)
-    if message_id:
-        try:
-            await bot.edit_message_text(
-                text,
-                chat_id=chat_id,
-                message_id=message_id,
-                reply_markup=markup,
-                rate_limit_args=background,
-            )
-        except BadRequest as error:
-            if "not modified" in error.message:
-                return message_id
-            if "not found" not in error.message and "can't be edited" not in error.message:
-                raise
-        else:
-            return message_id
-    sent: Message = await bot.send_message(
-        chat_id, text, reply_markup=markup, rate_limit_args=background
-    )
-    return sent.message_id
-
-
-async def acknowledge(query: CallbackQuery, text: str = "", *, alert: bool = False) -> None:
-    """Answer a tap. One that has grown too old is carried out all the same: only the toast is lost.
-
-    https://core.telegram.org/bots/api#answercallbackquery
-    """
-    with contextlib.suppress(TelegramError):
-        await query.answer(text or None, show_alert=alert)
-
-
-async def show_instead(
-    update: Update, context: BotContext, text: str, markup: InlineKeyboardMarkup | None = None
-) -> None:
-    """Put `text` in the place of the message whose button was tapped."""
-    query = update.callback_query
-    message = query.message if query else None
-    await edit_or_send(
-        context.bot,
-        owner_of(update),
-        message.message_id if message else 0,
-        text,
-        markup,
-        chat_id=message.chat.id if message else None,
-    )
-
-
-async def tell(
-    bot: ExtBot[int], owner: Owner, message_id: int, text: str, *, background: int | None = None
-) -> None:
-    """Like `edit_or_send`, where what has been done stays done if nobody can be told."""
-    try:
-        await edit_or_send(bot, owner, message_id, text, background=background)
-    except TelegramError:
-        _log.info("message_not_sent", owner=owner)
-
-
-async def tell_of(
-    bot: ExtBot[int], job: UploadJob, text: str, markup: InlineKeyboardMarkup | None = None
-) -> None:
-    """Likewise, in the message that shows how `job` goes, with the masses' patience."""
-    message_id, chat_id = job.status_message_id, job.chat_id
-    try:
-        await edit_or_send(
-            bot, job.owner, message_id, text, markup, chat_id=chat_id, background=BACKGROUND
-        )
-    except TelegramError:
-        _log.info("message_not_sent", owner=job.owner)
 
 
 def chat_of(owner: Owner) -> int:

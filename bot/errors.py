@@ -7,10 +7,11 @@ from typing import Final
 
 import structlog
 from telegram import Update
-from telegram.error import BadRequest, Conflict, Forbidden, NetworkError, TelegramError
+from telegram.error import Conflict, Forbidden, TelegramError
 from telegram.ext import ApplicationHandlerStop
 
-from bot.context import BotContext, chat_of, owner_of
+from bot.context import BotContext, owner_of
+from bot.delivery import may_pass, privately, send
 from bot.texts import Texts
 from security.errors import OperatorFault, TransientFault
 
@@ -40,10 +41,6 @@ async def _answer(update: object, context: BotContext) -> None:
         if person is not None:
             _log.info("user_blocked_bot", owner=owner_of(person))
         return
-    if isinstance(error, BadRequest) and "query is too old" in error.message.lower():
-        return  # an answer to a tap that came too late: nobody waits for it any more
-    if isinstance(error, BadRequest) and "not modified" in error.message.lower():
-        return  # tapped twice: it already says so
     reference = new_reference()
     owner = owner_of(person) if person is not None else None
     fields = {"owner": owner} if owner is not None else {}
@@ -54,8 +51,7 @@ async def _answer(update: object, context: BotContext) -> None:
         texts = await context.texts(person)
     except Exception:  # whatever is wrong with the store, the person gets an answer
         texts = Texts("en")
-    passing = isinstance(error, TransientFault | NetworkError) and not isinstance(error, BadRequest)
-    if passing:  # python-telegram-bot counts every BadRequest as a NetworkError
+    if isinstance(error, TransientFault) or (isinstance(error, TelegramError) and may_pass(error)):
         text = texts.tr(
             "⚠️ That did not work just now. Please try again in a few minutes. (Code: {reference})",
             reference=reference,
@@ -73,7 +69,7 @@ async def _answer(update: object, context: BotContext) -> None:
             reference=reference,
         )
     try:
-        await context.bot.send_message(chat_of(owner), text)
+        await send(context.bot, privately(person, owner), text)  # it concerns nobody else
     except TelegramError:
         _log.warning("message_not_sent", owner=owner, reference=reference)
 

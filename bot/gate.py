@@ -13,7 +13,8 @@ from telegram.ext import ApplicationHandlerStop
 
 from bot.admin.admin_keyboards import VERBS
 from bot.commands import show_menu
-from bot.context import BotContext, acknowledge, owner_of
+from bot.context import BotContext, owner_of
+from bot.delivery import acknowledge, say
 from bot.maintenance import came_by
 from bot.texts import Texts, language_of
 from bot.uploads import groups
@@ -66,7 +67,7 @@ async def gate(update: Update, context: BotContext) -> None:
                 core = context.core
                 # As seldom as it is answered: a flood must not push others out of the trail.
                 await core.custodian.run(core.records.audit.record, "denied", owner, "not_allowed")
-                await _refuse(update, owner, is_allowed=is_allowed)
+                await _refuse(update, context, is_allowed=is_allowed)
         finally:
             # Whatever became of the answer: an error here must not open the gate.
             raise ApplicationHandlerStop
@@ -96,7 +97,7 @@ def _is_for_administrators(update: Update) -> bool:
     return query is not None and (query.data or "").partition(":")[0] in VERBS
 
 
-async def _refuse(update: Update, owner: Owner, *, is_allowed: bool) -> None:
+async def _refuse(update: Update, context: BotContext, *, is_allowed: bool) -> None:
     user = update.effective_user
     texts = Texts(language_of(user.language_code if user else None))
     if update.callback_query is not None:
@@ -105,15 +106,13 @@ async def _refuse(update: Update, owner: Owner, *, is_allowed: bool) -> None:
             texts.label("This button is not yours."),
         )
         await acknowledge(update.callback_query, others if is_allowed else private, alert=True)
-    elif update.message is not None and update.message.chat.type != ChatType.PRIVATE:
-        with contextlib.suppress(TelegramError):  # whose id it is concerns nobody else
-            await update.message.reply_text(texts.tr("This bot is private."))
     elif update.message is not None:
-        with contextlib.suppress(TelegramError):
-            await update.message.reply_text(
-                texts.tr(
-                    "🔒 This bot is private. If you think you should have access, send your "
-                    "Telegram ID to whoever runs it: <code>{id}</code>",
-                    id=owner.key,
-                )
+        text = texts.tr("This bot is private.")  # whose id it is concerns nobody else in a group
+        if update.message.chat.type == ChatType.PRIVATE:
+            text = texts.tr(
+                "🔒 This bot is private. If you think you should have access, send your "
+                "Telegram ID to whoever runs it: <code>{id}</code>",
+                id=owner_of(update).key,
             )
+        with contextlib.suppress(TelegramError):
+            await say(update, context, text)

@@ -132,9 +132,11 @@ class ConsentDesk:
         now = datetime.now(UTC)
         return [pending for pending in await self.all() if pending.is_over(now)]
 
-    async def note_message(self, pending: PendingConsent, message_id: int) -> PendingConsent:
-        """Remember which message shows the request."""
-        return await self._change(pending, message_id=message_id)
+    async def note_message(
+        self, pending: PendingConsent, message_id: int, topic_id: int = 0
+    ) -> PendingConsent:
+        """Remember which message shows the request, and in which topic (0: none)."""
+        return await self._change(pending, message_id=message_id, topic_id=topic_id)
 
     async def cancel(self, owner: Owner) -> bool:
         """End the owner's request; False where there was none."""

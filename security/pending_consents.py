@@ -65,6 +65,8 @@ class PendingConsent(BaseModel):
     account_id: Secret = _EMPTY
     message_id: int = 0
     """The message the front shows the request in."""
+    topic_id: int = 0
+    """The topic of the chat that it stands in; 0: none."""
 
     def is_young(self, seconds: float) -> bool:
         """Whether it was asked for less than `seconds` ago, and not answered yet."""

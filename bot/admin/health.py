@@ -17,7 +17,17 @@ import structlog
 from telegram import InputMediaPhoto, Message, Update
 
 from bot.admin import admin_keyboards, admin_texts
-from bot.context import BotContext, Services, acknowledge, chat_of, owner_of, show_instead
+from bot.context import BotContext, Services, owner_of
+from bot.conversation import Conversation
+from bot.delivery import (
+    REFUSALS,
+    acknowledge,
+    privately,
+    put_into,
+    say,
+    says_so_already,
+    show_instead,
+)
 from bot.texts import Texts
 from security.errors import CustodyError
 from security.incidents import OF_FILES
@@ -66,11 +76,27 @@ async def health(update: Update, context: BotContext) -> None:
         if isinstance(shown, Message) and not shown.photo:
             await show_instead(update, context, text, markup)
         else:  # beside an old picture the new numbers would mislead
-            await context.bot.send_message(chat_of(owner), text, reply_markup=markup)
-    elif isinstance(shown, Message) and shown.photo:
-        await shown.edit_media(InputMediaPhoto(picture, caption=text), reply_markup=markup)
-    else:
-        await context.bot.send_photo(chat_of(owner), picture, caption=text, reply_markup=markup)
+            await say(update, context, text, markup)
+        return
+    if isinstance(shown, Message) and shown.photo:
+        try:
+            await shown.edit_media(InputMediaPhoto(picture, caption=text), reply_markup=markup)
+        except REFUSALS as refusal:
+            if says_so_already(refusal):
+                return
+        else:
+            return
+
+    async def once(here: Conversation, _: int | None) -> Message:
+        return await context.bot.send_photo(
+            here.chat_id,
+            picture,
+            message_thread_id=here.topic_id,
+            caption=text,
+            reply_markup=markup,
+        )
+
+    await put_into(privately(update, owner), once)
 
 
 async def standing_of(services: Services) -> Standing:

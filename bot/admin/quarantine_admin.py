@@ -13,7 +13,8 @@ from telegram import InlineKeyboardMarkup, Message, Update
 
 from bot import notices
 from bot.admin import admin_keyboards, admin_texts, alerts
-from bot.context import BotContext, acknowledge, argument_of, chat_of, owner_of, show_instead
+from bot.context import BotContext, argument_of, owner_of
+from bot.delivery import acknowledge, say, show_instead
 from bot.texts import Texts
 from security.errors import ConsentRequired, CorruptCredential, CustodyError, RestoreRefused
 from security.incidents import HOLD
@@ -265,6 +266,6 @@ async def _show(
     """In the place of what was tapped; anew where that is to stay, or nothing was."""
     query = update.callback_query
     if anew or query is None or not isinstance(query.message, Message):
-        await context.bot.send_message(chat_of(owner_of(update)), text, reply_markup=markup)
+        await say(update, context, text, markup)
     else:
         await show_instead(update, context, text, markup)

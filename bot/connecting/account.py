@@ -5,21 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import structlog
-from telegram import InlineKeyboardMarkup, Update
+from telegram import Update
 
 from bot import keyboards, notices
 from bot.commands import command_menu, show_menu
 from bot.connecting import connect
-from bot.context import (
-    BotContext,
-    acknowledge,
-    argument_of,
-    chat_of,
-    owner_of,
-    show_instead,
-    tell,
-    tell_of,
-)
+from bot.connecting.consent_outcome import shown_in
+from bot.context import BotContext, argument_of, owner_of
+from bot.delivery import acknowledge, say, show_instead, tell, tell_of
 from bot.texts import LANGUAGES, Texts
 from bot.uploads import upload_texts
 from bot.uploads.jobs import UploadJob
@@ -43,7 +36,7 @@ async def start(update: Update, context: BotContext) -> None:
     )
     if connected:
         text += "\n\n" + texts.tr("You are connected: just send a file.")
-    await _say(update, context, text, None if connected else keyboards.connect(texts))
+    await say(update, context, text, None if connected else keyboards.connect(texts))
     await show_menu(context.bot, owner, texts, is_admin=context.is_admin(owner))
 
 
@@ -61,7 +54,7 @@ async def help_(update: Update, context: BotContext) -> None:
         folder=context.services.options.folder_name,
         wish="#name",
     )
-    await _say(update, context, text + "\n\n" + "\n".join(lines))
+    await say(update, context, text + "\n\n" + "\n".join(lines))
 
 
 async def status(update: Update, context: BotContext) -> None:
@@ -75,7 +68,7 @@ async def status(update: Update, context: BotContext) -> None:
         return
     except OperatorFault as fault:
         _log.warning("command_handled", owner=owner, result=fault.code)
-        await _say(
+        await say(
             update,
             context,
             texts.tr(
@@ -87,7 +80,7 @@ async def status(update: Update, context: BotContext) -> None:
         return
     except CustodyError as error:
         _log.info("command_handled", owner=owner, result=error.code)
-        await _say(
+        await say(
             update,
             context,
             texts.tr(
@@ -112,7 +105,7 @@ async def status(update: Update, context: BotContext) -> None:
         )
     if waiting := context.services.uploads.position(owner):
         lines.append(texts.tr("Files on their way: {count}", count=waiting))
-    await _say(update, context, "\n".join(lines), keyboards.status(texts))
+    await say(update, context, "\n".join(lines), keyboards.status(texts))
 
 
 async def disconnect(update: Update, context: BotContext) -> None:
@@ -130,7 +123,7 @@ async def disconnect(update: Update, context: BotContext) -> None:
             "are under way. Files already in your Drive stay there."
         )
         markup = keyboards.yes_no(texts, "disconnect", texts.label("Yes, disconnect"))
-        await _say(update, context, text, markup)
+        await say(update, context, text, markup)
     elif query is not None:
         await acknowledge(query)
         text = (
@@ -199,7 +192,7 @@ async def privacy(update: Update, context: BotContext) -> None:
         "When you delete everything, only a counter and an empty lock file stay, named after your "
         "Telegram id, so that no old backup can bring your connection back."
     )
-    await _say(update, context, text, keyboards.privacy(texts))
+    await say(update, context, text, keyboards.privacy(texts))
 
 
 async def erase(update: Update, context: BotContext) -> None:
@@ -229,7 +222,7 @@ async def language(update: Update, context: BotContext) -> None:
     query, owner = update.callback_query, owner_of(update)
     if query is None:
         texts = await context.texts(update)
-        await _say(update, context, texts.tr("Which language?"), keyboards.languages())
+        await say(update, context, texts.tr("Which language?"), keyboards.languages())
         return
     if (chosen := argument_of(update.callback_query)) not in LANGUAGES:
         await acknowledge(query)
@@ -250,9 +243,9 @@ async def cancel(update: Update, context: BotContext) -> None:
     await _tell_ended(context, work.jobs, texts)
     if pending is not None and pending.message_id:
         text = texts.tr("⏹ Cancelled. Nothing was connected.")
-        await tell(context.bot, owner, pending.message_id, text)
+        await tell(context.bot, owner, pending.message_id, text, to=shown_in(pending))
     text = texts.tr("⏹ Cancelled.") if work.anything else texts.tr("There is nothing to cancel.")
-    await _say(update, context, text)
+    await say(update, context, text)
 
 
 async def _say_not_connected(
@@ -266,12 +259,6 @@ async def _say_not_connected(
         )
     else:
         text = texts.tr("You are not connected to Google Drive yet.")
-    await _say(update, context, text, keyboards.connect(texts))
+    await say(update, context, text, keyboards.connect(texts))
     if quarantined:
         await notices.knows(context.core, owner)
-
-
-async def _say(
-    update: Update, context: BotContext, text: str, markup: InlineKeyboardMarkup | None = None
-) -> None:
-    await context.bot.send_message(chat_of(owner_of(update)), text, reply_markup=markup)

@@ -7,9 +7,10 @@ from telegram import Update
 from telegram.error import TelegramError
 
 from bot import keyboards
-from bot.connecting.consent_outcome import explain_refusal, finish, refused, stop_polling
+from bot.connecting.consent_outcome import explain_refusal, finish, refused, shown_in, stop_polling
 from bot.connecting.device_flow import poll_later
-from bot.context import BotContext, acknowledge, chat_of, owner_of, show_instead, tell
+from bot.context import BotContext, owner_of
+from bot.delivery import acknowledge, privately, say, send, show_instead, tell
 from bot.limits import BACKGROUND
 from bot.texts import Texts
 from security.errors import CustodyError
@@ -34,18 +35,21 @@ async def connect(update: Update, context: BotContext) -> None:
     except CustodyError as error:
         _log.warning("consent_failed", owner=owner, result=error.code)
         text, markup = explain_refusal(error, texts)
-        await context.bot.send_message(chat_of(owner), text, reply_markup=markup)
+        await say(update, context, text, markup)
         return
     if earlier is not None:
         stop_polling(context, owner)
         await _withdraw(context, earlier, texts)
-    message = await context.bot.send_message(
-        chat_of(owner),
+    sent = await send(
+        context.bot,
+        privately(update, owner),
         _instructions(pending, texts),
-        reply_markup=keyboards.approve(texts, pending.address),
-        rate_limit_args=BACKGROUND,
+        keyboards.approve(texts, pending.address),
+        background=BACKGROUND,
     )
-    pending = await context.core.consents.note_message(pending, message.message_id)
+    pending = await context.core.consents.note_message(
+        pending, sent.message_id, sent.to.topic_id or 0
+    )
     if pending.flow == "device" and pending.stage == "asked":
         poll_later(context, pending, pending.interval)
 
@@ -93,7 +97,7 @@ async def _withdraw(context: BotContext, pending: PendingConsent, texts: Texts) 
     """An earlier request's message must not invite anybody any more."""
     if pending.message_id:
         text = texts.tr("⏹ This request has been replaced by the newer one below.")
-        await tell(context.bot, pending.owner, pending.message_id, text)
+        await tell(context.bot, pending.owner, pending.message_id, text, to=shown_in(pending))
 
 
 async def claim(update: Update, context: BotContext, code: str) -> None:

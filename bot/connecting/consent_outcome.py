@@ -10,7 +10,9 @@ from telegram import InlineKeyboardMarkup, Update
 from telegram.ext import ExtBot
 
 from bot import keyboards
-from bot.context import BotContext, Services, chat_of, edit_or_send, owner_of, tell, tell_of
+from bot.context import BotContext, Services, chat_of, owner_of
+from bot.conversation import Conversation
+from bot.delivery import edit_or_send, privately, say, tell, tell_of
 from bot.limits import BACKGROUND
 from bot.texts import Texts
 from bot.uploads import upload_texts
@@ -41,7 +43,7 @@ async def finish(
     except CustodyError as error:
         _log.info("consent_refused", owner=owner, result=error.code)
         text, markup = await what_is(context, owner, error, texts)
-        await context.bot.send_message(chat_of(owner), text, reply_markup=markup)
+        await say(update, context, text, markup)
         return
     stop_polling(context, owner)
     account = credential.account.get_secret_value() if credential.account else "Google"
@@ -61,6 +63,7 @@ async def finish(
             "message: I put it into your Drive and give you the link.",
             account=account,
         ),
+        to=privately(update, owner),
         background=BACKGROUND,
     )
 
@@ -86,7 +89,7 @@ async def refused(context: BotContext, pending: PendingConsent, error: CustodyEr
     event = "consent_lapsed" if error.code == "expired" else "consent_declined"
     _log.info(event, owner=pending.owner, result=error.code)
     text, markup = explain_refusal(error, texts)
-    await edit_or_send(context.bot, pending.owner, pending.message_id, text, markup)
+    await edit_or_send(context.bot, shown_in(pending), pending.message_id, text, markup)
 
 
 async def tell_approved(services: Services, bot: ExtBot[int], pending: PendingConsent) -> None:
@@ -96,7 +99,7 @@ async def tell_approved(services: Services, bot: ExtBot[int], pending: PendingCo
         "👍 Google says yes. Now tap “Back to Telegram” on the page in your browser, "
         "and we are done."
     )
-    await edit_or_send(bot, pending.owner, pending.message_id, text)
+    await edit_or_send(bot, shown_in(pending), pending.message_id, text)
 
 
 async def tell_refused(
@@ -105,7 +108,7 @@ async def tell_refused(
     """callback: it ended on the page; the chat says so, too."""
     texts = Texts(await services.core.preferences.language(pending.owner))
     text, markup = explain_refusal(error, texts)
-    await edit_or_send(bot, pending.owner, pending.message_id, text, markup)
+    await edit_or_send(bot, shown_in(pending), pending.message_id, text, markup)
 
 
 def explain_refusal(error: CustodyError, t: Texts) -> tuple[str, InlineKeyboardMarkup]:
@@ -137,6 +140,11 @@ def explain_refusal(error: CustodyError, t: Texts) -> tuple[str, InlineKeyboardM
         case _:
             text = t.tr("⚠️ Google does not answer just now. Please try again in a few minutes.")
     return text, keyboards.try_again(t)
+
+
+def shown_in(pending: PendingConsent) -> Conversation:
+    """Where the request was made: in a private chat, maybe in a topic of it."""
+    return Conversation(chat_of(pending.owner), pending.topic_id or None)
 
 
 def job_name(owner: Owner) -> str:

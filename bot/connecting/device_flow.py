@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import structlog
 from telegram import Update
-from telegram.error import Forbidden, TelegramError
+from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot import keyboards
-from bot.connecting.consent_outcome import finish, job_name, refused, what_is
-from bot.context import BotContext, acknowledge, argument_of, edit_or_send, owner_of, show_instead
+from bot.connecting.consent_outcome import finish, job_name, refused, shown_in, what_is
+from bot.context import BotContext, argument_of, owner_of
+from bot.delivery import acknowledge, edit_or_send, show_instead
 from bot.limits import BACKGROUND
 from security.errors import CustodyError, TransientFault
 from security.google_oauth import ConsentDenied, DevicePending
@@ -60,6 +61,8 @@ async def _ask_whose_or_later(context: BotContext, pending: PendingConsent) -> N
         await ask_whose(context, pending)
     except Forbidden:
         _log.info("user_blocked_bot", owner=pending.owner)
+    except BadRequest:  # not even in a new message: that would be so in five seconds, too
+        _log.warning("message_not_sent", owner=pending.owner, exc_info=True)
     except TelegramError:
         _log.warning("message_not_sent", owner=pending.owner)
         context.jobs.run_once(
@@ -87,14 +90,16 @@ async def ask_whose(context: BotContext, pending: PendingConsent) -> None:
         "Your files would go into its Drive.",
         account=pending.account.get_secret_value(),
     )
-    await edit_or_send(
+    sent = await edit_or_send(
         context.bot,
-        pending.owner,
+        shown_in(pending),
         pending.message_id,
         text,
         keyboards.confirm_account(texts, pending.id),
         background=BACKGROUND,
     )
+    if sent.message_id != pending.message_id:
+        await context.core.consents.note_message(pending, sent.message_id, sent.to.topic_id or 0)
 
 
 async def confirm_account(update: Update, context: BotContext) -> None:

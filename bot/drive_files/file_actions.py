@@ -14,7 +14,8 @@ import structlog
 from telegram import InlineKeyboardMarkup, Update
 
 from bot import notices, questions
-from bot.context import BotContext, acknowledge, argument_of, owner_of, show_instead
+from bot.context import BotContext, argument_of, owner_of
+from bot.delivery import acknowledge, say, show_instead
 from bot.drive_files import shelf_keyboards, shelf_texts
 from bot.drive_files.shelf_texts import FolderGone, FolderInBin, look
 from bot.filenames import clean_name, new_name
@@ -101,17 +102,18 @@ async def ask_name(update: Update, context: BotContext) -> None:
     if (tap := await tapped(update, context)) is None:
         return
     found = await tap.ask(lambda drive: look(drive, tap.file_id))
-    if found is None or update.effective_chat is None:
+    if found is None:
         return
     base_url = context.services.options.link_base_url
-    await context.bot.send_message(
-        update.effective_chat.id,
+    await say(
+        update,
+        context,
         tap.texts.tr(
             "{sign} What shall <b>{name}</b> be called? Reply to this message with the new name.",
             sign=questions.sign(context.bot, base_url, "✏️", RENAMING, tap.file_id),
             name=clean_name(found.file.name),
         ),
-        reply_markup=questions.box(clean_name(found.file.name)),
+        questions.box(clean_name(found.file.name)),
     )
 
 
@@ -124,7 +126,7 @@ async def rename(update: Update, context: BotContext) -> None:
     owner, texts, file_id = owner_of(update), await context.texts(update), asked[1]
     wanted = message.text
     if not clean_name(wanted.replace("\n", " "), ""):
-        await message.reply_text(texts.tr("🤔 That cannot be a file's name."))
+        await say(update, context, texts.tr("🤔 That cannot be a file's name."))
         return
 
     def work(drive: Drive) -> shelf_texts.Card:
@@ -140,7 +142,7 @@ async def rename(update: Update, context: BotContext) -> None:
     else:
         _log.info("file_changed", owner=owner, result="renamed")
         text, markup = shelf_texts.card(card, texts, texts.tr("✏️ It has its new name."))
-    await message.reply_text(text, reply_markup=markup)
+    await say(update, context, text, markup)
 
 
 async def look_inside(update: Update, context: BotContext) -> None:

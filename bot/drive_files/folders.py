@@ -10,7 +10,8 @@ import structlog
 from telegram import InlineKeyboardMarkup, Update
 
 from bot import questions
-from bot.context import BotContext, acknowledge, argument_of, chat_of, owner_of, show_instead
+from bot.context import BotContext, argument_of, owner_of
+from bot.delivery import acknowledge, say, show_instead
 from bot.drive_files import folder_keyboards, shelf_texts
 from bot.drive_files.file_actions import tell_trouble
 from bot.drive_files.folder_choices import TEMPLATES, FolderChoice, clean_template, folders_for
@@ -94,7 +95,7 @@ async def ask_name(update: Update, context: BotContext) -> None:
         )
     )
     markup = questions.box(texts.label("Name of the folder"))
-    await context.bot.send_message(chat_of(owner), text, reply_markup=markup)
+    await say(update, context, text, markup)
 
 
 async def make(update: Update, context: BotContext) -> None:
@@ -259,4 +260,4 @@ async def _say(
     if update.callback_query is not None:
         await show_instead(update, context, text, markup)
     else:
-        await context.bot.send_message(chat_of(owner_of(update)), text, reply_markup=markup)
+        await say(update, context, text, markup)

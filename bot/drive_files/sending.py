@@ -21,11 +21,13 @@ from typing import IO, Final, Literal
 from weakref import WeakValueDictionary
 
 import structlog
-from telegram import InputFile
+from telegram import InputFile, Message
 from telegram.constants import ChatAction
 from telegram.error import Forbidden, NetworkError, RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
+from bot.conversation import Conversation
+from bot.delivery import put_into
 from bot.filenames import LOCAL_LIMIT, clean_name
 from drive import Drive, DriveFile, Drives
 from security.credential import Owner
@@ -63,7 +65,7 @@ class Order:
     """A file that somebody wants in a chat."""
 
     owner: Owner
-    chat_id: int
+    to: Conversation
     file: DriveFile
     ended: Ended
 
@@ -133,7 +135,7 @@ class Sender:
             await order.ended(error)
 
     async def _send(self, order: Order) -> None:
-        busy = asyncio.create_task(self._show_busy(order.chat_id))
+        busy = asyncio.create_task(self._show_busy(order.to))
         try:
             spool = await self._drives.run(order.owner, lambda drive: self._fetch(drive, order))
             with spool:
@@ -170,14 +172,19 @@ class Sender:
 
     async def _deliver(self, order: Order, spool: IO[bytes]) -> None:
         name = clean_name(order.file.name)
-        try:
-            await self._bot.send_document(
-                order.chat_id,
+
+        async def once(here: Conversation, _: int | None) -> Message:
+            return await self._bot.send_document(
+                here.chat_id,
                 # Handed on as a file, it is read piece by piece, and from its start at every try.
                 InputFile(spool, filename=name, read_file_handle=False),
+                message_thread_id=here.topic_id,
                 disable_content_type_detection=True,
                 read_timeout=_TELEGRAM_SECONDS + order.file.size / _LEAST_BYTES_PER_SECOND,
             )
+
+        try:
+            await put_into(order.to, once)
         except Forbidden as error:
             _log.info("user_blocked_bot", owner=order.owner)
             raise NotTaken("the person has blocked the bot") from error
@@ -188,8 +195,10 @@ class Sender:
             code = "too_big" if too_big else "unavailable"
             raise NotTaken("Telegram did not take the file", code=code) from error
 
-    async def _show_busy(self, chat_id: int) -> None:
+    async def _show_busy(self, to: Conversation) -> None:
         while True:
             with contextlib.suppress(TelegramError):
-                await self._bot.send_chat_action(chat_id, ChatAction.UPLOAD_DOCUMENT)
+                await self._bot.send_chat_action(
+                    to.chat_id, ChatAction.UPLOAD_DOCUMENT, message_thread_id=to.topic_id
+                )
             await asyncio.sleep(_ACTION_SECONDS)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 import structlog
-from telegram import InlineKeyboardMarkup, Update
+from telegram import Update
 
 from bot import questions
-from bot.context import BotContext, edit_or_send, owner_of
+from bot.context import BotContext, owner_of
+from bot.delivery import edit_or_send, say
 from bot.drive_files import shelf_keyboards, shelf_texts
 from bot.drive_files.file_actions import tapped, tell_trouble
 from bot.drive_files.sending import NotTaken, Order, Stopped
@@ -55,7 +56,7 @@ async def search(update: Update, context: BotContext) -> None:
 
 async def open_card(update: Update, context: BotContext) -> None:
     """A file of the list: its card in a message of its own, so that the list stays."""
-    if (tap := await tapped(update, context)) is None or update.effective_chat is None:
+    if (tap := await tapped(update, context)) is None:
         return
     try:
         found = await context.core.drives.run(tap.owner, lambda drive: look(drive, tap.file_id))
@@ -64,7 +65,7 @@ async def open_card(update: Update, context: BotContext) -> None:
         text, markup = shelf_texts.trouble(error, tap.texts)
     else:
         text, markup = shelf_texts.card(found, tap.texts)
-    await context.bot.send_message(update.effective_chat.id, text, reply_markup=markup)
+    await say(update, context, text, markup)
 
 
 async def get(update: Update, context: BotContext) -> None:
@@ -89,13 +90,13 @@ async def get_answer(update: Update, context: BotContext) -> None:
 
 async def send(update: Update, context: BotContext) -> None:
     """The button "Send here"."""
-    if (tap := await tapped(update, context)) is None or update.effective_chat is None:
+    if (tap := await tapped(update, context)) is None:
         return
     try:
         found = await context.core.drives.run(tap.owner, lambda drive: _file(drive, tap.file_id))
     except CustodyError as error:
         await tell_trouble(context, tap.owner, error)
-        await _say(update, context, *shelf_texts.trouble(error, tap.texts))
+        await say(update, context, *shelf_texts.trouble(error, tap.texts))
         return
     await _send(update, context, tap.owner, tap.texts, found)
 
@@ -108,20 +109,20 @@ async def _get(update: Update, context: BotContext, wanted: str) -> None:
         )
     except CustodyError as error:
         await tell_trouble(context, owner, error)
-        await _say(update, context, *shelf_texts.trouble(error, texts))
+        await say(update, context, *shelf_texts.trouble(error, texts))
         return
     found = page.files
     if len(found) == 1:
         await _send(update, context, owner, texts, found[0])
     elif not found:
-        await _say(update, context, shelf_texts.empty_shelf(clean_name(wanted), texts))
+        await say(update, context, shelf_texts.empty_shelf(clean_name(wanted), texts))
     else:
         text = texts.tr("⬇️ Which one shall I send?")
         if len(found) > _PAGE:
             text += "\n" + texts.tr(
                 "These are the {count} newest; write more of the name for others.", count=_PAGE
             )
-        await _say(update, context, text, shelf_keyboards.offers(texts, found[:_PAGE]))
+        await say(update, context, text, shelf_keyboards.offers(texts, found[:_PAGE]))
 
 
 async def _send(
@@ -130,43 +131,41 @@ async def _send(
     sender = context.services.sender
     if file.size > sender.limit:
         _log.info("file_not_sent", owner=owner, size=file.size, result="too_big")
-        await _say(update, context, *shelf_texts.too_big_to_send(file, sender.limit, texts))
+        await say(update, context, *shelf_texts.too_big_to_send(file, sender.limit, texts))
         return
     if not file.size:
-        await _say(update, context, *shelf_texts.empty_to_send(file, texts))
+        await say(update, context, *shelf_texts.empty_to_send(file, texts))
         return
     match sender.obstacle(owner, file.id):
         case "already":
-            await _say(update, context, texts.tr("⏳ This file is on its way already."))
+            await say(update, context, texts.tr("⏳ This file is on its way already."))
             return
         case "too_many":
             text = texts.tr(
                 "✋ I am still sending other files to you. Ask for this one again when they are "
                 "here."
             )
-            await _say(update, context, text, shelf_keyboards.unsent(texts, file))
+            await say(update, context, text, shelf_keyboards.unsent(texts, file))
             return
-    chat = update.effective_chat
-    if chat is None:
-        return
-    notice = await context.bot.send_message(
-        chat.id,
+    notice = await say(
+        update,
+        context,
         texts.tr(
             "⏳ Sending <b>{name}</b> ({size}) … If nothing comes, tap “Try again”.",
             name=clean_name(file.name),
             size=texts.size(file.size),
         ),
-        reply_markup=shelf_keyboards.unsent(texts, file),  # for when a kill comes in between
+        shelf_keyboards.unsent(texts, file),  # for when a kill comes in between
     )
 
     async def ended(error: CustodyError | None) -> None:
         if error is None:
-            await notice.delete()
+            await context.bot.delete_message(notice.to.chat_id, notice.message_id)
             return
         text, markup = _unsent(error, file, sender.limit, texts)
-        await edit_or_send(context.bot, owner, notice.message_id, text, markup, chat_id=chat.id)
+        await edit_or_send(context.bot, *notice, text, markup)
 
-    sender.begin(Order(owner, chat.id, file, ended))
+    sender.begin(Order(owner, notice.to, file, ended))
 
 
 def _unsent(error: CustodyError, file: DriveFile, limit: int, texts: Texts) -> Shown:
@@ -188,7 +187,7 @@ def _unsent(error: CustodyError, file: DriveFile, limit: int, texts: Texts) -> S
 async def _reply_page(update: Update, context: BotContext, wanted: str) -> None:
     owner, texts = owner_of(update), await context.texts(update)
     wanted = " ".join(wanted.split())
-    await _say(update, context, *await _page(context, owner, texts, 0, wanted))
+    await say(update, context, *await _page(context, owner, texts, 0, wanted))
 
 
 async def _page(context: BotContext, owner: Owner, texts: Texts, number: int, wanted: str) -> Shown:
@@ -239,14 +238,4 @@ def _sign(context: BotContext, emoji: str, purpose: str) -> str:
 
 
 async def _ask(update: Update, context: BotContext, text: str) -> None:
-    if update.effective_chat is not None:
-        await context.bot.send_message(
-            update.effective_chat.id, text, reply_markup=questions.box("")
-        )
-
-
-async def _say(
-    update: Update, context: BotContext, text: str, markup: InlineKeyboardMarkup | None = None
-) -> None:
-    if update.effective_chat is not None:
-        await context.bot.send_message(update.effective_chat.id, text, reply_markup=markup)
+    await say(update, context, text, questions.box(""))

@@ -12,16 +12,9 @@ from telegram.constants import ChatType
 from telegram.error import TelegramError
 
 from bot.connecting import connect
-from bot.context import (
-    BotContext,
-    acknowledge,
-    argument_of,
-    owner_of,
-    private_address,
-    show_instead,
-    tell_of,
-)
-from bot.delivery import deliver
+from bot.context import BotContext, argument_of, owner_of, private_address
+from bot.conversation import conversation_of
+from bot.delivery import acknowledge, deliver, say, show_instead, tell_of
 from bot.filenames import CLOUD_LIMIT, LOCAL_LIMIT, clean_name, incoming_file, new_name, wished_name
 from bot.limits import BACKGROUND
 from bot.texts import Texts
@@ -49,18 +42,20 @@ async def take(update: Update, context: BotContext, source: Message, caption: st
     if found.size is not None and found.size > limit:
         _log.info("upload_failed", owner=owner, kind=found.kind, result="too_big")
         context.core.metrics.uploaded("too_big", None)
-        await message.reply_text(too_big(texts, found.name, found.size, limit))
+        await say(update, context, too_big(texts, found.name, found.size, limit))
         return
     uploads = context.services.uploads
     if await uploads.room(owner) == 0:
         _log.info("upload_failed", owner=owner, kind=found.kind, result="too_many")
         context.core.metrics.uploaded("too_many", None)
-        await message.reply_text(
+        await say(
+            update,
+            context,
             texts.tr(
                 "✋ <b>{name}</b> was not taken: you already have as many files waiting as I can "
                 "keep. Send it again when some of them have arrived.",
                 name=found.name,
-            )
+            ),
         )
         return
     # Of an album's files each caption belongs to one, and "#name" means one file.
@@ -71,6 +66,7 @@ async def take(update: Update, context: BotContext, source: Message, caption: st
         id=job_id_of(owner, update.update_id),
         owner=owner,
         chat_id=message.chat_id,
+        topic_id=conversation_of(message).topic_id,
         state="queued" if connected else "waiting",
         files=(
             JobFile(
@@ -185,7 +181,7 @@ async def upload_again(update: Update, context: BotContext) -> None:
 async def _show_accepted(update: Update, context: BotContext, job: UploadJob, texts: Texts) -> None:
     shown = accepted_anew(context, job, texts)
     if job.is_private:
-        await show_instead(update, context, *shown)
+        await show_instead(update, context, *shown, job=job)
         return
     if update.callback_query is not None:
         await _drop_copy(update.callback_query, job)
@@ -232,26 +228,30 @@ async def text(update: Update, context: BotContext) -> None:
             await connect.paste(update, context, message.text)
             return
         if pending is not None:
-            await message.reply_text(
+            await say(
+                update,
+                context,
                 texts.tr(
                     "🤔 That is not the address I need. After allowing access, copy the whole "
                     "address of the page that cannot be reached (it begins with "
                     "<code>http://127.0.0.1</code>) and send it to me."
-                )
+                ),
             )
             return
-    await message.reply_text(texts.tr("📎 Send me a file, and I put it into your Google Drive."))
+    await say(update, context, texts.tr("📎 Send me a file, and I put it into your Google Drive."))
 
 
 async def unsupported(update: Update, context: BotContext) -> None:
     """A sticker, a contact, a place, …: nothing that is a file."""
     texts = await context.texts(update)
     if update.message is not None:
-        await update.message.reply_text(
+        await say(
+            update,
+            context,
             texts.tr(
                 "I cannot put this into a Drive. I take documents, photos, videos, audio, voice "
                 "and video messages."
-            )
+            ),
         )
 
 
@@ -259,7 +259,7 @@ async def unknown_command(update: Update, context: BotContext) -> None:
     """A command that is none of ours."""
     texts = await context.texts(update)
     if update.message is not None:
-        await update.message.reply_text(texts.tr("I do not know this command. /help lists mine."))
+        await say(update, context, texts.tr("I do not know this command. /help lists mine."))
 
 
 async def stale_button(update: Update, context: BotContext) -> None:

@@ -12,14 +12,9 @@ from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
 from bot import keyboards
-from bot.context import (
-    BotContext,
-    acknowledge,
-    argument_of,
-    owner_of,
-    private_address,
-    show_instead,
-)
+from bot.context import BotContext, argument_of, owner_of, private_address
+from bot.conversation import Conversation, conversation_of
+from bot.delivery import acknowledge, say, send, show_instead
 from bot.filenames import incoming_file
 from bot.texts import Texts, language_of
 from bot.uploads import files, group_texts
@@ -100,13 +95,15 @@ async def receive(update: Update, context: BotContext) -> None:
         await files.take(update, context, source, caption)
         return
     texts = await context.texts(update)
-    await message.reply_text(
+    await say(
+        update,
+        context,
         texts.tr(
             "Here I take files only: name me in a file's caption, or reply to a file with "
             "{name}. Everything else is for our private chat.",
             name=f"@{context.bot.username}",
         ),
-        reply_markup=keyboards.private_chat(texts, private_address(context)),
+        keyboards.private_chat(texts, private_address(context)),
     )
 
 
@@ -122,7 +119,7 @@ async def show_link(update: Update, context: BotContext) -> None:
         await acknowledge(query, texts.label("This file is gone. Please send it again."))
         return
     await acknowledge(query)
-    await show_instead(update, context, group_texts.with_links(job, texts))
+    await show_instead(update, context, group_texts.with_links(job, texts), job=job)
 
 
 async def refuse_anonymous(update: Update, context: BotContext) -> None:
@@ -133,7 +130,7 @@ async def refuse_anonymous(update: Update, context: BotContext) -> None:
     texts = Texts(language_of(None))
     await _say(
         context,
-        message.chat_id,
+        conversation_of(message),
         texts.tr("I cannot tell who you are: write as yourself, not as the group or a channel."),
     )
 
@@ -146,7 +143,7 @@ async def moved(update: Update, context: BotContext) -> None:
     _log.warning("group_moved", result="not_allowed")
     await _say(
         context,
-        message.migrate_to_chat_id,
+        Conversation(message.migrate_to_chat_id),
         _texts_of(update).tr(
             "This group has a new ID since it became a supergroup: <code>{id}</code>. I work here "
             "again once whoever runs this bot has put it into ALLOWED_CHAT_IDS.",
@@ -167,7 +164,7 @@ async def came_or_went(update: Update, context: BotContext) -> None:
     if chat.type != ChatType.CHANNEL and services.refusals.is_due(owner_of(update)):
         await _say(
             context,
-            chat.id,
+            Conversation(chat.id),
             _texts_of(update).tr(
                 "I work only in groups that whoever runs this bot has named. This group's ID is "
                 "<code>{id}</code>, for ALLOWED_CHAT_IDS. Until it is there, I am leaving.",
@@ -180,9 +177,9 @@ async def came_or_went(update: Update, context: BotContext) -> None:
         _log.info("message_not_sent")
 
 
-async def _say(context: BotContext, chat_id: int, text: str) -> None:
+async def _say(context: BotContext, to: Conversation, text: str) -> None:
     try:
-        await context.bot.send_message(chat_id, text)
+        await send(context.bot, to, text)
     except TelegramError:
         _log.info("message_not_sent")
 

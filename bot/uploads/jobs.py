@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from bot.conversation import Conversation
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.errors import CustodyError
@@ -59,6 +60,8 @@ class UploadJob(BaseModel):
     owner: OwnerName
     chat_id: int
     """Where it was sent, and is answered: the owner's private chat, or a group."""
+    topic_id: int | None = None
+    """In which topic of that chat."""
     state: State
     files: tuple[JobFile, ...] = Field(min_length=1)
     created_at: datetime
@@ -97,6 +100,11 @@ class UploadJob(BaseModel):
     def is_private(self) -> bool:
         """Whether it was sent in the owner's private chat."""
         return self.chat_id == self.owner.telegram_id
+
+    @property
+    def conversation(self) -> Conversation:
+        """Where it was sent, and is answered."""
+        return Conversation(self.chat_id, self.topic_id)
 
     @property
     def has_ended(self) -> bool:
@@ -145,6 +153,16 @@ class UploadJob(BaseModel):
         files = list(self.files)
         files[number] = files[number].model_copy(update=changes)
         return self.model_copy(update={"files": tuple(files)})
+
+    def shown_in(self, to: Conversation, message_id: int) -> UploadJob:
+        """A copy whose progress stands in this message of the bot's.
+
+        In another chat, which the group has become, the person's message has another number.
+        """
+        where: dict[str, Any] = {"status_message_id": message_id}
+        if to.chat_id != self.chat_id:
+            where |= {"chat_id": to.chat_id, "topic_id": to.topic_id, "reply_to": 0}
+        return self.model_copy(update=where)
 
     def anew(self) -> UploadJob:
         """A copy that is queued once more, with what failed."""

@@ -9,12 +9,11 @@ from typing import Final
 
 import structlog
 from telegram import InlineKeyboardMarkup
-from telegram.error import BadRequest, Forbidden, NetworkError, TelegramError, TimedOut
+from telegram.error import Forbidden, TelegramError, TimedOut
 from telegram.ext import ExtBot
 
 from bot import keyboards
-from bot.context import edit_or_send
-from bot.delivery import deliver
+from bot.delivery import REFUSALS, Sent, deliver, edit, edit_or_send, may_pass, send
 from bot.limits import BACKGROUND, RESULT
 from bot.texts import Texts
 from bot.uploads.jobs import UploadJob
@@ -38,26 +37,22 @@ async def first_message(
     """
     for pause in (*_PAUSES, None) if job.state == "waiting" else (None,):
         try:
-            sent = await bot.send_message(
-                job.chat_id,
+            sent = await send(
+                bot,
+                job.conversation,
                 text,
-                reply_to_message_id=job.reply_to,
-                allow_sending_without_reply=True,
-                reply_markup=markup,
-                rate_limit_args=BACKGROUND,
+                markup,
+                reply_to=job.reply_to,
+                background=BACKGROUND,
             )
         except TelegramError as error:
-            if pause is None or not _may_pass(error) or isinstance(error, TimedOut):
+            if pause is None or not may_pass(error) or isinstance(error, TimedOut):
                 break
             await asyncio.sleep(pause)
         else:
             return sent.message_id
     _log.info("message_not_sent", owner=job.owner)
     return 0
-
-
-def _may_pass(error: TelegramError) -> bool:
-    return isinstance(error, NetworkError) and not isinstance(error, BadRequest)
 
 
 class UploadMessage:
@@ -74,7 +69,9 @@ class UploadMessage:
         self._shown: tuple[int, int] | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._editing = asyncio.Lock()
-        self.message_id = job.status_message_id
+        self._was_replaced = False
+        self.sent = Sent(job.conversation, job.status_message_id)
+        """The message, where it stands."""
 
     def start(self) -> None:
         """Begin to edit, at most every three seconds; in a group, never: 20 messages a minute are
@@ -95,8 +92,8 @@ class UploadMessage:
         `in_group`: what others may read. What is more goes to the private chat.
         """
         if not self._job.is_private:
-            await self._show(*in_group)
-            if (text, markup) != in_group:
+            is_told = await self._show(*in_group)
+            if not is_told or (text, markup) != in_group:
                 await deliver(self._bot, self._job.owner, text, markup, background=BACKGROUND)
             return
         if self._ticker is not None:
@@ -105,28 +102,39 @@ class UploadMessage:
                 self._ticker.cancel()
         await self._show(text, markup)
 
-    async def _show(self, text: str, markup: InlineKeyboardMarkup | None) -> None:
+    async def _show(self, text: str, markup: InlineKeyboardMarkup | None) -> bool:
+        """Whether it stands there."""
         for pause in (*_PAUSES, None):
             try:
-                self.message_id = await edit_or_send(
-                    self._bot,
-                    self._job.owner,
-                    self.message_id,
-                    text,
-                    markup,
-                    chat_id=self._job.chat_id,
-                    background=RESULT,
+                await self._put(text, markup, RESULT)
+            except REFUSALS as refusal:
+                blocked = isinstance(refusal, Forbidden)
+                _log.info(
+                    "user_blocked_bot" if blocked else "message_not_sent", owner=self._job.owner
                 )
-            except Forbidden:
-                _log.info("user_blocked_bot", owner=self._job.owner)
             except TelegramError as error:
                 # An edit can be made twice; a new message that was only late would stand there so.
-                is_safe = bool(self.message_id) or not isinstance(error, TimedOut)
-                if pause and _may_pass(error) and is_safe:
+                is_safe = bool(self.sent.message_id) or not isinstance(error, TimedOut)
+                if pause and may_pass(error) and is_safe:
                     await asyncio.sleep(pause)
                     continue
                 _log.warning("message_not_sent", owner=self._job.owner, exc_info=True)
-            return
+            else:
+                return True
+            return False
+        raise AssertionError("unreachable")
+
+    async def _put(self, text: str, markup: InlineKeyboardMarkup | None, background: int) -> None:
+        to, number = self.sent
+        self.sent = await edit_or_send(
+            self._bot,
+            to,
+            number,
+            text,
+            markup,
+            reply_to=self._job.reply_to,
+            background=background,
+        )
 
     def stop(self) -> None:
         """Edit no more, and leave what stands."""
@@ -171,14 +179,17 @@ class UploadMessage:
                 async with self._editing:
                     # The next edit, or the last one, says more than a failed one would have.
                     with contextlib.suppress(TelegramError):
-                        # Its number, where the first message was lost to a kill: not one more each.
-                        self.message_id = await edit_or_send(
-                            self._bot,
-                            self._job.owner,
-                            self.message_id,
-                            self.text(),
-                            keyboards.cancel_upload(self._texts, self._job.id),
-                            chat_id=self._job.chat_id,
-                            background=BACKGROUND,
-                        )
+                        if not await self._show_progress():
+                            return
             await asyncio.sleep(pause)
+
+    async def _show_progress(self) -> bool:
+        """False: Telegram takes no edit at all, and a new message for each look nobody wants."""
+        before = self.sent.message_id
+        text, markup = self.text(), keyboards.cancel_upload(self._texts, self._job.id)
+        if self._was_replaced:
+            return await edit(self._bot, self.sent, text, markup, background=BACKGROUND)
+        # Its number, where the first message was lost to a kill: not one more each.
+        await self._put(text, markup, BACKGROUND)
+        self._was_replaced = before not in (0, self.sent.message_id)
+        return True

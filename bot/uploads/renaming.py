@@ -6,16 +6,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
-from telegram import Message, Update
+from telegram import Update
 
 from bot import questions
-from bot.context import BotContext, acknowledge, argument_of, owner_of, tell_of
+from bot.context import BotContext, argument_of, owner_of
+from bot.delivery import acknowledge, say, send, tell_of
 from bot.drive_files import file_actions, shelf_texts
 from bot.filenames import clean_name, new_name, wished_name
 from bot.texts import Texts
 from bot.uploads import files, upload_texts
 from bot.uploads.jobs import State, UploadJob
-from security.credential import Owner
 from security.errors import CustodyError
 
 NAMING: Final = "name"
@@ -68,7 +68,7 @@ async def answer(update: Update, context: BotContext) -> None:
     if message is None or message.text is None or asked is None:
         return
     job = await context.services.uploads.find(owner_of(update), asked[1])
-    await _rename(context, message, job, wished_name(message.text)[0] or message.text)
+    await _rename(update, context, job, wished_name(message.text)[0] or message.text)
 
 
 async def reply(update: Update, context: BotContext) -> None:
@@ -85,7 +85,7 @@ async def reply(update: Update, context: BotContext) -> None:
     )
     job = next(about, None)
     if wished or (job is not None and job.state == "asking"):
-        await _rename(context, message, job, wished or message.text)
+        await _rename(update, context, job, wished or message.text)
     else:
         await files.text(update, context)
 
@@ -101,38 +101,36 @@ async def _question(
     context: BotContext, job: UploadJob, texts: Texts, purpose: str, argument: str
 ) -> None:
     base_url = context.services.options.link_base_url
-    await context.bot.send_message(
-        job.chat_id,
+    await send(
+        context.bot,
+        job.conversation,
         texts.tr(
             "{sign} What shall <b>{name}</b> be called? Reply to this message with the new name.",
             sign=questions.sign(context.bot, base_url, "✏️", purpose, argument),
             name=job.name,
         ),
-        reply_markup=questions.box(job.name),
+        questions.box(job.name),
     )
 
 
-async def _rename(
-    context: BotContext, message: Message, job: UploadJob | None, wanted: str
-) -> None:
-    owner = Owner.user(message.chat_id) if job is None else job.owner
-    texts = await context.texts_for(owner)
+async def _rename(update: Update, context: BotContext, job: UploadJob | None, wanted: str) -> None:
+    owner, texts = owner_of(update), await context.texts(update)
     if job is not None and len(job.files) > 1:
         text = texts.tr(
             "📚 I rename the files of an album when they are in your Drive: see /files."
         )
-        await message.reply_text(text)
+        await say(update, context, text)
         return
     if not clean_name(wanted.replace("\n", " "), ""):
-        await message.reply_text(texts.tr("🤔 That cannot be a file's name."))
+        await say(update, context, texts.tr("🤔 That cannot be a file's name."))
         return
     if job is not None and job.state == "done" and job.files[0].drive_file_id:
-        await _rename_in_drive(context, message, job, wanted)
+        await _rename_in_drive(update, context, job, wanted)
         return
     uploads = context.services.uploads
     held = await uploads.hold(owner, job.id) if job is not None else None
     if job is None or held is None:
-        await message.reply_text(_too_late(context, job, texts))
+        await say(update, context, _too_late(context, job, texts))
         return
     # Google was told the old name when the session began: it takes a new one.
     held = held.with_file(0, name=new_name(wanted, job.name), session=None)
@@ -142,11 +140,11 @@ async def _rename(
         else await _go_on(context, held)
     )
     text = texts.tr("✏️ Its name is <b>{name}</b> now.", name=held.name)
-    await message.reply_text(text if went_on else _too_late(context, job, texts))
+    await say(update, context, text if went_on else _too_late(context, job, texts))
 
 
 async def _rename_in_drive(
-    context: BotContext, message: Message, job: UploadJob, wanted: str
+    update: Update, context: BotContext, job: UploadJob, wanted: str
 ) -> None:
     texts, [file] = await context.texts_for(job.owner), job.files
     name = new_name(wanted, file.name)
@@ -157,13 +155,13 @@ async def _rename_in_drive(
     except CustodyError as error:
         await file_actions.tell_trouble(context, job.owner, error)
         text, markup = shelf_texts.trouble(error, texts)
-        await message.reply_text(text, reply_markup=markup)
+        await say(update, context, text, markup)
         return
     _log.info("file_changed", owner=job.owner, result="renamed")
     job = job.with_file(0, name=name)
     await context.services.uploads.note(job)
     await tell_of(context.bot, job, *upload_texts.finished(job, texts))
-    await message.reply_text(texts.tr("✏️ Its name is <b>{name}</b> now.", name=name))
+    await say(update, context, texts.tr("✏️ Its name is <b>{name}</b> now.", name=name))
 
 
 def _too_late(context: BotContext, job: UploadJob | None, texts: Texts) -> str:

@@ -175,6 +175,7 @@ class UploadRunner:
 
     async def _keep(self, run: Run, state: str) -> None:
         ended = datetime.now(UTC) if state in ("done", "cancelled") else None
+        run.job = run.job.shown_in(*run.message.sent)
         run.job = run.job.model_copy(update={"state": state, "finished_at": ended})
         await self._core.custodian.run(self._write_down, run.job)
 

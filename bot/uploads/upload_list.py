@@ -6,7 +6,8 @@ from typing import Final
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Update
 
-from bot.context import BotContext, acknowledge, argument_of, owner_of, show_instead, tell_of
+from bot.context import BotContext, argument_of, owner_of
+from bot.delivery import acknowledge, say, show_instead, tell_of
 from bot.drive_files.shelf_keyboards import short
 from bot.texts import Texts
 from bot.uploads import files
@@ -22,9 +23,8 @@ async def uploads(update: Update, context: BotContext) -> None:
     if update.callback_query is not None:
         await acknowledge(update.callback_query)
         await show_instead(update, context, *await _list(context, owner, texts))
-    elif update.message is not None:
-        text, markup = await _list(context, owner, texts)
-        await update.message.reply_text(text, reply_markup=markup)
+    else:
+        await say(update, context, *await _list(context, owner, texts))
 
 
 async def cancel(update: Update, context: BotContext) -> None:

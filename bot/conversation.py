@@ -1,0 +1,41 @@
+"""Where people talk with the bot: a chat, or one topic of it. What is answered stays there.
+
+Topics are those of a forum and, since Bot API 9.3, those of a private chat.
+https://core.telegram.org/bots/api#message (message_thread_id, is_topic_message)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from telegram import MaybeInaccessibleMessage, Message, Update
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A chat, or a topic of it."""
+
+    chat_id: int
+    topic_id: int | None = None
+    """None: the chat has no topics, or it is the general one, which Telegram gives no number."""
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody but one person reads it: groups have negative numbers."""
+        return self.chat_id > 0
+
+
+def conversation_of(message: MaybeInaccessibleMessage) -> Conversation:
+    """Where `message` stands. Of one that Telegram no longer shows the topic is not known."""
+    topic_id = None
+    if isinstance(message, Message) and message.is_topic_message:
+        # Else it is no topic but a chain of replies, into which Telegram lets nobody send.
+        topic_id = message.message_thread_id
+    return Conversation(message.chat.id, topic_id)
+
+
+def asked_in(update: Update) -> Conversation | None:
+    """Where somebody has written or tapped."""
+    query = update.callback_query
+    message = query.message if query is not None else update.effective_message
+    return conversation_of(message) if message is not None else None
