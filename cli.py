@@ -17,7 +17,14 @@ from typer.main import get_command
 
 from commands import audit, doctor, keys, maintenance, quarantine, tokens
 from commands.backup import backup, restore
-from config import SettingsError, child_environment, is_configured, load_settings
+from commands.runtime import DEFAULT_ENV_FILE, EnvFile
+from config import (
+    SettingsError,
+    child_environment,
+    is_configured,
+    load_settings,
+    settings_warnings,
+)
 from security.logging_utils import OwnerMask, configure_logging
 
 app = typer.Typer(
@@ -36,10 +43,6 @@ app.command()(audit.audit)
 app.command()(audit.whois)
 app.command()(doctor.doctor)
 
-EnvFile = Annotated[
-    Path, typer.Option(help="Lines of NAME=value, below the environment; need not exist.")
-]
-
 
 class Flow(StrEnum):
     """GOOGLE_OAUTH_FLOW."""
@@ -55,10 +58,12 @@ def _stop(message: str, code: int) -> NoReturn:
 
 
 @app.command()
-def bot(env_file: EnvFile = Path(".env")) -> None:
+def bot(env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
     """Run the bot against Telegram and Google, as the settings say."""
     try:
         settings = load_settings(env_file=env_file)
+        for warning in settings_warnings(env_file):
+            typer.echo(f"Warning: {warning}.", err=True)
     except SettingsError as error:
         faults = "\n".join(f"  • {fault}" for fault in error.faults)
         _stop(

@@ -15,6 +15,7 @@ import typer
 from filelock import FileLock, Timeout
 
 from commands.output import Exit, stop
+from config import DEFAULT_ENV_FILE as DEFAULT_ENV_FILE
 from config import Settings, SettingsError, load_settings
 from security import encryption
 from security.audit import AuditTrail
@@ -25,9 +26,9 @@ from security.logging_utils import OwnerMask, configure_logging, load_mask_key
 from security.token_store import TokenStore
 
 EnvFile = Annotated[
-    Path, typer.Option(help="Lines of NAME=value, below the environment; need not exist.")
+    Path,
+    typer.Option(help="Lines of NAME=value, below the environment. One that is named must exist."),
 ]
-DEFAULT_ENV_FILE = Path(".env")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The house: who may import whom, who reads the environment, who builds services.
 
-A front may use the core; the core knows no front; nobody reads the environment but config.py.
+A front may use the core; the core knows no front; nobody reads the environment but config/.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ WIRING = {"cli", "bot_process", "bench"}
 ROOTS = {"cli.py", "bot_process.py", "commands/runtime.py", "custody_parts.py"}
 """Composition roots: one for each kind of process."""
 CORE_MODULES = {
-    *("security", "drive", "sheets", "metrics", "config", "config_values"),
+    *("security", "drive", "sheets", "metrics", "config"),
     *("upload", "upload_budget", "upload_session", "upload_window"),
 }
 FRONT_LIBRARIES = {"telegram", "fastapi", "starlette", "uvicorn", "typer", "rich", "httpx"}
 FORBIDDEN = {
     **dict.fromkeys(CORE_MODULES, FRONTS | WIRING | FRONT_LIBRARIES),
-    "config": FRONTS | WIRING | FRONT_LIBRARIES | (CORE_MODULES - {"config", "config_values"}),
-    "config_values": FRONTS | WIRING | FRONT_LIBRARIES | (CORE_MODULES - {"config_values"}),
+    "config": FRONTS | WIRING | FRONT_LIBRARIES | (CORE_MODULES - {"config"}),
     "bot": (FRONTS - {"bot"}) | WIRING,
     "web": (FRONTS - {"web"}) | WIRING,
     "desktop": (FRONTS - {"desktop"}) | WIRING,
@@ -45,7 +44,11 @@ LONGEST = 350
 
 def product() -> list[Path]:
     """Every file that is shipped."""
-    found = [path for top in FRONTS | {"drive", "security"} for path in (ROOT / top).rglob("*.py")]
+    found = [
+        path
+        for top in FRONTS | {"config", "drive", "security"}
+        for path in (ROOT / top).rglob("*.py")
+    ]
     return sorted([*ROOT.glob("*.py"), *found])
 
 
@@ -80,7 +83,7 @@ def violations(path: str, source: str) -> list[str]:
     for node in ast.walk(tree):
         match node:
             case ast.Attribute(value=ast.Name(id="os"), attr=attr) if attr in ENVIRONMENT:
-                found += [] if path == "config.py" else [f"os.{attr}"]
+                found += [] if top == "config" else [f"os.{attr}"]
             case ast.ImportFrom(module="os", names=names):
                 found += [f"os.{n.name}" for n in names if n.name in ENVIRONMENT]
             case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
@@ -119,7 +122,7 @@ def test_files_can_be_read_in_one_go() -> None:
         ("security/x.py", "__import__('sandbox')"),
         ("drive/x.py", "import bot_process"),
         ("upload.py", "from sandbox.client import Person"),
-        ("config.py", "from security.files import remove"),
+        ("config/settings.py", "from security.files import remove"),
         ("bot/x.py", "from web.app import create_app"),
         ("bot/x.py", "import cli"),
         ("web/x.py", "from bot import texts"),
@@ -145,7 +148,7 @@ def test_a_planted_violation_is_found(path: str, source: str) -> None:
         ("security/deep/x.py", "from ..files import remove"),
         ("security/x.py", "from . import files"),
         ("bot/x.py", "from telegram import Bot\nfrom drive import Drive\nimport upload"),
-        ("config.py", "import os\nos.environ"),
+        ("config/settings.py", "import os\nos.environ"),
         ("bot_process.py", "store = TokenStore(folder, keyring, mask)"),
         ("cli.py", "from sandbox.run import run_sandbox\nimport os\nos.devnull"),
     ],

@@ -15,9 +15,9 @@ from config import (
     SettingsError,
     child_environment,
     is_configured,
+    is_loopback,
     load_settings,
 )
-from config_values import is_loopback
 
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 SECRET = "GOCSPX-canary-secret"
@@ -218,10 +218,13 @@ def test_an_env_file_that_is_not_text_is_one_fault(tmp_path: Path) -> None:
 def test_an_env_file_that_is_not_there_is_no_fault(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The environment may hold everything."""
+    """The environment may hold everything. One that was named is meant."""
     for name, value in NEEDED.items():
         monkeypatch.setenv(name, value)
-    assert load_settings(env_file=tmp_path / "nowhere")
+    monkeypatch.chdir(tmp_path)
+    assert load_settings()
+    with pytest.raises(SettingsError):
+        load_settings(env_file=tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("name", ["TELEGRAM_X", "GOOGLE_X", "telegram_x"])

@@ -23,7 +23,7 @@ from web.app import WebParts, create_app
 
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-PACKAGES = ("bot", "commands", "drive", "security", "web", "sandbox")
+PACKAGES = ("bot", "commands", "config", "drive", "security", "web", "sandbox")
 DATA = (".po", ".html", ".css", ".js", ".svg")
 
 

@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 from commands.checks.finding import Finding, count, failed, ok, warning
-from config import Settings, SettingsError, load_settings
+from config import Settings, SettingsError, load_settings, settings_warnings
 
 _DO = "Set it in the environment or in the settings file; docs/settings.md explains each variable."
 
@@ -28,7 +28,17 @@ def check_settings(env_file: Path) -> tuple[list[Finding], Settings | None]:
     except SettingsError as error:
         faults.update(error.faults)
     findings = [failed("settings", f"{fault}.", _DO) for fault in sorted(faults)]
-    return findings or [ok("settings", "Every setting that the bot needs is there.")], settings
+    findings = findings or [ok("settings", "Every setting that the bot needs is there.")]
+    return [*findings, *_ignored_lines(env_file)], settings
+
+
+def _ignored_lines(env_file: Path) -> list[Finding]:
+    try:
+        ignored = settings_warnings(env_file)
+    except SettingsError:
+        return []  # said already
+    do = "Correct the name, or take the line away; docs/settings.md has every name."
+    return [warning("settings", f"{line}.", do) for line in ignored]
 
 
 def check_env_file(env_file: Path) -> list[Finding]:
@@ -51,13 +61,25 @@ def check_env_file(env_file: Path) -> list[Finding]:
 
 def check_precautions(settings: Settings) -> list[Finding]:
     """What the bot runs without, and an operator should not."""
-    return [_administrators(settings), _backup_key(settings)]
+    return [_people(settings), _administrators(settings), _backup_key(settings)]
+
+
+def _people(settings: Settings) -> Finding:
+    name = "people"
+    invited, groups = len(settings.allowed_user_ids), len(settings.allowed_chat_ids)
+    everywhere = f", and in {count(groups, 'group')}" if groups else ""
+    who = f"{count(invited, 'person', 'people')} and the administrators"
+    if not invited:
+        who = "Everybody on Telegram who finds the bot"
+    return ok(name, f"{who} may use it{everywhere}.")
 
 
 def _administrators(settings: Settings) -> Finding:
     name = "administrators"
     if number := len(settings.admin_user_ids):
-        return ok(name, f"{count(number, 'person', 'people')} to tell of trouble.")
+        return ok(
+            name, f"{count(number, 'person', 'people')} to tell of trouble, who administer it."
+        )
     return warning(
         name,
         "Nobody is told of trouble in the chat.",

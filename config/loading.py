@@ -1,0 +1,157 @@
+"""The settings read from the environment and the settings file, or all their faults at once.
+
+Each fault is told by the variable's name and never with its value.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from config.addresses import is_for_telegrams_cloud
+from config.settings import (
+    GOOGLE_ADDRESSES,
+    TELEGRAMS_CLOUD,
+    Settings,
+    read,
+    service_account_variable,
+)
+from config.sources import OTHERS, Variables
+
+DEFAULT_ENV_FILE: Final = Path(".env")
+
+
+class SettingsError(Exception):
+    """All faults of the settings at once, each as "NAME: what is wrong"."""
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        self.faults = tuple(sorted(set(faults)))
+        super().__init__("\n".join(self.faults))
+
+
+def load_settings(*, for_bot: bool = True, env_file: Path | None = DEFAULT_ENV_FILE) -> Settings:
+    """Read the environment, and below it `env_file`.
+
+    Args:
+        for_bot: also demand what the bot cannot do without.
+        env_file: lines of NAME=value; None: no file. `.env` need not be there, another must.
+
+    Raises:
+        SettingsError: with every fault found, so that an operator mends them in one go.
+    """
+    variables = _read_or_refuse(env_file)
+    faults = {_shown(name): reason for name, reason in variables.faults.items()}
+    defaults: dict[str, Any] = {}
+    while True:
+        try:
+            settings = Settings(_env_file=env_file, **defaults)
+            break
+        except ValidationError as error:
+            # Faulty fields get their defaults, so that the faults between fields show as well.
+            for item in error.errors(include_input=False, include_url=False):
+                field = str(item["loc"][0])
+                name = (
+                    service_account_variable(item["loc"][1])
+                    if field == "service_accounts"
+                    else field
+                )
+                faults.setdefault(_shown(name), item["msg"].removeprefix("Value error, "))
+                default = Settings.model_fields[field].get_default(call_default_factory=True)
+                defaults[field] = default
+    for name, reason in _faults_between(settings, {*defaults}, for_bot=for_bot):
+        faults.setdefault(_shown(name), reason)
+    if faults:
+        raise SettingsError(f"{name}: {reason}" for name, reason in faults.items())
+    return settings
+
+
+def _read_or_refuse(env_file: Path | None) -> Variables:
+    name = env_file.name if env_file else ""
+    try:
+        if env_file not in (None, DEFAULT_ENV_FILE) and not env_file.exists():
+            raise SettingsError([f"{name}: there is no such file"])
+        return read(env_file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([f"{name}: cannot be read ({type(error).__name__})"]) from None
+
+
+def settings_warnings(env_file: Path | None = DEFAULT_ENV_FILE) -> tuple[str, ...]:
+    """Lines of the file that set nothing of ours, each in half a sentence.
+
+    Raises:
+        SettingsError: the file cannot be read.
+    """
+    return _read_or_refuse(env_file).warnings
+
+
+def _shown(name: str) -> str:
+    return name if " " in name else name.upper()  # a line of the file is named as it is
+
+
+def _faults_between(
+    s: Settings, faulty: Collection[str], *, for_bot: bool
+) -> Iterable[tuple[str, str]]:
+    """Faults that only show when several settings are seen together.
+
+    Args:
+        faulty: fields that stand at their default because their value has a fault of its own.
+    """
+    if for_bot:
+        for name in ("telegram_bot_token", "google_client_id", "google_client_secret"):
+            if getattr(s, name) is None:
+                yield name, "is missing"
+        if s.google_oauth_flow == "callback" and s.public_url is None:
+            yield "public_url", "is missing (GOOGLE_OAUTH_FLOW=callback needs it)"
+        if s.google_oauth_flow == "callback" and s.web_port == 0:
+            yield "web_port", "must not be 0 (GOOGLE_OAUTH_FLOW=callback needs the web server)"
+        if s.telegram_webhook_url is not None and s.web_port == 0:
+            yield "web_port", "must not be 0 (TELEGRAM_WEBHOOK_URL needs the web server)"
+        if s.database_url is not None:
+            yield "database_url", "is not supported by this version yet; leave it empty"
+    if (
+        s.telegram_webhook_url is not None
+        and s.telegram_api_base_url == TELEGRAMS_CLOUD
+        and not is_for_telegrams_cloud(s.telegram_webhook_url)
+    ):
+        yield (
+            "telegram_webhook_url",
+            "must begin with https:// and have port 443, 80, 88 or 8443 (Telegram wants it so)",
+        )
+    if bool(s.google_client_id) != bool(s.google_client_secret):
+        missing = "google_client_secret" if s.google_client_id else "google_client_id"
+        yield missing, "is missing (the client's id and secret go together)"
+    if s.token_encryption_key and s.encryption_key and s.token_encryption_key != s.encryption_key:
+        yield "encryption_key", "differs from TOKEN_ENCRYPTION_KEY; keep only one of them"
+    if {*s.token_backup_key} & {*s.token_encryption_key, *s.encryption_key}:
+        yield "token_backup_key", "holds a key of TOKEN_ENCRYPTION_KEY; backups need their own"
+    key_faulty = not {"token_encryption_key", "encryption_key"}.isdisjoint(faulty)
+    if s.token_require_encryption and not s.encryption_keys and not key_faulty:
+        yield "token_encryption_key", "is missing (TOKEN_REQUIRE_ENCRYPTION=true needs it)"
+    moved = {name for name, default in GOOGLE_ADDRESSES.items() if getattr(s, name) != default}
+    for name in GOOGLE_ADDRESSES.keys() - moved if moved else ():
+        yield name, "must be set too: Google's addresses are changed all together or not at all"
+    ids = [client.id for client in s.google_clients]
+    if len(set(ids)) < len(ids):
+        yield "google_other_clients", "names a client twice"
+    slugs = {entry.partition("=")[0] for entry in s.departments}
+    for slug in s.service_accounts.keys() - slugs if "departments" not in faulty else ():
+        yield service_account_variable(slug), "belongs to no slug in DEPARTMENTS"
+
+
+def is_configured(env_file: Path = DEFAULT_ENV_FILE) -> bool:
+    """Whether anybody has begun to set this installation up for Telegram and Google."""
+    return env_file.exists() or any(map(_is_ours, os.environ))
+
+
+def child_environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with `settings` in the place of its own for the bot."""
+    kept = {name: value for name, value in os.environ.items() if not _is_ours(name)}
+    return {**kept, **settings}
+
+
+def _is_ours(name: str) -> bool:
+    return name.upper().startswith(("TELEGRAM_", "GOOGLE_")) and name.upper() not in OTHERS

@@ -1,0 +1,210 @@
+"""Where settings come from: the environment, and below it a file of NAME=value lines.
+
+A misspelt name would leave a setting at its default in silence, and the default of
+`ALLOWED_USER_IDS` is everybody. So whatever is nearly a name of ours is a fault; any other name in
+the file is a warning; in the environment it is none of our business.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from dotenv.parser import parse_stream
+
+_LONG_ENOUGH: Final = 8
+"""Names of ours with fewer letters are near to half of everything."""
+_NEAR: Final = 2
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,79}")
+_SHOWABLE: Final = re.compile(r"[A-Z][A-Z0-9]{0,19}(_[A-Z0-9]{1,19}){0,6}")
+_KEY_ALONE: Final = re.compile(r"[A-Za-z0-9+/_-]{43}=?")
+_PLACE: Final = "${"
+_QUOTES: Final = ("'", '"')
+# `str.strip` leaves these, and they come along with what is copied out of a page or an editor.
+_INVISIBLE: Final = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060"
+_SERVICE_LINK: Final = re.compile(r"(tcp|udp|sctp)://")
+
+OTHERS: Final = frozenset(
+    {
+        # within two letters of a name of ours, and yet somebody else's
+        *("HTTP_PROXY", "GOPROXY", "GO_PROXY", "WEB_ROOT"),
+        *(
+            f"{first}_{last}"
+            for first in ("DB", "WS", "DEV", "HUB", "NET", "SMB", "JOB", "PUB", "MQ")
+            for last in ("HOST", "PORT")
+        ),
+        # beside ours in the same file: Compose, the container, the host, Python
+        *("ALL_PROXY", "FTP_PROXY", "TZ", "LANG", "LC_ALL", "LANGUAGE", "PATH", "HOME", "PORT"),
+        *("HOSTNAME", "PUID", "PGID", "UMASK", "DEBUG", "TERM", "NODE_ENV", "WEB_CONCURRENCY"),
+        *("COMPOSE_PROJECT_NAME", "COMPOSE_PROFILES", "COMPOSE_FILE", "DOCKER_HOST"),
+        *("TELEGRAM_BOT_API_IMAGE", "TELEGRAM_API_ID", "TELEGRAM_API_HASH", "TELEGRAM_LOCAL"),
+        *("GOOGLE_CLOUD_PROJECT", "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_REGION"),
+        *("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONWARNINGS"),
+        *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+    }
+)
+"""Names that are known as other programs'; neither misspellings nor worth a warning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """What is set, by its name in small letters, and what was wrong with how it is set."""
+
+    values: Mapping[str, str]
+    faults: Mapping[str, str] = field(default_factory=dict)
+    """By the name of the variable or, for lines, of the file."""
+    warnings: tuple[str, ...] = ()
+
+
+def read_variables(
+    file: Path | None, environment: Mapping[str, str], ours: Iterable[str], secrets: Iterable[str]
+) -> Variables:
+    """Everything that is set and not empty; the environment wins over the file.
+
+    Args:
+        file: lines of NAME=value; one that is not there holds none.
+        ours: every name of a setting, in small letters; those of `secrets` may end in `_file` too.
+
+    Raises:
+        OSError, UnicodeDecodeError: the file cannot be read.
+    """
+    names = _Names(frozenset(ours), frozenset(secrets))
+    lines = _Lines(file, names)
+    faults = dict(lines.faults)
+    values: dict[str, str] = {}
+    seen: dict[str, str] = {}
+    for name, untrimmed in environment.items():
+        small, value = name.lower(), trimmed(untrimmed)
+        if seen.setdefault(small, value) != value:
+            faults[small] = "is set twice, in capitals and in small letters, to different values"
+        if value and small not in names and (reason := names.fault(small, value)):
+            faults[name.strip()] = reason
+        if value:
+            values[small] = value
+    values = lines.values | values
+    for name in names.among(values):
+        if reason := _misplaced(values[name]):
+            faults.setdefault(name, reason)
+    return Variables(values, faults, tuple(lines.warnings))
+
+
+def trimmed(value: str) -> str:
+    """Without white space, and what looks like none at all, at its ends."""
+    return value.strip().strip(_INVISIBLE).strip()
+
+
+def _misplaced(value: str) -> str | None:
+    """Why the value cannot be meant as it stands, whatever it is for."""
+    if _PLACE in value:
+        return "holds ${…}, and nothing is put in its place here: write the value itself"
+    if len(value) > 1 and value[0] == value[-1] and value[0] in _QUOTES:
+        return "stands in quotes, which would be part of the value: take them away"
+    if "\0" in value:
+        return "holds a character that no setting has"
+    return None
+
+
+class _Names:
+    """Every name of a setting, and what is nearly one."""
+
+    def __init__(self, ours: frozenset[str], secrets: frozenset[str]) -> None:
+        self._plain = ours
+        self._ours = ours | {f"{name}_file" for name in secrets}
+        self._letters = {name: Counter(name) for name in self._ours if len(name) >= _LONG_ENOUGH}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._ours or name.endswith("_google_service_account_json")
+
+    def among(self, values: Mapping[str, str]) -> list[str]:
+        """Those of ours that are set."""
+        return [name for name in values if name in self]
+
+    def fault(self, name: str, value: str = "") -> str | None:
+        """Why a name that is not ours cannot be let pass; None: it is somebody else's."""
+        base = name.removesuffix("_file")
+        if base != name and base in self._plain:
+            return f"is not read: only secrets come from files; set {base.upper()} itself"
+        if name.upper() in OTHERS or _SERVICE_LINK.match(value):  # links of Docker and Kubernetes
+            return None
+        near = self._nearest(name)
+        return f"is no setting; did you mean {near.upper()}?" if near else None
+
+    def _nearest(self, name: str) -> str | None:
+        letters = Counter(name)
+        found = [
+            (distance(name, candidate), candidate)
+            for candidate, theirs in self._letters.items()
+            if abs(len(name) - len(candidate)) <= _NEAR
+            and ((letters - theirs) + (theirs - letters)).total() <= 2 * _NEAR
+        ]
+        least = min(found, default=(_NEAR + 1, ""))
+        return least[1] if least[0] <= _NEAR else None
+
+
+def distance(one: str, other: str) -> int:
+    """How many letters must be put in, left out or changed to make one of the other."""
+    row = list(range(len(other) + 1))
+    for number, letter in enumerate(one, start=1):
+        before, row[0] = row[0], number
+        for place, theirs in enumerate(other, start=1):
+            before, row[place] = (
+                row[place],
+                min(row[place] + 1, row[place - 1] + 1, before + (letter != theirs)),
+            )
+    return row[-1]
+
+
+class _Lines:
+    """The file's assignments, each line looked at."""
+
+    def __init__(self, file: Path | None, names: _Names) -> None:
+        self.values: dict[str, str] = {}
+        self.faults: dict[str, str] = {}
+        self.warnings: list[str] = []
+        self._names = names
+        self._first: dict[str, int] = {}
+        self._file = file.name if file else ""
+        if file is None or not file.exists():
+            return
+        for line, name, value in _assignments(file.read_text(encoding="utf-8-sig")):
+            self._take(line, name, value)
+
+    def _take(self, line: int, name: str | None, value: str | None) -> None:
+        if name is None or value is None or not _NAME.fullmatch(name) or _KEY_ALONE.fullmatch(name):
+            # Its text is not repeated: it may be half of a secret.
+            self.faults[f"{self._file}, line {line}"] = "is no assignment (NAME=value)"
+            return
+        small, value = name.lower(), trimmed(value)
+        first = self._first.setdefault(small, line)
+        if first != line and small in self._names and value != self.values.get(small, ""):
+            self.faults[f"{self._file}, line {line}"] = (
+                f"sets {name.upper()} again, as line {first}"
+            )
+        if small not in self._names:
+            self._meet(line, name)
+        elif value:
+            self.values[small] = value
+
+    def _meet(self, line: int, name: str) -> None:
+        where = f"{self._file}, line {line}"
+        if reason := self._names.fault(name.lower()):
+            self.faults[where] = f"{name} {reason}"
+        elif name.upper() not in OTHERS:
+            shown = name if _SHOWABLE.fullmatch(name) else "this name"
+            self.warnings.append(f"{where}: {shown} is no setting of Drivekeeper's, and is ignored")
+
+
+def _assignments(text: str) -> Iterator[tuple[int, str | None, str | None]]:
+    """Line, name and value of each; a name or value that is None: it is no assignment."""
+    for binding in parse_stream(io.StringIO(text)):
+        blank = len(binding.original.string) - len(binding.original.string.lstrip())
+        line = binding.original.line + binding.original.string[:blank].count("\n")
+        if binding.error:
+            yield line, None, None
+        elif binding.key is not None:
+            yield line, binding.key, binding.value

@@ -1,0 +1,255 @@
+"""The kinds of values that settings have, and how each is checked.
+
+Each value has exactly its form, or is refused in a sentence of ours, which names the entry of a
+list and never repeats the value: anything may have been pasted there. Values come trimmed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import BeforeValidator, SecretStr
+from pydantic_settings import NoDecode
+
+_SLUG = re.compile(r"[a-z][a-z0-9]{0,30}")
+_DEPARTMENT = re.compile(r"[^=,;，、；\x00-\x1f\x7f]{1,80}")
+_BOT_TOKEN = re.compile(r"[0-9]{3,}:[A-Za-z0-9_-]{30,}")
+_WEBHOOK_SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_WHOLE = re.compile(r"[0-9]{1,9}")
+_USER_ID = re.compile(r"[1-9][0-9]{0,15}")
+_CHAT_ID = re.compile(r"-[1-9][0-9]{0,15}")
+_FERNET_KEY = re.compile(r"[A-Za-z0-9+/_-]{43}=")
+ONE_WORD = re.compile(r"[^\s,\"'\x00-\x20\x7f]+")
+_CLIENT_ID = re.compile(r"[A-Za-z0-9._-]+")
+_HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_])?")
+_LEAST_MASK_KEY: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Stands in for a value that could not be had, so that its field reports the reason."""
+
+    reason: str
+
+
+def of_text(check: Callable[[str], Any]) -> BeforeValidator:
+    """`check` for what comes as text, which is everything but defaults and faults."""
+
+    def validate(value: Any) -> Any:
+        if isinstance(value, Fault):
+            raise ValueError(value.reason)  # noqa: TRY004 - pydantic collects ValueErrors
+        return check(value) if isinstance(value, str) else value
+
+    return BeforeValidator(validate)
+
+
+def _secret(check: Callable[[str], str]) -> BeforeValidator:
+    return of_text(lambda value: SecretStr(check(value)))
+
+
+# One value
+
+
+def whole(least: int, most: int) -> BeforeValidator:
+    """A whole number from `least` to `most`."""
+
+    def check(value: str) -> int:
+        if not _WHOLE.fullmatch(value) or not least <= int(value) <= most:
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return int(value)
+
+    return of_text(check)
+
+
+def number(least: float, most: float, *, above: bool = False) -> BeforeValidator:
+    """A number from `least` (or above it) to `most`."""
+    words = f"{'more than' if above else 'from'} {least:g} {'and at most' if above else 'to'}"
+
+    def check(value: str) -> float:
+        found = float(value) if _NUMBER.fullmatch(value) else -1
+        if not least <= found <= most or (above and found == least):
+            raise ValueError(f"must be a number {words} {most:g}, such as 10 or 2.5")
+        return found
+
+    return of_text(check)
+
+
+def one_of(*words: str) -> BeforeValidator:
+    """One of `words`, written in capitals or not."""
+    said = f"{', '.join(words[:-1])} or {words[-1]}"
+
+    def check(value: str) -> str:
+        found = next((word for word in words if word.lower() == value.lower()), None)
+        if found is None:
+            raise ValueError(f"must be {said}")
+        return found
+
+    return of_text(check)
+
+
+def _yes_or_no(value: str) -> bool:
+    known = {"true": True, "yes": True, "on": True, "1": True}
+    known |= {"false": False, "no": False, "off": False, "0": False}
+    if value.lower() not in known:
+        raise ValueError("must be true or false")
+    return known[value.lower()]
+
+
+def _folder(value: str) -> Path:
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:
+        raise ValueError("begins with ~, and whose home that is is not known") from None
+
+
+def _host(value: str) -> str:
+    bare = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    try:
+        return str(ipaddress.ip_address(bare))
+    except ValueError:
+        if bare != value or not _HOST_NAME.fullmatch(value) or value.replace(".", "").isdigit():
+            raise ValueError(
+                "must be an address such as 127.0.0.1 or ::, or a name, without a port"
+            ) from None
+    return value
+
+
+def _bot_token(value: str) -> str:
+    if not _BOT_TOKEN.fullmatch(value):
+        raise ValueError("is not a bot token (BotFather gives one like 123456:ABC…)")
+    return value
+
+
+def _webhook_secret(value: str) -> str:
+    if not _WEBHOOK_SECRET.fullmatch(value):
+        raise ValueError("must be 1 to 256 of the characters A-Z a-z 0-9 _ -")
+    return value
+
+
+def _mask_key(value: str) -> str:
+    if len(value) < _LEAST_MASK_KEY:
+        raise ValueError(
+            f"must have {_LEAST_MASK_KEY} characters or more: with fewer, masks can be undone"
+        )
+    return value
+
+
+def _client_id(value: str) -> str:
+    if value.startswith("GOCSPX-"):
+        raise ValueError("is a client's secret; the id ends in .apps.googleusercontent.com")
+    if not _CLIENT_ID.fullmatch(value):
+        raise ValueError("is not a client's id (Google's end in .apps.googleusercontent.com)")
+    return value
+
+
+def _client_secret(value: str) -> str:
+    if value.endswith(".apps.googleusercontent.com"):
+        raise ValueError("is a client's id, not its secret")
+    if not ONE_WORD.fullmatch(value):
+        raise ValueError("is not a client's secret (one word, such as GOCSPX-…)")
+    return value
+
+
+def _service_account(value: str) -> str:
+    encoded = "".join(value.split())  # base64 wraps its lines
+    try:
+        key = json.loads(base64.b64decode(encoded, validate=True))
+    except (ValueError, RecursionError):
+        key = None
+    if not isinstance(key, dict) or key.get("type") != "service_account":
+        raise ValueError("is not the base64 of a service account's key file")
+    return encoded
+
+
+# Lists
+
+
+def _entries(value: str, separators: str = r"[\s,]+") -> list[str]:
+    return [entry for entry in map(str.strip, re.split(separators, value)) if entry]
+
+
+def _ids(form: re.Pattern[str], what: str) -> BeforeValidator:
+    def check(value: str) -> frozenset[int]:
+        found = _entries(value)
+        for place, entry in enumerate(found, start=1):
+            if not form.fullmatch(entry):
+                raise ValueError(f"entry {place} is not {what}")
+        return frozenset(map(int, found))
+
+    return of_text(check)
+
+
+def _fernet_keys(value: str) -> tuple[SecretStr, ...]:
+    keys: dict[str, SecretStr] = {}
+    for place, entry in enumerate(_entries(value), start=1):
+        if not _FERNET_KEY.fullmatch(entry):
+            raise ValueError(
+                f"entry {place} is not a Fernet key (32 bytes in url-safe base64, 44 characters; "
+                "several are separated by commas)"
+            )
+        # Some spell the same key otherwise: compared and used in one spelling.
+        raw = binascii.a2b_base64(entry.replace("-", "+").replace("_", "/"))
+        spelt = base64.urlsafe_b64encode(raw).decode("ascii")
+        keys[spelt] = SecretStr(spelt)
+    return tuple(keys.values())
+
+
+def _clients(value: str) -> tuple[SecretStr, ...]:
+    found = _entries(value)
+    for place, entry in enumerate(found, start=1):
+        id, _, secret = entry.partition(":")
+        try:
+            _client_id(id), _client_secret(secret)
+        except ValueError as error:
+            raise ValueError(f"entry {place} must be id:secret, and one of them {error}") from None
+    return tuple(map(SecretStr, found))
+
+
+def _departments(value: str) -> tuple[str, ...]:
+    found = _entries(value, ",")
+    slugs: set[str] = set()
+    for place, entry in enumerate(found, start=1):
+        slug, _, name = entry.partition("=")
+        if not _SLUG.fullmatch(slug) or not _DEPARTMENT.fullmatch(name):
+            raise ValueError(f"entry {place} must be slug=name, the slug of a-z and 0-9")
+        if slug in slugs:
+            raise ValueError(f"entry {place} has a slug that stands there already")
+        slugs.add(slug)
+    return tuple(found)
+
+
+Switch = Annotated[bool, of_text(_yes_or_no)]
+Folder = Annotated[Path, of_text(_folder)]
+Host = Annotated[str, of_text(_host)]
+BotToken = Annotated[SecretStr, _secret(_bot_token)]
+ClientId = Annotated[str, of_text(_client_id)]
+ClientSecret = Annotated[SecretStr, _secret(_client_secret)]
+MaskKey = Annotated[SecretStr, _secret(_mask_key)]
+WebhookSecret = Annotated[SecretStr, _secret(_webhook_secret)]
+DatabaseAddress = Annotated[SecretStr, _secret(str)]
+ServiceAccount = Annotated[SecretStr, _secret(_service_account)]
+ServiceAccounts = Annotated[Mapping[str, ServiceAccount], BeforeValidator(dict)]
+"""By slug the base64 of the key file."""
+
+UserIds = Annotated[
+    frozenset[int], NoDecode, _ids(_USER_ID, "the Telegram ID of a person (digits alone)")
+]
+ChatIds = Annotated[
+    frozenset[int],
+    NoDecode,
+    _ids(_CHAT_ID, "the Telegram ID of a group (a negative number, such as -1001234567890)"),
+]
+FernetKeys = Annotated[tuple[SecretStr, ...], NoDecode, of_text(_fernet_keys)]
+ClientPairs = Annotated[tuple[SecretStr, ...], NoDecode, of_text(_clients)]
+"""id:secret of each OAuth client."""
+DepartmentPairs = Annotated[tuple[str, ...], NoDecode, of_text(_departments)]
+"""slug=name of each department."""
