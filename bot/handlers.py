@@ -15,7 +15,7 @@ from telegram.ext import (
 )
 
 from bot.admin import health, quarantine_admin
-from bot.connecting import account, connect, device_flow
+from bot.connecting import account, connect, whose_account
 from bot.context import BotContext
 from bot.drive_files import file_actions, folders, shelf
 from bot.gate import gate
@@ -60,8 +60,8 @@ def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
     buttons = {
         "connect": connect.connect,
         "consent-cancel": connect.cancel_consent,
-        "consent-yes": device_flow.confirm_account,
-        "consent-no": device_flow.refuse_account,
+        "consent-yes": whose_account.confirm_account,
+        "consent-no": whose_account.refuse_account,
         "disconnect": account.disconnect,
         "erase": account.erase,
         "language": account.language,

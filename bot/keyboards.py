@@ -33,7 +33,7 @@ def approve(t: Texts, address: str) -> InlineKeyboardMarkup:
 
 
 def confirm_account(t: Texts, consent_id: str) -> InlineKeyboardMarkup:
-    """device: is the account that approved yours?"""
+    """Is the account that approved yours?"""
     return _keyboard(
         [_tap(t.label("✅ Yes, that is mine"), f"consent-yes:{consent_id}")],
         [_tap(t.label("❌ No, not mine"), f"consent-no:{consent_id}")],

@@ -1,22 +1,19 @@
 """Asking for consent, three ways, each bound to the person who asked.
 
-device    the person enters a code on Google's page; whoever approved is shown to the asker, who
-          confirms the account before anything is saved.
+device    the person enters a code on Google's page; the bot asks Google whether they have.
 callback  Google redirects to our page; its button carries a one-time code back into the asker's
-          chat, and only there is the credential saved.
+          chat, and only there it goes on.
 paste     the person pastes the redirected address into their own chat.
 
-States and codes work once, and only the owner's latest request can be saved. RFC 6749 §10.12,
-RFC 7636, RFC 8628 §5.4 (what remains of the device flow's risk stands in docs/security.md).
+In all three the asker is then shown which account approved, and nothing is saved before they say
+that it is theirs. States and codes work once, and only the owner's latest request can be saved.
+RFC 6749 §10.12, RFC 7636, RFC 8628 §5.4 (what remains of the device flow's risk stands in
+docs/security.md).
 """
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
@@ -25,30 +22,18 @@ import structlog
 from pydantic import SecretStr
 
 from config import GoogleClient
-from security.credential import DRIVE_FILE_SCOPE, Credential, Owner
+from security.approvals import LIFETIME, AccountLookup, Approvals, same
+from security.approvals import GoogleAccount as GoogleAccount
+from security.credential import Credential, Owner
 from security.custodian import Custodian
-from security.errors import ConsentRequired, CustodyError, TransientFault
-from security.google_oauth import ConsentDenied, GoogleOAuth, TokenGrant
+from security.google_oauth import ConsentDenied, GoogleOAuth
 from security.pending_consents import PendingConsent, PendingConsents
 
 PASTE_REDIRECT: Final = "http://127.0.0.1:47851/"
 """A loopback address nothing listens on (RFC 8252 §7.3): the browser shows it, to be copied."""
 _STATE_BYTES: Final = 32
 _STATE_LENGTH: Final = 43  # of that many bytes in url-safe base64
-_LIFETIME: Final = timedelta(minutes=10)
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class GoogleAccount:
-    """Who approved, as Drive's about.get says."""
-
-    address: SecretStr
-    id: SecretStr
-
-
-AccountLookup = Callable[[SecretStr], Awaitable[GoogleAccount]]
-"""From an access token to its account."""
 
 
 class ConsentDesk:
@@ -71,7 +56,7 @@ class ConsentDesk:
         self._pending = pending
         self._custodian = custodian
         self._oauth = oauth
-        self._look_up_account = look_up_account
+        self._approvals = Approvals(client, pending, custodian, oauth, look_up_account)
 
     async def begin(self, owner: Owner) -> PendingConsent:
         """A new request for `owner`; an earlier one ends with it.
@@ -108,7 +93,7 @@ class ConsentDesk:
             )
             pending = PendingConsent(
                 **common,
-                expires_at=now + _LIFETIME,
+                expires_at=now + LIFETIME,
                 address=address,
                 state=SecretStr(state),
                 code_verifier=SecretStr(verifier),
@@ -136,7 +121,13 @@ class ConsentDesk:
         self, pending: PendingConsent, message_id: int, topic_id: int = 0
     ) -> PendingConsent:
         """Remember which message shows the request, and in which topic (0: none)."""
-        return await self._change(pending, message_id=message_id, topic_id=topic_id)
+        async with self._custodian.locked(pending.owner):
+            noted = await self._custodian.run(
+                self._pending.replace, pending, message_id=message_id, topic_id=topic_id
+            )
+        if noted is None:
+            raise ConsentDenied("a newer request has taken its place", code="superseded")
+        return noted
 
     async def cancel(self, owner: Owner) -> bool:
         """End the owner's request; False where there was none."""
@@ -145,10 +136,26 @@ class ConsentDesk:
 
     async def end(self, pending: PendingConsent) -> None:
         """End this request; a newer one of the same owner stays."""
+        await self._approvals.end(pending)
+
+    async def identify(self, pending: PendingConsent) -> PendingConsent:
+        """The request with the account that approved, where a stop came before Drive was asked.
+
+        Raises:
+            ConsentDenied: Drive does not say; the request is over.
+        """
+        return await self._approvals.identify(pending)
+
+    async def is_interrupted(self, pending: PendingConsent) -> bool:
+        """Whether a crash came while its code was with Google: nobody can tell what became of it.
+
+        In a running process the lock is held for as long as that takes.
+        """
+        if pending.stage != "redeeming":
+            return False
         async with self._custodian.locked(pending.owner):
             current = await self._custodian.run(self._pending.load, pending.owner)
-            if current is not None and current.id == pending.id:
-                await self._custodian.run(self._pending.delete, pending.owner)
+        return current is not None and current.id == pending.id and current.stage == "redeeming"
 
     async def poll(self, pending: PendingConsent) -> PendingConsent:
         """device: ask Google once whether the person has decided.
@@ -162,155 +169,96 @@ class ConsentDesk:
         current = await self._custodian.run(self._pending.load, pending.owner)
         if current is None or current.id != pending.id:
             raise ConsentDenied("a newer request has taken its place", code="superseded")
-        try:
-            grant = await self._oauth.poll_device(self._client, pending.device_code)
-        except ConsentRequired:
-            raise ConsentDenied("Google no longer knows the code", code="expired") from None
-        return await self._approve(pending, grant)
+        return await self._approvals.poll(current)
 
     async def by_state(self, state: str) -> PendingConsent | None:
         """callback: the request this state belongs to."""
-        if len(state) != _STATE_LENGTH:  # anybody may ask, and looking costs a read of them all
+        if len(state) != _STATE_LENGTH:  # anybody may ask
             return None
         return await self._custodian.read(self._pending.by_state, state)
 
     async def redirected(
-        self, *, state: str, code: str | None, error: str | None
+        self, asked: PendingConsent | None, *, code: str | None, error: str | None
     ) -> PendingConsent:
         """callback: what Google's redirect brought; the result page offers its `claim_code`.
+
+        The same state and code give the same again, until it is claimed or over.
+
+        Args:
+            asked: what `by_state` has found.
 
         Raises:
             ConsentDenied: unknown, used or lapsed state, or the person declined.
         """
-        pending = await self.by_state(state)
-        if pending is None:
+        if asked is None:
             raise ConsentDenied("an unknown state", code="wrong_state")
-        grant = await self._redeem(pending, code=code, error=error)
-        return await self._approve(pending, grant, claim_code=SecretStr(secrets.token_urlsafe(24)))
+        return await self._approvals.redeem(asked, code=code, error=error)
 
-    async def claim(self, owner: Owner, claim_code: str) -> Credential:
-        """callback: the asker opened the result page's button; save the credential."""
+    async def claim(self, owner: Owner, claim_code: str) -> PendingConsent:
+        """callback: the asker opened the result page's button; now they may be shown whose it is.
+
+        Raises:
+            ConsentDenied: not this person's code, or over.
+        """
         pending = await self.latest(owner)
         if (
             pending is None
-            or pending.stage != "approved"
-            or not _same(pending.claim_code, claim_code)
+            or pending.stage not in ("approved", "claimed")
+            or not same(pending.claim_code, claim_code)
         ):
             raise ConsentDenied("not this person's code, or used already", code="wrong_state")
-        return await self._save(pending)
+        return await self._approvals.advance(
+            pending, "approved", stage="claimed", expires_at=datetime.now(UTC) + LIFETIME
+        )
 
-    async def pasted(self, owner: Owner, text: str) -> Credential:
-        """paste: the redirected address, in the asker's own chat; save the credential."""
+    async def pasted(self, owner: Owner, text: str) -> PendingConsent:
+        """paste: the redirected address, in the asker's own chat.
+
+        Raises:
+            ConsentDenied: it belongs to no request of theirs, is over, or they declined.
+        """
         pending = await self.latest(owner)
         query = _query(text)
         state = query.get("state", "")
         if pending is None:
             raise ConsentDenied("there is no request, or its time is over", code="expired")
-        if not _same(pending.state, state):
+        if not same(pending.state, state):
             raise ConsentDenied("the address belongs to another request", code="wrong_state")
-        grant = await self._redeem(pending, code=query.get("code"), error=query.get("error"))
-        return await self._save(await self._approve(pending, grant))
+        return await self._approvals.redeem(
+            pending, code=query.get("code"), error=query.get("error")
+        )
+
+    async def is_known(self, pending: PendingConsent) -> bool:
+        """Whether the account is the one that its owner was connected with last."""
+        last = await self._custodian.last_credential(pending.owner)
+        if last is None or last.account_id is None:
+            return False
+        return same(last.account_id, pending.account_id.get_secret_value())
 
     async def confirm(self, owner: Owner, consent_id: str) -> Credential:
-        """device: the asker says that the account shown is theirs; save the credential."""
-        return await self._save(await self._approved(owner, consent_id))
+        """The asker says that the account shown is theirs; save the credential.
+
+        Raises:
+            ConsentDenied: it is not for them to say, or over.
+        """
+        pending = await self._to_confirm(owner, consent_id)
+        return await self._custodian.finish(self._save_latest(pending))
 
     async def refuse(self, owner: Owner, consent_id: str) -> None:
-        """device: the account shown is not the asker's; forget its tokens unused."""
-        pending = await self._approved(owner, consent_id)
+        """The account shown is not the asker's; forget its tokens unused.
+
+        Raises:
+            ConsentDenied: as `confirm`.
+        """
+        pending = await self._to_confirm(owner, consent_id)
         await self.end(pending)
         _log.info("consent_refused", owner=pending.owner, result="declined")
 
-    async def _approved(self, owner: Owner, consent_id: str) -> PendingConsent:
+    async def _to_confirm(self, owner: Owner, consent_id: str) -> PendingConsent:
         pending = await self.latest(owner)
-        if (
-            pending is None
-            or pending.id != consent_id
-            or pending.stage != "approved"
-            # Whoever asked can send any button's data: in the other flows it takes the code that
-            # only whoever approved has seen.
-            or pending.flow != "device"
-        ):
+        if pending is None or pending.id != consent_id or not pending.may_be_confirmed:
             raise ConsentDenied("there is no such request any more", code="expired")
         return pending
-
-    async def _redeem(
-        self, pending: PendingConsent, *, code: str | None, error: str | None
-    ) -> TokenGrant:
-        """Exchange the code; before that the state is spent, so that no replay gets this far."""
-        async with self._custodian.locked(pending.owner):
-            current = await self._custodian.run(self._pending.load, pending.owner)
-            if current is None or current.id != pending.id or current.stage != "asked":
-                raise ConsentDenied("this address has been used already", code="used")
-            if current.is_over(datetime.now(UTC)):
-                raise ConsentDenied("the request's time is over", code="expired")
-            await self._custodian.run(self._pending.replace, current, stage="redeeming")
-        async with self._spent(pending):
-            if error or not code:
-                raise ConsentDenied("the person declined", code="access_denied")
-            try:
-                return await self._oauth.exchange(
-                    self._client,
-                    code=code,
-                    code_verifier=pending.code_verifier.get_secret_value(),
-                    redirect_uri=self._redirect_uri,
-                )
-            except ConsentRequired:
-                raise ConsentDenied("Google does not accept the code", code="used") from None
-
-    async def _approve(
-        self, pending: PendingConsent, grant: TokenGrant, **changes: Any
-    ) -> PendingConsent:
-        async with self._spent(pending):
-            if grant.scopes is not None and DRIVE_FILE_SCOPE not in grant.scopes:
-                raise ConsentDenied("Drive was not ticked on Google's page", code="scope_missing")
-            if grant.refresh_token is None:
-                raise ConsentDenied("Google gave no refresh token", code="no_refresh_token")
-            try:
-                account = await self._account(grant.access_token)
-            except TransientFault as fault:
-                raise ConsentDenied("Drive did not say whose it is", code=fault.code) from fault
-        approved = await self._change(
-            pending,
-            stage="approved",
-            expires_at=datetime.now(UTC) + _LIFETIME,
-            access_token=grant.access_token,
-            refresh_token=grant.refresh_token,
-            token_expires_at=grant.expires_at,
-            refresh_expires_at=grant.refresh_expires_at,
-            account=account.address,
-            account_id=account.id,
-            **changes,
-        )
-        _log.info("consent_approved", owner=pending.owner, flow=pending.flow)
-        return approved
-
-    @asynccontextmanager
-    async def _spent(self, pending: PendingConsent) -> AsyncIterator[None]:
-        """State and code are used up: whatever fails from here on ends the request."""
-        try:
-            yield
-        except CustodyError:
-            await self.end(pending)
-            raise
-
-    async def _account(self, access_token: SecretStr) -> GoogleAccount:
-        for pause in (0.5, 1.5, 4.0):
-            try:
-                return await self._look_up_account(access_token)
-            except TransientFault:
-                await asyncio.sleep(pause)
-        return await self._look_up_account(access_token)
-
-    async def _change(self, pending: PendingConsent, **changes: Any) -> PendingConsent:
-        async with self._custodian.locked(pending.owner):
-            changed = await self._custodian.run(self._pending.replace, pending, **changes)
-        if changed is None:
-            raise ConsentDenied("a newer request has taken its place", code="superseded")
-        return changed
-
-    async def _save(self, pending: PendingConsent) -> Credential:
-        return await self._custodian.finish(self._save_latest(pending))
 
     async def _save_latest(self, pending: PendingConsent) -> Credential:
         credential = Credential(
@@ -334,12 +282,6 @@ class ConsentDesk:
         if saved.ends_within_days:  # the operator's to know on the first day, not on the eighth
             _log.warning("testing_status_suspected", owner=pending.owner)
         return saved
-
-
-def _same(expected: SecretStr, given: str) -> bool:
-    """Whether `given` is the secret, which is one; in constant time."""
-    wanted = expected.get_secret_value().encode()
-    return bool(wanted) and secrets.compare_digest(wanted, given.encode("utf-8", "replace"))
 
 
 def _query(text: str) -> dict[str, str]:

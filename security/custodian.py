@@ -95,6 +95,17 @@ class Custodian(Guard):
             await self.read(self._store.quarantined, owner)
         )
 
+    async def last_credential(self, owner: Owner) -> Credential | None:
+        """What the owner is connected with, or was until it was set aside; for comparing alone.
+
+        None: there is neither, or what there is cannot be read.
+        """
+        try:
+            reading = await self.read(self._store.read, owner)
+            return reading.credential or await self.read(self._store.copies.newest, owner)
+        except CustodyError:
+            return None
+
     async def access_token(self, owner: Owner, *, rejected: SecretStr | None = None) -> Credential:
         """The owner's credential with an access token that serves for longer than the lead.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import (
     BaseModel,
@@ -19,6 +20,7 @@ from pydantic import (
     ValidationError,
 )
 
+from security.consent_states import StateIndex
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, OperatorFault
@@ -32,6 +34,13 @@ OwnerName = Annotated[
 Secret = Annotated[
     SecretStr, PlainSerializer(lambda secret: secret.get_secret_value(), when_used="json")
 ]
+Stage = Literal["asked", "redeeming", "granted", "approved", "claimed"]
+"""
+redeeming  a code is with Google, under the owner's lock
+granted    Google has given tokens
+approved   and Drive has said whose account it is
+claimed    callback: the asker has come back from the result page
+"""
 _EMPTY: Final = SecretStr("")
 
 
@@ -47,7 +56,7 @@ class PendingConsent(BaseModel):
     client_id: str
     created_at: datetime
     expires_at: datetime
-    stage: Literal["asked", "redeeming", "approved"] = "asked"
+    stage: Stage = "asked"
     address: str = Field("", repr=False)
     """Where the person approves: Google's page. It holds the state."""
     user_code: str = Field("", repr=False)
@@ -55,6 +64,8 @@ class PendingConsent(BaseModel):
     device_code: Secret = _EMPTY
     state: Secret = _EMPTY
     code_verifier: Secret = _EMPTY
+    code_digest: Secret = _EMPTY
+    """Of the code that Google's redirect brought: the same one may come again, no other."""
     claim_code: Secret = _EMPTY
     """callback: proves that whoever asked has the result page in front of them."""
     access_token: Secret = _EMPTY
@@ -67,6 +78,20 @@ class PendingConsent(BaseModel):
     """The message the front shows the request in."""
     topic_id: int = 0
     """The topic of the chat that it stands in; 0: none."""
+
+    @property
+    def redirect_uri(self) -> str:
+        """Where Google's page was told to send the browser; the exchange has to name it again."""
+        return dict(parse_qsl(urlsplit(self.address).query)).get("redirect_uri", "")
+
+    @property
+    def may_be_confirmed(self) -> bool:
+        """Whether the asker may be shown the account, and say that it is theirs.
+
+        callback: not before they have come back. Whoever asked can send any button's data, and the
+        code that takes only whoever approved has seen.
+        """
+        return self.stage == ("claimed" if self.flow == "callback" else "approved")
 
     def is_young(self, seconds: float) -> bool:
         """Whether it was asked for less than `seconds` ago, and not answered yet."""
@@ -83,14 +108,18 @@ class PendingConsents:
 
     def __init__(self, folder: Path, encryption: TokenEncryption) -> None:
         self._folder = SealedFolder(folder, encryption)
+        self._states = StateIndex(self._folder, self._state_in)
 
     def prepare(self) -> None:
-        """Make the folder private."""
+        """Make the folder private, and learn the states in it."""
         self._folder.prepare()
+        self._states.name_of("")
 
     def save(self, pending: PendingConsent) -> None:
         """Keep `pending` as its owner's latest."""
-        self._folder.write(pending.owner.stem, pending.model_dump(mode="json"))
+        name = pending.owner.stem
+        self._folder.write(name, pending.model_dump(mode="json"))
+        self._states.learn(name, pending.state.get_secret_value())
 
     def load(self, owner: Owner) -> PendingConsent | None:
         """The owner's latest; None where there is none or it cannot be read: they ask again."""
@@ -101,20 +130,15 @@ class PendingConsents:
             return None
 
     def by_state(self, state: str) -> PendingConsent | None:
-        """The request that `state` belongs to. They live for minutes, so there are few."""
-        return next((p for p in self.all() if p.state.get_secret_value() == state != ""), None)
+        """The request that `state` belongs to; no other is opened for it."""
+        name = self._states.name_of(state)
+        pending = None if name is None else self._by_name(name)
+        return pending if pending and pending.state.get_secret_value() == state != "" else None
 
     def all(self) -> list[PendingConsent]:
         """Every request that can be read, finished by time or not."""
-        found = []
-        for name in self._folder.names():
-            try:
-                pending = self.load(Owner.from_stem(name))
-            except (ValueError, OperatorFault):
-                continue  # not ours, or one owner's fault: the others' requests go on
-            if pending is not None:
-                found.append(pending)
-        return found
+        found = (self._by_name(name) for name in self._folder.names())
+        return [pending for pending in found if pending is not None]
 
     def delete(self, owner: Owner) -> bool:
         """Forget the owner's request."""
@@ -128,6 +152,16 @@ class PendingConsents:
         changed = current.model_copy(update=changes)
         self.save(changed)
         return changed
+
+    def _by_name(self, name: str) -> PendingConsent | None:
+        try:
+            return self.load(Owner.from_stem(name))
+        except (ValueError, OperatorFault):
+            return None  # not ours, or one owner's fault: the others' requests go on
+
+    def _state_in(self, name: str) -> str:
+        pending = self._by_name(name)
+        return "" if pending is None else pending.state.get_secret_value()
 
 
 def _from_document(owner: Owner, document: dict[str, Any]) -> PendingConsent:

@@ -152,6 +152,16 @@ class Quarantine:
         """The names of the owner's copies, oldest first."""
         return [n for n in self._all(owner) if not n.endswith(SUFFIX)]
 
+    def newest(self, owner: Owner) -> Credential | None:
+        """What the owner's newest copy holds.
+
+        Raises:
+            CorruptCredential, OperatorFault: as `SealedFolder.read`.
+        """
+        names = self.names(owner)
+        document = self._sealed.read(names[-1]) if names else None
+        return None if document is None else Credential.from_document(owner, document)
+
     def purge_owner(self, owner: Owner) -> None:
         """Delete the owner's copies and their notes. The caller holds the owner's lock."""
         for name in self._all(owner):  # sorted: each copy before its note

@@ -8,12 +8,17 @@ import hashlib
 import re
 import shutil
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import aiohttp
 
 from bot.uploads.jobs import UploadJob, UploadJournal
 from config import Settings
 from sandbox.client import Message, Person
 from sandbox.google_client import GoogleControls
+from sandbox.telegram_controls import TelegramControls
 from security.encryption import TokenEncryption
 
 DEVICE_CODE = re.compile(r"[A-Z]{4}-[A-Z]{4}")
@@ -34,9 +39,56 @@ async def connect(
     """Connect with the device flow, from /connect to "Connected"; `patience` s for each answer."""
     code = await ask_device_code(person, patience)
     await google.approve_device(code, account)
-    await person.wait_for("has approved", patience)
+    return await confirm(person, account, patience=patience)
+
+
+async def confirm(person: Person, account: str, *, patience: float = 15) -> Message:
+    """Say that the account is mine, where I am asked, to "Connected"."""
+    asked, done = f"{account} has approved", f"Connected as {account}"
+    message = await person.wait_for(lambda m: asked in m.text or done in m.text, patience)
+    if done in message.text:  # the account that was connected last
+        return message
     await person.tap("Yes, that is mine", timeout=patience)
     return await person.wait_for("Connected", patience)
+
+
+async def forge_tap(person: Person, data: str) -> None:
+    """Any client can send any button's data: a tap without the button."""
+    sender = {"id": person.id, "is_bot": False, "first_name": "A", "language_code": "en"}
+    async with TelegramControls(person.base_url) as telegram:
+        await telegram.inject(
+            "callback_query",
+            {
+                "id": "4711",
+                "from": sender,
+                "message": person.last().raw,
+                "chat_instance": "1",
+                "data": data,
+            },
+        )
+
+
+async def ask_link(person: Person) -> str:
+    """/connect with the callback or paste flow; the address of Google's page."""
+    await person.send("/connect")
+    message = await person.wait_for("The link is for you alone")
+    return person.button_url("Open Google's page", message)
+
+
+async def open_page(address: str, language: str = "en", **headers: str) -> tuple[int, str]:
+    """What a browser sees there, redirects not followed."""
+    async with (
+        aiohttp.ClientSession(headers={"Accept-Language": language, **headers}) as session,
+        session.get(address, allow_redirects=False) as response,
+    ):
+        return response.status, await response.text()
+
+
+def claim_code(page: str) -> str:
+    """The one-time code in the button of the callback's page."""
+    found = re.search(r'href="([^"]+)"', page)
+    assert found, page
+    return parse_qs(urlsplit(unescape(found[1])).query)["start"][0]
 
 
 async def until(happened: Callable[[], bool], seconds: float = 15) -> None:

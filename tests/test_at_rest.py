@@ -32,7 +32,7 @@ from security.credential import Owner
 from security.encryption import TokenEncryption, is_encrypted
 from tests.canaries import Canaries, MarkedWorld
 from tests.fixtures import RunningBot, StartBot
-from tests.journeys import DEVICE_CODE
+from tests.journeys import DEVICE_CODE, confirm
 
 NO_DOCUMENTS: Final = frozenset({".lock", ".key"})
 """Empty files, and the key of the log's masks."""
@@ -118,11 +118,10 @@ class Visitor:
         last = await self.approve(person, account)
         if self.flow == "device":
             await person.tap(last)
-        elif self.flow == "callback":
-            await person.start(last)
-        else:
-            await person.send(last)
-        await person.wait_for("Connected as")
+            await person.wait_for("Connected as")
+            return account
+        await (person.start(last) if self.flow == "callback" else person.send(last))
+        await confirm(person, account)
         return account
 
 

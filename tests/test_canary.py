@@ -895,6 +895,8 @@ async def test_the_callback_flow_in_the_consoles_style(
         await visit(redirected)
         await odd_requests(stage, redirected)
         await ann.start(await claim_code(ann, page))
+        await ann.wait_for("has approved")
+        await ann.tap("Yes, that is mine")
         await ann.wait_for("Connected as")
         await odd_requests(stage, await ask(eve))
         await ann.send_document(
@@ -980,6 +982,8 @@ async def test_the_paste_flow_with_a_local_bot_api_server(
         await ann.wait_for("whoever runs this bot has to fix it")
         await google.fault("telegram.deleteMessage", "status", status=400, reason=text)
         await ann.send(await ask(ann))
+        await ann.wait_for("has approved")
+        await ann.tap("Yes, that is mine")
         await ann.wait_for("Connected as")
         await ann.send_document(os.urandom(5000), world.file_name("pdf"))
         await ann.wait_for("is in your Drive")

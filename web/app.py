@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.datastructures import Headers
 
 from security.consent import ConsentDesk
 from security.errors import CustodyError, OperatorFault, TransientFault
@@ -30,6 +31,9 @@ _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
 }
+_OTHERS: Final = frozenset({"used", "wrong_state", "superseded", "locked"})
+"""Refusals of an address that leave the request as it was."""
+_PURPOSES: Final = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
 _NOT_NOW: Final = frozenset({"unavailable", "timeout", "rate_limited", "not_json"})
 _log = structlog.get_logger()
 
@@ -64,30 +68,43 @@ def create_app(parts: WebParts) -> FastAPI:
     async def google_callback(
         request: Request, state: str = "", code: str | None = None, error: str | None = None
     ) -> Response:
-        """Spends state and code; the page's button goes back to the asker's own chat."""
+        """The page's button goes back to the asker's own chat; a reload shows it again."""
+        if _is_speculative(request.headers):
+            return Response(status_code=503, headers=_HEADERS)
         languages = request.headers.get("Accept-Language", "")
         if parts.consents.flow != "callback":
             return HTMLResponse(refused_page("wrong_state", languages), 404, _HEADERS)
         link = parts.bot_link()
         if link is None:  # before anything is spent: the page may be loaded again
             return HTMLResponse(refused_page("unavailable", languages), 503, _HEADERS)
-        asked = await parts.consents.by_state(state)
+        asked = None
         try:
-            pending = await parts.consents.redirected(state=state, code=code, error=error)
+            asked = await parts.consents.by_state(state)
+            pending = await parts.consents.redirected(asked, code=code, error=error)
         except CustodyError as refusal:
             _log.info("consent_refused", result=refusal.code)
-            if asked is not None and refusal.code != "used":
+            if asked is not None and refusal.code not in _OTHERS:
                 await _tell(parts.on_refused(asked, refusal))
             ours = isinstance(refusal, OperatorFault | TransientFault)
             status = 503 if ours or refusal.code in _NOT_NOW else 400
             return HTMLResponse(refused_page(refusal.code, languages), status, _HEADERS)
-        await _tell(parts.on_approved(pending))
+        if asked is None or asked.stage != "approved":  # else they have been told
+            await _tell(parts.on_approved(pending))
         link = f"{link}?start={pending.claim_code.get_secret_value()}"
         return HTMLResponse(approved_page(link, languages), 200, _HEADERS)
 
     if parts.webhook is not None:
         add_webhook(app, parts.webhook)
     return app
+
+
+def _is_speculative(headers: Headers) -> bool:
+    """Whether a browser fetches the page ahead, unseen, and may never show it.
+
+    It asks again when it needs the page: https://wicg.github.io/nav-speculation/prefetch.html
+    """
+    said = (headers.get(name, "").strip().lower() for name in _PURPOSES)
+    return any(purpose.startswith(("prefetch", "prerender", "preview")) for purpose in said)
 
 
 async def _tell(message: Awaitable[None]) -> None:

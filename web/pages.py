@@ -38,7 +38,7 @@ _PAGE: Final = """<!doctype html>
 
 _TEXTS: Final = {
     "en": {
-        "approved": ("Almost done", "One tap is left: go back to the chat you came from."),
+        "approved": ("Almost done", "The rest happens in the chat you came from."),
         "back": "Back to Telegram",
         "access_denied": (
             "Nothing was connected",
@@ -60,7 +60,7 @@ _TEXTS: Final = {
         ),
     },
     "zh-Hant": {
-        "approved": ("快完成了", "只差一步：回到剛才的聊天室。"),
+        "approved": ("快完成了", "接下來請回到剛才的聊天室完成。"),
         "back": "回到 Telegram",
         "access_denied": (
             "沒有連接任何帳號",
@@ -74,7 +74,7 @@ _TEXTS: Final = {
         "failed": ("沒有成功", "Google 沒有給我需要的回應。請過幾分鐘在聊天室重新開始。"),
     },
     "zh-Hans": {
-        "approved": ("快完成了", "只差一步：回到刚才的聊天。"),
+        "approved": ("快完成了", "接下来请回到刚才的聊天中完成。"),
         "back": "回到 Telegram",
         "access_denied": (
             "没有连接任何账号",

@@ -7,8 +7,15 @@ from telegram import Update
 from telegram.error import TelegramError
 
 from bot import keyboards
-from bot.connecting.consent_outcome import explain_refusal, finish, refused, shown_in, stop_polling
+from bot.connecting.consent_outcome import (
+    explain_refusal,
+    refused,
+    say_refused,
+    shown_in,
+    stop_polling,
+)
 from bot.connecting.device_flow import poll_later
+from bot.connecting.whose_account import settle
 from bot.context import BotContext, owner_of
 from bot.delivery import acknowledge, privately, say, send, show_instead, tell
 from bot.limits import BACKGROUND
@@ -102,20 +109,28 @@ async def _withdraw(context: BotContext, pending: PendingConsent, texts: Texts) 
 
 async def claim(update: Update, context: BotContext, code: str) -> None:
     """callback: /start with the one-time code of the result page."""
-    await finish(update, context, lambda owner: context.core.consents.claim(owner, code), anew=True)
+    owner = owner_of(update)
+    try:
+        pending = await context.core.consents.claim(owner, code)
+        await settle(context, pending, anew=privately(update, owner))
+    except CustodyError as refusal:
+        await say_refused(context, owner, refusal, privately(update, owner))
 
 
 async def paste(update: Update, context: BotContext, text: str) -> None:
     """paste: the redirected address, in the person's own chat."""
+    owner = owner_of(update)
     if update.message is not None:
         # It holds a code: spent or not, it need not stay in the chat.
         try:
             await update.message.delete()
         except TelegramError:
-            _log.info("message_not_sent", owner=owner_of(update))
-    await finish(
-        update, context, lambda owner: context.core.consents.pasted(owner, text), anew=True
-    )
+            _log.info("message_not_sent", owner=owner)
+    try:
+        pending = await context.core.consents.pasted(owner, text)
+        await settle(context, pending, anew=privately(update, owner))
+    except CustodyError as refusal:
+        await say_refused(context, owner, refusal, privately(update, owner))
 
 
 async def lapse(context: BotContext) -> None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
-from telegram import InlineKeyboardMarkup, Update
+from telegram import InlineKeyboardMarkup
 from telegram.ext import ExtBot
 
 from bot import keyboards
-from bot.context import BotContext, Services, chat_of, owner_of
+from bot.context import BotContext, Services, chat_of
 from bot.conversation import Conversation
-from bot.delivery import edit_or_send, privately, say, tell, tell_of
+from bot.delivery import edit_or_send, send, tell, tell_of
 from bot.limits import BACKGROUND
 from bot.texts import Texts
 from bot.uploads import upload_texts
-from security.credential import Credential, Owner
+from security.credential import Owner
 from security.errors import CustodyError, OperatorFault
 from security.pending_consents import PendingConsent
 
@@ -24,26 +23,18 @@ _SPENT: Final = frozenset({"expired", "used", "wrong_state", "superseded"})
 _log = structlog.get_logger()
 
 
-async def finish(
-    update: Update,
-    context: BotContext,
-    save: Callable[[Owner], Awaitable[Credential]],
-    *,
-    anew: bool = False,
-) -> None:
+async def finish(context: BotContext, owner: Owner, consent_id: str, to: Conversation) -> None:
     """Save the consent, say whose account it is, and upload what waited for it.
 
-    `anew`: in a new message, because the person has written since the request was shown.
+    `to`: where the person is talked to, if not in the message that shows the request.
     """
-    owner, texts = owner_of(update), await context.texts(update)
+    texts = await context.texts_for(owner)
     pending = await context.core.consents.latest(owner)
-    message_id = pending.message_id if pending and not anew else 0
+    message_id = pending.message_id if pending else 0
     try:
-        credential = await save(owner)
+        credential = await context.core.consents.confirm(owner, consent_id)
     except CustodyError as error:
-        _log.info("consent_refused", owner=owner, result=error.code)
-        text, markup = await what_is(context, owner, error, texts)
-        await say(update, context, text, markup)
+        await say_refused(context, owner, error, to)
         return
     stop_polling(context, owner)
     account = credential.account.get_secret_value() if credential.account else "Google"
@@ -63,9 +54,18 @@ async def finish(
             "message: I put it into your Drive and give you the link.",
             account=account,
         ),
-        to=privately(update, owner),
+        to=to,
         background=BACKGROUND,
     )
+
+
+async def say_refused(
+    context: BotContext, owner: Owner, refusal: CustodyError, to: Conversation
+) -> None:
+    """What a person did in the chat has connected nothing: say why, in a new message."""
+    _log.info("consent_refused", owner=owner, result=refusal.code)
+    text, markup = await what_is(context, owner, refusal, await context.texts_for(owner))
+    await send(context.bot, to, text, markup)
 
 
 async def what_is(
@@ -96,8 +96,7 @@ async def tell_approved(services: Services, bot: ExtBot[int], pending: PendingCo
     """callback: Google's page is done; the asker still has to come back by its button."""
     texts = Texts(await services.core.preferences.language(pending.owner))
     text = texts.tr(
-        "👍 Google says yes. Now tap “Back to Telegram” on the page in your browser, "
-        "and we are done."
+        "👍 Google says yes. Now tap “Back to Telegram” on the page in your browser to go on here."
     )
     await edit_or_send(bot, shown_in(pending), pending.message_id, text)
 

@@ -227,7 +227,7 @@ async def text(update: Update, context: BotContext) -> None:
         if looks_like_it:
             await connect.paste(update, context, message.text)
             return
-        if pending is not None:
+        if pending is not None and pending.stage == "asked":
             await say(
                 update,
                 context,

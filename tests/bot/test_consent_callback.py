@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
+import asyncio
 from collections.abc import AsyncIterator, Callable
-from html import unescape
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import aiohttp
@@ -14,6 +13,7 @@ from sandbox.client import Person
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
 from tests.fixtures import RunningBot, StartBot
+from tests.journeys import ask_link, claim_code, confirm, forge_tap, open_page, until
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("on")
@@ -26,40 +26,17 @@ async def bot(start_bot: StartBot) -> AsyncIterator[RunningBot]:
         yield running
 
 
-async def ask(person: Person) -> str:
-    """/connect; the address of Google's page."""
-    await person.send("/connect")
-    message = await person.wait_for("Back to Telegram")
-    return person.button_url("Open Google's page", message)
-
-
-async def open_page(address: str, language: str = "en") -> tuple[int, str]:
-    """What a browser sees at the redirected address."""
-    async with (
-        aiohttp.ClientSession(headers={"Accept-Language": language}) as session,
-        session.get(address) as response,
-    ):
-        return response.status, await response.text()
-
-
-def claim_code(page: str) -> str:
-    """The one-time code in the page's button."""
-    found = re.search(r'href="([^"]+)"', page)
-    assert found, page
-    return parse_qs(urlsplit(unescape(found[1])).query)["start"][0]
-
-
 async def test_connecting_by_the_pages_button(
     bot: RunningBot, google: GoogleControls, people: People
 ) -> None:
     """The whole way, and the bot writes at each step."""
     ann = people()
-    redirected = await google.consent(await ask(ann), "amy@example.com")
+    redirected = await google.consent(await ask_link(ann), "amy@example.com")
     status, page = await open_page(redirected)
     assert status == 200
     await ann.wait_for("Google says yes")
     await ann.start(claim_code(page))
-    await ann.wait_for("Connected as amy@example.com")
+    await confirm(ann, "amy@example.com")
 
 
 async def test_approving_somebody_elses_link_gives_nobody_anything(
@@ -68,7 +45,7 @@ async def test_approving_somebody_elses_link_gives_nobody_anything(
     """Eve sends Ann her link; Ann approves: neither Eve nor Ann is connected to Ann's Drive."""
     eve, ann = people(666, "Eve"), people(501, "Ann")
     await ann.start()
-    redirected = await google.consent(await ask(eve), "amy@example.com")
+    redirected = await google.consent(await ask_link(eve), "amy@example.com")
     _, page = await open_page(redirected)
     await ann.start(claim_code(page))
     await ann.wait_for("does not belong to your latest request")
@@ -78,27 +55,115 @@ async def test_approving_somebody_elses_link_gives_nobody_anything(
         assert await bot.services.core.custodian.load(Owner.user(user_id)) is None
 
 
-async def test_a_redirect_works_once(
+async def exchanges(google: GoogleControls) -> int:
+    """How often Google was sent a code."""
+    return int((await google.calls())["counts"].get("google.token.exchange", 0))
+
+
+async def test_a_reload_shows_the_same_page_until_its_button_was_used(
     bot: RunningBot, google: GoogleControls, people: People
 ) -> None:
-    """A replay is told so, and does not disturb the first."""
+    """Whatever opened the address first: a scanner, a double click, a restored tab."""
     ann = people()
-    redirected = await google.consent(await ask(ann), "amy@example.com")
-    _, page = await open_page(redirected)
-    status, replay = await open_page(redirected)
-    assert status == 400
-    assert "This link is over" in replay
-    await ann.start(claim_code(page))
+    redirected = await google.consent(await ask_link(ann), "amy@example.com")
+    first, *others = await asyncio.gather(*(open_page(redirected) for _ in range(5)))
+    assert first[0] == 200
+    assert all(page == first for page in [*others, await open_page(redirected)])
+    assert await exchanges(google) == 1
+    other = urlunsplit(urlsplit(redirected)._replace(query=state_alone(redirected) + "&code=4/0A"))
+    status, page = await open_page(other)
+    assert (status, "This link is over" in page) == (400, True)
+    await ann.start(claim_code(first[1]))
+    await ann.wait_for("amy@example.com has approved")
+    status, page = await open_page(redirected)
+    assert (status, "This link is over" in page) == (400, True)
+    await ann.tap("Yes, that is mine")
     await ann.wait_for("Connected as amy@example.com")
+    assert (await open_page(redirected))[0] == 400
+    assert await exchanges(google) == 1
 
 
-async def test_a_claim_code_works_once(
+async def test_a_reload_tells_the_chat_nothing_twice(
     bot: RunningBot, google: GoogleControls, people: People
 ) -> None:
-    """Pressing START again saves nothing again."""
+    """An address may be opened any number of times."""
     ann = people()
-    _, page = await open_page(await google.consent(await ask(ann), "amy@example.com"))
+    redirected = await google.consent(await ask_link(ann), "amy@example.com")
+    await open_page(redirected)
+    edits = (await google.calls())["counts"].get("telegram.editMessageText", 0)
+    for _ in range(5):
+        await open_page(redirected)
+    assert (await google.calls())["counts"].get("telegram.editMessageText", 0) == edits
+
+
+def state_alone(redirected: str) -> str:
+    """The query with the state, and nothing of Google's answer."""
+    return f"state={parse_qs(urlsplit(redirected).query)['state'][0]}"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"Sec-Purpose": "prefetch"},
+        {"Sec-Purpose": "prefetch;prerender"},
+        {"Sec-Purpose": "prefetch;anonymous-client-ip"},
+        {"Purpose": "prefetch"},
+        {"X-Purpose": "preview"},
+        {"X-Moz": "prefetch"},
+    ],
+    ids=str,
+)
+async def test_a_prefetch_spends_nothing(
+    bot: RunningBot, google: GoogleControls, people: People, header: dict[str, str]
+) -> None:
+    """A browser that guesses what is opened next is not the person."""
+    ann = people()
+    redirected = await google.consent(await ask_link(ann), "amy@example.com")
+    status, page = await open_page(redirected, **header)
+    assert (status, page) == (503, "")
+    assert await exchanges(google) == 0
+    status, page = await open_page(redirected)
+    assert status == 200
     await ann.start(claim_code(page))
+    await confirm(ann, "amy@example.com")
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "POST", "PUT"])
+async def test_other_methods_spend_nothing(
+    bot: RunningBot, google: GoogleControls, people: People, method: str
+) -> None:
+    """Link checkers begin with HEAD."""
+    redirected = await google.consent(await ask_link(people()), "amy@example.com")
+    async with (
+        aiohttp.ClientSession() as session,
+        session.request(method, redirected) as response,
+    ):
+        assert response.status == 405
+    assert await exchanges(google) == 0
+    assert (await open_page(redirected))[0] == 200
+
+
+async def test_half_an_address_spends_nothing(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """A scanner that cuts the answer off is no refusal of the person's."""
+    redirected = await google.consent(await ask_link(people()), "amy@example.com")
+    half = urlunsplit(urlsplit(redirected)._replace(query=state_alone(redirected)))
+    assert (await open_page(half))[0] == 400
+    assert (await open_page(redirected))[0] == 200
+
+
+async def test_pressing_start_again_asks_again_and_saves_once(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """And once it is confirmed, it is over."""
+    ann = people()
+    _, page = await open_page(await google.consent(await ask_link(ann), "amy@example.com"))
+    for _ in range(2):
+        await ann.start(claim_code(page))
+        await ann.wait_for("amy@example.com has approved")
+    assert await bot.services.core.custodian.load(Owner.user(501)) is None
+    await ann.tap("Yes, that is mine")
     await ann.wait_for("Connected")
     await ann.start(claim_code(page))
     await ann.wait_for("You are connected as amy@example.com. Nothing has changed")
@@ -107,12 +172,56 @@ async def test_a_claim_code_works_once(
     assert credential.generation == 1
 
 
+async def test_a_strangers_account_is_shown_and_refused(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Ann was made to open a link of a stranger's consent: she sees whose, and says no."""
+    ann = people()
+    await ann.send_document(b"mine", "mine.txt")
+    await ann.wait_for("is waiting")
+    _, page = await open_page(await google.consent(await ask_link(ann), "mallory@example.com"))
+    await ann.start(claim_code(page))
+    await ann.wait_for("mallory@example.com has approved")
+    await ann.tap("No, not mine")
+    await ann.wait_for("Nothing was connected")
+    assert await google.files("mallory@example.com") == []
+    await until(lambda: "mallory@example.com" not in bot.stored_text())
+
+
+async def test_nothing_is_uploaded_before_the_account_is_confirmed(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Files wait for the tap, not for Google's yes."""
+    ann = people()
+    await ann.send_document(b"wait", "wait.txt")
+    await ann.wait_for("is waiting")
+    _, page = await open_page(await google.consent(await ask_link(ann), "amy@example.com"))
+    await ann.start(claim_code(page))
+    await ann.wait_for("has approved")
+    assert (await google.calls())["counts"].get("google.upload.start", 0) == 0
+    await ann.tap("Yes, that is mine")
+    await ann.wait_for("wait.txt (4 bytes) is in your Drive")
+
+
+async def test_a_forged_tap_does_not_save_what_was_not_claimed(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Eve had Amy approve her link, and sends the button's data that she was never shown."""
+    eve = people(666, "Eve")
+    await open_page(await google.consent(await ask_link(eve), "amy@example.com"))
+    pending = await bot.services.core.consents.latest(Owner.user(666))
+    assert pending is not None
+    await forge_tap(eve, f"consent-yes:{pending.id}")
+    await eve.wait_for("has expired")
+    assert await bot.services.core.custodian.load(Owner.user(666)) is None
+
+
 async def test_a_wrong_state_is_refused(
     bot: RunningBot, google: GoogleControls, people: People
 ) -> None:
     """A code glued to a made-up state is not redeemed."""
     ann = people()
-    redirected = urlsplit(await google.consent(await ask(ann), "amy@example.com"))
+    redirected = urlsplit(await google.consent(await ask_link(ann), "amy@example.com"))
     code = parse_qs(redirected.query)["code"][0]
     forged = urlunsplit(redirected._replace(query=f"state=made-up&code={code}"))
     status, page = await open_page(forged)
@@ -125,8 +234,8 @@ async def test_another_requests_code_is_refused(
 ) -> None:
     """PKCE: Eve's code under Ann's state is of no use."""
     ann, eve = people(501, "Ann"), people(666, "Eve")
-    hers = urlsplit(await google.consent(await ask(ann), "amy@example.com"))
-    evil = urlsplit(await google.consent(await ask(eve), "eve@example.com"))
+    hers = urlsplit(await google.consent(await ask_link(ann), "amy@example.com"))
+    evil = urlsplit(await google.consent(await ask_link(eve), "eve@example.com"))
     state, code = parse_qs(hers.query)["state"][0], parse_qs(evil.query)["code"][0]
     status, _ = await open_page(urlunsplit(hers._replace(query=f"state={state}&code={code}")))
     assert status == 400
@@ -138,7 +247,7 @@ async def test_declining_is_said_on_the_page(
 ) -> None:
     """In the browser's language."""
     ann = people()
-    redirected = await google.consent(await ask(ann), "amy@example.com", allow=False)
+    redirected = await google.consent(await ask_link(ann), "amy@example.com", allow=False)
     status, page = await open_page(redirected, "zh-TW,zh;q=0.9")
     assert status == 400
     assert "沒有連接任何帳號" in page
@@ -148,7 +257,9 @@ async def test_an_unticked_box_is_explained_on_the_page(
     bot: RunningBot, google: GoogleControls, people: People
 ) -> None:
     """Granted scopes must contain drive.file."""
-    redirected = await google.consent(await ask(people()), "amy@example.com", grant_drive=False)
+    redirected = await google.consent(
+        await ask_link(people()), "amy@example.com", grant_drive=False
+    )
     status, page = await open_page(redirected)
     assert (status, "The box was not ticked" in page) == (400, True)
 
@@ -166,7 +277,7 @@ async def test_the_page_is_kept_from_caches_frames_and_referrers(
     bot: RunningBot, google: GoogleControls, people: People
 ) -> None:
     """The address holds a code, the page a one-time code."""
-    redirected = await google.consent(await ask(people()), "amy@example.com")
+    redirected = await google.consent(await ask_link(people()), "amy@example.com")
     async with aiohttp.ClientSession() as session, session.get(redirected) as response:
         assert response.headers["Cache-Control"] == "no-store"
         assert response.headers["Referrer-Policy"] == "no-referrer"
@@ -179,21 +290,22 @@ async def test_a_request_survives_a_restart(
     """States and claim codes are kept on disk."""
     ann = people()
     async with start_bot(flow="callback"):
-        address = await ask(ann)
+        address = await ask_link(ann)
     async with start_bot(flow="callback") as bot:
         # Only the sandbox gives every start another port; the path and query are Google's.
         redirected = urlsplit(await google.consent(address, "amy@example.com"))
         port = bot.settings.web_port
         moved = urlunsplit(redirected._replace(netloc=f"127.0.0.1:{port}"))
-        # The redirect address is part of the exchange: the old one is what Google knows.
-        object.__setattr__(
-            bot.services.core.consents,
-            "_redirect_uri",
-            urlunsplit(redirected._replace(query="")),
-        )
         _, page = await open_page(moved)
+    async with start_bot(flow="callback") as bot:
+        moved = urlunsplit(redirected._replace(netloc=f"127.0.0.1:{bot.settings.web_port}"))
+        assert (await open_page(moved))[1] == page
         await ann.start(claim_code(page))
+        await ann.wait_for("amy@example.com has approved")
+    async with start_bot(flow="callback"):
+        await ann.tap("Yes, that is mine")
         await ann.wait_for("Connected as amy@example.com")
+    assert await exchanges(google) == 1
 
 
 async def test_the_health_page_tells_whether_telegram_answers(bot: RunningBot) -> None:

@@ -45,6 +45,29 @@ async def test_nothing_is_saved_before_the_asker_confirms(
     await until(lambda: "stranger@example.com" not in bot.stored_text())
 
 
+async def test_the_account_connected_last_is_not_asked_about(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Connecting again, while connected and after it was set aside; another account is shown."""
+    ann = people()
+    await connect(ann, google, "amy@example.com")
+    for ended in (False, True):
+        if ended:
+            await google.revoke("amy@example.com")
+            await google.expire_access_tokens("amy@example.com")
+            await ann.send("/status")
+            await ann.wait_for("has stopped working")
+        await google.approve_device(await ask_device_code(ann), "amy@example.com")
+        await ann.wait_for("Connected as amy@example.com")
+        assert not any("has approved" in message.text for message in ann.messages())
+    await google.approve_device(await ask_device_code(ann), "ben@example.com")
+    await ann.wait_for("ben@example.com has approved")
+    credential = await bot.services.core.custodian.load(Owner.user(501))
+    assert credential is not None
+    assert credential.account is not None
+    assert credential.account.get_secret_value() == "amy@example.com"
+
+
 async def test_declining_on_googles_page_is_said_at_once(
     bot: RunningBot, google: GoogleControls, people: People
 ) -> None:

@@ -11,7 +11,7 @@ from sandbox.client import Person
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
 from tests.fixtures import RunningBot, StartBot
-from tests.journeys import until
+from tests.journeys import ask_link, confirm, until
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("off")
@@ -24,20 +24,13 @@ async def bot(start_bot: StartBot) -> AsyncIterator[RunningBot]:
         yield running
 
 
-async def ask(person: Person) -> str:
-    """/connect; the address of Google's page."""
-    await person.send("/connect")
-    message = await person.wait_for("Copy that page's whole address")
-    return person.button_url("Open Google's page", message)
-
-
 async def test_pasting_the_address_connects_and_removes_it_from_the_chat(
     bot: RunningBot, google: GoogleControls, people: People
 ) -> None:
     """It holds a code; spent or not, it does not stay."""
     ann = people()
-    pasted = await ann.send(await google.consent(await ask(ann), "amy@example.com"))
-    await ann.wait_for("Connected as amy@example.com")
+    pasted = await ann.send(await google.consent(await ask_link(ann), "amy@example.com"))
+    await confirm(ann, "amy@example.com")
     assert pasted.id not in [message.id for message in ann.messages()]
 
 
@@ -46,11 +39,43 @@ async def test_an_address_works_once(
 ) -> None:
     """Pasting it again connects nothing again."""
     ann = people()
-    address = await google.consent(await ask(ann), "amy@example.com")
+    address = await google.consent(await ask_link(ann), "amy@example.com")
     await ann.send(address)
-    await ann.wait_for("Connected")
+    await confirm(ann, "amy@example.com")
     await ann.send(address)
     await ann.wait_for("You are connected as amy@example.com. Nothing has changed")
+
+
+async def test_pasting_again_before_confirming_asks_again(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """The same question; other text meanwhile is no wrong address."""
+    ann = people()
+    address = await google.consent(await ask_link(ann), "amy@example.com")
+    for _ in range(2):
+        await ann.send(address)
+        await ann.wait_for("amy@example.com has approved")
+    await ann.send("and now?")
+    await ann.wait_for("Send me a file")
+    assert (await google.calls())["counts"]["google.token.exchange"] == 1
+    await ann.tap("Yes, that is mine")
+    await ann.wait_for("Connected as amy@example.com")
+
+
+async def test_a_strangers_account_is_shown_and_refused(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Ann was talked into pasting an address that a stranger's browser had got."""
+    ann = people()
+    await ann.send_document(b"mine", "mine.txt")
+    await ann.wait_for("is waiting")
+    await ann.send(await google.consent(await ask_link(ann), "mallory@example.com"))
+    await ann.wait_for("mallory@example.com has approved")
+    assert await bot.services.core.custodian.load(Owner.user(501)) is None
+    await ann.tap("No, not mine")
+    await ann.wait_for("Nothing was connected")
+    assert await google.files("mallory@example.com") == []
+    await until(lambda: "mallory@example.com" not in bot.stored_text())
 
 
 async def test_another_persons_address_is_refused(
@@ -58,8 +83,8 @@ async def test_another_persons_address_is_refused(
 ) -> None:
     """Ann approves Eve's link and pastes it: her chat knows no such request."""
     ann, eve = people(501, "Ann"), people(666, "Eve")
-    await ask(ann)
-    address = await google.consent(await ask(eve), "amy@example.com")
+    await ask_link(ann)
+    address = await google.consent(await ask_link(eve), "amy@example.com")
     await ann.send(address)
     await ann.wait_for("If somebody else sent it to you, do not use it")
     assert await bot.services.core.custodian.load(Owner.user(501)) is None
@@ -71,7 +96,7 @@ async def test_declining_is_understood(
 ) -> None:
     """The redirected address then carries error=access_denied."""
     ann = people()
-    await ann.send(await google.consent(await ask(ann), "amy@example.com", allow=False))
+    await ann.send(await google.consent(await ask_link(ann), "amy@example.com", allow=False))
     await ann.wait_for("You declined")
 
 
@@ -84,7 +109,7 @@ async def test_pasted_rubbish_gets_a_friendly_answer(
 ) -> None:
     """And the request stays open."""
     ann = people()
-    await ask(ann)
+    await ask_link(ann)
     await ann.send(rubbish)
     await ann.wait_for("That is not the address I need")
     assert await bot.services.core.consents.latest(Owner.user(501)) is not None
@@ -94,7 +119,7 @@ async def test_pasted_rubbish_gets_a_friendly_answer(
 async def test_a_wrong_state_is_refused(bot: RunningBot, people: People, rubbish: str) -> None:
     """Whatever surrounds it."""
     ann = people()
-    await ask(ann)
+    await ask_link(ann)
     await ann.send(rubbish)
     await ann.wait_for("does not belong to your latest request")
 
@@ -104,8 +129,8 @@ async def test_a_code_of_another_request_is_refused(
 ) -> None:
     """PKCE binds the code to the request that began it."""
     ann, eve = people(501, "Ann"), people(666, "Eve")
-    hers = await google.consent(await ask(ann), "amy@example.com")
-    evil = await google.consent(await ask(eve), "eve@example.com")
+    hers = await google.consent(await ask_link(ann), "amy@example.com")
+    evil = await google.consent(await ask_link(eve), "eve@example.com")
     state = parse_qs(urlsplit(hers).query)["state"][0]
     code = parse_qs(urlsplit(evil).query)["code"][0]
     await ann.send(f"http://127.0.0.1:47851/?state={state}&code={code}")
@@ -118,9 +143,9 @@ async def test_the_pasted_code_is_nowhere_on_disk_afterwards(
 ) -> None:
     """Pending consents are deleted with what they held."""
     ann = people()
-    address = await google.consent(await ask(ann), "amy@example.com")
+    address = await google.consent(await ask_link(ann), "amy@example.com")
     await ann.send(address)
-    await ann.wait_for("Connected")
+    await confirm(ann, "amy@example.com")
     code = parse_qs(urlsplit(address).query)["code"][0]
     await until(lambda: code not in bot.stored_text())  # what was sent goes once it is handled
     assert code not in bot.log.getvalue()

@@ -22,6 +22,7 @@ from tests.fixtures import RunningBot, StartBot
 from tests.journeys import (
     ask_device_code,
     connect,
+    forge_tap,
     md5_of,
     put,
     unfinished,
@@ -241,29 +242,8 @@ async def test_yes_then_no_tells_the_truth(
     await ann.wait_for("Connected as")
     no = question.button("No, not mine")
     assert no is not None
-    await _forge(bot, ann, str(no.callback_data))
+    await forge_tap(ann, str(no.callback_data))
     await ann.wait_for("You are connected as amy@example.com. Nothing has changed")
-
-
-async def _forge(bot: RunningBot, person: Person, data: str) -> None:
-    """Any client can send any button's data: a tap without the button."""
-    async with TelegramControls(person.base_url) as telegram:
-        last = person.last()
-        await telegram.inject(
-            "callback_query",
-            {
-                "id": "4711",
-                "from": {
-                    "id": person.id,
-                    "is_bot": False,
-                    "first_name": "A",
-                    "language_code": "en",
-                },
-                "message": last.raw,
-                "chat_instance": "1",
-                "data": data,
-            },
-        )
 
 
 async def test_another_persons_upload_cannot_be_cancelled_by_a_forged_tap(
@@ -277,7 +257,7 @@ async def test_another_persons_upload_cannot_be_cancelled_by_a_forged_tap(
     await google.rate("google.upload.chunk", 1_000_000)
     await ann.send_document(os.urandom(2_000_000), "hers.bin")
     message = await ann.wait_for(lambda m: bool(m.buttons) and "hers.bin" in m.text)
-    await _forge(bot, eve, str(message.buttons[0].callback_data))
+    await forge_tap(eve, str(message.buttons[0].callback_data))
     await until(lambda: '"not_yours"' in bot.log.getvalue())
     await google.rate("google.upload.chunk", None)
     await ann.wait_for("is in your Drive", timeout=30)
@@ -300,7 +280,7 @@ async def test_an_approval_nobody_could_be_shown_is_shown_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One lost message does not lose the approval."""
-    monkeypatch.setattr("bot.connecting.device_flow._ASK_AGAIN_SECONDS", 0.2)
+    monkeypatch.setattr("bot.connecting.whose_account._ASK_AGAIN_SECONDS", 0.2)
     ann = people()
     code = await ask_device_code(ann)
     await google.fault("telegram.editMessageText", "status", status=502, count=1)

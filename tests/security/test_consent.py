@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from datetime import timedelta
 from typing import Literal
 from urllib.parse import urlencode
@@ -52,24 +53,28 @@ async def denied(work: object) -> str:
 
 async def come_back(world: World, pending: PendingConsent, redirect: str) -> PendingConsent:
     """callback: the browser opens our page."""
-    answer = answer_of(redirect)
-    return await desk(world, "callback").redirected(
-        state=answer["state"], code=answer.get("code"), error=answer.get("error")
-    )
+    answer, here = answer_of(redirect), desk(world, "callback")
+    asked = await here.by_state(answer["state"])
+    return await here.redirected(asked, code=answer.get("code"), error=answer.get("error"))
 
 
-async def finish(world: World, pending: PendingConsent, redirect: str) -> None:
-    """The asker's last step, whichever way."""
+async def show(world: World, pending: PendingConsent, redirect: str) -> None:
+    """Until the asker may be shown whose account it is, whichever way."""
     here = desk(world, pending.flow)
     match pending.flow:
         case "device":
             await here.poll(pending)
-            await here.confirm(pending.owner, pending.id)
         case "callback":
             back = await come_back(world, pending, redirect)
             await here.claim(pending.owner, secret(back.claim_code))
         case "paste":
             await here.pasted(pending.owner, redirect)
+
+
+async def finish(world: World, pending: PendingConsent, redirect: str) -> None:
+    """And they say that it is theirs."""
+    await show(world, pending, redirect)
+    await desk(world, pending.flow).confirm(pending.owner, pending.id)
 
 
 # The way it should go
@@ -167,7 +172,9 @@ async def test_a_finished_request_cannot_be_finished_again(world: World, flow: F
     if flow == "callback":
         back = await come_back(world, pending, redirect)
         await here.claim(ANN, secret(back.claim_code))
+        await here.confirm(ANN, pending.id)
         assert await denied(here.claim(ANN, secret(back.claim_code))) == "wrong_state"
+        assert await denied(here.confirm(ANN, pending.id)) == "expired"
     elif flow == "device":
         await finish(world, pending, redirect)
         assert await denied(here.confirm(ANN, pending.id)) == "expired"
@@ -180,39 +187,182 @@ async def test_a_finished_request_cannot_be_finished_again(world: World, flow: F
     assert saved.generation == 1
 
 
-async def test_a_redirect_works_once(world: World) -> None:
-    """Reloading the result page finds the state spent."""
+async def exchanges(world: World) -> int:
+    """How often Google was sent a code."""
+    return int((await world.google.calls())["counts"].get("google.token.exchange", 0))
+
+
+async def test_the_same_redirect_gives_the_same_until_it_is_claimed(world: World) -> None:
+    """Whatever fetched it before, the person's own page has the button."""
     pending = await begin(world, "callback")
     redirect = await approve(world, pending)
     back = await come_back(world, pending, redirect)
-    assert await denied(come_back(world, pending, redirect)) == "used"
+    for _ in range(3):
+        assert await come_back(world, pending, redirect) == back
+    assert await exchanges(world) == 1
     await desk(world, "callback").claim(ANN, secret(back.claim_code))
+    assert await denied(come_back(world, pending, redirect)) == "used"
+    await desk(world, "callback").confirm(ANN, pending.id)
     assert await denied(come_back(world, pending, redirect)) == "wrong_state"
 
 
-async def test_of_two_redirects_at_once_one_wins(world: World) -> None:
-    """A double click."""
+async def test_of_redirects_at_once_one_sends_the_code_and_all_see_the_same(world: World) -> None:
+    """A double click, in one process and in several over one folder."""
     pending = await begin(world, "callback")
     redirect = await approve(world, pending)
-    results = await asyncio.gather(
-        *(come_back(world, pending, redirect) for _ in range(4)), return_exceptions=True
+    answer, here = answer_of(redirect), desk(world, "callback")
+    asked = await here.by_state(answer["state"])
+    found = await asyncio.gather(
+        *(come_back(world, pending, redirect) for _ in range(4)),
+        *(here.redirected(asked, code=answer["code"], error=None) for _ in range(4)),
     )
-    codes = [result.code for result in results if isinstance(result, ConsentDenied)]
-    assert codes == ["used"] * 3
+    assert {secret(one.claim_code) for one in found} == {secret(found[0].claim_code)}
+    assert await exchanges(world) == 1
 
 
-async def test_of_two_claims_at_once_one_saves(world: World) -> None:
-    """A double tap."""
+@pytest.mark.parametrize("instead", [{"code": "4/0Aother"}, {"error": "access_denied"}])
+async def test_another_code_under_a_spent_state_is_over(
+    world: World, instead: dict[str, str]
+) -> None:
+    """And disturbs nobody."""
+    pending = await begin(world, "callback")
+    redirect = await approve(world, pending)
+    back = await come_back(world, pending, redirect)
+    other = f"{CALLBACK}?{urlencode({'state': secret(pending.state), **instead})}"
+    assert await denied(come_back(world, pending, other)) == "used"
+    assert await come_back(world, pending, redirect) == back
+    assert await exchanges(world) == 1
+
+
+async def test_an_address_without_an_answer_spends_nothing(world: World) -> None:
+    """Half an address is no refusal of the person's."""
+    pending = await begin(world, "callback")
+    redirect = await approve(world, pending)
+    half = f"{CALLBACK}?{urlencode({'state': secret(pending.state)})}"
+    assert await denied(come_back(world, pending, half)) == "wrong_state"
+    assert (await come_back(world, pending, redirect)).stage == "approved"
+
+
+async def test_a_code_that_was_with_google_at_a_crash_is_not_sent_again(world: World) -> None:
+    """RFC 6749 §4.1.2: nobody can tell whether it was redeemed."""
+    pending = await begin(world, "callback")
+    redirect = await approve(world, pending)
+    here = desk(world, "callback")
+    assert not await here.is_interrupted(pending)
+    digest = SecretStr(hashlib.sha256(answer_of(redirect)["code"].encode()).hexdigest())
+    crashed = world.pending.replace(pending, stage="redeeming", code_digest=digest)
+    assert crashed is not None
+    assert await denied(come_back(world, pending, redirect)) == "used"
+    assert await exchanges(world) == 0
+    assert await here.is_interrupted(crashed)
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+async def test_tokens_given_before_a_crash_are_not_lost(world: World, flow: Flow) -> None:
+    """Only Drive was not asked yet whose they are; nothing is sent to Google twice."""
+    pending = await begin(world, flow)
+    redirect = await approve(world, pending)
+    await world.google.fault("google.drive.about", "drop", count=0)
+    async with asyncio.timeout(30):
+        coming = asyncio.create_task(finish(world, pending, redirect))
+        while (found := world.pending.load(ANN)) is None or found.stage != "granted":  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    coming.cancel()  # as the end of the process would
+    await asyncio.gather(coming, return_exceptions=True)
+    await world.google.clear_faults()
+    world.custodian = world.new_custodian(oauth=world.new_oauth())
+    await finish(world, found, redirect)
+    assert world.store.load(ANN) is not None
+    assert await exchanges(world) == (0 if flow == "device" else 1)
+
+
+async def test_the_caller_of_a_page_may_go_before_google_answers(world: World) -> None:
+    """The code is spent by then: its tokens are kept."""
+    pending = await begin(world, "callback")
+    redirect = await approve(world, pending)
+    await world.google.fault("google.token.exchange", "latency", seconds=0.5)
+    coming = asyncio.create_task(come_back(world, pending, redirect))
+    async with asyncio.timeout(30):
+        while (found := world.pending.load(ANN)) is None or found.stage == "asked":  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    coming.cancel()
+    await asyncio.gather(coming, return_exceptions=True)
+    assert (await come_back(world, pending, redirect)).stage == "approved"
+    assert await exchanges(world) == 1
+
+
+async def test_a_claim_may_be_repeated_until_it_is_confirmed(world: World) -> None:
+    """START pressed twice, or by two at once: the same question, one credential."""
     pending = await begin(world, "callback")
     back = await come_back(world, pending, await approve(world, pending))
     here = desk(world, "callback")
+    await asyncio.gather(*(here.claim(ANN, secret(back.claim_code)) for _ in range(4)))
     results = await asyncio.gather(
-        *(here.claim(ANN, secret(back.claim_code)) for _ in range(4)), return_exceptions=True
+        *(here.confirm(ANN, pending.id) for _ in range(4)), return_exceptions=True
     )
     assert sum(isinstance(result, ConsentDenied) for result in results) == 3
     saved = world.store.load(ANN)
     assert saved is not None
     assert saved.generation == 1
+
+
+# Whose account it is
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+async def test_only_the_account_connected_last_is_known(world: World, flow: Flow) -> None:
+    """The one connected, or the one set aside; after leaving, none."""
+
+    async def is_known(account: str) -> bool:
+        pending = await begin(world, flow)
+        await show(world, pending, await approve(world, pending, account))
+        shown = await desk(world, flow).latest(ANN)
+        assert shown is not None
+        assert secret(shown.account) == account
+        return await desk(world, flow).is_known(shown)
+
+    assert not await is_known(AMY)
+    await world.connect(ANN, AMY)
+    await world.connect(BOB, BEN)
+    assert await is_known(AMY)
+    assert not await is_known(BEN)
+    with world.store.locked(ANN):
+        world.store.quarantine(ANN, "invalid_grant")
+    assert await is_known(AMY)
+    assert not await is_known(BEN)
+    await world.custodian.disconnect(ANN)
+    assert not await is_known(AMY)
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+async def test_nothing_is_saved_before_the_asker_has_said_that_it_is_theirs(
+    world: World, flow: Flow
+) -> None:
+    """In every flow; and "no" throws it away."""
+    pending = await begin(world, flow)
+    await show(world, pending, await approve(world, pending, BEN))
+    here = desk(world, flow)
+    assert world.store.load(ANN) is None
+    await here.refuse(ANN, pending.id)
+    assert await denied(here.confirm(ANN, pending.id)) == "expired"
+    assert world.store.load(ANN) is None
+    assert await here.all() == []
+
+
+async def test_an_account_without_a_name_is_nobodys(world: World) -> None:
+    """A blank cannot be recognised, and must not be asked about."""
+    pending = await begin(world, "paste")
+    redirect = await approve(world, pending)
+    await world.google.fault(
+        "google.drive.about",
+        "status",
+        status=200,
+        body='{"user": {"emailAddress": " ", "permissionId": "7"}, "storageQuota": {}}',
+        content_type="application/json",
+        count=0,
+    )
+    assert await denied(show(world, pending, redirect)) in ("unavailable", "not_json")
+    assert await desk(world, "paste").all() == []
 
 
 @pytest.mark.parametrize("flow", FLOWS)
@@ -260,7 +410,7 @@ async def test_noting_its_message_late_does_not_undo_an_approval(world: World) -
     here = desk(world, "callback")
     noted = await here.note_message(pending, 77)
     assert (noted.message_id, noted.stage) == (77, "approved")
-    await here.claim(ANN, secret(back.claim_code))
+    assert (await here.claim(ANN, secret(back.claim_code))).message_id == 77
 
 
 async def test_approving_does_not_forget_the_message(world: World) -> None:
@@ -330,6 +480,7 @@ async def test_another_person_cannot_paste(world: World) -> None:
     await begin(world, "paste", ANN)
     assert await denied(here.pasted(ANN, redirect)) == "wrong_state"
     assert (await here.pasted(BOB, redirect)).owner == BOB
+    assert await denied(here.confirm(ANN, pending.id)) == "expired"
 
 
 @pytest.mark.parametrize(
@@ -357,7 +508,8 @@ async def test_rubbish_does_not_end_a_device_request(world: World) -> None:
 async def test_an_unknown_state_is_refused(world: World, state: str) -> None:
     """Also the empty one, which device requests have."""
     await begin(world, "device")
-    redirected = desk(world, "callback").redirected(state=state, code="4/0A", error=None)
+    here = desk(world, "callback")
+    redirected = here.redirected(await here.by_state(state), code="4/0A", error=None)
     assert await denied(redirected) == "wrong_state"
 
 

@@ -1,0 +1,113 @@
+"""Whose account has approved: shown to the asker, in every flow, before anything is saved."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import structlog
+from telegram import Update
+from telegram.error import BadRequest, Forbidden, TelegramError
+
+from bot import keyboards
+from bot.connecting.consent_outcome import finish, job_name, shown_in, what_is
+from bot.context import BotContext, argument_of, owner_of
+from bot.conversation import Conversation
+from bot.delivery import acknowledge, edit_or_send, privately, show_instead
+from bot.limits import BACKGROUND
+from security.errors import CustodyError
+from security.pending_consents import PendingConsent
+
+_ASK_AGAIN_SECONDS: Final = 5
+_log = structlog.get_logger()
+
+
+async def settle(
+    context: BotContext, pending: PendingConsent, *, anew: Conversation | None = None
+) -> None:
+    """Save what the account that was connected last has approved; of any other, ask whose it is.
+
+    `anew`: where the person has written since the request was shown, for a new message.
+    """
+    if anew is not None:
+        pending = await context.core.consents.note_message(pending, 0, anew.topic_id or 0)
+    if await context.core.consents.is_known(pending):
+        await finish(context, pending.owner, pending.id, shown_in(pending))
+    else:
+        await ask_or_later(context, pending)
+
+
+async def ask_or_later(context: BotContext, pending: PendingConsent) -> None:
+    """Ask; where Telegram cannot be reached, in a while."""
+    try:
+        await _ask(context, pending)
+    except Forbidden:
+        _log.info("user_blocked_bot", owner=pending.owner)
+    except BadRequest:  # not even in a new message: that would be so in five seconds, too
+        _log.warning("message_not_sent", owner=pending.owner, exc_info=True)
+    except TelegramError:
+        _log.warning("message_not_sent", owner=pending.owner)
+        context.jobs.run_once(
+            _ask_later,
+            _ASK_AGAIN_SECONDS,
+            data=pending,
+            name=job_name(pending.owner),
+            job_kwargs={"misfire_grace_time": None},
+        )
+
+
+async def _ask_later(context: BotContext) -> None:
+    if context.job is None or not isinstance(context.job.data, PendingConsent):
+        return
+    current = await context.core.consents.latest(context.job.data.owner)
+    if current is not None and current.id == context.job.data.id:
+        await ask_or_later(context, current)
+
+
+async def _ask(context: BotContext, pending: PendingConsent) -> None:
+    texts = await context.texts_for(pending.owner)
+    text = texts.tr(
+        "👤 <b>{account}</b> has approved.\n\nIs this your own Google account? "
+        "Your files would go into its Drive.",
+        account=pending.account.get_secret_value(),
+    )
+    sent = await edit_or_send(
+        context.bot,
+        shown_in(pending),
+        pending.message_id,
+        text,
+        keyboards.confirm_account(texts, pending.id),
+        background=BACKGROUND,
+    )
+    if sent.message_id != pending.message_id:
+        await context.core.consents.note_message(pending, sent.message_id, sent.to.topic_id or 0)
+
+
+async def confirm_account(update: Update, context: BotContext) -> None:
+    """Yes, that is mine."""
+    query = update.callback_query
+    if query is None or query.data is None:
+        return
+    owner = owner_of(update)
+    await acknowledge(query)
+    await finish(context, owner, argument_of(query), privately(update, owner))
+
+
+async def refuse_account(update: Update, context: BotContext) -> None:
+    """No, not mine."""
+    query = update.callback_query
+    if query is None or query.data is None:
+        return
+    owner, texts = owner_of(update), await context.texts(update)
+    await acknowledge(query)
+    try:
+        await context.core.consents.refuse(owner, argument_of(query))
+    except CustodyError as refusal:
+        _log.info("consent_refused", owner=owner, result=refusal.code)
+        text, markup = await what_is(context, owner, refusal, texts)
+    else:
+        markup = keyboards.try_again(texts)
+        text = texts.tr(
+            "🛡 Good that you looked. Nothing was connected, and that account's access was "
+            "thrown away unused."
+        )
+    await show_instead(update, context, text, markup)

@@ -1,0 +1,141 @@
+"""What anybody may ask about a state costs next to nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from datetime import UTC, datetime
+
+import pytest
+from pydantic import SecretStr
+
+from security.consent import ConsentDesk
+from security.credential import Owner
+from security.encryption import TokenEncryption
+from security.google_oauth import ConsentDenied
+from security.pending_consents import PendingConsent, PendingConsents
+from tests.security.kit import ANN, BOB, World, in_minutes
+
+MANY = 100
+
+
+class Counting(TokenEncryption):
+    """Counts what it opens."""
+
+    opened = 0
+
+    def decrypt(self, data: bytes) -> bytes:
+        """As its base does."""
+        self.opened += 1
+        return super().decrypt(data)
+
+
+@pytest.fixture
+def keyring(encryption_keys: tuple[SecretStr, ...]) -> Counting:
+    """The keyring of this run, counted."""
+    return Counting(encryption_keys)
+
+
+def a_request(owner: Owner = ANN) -> PendingConsent:
+    """Of the callback flow."""
+    return PendingConsent(
+        owner=owner,
+        id=secrets.token_hex(6),
+        flow="callback",
+        client_id="client",
+        created_at=datetime.now(UTC),
+        expires_at=in_minutes(10),
+        state=SecretStr(secrets.token_urlsafe(32)),
+    )
+
+
+def state_of(request: PendingConsent) -> str:
+    """In clear."""
+    return request.state.get_secret_value()
+
+
+@pytest.fixture
+def requests(world: World) -> list[PendingConsent]:
+    """Of a hundred people at once."""
+    made = [a_request(Owner.user(1000 + number)) for number in range(MANY)]
+    for request in made:
+        world.pending.save(request)
+    return made
+
+
+async def test_an_unknown_state_opens_nothing(
+    world: World, keyring: Counting, requests: list[PendingConsent]
+) -> None:
+    """However often, and whatever it looks like."""
+    desk = a_desk(world)
+    keyring.opened = 0
+    states = [secrets.token_urlsafe(32) for _ in range(300)]
+    for state in (*states, "", "x" * 43, "\ud800" * 43):
+        with pytest.raises(ConsentDenied):
+            await desk.redirected(await desk.by_state(state), code="4/0A", error=None)
+    assert keyring.opened == 0
+
+
+async def test_a_known_state_opens_its_own_request_alone(
+    world: World, keyring: Counting, requests: list[PendingConsent]
+) -> None:
+    """Three hundred at once, with a code that is not the one that was redeemed."""
+    spent = requests[7]
+    world.pending.replace(spent, stage="approved", code_digest=SecretStr("of another code"))
+    desk = a_desk(world)
+    keyring.opened = 0
+
+    async def ask() -> None:
+        with pytest.raises(ConsentDenied):
+            await desk.redirected(await desk.by_state(state_of(spent)), code="x", error=None)
+
+    await asyncio.gather(*(ask() for _ in range(300)))
+    assert keyring.opened == 300
+
+
+async def test_after_a_restart_each_request_is_opened_once(
+    world: World, keyring: Counting, requests: list[PendingConsent]
+) -> None:
+    """At the start, before anybody asks."""
+    keyring.opened = 0
+    again = PendingConsents(world.folder / "consents", keyring)
+    again.prepare()
+    assert keyring.opened <= MANY
+    keyring.opened = 0
+    for request in requests[:10]:
+        assert again.by_state(state_of(request)) == request
+    assert keyring.opened == 10
+
+
+def test_what_another_process_writes_is_found(world: World, keyring: Counting) -> None:
+    """And what it replaces or deletes is not."""
+    here, there = world.pending, PendingConsents(world.folder / "consents", keyring)
+    first, second, bobs = a_request(), a_request(), a_request(BOB)
+    for request in (first, bobs):
+        there.save(request)
+        assert here.by_state(state_of(request)) == request
+    there.save(second)
+    assert here.by_state(state_of(first)) is None
+    assert here.by_state(state_of(second)) == second
+    there.delete(ANN)
+    assert here.by_state(state_of(second)) is None
+    assert here.by_state(state_of(bobs)) == bobs
+
+
+def test_the_empty_state_finds_nothing(world: World) -> None:
+    """Which requests of the device flow have."""
+    world.pending.save(a_request().model_copy(update={"state": SecretStr(""), "flow": "device"}))
+    assert world.pending.by_state("") is None
+
+
+def a_desk(world: World) -> ConsentDesk:
+    """Over the requests of the world, as the bot's is over its own."""
+    return ConsentDesk(
+        flow="callback",
+        client=world.client,
+        redirect_uri="http://127.0.0.1:8080/api/auth/google/callback",
+        pending=world.pending,
+        custodian=world.custodian,
+        oauth=world.oauth,
+        look_up_account=world.drives.account,
+    )
