@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from telegram._utils.types import JSONDict
 from telegram.error import RetryAfter
-from telegram.ext import AIORateLimiter
+from telegram.ext import BaseRateLimiter
 
 BACKGROUND: Final = -1
 """`rate_limit_args` of what comes in masses and may be a little late: uploads and connecting.
@@ -21,6 +21,8 @@ BACKGROUND: Final = -1
 Whatever else a person asks, /status first of all, has the rest of the rate for itself."""
 RESULT: Final = -2
 """Likewise, of how an upload ended: within its chat it goes before what has just been taken in."""
+COURTESY: Final = -3
+"""Of what nobody waits for: a 429 ends it, however long it asks to wait."""
 _OVERALL_PER_SECOND: Final = 30
 _BACKGROUND_PER_SECOND: Final = 16
 _SECOND: Final = 1.1  # it is Telegram's clock that counts, and not all are as long on their way
@@ -36,18 +38,15 @@ _TRIES: Final = 5
 L = TypeVar("L")
 
 
-class RateLimiter(AIORateLimiter):
-    """AIORateLimiter, with a share of the rate that masses cannot take and a limit for each chat.
+class RateLimiter(BaseRateLimiter[int]):
+    """A share of the rate that masses cannot take, and a limit for each chat.
 
-    The base class has no limit for private chats, and answers one chat's 429 by halting all.
+    The library's AIORateLimiter has no limit for private chats, answers one chat's 429 by halting
+    all, logs an obeyed one as an error, and its buckets fill up while they are emptied: they let
+    60 messages through in their first second.
     """
 
     def __init__(self) -> None:
-        super().__init__(
-            overall_max_rate=0,  # a bucket fills up while it is emptied: 60 in its first second
-            group_max_rate=0,
-            max_retries=0,
-        )
         self._overall = Window(_OVERALL_PER_SECOND, _SECOND)
         # Evenly, a quarter at a time: there is always some room for what is no mass.
         self._background = Window(max(_BACKGROUND_PER_SECOND // 4, 1), _SECOND / 4)
@@ -57,6 +56,12 @@ class RateLimiter(AIORateLimiter):
     def has_room(self) -> bool:
         """Whether a progress edit would go out at once; else it is not worth sending."""
         return self._background.has_room()
+
+    async def initialize(self) -> None:
+        """Nothing to prepare."""
+
+    async def shutdown(self) -> None:
+        """Nothing to give back."""
 
     async def process_request(
         self,
@@ -78,9 +83,9 @@ class RateLimiter(AIORateLimiter):
                     await self._background.acquire()
                 await self._overall.acquire()
             try:
-                return await super().process_request(callback, args, kwargs, endpoint, data, None)
+                return await callback(*args, **kwargs)
             except RetryAfter as error:
-                if attempt == _TRIES - 1:
+                if attempt == _TRIES - 1 or rate_limit_args == COURTESY:
                     raise
                 pause = error._retry_after  # the public attribute warns, whatever its type
                 await asyncio.sleep(pause.total_seconds() + 0.1)

@@ -33,6 +33,9 @@ Source = bytes | Path
 class Person(ChatWatcher):
     """One Telegram user. Deeds return when they are done; `wait_for` waits for what follows."""
 
+    topic: int = 0
+    """Where they write from now on: a number of `TelegramControls.make_topic`'s."""
+
     # -- writing ------------------------------------------------------------------------------
 
     async def start(self, payload: str = "") -> Message:
@@ -50,8 +53,8 @@ class Person(ChatWatcher):
         return Message(answer["message"]["message_id"], seq, False, answer["message"])
 
     def _actor(self) -> Json:
-        """Who acts, where the chat does not say so."""
-        return {}
+        """Who acts, where the chat does not say so, and in which topic."""
+        return {"topic": self.topic} if self.topic else {}
 
     async def upload(self, source: Source) -> str:
         """Put bytes into the sandbox; the id may be sent by any number of people."""

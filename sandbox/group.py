@@ -29,4 +29,4 @@ class Group(Person):
         """Nothing: the group is there, and is nobody's account."""
 
     def _actor(self) -> Json:
-        return {"user_id": self._member}
+        return {"user_id": self._member, **super()._actor()}

@@ -111,6 +111,18 @@ class TelegramControls:
             "POST", f"/chats/{chat_id}/messages", {"text": text, "anonymous": True}
         )
 
+    async def upgrade(self, chat_id: int) -> int:
+        """A basic group becomes a supergroup; its new id."""
+        return int((await self._call("POST", f"/chats/{chat_id}/upgrade", {}))["id"])
+
+    async def make_topic(self, chat_id: int, name: str = "Plans") -> int:
+        """A topic in a supergroup or a private chat: `send(…, topic=…)` writes into it."""
+        return int((await self._call("POST", f"/chats/{chat_id}/topics", {"name": name}))["id"])
+
+    async def change_topic(self, chat_id: int, topic: int, deed: str) -> None:
+        """`close`, `reopen` or `delete` it."""
+        await self._call("POST", f"/chats/{chat_id}/topics/{topic}/{deed}", {})
+
     async def deactivate(self, user_id: int) -> None:
         """Let a person delete their account."""
         await self._call("POST", f"/users/{user_id}/deactivate", {})

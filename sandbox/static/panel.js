@@ -24,6 +24,7 @@ const OPERATIONS = [
   "google.drive.files.delete", "google.drive.files.generateIds", "google.upload.start",
   "google.upload.chunk", "google.upload.status", "google.upload.multipart", "telegram.*",
   "telegram.getUpdates", "telegram.sendMessage", "telegram.editMessageText", "telegram.getFile",
+  "telegram.getMe", "telegram.setMyCommands", "telegram.setMyDescription",
   "telegram.download",
 ];
 
@@ -42,6 +43,12 @@ const PRESETS = [
   ["Google: 3 s late", "google.*", { kind: "latency", seconds: 3, count: 20 }],
   ["Telegram: flood limit", "telegram.sendMessage", { kind: "status", status: 429, retry_after: 5 }],
   ["Telegram: download cut", "telegram.download", { kind: "cut_response", after_bytes: 500000 }],
+  ["Telegram: edits refused", "telegram.edit*", { kind: "status", status: 400, reason: "Bad Request: MESSAGE_ID_INVALID", count: 10 }],
+  ["Telegram: topic closed", "telegram.sendMessage", { kind: "status", status: 400, reason: "Bad Request: TOPIC_CLOSED" }],
+  ["Telegram: no menu for an hour", "telegram.setMy*", { kind: "status", status: 429, retry_after: 3600, count: 10 }],
+  ["Telegram: older server", "telegram.*My*", { kind: "status", status: 404, reason: "Not Found: method not found", count: 20 }],
+  ["Telegram: odd JSON", "telegram.sendMessage", { kind: "status", status: 200, body: { ok: true, result: { message_id: "x" } } }],
+  ["Telegram: refusal without a word", "telegram.sendMessage", { kind: "status", status: 400, body: { ok: false, parameters: [] } }],
   ["Telegram: 502", "telegram.getUpdates", { kind: "status", status: 502, count: 3 }],
 ];
 

@@ -84,6 +84,9 @@ class ChatApi:
             ("GET", f"{chat}/commands", self.commands),
             ("GET", f"{chat}/events", self.events),
             ("POST", f"{BASE}/groups", self.make_group),
+            ("POST", f"{chat}/upgrade", self.upgrade),
+            ("POST", f"{chat}/topics", self.make_topic),
+            ("POST", f"{chat}/topics/{{topic}}/{{deed:close|reopen|delete}}", self.change_topic),
             ("POST", f"{BASE}/blobs", self.receive_blob),
             ("GET", f"{BASE}/files/{{file_id}}", self.show_file),
             ("POST", f"{BASE}/limits", self.set_limits),
@@ -185,7 +188,8 @@ class ChatApi:
     async def send_album(self, request: web.Request) -> web.StreamResponse:
         """POST chats/{id}/albums {"items": […]}."""
         chat, wish = self._chat(request), await _body(request)
-        messages = self.people.send_album(chat, self._actor(chat, wish), list(wish["items"]))
+        items = [{"topic": wish.get("topic"), **item} for item in wish["items"]]
+        messages = self.people.send_album(chat, self._actor(chat, wish), items)
         return _json({"messages": [m.data for m in messages], "seq": chat.events.seq})
 
     async def edit(self, request: web.Request) -> web.StreamResponse:
@@ -217,6 +221,21 @@ class ChatApi:
     async def make_group(self, request: web.Request) -> web.StreamResponse:
         """POST groups {"title", "type", "members", "bot_is_admin"}."""
         return _json(self.people.make_group(await _body(request)).as_json())
+
+    async def upgrade(self, request: web.Request) -> web.StreamResponse:
+        """POST chats/{id}/upgrade: a basic group becomes a supergroup."""
+        return _json(self.people.upgrade(self._chat(request)).as_json())
+
+    async def make_topic(self, request: web.Request) -> web.StreamResponse:
+        """POST chats/{id}/topics {"name"}: in a supergroup or a private chat."""
+        chat, wish = self._chat(request), await _body(request)
+        return _json(vars(self.world.topics.make(chat, str(wish.get("name") or "Topic"))))
+
+    async def change_topic(self, request: web.Request) -> web.StreamResponse:
+        """POST chats/{id}/topics/{topic}/close, /reopen, /delete; 1 is the general one."""
+        topic, deed = int(request.match_info["topic"]), request.match_info["deed"]
+        self.people.change_topic(self._chat(request), topic, deed)
+        return _json({})
 
     async def receive_blob(self, request: web.Request) -> web.StreamResponse:
         """POST blobs: the body, as it is; then messages refer to it by its id."""

@@ -108,6 +108,15 @@ class Message:
 
 
 @dataclass
+class Topic:
+    """A part of a chat with a name of its own."""
+
+    id: int
+    name: str
+    state: Literal["open", "closed", "deleted"] = "open"
+
+
+@dataclass
 class Chat:
     """A conversation. A private chat has its user's id, as on Telegram."""
 
@@ -123,6 +132,8 @@ class Chat:
     events: EventLog = field(default_factory=EventLog)
     keyboard: Json | None = None  # the reply keyboard that is showing
     menu_button: Json | None = None
+    topics: dict[int, Topic] = field(default_factory=dict)
+    migrated_to: int = 0  # a basic group that has become this supergroup
 
     def as_json(self) -> Json:
         """As the Bot API shows a chat (https://core.telegram.org/bots/api#chat)."""
@@ -136,6 +147,8 @@ class Chat:
         if self.username:
             result["username"] = self.username
         result["type"] = self.type
+        if self.topics:
+            result["is_forum"] = True
         if self.type == "group":
             result["all_members_are_administrators"] = False
         return result

@@ -60,9 +60,10 @@ class People:
         if wish.get("anonymous"):
             sender = ANONYMOUS_ADMIN
             content = {"sender_chat": chat.as_json()} | content
-        message = self.world.post(
-            chat, sender, content, from_bot=False, reply_to=int(wish.get("reply_to") or 0)
-        )
+        reply = int(wish.get("reply_to") or 0)
+        topic = int(wish.get("topic") or 0)
+        content = self.world.topics.target(chat, topic, reply, may_closed=False) | content
+        message = self.world.post(chat, sender, content, from_bot=False, reply_to=reply)
         if chat.type == "private" or self._bot_may_read(chat, message):
             self.world.queue.put("message", message.data)
         self._preview(chat, message)
@@ -222,6 +223,36 @@ class People:
             founder = self.user(members[0])
             self._my_member(chat, founder, {"status": "left"}, {"status": "member"})
         return chat
+
+    def change_topic(self, chat: Chat, number: int, deed: str) -> None:
+        """Close, reopen or delete a topic; what was written in a deleted one is gone."""
+        topic = chat.topics.get(number)
+        if topic is None:
+            raise DeedError(f"topic {number}: unknown")
+        topic.state = {"close": "closed", "reopen": "open", "delete": "deleted"}[deed]  # type: ignore[assignment]
+        if topic.state == "deleted":
+            inside = [
+                m for m in chat.messages.values() if m.data.get("message_thread_id") == number
+            ]
+            for message in inside:
+                self.world.remove(chat, message.id)
+
+    def upgrade(self, chat: Chat) -> Chat:
+        """The group becomes a supergroup: another chat, whose messages are counted anew."""
+        if chat.type != "group":
+            raise DeedError("only a basic group can become a supergroup")
+        members = sorted(chat.members)
+        new = self.make_group(
+            {"title": chat.title, "members": members, "bot_is_admin": chat.bot_is_admin}
+            | {"told": False}
+        )
+        founder = self.user(members[0]).as_json()
+        told = self.world.post(chat, founder, {"migrate_to_chat_id": new.id}, from_bot=False)
+        self.world.queue.put("message", told.data)
+        chat.migrated_to = new.id
+        told = self.world.post(new, founder, {"migrate_from_chat_id": chat.id}, from_bot=False)
+        self.world.queue.put("message", told.data)
+        return new
 
     def describe(self, user: User) -> Json:
         """A person, for the chat page and for tests."""

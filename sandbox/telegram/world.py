@@ -16,6 +16,7 @@ from sandbox.telegram.model import CallbackQuery, Chat, Json, Message, User
 from sandbox.telegram.previews import Previews
 from sandbox.telegram.profile import Profile
 from sandbox.telegram.text import links_in
+from sandbox.telegram.topics import Topics, moved
 from sandbox.telegram.updates import UpdateQueue
 from sandbox.telegram.webhook import Webhook
 
@@ -59,6 +60,7 @@ class TelegramWorld:
         self.profile = Profile(bot_name)
         self.previews = Previews()
         self.webhook = Webhook(self.queue)
+        self.topics = Topics()
         self.users: dict[int, User] = {}
         self.chats: dict[int, Chat] = {}
         self.callbacks: dict[str, CallbackQuery] = {}
@@ -129,6 +131,8 @@ class TelegramWorld:
             chat = self.chats.get(int(chat_id))
         if chat is None:
             raise bad_request("chat not found")
+        if chat.migrated_to:
+            raise moved(chat)
         if chat.user is not None and chat.user.deactivated and write:
             raise forbidden("user is deactivated")
         if chat.bot_kicked and (write or chat.type == "supergroup"):

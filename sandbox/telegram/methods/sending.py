@@ -71,9 +71,12 @@ def deliver(call: Call, content: Json, *, markup: Json | None, chat: Chat | None
     world = call.world
     reply = reply_target(call, chat)
     world.check_reachable(chat)
+    wanted = call.number("message_thread_id")
+    topic = world.topics.target(chat, wanted, reply, may_closed=chat.bot_is_admin)
     world.limits.note(chat, call.method)
     if call.flag("protect_content"):
         content = content | {"has_protected_content": True}
+    content = topic | content
     return world.post(chat, world.bot_json(), content, from_bot=True, reply_to=reply, markup=markup)
 
 
@@ -235,5 +238,8 @@ async def send_chat_action(call: Call) -> Any:
         raise bad_request("Wrong parameter action in request")
     chat = call.chat()
     call.world.check_reachable(chat)
-    chat.events.add("action", action=action)
+    topic = call.world.topics.target(
+        chat, call.number("message_thread_id"), 0, may_closed=chat.bot_is_admin
+    )
+    chat.events.add("action", action=action, **topic)
     return True
