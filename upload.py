@@ -17,13 +17,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from googleapiclient.errors import HttpError
 from pydantic import SecretStr
 
-from drive import Drive, DriveFile, DriveRefused, translated
+from drive import Drive, DriveFile, DriveRefused
 from security.errors import CustodyError, TransientFault
 from upload_budget import ChunkBudget, Share
-from upload_session import UploadSession
+from upload_session import SessionLost, UploadSession
 from upload_window import (
     Halt,
     Source,
@@ -54,10 +53,8 @@ _TRIES: Final = 6
 _ATTEMPTS: Final = 3
 _LONGEST_WAIT: Final = 60  # in first pauses, whatever a server asks for
 _TELL_SECONDS: Final = 0.5
-_ID_TAKEN: Final = 409
-_SESSION_LOST: Final = frozenset({404, 410})
-# A chunk at a wrong offset: Drive's own count settles it. Asked for that, it has lost the session.
-_ASK_AGAIN: Final = frozenset({400, 412, 416})
+_TOLD_AFTER: Final = (0, 1, 2, 4)
+"""In first pauses: when Drive is asked for a checksum that its last answer did not tell."""
 
 
 class _IdentifierSpent(DriveRefused):
@@ -121,16 +118,22 @@ def upload(
         window = Window(source, cancelled)
         begun = None if session is None else UploadSession(drive, session)
         with budget.share() as share:
-            run = _Run(drive, source, target, window, share, cancelled, progress, on_session, begun)
+            pause = PAUSE_SECONDS if pause_seconds is None else pause_seconds
+            run = _Run(
+                *(drive, source, target, window, share, cancelled, progress, on_session),
+                session=begun,
+                pause_seconds=pause,
+            )
             try:
-                found = run.send(PAUSE_SECONDS if pause_seconds is None else pause_seconds)
+                found = run.send()
                 window.finish()
                 if run.is_it(found):
+                    found = replace(found, size=window.read)
                     if not _keeps(cancelled):  # while Drive's answer was on its way
                         raise UploadCancelled("cancelled")
                     if source.size is None:
                         with suppress(CustodyError):  # it is in Drive all the same
-                            drive.mark_size(found.id, found.size)
+                            drive.mark_size(found.id, window.read)
                     return found
                 drive.delete(target.file_id)
                 refusal = DriveRefused("not what was sent has arrived", code="checksum_mismatch")
@@ -182,24 +185,24 @@ class _Run:
     progress: Callable[[int], None]
     on_session: Callable[[SecretStr], None]
     session: UploadSession | None
+    pause_seconds: float
     told: int = 0
 
-    def send(self, pause_seconds: float) -> DriveFile:
+    def send(self) -> DriveFile:
         """Until Drive has it all."""
         failures, reached = 0, 0
         at: int | None = None  # what Drive has; None: it is asked
         while True:
             check(self.halt)
             try:
-                with translated():
-                    answer = self._step(at)
+                answer = self._step(at)
             except TransientFault as fault:
                 at, failures = None, failures + 1
                 if failures >= _TRIES:
                     raise
                 jitter = random.uniform(0.75, 1.25)  # noqa: S311 - no secret
-                wait = fault.retry_after or pause_seconds * 2 ** (failures - 1) * jitter
-                self.halt.wait(min(wait, pause_seconds * _LONGEST_WAIT))
+                wait = fault.retry_after or self.pause_seconds * 2 ** (failures - 1) * jitter
+                self.halt.wait(min(wait, self.pause_seconds * _LONGEST_WAIT))
                 continue
             if isinstance(answer, DriveFile):
                 return answer
@@ -214,36 +217,39 @@ class _Run:
             if session is None:
                 self._begin()
                 return 0
-            if at is None:
-                return session.ask(self.window.total)
-            answer = self._chunk(session, at)
-        except HttpError as error:
-            status = int(error.resp.status)
-            lost = _SESSION_LOST if at is not None else _SESSION_LOST | _ASK_AGAIN
-            # Without a session yet, 404 speaks of the folder: not for us to mend.
-            if status == _ID_TAKEN or (session is not None and status in lost):
-                found = self._look_up()
-                if found is not None:
-                    return found
-                self.session = None
-                raise TransientFault("the session was lost") from error
-            if session is None and "file.id" in str(error.error_details):
-                raise _IdentifierSpent("the identifier cannot be used") from error
-            if session is not None and status in _ASK_AGAIN:
-                raise TransientFault("Drive's count differs") from error
-            raise
-        if isinstance(answer, int) and answer <= at:
+            answer = session.ask(self.window.total) if at is None else self._chunk(session, at)
+        except (SessionLost, DriveRefused) as error:
+            if error.code != "exists" and not isinstance(error, SessionLost):
+                raise
+            found = self._look_up()
+            if found is not None:
+                return found
+            self.session = None
+            raise TransientFault("the session was lost") from error
+        if not isinstance(answer, int):
+            return self._told(answer)
+        if at is not None and answer <= at:
             raise TransientFault("Drive keeps nothing of what it is sent")
+        if self.window.total is not None and answer > self.window.total:
+            raise TransientFault("Drive has more than there is")
         return answer
 
     def _begin(self) -> None:
         self.window.prepare()
         target, total = self.target, self.window.total
-        session = UploadSession.begin(self.drive, target.body(), target.mime_type, total)
+        try:
+            session = UploadSession.begin(self.drive, target.body(), target.mime_type, total)
+        except DriveRefused as refused:
+            if refused.about == "file.id":
+                raise _IdentifierSpent("the identifier cannot be used") from refused
+            if refused.code == "file_gone" and self.drive.find_folder(target.folder_id) is not None:
+                # files.get is the first to know what was made a moment ago.
+                raise TransientFault("not all of Drive knows the folder yet") from refused
+            raise
         self.on_session(session.address)
         self.session = session
 
-    def _chunk(self, session: UploadSession, at: int) -> DriveFile | int:
+    def _chunk(self, session: UploadSession, at: int) -> DriveFile | int | None:
         total = self.window.total
         left = None if total is None else max(total - at, 0)
         # Of a source that can be opened anywhere nothing is kept: then one chunk is enough.
@@ -269,13 +275,32 @@ class _Run:
 
     def is_it(self, found: DriveFile) -> bool:
         """Whether `found` has the bytes that were read."""
-        return found.md5 == self.window.md5 and found.size == self.window.read
+        return found.md5 == self.window.md5
+
+    def _told(self, found: DriveFile | None) -> DriveFile:
+        """The file under the identifier with its checksum, from `found` if that tells it.
+
+        Unknown is not wrong: what Drive's last answer lacks, files.get is asked for.
+
+        Raises:
+            TransientFault: it does not tell either. Nothing is deleted; a later try asks again.
+        """
+        for pause in _TOLD_AFTER:
+            if found is not None and found.id == self.target.file_id and found.md5:
+                return found
+            self.halt.wait(pause * self.pause_seconds)
+            check(self.halt)
+            found = self.drive.find(self.target.file_id)
+            if found is None:
+                break
+        raise TransientFault("Drive does not tell the checksum")
 
     def _look_up(self) -> DriveFile | None:
         """The whole file, if it stands under the prepared identifier; anything else is removed."""
         found = self.drive.find(self.target.file_id)
         if found is None:
             return None
+        found = self._told(found)
         # The whole source must have been read before its md5 means anything.
         self.window.finish()
         if self.is_it(found):
@@ -288,5 +313,6 @@ class _Run:
         if self.window.whole:
             with suppress(CustodyError):
                 found = self.drive.find(self.target.file_id)
-                return found if found is not None and self.is_it(found) else None
+                if found is not None and self.is_it(found):
+                    return replace(found, size=self.window.read)
         return None

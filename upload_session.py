@@ -7,27 +7,38 @@ of a body go out as they arrive, each as large as it comes.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
-from googleapiclient.errors import HttpError
 from googleapiclient.http import MediaUpload
 from pydantic import SecretStr
 
-from drive import Drive, DriveFile, translated
+from drive import Drive, DriveFile, refusal, unreadable
+from security import answers
 from security.errors import CustodyError, TransientFault
 
 _DONE = (200, 201)
 _INCOMPLETE = 308
+_LOST: Final = frozenset({404, 410})
+# A chunk at a wrong offset: Drive's own count settles it. Asked for that, it has lost the session.
+_ASK_AGAIN: Final = frozenset({400, 412, 416})
+_RANGE: Final = re.compile(r"bytes=0-([0-9]{1,18})", re.ASCII)
+_ADDRESS: Final = re.compile(r"https?://[!-~]{1,8000}", re.ASCII)
+
+
+class SessionLost(TransientFault):
+    """Drive does not know the session any more: there is the whole file, or nothing."""
 
 
 class UploadSession:
     """Answers are either the finished file or how many bytes Drive has.
 
     Raises:
-        HttpError: Drive refused; and whatever else `drive.translated` knows.
+        SessionLost: Drive has ended it.
+        CustodyError: in all its kinds.
     """
 
     def __init__(self, drive: Drive, address: SecretStr) -> None:
@@ -47,20 +58,18 @@ class UploadSession:
         headers = {**request.headers, "X-Upload-Content-Type": mime_type}
         if total is not None:
             headers["X-Upload-Content-Length"] = str(total)
-        response, content = _request(drive, request.uri, "POST", headers, request.body)
-        if response.status not in _DONE:
-            raise HttpError(response, content)
-        if "location" not in response:
-            raise TransientFault("Drive gave no session", code="not_json")
-        return cls(drive, SecretStr(response["location"]))
+        head, content = drive.answer(request.uri, "POST", headers, request.body)
+        if head.status not in _DONE:
+            raise refusal(head.status, head, content)
+        return cls(drive, _address(head, request.uri))
 
-    def ask(self, total: int | None) -> DriveFile | int:
-        """What has become of it."""
+    def ask(self, total: int | None) -> DriveFile | int | None:
+        """What has become of it. None: Drive has the whole, but does not say what it is."""
         return self._put(None, 0, f"bytes */{'*' if total is None else total}")
 
     def send(
         self, begin: int, length: int, total: int | None, pieces: Iterator[bytes]
-    ) -> DriveFile | int:
+    ) -> DriveFile | int | None:
         """Send `length` bytes from `begin` on; an exception out of `pieces` passes through."""
         if length == 0 and begin > 0:
             return self.ask(total)
@@ -69,41 +78,70 @@ class UploadSession:
 
     def cancel(self) -> None:
         """Have Drive forget what it has, as far as it can be reached."""
-        with suppress(CustodyError), translated():
+        with suppress(CustodyError):
             address = self.address.get_secret_value()
-            _request(self._drive, address, "DELETE", {"Content-Length": "0"}, None)
+            self._drive.answer(address, "DELETE", {"Content-Length": "0"}, None)
 
-    def _put(self, body: _Body | None, length: int, span: str | None) -> DriveFile | int:
+    def _put(self, body: _Body | None, length: int, span: str | None) -> DriveFile | int | None:
         headers = {"Content-Length": str(length)}
         if span is not None:
             headers["Content-Range"] = span
         address = self.address.get_secret_value()
-        response, content = _request(self._drive, address, "PUT", headers, body)
-        if response.status == _INCOMPLETE:
-            if "location" in response:
-                self.address = SecretStr(response["location"])
-            return int(response["range"].rpartition("-")[2]) + 1 if "range" in response else 0
-        if response.status not in _DONE:
-            raise HttpError(response, content)
+        head, content = self._drive.answer(address, "PUT", headers, body)
+        if head.status == _INCOMPLETE:
+            if "location" in head:
+                self.address = _address(head, address)
+            return _received(head)
+        if head.status in _LOST or (body is None and head.status in _ASK_AGAIN):
+            raise SessionLost("the session was lost")
+        if head.status in _ASK_AGAIN:
+            raise TransientFault("Drive's count differs")
+        if head.status not in _DONE:
+            raise refusal(head.status, head, content)
+        answer = answers.json_object(content)
+        if answer is None:
+            raise unreadable()  # perhaps somebody else's page: Drive is asked how far it is
         try:
-            answer = json.loads(content)
-        except ValueError:
-            answer = None
-        return DriveFile.from_answer(answer)
+            return DriveFile.from_answer(answer)
+        except TransientFault:
+            return None
 
 
-def _request(
-    drive: Drive, address: str, method: str, headers: dict[str, str], body: _Body | str | None
-) -> tuple[Any, bytes]:
+def _received(head: Mapping[str, Any]) -> int:
+    """How many bytes Drive has, by its `Range`; none at all without one.
+
+    Raises:
+        TransientFault: it says something else. Nothing follows from that but to ask again.
+    """
+    if "range" not in head:
+        return 0
+    told = _RANGE.fullmatch(str(head["range"]).strip())
+    if told is None:
+        raise unreadable()
+    return int(told[1]) + 1
+
+
+def _address(head: Mapping[str, Any], asked: str) -> SecretStr:
+    """Where the session goes on: at the one who was asked. The owner's token goes there.
+
+    Raises:
+        TransientFault: there is no address, or it is somebody else's.
+    """
+    told = str(head.get("location", ""))
     try:
-        answer: tuple[Any, bytes] = drive.http.request(
-            address, method=method, body=body, headers=headers
-        )
-    except BaseException:
-        # Half a request is under way on this connection, or its answer: the next takes another.
-        drive.http.close()
-        raise
-    return answer
+        ours = _ADDRESS.fullmatch(told) and _origin(told) == _origin(asked)
+    except ValueError:  # no port, or brackets without an IPv6 address in them
+        ours = False
+    if not ours:
+        raise unreadable()
+    return SecretStr(told)
+
+
+def _origin(address: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(address)
+    if "@" in parts.netloc:
+        raise ValueError("an address with a name in it")
+    return parts.scheme, parts.hostname, parts.port
 
 
 class _Body:

@@ -9,7 +9,7 @@ be seen. https://developers.google.com/workspace/drive/api/reference/rest/v3
 from drive.client import Drive, DriveApi
 from drive.connection import TokenSource
 from drive.content import DriveContent
-from drive.errors import DriveRefused, translated
+from drive.errors import DriveRefused, refusal, unreadable
 from drive.folders import folders_in
 from drive.pool import Drives
 from drive.resources import FOLDER_TYPE, About, DriveFile, DriveFolder, FilePage
@@ -27,5 +27,6 @@ __all__ = [
     "FilePage",
     "TokenSource",
     "folders_in",
-    "translated",
+    "refusal",
+    "unreadable",
 ]

@@ -1,27 +1,52 @@
-"""How one owner's Drive is asked: every request and every error goes through here."""
+"""How one owner's Drive is asked: every request, every answer and every error go through here.
+
+Google's client makes the requests; what comes back is read by this package alone. Its own reading
+raises AttributeError, TypeError or RecursionError on answers that are not what it expects.
+"""
 
 from __future__ import annotations
 
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import google_auth_httplib2
+import httplib2
 
-from drive.errors import DriveRefused, translated, unreadable
+from drive.errors import DriveRefused, refusal, translated, unreadable
 from drive.known import Known
-from drive.resources import FILE_FIELDS, DriveFile
+from drive.resources import FILE_FIELDS, DriveFile, is_identifier
+from security import answers
+from security.errors import OperatorFault, TransientFault
+
+T = TypeVar("T")
+PAUSES: Final = (0.5, 1.5, 4.0)
+"""Seconds, jittered, before what Drive may not have everywhere yet is asked for again."""
+_LONGEST_WAIT: Final = 5.0
+"""Seconds that are waited because a server asks for it; a longer wait is the caller's affair."""
+_MOST_PAGES: Final = 1000
+_ALWAYS_THERE: Final = frozenset({"about.get", "files.generateIds"})
+"""They are about nothing that could be missing: a 404 is the address's fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Drive's resources as Google's client knows them.
+    """Drive's resources as Google's client knows them, and what each request says besides.
 
     It builds one anew whenever it is asked, for 8 ms of CPU; they hold nothing of anybody.
     """
 
-    about: Any
-    files: Any
-    permissions: Any
+    resources: Mapping[str, Any]
+    always: Mapping[str, Mapping[str, bool]]
+    """By method: the one place that decides about shared drives (https://developers.google.com/
+    workspace/drive/api/guides/enable-shareddrives): without it what lies in one is not found."""
+
+    def request(self, method: str, **parameters: Any) -> Any:
+        """The request of a method, e.g. "files.get", with what it always says."""
+        resource, _, name = method.partition(".")
+        return getattr(self.resources[resource], name)(**self.always[method], **parameters)
 
 
 class Calls:
@@ -50,25 +75,114 @@ class Calls:
     def find(self, file_id: str) -> DriveFile | None:
         """The file or folder of this identifier, in the bin too; None: there is none."""
         try:
-            answer = self._ask(self.resources.files.get(fileId=file_id, fields=FILE_FIELDS))
-        except DriveRefused as refusal:
-            if refusal.code == "file_gone":
+            answer = self._ask("files.get", fileId=file_id, fields=FILE_FIELDS)
+        except DriveRefused as refused:
+            if refused.code == "file_gone":
                 return None
             raise
         return DriveFile.from_answer(answer)
 
+    def answer(
+        self, address: str, method: str, headers: Mapping[str, str], body: Any
+    ) -> tuple[httplib2.Response, bytes]:
+        """One request and its answer, whatever that is.
+
+        Raises:
+            CustodyError: there was no answer; an exception out of `body` passes through.
+        """
+        try:
+            with translated():
+                found: tuple[httplib2.Response, bytes] = self.http.request(
+                    address, method=method, body=body, headers=dict(headers)
+                )
+        except BaseException:
+            # Half a request is under way on this connection, or its answer: the next takes another.
+            self.http.close()
+            raise
+        return found
+
     def _generate_ids(self, count: int) -> list[str]:
-        answer = self._ask(self.resources.files.generateIds(count=count, space="drive"))
-        if not answer.get("ids"):
+        answer = self._ask("files.generateIds", count=count, space="drive")
+        told = answer.get("ids")
+        ids = filter(is_identifier, told if isinstance(told, list) else ())
+        if not (found := list(dict.fromkeys(ids))):  # each once: a second file would take the place
             raise unreadable()
-        return [str(file_id) for file_id in answer["ids"]]
+        return found
 
-    def _execute(self, request: Any) -> Any:
-        with translated():
-            return request.execute(http=self.http, num_retries=self._retries)
+    def _execute(self, method: str, **parameters: Any) -> tuple[httplib2.Response, bytes]:
+        """A successful answer's head and body; what may pass by itself is asked for again."""
+        headers = parameters.pop("headers", {})
+        for name in ("fileId", "permissionId"):
+            # An identifier becomes part of an address: "" would ask for the list of all files.
+            if name in parameters and not is_identifier(parameters[name]):
+                raise DriveRefused("this is no identifier", code="file_gone")
+        request = self.resources.request(method, **parameters)
+        failures = 0
+        while True:
+            try:
+                head, body = self.answer(
+                    request.uri, request.method, {**request.headers, **headers}, request.body
+                )
+                if 200 <= head.status < 300:
+                    return head, body
+                if head.status == 404 and method in _ALWAYS_THERE:
+                    raise OperatorFault(
+                        "there is no Google Drive API at GOOGLE_API_ENDPOINT", code="api_not_found"
+                    )
+                raise refusal(head.status, head, body)
+            except TransientFault as fault:
+                failures += 1
+                if failures > self._retries or (fault.retry_after or 0) > _LONGEST_WAIT:
+                    raise
+                wait = random.random() * 2**failures  # noqa: S311 - jitter
+                time.sleep(max(wait, fault.retry_after or 0))
 
-    def _ask(self, request: Any) -> dict[str, Any]:
-        answer = self._execute(request)
-        if not isinstance(answer, dict):  # Google's client gives what is not JSON as text
+    def _ask(self, method: str, **parameters: Any) -> dict[str, Any]:
+        _, body = self._execute(method, **parameters)
+        answer = answers.json_object(body)
+        if answer is None:
             raise unreadable()
         return answer
+
+    def _pages(self, method: str, name: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        """What a list holds, over all of its pages.
+
+        Raises:
+            TransientFault: there is no list, or it has no end.
+        """
+        page: str | None = None
+        for _ in range(_MOST_PAGES):
+            answer = self._ask(method, pageToken=page, **parameters)
+            yield from listed(answer, name)
+            page = answers.text(answer, "nextPageToken") or None
+            if page is None:
+                return
+        raise unreadable()
+
+    def _where_seen(self, folder_id: str, work: Callable[[], T]) -> T:
+        """`work` in a folder; again, with pauses, while Drive denies a folder that is there.
+
+        One made a moment ago is not known to all of Drive at once, and files.get is the first to
+        know it.
+        """
+        for pause in PAUSES:
+            try:
+                return work()
+            except DriveRefused as refused:
+                there = folder_id != "root" and refused.code == "file_gone"
+                if not there or (found := self.find(folder_id)) is None or found.trashed:
+                    raise
+                time.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
+        return work()
+
+
+def listed(answer: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """What a page of a list holds: without a list it is no page, and says nothing of what is there.
+
+    Raises:
+        TransientFault: there is none.
+    """
+    found = answers.parts(answer, name)
+    if found is None:
+        raise unreadable()
+    return found

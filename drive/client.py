@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import httplib2
 from googleapiclient import discovery_cache
 from googleapiclient.discovery import build_from_document
 from googleapiclient.http import build_http
-from pydantic import SecretStr
 
 from drive.calls import Resources
 from drive.connection import TokenSource, authorized, new_http
@@ -27,6 +26,8 @@ _USED: Final = {
     "permissions": ("create", "delete", "list"),
 }
 """Resource → the methods that are called: each takes a while to build."""
+
+_ALL_DRIVES: Final = frozenset({"supportsAllDrives", "includeItemsFromAllDrives"})
 
 
 @cache
@@ -48,6 +49,16 @@ def _description() -> str:
     return json.dumps(document)
 
 
+def _always(document: dict[str, Any]) -> dict[str, dict[str, bool]]:
+    """By method, what each request says about shared drives, as far as the method knows it."""
+    always = {
+        f"{name}.{method}": dict.fromkeys(_ALL_DRIVES & described["parameters"].keys(), True)
+        for name, resource in document["resources"].items()
+        for method, described in resource["methods"].items()
+    }
+    return always | {"files.get_media": always["files.get"]}
+
+
 class Drive(Files, Folders, Sharing, Contents):
     """One owner's Drive over connections of its own. One thread at a time may use it."""
 
@@ -63,14 +74,8 @@ class Drive(Files, Folders, Sharing, Contents):
         """
         if known and (seen := self._known.about) is not None:
             return seen
-        answer = self._ask(self.resources.about.get(fields="user,storageQuota"))
-        quota = answer.get("storageQuota", {})
-        about = About(
-            address=SecretStr(answer["user"].get("emailAddress", "")),
-            account_id=SecretStr(answer["user"].get("permissionId", "")),
-            usage=int(quota.get("usage", 0)),
-            limit=int(quota["limit"]) if "limit" in quota else None,
-        )
+        answer = self._ask("about.get", fields="user,storageQuota")
+        about = About.from_answer(answer)
         self._known.note_about(about)
         return about
 
@@ -91,7 +96,8 @@ class DriveApi:
         # `client_options.api_endpoint` would leave uploads on https://www.googleapis.com.
         document |= {"rootUrl": root, "baseUrl": root + document["servicePath"]}
         service = build_from_document(document, http=build_http())
-        self._resources = Resources(service.about(), service.files(), service.permissions())
+        built = {name: getattr(service, name)() for name in _USED}
+        self._resources = Resources(built, _always(document))
 
     def of(
         self, tokens: TokenSource, http: httplib2.Http | None = None, known: Known | None = None

@@ -39,35 +39,37 @@ class Contents(Calls):
         TransientFault: Drive failed, or the file was changed meanwhile; and as `piece`.
 
         Raises:
-            DriveRefused: file_gone: it is not there.
+            DriveRefused: file_gone: it is not there; no_bytes: it is one of Google's own
+                documents, or Drive does not say how large it is.
         """
         found = self.find(file_id)
         if found is None:
             raise DriveRefused("there is no such file", code="file_gone")
-        return DriveContent(found.name, found.mime_type, found.size, self._pieces(found))
+        if found.size is None:
+            raise DriveRefused("it is none of bytes", code="no_bytes")
+        return DriveContent(
+            found.name, found.mime_type, found.size, self._pieces(found, found.size)
+        )
 
     def piece(self, file_id: str, start: int, length: int) -> bytes:
         """The bytes from `start`; all of `length` have to be there.
 
         Raises:
-            DriveRefused: file_gone: it is not there; drive_refused: Google takes it for harmful,
-                or it is none of bytes, as Google's own documents are not.
+            DriveRefused: file_gone: it is not there; harmful_file: Google takes it for that;
+                no_bytes: it is none of bytes, as Google's own documents are not.
         """
-        request = self.resources.files.get_media(fileId=file_id)
+        span = f"bytes={start}-{start + length - 1}"
         # Of a compressed answer a range would be meaningless.
-        request.headers |= {
-            "range": f"bytes={start}-{start + length - 1}",
-            "accept-encoding": "identity",
-        }
-        answer: bytes = self._execute(request)
+        headers = {"range": span, "accept-encoding": "identity"}
+        _, answer = self._execute("files.get_media", fileId=file_id, headers=headers)
         if len(answer) != length:
             raise TransientFault("fewer bytes than announced")
         return answer
 
-    def _pieces(self, file: DriveFile) -> Iterator[bytes]:
+    def _pieces(self, file: DriveFile, size: int) -> Iterator[bytes]:
         md5 = hashlib.md5(usedforsecurity=False)
-        for start in range(0, file.size, PIECE):
-            piece = self._patiently(file.id, start, min(PIECE, file.size - start))
+        for start in range(0, size, PIECE):
+            piece = self._patiently(file.id, start, min(PIECE, size - start))
             md5.update(piece)
             yield piece
         if file.md5 and md5.hexdigest() != file.md5:
@@ -78,6 +80,6 @@ class Contents(Calls):
             try:
                 return self.piece(file_id, start, length)
             except TransientFault:
-                # Google's client has tried again after 5xx, but not after half an answer.
+                # After 5xx it was tried again already, but not after half an answer.
                 self.http.close()
         return self.piece(file_id, start, length)

@@ -1,23 +1,27 @@
-"""What Google's client raises, in this project's errors, told apart by what must follow.
+"""What is answered instead of what was asked for, told apart by what must follow.
 
-https://developers.google.com/workspace/drive/api/guides/handle-errors
+https://developers.google.com/workspace/drive/api/guides/handle-errors; the reasons themselves
+stand in `drive/reasons.py`.
 """
 
 from __future__ import annotations
 
 import http.client
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Any, Final
 
 import google.auth.exceptions
 import httplib2
-from googleapiclient.errors import HttpError
 
+from drive import reasons
+from security import answers
 from security.errors import ConsentRequired, CustodyError, OperatorFault, TransientFault
+
+_ERROR_INFO: Final = "type.googleapis.com/google.rpc.ErrorInfo"
+_MOST_DIGITS: Final = 9
 
 
 class DriveRefused(CustodyError):
@@ -25,39 +29,17 @@ class DriveRefused(CustodyError):
 
     default_code = "drive_refused"
 
-
-_REFUSALS: Final = {
-    "quota_exceeded": ("storageQuotaExceeded", "quotaExceeded"),
-    "too_many_items": (
-        "numChildrenInNonRootLimitExceeded",
-        "teamDriveFileLimitExceeded",
-        "activeItemCreationLimitExceeded",
-    ),
-    # The guide has none of these but the first; they are what permissions.create is known to
-    # answer where an organisation keeps its files to itself.
-    "sharing_forbidden": (
-        "invalidSharingRequest",
-        "publishOutNotPermitted",
-        "shareOutNotPermitted",
-        "shareOutNotPermittedForContent",
-        "shareOutWarning",
-    ),
-}
-_CODE_OF: Final = {reason: code for code, reasons in _REFUSALS.items() for reason in reasons}
-_PATIENCE: Final = ("rateLimitExceeded", "userRateLimitExceeded", "sharingRateLimitExceeded")
-_DAILY_UPLOADS: Final = ("userRateLimitExceeded", "User rate limit exceeded.")
-"""Reason and message once a person's 750 GB of a day are used up. Google documents the limit, not
-the answer; rclone tells it from the limit on requests by these words (drive_stop_on_upload_limit).
-"""
+    def __init__(self, message: str, *, code: str | None = None, about: str = "") -> None:
+        super().__init__(message, code=code)
+        self.about = about
+        """What of the request Drive does not accept, where it says so, e.g. "file.id"."""
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what Google's client raises into the errors of this project."""
+    """Turn what the way to Google raises into the errors of this project."""
     try:
         yield
-    except HttpError as error:
-        raise _of_answer(error) from error
     except google.auth.exceptions.TransportError as error:
         raise TransientFault("Drive could not be reached") from error
     except google.auth.exceptions.RefreshError as error:
@@ -66,7 +48,7 @@ def translated() -> Iterator[None]:
         raise TransientFault("Drive did not answer in time", code="timeout") from error
     except (httplib2.HttpLib2Error, http.client.HTTPException, OSError) as error:
         raise TransientFault("Drive could not be reached") from error
-    except UnicodeDecodeError as error:
+    except (ValueError, LookupError) as error:  # httplib2, of a redirect to what is no address
         raise unreadable() from error
 
 
@@ -75,45 +57,67 @@ def unreadable() -> TransientFault:
     return TransientFault("Drive's answer could not be read", code="not_json")
 
 
-def _of_answer(error: HttpError) -> CustodyError:
-    status, (reason, message) = int(error.resp.status), _reason(error)
-    wait = _retry_after(error)
-    if reason == "dailyLimitExceeded" or (reason, message) == _DAILY_UPLOADS:
+def refusal(status: int, headers: Mapping[str, Any], content: bytes) -> CustodyError:
+    """What an answer that is no success means, whatever is in it.
+
+    The status alone says most of it: a body that cannot be read changes nothing of that. Only a
+    404 is believed in Drive's own words alone: a proxy's page says nothing about a file, and what
+    is taken for gone is made again.
+    """
+    error = answers.part(answers.json_object(content) or {}, "error")
+    reason, message, about = _reason(error)
+    wait = _retry_after(headers)
+    if reason == "dailyLimitExceeded" or (reason, message) == reasons.DAILY_UPLOADS:
         return DriveRefused("a limit of the day is used up", code="daily_limit")
     if status in (408, 429) or status >= 500:
         code = "rate_limited" if status == 429 else "unavailable"
         return TransientFault(f"Drive answered {status}", code=code, retry_after=wait)
+    if status < 400 or (status == 404 and not error):
+        return unreadable()
+    if reason in reasons.PATIENCE:
+        return TransientFault("Drive asks for patience", code="rate_limited", retry_after=wait)
+    if reason in reasons.OF_THE_PROJECT:
+        code = reasons.OF_THE_PROJECT[reason]
+        return OperatorFault(f"Google refuses the Cloud project ({reason})", code=code)
+    if reason in reasons.OF_THE_GRANT:
+        return ConsentRequired("the grant does not suffice", code=reasons.OF_THE_GRANT[reason])
     if status == 401:
         return ConsentRequired("Drive does not accept the token", code="invalid_grant")
-    if status == 409:
-        return DriveRefused("there is a file of this identifier", code="exists")
-    if status == 404:
-        return DriveRefused("there is no such file", code="file_gone")
-    if reason in _PATIENCE:
-        return TransientFault("Drive asks for patience", code="rate_limited", retry_after=wait)
-    if reason in ("accessNotConfigured", "SERVICE_DISABLED"):
-        return OperatorFault(
-            "the Google Drive API is not enabled in the Cloud project", code="api_disabled"
-        )
-    if reason in ("insufficientPermissions", "insufficientScopes"):
-        return ConsentRequired("the grant lacks drive.file", code="scope_missing")
-    return DriveRefused(f"Drive answered {status}", code=_CODE_OF.get(reason))
+    known = reasons.REFUSALS.get(reason) or _OF_STATUS.get(status)
+    return DriveRefused(f"Drive answered {status}", code=known, about=about)
 
 
-def _reason(error: HttpError) -> tuple[str, str]:
-    try:
-        detail = json.loads(error.content)["error"]["errors"][0]
-        return str(detail["reason"]), str(detail.get("message", ""))
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return "", ""
+_OF_STATUS: Final = {404: "file_gone", 409: "exists", 413: "too_large_for_drive"}
 
 
-def _retry_after(error: HttpError) -> float | None:
+def _reason(error: dict[str, Any]) -> tuple[str, str, str]:
+    """Reason, message, and what it is about: of the older form, else of the newer one.
+
+    https://cloud.google.com/apis/design/errors#error_info
+    """
+    for item in answers.parts(error, "errors") or []:
+        if reason := answers.text(item, "reason"):
+            # The newer form's is the more precise where the older one only says "forbidden".
+            if reason in reasons.VAGUE and (newer := _error_info(error)):
+                reason = newer
+            return reason, answers.text(item, "message"), answers.text(item, "location")
+    return _error_info(error) or answers.text(error, "status"), answers.text(error, "message"), ""
+
+
+def _error_info(error: dict[str, Any]) -> str:
+    details = answers.parts(error, "details") or []
+    found = (answers.text(one, "reason") for one in details if one.get("@type") == _ERROR_INFO)
+    return next((reason for reason in found if reason), "")
+
+
+def _retry_after(headers: Mapping[str, Any]) -> float | None:
     """Seconds, of either form: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after"""
-    told = str(error.resp.get("retry-after", ""))
-    if told.isdecimal():
-        return float(told)
+    told = str(headers.get("retry-after", ""))
+    if told.isascii() and told.isdecimal():
+        return float(told[:_MOST_DIGITS])
     try:
-        return max((parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds(), 0)
-    except (ValueError, TypeError):
+        at = parsedate_to_datetime(told)
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        return max((at - datetime.now(UTC)).total_seconds(), 0)
+    except (ValueError, TypeError, OverflowError):
         return None

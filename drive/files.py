@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Final
 
-from drive.calls import Calls
+from drive.calls import Calls, listed
 from drive.errors import DriveRefused
-from drive.resources import FILE_FIELDS, FOLDER_TYPE, DriveFile, FilePage, quoted
+from drive.resources import FILE_FIELDS, FOLDER_TYPE, DriveFile, FilePage, is_identifier, quoted
+from security import answers
 
 _ARE_FILES: Final = f"mimeType != '{FOLDER_TYPE}' and trashed = false"
 _PAGE_FIELDS: Final = f"nextPageToken,files({FILE_FIELDS})"
 _MOST: Final = 1000
+_MOST_SEARCHED: Final = 100
+"""Characters of a search: it is part of an address, and no name has a longer beginning of a word.
+"""
 
 
 class Files(Calls):
@@ -24,7 +30,9 @@ class Files(Calls):
             size: bytes, where they are known: `of_size` finds the file by them.
         """
         body = body if size is None else body | _size_mark(size)
-        return self.resources.files.create(body=body, media_body=media, fields=FILE_FIELDS)
+        return self.resources.request(
+            "files.create", body=body, media_body=media, fields=FILE_FIELDS
+        )
 
     def mark_size(self, file_id: str, size: int) -> DriveFile:
         """For `of_size`, after an upload whose size was unknown at its beginning."""
@@ -40,13 +48,16 @@ class Files(Calls):
         where all of the bot's would be a page of 1000 after another.
         """
         mark = f"appProperties has {{ key='size' and value='{size}' }}"
-        found: list[DriveFile] = []
-        page: str | None = None
-        while True:
-            answer = self._list_files(f"{_ARE_FILES} and {mark}", "createdTime", _MOST, page)
-            found += answer.files
-            if (page := answer.next_page) is None:
-                return found
+        found = self._pages(
+            "files.list",
+            "files",
+            q=f"{_ARE_FILES} and {mark}",
+            orderBy="createdTime",
+            fields=_PAGE_FIELDS,
+            spaces="drive",
+            pageSize=_MOST,
+        )
+        return _read(found)
 
     def files(
         self,
@@ -68,10 +79,20 @@ class Files(Calls):
         """
         query = _ARE_FILES
         if search:
-            query += f" and name contains {quoted(search)}"
+            query += f" and name contains {quoted(search[:_MOST_SEARCHED])}"
         if folder_id is not None:
             query += f" and {quoted(folder_id)} in parents"
-        return self._list_files(query, "createdTime desc", page_size, page_token)
+        answer = self._ask(
+            "files.list",
+            q=query,
+            orderBy="createdTime desc",
+            fields=_PAGE_FIELDS,
+            spaces="drive",
+            pageSize=page_size,
+            pageToken=page_token,
+        )
+        files = tuple(_read(listed(answer, "files")))
+        return FilePage(files, answers.text(answer, "nextPageToken") or None)
 
     def rename(self, file_id: str, name: str) -> DriveFile:
         """Give it another name. DriveRefused(file_gone), here and below: it is not there."""
@@ -89,43 +110,51 @@ class Files(Calls):
         if found.folder_id == folder_id:
             return found
         old = {"removeParents": found.folder_id} if found.folder_id else {}
-        return self._update(file_id, {}, addParents=folder_id, **old)
+        return self._where_seen(
+            folder_id, lambda: self._update(file_id, {}, addParents=folder_id, **old)
+        )
 
     def trash(self, file_id: str) -> DriveFile:
-        """Into the bin, which Drive empties after 30 days."""
-        return self._update(file_id, {"trashed": True})
+        """Into the bin, which Drive empties after 30 days.
+
+        Raises:
+            DriveRefused: file_gone; bin_forbidden: the person's role in a shared drive is not
+                enough for that (https://support.google.com/a/users/answer/9310249).
+        """
+        try:
+            return self._update(file_id, {"trashed": True})
+        except DriveRefused as refused:
+            if refused.code == "not_permitted":
+                raise DriveRefused("not in this role", code="bin_forbidden") from refused
+            raise
 
     def untrash(self, file_id: str) -> DriveFile:
         """Out of the bin; still `trashed` where its folder is in there."""
         return self._update(file_id, {"trashed": False})
 
     def delete(self, file_id: str) -> None:
-        """Delete a file the bot made, past the bin; one that is not there is no error."""
+        """Delete a file the bot made, past the bin; one that is not there is no error.
+
+        In a shared drive that takes the role of a manager, and binning a lesser one: what may not
+        be deleted goes into the bin, and stays where that is not allowed either.
+        """
         try:
-            self._execute(self.resources.files.delete(fileId=file_id))
-        except DriveRefused as refusal:
-            if refusal.code != "file_gone":
+            self._execute("files.delete", fileId=file_id)
+        except DriveRefused as refused:
+            if refused.code == "not_permitted":
+                with suppress(DriveRefused):
+                    self.trash(file_id)
+            elif refused.code != "file_gone":
                 raise
 
     def _update(self, file_id: str, body: dict[str, Any], **parents: str) -> DriveFile:
-        request = self.resources.files.update(
-            fileId=file_id, body=body, fields=FILE_FIELDS, **parents
-        )
-        return DriveFile.from_answer(self._ask(request))
+        answer = self._ask("files.update", fileId=file_id, body=body, fields=FILE_FIELDS, **parents)
+        return DriveFile.from_answer(answer)
 
-    def _list_files(self, query: str, order: str, size: int, page: str | None) -> FilePage:
-        answer = self._ask(
-            self.resources.files.list(
-                q=query,
-                orderBy=order,
-                fields=_PAGE_FIELDS,
-                spaces="drive",
-                pageSize=size,
-                pageToken=page,
-            )
-        )
-        files = tuple(DriveFile.from_answer(file) for file in answer.get("files", ()))
-        return FilePage(files, answer.get("nextPageToken"))
+
+def _read(resources: Iterable[dict[str, Any]]) -> list[DriveFile]:
+    """The files among these; one without an identifier can be none that anything is done with."""
+    return [DriveFile.from_answer(found) for found in resources if is_identifier(found.get("id"))]
 
 
 def _size_mark(size: int) -> dict[str, Any]:

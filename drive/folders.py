@@ -6,11 +6,13 @@ drive.file shows only what the bot made, so a folder of the user's own is never 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Final
 
 from drive.calls import Calls
 from drive.errors import DriveRefused
-from drive.resources import FOLDER_TYPE, DriveFolder, parent_of, quoted
+from drive.resources import FOLDER_TYPE, DriveFolder, is_identifier, quoted
+from security.errors import TransientFault
 
 _FIELDS: Final = "id,name,parents,webViewLink"
 _ARE_FOLDERS: Final = f"mimeType = '{FOLDER_TYPE}' and trashed = false"
@@ -75,13 +77,15 @@ class Folders(Calls):
         with self._known.making:
             around = _inside(parent_id) if parent_id else _ARE_FOLDERS
             query = f"{around} and name = {quoted(name)}"
-            found = next(iter(self._list_folders(query, oldest_only=True)), None)
+            there = parent_id or "root"
+            listed = self._where_seen(there, lambda: self._list_folders(query, most=1))
+            found = next(iter(listed), None)
             # A list may lag behind what was made a moment ago; a look at the folder does not.
             made = self._known.folder(parent_id, name) if found is None else None
             if made is not None:
                 found = self.find_folder(made)
             if found is None or not _is_still(found, parent_id, name):
-                found = self._made(parent_id, name)
+                found = self._where_seen(there, lambda: self._made(parent_id, name))
             self._known.note_folder(parent_id, name, found.id)
             self._known.note_folder(found.id, "", found.id)
             return found
@@ -91,33 +95,31 @@ class Folders(Calls):
         if parent_id:
             body["parents"] = [parent_id]
         try:
-            answer = self._ask(self.resources.files.create(body=body, fields=_FIELDS))
-        except DriveRefused as refusal:
-            # The answer to a first try was lost, and the connection's own retry met its result.
-            made = self.find_folder(body["id"]) if refusal.code == "exists" else None
+            answer = self._ask("files.create", body=body, fields=_FIELDS)
+            return DriveFolder.from_answer(answer)
+        except (DriveRefused, TransientFault) as fault:
+            # The answer to a first try was lost, and the next one met its result; or the answer
+            # cannot be read.
+            again = fault.code in ("exists", "not_json")
+            made = self.find_folder(body["id"]) if again else None
             if made is None:
                 raise
             return made
-        return _folder(answer)
 
-    def _list_folders(self, query: str, *, oldest_only: bool = False) -> list[DriveFolder]:
-        found: list[DriveFolder] = []
-        page: str | None = None
-        while True:
-            answer = self._ask(
-                self.resources.files.list(
-                    q=query,
-                    fields=f"nextPageToken,files({_FIELDS})",
-                    orderBy="createdTime",
-                    spaces="drive",
-                    pageSize=1 if oldest_only else _PAGE,
-                    pageToken=page,
-                )
-            )
-            found += [_folder(file) for file in answer.get("files", ())]
-            page = answer.get("nextPageToken")
-            if page is None or oldest_only:
-                return found
+    def _list_folders(self, query: str, *, most: int = 0) -> list[DriveFolder]:
+        """The folders that `query` finds, oldest first; `most` 0: all of them."""
+        found = self._pages(
+            "files.list",
+            "files",
+            q=query,
+            fields=f"nextPageToken,files({_FIELDS})",
+            orderBy="createdTime",
+            spaces="drive",
+            pageSize=most or _PAGE,
+        )
+        readable = (one for one in found if is_identifier(one.get("id")))
+        folders = (DriveFolder.from_answer(one) for one in readable)
+        return list(islice(folders, most or None))
 
 
 def _inside(parent_id: str) -> str:
@@ -129,16 +131,9 @@ def _by_name(folders: Iterable[DriveFolder]) -> list[DriveFolder]:
 
 
 def _is_still(folder: DriveFolder, parent_id: str, name: str) -> bool:
-    return folder.name == name and parent_id in ("", "root", folder.parent_id)
-
-
-def _folder(answer: dict[str, Any]) -> DriveFolder:
-    return DriveFolder(
-        id=str(answer["id"]),
-        name=str(answer.get("name", "")),
-        parent_id=parent_of(answer),
-        link=str(answer.get("webViewLink", "")),
-    )
+    """Unless it is told that it has been moved or renamed: what is not told is no other."""
+    here = parent_id in ("", "root") or folder.parent_id in ("", parent_id)
+    return folder.name in ("", name) and here
 
 
 def folders_in(folders: Iterable[DriveFolder], parent_id: str) -> list[DriveFolder]:

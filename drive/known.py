@@ -8,11 +8,13 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Final
 
+from drive.errors import unreadable
 from drive.resources import About
 from security.credential import Owner
 
 IDS_AT_ONCE: Final = 20
 """Unused identifiers cost nothing: files.generateIds only draws them, up to 1000 a request."""
+_REMEMBERED: Final = 200
 _FOLDER_SECONDS: Final = 600
 _ABOUT_SECONDS: Final = 60
 _DRIVES: Final = 1000
@@ -25,6 +27,7 @@ class Known:
         self.making = threading.Lock()
         """Held from looking for a folder to having made it: two uploads want one between them."""
         self._ids: deque[str] = deque()
+        self._given: deque[str] = deque(maxlen=_REMEMBERED)
         self._folders: dict[tuple[str, str], tuple[float, str]] = {}
         self._about: tuple[float, About] | None = None
 
@@ -39,13 +42,22 @@ class Known:
         self._about = (time.monotonic(), about)
 
     def take_ids(self, count: int, fetch: Callable[[int], list[str]]) -> list[str]:
-        """`count` identifiers, each given out once; `fetch` asks Drive for more."""
+        """`count` identifiers, each given out once; `fetch` asks Drive for more.
+
+        Raises:
+            TransientFault: it gives those it has given before.
+        """
         taken: list[str] = []
         while len(taken) < count:
             try:
                 taken.append(self._ids.popleft())
             except IndexError:
-                self._ids.extend(fetch(max(IDS_AT_ONCE, count - len(taken))))
+                drawn = fetch(max(IDS_AT_ONCE, count - len(taken)))
+                if not (new := [file_id for file_id in drawn if file_id not in self._given]):
+                    # A cache on the way: a second file of an identifier would replace the first.
+                    raise unreadable() from None
+                self._given.extend(new)
+                self._ids.extend(new)
         return taken
 
     def folder(self, parent_id: str, name: str) -> str | None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from drive.calls import Calls
 from drive.errors import DriveRefused
+from drive.resources import link_of
+from security import answers
 
 
 class Sharing(Calls):
@@ -19,10 +21,9 @@ class Sharing(Calls):
             DriveRefused: file_gone: it is not there; sharing_forbidden: an organisation's policy.
         """
         body = {"type": "anyone", "role": "reader"}
-        self._ask(self.resources.permissions.create(fileId=file_id, body=body, fields="id"))
+        self._ask("permissions.create", fileId=file_id, body=body, fields="id")
         # Asked for anew: the link of a file that is shared may carry a resource key.
-        answer = self._ask(self.resources.files.get(fileId=file_id, fields="webViewLink"))
-        return str(answer.get("webViewLink", ""))
+        return link_of(self._ask("files.get", fileId=file_id, fields="id,webViewLink"))
 
     def unshare(self, file_id: str) -> None:
         """Take that back; what is not shared is left as it is.
@@ -33,11 +34,9 @@ class Sharing(Calls):
         """
         for permission_id in self._open_to_anyone(file_id):
             try:
-                self._execute(
-                    self.resources.permissions.delete(fileId=file_id, permissionId=permission_id)
-                )
-            except DriveRefused as refusal:
-                if refusal.code != "file_gone":  # taken back meanwhile
+                self._execute("permissions.delete", fileId=file_id, permissionId=permission_id)
+            except DriveRefused as refused:
+                if refused.code != "file_gone":  # taken back meanwhile
                     raise
 
     def is_shared(self, file_id: str) -> bool:
@@ -45,8 +44,6 @@ class Sharing(Calls):
         return bool(self._open_to_anyone(file_id))
 
     def _open_to_anyone(self, file_id: str) -> list[str]:
-        answer = self._ask(
-            self.resources.permissions.list(fileId=file_id, fields="permissions(id,type)")
-        )
-        found = answer.get("permissions", ())
-        return [str(item["id"]) for item in found if item.get("type") == "anyone"]
+        fields = "nextPageToken,permissions(id,type)"
+        found = self._pages("permissions.list", "permissions", fileId=file_id, fields=fields)
+        return [answers.text(item, "id") for item in found if item.get("type") == "anyone"]

@@ -36,6 +36,51 @@ def html_response(operation: str, kind: str, options: dict[str, Any]) -> web.Res
     return web.Response(status=status, text=str(text), content_type="text/html", charset="utf-8")
 
 
+def odd_response(response: web.StreamResponse, options: dict[str, Any]) -> web.StreamResponse:
+    """The real answer, with fields and headers that lack or are others: ``odd`` rules.
+
+    ``set`` has new values by path ("user.emailAddress", "files.*.id"), ``drop`` the paths of what
+    lacks, ``headers`` new values by name; null takes one away. Bytes that are streamed stay.
+    """
+    if not isinstance(response, web.Response):
+        return response
+    try:
+        document = json.loads(response.text or "")
+    except ValueError:
+        document = None
+    if isinstance(document, dict):
+        for path, value in options.get("set", {}).items():
+            _change(document, path.split("."), [value])
+        for path in options.get("drop", []):
+            _change(document, str(path).split("."), [])
+        response.text = json.dumps(document)
+    for name, value in options.get("headers", {}).items():
+        response.headers.pop(name, None)
+        if value is not None:
+            response.headers[name] = str(value)
+    if "status" in options:
+        response.set_status(int(options["status"]))
+    return response
+
+
+def _change(inside: Any, path: list[str], new: list[Any]) -> None:
+    """Give what stands at the path its ``new`` value, or take it out where there is none."""
+    first, *rest = path
+    if isinstance(inside, list):
+        places: list[Any] = list(range(len(inside)) if first == "*" else [int(first)])
+    else:
+        places = list(inside) if first == "*" else [first]
+    for place in places:
+        if rest and (isinstance(inside, list) or isinstance(inside.get(place), dict | list)):
+            _change(inside[place], rest, new)
+        elif rest:
+            continue
+        elif new:
+            inside[place] = new[0]
+        elif isinstance(inside, dict):
+            inside.pop(place, None)
+
+
 def failure_response(operation: str, kind: str, options: dict[str, Any]) -> web.Response:
     """The refusal of ``status`` and ``oauth_error`` rules."""
     status, body, headers = _failure(operation, options)

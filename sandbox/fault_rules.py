@@ -18,6 +18,7 @@ KINDS = frozenset(
         "cut_body",
         "cut_response",
         "after",
+        "odd",
     }
 )
 _OPTIONS: dict[str, type | tuple[type, ...]] = {
@@ -30,6 +31,9 @@ _OPTIONS: dict[str, type | tuple[type, ...]] = {
     "error_description": str,
     "seconds": (int, float),
     "after_bytes": int,
+    "set": dict,
+    "drop": list,
+    "headers": dict,
 }
 _NEEDED = {
     "oauth_error": "error",

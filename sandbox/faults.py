@@ -18,7 +18,7 @@ from typing import Any, cast
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from sandbox.fault_answers import failure_response, html_response
+from sandbox.fault_answers import failure_response, html_response, odd_response
 from sandbox.fault_rules import Fault, Rate, read_fault
 from sandbox.metering import (
     ConnectionCutError,
@@ -187,6 +187,8 @@ class FaultPlan:
             raise _DropError from cut_error
         if kind in ("after", "cut_body"):  # a body of unknown length may end before its cut
             raise _DropError
+        if decisive is not None and kind == "odd":
+            return odd_response(response, decisive.options)
         if (rate or kind == "cut_response") and isinstance(response, web.FileResponse):
             response = PlainFileResponse(
                 response._path, status=response.status, headers=response.headers

@@ -127,7 +127,7 @@ class Sender:
         _log.info(
             "file_sent" if error is None else "file_not_sent",
             owner=order.owner,
-            size=order.file.size,
+            size=order.file.size or 0,
             seconds=round(time.monotonic() - began, 3),
             result=error.code if error else "ok",
         )
@@ -172,6 +172,7 @@ class Sender:
 
     async def _deliver(self, order: Order, spool: IO[bytes]) -> None:
         name = clean_name(order.file.name)
+        size = os.fstat(spool.fileno()).st_size
 
         async def once(here: Conversation, _: int | None) -> Message:
             return await self._bot.send_document(
@@ -180,7 +181,7 @@ class Sender:
                 InputFile(spool, filename=name, read_file_handle=False),
                 message_thread_id=here.topic_id,
                 disable_content_type_detection=True,
-                read_timeout=_TELEGRAM_SECONDS + order.file.size / _LEAST_BYTES_PER_SECOND,
+                read_timeout=_TELEGRAM_SECONDS + size / _LEAST_BYTES_PER_SECOND,
             )
 
         try:

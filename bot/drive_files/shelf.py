@@ -129,11 +129,11 @@ async def _send(
     update: Update, context: BotContext, owner: Owner, texts: Texts, file: DriveFile
 ) -> None:
     sender = context.services.sender
-    if file.size > sender.limit:
-        _log.info("file_not_sent", owner=owner, size=file.size, result="too_big")
+    if (file.size or 0) > sender.limit:
+        _log.info("file_not_sent", owner=owner, size=file.size or 0, result="too_big")
         await say(update, context, *shelf_texts.too_big_to_send(file, sender.limit, texts))
         return
-    if not file.size:
+    if file.size == 0:
         await say(update, context, *shelf_texts.empty_to_send(file, texts))
         return
     match sender.obstacle(owner, file.id):
@@ -153,7 +153,7 @@ async def _send(
         texts.tr(
             "⏳ Sending <b>{name}</b> ({size}) … If nothing comes, tap “Try again”.",
             name=clean_name(file.name),
-            size=texts.size(file.size),
+            size="?" if file.size is None else texts.size(file.size),
         ),
         shelf_keyboards.unsent(texts, file),  # for when a kill comes in between
     )

@@ -108,7 +108,7 @@ def page(
     t: Texts, files: Sequence[DriveFile], number: int, search: str, *, more: bool
 ) -> InlineKeyboardMarkup:
     """A page of files: each opens its card."""
-    rows = [[_tap(f"{short(f.name)} · {t.size(f.size)}", f"file:{f.id}")] for f in files]
+    rows = [[_tap(_named(t, file), f"file:{file.id}")] for file in files]
     turns = []
     if number:
         turns.append(_tap("◀", files_data(number - 1, search)))
@@ -125,7 +125,7 @@ def page(
 def offers(t: Texts, files: Sequence[DriveFile]) -> InlineKeyboardMarkup:
     """Several files have such a name: a tap sends one."""
     return InlineKeyboardMarkup(
-        [[_tap(f"⬇️ {short(f.name)} · {t.size(f.size)}", f"file-send:{f.id}")] for f in files]
+        [[_tap(f"⬇️ {_named(t, file)}", f"file-send:{file.id}")] for file in files]
     )
 
 
@@ -148,6 +148,12 @@ def files_data(number: int, search: str) -> str:
     """A page's button. A search that is too long for it is cut: a beginning finds the same."""
     head = f"files:{number}:"
     return head + search.encode()[: _DATA_BYTES - len(head)].decode(errors="ignore")
+
+
+def _named(t: Texts, file: DriveFile) -> str:
+    """A file's name and size, as far as Drive tells them."""
+    name = short(file.name)
+    return name if file.size is None else f"{name} · {t.size(file.size)}"
 
 
 def short(name: str) -> str:

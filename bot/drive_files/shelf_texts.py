@@ -66,11 +66,12 @@ def card(found: Card, t: Texts, note: str = "") -> Shown:
         return text, markup
     lines = [note] if note else []
     lines.append(t.tr("📄 <b>{name}</b>", name=clean_name(file.name)))
-    size = t.size(file.size)
-    if file.created is None:
-        lines.append(size)
-    else:
-        lines.append(t.tr("{size} · {date}", size=size, date=t.date(file.created)))
+    size = None if file.size is None else t.size(file.size)
+    date = None if file.created is None else t.date(file.created)
+    if size and date:
+        lines.append(t.tr("{size} · {date}", size=size, date=date))
+    elif size or date:
+        lines.append(size or date or "")
     if file.description:
         lines.append(t.tr("💬 {text}", text=file.description[:_DESCRIPTION_LENGTH]))
     if found.folder is not None:
@@ -110,6 +111,40 @@ def trouble(error: CustodyError, t: Texts, file_id: str = "") -> Shown:
                 "🔒 I could not share it: the organisation your Google account belongs to does "
                 "not allow links that anyone can open. Its administrator decides that."
             )
+        case DriveRefused(code="bin_forbidden"):
+            text = t.tr(
+                "🔒 This file lies in a shared drive, and your role there is not enough to put it "
+                "into the bin. Ask a manager or content manager of that shared drive."
+            )
+        case DriveRefused(code="not_permitted"):
+            text = t.tr(
+                "🔒 You are not allowed to do that with this file. Ask its owner, or whoever "
+                "manages the shared drive it lies in."
+            )
+        case DriveRefused(code="folder_refused" | "too_many_items" | "too_deep"):
+            text = t.tr(
+                "🔒 Google Drive lets nothing more into that folder: it is full, too deep, or not "
+                "yours to write into. Choose another one."
+            )
+        case DriveRefused(code="policy_forbidden"):
+            text = t.tr(
+                "🔒 The organisation your Google account belongs to does not allow that. Its "
+                "administrator decides it."
+            )
+        case DriveRefused(code="quota_exceeded"):
+            text = t.tr("⚠️ Your Google Drive is full. Free some space there, then try this again.")
+        case DriveRefused(code="daily_limit"):
+            text = t.tr("⏳ Google Drive allows no more of that today. Try it again tomorrow.")
+        case DriveRefused(code="harmful_file"):
+            text = t.tr(
+                "⚠️ Google takes this file for harmful, and does not give it out. See it at "
+                "drive.google.com."
+            )
+        case DriveRefused(code="no_bytes"):
+            text = t.tr(
+                "📄 Google has no file of this that could be sent: it is one of Google's own "
+                "documents. Open it at drive.google.com."
+            )
         case DriveRefused():
             text = t.tr(
                 "⚠️ Google Drive did not allow that. See whether it works at drive.google.com."
@@ -144,7 +179,7 @@ def too_big_to_send(file: DriveFile, limit: int, t: Texts) -> Shown:
         "⚠️ <b>{name}</b> ({size}) is too big for Telegram: I can send files of up to {limit}. "
         "Open it in Drive instead.",
         name=clean_name(file.name),
-        size=t.size(file.size),
+        size=t.size(file.size or 0),
         limit=t.size(limit),
     )
     return text, shelf_keyboards.opened(t, file.link)

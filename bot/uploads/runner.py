@@ -32,7 +32,13 @@ from security.errors import (
 from security.incidents import LOCAL_FILE_UNREADABLE
 from upload import Halt, UploadCancelled, UploadInterrupted
 
-_ALL_ALIKE: Final = frozenset({"quota_exceeded", "daily_limit"})
+_ALL_ALIKE: Final = frozenset(
+    {
+        *("quota_exceeded", "shared_drive_full", "daily_limit", "too_many_items", "too_deep"),
+        *("folder_refused", "not_permitted", "policy_forbidden"),
+    }
+)
+"""What Drive says of the account or the folder, not of a file."""
 _log = structlog.get_logger()
 
 

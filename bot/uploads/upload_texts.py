@@ -207,6 +207,37 @@ def ended_by(
                 "Choose another one with /folder, then tap “Try again”.",
                 name=name,
             )
+        case DriveRefused(code="too_deep"):
+            text = t.tr(
+                "⚠️ <b>{name}</b> was not uploaded: its folder lies too deep in your Drive. "
+                "Choose one further up with /folder, then tap “Try again”.",
+                name=name,
+            )
+        case DriveRefused(code="folder_refused" | "not_permitted"):
+            text = t.tr(
+                "🔒 <b>{name}</b> was not uploaded: you are not allowed to put files into that "
+                "folder. Choose another one with /folder, then tap “Try again”.",
+                name=name,
+            )
+        case DriveRefused(code="policy_forbidden"):
+            text = t.tr(
+                "🔒 <b>{name}</b> was not uploaded: the organisation your Google account belongs "
+                "to does not allow it. Ask its administrator; until that is changed, trying "
+                "again does not help.",
+                name=name,
+            )
+        case DriveRefused(code="too_large_for_drive"):
+            text = t.tr(
+                "⚠️ <b>{name}</b> was not uploaded: it is larger than Google Drive takes. "
+                "Split it, and send the parts.",
+                name=name,
+            )
+        case DriveRefused(code="shared_drive_full"):
+            text = t.tr(
+                "⚠️ <b>{name}</b> was not uploaded: the shared drive your folder lies in is full. "
+                "Choose another folder with /folder, or ask who manages it, then tap “Try again”.",
+                name=name,
+            )
         case DriveRefused():
             text = t.tr(
                 "⚠️ Google Drive did not accept <b>{name}</b>, so it was not uploaded. "

@@ -15,6 +15,7 @@ const KINDS = {
   cut_body: "hangs up during the upload",
   cut_response: "hangs up during the download",
   after: "does it, but the answer is lost",
+  odd: "does it, but the answer is odd",
 };
 
 const OPERATIONS = [

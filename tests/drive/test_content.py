@@ -68,4 +68,4 @@ async def test_what_is_not_there_or_a_folder_has_no_content(world: World) -> Non
     assert caught.value.code == "file_gone"
     with pytest.raises(DriveRefused) as caught:
         await world.drives.run(ANN, folder)
-    assert caught.value.code == "drive_refused"
+    assert caught.value.code == "no_bytes"

@@ -8,11 +8,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
-import httplib2
 import pytest
-from googleapiclient.errors import HttpError
 
-from drive import Drive, DriveApi, DriveRefused, Drives, translated
+from drive import Drive, DriveApi, DriveRefused, Drives, refusal
 from sandbox.google.errors import drive_fault_body
 from security.errors import ConsentRequired, CustodyError, OperatorFault, TransientFault
 from security.log_schema import RESULTS
@@ -21,11 +19,9 @@ from tests.security.kit import ANN, World
 
 def of(status: int, body: Any, retry_after: str = "") -> CustodyError:
     """What becomes of such an answer."""
-    answer = httplib2.Response({"status": str(status), "retry-after": retry_after})
-    with pytest.raises(CustodyError) as caught, translated():
-        raise HttpError(answer, json.dumps(body).encode())
-    assert caught.value.code in RESULTS
-    return caught.value
+    error = refusal(status, {"retry-after": retry_after}, json.dumps(body).encode())
+    assert error.code in RESULTS
+    return error
 
 
 @pytest.mark.parametrize(
@@ -44,7 +40,8 @@ def of(status: int, body: Any, retry_after: str = "") -> CustodyError:
          "api_disabled"),
         ("status", {"status": 401}, ConsentRequired, "invalid_grant"),
         ("status", {"status": 409}, DriveRefused, "exists"),
-        ("status", {"status": 404}, DriveRefused, "file_gone"),
+        ("status", {"status": 404}, OperatorFault, "api_not_found"),
+        ("html", {"status": 404}, OperatorFault, "api_not_found"),
         ("status", {"status": 400}, DriveRefused, "drive_refused"),
         ("status", {"status": 403, "body": "{}"}, DriveRefused, "drive_refused"),
         ("html", {"status": 403}, DriveRefused, "drive_refused"),

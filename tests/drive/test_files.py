@@ -58,7 +58,7 @@ async def test_a_file_whose_size_was_unknown_is_marked_afterwards(world: World) 
     clear = {"appProperties": {"size": None}}
 
     def work(drive: Drive) -> tuple[list[DriveFile], list[DriveFile]]:
-        drive.resources.files.update(fileId=made.id, body=clear).execute(http=drive.http)
+        drive.resources.request("files.update", fileId=made.id, body=clear).execute(http=drive.http)
         before = drive.of_size(3)
         drive.mark_size(made.id, 3)
         return before, drive.of_size(3)

@@ -268,6 +268,21 @@ async def test_pages_and_controls_are_spared(kit: Kit) -> None:
         assert (await kit.ask("GET", path)).status == 200
 
 
+async def test_odd_answers_lack_fields_and_headers_or_have_others(kit: Kit) -> None:
+    tokens = await kit.connect()
+    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+    change: dict[str, Any] = {"set": {"user.emailAddress": None, "storageQuota.limit": []}}
+    change |= {"drop": ["user.permissionId", "nowhere.at.all"], "headers": {"X-Odd": "yes"}}
+    await kit.google.fault("google.drive.about", "odd", **change)
+    path = "/drive/v3/about?fields=user,storageQuota"
+    odd = await kit.ask("GET", path, headers=headers)
+    assert odd.headers["x-odd"] == "yes"
+    assert odd.json["user"]["emailAddress"] is None
+    assert "permissionId" not in odd.json["user"]
+    assert odd.json["storageQuota"]["limit"] == []
+    assert (await kit.ask("GET", path, headers=headers)).json["user"]["emailAddress"] == AMY
+
+
 async def test_panel_loads_nothing_from_elsewhere(kit: Kit) -> None:
     page = await kit.ask("GET", "/sandbox/control")
     assert "http://" not in page.text
