@@ -177,7 +177,7 @@ async def services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotAppl
                 allowed_chat_ids=settings.allowed_chat_ids,
                 admin_user_ids=settings.admin_user_ids,
                 link_base_url=settings.telegram_link_base_url,
-                local_mode=settings.telegram_local_mode,
+                files_folder=settings.telegram_files_dir if settings.telegram_local_mode else None,
                 uploads_at_once=settings.uploads_at_once,
                 uploads_per_user=settings.uploads_per_user,
                 data_folder=folder,

@@ -27,6 +27,7 @@ from upload_window import (
     Halt,
     Source,
     SourceFailed,
+    SourceSpoilt,
     UploadCancelled,
     UploadInterrupted,
     Window,
@@ -38,6 +39,7 @@ __all__ = [
     "Halt",
     "Source",
     "SourceFailed",
+    "SourceSpoilt",
     "Target",
     "UploadCancelled",
     "UploadInterrupted",
@@ -113,12 +115,12 @@ def upload(
             Drive, as far as it could still be reached.
         SourceFailed, TransientFault, ConsentRequired, OperatorFault: it may pass; as interrupted.
     """
-    refusal: DriveRefused
+    refusal: CustodyError
+    pause = PAUSE_SECONDS if pause_seconds is None else pause_seconds
     for _ in range(_ATTEMPTS):
         window = Window(source, cancelled)
         begun = None if session is None else UploadSession(drive, session)
         with budget.share() as share:
-            pause = PAUSE_SECONDS if pause_seconds is None else pause_seconds
             run = _Run(
                 *(drive, source, target, window, share, cancelled, progress, on_session),
                 session=begun,
@@ -139,12 +141,15 @@ def upload(
                 refusal = DriveRefused("not what was sent has arrived", code="checksum_mismatch")
             except _IdentifierSpent as spent:
                 refusal = spent
+            except SourceSpoilt as spoilt:
+                run.discard()  # bytes that are not the file's may have gone into this session
+                refusal = spoilt
+                cancelled.wait(pause)
             except CustodyError as error:
                 if isinstance(error, TransientFault) and (arrived := run.arrived()) is not None:
                     return arrived
                 if _is_final(error):
-                    address = run.session.address if run.session is not None else None
-                    discard(drive, target.file_id, address)
+                    run.discard()
                 raise
             finally:
                 window.close()
@@ -307,6 +312,11 @@ class _Run:
             return found
         self.drive.delete(self.target.file_id)
         raise _IdentifierSpent("another file had the identifier")
+
+    def discard(self) -> None:
+        """Leave nothing of it in Drive, as far as it can be reached."""
+        address = self.session.address if self.session is not None else None
+        discard(self.drive, self.target.file_id, address)
 
     def arrived(self) -> DriveFile | None:
         """The whole file, where only Drive's last answer was missing."""

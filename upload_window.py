@@ -19,6 +19,10 @@ class SourceFailed(CustodyError):
     default_code = "source_failed"
 
 
+class SourceSpoilt(SourceFailed):
+    """What was read so far is not the file: none of it counts, and it is to be read anew."""
+
+
 class UploadCancelled(CustodyError):
     """The person stopped the upload."""
 
@@ -58,7 +62,10 @@ class Source(Protocol):
         ...
 
     def open(self, offset: int = 0) -> Iterator[bytes]:
-        """The bytes from `offset` on, in pieces; SourceFailed where they end early."""
+        """The bytes from `offset` on, in pieces; SourceFailed where they end early.
+
+        SourceSpoilt: whatever this gave before is not the file's.
+        """
         ...
 
 

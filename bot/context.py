@@ -65,7 +65,8 @@ class BotOptions:
     """The groups in which it answers; in every other one it is silent."""
     admin_user_ids: frozenset[int] = frozenset()
     link_base_url: str = "https://t.me"
-    local_mode: bool = False
+    files_folder: Path | None = None
+    """Of a local Bot API server: nothing is read elsewhere. None: files come over the network."""
     folder_name: str = "Telegram"
     maintenance_interval: timedelta = timedelta(minutes=10)
     """The pause between sweeps; none: there are no sweeps."""
@@ -73,13 +74,18 @@ class BotOptions:
     uploads_per_user: int = 200
     """How many unfinished files one person may have."""
     data_folder: Path = Path("user_data")
-    """Never a source of uploads, whatever a local Bot API server says."""
+    """Where files are while they are sent, without a name."""
     encrypted: bool = False
     """Whether there is a key for what is kept."""
     webhook_url: str | None = None
     """Where Telegram brings updates; None: it is asked for them."""
     webhook_secret: SecretStr | None = None
     """What it proves itself by there."""
+
+    @property
+    def local_mode(self) -> bool:
+        """Whether a local Bot API server puts files where this process reads them."""
+        return self.files_folder is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,11 @@ CLOUD_LIMIT: Final = 20 * 1024 * 1024
 
 python-telegram-bot's constant says 20,000,000; the server itself compares with 20 << 20."""
 LOCAL_LIMIT: Final = 2000 * 1024 * 1024
-"""The largest file a local Bot API server gives."""
+"""The largest file a local Bot API server takes from a bot; to a bot it has no limit.
+
+https://core.telegram.org/bots/api#using-a-local-bot-api-server"""
+LARGEST: Final = "4 GB"
+"""What Telegram takes from a person, and so what such a server may have for a bot."""
 _MIME_TYPE: Final = re.compile(
     r"[A-Za-z0-9!#$&^_.+-]{1,64}/[A-Za-z0-9!#$&^_.+-]{1,127}"
 )  # RFC 6838

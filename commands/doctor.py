@@ -15,7 +15,7 @@ from typing import Annotated, Final
 
 import typer
 
-from commands.checks import connections, folder, google, keys, process, telegram
+from commands.checks import connections, folder, google, keys, local_server, process, telegram
 from commands.checks.finding import Finding, State, failed, skipped
 from commands.checks.settings import check_env_file, check_precautions, check_settings
 from commands.output import AsJson, Exit, show_json, show_table
@@ -99,6 +99,8 @@ def _local(settings: Settings, runs: bool | None) -> list[Check]:
         ("testing", partial(connections.check_testing, settings)),
         ("bot", lambda: [process.judge_bot(runs)]),
     ]
+    if settings.telegram_local_mode:
+        blocking.append((local_server.NAME, partial(local_server.check_local_server, settings)))
     ports = (
         ("web port", settings.web_host, settings.web_port),
         ("metrics port", settings.metrics_host, settings.metrics_port),

@@ -110,6 +110,11 @@ def _faults_between(
             yield "web_port", "must not be 0 (GOOGLE_OAUTH_FLOW=callback needs the web server)"
         if s.telegram_webhook_url is not None and s.web_port == 0:
             yield "web_port", "must not be 0 (TELEGRAM_WEBHOOK_URL needs the web server)"
+        if s.telegram_local_mode and s.telegram_files_dir is None:
+            yield (
+                "telegram_files_dir",
+                "is missing (TELEGRAM_LOCAL_MODE=true needs it: the local server's own folder)",
+            )
         if s.database_url is not None:
             yield "database_url", "is not supported by this version yet; leave it empty"
     if (
@@ -121,6 +126,9 @@ def _faults_between(
             "telegram_webhook_url",
             "must begin with https:// and have port 443, 80, 88 or 8443 (Telegram wants it so)",
         )
+    files = s.telegram_files_dir if s.telegram_local_mode else None
+    if files is not None and (reason := _fault_of_files_dir(files, s.user_data_dir)):
+        yield "telegram_files_dir", reason
     if bool(s.google_client_id) != bool(s.google_client_secret):
         missing = "google_client_secret" if s.google_client_id else "google_client_id"
         yield missing, "is missing (the client's id and secret go together)"
@@ -140,6 +148,20 @@ def _faults_between(
     slugs = {entry.partition("=")[0] for entry in s.departments}
     for slug in s.service_accounts.keys() - slugs if "departments" not in faulty else ():
         yield service_account_variable(slug), "belongs to no slug in DEPARTMENTS"
+
+
+def _fault_of_files_dir(folder: Path, data: Path) -> str | None:
+    """A local server's files are read and deleted there: nothing of ours may be found in it."""
+    if not folder.is_absolute():
+        return "must be an absolute path (the local server names its files by theirs)"
+    try:
+        theirs = folder.resolve()
+        ours = (data.resolve(), Path(__file__).resolve().parents[1])
+    except (OSError, RuntimeError):
+        return "cannot be looked at"
+    if any(one.is_relative_to(theirs) or theirs.is_relative_to(one) for one in ours):
+        return "must not hold, or lie in, USER_DATA_DIR or the program's own folder"
+    return None
 
 
 def is_configured(env_file: Path = DEFAULT_ENV_FILE) -> bool:

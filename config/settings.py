@@ -121,6 +121,7 @@ class Settings(BaseSettings):
     telegram_bot_token: BotToken | None = None
     telegram_api_base_url: ServerAddress = TELEGRAMS_CLOUD
     telegram_local_mode: Switch = False
+    telegram_files_dir: Folder | None = None
     telegram_link_base_url: Address = "https://t.me"
     telegram_webhook_url: WebhookAddress | None = None
     telegram_webhook_secret: WebhookSecret | None = None

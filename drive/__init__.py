@@ -6,6 +6,7 @@ on a 401, past lock, generation and store. Under the scope drive.file only what 
 be seen. https://developers.google.com/workspace/drive/api/reference/rest/v3
 """
 
+from drive.answer_head import Body, NotTheFile, judge
 from drive.client import Drive, DriveApi
 from drive.connection import TokenSource
 from drive.content import DriveContent
@@ -17,6 +18,7 @@ from drive.resources import FOLDER_TYPE, About, DriveFile, DriveFolder, FilePage
 __all__ = [
     "FOLDER_TYPE",
     "About",
+    "Body",
     "Drive",
     "DriveApi",
     "DriveContent",
@@ -25,8 +27,10 @@ __all__ = [
     "DriveRefused",
     "Drives",
     "FilePage",
+    "NotTheFile",
     "TokenSource",
     "folders_in",
+    "judge",
     "refusal",
     "unreadable",
 ]

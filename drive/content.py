@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from drive.answer_head import NotTheFile, judge
 from drive.calls import Calls
 from drive.errors import DriveRefused
 from drive.resources import DriveFile
@@ -51,35 +52,43 @@ class Contents(Calls):
             found.name, found.mime_type, found.size, self._pieces(found, found.size)
         )
 
-    def piece(self, file_id: str, start: int, length: int) -> bytes:
+    def piece(self, file_id: str, start: int, length: int, *, size: int | None = None) -> bytes:
         """The bytes from `start`; all of `length` have to be there.
 
+        Args:
+            size: of the whole file; None: not known.
+
         Raises:
+            NotTheFile: something else was answered; the next try may have the bytes.
             DriveRefused: file_gone: it is not there; harmful_file: Google takes it for that;
                 no_bytes: it is none of bytes, as Google's own documents are not.
         """
         span = f"bytes={start}-{start + length - 1}"
         # Of a compressed answer a range would be meaningless.
         headers = {"range": span, "accept-encoding": "identity"}
-        _, answer = self._execute("files.get_media", fileId=file_id, headers=headers)
-        if len(answer) != length:
-            raise TransientFault("fewer bytes than announced")
-        return answer
+        head, answer = self._execute("files.get_media", fileId=file_id, headers=headers)
+        body = judge(
+            int(head.status), head, begin=start, end=start + length, size=size, ranged=True
+        )
+        part = answer[start - body.begin :][:length]
+        if len(part) != length or body.end not in (None, body.begin + len(answer)):
+            raise NotTheFile("fewer bytes than announced")
+        return part
 
     def _pieces(self, file: DriveFile, size: int) -> Iterator[bytes]:
         md5 = hashlib.md5(usedforsecurity=False)
         for start in range(0, size, PIECE):
-            piece = self._patiently(file.id, start, min(PIECE, size - start))
+            piece = self._patiently(file, start, min(PIECE, size - start))
             md5.update(piece)
             yield piece
         if file.md5 and md5.hexdigest() != file.md5:
             raise TransientFault("not what Drive has has arrived", code="checksum_mismatch")
 
-    def _patiently(self, file_id: str, start: int, length: int) -> bytes:
+    def _patiently(self, file: DriveFile, start: int, length: int) -> bytes:
         for _ in range(_TRIES - 1):
             try:
-                return self.piece(file_id, start, length)
+                return self.piece(file.id, start, length, size=file.size)
             except TransientFault:
                 # After 5xx it was tried again already, but not after half an answer.
                 self.http.close()
-        return self.piece(file_id, start, length)
+        return self.piece(file.id, start, length, size=file.size)

@@ -17,6 +17,7 @@ KINDS = frozenset(
         "latency",
         "cut_body",
         "cut_response",
+        "altered",
         "after",
         "odd",
     }
@@ -34,6 +35,9 @@ _OPTIONS: dict[str, type | tuple[type, ...]] = {
     "set": dict,
     "drop": list,
     "headers": dict,
+    "padded": bool,
+    "chunked": bool,
+    "gzip": bool,
 }
 _NEEDED = {
     "oauth_error": "error",

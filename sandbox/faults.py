@@ -21,6 +21,7 @@ from aiohttp.typedefs import Middleware
 from sandbox.fault_answers import failure_response, html_response, odd_response
 from sandbox.fault_rules import Fault, Rate, read_fault
 from sandbox.metering import (
+    AlteredWriter,
     ConnectionCutError,
     Meter,
     MeteredReader,
@@ -180,6 +181,9 @@ class FaultPlan:
                 Meter(rate, cut if kind == "cut_body" else None),
                 Meter(rate, cut if kind == "cut_response" else None),
             )
+        if decisive is not None and kind == "altered":
+            inside = cast("Any", request)
+            inside._payload_writer = AlteredWriter(inside._payload_writer, decisive.options)
         try:
             response = await handler(request)
         except ConnectionCutError as cut_error:
@@ -189,7 +193,7 @@ class FaultPlan:
             raise _DropError
         if decisive is not None and kind == "odd":
             return odd_response(response, decisive.options)
-        if (rate or kind == "cut_response") and isinstance(response, web.FileResponse):
+        if (rate or kind in ("cut_response", "altered")) and isinstance(response, web.FileResponse):
             response = PlainFileResponse(
                 response._path, status=response.status, headers=response.headers
             )

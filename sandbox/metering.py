@@ -1,4 +1,4 @@
-"""Slowing down and cutting the bytes of one request, in either direction.
+"""Slowing down, cutting and altering the bytes of one request, in either direction.
 
 Handlers of both halves read ``request.content`` and answer as usual and know nothing of this: the
 fault middleware puts these wrappers around the reader and the writer of a request that a rule or
@@ -8,8 +8,10 @@ a rate applies to, and around no other, so that an untroubled request costs noth
 from __future__ import annotations
 
 import asyncio
+import gzip
 import time
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import streams, web
@@ -148,6 +150,80 @@ class MeteredWriter:
     async def write_eof(self, chunk: bytes = b"") -> None:
         """Send the last piece of the body."""
         await self._send(chunk, self._inner.write_eof, last=True)
+
+
+class AlteredWriter:
+    """An answer that leaves whole, with something else in its head or its body.
+
+    Options, all of them optional:
+        status, content_type, headers: in the place of its own; a header that is None goes.
+        body: another one; padded: with blanks, or cut, to the length of its own.
+        after_bytes: so much of it, and a polite end.
+        gzip: compressed, and said so. chunked: without a Content-Length.
+    """
+
+    def __init__(self, inner: AbstractStreamWriter, options: dict[str, Any]):
+        self._inner = inner
+        self._options = options
+        self._status = 200
+        self._headers: Any = None
+        self._parts: list[bytes] = []
+        self._done = False
+        self.length: int | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def enable_chunking(self) -> None:
+        """Decided at the end."""
+
+    def send_headers(self) -> None:
+        """They wait for the body."""
+
+    async def write_headers(self, status_line: str, headers: Any) -> None:
+        """Keep the head."""
+        self._status = int(status_line.split(" ")[1])
+        self._headers = headers.copy()
+
+    async def write(self, chunk: Any, **_options: Any) -> None:
+        """Keep a piece of the body."""
+        self._parts.append(bytes(chunk))
+
+    async def write_eof(self, chunk: bytes = b"") -> None:
+        """Send what has become of it."""
+        if self._done:
+            return
+        self._done = True
+        options, headers = self._options, self._headers
+        body = self._body(b"".join((*self._parts, chunk)))
+        for name in ("Content-Length", "Transfer-Encoding"):
+            headers.popall(name, None)
+        if options.get("gzip"):
+            headers["Content-Encoding"] = "gzip"
+        if "content_type" in options:
+            headers["Content-Type"] = options["content_type"]
+        if options.get("chunked"):
+            headers["Transfer-Encoding"] = "chunked"
+            self._inner.enable_chunking()
+        else:
+            headers["Content-Length"] = str(len(body))
+        for name, value in options.get("headers", {}).items():
+            headers.popall(name, None)
+            if value is not None:
+                headers[name] = str(value)
+        status = options.get("status", self._status)
+        await self._inner.write_headers(f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", headers)
+        if body:
+            await self._inner.write(body)
+        await self._inner.write_eof()
+
+    def _body(self, own: bytes) -> bytes:
+        given = self._options.get("body")
+        body = own if given is None else str(given).encode()
+        if self._options.get("padded"):
+            body = body[: len(own)].ljust(len(own))
+        body = body[: self._options.get("after_bytes", len(body))]
+        return gzip.compress(body) if self._options.get("gzip") else body
 
 
 class PlainFileResponse(web.FileResponse):

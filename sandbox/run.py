@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from sandbox.server import Sandbox, SandboxConfig
+from sandbox.telegram.files import LOCAL_FOLDER
 from sandbox.telegram.people import FIRST_SUPERGROUP_ID
 
 _MARK: Final = ".drivekeeper-sandbox"
@@ -81,6 +82,8 @@ def bot_settings(sandbox: Sandbox, user_data: Path, flow: str) -> dict[str, str]
         "TELEGRAM_API_BASE_URL": url,
         "TELEGRAM_LINK_BASE_URL": url,
         "TELEGRAM_LOCAL_MODE": str(config.local_mode).lower(),
+        # What the bot needs should it be told that this is a local server.
+        "TELEGRAM_FILES_DIR": str((config.folder / LOCAL_FOLDER).resolve()),
         "GOOGLE_CLIENT_ID": config.client_id,
         "GOOGLE_CLIENT_SECRET": config.client_secret,
         "GOOGLE_OAUTH_FLOW": flow,

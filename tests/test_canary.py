@@ -1003,7 +1003,8 @@ async def test_the_paste_flow_with_a_local_bot_api_server(
         await ann.send_document(os.urandom(5000), world.file_name("pdf"))
         await ann.wait_for("wrong with this bot's set-up")
         # And it names a folder, whose path holds a canary as its own holds the token.
-        LocalFile(folder.parent, 1, forbidden=folder).remove()
+        token = SecretStr(folder.parent.name)
+        LocalFile(folder, 1, folder=folder.parents[1], token=token).remove()
     world.harvest()
     log = bot.log.getvalue()
     assert world.canaries.find("\n".join((log, *capfd.readouterr()))) == []

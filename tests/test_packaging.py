@@ -320,18 +320,24 @@ def test_compose_and_the_readme_harden_the_container_alike() -> None:
             assert f"-e {name}={value}" in readme
 
 
-def services() -> dict[str, str]:
-    """The services of compose.yaml, as they are written, without comments."""
-    compose = re.sub(r"(?m)^ *#.*\n", "", (ROOT / "compose.yaml").read_text("utf-8"))
+def services(name: str = "compose.local-api.yaml") -> dict[str, str]:
+    """The services of a Compose file, as they are written, without comments."""
+    compose = re.sub(r"(?m)^ *#.*\n", "", (ROOT / name).read_text("utf-8"))
     _, _, part = compose.partition("\nservices:\n")
     found = re.split(r"(?m)^  ([a-z-]+):\n", part.partition("\nvolumes:\n")[0])
     return dict(zip(found[1::2], found[2::2], strict=True))
 
 
 def test_a_local_bot_api_server_runs_only_if_it_is_asked_for() -> None:
+    assert set(services("compose.yaml")) == {"bot"}
     assert set(services()) == {"bot", "bot-api"}
-    assert "    profiles: [local-api]\n" in services()["bot-api"]
-    assert "profiles" not in services()["bot"]
+    assert "telegram_files" not in (ROOT / "compose.yaml").read_text("utf-8")
+
+
+def test_the_image_of_a_local_bot_api_server_has_to_be_named() -> None:
+    """It is given the bot's token and every file: nobody's choice but the operator's."""
+    (image,) = re.findall(r"(?m)^    image: (.*)$", services()["bot-api"])
+    assert re.fullmatch(r"\$\{TELEGRAM_BOT_API_IMAGE:\?[^}]+\}", image)
 
 
 def test_bot_reads_and_deletes_what_a_local_bot_api_server_has_fetched() -> None:
@@ -339,6 +345,8 @@ def test_bot_reads_and_deletes_what_a_local_bot_api_server_has_fetched() -> None
     bot, server = services()["bot"], services()["bot-api"]
     (mount,) = re.findall(r"(?m)^      - telegram_files:(.*)$", bot)
     assert re.findall(r"(?m)^      - telegram_files:(.*)$", server) == [mount]
+    assert f"      TELEGRAM_FILES_DIR: {mount}\n" in bot
+    assert "user_data" not in server
     (command,) = re.findall(r"(?m)^    entrypoint: (.*)$", server)
     assert {f"--dir={mount}", "--local"} <= set(json.loads(command))
     assert f'    user: "{only("USER")}"\n' in server
@@ -354,7 +362,7 @@ def test_a_local_bot_api_server_is_hardened_and_gets_none_of_the_bots_secrets() 
     server = services()["bot-api"]
     for line in ("- ALL", "- no-new-privileges:true", "restart: unless-stopped"):
         assert re.search(rf"(?m)^ +{re.escape(line)}$", server), line
-    assert re.findall(r"path: (.*)", server) == [".env.bot-api"]
+    assert re.findall(r"env_file: (.*)", server) == [".env.bot-api"]
     assert is_ignored(".env.bot-api")
 
 

@@ -207,3 +207,54 @@ def test_a_fault_leads_to_no_second_one(monkeypatch: pytest.MonkeyPatch) -> None
         DEPOT_GOOGLE_SERVICE_ACCOUNT_JSON=base64.b64encode(b'{"type": "service_account"}').decode(),
     )
     assert {*found} == {"ENCRYPTION_KEY", "DEPARTMENTS"}
+
+
+def local(folder: object, **others: str) -> dict[str, str]:
+    """A local Bot API server's settings."""
+    return {**NEEDED, "TELEGRAM_LOCAL_MODE": "true", "TELEGRAM_FILES_DIR": str(folder), **others}
+
+
+def test_local_mode_needs_the_folder_of_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is read from anywhere else."""
+    found = faults(monkeypatch, **{**local(""), "TELEGRAM_FILES_DIR": ""})
+    assert {*found} == {"TELEGRAM_FILES_DIR"}
+    assert "is missing" in found["TELEGRAM_FILES_DIR"]
+
+
+def test_without_local_mode_that_folder_means_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it is."""
+    settings = load(monkeypatch, **{**local("/"), "TELEGRAM_LOCAL_MODE": "false"})
+    assert settings.telegram_files_dir == Path("/")
+
+
+@pytest.mark.parametrize(
+    "what",
+    ["root", "relative", "data", "holds data", "in data", "program", "holds it", "in it", "linked"],
+)
+def test_nothing_of_ours_may_lie_where_a_local_servers_files_come_from(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, what: str
+) -> None:
+    """Nor they among ours; by whatever name."""
+    data, program = tmp_path / "data" / "user_data", Path(__file__).parents[1]
+    data.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(data)
+    folder = {
+        "root": Path("/"),
+        "relative": Path("telegram"),
+        "data": data,
+        "holds data": data.parent,
+        "in data": data / "telegram",
+        "program": program,
+        "holds it": program.parent,
+        "in it": program / "telegram",
+        "linked": tmp_path / "link" / "telegram",
+    }[what]
+    found = faults(monkeypatch, **local(folder, USER_DATA_DIR=str(data)))
+    assert {*found} == {"TELEGRAM_FILES_DIR"}
+    assert str(tmp_path) not in found["TELEGRAM_FILES_DIR"]
+
+
+def test_a_folder_of_its_own_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Beside the data folder, and need not be there yet."""
+    variables = local(tmp_path / "telegram", USER_DATA_DIR=str(tmp_path / "user_data"))
+    assert load(monkeypatch, **variables).telegram_files_dir == tmp_path / "telegram"

@@ -90,6 +90,7 @@ class Installation:
                 TELEGRAM_API_BASE_URL=self.telegram_url,
                 TELEGRAM_LINK_BASE_URL=self.telegram_url,
                 TELEGRAM_LOCAL_MODE=str(self._mode == "local").lower(),
+                TELEGRAM_FILES_DIR=(self.folder / "telegram" / "telegram" / "local").resolve(),
                 TOKEN_MAINTENANCE_INTERVAL_MINUTES=0,
             )
             self._people = stack.enter_context(

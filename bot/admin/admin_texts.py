@@ -148,8 +148,8 @@ def remedy(code: str, t: Texts) -> str:
             )
         case "local_file_unreadable":
             return t.tr(
-                "share the server's working folder with this bot under the same path, outside "
-                "USER_DATA_DIR, and run both as the same user. The next file that can be read "
+                "let TELEGRAM_FILES_DIR be the server's working folder, shared with this bot under "
+                "the same path, and run both as the same user. The next file that can be read "
                 "ends this alert."
             )
         case "store_failed" | "updates_not_saved":

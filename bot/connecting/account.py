@@ -13,6 +13,7 @@ from bot.connecting import connect
 from bot.connecting.consent_outcome import shown_in
 from bot.context import BotContext, argument_of, owner_of
 from bot.delivery import acknowledge, say, show_instead, tell, tell_of
+from bot.filenames import LARGEST
 from bot.texts import LANGUAGES, Texts
 from bot.uploads import upload_texts
 from bot.uploads.jobs import UploadJob
@@ -50,7 +51,7 @@ async def help_(update: Update, context: BotContext) -> None:
         "It goes into the folder “{folder}” of your own Google Drive, or into the one you choose "
         "with /folder, under its own name. Its caption becomes its description there; a caption "
         "or a reply that begins with “{wish}” gives it another name.",
-        limit="2000 MB" if context.services.options.local_mode else "20 MB",
+        limit=LARGEST if context.services.options.local_mode else "20 MB",
         folder=context.services.options.folder_name,
         wish="#name",
     )

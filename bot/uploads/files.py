@@ -15,7 +15,7 @@ from bot.connecting import connect
 from bot.context import BotContext, argument_of, owner_of, private_address
 from bot.conversation import conversation_of
 from bot.delivery import acknowledge, deliver, say, show_instead, tell_of
-from bot.filenames import CLOUD_LIMIT, LOCAL_LIMIT, clean_name, incoming_file, new_name, wished_name
+from bot.filenames import CLOUD_LIMIT, clean_name, incoming_file, new_name, wished_name
 from bot.limits import BACKGROUND
 from bot.texts import Texts
 from bot.uploads import group_texts, upload_texts
@@ -38,11 +38,11 @@ async def take(update: Update, context: BotContext, source: Message, caption: st
     if message is None or user is None or found is None:
         return
     owner, texts = owner_of(update), await context.texts(update)
-    limit = LOCAL_LIMIT if context.services.options.local_mode else CLOUD_LIMIT
-    if found.size is not None and found.size > limit:
+    local_mode = context.services.options.local_mode
+    if not local_mode and found.size is not None and found.size > CLOUD_LIMIT:
         _log.info("upload_failed", owner=owner, kind=found.kind, result="too_big")
         context.core.metrics.uploaded("too_big", None)
-        await say(update, context, too_big(texts, found.name, found.size, limit))
+        await say(update, context, too_big(texts, found.name, found.size))
         return
     uploads = context.services.uploads
     if await uploads.room(owner) == 0:

@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import hashlib
 import random
+import shutil
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
 from pydantic import SecretStr
 from telegram.error import BadRequest, NetworkError, TelegramError
@@ -25,8 +27,8 @@ from bot.uploads.progress import UploadMessage
 from bot.uploads.telegram_source import LocalFile, TelegramDownload
 from bot.uploads.upload_texts import TooLittleSpace
 from drive import Drive, DriveFile, DriveRefused
-from security.errors import CustodyError, TransientFault
-from upload import Halt, Source, SourceFailed, Target, check, discard, upload
+from security.errors import CustodyError, OperatorFault, TransientFault
+from upload import Halt, Source, SourceFailed, SourceSpoilt, Target, check, discard, upload
 
 _GET_FILE_SECONDS: Final = 30
 _LEAST_BYTES_PER_SECOND: Final = 500_000
@@ -113,6 +115,10 @@ class Transfer:
         # Beside the download's and the session's beginning: the answers come in time for the bytes.
         look = _LookAhead(partial(self._look_ahead, run.job, file))
         try:
+            if self._options.local_mode:
+                # Its server fetches the whole file first: not for a Drive that has no room for it.
+                with contextlib.suppress(TransientFault):
+                    await look.result()
             source = await self._source_of(run, file)
             try:
                 return await self._send(run, number, source, look), "ok"
@@ -254,6 +260,9 @@ class Transfer:
         return source
 
     async def _source(self, file: JobFile) -> Source:
+        folder = self._options.files_folder
+        if folder is not None and file.size is not None:
+            await self._core.custodian.run(_make_sure_of_room, folder, file.size)
         try:
             # A local Bot API server answers only when it has the whole file.
             patience = _GET_FILE_SECONDS + (file.size or 0) / _LEAST_BYTES_PER_SECOND
@@ -270,17 +279,30 @@ class Transfer:
         if found.file_path is None:
             raise SourceFailed("Telegram does not give the file")
         size = found.file_size if found.file_size is not None else file.size
-        if self._options.local_mode:
-            return LocalFile(Path(found.file_path), size, forbidden=self._options.data_folder)
-        return TelegramDownload(SecretStr(found.file_path), size)
+        # python-telegram-bot puts the path behind the address, as it is, where it is none of here.
+        base = f"{self._bot.base_file_url}/"
+        path = found.file_path.removeprefix(base)
+        if folder is not None:
+            return LocalFile(Path(path), size, folder=folder, token=SecretStr(self._bot.token))
+        return TelegramDownload(SecretStr(base + quote(path)), size)
+
+
+def _make_sure_of_room(folder: Path, size: int) -> None:
+    """For what a local Bot API server is about to fetch; where that cannot be told, it may try."""
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage(folder).free < size:
+            raise OperatorFault("the disk of TELEGRAM_FILES_DIR is full", code="store_failed")
 
 
 def _same_content(source: Source, candidates: list[DriveFile], halt: Halt) -> DriveFile | None:
     """Which of those has the bytes of `source`. Blocks: it reads all of them."""
     md5 = hashlib.md5(usedforsecurity=False)
-    for piece in source.open():
-        check(halt)
-        md5.update(piece)
+    try:
+        for piece in source.open():
+            check(halt)
+            md5.update(piece)
+    except SourceSpoilt:
+        return None  # it cannot be told; the upload reads it anew
     return next((found for found in candidates if found.md5 == md5.hexdigest()), None)
 
 

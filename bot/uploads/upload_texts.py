@@ -5,7 +5,7 @@ from __future__ import annotations
 from telegram import InlineKeyboardMarkup
 
 from bot import keyboards
-from bot.filenames import CLOUD_LIMIT
+from bot.filenames import CLOUD_LIMIT, LARGEST
 from bot.texts import N_, Texts
 from bot.uploads.jobs import State, UploadJob
 from drive import DriveRefused
@@ -175,7 +175,7 @@ def ended_by(
             )
             return text, keyboards.connect_or_cancel(t, job.id), "waiting"
         case SourceFailed(code="too_big"):
-            return too_big(t, name, job.size, CLOUD_LIMIT), None, "cancelled"
+            return too_big(t, name, job.size), None, "cancelled"
         case SourceFailed(code="file_gone"):
             text = t.tr(
                 "⚠️ Telegram no longer has <b>{name}</b>. Please send the file again.", name=name
@@ -282,18 +282,16 @@ def _with_album(job: UploadJob, t: Texts, text: str) -> str:
     return "\n".join((head, *_arrived(job, t), "", text))
 
 
-def too_big(t: Texts, name: str, size: int | None, limit: int) -> str:
-    """Why a file over Telegram's limit cannot be had, and what can be done. Sizes in bytes."""
+def too_big(t: Texts, name: str, size: int | None) -> str:
+    """Why a file cannot be had from Telegram's cloud, and what can be done. Size in bytes."""
     text = t.tr(
         "⚠️ <b>{name}</b> ({size}) is too big: I can only get files of up to {limit} from "
         "Telegram. Split or compress it, or upload it at drive.google.com yourself.",
         name=name,
         size=t.size(size) if size else "?",
-        limit=t.size(limit),
+        limit=t.size(CLOUD_LIMIT),
     )
-    if limit == CLOUD_LIMIT:
-        text += "\n\n" + t.tr(
-            "Whoever runs this bot can raise that to {limit}, with a Bot API server of their own.",
-            limit="2000 MB",
-        )
-    return text
+    return f"{text}\n\n" + t.tr(
+        "Whoever runs this bot can raise that to {limit}, with a Bot API server of their own.",
+        limit=LARGEST,
+    )

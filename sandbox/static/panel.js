@@ -14,6 +14,7 @@ const KINDS = {
   latency: "answers late",
   cut_body: "hangs up during the upload",
   cut_response: "hangs up during the download",
+  altered: "answers with something else in it",
   after: "does it, but the answer is lost",
   odd: "does it, but the answer is odd",
 };
@@ -50,6 +51,18 @@ const PRESETS = [
   ["Telegram: older server", "telegram.*My*", { kind: "status", status: 404, reason: "Not Found: method not found", count: 20 }],
   ["Telegram: odd JSON", "telegram.sendMessage", { kind: "status", status: 200, body: { ok: true, result: { message_id: "x" } } }],
   ["Telegram: refusal without a word", "telegram.sendMessage", { kind: "status", status: 400, body: { ok: false, parameters: [] } }],
+  ["Download: a short page", "telegram.download", { kind: "html", body: "<html>Please sign in</html>" }],
+  ["Download: a page as long", "telegram.download", { kind: "altered", body: "<html>Please sign in</html>", padded: true, content_type: "text/html" }],
+  ["Download: a page without a length", "telegram.download", { kind: "altered", body: "<html>Please sign in</html>", content_type: "application/octet-stream", chunked: true }],
+  ["Download: an error with 200", "telegram.download", { kind: "status", status: 200, body: { ok: false, error_code: 404, description: "Not Found" } }],
+  ["Download: nothing (204)", "telegram.download", { kind: "altered", status: 204, body: "" }],
+  ["Download: led elsewhere (302)", "telegram.download", { kind: "altered", status: 302, body: "", headers: { Location: "/login" } }],
+  ["Download: a part unasked", "telegram.download", { kind: "altered", status: 206, after_bytes: 100 }],
+  ["Download: a part of another file", "telegram.download", { kind: "altered", status: 206, headers: { "Content-Range": "bytes 0-99/100" } }],
+  ["Download: several parts", "telegram.download", { kind: "altered", status: 206, content_type: "multipart/byteranges; boundary=x" }],
+  ["Download: compressed", "telegram.download", { kind: "altered", gzip: true }],
+  ["Download: ends early, politely", "telegram.download", { kind: "altered", after_bytes: 1000, chunked: true }],
+  ["Drive's bytes: another part", "google.drive.files.get", { kind: "altered", skip: 1, headers: { "Content-Range": "bytes 1-2/3" } }],
   ["Telegram: 502", "telegram.getUpdates", { kind: "status", status: 502, count: 3 }],
 ];
 
@@ -101,7 +114,7 @@ function size(bytes) {
 
 function describe(fault) {
   const parts = [];
-  for (const name of ["status", "error", "reason", "seconds", "after_bytes", "retry_after", "owner"]) {
+  for (const name of ["status", "error", "reason", "seconds", "after_bytes", "retry_after", "chunked", "padded", "gzip", "owner"]) {
     if (fault[name] !== undefined && fault[name] !== null) parts.push(`${name} ${fault[name]}`);
   }
   if (fault.skip) parts.push(`after ${fault.skip} more`);

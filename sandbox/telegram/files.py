@@ -23,6 +23,7 @@ DOWNLOAD_LIMIT = 20 * MB  # of the cloud, https://core.telegram.org/bots/api#get
 UPLOAD_LIMIT = 50 * MB  # of the cloud, https://core.telegram.org/bots/api#sending-files
 PHOTO_LIMIT = 10 * MB
 LOCAL_LIMIT = 2000 * MB  # https://core.telegram.org/bots/api#using-a-local-bot-api-server
+LOCAL_FOLDER = Path("telegram", "local")  # below the world's: the local server's --dir
 
 # kind -> (type byte of the identifier, name in errors, folder of file_path, extension, MIME type)
 _KINDS: dict[str, tuple[int, str, str, str, str]] = {
@@ -92,8 +93,8 @@ class FileStore:
     def __init__(self, folder: Path, token: str):
         self._blob_folder = folder / "blobs"
         # The real local server keeps files under a folder named by the token: whoever logs such
-        # a path logs the token.
-        self._local_folder = folder / "local" / token
+        # a path logs the token. (tdlib/telegram-bot-api, Client::get_dir)
+        self._local_folder = folder / LOCAL_FOLDER.name / token
         self._blob_folder.mkdir(parents=True, exist_ok=True)
         self.blobs: dict[str, Blob] = {}
         self._by_id: dict[str, StoredFile] = {}

@@ -92,3 +92,40 @@ async def test_cancel_does_not_wait_for_the_servers_own_download(
         await local.send_document(os.urandom(100), "next.bin")
         await local.wait_for("next.bin (100 bytes) is in your Drive", timeout=20)
     assert [file["name"] for file in await google.files(AMY) if file["md5"]] == ["next.bin"]
+
+
+@pytest.mark.parametrize("what", ["environment", "settings", "data", "link", "other bot"])
+async def test_no_file_but_its_own_is_uploaded_or_deleted_whatever_it_names(
+    start_bot: StartBot, local: Person, google: GoogleControls, tmp_path: Path, what: str
+) -> None:
+    """Whoever answers for a local server could have any file of the bot's user otherwise."""
+    aside = tmp_path / "stand-in.env"
+    aside.write_text("TOKEN_ENCRYPTION_KEY=secret")
+    async with start_bot(TELEGRAM_LOCAL_MODE="true") as bot:
+        folder = bot.settings.telegram_files_dir
+        assert folder is not None
+        assert bot.settings.telegram_bot_token is not None
+        own = folder / bot.settings.telegram_bot_token.get_secret_value()
+        own.mkdir(parents=True)
+        (own / "odd-link").symlink_to(aside)
+        (folder / "1234:other").mkdir()
+        (folder / "1234:other" / "theirs.bin").write_text("theirs")
+        await connect(local, google, AMY)
+        named = {
+            "environment": Path("/proc/self/environ"),
+            "settings": aside,
+            "data": next(bot.folder.glob("token_*.json")),
+            "link": own / "odd-link",
+            "other bot": folder / "1234:other" / "theirs.bin",
+        }[what]
+        named_file = {"file_id": "1", "file_unique_id": "1", "file_path": str(named)}
+        body = {"ok": True, "result": named_file}
+        await google.fault("telegram.getFile", "status", status=200, body=body)
+        await local.send_document(os.urandom(100), "a.bin")
+        await local.wait_for("wrong with this bot's set-up")
+        assert [file["name"] for file in await google.files(AMY) if file["md5"]] == []
+        assert named.exists()
+        text = bot.log.getvalue()
+        assert named.name not in text
+        assert str(folder) not in text
+    assert aside.read_text() == "TOKEN_ENCRYPTION_KEY=secret"

@@ -61,7 +61,7 @@ async def test_a_file_over_telegrams_limit_is_refused_before_it_is_asked_for(
     await ann.send_document(bytes(20 * 1024 * 1024 + 1), "big.iso")
     message = await ann.wait_for("too big")
     assert "up to 20 MB" in message.text
-    assert "raise that to 2000 MB" in message.text
+    assert "raise that to 4 GB" in message.text
     assert (await google.calls())["counts"].get("telegram.getFile", 0) == 0
 
 

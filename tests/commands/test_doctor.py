@@ -169,6 +169,49 @@ async def test_a_person_gets_a_table(hermit: Patient, restored_logging: None) ->
     assert result.stdout.rstrip().endswith("skipped")
 
 
+@pytest.mark.parametrize(
+    ("what", "state", "says"),
+    [
+        ("shared", State.OK, "can be read and deleted"),
+        ("nothing yet", State.WARNING, "kept nothing for this bot"),
+        ("not there", State.FAILED, "no folder where TELEGRAM_FILES_DIR says"),
+        ("a file", State.FAILED, "is not a folder"),
+        ("a link", State.FAILED, "links are not followed"),
+        ("closed", State.FAILED, "may not be read and deleted"),
+        ("outer closed", State.FAILED, "may not be entered"),
+    ],
+)
+async def test_the_folder_of_a_local_server_is_looked_at(
+    hermit: Patient, tmp_path: Path, what: str, state: State, says: str
+) -> None:
+    """Without a word of its paths, which hold the token."""
+    if what.endswith("closed") and os.geteuid() == 0:
+        pytest.skip("root may enter everything")
+    folder = tmp_path / "shared"
+    mine = folder / hermit.values["TELEGRAM_BOT_TOKEN"]
+    if what == "a file":
+        folder.touch()
+    elif what != "not there":
+        folder.mkdir()
+    if what == "a link":
+        (tmp_path / "aside").mkdir()
+        mine.symlink_to(tmp_path / "aside")
+    elif what in ("shared", "closed", "outer closed"):
+        mine.mkdir()
+    for closed in {"closed": [mine], "outer closed": [folder]}.get(what, []):
+        closed.chmod(0)
+    hermit.values |= {"TELEGRAM_LOCAL_MODE": "true", "TELEGRAM_FILES_DIR": str(folder)}
+    try:
+        found = (await hermit.examine(offline=True))["local server"]
+    finally:
+        for closed in {"closed": [mine], "outer closed": [folder]}.get(what, []):
+            closed.chmod(0o700)
+    assert found.state is state
+    assert says in found.says
+    assert mine.name not in f"{found.says}{found.do}"
+    assert str(tmp_path) not in f"{found.says}{found.do}"
+
+
 async def test_nothing_is_changed_by_looking(patient: Patient) -> None:
     def state() -> dict[str, tuple[int, int, bytes]]:
         files = [path for path in patient.folder.rglob("*") if path.is_file()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from typing import Any
 
 import pytest
 
@@ -42,19 +43,50 @@ async def test_an_empty_file_has_no_pieces(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "code"), [("hellO", "checksum_mismatch"), ("hell", "unavailable")]
+    ("altered", "code"),
+    [
+        ({"body": "hellO"}, "checksum_mismatch"),
+        ({"status": 200, "body": "hellO"}, "checksum_mismatch"),
+        ({"body": "hell"}, "unavailable"),
+        ({"body": "hell", "chunked": True}, "unavailable"),
+        ({"body": "hello!", "chunked": True}, "unavailable"),
+        ({"status": 200, "body": "hello!"}, "unavailable"),
+        ({"status": 200, "body": "hell", "chunked": True}, "unavailable"),
+        ({"status": 201}, "unavailable"),
+        ({"status": 204, "body": ""}, "unavailable"),
+        ({"headers": {"Content-Range": None}}, "unavailable"),
+        ({"headers": {"Content-Range": "bytes 0-4/6"}}, "unavailable"),
+        ({"headers": {"Content-Range": "bytes 1-5/5"}}, "unavailable"),
+        ({"headers": {"Content-Range": "bytes 0-4/*"}}, "unavailable"),
+        ({"content_type": "multipart/byteranges; boundary=x"}, "unavailable"),
+        ({"gzip": True}, "unavailable"),
+        ({"headers": {"Content-Encoding": "br"}}, "unavailable"),
+    ],
 )
 async def test_other_bytes_than_were_announced_are_not_taken_for_the_file(
-    world: World, body: str, code: str
+    world: World, altered: dict[str, Any], code: str
 ) -> None:
-    """Changed meanwhile, or cut."""
+    """Changed meanwhile, cut, or a part of something else."""
     made = await world.drives.run(ANN, put("a.bin", b"hello"))
-    await world.google.fault(
-        "google.drive.files.get", "status", status=206, body=body, skip=1, count=0
-    )
+    await world.google.fault("google.drive.files.get", "altered", skip=1, count=0, **altered)
     with pytest.raises(TransientFault) as caught:
         await world.drives.run(ANN, lambda drive: [*drive.content(made.id).pieces])
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("altered", [{}, {"chunked": True}], ids=["", "without a length"])
+async def test_a_drive_that_knows_no_ranges_gives_the_whole_file(
+    world: World, altered: dict[str, Any]
+) -> None:
+    """RFC 9110, 14.2: a server may ignore a range."""
+    made = await world.drives.run(ANN, put("a.bin", b"hello"))
+    whole = {"status": 200, "body": "hello", "headers": {"Content-Range": None}}
+    await world.google.fault("google.drive.files.get", "altered", count=0, **whole, **altered)
+
+    def work(drive: Drive) -> bytes:
+        return drive.piece(made.id, 1, 3, size=5)
+
+    assert await world.drives.run(ANN, work) == b"ell"
 
 
 async def test_what_is_not_there_or_a_folder_has_no_content(world: World) -> None:

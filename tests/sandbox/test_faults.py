@@ -322,3 +322,31 @@ async def test_state_tells_grants_files_and_refreshes(kit: Kit) -> None:
     assert state["grants"][AMY]["count"] == 1
     assert state["refreshes"] == {AMY: 1}
     assert state["token_calls"] == {"exchange": 1, "refresh": 1}
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "head", "body"),
+    [
+        ({"status": 206}, 206, {"Content-Length": "1000"}, "own"),
+        ({"body": "x", "padded": True}, 200, {"Content-Length": "1000"}, "x".ljust(1000)),
+        ({"body": "x"}, 200, {"Content-Length": "1"}, "x"),
+        ({"chunked": True}, 200, {"Transfer-Encoding": "chunked", "Content-Length": None}, "own"),
+        ({"after_bytes": 10}, 200, {"Content-Length": "10"}, "own 10"),
+        ({"gzip": True}, 200, {"Content-Encoding": "gzip"}, "own"),
+        ({"status": 204, "body": ""}, 204, {}, ""),
+        ({"status": 302, "body": "", "headers": {"Location": "/x"}}, 302, {"Location": "/x"}, ""),
+        ({"headers": {"Content-Type": None, "A": "b"}}, 200, {"A": "b"}, "own"),
+        ({"content_type": "text/html"}, 200, {"Content-Type": "text/html"}, "own"),
+    ],
+)
+async def test_an_altered_answer_has_another_head_or_body(
+    kit: Kit, options: dict[str, Any], status: int, head: dict[str, str | None], body: str
+) -> None:
+    drive, content = await kit.bearer(), os.urandom(500).hex().encode()
+    path = f"/drive/v3/files/{(await drive.upload(content))['id']}?alt=media"
+    await kit.google.fault("google.drive.files.get", "altered", **options)
+    reply = await drive.ask("GET", path)
+    expected = {"own": content, "own 10": content[:10]}.get(body, body.encode())
+    assert (reply.status, reply.body) == (status, expected)
+    assert {name: reply.headers.get(name.lower()) for name in head} == head
+    assert (await drive.ask("GET", path)).body == content

@@ -16,7 +16,7 @@ from drive import Drive, DriveFile, DriveRefused
 from security.errors import ConsentRequired, TransientFault
 from tests.security.kit import AMY, ANN
 from tests.upload.kit import CHUNK, TYPE, Bytes, Desk
-from upload import SourceFailed, Target, UploadCancelled, upload
+from upload import SourceFailed, SourceSpoilt, Target, UploadCancelled, upload
 
 # Sizes and shapes
 
@@ -379,3 +379,41 @@ async def test_cancelling_during_a_pause_does_not_wait_for_it(desk: Desk) -> Non
         with pytest.raises(UploadCancelled):
             await running
     assert await desk.files() == []
+
+
+class Spoilt(Bytes):
+    """Gives a page first, and hears only at its end that it was one."""
+
+    def __init__(self, content: bytes, wrong: bytes, times: int = 1) -> None:
+        super().__init__(content)
+        self._wrong, self._times = wrong, times
+
+    def open(self, offset: int = 0) -> Iterator[bytes]:
+        """From there on."""
+        if self.opened >= self._times:
+            yield from super().open(offset)
+            return
+        self.opened += 1
+        yield self._wrong
+        raise SourceSpoilt("not the file")
+
+
+@pytest.mark.parametrize("size", [2 * CHUNK + 5, None], ids=["announced", "not announced"])
+async def test_nothing_of_what_was_not_the_file_stays_in_its_session(
+    desk: Desk, size: int | None
+) -> None:
+    """That session is given up, and another one gets the file from its beginning."""
+    source = Spoilt(os.urandom(2 * CHUNK + 5), b"<html>" * 200_000)
+    source.size = size
+    await desk.upload(source)
+    assert await desk.holds_once(source.content)
+    assert source.opened == 2
+    assert len(desk.sessions) == 2
+    assert await desk.count("google.upload.cancel") == 1
+
+
+async def test_a_source_that_is_spoilt_every_time_is_given_up(desk: Desk) -> None:
+    """It may pass, and is told so."""
+    fault = await desk.refused(Spoilt(os.urandom(CHUNK), b"<html>", times=99))
+    assert fault.code == "source_failed"
+    assert await desk.count("google.upload.cancel") == len(desk.sessions) == 3

@@ -1,0 +1,68 @@
+"""The folder that is shared with a local Bot API server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from pathlib import Path
+from typing import Final
+
+from commands.checks.finding import Finding, failed, ok, warning
+from config import Settings
+
+NAME: Final = "local server"
+_LARGEST_BYTES: Final = 4_000_000_000
+_SHARE: Final = (
+    "Let TELEGRAM_FILES_DIR be the local Bot API server's --dir, under the same path for both, "
+    "and run both as the same user."
+)
+
+
+def check_local_server(settings: Settings) -> list[Finding]:
+    """It is there, the server keeps this bot's files in it, and they can be read and deleted."""
+    folder, token = settings.telegram_files_dir, settings.telegram_bot_token
+    if folder is None or token is None:
+        return []  # which the settings' own line says
+    try:
+        return [_of_folder(folder) or _of_bot(folder / token.get_secret_value()) or _room(folder)]
+    except OSError as error:  # its text may have the token
+        reason = os.strerror(error.errno) if error.errno else type(error).__name__
+        return [failed(NAME, f"TELEGRAM_FILES_DIR cannot be looked at ({reason}).", _SHARE)]
+
+
+def _of_folder(folder: Path) -> Finding | None:
+    try:
+        is_folder = stat.S_ISDIR(folder.stat().st_mode)
+    except FileNotFoundError:
+        return failed(NAME, "There is no folder where TELEGRAM_FILES_DIR says.", _SHARE)
+    if not is_folder:
+        return failed(NAME, "TELEGRAM_FILES_DIR is not a folder.", _SHARE)
+    if not os.access(folder, os.X_OK):
+        return failed(NAME, "TELEGRAM_FILES_DIR may not be entered by this user.", _SHARE)
+    return None
+
+
+def _of_bot(folder: Path) -> Finding | None:
+    try:
+        is_folder = stat.S_ISDIR(folder.stat(follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        says = "The local Bot API server has kept nothing for this bot in TELEGRAM_FILES_DIR yet."
+        return warning(NAME, says, f"Nothing, before its first file. Else: {_SHARE}")
+    if not is_folder:
+        says = (
+            "What stands for this bot in TELEGRAM_FILES_DIR is no folder; links are not followed."
+        )
+        return failed(NAME, says, _SHARE)
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        says = "What the local Bot API server keeps for this bot may not be read and deleted."
+        return failed(NAME, says, _SHARE)
+    return None
+
+
+def _room(folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    if free < _LARGEST_BYTES:
+        says = f"Only {free / 1e9:,.1f} GB are free where the local Bot API server keeps files."
+        return warning(NAME, says, "Make room: a file may have 4 GB, and is fetched whole.")
+    return ok(NAME, "Its folder is there, and this bot's files in it can be read and deleted.")
