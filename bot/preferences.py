@@ -12,13 +12,17 @@ from security.custodian import Custodian
 from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, OperatorFault
 from security.files import SealedFolder
+from security.storage.catalogue import PREFERENCES
+from security.storage.sealing import Sealer
 
 
 class Preferences:
     """Languages, on disk and in memory: messages the bot begins by itself need them as well."""
 
-    def __init__(self, folder: Path, encryption: TokenEncryption, custodian: Custodian) -> None:
-        self._folder = SealedFolder(folder, encryption)
+    def __init__(
+        self, folder: Path, sealer: Sealer | TokenEncryption, custodian: Custodian
+    ) -> None:
+        self._folder = SealedFolder(folder, sealer, PREFERENCES)
         self._custodian = custodian
         self.folders = FolderChoices(self._folder)
         """Where people's files go."""

@@ -36,7 +36,7 @@ def check(env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False) -> None
     """Count the documents that need each key, and say which keys may be dropped."""
     with open_custody(env_file) as custody:
         found = census(custody.folder, custody.keyring)
-    refused = custody.settings.token_require_encryption and bool(found.of("plaintext"))
+    refused = custody.keyring.requires_sealing and bool(found.of("plaintext"))
     advice = list(_advice_after_check(found, refused=refused))
     if as_json:
         show_json(
@@ -96,8 +96,8 @@ def _advice_after_check(found: Census, *, refused: bool) -> Iterator[str]:
     for use in found.of("plaintext"):
         if refused:
             yield (
-                f"{use.total} in plaintext, which TOKEN_REQUIRE_ENCRYPTION refuses. "
-                "`drivekeeper tokens encrypt` encrypts everything."
+                f"{use.total} in plaintext, which nothing believes where a key is set. "
+                "`drivekeeper tokens encrypt` says whose, asks, and encrypts everything."
             )
         elif found.of("newest"):
             yield f"{use.total} in plaintext. `drivekeeper tokens encrypt` encrypts everything."

@@ -146,7 +146,8 @@ class Settings(BaseSettings):
     token_encryption_key: FernetKeys = ()
     encryption_key: FernetKeys = ()
     token_backup_key: FernetKeys = ()
-    token_require_encryption: Switch = False
+    token_require_encryption: Switch | None = None
+    """Whether plaintext is refused; None: where there is a key."""
     token_maintenance_interval_minutes: Annotated[float, number(0, 100_000)] = 10
     token_maintenance_batch_size: Annotated[int, whole(1, 100_000)] = 500
     token_maintenance_concurrency: Annotated[int, whole(1, 256)] = 32

@@ -32,14 +32,15 @@ def fingerprint(key: SecretStr) -> str:
 class TokenEncryption:
     """Encrypts under the newest key and decrypts under any configured one."""
 
-    def __init__(self, keys: Sequence[SecretStr] = (), *, required: bool = False) -> None:
+    def __init__(self, keys: Sequence[SecretStr] = (), *, required: bool | None = None) -> None:
         """
         Args:
             keys: Fernet keys, newest first; none: plaintext.
-            required: refuse plaintext in both directions.
+            required: refuse plaintext in both directions; None: where there is a key. Otherwise
+                whoever can write into the data folder needs no key.
         """
         self._keys = {fingerprint(key): Fernet(key.get_secret_value()) for key in keys}
-        self._required = required
+        self._required = bool(keys) if required is None else required
         if required and not keys:
             raise OperatorFault("encryption is required, but there is no key", code="key_missing")
 
@@ -52,6 +53,11 @@ class TokenEncryption:
     def kids(self) -> tuple[str, ...]:
         """Every configured key's fingerprint, newest first."""
         return tuple(self._keys)
+
+    @property
+    def requires_sealing(self) -> bool:
+        """Whether plaintext is refused."""
+        return self._required
 
     def accepting_plaintext(self) -> TokenEncryption:
         """The same keys, where plaintext is read even if encryption is required: to convert it."""
@@ -92,9 +98,7 @@ class TokenEncryption:
         envelope = parse_envelope(data)
         if envelope is None:
             if self._required:
-                raise OperatorFault(
-                    "plaintext, but encryption is required", code="plaintext_refused"
-                )
+                raise _refused(data)
             return data, None
         if envelope.get("v") != _VERSION or envelope.get("alg") != _ALGORITHM:
             raise OperatorFault("an envelope of an unknown version", code="unknown_envelope")
@@ -122,6 +126,25 @@ class TokenEncryption:
         raise OperatorFault(
             f"encrypted under {name}, which is not among TOKEN_ENCRYPTION_KEY", code="unknown_key"
         )
+
+
+def _refused(data: bytes) -> OperatorFault | CorruptCredential:
+    """Why what is no envelope is refused: it is plaintext, or no document at all."""
+    if is_object(data):
+        return OperatorFault("plaintext, but encryption is required", code="plaintext_refused")
+    return CorruptCredential("neither encrypted nor a document", code="unreadable")
+
+
+def is_object(data: bytes, *, utf8: bool = False) -> bool:
+    """Whether `data` is one JSON object.
+
+    Args:
+        utf8: in the one encoding that JSON has since RFC 8259, without a byte order mark.
+    """
+    try:
+        return isinstance(json.loads(data.decode("utf-8") if utf8 else data), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def parse_envelope(data: bytes) -> dict[str, Any] | None:

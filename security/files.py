@@ -6,7 +6,6 @@ any point the old or the new content is there, whole (rename(2), fsync(2)).
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import stat
@@ -21,10 +20,13 @@ from typing import Any, Final, Literal
 from filelock import Timeout
 
 from security.encryption import TokenEncryption, is_encrypted
-from security.errors import CorruptCredential, OperatorFault
+from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.locks import PrivateLock
 from security.room import FILE_MODE as FILE_MODE
 from security.room import Room, StrPath
+from security.storage.catalogue import Kind, kind_in
+from security.storage.refusals import NOT_BELIEVED
+from security.storage.sealing import Sealer
 
 FOLDER_MODE: Final = 0o700
 _STALE_SECONDS: Final = 60  # a save takes milliseconds: what is older was left by a crash
@@ -141,15 +143,17 @@ class SealedFolder:
     removal: whoever re-encrypts the folder loses no save and brings back nothing deleted.
     """
 
-    def __init__(self, folder: Path, encryption: TokenEncryption, *, own_lock: bool = True) -> None:
+    def __init__(
+        self, folder: Path, sealer: Sealer | TokenEncryption, kind: Kind | None = None
+    ) -> None:
         """
         Args:
-            own_lock: False where each document's owner has a lock that its writers hold anyway.
+            kind: of the documents; None: the one that has a folder of this name.
         """
         self.folder = folder
+        self.kind = kind or kind_in(folder.name)
         self._root = str(folder)
-        self._encryption = encryption
-        self._own_lock = own_lock
+        self.sealer = Sealer.of(sealer)
         self._queue = threading.Lock()
 
     def prepare(self) -> None:
@@ -159,12 +163,12 @@ class SealedFolder:
             OperatorFault: it holds encrypted documents, and no key is set.
         """
         ensure_private_folder(self.folder)
-        if self._encryption.kid is None:
+        if not self.sealer.is_sealing:
             for name in self.names():
                 data = self.read_bytes(name)
                 if data is not None and is_encrypted(data):
                     with suppress(CorruptCredential):
-                        self._encryption.decrypt(data)  # says which key is missing
+                        self.sealer.keyring.decrypt(data)  # says which key is missing
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -173,7 +177,7 @@ class SealedFolder:
         Raises:
             OperatorFault: somebody else held the lock for half a minute.
         """
-        if not self._own_lock:
+        if self.kind.leased:  # its writers hold the owner's lock anyway
             yield
             return
         locks = self.folder.parent / "locks"
@@ -246,17 +250,16 @@ class SealedFolder:
             OperatorFault: it cannot be read, or its key is not configured.
         """
         data = self.read_bytes(name)
-        return None if data is None else self.unseal(data)
+        return None if data is None else self.unseal(name, data)
 
-    def unseal(self, data: bytes) -> dict[str, Any]:
-        """The document in `data`; raises as `read` does."""
+    def unseal(self, name: str, data: bytes) -> dict[str, Any]:
+        """The document that `data` is, found under `name`; raises as `read` does."""
         try:
-            document = json.loads(self._encryption.decrypt(data))
-        except (ValueError, RecursionError):
-            raise CorruptCredential("not readable as JSON", code="unreadable") from None
-        if not isinstance(document, dict):
-            raise CorruptCredential("not one JSON object", code="unreadable")
-        return document
+            return self.sealer.open(self.kind, name, data)
+        except CustodyError as fault:
+            if fault.code in NOT_BELIEVED:
+                self.sealer.refusals.note(self, name, fault.code)
+            raise
 
     def seal(self, name: str, document: dict[str, Any], *, was_read: bool = False) -> bytes:
         """`document` as it shall be on disk.
@@ -267,14 +270,14 @@ class SealedFolder:
         Raises:
             OperatorFault: plaintext would take an encrypted document's place.
         """
-        if self._encryption.kid is None and not was_read:
+        if not self.sealer.is_sealing and not was_read:
             present = self.read_bytes(name)
             if present is not None and is_encrypted(present):
                 raise OperatorFault(
                     "would replace an encrypted file by plaintext: its key is not set",
                     code="key_missing",
                 )
-        return self._encryption.encrypt(json.dumps(document).encode("ascii"))
+        return self.sealer.seal(self.kind, name, document)
 
     def write(self, name: str, document: dict[str, Any]) -> None:
         """Seal and save `document`."""

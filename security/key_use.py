@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from security.encryption import TokenEncryption, is_encrypted, kid_of
+from security.encryption import TokenEncryption, is_encrypted, is_object, kid_of
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.sealed_folders import CREDENTIALS, PLACES, Place, documents
+from security.storage.sealing import Sealer
 
 _NAMED: Final = 3
 
@@ -96,18 +98,38 @@ def _kind_of(data: bytes, reader: TokenEncryption) -> tuple[State, str | None]:
     return ("newest" if kid == reader.kid else "older"), kid
 
 
-def check_some_open(data_folder: Path, encryption: TokenEncryption) -> None:
+def check_some_open(data_folder: Path, sealer: Sealer | TokenEncryption) -> None:
     """Try the keys before anything is done with them; stops at the first document that opens.
 
     Credentials decide. Where none of them is encrypted, the other folders in use together do.
 
     Raises:
-        OperatorFault: encrypted documents are there, and none of them opens.
+        OperatorFault: encrypted documents are there, and none of them opens; or nothing is
+            encrypted yet, and plaintext is there that is not to be believed.
     """
+    keyring = Sealer.of(sealer).keyring
     others = [place for place in PLACES if place.in_use and place is not CREDENTIALS]
     for places in ([CREDENTIALS], others):
-        if _some_open(data_folder, encryption, places):
+        if _some_open(data_folder, keyring, places):
             return
+    if keyring.requires_sealing and _is_plaintext_only(data_folder, keyring):
+        raise OperatorFault(
+            "a key is set, and what is stored is in plaintext, which is not believed: run "
+            "`drivekeeper tokens encrypt`, or set TOKEN_REQUIRE_ENCRYPTION=false",
+            code="plaintext_refused",
+        )
+
+
+def _is_plaintext_only(data_folder: Path, encryption: TokenEncryption) -> bool:
+    found = False
+    for _, sealed, names in documents(data_folder, encryption):
+        for name in names:
+            with suppress(OperatorFault):  # one file that the disk does not give
+                data = sealed.read_bytes(name) or b""
+                if is_encrypted(data):
+                    return False
+                found = found or is_object(data)
+    return found
 
 
 def _some_open(data_folder: Path, encryption: TokenEncryption, places: Iterable[Place]) -> bool:
@@ -117,20 +139,18 @@ def _some_open(data_folder: Path, encryption: TokenEncryption, places: Iterable[
     for place in places:
         sealed = place.open(data_folder, encryption)
         for name in place.names(sealed):
-            data: bytes | None = None
-            try:
-                data = sealed.read_bytes(name)
-                if data is None or not is_encrypted(data):
+            with suppress(OperatorFault):  # one file that the disk does not give
+                data = sealed.read_bytes(name) or b""
+                try:
+                    if is_encrypted(data):
+                        encryption.decrypt(data)
+                        return True
+                except CorruptCredential:
                     continue
-                encryption.decrypt(data)
-            except CorruptCredential:
-                continue
-            except OperatorFault as fault:
-                first = first or fault
-                if data is not None and (kid := kid_of(data)) is not None:
-                    kids[kid] += 1
-            else:
-                return True
+                except OperatorFault as fault:
+                    first = first or fault
+                    if (kid := kid_of(data)) is not None:
+                        kids[kid] += 1
     if first is None:
         return False
     if first.code != "unknown_key" or not kids:

@@ -19,6 +19,8 @@ from security.errors import CustodyError
 from security.files import SealedFolder
 from security.incidents import Incidents
 from security.pauses import Pauses
+from security.storage.catalogue import MAINTENANCE
+from security.storage.sealing import Sealer
 from security.sweep_report import SweepReport
 from security.verdicts import Verdicts
 
@@ -32,7 +34,7 @@ class Memory:
     def __init__(
         self,
         folder: Path,
-        encryption: TokenEncryption,
+        sealer: Sealer | TokenEncryption,
         idle_after: timedelta | None = None,
         *,
         keeps: bool = True,
@@ -43,7 +45,7 @@ class Memory:
             keeps: False: reads only; another process keeps these documents.
         """
         self._keeps = keeps
-        self._folder = SealedFolder(folder, encryption)
+        self._folder = SealedFolder(folder, sealer, MAINTENANCE)
         self.pauses = Pauses()
         self.verdicts = Verdicts()
         self.incidents = Incidents()

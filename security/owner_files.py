@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from security.credential import Credential, Owner
-from security.encryption import TokenEncryption, is_encrypted
+from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.files import SealedFolder, disk_faults, ensure_private_folder
 from security.holdings import STAMP, Copy, Holdings, counting, note_of
+from security.storage.catalogue import CREDENTIALS, QUARANTINE, TOMBSTONES
+from security.storage.sealing import Sealer
 
 _NOTE: Final = ".note"
 _STAMP: Final = "%Y%m%dt%H%M%S%f"
@@ -45,7 +47,7 @@ class OwnerFiles:
     """Reads and writes what is kept of an owner."""
 
     def __init__(
-        self, folder: Path, encryption: TokenEncryption, mask: Callable[[str], str]
+        self, folder: Path, sealer: Sealer | TokenEncryption, mask: Callable[[str], str]
     ) -> None:
         """
         Args:
@@ -53,19 +55,19 @@ class OwnerFiles:
             mask: turns an owner's name into what notes may show.
         """
         self._folder = folder
-        self._encryption = encryption
+        self._sealer = sealer = Sealer.of(sealer)
         self._mask = mask
         # The owner's lock guards all three.
-        self._tokens = SealedFolder(folder, encryption, own_lock=False)
-        self._tombstones = SealedFolder(folder / "tombstones", encryption, own_lock=False)
-        self._quarantine = SealedFolder(folder / "quarantine", encryption, own_lock=False)
+        self._tokens = SealedFolder(folder, sealer, CREDENTIALS)
+        self._tombstones = SealedFolder(folder / "tombstones", sealer, TOMBSTONES)
+        self._quarantine = SealedFolder(folder / "quarantine", sealer, QUARANTINE)
         self._copies: dict[Owner, list[str]] = {}
         self._listed = (0, 0.0)
 
     @property
     def is_encrypted(self) -> bool:
         """Whether what is written here is encrypted."""
-        return self._encryption.kid is not None
+        return self._sealer.is_sealing
 
     def prepare(self) -> None:
         """Make the folders, private. The keys are not tried: a restore may be to mend them."""
@@ -91,7 +93,7 @@ class OwnerFiles:
         if data is None:
             return Current(None, None, None, False, tombstone)
         try:
-            credential = Credential.from_document(owner, self._tokens.unseal(data))
+            credential = Credential.from_document(owner, self._tokens.unseal(owner.stem, data))
         except CorruptCredential as damage:
             return Current(data, None, damage.code, True, tombstone)
         except OperatorFault as fault:
@@ -121,7 +123,7 @@ class OwnerFiles:
 
     def read(self, owner: Owner, data: bytes) -> Credential:
         """The credential in a file's bytes; raises as `SealedFolder.read` does."""
-        return Credential.from_document(owner, self._tokens.unseal(data))
+        return Credential.from_document(owner, self._tokens.unseal(owner.stem, data))
 
     def put_credential(self, credential: Credential) -> None:
         """Replace the owner's file by `credential`, generation and all."""
@@ -140,9 +142,8 @@ class OwnerFiles:
         if copy.note is not None:  # before the copy, as everywhere: a note alone is nothing
             note = {"owner": self._mask(owner.name), **copy.note}
             self._quarantine.write(copy.name + _NOTE, note)
-        sealed = not copy.opened and is_encrypted(copy.content)
-        data = copy.content if sealed else self._encryption.encrypt(copy.content)
-        self._quarantine.write_sealed(copy.name, data)
+        seal = self._sealer.seal_content if copy.opened else self._sealer.set_aside
+        self._quarantine.write_sealed(copy.name, seal(QUARANTINE, copy.name, copy.content))
 
     def copy_aside(self, owner: Owner, reason: str) -> None:
         """Put a copy of the owner's file into quarantine; the file stays until it is replaced.
@@ -166,8 +167,10 @@ class OwnerFiles:
 
     def _is_copy(self, name: str, data: bytes) -> bool:
         kept = self._quarantine.read_bytes(name)
+        if kept is None or kept == data:
+            return kept is not None
         try:
-            return kept == data or self._encryption.decrypt(kept or b"") == data
+            return self._sealer.examine(QUARANTINE, name, kept).content == data
         except CustodyError:
             return False
 
@@ -187,10 +190,11 @@ class OwnerFiles:
         if data is None or len(data) > _LONGEST:
             return None
         try:
-            content, opened = self._encryption.decrypt(data), True
+            found = self._sealer.examine(QUARANTINE, name, data)
         except CustodyError:
-            content, opened = data, False
-        return Copy(name, content, opened, self._note(name))
+            return Copy(name, data, False, self._note(name))
+        # What was plaintext goes back as plaintext: the archive's key makes nobody's word of it.
+        return Copy(name, found.content, not found.was_plaintext, self._note(name))
 
     def _note(self, name: str) -> dict[str, Any] | None:
         try:

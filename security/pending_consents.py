@@ -25,6 +25,8 @@ from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, OperatorFault
 from security.files import SealedFolder
+from security.storage.catalogue import CONSENTS
+from security.storage.sealing import Sealer
 
 OwnerName = Annotated[
     Owner,
@@ -106,8 +108,8 @@ class PendingConsent(BaseModel):
 class PendingConsents:
     """The documents, one an owner. Every method blocks on the disk."""
 
-    def __init__(self, folder: Path, encryption: TokenEncryption) -> None:
-        self._folder = SealedFolder(folder, encryption)
+    def __init__(self, folder: Path, sealer: Sealer | TokenEncryption) -> None:
+        self._folder = SealedFolder(folder, sealer, CONSENTS)
         self._states = StateIndex(self._folder, self._state_in)
 
     def prepare(self) -> None:

@@ -18,6 +18,8 @@ from security.encryption import TokenEncryption, is_encrypted
 from security.errors import CorruptCredential, CustodyError, OperatorFault, RestoreRefused
 from security.files import SealedFolder
 from security.quarantine_notes import SUFFIX, Note, Notes, name_copy, owner_of_copy
+from security.storage.catalogue import QUARANTINE
+from security.storage.sealing import Sealer
 
 _REPLACEABLE: Final = frozenset({"unknown_key", "unknown_envelope", "plaintext_refused"})
 """Operator faults of a file itself. The others (disk, no key at all) are mended first."""
@@ -93,13 +95,13 @@ class Quarantine:
         self,
         store: TokenFiles,
         folder: Path,
-        encryption: TokenEncryption,
+        sealer: Sealer | TokenEncryption,
         mask: Callable[[str], str],
     ) -> None:
         self._store = store
-        self._encryption = encryption
+        self._sealer = sealer = Sealer.of(sealer)
         self._mask = mask
-        self._sealed = SealedFolder(folder, encryption, own_lock=False)
+        self._sealed = SealedFolder(folder, sealer, QUARANTINE)
         self._notes = Notes(self._sealed, mask)
         self._begun: dict[Owner, str] = {}  # copies whose original a fault has left in its place
 
@@ -142,8 +144,7 @@ class Quarantine:
             # Note, copy, tombstone, removal. The tombstone before the copy would hide a file that
             # is nowhere else; the removal before the tombstone would let an old backup in.
             self._notes.write(owner, name, Note(reason, now, told))
-            sealed = self._encryption.kid is None or is_encrypted(data)
-            self._sealed.write_sealed(name, data if sealed else self._encryption.encrypt(data))
+            self._sealed.write_sealed(name, self._sealer.set_aside(QUARANTINE, name, data))
             self._begun[owner] = name
         self._store.retire(owner)
         self._begun.pop(owner, None)
@@ -316,8 +317,10 @@ class Quarantine:
         copy = self._sealed.read_bytes(name)
         if copy is None or copy == data:
             return copy is not None
+        if is_encrypted(data):
+            return False
         try:
-            return not is_encrypted(data) and self._encryption.decrypt(copy) == data
+            return self._sealer.examine(QUARANTINE, name, copy).content == data
         except CustodyError:
             return False
 

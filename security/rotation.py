@@ -13,15 +13,18 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
+from functools import partial
 from typing import Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from security.encryption import TokenEncryption, kid_of
-from security.errors import CustodyError, OperatorFault
+from security.encryption import TokenEncryption, is_object, kid_of
+from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.files import SealedFolder, ensure_private_folder
 from security.locks import LOCK_POLL_SECONDS
 from security.sealed_folders import Place, documents, owner_of
+from security.storage.catalogue import Kind
+from security.storage.sealing import Sealer
 from security.token_store import TokenStore
 
 _IN_A_ROW: Final = 20
@@ -85,7 +88,7 @@ class Rotation:
     def __init__(
         self,
         store: TokenStore,
-        encryption: TokenEncryption,
+        sealer: Sealer | TokenEncryption,
         mask: Callable[[str], str],
         *,
         lock_seconds: float = 30,
@@ -96,8 +99,8 @@ class Rotation:
             lock_seconds: how long to wait for one owner's lock before their document is left.
         """
         self._store = store
-        self._encryption = encryption
-        self._reader = encryption.accepting_plaintext()
+        self._sealer = Sealer.of(sealer)
+        self._reader = self._sealer.believing_plaintext()
         self._mask = mask
         self._lock_seconds = lock_seconds
 
@@ -118,10 +121,9 @@ class Rotation:
             OperatorFault: there is no key to encrypt under, or the disk does not take any more.
                 What was converted by then stays so.
         """
-        if mode is not Mode.DECRYPT and self._encryption.kid is None:
+        if mode is not Mode.DECRYPT and not self._sealer.is_sealing:
             raise OperatorFault("TOKEN_ENCRYPTION_KEY is not set", code="key_missing")
-        convert = self._converter(mode)
-        found = list(documents(self._store.folder, self._encryption))
+        found = list(documents(self._store.folder, self._sealer))
         if not dry_run:
             ensure_private_folder(self._store.folder / "locks")
             for _, sealed, names in found:
@@ -133,6 +135,7 @@ class Rotation:
         for place, sealed, names in found:
             counts: Counter[Outcome] = Counter()
             for name in names:
+                convert = self._converter(mode, place.kind, name)
                 try:
                     outcome = self._one(place, sealed, name, convert, dry_run)
                 except _LeftAsItIs as reason:
@@ -146,23 +149,44 @@ class Rotation:
             places[place.label] = {outcome: counts[outcome] for outcome in OUTCOMES}
         return RotationReport(mode=mode, dry_run=dry_run, places=places, left=left)
 
-    def _converter(self, mode: Mode) -> Convert:
-        def convert(data: bytes) -> bytes | None:
-            plain, kid = self._reader.open(data)
-            if mode is Mode.DECRYPT:
-                as_wanted, wanted = kid is None, plain
-            else:
-                # A bare token has no kid, and a damaged one is not the key's that opened it.
-                as_wanted = kid is not None and kid_of(data) == kid
-                as_wanted &= mode is Mode.ENCRYPT or kid == self._encryption.kid
-                wanted = b"" if as_wanted else self._encryption.encrypt(plain)
-            if as_wanted:
-                return None
-            if self._reader.decrypt(wanted) != plain:
-                raise OperatorFault("does not come back as it was", code="failed")
-            return wanted
+    def _converter(self, mode: Mode, kind: Kind, name: str) -> Convert:
+        steps = {Mode.ROTATE: self._rotated, Mode.ENCRYPT: self._believed, Mode.DECRYPT: self._bare}
+        return partial(steps[mode], kind, name)
 
-        return convert
+    def _believed(self, kind: Kind, name: str, data: bytes) -> bytes | None:
+        opened = self._reader.examine(kind, name, data)
+        # A bare token has no kid, and a damaged one is not the key's that opened it.
+        if opened.kid is not None and kid_of(data) == opened.kid and not opened.was_plaintext:
+            return None
+        return self._sealed(kind, name, opened.content)
+
+    def _rotated(self, kind: Kind, name: str, data: bytes) -> bytes | None:
+        keyring = self._sealer.keyring
+        plain, kid = self._reader.keyring.open(data)
+        if kid is None and keyring.requires_sealing:
+            if is_object(data):
+                raise OperatorFault("in plaintext, and not believed", code="plaintext_refused")
+            return self._sealed(kind, name, plain, was_plaintext=True)  # damage, byte for byte
+        is_newest = kid == keyring.kid == kid_of(data)
+        try:
+            opened = self._reader.examine(kind, name, data)
+        except CorruptCredential:  # another document, moved here: it stays one, under the new key
+            return None if is_newest else keyring.encrypt(plain)
+        if is_newest and opened.is_bound:
+            return None
+        return self._sealed(kind, name, opened.content, was_plaintext=opened.was_plaintext)
+
+    def _bare(self, kind: Kind, name: str, data: bytes) -> bytes | None:
+        opened = self._reader.examine(kind, name, data)
+        return None if opened.kid is None else opened.content
+
+    def _sealed(
+        self, kind: Kind, name: str, content: bytes, *, was_plaintext: bool = False
+    ) -> bytes:
+        sealed = self._sealer.seal_content(kind, name, content, was_plaintext=was_plaintext)
+        if self._reader.examine(kind, name, sealed).content != content:
+            raise OperatorFault("does not come back as it was", code="failed")
+        return sealed
 
     def _one(
         self, place: Place, sealed: SealedFolder, name: str, convert: Convert, dry_run: bool

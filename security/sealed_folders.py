@@ -1,8 +1,4 @@
-"""Which folders of sealed documents there are under the data folder: the one table of them.
-
-Whatever goes over everything that may be encrypted (rotation, the count of keys in use, the check
-at start-up) goes by this table. A new folder of sealed documents is added here.
-"""
+"""The folders that documents are kept in, a folder for each kind."""
 
 from __future__ import annotations
 
@@ -11,78 +7,57 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.files import SealedFolder
+from security.storage import catalogue
+from security.storage.catalogue import KINDS, Kind
+from security.storage.catalogue import owner_of as owner_of
+from security.storage.sealing import Sealer
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One kind of sealed documents, and where they are."""
+    """One kind of documents, and where they are."""
 
-    label: str
-    """What reports call them."""
-    subfolder: str
-    """Below the data folder; empty: the data folder itself."""
-    by_owner: bool
-    """Writers hold the lock of the document's owner; else that of the folder."""
-    in_use: bool = True
-    """Whether the bot works with them as they are; else they are remnants or records, which it can
-    do without, and which are no reason to refuse a start."""
+    kind: Kind
 
-    def open(self, data_folder: Path, encryption: TokenEncryption) -> SealedFolder:
+    @property
+    def label(self) -> str:
+        """What reports call them."""
+        return self.kind.name
+
+    @property
+    def subfolder(self) -> str:
+        """Below the data folder; empty: the data folder itself."""
+        return self.kind.subfolder
+
+    @property
+    def by_owner(self) -> bool:
+        """Writers hold the lock of the document's owner; else that of the folder."""
+        return self.kind.leased
+
+    @property
+    def in_use(self) -> bool:
+        """As `Kind.in_use`."""
+        return self.kind.in_use
+
+    def open(self, data_folder: Path, sealer: Sealer | TokenEncryption) -> SealedFolder:
         """The folder, as its writers open it."""
-        return SealedFolder(data_folder / self.subfolder, encryption, own_lock=not self.by_owner)
+        return SealedFolder(data_folder / self.subfolder, sealer, self.kind)
 
     def names(self, sealed: SealedFolder) -> list[str]:
         """The documents that are ours, sorted."""
-        names = sealed.names()
-        if self is not CREDENTIALS:
-            return names
-        return [name for name in names if _is_stem(name)]  # others may keep other files there
+        return [name for name in sealed.names() if self.kind.is_ours(name)]
 
 
-CREDENTIALS: Final = Place("credentials", "", by_owner=True)
-PLACES: Final = (
-    CREDENTIALS,
-    Place("tombstones", "tombstones", by_owner=True, in_use=False),
-    Place("quarantine", "quarantine", by_owner=True, in_use=False),
-    Place("consents", "consents", by_owner=False),
-    Place("updates", "updates", by_owner=False, in_use=False),
-    Place("uploads", "uploads", by_owner=False),
-    Place("preferences", "preferences", by_owner=False),
-    Place("maintenance", "maintenance", by_owner=False, in_use=False),
-)
-
-
-def owner_of(name: str) -> Owner | None:
-    """Whom a document is about, by its name; None: nobody alone.
-
-    Names are `<stem>`, `<stem>.<time>`, `<stem>.<time>.note`, or `<key>-<number>` of an upload.
-    """
-    for find, text in (
-        (Owner.from_stem, name.partition(".")[0]),
-        (Owner.parse, f"user:{name.rpartition('-')[0]}"),
-    ):
-        try:
-            return find(text)
-        except ValueError:
-            continue
-    return None
-
-
-def _is_stem(name: str) -> bool:
-    try:
-        Owner.from_stem(name)
-    except ValueError:
-        return False
-    return True
+PLACES: Final = tuple(map(Place, KINDS))
+CREDENTIALS: Final = next(place for place in PLACES if place.kind is catalogue.CREDENTIALS)
 
 
 def documents(
-    data_folder: Path, encryption: TokenEncryption
+    data_folder: Path, sealer: Sealer | TokenEncryption
 ) -> Iterator[tuple[Place, SealedFolder, list[str]]]:
     """Every place with its folder and its documents' names, in the order of the table."""
     for place in PLACES:
-        sealed = place.open(data_folder, encryption)
+        sealed = place.open(data_folder, sealer)
         yield place, sealed, place.names(sealed)

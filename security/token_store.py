@@ -33,6 +33,8 @@ from security.key_use import check_some_open
 from security.locks import PrivateLock
 from security.quarantine import Quarantine
 from security.room import Room
+from security.storage.catalogue import CREDENTIALS, TOMBSTONES
+from security.storage.sealing import Sealer
 from security.watch import Stamp
 
 
@@ -64,7 +66,7 @@ class TokenStore:
     """Credentials as files: `token_<user_id>.json`, `quarantine/`, `tombstones/`, `locks/`."""
 
     def __init__(
-        self, folder: Path, encryption: TokenEncryption, mask: Callable[[str], str]
+        self, folder: Path, sealer: Sealer | TokenEncryption, mask: Callable[[str], str]
     ) -> None:
         """
         Args:
@@ -72,12 +74,12 @@ class TokenStore:
             mask: turns an owner's name into what notes and logs may show.
         """
         self.folder = folder
-        self._encryption = encryption
+        self._sealer = sealer = Sealer.of(sealer)
         # The owners' locks guard both: every writer of an owner's document holds it.
-        self._tokens = SealedFolder(folder, encryption, own_lock=False)
-        self._tombstones = SealedFolder(folder / "tombstones", encryption, own_lock=False)
+        self._tokens = SealedFolder(folder, sealer, CREDENTIALS)
+        self._tombstones = SealedFolder(folder / "tombstones", sealer, TOMBSTONES)
         self._locks = folder / "locks"
-        self.copies = Quarantine(self, folder / "quarantine", encryption, mask)
+        self.copies = Quarantine(self, folder / "quarantine", sealer, mask)
         """What was set aside."""
 
     def prepare(self) -> None:
@@ -90,8 +92,8 @@ class TokenStore:
             part.prepare()
         ensure_private_folder(self._locks)
         self.check_writable()
-        if self._encryption.kid is not None:  # without a key each folder has looked for itself
-            check_some_open(self.folder, self._encryption)
+        if self._sealer.is_sealing:  # without a key each folder has looked for itself
+            check_some_open(self.folder, self._sealer)
         self.copies.finish_interrupted()
 
     def check_writable(self) -> None:
@@ -169,7 +171,7 @@ class TokenStore:
         data, status = found
         stamp = Stamp.of(status)
         try:
-            credential = Credential.from_document(owner, self._tokens.unseal(data))
+            credential = Credential.from_document(owner, self._tokens.unseal(owner.stem, data))
         except CorruptCredential as damage:
             return Reading(stamp, damage=damage)
         if credential.state == "active" and 0 < credential.generation <= self._buried(owner, 0):

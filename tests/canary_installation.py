@@ -182,7 +182,8 @@ class Installation:
             sealed.write(ann.stem, {"seen": new("remembered"), "for": ann.name})
         for name in (f"uploads/{new('stray file')}.json", f"{new('stray file')}.txt"):
             (folder / name).touch(mode=0o600)
-            (folder / name).write_text(f'{{"{new("stray file")}": 1}}')
+            stray = f'{{"{new("stray file")}": 1}}'.encode()
+            (folder / name).write_bytes(keyring.encrypt(stray))
         trail = AuditTrail(folder, self.mask)
         trail.record("authorised", ann)
         trail.record("denied", dora, new("no result code"))

@@ -277,4 +277,4 @@ async def test_what_lies_under_the_data_folder(
 
 def _open(keyring: TokenEncryption, data: bytes) -> bytes:
     """The document as it was before it was sealed."""
-    return keyring.decrypt(data)
+    return keyring.decrypt(data) if is_encrypted(data) else data

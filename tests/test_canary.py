@@ -1074,7 +1074,7 @@ async def administer(stage: Stage, root: Person, ann: Person) -> None:
     """Every button of /quarantine and /health, also forged; copies that cannot be restored."""
     rubbish = stage.world.new("a damaged file")
     for _ in range(2):
-        stage.token_file(ann).write_text(f'{{"refresh_token": ["{rubbish}"]}}')
+        stage.token_file(ann).write_text(f'{{"refresh_token": ["{rubbish}"]')
         await sweep(stage.bot)
     await root.send(f"/quarantine {stage.world.new('argument of a command')}")
     await root.wait_for("Quarantine")

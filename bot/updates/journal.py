@@ -21,6 +21,8 @@ from pydantic import BaseModel, ValidationError
 from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, CustodyError
 from security.files import SealedFolder, probe_writing
+from security.storage.catalogue import UPDATES
+from security.storage.sealing import Sealer
 
 _LEDGER: Final = "ledger"
 _RESENT_SECONDS: Final = 24 * 3600
@@ -99,12 +101,12 @@ class Found:
 class UpdateJournal:
     """The documents of one bot. Every method blocks on the disk."""
 
-    def __init__(self, folder: Path, encryption: TokenEncryption, bot_id: int) -> None:
+    def __init__(self, folder: Path, sealer: Sealer | TokenEncryption, bot_id: int) -> None:
         """
         Args:
             bot_id: Telegram counts each bot's updates apart.
         """
-        self._folder = SealedFolder(folder, encryption)
+        self._folder = SealedFolder(folder, sealer, UPDATES)
         self._bot_id = bot_id
 
     def prepare(self) -> None:

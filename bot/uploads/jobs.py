@@ -16,6 +16,8 @@ from security.encryption import TokenEncryption
 from security.errors import CustodyError
 from security.files import SealedFolder
 from security.pending_consents import OwnerName, Secret
+from security.storage.catalogue import UPLOADS
+from security.storage.sealing import Sealer
 
 State = Literal["waiting", "asking", "queued", "failed", "done", "cancelled"]
 """waiting: for the owner to connect; asking: for the owner's answer; queued: also while it runs;
@@ -203,8 +205,8 @@ def belongs_to(job_id: str, owner: Owner) -> bool:
 class UploadJournal:
     """The jobs, one document each. Every method blocks on the disk."""
 
-    def __init__(self, folder: Path, encryption: TokenEncryption) -> None:
-        self._folder = SealedFolder(folder, encryption)
+    def __init__(self, folder: Path, sealer: Sealer | TokenEncryption) -> None:
+        self._folder = SealedFolder(folder, sealer, UPLOADS)
         self._lock = threading.Lock()
         self._ids: dict[str, set[str]] = {}
         """By owner: each file that comes in asks for its owner's jobs, among everybody's."""

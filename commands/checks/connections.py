@@ -15,6 +15,7 @@ from security.credential import Credential, Owner
 from security.encryption import TokenEncryption
 from security.errors import CustodyError
 from security.files import SealedFolder
+from security.storage.catalogue import CREDENTIALS
 
 _MOST: Final = 2_000  # of each kind: enough to tell, quick with a hundred thousand
 _WEEK: Final = timedelta(days=7)
@@ -33,7 +34,7 @@ def check_testing(settings: Settings) -> list[Finding]:
     if not folder.is_dir():
         return [skipped(name, "There is no data folder, hence no connection to judge by.")]
     keyring = TokenEncryption(settings.encryption_keys)
-    connected = list(_credentials(SealedFolder(folder, keyring)))
+    connected = list(_credentials(SealedFolder(folder, keyring, CREDENTIALS)))
     if short := sum(1 for credential in connected if credential.ends_within_days):
         says = f"Google ends {count(short, 'connection')} seven days after it was made: "
         says += 'the app\'s status was "Testing".'

@@ -44,8 +44,8 @@ def _plaintext(counted: Census, settings: Settings) -> list[Finding]:
         return []
     says = f"{count(number, 'document')} still in plaintext"
     do = "drivekeeper tokens encrypt"
-    if settings.token_require_encryption:
-        return [failed("encryption", f"{says}, which TOKEN_REQUIRE_ENCRYPTION refuses.", do)]
+    if settings.token_require_encryption is not False:
+        return [failed("encryption", f"{says}, which is not believed where a key is set.", do)]
     return [warning("encryption", f"{says}.", do)]
 
 

@@ -334,14 +334,17 @@ async def test_another_bots_updates_are_forgotten(
 
 
 @pytest.mark.one_way("on")
-async def test_damaged_documents_are_passed_over(runs: Runs) -> None:
+async def test_damaged_documents_are_passed_over(runs: Runs, keyring: TokenEncryption) -> None:
     """An update that cannot be read, or not as an update; a ledger that is none."""
     inbox = await runs.start()
     for number in (5, 6, 7):
         await inbox.put(update(number))
     (runs.folder / "5.json").write_bytes(b"{")
-    (runs.folder / "6.json").write_text('{"update_id": 6, "message": {"message_id": "x"}}')
-    (runs.folder / "ledger.json").write_text('{"handled": "all"}')
+    for name, document in (
+        ("6", b'{"update_id": 6, "message": {"message_id": "x"}}'),
+        ("ledger", b'{"handled": "all"}'),
+    ):
+        (runs.folder / f"{name}.json").write_bytes(keyring.encrypt(document))
     inbox = await runs.start()
     assert queued(inbox) == [7]
     assert runs.kept() == {"7"}

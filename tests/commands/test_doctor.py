@@ -434,7 +434,9 @@ async def test_no_key_where_documents_are_encrypted_fails(hermit: Patient) -> No
     assert found["encryption"].state is State.WARNING
 
 
-@pytest.mark.parametrize(("required", "state"), [("", State.WARNING), ("true", State.FAILED)])
+@pytest.mark.parametrize(
+    ("required", "state"), [("false", State.WARNING), ("", State.FAILED), ("true", State.FAILED)]
+)
 async def test_plaintext_beside_a_key_is_told(hermit: Patient, required: str, state: State) -> None:
     plain = TokenStore(hermit.folder, TokenEncryption(), MASK)
     plain.save_consent(a_credential(Owner.user(77)))

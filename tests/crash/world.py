@@ -25,6 +25,8 @@ from security.encryption import TokenEncryption
 from security.errors import CustodyError
 from security.files import FILE_MODE, FOLDER_MODE, SealedFolder
 from security.logging_utils import OwnerMask, load_mask_key
+from security.storage.catalogue import CREDENTIALS
+from security.storage.sealing import Sealer
 from security.token_store import TokenStore
 
 CANARY: Final = "canary"
@@ -69,12 +71,12 @@ class World:
     @property
     def keyring(self) -> TokenEncryption:
         """What the program runs with, unless the operation is about keys."""
-        return TokenEncryption([self.old_key])
+        return TokenEncryption([self.old_key], required=False)
 
     @property
     def rotating(self) -> TokenEncryption:
         """The keyring of a rotation: the new key, and the one that goes."""
-        return TokenEncryption([self.new_key, self.old_key])
+        return TokenEncryption([self.new_key, self.old_key], required=False)
 
 
 def a_credential(owner: Owner, generation: int = 1, version: str = "old") -> Credential:
@@ -123,11 +125,12 @@ def build_world(scratch: Path) -> World:
     for path in sorted(folder.rglob("*.json")):
         if CANARY.encode() in path.read_bytes():
             plain_files.append(str(path.relative_to(scratch)))
-    keyring = TokenEncryption([old_key])
+    keyring = TokenEncryption([old_key], required=False)
     fill(keyring, [ANN, EVE, TOWN], FAY, ("consents", "preferences"))
     raw: dict[Owner, bytes] = {EVE: damage(folder / f"{EVE.stem}.json")}
     for owner in (ANN, BOB, CAT, TOWN):
-        raw[owner] = keyring.decrypt((folder / f"{owner.stem}.json").read_bytes())
+        data = (folder / f"{owner.stem}.json").read_bytes()
+        raw[owner] = Sealer(keyring).examine(CREDENTIALS, owner.stem, data).content
     for owner in (FAY, GUS):
         raw[owner] = quarantined(folder, keyring)[owner][0]
     state = take_in(scratch)
@@ -171,7 +174,7 @@ def quarantined(folder: Path, keyring: TokenEncryption) -> dict[Owner, list[byte
         assert note["owner"] != owner.name, "a note that names its owner"
         data = sealed.read_bytes(name) or b""
         with suppress(CustodyError):  # it was damaged when it was set aside
-            data = keyring.decrypt(data)
+            data = sealed.sealer.examine(sealed.kind, name, data).content
         found.setdefault(owner, []).append(data)
     return found
 

@@ -31,6 +31,8 @@ from security.logging_utils import OwnerMask
 from security.memory import Memory
 from security.pending_consents import PendingConsents
 from security.records import Records
+from security.storage.catalogue import QUARANTINE
+from security.storage.sealing import Sealer
 from security.token_store import TokenStore
 from security.watch import Watch
 
@@ -69,6 +71,11 @@ def secret(value: SecretStr | None) -> str:
     """What is in there; there must be something."""
     assert value is not None
     return value.get_secret_value()
+
+
+def kept_in(keyring: TokenEncryption, copy: Path) -> bytes:
+    """What a copy in quarantine holds: the bytes that were set aside."""
+    return Sealer(keyring).examine(QUARANTINE, copy.stem, copy.read_bytes()).content
 
 
 def mode_of(path: Path) -> int:

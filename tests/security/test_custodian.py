@@ -76,7 +76,8 @@ async def test_a_file_of_another_program_without_an_expiry_is_refreshed(world: W
     granted = await world.grant(ANN, AMY)
     document = replace(granted, expires_at=None).to_document()
     del document["drivekeeper"]
-    (world.folder / "token_501.json").write_text(json.dumps(document))
+    data = world.keyring.encrypt(json.dumps(document).encode())
+    (world.folder / "token_501.json").write_bytes(data)
     served = await world.custodian.access_token(ANN)
     assert served.access_token != granted.access_token
     assert await world.refreshes() == 1

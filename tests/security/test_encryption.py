@@ -151,16 +151,25 @@ def test_a_bare_token_that_no_key_opens_is_an_operator_fault(
     assert caught.value.code == code
 
 
-def test_plaintext_is_read_where_a_key_is_set() -> None:
-    """Files from before the key; the next save encrypts them."""
-    assert TokenEncryption([NEW]).decrypt(PLAIN) == PLAIN
+def test_plaintext_is_read_beside_a_key_only_where_that_is_said() -> None:
+    """TOKEN_REQUIRE_ENCRYPTION=false; the next save encrypts it."""
+    assert TokenEncryption([NEW], required=False).decrypt(PLAIN) == PLAIN
 
 
-def test_required_encryption_refuses_plaintext() -> None:
-    """TOKEN_REQUIRE_ENCRYPTION=true."""
+@pytest.mark.parametrize("required", [True, None])
+def test_with_a_key_plaintext_is_refused(required: bool | None) -> None:
+    """Else whoever can write into the folder needs no key."""
     with pytest.raises(OperatorFault) as caught:
-        TokenEncryption([NEW], required=True).decrypt(PLAIN)
+        TokenEncryption([NEW], required=required).decrypt(PLAIN)
     assert caught.value.code == "plaintext_refused"
+
+
+@pytest.mark.parametrize("data", [b"", b"rubbish", b"[1]", b'{"v": 1, "alg": "fernet", "da'])
+def test_with_a_key_what_is_neither_sealed_nor_a_document_is_damage(data: bytes) -> None:
+    """Nothing an operator could believe: a credential goes into quarantine."""
+    with pytest.raises(CorruptCredential) as caught:
+        TokenEncryption([NEW]).decrypt(data)
+    assert caught.value.code == "unreadable"
 
 
 def test_required_encryption_without_a_key_cannot_be_set_up() -> None:

@@ -298,9 +298,9 @@ def test_without_its_key_an_encrypted_folder_is_refused_at_start_up(tmp_path: Pa
 
 
 def test_plaintext_is_encrypted_at_its_next_save(tmp_path: Path) -> None:
-    """A key was added."""
+    """A key was added, and TOKEN_REQUIRE_ENCRYPTION=false."""
     SealedFolder(tmp_path, TokenEncryption()).write("a", {"secret": "canary"})
-    sealed = SealedFolder(tmp_path, TokenEncryption([new_key()]))
+    sealed = SealedFolder(tmp_path, TokenEncryption([new_key()], required=False))
     document = sealed.read("a")
     assert document is not None
     sealed.write("a", document)

@@ -22,6 +22,7 @@ from tests.security.kit import (
     TOWN,
     a_credential,
     full_disk,
+    kept_in,
     new_key,
     secret,
 )
@@ -236,7 +237,7 @@ def test_an_unreadable_file_goes_into_quarantine_before_it_is_replaced(
     assert secret(loaded(store).refresh_token) == "1//0refresh-of-501"
     record = only_record(store)
     assert record.reason == "unreadable"
-    assert keyring.decrypt(copy_file(store, record.name).read_bytes()) == b"rubbish"
+    assert kept_in(keyring, copy_file(store, record.name)) == b"rubbish"
 
 
 def test_a_file_under_a_lost_key_makes_room_as_well(folder: Path) -> None:
@@ -293,11 +294,11 @@ def test_a_copy_without_a_refresh_token_stays_where_it_is(store: TokenStore) -> 
 
 @pytest.mark.parametrize("content", [b"", b"rubbish", b"{}", b"[]"])
 def test_a_damaged_copy_is_not_restored_over_a_damaged_file(
-    store: TokenStore, content: bytes
+    store: TokenStore, keyring: TokenEncryption, content: bytes
 ) -> None:
     """Nothing moves before the copy has been tried."""
     name = set_aside(store)
-    copy_file(store, name).write_bytes(content)
+    copy_file(store, name).write_bytes(keyring.encrypt(content))
     token_file(store).write_bytes(b"rubbish")
     before = snapshot(store)
     with pytest.raises(CorruptCredential):

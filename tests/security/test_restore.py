@@ -27,6 +27,7 @@ from tests.security.kit import (
     TOWN,
     a_credential,
     full_disk,
+    kept_in,
     mode_of,
     new_key,
     secret,
@@ -250,7 +251,7 @@ def test_another_programs_file_counts_as_new(here: Place) -> None:
     document = a_credential().to_document()
     del document["drivekeeper"]
     document["token"] = "ya29.by-another-program"
-    here.path().write_text(json.dumps(document))
+    here.path().write_bytes(here.keyring.encrypt(json.dumps(document).encode()))
     assert here.restore(archive).refused == {"not_newer": 1}
     assert secret(loaded(here).access_token) == "ya29.by-another-program"
 
@@ -260,7 +261,7 @@ def test_another_programs_file_can_be_restored(here: Place, there: Place) -> Non
     here.store.delete(ANN)
     document = a_credential().to_document()
     del document["drivekeeper"]
-    here.path().write_text(json.dumps(document))
+    here.path().write_bytes(here.keyring.encrypt(json.dumps(document).encode()))
     there.restore(here.back_up())
     assert loaded(there).generation == 2
 
@@ -315,15 +316,14 @@ def test_an_owner_whose_lock_is_busy_is_reported(here: Place) -> None:
 def test_a_damaged_file_goes_into_quarantine_and_is_replaced(here: Place, content: bytes) -> None:
     """The restored one is newer than whatever it may have been; nobody needs to be told."""
     archive, before = here.back_up(), loaded(here)
-    here.path().write_bytes(content)
+    here.path().write_bytes(here.keyring.encrypt(content) if b"{" in content else content)
     report = here.restore(archive)
     assert (report.restored, report.quarantined, report.is_clean) == (1, 1, True)
     restored = loaded(here)
     assert replace(restored, generation=1) == before
     assert restored.generation > 1_000_000_000
     (name,) = here.store.quarantined(ANN)
-    kept = (here.folder / "quarantine" / f"{name}.json").read_bytes()
-    assert here.keyring.decrypt(kept) == content
+    assert kept_in(here.keyring, here.folder / "quarantine" / f"{name}.json") == content
     assert here.notes() == [("unreadable", True)]
     tree = here.tree()
     assert not here.restore(archive).changed

@@ -26,6 +26,7 @@ from tests.security.kit import (
     TOWN,
     a_credential,
     full_disk,
+    kept_in,
     new_key,
     python,
     secret,
@@ -136,14 +137,29 @@ def test_a_dry_run_changes_no_byte_and_counts_what_a_run_would(folder: Path, mod
 def test_rotation_takes_plaintext_along_and_encrypting_leaves_old_envelopes(folder: Path) -> None:
     """Rotated: one key for all. Encrypted: nothing in plaintext."""
     seed(folder, UNDER_OLD)
-    TokenStore(folder, PLAIN, MASK)
-    (folder / "token_501.json").write_bytes(
-        UNDER_OLD.decrypt((folder / "token_501.json").read_bytes())
-    )
+    path = folder / "token_501.json"
+    plain = PLAIN.encrypt(json.dumps(a_credential().to_document()).encode())
+    path.write_bytes(plain)
     assert run(folder, Mode.ENCRYPT, BOTH).count("changed") == 1
     assert kids(folder) == {UNDER_OLD.kid, BOTH.kid}
     run(folder, Mode.ROTATE, BOTH)
     assert kids(folder) == {BOTH.kid}
+    path.write_bytes(plain)
+    run(folder, Mode.ROTATE, TokenEncryption([NEW, OLD], required=False))
+    assert kids(folder) == {BOTH.kid}
+
+
+def test_rotation_believes_no_plaintext(folder: Path) -> None:
+    """It is left as it is, and named: only `tokens encrypt` asks whether it is to be believed."""
+    seed(folder, UNDER_OLD)
+    path = folder / "token_501.json"
+    path.write_text(json.dumps(a_credential().to_document()))
+    before = path.read_bytes()
+    report = run(folder, Mode.ROTATE, BOTH)
+    assert [(left.place, left.owner, left.result) for left in report.left] == [
+        ("credentials", MASK(ANN.name), "plaintext_refused")
+    ]
+    assert path.read_bytes() == before
 
 
 def test_a_bare_token_becomes_an_envelope(folder: Path) -> None:
@@ -218,7 +234,9 @@ def test_quarantined_damage_is_kept_byte_for_byte(folder: Path) -> None:
     report = run(folder, Mode.ROTATE, BOTH)
     now = {name: (folder / "quarantine" / name).read_bytes() for name in copies}
     *opened, (last, untouched) = now.items()
-    assert [BOTH.decrypt(data) for _, data in opened] == list(copies.values())[:3]
+    kept = [kept_in(BOTH, folder / "quarantine" / name) for name, _ in opened]
+    assert kept == list(copies.values())[:3]
+    assert all(is_encrypted(data) for _, data in opened)
     assert untouched == copies[last]
     assert [(left.place, left.result) for left in report.left] == [("quarantine", "tampered")]
     run(folder, Mode.DECRYPT, BOTH)

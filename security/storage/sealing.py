@@ -1,0 +1,183 @@
+"""The Sealer: the one place that seals and opens what is kept.
+
+What is sealed names itself: kind, name and owner are encrypted together with the content, and a
+document that was moved under another name is refused there. The content of a JSON object is kept as
+it is, byte for byte, behind one more field:
+
+    {"sealed": {"kind": "credentials", "name": "token_501", "owner": "user:501"}, "token": …}
+
+and bytes that are no JSON object (damage, in quarantine) on the lines below one. So earlier
+versions read what this one writes. Without a key nothing is sealed, and documents are plain.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from security.encryption import TokenEncryption, is_encrypted, is_object
+from security.errors import CorruptCredential, OperatorFault
+from security.storage.catalogue import CREDENTIALS, Document, Identity, Kind
+from security.storage.refusals import Refusals
+
+_HEAD: Final = b'{"sealed": '
+_PLAINTEXT: Final = "plaintext"
+_decoder: Final = json.JSONDecoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a document's bytes hold, looked at and believed."""
+
+    content: bytes
+    """As it was before it was sealed."""
+    kid: str | None
+    """The fingerprint of the key that opened it; None: it was plaintext."""
+    is_bound: bool
+    """Whether it names itself; False: plaintext, or an earlier version sealed it."""
+    was_plaintext: bool
+    """Whether it was found in plaintext and set aside: sealed, but nobody's word."""
+
+
+class Sealer:
+    """Seals under the newest key; opens with any, and only what belongs where it lies."""
+
+    def __init__(self, keyring: TokenEncryption, refusals: Refusals | None = None) -> None:
+        """
+        Args:
+            refusals: is told of documents that are not believed.
+        """
+        self.keyring = keyring
+        self.refusals = refusals or Refusals()
+
+    @classmethod
+    def of(cls, sealer: Sealer | TokenEncryption) -> Sealer:
+        """The Sealer itself, or one with this keyring that tells nobody of refusals."""
+        return sealer if isinstance(sealer, Sealer) else cls(sealer)
+
+    @property
+    def is_sealing(self) -> bool:
+        """Whether there is a key."""
+        return self.keyring.kid is not None
+
+    def believing_plaintext(self) -> Sealer:
+        """The same keys, where plaintext is read in any case: to convert it."""
+        return Sealer(self.keyring.accepting_plaintext())
+
+    def seal(self, kind: Kind, name: str, document: Document) -> bytes:
+        """`document` as it shall be kept under `name`."""
+        content = json.dumps(document).encode("ascii")
+        if not self.is_sealing:
+            return content
+        return self.keyring.encrypt(_bind(kind.identify(name), content, joins=bool(document)))
+
+    def seal_content(
+        self, kind: Kind, name: str, content: bytes, *, was_plaintext: bool = False
+    ) -> bytes:
+        """Likewise of bytes that stay as they are, be they a document or not.
+
+        Args:
+            was_plaintext: nobody believes them: they are opened only where plaintext is read.
+        """
+        if not self.is_sealing:
+            return content
+        joins = content.startswith(b"{") and is_object(content, utf8=True) and content != b"{}"
+        bound = _bind(kind.identify(name), content, joins=joins, was_plaintext=was_plaintext)
+        return self.keyring.encrypt(bound)
+
+    def set_aside(self, kind: Kind, name: str, data: bytes) -> bytes:
+        """A document as it stands, to be moved to `name`. Plaintext is sealed, and stays refused
+        where plaintext is."""
+        if is_encrypted(data):
+            return data
+        return self.seal_content(kind, name, data, was_plaintext=True)
+
+    def open(self, kind: Kind, name: str, data: bytes) -> Document:
+        """The document that `data` is, kept under `name`.
+
+        Raises:
+            CorruptCredential: it is not one JSON object, was tampered with, or is another document.
+            OperatorFault: its key is not configured, or it is plaintext and not to be believed.
+        """
+        opened, document = self._examine(kind, name, data)
+        if document is None:
+            raise CorruptCredential("not one JSON object", code="unreadable")
+        if opened.was_plaintext and self.keyring.requires_sealing:
+            raise OperatorFault("was plaintext when it was set aside", code="plaintext_refused")
+        return document
+
+    def examine(self, kind: Kind, name: str, data: bytes) -> Opened:
+        """What `data` is. Raises as `open`, but not for bytes that are no document."""
+        return self._examine(kind, name, data)[0]
+
+    def _examine(self, kind: Kind, name: str, data: bytes) -> tuple[Opened, Document | None]:
+        plain, kid = self.keyring.open(data)
+        bound, content = _unbind(plain) if kid is not None else (None, plain)
+        document = _parse(content)
+        if bound is not None:
+            _compare(kind.identify(name), bound)
+        elif document is not None:
+            _compare_claims(kind, name, document)
+        was_plaintext = bound is not None and bound.get("was") == _PLAINTEXT
+        return Opened(content, kid, bound is not None, was_plaintext), document
+
+
+def _bind(identity: Identity, content: bytes, *, joins: bool, was_plaintext: bool = False) -> bytes:
+    named = {"kind": identity.kind, "name": identity.name, "owner": identity.owner}
+    if was_plaintext:
+        named["was"] = _PLAINTEXT
+    head = _HEAD + json.dumps(named).encode("ascii")
+    return head + b", " + content[1:] if joins else head + b"}\n" + content
+
+
+def _unbind(plain: bytes) -> tuple[dict[str, Any] | None, bytes]:
+    """What the document names itself, and its content; None: it is from before they did.
+
+    The first field counts, which is the Sealer's own: the content may have one of the same name.
+    """
+    if not plain.startswith(_HEAD):
+        return None, plain
+    try:
+        # One character a byte: where the head ends in the text, it ends in the bytes.
+        named, end = _decoder.raw_decode(plain.decode("latin-1"), len(_HEAD))
+    except (ValueError, RecursionError):
+        named, end = None, 0
+    rest = plain[end:]
+    if isinstance(named, dict) and rest.startswith(b"}\n"):
+        return named, rest[2:]
+    if isinstance(named, dict) and rest.startswith(b", "):
+        return named, b"{" + rest[2:]
+    raise CorruptCredential("names itself in no form that is known", code="unreadable")
+
+
+def _compare(identity: Identity, named: dict[str, Any]) -> None:
+    if (named.get("kind"), named.get("name"), named.get("owner")) == (
+        identity.kind,
+        identity.name,
+        identity.owner,
+    ):
+        return
+    if identity.kind == CREDENTIALS.name and named.get("owner") != identity.owner:
+        raise CorruptCredential("belongs to another owner", code="wrong_owner")
+    raise CorruptCredential("is another document, moved here", code="wrong_document")
+
+
+def _compare_claims(kind: Kind, name: str, document: Document) -> None:
+    """By its own fields: of plaintext, and of what an earlier version sealed."""
+    identity = kind.identify(name)
+    source = kind.copies_of if kind.copies_of and identity.kind != kind.name else kind
+    its_name, its_owner = source.claims(document)
+    if its_owner not in (None, identity.owner):
+        code = "wrong_owner" if identity.kind == CREDENTIALS.name else "wrong_document"
+        raise CorruptCredential("belongs to another owner", code=code)
+    if its_name not in (None, identity.name):
+        raise CorruptCredential("is another document, moved here", code="wrong_document")
+
+
+def _parse(content: bytes) -> Document | None:
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
