@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -52,7 +53,7 @@ def run(
         with monkeypatch.context() as patched:
             for name, value in {**usual, **variables}.items():
                 patched.setenv(name, str(value))
-            line = [*arguments, "--env-file", str(tmp_path / "none")]
+            line = [*arguments, "--env-file", os.devnull]
             result = CliRunner().invoke(app, line, catch_exceptions=False)
         # An id may be in the test's own folder's name, or in a time; not by itself.
         assert [s for s in SECRETS if re.search(rf"\b{re.escape(s)}\b", result.output)] == []
