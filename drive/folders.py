@@ -64,6 +64,11 @@ class Folders(Calls):
         self._known.note_folder(found.id, "", found.id)
         return DriveFolder(found.id, found.name, found.folder_id, found.link)
 
+    def is_in_shared_drive(self, folder_id: str) -> bool:
+        """Whether its space is that of a shared drive, and not the owner's own."""
+        found = self.find(folder_id)
+        return found is not None and bool(found.drive_id)
+
     def has_seen(self, folder_id: str) -> bool:
         """Whether it was found or made within the last minutes."""
         return self._known.folder(folder_id, "") is not None

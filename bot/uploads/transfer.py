@@ -146,7 +146,11 @@ class Transfer:
                 if free is None or sum(sizes) <= free:
                     break
             else:
-                raise TooLittleSpace(sum(sizes), free or 0)
+                where = self._places.find(
+                    drive, job.owner, job.account_id, job.created_at, known=True
+                )
+                if not drive.is_in_shared_drive(where.folder_id):
+                    raise TooLittleSpace(sum(sizes), free or 0)
             found = [] if file.again or not file.size else drive.of_size(file.size)
             return [same for same in found if same.id != file.drive_file_id]
 
@@ -200,6 +204,9 @@ class Transfer:
             try:
                 found = attempt(drive, place)
             except DriveRefused as refusal:
+                if refusal.code == "quota_exceeded" and drive.is_in_shared_drive(place.folder_id):
+                    full = "the shared drive is full"
+                    raise DriveRefused(full, code="shared_drive_full") from refusal
                 if refusal.code != "file_gone":
                     raise
             else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -25,10 +25,16 @@ class Caller:
     account: Account
     full: bool  # scope `drive`: all files; `drive.file`: those made through the API
     origin: str
+    all_drives: bool = False  # whether the request says supportsAllDrives
 
     def sees(self, file: DriveFile) -> bool:
         """drive.file: https://developers.google.com/workspace/drive/api/guides/api-specific-auth"""
-        return file.account == self.account.email and (self.full or file.by_app)
+        own = file.account == self.account.email and (self.full or file.by_app)
+        return own and (not file.drive_id or self._sees_drive(file.drive_id))
+
+    def _sees_drive(self, drive_id: str) -> bool:
+        """Without supportsAllDrives, what lies in a shared drive does not exist (404)."""
+        return self.all_drives and self.account.email in self.world.shared_drives[drive_id].roles
 
     def file(self, file_id: str) -> DriveFile:
         """The file, or 404: to an app, what it may not see does not exist."""
@@ -62,7 +68,13 @@ def authenticate(world: GoogleWorld, request: web.Request) -> Caller:
     if DRIVE_SCOPES.isdisjoint(access.scopes):
         raise insufficient_scope()
     account = world.accounts[access.account]
-    return Caller(world, account, DRIVE in access.scopes, world.origin(request))
+    all_drives = says(request.query, "supportsAllDrives")
+    return Caller(world, account, DRIVE in access.scopes, world.origin(request), all_drives)
+
+
+def says(query: Mapping[str, str], name: str) -> bool:
+    """Whether a request has this parameter as true."""
+    return query.get(name) == "true"
 
 
 Method = Callable[[Any, web.Request], Awaitable[web.StreamResponse]]

@@ -10,6 +10,7 @@ from typing import Any
 
 from sandbox.google.files import new_file_id
 from sandbox.google.model import DEVICE_LIFE, FOLDER_TYPE, DriveFile, OAuthClient
+from sandbox.google.shared_drives import ROLES
 from sandbox.google.world import GoogleWorld
 
 Answer = dict[str, Any]
@@ -156,12 +157,30 @@ def untrash(world: GoogleWorld, body: dict[str, Any]) -> Answer:
 
 
 def move(world: GoogleWorld, body: dict[str, Any]) -> Answer:
-    """The user moves a file or folder into another folder of theirs (``parent``)."""
-    file, parent = _file(world, body), world.files.get(str(body.get("parent", "")))
-    if parent is None or not parent.is_folder:
+    """The user moves a file or folder into another folder of theirs, or a shared drive.
+
+    ``parent``: the folder's or shared drive's id, or ``root``.
+    """
+    file, parent_id = _file(world, body), str(body.get("parent", ""))
+    parent = world.files.get(parent_id)
+    if parent_id == "root":
+        parent_id = world.accounts[file.account].root_id
+    elif parent_id not in world.shared_drives and (parent is None or not parent.is_folder):
         raise ActionError("parent: no such folder")
-    file.parents = [parent.id]
+    world.files.place(file, [parent_id], world.drive_of(parent_id))
     return world.files.brief(file)
+
+
+def shared_drive(world: GoogleWorld, body: dict[str, Any]) -> Answer:
+    """A shared drive, in which the account has this ``role`` from now on; null: none."""
+    email, role = _account(world, body), body.get("role", "organizer")
+    if role is not None and role not in ROLES:
+        raise ActionError(f"role: null, or one of {', '.join(ROLES)}")
+    found = world.some_shared_drive(email)
+    found.roles.pop(email)
+    if role is not None:
+        found.roles[email] = str(role)
+    return vars(found)
 
 
 def delete(world: GoogleWorld, body: dict[str, Any]) -> Answer:
@@ -212,6 +231,7 @@ ACTIONS: dict[str, Action] = {
         trash,
         untrash,
         move,
+        shared_drive,
         delete,
         own_file,
     )

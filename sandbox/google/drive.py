@@ -120,7 +120,9 @@ class DriveApi:
     async def delete(self, request: web.Request) -> web.StreamResponse:
         """files.delete: for good, past the trash; an empty 204."""
         caller = authenticate(self._world, request)
-        self._world.files.remove(caller.file(request.match_info["id"]))
+        file = caller.file(request.match_info["id"])
+        self._world.demand(caller.account.email, file.drive_id, "delete")
+        self._world.files.remove(file)
         self._world.touched()
         return web.Response(status=204)
 
@@ -155,6 +157,7 @@ class DriveApi:
         caller = authenticate(self._world, request)
         file = caller.file(request.match_info["id"])
         body = await read_json(request)
+        self._world.demand(caller.account.email, file.drive_id, "write")
         permission_id, role = _permission(body, caller.account)
         file.shared[permission_id] = role
         self._world.touched()

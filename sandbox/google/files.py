@@ -95,13 +95,14 @@ class FileStore:
 
     def trash_usage(self, account: str) -> int:
         """Bytes of what is in the trash."""
-        return sum(file.size or 0 for file in self.of(account) if self.is_trashed(file))
+        own = [file for file in self.of(account) if not file.drive_id]
+        return sum(file.size or 0 for file in own if self.is_trashed(file))
 
     def add(self, file: DriveFile) -> None:
         """Take in a file."""
         self._files[file.id] = file
         self._by_account.setdefault(file.account, {})[file.id] = file
-        self._usage[file.account] = self.usage(file.account) + (file.size or 0)
+        self._count(file, file.size or 0)
         self.generated.pop(file.id, None)
 
     def remove(self, file: DriveFile) -> None:
@@ -111,9 +112,24 @@ class FileStore:
         if self._files.pop(file.id, None) is None:
             return
         self._by_account[file.account].pop(file.id, None)
-        self._usage[file.account] -= file.size or 0
+        self._count(file, -(file.size or 0))
         if file.blob is not None:
             (self._folder / file.blob).unlink(missing_ok=True)
+
+    def place(self, file: DriveFile, parents: list[str], drive_id: str) -> None:
+        """Put a file elsewhere, with all that is in it; ``drive_id``: into that shared drive."""
+        file.parents = parents
+        inside = [file]
+        for one in inside:
+            inside += self.children(one.account, one.id)
+            self._count(one, -(one.size or 0))
+            one.drive_id = drive_id
+            self._count(one, one.size or 0)
+
+    def _count(self, file: DriveFile, more: int) -> None:
+        """A shared drive's space is nobody's own."""
+        if not file.drive_id:
+            self._usage[file.account] = self.usage(file.account) + more
 
     def children(self, account: str, parent: str) -> list[DriveFile]:
         """What lies directly in a folder."""
@@ -152,7 +168,7 @@ class FileStore:
         if file.blob is not None:
             (self._folder / file.blob).unlink(missing_ok=True)
         if file.id in self._files:
-            self._usage[file.account] = self.usage(file.account) - (file.size or 0) + blob.size
+            self._count(file, blob.size - (file.size or 0))
         target = self._folder / blob.path.name
         if blob.path != target:
             blob.path.replace(target)
@@ -185,5 +201,6 @@ class FileStore:
             "appProperties": file.app_properties,
             "description": file.description,
             "shared": file.shared,
+            "driveId": file.drive_id,
             "createdTime": file.created,
         }

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.google.access import Caller
+from sandbox.google.access import Caller, says
 from sandbox.google.errors import invalid_value
 from sandbox.google.fields import parse, select
 from sandbox.google.model import DriveFile
@@ -43,6 +43,8 @@ def list_files(caller: Caller, query: Mapping[str, str]) -> dict[str, Any]:
         raise invalid_value("spaces")
     start = _start(query.get("pageToken"), question, order)
     found = [file for file in caller.world.files.of(caller.account.email) if caller.sees(file)]
+    if not says(query, "includeItemsFromAllDrives"):
+        found = [file for file in found if not file.drive_id]
     if question.strip():
         test = compile_query(question, caller.world.files, caller.account, caller.sees)
         found = [file for file in found if test(file)]

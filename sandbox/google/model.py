@@ -160,6 +160,7 @@ class DriveFile:
     original_name: str | None = None
     version: int = 1
     shared: dict[str, str] = field(default_factory=dict)  # permission id → role
+    drive_id: str = ""  # of the shared drive it lies in
 
     @property
     def is_folder(self) -> bool:

@@ -24,6 +24,14 @@ _SHOWN = {
     "audio": frozenset({"audio/mpeg", "audio/ogg", "audio/mp4", "audio/wav"}),
 }
 
+_LABELS = {
+    "trash": "Trash",
+    "restore": "Restore",
+    "delete": "Delete",
+    "share-drive": "Move to a shared drive",
+    "my-drive": "Move to My Drive",
+}
+
 
 def page_routes(world: GoogleWorld) -> list[web.AbstractRouteDef]:
     """Pages for people."""
@@ -107,19 +115,31 @@ class DrivePages:
 
     async def folder(self, request: web.Request) -> web.StreamResponse:
         """/drive/folders/{id}."""
-        file = self._file(request.match_info["id"])
+        folder_id = request.match_info["id"]
+        if (drive := self._world.shared_drives.get(folder_id)) is not None:
+            account = self._world.account(
+                request.query.get("account") or next(iter(drive.roles), "amy")
+            )
+            return self._listing(account, drive.id, drive.name)
+        file = self._file(folder_id)
         return self._listing(self._world.accounts[file.account], file.id, file.name)
 
     async def act(self, request: web.Request) -> web.StreamResponse:
-        """What the owner does in Drive's own page: trash, restore, delete."""
+        """What the owner does in Drive's own page: trash, restore, delete, move."""
         form = await request.post()
         file = self._file(str(form.get("file_id", "")))
         account = self._world.accounts[file.account]
         parent = file.parents[0] if file.parents else account.root_id
-        if form.get("action") == "delete":
-            self._world.files.remove(file)
-        else:
-            file.trashed = form.get("action") == "trash"
+        match form.get("action"):
+            case "delete":
+                self._world.files.remove(file)
+            case "share-drive":
+                drive = self._world.some_shared_drive(account.email)
+                self._world.files.place(file, [drive.id], drive.id)
+            case "my-drive":
+                self._world.files.place(file, [account.root_id], "")
+            case action:
+                file.trashed = action == "trash"
         self._world.touched()
         raise web.HTTPSeeOther(_folder_link(account, parent))
 
@@ -133,7 +153,8 @@ class DrivePages:
         )
 
     def _folder_name(self, account: Account, folder_id: str) -> str:
-        folder = self._world.files.get(folder_id)
+        drives = self._world.shared_drives
+        folder = drives.get(folder_id) or self._world.files.get(folder_id)
         return folder.name if folder is not None else "My Drive"
 
     def _listing(self, account: Account, folder_id: str, title: str) -> web.Response:
@@ -141,6 +162,8 @@ class DrivePages:
         found = files.children(account.email, folder_id)
         found.sort(key=lambda file: (not file.is_folder, file.name.casefold()))
         rows = [self._row(file) for file in found]
+        if folder_id == account.root_id:
+            rows += self._shared_drives(account)
         used = self._world.usage(account)
         body = render(
             "drive.html",
@@ -158,9 +181,10 @@ class DrivePages:
 
     def _row(self, file: DriveFile) -> Html:
         trashed = self._world.files.is_trashed(file)
-        actions = ["restore", "delete"] if file.trashed else ["trash"]
+        move = "my-drive" if file.drive_id else "share-drive"
+        actions = ["restore", "delete"] if file.trashed else [move, "trash"]
         buttons = [
-            render("drive_button.html", id=file.id, action=action, label=action.capitalize())
+            render("drive_button.html", id=file.id, action=action, label=_LABELS[action])
             for action in actions
         ]
         return render(
@@ -174,6 +198,22 @@ class DrivePages:
             buttons=join(buttons),
         )
 
+    def _shared_drives(self, account: Account) -> list[Html]:
+        return [
+            render(
+                "drive_row.html",
+                href=f"/drive/folders/{drive.id}?{urlencode({'account': account.email})}",
+                icon="🗄️",
+                name=f"{drive.name} (shared drive)",
+                state="",
+                size="",
+                when=drive.roles[account.email],
+                buttons=Html(""),
+            )
+            for drive in self._world.shared_drives.values()
+            if account.email in drive.roles
+        ]
+
     def _crumbs(self, account: Account, folder_id: str) -> Html:
         crumbs: list[Html] = []
         current = self._world.files.get(folder_id)
@@ -181,7 +221,11 @@ class DrivePages:
             crumbs.append(
                 render("crumb.html", href=f"/drive/folders/{current.id}", name=current.name)
             )
-            current = self._world.files.get(current.parents[0]) if current.parents else None
+            above = current.parents[0] if current.parents else ""
+            if above in self._world.shared_drives:
+                name = self._world.shared_drives[above].name
+                crumbs.append(render("crumb.html", href=f"/drive/folders/{above}", name=name))
+            current = self._world.files.get(above)
         home = f"/drive?{urlencode({'account': account.email})}"
         crumbs.append(render("crumb.html", href=home, name="My Drive"))
         return join(crumbs[::-1])

@@ -128,6 +128,9 @@ def file_resource(
         "quotaBytesUsed": str(file.size or 0),
         "isAppAuthorized": file.by_app,
     }
+    if file.drive_id:
+        del found["owners"]
+        found |= {"driveId": file.drive_id, "teamDriveId": file.drive_id, "ownedByMe": False}
     if file.description is not None:
         found["description"] = file.description
     if file.app_properties:

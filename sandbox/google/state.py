@@ -18,6 +18,7 @@ from sandbox.google.model import (
     DriveFile,
     RefreshToken,
 )
+from sandbox.google.shared_drives import SharedDrive
 
 if TYPE_CHECKING:
     from sandbox.google.world import GoogleWorld
@@ -37,6 +38,7 @@ def dump(world: GoogleWorld) -> dict[str, Any]:
         "refresh": list(grants.refresh.values()),
         "access": list(grants.access.values()),
         "files": list(world.files.all()),
+        "shared_drives": list(world.shared_drives.values()),
     }
     return {
         "version": VERSION,
@@ -54,6 +56,8 @@ def load(world: GoogleWorld, path: Path) -> None:
     if data.get("version") != VERSION:
         return
     grants = world.grants
+    drives = data.get("shared_drives", [])
+    world.shared_drives = {item["id"]: SharedDrive(**item) for item in drives}
     world.accounts = {item["email"]: Account(**item) for item in data["accounts"]}
     grants.consents = {key: Consent(**value) for key, value in data["consents"].items()}
     grants.codes = {item["code"]: AuthCode(**item) for item in data["codes"]}

@@ -8,11 +8,12 @@ as its clients' issue trackers quote them; docs/sandbox.md names each.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
 
-from sandbox.google.access import Caller, authenticate, bearer_of, discard_body, refusing
+from sandbox.google.access import Caller, authenticate, bearer_of, discard_body, refusing, says
 from sandbox.google.content_range import STATUS, Span, gap_text, read_span, uneven
 from sandbox.google.drive import parse_metadata
 from sandbox.google.errors import DriveRefusal, quota_exceeded, unauthenticated
@@ -116,19 +117,21 @@ class Uploads:
     ) -> DriveFile:
         """The one place where uploaded bytes become a file."""
         files = self._world.files
-        replaced = (target.size or 0) if target is not None else 0
-        if not self._world.fits(caller.account, blob.size, replaced=replaced):
-            raise quota_exceeded()
-        if target is None:
-            file = new_file(caller, metadata, content_type=content_type)
-            files.set_content(file, blob)
-            files.add(file)
-        else:
-            file = target
+        file = target or new_file(caller, metadata, content_type=content_type)
+        self._find_room(caller, file, blob.size)
+        if target is not None:
             apply_metadata(caller, file, metadata, query)
-            files.set_content(file, blob)
+        files.set_content(file, blob)
+        if target is None:
+            files.add(file)
         self._world.touched()
         return file
+
+    def _find_room(self, caller: Caller, file: DriveFile, size: int) -> None:
+        """A shared drive's space is not its members' own."""
+        fits = self._world.fits(caller.account, size, replaced=file.size or 0)
+        if not file.drive_id and not fits:
+            raise quota_exceeded()
 
     # Resumable sessions
 
@@ -141,11 +144,9 @@ class Uploads:
             raise DriveRefusal(400, "badRequest", "Invalid X-Upload-Content-Length header.")
         total = None if declared is None else int(declared)
         content_type = request.headers.get("X-Upload-Content-Type", "")
-        if target is None:
-            new_file(caller, metadata, content_type=content_type)  # refuses now what it would then
-        replaced = (target.size or 0) if target is not None else 0
-        if total is not None and not self._world.fits(caller.account, total, replaced=replaced):
-            raise quota_exceeded()
+        # Refuses now what it would then.
+        file = target or new_file(caller, metadata, content_type=content_type)
+        self._find_room(caller, file, total or 0)
         session = self._world.sessions.start(
             caller.account.email,
             metadata,
@@ -180,16 +181,17 @@ class Uploads:
 
     def _caller(self, request: web.Request, session: UploadSession) -> Caller:
         """The session's URI is enough; but a token that is sent must be a good one."""
+        all_drives = says(session.query, "supportsAllDrives")
         if bearer_of(request):
             caller = authenticate(self._world, request)
             if caller.account.email != session.account:
                 raise unauthenticated()
-            return caller
+            return replace(caller, all_drives=all_drives)
         if session.account not in self._world.grants.consents:
             raise unauthenticated()
         request[OWNER] = session.account
         account = self._world.accounts[session.account]
-        return Caller(self._world, account, False, self._world.origin(request))
+        return Caller(self._world, account, False, self._world.origin(request), all_drives)
 
     async def _continue(
         self, request: web.Request, caller: Caller, session: UploadSession

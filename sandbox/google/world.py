@@ -16,6 +16,7 @@ from sandbox.google.files import FileStore
 from sandbox.google.grants import Grants
 from sandbox.google.model import Account, OAuthClient
 from sandbox.google.sessions import SessionStore
+from sandbox.google.shared_drives import SharedDrive
 from sandbox.operations import DEVICE_GRANT
 
 DEFAULT_ACCOUNTS: tuple[tuple[str, str], ...] = (
@@ -43,6 +44,7 @@ class GoogleWorld:
         self.public_url: str | None = None
         self.clock_offset = 0.0
         self.accounts: dict[str, Account] = {}
+        self.shared_drives: dict[str, SharedDrive] = {}
         self.grants = Grants(self.now)
         self.files = FileStore(self.folder / "blobs", self.now, keeps_bytes=keeps_bytes)
         self.sessions = SessionStore(self.folder / "sessions", self.now, keeps_bytes=keeps_bytes)
@@ -68,6 +70,28 @@ class GoogleWorld:
             root = f"0A{secrets.token_urlsafe(10)[:12]}Uk9PVA"
             self.accounts[key] = Account(key, shown, number, root)
         return self.accounts[key]
+
+    def drive_of(self, folder_id: str) -> str:
+        """The shared drive that a folder is, or lies in; "": somebody's own Drive."""
+        if folder_id in self.shared_drives:
+            return folder_id
+        folder = self.files.get(folder_id)
+        return folder.drive_id if folder is not None else ""
+
+    def some_shared_drive(self, account: str, name: str = "Team") -> SharedDrive:
+        """A shared drive the account is a member of: the first, or a new one that it manages."""
+        mine = (one for one in self.shared_drives.values() if account in one.roles)
+        found = next(mine, None)
+        if found is None:
+            found = SharedDrive(f"0A{secrets.token_urlsafe(10)[:12]}Uk9PVA", name)
+            found.roles[account] = "organizer"
+            self.shared_drives[found.id] = found
+        return found
+
+    def demand(self, account: str, drive_id: str, action: str) -> None:
+        """Refuse what the account may not do there; in its own Drive it may do everything."""
+        if drive_id:
+            self.shared_drives[drive_id].demand(account, action)
 
     def usage(self, account: Account) -> int:
         """Bytes taken, Drive's and others'."""
@@ -149,6 +173,7 @@ class GoogleWorld:
                 email: [self.files.brief(file) for file in self.files.of(email)]
                 for email in self.accounts
             },
+            "shared_drives": [vars(drive) for drive in self.shared_drives.values()],
             "refreshes": dict(grants.refreshes),
             "clients": {client.client_id: client.state for client in grants.clients.values()},
             "sessions": len(self.sessions),

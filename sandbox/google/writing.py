@@ -43,6 +43,8 @@ def new_file(caller: Caller, body: Mapping[str, Any], *, content_type: str | Non
         starred=bool(body.get("starred")),
         original_name=body.get("originalFilename") or name,
     )
+    file.drive_id = caller.world.drive_of(file.parents[0])
+    caller.world.demand(caller.account.email, file.drive_id, "write")
     _merge(file.app_properties, body.get("appProperties"), "appProperties")
     _merge(file.properties, body.get("properties"), "properties")
     return file
@@ -90,9 +92,11 @@ def apply_metadata(
     moment = _time(body, "modifiedTime")
     if body.get("trashed") is not None and not isinstance(body["trashed"], bool):
         raise invalid_value("trashed")
+    drive_id = _drive(caller, file, body, parents)
     _merge(file.app_properties, body.get("appProperties"), "appProperties")
     _merge(file.properties, body.get("properties"), "properties")
-    file.parents = parents
+    if parents != file.parents:
+        caller.world.files.place(file, parents, drive_id)
     file.name = str(body.get("name") or file.name)
     file.mime_type = str(body.get("mimeType") or file.mime_type)
     if "description" in body:
@@ -101,6 +105,24 @@ def apply_metadata(
     file.trashed = bool(body.get("trashed", file.trashed))
     file.modified = moment or caller.world.files.timestamp()
     file.version += 1
+
+
+def _drive(caller: Caller, file: DriveFile, body: Mapping[str, Any], parents: list[str]) -> str:
+    """The shared drive the file is in afterwards; refuses what the caller's roles do not allow."""
+    world, email = caller.world, caller.account.email
+    binned = body.get("trashed", file.trashed) != file.trashed
+    world.demand(email, file.drive_id, "bin" if binned else "write")
+    there = world.drive_of(parents[0])
+    if there != file.drive_id:
+        world.demand(email, file.drive_id, "move")
+        world.demand(email, there, "write")
+        if there and file.is_folder:
+            raise DriveRefusal(
+                403,
+                "teamDrivesFolderMoveInNotSupported",
+                "Moving folders into shared drives is not supported.",
+            )
+    return there
 
 
 def _check(body: Mapping[str, Any]) -> None:
@@ -139,6 +161,8 @@ def _parents(caller: Caller, wanted: object) -> list[str]:
 def _folder(caller: Caller, wanted: str) -> str:
     if wanted in ("root", caller.account.root_id):
         return caller.account.root_id
+    if caller.all_drives and wanted in caller.world.shared_drives:
+        return wanted
     folder = caller.world.files.get(wanted)
     if folder is None or not caller.sees(folder):
         raise not_found(wanted)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import threading
 from dataclasses import replace
 
 import pytest
+from googleapiclient.discovery_cache import get_static_doc
 from pydantic import SecretStr
 
-from drive import Drive
+from drive import Drive, DriveApi
 from security.errors import ConsentRequired
 from tests.drive.conftest import calls, put
 from tests.security.kit import AMY, ANN, BEN, BOB, World, in_minutes, secret
@@ -195,3 +197,19 @@ async def test_an_error_of_the_work_itself_comes_out_as_it_is_and_ends_the_conne
     with pytest.raises(KeyError):
         await world.drives.run(ANN, fail)
     assert [await world.drives.run(ANN, port_after_about)] != seen
+
+
+def test_every_request_that_can_says_that_it_means_shared_drives_too(world: World) -> None:
+    """By Drive's own description: what lies in one would look deleted."""
+    described = json.loads(get_static_doc("drive", "v3"))["resources"]
+    resources = DriveApi(world.url)._resources
+    for name, says in resources.always.items():
+        resource, _, method = name.partition(".")
+        known = described[resource]["methods"][method.removesuffix("_media")]["parameters"]
+        wanted = {"supportsAllDrives", "includeItemsFromAllDrives"} & known.keys()
+        assert says == dict.fromkeys(wanted, True)
+    assert resources.always["files.list"].keys() == {
+        "supportsAllDrives",
+        "includeItemsFromAllDrives",
+    }
+    assert not resources.always["files.generateIds"]
