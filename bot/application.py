@@ -19,6 +19,7 @@ from bot.errors import on_error
 from bot.handlers import handlers
 from bot.limits import RateLimiter
 from bot.refusals import Refusals
+from bot.telegram_answers import DecidedAnswers
 from bot.telegram_request import TelegramRequest
 from bot.updates import webhook
 from bot.updates.inbox import LOOK_SECONDS, Inbox
@@ -167,8 +168,10 @@ async def _look_after(context: BotContext) -> None:
     await context.services.inbox.look_after()
 
 
+class _Connections(DecidedAnswers, TelegramRequest):
+    """For all that is asked of Telegram but its updates."""
+
+
 def _connections() -> BaseRequest:
     # More than python-telegram-bot's one: replies do not wait for each other.
-    return TelegramRequest(
-        connection_pool_size=_CONNECTIONS, pool_timeout=30, media_write_timeout=60
-    )
+    return _Connections(connection_pool_size=_CONNECTIONS, pool_timeout=30, media_write_timeout=60)

@@ -1,16 +1,30 @@
-"""The commands of Telegram's menu, in its order."""
+"""The commands of Telegram's menu, in its order, and what Telegram shows of the bot beside it."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
 
 import structlog
-from telegram import Bot, BotCommandScopeChat
-from telegram.error import TelegramError
+from telegram import BotCommand, BotCommandScopeChat
+from telegram.error import RetryAfter, TelegramError
+from telegram.ext import ExtBot
 
+from bot.context import BotContext
+from bot.delivery import may_pass
+from bot.limits import COURTESY
 from bot.texts import N_, Texts
 from security.credential import Owner
 
+DESCRIPTION: Final = N_(
+    "Send me a file, and I put it into your own Google Drive and answer with its link. "
+    "I see only what I put there myself."
+)
+SHORT_DESCRIPTION: Final = N_("Puts your files into your own Google Drive.")
+_AGAIN: Final = timedelta(minutes=10)
+_AGAIN_AT_THE_LATEST: Final = timedelta(days=1)
 _log = structlog.get_logger()
 _MENU: Final = (
     ("start", N_("What this bot does")),
@@ -37,10 +51,108 @@ def command_menu(*, is_admin: bool = False) -> tuple[tuple[str, str], ...]:
     return (*_MENU, *(_OF_ADMINISTRATORS if is_admin else ()))
 
 
-async def show_menu(bot: Bot, owner: Owner, texts: Texts, *, is_admin: bool) -> None:
+async def show_menu(bot: ExtBot[int], owner: Owner, texts: Texts, *, is_admin: bool) -> None:
     """The menu in the person's own language: Telegram tells Chinese scripts apart by chat only."""
-    commands = [(name, texts.label(meaning)) for name, meaning in command_menu(is_admin=is_admin)]
     try:
-        await bot.set_my_commands(commands, scope=BotCommandScopeChat(int(owner.key)))
+        await bot.set_my_commands(
+            _commands(texts, is_admin=is_admin),
+            scope=BotCommandScopeChat(int(owner.key)),
+            rate_limit_args=COURTESY,
+        )
     except TelegramError:
         _log.info("message_not_sent", owner=owner)
+
+
+async def publish(context: BotContext) -> None:
+    """Job, once updates come in: what Telegram shows of the bot, where that is something else.
+
+    Nothing depends on it: what cannot be published is told once, and left until the next start,
+    or tried again where it may pass by itself.
+    """
+    failure: TelegramError | None = None
+    for shown in await _everything(context):
+        try:
+            if await shown.read() != shown.wanted:
+                await shown.write(shown.wanted)
+        except TelegramError as error:
+            failure = error
+            if isinstance(error, RetryAfter) or may_pass(error):
+                break  # as the others would
+    if failure is None:
+        return
+    _log.warning(
+        "menu_not_published",
+        result="rate_limited" if isinstance(failure, RetryAfter) else "unavailable",
+    )
+    pause = failure._retry_after if isinstance(failure, RetryAfter) else _AGAIN
+    if isinstance(failure, RetryAfter) or may_pass(failure):
+        context.jobs.run_once(
+            publish,
+            max(_AGAIN, min(pause, _AGAIN_AT_THE_LATEST)),
+            job_kwargs={"misfire_grace_time": None},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """One thing that Telegram shows of the bot."""
+
+    wanted: Any
+    read: Callable[[], Awaitable[Any]]
+    write: Callable[[Any], Awaitable[object]]
+
+
+async def _everything(context: BotContext) -> list[_Shown]:
+    """For whoever has not spoken to the bot yet, by the language of their Telegram; and the menu
+    of whoever is an administrator by now, and needs not look for it.
+    """
+    found: list[_Shown] = []
+    for code, language in ((None, "en"), ("zh", "zh_Hans")):
+        found += _in_language(context.bot, code, Texts(language))
+    for user_id in sorted(context.services.options.admin_user_ids):
+        texts = await context.texts_for(Owner.user(user_id))
+        scope = BotCommandScopeChat(user_id)
+        found.append(_menu(context.bot, texts, {"scope": scope}, is_admin=True))
+    return found
+
+
+def _in_language(bot: ExtBot[int], code: str | None, texts: Texts) -> list[_Shown]:
+    where: dict[str, Any] = {"language_code": code, "rate_limit_args": COURTESY}
+
+    async def description() -> str:
+        return (await bot.get_my_description(**where)).description
+
+    async def short_description() -> str:
+        return (await bot.get_my_short_description(**where)).short_description
+
+    return [
+        _menu(bot, texts, {"language_code": code}, is_admin=False),
+        _Shown(
+            texts.label(DESCRIPTION),
+            description,
+            lambda text: bot.set_my_description(text, **where),
+        ),
+        _Shown(
+            texts.label(SHORT_DESCRIPTION),
+            short_description,
+            lambda text: bot.set_my_short_description(text, **where),
+        ),
+    ]
+
+
+def _menu(bot: ExtBot[int], texts: Texts, where: dict[str, Any], *, is_admin: bool) -> _Shown:
+    where = {**where, "rate_limit_args": COURTESY}
+
+    async def read() -> list[BotCommand]:
+        return list(await bot.get_my_commands(**where))
+
+    return _Shown(
+        _commands(texts, is_admin=is_admin),
+        read,
+        lambda commands: bot.set_my_commands(commands, **where),
+    )
+
+
+def _commands(texts: Texts, *, is_admin: bool) -> list[BotCommand]:
+    menu = command_menu(is_admin=is_admin)
+    return [BotCommand(name, texts.label(meaning)) for name, meaning in menu]

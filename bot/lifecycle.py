@@ -11,16 +11,13 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from telegram.error import NetworkError
-from telegram.ext import ExtBot
+from telegram.error import InvalidToken, TelegramError
 
-from bot.commands import command_menu, show_menu
+from bot.commands import publish
 from bot.context import BotApplication, Services
 from bot.errors import on_polling_error
-from bot.texts import Texts
 from bot.updates.incoming import ALLOWED_UPDATES
 from bot.updates.webhook import set_webhook
-from security.credential import Owner
 from security.errors import CustodyError
 
 _LONGEST_PAUSE_SECONDS: Final = 60
@@ -64,6 +61,8 @@ async def start(application: BotApplication) -> None:
         await application.updater.start_polling(
             allowed_updates=ALLOWED_UPDATES, error_callback=on_polling_error, bootstrap_retries=-1
         )
+    if application.job_queue is not None:
+        application.job_queue.run_once(publish, 0, job_kwargs={"misfire_grace_time": None})
 
 
 def is_receiving(application: BotApplication) -> bool:
@@ -79,7 +78,9 @@ async def _until_reached(work: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await work()
-        except NetworkError as error:
+        except InvalidToken:
+            raise
+        except TelegramError as error:
             on_polling_error(error)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
@@ -118,34 +119,6 @@ async def stop(application: BotApplication) -> None:
 
 
 async def _introduce(application: BotApplication) -> None:
+    """getMe: the one question whose answer decides whether there is a bot."""
     await application.initialize()
-    await _publish_menu(application.bot)
-    await _show_administrators_theirs(application)
     services_of(application).pulse.beat()
-
-
-async def _show_administrators_theirs(application: BotApplication) -> None:
-    """Whoever is an administrator by now has their commands in the menu, and needs not look."""
-    services = services_of(application)
-    for user_id in sorted(services.options.admin_user_ids):
-        owner = Owner.user(user_id)
-        texts = Texts(await services.core.preferences.language(owner))
-        await show_menu(application.bot, owner, texts, is_admin=True)
-
-
-async def _publish_menu(bot: ExtBot[int]) -> None:
-    """The menu for whoever has not spoken to the bot yet, by the language of their Telegram."""
-    for code, language in ((None, "en"), ("zh", "zh_Hans")):
-        label: Callable[[str], str] = Texts(language).label
-        commands = [(name, label(meaning)) for name, meaning in command_menu()]
-        await bot.set_my_commands(commands, language_code=code)
-        await bot.set_my_description(
-            label(
-                "Send me a file, and I put it into your own Google Drive and answer with its link. "
-                "I see only what I put there myself."
-            ),
-            language_code=code,
-        )
-        await bot.set_my_short_description(
-            label("Puts your files into your own Google Drive."), language_code=code
-        )

@@ -22,6 +22,7 @@ EVENTS: Final = frozenset(
         "polling_conflict",
         "polling_failed",
         "webhook_set",
+        "menu_not_published",
         "log_redaction_failed",
         "library",
         # updates

@@ -6,13 +6,14 @@ import asyncio
 import time
 from typing import Any
 
-from telegram._utils.types import JSONDict
+from telegram.error import NetworkError
 
+from bot.telegram_answers import DecidedAnswers
 from bot.telegram_request import TelegramRequest
 from bot.updates.incoming import readable
 
 
-class Pulse(TelegramRequest):
+class Pulse(DecidedAnswers, TelegramRequest):
     """The connection for getUpdates, which remembers when Telegram last answered."""
 
     def __init__(self, **options: Any) -> None:
@@ -24,20 +25,23 @@ class Pulse(TelegramRequest):
     async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
         """As the base class."""
         answer = await super().do_request(*args, **kwargs)
-        if answer[0] == 200:
-            self.beat()
-        elif answer[0] == 401:
+        if answer[0] == 401:
             # python-telegram-bot ends its polling then, without a word to anybody.
             self.refused.set()
         return answer
 
-    @staticmethod
-    def parse_json_payload(payload: bytes) -> JSONDict:
-        """As the base class; updates that cannot be read are empty, instead of asked for again."""
-        answer = TelegramRequest.parse_json_payload(payload)
-        if isinstance(answer.get("result"), list):
-            answer["result"] = readable(answer["result"])
-        return answer
+    async def post(self, *args: Any, **options: Any) -> Any:  # type: ignore[misc]
+        """As the base class; updates that cannot be read are empty, instead of asked for again.
+
+        Raises:
+            telegram.error.NetworkError: also for no list, or one of things without a number, which
+                nobody can acknowledge.
+        """
+        updates = await super().post(*args, **options)
+        if not isinstance(updates, list) or (updates and not (updates := readable(updates))):
+            raise NetworkError("Telegram's answer is no list of updates")
+        self.beat()
+        return updates
 
     def beat(self) -> None:
         """Telegram has just answered."""
