@@ -56,7 +56,14 @@ class WebParts:
 
 def create_app(parts: WebParts) -> FastAPI:
     """The pages of the bot's process."""
-    app = FastAPI(title="Drivekeeper", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Drivekeeper",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        # They are built from the Host header, which anybody writes.
+        redirect_slashes=False,
+    )
 
     @app.get("/healthz")
     async def healthz() -> Response:

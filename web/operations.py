@@ -31,7 +31,13 @@ class OperationsParts:
 
 def create_operations_app(parts: OperationsParts) -> FastAPI:
     """The three pages of the operator's port."""
-    app = FastAPI(title="Drivekeeper operations", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Drivekeeper operations",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,  # they are built from the Host header, which anybody writes
+    )
 
     @app.get("/metrics")
     async def metrics() -> Response:

@@ -6,15 +6,27 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Final
+from functools import partial
+from typing import Any, Final, cast
 
 import uvicorn
 from fastapi import FastAPI
 
+from web.connections import Connection, Waiting, most_connections
+
 _LAST_ANSWERS_SECONDS: Final = 1
+_AT_ONCE: Final = 64
+"""How many connections are taken before others' turn comes: so many more than the port may hold."""
+_IN_LINE: Final = 1024
 
 
 class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or []:
+            # asyncio has one number for both; whoever is not taken yet may wait in line.
+            listener.listen(_IN_LINE)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield  # signals are the process's own: the bot stops first
@@ -44,10 +56,17 @@ async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
             app,
             log_config=None,  # uvicorn's own would send its lines past the redaction
             access_log=False,
+            # A class, to uvicorn; it is only ever called.
+            http=cast(Any, partial(Connection, waiting=Waiting(most_connections()))),
+            ws="none",
+            proxy_headers=False,  # nobody here asks for the client's address
+            server_header=False,
+            backlog=_AT_ONCE,
             lifespan="off",
             timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
         )
     )
+    listener.listen(_IN_LINE)  # whoever comes before it is up waits, and is not refused
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield

@@ -5,74 +5,23 @@ And one end without a word, at a moment when somebody is about to be told someth
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
-import sys
-import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from config import child_environment
 from sandbox.client import Person
 from sandbox.google_client import GoogleControls
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox
 from security.credential import Owner
+from tests.bot.processes import LONGEST, process
 from tests.bot.upkeep import Upkeep
 from tests.journeys import until_struck
-from tests.security.kit import ROOT
-
-LONGEST = 15
-"""Seconds; docs/operations.md and compose.yaml promise it."""
 
 pytestmark = pytest.mark.encryption("on")
-
-
-class BotProcess:
-    """`drivekeeper bot`, as an operator runs it."""
-
-    def __init__(self, process: asyncio.subprocess.Process, output: Path) -> None:
-        self._process = process
-        self._output = output
-
-    def log(self) -> str:
-        """All it has printed."""
-        return self._output.read_text("utf-8", "replace")
-
-    async def prints(self, text: str) -> None:
-        """Wait until it has printed `text`."""
-        async with asyncio.timeout(60):
-            while text not in self.log():
-                assert self._process.returncode is None, "it has ended"
-                await asyncio.sleep(0.02)
-
-    async def stop(self) -> float:
-        """SIGTERM; the seconds until its orderly end."""
-        began = time.monotonic()
-        self._process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(2 * LONGEST):
-            code = await self._process.wait()
-        assert code == 0
-        assert '"bot_stopped"' in self.log()
-        seconds = time.monotonic() - began
-        print(f"stopped within {seconds:.1f} s")
-        return seconds
-
-    @property
-    def pid(self) -> int:
-        """Of the process."""
-        return self._process.pid
-
-    async def kill(self) -> None:
-        """SIGKILL, unless it has ended; nothing stays behind."""
-        if self._process.returncode is None:
-            self._process.kill()
-        await self._process.wait()
 
 
 @pytest.fixture
@@ -85,29 +34,6 @@ def settings(
         "TOKEN_ENCRYPTION_KEY": ",".join(key.get_secret_value() for key in encryption_keys),
         "LOG_FORMAT": "json",
     }
-
-
-@asynccontextmanager
-async def process(
-    tmp_path: Path, settings: dict[str, str], *python: str
-) -> AsyncIterator[BotProcess]:
-    """The bot until the end of the block; `python`: what runs it, if not the module itself."""
-    output = tmp_path / "output.log"
-    with output.open("wb") as sink:
-        started = await asyncio.create_subprocess_exec(
-            *(sys.executable, *(python or ("-m", "cli")), "bot", "--env-file", os.devnull),
-            env=child_environment(settings),
-            cwd=ROOT,
-            stdout=sink,
-            stderr=sink,
-        )
-    bot = BotProcess(started, output)
-    try:
-        await bot.prints('"bot_started"')
-        yield bot
-    finally:
-        print(bot.log())  # pytest shows it when the test has failed
-        await bot.kill()
 
 
 async def test_with_google_hanging_everywhere_it_ends_in_time_and_saves_what_was_answered(

@@ -16,8 +16,8 @@ from bot.updates.journal import UpdateJournal
 from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from security.encryption import TokenEncryption
+from tests.bot.processes import LONGEST, process
 from tests.bot.test_operations import free_port
-from tests.bot.test_shutdown import LONGEST, process
 from tests.bot.test_shutdown import settings as settings  # a fixture
 from tests.bot.upkeep import logged, said_to
 from tests.crash.tracing import find_strace

@@ -1,0 +1,79 @@
+"""Connections that ask for nothing: closed after a while, and the first to go where room is short.
+
+Whoever reaches the port can open as many as they like. uvicorn waits for their first byte for ever
+and has no limit but one that answers 503 to health checks, too (`limit_concurrency`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from typing import Any, Final
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+PATIENCE_SECONDS: Final = 10.0
+"""From a connection's opening, or its last answer, to the end of its next request's head."""
+_MOST: Final = 512
+
+
+def most_connections() -> int:
+    """How many a port may hold: the process needs descriptors for its own work, too."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MOST if allowed == resource.RLIM_INFINITY else min(_MOST, allowed // 4)
+
+
+class Waiting:
+    """The connections of a port that have no request under way, those that wait longest first."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._timers: dict[Connection, asyncio.TimerHandle] = {}
+
+    def add(self, connection: Connection) -> None:
+        """It waits from now on. Where the port holds too many, the one that waits longest goes."""
+        self.discard(connection)
+        timer = connection.loop.call_later(PATIENCE_SECONDS, self._close, connection)
+        self._timers[connection] = timer
+        oldest = next(iter(self._timers))
+        if len(connection.connections) > self._most and oldest is not connection:
+            self._close(oldest)
+
+    def discard(self, connection: Connection) -> None:
+        """It waits no longer."""
+        if (timer := self._timers.pop(connection, None)) is not None:
+            timer.cancel()
+
+    def _close(self, connection: Connection) -> None:
+        self.discard(connection)
+        connection.transport.abort()  # `close` would wait for whoever does not read
+
+
+class Connection(H11Protocol):
+    """uvicorn's, whose waits for a request are bounded."""
+
+    def __init__(self, *args: Any, waiting: Waiting, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._waiting = waiting
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """As uvicorn's."""
+        super().connection_made(transport)
+        self._waiting.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """As uvicorn's."""
+        self._waiting.discard(self)
+        super().connection_lost(exc)
+
+    def handle_events(self) -> None:
+        """As uvicorn's; with a complete head a request is under way."""
+        super().handle_events()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._waiting.discard(self)
+
+    def on_response_complete(self) -> None:
+        """As uvicorn's, which goes on with the next request, if it has come already."""
+        if not self.transport.is_closing():
+            self._waiting.add(self)
+        super().on_response_complete()
