@@ -89,6 +89,10 @@ def sandbox(
     port: Annotated[int, typer.Option(help="Port of the sandbox; 0: any free one.")] = 8765,
     flow: Annotated[Flow, typer.Option(help="How people connect.")] = Flow.device,
     folder: Annotated[Path, typer.Option(help="Emptied at every start.")] = Path(".sandbox"),
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A name it answers to besides this machine's, e.g. a tunnel's."),
+    ] = None,
     with_bot: Annotated[
         bool, typer.Option("--bot/--no-bot", help="Run the bot against it as well.")
     ] = True,
@@ -104,6 +108,7 @@ def sandbox(
                 port=port,
                 flow=flow.value,
                 folder=folder,
+                allow_hosts=allow_host or (),
                 command=command if with_bot else (),
                 environment=child_environment,
             )

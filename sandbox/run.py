@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import signal
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -39,6 +39,7 @@ async def run_sandbox(
     port: int,
     flow: str,
     folder: Path,
+    allow_hosts: Collection[str],
     command: Sequence[str],
     environment: Callable[[Mapping[str, str]], dict[str, str]],
 ) -> int:
@@ -48,6 +49,7 @@ async def run_sandbox(
         port: of the sandbox; 0: any free one.
         flow: how people connect.
         folder: everything is kept there, and it is emptied first: the sandbox forgets its grants.
+        allow_hosts: names it answers to besides this machine's own, e.g. a tunnel's.
         command: runs the bot; empty: none is run.
         environment: gives the bot's process its environment, from the settings it needs.
     """
@@ -55,7 +57,8 @@ async def run_sandbox(
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with Sandbox(SandboxConfig(folder=folder / "world", port=port)) as sandbox:
+    config = SandboxConfig(folder=folder / "world", port=port, allow_hosts=frozenset(allow_hosts))
+    async with Sandbox(config) as sandbox:
         print(_WELCOME.format(url=sandbox.url), flush=True)
         if not command:
             await stop.wait()

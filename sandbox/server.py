@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from sandbox.control import control_routes
 from sandbox.faults import FaultPlan
 from sandbox.google import GoogleWorld, google_routes
+from sandbox.hosts import own_hosts
 from sandbox.operations import is_googles
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class SandboxConfig:
     parts: frozenset[str] = field(default_factory=lambda: frozenset({"telegram", "google"}))
     control: bool = True
     public_url: str | None = None  # where people reach it, if not where it listens
+    allow_hosts: frozenset[str] = frozenset()  # names it answers to besides this machine's own
     keeps_bytes: bool = True  # False: Drive counts and hashes what it gets, and drops it
 
 
@@ -66,7 +69,12 @@ class Sandbox:
     def create_app(self) -> web.Application:
         """Mount the parts that were asked for."""
         config = self.config
-        app = web.Application(middlewares=[self.faults.middleware], client_max_size=LARGEST_BODY)
+        hosts = config.allow_hosts
+        if config.public_url and (name := urlsplit(config.public_url).hostname):
+            hosts |= {name}
+        app = web.Application(
+            middlewares=[own_hosts(hosts), self.faults.middleware], client_max_size=LARGEST_BODY
+        )
         if "google" in config.parts:
             self.google = GoogleWorld(
                 config.folder,

@@ -99,7 +99,7 @@ class ConsentPages:
         name = request.query.get("account", "")
         if not name.strip():
             raise web.HTTPFound(f"{AUTH}?{urlencode(asked.query)}")
-        account = self._world.account(name)
+        account = self._world.shown_account(name)
         if "consent" not in asked.prompts and self._world.grants.has_consent(
             account.email, asked.scopes
         ):

@@ -61,7 +61,7 @@ class DevicePages:
         if not name.strip():
             raise web.HTTPFound(switch)
         card = consent_card(
-            self._world.account(name),
+            self._world.shown_account(name),
             device.scopes,
             "/device/consent",
             switch,

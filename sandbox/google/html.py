@@ -15,7 +15,8 @@ POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    # Not `no-referrer`: forms would then send "Origin: null".
+    "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 _HUES = ("#1a73e8", "#d93025", "#188038", "#9334e6", "#e8710a", "#007b83", "#c5221f", "#3949ab")

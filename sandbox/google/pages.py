@@ -110,7 +110,7 @@ class DrivePages:
         name = request.query.get("account", "").strip()
         if not name:
             return page("Whose Drive?", chooser(self._world, "/drive", []))
-        account = self._world.account(name)
+        account = self._world.shown_account(name)
         return self._listing(account, account.root_id, "My Drive")
 
     async def folder(self, request: web.Request) -> web.StreamResponse:

@@ -61,15 +61,19 @@ class GoogleWorld:
 
     def account(self, email: str, name: str | None = None) -> Account:
         """The account of this address; made when first named."""
+        account = self.shown_account(email, name)
+        return self.accounts.setdefault(account.email, account)
+
+    def shown_account(self, email: str, name: str | None = None) -> Account:
+        """Likewise, for a page that shows it; to look at something makes nothing."""
         key = email.strip().lower()
         if "@" not in key:
             key += "@example.com"
-        if key not in self.accounts:
-            shown = name or key.split("@")[0].replace(".", " ").title()
-            number = f"{secrets.randbelow(10**20):020}"
-            root = f"0A{secrets.token_urlsafe(10)[:12]}Uk9PVA"
-            self.accounts[key] = Account(key, shown, number, root)
-        return self.accounts[key]
+        if key in self.accounts:
+            return self.accounts[key]
+        shown = name or key.split("@")[0].replace(".", " ").title()
+        number = f"{secrets.randbelow(10**20):020}"
+        return Account(key, shown, number, f"0A{secrets.token_urlsafe(10)[:12]}Uk9PVA")
 
     def drive_of(self, folder_id: str) -> str:
         """The shared drive that a folder is, or lies in; "": somebody's own Drive."""

@@ -91,6 +91,7 @@ class FileStore:
     """All blobs and files of one bot."""
 
     def __init__(self, folder: Path, token: str):
+        self._folder = folder.resolve()
         self._blob_folder = folder / "blobs"
         # The real local server keeps files under a folder named by the token: whoever logs such
         # a path logs the token. (tdlib/telegram-bot-api, Client::get_dir)
@@ -122,6 +123,11 @@ class FileStore:
         path = self._blob_folder / blob_id
         path.write_bytes(data)
         return self._keep(blob_id, path, len(data))
+
+    def holds(self, path: Path) -> bool:
+        """Whether this is a file below the sandbox's own folder, links followed."""
+        found = path.resolve()
+        return found.is_file() and found.is_relative_to(self._folder)
 
     def copy(self, source: Path) -> Blob:
         """Take a file of this machine in (local mode's file:// paths)."""

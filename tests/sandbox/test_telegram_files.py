@@ -180,3 +180,26 @@ async def test_a_local_server_answers_late_with_a_path_and_serves_nothing(tmp_pa
             assert answer.status == 404
         again = await kit.call("sendDocument", chat_id=ANN, document=f"file://{path}")
         assert again.result["document"]["file_size"] == 21 * MB
+
+
+@pytest.mark.parametrize("how", ["outside", "dots", "link", "system", "folder"])
+async def test_no_file_outside_the_sandboxs_own_folder_can_be_sent(
+    tmp_path: Path, how: str
+) -> None:
+    """Whoever opens the port may ask for one."""
+    folder, secret = tmp_path / "sandbox", tmp_path / "secret.txt"
+    folder.mkdir()
+    secret.write_text("secret")
+    (folder / "link.txt").symlink_to(secret)
+    wanted = {
+        "outside": secret,
+        "dots": folder / ".." / "secret.txt",
+        "link": folder / "link.txt",
+        "system": Path("/proc/self/environ"),
+        "folder": folder,
+    }[how]
+    async with running(folder, local_mode=True) as kit:
+        await kit.person()
+        for slashes in ("file://", "file:", "file:///"):
+            answer = await kit.call("sendDocument", chat_id=ANN, document=f"{slashes}{wanted}")
+            assert answer.status == 400
