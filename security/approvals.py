@@ -19,6 +19,7 @@ from security.credential import DRIVE_FILE_SCOPE
 from security.custodian import Custodian
 from security.errors import ConsentRequired, CustodyError, TransientFault
 from security.google_oauth import ConsentDenied, GoogleOAuth, TokenGrant
+from security.oauth_errors import Question, meaning_of
 from security.pending_consents import PendingConsent, PendingConsents, Stage
 
 LIFETIME: Final = timedelta(minutes=10)
@@ -147,7 +148,9 @@ class Approvals:
             if current.stage != "asked":
                 return _same_again(current, digest)
             try:
-                if error or not code:
+                if error:
+                    raise meaning_of(Question.REDIRECT, error).error() or ConsentDenied(error)
+                if not code:
                     raise ConsentDenied("the person declined", code="access_denied")
                 current = await self._change(
                     current,

@@ -8,16 +8,26 @@ https://googleapis.dev/python/google-auth/latest/reference/google.oauth2.credent
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeGuard
 
 from pydantic import SecretStr
 
 from security.errors import CorruptCredential
 
 DRIVE_FILE_SCOPE: Final = "https://www.googleapis.com/auth/drive.file"
+_DRIVE_SCOPE: Final = "https://www.googleapis.com/auth/drive"
+"""Of other programs' consents: all of a Drive. Never asked for here."""
+LONGEST_LIFE: Final = timedelta(days=1)
+"""Of an access token, whatever is said of it; Google's live for an hour, some for twelve.
+https://cloud.google.com/docs/authentication/token-types#access-tokens
+"""
+_DIGITS: Final = re.compile(r"[0-9]{9,}(\.[0-9]+)?")
+_MILLISECONDS_FROM: Final = 1e11  # in seconds, the year 5138
 _TESTING_TERM: Final = timedelta(days=8)  # seven, and some slack
 _OWNER: Final = re.compile(r"user:([1-9][0-9]{0,18})|department:([a-z][a-z0-9]{0,30})")
 _STEM: Final = re.compile(r"token_(?:([1-9][0-9]{0,18})|department_([a-z][a-z0-9]{0,30}))")
@@ -91,11 +101,18 @@ class Credential:
     """When Google ends the refresh token by itself; None: it has set no term."""
     state: Literal["active", "leaving"] = "active"
 
+    def serves_until(self, now: datetime) -> float:
+        """When the access token ends, in Unix seconds; 0: it does not serve, or none can tell.
+
+        An end further away than any access token lives is some mistake, and not waited for.
+        """
+        if self.access_token is None or self.expires_at is None:
+            return 0.0
+        return self.expires_at.timestamp() if self.expires_at - now <= LONGEST_LIFE else 0.0
+
     def is_fresh(self, now: datetime, lead: timedelta = timedelta()) -> bool:
         """Whether the access token still serves for longer than `lead`."""
-        return bool(
-            self.access_token and self.expires_at is not None and self.expires_at - now > lead
-        )
+        return self.serves_until(now) > (now + lead).timestamp()
 
     @property
     def ends_within_days(self) -> bool:
@@ -155,66 +172,69 @@ class Credential:
     def from_document(cls, owner: Owner, document: dict[str, Any]) -> Credential:
         """The credential in `document`, which must belong to `owner`.
 
+        Another program may have written it. What cannot be had again (refresh token, client, and
+        what this program alone writes) is believed or refused; anything else that is missing, null,
+        or of no use, counts as unknown: a refresh brings it anew, and no grant is lost over it.
+
         Raises:
-            CorruptCredential: a field has another type, or the file names another owner.
+            CorruptCredential: it holds no credential of this owner's that could be used.
         """
-        own = document.get("drivekeeper", {})
+        own = document.get("drivekeeper")
+        own = {} if own is None else own
         if not isinstance(own, dict):
             raise CorruptCredential("a field of the wrong type", code="unreadable")
         if own.get("owner", owner.name) != owner.name:
             raise CorruptCredential("belongs to another owner", code="wrong_owner")
-        scopes = document.get("scopes") or [DRIVE_FILE_SCOPE]
-        scopes = scopes.split() if isinstance(scopes, str) else scopes
-        generation = own.get("generation", 0)
+        refresh_token, client_id = document.get("refresh_token"), document.get("client_id")
+        generation, state = own.get("generation", 0), own.get("state", "active")
         if (
-            not isinstance(scopes, list)
-            or not all(isinstance(scope, str) for scope in scopes)
-            or not isinstance(generation, int)
-            or isinstance(generation, bool)
-            or generation < 0
-            or own.get("state", "active") not in ("active", "leaving")
+            not (is_token(refresh_token) or refresh_token in (None, ""))
+            or not (isinstance(client_id, str) and client_id)
+            or not (type(generation) is int and generation >= 0)
+            or state not in ("active", "leaving")
         ):
             raise CorruptCredential("a field of the wrong type", code="unreadable")
-        client_id = _text(document, "client_id")
-        if client_id is None:
-            raise CorruptCredential("names no client", code="unreadable")
+        access_token = document.get("token")
         return cls(
             owner=owner,
             client_id=client_id,
-            refresh_token=_token(document, "refresh_token"),
-            access_token=_token(document, "token"),
-            expires_at=_parse(_text(document, "expiry")),
-            scopes=tuple(scopes),
-            account=_secret(document, "account"),
-            account_id=_secret(own, "account_id"),
+            refresh_token=SecretStr(refresh_token) if refresh_token else None,
+            access_token=SecretStr(access_token) if is_token(access_token) else None,
+            expires_at=_moment(document.get("expiry")),
+            scopes=_scopes(document.get("scopes")),
+            account=_secret(document.get("account")),
+            account_id=_secret(own.get("account_id")),
             generation=generation,
-            granted_at=_parse(_text(own, "granted_at")),
-            refresh_expires_at=_parse(_text(own, "refresh_expires_at")),
-            state=own.get("state", "active"),
+            granted_at=_moment(own.get("granted_at")),
+            refresh_expires_at=_moment(own.get("refresh_expires_at")),
+            state=state,
         )
+
+
+def is_token(value: object) -> TypeGuard[str]:
+    """Whether it can be sent as a token: RFC 6749 appendix A; a header has to hold it."""
+    return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()
+
+
+def covers_drive(scopes: Iterable[str]) -> bool:
+    """Whether files can be put into a Drive by these scopes."""
+    return not {DRIVE_FILE_SCOPE, _DRIVE_SCOPE}.isdisjoint(scopes)
 
 
 def _reveal(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret else None
 
 
-def _text(document: dict[str, Any], field: str) -> str | None:
-    value = document.get(field)
-    if value is not None and not isinstance(value, str):
-        raise CorruptCredential("a field of the wrong type", code="unreadable")
-    return value or None
+def _secret(value: object) -> SecretStr | None:
+    return SecretStr(value) if isinstance(value, str) and value else None
 
 
-def _secret(document: dict[str, Any], field: str) -> SecretStr | None:
-    value = _text(document, field)
-    return SecretStr(value) if value else None
-
-
-def _token(document: dict[str, Any], field: str) -> SecretStr | None:
-    value = _text(document, field)
-    if value and not (value.isascii() and value.isprintable()):  # RFC 6749 appendix A; a header
-        raise CorruptCredential("a token that no header can hold", code="unreadable")
-    return SecretStr(value) if value else None
+def _scopes(value: object) -> tuple[str, ...]:
+    """Of a list or, as google-auth reads it too, a text; drive.file where it is neither."""
+    scopes = value.split() if isinstance(value, str) else value
+    if isinstance(scopes, list) and scopes and all(isinstance(scope, str) for scope in scopes):
+        return tuple(scopes)
+    return (DRIVE_FILE_SCOPE,)
 
 
 def _format(moment: datetime | None) -> str | None:
@@ -224,11 +244,19 @@ def _format(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
-def _parse(text: str | None) -> datetime | None:
-    if text is None:
-        return None
+def _moment(value: object) -> datetime | None:
+    """ISO 8601, or seconds or milliseconds since 1970, as a number or a text; None: none of these.
+
+    A text without an offset is in UTC, as google-auth means it.
+    """
     try:
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise CorruptCredential("a time that cannot be read", code="unreadable") from None
+        if isinstance(value, str) and not _DIGITS.fullmatch(value):
+            moment = datetime.fromisoformat(value)
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if isinstance(value, int | float | str) and not isinstance(value, bool):
+            number = float(value)
+            seconds = number / 1000 if number >= _MILLISECONDS_FROM else number
+            return datetime.fromtimestamp(seconds, UTC) if math.isfinite(seconds) else None
+    except (ValueError, OverflowError, OSError):
+        pass
+    return None

@@ -18,7 +18,12 @@ class CustodyError(Exception):
         self.code = code or self.default_code
 
 
-class TransientFault(CustodyError):
+class Fault(CustodyError):
+    """Something failed that says nothing against a credential: it is kept, and its access token is
+    served for as long as it lives."""
+
+
+class TransientFault(Fault):
     """Google or the network failed for now: the credential is kept, and it is tried again."""
 
     default_code = "unavailable"
@@ -31,7 +36,7 @@ class TransientFault(CustodyError):
         """Seconds the server asked to wait, where it did."""
 
 
-class OperatorFault(CustodyError):
+class OperatorFault(Fault):
     """An error no user can mend (wrong client secret, unknown key, full disk).
 
     It never quarantines anybody.
@@ -40,10 +45,40 @@ class OperatorFault(CustodyError):
     default_code = "operator_fault"
 
 
+class ClientRefused(OperatorFault):
+    """Google refuses the OAuth client itself: whoever has a credential of that client meets it."""
+
+    default_code = "invalid_client"
+
+
+class RefusedByOrganisation(Fault):
+    """Whoever administers the person's Google account does not let this app use it (their company
+    or school, or Advanced Protection), or the app is for another organisation's members.
+
+    Neither the person's grant is at fault nor this installation: it is kept, and tried seldom.
+    """
+
+    default_code = "org_policy"
+
+
 class ConsentRequired(CustodyError):
     """The owner must connect again: revoked, refused, or never connected."""
 
     default_code = "consent_required"
+
+
+class DevicePending(CustodyError):
+    """The person has not decided yet; `slow_down` asks for five more seconds between polls."""
+
+    def __init__(self, *, slow_down: bool) -> None:
+        super().__init__("not approved yet", code="unavailable")
+        self.slow_down = slow_down
+
+
+class ConsentDenied(CustodyError):
+    """A request for consent has ended without one: declined, lapsed, or used up (see `code`)."""
+
+    default_code = "access_denied"
 
 
 class CorruptCredential(CustodyError):

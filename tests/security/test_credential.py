@@ -135,36 +135,29 @@ def test_fresh_means_longer_than_the_lead(left: float, lead: float, fresh: bool)
 @pytest.mark.parametrize(
     "change",
     [
-        {"token": 5},
-        {"token": ["ya29"]},
-        {"token": "ya29.with\nnewline"},
         {"refresh_token": {"a": 1}},
         {"refresh_token": "1//0höh"},
         {"client_id": None},
         {"client_id": ""},
         {"client_id": 7},
-        {"expiry": 1700000000},
-        {"expiry": "soon"},
-        {"expiry": "0001-01-01T00:00:00+08:00"},
-        {"scopes": 5},
-        {"scopes": [1]},
-        {"account": []},
+        {"refresh_token": 7},
+        {"refresh_token": True},
+        {"refresh_token": ["1//0theirs"]},
+        {"refresh_token": "1//0with\nnewline"},
+        {"client_id": ["client"]},
         {"drivekeeper": []},
-        {"drivekeeper": None},
+        {"drivekeeper": "x"},
         {"drivekeeper": {"generation": "5"}},
         {"drivekeeper": {"generation": True}},
         {"drivekeeper": {"generation": -1}},
         {"drivekeeper": {"generation": 1.5}},
         {"drivekeeper": {"state": "gone"}},
         {"drivekeeper": {"state": []}},
-        {"drivekeeper": {"granted_at": 5}},
-        {"drivekeeper": {"refresh_expires_at": "soon"}},
-        {"drivekeeper": {"account_id": 5}},
     ],
     ids=str,
 )
 def test_a_field_of_the_wrong_kind_is_corrupt(change: dict[str, Any]) -> None:
-    """Nothing half-read is ever sent to Google."""
+    """What cannot be had again: nothing half-read of that is ever sent to Google."""
     with pytest.raises(CorruptCredential) as caught:
         Credential.from_document(ANN, written_by_google_auth(None) | change)
     assert caught.value.code == "unreadable"
@@ -239,3 +232,82 @@ def test_times_are_kept_in_utc() -> None:
     taipei = timezone(timedelta(hours=8))
     credential = a_credential(expires_at=datetime(2031, 1, 1, 8, tzinfo=taipei))
     assert credential.to_document()["expiry"] == "2031-01-01T00:00:00Z"
+
+
+_MOMENT = datetime(2031, 2, 3, 4, 5, 6, tzinfo=UTC)
+_SECONDS = int(_MOMENT.timestamp())
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *(_SECONDS, float(_SECONDS), str(_SECONDS), f"{_SECONDS}.0"),
+        *(_SECONDS * 1000, str(_SECONDS * 1000), _SECONDS * 1000 + 0.0),
+    ],
+    ids=repr,
+)
+def test_a_number_is_an_expiry_in_seconds_or_milliseconds(written: Any) -> None:
+    """As programs in other languages keep it."""
+    loaded = Credential.from_document(ANN, written_by_google_auth(None) | {"expiry": written})
+    assert loaded.expires_at == _MOMENT
+
+
+ODD: list[Any] = [
+    *(None, "", 0, -1, 1.5, True, False, "x", "soon", [], ["x"], {}, {"a": 1}, [[]]),
+    *(1e400, -1e400, float("nan"), 10**30, -(10**30), 1e16, "9" * 400, "\ud800", "\x00"),
+    *("0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59.999999-23:59", "2031-13-01", "ya29\n"),
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+@pytest.mark.parametrize(
+    "field",
+    [
+        *("token", "expiry", "scopes", "account", "token_uri", "client_secret", "quota_project_id"),
+        *("universe_domain", "type", "rapt_token", "trust_boundary"),
+    ],
+)
+def test_an_odd_field_of_another_program_condemns_no_grant(field: str, odd: Any) -> None:
+    """It can be had again by a refresh, and until then the token is not believed."""
+    loaded = Credential.from_document(ANN, written_by_google_auth(None) | {field: odd})
+    assert loaded.refresh_token is not None
+    assert secret(loaded.refresh_token) == "1//0theirs"
+    assert not loaded.is_fresh(datetime.now(UTC))
+    assert loaded.serves_until(datetime.now(UTC)) <= datetime.now(UTC).timestamp()
+    assert loaded.scopes
+    again = json.loads(json.dumps(loaded.to_document()))
+    assert Credential.from_document(ANN, again).to_document() == loaded.to_document()
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+@pytest.mark.parametrize("field", ["granted_at", "refresh_expires_at", "account_id"])
+def test_an_odd_note_beside_a_credential_condemns_no_grant(field: str, odd: Any) -> None:
+    """It is for people to read."""
+    document = a_credential().to_document()
+    document["drivekeeper"][field] = odd
+    loaded = Credential.from_document(ANN, document)
+    assert loaded.refresh_token is not None
+    assert json.dumps(loaded.to_document())
+
+
+@pytest.mark.parametrize(
+    "field", ["token", "expiry", "scopes", "account", "drivekeeper", "token_uri", "client_secret"]
+)
+@pytest.mark.parametrize("lacks", [True, False], ids=["missing", "null"])
+def test_a_field_that_is_not_there_is_unknown(field: str, lacks: bool) -> None:
+    """Missing or null is the same."""
+    document = written_by_google_auth(None)
+    document.pop(field, None)
+    if not lacks:
+        document[field] = None
+    loaded = Credential.from_document(ANN, document)
+    assert loaded.refresh_token is not None
+    assert loaded.scopes == (DRIVE_FILE_SCOPE,)
+
+
+def test_an_expiry_in_another_century_is_not_waited_for() -> None:
+    """No access token lives for a day: it would never be refreshed, and the grant die unused."""
+    document = written_by_google_auth(None) | {"expiry": "9999-12-31T23:59:59Z"}
+    loaded = Credential.from_document(ANN, document)
+    assert not loaded.is_fresh(datetime.now(UTC))
+    assert loaded.serves_until(datetime.now(UTC)) == 0

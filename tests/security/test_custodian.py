@@ -516,7 +516,12 @@ async def test_an_account_that_cannot_be_told_from_others_is_not_revoked(world: 
     assert (await world.custodian.disconnect(ANN)).shared
 
 
-@pytest.mark.parametrize(("kind", "options"), FAILURES, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    # To a revocation 200 is a yes, whatever its body (RFC 7009 §2.2).
+    [(kind, {"status": 403} if kind == "html" else options) for kind, options in FAILURES],
+    ids=lambda value: str(value)[:30],
+)
 async def test_where_revoking_fails_the_credential_is_deleted_all_the_same(
     world: World, kind: str, options: dict[str, Any]
 ) -> None:

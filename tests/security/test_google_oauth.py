@@ -24,6 +24,8 @@ from security.google_oauth import (
     OAuthEndpoints,
     form_body,
 )
+from security.oauth_answers import read_answer
+from security.oauth_errors import Question
 from tests.security.kit import AMY, ANN, World, answer_of, secret
 
 DEAD = SecretStr("1//0canary-of-a-refresh-token")
@@ -77,7 +79,6 @@ async def test_an_answer_that_comes_in_pieces_is_read_whole(world: World) -> Non
         ("status", {"status": 200, "body": "[]"}, "not_json"),
         ("status", {"status": 200, "body": "{}"}, "not_json"),
         ("status", {"status": 200, "body": '{"access_token": 5, "expires_in": 1}'}, "not_json"),
-        ("status", {"status": 200, "body": '{"access_token": "a"}'}, "not_json"),
         ("status", {"status": 200, "body": '{"access_token":"a","expires_in":"x"}'}, "not_json"),
         ("status", {"status": 200, "body": '{"access_token":"a","expires_in":1e999}'}, "not_json"),
         ("status", {"status": 200, "body": "[" * 50_000}, "not_json"),
@@ -126,15 +127,13 @@ async def test_the_pause_the_server_asks_for_is_told(
     world: World, header: str | None, seconds: float | None
 ) -> None:
     """Seconds; anything else is left to our own pauses."""
-    from security.google_oauth import _answer
-
     if header in ("7", None):
         options = {} if header is None else {"retry_after": 7}
         await world.google.fault("google.token.refresh", "status", status=429, **options)
         error = await refused(world)
     else:  # what aiohttp's server would not send
         with pytest.raises(TransientFault) as caught:
-            _answer(429, b"", header)
+            read_answer(Question.REFRESH, 429, b"", header)
         error = caught.value
     assert isinstance(error, TransientFault)
     assert error.retry_after == seconds
@@ -147,7 +146,6 @@ async def test_the_pause_the_server_asks_for_is_told(
         ("unauthorized_client", "unauthorized_client"),
         ("deleted_client", "deleted_client"),
         ("disabled_client", "invalid_client"),
-        ("org_internal", "unauthorized_client"),
         ("unsupported_grant_type", "invalid_request"),
         ("redirect_uri_mismatch", "invalid_request"),
         ("something_new", "invalid_request"),
