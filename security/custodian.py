@@ -8,7 +8,7 @@ task of its own, which `close` waits for.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -26,17 +26,22 @@ from security.errors import (
     ConsentRequired,
     CorruptCredential,
     CustodyError,
+    Fault,
     GenerationConflict,
     OperatorFault,
+    RefusedByOrganisation,
     TransientFault,
 )
 from security.google_oauth import GoogleOAuth
 from security.guard import Guard
 from security.records import Records
 from security.refresh_files import Refreshed, RefreshFiles, Wanted, serves
+from security.refused_clients import NotAsked
 from security.token_store import Reading, TokenStore
 from security.watch import Stamp
 
+Asking = Callable[[str], AbstractAsyncContextManager[None]]
+"""From a client's id to what is held while Google is asked with it, and may refuse that."""
 _log = structlog.get_logger()
 
 
@@ -45,10 +50,14 @@ class Kept:
     """A credential after a refresh was due."""
 
     credential: Credential
-    fault: TransientFault | OperatorFault | None = None
+    fault: Fault | None = None
     """Why it is still the old one, whose token serves for a while yet."""
     asked: bool = False
     """Whether Google gave a new token; False also where somebody else was faster."""
+
+
+def _at_once(_client_id: str) -> AbstractAsyncContextManager[None]:
+    return nullcontext()
 
 
 class Custodian(Guard):
@@ -116,7 +125,8 @@ class Custodian(Guard):
 
         Raises:
             ConsentRequired: the owner must connect (again).
-            TransientFault, OperatorFault: nothing is wrong with the credential; it is kept.
+            TransientFault, OperatorFault, RefusedByOrganisation: nothing is wrong with the
+                credential; it is kept.
         """
         for _ in range(2):
             credential = await self.load(owner)
@@ -137,18 +147,17 @@ class Custodian(Guard):
         The caller may be cancelled; the refresh is not.
 
         Raises:
-            ConsentRequired, TransientFault, OperatorFault: as `access_token`.
+            ConsentRequired, TransientFault, OperatorFault, RefusedByOrganisation: as
+                `access_token`.
             GenerationConflict: a program that knows no lock has saved meanwhile.
         """
         return await asyncio.shield(self._flight(owner, rejected))
 
-    async def refresh_within(
-        self, owner: Owner, seconds: float, asking: AbstractAsyncContextManager[None]
-    ) -> Kept:
+    async def refresh_within(self, owner: Owner, seconds: float, asking: Asking) -> Kept:
         """Likewise; whoever waits gives up after `seconds`, the refresh does not.
 
         Args:
-            asking: held while Google is asked.
+            asking: what is held while Google is asked.
 
         Raises:
             TimeoutError, and as `refresh`.
@@ -160,14 +169,11 @@ class Custodian(Guard):
         return flight.result()
 
     def _flight(
-        self,
-        owner: Owner,
-        rejected: SecretStr | None,
-        asking: AbstractAsyncContextManager[None] | None = None,
+        self, owner: Owner, rejected: SecretStr | None, asking: Asking = _at_once
     ) -> asyncio.Task[Kept]:
         flight = self._flights.get(owner)
         if flight is None:
-            flight = self.uncancelled(self._refresh(owner, rejected, asking or nullcontext()))
+            flight = self.uncancelled(self._refresh(owner, rejected, asking))
             self._flights[owner] = flight
             flight.add_done_callback(lambda _: self._flights.pop(owner, None))
         return flight
@@ -189,16 +195,12 @@ class Custodian(Guard):
 
         saved = await self.run(save)
         self._memory.pauses.clear(saved.owner)
+        self._memory.organisations.clear(saved.owner)
         self._memory.verdicts.release(saved.owner)
         self._memory.activity.begin(saved.owner, datetime.now(UTC).timestamp())
         return saved
 
-    async def _refresh(
-        self,
-        owner: Owner,
-        rejected: SecretStr | None,
-        asking: AbstractAsyncContextManager[None],
-    ) -> Kept:
+    async def _refresh(self, owner: Owner, rejected: SecretStr | None, asking: Asking) -> Kept:
         stamp: Stamp | None = None
         try:
             look_at = partial(self._looks.run, Wanted(owner, rejected))
@@ -212,8 +214,8 @@ class Custodian(Guard):
                         if look.unwritable is not None:
                             raise look.unwritable
                         refreshed = await self._ask_google(credential, asking)
-                    except (TransientFault, OperatorFault) as fault:
-                        _log.warning("token_refresh_failed", owner=owner, result=fault.code)
+                    except Fault as fault:
+                        self._note(owner, fault)
                         if serves(credential, rejected):
                             return Kept(credential, fault)
                         raise
@@ -240,13 +242,18 @@ class Custodian(Guard):
                 await self.court.condemn(owner, refusal.code, stamp)
             raise
         self._memory.pauses.clear(owner)
+        self._memory.organisations.clear(owner)
         if self._memory.verdicts.acquit(owner):
             _log.info("token_released", owner=owner, result="ok")
         return Kept(saved, asked=True)
 
-    async def _ask_google(
-        self, credential: Credential, asking: AbstractAsyncContextManager[None]
-    ) -> Credential:
+    def _note(self, owner: Owner, fault: Fault) -> None:
+        if isinstance(fault, RefusedByOrganisation):
+            self._memory.organisations.refuse(owner, fault.code)
+        if not isinstance(fault, NotAsked):
+            _log.warning("token_refresh_failed", owner=owner, result=fault.code)
+
+    async def _ask_google(self, credential: Credential, asking: Asking) -> Credential:
         if credential.refresh_token is None:
             raise ConsentRequired("there is no refresh token", code="no_refresh_token")
         client = self._clients.get(credential.client_id)
@@ -256,9 +263,11 @@ class Custodian(Guard):
                 code="unknown_client",
             )
         try:
-            async with asking:
+            async with asking(client.id):
                 self.refuse_if_stopping()
                 grant = await self._oauth.refresh(client, credential.refresh_token)
+        except NotAsked:
+            raise
         except CustodyError as error:
             self._on_refresh(error.code)
             raise

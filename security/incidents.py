@@ -6,6 +6,7 @@ sweep shows so (a sweep that could not look says nothing), or whoever opened it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,7 +25,10 @@ _OF_OTHERS: Final = frozenset({UPDATES_NOT_SAVED, UPDATE_SET_ASIDE, LOCAL_FILE_U
 """No sweep can tell whether these are over: whoever opened them does."""
 _AWAY: Final = frozenset({"unavailable", "timeout", "rate_limited", "not_json"})
 _ANSWERS: Final = frozenset(
-    {"invalid_client", "unauthorized_client", "deleted_client", "invalid_request", "invalid_grant"}
+    {
+        *("invalid_client", "unauthorized_client", "deleted_client", "invalid_request"),
+        *("invalid_grant", "access_denied", "scope_missing", "org_policy", "org_internal"),
+    }
 )
 """What only Google can have said: it is there."""
 _PATIENCE_SECONDS: Final = 900
@@ -80,25 +84,28 @@ class Incidents:
             operator_codes: the result codes that only an operator can mend.
         """
         now = report.started_at.timestamp() + report.seconds
-        seen = {code: n for code, n in report.results.items() if code in operator_codes}
+        # Whoever waits for a fault to be mended is still touched by it, though not asked about.
+        touched = Counter(report.results) + Counter(report.waiting)
+        seen = {code: n for code, n in touched.items() if code in operator_codes}
+        skipped = report.skipped - sum(report.waiting.values())
         if report.ended_by in operator_codes:
             # It would have met everybody else who was due as well.
-            seen[report.ended_by] = seen.get(report.ended_by, 0) + report.skipped
+            seen[report.ended_by] = seen.get(report.ended_by, 0) + skipped
         if report.held:
             seen[HOLD] = report.held
         away = sum(n for code, n in report.results.items() if code in _AWAY)
         answered = report.refreshed + sum(report.results.get(code, 0) for code in _ANSWERS)
         if away > answered:
-            seen[OUTAGE] = away + (report.skipped if report.ended_by in _AWAY else 0)
+            seen[OUTAGE] = away
         for code, owners in seen.items():
             self.see(code, now, min(owners, report.seen))
         if not answered:
             # Whoever was not served stays due: where nobody is, they have been meanwhile.
-            google_is_there = not away and not report.skipped and report.ended_by is None
+            google_is_there = not away and not skipped and report.ended_by is None
         else:
             google_is_there = away * _STRAGGLERS <= answered
         failing = sum(n for code, n in report.results.items() if code in operator_codes - OF_FILES)
-        untried = report.transient + report.skipped + failing
+        untried = report.transient + skipped + failing
         for code in self._by_code.keys() - seen.keys() - _OF_OTHERS:
             if google_is_there if code == OUTAGE else _is_over(code, report, untried):
                 self.end(code, now)

@@ -90,6 +90,9 @@ RESULTS: Final = frozenset(
         "timeout",
         "rate_limited",
         "not_json",
+        # the person's organisation
+        "org_policy",
+        "org_internal",
         # operator faults
         "operator_fault",
         "invalid_client",

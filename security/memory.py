@@ -18,6 +18,7 @@ from security.encryption import TokenEncryption
 from security.errors import CustodyError
 from security.files import SealedFolder
 from security.incidents import Incidents
+from security.organisations import Organisations
 from security.pauses import Pauses
 from security.storage.catalogue import MAINTENANCE
 from security.storage.sealing import Sealer
@@ -47,6 +48,7 @@ class Memory:
         self._keeps = keeps
         self._folder = SealedFolder(folder, sealer, MAINTENANCE)
         self.pauses = Pauses()
+        self.organisations = Organisations()
         self.verdicts = Verdicts()
         self.incidents = Incidents()
         self.activity = Activity(idle_after)
@@ -85,12 +87,14 @@ class Memory:
     def forget(self, owner: Owner) -> None:
         """The owner has left: nothing of them is kept."""
         self.pauses.clear(owner)
+        self.organisations.clear(owner)
         self.verdicts.acquit(owner)
         self.activity.forget(owner)
 
     def names(self) -> set[str]:
         """The names of all owners of whom anything is kept."""
-        return {*self.pauses.names(), *self.verdicts.names(), *self.activity.names()}
+        kept = (self.pauses, self.organisations, self.verdicts, self.activity)
+        return {name for part in kept for name in part.names()}
 
     def changes(self) -> dict[str, dict[str, Any]]:
         """What has changed since the last call, to be given to `write`."""
@@ -119,9 +123,10 @@ class Memory:
         for name, document in documents.items():
             self._folder.write(name, document)
 
-    def _parts(self) -> dict[str, Pauses | Verdicts | Incidents | Activity]:
+    def _parts(self) -> dict[str, Pauses | Organisations | Verdicts | Incidents | Activity]:
         return {
             "pauses": self.pauses,
+            "organisations": self.organisations,
             "verdicts": self.verdicts,
             "incidents": self.incidents,
             "activity": self.activity,

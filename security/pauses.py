@@ -1,27 +1,39 @@
-"""How long an owner is left alone after Google or the network failed: longer each time, jittered.
+"""How long an owner is left alone after something failed: longer each time, jittered.
 
 Jitter keeps those that failed together from coming back together.
 https://cloud.google.com/iam/docs/retry-strategy
+
+What only an operator can mend is mended by a restart at the latest, and what an organisation
+forbids is asked about once more then: such pauses end with the process. Those after Google's or the
+network's failures outlast it.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from security.credential import Owner
 
 _FIRST_SECONDS: Final = 120
 _LONGEST_SECONDS: Final = 1800
+_REST_SECONDS: Final = 86400
 _JITTER: Final = 0.25
+
+
+class _Pause(NamedTuple):
+    failures: int
+    until: float
+    after: str | None = None
+    """The result code of a fault that is not Google's or the network's; None: it was theirs."""
 
 
 class Pauses:
     """Pauses by owner. Times in Unix seconds."""
 
     def __init__(self) -> None:
-        self._by_owner: dict[str, tuple[int, float]] = {}
+        self._by_owner: dict[str, _Pause] = {}
         self.changed = False
 
     def __len__(self) -> int:
@@ -34,19 +46,36 @@ class Pauses:
     def is_paused(self, owner: Owner, now: float) -> bool:
         """Whether the owner is to be left alone for now."""
         pause = self._by_owner.get(owner.name)
-        return pause is not None and now < pause[1]
+        return pause is not None and now < pause.until
 
-    def extend(self, owner: Owner, now: float, at_least: float | None = None) -> float:
+    def after(self, owner: Owner) -> str | None:
+        """The result code of what the owner waits for to be mended; None: for nobody's work."""
+        pause = self._by_owner.get(owner.name)
+        return pause.after if pause is not None else None
+
+    def extend(
+        self, owner: Owner, now: float, at_least: float | None = None, *, after: str | None = None
+    ) -> float:
         """Another failure: the length of the next pause in seconds.
 
         Args:
             at_least: seconds the server asked for (Retry-After), where it did.
+            after: the result code of a fault that somebody has to mend.
         """
-        failures = self._by_owner.get(owner.name, (0, 0.0))[0] + 1
+        failures = self._by_owner.get(owner.name, _Pause(0, 0.0)).failures + 1
         seconds = min(_FIRST_SECONDS * 2.0 ** (min(failures, 16) - 1), _LONGEST_SECONDS)
         seconds = max(seconds, min(at_least or 0.0, _LONGEST_SECONDS))
+        return self._pause(owner, now, seconds, failures, after)
+
+    def rest(self, owner: Owner, now: float, after: str) -> float:
+        """About a day, for what is mended neither here nor soon: likewise."""
+        return self._pause(owner, now, _REST_SECONDS, 1, after)
+
+    def _pause(
+        self, owner: Owner, now: float, seconds: float, failures: int, after: str | None
+    ) -> float:
         seconds *= random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - jitter
-        self._by_owner[owner.name] = (failures, now + seconds)
+        self._by_owner[owner.name] = _Pause(failures, now + seconds, after)
         self.changed = True
         return seconds
 
@@ -57,11 +86,15 @@ class Pauses:
 
     def to_document(self) -> dict[str, Any]:
         """What is kept over a restart."""
-        return {name: list(pause) for name, pause in self._by_owner.items()}
+        return {
+            name: [pause.failures, pause.until]
+            for name, pause in self._by_owner.items()
+            if pause.after is None
+        }
 
     def load(self, document: Mapping[str, Any]) -> None:
         """What `to_document` gave; entries that make no sense are left out."""
         for name, pause in document.items():
             match pause:
                 case [int(failures), int() | float() as until] if failures > 0:
-                    self._by_owner[name] = (failures, float(until))
+                    self._by_owner[name] = _Pause(failures, float(until))

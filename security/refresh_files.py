@@ -91,7 +91,7 @@ class RefreshFiles:
         return saved
 
     def _note(self, credential: Credential, stamp: Stamp | None) -> None:
-        expires = credential.expires_at.timestamp() if credential.expires_at else 0.0
+        expires = credential.serves_until(datetime.now(UTC))
         self._watch.note(credential.owner, stamp, expires)
 
     def _take_lock(self, wanted: Wanted) -> Look:

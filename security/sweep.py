@@ -9,33 +9,36 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
 
 from security.activity import IDLE_REFRESH_EVERY
+from security.batches import each
 from security.credential import Owner
 from security.custodian import Custodian
 from security.errors import (
     ConsentRequired,
     CustodyError,
+    Fault,
     GenerationConflict,
     OperatorFault,
+    RefusedByOrganisation,
     TransientFault,
 )
 from security.pace import Pace, Turn
 from security.records import Records
-from security.sweep_report import SweepReport
+from security.refused_clients import NotAsked, RefusedClients
+from security.sweep_report import SweepReport, Tally
 from security.token_store import Reading, TokenStore
 from security.watch import Scan, owners_of
 
 _FULL_EVERY: Final = timedelta(days=1)
-_ALIKE: Final = 3
-_OUTAGE: Final = 50
 _BESIDE: Final = 32
 _IN_A_ROW: Final = 200
 _log = structlog.get_logger()
@@ -51,28 +54,6 @@ class SweepOptions:
     """Requests to Google at once."""
     timeout: timedelta = timedelta(seconds=30)
     """The longest one owner may take."""
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What happened so far in this pass."""
-
-    refreshed: int = 0
-    transient: int = 0
-    operator: int = 0
-    condemned: int = 0
-    skipped: int = 0
-    faster: int = 0
-    results: Counter[str] = field(default_factory=Counter)
-    ended_by: str | None = None
-
-    @property
-    def tried(self) -> int:
-        return self.refreshed + self.transient + self.operator + self.condemned
-
-    def only(self, code: str) -> bool:
-        """Whether nothing but this has happened to anybody."""
-        return self.results[code] == self.tried
 
 
 class Sweep:
@@ -94,6 +75,7 @@ class Sweep:
         # While one is read or saved, another may be asked for: Google's time is not ours to waste.
         self._at_once = options.concurrency + min(options.concurrency // 2, _BESIDE)
         self._running = asyncio.Lock()
+        self._clients = RefusedClients()
         self._last_full: datetime | None = None
         self._pass_task: asyncio.Task[None] | None = None
         self._stopping = False
@@ -117,7 +99,7 @@ class Sweep:
             full = full or self._last_full is None or started_at - self._last_full >= _FULL_EVERY
             if full:
                 self._watch.clear()
-            tally, scan = _Tally(), Scan()
+            tally, scan, self._clients = Tally(), Scan(), RefusedClients()
             self._custodian.court.taken()
             try:
                 scan = await self._custodian.read(self._watch.scan, self._due_before(started_at))
@@ -129,13 +111,15 @@ class Sweep:
                     self._pass_task = asyncio.create_task(self._pass(scan, tally))
                     await self._pass_task
             except OperatorFault as fault:
-                self._count_operator(fault.code, tally)
+                tally.need_operator(fault.code)
                 tally.ended_by = fault.code
             except asyncio.CancelledError:
                 if not self._stopping:
                     raise
                 tally.ended_by = "stopped"
-            if full and tally.ended_by is None and not dry_run:
+            if tally.ended_by is not None:
+                self._last_full = None  # whoever was left out is looked for by the next one
+            elif full and not dry_run:
                 self._last_full = started_at
                 await self._custodian.departures.forget_gone()
             now = datetime.now(UTC).timestamp()
@@ -154,6 +138,7 @@ class Sweep:
                 held=held,
                 skipped=tally.skipped,
                 results=dict(tally.results),
+                waiting=dict(tally.waiting),
                 minutes_left=fewest,
                 ended_by=tally.ended_by,
             )
@@ -171,14 +156,14 @@ class Sweep:
         if self._pass_task is not None:
             self._pass_task.cancel()
 
-    async def _pass(self, scan: Scan, tally: _Tally) -> None:
+    async def _pass(self, scan: Scan, tally: Tally) -> None:
         """Read what changed, and refresh what is due, some at once."""
         due, turn = self._due(scan, tally), asyncio.Lock()
         async with self._custodian.court.deferring(), asyncio.TaskGroup() as group:
             for _ in range(min(self._at_once, len(scan.due) + len(scan.changed))):
                 group.create_task(self._work(due, turn, tally))
 
-    async def _due(self, scan: Scan, tally: _Tally) -> AsyncIterator[Owner]:
+    async def _due(self, scan: Scan, tally: Tally) -> AsyncIterator[Owner]:
         """Those whose token is due: known ones soonest first, then what turns up on reading."""
         for number, (expires, name) in enumerate(scan.due):
             if number % _IN_A_ROW == 0:  # of the idle there may be very many
@@ -191,26 +176,26 @@ class Sweep:
             owners = owners_of(scan.changed[start : start + size])
             readings = await self._custodian.read(self._read, owners)
             for owner, reading in zip(owners, readings, strict=True):
-                if await self._is_due(owner, reading, tally):
-                    yield owner
+                try:
+                    is_due = await self._is_due(owner, reading, tally)
+                except Exception as error:
+                    self._unforeseen(owner, error, tally)
+                else:
+                    if is_due:
+                        yield owner
 
-    def _read(self, owners: list[Owner]) -> list[Reading | OperatorFault]:
-        readings: list[Reading | OperatorFault] = []
-        for owner in owners:
-            try:
-                readings.append(self._store.read(owner))
-            except OperatorFault as fault:
-                readings.append(fault)
-        return readings
+    def _read(self, owners: list[Owner]) -> list[Reading | Exception]:
+        return each(self._store.read, owners)
 
-    async def _is_due(self, owner: Owner, reading: Reading | OperatorFault, tally: _Tally) -> bool:
+    async def _is_due(self, owner: Owner, reading: Reading | Exception, tally: Tally) -> bool:
         """Whether what was read calls for a refresh; damage and leave-taking are seen to."""
         if isinstance(reading, OperatorFault):
-            self._count_operator(reading.code, tally)
+            tally.need_operator(reading.code)
             return False
+        if isinstance(reading, Exception):
+            raise reading
         if reading.damage is not None:
-            tally.condemned += 1
-            tally.results[reading.damage.code] += 1
+            tally.condemn(reading.damage.code)
             await self._custodian.court.condemn(owner, reading.damage.code, reading.stamp)
             return False
         now = datetime.now(UTC).timestamp()
@@ -223,22 +208,22 @@ class Sweep:
             return False
         granted = credential.granted_at
         self._memory.activity.assume(owner, granted.timestamp() if granted else now)
-        expires = credential.expires_at.timestamp() if credential.expires_at else 0.0
+        expires = credential.serves_until(datetime.now(UTC))
         self._watch.note(owner, reading.stamp, expires)
         return expires < self._due_before(datetime.now(UTC)) and self._is_time(
             owner, expires, tally
         )
 
-    def _is_time(self, owner: Owner, expires: float, tally: _Tally) -> bool:
+    def _is_time(self, owner: Owner, expires: float, tally: Tally) -> bool:
         """Whether a token that is due is to be refreshed now: not in a pause, nor while idle."""
         now = datetime.now(UTC).timestamp()
         if self._memory.pauses.is_paused(owner, now):
-            tally.skipped += 1
+            tally.skip(self._memory.pauses.after(owner))
             return False
         idle = self._memory.activity.is_idle(owner, now)
         return not idle or expires + IDLE_REFRESH_EVERY.total_seconds() < now
 
-    async def _work(self, due: AsyncIterator[Owner], turn: asyncio.Lock, tally: _Tally) -> None:
+    async def _work(self, due: AsyncIterator[Owner], turn: asyncio.Lock, tally: Tally) -> None:
         while True:
             async with turn:
                 owner = await anext(due, None)
@@ -249,67 +234,70 @@ class Sweep:
                 if tally.ended_by is None:
                     await self._keep(owner, tally, mine)
                 else:
-                    tally.skipped += 1
-            except Exception:
-                # One owner's trouble is nobody else's, whatever it is.
-                tally.transient += 1
-                tally.results["failed"] += 1
-                _log.exception("sweep_owner_failed", owner=owner)
+                    tally.skip()
+            except Exception as error:
+                self._unforeseen(owner, error, tally)
             finally:
                 mine.end()
 
-    async def _keep(self, owner: Owner, tally: _Tally, asking: Turn) -> None:
-        fault: TransientFault | OperatorFault | None
+    def _unforeseen(self, owner: Owner, error: Exception, tally: Tally) -> None:
+        """One owner's trouble is nobody else's, whatever it is."""
+        tally.fail("failed")
+        self._memory.pauses.extend(owner, datetime.now(UTC).timestamp())
+        _log.error("sweep_owner_failed", owner=owner, exc_info=error)
+
+    async def _keep(self, owner: Owner, tally: Tally, turn: Turn) -> None:
+        fault: Fault | None
         try:
             # The time-out ends the waiting, never the refresh itself (`refresh_within`).
             seconds = self._options.timeout.total_seconds()
+            asking = partial(_asking, self._clients, turn)
             kept = await self._custodian.refresh_within(owner, seconds, asking)
             fault = kept.fault
         except TimeoutError:
             fault = TransientFault("took too long", code="timeout")
-        except (TransientFault, OperatorFault) as error:
+        except Fault as error:
             fault = error
         except ConsentRequired as refusal:
             if refusal.code != "not_connected":
-                tally.condemned += 1
-                tally.results[refusal.code] += 1
+                tally.condemn(refusal.code)
                 self._memory.pauses.extend(owner, datetime.now(UTC).timestamp())
             return
         except GenerationConflict:
             return  # somebody else saved a newer one
         if fault is None:
             tally.refreshed += kept.asked
-        elif isinstance(fault, TransientFault):
-            await self._count_transient(owner, fault, tally)
         else:
-            await self._weigh_operator(fault, tally)
+            await self._weigh(owner, fault, tally)
 
-    async def _count_transient(self, owner: Owner, fault: TransientFault, tally: _Tally) -> None:
-        tally.transient += 1
-        tally.results[fault.code] += 1
-        now = datetime.now(UTC).timestamp()
-        self._memory.pauses.extend(owner, now, at_least=fault.retry_after)
-        if tally.transient == tally.tried >= max(_OUTAGE, 2 * self._options.concurrency):
-            # Google is away: those who were not asked keep their place for the next pass.
-            tally.ended_by = fault.code
+    async def _weigh(self, owner: Owner, fault: Fault, tally: Tally) -> None:
+        """Count it, and leave the owner alone for a while. It says nothing about anybody else, but
+        where nothing at all can be saved: then the pass ends, and everybody keeps their place."""
+        pauses, now = self._memory.pauses, datetime.now(UTC).timestamp()
+        match fault:
+            case NotAsked():
+                tally.skip(fault.code)
+            case OperatorFault():
+                tally.need_operator(fault.code)
+                if fault.code == "store_failed" and not await self._can_write():
+                    tally.ended_by = fault.code
+                else:
+                    pauses.extend(owner, now, after=fault.code)
+            case RefusedByOrganisation():
+                tally.fail(fault.code)
+                pauses.rest(owner, now, after=fault.code)
+            case TransientFault():
+                tally.fail(fault.code)
+                pauses.extend(owner, now, at_least=fault.retry_after)
 
-    async def _weigh_operator(self, fault: OperatorFault, tally: _Tally) -> None:
-        """Count it; end the pass where the store or everybody so far is touched alike."""
-        self._count_operator(fault.code, tally)
-        if tally.tried >= _ALIKE and tally.only(fault.code):
-            tally.ended_by = fault.code
-        elif fault.code == "store_failed":
-            try:
-                await self._custodian.run(self._store.check_writable)
-            except OperatorFault:
-                tally.ended_by = fault.code
+    async def _can_write(self) -> bool:
+        try:
+            await self._custodian.run(self._store.check_writable)
+        except OperatorFault:
+            return False
+        return True
 
-    @staticmethod
-    def _count_operator(code: str, tally: _Tally) -> None:
-        tally.operator += 1
-        tally.results[code] += 1
-
-    async def _look_only(self, scan: Scan, tally: _Tally) -> None:
+    async def _look_only(self, scan: Scan, tally: Tally) -> None:
         """Count what a pass would find; the refreshes it would make count as refreshed."""
         now = datetime.now(UTC).timestamp()
         for expires, name in scan.due:
@@ -322,13 +310,23 @@ class Sweep:
             for owner, reading in zip(owners, readings, strict=True):
                 match reading:
                     case OperatorFault(code=code):
-                        self._count_operator(code, tally)
+                        tally.need_operator(code)
+                    case Exception():
+                        tally.fail("failed")
                     case Reading(damage=CustodyError(code=code)):
-                        tally.condemned += 1
-                        tally.results[code] += 1
+                        tally.condemn(code)
                     case Reading(credential=credential) if credential is not None:
-                        left = credential.expires_at
-                        expires = left.timestamp() if left else 0.0
+                        expires = credential.serves_until(datetime.now(UTC))
                         self._watch.note(owner, reading.stamp, expires)
                         if expires - now < self._custodian.lead.total_seconds():
                             tally.refreshed += self._is_time(owner, expires, tally)
+
+
+@asynccontextmanager
+async def _asking(clients: RefusedClients, turn: Turn, client_id: str) -> AsyncIterator[None]:
+    """What is held while Google is asked with a client. Looked at twice: it is waited for."""
+    clients.check(client_id)
+    async with turn:
+        clients.check(client_id)
+        with clients.asking(client_id):
+            yield

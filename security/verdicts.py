@@ -18,7 +18,8 @@ from security.watch import Stamp
 _HOUR: Final = 3600.0
 _FEW: Final = 3
 _SHARE: Final = 10
-_GRANT: Final = frozenset({"invalid_grant", "no_refresh_token"})
+GRANT: Final = frozenset({"invalid_grant", "access_denied", "scope_missing", "no_refresh_token"})
+"""Reasons that are about the grant, as Google tells of it; the others are about the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Verdicts:
     def condemn(self, owner: Owner, reason: str, stamp: Stamp, now: float) -> bool:
         """Note it; whether it is still to be settled."""
         # Also where it is no news: trouble that lasts does not look small after an hour.
-        self._condemned[owner] = (now, reason in _GRANT)
+        self._condemned[owner] = (now, reason in GRANT)
         self.changed = True
         known = self._verdicts.get(owner)
         if known is not None and known.stamp == stamp:
@@ -111,7 +112,7 @@ class Verdicts:
             fresh = [
                 owner
                 for owner, verdict in self._verdicts.items()
-                if not verdict.held and (verdict.reason in _GRANT) is grant
+                if not verdict.held and (verdict.reason in GRANT) is grant
             ]
             condemned = sum(kind is grant for _, kind in self._condemned.values())
             tried = condemned + sum(self._tried[grant].values())

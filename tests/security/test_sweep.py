@@ -8,11 +8,13 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from config import GoogleClient
 from security.activity import Activity
@@ -22,7 +24,16 @@ from security.records import Records
 from security.sweep import Sweep, SweepOptions
 from security.sweep_report import SweepReport
 from security.watch import Stamp
-from tests.security.kit import ANN, BOB, World, a_credential, new_key, records_in
+from tests.security.kit import (
+    ANN,
+    BOB,
+    World,
+    a_credential,
+    full_disk,
+    in_minutes,
+    new_key,
+    records_in,
+)
 
 pytestmark = pytest.mark.one_way("on")
 
@@ -219,13 +230,16 @@ async def test_whoever_comes_by_in_a_pause_is_served(world: World) -> None:
     assert not keeper.memory.pauses.is_paused(ANN, datetime.now(UTC).timestamp())
 
 
-async def test_a_wrong_client_ends_the_sweep_and_quarantines_nobody(world: World) -> None:
+async def test_a_wrong_client_is_asked_with_three_times_and_quarantines_nobody(
+    world: World,
+) -> None:
     """After three alike nobody else is asked."""
     everybody = owners(9)
     await connect_all(world, everybody, 5)
     wrong = GoogleClient(world.client.id, SecretStr("GOCSPX-wrong"))
     report = await Keeper(world, concurrency=1, custodian={"clients": (wrong,)}).run()
-    assert (report.ended_by, report.operator, report.skipped) == ("invalid_client", 3, 6)
+    assert (report.ended_by, report.operator, report.skipped) == (None, 3, 6)
+    assert report.waiting == {"invalid_client": 6}
     assert world.quarantine_notes() == []
     assert (await Keeper(world).run()).refreshed == 9
 
@@ -391,3 +405,173 @@ async def test_a_fault_nobody_foresaw_is_one_owners(
     monkeypatch.setattr(keeper.custodian, "refresh_within", refresh)
     report = await keeper.run()
     assert (report.refreshed, report.results) == (2, {"failed": 1})
+
+
+OTHER = "another.apps.googleusercontent.com"
+
+
+async def test_owners_of_an_unknown_client_keep_nobody_else_waiting(world: World) -> None:
+    """However many they are, and however long ago their tokens ended."""
+    everybody = owners(40)
+    await connect_all(world, everybody, 5)
+    strangers = everybody[:12]
+    for owner in strangers:
+        change_stored(world, owner, client_id=OTHER, expires_at=in_minutes(-600))
+    keeper = Keeper(world)
+    report = await keeper.run()
+    assert (report.refreshed, report.operator, report.skipped, report.ended_by) == (28, 12, 0, None)
+    again = await keeper.run()
+    assert (again.operator, again.skipped, again.waiting) == (0, 12, {"unknown_client": 12})
+    assert (again.ended_by, again.full) == (None, False)
+    assert world.quarantine_notes() == []
+
+
+async def test_a_restart_clears_the_pauses_of_operator_faults(world: World) -> None:
+    """Whoever mends the settings need not wait on top of it."""
+    await world.connect(ANN, minutes_left=5)
+    keeper = Keeper(world, custodian={"clients": (GoogleClient(OTHER, SecretStr("x")),)})
+    assert (await keeper.run()).results == {"unknown_client": 1}
+    assert (await keeper.run()).skipped == 1
+    assert (await Keeper(world).run()).refreshed == 1
+
+
+@pytest.mark.parametrize("code", ["invalid_client", "deleted_client"])
+async def test_a_refused_client_is_skipped_for_its_own_owners_alone(
+    world: World, code: str
+) -> None:
+    """After three in a row; those of the other client are all refreshed."""
+    everybody = owners(20)
+    await connect_all(world, everybody, 5)
+    theirs = everybody[::2]
+    for owner in theirs:
+        await world.google.fault(
+            "google.token.refresh", "oauth_error", error=code, count=0, owner=account_of(owner)
+        )
+    await mark_as_of(world, theirs, OTHER)
+    keeper = Keeper(world, concurrency=1, custodian={"clients": both_clients(world)})
+    report = await keeper.run()
+    assert (report.refreshed, report.ended_by) == (10, None)
+    assert report.results == {code: 3}
+    assert report.waiting == {code: 7}
+    assert world.quarantine_notes() == []
+
+
+async def test_a_client_that_has_worked_is_not_skipped(world: World) -> None:
+    """Whatever it is that some meet, it is not the client's."""
+    everybody = owners(12)
+    await connect_all(world, everybody, 5)
+    await world.google.fault(
+        "google.token.refresh", "oauth_error", error="invalid_client", skip=1, count=6
+    )
+    report = await Keeper(world, concurrency=1).run()
+    assert (report.refreshed, report.operator, report.skipped) == (6, 6, 0)
+
+
+async def test_three_refusals_that_are_not_in_a_row_skip_nobody(world: World) -> None:
+    """Another answer about a grant says that the client was accepted."""
+    everybody = owners(9)
+    await connect_all(world, everybody, 5)
+    for error in ("invalid_client", "invalid_client", "org_internal") * 3:
+        await world.google.fault("google.token.refresh", "oauth_error", error=error)
+    report = await Keeper(world, concurrency=1).run()
+    assert report.results == {"invalid_client": 6, "org_internal": 3}
+    assert report.skipped == 0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *("unauthorized_client", "disabled_client", "invalid_request", "invalid_scope"),
+        *("something_new", "org_internal", "admin_policy_enforced", "slow_down", "server_error"),
+        *("authorization_pending", "temporarily_unavailable", "rate_limit_exceeded"),
+    ],
+)
+async def test_what_some_meet_ends_no_pass_and_skips_nobody(world: World, error: str) -> None:
+    """The first fifteen that are due meet it; the other five are refreshed."""
+    everybody = owners(20)
+    await connect_all(world, everybody, 5)
+    await world.google.fault("google.token.refresh", "oauth_error", error=error, count=15)
+    keeper = Keeper(world, concurrency=1)
+    report = await keeper.run()
+    assert (report.refreshed, sum(report.results.values())) == (5, 15)
+    assert (report.skipped, report.ended_by) == (0, None)
+    assert world.quarantine_notes() == []
+
+
+async def test_an_outage_that_many_meet_ends_no_pass(world: World) -> None:
+    """Google is back in the middle of it: whoever comes then is refreshed."""
+    everybody = owners(80)
+    for number, owner in enumerate(everybody):
+        await world.connect(owner, f"u{number % 8}@example.com", minutes_left=5)
+    await world.google.fault("google.token.refresh", "status", status=503, count=75)
+    report = await Keeper(world).run()
+    assert (report.refreshed, report.transient, report.ended_by) == (5, 75, None)
+
+
+async def test_an_organisations_refusal_is_asked_about_seldom(world: World) -> None:
+    """Not before a day has almost passed, however often sweeps come; kept and not condemned."""
+    await world.connect(ANN, minutes_left=5)
+    await world.google.fault("google.token.refresh", "oauth_error", error="org_internal", count=0)
+    keeper = Keeper(world)
+    report = await keeper.run()
+    assert (report.results, report.operator, report.quarantined) == ({"org_internal": 1}, 0, 0)
+    now = datetime.now(UTC).timestamp()
+    assert keeper.memory.pauses.is_paused(ANN, now + 12 * 3600)
+    assert not keeper.memory.pauses.is_paused(ANN, now + 36 * 3600)
+    assert keeper.memory.organisations.untold() == [(ANN, "org_internal")]
+    keeper.memory.organisations.tell(ANN)
+    await keeper.custodian.remember(keeper.memory)
+    restarted = Keeper(world)
+    await restarted.run()
+    assert restarted.memory.organisations.untold() == []
+    await world.google.clear_faults()
+    await restarted.custodian.refresh(ANN)
+    assert restarted.memory.organisations.names() == []
+    assert not restarted.memory.pauses.is_paused(ANN, now)
+
+
+async def test_one_folder_in_the_place_of_a_file_waits_alone(world: World) -> None:
+    """A save of one owner's fails, and the store can be written: the pass goes on."""
+    everybody = owners(6)
+    await connect_all(world, everybody, 5)
+    (world.folder / "token_1000.json").unlink()
+    (world.folder / "token_1000.json").mkdir()
+    report = await Keeper(world).run()
+    assert (report.refreshed, report.ended_by) == (5, None)
+
+
+async def test_a_pass_that_ended_early_is_followed_by_a_full_one(world: World) -> None:
+    """Whoever it left out is looked for again."""
+    await connect_all(world, owners(3), 60)
+    keeper = Keeper(world)
+    assert (await keeper.run()).full
+    assert not (await keeper.run()).full
+    change_stored(world, owners(3)[0], expires_at=in_minutes(5))
+    with capture_logs(), full_disk():  # what is captured into files could not be written either
+        assert (await keeper.run()).ended_by == "store_failed"
+    report = await keeper.run()
+    assert (report.full, report.refreshed, report.ended_by) == (True, 1, None)
+    assert not (await keeper.run()).full
+
+
+def account_of(owner: Owner) -> str:
+    """As `connect_all` names it."""
+    return f"u{owner.key}@example.com"
+
+
+def both_clients(world: World) -> tuple[GoogleClient, ...]:
+    """The sandbox's, and one that only has another name here."""
+    return (world.client, GoogleClient(OTHER, SecretStr("GOCSPX-other")))
+
+
+def change_stored(world: World, owner: Owner, **changes: Any) -> None:
+    """Another credential stands in the owner's place."""
+    credential = world.store.load(owner)
+    assert credential is not None
+    world.store.save_consent(replace(credential, **changes))
+
+
+async def mark_as_of(world: World, who: list[Owner], client_id: str) -> None:
+    """Their credentials are of another client."""
+    for owner in who:
+        change_stored(world, owner, client_id=client_id)

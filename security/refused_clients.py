@@ -1,0 +1,53 @@
+"""Which OAuth clients Google refuses: in one pass, each is asked with until that is certain.
+
+`invalid_client` and `deleted_client` speak of the client, so that everybody with a credential of it
+would meet the same. But one answer may be anything: so three in a row are wanted, and no success.
+No other answer says anything about anybody else.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from security.errors import ClientRefused, CustodyError
+
+_IN_A_ROW: Final = 3
+
+
+class NotAsked(ClientRefused):
+    """Google was not asked: in this pass it has refused the client to others often enough."""
+
+
+class RefusedClients:
+    """What one pass has learned of the clients, by their ids."""
+
+    def __init__(self) -> None:
+        self._in_a_row: Counter[str] = Counter()
+        self._serving: set[str] = set()
+        self._refused: dict[str, str] = {}
+
+    def check(self, client_id: str) -> None:
+        """Raise NotAsked, with the code that others have met, where Google is not to be asked."""
+        code = self._refused.get(client_id)
+        if code is not None:
+            raise NotAsked("Google refuses the OAuth client", code=code)
+
+    @contextmanager
+    def asking(self, client_id: str) -> Iterator[None]:
+        """Around a question: how it ends is noted."""
+        try:
+            yield
+        except ClientRefused as refusal:
+            self._in_a_row[client_id] += 1
+            if self._in_a_row[client_id] >= _IN_A_ROW and client_id not in self._serving:
+                self._refused[client_id] = refusal.code
+            raise
+        except CustodyError:
+            self._in_a_row[client_id] = 0
+            raise
+        self._in_a_row[client_id] = 0
+        self._serving.add(client_id)
+        self._refused.pop(client_id, None)
