@@ -47,6 +47,7 @@ async def sweep(context: BotContext) -> None:
     if report.ended_by != "stopped":  # then the next start tells them
         await alerts.tell_administrators(context.bot, services)
         await notices.tell_owners(context.bot, services)
+        await notices.tell_refused(context.bot, services)
     await services.core.custodian.remember(services.core.records.memory)
 
 

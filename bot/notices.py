@@ -1,7 +1,7 @@
-"""Tells the owner of a quarantined credential, once.
+"""Tells the owner of a quarantined credential, once; and whom their organisation refuses.
 
-The quarantine's note says whether the owner knows. It is set before the message goes out: a crash
-in between costs one message rather than sending two.
+The quarantine's note says whether the owner knows, and maintenance remembers it of the refused. It
+is set before the message goes out: a crash in between costs one message rather than sending two.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from bot import keyboards
 from bot.context import Core, Services
 from bot.delivery import deliver
 from bot.limits import BACKGROUND
+from bot.org_texts import organisation_refuses
 from bot.texts import Texts
 from security.credential import Owner
 from security.errors import CustodyError
 from security.quarantine import QuarantineRecord
+from security.verdicts import GRANT
 
 _AT_ONCE: Final = 16
-_GRANT: Final = frozenset({"invalid_grant", "no_refresh_token"})
 _log = structlog.get_logger()
 
 
@@ -47,6 +48,16 @@ async def tell_owners(bot: ExtBot[int], services: Services) -> None:
                     for record in waiting[start : start + _AT_ONCE]
                 )
             )
+
+
+async def tell_refused(bot: ExtBot[int], services: Services) -> None:
+    """Tell those whom their organisation refuses, each once. Nothing is asked of them here."""
+    core = services.core
+    async with services.telling:
+        for owner, code in core.records.memory.organisations.untold():
+            if core.custodian.is_stopping:
+                return
+            await core.custodian.finish(_tell_refused(bot, services, owner, code))
 
 
 async def knows(core: Core, owner: Owner) -> None:
@@ -76,6 +87,25 @@ async def _tell(bot: ExtBot[int], services: Services, record: QuarantineRecord) 
             await core.custodian.under_lock(owner, core.quarantine.mark_told, record.name, False)
 
 
+async def _tell_refused(bot: ExtBot[int], services: Services, owner: Owner, code: str) -> None:
+    core, organisations = services.core, services.core.records.memory.organisations
+    organisations.tell(owner)
+    await core.custodian.remember(core.records.memory)
+    if not _is_reached(services, owner):
+        return
+    texts = Texts(await core.preferences.language(owner))
+    text = (
+        organisation_refuses(code, texts)
+        + "\n\n"
+        + texts.tr("Your connection is kept. As soon as it is allowed, everything works again.")
+    )
+    outcome = await deliver(bot, owner, text, None, background=BACKGROUND)
+    if outcome == "sent":
+        _log.info("owner_told", owner=owner, result=code)
+    elif outcome == "later":
+        organisations.tell(owner, told=False)
+
+
 def _is_reached(services: Services, owner: Owner) -> bool:
     """Whether the owner has a chat, and may use the bot."""
     allowed = services.options.allowed_user_ids
@@ -89,7 +119,13 @@ async def _is_connected(core: Core, owner: Owner) -> bool:
 
 
 def _text(record: QuarantineRecord, t: Texts) -> str:
-    if record.reason in _GRANT:
+    if record.reason == "scope_missing":
+        why = t.tr(
+            "🔌 <b>Your Google Drive is no longer connected.</b>\n\n"
+            "The permission you gave me at Google no longer covers your Drive. Connect again, and "
+            "tick the box for Google Drive. Nothing in your Drive has changed."
+        )
+    elif record.reason in GRANT:
         why = t.tr(
             "🔌 <b>Your Google Drive is no longer connected.</b>\n\n"
             "Google no longer accepts the permission you gave me: it was taken back, or has "

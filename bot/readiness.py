@@ -19,7 +19,7 @@ NOT_RUNNING: Final = "not_running"
 TELEGRAM_SILENT: Final = "telegram_silent"
 SWEEP_OVERDUE: Final = "sweep_overdue"
 REASONS: Final = (NOT_RUNNING, TELEGRAM_SILENT, UPDATES_NOT_SAVED, SWEEP_OVERDUE)
-"""Beside them, result codes of operator faults: `store_failed`, and what ended the last sweep."""
+"""Beside them, result codes of operator faults: `store_failed`, and what all met in a sweep."""
 
 _PATIENCE_SECONDS: Final = 5
 _MISSED: Final = 3
@@ -71,6 +71,6 @@ class Readiness:
         every = self._services.options.maintenance_interval
         if every and late > (_MISSED * every + _GRACE).total_seconds():
             found.append(SWEEP_OVERDUE)
-        if last is not None and last.ended_by in OPERATOR_FAULTS:
-            found.append(last.ended_by)
+        if last is not None:
+            found += [c for c in (last.ended_by, last.met_by_all) if c and c in OPERATOR_FAULTS]
         return found

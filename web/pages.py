@@ -50,6 +50,17 @@ _TEXTS: Final = {
             "Without access to Google Drive I cannot put files there. "
             "Start again in the chat, and tick the box.",
         ),
+        "org_policy": (
+            "Your organisation does not allow it",
+            "The organisation your Google account belongs to does not let this bot use its "
+            "members' Google Drive. Ask its Google administrator, or start again in the chat with "
+            "another account.",
+        ),
+        "org_internal": (
+            "This account is not among the members",
+            "This bot is for the members of one organisation. Start again in the chat with an "
+            "account of that organisation.",
+        ),
         "lapsed": (
             "This link is over",
             "It was used already, or its 10 minutes have passed. Start again in the chat.",
@@ -70,6 +81,15 @@ _TEXTS: Final = {
             "沒有勾選權限",
             "少了 Google 雲端硬碟的權限，我就無法把檔案放進去。請在聊天室重新開始，並勾選該項。",
         ),
+        "org_policy": (
+            "你的機構不允許",
+            "你的 Google 帳號所屬的機構不允許這個機器人使用成員的 Google 雲端硬碟。"
+            "請洽機構的 Google 管理員，或在聊天室改用其他帳號重新開始。",
+        ),
+        "org_internal": (
+            "這個帳號不是成員",
+            "這個機器人只供某個機構的成員使用。請在聊天室改用該機構的帳號重新開始。",
+        ),
         "lapsed": ("這個連結已經失效", "連結已經用過，或已超過 10 分鐘。請在聊天室重新開始。"),
         "failed": ("沒有成功", "Google 沒有給我需要的回應。請過幾分鐘在聊天室重新開始。"),
     },
@@ -83,6 +103,15 @@ _TEXTS: Final = {
         "scope_missing": (
             "没有勾选权限",
             "少了 Google 云端硬盘的权限，我就无法把文件放进去。请在聊天中重新开始，并勾选该项。",
+        ),
+        "org_policy": (
+            "你的机构不允许",
+            "你的 Google 账号所属的机构不允许这个机器人使用成员的 Google 云端硬盘。"
+            "请咨询机构的 Google 管理员，或在聊天中改用其他账号重新开始。",
+        ),
+        "org_internal": (
+            "这个账号不是成员",
+            "这个机器人只供某个机构的成员使用。请在聊天中改用该机构的账号重新开始。",
         ),
         "lapsed": ("这个链接已经失效", "链接已经用过，或已超过 10 分钟。请在聊天中重新开始。"),
         "failed": ("没有成功", "Google 没有给我需要的回应。请过几分钟在聊天中重新开始。"),

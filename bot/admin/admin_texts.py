@@ -166,6 +166,10 @@ def reason(code: str, t: Texts) -> str:
     match code:
         case "invalid_grant":
             return t.tr("Google no longer accepts it")
+        case "access_denied":
+            return t.tr("Google denies access by it")
+        case "scope_missing":
+            return t.tr("it no longer covers Google Drive")
         case "no_refresh_token":
             return t.tr("it has no refresh token")
         case "tampered":

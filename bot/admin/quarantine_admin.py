@@ -16,7 +16,14 @@ from bot.admin import admin_keyboards, admin_texts, alerts
 from bot.context import BotContext, argument_of, owner_of
 from bot.delivery import acknowledge, say, show_instead
 from bot.texts import Texts
-from security.errors import ConsentRequired, CorruptCredential, CustodyError, RestoreRefused
+from security.errors import (
+    ConsentRequired,
+    CorruptCredential,
+    CustodyError,
+    OperatorFault,
+    RefusedByOrganisation,
+    RestoreRefused,
+)
 from security.incidents import HOLD
 from security.quarantine import QuarantineRecord, Restoration
 
@@ -179,6 +186,18 @@ async def _restore(context: BotContext, record: QuarantineRecord, t: Texts) -> s
         return t.tr(
             "⚠️ Restored, but Google does not accept it: its owner has to connect again. It goes "
             "back into quarantine."
+        )
+    except RefusedByOrganisation:
+        text = t.tr(
+            "✅ Restored. Google knows it, but its owner's organisation does not let this bot use "
+            "it. Its owner is told so; there is nothing for you to do."
+        )
+    except OperatorFault as fault:
+        text = t.tr(
+            "✅ Restored. Whether Google accepts it could not be found out: something in this "
+            "bot's set-up is wrong (<code>{code}</code>). <code>drivekeeper doctor</code> says "
+            "more.",
+            code=fault.code,
         )
     except CustodyError:
         text = t.tr("✅ Restored. Google could not be asked just now whether it accepts it.")

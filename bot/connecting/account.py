@@ -14,12 +14,13 @@ from bot.connecting.consent_outcome import shown_in
 from bot.context import BotContext, argument_of, owner_of
 from bot.delivery import acknowledge, say, show_instead, tell, tell_of
 from bot.filenames import LARGEST
+from bot.org_texts import organisation_refuses
 from bot.texts import LANGUAGES, Texts
 from bot.uploads import upload_texts
 from bot.uploads.jobs import UploadJob
 from drive import Drive
 from security.credential import Owner
-from security.errors import ConsentRequired, CustodyError, OperatorFault
+from security.errors import ConsentRequired, CustodyError, OperatorFault, RefusedByOrganisation
 
 _log = structlog.get_logger()
 
@@ -66,6 +67,11 @@ async def status(update: Update, context: BotContext) -> None:
         credential = await context.core.custodian.load(owner)
     except ConsentRequired:
         await _say_not_connected(update, context, owner, texts)
+        return
+    except RefusedByOrganisation as refusal:
+        _log.info("command_handled", owner=owner, result=refusal.code)
+        await say(update, context, organisation_refuses(refusal.code, texts))
+        context.core.records.memory.organisations.tell(owner)
         return
     except OperatorFault as fault:
         _log.warning("command_handled", owner=owner, result=fault.code)

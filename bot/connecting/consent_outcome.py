@@ -6,6 +6,7 @@ from typing import Final
 
 import structlog
 from telegram import InlineKeyboardMarkup
+from telegram.error import BadRequest, Forbidden
 from telegram.ext import ExtBot
 
 from bot import keyboards
@@ -13,10 +14,11 @@ from bot.context import BotContext, Services, chat_of
 from bot.conversation import Conversation
 from bot.delivery import edit_or_send, send, tell, tell_of
 from bot.limits import BACKGROUND
+from bot.org_texts import organisation_refuses
 from bot.texts import Texts
 from bot.uploads import upload_texts
 from security.credential import Owner
-from security.errors import CustodyError, OperatorFault
+from security.errors import CustodyError, OperatorFault, RefusedByOrganisation
 from security.pending_consents import PendingConsent
 
 _SPENT: Final = frozenset({"expired", "used", "wrong_state", "superseded"})
@@ -84,12 +86,19 @@ async def what_is(
 
 
 async def refused(context: BotContext, pending: PendingConsent, error: CustodyError) -> None:
-    texts = await context.texts_for(pending.owner)
+    """Say that the request has connected nothing, and end it.
+
+    Raises:
+        TelegramError, CustodyError: the person has not been told yet, or the request not ended.
+    """
+    text, markup = explain_refusal(error, await context.texts_for(pending.owner))
+    try:
+        await edit_or_send(context.bot, shown_in(pending), pending.message_id, text, markup)
+    except (Forbidden, BadRequest):  # nor would it be taken another time
+        _log.info("message_not_sent", owner=pending.owner)
     await context.core.consents.end(pending)
     event = "consent_lapsed" if error.code == "expired" else "consent_declined"
     _log.info(event, owner=pending.owner, result=error.code)
-    text, markup = explain_refusal(error, texts)
-    await edit_or_send(context.bot, shown_in(pending), pending.message_id, text, markup)
 
 
 async def tell_approved(services: Services, bot: ExtBot[int], pending: PendingConsent) -> None:
@@ -131,6 +140,14 @@ def explain_refusal(error: CustodyError, t: Texts) -> tuple[str, InlineKeyboardM
                 "☑️ On Google's page the box for Google Drive was not ticked, and without it I "
                 "cannot put files there. Please try again and tick it."
             )
+        case _ if isinstance(error, upload_texts.Unexpected):
+            text = t.tr(
+                "⚠️ Something went wrong on my side. Please try again. If it happens again, tell "
+                "whoever runs this bot this code: {reference}",
+                reference=error.reference,
+            )
+        case _ if isinstance(error, RefusedByOrganisation):
+            text = organisation_refuses(error.code, t)
         case _ if isinstance(error, OperatorFault):
             text = t.tr(
                 "⚠️ This bot's set-up at Google is not right. It is not your fault; "

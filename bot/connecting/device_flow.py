@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -11,10 +11,14 @@ from telegram.error import TelegramError
 from bot.connecting.consent_outcome import job_name, refused
 from bot.connecting.whose_account import settle
 from bot.context import BotContext
+from bot.errors import new_reference
+from bot.uploads.upload_texts import Unexpected
 from security.errors import CustodyError, TransientFault
 from security.google_oauth import ConsentDenied, DevicePending
 from security.pending_consents import PendingConsent
 
+_TELL_AGAIN_SECONDS: Final = 5
+_OLD_NEWS: Final = timedelta(minutes=30)
 _SLOW_DOWN_SECONDS: Final = 5  # RFC 8628 §3.5
 _log = structlog.get_logger()
 
@@ -38,19 +42,50 @@ async def _poll(context: BotContext) -> None:
     pending: PendingConsent = data[0]
     interval: float = data[1]
     try:
+        await _ask(context, pending, interval)
+    except Exception as error:  # the last resort: no approval is lost in silence
+        reference = new_reference()
+        _log.error("handler_failed", owner=pending.owner, reference=reference, exc_info=error)
+        await _refuse(context, pending, Unexpected(reference))
+
+
+async def _ask(context: BotContext, pending: PendingConsent, interval: float) -> None:
+    try:
         approved = await context.core.consents.poll(pending)
     except DevicePending as answer:
         poll_later(context, pending, interval + (_SLOW_DOWN_SECONDS if answer.slow_down else 0))
     except ConsentDenied as refusal:
         if refusal.code != "superseded":
-            await refused(context, pending, refusal)
+            await _refuse(context, pending, refusal)
     except TransientFault:
         # Google's answers are lost sometimes; the code holds until its time is over.
         poll_later(context, pending, min(interval * 2, 60))
     except CustodyError as error:
-        await refused(context, pending, error)
+        await _refuse(context, pending, error)
     else:
         await settle(context, approved)
+
+
+async def _refuse(context: BotContext, pending: PendingConsent, error: CustodyError) -> None:
+    """Tell the person; again in a while where Telegram does not take it, until it is old news."""
+    try:
+        await refused(context, pending, error)
+    except (TelegramError, CustodyError):
+        _log.warning("message_not_sent", owner=pending.owner)
+        if datetime.now(UTC) - pending.expires_at < _OLD_NEWS:
+            context.jobs.run_once(
+                _refuse_again,
+                _TELL_AGAIN_SECONDS,
+                data=(pending, error),
+                name=job_name(pending.owner),
+                job_kwargs={"misfire_grace_time": None},
+            )
+
+
+async def _refuse_again(context: BotContext) -> None:
+    if context.job is not None:
+        data: Any = context.job.data
+        await _refuse(context, *data)
 
 
 async def resume(context: BotContext) -> None:

@@ -10,9 +10,16 @@ from telegram import InlineKeyboardMarkup
 from bot import keyboards
 from bot.drive_files import shelf_keyboards
 from bot.filenames import clean_name
+from bot.org_texts import organisation_refuses
 from bot.texts import Texts
 from drive import Drive, DriveFile, DriveFolder, DriveRefused
-from security.errors import ConsentRequired, CorruptCredential, CustodyError, OperatorFault
+from security.errors import (
+    ConsentRequired,
+    CorruptCredential,
+    CustodyError,
+    OperatorFault,
+    RefusedByOrganisation,
+)
 
 Shown = tuple[str, InlineKeyboardMarkup | None]
 _DESCRIPTION_LENGTH: Final = 1000
@@ -149,6 +156,8 @@ def trouble(error: CustodyError, t: Texts, file_id: str = "") -> Shown:
             text = t.tr(
                 "⚠️ Google Drive did not allow that. See whether it works at drive.google.com."
             )
+        case RefusedByOrganisation(code=code):
+            text = organisation_refuses(code, t)
         case OperatorFault():
             text = t.tr(
                 "⚠️ I cannot use your connection: something is wrong with this bot's set-up. "

@@ -26,8 +26,9 @@ from security.errors import (
     ConsentRequired,
     CorruptCredential,
     CustodyError,
+    Fault,
     OperatorFault,
-    TransientFault,
+    RefusedByOrganisation,
 )
 from security.incidents import LOCAL_FILE_UNREADABLE
 from upload import Halt, UploadCancelled, UploadInterrupted
@@ -169,6 +170,8 @@ class UploadRunner:
             await run.message.finish(text, markup, in_group=shown)
         if state == "waiting":
             await notices.knows(self._core, run.job.owner)
+        elif isinstance(error, RefusedByOrganisation):
+            self._core.records.memory.organisations.tell(run.job.owner)
 
     def _unexpected(self, run: Run) -> Unexpected:
         reference = new_reference()
@@ -220,5 +223,5 @@ class UploadRunner:
 
 def _is_everybodys(error: CustodyError) -> bool:
     """Whether the job's other files would meet it as well."""
-    kinds = ConsentRequired | CorruptCredential | OperatorFault | TransientFault
+    kinds = ConsentRequired | CorruptCredential | Fault
     return isinstance(error, kinds) or error.code in _ALL_ALIKE

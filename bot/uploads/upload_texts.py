@@ -6,10 +6,17 @@ from telegram import InlineKeyboardMarkup
 
 from bot import keyboards
 from bot.filenames import CLOUD_LIMIT, LARGEST
+from bot.org_texts import organisation_refuses
 from bot.texts import N_, Texts
 from bot.uploads.jobs import State, UploadJob
 from drive import DriveRefused
-from security.errors import ConsentRequired, CorruptCredential, CustodyError, OperatorFault
+from security.errors import (
+    ConsentRequired,
+    CorruptCredential,
+    CustodyError,
+    OperatorFault,
+    RefusedByOrganisation,
+)
 from upload import SourceFailed, UploadCancelled
 
 Shown = tuple[str, InlineKeyboardMarkup | None]
@@ -258,6 +265,9 @@ def ended_by(
                 name=name,
                 reference=error.reference,
             )
+        case RefusedByOrganisation(code=code):
+            head = t.tr("⚠️ <b>{name}</b> was not uploaded.", name=name)
+            text = f"{head}\n\n{organisation_refuses(code, t)}"
         case OperatorFault():
             text = t.tr(
                 "⚠️ <b>{name}</b> was not uploaded: something is wrong with this bot's "

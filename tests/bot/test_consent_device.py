@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -234,3 +235,87 @@ async def test_answers_lost_while_polling_do_not_end_the_request(
 def test_the_job_names_polls_after_their_owner() -> None:
     """So that a newer request stops the older one's polling."""
     assert job_name(Owner.user(1)) != job_name(Owner.user(11))
+
+
+async def test_what_nobody_expected_is_told_with_a_reference(
+    bot: RunningBot, google: GoogleControls, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An approval is never lost in silence; the log has the same code."""
+
+    async def poll(_: object) -> None:
+        raise ZeroDivisionError
+
+    ann = people()
+    monkeypatch.setattr(bot.services.core.consents, "poll", poll)
+    await ask_device_code(ann)
+    message = await ann.wait_for("Something went wrong on my side")
+    (line,) = [json.loads(line) for line in bot.log.getvalue().splitlines() if "Zero" in line]
+    assert line["event"] == "handler_failed"
+    assert line["reference"] in message.text
+    await until(lambda: '"consent_declined"' in bot.log.getvalue())
+    assert await bot.services.core.consents.latest(Owner.user(501)) is None
+    monkeypatch.undo()
+    await connect(ann, google, "amy@example.com")
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        *(("google.token.device", "{}"), ("google.token.device", "[" * 50_000)),
+        ("google.drive.about", '{"user": 5}'),
+        ("google.drive.about", '{"user": {"emailAddress": []}}'),
+        ("google.drive.about", "[" * 50_000),
+    ],
+    ids=lambda value: value[:30],
+)
+async def test_an_odd_answer_after_the_approval_is_told(
+    bot: RunningBot, google: GoogleControls, people: People, operation: str, body: str
+) -> None:
+    """Whatever Google says then: the person reads how it ended, and can begin anew."""
+    ann = people()
+    code = await ask_device_code(ann)
+    await google.approve_device(code, "amy@example.com")
+    await google.fault(
+        operation, "status", status=200, body=body, count=4 if "drive" in operation else 1
+    )
+    ended = await ann.wait_for(
+        lambda m: m.from_bot and ("Try again" in str(m.buttons) or "has approved" in m.text),
+        timeout=45,
+    )
+    assert ended.text.strip()
+    await google.clear_faults()
+    assert '"handler_failed"' not in bot.log.getvalue()
+
+
+async def test_an_end_that_telegram_does_not_take_is_told_later(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Declined on Google's page, while Telegram is away."""
+    ann = people()
+    code = await ask_device_code(ann)
+    for operation in ("telegram.editMessageText", "telegram.sendMessage"):
+        await google.fault(operation, "status", status=502, count=2)
+    await google.approve_device(code, "amy@example.com", allow=False)
+    await ann.wait_for("You declined", timeout=40)
+    await until(lambda: '"consent_declined"' in bot.log.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        ("admin_policy_enforced", "Ask its Google administrator"),
+        ("policy_enforced", "Advanced Protection"),
+        ("org_internal", "for the members of one organisation"),
+        ("access_denied", "You declined"),
+        ("invalid_client", "whoever runs this bot has to fix it"),
+        ("expired_token", "took too long"),
+    ],
+)
+async def test_each_end_of_a_poll_is_told_in_its_own_words(
+    bot: RunningBot, google: GoogleControls, people: People, error: str, says: str
+) -> None:
+    """What one person's organisation forbids is nobody's outage."""
+    ann = people()
+    await google.fault("google.token.device", "oauth_error", error=error)
+    await ask_device_code(ann)
+    await ann.wait_for(says)
