@@ -7,8 +7,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version as installed_version
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import structlog
 from fastapi import FastAPI
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from pydantic import SecretStr
 from telegram.error import InvalidToken
 
@@ -36,7 +36,8 @@ from drive import DriveApi, Drives
 from metrics import Metrics
 from security.consent import PASTE_REDIRECT, ConsentDesk
 from security.errors import CustodyError
-from security.files import FILE_MODE, ensure_private_folder
+from security.files import disk_faults, ensure_private_folder, reason_of
+from security.locks import lock_of_bot
 from security.logging_utils import OwnerMask, configure_logging, load_mask_key
 from security.pending_consents import PendingConsents
 from web.app import CALLBACK_PATH, WebParts, create_app
@@ -81,11 +82,11 @@ async def run(settings: Settings) -> None:
     except CustodyError as error:  # nothing is logged before the redaction stands
         raise StartupError(str(error)) from error
     try:
-        async with (
-            alone(settings.user_data_dir),
-            services(settings, mask) as application,
-            web_front(settings, application),
-        ):
+        async with AsyncExitStack() as stack:
+            with _refused_by_the_system():
+                await stack.enter_async_context(alone(settings.user_data_dir))
+                application = await stack.enter_async_context(services(settings, mask))
+                await stack.enter_async_context(web_front(settings, application))
             await _serve(application)
         _log.info("bot_stopped", result="ok")
     except CustodyError as error:
@@ -94,6 +95,15 @@ async def run(settings: Settings) -> None:
     except StartupError:
         _log.critical("bot_refused_to_start", result="failed")
         raise
+
+
+@contextmanager
+def _refused_by_the_system() -> Iterator[None]:
+    """At the start a sentence is of more use than a traceback, whatever was refused."""
+    try:
+        yield
+    except OSError as error:
+        raise StartupError(f"the operating system: {reason_of(error)}") from error
 
 
 def prepare_logs(settings: Settings) -> OwnerMask:
@@ -108,16 +118,15 @@ def prepare_logs(settings: Settings) -> OwnerMask:
 async def alone(folder: Path) -> AsyncIterator[None]:
     """The only bot on this data folder: two would both upload what is in its journal."""
     ensure_private_folder(folder / "locks")
-    lock = FileLock(
-        folder / "locks" / "bot.lock", mode=FILE_MODE, thread_local=False, fallback_to_soft=False
-    )
-    try:
-        # A restart may overlap with the end of the process it replaces.
-        await asyncio.to_thread(lock.acquire, timeout=_OVERLAP_SECONDS)
-    except Timeout:
-        raise StartupError(
-            "another Drivekeeper is running on this data folder (USER_DATA_DIR)"
-        ) from None
+    lock = lock_of_bot(folder)
+    with disk_faults():
+        try:
+            # A restart may overlap with the end of the process it replaces.
+            await asyncio.to_thread(lock.acquire, timeout=_OVERLAP_SECONDS)
+        except Timeout:
+            raise StartupError(
+                "another Drivekeeper is running on this data folder (USER_DATA_DIR)"
+            ) from None
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from commands.output import Exit, stop
 from config import DEFAULT_ENV_FILE as DEFAULT_ENV_FILE
@@ -21,7 +21,8 @@ from security import encryption
 from security.audit import AuditTrail
 from security.encryption import TokenEncryption
 from security.errors import CustodyError
-from security.files import FILE_MODE, disk_faults
+from security.files import disk_faults, reason_of
+from security.locks import lock_of_bot
 from security.logging_utils import OwnerMask, configure_logging, load_mask_key
 from security.token_store import TokenStore
 
@@ -87,17 +88,25 @@ def open_custody(env_file: Path) -> Iterator[Custody]:
         yield build_custody(settings, load_mask_key(settings.user_data_dir, settings.log_mask_key))
     except CustodyError as error:
         stop(f"Not done: {error}.", Exit.FAULT)
+    except BrokenPipeError:
+        raise  # whoever read the answer has seen enough of it
+    except OSError as error:
+        stop(f"Not done: {reason_of(error)}.", Exit.FAULT)
 
 
 def is_bot_running(folder: Path) -> bool:
-    """Whether a bot holds this data folder just now."""
-    path = folder / "locks" / "bot.lock"
-    if not path.exists():
-        return False
-    lock = FileLock(path, mode=FILE_MODE, fallback_to_soft=False)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        return True
-    lock.release()
+    """Whether a bot holds this data folder just now.
+
+    Raises:
+        OperatorFault: its lock cannot be tried.
+    """
+    with disk_faults():
+        if not (folder / "locks" / "bot.lock").exists():
+            return False
+        lock = lock_of_bot(folder)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            return True
+        lock.release()
     return False

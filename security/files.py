@@ -6,6 +6,7 @@ any point the old or the new content is there, whole (rename(2), fsync(2)).
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -31,11 +32,23 @@ from security.storage.sealing import Sealer
 FOLDER_MODE: Final = 0o700
 _STALE_SECONDS: Final = 60  # a save takes milliseconds: what is older was left by a crash
 _PIECE: Final = 65536
+# A pipe in the place of a file would keep whoever opens it waiting for ever.
+_READING: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,120}")
 _ENDING: Final = ".json"
 _LOCK_SECONDS: Final = 30
 
+_WITHOUT_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP})
+
 Resealed = Literal["changed", "already", "vanished"]
+
+
+def reason_of(error: OSError) -> str:
+    """The operating system's reason, without what its own text adds: a path."""
+    reason = os.strerror(error.errno) if error.errno else type(error).__name__
+    if error.errno in _WITHOUT_LOCKS:
+        return f"its file system knows no locks ({reason}); put it on a local disk"
+    return reason
 
 
 class disk_faults:  # noqa: N801 - used like a function; one of `contextlib` costs four times this
@@ -53,8 +66,9 @@ class disk_faults:  # noqa: N801 - used like a function; one of `contextlib` cos
         traceback: TracebackType | None,
     ) -> None:
         if isinstance(error, OSError):
-            reason = os.strerror(error.errno) if error.errno else type(error).__name__
-            raise OperatorFault(f"the data folder: {reason}", code="store_failed") from error
+            raise OperatorFault(
+                f"the data folder: {reason_of(error)}", code="store_failed"
+            ) from error
 
 
 def ensure_private_folder(folder: Path) -> None:
@@ -67,9 +81,7 @@ def ensure_private_folder(folder: Path) -> None:
         folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         status = folder.stat()
         if status.st_uid != os.geteuid():
-            raise OperatorFault(
-                "the data folder belongs to another user of this machine", code="store_failed"
-            )
+            raise OperatorFault(_whose(folder), code="store_failed")
         if stat.S_IMODE(status.st_mode) != FOLDER_MODE:
             folder.chmod(FOLDER_MODE)
         with os.scandir(folder) as entries:
@@ -78,11 +90,23 @@ def ensure_private_folder(folder: Path) -> None:
                     _mend(entry)
 
 
+def _whose(folder: Path) -> str:
+    """Why a folder of another user does not serve, where that can be told."""
+    if os.access(folder, os.W_OK | os.X_OK):  # a volume with a group's rights: Kubernetes' fsGroup
+        return (
+            "the data folder belongs to another user of this machine, who lets this one write "
+            "there: name a folder below it in USER_DATA_DIR, which is then made private"
+        )
+    return "the data folder belongs to another user of this machine"
+
+
 def _mend(entry: os.DirEntry[str]) -> None:
     """Make a file private, or remove it where a crash has left it."""
     if not entry.is_file(follow_symlinks=False):
         return
     status = entry.stat(follow_symlinks=False)
+    if status.st_uid != os.geteuid():
+        return  # nobody else gets past the folder's own mode; `doctor` tells of it
     if entry.name.endswith(".tmp") and time.time() - status.st_mtime > _STALE_SECONDS:
         Path(entry.path).unlink(missing_ok=True)
     elif stat.S_IMODE(status.st_mode) & 0o077:
@@ -165,7 +189,10 @@ class SealedFolder:
         ensure_private_folder(self.folder)
         if not self.sealer.is_sealing:
             for name in self.names():
-                data = self.read_bytes(name)
+                try:
+                    data = self.read_bytes(name)
+                except OperatorFault:
+                    continue  # one document that the disk does not give is nobody else's trouble
                 if data is not None and is_encrypted(data):
                     with suppress(CorruptCredential):
                         self.sealer.keyring.decrypt(data)  # says which key is missing
@@ -230,11 +257,13 @@ class SealedFolder:
         """The bytes as they are on disk, and the status of the very file they came from."""
         with disk_faults():
             try:
-                descriptor = os.open(self.file(name), os.O_RDONLY | os.O_CLOEXEC)
+                descriptor = os.open(self.file(name), _READING)
             except FileNotFoundError:
                 return None
             try:
                 status = os.fstat(descriptor)
+                if not stat.S_ISREG(status.st_mode):
+                    raise OperatorFault("a folder or pipe in a file's place", code="store_failed")
                 data = os.read(descriptor, status.st_size + 1)
                 while len(data) != status.st_size and (piece := os.read(descriptor, _PIECE)):
                     data += piece

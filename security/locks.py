@@ -10,11 +10,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from filelock import Timeout
+from filelock import FileLock, Timeout
 
 _MODE: Final = 0o600
 LOCK_POLL_SECONDS: Final = 0.005
 """How often whoever waits for a lock looks again."""
+
+
+def lock_of_bot(folder: Path) -> FileLock:
+    """What the one bot of a data folder holds as long as it lives, to be taken and released.
+
+    Taking it raises filelock.Timeout where a bot runs, and OSError where the file system knows no
+    locks or the file is somebody else's.
+    """
+    path = folder / "locks" / "bot.lock"
+    return FileLock(path, mode=_MODE, thread_local=False, fallback_to_soft=False)
 
 
 class PrivateLock:
