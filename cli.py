@@ -17,6 +17,7 @@ from typer.main import get_command
 
 from commands import audit, doctor, keys, maintenance, quarantine, tokens
 from commands.backup import backup, restore
+from commands.checks.folder import check_above
 from commands.runtime import DEFAULT_ENV_FILE, EnvFile
 from config import (
     SettingsError,
@@ -62,8 +63,9 @@ def bot(env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
     """Run the bot against Telegram and Google, as the settings say."""
     try:
         settings = load_settings(env_file=env_file)
-        for warning in settings_warnings(env_file):
-            typer.echo(f"Warning: {warning}.", err=True)
+        exposed = [finding.says for finding in check_above(settings.user_data_dir)]
+        for warning in (*(f"{line}." for line in settings_warnings(env_file)), *exposed):
+            typer.echo(f"Warning: {warning}", err=True)
     except SettingsError as error:
         faults = "\n".join(f"  • {fault}" for fault in error.faults)
         _stop(

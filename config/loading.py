@@ -80,12 +80,16 @@ def _read_or_refuse(env_file: Path | None) -> Variables:
 
 
 def settings_warnings(env_file: Path | None = DEFAULT_ENV_FILE) -> tuple[str, ...]:
-    """Lines of the file that set nothing of ours, each in half a sentence.
+    """What wants attention about the file, each in half a sentence: lines that set nothing of ours.
 
     Raises:
         SettingsError: the file cannot be read.
     """
-    return _read_or_refuse(env_file).warnings
+    warnings = _read_or_refuse(env_file).warnings
+    if env_file is not None and env_file.is_file() and env_file.stat().st_mode & 0o022:
+        exposed = "others on this machine can change it, and so who may use the bot: chmod 600"
+        return (f"{env_file.name}: {exposed}", *warnings)
+    return warnings
 
 
 def _shown(name: str) -> str:

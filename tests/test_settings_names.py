@@ -212,3 +212,14 @@ def test_the_bot_says_which_lines_it_ignores(tmp_path: Path) -> None:
     code, said = drivekeeper(tmp_path, "bot", **NEEDED)
     assert code == 3
     assert "Warning: .env, line 1: SPEED_LIMIT is no setting" in said
+
+
+def test_the_bot_says_what_others_may_change(tmp_path: Path) -> None:
+    """The settings file, and the folder above the data folder."""
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    lines(tmp_path, "USER_DATA_DIR=open/data", "WEB_PORT=1").chmod(0o666)
+    code, said = drivekeeper(tmp_path, "bot", **NEEDED, WEB_HOST="192.0.2.1")
+    assert code == 3  # nothing can listen at an address of others
+    assert "Warning: .env: others on this machine can change it" in said
+    assert "Warning: Everybody on this machine may rename what is in the folder above" in said

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import stat
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from typing import Final
 
 from commands.checks.finding import Finding, count, failed, ok, skipped, warning
 from security.errors import OperatorFault
-from security.files import FILE_MODE, FOLDER_MODE, probe_writing
+from security.files import FILE_MODE, FOLDER_MODE, probe_writing, reason_of
 
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 # The name is a module of the kernel or of FUSE; what it speaks goes over a network.
@@ -41,6 +43,10 @@ def check_folder(folder: Path) -> list[Finding]:
         return [_unreadable(name, error)]
     if not stat.S_ISDIR(status.st_mode):
         return [failed(name, "USER_DATA_DIR is not a folder.", "Name a folder there.")]
+    if status.st_uid != os.geteuid() and os.geteuid() != 0 and os.access(folder, os.W_OK):
+        says = "The data folder belongs to another user, who lets this one write there."
+        do = "Name a folder below it in USER_DATA_DIR: the bot makes it, and makes it private."
+        return [failed(name, says, do)]
     if status.st_uid != os.geteuid():
         says = "The data folder belongs to another user than the one who runs this command."
         do = "Run it as the user the bot runs as; if that is this one, chown -R the folder to it."
@@ -55,7 +61,33 @@ def check_folder(folder: Path) -> list[Finding]:
                 "Make room, or mount it writable: until then no refreshed token can be saved.",
             )
         ]
-    return [ok(name, "It is there, belongs to this user, and can be written.")]
+    if (reason := _refuses_locks(folder)) is not None:
+        return [failed(name, f"It cannot be locked: {reason}.", "Name a folder on a local disk.")]
+    return [
+        ok(name, "It is there, belongs to this user, can be written, and locks work."),
+        *check_above(folder),
+    ]
+
+
+def _refuses_locks(folder: Path) -> str | None:
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return reason_of(error)
+    return None
+
+
+def check_above(folder: Path) -> list[Finding]:
+    """Whoever may rename in the folder above puts another one in the data folder's place."""
+    try:
+        mode = folder.absolute().parent.stat().st_mode
+    except OSError:
+        return []
+    if not mode & stat.S_IWOTH or mode & stat.S_ISVTX:
+        return []
+    says = "Everybody on this machine may rename what is in the folder above the data folder."
+    return [failed("data folder", says, "chmod o-w the folder above, or move the data folder.")]
 
 
 def _missing(name: str, folder: Path) -> Finding:

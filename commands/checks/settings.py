@@ -34,7 +34,7 @@ def check_settings(env_file: Path) -> tuple[list[Finding], Settings | None]:
 
 def _ignored_lines(env_file: Path) -> list[Finding]:
     try:
-        ignored = settings_warnings(env_file)
+        ignored = [line for line in settings_warnings(env_file) if ", line " in line]
     except SettingsError:
         return []  # said already
     do = "Correct the name, or take the line away; docs/settings.md has every name."
@@ -50,13 +50,12 @@ def check_env_file(env_file: Path) -> list[Finding]:
         return [ok(name, "There is none (or none to be read): the environment alone counts.")]
     if not env_file.is_file() or not mode & 0o077:
         return [ok(name, "Nobody else on this machine can read it.")]
-    return [
-        warning(
-            name,
-            "Others on this machine can read the settings file, and it may hold secrets.",
-            "chmod 600 the file.",
-        )
-    ]
+    do = "chmod 600 the file."
+    if mode & 0o022:
+        says = "Others on this machine can change the settings file, and so who may use the bot."
+        return [failed(name, says, do)]
+    says = "Others on this machine can read the settings file, and it may hold secrets."
+    return [warning(name, says, do)]
 
 
 def check_precautions(settings: Settings) -> list[Finding]:

@@ -305,6 +305,52 @@ async def test_a_settings_file_that_others_can_read_is_a_warning(hermit: Patient
     assert (await hermit.examine(offline=True))["settings file"].state is State.WARNING
 
 
+async def test_a_settings_file_that_others_can_change_fails(hermit: Patient) -> None:
+    hermit.env_file.chmod(0o622)
+    assert (await hermit.examine(offline=True))["settings file"].state is State.FAILED
+
+
+async def test_a_line_that_sets_nothing_is_a_warning_with_its_number(hermit: Patient) -> None:
+    path = hermit.env_file
+    number = len(path.read_text("utf-8").splitlines()) + 1
+    with path.open("a", encoding="utf-8") as file:
+        file.write("SPEED_LIMIT=5\n")
+    everything = await examine(path, offline=True)
+    findings = [finding for finding in everything if finding.check == "settings"]
+    assert [f.state for f in findings] == [State.OK, State.WARNING]
+    assert f"line {number}: SPEED_LIMIT is no setting" in findings[1].says
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({"ALLOWED_USER_IDS": ""}, "Everybody on Telegram who finds the bot may use it."),
+        ({"ALLOWED_USER_IDS": "5"}, "1 person and the administrators may use it."),
+        (
+            {"ALLOWED_USER_IDS": "5,6", "ALLOWED_CHAT_IDS": "-100"},
+            "2 people and the administrators may use it, and in 1 group.",
+        ),
+    ],
+)
+async def test_who_may_use_the_bot_is_said(
+    hermit: Patient, variables: dict[str, str], says: str
+) -> None:
+    found = await hermit.examine(offline=True, **variables)
+    assert found["people"].says == says
+    assert "to tell of trouble" in found["administrators"].says
+
+
+async def test_a_folder_above_that_everybody_may_change_fails(hermit: Patient) -> None:
+    hermit.folder.parent.chmod(0o777)
+    findings = await examine(hermit.env_file, offline=True)
+    says = [f.says for f in findings if f.check == "data folder" and f.state is State.FAILED]
+    assert says == [
+        "Everybody on this machine may rename what is in the folder above the data folder."
+    ]
+    hermit.folder.parent.chmod(0o1777)
+    assert (await hermit.examine(offline=True))["data folder"].state is State.OK
+
+
 async def test_a_check_that_breaks_is_a_finding_without_its_text() -> None:
     async def broken() -> list[Finding]:
         raise RuntimeError("https://api.telegram.org/bot123:secret")
