@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from sandbox.google.discovery import check_query
 from sandbox.google.errors import Refusal, insufficient_scope, not_found, unauthenticated
 from sandbox.google.fields import select
 from sandbox.google.model import DRIVE, DRIVE_SCOPES, Account, DriveFile
@@ -86,6 +87,7 @@ def refusing(method: Method) -> Method:
     @wraps(method)
     async def answer(self: Any, request: web.Request) -> web.StreamResponse:
         try:
+            check_query(request)
             return await method(self, request)
         except Refusal as refusal:
             await discard_body(request)

@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.google.access import Caller, authenticate, refusing
+from sandbox.google.discovery import check_body
 from sandbox.google.download import serve_content
 from sandbox.google.errors import DriveRefusal, invalid_value, publishing_forbidden
 from sandbox.google.fields import select
@@ -156,7 +157,7 @@ class DriveApi:
         """permissions.create."""
         caller = authenticate(self._world, request)
         file = caller.file(request.match_info["id"])
-        body = await read_json(request)
+        body = await read_json(request, "Permission")
         self._world.demand(caller.account.email, file.drive_id, "write")
         permission_id, role = _permission(body, caller.account)
         file.shared[permission_id] = role
@@ -226,17 +227,18 @@ def _whole(request: web.Request, name: str, default: int, most: int) -> int:
     return int(text)
 
 
-async def read_json(request: web.Request) -> dict[str, Any]:
+async def read_json(request: web.Request, schema: str = "File") -> dict[str, Any]:
     """The JSON object of a request; an empty body is an empty object."""
-    return parse_metadata(await request.read())
+    return parse_metadata(await request.read(), schema)
 
 
-def parse_metadata(raw: bytes) -> dict[str, Any]:
-    """Metadata of a file; refuses what is no JSON object."""
+def parse_metadata(raw: bytes, schema: str = "File") -> dict[str, Any]:
+    """A resource; refuses what is no JSON object, and what it does not have."""
     try:
         body = json.loads(raw or b"{}")
     except ValueError as error:
         raise DriveRefusal(400, "parseError", "Parse Error") from error
     if not isinstance(body, dict):
         raise DriveRefusal(400, "parseError", "Parse Error")
+    check_body(schema, body)
     return body

@@ -117,6 +117,10 @@ function describe(fault) {
   for (const name of ["status", "error", "reason", "seconds", "after_bytes", "retry_after", "chunked", "padded", "gzip", "owner"]) {
     if (fault[name] !== undefined && fault[name] !== null) parts.push(`${name} ${fault[name]}`);
   }
+  parts.push(...(fault.drop || []).map((path) => `without ${path}`));
+  for (const [path, value] of Object.entries({ ...fault.set, ...fault.headers })) {
+    parts.push(`${path}: ${JSON.stringify(value).slice(0, 30)}`);
+  }
   if (fault.skip) parts.push(`after ${fault.skip} more`);
   parts.push(fault.remaining === null ? "until taken back" : `${fault.remaining} left`);
   parts.push(`struck ${fault.hits}`);
@@ -249,6 +253,7 @@ function start() {
   }
   $("kind").addEventListener("change", showFields);
   showFields();
+  startOdd();
   $("clear").addEventListener("click", () => act(async () => {
     await call("DELETE", "/faults");
     for (const rate of (await call("GET", "/rate")).rates) {

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from typing import Any
 
 import aiohttp
 import pytest
 
+from drive.resources import FILE_FIELDS
 from sandbox.google_client import ControlError
 from tests.sandbox.google_kit import AMY, BEN, BLOCK, Kit
 
@@ -283,11 +285,19 @@ async def test_odd_answers_lack_fields_and_headers_or_have_others(kit: Kit) -> N
     assert (await kit.ask("GET", path, headers=headers)).json["user"]["emailAddress"] == AMY
 
 
+async def test_panel_offers_every_field_of_drives_answers_to_be_odd(kit: Kit) -> None:
+    script = (await kit.ask("GET", "/sandbox/control/static/odd.js")).text
+    offered = re.search(r'"google.drive.files.get": \[(.*)\]', script)
+    assert offered is not None
+    assert set(re.findall(r"\w+", offered[1])) >= {*FILE_FIELDS.split(",")}
+    assert {"missing", "null", "empty", "absurd", "another"} <= {*re.findall(r"\w+", script)}
+
+
 async def test_panel_loads_nothing_from_elsewhere(kit: Kit) -> None:
     page = await kit.ask("GET", "/sandbox/control")
     assert "http://" not in page.text
     assert "https://" not in page.text
-    for name in ("panel.css", "panel.js"):
+    for name in ("panel.css", "panel.js", "odd.js"):
         assert (await kit.ask("GET", f"/sandbox/control/static/{name}")).status == 200
 
 
