@@ -71,6 +71,7 @@ class Target:
     """Prepared by `Drive.new_file_id`."""
     name: str
     mime_type: str
+    """"": not known; Drive finds out."""
     folder_id: str
     description: str = ""
 
@@ -79,10 +80,10 @@ class Target:
         body: dict[str, Any] = {
             "id": self.file_id,
             "name": self.name,
-            "mimeType": self.mime_type,
             "parents": [self.folder_id],
         }
-        return body | ({"description": self.description} if self.description else {})
+        told = {"mimeType": self.mime_type, "description": self.description}
+        return body | {name: value for name, value in told.items() if value}
 
 
 def upload(

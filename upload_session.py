@@ -55,7 +55,9 @@ class UploadSession:
     ) -> UploadSession:
         """Announce a file of `total` bytes (None: unknown) with this files resource."""
         request = drive.creation(body, _Announced(mime_type, total), size=total)
-        headers = {**request.headers, "X-Upload-Content-Type": mime_type}
+        headers = dict(request.headers)
+        if mime_type:
+            headers["X-Upload-Content-Type"] = mime_type
         if total is not None:
             headers["X-Upload-Content-Length"] = str(total)
         head, content = drive.answer(request.uri, "POST", headers, request.body)

@@ -1,15 +1,21 @@
-"""A name for the file in Drive. It is shown and sent to Drive; it is never a path."""
+"""The files of a message, and a name for each in Drive: shown and sent, never a path.
+
+Every kind of message is either here or answered by `files.unsupported`: none is passed over.
+https://core.telegram.org/bots/api#message
+"""
 
 from __future__ import annotations
 
 import mimetypes
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from telegram import Message
+from telegram import ExternalReplyInfo, Message, PaidMediaInfo
+from telegram.ext.filters import MessageFilter
 
 CLOUD_LIMIT: Final = 20 * 1024 * 1024
 """The largest file Telegram's cloud gives a bot (https://core.telegram.org/bots/api#getfile).
@@ -21,10 +27,24 @@ LOCAL_LIMIT: Final = 2000 * 1024 * 1024
 https://core.telegram.org/bots/api#using-a-local-bot-api-server"""
 LARGEST: Final = "4 GB"
 """What Telegram takes from a person, and so what such a server may have for a bot."""
-_MIME_TYPE: Final = re.compile(
-    r"[A-Za-z0-9!#$&^_.+-]{1,64}/[A-Za-z0-9!#$&^_.+-]{1,127}"
-)  # RFC 6838
+
+_MIME_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,64}/[a-z0-9!#$&^_.+-]{1,127}")  # RFC 6838
 _GOOGLES_OWN: Final = "application/vnd.google-apps"
+_SAY_NOTHING: Final = frozenset(
+    {
+        *("application/octet-stream", "binary/octet-stream", "application/unknown"),
+        *("application/force-download", "application/x-download", "unknown/unknown"),
+    }
+)
+_ENDING: Final = re.compile(r"[A-Za-z0-9]{1,16}")
+_COMPRESSED: Final = {
+    "gzip": "application/gzip",
+    "bzip2": "application/x-bzip2",
+    "xz": "application/x-xz",
+}
+"""mimetypes gives the type of what is inside, and this beside it."""
+# An animation comes with a document of the same content: it is looked at first.
+_PLAIN: Final = ("animation", "document", "video", "audio", "voice", "video_note", "sticker")
 _MAX_LENGTH: Final = 255
 _ENDING_LENGTH: Final = 16
 # What turns the direction of what follows, or is not seen at all, makes "gpj.exe" look like
@@ -56,6 +76,7 @@ class IncomingFile:
     kind: str
     name: str
     mime_type: str
+    """"": nothing says what it is; Drive finds out."""
     size: int | None
 
 
@@ -77,6 +98,16 @@ def wished_name(text: str) -> tuple[str, str]:
     """What "#name …" at the beginning wishes a file to be called ("": nothing), and the rest."""
     wish = _WISH.match(text)
     return (wish[1], text[wish.end() :]) if wish else ("", text)
+
+
+def names_of(files: tuple[IncomingFile, ...], wished: str) -> tuple[str, ...]:
+    """What files of one message are called, by their own names or by one wish for all of them."""
+    if not wished:
+        return tuple(file.name for file in files)
+    first = new_name(wished, files[0].name)
+    stem = first.rpartition(".")[0] or first
+    others = (clean_name(f"{stem}.{file.name.rpartition('.')[2]}") for file in files[1:])
+    return first, *others
 
 
 def new_name(wanted: str, old: str) -> str:
@@ -143,43 +174,119 @@ def _belongs_together(char: str, following: str) -> bool:
     )
 
 
-def incoming_file(message: Message) -> IncomingFile | None:
-    """The file in `message`; None where there is none that can be uploaded."""
-    # An animation comes with a document of the same content: it is looked at first.
-    for kind in ("animation", "document", "video", "audio", "voice", "video_note"):
-        media = getattr(message, kind)
-        if media is not None:
-            break
-    else:
-        if not message.photo:
-            return None
-        kind, media = "photo", max(message.photo, key=lambda size: size.width * size.height)
-    # What the sender's program claims: Google would make its own kinds into folders and documents.
-    claimed = getattr(media, "mime_type", None) or ""
-    usable = _MIME_TYPE.fullmatch(claimed) and not claimed.startswith(_GOOGLES_OWN)
-    mime_type = claimed if usable else _usual_type(kind)
-    made = _made_name(kind, mime_type, message.date)
+class Carries(MessageFilter):
+    """Messages with a file of any kind."""
+
+    def filter(self, message: Message) -> bool:
+        """Whether this is one."""
+        return incoming_file(message) is not None
+
+
+def incoming_file(message: Message | ExternalReplyInfo) -> IncomingFile | None:
+    """The first file in `message`; None where there is none that can be uploaded."""
+    return next(iter(incoming_files(message)), None)
+
+
+def incoming_files(message: Message | ExternalReplyInfo) -> tuple[IncomingFile, ...]:
+    """Every file in `message`: a live photo is two, its picture and its film."""
+    moment = message.date if isinstance(message, Message) else message.origin.date
+    found = {file.file_id: file for file in _files(message, moment)}
+    return tuple(found.values())
+
+
+def _files(message: Message | ExternalReplyInfo, moment: datetime) -> Iterator[IncomingFile]:
+    for kind in _PLAIN:
+        if (media := getattr(message, kind)) is not None:
+            yield _file(kind, media, moment)
+            return
+    if message.paid_media is not None:
+        yield from _paid(message.paid_media, moment)
+        return
+    # Since Bot API 10 a live photo's message has `photo` too.
+    yield from _pictures(message.photo, message.live_photo, moment)
+
+
+def _paid(paid: PaidMediaInfo, moment: datetime) -> Iterator[IncomingFile]:
+    """Of what was not paid for there is a preview without a file."""
+    for number, one in enumerate(paid.paid_media):
+        video = getattr(one, "video", None)
+        pictures = getattr(one, "photo", None), getattr(one, "live_photo", None)
+        yield from _pictures(*pictures, moment, number)
+        if video is not None:
+            yield _file("video", video, moment, number)
+
+
+def _pictures(
+    photo: Any, live_photo: Any, moment: datetime, number: int = 0
+) -> Iterator[IncomingFile]:
+    sizes = photo or (live_photo and live_photo.photo) or ()
+    if sizes:
+        largest = max(sizes, key=lambda size: size.width * size.height)
+        yield _file("photo", largest, moment, number)
+    if live_photo is not None:
+        yield _file("live_photo", live_photo, moment, number)
+
+
+def _file(kind: str, media: Any, moment: datetime, number: int = 0) -> IncomingFile:
+    told = getattr(media, "file_name", None) or ""
+    claimed = usable_type(getattr(media, "mime_type", None) or "")
+    mime_type = claimed or type_by_ending(told) or _usual_type(kind, media)
+    made = _made_name(kind, mime_type, moment, number)
     return IncomingFile(
         file_id=media.file_id,
         kind=kind,
-        name=clean_name(getattr(media, "file_name", None) or "", otherwise=made),
+        name=clean_name(told, otherwise=made),
         mime_type=mime_type,
         size=media.file_size,
     )
 
 
-def _usual_type(kind: str) -> str:
+def usable_type(claimed: str) -> str:
+    """What the sender's program claims, without parameters; "": it says nothing.
+
+    Google would make its own kinds into folders and documents.
+    """
+    essence = claimed.partition(";")[0].strip().lower()
+    says_nothing = essence in _SAY_NOTHING or essence.startswith(_GOOGLES_OWN)
+    return essence if _MIME_TYPE.fullmatch(essence) and not says_nothing else ""
+
+
+def type_by_ending(name: str) -> str:
+    """What a file's name says of its kind; "": nothing."""
+    ending = name.rpartition(".")[2] if "." in name else ""
+    if not _ENDING.fullmatch(ending):
+        return ""
+    # Not the name itself: mimetypes would read it as an address.
+    found, compressed = mimetypes.guess_type(f"file.{ending}")
+    return _COMPRESSED.get(compressed, "") if compressed else found or ""
+
+
+def _usual_type(kind: str, media: Any) -> str:
+    if kind == "sticker":
+        if media.is_animated:
+            return "application/x-tgsticker"
+        return "video/webm" if media.is_video else "image/webp"
     return {
         "photo": "image/jpeg",
+        "live_photo": "video/mp4",
         "video": "video/mp4",
         "video_note": "video/mp4",
         "animation": "video/mp4",
         "audio": "audio/mpeg",
         "voice": "audio/ogg",
-    }.get(kind, "application/octet-stream")
+    }.get(kind, "")
 
 
-def _made_name(kind: str, mime_type: str, moment: datetime) -> str:
-    ending = {"audio/ogg": ".ogg", "image/jpeg": ".jpg"}.get(mime_type)
-    ending = ending or mimetypes.guess_extension(mime_type) or ""
-    return f"{kind}_{moment:%Y-%m-%d_%H-%M-%S}{ending}"
+_ENDINGS: Final = {
+    "audio/ogg": ".ogg",
+    "image/jpeg": ".jpg",
+    "image/webp": ".webp",
+    "video/webm": ".webm",
+    "application/x-tgsticker": ".tgs",
+}
+
+
+def _made_name(kind: str, mime_type: str, moment: datetime, number: int) -> str:
+    ending = _ENDINGS.get(mime_type) or mimetypes.guess_extension(mime_type) or ""
+    which = f"_{number + 1}" if number else ""
+    return f"{kind}_{moment:%Y-%m-%d_%H-%M-%S}{which}{ending}"

@@ -18,6 +18,7 @@ from bot.admin import health, quarantine_admin
 from bot.connecting import account, connect, whose_account
 from bot.context import BotContext
 from bot.drive_files import file_actions, folders, shelf
+from bot.filenames import Carries
 from bot.gate import gate
 from bot.questions import Answers
 from bot.uploads import files, groups, renaming, upload_list
@@ -26,15 +27,6 @@ Handler = BaseHandler[Any, BotContext, Any]
 
 # Edited messages are no new commands, and channels are none of ours.
 _NEW = filters.UpdateType.MESSAGE
-_FILES = (
-    filters.Document.ALL
-    | filters.PHOTO
-    | filters.VIDEO
-    | filters.AUDIO
-    | filters.VOICE
-    | filters.VIDEO_NOTE
-    | filters.ANIMATION
-)
 
 
 def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
@@ -117,7 +109,7 @@ def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
         ),
         CallbackQueryHandler(files.stale_button),
         MessageHandler(_NEW & filters.COMMAND, files.unknown_command),
-        MessageHandler(_NEW & _FILES, files.receive),
+        MessageHandler(_NEW & Carries(), files.receive),
         *(
             MessageHandler(_NEW & filters.TEXT & Answers(purpose), handle)
             for purpose, handle in answers.items()

@@ -111,6 +111,13 @@ class Person(ChatWatcher):
         """Send a GIF."""
         return await self.send_media("animation", source, name, mime, **options)
 
+    async def send_live_photo(
+        self, film: Source | str, picture: Source | str, **options: Any
+    ) -> Message:
+        """Send a picture with its film."""
+        shown = picture if isinstance(picture, str) else await self.upload(picture)
+        return await self.send_media("live_photo", film, picture=shown, **options)
+
     async def send_sticker(self, source: Source | str = b"sticker", **options: Any) -> Message:
         """Send a sticker."""
         return await self.send_media("sticker", source, **options)

@@ -188,6 +188,7 @@ _FLOWS: Final = frozenset({"device", "callback", "paste"})
 _KINDS: Final = frozenset(
     {
         *("document", "photo", "video", "audio", "voice", "video_note", "animation", "album"),
+        *("live_photo", "sticker"),
         "other",
     }
 )

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from telegram import Update
 
-from bot.uploads.jobs import JobFile, UploadJob
+from bot.uploads.jobs import UploadJob
 from bot.uploads.queue import UploadQueue
 
 SETTLE_SECONDS: Final = 1.0
@@ -57,10 +57,10 @@ class Albums:
         loop.call_later(_OVERHEARD_SECONDS, self._overheard.pop, job_id, None)
 
     async def take(self, job: UploadJob, complete: Complete) -> bool:
-        """A further file of the album `job.id`; False: that one is complete, this comes too late.
+        """A further part of the album `job.id`; False: that one is complete, this comes too late.
 
         Args:
-            job: as it would be if this were the album's only file.
+            job: as it would be if this were the album's only part.
             complete: told the whole job once nothing more comes. A restart before that queues it.
         """
         timer = self._gathering.get(job.id)
@@ -68,15 +68,16 @@ class Albums:
         if timer is not None:
             timer.cancel()  # nothing is complete while a part of it is being written down
         try:
-            [file] = job.files
             known = await self._uploads.find(job.owner, job.id)
             if known is not None:
-                if _has(known, file):  # handled before a kill, and sent again
+                here = {file.telegram_file_id for file in known.files}
+                new = [file for file in job.files if file.telegram_file_id not in here]
+                if not new:  # handled before a kill, and sent again
                     gathers = gathers or known.is_untold
                     return True
                 if not gathers:
                     return False
-                job = known.model_copy(update={"files": (*known.files, file)})
+                job = known.model_copy(update={"files": (*known.files, *new)})
             await self._uploads.note(job)
             gathers = True
         finally:
@@ -96,7 +97,3 @@ class Albums:
         known = await self._uploads.find(job.owner, job.id)
         if known is not None and not known.has_ended:  # else cancelled while more was awaited
             await complete(known)
-
-
-def _has(job: UploadJob, file: JobFile) -> bool:
-    return any(other.telegram_file_id == file.telegram_file_id for other in job.files)

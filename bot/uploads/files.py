@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 import structlog
-from telegram import CallbackQuery, Message, Update
+from telegram import CallbackQuery, ExternalReplyInfo, Message, Update
 from telegram.constants import ChatType
 from telegram.error import TelegramError
 
@@ -15,7 +15,15 @@ from bot.connecting import connect
 from bot.context import BotContext, argument_of, owner_of, private_address
 from bot.conversation import conversation_of
 from bot.delivery import acknowledge, deliver, say, show_instead, tell_of
-from bot.filenames import CLOUD_LIMIT, clean_name, incoming_file, new_name, wished_name
+from bot.filenames import (
+    CLOUD_LIMIT,
+    clean_name,
+    incoming_file,
+    incoming_files,
+    names_of,
+    type_by_ending,
+    wished_name,
+)
 from bot.limits import BACKGROUND
 from bot.texts import Texts
 from bot.uploads import group_texts, upload_texts
@@ -32,21 +40,26 @@ async def receive(update: Update, context: BotContext) -> None:
         await take(update, context, update.message, update.message.caption or "")
 
 
-async def take(update: Update, context: BotContext, source: Message, caption: str) -> None:
-    """Likewise, with the file of `source`, for whoever sent the update."""
-    message, user, found = update.message, update.effective_user, incoming_file(source)
-    if message is None or user is None or found is None:
+async def take(
+    update: Update, context: BotContext, source: Message | ExternalReplyInfo, caption: str
+) -> None:
+    """Likewise, with the files of `source`, for whoever sent the update."""
+    message, user, found = update.message, update.effective_user, incoming_files(source)
+    if message is None or user is None or not found:
         return
     owner, texts = owner_of(update), await context.texts(update)
-    local_mode = context.services.options.local_mode
-    if not local_mode and found.size is not None and found.size > CLOUD_LIMIT:
-        _log.info("upload_failed", owner=owner, kind=found.kind, result="too_big")
-        context.core.metrics.uploaded("too_big", None)
-        await say(update, context, too_big(texts, found.name, found.size))
-        return
+    if not context.services.options.local_mode:
+        for file in found:
+            if (file.size or 0) > CLOUD_LIMIT:
+                _log.info("upload_failed", owner=owner, kind=file.kind, result="too_big")
+                context.core.metrics.uploaded("too_big", None)
+                await say(update, context, too_big(texts, file.name, file.size))
+        found = tuple(file for file in found if (file.size or 0) <= CLOUD_LIMIT)
+        if not found:
+            return
     uploads = context.services.uploads
-    if await uploads.room(owner) == 0:
-        _log.info("upload_failed", owner=owner, kind=found.kind, result="too_many")
+    if await uploads.room(owner) < len(found):
+        _log.info("upload_failed", owner=owner, kind=found[0].kind, result="too_many")
         context.core.metrics.uploaded("too_many", None)
         await say(
             update,
@@ -54,13 +67,13 @@ async def take(update: Update, context: BotContext, source: Message, caption: st
             texts.tr(
                 "✋ <b>{name}</b> was not taken: you already have as many files waiting as I can "
                 "keep. Send it again when some of them have arrived.",
-                name=found.name,
+                name=found[0].name,
             ),
         )
         return
     # Of an album's files each caption belongs to one, and "#name" means one file.
     wished, rest = wished_name("" if message.media_group_id else caption)
-    name, caption = (new_name(wished, found.name), rest) if wished else (found.name, caption)
+    names, description = names_of(found, wished), rest if wished else caption
     connected = await context.is_connected(owner)
     job = UploadJob(
         id=job_id_of(owner, update.update_id),
@@ -68,15 +81,16 @@ async def take(update: Update, context: BotContext, source: Message, caption: st
         chat_id=message.chat_id,
         topic_id=conversation_of(message).topic_id,
         state="queued" if connected else "waiting",
-        files=(
+        files=tuple(
             JobFile(
-                telegram_file_id=found.file_id,
-                kind=found.kind,
+                telegram_file_id=file.file_id,
+                kind=file.kind,
                 name=name,
-                mime_type=found.mime_type,
-                size=found.size,
-                description=caption,
-            ),
+                mime_type=file.mime_type or type_by_ending(name),
+                size=file.size,
+                description=description,
+            )
+            for file, name in zip(found, names, strict=True)
         ),
         created_at=datetime.now(UTC),
         reply_to=message.message_id,
@@ -220,6 +234,10 @@ async def text(update: Update, context: BotContext) -> None:
     message = update.message
     if message is None or message.text is None:
         return
+    replied = message.external_reply
+    if replied is not None and incoming_file(replied) is not None:
+        await take(update, context, replied, message.text)  # a file from another chat
+        return
     texts = await context.texts(update)
     if context.core.consents.flow == "paste":
         pending = await context.core.consents.latest(owner_of(update))
@@ -242,15 +260,15 @@ async def text(update: Update, context: BotContext) -> None:
 
 
 async def unsupported(update: Update, context: BotContext) -> None:
-    """A sticker, a contact, a place, …: nothing that is a file."""
+    """A contact, a place, a story, …: nothing that is a file, or none that a bot is given."""
     texts = await context.texts(update)
     if update.message is not None:
         await say(
             update,
             context,
             texts.tr(
-                "I cannot put this into a Drive. I take documents, photos, videos, audio, voice "
-                "and video messages."
+                "I cannot put this into a Drive. I take documents, photos, live photos, videos, "
+                "audio, voice and video messages, and stickers."
             ),
         )
 

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 import structlog
-from telegram import CallbackQuery, Message, MessageEntity, Update
+from telegram import CallbackQuery, ExternalReplyInfo, Message, MessageEntity, Update
 from telegram.constants import ChatMemberStatus, ChatType
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
@@ -91,7 +91,8 @@ async def receive(update: Update, context: BotContext) -> None:
                 await files.take(earlier, context, earlier.message, caption)
     source = _file_asked_for(message)
     if source is not None:
-        caption = _without_name(source.caption or "", context.bot.username)
+        said = (source.caption if isinstance(source, Message) else None) or ""
+        caption = _without_name(said, context.bot.username)
         await files.take(update, context, source, caption)
         return
     texts = await context.texts(update)
@@ -194,11 +195,11 @@ def _named(message: Message) -> dict[MessageEntity, str]:
     return {**found, **(message.parse_caption_entities(_NAMING) if message.caption else {})}
 
 
-def _file_asked_for(message: Message) -> Message | None:
-    """The message whose file is meant: this one, or the one it replies to."""
+def _file_asked_for(message: Message) -> Message | ExternalReplyInfo | None:
+    """The message whose file is meant: this one, or the one it replies to, of this chat or not."""
     if incoming_file(message) is not None:
         return message
-    replied = message.reply_to_message
+    replied = message.reply_to_message or message.external_reply
     if replied is None or incoming_file(replied) is None:
         return None
     commands = [text for entity, text in _named(message).items() if entity.type == "bot_command"]

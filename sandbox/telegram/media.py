@@ -18,7 +18,8 @@ KINDS = (
     "animation",
     "sticker",
 )
-WITH_CAPTION = frozenset(KINDS) - {"video_note", "sticker"}
+FROM_PEOPLE = (*KINDS, "live_photo")
+WITH_CAPTION = frozenset(FROM_PEOPLE) - {"video_note", "sticker"}
 _PHOTO_SIZES = (90, 320)
 _UNKNOWN_PHOTO = (1280, 960)
 _THUMBNAIL = 320
@@ -38,6 +39,8 @@ def media_content(
     A blob becomes a new file; a stored file is shown again under its own identifier.
     """
     given = options or {}
+    if kind == "live_photo":
+        return _live_photo(files, source, mime, given)
     if isinstance(source, StoredFile):
         stored = source
         kind = stored.kind if stored.kind != kind and kind == "document" else kind
@@ -74,6 +77,18 @@ def media_content(
     return {"video": playing | described | thumbnail | shown}
 
 
+def _live_photo(files: FileStore, film: Blob | StoredFile, mime: str, given: Json) -> Json:
+    """Since Bot API 10: the film in `live_photo`, the picture in it and in `photo` as well.
+
+    Option `picture`: the id of the picture's blob.
+    """
+    stored = film if isinstance(film, StoredFile) else files.register(film, "video", "", mime)
+    picture = files.blobs.get(str(given.get("picture"))) or files.store(plain_png(640, 360))
+    sizes = _photo_sizes(files, files.register(picture, "photo"))
+    shown = stored.as_json() | {"duration": 3, "width": 640, "height": 360, "photo": sizes}
+    return {"live_photo": shown | {"mime_type": stored.mime}, "photo": sizes}
+
+
 def _number(given: Json, name: str, default: int) -> int:
     value: Any = given.get(name)
     return int(value) if value else default
@@ -83,7 +98,8 @@ def _sticker(given: Json) -> Json:
     shown: Json = {"width": 512, "height": 512, "emoji": given.get("emoji") or "👍"}
     if given.get("set_name"):
         shown["set_name"] = given["set_name"]
-    return shown | {"is_animated": False, "is_video": False, "type": "regular"}
+    flags = {name: bool(given.get(name)) for name in ("is_animated", "is_video")}
+    return shown | flags | {"type": "regular"}
 
 
 def _photo_sizes(files: FileStore, stored: StoredFile) -> list[Json]:

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from sandbox.telegram.files import Blob
-from sandbox.telegram.media import KINDS, WITH_CAPTION, media_content
+from sandbox.telegram.media import FROM_PEOPLE, WITH_CAPTION, media_content
 from sandbox.telegram.model import ANONYMOUS_ADMIN, Chat, Json, Message, User
 from sandbox.telegram.text import found_entities, links_in
 from sandbox.telegram.world import TelegramWorld
@@ -87,8 +87,8 @@ class People:
         return content | dict(wish.get("extra") or {})
 
     def _media(self, kind: str, wish: Json) -> Json:
-        if kind not in KINDS:
-            raise DeedError(f"kind: one of {', '.join(KINDS)}")
+        if kind not in FROM_PEOPLE:
+            raise DeedError(f"kind: one of {', '.join(FROM_PEOPLE)}")
         blob = self.blob(str(wish.get("blob") or ""))
         content = media_content(
             self.world.files,

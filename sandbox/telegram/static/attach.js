@@ -15,8 +15,9 @@ const KINDS = [
   ["video_note", "Round video"],
   ["animation", "GIF"],
   ["sticker", "Sticker"],
+  ["live_photo", "Live photo"],
 ];
-const NAMELESS = new Set(["photo", "voice", "video_note", "sticker"]);
+const NAMELESS = new Set(["photo", "voice", "video_note", "sticker", "live_photo"]);
 const sheet = byId("sheet");
 
 /** As what Telegram's own clients would send it by themselves. */
