@@ -237,6 +237,11 @@ OAUTH_STATUS = {
     "expired_token": 400,
     "org_internal": 403,
     "admin_policy_enforced": 400,
+    "policy_enforced": 400,
+    "access_not_configured": 400,
+    "server_error": 500,
+    "internal_failure": 500,
+    "temporarily_unavailable": 503,
 }
 OAUTH_DESCRIPTION = {
     "invalid_client": "The OAuth client was not found.",

@@ -68,7 +68,10 @@ async def test_a_wrong_client_secret_is_one_alert_and_one_end_for_each_administr
     async with start_bot(**settings) as bot:
         by_hand(bot)
         await sweep(bot, 2)
-        await google.act("client", state="ok")
+        assert logged(bot, "incident_opened") == []
+    await google.act("client", state="ok")
+    async with start_bot(**settings) as bot:  # who has waited is asked for at once
+        by_hand(bot)
         await sweep(bot, 2)
         _, last = await said_to(root, REFUSED)
         assert "Over:" in last.text

@@ -54,7 +54,7 @@ async def test_an_administrator_sees_how_the_credentials_stand(
         assert (photo["width"], photo["height"]) == (1080, 960)
         encrypted = "Encryption: on" if bot.settings.encryption_keys else "Encryption: off"
         for line in (
-            *("Connected: 5", "healthy 4 · due 1 · pausing 0 · on hold 0", "In quarantine: 1"),
+            *("Connected: 5", "healthy 4 · due 0 · pausing 1 · on hold 0", "In quarantine: 1"),
             *("Shortest time left on a token: ", "Uploads: 0 running, 0 in line"),
             *("Free disk space: ", encrypted, "Google refuses this bot's OAuth client (0"),
             *("refreshed 1 · set aside 1", "refreshed 0 · failed 1", "As of 20"),
