@@ -15,7 +15,7 @@ from typing import Final
 import structlog
 from telegram import Bot, Update
 
-from bot.updates.incoming import read_update
+from bot.updates.incoming import read_update, written
 from bot.updates.journal import Found, UpdateJournal
 from security.credential import Owner
 from security.errors import OperatorFault, TransientFault
@@ -126,7 +126,7 @@ class Inbox(asyncio.Queue[object]):
         async with self._arriving:  # the queue's order is that of arrival
             if not self.is_open:
                 raise TransientFault("the bot takes no updates just now", code="stopped")
-            standing, document = self._standing, update.to_dict()
+            standing, document = self._standing, written(update)
             is_known = number in self._pending or number in standing.aside
             if is_known or number in standing.handled or len(document) < 2:
                 return

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
 from telegram import Bot, Update
+from telegram._utils.datetime import to_timestamp
 
 ALLOWED_UPDATES: Final = [Update.MESSAGE, Update.CALLBACK_QUERY, Update.MY_CHAT_MEMBER]
 """What the bot asks for: https://core.telegram.org/bots/api#update."""
@@ -24,6 +26,29 @@ def read_update(document: Any, bot: Bot | None) -> Update | None:
         pass
     _log.error("update_skipped", result="unreadable")
     return None
+
+
+def written(update: Update) -> dict[str, Any]:
+    """JSON that `read_update` makes the same update of, as Telegram sent it.
+
+    The library leaves times of messages inside messages as Python's own, which no JSON knows.
+    """
+    document: dict[str, Any] = _plain(update.to_dict())
+    return document
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case dict():
+            return {name: _plain(inside) for name, inside in value.items()}
+        case list() | tuple():
+            return [_plain(inside) for inside in value]
+        case datetime():  # https://core.telegram.org/bots/api#message (date: Unix time)
+            return to_timestamp(value)
+        case timedelta():
+            seconds = value.total_seconds()
+            return int(seconds) if seconds.is_integer() else seconds
+    return value
 
 
 def readable(documents: list[Any]) -> list[Any]:
