@@ -16,7 +16,6 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
-from urllib.parse import parse_qsl, urlsplit
 
 import structlog
 from pydantic import SecretStr
@@ -27,6 +26,7 @@ from security.approvals import GoogleAccount as GoogleAccount
 from security.credential import Credential, Owner
 from security.custodian import Custodian
 from security.google_oauth import ConsentDenied, GoogleOAuth
+from security.pasted_address import pasted_parameters
 from security.pending_consents import PendingConsent, PendingConsents
 
 PASTE_REDIRECT: Final = "http://127.0.0.1:47851/"
@@ -218,12 +218,14 @@ class ConsentDesk:
             ConsentDenied: it belongs to no request of theirs, is over, or they declined.
         """
         pending = await self.latest(owner)
-        query = _query(text)
+        query = pasted_parameters(text)
         state = query.get("state", "")
         if pending is None:
             raise ConsentDenied("there is no request, or its time is over", code="expired")
         if not same(pending.state, state):
             raise ConsentDenied("the address belongs to another request", code="wrong_state")
+        if not query.get("code") and not query.get("error"):
+            raise ConsentDenied("the end of the address is missing", code="incomplete")
         return await self._approvals.redeem(
             pending, code=query.get("code"), error=query.get("error")
         )
@@ -282,11 +284,3 @@ class ConsentDesk:
         if saved.ends_within_days:  # the operator's to know on the first day, not on the eighth
             _log.warning("testing_status_suspected", owner=pending.owner)
         return saved
-
-
-def _query(text: str) -> dict[str, str]:
-    """The parameters of an address somebody pasted; empty where it is none."""
-    try:
-        return dict(parse_qsl(urlsplit(text.strip()).query))
-    except ValueError:
-        return {}

@@ -121,6 +121,7 @@ RESULTS: Final = frozenset(
         "access_denied",
         "expired",
         "wrong_state",
+        "incomplete",
         "wrong_owner",
         "used",
         "scope_missing",

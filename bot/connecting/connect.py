@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import structlog
-from telegram import Update
+from telegram import Message, Update
 from telegram.error import TelegramError
 
 from bot import keyboards
@@ -22,6 +22,7 @@ from bot.limits import BACKGROUND
 from bot.texts import Texts
 from security.errors import CustodyError
 from security.google_oauth import ConsentDenied
+from security.pasted_address import pasted_parameters
 from security.pending_consents import PendingConsent
 
 AGAIN_SECONDS = 20.0
@@ -115,6 +116,15 @@ async def claim(update: Update, context: BotContext, code: str) -> None:
         await settle(context, pending, anew=privately(update, owner))
     except CustodyError as refusal:
         await say_refused(context, owner, refusal, privately(update, owner))
+
+
+def looks_pasted(message: Message) -> str:
+    """What of a message may be the address, a link's hidden one included; "": nothing."""
+    links = [entity.url for entity in message.entities if entity.url]
+    for text in (message.text or "", *links):
+        if "state=" in text or pasted_parameters(text):
+            return text
+    return ""
 
 
 async def paste(update: Update, context: BotContext, text: str) -> None:

@@ -135,6 +135,8 @@ def explain_refusal(error: CustodyError, t: Texts) -> tuple[str, InlineKeyboardM
                 "🤔 This does not belong to your latest request. If somebody else sent it to "
                 "you, do not use it. To connect your own Drive, start again here."
             )
+        case "incomplete":
+            text = not_the_address(t)
         case "scope_missing":
             text = t.tr(
                 "☑️ On Google's page the box for Google Drive was not ticked, and without it I "
@@ -161,6 +163,15 @@ def explain_refusal(error: CustodyError, t: Texts) -> tuple[str, InlineKeyboardM
 def shown_in(pending: PendingConsent) -> Conversation:
     """Where the request was made: in a private chat, maybe in a topic of it."""
     return Conversation(chat_of(pending.owner), pending.topic_id or None)
+
+
+def not_the_address(t: Texts) -> str:
+    """paste: something else was sent, or the address not to its end."""
+    return t.tr(
+        "🤔 That is not the address I need. After allowing access, copy the whole "
+        "address of the page that cannot be reached (it begins with "
+        "<code>http://127.0.0.1</code>) and send it to me."
+    )
 
 
 def job_name(owner: Owner) -> str:

@@ -12,6 +12,7 @@ from telegram.constants import ChatType
 from telegram.error import TelegramError
 
 from bot.connecting import connect
+from bot.connecting.consent_outcome import not_the_address
 from bot.context import BotContext, argument_of, owner_of, private_address
 from bot.conversation import conversation_of
 from bot.delivery import acknowledge, deliver, say, show_instead, tell_of
@@ -241,20 +242,12 @@ async def text(update: Update, context: BotContext) -> None:
     texts = await context.texts(update)
     if context.core.consents.flow == "paste":
         pending = await context.core.consents.latest(owner_of(update))
-        looks_like_it = "state=" in message.text
-        if looks_like_it:
-            await connect.paste(update, context, message.text)
+        pasted = connect.looks_pasted(message)
+        if pasted:
+            await connect.paste(update, context, pasted)
             return
         if pending is not None and pending.stage == "asked":
-            await say(
-                update,
-                context,
-                texts.tr(
-                    "🤔 That is not the address I need. After allowing access, copy the whole "
-                    "address of the page that cannot be reached (it begins with "
-                    "<code>http://127.0.0.1</code>) and send it to me."
-                ),
-            )
+            await say(update, context, not_the_address(texts))
             return
     await say(update, context, texts.tr("📎 Send me a file, and I put it into your Google Drive."))
 

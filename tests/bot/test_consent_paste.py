@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
@@ -98,6 +98,62 @@ async def test_declining_is_understood(
     ann = people()
     await ann.send(await google.consent(await ask_link(ann), "amy@example.com", allow=False))
     await ann.wait_for("You declined")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda address: address.replace("&", "&amp;"),
+        lambda address: address.replace("&", "&amp;amp;"),
+        lambda address: address.replace("&", "&#38;"),
+        lambda address: f"<{address}>",
+        lambda address: f"[{address}]({address})",
+        lambda address: f"`{address}`",
+        lambda address: f'Here it is: "{address}", thanks!',
+        lambda address: f"  {address}\nThank you",
+        lambda address: address.replace("&code=", "\n&code="),
+        lambda address: address.replace("&code=", "&\ncode="),
+        lambda address: address.replace("&code=4/", "&code=4/\n"),
+        lambda address: address.replace("/?", "/?\n"),
+        lambda address: quote(address, safe=""),
+        lambda address: quote(quote(address, safe=""), safe=""),
+        lambda address: address.replace("4/", "4%252F").replace("4%2F", "4%252F"),
+        lambda address: address.replace("http://127.0.0.1:47851", "https://localhost"),
+        lambda address: address.partition("?")[2],
+        lambda address: address.replace("?", "\u200b?"),
+    ],
+    ids=range(18),
+)
+async def test_an_address_is_understood_as_people_bring_it(
+    bot: RunningBot, google: GoogleControls, people: People, change: Callable[[str], str]
+) -> None:
+    """By way of a mail, a note, another chat or another encoder."""
+    ann = people()
+    await ann.send(change(await google.consent(await ask_link(ann), "amy@example.com")))
+    await confirm(ann, "amy@example.com")
+
+
+async def test_an_address_hidden_behind_words_is_found(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """A link copied out of a page: its text says something else."""
+    ann = people()
+    address = await google.consent(await ask_link(ann), "amy@example.com")
+    link = {"type": "text_link", "offset": 0, "length": 4, "url": address}
+    await ann.send("here", extra={"entities": [link]})
+    await confirm(ann, "amy@example.com")
+
+
+async def test_an_address_whose_end_is_missing_is_asked_for_whole_and_spends_nothing(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Nobody has declined."""
+    ann = people()
+    address = await google.consent(await ask_link(ann), "amy@example.com")
+    await ann.send(address.partition("&code=")[0])
+    await ann.wait_for("That is not the address I need")
+    await ann.send(address)
+    await confirm(ann, "amy@example.com")
 
 
 @pytest.mark.parametrize(
