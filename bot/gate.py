@@ -48,6 +48,10 @@ async def gate(update: Update, context: BotContext) -> None:
     owner = owner_of(update)
     if chat is None or (chat.type != ChatType.PRIVATE and not in_group):
         _log.info("access_denied", owner=owner, result="not_private")
+        if update.callback_query is not None:  # in a group that has moved, or was taken off
+            texts = await context.texts_for(owner)
+            gone = texts.label("This button no longer works. /help shows what I can do.")
+            await acknowledge(update.callback_query, gone)
         raise ApplicationHandlerStop
     is_admin = user.id in options.admin_user_ids
     is_allowed = is_admin or not options.allowed_user_ids or user.id in options.allowed_user_ids

@@ -137,9 +137,13 @@ async def refuse_anonymous(update: Update, context: BotContext) -> None:
 
 
 async def moved(update: Update, context: BotContext) -> None:
-    """The group has become a supergroup, whose id the settings do not name."""
+    """The group has become a supergroup, whose id the settings do not name as a rule."""
     message = update.message
     if message is None or message.migrate_to_chat_id is None:
+        return
+    # What was asked there before is still answered there: it is the same group.
+    await context.services.uploads.follow(message.chat_id, message.migrate_to_chat_id)
+    if message.migrate_to_chat_id in context.services.options.allowed_chat_ids:
         return
     _log.warning("group_moved", result="not_allowed")
     await _say(

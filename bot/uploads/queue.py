@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 from weakref import WeakValueDictionary
 
+from bot.conversation import Conversation
 from bot.uploads.jobs import State, UploadJob, UploadJournal
 from bot.uploads.lines import Lines, Run
 from security.credential import Owner
@@ -122,6 +123,19 @@ class UploadQueue:
             for job in jobs:
                 await self._add(job.model_copy(update={"state": "queued"}))
             return len(jobs)
+
+    async def follow(self, chat_id: int, moved_to: int) -> None:
+        """A group has become a supergroup: its jobs are told of there from now on.
+
+        What runs, or is in line, finds out by itself, when Telegram refuses its message.
+        """
+        for job in await self._custodian.read(self._journal.all):
+            if job.chat_id != chat_id:
+                continue
+            async with self._alone(job.owner):
+                known = await self.find(job.owner, job.id)
+                if known is not None and known.chat_id == chat_id and not self.is_running(known):
+                    await self.note(known.shown_in(Conversation(moved_to), 0))
 
     async def retry(self, owner: Owner, job_id: str) -> UploadJob | None:
         """Queue a failed job anew; None where it is gone or not failed."""

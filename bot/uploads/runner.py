@@ -21,7 +21,7 @@ from bot.uploads.places import Places
 from bot.uploads.progress import UploadMessage
 from bot.uploads.telegram_source import LocalFile
 from bot.uploads.transfer import Run, Transfer, patiently
-from bot.uploads.upload_texts import Unexpected
+from bot.uploads.upload_texts import Shown, Unexpected
 from security.errors import (
     ConsentRequired,
     CorruptCredential,
@@ -147,7 +147,7 @@ class UploadRunner:
         if failed:  # before there is a button to try again
             await self._keep_ended(run, "failed")
         text, markup = upload_texts.finished(job, run.texts)
-        await run.message.finish(text, markup, in_group=group_texts.finished(job, run.texts))
+        await self._say(run, (text, markup), group_texts.finished(job, run.texts))
         if not failed:
             # Last: until the person knows, a restart finds what has been done and says it.
             await self._keep_ended(run, "done")
@@ -167,11 +167,16 @@ class UploadRunner:
         finally:
             address = f"{self._links}/{self._bot.username}"
             shown = group_texts.ended(run.job, state, error.code, run.texts, address)
-            await run.message.finish(text, markup, in_group=shown)
+            await self._say(run, (text, markup), shown)
         if state == "waiting":
             await notices.knows(self._core, run.job.owner)
         elif isinstance(error, RefusedByOrganisation):
             self._core.records.memory.organisations.tell(run.job.owner)
+
+    async def _say(self, run: Run, shown: Shown, in_group: Shown) -> None:
+        await run.message.finish(*shown, in_group=in_group)
+        if run.message.sent.to.chat_id != run.job.chat_id:  # its buttons find it there
+            await self._keep_ended(run, run.job.state)
 
     def _unexpected(self, run: Run) -> Unexpected:
         reference = new_reference()

@@ -1,0 +1,147 @@
+"""A group that becomes a supergroup while a file is on its way: another id, the same people."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from bot.uploads.jobs import UploadJob, UploadJournal
+from sandbox.client import Person, TelegramControls
+from sandbox.google_client import GoogleControls
+from sandbox.group import Group
+from sandbox.server import Sandbox
+from security.encryption import TokenEncryption
+from tests.fixtures import RunningBot, StartBot
+from tests.journeys import connect, until
+
+People = Callable[..., Person]
+pytestmark = pytest.mark.one_way("off")
+AMY = "amy@example.com"
+BOT = "@drivekeeper_sandbox_bot"
+
+
+@pytest.fixture
+async def telegram(sandbox: Sandbox) -> AsyncIterator[TelegramControls]:
+    """What can be done on Telegram's side."""
+    async with TelegramControls(sandbox.url) as controls:
+        yield controls
+
+
+@pytest.fixture
+async def group(
+    sandbox: Sandbox, telegram: TelegramControls, people: People
+) -> AsyncIterator[Group]:
+    """A basic group of Ann's."""
+    ann = await people(501, "Ann").open()
+    number = await telegram.make_group("Depot", [501], kind="group", told=False)
+    async with Group(sandbox.url, number) as group:
+        yield group.by(ann)
+
+
+@pytest.fixture
+async def bot(start_bot: StartBot, group: Group) -> AsyncIterator[RunningBot]:
+    """The bot, whose settings name the group as it was."""
+    async with start_bot(ALLOWED_CHAT_IDS=str(group.id), WEB_PORT=0) as running:
+        yield running
+
+
+@asynccontextmanager
+async def upgraded(telegram: TelegramControls, group: Group, ann: Person) -> AsyncIterator[Group]:
+    """What it has become."""
+    number = await telegram.upgrade(group.id)
+    async with Group(telegram.base_url, number) as supergroup:
+        yield supergroup.by(ann)
+
+
+def jobs_of(bot: RunningBot) -> list[UploadJob]:
+    """What the bot has written down."""
+    keyring = TokenEncryption(bot.settings.encryption_keys)
+    return UploadJournal(bot.folder / "uploads", keyring).all()
+
+
+def errors(bot: RunningBot) -> list[dict[str, Any]]:
+    """Lines of the log that tell of a defect."""
+    lines = [json.loads(line) for line in bot.log.getvalue().splitlines()]
+    return [line for line in lines if line["level"] in ("error", "critical")]
+
+
+async def test_files_on_their_way_are_told_of_where_the_people_are_now(
+    bot: RunningBot,
+    google: GoogleControls,
+    telegram: TelegramControls,
+    people: People,
+    group: Group,
+) -> None:
+    """The one that runs, and the one behind it, each once; and the private chat has its links."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await google.fault("google.upload.*", "latency", seconds=2)
+    for name in ("a.bin", "b.bin"):
+        await group.send_document(os.urandom(300), name, caption=BOT)
+        await group.wait_for(name)
+    async with upgraded(telegram, group, ann) as supergroup:
+        for name in ("a.bin", "b.bin"):
+            await supergroup.wait_for(f"{name} is in Ann's Drive", since=0, timeout=30)
+            await ann.wait_for(f"{name} (300 bytes) is in your Drive", since=0)
+        await until(lambda: {job.state for job in jobs_of(bot)} == {"done"})
+        assert {job.chat_id for job in jobs_of(bot)} == {supergroup.id}
+        results = [m.text for m in supergroup.messages() if "is in Ann's" in m.text]
+        assert len(results) == 2
+    assert errors(bot) == []
+
+
+async def test_what_waits_and_what_failed_follow_the_group(
+    bot: RunningBot,
+    google: GoogleControls,
+    telegram: TelegramControls,
+    people: People,
+    group: Group,
+) -> None:
+    """A file that waits for a connection, asked for before the group moved."""
+    ann = people()
+    await ann.start()
+    await ann.wait_for("Drivekeeper")
+    await group.send_document(os.urandom(300), "a.bin", caption=BOT)
+    await group.wait_for("is waiting")
+    await ann.wait_for("Connect", since=0)
+    async with upgraded(telegram, group, ann) as supergroup:
+        await until(lambda: {job.chat_id for job in jobs_of(bot)} == {supergroup.id})
+        await connect(ann, google, AMY)
+        await supergroup.wait_for("a.bin is in Ann's Drive", since=0)
+    assert errors(bot) == []
+
+
+async def test_new_wishes_wait_for_the_settings_and_old_buttons_say_so(
+    start_bot: StartBot,
+    google: GoogleControls,
+    telegram: TelegramControls,
+    people: People,
+    group: Group,
+) -> None:
+    """Which groups the bot works in is the operator's to say; with the new id, its buttons work."""
+    ann = people()
+    async with start_bot(ALLOWED_CHAT_IDS=str(group.id), WEB_PORT=0) as bot:
+        await connect(ann, google, AMY)
+        await google.fault("google.upload.*", "latency", seconds=2)
+        await group.send_document(os.urandom(300), "a.bin", caption=BOT)
+        await group.wait_for("a.bin")
+        number = await telegram.upgrade(group.id)
+        async with Group(telegram.base_url, number) as supergroup:
+            supergroup.by(ann)
+            await supergroup.wait_for("ALLOWED_CHAT_IDS", since=0)
+            await supergroup.wait_for("a.bin is in Ann's Drive", since=0)
+            assert "no longer works" in (await supergroup.tap("Show")).text
+            await supergroup.send_document(b"x", "new.bin", caption=BOT)
+            await until(lambda: bot.log.getvalue().count('"not_private"') == 2)
+        await until(lambda: {job.state for job in jobs_of(bot)} == {"done"})
+    async with (
+        start_bot(ALLOWED_CHAT_IDS=str(number), WEB_PORT=0),
+        Group(telegram.base_url, number) as supergroup,
+    ):
+        await supergroup.by(ann).tap("Show")
+        await supergroup.wait_for(lambda m: "http" in str(m.raw.get("entities")))
