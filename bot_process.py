@@ -39,6 +39,7 @@ from security.errors import CustodyError
 from security.files import disk_faults, ensure_private_folder, reason_of
 from security.locks import lock_of_bot
 from security.logging_utils import OwnerMask, configure_logging, load_mask_key
+from security.network import Network
 from security.pending_consents import PendingConsents
 from web.app import CALLBACK_PATH, WebParts, create_app
 from web.operations import OperationsParts, create_operations_app
@@ -148,7 +149,8 @@ async def services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotAppl
         preferences = Preferences(folder / "preferences", keyring, custodian)
         for part in (pending, journal, updates, preferences):
             await custodian.run(part.prepare)
-        api = DriveApi(settings.google_api_endpoint)
+        network = Network.of(settings)
+        api = DriveApi(settings.google_api_endpoint, network)
         drives = Drives(api, custodian, threads=_QUICK_THREADS + settings.uploads_at_once)
         upload_drives = Drives(api, custodian, threads=settings.uploads_at_once)
         sending_drives = Drives(api, custodian, threads=AT_ONCE)
@@ -190,6 +192,7 @@ async def services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotAppl
                 uploads_at_once=settings.uploads_at_once,
                 uploads_per_user=settings.uploads_per_user,
                 data_folder=folder,
+                network=network,
                 encrypted=keyring.kid is not None,
                 maintenance_interval=timedelta(minutes=settings.token_maintenance_interval_minutes),
                 webhook_url=settings.telegram_webhook_url,

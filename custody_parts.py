@@ -16,6 +16,7 @@ from security.encryption import TokenEncryption
 from security.google_oauth import GoogleOAuth, OAuthEndpoints
 from security.logging_utils import OwnerMask
 from security.memory import Memory
+from security.network import Network
 from security.records import Records
 from security.sweep import Sweep, SweepOptions
 from security.token_store import TokenStore
@@ -85,7 +86,8 @@ async def custody(
             token=settings.google_token_uri,
             device=settings.google_device_uri,
             revoke=settings.google_revoke_uri,
-        )
+        ),
+        Network.of(settings),
     )
     custodian = Custodian(
         store,

@@ -20,7 +20,7 @@ from bot.handlers import handlers
 from bot.limits import RateLimiter
 from bot.refusals import Refusals
 from bot.telegram_answers import DecidedAnswers
-from bot.telegram_request import TelegramRequest
+from bot.telegram_request import CLOUD, TelegramRequest
 from bot.updates import webhook
 from bot.updates.inbox import LOOK_SECONDS, Inbox
 from bot.updates.journal import UpdateJournal
@@ -45,7 +45,7 @@ def build_application(
     updates: UpdateJournal,
     *,
     token: SecretStr,
-    api_base_url: str = "https://api.telegram.org",
+    api_base_url: str = CLOUD,
 ) -> BotApplication:
     """The bot, ready for `bot.lifecycle.start`. Makes no connection.
 
@@ -59,7 +59,7 @@ def build_application(
     """
     limiter = RateLimiter()
     inbox = Inbox(updates, core.custodian, core.records.memory.incidents)
-    pulse = Pulse(connection_pool_size=1)
+    pulse = Pulse(network=options.network, address=api_base_url, connection_pool_size=1)
     bound: type[BotContext] = type("BoundContext", (BotContext,), {})
     jobs: JobQueue[BotContext] = JobQueue()
     application: BotApplication = (
@@ -68,7 +68,7 @@ def build_application(
         .base_url(f"{api_base_url}/bot")
         .base_file_url(f"{api_base_url}/file/bot")
         .local_mode(options.local_mode)
-        .request(_connections())
+        .request(_connections(options, api_base_url))
         .get_updates_request(pulse)
         .context_types(ContextTypes(context=bound))
         .defaults(
@@ -172,6 +172,12 @@ class _Connections(DecidedAnswers, TelegramRequest):
     """For all that is asked of Telegram but its updates."""
 
 
-def _connections() -> BaseRequest:
+def _connections(options: BotOptions, api_base_url: str) -> BaseRequest:
     # More than python-telegram-bot's one: replies do not wait for each other.
-    return _Connections(connection_pool_size=_CONNECTIONS, pool_timeout=30, media_write_timeout=60)
+    return _Connections(
+        options.network,
+        api_base_url,
+        connection_pool_size=_CONNECTIONS,
+        pool_timeout=30,
+        media_write_timeout=60,
+    )

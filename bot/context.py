@@ -28,6 +28,7 @@ from security.consent import ConsentDesk
 from security.credential import Owner
 from security.custodian import Custodian
 from security.errors import OperatorFault
+from security.network import DIRECT, Network
 from security.quarantine import Quarantine
 from security.records import Records
 from security.sweep import Sweep
@@ -75,6 +76,8 @@ class BotOptions:
     """How many unfinished files one person may have."""
     data_folder: Path = Path("user_data")
     """Where files are while they are sent, without a name."""
+    network: Network = DIRECT
+    """How Telegram is reached."""
     encrypted: bool = False
     """Whether there is a key for what is kept."""
     webhook_url: str | None = None

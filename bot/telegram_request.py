@@ -1,6 +1,4 @@
-"""Requests to Telegram over aiohttp: python-telegram-bot's own by httpx cost a multiple.
-
-`make bench-telegram` says how much.
+"""Requests to Telegram: python-telegram-bot's own, which also say whether they were sent.
 
 The address of each holds the bot's token, so no text of an error made here holds an address.
 """
@@ -8,250 +6,160 @@ The address of each holds the bot's token, so no text of an error made here hold
 from __future__ import annotations
 
 import asyncio
-import select
-import ssl
-from collections.abc import Callable, Iterable
-from functools import cache, lru_cache
-from typing import Final
-from urllib.parse import urlencode, urlsplit
-from urllib.request import getproxies, proxy_bypass
-from weakref import WeakSet
+from collections import Counter
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, Final
 
-import aiohttp
 import httpx
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import Connection
-from aiohttp.payload import Payload
-from aiohttp.tracing import Trace
 from telegram._utils.defaultvalue import DefaultValue
 from telegram._utils.types import ODVInput
 from telegram.error import NetworkError, TimedOut
-from telegram.request import BaseRequest, RequestData
+from telegram.request import BaseRequest, HTTPXRequest
 
-from bot.tls import tls_context
+from bot.network import httpx_options
+from security.network import DIRECT, Network
 
-_KEPT_SECONDS: Final = 5  # httpx's, for a connection that nobody uses
-_FORM: Final = "application/x-www-form-urlencoded"
+CLOUD: Final = "https://api.telegram.org"
+_SENT: Final = "drivekeeper_sent"
 
 
 class Unanswered(TimedOut):
     """Telegram had all of the request, and did not answer in time: it may have done as asked."""
 
 
-class TelegramRequest(BaseRequest):
-    """What `telegram.request.HTTPXRequest` is, to whoever calls it. Makes no connection as yet."""
+class TelegramRequest(HTTPXRequest):
+    """python-telegram-bot's client, whose errors tell "no answer came" from "never sent".
+
+    Given up at the wrong moment, or after TLS has failed behind a proxy, a request keeps its place
+    in httpcore's pool for ever. So the places are counted here, and the pool of a request that came
+    to nothing takes no new ones; it is closed after its last.
+    """
 
     def __init__(
         self,
+        network: Network = DIRECT,
+        address: str = CLOUD,
+        *,
         connection_pool_size: int = 256,
-        read_timeout: float | None = 5,
-        write_timeout: float | None = 5,
-        connect_timeout: float | None = 5,
         pool_timeout: float | None = 1,
-        media_write_timeout: float | None = 20,
-        tls: ssl.SSLContext | None = None,
+        **options: Any,
     ) -> None:
         """
         Args:
+            network: how Telegram is reached.
+            address: of the server that is asked; no other may be.
             connection_pool_size: how many requests go on at once; others wait.
-            read_timeout: seconds for Telegram to send something of its answer.
-            write_timeout: seconds for it to take a piece of the request.
-            connect_timeout: seconds for a connection, TLS and a proxy's consent included.
             pool_timeout: seconds to wait for other requests to end.
-            media_write_timeout: instead of `write_timeout`, for requests with files.
-            tls: instead of the one that trusts the usual authorities.
+            options: `HTTPXRequest`'s. Times are in seconds; `write_timeout` is for each piece.
         """
-        self._pool_size = connection_pool_size
-        self._read, self._connect, self._pool = read_timeout, connect_timeout, pool_timeout
-        self._write, self._media_write = write_timeout, media_write_timeout
-        self._tls = tls
-        self._session: aiohttp.ClientSession | None = None
-        self._slots: asyncio.Semaphore
-        self._proxy_to: Callable[[str], str | None]
-
-    @property
-    def read_timeout(self) -> float | None:
-        """Seconds; of a request that says nothing else."""
-        return self._read
-
-    async def initialize(self) -> None:
-        """Open for requests, also once more after `shutdown`."""
-        if self._session is not None:
-            return
-        # aiohttp's own limit and its time-out for a connection would be one: these are two.
-        self._slots = asyncio.Semaphore(self._pool_size)
-        # `trust_env` would ask a thread about proxies and .netrc at every request.
-        self._proxy_to = cache(_proxy_to)
-        self._session = aiohttp.ClientSession(
-            connector=_Connector(
-                limit=0, keepalive_timeout=_KEPT_SECONDS, ssl=self._tls or tls_context()
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": self.USER_AGENT},
+        super().__init__(
+            **options,
+            httpx_kwargs={
+                **httpx_options(network, address),
+                "limits": httpx.Limits(),
+                "event_hooks": {"request": [_watch]},
+                # What Telegram might ask to be remembered is of no use to anybody.
+                "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            },
         )
+        self._places = asyncio.Semaphore(connection_pool_size)
+        self._patience = pool_timeout
+        self._unfinished: set[asyncio.Timeout] = set()
+        self._users: Counter[httpx.AsyncClient] = Counter()
+        """How many requests each client has under way."""
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def shutdown(self) -> None:
-        """Close all connections; what is under way ends with `NetworkError`."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        """Close all connections; what is under way or waits for its turn ends with NetworkError."""
+        for request in self._unfinished:
+            request.reschedule(0)
+        for client in (*self._users,):
+            await client.aclose()
+        await asyncio.gather(*self._closing)
+        await super().shutdown()
 
     async def do_request(
-        self,
-        url: str,
-        method: str,
-        request_data: RequestData | None = None,
-        read_timeout: ODVInput[float] = BaseRequest.DEFAULT_NONE,
-        write_timeout: ODVInput[float] = BaseRequest.DEFAULT_NONE,
-        connect_timeout: ODVInput[float] = BaseRequest.DEFAULT_NONE,
-        pool_timeout: ODVInput[float] = BaseRequest.DEFAULT_NONE,
+        self, *args: Any, pool_timeout: ODVInput[float] = BaseRequest.DEFAULT_NONE, **kwargs: Any
     ) -> tuple[int, bytes]:
         """As the base class.
 
         Raises:
             telegram.error.TimedOut: as `Unanswered` where the request has been sent.
             telegram.error.NetworkError: whatever else has happened on the way.
-            RuntimeError: not initialised, or shut down.
+            RuntimeError: shut down.
         """
-        session = self._session
-        if session is None:
+        if self._client.is_closed:
             raise RuntimeError("This TelegramRequest is not initialized!")
-        slots = self._slots
-        await _take(slots, _chosen(pool_timeout, self._pool))
-        body: _Body | None = None
+        patience = self._patience if isinstance(pool_timeout, DefaultValue) else pool_timeout
         try:
-            if request_data is not None and (body := _body_of(request_data)) is not None:
-                usual = self._write if body.content_type == _FORM else self._media_write
-                body.piece_seconds = _chosen(write_timeout, usual)
-            async with session.request(
-                method,
-                url,
-                data=body,
-                proxy=self._proxy_to(url[: url.find("/", 8)]),  # of its scheme and host
-                allow_redirects=False,
-                skip_auto_headers=() if body else ("Content-Type",),
-                timeout=_timeouts(
-                    _chosen(connect_timeout, self._connect), _chosen(read_timeout, self._read)
-                ),
-            ) as response:
-                return response.status, await response.read()
-        except aiohttp.SocketTimeoutError as error:
-            raise (Unanswered if body is None or body.is_sent else TimedOut)() from error
-        except TimeoutError as error:  # for a connection, or in the middle of sending
-            raise TimedOut from error
-        except Exception as error:  # the library would show it, and aiohttp's show the address
-            raise NetworkError(f"aiohttp: {type(error).__name__}") from error
+            async with asyncio.timeout(None) as until_shutdown:
+                self._unfinished.add(until_shutdown)
+                try:
+                    await self._take_place(patience)
+                    try:
+                        return await self._ask(*args, **kwargs)
+                    finally:
+                        self._places.release()
+                finally:
+                    self._unfinished.discard(until_shutdown)
+        except TimeoutError as error:
+            raise NetworkError("shut down") from error
+
+    async def _take_place(self, seconds: float | None) -> None:
+        try:
+            async with asyncio.timeout(seconds if self._places.locked() else None):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise TimedOut("Pool timeout: all connections are busy; nothing was sent") from error
+
+    async def _ask(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        client = self._client
+        self._users[client] += 1
+        try:
+            return await super().do_request(*args, **kwargs)
+        except BaseException as error:
+            if client is self._client and not client.is_closed:
+                self._client = self._build_client()
+            if isinstance(error, Exception):
+                raise _told(error) from _cause_of(error)
+            raise
         finally:
-            slots.release()
+            self._users[client] -= 1
+            if not self._users[client]:
+                del self._users[client]
+                if client is not self._client:
+                    closing = asyncio.create_task(client.aclose())
+                    self._closing.add(closing)
+                    closing.add_done_callback(self._closing.discard)
 
 
-class _Body(Payload):
-    """What a request says, piece by piece: aiohttp itself waits for ever for one to be taken."""
+async def _watch(request: httpx.Request) -> None:
+    """Have httpcore tell of a request's steps, to note when all of it has left.
 
-    _autoclose = True  # the files are their owners'
-
-    def __init__(self, pieces: Iterable[bytes], content_type: str, size: int | None) -> None:
-        super().__init__(pieces, content_type=content_type)
-        self._size = size
-        self.piece_seconds: float | None = None
-        self.is_sent = False
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        """As the base class."""
-        return b"".join(self._value).decode(encoding, errors)
-
-    async def write(self, writer: AbstractStreamWriter) -> None:
-        """As the base class; a TimeoutError ends the request."""
-        for piece in self._value:
-            async with asyncio.timeout(self.piece_seconds):
-                await writer.write(piece)
-        async with asyncio.timeout(self.piece_seconds):
-            await writer.drain()
-        # Handed to the operating system, but for 64 KiB at most that it has no room for. It has
-        # room for a message: on this connection everything before has been answered.
-        self.is_sent = True
-
-
-class _Connector(aiohttp.TCPConnector):
-    """Sends no request into a kept connection that the other side has closed, if that is known.
-
-    aiohttp drops a connection whose end the event loop has seen. Where the loop was busy when it
-    came, the socket knows more: whatever is to be read there between requests is the end. Asked
-    as httpx does, since a POST must not be sent twice, and would be lost.
+    https://www.encode.io/httpcore/extensions/#trace. A proxy's CONNECT is traced as a part of the
+    request it is for: what was sent then is not the request.
     """
+    to_a_proxy = False
 
-    def __init__(self, **options: object) -> None:
-        super().__init__(**options)  # type: ignore[arg-type]
-        self._used: WeakSet[ResponseHandler] = WeakSet()
+    async def trace(step: str, details: dict[str, Any]) -> None:
+        nonlocal to_a_proxy
+        if step == "http11.send_request_headers.started":
+            to_a_proxy = details["request"].method == b"CONNECT"
+        elif step == "http11.send_request_body.complete" and not to_a_proxy:
+            # Handed to the operating system: nothing of it is left in this process.
+            request.extensions[_SENT] = True
 
-    async def connect(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the base class's
-    ) -> Connection:
-        """As the base class."""
-        connection = await super().connect(req, traces, timeout)
-        while connection.protocol in self._used and _has_ended(connection):
-            connection.close()
-            connection = await super().connect(req, traces, timeout)
-        if connection.protocol is not None:
-            self._used.add(connection.protocol)
-        return connection
+    request.extensions["trace"] = trace
 
 
-def _has_ended(connection: Connection) -> bool:
-    if connection.transport is None:
-        return True
-    poll = select.poll()
-    poll.register(connection.transport.get_extra_info("socket"), select.POLLIN)
-    return bool(poll.poll(0))
+def _cause_of(error: Exception) -> BaseException | None:
+    return error.__cause__ if isinstance(error, NetworkError) else error
 
 
-def _body_of(data: RequestData) -> _Body | None:
-    files, fields = data.multipart_data, data.json_parameters
-    if files:  # httpx knows how files are named; seldom enough that its price does not matter
-        made = httpx.Request("POST", "http://localhost", data=fields, files=files)
-        length = made.headers.get("Content-Length")
-        return _Body(
-            made.stream,  # type: ignore[arg-type]
-            made.headers["Content-Type"],
-            None if length is None else int(length),
-        )
-    if not fields:
-        return None
-    form = urlencode(fields).encode()  # aiohttp's own encoder is made for files as well, and slow
-    return _Body((form,), _FORM, len(form))
-
-
-async def _take(slots: asyncio.Semaphore, seconds: float | None) -> None:
-    try:
-        if slots.locked():
-            async with asyncio.timeout(seconds):
-                await slots.acquire()
-        else:
-            await slots.acquire()
-    except TimeoutError as error:
-        raise TimedOut("Pool timeout: all connections are busy; nothing was sent") from error
-
-
-def _chosen(value: ODVInput[float], usual: float | None) -> float | None:
-    return usual if isinstance(value, DefaultValue) else value
-
-
-@lru_cache(64)
-def _timeouts(connect: float | None, read: float | None) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=None, connect=connect, sock_read=read)
-
-
-def _proxy_to(origin: str) -> str | None:
-    """The environment's, as httpx finds it: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY."""
-    parts, proxies = urlsplit(origin), getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy or proxy_bypass(parts.netloc):
-        return None
-    proxy = proxy if "://" in proxy else f"http://{proxy}"
-    if not proxy.startswith(("http://", "https://")):
-        raise ValueError("neither an http proxy nor an https one")
-    return proxy
+def _told(error: Exception) -> NetworkError:
+    """Without the address, which httpx's texts may show, and the library shows those."""
+    cause = _cause_of(error)
+    if isinstance(cause, httpx.TimeoutException):
+        was_sent = isinstance(cause, httpx.ReadTimeout) and _SENT in cause.request.extensions
+        return Unanswered() if was_sent else TimedOut()
+    return NetworkError(f"httpx: {type(cause).__name__}")

@@ -15,7 +15,16 @@ from typing import Annotated, Final
 
 import typer
 
-from commands.checks import connections, folder, google, keys, local_server, process, telegram
+from commands.checks import (
+    connections,
+    folder,
+    google,
+    keys,
+    local_server,
+    network,
+    process,
+    telegram,
+)
 from commands.checks.finding import Finding, State, failed, skipped
 from commands.checks.settings import check_env_file, check_precautions, check_settings
 from commands.output import AsJson, Exit, show_json, show_table
@@ -91,6 +100,7 @@ def _local(settings: Settings, runs: bool | None) -> list[Check]:
     data = settings.user_data_dir
     blocking: list[tuple[str, Callable[[], list[Finding]]]] = [
         ("precautions", partial(check_precautions, settings)),
+        ("network", partial(network.check_network, settings)),
         ("data folder", partial(folder.check_folder, data)),
         ("permissions", partial(folder.check_permissions, data)),
         ("file system", partial(folder.check_file_system, data)),

@@ -13,6 +13,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from config.addresses import is_for_telegrams_cloud
+from config.network import unused
 from config.settings import (
     GOOGLE_ADDRESSES,
     TELEGRAMS_CLOUD,
@@ -80,12 +81,18 @@ def _read_or_refuse(env_file: Path | None) -> Variables:
 
 
 def settings_warnings(env_file: Path | None = DEFAULT_ENV_FILE) -> tuple[str, ...]:
-    """What wants attention about the file, each in half a sentence: lines that set nothing of ours.
+    """What wants attention, each in half a sentence: first of all, what is set and has no effect.
 
     Raises:
         SettingsError: the file cannot be read.
     """
-    warnings = _read_or_refuse(env_file).warnings
+    variables = _read_or_refuse(env_file)
+    names = {name.upper() for name in variables.values}
+    without_effect = (
+        f"{theirs} is set, and has no effect here: {instead} would"
+        for theirs, instead in unused(os.environ, names | {n.removesuffix("_FILE") for n in names})
+    )
+    warnings = (*variables.warnings, *without_effect)
     if env_file is not None and env_file.is_file() and env_file.stat().st_mode & 0o022:
         exposed = "others on this machine can change it, and so who may use the bot: chmod 600"
         return (f"{env_file.name}: {exposed}", *warnings)

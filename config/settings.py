@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from config.addresses import Address, PublicAddress, ServerAddress, WebhookAddress
+from config.network import CertDir, CertFile, Exemptions, Proxy, ProxyAddress
 from config.sources import Variables, read_variables, trimmed
 from config.values import (
     BotToken,
@@ -167,6 +168,11 @@ class Settings(BaseSettings):
     metrics_host: Host = "127.0.0.1"
     metrics_port: Annotated[int, whole(0, 65535)] = 0
 
+    https_proxy: ProxyAddress | None = None
+    no_proxy: Exemptions = ()
+    ssl_cert_file: CertFile | None = None
+    ssl_cert_dir: CertDir | None = None
+
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], one_of("DEBUG", "INFO", "WARNING", "ERROR")
     ] = "INFO"
@@ -191,6 +197,11 @@ class Settings(BaseSettings):
     def encryption_keys(self) -> tuple[SecretStr, ...]:
         """Fernet keys, newest first; empty: plaintext."""
         return self.token_encryption_key or self.encryption_key
+
+    @property
+    def proxy(self) -> Proxy | None:
+        """What https addresses are asked through."""
+        return Proxy.parse(self.https_proxy.get_secret_value()) if self.https_proxy else None
 
     @property
     def google_clients(self) -> tuple[GoogleClient, ...]:

@@ -9,7 +9,6 @@ from typing import Any, Final
 import httplib2
 from googleapiclient import discovery_cache
 from googleapiclient.discovery import build_from_document
-from googleapiclient.http import build_http
 
 from drive.calls import Resources
 from drive.connection import TokenSource, authorized, new_http
@@ -19,6 +18,7 @@ from drive.folders import Folders
 from drive.known import Known, KnownDrives
 from drive.resources import About
 from drive.sharing import Sharing
+from security.network import DIRECT, Network
 
 _USED: Final = {
     "about": ("get",),
@@ -83,25 +83,31 @@ class Drive(Files, Folders, Sharing, Contents):
 class DriveApi:
     """Drive's service, built once from the description packaged with Google's client."""
 
-    def __init__(self, endpoint: str, *, retries: int = 2) -> None:
+    def __init__(self, endpoint: str, network: Network = DIRECT, *, retries: int = 2) -> None:
         """
         Args:
             endpoint: the base of Google's API, e.g. https://www.googleapis.com
+            network: how it is reached.
             retries: of small requests, after 5xx, rate limits and broken connections.
         """
+        self._network = network
         self._retries = retries
         self.known = KnownDrives()
         document = json.loads(_description())
         root = endpoint.rstrip("/") + "/"
         # `client_options.api_endpoint` would leave uploads on https://www.googleapis.com.
         document |= {"rootUrl": root, "baseUrl": root + document["servicePath"]}
-        service = build_from_document(document, http=build_http())
+        service = build_from_document(document, http=self.connect())
         built = {name: getattr(service, name)() for name in _USED}
         self._resources = Resources(built, _always(document))
+
+    def connect(self) -> httplib2.Http:
+        """New connections, for one thread at a time."""
+        return new_http(self._network)
 
     def of(
         self, tokens: TokenSource, http: httplib2.Http | None = None, known: Known | None = None
     ) -> Drive:
         """The Drive of whoever `tokens` belongs to, over new connections or those of `http`."""
-        connections = authorized(tokens, http if http is not None else new_http())
+        connections = authorized(tokens, http if http is not None else self.connect())
         return Drive(self._resources, connections, self._retries, known or Known())

@@ -7,17 +7,20 @@ import time
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
+from http.client import HTTPSConnection
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import google_auth_httplib2
 import httplib2
 from google.auth import _helpers
 from google.oauth2.credentials import Credentials
-from googleapiclient.http import build_http
 from pydantic import SecretStr
 
 from security.credential import Credential
 from security.errors import ConsentRequired
+from security.network import DIRECT, Network
 
 TokenSource = Callable[[SecretStr | None], Credential]
 """From the token Google rejected (None: none, it is due) to a credential that serves."""
@@ -25,11 +28,75 @@ _TIMEOUT_SECONDS: Final = 30
 _IDLE_SECONDS: Final = 30.0
 
 
-def new_http() -> httplib2.Http:
+class ProxyRefused(OSError):
+    """The proxy opened no tunnel: it does not want to, or not without another password."""
+
+
+def new_http(network: Network = DIRECT) -> httplib2.Http:
     """Connections of its own; one thread at a time may use them."""
-    http = build_http()
-    http.timeout = _TIMEOUT_SECONDS
-    return http
+    return _Http(network)
+
+
+class _Http(httplib2.Http):  # type: ignore[misc]
+    """httplib2's own takes its proxy and its authorities from the environment, by rules of its own.
+
+    Its proxies want PySocks, without which https silently goes past them.
+    """
+
+    def __init__(self, network: Network) -> None:
+        super().__init__(timeout=_TIMEOUT_SECONDS, proxy_info=None)
+        # Drive's uploads mean something else by 308: as `googleapiclient.http.build_http`.
+        self.redirect_codes = httplib2.REDIRECT_CODES - {308}
+        self._network = network
+
+    def request(self, uri: str, *args: Any, **options: Any) -> tuple[httplib2.Response, bytes]:
+        """As the base class, which also follows redirects through here."""
+        if uri.startswith("https:"):
+            options["connection_type"] = _connection_over(self._network)
+        answer: tuple[httplib2.Response, bytes] = super().request(uri, *args, **options)
+        return answer
+
+
+@cache
+def _connection_over(network: Network) -> type[_Connection]:
+    """httplib2 wants a class, and makes its objects."""
+    return type("_ConnectionOverNetwork", (_Connection,), {"network": network})
+
+
+class _Connection(httplib2.HTTPSConnectionWithTimeout):  # type: ignore[misc]
+    """The standard library's connection; the base class is there to be recognised by httplib2."""
+
+    network = DIRECT
+
+    def __init__(self, authority: str, *, timeout: float | None = None, **_: object) -> None:
+        """
+        Args:
+            authority: host, and port where it is another than 443.
+            timeout: in seconds; for each step.
+        """
+        proxy = self.network.proxy_for(f"https://{authority}")
+        tls = self.network.tls
+        if proxy is None:
+            HTTPSConnection.__init__(self, authority, timeout=timeout, context=tls)
+        else:
+            HTTPSConnection.__init__(self, proxy.host, proxy.port, timeout=timeout, context=tls)
+            parts = urlsplit(f"//{authority}")
+            self.set_tunnel(parts.hostname, parts.port or 443, proxy.headers)
+
+    def connect(self) -> None:
+        """As the base class.
+
+        Raises:
+            ProxyRefused: so it did.
+        """
+        try:
+            HTTPSConnection.connect(self)
+        except BaseException as error:
+            self.close()  # a retry must not find half a connection
+            # The standard library's for that alone; its text holds what the proxy said.
+            if self._tunnel_host and type(error) is OSError and error.errno is None:
+                raise ProxyRefused("the proxy opened no tunnel") from None
+            raise
 
 
 def authorized(tokens: TokenSource, http: httplib2.Http) -> google_auth_httplib2.AuthorizedHttp:
@@ -65,7 +132,12 @@ class IdleConnections:
     Any thread may use this.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, connect: Callable[[], httplib2.Http]) -> None:
+        """
+        Args:
+            connect: makes new ones.
+        """
+        self._connect = connect
         self._idle: deque[tuple[float, httplib2.Http]] = deque()
         self._closed = False
 
@@ -79,7 +151,7 @@ class IdleConnections:
             if time.monotonic() - since < _IDLE_SECONDS and not _has_ended(http):
                 return http
             http.close()
-        return new_http()
+        return self._connect()
 
     def give_back(self, http: httplib2.Http) -> None:
         """After a call that ended well: nothing of its answer may be left in there."""

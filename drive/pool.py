@@ -29,7 +29,7 @@ class Drives:
         self._api = api
         self._custodian = custodian
         self._threads = Threads(threads, "drive")
-        self._connections = IdleConnections()
+        self._connections = IdleConnections(api.connect)
 
     async def run(self, owner: Owner, work: Callable[[Drive], T]) -> T:
         """`work` on the owner's Drive.

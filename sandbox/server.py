@@ -6,6 +6,7 @@ benchmarks) starts it and reads its ``url``.
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from pathlib import Path
@@ -120,6 +121,13 @@ class Sandbox:
         host, port = self._runner.addresses[0][:2]
         shown = LOOPBACK if host in ("0.0.0.0", "::") else host  # noqa: S104
         self._url = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+    async def listen_by_tls(self, tls: ssl.SSLContext) -> int:
+        """Listen on one more port, by TLS, until `stop`; its number."""
+        if self._runner is None:
+            raise RuntimeError("the sandbox is not running")
+        await web.TCPSite(self._runner, self.config.host, 0, ssl_context=tls).start()
+        return int(self._runner.addresses[-1][1])
 
     async def stop(self) -> None:
         """Stop listening, let go of whoever hangs, and write Google's state down."""

@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from config import GOOGLE_ADDRESSES, GoogleClient
 from security.credential import DRIVE_FILE_SCOPE, covers_drive
 from security.errors import ConsentDenied, ConsentRequired, DevicePending, TransientFault
+from security.network import DIRECT, Network
 from security.oauth_answers import (
     Answer,
     DeviceAuthorization,
@@ -73,8 +74,15 @@ class OAuthEndpoints:
 class GoogleOAuth:
     """Google's OAuth endpoints. `close` it when done."""
 
-    def __init__(self, endpoints: OAuthEndpoints, *, timeout_seconds: float = 10) -> None:
+    def __init__(
+        self,
+        endpoints: OAuthEndpoints,
+        network: Network = DIRECT,
+        *,
+        timeout_seconds: float = 10,
+    ) -> None:
         self._endpoints = endpoints
+        self._network = network
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
         self._session: aiohttp.ClientSession | None = None
 
@@ -189,9 +197,7 @@ class GoogleOAuth:
 
     async def _ask(self, question: Question, client: GoogleClient | None, **form: str) -> Answer:
         if self._session is None:
-            # What Google might ask to be remembered of one owner is nothing for the next one.
-            jar = aiohttp.DummyCookieJar()
-            self._session = aiohttp.ClientSession(timeout=self._timeout, cookie_jar=jar)
+            self._session = self._network.session(self._timeout)
         if client is not None:
             form["client_id"] = client.id
             if question is not Question.DEVICE_CODE:  # which takes no secret
@@ -200,7 +206,11 @@ class GoogleOAuth:
         body = form_body(form)
         try:
             async with self._session.post(
-                address, data=body, headers=_FORM, allow_redirects=False
+                address,
+                data=body,
+                headers=_FORM,
+                allow_redirects=False,
+                **self._network.through(address),
             ) as response:
                 status = response.status
                 if question is Question.REVOKE and status == 200:

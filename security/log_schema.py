@@ -185,6 +185,20 @@ OPERATOR_FAULTS: Final = frozenset(
 )
 """The results that only an operator can mend: administrators are told of them."""
 
+CONNECTION_FAULTS: Final = frozenset(
+    {
+        "dns",  # the name was not found
+        "refused",  # nobody listens there
+        "unreachable",  # no way leads there
+        "timeout",  # no answer within the time
+        "proxy_refused",  # the proxy opened no tunnel
+        "certificate",  # its certificate is of no authority that is believed, or for another name
+        "tls",  # TLS failed otherwise
+        "broken",  # it was ended from the other side
+    }
+)
+"""Why a connection came to nothing: `security.connection_faults`."""
+
 _FLOWS: Final = frozenset({"device", "callback", "paste"})
 _KINDS: Final = frozenset(
     {
@@ -223,6 +237,7 @@ FIELDS: Final[dict[str, Callable[[Any], bool]]] = {
     "result": _one_of(RESULTS),
     "owner": _fits(MASK),
     "reference": _fits(REFERENCE),
+    "connection": _one_of(CONNECTION_FAULTS),
     "flow": _one_of(_FLOWS),
     "kind": _one_of(_KINDS),
     "version": _fits(_VERSION),

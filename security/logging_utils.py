@@ -28,6 +28,7 @@ from typing import Any, Final, TextIO
 import structlog
 from pydantic import SecretStr
 
+from security.connection_faults import connection_fault
 from security.credential import Owner
 from security.errors import CustodyError
 from security.files import FILE_MODE, disk_faults, ensure_private_folder, write_atomically
@@ -118,6 +119,10 @@ class Redaction:
         error = _exception_of(exc_info)
         if error is not None:
             clean |= describe(error)
+        # Lines about trouble are written where it is handled, most of them without a traceback.
+        handled = error or sys.exception()
+        if handled is not None and (fault := connection_fault(handled)) is not None:
+            clean["connection"] = fault
         return clean
 
 

@@ -47,6 +47,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.upper().partition("_")[0] in (
             *("TELEGRAM", "GOOGLE", "TOKEN", "ENCRYPTION", "ALLOWED", "ADMIN", "PUBLIC"),
             *("WEB", "METRICS", "LOG", "DATABASE", "DEPARTMENTS", "USER", "UPLOADS"),
+            *("HTTP", "HTTPS", "ALL", "NO", "REQUESTS", "CURL", "HTTPLIB2"),
         ) and name not in ("USER", "LOGNAME"):
             monkeypatch.delenv(name)
 

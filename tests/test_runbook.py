@@ -9,7 +9,7 @@ import pytest
 
 from bot.readiness import REASONS
 from metrics import Metrics
-from security.log_schema import EVENTS, RESULTS
+from security.log_schema import CONNECTION_FAULTS, EVENTS, RESULTS
 from tests.test_metrics import shown_name
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -53,4 +53,4 @@ def test_events_results_and_metrics_in_the_runbook_exist() -> None:
     prose = re.sub(r"(?ms)^ *```.*?^ *```$", "", TEXT)
     spans = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)(?:\{[^`]*\})?`", prose))
     metrics = {shown_name(family) for family in Metrics().registry.collect()}
-    assert spans <= EVENTS | RESULTS | metrics | set(REASONS)
+    assert spans <= EVENTS | RESULTS | CONNECTION_FAULTS | metrics | set(REASONS)

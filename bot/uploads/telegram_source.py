@@ -14,15 +14,16 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 import structlog
 from pydantic import SecretStr
 
-from bot.tls import tls_context
+from bot.network import httpx_options
 from drive import Body, NotTheFile, judge
 from security.errors import OperatorFault
+from security.network import DIRECT, Network
 from upload import SourceFailed, SourceSpoilt
 
 _PIECE: Final = 256 * 1024
@@ -51,13 +52,15 @@ class TelegramDownload:
 
     seekable = False
 
-    def __init__(self, address: SecretStr, size: int | None) -> None:
+    def __init__(self, address: SecretStr, size: int | None, network: Network = DIRECT) -> None:
         """
         Args:
             address: holds the bot's token.
             size: in bytes, as `getFile` said.
+            network: how it is reached.
         """
         self._address = address
+        self._network = network
         self.size = size
 
     def open(self, offset: int = 0) -> Iterator[bytes]:
@@ -98,7 +101,9 @@ class TelegramDownload:
     @contextmanager
     def _asked(self, begin: int) -> Iterator[httpx.Response]:
         headers = {"Range": f"bytes={begin}-"} if begin else {}
-        with _client().stream("GET", self._address.get_secret_value(), headers=headers) as response:
+        address = self._address.get_secret_value()
+        client = _client(self._network, urljoin(address, "/"))
+        with client.stream("GET", address, headers=headers) as response:
             yield response
 
     def _judged(self, response: httpx.Response, begin: int, size: int | None) -> Body:
@@ -126,10 +131,10 @@ def _bytes_of(response: httpx.Response, body: Body, begin: int) -> Iterator[byte
 
 
 @cache
-def _client() -> httpx.Client:
+def _client(network: Network, server: str) -> httpx.Client:
     # One for all: threads share its connections. Compressed bytes could not be counted.
     headers = {"Accept-Encoding": "identity"}
-    return httpx.Client(timeout=_TIMEOUT, verify=tls_context(), headers=headers)
+    return httpx.Client(timeout=_TIMEOUT, headers=headers, **httpx_options(network, server))
 
 
 class LocalFile:

@@ -10,14 +10,25 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+from collections.abc import Awaitable, Callable
 from typing import Final
-
-import aiohttp
+from urllib.parse import urlsplit
 
 from commands.checks.finding import Finding, failed, ok, skipped, warning
-from commands.checks.http import Answer, Unreachable, ask, new_session
+from commands.checks.http import (
+    TIMEOUT_SECONDS,
+    Answer,
+    Asker,
+    Unreachable,
+    object_of,
+    reason_of,
+)
 from config import GoogleClient, Settings
+from drive.connection import new_http
+from drive.errors import translated
 from security.credential import DRIVE_FILE_SCOPE
+from security.errors import TransientFault
+from security.network import Network
 
 _CODE: Final = re.compile(r"[a-z_]{1,40}")
 _CLOCK_WARNING_SECONDS: Final = 30
@@ -33,62 +44,153 @@ Reply = Answer | Unreachable
 
 
 async def check_google(settings: Settings) -> list[Finding]:
-    """Every question is asked at once; one session, closed at the end."""
+    """Every question is asked at once, each of the host and by the client that the bot uses."""
+    network = Network.of(settings)
+    async with Asker(network) as asker:
+        findings, drive, page, revoking = await asyncio.gather(
+            _check_clients(asker, settings),
+            asyncio.to_thread(_ask_drive, network, settings.google_api_endpoint),
+            _ask_page(asker, settings),
+            _ask_to_revoke(asker, settings),
+        )
+    return [
+        *findings,
+        judge_drive(drive, settings.google_api_endpoint),
+        judge_page(page, settings.google_auth_uri),
+        *judge_revoking(revoking, settings.google_revoke_uri),
+    ]
+
+
+async def _check_clients(asker: Asker, settings: Settings) -> list[Finding]:
     if not settings.google_clients:
         why = "There is no OAuth client to ask with."
         return [skipped(name, why) for name in ("google", "clock", "oauth client", "device flow")]
-    async with new_session(trust_env=False) as session:
-        device, replies = await asyncio.gather(
-            _ask_for_code(session, settings),
-            asyncio.gather(*(_refresh(session, settings, c) for c in settings.google_clients)),
-        )
+    device, replies = await asyncio.gather(
+        _ask_for_code(asker, settings),
+        asyncio.gather(*(_refresh(asker, settings, c) for c in settings.google_clients)),
+    )
     first = replies[0]
     clients = [
         judge_client(f"oauth client {number}" if number > 1 else "oauth client", number, reply)
         for number, reply in enumerate(replies, start=1)
     ]
-    return [judge_reach(first), judge_clock(first), *clients, judge_device(device)]
+    return [
+        judge_reach(first, settings.google_token_uri),
+        judge_clock(first),
+        *clients,
+        judge_device(device),
+    ]
 
 
-async def _refresh(
-    session: aiohttp.ClientSession, settings: Settings, client: GoogleClient
-) -> Reply:
+async def _refresh(asker: Asker, settings: Settings, client: GoogleClient) -> Reply:
     form = {
         "client_id": client.id,
         "client_secret": client.secret.get_secret_value(),
         "grant_type": "refresh_token",
         "refresh_token": f"1//0{secrets.token_urlsafe(48)}",
     }
-    return await _reply(session, settings.google_token_uri, form)
+    return await _reply(asker.ask("POST", settings.google_token_uri, form))
 
 
-async def _ask_for_code(session: aiohttp.ClientSession, settings: Settings) -> Reply | None:
+async def _ask_for_code(asker: Asker, settings: Settings) -> Reply | None:
     """Nobody is shown the code, and it lapses unused."""
     if settings.google_oauth_flow != "device":
         return None
     form = {"client_id": settings.google_clients[0].id, "scope": DRIVE_FILE_SCOPE}
-    return await _reply(session, settings.google_device_uri, form)
+    return await _reply(asker.ask("POST", settings.google_device_uri, form))
 
 
-async def _reply(session: aiohttp.ClientSession, address: str, form: dict[str, str]) -> Reply:
+async def _ask_page(asker: Asker, settings: Settings) -> Reply | None:
+    if settings.google_oauth_flow == "device":
+        return None
+    return await _reply(asker.ask("GET", settings.google_auth_uri))
+
+
+async def _ask_to_revoke(asker: Asker, settings: Settings) -> Reply | None:
+    """A made-up token, where another host is asked than for tokens."""
+    if host_of(settings.google_revoke_uri) == host_of(settings.google_token_uri):
+        return None
+    form = {"token": f"1//0{secrets.token_urlsafe(48)}"}
+    return await _reply(asker.ask("POST", settings.google_revoke_uri, form))
+
+
+async def _reply(asking: Awaitable[Answer]) -> Reply:
     try:
-        return await ask(session, "POST", address, form)
+        return await asking
     except Unreachable as nothing:
         return nothing
 
 
-def judge_reach(reply: Reply) -> Finding:
-    """Whether it is Google that answers."""
-    name = "google"
+def _ask_drive(network: Network, endpoint: str) -> Reply:
+    """Without a token: a refusal in Google's form is all that is wanted. Blocks."""
+    http = new_http(network)
+    http.timeout, http.follow_redirects = TIMEOUT_SECONDS, False
+    try:
+        with translated():
+            response, body = http.request(f"{endpoint}/drive/v3/about?fields=user")
+    except TransientFault as fault:
+        return Unreachable(reason_of(fault))
+    finally:
+        http.close()
+    return Answer(response.status, object_of(body), None, None)
+
+
+def host_of(address: str) -> str:
+    """Host, and port where it is given."""
+    return urlsplit(address).netloc
+
+
+def judge_reach(reply: Reply, address: str) -> Finding:
+    """Whether it is Google that answers where tokens are refreshed."""
+    what = f"Google's token endpoint ({host_of(address)})"
+    return _judge("google", what, "GOOGLE_TOKEN_URI", reply, lambda a: _error(a) is not None)
+
+
+def judge_drive(reply: Reply, address: str) -> Finding:
+    """Whether it is Google that answers where files go."""
+    what = f"The Drive API ({host_of(address)})"
+    return _judge("drive", what, "GOOGLE_API_ENDPOINT", reply, _is_refusal)
+
+
+def judge_revoking(reply: Reply | None, address: str) -> list[Finding]:
+    """Whether grants can be ended; nothing, where it is the host that was asked for tokens."""
+    if reply is None:
+        return []
+    what = f"Google's revocation endpoint ({host_of(address)})"
+    is_google = lambda answer: answer.status == 200 or _error(answer) is not None  # noqa: E731
+    return [_judge("revocation", what, "GOOGLE_REVOKE_URI", reply, is_google)]
+
+
+def judge_page(reply: Reply | None, address: str) -> Finding:
+    """Whether the consent page is reached from here: people's browsers ask it, the bot does not."""
+    name = "consent page"
+    if reply is None:
+        return skipped(name, "GOOGLE_OAUTH_FLOW is device: the bot leads nobody to it.")
     if isinstance(reply, Unreachable):
-        return failed(name, f"Google {reply}.", "Let this machine reach Google by https.")
+        says = f"Google's consent page ({host_of(address)}) {reply}."
+        do = "It is for people's browsers; the bot itself does not ask it. Can they open it?"
+        return warning(name, says, do)
+    return ok(name, f"Google's consent page ({host_of(address)}) answers.")
+
+
+def _judge(
+    name: str, what: str, variable: str, reply: Reply, is_google: Callable[[Answer], bool]
+) -> Finding:
+    if isinstance(reply, Unreachable):
+        return failed(name, f"{what} {reply}.", "Let this machine reach Google by https.")
     if reply.is_fault:
-        says = f"Google answers with a fault of its own ({reply.status})."
+        says = f"{what} answers with a fault of its own ({reply.status})."
         return warning(name, says, "It passes by itself: try again later.")
-    if _error(reply) is None:
-        says = f"What answers in Google's place ({reply.status}) does not speak as Google does."
-        return failed(name, says, "Look for a proxy or captive portal, and at GOOGLE_TOKEN_URI.")
-    return ok(name, "Google's token endpoint answers.")
+    if not is_google(reply):
+        says = f"{what} does not speak as Google does ({reply.status}): something answers for it."
+        return failed(name, says, f"Look for a proxy or captive portal, and at {variable}.")
+    return ok(name, f"{what} answers.")
+
+
+def _is_refusal(answer: Answer) -> bool:
+    """In the form of Google's APIs: https://google.aip.dev/193."""
+    error = (answer.document or {}).get("error")
+    return answer.status in (401, 403) and isinstance(error, dict)
 
 
 def judge_clock(reply: Reply) -> Finding:

@@ -6,7 +6,6 @@ The bot's token is a part of every address at Telegram.
 from __future__ import annotations
 
 import json
-import socket
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +13,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import aiohttp
+
+from security.connection_faults import connection_fault
+from security.network import Network
 
 TIMEOUT_SECONDS: Final = 5
 _MOST: Final = 64 * 1024
@@ -41,41 +43,48 @@ class Answer:
         return self.status in (408, 425, 429) or self.status >= 500
 
 
-def new_session(*, trust_env: bool) -> aiohttp.ClientSession:
-    """Short time-outs, no redirects, nothing kept.
+class Asker:
+    """Asks as the bot does: by the same proxy, and believing the same authorities.
 
-    Args:
-        trust_env: use the environment's proxy, as the bot does for Telegram and not for Google.
+    Short time-outs, no redirects, nothing kept.
     """
-    return aiohttp.ClientSession(
-        timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=trust_env,
-    )
 
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._session = network.session(aiohttp.ClientTimeout(total=TIMEOUT_SECONDS))
 
-async def ask(
-    session: aiohttp.ClientSession, method: str, address: str, form: dict[str, str] | None = None
-) -> Answer:
-    """The answer, whatever it says.
+    async def __aenter__(self) -> Asker:
+        return self
 
-    Raises:
-        Unreachable: there was none.
-    """
-    asked = time.time()
-    try:
-        async with session.request(method, address, data=form, allow_redirects=False) as response:
-            body = await _beginning(response)
-            headers, status = response.headers, response.status
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        reason = _reason(error)
-    else:
-        # The server wrote its time down some time between the question and the answer.
-        here = (asked + time.time()) / 2
-        return Answer(
-            status, _object(body), headers.get("Allow"), _ahead(here, headers.get("Date"))
-        )
-    raise Unreachable(reason)
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    async def ask(self, method: str, address: str, form: dict[str, str] | None = None) -> Answer:
+        """The answer, whatever it says.
+
+        Raises:
+            Unreachable: there was none.
+        """
+        asked = time.time()
+        try:
+            async with self._session.request(
+                method,
+                address,
+                data=form,
+                allow_redirects=False,
+                **self._network.through(address),
+            ) as response:
+                body = await _beginning(response)
+                headers, status = response.headers, response.status
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            reason = reason_of(error)
+        else:
+            # The server wrote its time down some time between the question and the answer.
+            here = (asked + time.time()) / 2
+            return Answer(
+                status, object_of(body), headers.get("Allow"), _ahead(here, headers.get("Date"))
+            )
+        raise Unreachable(reason)
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> bytes:
@@ -87,7 +96,8 @@ async def _beginning(response: aiohttp.ClientResponse) -> bytes:
     return bytes(body)
 
 
-def _object(body: bytes) -> dict[str, Any] | None:
+def object_of(body: bytes) -> dict[str, Any] | None:
+    """The body, where it is one JSON object."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
@@ -105,19 +115,24 @@ def _ahead(here: float, date: str | None) -> float | None:
     return (datetime.fromtimestamp(here, UTC) - there).total_seconds() - 0.5
 
 
-def _reason(error: Exception) -> str:
-    match error:
-        case TimeoutError():
-            return f"did not answer within {TIMEOUT_SECONDS} seconds (network, firewall, proxy?)"
-        case aiohttp.ClientSSLError():
-            return "has a certificate that is not accepted (a proxy in between, the clock?)"
-        case aiohttp.ClientConnectorDNSError():
-            return "has a name that could not be found (DNS, the network)"
-        case aiohttp.ClientConnectorError(os_error=socket.gaierror()):
-            return "has a name that could not be found (DNS, the network)"
-        case aiohttp.ClientConnectorError():
-            return "took no connection (network, firewall, proxy?)"
-        case aiohttp.InvalidURL() | ValueError():
-            return "has an address that cannot be used"
-        case _:
-            return "broke the connection"
+_REASONS: Final = {
+    "dns": "has a name that could not be found (DNS, the network)",
+    "timeout": f"did not answer within {TIMEOUT_SECONDS} seconds (network, firewall, proxy?)",
+    "proxy_refused": "was not asked: the proxy (HTTPS_PROXY) refuses to lead there",
+    "certificate": (
+        "has a certificate that is not accepted "
+        "(a proxy in between, whose authority SSL_CERT_FILE has to name; the clock?)"
+    ),
+    "tls": "speaks no TLS that could be understood (a proxy in between?)",
+    "broken": "broke the connection",
+}
+
+
+def reason_of(error: Exception) -> str:
+    """Why there was no answer, as the text of `Unreachable`."""
+    fault = connection_fault(error)
+    if fault is None and isinstance(error, TimeoutError):
+        fault = "timeout"
+    if fault is None and isinstance(error, ValueError):
+        return "has an address that cannot be used"
+    return _REASONS.get(fault or "broken", "took no connection (network, firewall, proxy?)")

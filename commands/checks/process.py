@@ -13,11 +13,10 @@ import socket
 from pathlib import Path
 from typing import Final
 
-import aiohttp
-
 from commands.checks.finding import Finding, failed, ok, skipped, warning
-from commands.checks.http import Answer, Unreachable, ask, new_session
+from commands.checks.http import Answer, Asker, Unreachable
 from config import Settings
+from security.network import DIRECT, Network
 
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - to connect to
 _CALLBACK_PATH: Final = "/api/auth/google/callback"
@@ -105,9 +104,9 @@ async def _alive(host: str, port: int) -> bool | None:
     """What Drivekeeper's own health check says there; None: that is somebody else."""
     host = _ANY.get(host, host)
     shown = f"[{host}]" if ":" in host else host
-    async with new_session(trust_env=False) as session:
+    async with Asker(DIRECT) as asker:
         try:
-            return _health(await ask(session, "GET", f"http://{shown}:{port}/healthz"))
+            return _health(await asker.ask("GET", f"http://{shown}:{port}/healthz"))
         except Unreachable:
             return None
 
@@ -122,9 +121,9 @@ async def check_public_url(settings: Settings, runs: bool | None) -> list[Findin
     name = "public url"
     if settings.google_oauth_flow != "callback" or settings.public_url is None:
         return [skipped(name, "Only GOOGLE_OAUTH_FLOW=callback needs one.")]
-    async with new_session(trust_env=True) as session:
+    async with Asker(Network.of(settings)) as asker:
         try:
-            reached = await _is_ours(session, settings.public_url)
+            reached = await _is_ours(asker, settings.public_url)
         except Unreachable as nothing:
             reached, why = False, f"PUBLIC_URL {nothing}."
         else:
@@ -137,12 +136,12 @@ async def check_public_url(settings: Settings, runs: bool | None) -> list[Findin
     return [warning(name, why, do)]
 
 
-async def _is_ours(session: aiohttp.ClientSession, base: str) -> bool:
+async def _is_ours(asker: Asker, base: str) -> bool:
     """By the health check; or, where the proxy passes on the callback alone, by that.
 
     A HEAD spends nothing there, and is not logged: the answer is 405, and that GET is allowed.
     """
-    if _health(await ask(session, "GET", f"{base}/healthz")) is not None:
+    if _health(await asker.ask("GET", f"{base}/healthz")) is not None:
         return True
-    answer = await ask(session, "HEAD", f"{base}{_CALLBACK_PATH}")
+    answer = await asker.ask("HEAD", f"{base}{_CALLBACK_PATH}")
     return answer.status == 405 and answer.allow == "GET"

@@ -11,8 +11,9 @@ import time
 from typing import Any, Final
 
 from commands.checks.finding import Finding, failed, ok, skipped, warning
-from commands.checks.http import Answer, Unreachable, ask, new_session
+from commands.checks.http import Answer, Asker, Unreachable
 from config import Settings
+from security.network import Network
 
 _USERNAME: Final = re.compile(r"[A-Za-z0-9_]{3,64}")
 _STATUS: Final = re.compile(r"Wrong response from the webhook: (\d{3})\b")
@@ -26,11 +27,11 @@ async def check_telegram(settings: Settings) -> list[Finding]:
         why = "There is no TELEGRAM_BOT_TOKEN to ask with."
         return [skipped("telegram", why), skipped("webhook", why)]
     base = f"{settings.telegram_api_base_url}/bot{token.get_secret_value()}"
-    async with new_session(trust_env=True) as session:
+    async with Asker(Network.of(settings)) as asker:
         try:
             me, webhook = await asyncio.gather(
-                ask(session, "POST", f"{base}/getMe"),
-                ask(session, "POST", f"{base}/getWebhookInfo"),
+                asker.ask("POST", f"{base}/getMe"),
+                asker.ask("POST", f"{base}/getWebhookInfo"),
             )
         except Unreachable as nothing:
             reason = str(nothing)

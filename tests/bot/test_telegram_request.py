@@ -1,4 +1,4 @@
-"""Requests to Telegram: the same to the last byte as python-telegram-bot's own, and as safe."""
+"""Requests to Telegram: python-telegram-bot's own to the last byte, and what ours adds to them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
 
-import aiohttp
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -30,12 +30,14 @@ from telegram.request._requestparameter import RequestParameter
 
 from bot.delivery import deliver
 from bot.telegram_request import TelegramRequest, Unanswered
-from bot.tls import tls_context
+from config.network import Exemption, Proxy
 from security.credential import Owner
+from security.network import DIRECT, Network
 
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\n{"ok":true,"result":true}'
 GONE = b"HTTP/1.1 404 Not Found\r\nContent-Length: 24\r\n\r\n" + b'{"ok":false,"result":""}'
+HALF = OK[:-5]
 SOON = 0.05  # seconds; for what shall not come to an answer
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -214,7 +216,7 @@ CALLS: dict[str, Callable[[], RequestData | None]] = {
 @pytest.mark.parametrize("kind", CALLS)
 async def test_telegram_sees_what_the_librarys_own_client_sends(kind: str, method: str) -> None:
     """Address, headers and body, names of files with anything in them included."""
-    theirs = HTTPXRequest(httpx_kwargs={"verify": tls_context()})
+    theirs = HTTPXRequest(httpx_kwargs={"verify": DIRECT.tls})
     expected = await seen_from(theirs, CALLS[kind](), method)
     assert await seen_from(TelegramRequest(), CALLS[kind](), method) == expected
     assert expected.startswith(f"{method} /bot{TOKEN}/sendDocument HTTP/1.1")
@@ -271,29 +273,64 @@ async def test_a_shutdown_ends_what_is_under_way_and_what_waits() -> None:
     assert all(isinstance(error, BaseException) and holds_no_address(error) for error in errors)
 
 
-async def test_a_request_that_is_given_up_leaves_its_place_to_others() -> None:
-    """The pool of one is free again."""
+@pytest.mark.parametrize("moment", ["connecting", "TLS", "sending", "waiting", "reading"])
+async def test_a_request_that_is_given_up_leaves_its_place_to_others(
+    moment: str, identity: Path
+) -> None:
+    """The pool of one is free again, whatever it was about; also for whoever queued meanwhile."""
     hang = True
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await (nothing if hang else answering(OK))(reader, writer)
+        hanging = {
+            "sending": taking_no_more(),
+            "reading": after_all_of_it(HALF, then_hang=True),
+        }
+        await (hanging.get(moment, nothing) if hang else answering(OK))(reader, writer)
 
+    tls = server_side(identity) if moment == "connecting" else None
+    async with listening(handler, tls) as (url, connections):
+        network = Network(cert_file=identity)
+        async with opened(
+            network=network, address=url, connection_pool_size=1, pool_timeout=60
+        ) as request:
+            asked = url.replace("http:", "https:") if moment == "TLS" else url
+            data = large() if moment == "sending" else None
+            task = asyncio.create_task(request.do_request(asked, "POST", data))
+            queued = asyncio.create_task(request.do_request(asked, "POST"))
+            if moment == "connecting":
+                await asyncio.sleep(0)
+            else:
+                await connections.any.wait()
+                await asyncio.sleep(SOON)
+            for given_up in (queued, task):
+                given_up.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await given_up
+            hang = False
+            assert await request.post(url) is True
+
+
+# What has connected in the very moment it is given up is closed by the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_many_that_are_given_up_at_any_moment_leave_all_places_free() -> None:
+    """Also where a place was just given to one that no longer wants it."""
     async with (
-        listening(handler) as (url, connections),
-        opened(connection_pool_size=1, pool_timeout=60) as request,
+        listening(answering(OK)) as (url, _),
+        opened(connection_pool_size=2, pool_timeout=60) as request,
     ):
-        task = asyncio.create_task(request.do_request(url, "POST"))
-        await connections.any.wait()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        hang = False
-        assert await request.post(url) is True
-        assert connections.count == 2
+        for steps in range(120):
+            tasks = [asyncio.create_task(request.do_request(url, "POST")) for _ in range(5)]
+            for _ in range(steps // 3):
+                await asyncio.sleep(0)
+            tasks[steps % 5].cancel()
+            tasks[(steps + 2) % 5].cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        ended = [asyncio.create_task(request.post(url)) for _ in range(4)]
+        assert await asyncio.wait_for(asyncio.gather(*ended), 10) == [True] * 4
 
 
 # -- what can go wrong ---------------------------------------------------------------------------
 
-HALF = OK[:-5]
 SLOW = {"read_timeout": SOON}
 TROUBLES: dict[str, tuple[Handler, dict[str, float], type[TelegramError]]] = {
     "no answer": (after_all_of_it(b"", then_hang=True), SLOW, Unanswered),
@@ -319,8 +356,8 @@ async def test_a_small_request_in_trouble(trouble: str) -> None:
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\n"], ids=["silent", "early answer"])
 async def test_a_large_request_that_is_not_taken_ends(said: bytes) -> None:
-    """By the time-out for sending, or for reading where something came; it was not sent."""
-    times = {"media_write_timeout": 60 if said else SOON, "read_timeout": SOON if said else 60}
+    """By the time-out for a piece that is sent, whatever came meanwhile; it was not sent."""
+    times = {"media_write_timeout": SOON, "read_timeout": 60}
     async with listening(taking_no_more(said)) as (url, _), opened(**times) as request:
         with pytest.raises(TimedOut) as raised:
             await request.post(f"{url}/sendDocument", large())
@@ -328,10 +365,37 @@ async def test_a_large_request_that_is_not_taken_ends(said: bytes) -> None:
         assert holds_no_address(raised.value)
 
 
+async def test_each_piece_of_a_large_request_has_the_time_for_itself() -> None:
+    """A slow line is no fault: all of it takes longer than a piece may."""
+    pieces = 6
+
+    async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        rest = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+        step = -(-rest // pieces)
+        while rest:
+            await asyncio.sleep(SOON * 4)
+            rest -= len(await reader.readexactly(min(step, rest)))
+        writer.write(OK)
+
+    times = {"media_write_timeout": SOON * 16, "read_timeout": 60}
+    async with listening(slowly) as (url, _), opened(**times) as request:
+        began = asyncio.get_running_loop().time()
+        assert await request.post(f"{url}/sendDocument", large()) is True
+        assert asyncio.get_running_loop().time() - began > times["media_write_timeout"]
+
+
 async def test_an_answer_in_the_middle_of_a_large_request_counts() -> None:
     """Too large, say: Telegram need not have all of it for that."""
     too_large = b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
-    async with listening(taking_no_more(too_large)) as (url, _), opened() as request:
+
+    async def refusing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(too_large)
+        while await reader.read(1 << 20):  # as web servers do: what still comes is dropped
+            pass
+
+    async with listening(refusing) as (url, _), opened() as request:
         assert await request.do_request(url, "POST", large()) == (413, b"{}")
 
 
@@ -437,8 +501,10 @@ async def test_a_connection_that_was_closed_meanwhile_is_not_used(busy: bool) ->
         for number in range(2):
             connection, _ = listener.accept()
             with connection:
-                while not requests[number:]:
-                    requests.append(connection.recv(65536))
+                said = b""
+                while b"text=" not in said:
+                    said += connection.recv(65536)
+                requests.append(said)
                 connection.sendall(OK)
                 if number == 0:
                     close.wait(10)
@@ -460,6 +526,20 @@ async def test_a_connection_that_was_closed_meanwhile_is_not_used(busy: bool) ->
             assert await request.post(url, parameters(text="two")) is True
         await asyncio.to_thread(thread.join)
     assert [body[-8:] for body in requests] == [b"text=one", b"text=two"]
+
+
+async def test_tls_that_fails_behind_a_proxy_keeps_no_place(identity: Path) -> None:
+    """However often: the next request that can be served is."""
+    async with (
+        listening(answering(OK), server_side(identity)) as (url, _),
+        listening(tunnel(port_of(url), [])) as (proxy, _),
+    ):
+        network = Network(Proxy.parse(f"127.0.0.1:{port_of(proxy)}"))  # believes others
+        times = {"connection_pool_size": 1, "pool_timeout": 1}
+        async with opened(network=network, address=url, **times) as request:
+            for _ in range(3):
+                with pytest.raises(NetworkError, match="ConnectError"):
+                    await request.post(url, text())
 
 
 async def test_no_more_connections_than_wanted_and_no_fewer() -> None:
@@ -531,71 +611,41 @@ async def test_only_a_server_with_a_trusted_certificate_hears_the_token(identity
         async with opened() as request:
             with pytest.raises(NetworkError) as raised:
                 await request.post(url, text())
-        assert isinstance(raised.value.__cause__, aiohttp.ClientConnectorCertificateError)
+        assert isinstance(raised.value.__cause__, httpx.ConnectError)
         assert holds_no_address(raised.value)
         assert seen == []
-        trusting = ssl.create_default_context(cafile=str(identity))
-        async with opened(tls=trusting) as request:
+        async with opened(network=Network(cert_file=identity), address=url) as request:
             for _ in range(2):
                 assert await request.post(url, text()) is True
 
 
-@pytest.fixture
-def proxies(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """`proxies(HTTPS_PROXY="…")`, and none else."""
-
-    def install(**values: str) -> None:
-        for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-            monkeypatch.delenv(name, raising=False)
-            monkeypatch.delenv(name.upper(), raising=False)
-        for name, value in values.items():
-            monkeypatch.setenv(name, value)
-
-    return install
-
-
-async def test_the_environments_proxy_is_asked(
-    proxies: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+async def test_the_environments_proxy_and_netrc_are_not_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """With its password; but where it says so; and nothing is read from a .netrc."""
+    """The settings have them, or nobody."""
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login amy password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
+        monkeypatch.setenv(name, unused().rsplit("/", 1)[0])
     seen: list[tuple[str, bytes]] = []
-    async with listening(answering(OK, seen=seen)) as (address, _):
-        host = address.split("/")[2]
-        target = f"http://telegram.test/bot{TOKEN}/getMe"
-        for names in (
-            {"http_proxy": f"http://amy:secret@{host}"},
-            {"ALL_PROXY": f"amy:secret@{host}"},
-        ):
-            proxies(**names)
-            async with opened() as request:
-                assert await request.post(target, text()) is True
-            head, _ = seen.pop()
-            assert head.startswith(f"POST {target} HTTP/1.1\r\nHost: telegram.test\r\n")
-            assert "\r\nProxy-Authorization: Basic YW15OnNlY3JldA==\r\n" in head
-        proxies(HTTP_PROXY="http://127.0.0.1:1", NO_PROXY="example.org,127.0.0.1")
-        async with opened() as request:
-            assert await request.post(address, text()) is True
-        assert "authorization" not in seen.pop()[0].lower()
-        proxies(HTTP_PROXY=f"socks5://{host}")
-        async with opened() as request:
-            with pytest.raises(NetworkError) as raised:
-                await request.post(address, text())
-        assert holds_no_address(raised.value)
-    assert seen == []
+    async with listening(answering(OK, seen=seen)) as (url, _), opened() as request:
+        assert await request.post(url, text()) is True
+    assert "authorization" not in seen[0][0].lower()
 
 
-async def test_the_token_passes_a_proxy_inside_tls(
-    proxies: Callable[..., None], identity: Path
-) -> None:
-    """The proxy learns the host alone."""
-    asked: list[str] = []
+OPENED = b"HTTP/1.1 200 OK\r\n\r\n"
 
-    async def tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+
+def tunnel(port: str, asked: list[str], answer: bytes | None = OPENED) -> Handler:
+    """A proxy that leads everybody to one port of this machine; without an answer, nobody."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked.append((await reader.readuntil(b"\r\n\r\n")).decode())
-        inward, outward = await asyncio.open_connection("127.0.0.1", int(url.split(":")[2][:5]))
-        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        if answer is None:
+            await asyncio.sleep(60)
+            return
+        inward, outward = await asyncio.open_connection("127.0.0.1", int(port))
+        writer.write(answer)
 
         async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
             while data := await source.read(65536):
@@ -604,14 +654,58 @@ async def test_the_token_passes_a_proxy_inside_tls(
 
         await asyncio.gather(pump(reader, outward), pump(inward, writer))
 
+    return handler
+
+
+def port_of(url: str) -> str:
+    """As digits."""
+    return url.split("/")[2].rpartition(":")[2]
+
+
+async def test_the_token_passes_a_proxy_inside_tls(identity: Path) -> None:
+    """The proxy learns the host and its own password alone."""
+    asked: list[str] = []
     async with (
         listening(answering(OK), server_side(identity)) as (url, _),
-        listening(tunnel) as (proxy, _),
+        listening(tunnel(port_of(url), asked)) as (proxy, _),
     ):
-        proxies(HTTPS_PROXY=proxy.rsplit("/", 1)[0])
-        trusting = ssl.create_default_context(cafile=str(identity))
-        async with opened(tls=trusting) as request:
+        through = Proxy.parse(f"http://amy:secret@127.0.0.1:{port_of(proxy)}")
+        network = Network(proxy=through, cert_file=identity)
+        async with opened(network=network, address=url) as request:
             assert await request.post(url, text()) is True
+            assert await request.post(url, text()) is True
+        past = Network(through, (Exemption.parse("127.0.0.1"),), identity)
+        async with opened(network=past, address=url) as request:
             assert await request.post(url, text()) is True
     assert len(asked) == 1
+    assert asked[0].startswith(f"CONNECT 127.0.0.1:{port_of(url)} HTTP/1.1\r\n")
+    assert "\r\nProxy-Authorization: Basic YW15OnNlY3JldA==\r\n" in asked[0]
     assert TOKEN not in asked[0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "beyond", "kind"),
+    [
+        pytest.param(None, "silent", TimedOut, id="a proxy that hangs"),
+        pytest.param(b"HTTP/1.1 407 No\r\n\r\n", "silent", NetworkError, id="one that refuses"),
+        pytest.param(OPENED, "no TLS", TimedOut, id="TLS that hangs"),
+        pytest.param(OPENED, "silent", Unanswered, id="Telegram that hangs"),
+    ],
+)
+async def test_what_hangs_at_a_proxy_was_never_sent(
+    identity: Path, answer: bytes | None, beyond: str, kind: type[TelegramError]
+) -> None:
+    """A CONNECT has a body, too, that is sent to the end."""
+    tls = None if beyond == "no TLS" else server_side(identity)
+    async with (
+        listening(after_all_of_it(b"", then_hang=True), tls) as (server, _),
+        listening(tunnel(port_of(server), [], answer)) as (proxy, _),
+    ):
+        network = Network(Proxy.parse(f"127.0.0.1:{port_of(proxy)}"), cert_file=identity)
+        url = f"https://127.0.0.1:{port_of(server)}/bot{TOKEN}/sendMessage"
+        times = {"read_timeout": SOON * 4, "connect_timeout": SOON * 4}
+        async with opened(network=network, address=url, **times) as request:
+            with pytest.raises(NetworkError) as raised:
+                await request.post(url, text())
+    assert type(raised.value) is kind
+    assert holds_no_address(raised.value)

@@ -155,7 +155,7 @@ async def test_a_healthy_installation_passes(patient: Patient, restored_logging:
     machine = {name: states.pop(name) for name in ("file system", "disk space")}
     assert set(machine.values()) <= {"ok", "warning"}
     skipped = {name for name, state in states.items() if state == "skipped"}
-    assert skipped == {"metrics port", "public url"}
+    assert skipped == {"metrics port", "public url", "consent page"}
     assert {state for name, state in states.items() if name not in skipped} == {"ok"}
     says = {check["check"]: check["says"] for check in report["checks"]}
     assert "@drivekeeper_sandbox_bot" in says["telegram"]
@@ -679,7 +679,7 @@ async def test_what_answers_in_googles_place_is_judged(
 
 async def test_what_cannot_be_reached_fails_and_the_rest_goes_on(hermit: Patient) -> None:
     found = await hermit.examine()
-    assert wrong(found) == {"telegram", "google"}
+    assert wrong(found) == {"telegram", "google", "drive"}
     for name in ("webhook", "clock", "oauth client", "device flow"):
         assert found[name].state is State.SKIPPED
     assert found["permissions"].state is State.OK

@@ -28,7 +28,7 @@ from telegram.ext import (
 )
 from telegram.request import HTTPXRequest
 
-from bot.tls import tls_context
+from security.network import DIRECT
 from tests.sandbox.telegram_kit import TOKEN, Kit, eventually, running
 
 App = Application[Any, Any, Any, Any, Any, Any]
@@ -77,7 +77,7 @@ async def echo(update: Update, context: Context) -> None:
 def builder(kit: Kit) -> Any:
     """A bot's; the authorities of TLS are not read again for it, since the sandbox has no TLS."""
     requests = (
-        HTTPXRequest(connection_pool_size=size, httpx_kwargs={"verify": tls_context()})
+        HTTPXRequest(connection_pool_size=size, httpx_kwargs={"verify": DIRECT.tls})
         for size in (256, 1)  # as the library has them
     )
     base = ApplicationBuilder().base_url(f"{kit.url}/bot").base_file_url(f"{kit.url}/file/bot")

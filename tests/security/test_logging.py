@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import http.client
 import io
 import json
 import logging
+import socket
+import ssl
 import sys
 import warnings
 from collections.abc import Callable
@@ -18,7 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from security.errors import ConsentRequired, OperatorFault
+from drive.connection import ProxyRefused
+from security.errors import ConsentRequired, OperatorFault, TransientFault
 from security.log_schema import EVENTS, FIELDS, MASK, RESULTS
 from security.logging_utils import (
     REDACTED,
@@ -216,6 +220,46 @@ def test_whatever_is_logged_only_known_words_come_out(event: str, fields: dict[s
     clean = Redaction(OwnerMask(b"key"))(None, "info", {**given_, "event": event})
     assert clean["event"] in EVENTS | {REDACTED}
     assert set(clean) <= {"event", "level", "timestamp", "field", *FIELDS}
+
+
+def test_a_fault_of_a_connection_is_named_wherever_it_is_handled(log: Log) -> None:
+    """One word, whether the line has a traceback or not; nothing about a file, a lock, a code."""
+    lost: list[tuple[BaseException, BaseException, str | None]] = [
+        (TransientFault("x"), socket.gaierror(-2, CANARY), "dns"),
+        (TransientFault("x"), ConnectionRefusedError(111, CANARY), "refused"),
+        (TransientFault("x"), OSError(errno.ENETUNREACH, CANARY), "unreachable"),
+        (TransientFault("x"), OSError(errno.EHOSTUNREACH, CANARY), "unreachable"),
+        (TransientFault("x", code="timeout"), TimeoutError(CANARY), "timeout"),
+        (TransientFault("x"), ssl.SSLCertVerificationError(1, CANARY), "certificate"),
+        (TransientFault("x"), ssl.SSLError(1, CANARY), "tls"),
+        (TransientFault("x"), ConnectionResetError(104, CANARY), "broken"),
+        (TransientFault("x"), BrokenPipeError(32, CANARY), "broken"),
+        (TransientFault("x"), http.client.RemoteDisconnected(CANARY), "broken"),
+        (TransientFault("x"), ProxyRefused(CANARY), "proxy_refused"),
+        (TransientFault("x"), ExceptionGroup(CANARY, [ConnectionRefusedError()]), "refused"),
+        (TransientFault("x", code="locked"), TimeoutError(CANARY), None),
+        (TransientFault("x", code="not_json"), ValueError(CANARY), None),
+        (TransientFault("x", code="rate_limited"), TimeoutError(CANARY), None),
+        (OperatorFault("x", code="store_failed"), TimeoutError(CANARY), None),
+        (ValueError("x"), ConnectionRefusedError(111, CANARY), None),
+    ]
+    for fault, cause, word in lost:
+        fault.__cause__ = cause
+        with pytest.raises(type(fault)):
+            _handled(fault)
+        ours.warning("token_refresh_failed", exc_info=fault)
+        assert [line.get("connection") for line in log.lines[-2:]] == [word, word]
+    ours.warning("token_refresh_failed")
+    assert "connection" not in log.lines[-1]
+    assert CANARY not in log.text
+
+
+def _handled(fault: BaseException) -> None:
+    try:
+        raise fault  # noqa: TRY301 - it is handled below
+    except BaseException:
+        ours.warning("token_refresh_failed", result="unavailable")
+        raise
 
 
 def test_every_result_a_custody_error_can_have_may_be_shown() -> None:
