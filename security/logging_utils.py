@@ -30,13 +30,14 @@ from pydantic import SecretStr
 
 from security.connection_faults import connection_fault
 from security.credential import Owner
-from security.errors import CustodyError
+from security.errors import CustodyError, OperatorFault
 from security.files import FILE_MODE, disk_faults, ensure_private_folder, write_atomically
 from security.log_schema import EVENTS, FIELDS, LOCATION
 
 EventDict = MutableMapping[str, Any]
 REDACTED: Final = "[redacted]"
 MASK_KEY_FILE: Final = "log_mask.key"
+_LEAST_KEY_BYTES: Final = 12  # with fewer, whoever has a log could try them all
 _FRAMES: Final = 30
 _REMEMBERED: Final = 1024
 _TAKEN: Final = frozenset({"timestamp", "level", "event", "exc_info"})
@@ -74,7 +75,14 @@ def load_mask_key(folder: Path, configured: SecretStr | None) -> bytes:
         if not path.exists() or not path.read_bytes().strip():
             write_atomically(path, secrets.token_hex(32).encode())
         path.chmod(FILE_MODE)
-        return path.read_bytes().strip()
+        key = path.read_bytes().strip()
+    if len(key) < _LEAST_KEY_BYTES:
+        raise OperatorFault(
+            f"{MASK_KEY_FILE} in the data folder is too short to be the key of the logs' masks: "
+            "put it back from a backup, or delete it (the masks in new lines differ then)",
+            code="store_failed",
+        )
+    return key
 
 
 def mask_token_path(path: str | Path, mask: OwnerMask) -> str:

@@ -24,6 +24,7 @@ from web.app import WebParts, create_app
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PACKAGES = ("bot", "commands", "config", "drive", "security", "web", "sandbox")
+SYSTEMD = shutil.which("systemd-analyze")
 DATA = (".po", ".html", ".css", ".js", ".svg")
 
 
@@ -318,6 +319,32 @@ def test_compose_and_the_readme_harden_the_container_alike() -> None:
         if name in ("USER_DATA_DIR", "WEB_HOST", "WEB_PORT"):
             assert re.search(rf'(?m)^ +{name}: "?{re.escape(value)}"?$', compose), name
             assert f"-e {name}={value}" in readme
+
+
+def test_the_container_is_bounded_alike_by_compose_and_the_readme() -> None:
+    compose = (ROOT / "compose.yaml").read_text("utf-8")
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for line, option in (("mem_limit: 1g", "--memory 1g"), ("pids_limit: 512", "--pids-limit 512")):
+        assert re.search(rf"(?m)^ +{re.escape(line)}$", compose), line
+        assert option in readme, option
+
+
+@pytest.mark.skipif(SYSTEMD is None, reason="systemd is not installed")
+def test_the_systemd_unit_takes_away_what_the_service_does_not_need(tmp_path: Path) -> None:
+    """systemd's own score of exposure, in tenths; it was 47 without most of the restrictions."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    unit = re.search(r"```ini\n(\[Unit\]\n.*?)```", readme, re.DOTALL)
+    assert unit
+    path = tmp_path / "drivekeeper.service"
+    path.write_text(re.sub(r"(?m)^ExecStart=.*", "ExecStart=/bin/true", unit[1]), "utf-8")
+    done = subprocess.run(
+        [str(SYSTEMD), "security", "--offline=yes", "--threshold=13", str(path)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-200:] + done.stderr
+    assert "Unknown" not in done.stderr
 
 
 def services(name: str = "compose.local-api.yaml") -> dict[str, str]:

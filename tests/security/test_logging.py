@@ -86,6 +86,14 @@ def test_a_mask_cannot_be_undone_without_the_key() -> None:
     assert "key" not in repr(OwnerMask(b"key"))
 
 
+@pytest.mark.parametrize("kept", [b"k", b"  k\n"])
+def test_a_mask_key_that_was_cut_is_refused(tmp_path: Path, kept: bytes) -> None:
+    """Masks under it could be undone by trying."""
+    (tmp_path / "log_mask.key").write_bytes(kept)
+    with pytest.raises(OperatorFault, match="too short"):
+        load_mask_key(tmp_path, None)
+
+
 @pytest.mark.parametrize(("owner", "letter"), [(ANN, "u"), (TOWN, "d")])
 def test_a_mask_says_person_or_department(owner: Any, letter: str) -> None:
     """And has the shape the schema allows."""
