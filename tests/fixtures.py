@@ -103,6 +103,11 @@ class RunningBot:
         """Its data folder."""
         return self.settings.user_data_dir
 
+    @property
+    def keyring(self) -> TokenEncryption:
+        """What its documents are sealed with."""
+        return TokenEncryption(self.settings.encryption_keys)
+
     def stored_text(self) -> str:
         """Everything under the data folder, as one text."""
         texts = []

@@ -12,6 +12,7 @@ import pytest
 from sandbox.client import Person
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
+from security.pending_consents import PendingConsents
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import ask_link, claim_code, confirm, forge_tap, open_page, until
 
@@ -306,6 +307,43 @@ async def test_a_request_survives_a_restart(
         await ann.tap("Yes, that is mine")
         await ann.wait_for("Connected as amy@example.com")
     assert await exchanges(google) == 1
+
+
+async def test_a_code_that_was_with_google_at_a_crash_ends_with_a_word(
+    start_bot: StartBot, google: GoogleControls, people: People
+) -> None:
+    """Nobody knows what became of it: the chat says so after the start, and the page too."""
+    ann = people()
+    async with start_bot(flow="callback") as bot:
+        redirected = urlsplit(await google.consent(await ask_link(ann), "amy@example.com"))
+        consents = PendingConsents(bot.folder / "consents", bot.keyring)
+    pending = consents.load(Owner.user(501))
+    assert pending is not None
+    consents.replace(pending, stage="redeeming")
+    async with start_bot(flow="callback") as bot:
+        again = await ann.wait_for("used already")
+        assert again.button("connect") is not None
+        moved = urlunsplit(redirected._replace(netloc=f"127.0.0.1:{bot.settings.web_port}"))
+        assert (await open_page(moved))[0] == 400
+    assert await exchanges(google) == 0
+
+
+async def test_three_hundred_strangers_at_once_keep_nobody_waiting(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Unknown states, and Ann's with codes that are not hers: she still gets her answer."""
+    ann = people()
+    redirected = await google.consent(await ask_link(ann), "amy@example.com")
+    _, page = await open_page(redirected)
+    base = urlsplit(redirected)
+    queries = [f"state={'x' * 40}{number}&code=4/0A" for number in range(100, 300)]
+    queries += [f"{state_alone(redirected)}&code=4/0A{number}" for number in range(100)]
+    asked = asyncio.gather(*(open_page(urlunsplit(base._replace(query=q))) for q in queries))
+    await ann.send("/status")
+    await ann.wait_for("not connected")
+    assert {status for status, _ in await asked} == {400}
+    await ann.start(claim_code(page))
+    await confirm(ann, "amy@example.com")
 
 
 async def test_the_health_page_tells_whether_telegram_answers(bot: RunningBot) -> None:

@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
+from pydantic import SecretStr
 
 from sandbox.client import Person
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
+from security.pending_consents import PendingConsents
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import ask_link, confirm, until
 
@@ -76,6 +78,25 @@ async def test_a_strangers_account_is_shown_and_refused(
     await ann.wait_for("Nothing was connected")
     assert await google.files("mallory@example.com") == []
     await until(lambda: "mallory@example.com" not in bot.stored_text())
+
+
+async def test_an_approval_that_an_earlier_version_left_is_asked_about(
+    start_bot: StartBot, google: GoogleControls, people: People
+) -> None:
+    """That one died between the account and the saving: the question comes with the start."""
+    ann = people()
+    async with start_bot(flow="paste") as bot:
+        await ann.send(await google.consent(await ask_link(ann), "amy@example.com"))
+        await ann.wait_for("has approved")
+        consents = PendingConsents(bot.folder / "consents", bot.keyring)
+    pending = consents.load(Owner.user(501))
+    assert pending is not None
+    assert pending.stage == "approved"
+    consents.replace(pending, code_digest=SecretStr(""), message_id=0)  # as it wrote them
+    async with start_bot(flow="paste"):
+        await ann.wait_for("amy@example.com has approved")
+        await ann.tap("Yes, that is mine")
+        await ann.wait_for("Connected as amy@example.com")
 
 
 async def test_another_persons_address_is_refused(
