@@ -111,9 +111,10 @@ class Custodian(Guard):
         """
         try:
             reading = await self.read(self._store.read, owner)
-            return reading.credential or await self.read(self._store.copies.newest, owner)
+            last = reading.credential or await self.read(self._store.copies.newest, owner)
         except CustodyError:
             return None
+        return None if last is None or last.state == "leaving" else last
 
     async def access_token(self, owner: Owner, *, rejected: SecretStr | None = None) -> Credential:
         """The owner's credential with an access token that serves for longer than the lead.
