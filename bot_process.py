@@ -142,11 +142,11 @@ async def services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotAppl
         raise ValueError("load_settings lets no bot start without these")
     metrics = Metrics()
     async with custody(settings, mask, metrics.refreshed) as parts, AsyncExitStack() as stack:
-        keyring, custodian = parts.keyring, parts.custodian
-        pending = PendingConsents(folder / "consents", keyring)
-        journal = UploadJournal(folder / "uploads", keyring)
-        updates = UpdateJournal(folder / "updates", keyring, bot_id_of(token))
-        preferences = Preferences(folder / "preferences", keyring, custodian)
+        sealer, custodian = parts.sealer, parts.custodian
+        pending = PendingConsents(folder / "consents", sealer)
+        journal = UploadJournal(folder / "uploads", sealer)
+        updates = UpdateJournal(folder / "updates", sealer, bot_id_of(token))
+        preferences = Preferences(folder / "preferences", sealer, custodian)
         for part in (pending, journal, updates, preferences):
             await custodian.run(part.prepare)
         network = Network.of(settings)
@@ -193,7 +193,7 @@ async def services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotAppl
                 uploads_per_user=settings.uploads_per_user,
                 data_folder=folder,
                 network=network,
-                encrypted=keyring.kid is not None,
+                encrypted=sealer.is_sealing,
                 maintenance_interval=timedelta(minutes=settings.token_maintenance_interval_minutes),
                 webhook_url=settings.telegram_webhook_url,
                 webhook_secret=settings.telegram_webhook_secret or webhook.secret_from(token),
@@ -203,7 +203,7 @@ async def services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotAppl
             token=token,
             api_base_url=settings.telegram_api_base_url,
         )
-        _log.info("settings_loaded", encrypted=keyring.kid is not None, flow=desk.flow)
+        _log.info("settings_loaded", encrypted=sealer.is_sealing, flow=desk.flow)
         yield application
 
 

@@ -7,10 +7,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+
+import structlog
 
 from config import Settings
 from security import encryption
 from security.audit import AuditTrail
+from security.credential import Owner
 from security.custodian import Custodian
 from security.encryption import TokenEncryption
 from security.google_oauth import GoogleOAuth, OAuthEndpoints
@@ -18,6 +22,9 @@ from security.logging_utils import OwnerMask
 from security.memory import Memory
 from security.network import Network
 from security.records import Records
+from security.storage.catalogue import Kind
+from security.storage.refusals import Refusals
+from security.storage.sealing import Sealer
 from security.sweep import Sweep, SweepOptions
 from security.token_store import TokenStore
 from security.watch import Watch
@@ -35,11 +42,14 @@ def settle_memory() -> None:
     gc.set_threshold(10_000)  # what is made for one request is gone by the end of it, mostly
 
 
+_log = structlog.get_logger()
+
+
 @dataclass(frozen=True, slots=True)
 class CustodyParts:
     """What keeps credentials, ready to be prepared."""
 
-    keyring: TokenEncryption
+    sealer: Sealer
     store: TokenStore
     oauth: GoogleOAuth
     records: Records
@@ -67,17 +77,23 @@ async def custody(
     folder = settings.user_data_dir
     keyring = TokenEncryption(settings.encryption_keys, required=settings.token_require_encryption)
     encryption.install(keyring)
-    store = TokenStore(folder, keyring, mask)
+    audit = AuditTrail(folder, mask)
+    refusals = Refusals(partial(_tell_refused, audit))
+    sealer = Sealer(keyring, refusals)
+    if keyring.kid is not None and not keyring.requires_sealing:
+        _log.warning("plaintext_allowed")
+    store = TokenStore(folder, sealer, mask)
     idle_after = settings.token_idle_after_days
     records = Records(
         memory=Memory(
             folder / "maintenance",
-            keyring,
+            sealer,
             timedelta(days=idle_after) if idle_after else None,
             keeps=remember,
         ),
         watch=Watch(folder),
-        audit=AuditTrail(folder, mask),
+        audit=audit,
+        refusals=refusals,
         on_refresh=on_refresh,
     )
     oauth = GoogleOAuth(
@@ -105,7 +121,7 @@ async def custody(
         for part in (store, records.memory):
             await custodian.run(part.prepare)
         yield CustodyParts(
-            keyring,
+            sealer,
             store,
             oauth,
             records,
@@ -115,3 +131,9 @@ async def custody(
     finally:
         await custodian.close()
         await oauth.close()
+
+
+def _tell_refused(audit: AuditTrail, kind: Kind, owner: Owner | None, code: str) -> None:
+    """A document was not believed: the log and the trail say so, once."""
+    _log.warning("document_refused", kind=kind.name, owner=owner, result=code)
+    audit.record("refused", owner, code)

@@ -40,6 +40,8 @@ Action = Literal[
     "confirmed",
     "restored",
     "purged",
+    "refused",
+    "believed",
 ]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal
@@ -287,7 +288,7 @@ class SealedFolder:
             return self.sealer.open(self.kind, name, data)
         except CustodyError as fault:
             if fault.code in NOT_BELIEVED:
-                self.sealer.refusals.note(self, name, fault.code)
+                self.sealer.refusals.note(self.kind, name, fault.code, partial(self.read, name))
             raise
 
     def seal(self, name: str, document: dict[str, Any], *, was_read: bool = False) -> bytes:

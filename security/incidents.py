@@ -35,7 +35,12 @@ _PATIENCE_SECONDS: Final = 900
 """Google's short absences are nobody's business: tokens outlive them by the lead."""
 _STRAGGLERS: Final = 10
 """An outage is over where it meets no more than one in so many of those Google answers."""
-OF_FILES: Final = frozenset({"key_missing", "unknown_key", "unknown_envelope", "plaintext_refused"})
+OF_FILES: Final = frozenset(
+    {
+        *("key_missing", "unknown_key", "unknown_envelope"),
+        *("plaintext_refused", "wrong_document", "older_generation"),
+    }
+)
 """What no key opens is read again by every sweep, whatever becomes of refreshes."""
 
 
@@ -98,7 +103,9 @@ class Incidents:
         if away > answered:
             seen[OUTAGE] = away
         for code, owners in seen.items():
-            self.see(code, now, min(owners, report.seen))
+            # Documents that are not believed may be of people without a credential.
+            most = owners if code in OF_FILES else report.seen
+            self.see(code, now, min(owners, most))
         if not answered:
             # Whoever was not served stays due: where nobody is, they have been meanwhile.
             google_is_there = not away and not skipped and report.ended_by is None

@@ -65,6 +65,8 @@ EVENTS: Final = frozenset(
         "token_disconnected",
         "token_revoke_failed",
         "audit_failed",
+        "plaintext_allowed",
+        "document_refused",
         # uploads
         "upload_queued",
         "upload_waiting",
@@ -104,6 +106,8 @@ RESULTS: Final = frozenset(
         "unknown_key",
         "unknown_envelope",
         "plaintext_refused",
+        "wrong_document",
+        "older_generation",
         "store_failed",
         "locked",
         "second_instance",
@@ -180,7 +184,7 @@ OPERATOR_FAULTS: Final = frozenset(
     {
         *("operator_fault", "invalid_client", "unauthorized_client", "deleted_client"),
         *("unknown_client", "invalid_request", "key_missing", "unknown_key", "unknown_envelope"),
-        *("plaintext_refused", "store_failed"),
+        *("plaintext_refused", "wrong_document", "older_generation", "store_failed"),
     }
 )
 """The results that only an operator can mend: administrators are told of them."""
@@ -205,6 +209,9 @@ _KINDS: Final = frozenset(
         *("document", "photo", "video", "audio", "voice", "video_note", "animation", "album"),
         *("live_photo", "sticker"),
         "other",
+        # of documents that are kept
+        *("credentials", "tombstones", "quarantine", "consents", "updates", "uploads"),
+        *("preferences", "maintenance"),
     }
 )
 _NUMBERS: Final = frozenset(

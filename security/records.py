@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from security.audit import AuditTrail
 from security.memory import Memory
+from security.storage.refusals import Refusals
 from security.watch import Watch
 
 
@@ -17,5 +18,7 @@ class Records:
     memory: Memory
     watch: Watch
     audit: AuditTrail
+    refusals: Refusals = field(default_factory=Refusals)
+    """Documents that were not believed."""
     on_refresh: Callable[[str], None] = lambda _: None
     """Told the result code of every refresh that was asked of Google."""

@@ -70,6 +70,7 @@ class Sweep:
         self._custodian = custodian
         self._memory = records.memory
         self._watch = records.watch
+        self._refusals = records.refusals
         self._options = options
         self._pace = Pace(options.concurrency)
         # While one is read or saved, another may be asked for: Google's time is not ours to waste.
@@ -122,6 +123,8 @@ class Sweep:
             elif full and not dry_run:
                 self._last_full = started_at
                 await self._custodian.departures.forget_gone()
+            if not dry_run:
+                tally.results += await self._custodian.read(self._refusals.standing)
             now = datetime.now(UTC).timestamp()
             fewest, self.minutes_left = await self._custodian.read(self._watch.minutes_left, now)
             moved, held = self._custodian.court.taken(), len(self._memory.verdicts.held())

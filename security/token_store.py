@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from security.files import (
     reserve_room,
     write_atomically,
 )
+from security.generations import Generations, older_than_seen
 from security.group_save import NewContent, replace_together
 from security.key_use import check_some_open
 from security.locks import PrivateLock
@@ -35,6 +37,7 @@ from security.quarantine import Quarantine
 from security.room import Room
 from security.storage.catalogue import CREDENTIALS, TOMBSTONES
 from security.storage.sealing import Sealer
+from security.tombstones import Tombstones
 from security.watch import Stamp
 
 
@@ -77,7 +80,8 @@ class TokenStore:
         self._sealer = sealer = Sealer.of(sealer)
         # The owners' locks guard both: every writer of an owner's document holds it.
         self._tokens = SealedFolder(folder, sealer, CREDENTIALS)
-        self._tombstones = SealedFolder(folder / "tombstones", sealer, TOMBSTONES)
+        self._tombstones = Tombstones(SealedFolder(folder / "tombstones", sealer, TOMBSTONES))
+        self._seen = Generations()
         self._locks = folder / "locks"
         self.copies = Quarantine(self, folder / "quarantine", sealer, mask)
         """What was set aside."""
@@ -88,6 +92,7 @@ class TokenStore:
         Raises:
             OperatorFault: the folder cannot be used, or no encrypted file opens.
         """
+        self._seen = Generations()
         for part in (self._tokens, self._tombstones, self.copies):
             part.prepare()
         ensure_private_folder(self._locks)
@@ -165,6 +170,7 @@ class TokenStore:
         Raises:
             OperatorFault: it cannot be read, or its key is not configured.
         """
+        newest = self._seen.newest(owner)
         found = self._tokens.read_stamped(owner.stem)
         if found is None:
             return Reading(None)
@@ -174,8 +180,13 @@ class TokenStore:
             credential = Credential.from_document(owner, self._tokens.unseal(owner.stem, data))
         except CorruptCredential as damage:
             return Reading(stamp, damage=damage)
-        if credential.state == "active" and 0 < credential.generation <= self._buried(owner, 0):
+        if credential.state == "active" and 0 < credential.generation <= self._tombstones.newest(
+            owner, 0
+        ):
             return Reading(stamp)
+        if 0 < credential.generation < newest:
+            raise older_than_seen(self._sealer, CREDENTIALS, owner, partial(self.read, owner))
+        self._seen.saw(owner, credential.generation)
         return Reading(stamp, credential)
 
     def stamp(self, owner: Owner) -> Stamp | None:
@@ -204,10 +215,14 @@ class TokenStore:
         """
         sealed = each(self._sealed, saves)
         faults = replace_together(self.folder, each(itemgetter(1), sealed))
-        return [
+        outcomes = [
             new if isinstance(new, Exception) else fault or new[0]
             for new, fault in zip(sealed, faults, strict=True)
         ]
+        for saved in outcomes:
+            if isinstance(saved, Credential):
+                self._seen.saw(saved.owner, saved.generation)
+        return outcomes
 
     def _sealed(self, save: Save) -> tuple[Credential, NewContent]:
         """What shall be on disk, if nothing else has got there meanwhile."""
@@ -220,7 +235,7 @@ class TokenStore:
         if current is None or current.generation != based_on or current.state == "leaving":
             raise GenerationConflict("a newer credential, or none, has taken this one's place")
         # One with a generation has been found above its tombstone; another program's has none.
-        newest = based_on or self._buried(owner, based_on)
+        newest = based_on or self._tombstones.newest(owner, based_on)
         saved = replace(save.credential, generation=newest + 1)
         data = self._tokens.seal(owner.stem, saved.to_document(), was_read=True)
         return saved, NewContent(self._tokens.file(owner.stem), data, save.room)
@@ -242,9 +257,10 @@ class TokenStore:
         owner = credential.owner
         current = self.load(owner)
         newest = max(
-            self._buried(owner, int(time.time())),
+            self._tombstones.newest(owner, int(time.time())),
             current.generation if current else 0,
             credential.generation,
+            self._seen.newest(owner),
         )
         saved = replace(credential, generation=newest + 1)
         self._write(saved)
@@ -310,19 +326,11 @@ class TokenStore:
         stem = credential.owner.stem
         data = self._tokens.seal(stem, credential.to_document())
         self._atomic_save(self._tokens.path(stem), data)
+        self._seen.saw(credential.owner, credential.generation)
 
     def _atomic_save(self, path: Path, data: bytes) -> None:
         """Replace `path` by sealed bytes: old or new after a crash, never a part."""
         write_atomically(path, data)
-
-    def _buried(self, owner: Owner, unreadable: int) -> int:
-        """The newest generation that has ended; `unreadable` where that cannot be told."""
-        try:
-            document = self._tombstones.read(owner.stem)
-        except CustodyError:
-            return unreadable
-        generation = 0 if document is None else document.get("generation")
-        return generation if isinstance(generation, int) else unreadable
 
     def _bury(self, owner: Owner, more: int = 0) -> None:
         """Keep the newest generation beyond the credential's end.
@@ -335,5 +343,5 @@ class TokenStore:
             generation = current.generation if current else 0
         except CustodyError:
             generation = int(time.time())
-        newest = max(self._buried(owner, int(time.time())), generation) + more
-        self._tombstones.write(owner.stem, {"owner": owner.name, "generation": newest})
+        newest = max(self._tombstones.newest(owner, int(time.time())), generation) + more
+        self._tombstones.put(owner, newest)

@@ -25,7 +25,11 @@ def title(code: str, t: Texts) -> str:
         case "unknown_envelope":
             return t.tr("Stored credentials were written by a newer version")
         case "plaintext_refused":
-            return t.tr("Credentials stored in plaintext are refused")
+            return t.tr("Documents in plaintext are not believed")
+        case "wrong_document":
+            return t.tr("Stored documents were moved under other names")
+        case "older_generation":
+            return t.tr("Old documents have come back into the data folder")
         case "store_failed":
             return t.tr("The data folder cannot be read or written")
         case "updates_not_saved":
@@ -79,7 +83,13 @@ def meaning(code: str, t: Texts) -> str:
                 "The server has them, and this bot may not read them, so nobody's files reach "
                 "Drive. Whoever sent one was told so, and can try again by a button."
             )
-        case "key_missing" | "unknown_key" | "unknown_envelope" | "plaintext_refused":
+        case "plaintext_refused" | "wrong_document" | "older_generation":
+            return t.tr(
+                "Somebody may have changed files in the data folder. None of these is used: it is "
+                "as if their owners had none, or they cannot upload for now. Everybody else is "
+                "served as usual."
+            )
+        case "key_missing" | "unknown_key" | "unknown_envelope":
             return t.tr(
                 "Their owners cannot upload for now. The files stay as they are, and everybody "
                 "else is served as usual."
@@ -138,8 +148,15 @@ def remedy(code: str, t: Texts) -> str:
             return t.tr("install the newer version again, or restore a backup made before it.")
         case "plaintext_refused":
             return t.tr(
-                "run <code>drivekeeper tokens encrypt</code>, or set "
-                "TOKEN_REQUIRE_ENCRYPTION=false and restart."
+                "find out who put them there. If they are yours (a key was set lately, a backup "
+                "was copied back), <code>drivekeeper tokens encrypt</code> lists them and asks. "
+                "If not, delete them."
+            )
+        case "wrong_document" | "older_generation":
+            return t.tr(
+                "find out who moved or brought back files in the data folder: "
+                "<code>drivekeeper audit --action refused</code> says whose, and when. After "
+                "copying a backup back by hand, restart."
             )
         case "update_set_aside":
             return t.tr(
