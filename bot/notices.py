@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Final
+from collections.abc import Coroutine
+from typing import Any, Final
 
 import structlog
 from telegram.ext import ExtBot
@@ -44,7 +45,7 @@ async def tell_owners(bot: ExtBot[int], services: Services) -> None:
             await asyncio.gather(
                 # To its end, whatever becomes of this job: half told is told twice.
                 *(
-                    core.custodian.finish(_tell(bot, services, record))
+                    _alone(core, record.owner, _tell(bot, services, record))
                     for record in waiting[start : start + _AT_ONCE]
                 )
             )
@@ -57,7 +58,15 @@ async def tell_refused(bot: ExtBot[int], services: Services) -> None:
         for owner, code in core.records.memory.organisations.untold():
             if core.custodian.is_stopping:
                 return
-            await core.custodian.finish(_tell_refused(bot, services, owner, code))
+            await _alone(core, owner, _tell_refused(bot, services, owner, code))
+
+
+async def _alone(core: Core, owner: Owner, telling: Coroutine[Any, Any, None]) -> None:
+    """To its end; a defect that one owner's notice brings out keeps nobody else waiting."""
+    try:
+        await core.custodian.finish(telling)
+    except Exception:
+        _log.exception("message_not_sent", owner=owner)
 
 
 async def knows(core: Core, owner: Owner) -> None:

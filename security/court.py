@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import structlog
 
 from security.credential import Owner
-from security.errors import OperatorFault, TransientFault
+from security.errors import CustodyError
 from security.guard import Guard
 from security.records import Records
 from security.token_store import TokenStore
@@ -93,8 +93,11 @@ class Court:
         try:
             async with self._guard.locked_first(owner, move) as moved:
                 self._memory.verdicts.release(owner)
-        except (TransientFault, OperatorFault) as fault:  # locked, or a full disk: another time
+        except CustodyError as fault:  # locked, or a full disk: another time
             _log.warning("token_quarantine_failed", owner=owner, result=fault.code)
+            return False
+        except Exception:  # a defect that one owner's file brings out keeps nobody else waiting
+            _log.exception("token_quarantine_failed", owner=owner, result="failed")
             return False
         if moved:
             self._moved += 1

@@ -29,6 +29,7 @@ from drive.errors import translated
 from security.credential import DRIVE_FILE_SCOPE
 from security.errors import TransientFault
 from security.network import Network
+from security.oauth_errors import Question, meaning_of
 
 _CODE: Final = re.compile(r"[a-z_]{1,40}")
 _CLOCK_WARNING_SECONDS: Final = 30
@@ -212,6 +213,8 @@ def judge_client(name: str, number: int, reply: Reply) -> Finding:
     error = None if isinstance(reply, Unreachable) or reply.is_fault else _error(reply)
     if error is None:
         return skipped(name, "Google gave no answer to judge it by.")
+    if isinstance(meaning_of(Question.REFRESH, error).error(), TransientFault):
+        return skipped(name, f"Google cannot judge it just now ({error}).")
     if error == "invalid_grant":
         says = "Google accepts the client (it refused a made-up token, and only that)."
         return ok(name, says)

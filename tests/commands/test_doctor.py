@@ -622,6 +622,16 @@ async def test_a_client_that_google_refuses_fails(
     assert found["google"].state is found["clock"].state is State.OK
 
 
+async def test_googles_own_trouble_says_nothing_about_a_client(
+    patient: Patient, google: GoogleControls
+) -> None:
+    """It is asked again another time; nobody goes looking for a wrong secret."""
+    await google.fault("google.token.refresh", "oauth_error", error="rate_limit_exceeded", count=0)
+    found = await patient.examine()
+    assert found["oauth client"].state is State.SKIPPED
+    assert wrong(found) == set()
+
+
 async def test_each_of_several_clients_is_tried(patient: Patient) -> None:
     other = marker()
     patient.secrets["other client's secret"] = other

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from security.consent import PASTE_REDIRECT, ConsentDesk
 from security.credential import Owner
-from security.errors import CustodyError, OperatorFault, TransientFault
+from security.errors import CustodyError, OperatorFault, RefusedByOrganisation, TransientFault
 from security.files import SealedFolder
 from security.google_oauth import ConsentDenied, DevicePending
 from security.pending_consents import PendingConsent
@@ -514,6 +514,37 @@ async def test_an_unknown_state_is_refused(world: World, state: str) -> None:
 
 
 # What the person, or Google, says no to
+
+
+@pytest.mark.parametrize("flow", ["callback", "paste"])
+@pytest.mark.parametrize(
+    ("error", "kind", "code"),
+    [
+        ("access_denied", ConsentDenied, "access_denied"),
+        ("admin_policy_enforced", RefusedByOrganisation, "org_policy"),
+        ("org_internal", RefusedByOrganisation, "org_internal"),
+        ("temporarily_unavailable", TransientFault, "unavailable"),
+        ("server_error", TransientFault, "unavailable"),
+        ("unauthorized_client", OperatorFault, "unauthorized_client"),
+        ("invalid_scope", OperatorFault, "invalid_request"),
+    ],
+)
+async def test_what_googles_page_refuses_is_told_apart(
+    world: World, flow: Flow, error: str, kind: type[CustodyError], code: str
+) -> None:
+    """RFC 6749 §4.1.2.1: not every `error` is the person's no."""
+    pending = await begin(world, flow)
+    state = answer_of(pending.address)["state"]
+    redirect = f"http://127.0.0.1/?{urlencode({'state': state, 'error': error})}"
+    back = (
+        come_back(world, pending, redirect)
+        if flow == "callback"
+        else desk(world, flow).pasted(ANN, redirect)
+    )
+    with pytest.raises(kind) as caught:
+        await back
+    assert caught.value.code == code
+    assert world.store.load(ANN) is None
 
 
 @pytest.mark.parametrize("flow", FLOWS)

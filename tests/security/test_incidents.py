@@ -39,6 +39,7 @@ class Administrators:
         ended_by: str | None = None,
         code: str = "",
         owners: int = 0,
+        waiting: dict[str, int] | None = None,
         **others: int,
     ) -> None:
         """So many sweeps that saw the same: `code` for so many owners, and others by name."""
@@ -54,7 +55,8 @@ class Administrators:
                 refreshed=refreshed,
                 transient=sum(results.values()) - operator,
                 operator=operator,
-                skipped=skipped,
+                skipped=skipped + sum((waiting or {}).values()),
+                waiting=waiting or {},
                 held=held,
                 results=results,
                 ended_by=ended_by,
@@ -100,6 +102,36 @@ def test_another_trouble_is_another_alert(admins: Administrators) -> None:
     assert admins.heard == [
         *("unknown_key 4", "unknown_client 2", "unknown_key over", "unknown_client over")
     ]
+
+
+def test_whoever_waits_for_a_fault_to_be_mended_is_still_affected(admins: Administrators) -> None:
+    """Their pauses make no end of it, and no new beginning; a restart tries them at once."""
+    admins.sweep(1, refreshed=297, unknown_client=3)
+    admins.sweep(5, refreshed=50, waiting={"unknown_client": 3})
+    admins.sweep(1, refreshed=50, unknown_client=2, waiting={"unknown_client": 1})
+    assert admins.heard == ["unknown_client 3"]
+    (incident,) = admins.incidents.open()
+    assert incident.owners == 3
+    admins.restart()
+    admins.sweep(1, refreshed=3)
+    assert admins.heard == ["unknown_client 3", "unknown_client over"]
+
+
+def test_owners_of_a_refused_client_are_counted_though_they_are_not_asked(
+    admins: Administrators,
+) -> None:
+    """Three were, and the others would have met the same."""
+    admins.sweep(2, refreshed=10, invalid_client=3, waiting={"invalid_client": 7})
+    assert admins.heard == ["invalid_client 10"]
+
+
+@pytest.mark.parametrize("code", ["org_policy", "org_internal"])
+def test_what_an_organisation_forbids_is_no_incident(admins: Administrators, code: str) -> None:
+    """However many of them there are; nor does their waiting hold up the end of another one."""
+    admins.sweep(1, code=code, owners=50)
+    admins.sweep(3, unavailable=1)
+    admins.sweep(2, waiting={code: 50})
+    assert admins.heard == ["unavailable 1", "unavailable over"]
 
 
 def test_more_owners_are_no_news(admins: Administrators) -> None:
