@@ -120,6 +120,9 @@ def upload(
     pause = PAUSE_SECONDS if pause_seconds is None else pause_seconds
     for _ in range(_ATTEMPTS):
         window = Window(source, cancelled)
+        # One of another GOOGLE_API_ENDPOINT, before it was changed, is no session here.
+        if session is not None and not drive.owns(session.get_secret_value()):
+            session = None
         begun = None if session is None else UploadSession(drive, session)
         with budget.share() as share:
             run = _Run(
@@ -162,7 +165,7 @@ def upload(
 
 def discard(drive: Drive, file_id: str, session: SecretStr | None) -> None:
     """Leave nothing of an upload in Drive, as far as it can be reached: of one that is given up."""
-    if session is not None:
+    if session is not None and drive.owns(session.get_secret_value()):
         UploadSession(drive, session).cancel()  # first: it might still complete
     with suppress(CustodyError):
         drive.delete(file_id)

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from googleapiclient.http import MediaUpload
 from pydantic import SecretStr
@@ -26,7 +25,6 @@ _LOST: Final = frozenset({404, 410})
 # A chunk at a wrong offset: Drive's own count settles it. Asked for that, it has lost the session.
 _ASK_AGAIN: Final = frozenset({400, 412, 416})
 _RANGE: Final = re.compile(r"bytes=0-([0-9]{1,18})", re.ASCII)
-_ADDRESS: Final = re.compile(r"https?://[!-~]{1,8000}", re.ASCII)
 
 
 class SessionLost(TransientFault):
@@ -63,7 +61,7 @@ class UploadSession:
         head, content = drive.answer(request.uri, "POST", headers, request.body)
         if head.status not in _DONE:
             raise refusal(head.status, head, content)
-        return cls(drive, _address(head, request.uri))
+        return cls(drive, _address(head, drive))
 
     def ask(self, total: int | None) -> DriveFile | int | None:
         """What has become of it. None: Drive has the whole, but does not say what it is."""
@@ -92,7 +90,7 @@ class UploadSession:
         head, content = self._drive.answer(address, "PUT", headers, body)
         if head.status == _INCOMPLETE:
             if "location" in head:
-                self.address = _address(head, address)
+                self.address = _address(head, self._drive)
             return _received(head)
         if head.status in _LOST or (body is None and head.status in _ASK_AGAIN):
             raise SessionLost("the session was lost")
@@ -123,27 +121,16 @@ def _received(head: Mapping[str, Any]) -> int:
     return int(told[1]) + 1
 
 
-def _address(head: Mapping[str, Any], asked: str) -> SecretStr:
-    """Where the session goes on: at the one who was asked. The owner's token goes there.
+def _address(head: Mapping[str, Any], drive: Drive) -> SecretStr:
+    """Where the session goes on.
 
     Raises:
         TransientFault: there is no address, or it is somebody else's.
     """
     told = str(head.get("location", ""))
-    try:
-        ours = _ADDRESS.fullmatch(told) and _origin(told) == _origin(asked)
-    except ValueError:  # no port, or brackets without an IPv6 address in them
-        ours = False
-    if not ours:
+    if not drive.owns(told):
         raise unreadable()
     return SecretStr(told)
-
-
-def _origin(address: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(address)
-    if "@" in parts.netloc:
-        raise ValueError("an address with a name in it")
-    return parts.scheme, parts.hostname, parts.port
 
 
 class _Body:

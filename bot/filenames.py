@@ -9,7 +9,7 @@ from __future__ import annotations
 import mimetypes
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -57,6 +57,8 @@ _TAGS: Final = re.compile(  # they spell the flags of Scotland and its like, and
 _STRAY_JOINERS: Final = re.compile(f"(?<![^\x00-\x7f\\s{_JOINERS}])[{_JOINERS}]+")
 _BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Letters and signs without a shape: they stay among others, and are no name by themselves."""
+_SHOWN_LEVELS: Final = 6
+_SHOWN_NAME: Final = 100
 _SPACES: Final = re.compile(r"\s{2,}")
 _LONG_STACK: Final = 8  # marks upon one letter: no script needs more, and lines above are hidden
 _SKIN_TONES: Final = range(0x1F3FB, 0x1F400)
@@ -92,6 +94,24 @@ def clean_name(name: str, otherwise: str = "file") -> str:
     kept = _within_length(f"_{kept}" if _DEVICE.match(kept) else kept)
     kept = kept.rstrip(". \u3000")  # Windows could not delete it
     return kept if any(map(_has_shape, kept)) else otherwise
+
+
+def shown_text(text: str, most: int = 200) -> str:
+    """`text` from outside, within a sentence: in one line, with nothing unseen, not too long.
+
+    A name on display needs none of the rules for files: a person may be called "…".
+    """
+    kept = " ".join("".join(char if char in "/\\" else _shown(char) for char in text).split())
+    return kept if len(kept) <= most else f"{kept[: most - 1]}…"
+
+
+def shown_path(names: Sequence[str]) -> str:
+    """A folder with those around it: a message holds 4096 characters, and Drive's names any number.
+
+    https://core.telegram.org/bots/api#sendmessage
+    """
+    names = names if len(names) <= _SHOWN_LEVELS else (names[0], "…", *names[1 - _SHOWN_LEVELS :])
+    return " / ".join(shown_text(name, _SHOWN_NAME) or "?" for name in names)
 
 
 def wished_name(text: str) -> tuple[str, str]:

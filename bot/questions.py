@@ -6,7 +6,9 @@ Nobody can forge one: Telegram itself hands over the message that is replied to.
 
 from __future__ import annotations
 
+import html
 from typing import Final
+from urllib.parse import quote, unquote
 
 from telegram import ForceReply, Message, MessageEntity
 from telegram.ext import ExtBot, filters
@@ -23,9 +25,10 @@ def sign(bot: ExtBot[int], base_url: str, emoji: str, purpose: str, argument: st
     Args:
         base_url: where links to this bot begin.
         purpose: letters; the answer's handler goes by it.
-        argument: letters, digits, "-" and "_".
+        argument: of a few characters.
     """
-    return Html(f'<a href="{base_url}/{bot.username}#{purpose}={argument}">{emoji}</a>')
+    address = f"{base_url}/{bot.username}#{purpose}={quote(argument, safe='')}"
+    return Html(f'<a href="{html.escape(address)}">{emoji}</a>')
 
 
 def box(placeholder: str) -> ForceReply:
@@ -43,7 +46,7 @@ def answered(message: Message) -> tuple[str, str] | None:
     for entity in question.entities:
         if entity.type == MessageEntity.TEXT_LINK and entity.url and entity.offset == 0:
             purpose, is_one, argument = entity.url.partition("#")[2].partition("=")
-            return (purpose, argument) if is_one else None
+            return (purpose, unquote(argument)) if is_one else None
     return None
 
 

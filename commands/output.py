@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
 _WIDEST: Final = 400
@@ -47,9 +48,14 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
     for column in columns:
         table.add_column(column, overflow="fold")  # an ellipsis would make masks useless
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell).replace("[", r"\[") for cell in row))
+        table.add_row(*("" if cell is None else _plain(str(cell)) for cell in row))
     # Where no terminal has an edge, a row is a line.
     Console(width=None if Console().is_terminal else _WIDEST).print(table)
+
+
+def _plain(text: str) -> Text:
+    """Nothing in it is for the terminal: what it says may come out of a file."""
+    return Text("".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text))
 
 
 def at(moment: datetime) -> str:

@@ -17,7 +17,7 @@ import httplib2
 
 from drive.errors import DriveRefused, refusal, translated, unreadable
 from drive.known import Known
-from drive.resources import FILE_FIELDS, DriveFile, is_identifier
+from drive.resources import FILE_FIELDS, DriveFile, is_identifier, origin_of
 from security import answers
 from security.errors import OperatorFault, TransientFault
 
@@ -26,6 +26,9 @@ PAUSES: Final = (0.5, 1.5, 4.0)
 """Seconds, jittered, before what Drive may not have everywhere yet is asked for again."""
 _LONGEST_WAIT: Final = 5.0
 """Seconds that are waited because a server asks for it; a longer wait is the caller's affair."""
+_LONGEST_ADDRESS: Final = 2048
+"""As Google's own client has it, whose requests are sent here (googleapiclient.http)."""
+_FORM: Final = "application/x-www-form-urlencoded"
 _MOST_PAGES: Final = 1000
 _ALWAYS_THERE: Final = frozenset({"about.get", "files.generateIds"})
 """They are about nothing that could be missing: a 404 is the address's fault."""
@@ -39,6 +42,8 @@ class Resources:
     """
 
     resources: Mapping[str, Any]
+    origin: tuple[str, str | None, int | None]
+    """Where Drive is: an owner's token goes nowhere else."""
     always: Mapping[str, Mapping[str, bool]]
     """By method: the one place that decides about shared drives (https://developers.google.com/
     workspace/drive/api/guides/enable-shareddrives): without it what lies in one is not found."""
@@ -82,6 +87,10 @@ class Calls:
             raise
         return DriveFile.from_answer(answer)
 
+    def owns(self, address: str) -> bool:
+        """Whether this is an address of Drive's: what is asked there has the owner's token."""
+        return origin_of(address) == self.resources.origin
+
     def answer(
         self, address: str, method: str, headers: Mapping[str, str], body: Any
     ) -> tuple[httplib2.Response, bytes]:
@@ -117,19 +126,24 @@ class Calls:
             if name in parameters and not is_identifier(parameters[name]):
                 raise DriveRefused("this is no identifier", code="file_gone")
         request = self.resources.request(method, **parameters)
+        address, verb, body = request.uri, request.method, request.body
+        headers = {**request.headers, **headers}
+        if verb == "GET" and len(address) > _LONGEST_ADDRESS:
+            # Names in Drive have any length: the question goes into the body.
+            address, _, body = address.partition("?")
+            verb = "POST"
+            headers |= {"x-http-method-override": "GET", "content-type": _FORM}
         failures = 0
         while True:
             try:
-                head, body = self.answer(
-                    request.uri, request.method, {**request.headers, **headers}, request.body
-                )
+                head, content = self.answer(address, verb, headers, body)
                 if 200 <= head.status < 300:
-                    return head, body
+                    return head, content
                 if head.status == 404 and method in _ALWAYS_THERE:
                     raise OperatorFault(
                         "there is no Google Drive API at GOOGLE_API_ENDPOINT", code="api_not_found"
                     )
-                raise refusal(head.status, head, body)
+                raise refusal(head.status, head, content)
             except TransientFault as fault:
                 failures += 1
                 if failures > self._retries or (fault.retry_after or 0) > _LONGEST_WAIT:

@@ -16,7 +16,7 @@ from drive.content import Contents
 from drive.files import Files
 from drive.folders import Folders
 from drive.known import Known, KnownDrives
-from drive.resources import About
+from drive.resources import About, origin_of
 from drive.sharing import Sharing
 from security.network import DIRECT, Network
 
@@ -99,7 +99,7 @@ class DriveApi:
         document |= {"rootUrl": root, "baseUrl": root + document["servicePath"]}
         service = build_from_document(document, http=self.connect())
         built = {name: getattr(service, name)() for name in _USED}
-        self._resources = Resources(built, _always(document))
+        self._resources = Resources(built, origin_of(root), _always(document))
 
     def connect(self) -> httplib2.Http:
         """New connections, for one thread at a time."""

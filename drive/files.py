@@ -47,7 +47,7 @@ class Files(Calls):
         as a property when it is made. This costs no request, and the answer holds a few files,
         where all of the bot's would be a page of 1000 after another.
         """
-        mark = f"appProperties has {{ key='size' and value='{size}' }}"
+        mark = f"appProperties has {{ key='size' and value={quoted(str(size))} }}"
         found = self._pages(
             "files.list",
             "files",

@@ -23,8 +23,9 @@ FILE_FIELDS: Final = (
 )
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _MD5: Final = re.compile(r"[0-9A-Fa-f]{32}", re.ASCII)
-_ADDRESS: Final = re.compile(r"https?://[!-~]{1,2000}", re.ASCII)
+_OUTGOING: Final = re.compile(r"https?://[!-~]{1,8000}", re.ASCII)
 """An address as it goes out: printable ASCII, nothing of it to be encoded any more (RFC 3986)."""
+_LONGEST_LINK: Final = 2000
 _EMAIL: Final = re.compile(r"[^\s@<>\"]{1,64}@[^\s@<>\"]{1,255}")
 _OPEN: Final = "https://drive.google.com/open?id="
 
@@ -156,14 +157,23 @@ def link_of(answer: dict[str, Any]) -> str:
     identifier.
     """
     link = answers.text(answer, "webViewLink")
-    try:
-        is_one = _ADDRESS.fullmatch(link) is not None and bool(urlsplit(link).hostname)
-    except ValueError:  # brackets that are no IPv6 address's
-        is_one = False
-    if is_one and "@" not in urlsplit(link).netloc:
+    if len(link) <= _LONGEST_LINK and origin_of(link)[1]:
         return link
     file_id = answer.get("id")
     return f"{_OPEN}{file_id}" if is_identifier(file_id) else ""
+
+
+def origin_of(address: str) -> tuple[str, str | None, int | None]:
+    """Whom an address belongs to: scheme, host and port (RFC 6454); ("", None, None): nobody."""
+    nobody = ("", None, None)
+    if _OUTGOING.fullmatch(address) is None:
+        return nobody
+    try:
+        parts = urlsplit(address)
+        whose = parts.scheme, parts.hostname, parts.port
+    except ValueError:  # no number for a port, or brackets that are no IPv6 address's
+        return nobody
+    return nobody if "@" in parts.netloc else whose
 
 
 def _parent_of(answer: dict[str, Any]) -> str:
@@ -175,5 +185,6 @@ def _parent_of(answer: dict[str, Any]) -> str:
 
 def quoted(text: str) -> str:
     """A string for `q`: https://developers.google.com/workspace/drive/api/guides/search-files"""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    whole = text.encode(errors="replace").decode()  # no half of a character fits into an address
+    escaped = whole.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"

@@ -68,7 +68,8 @@ def _drive_operation(request: web.Request, rest: str) -> str:
         verb = {"POST": "create", "DELETE": "delete", "PATCH": "update"}.get(request.method)
         return f"google.drive.permissions.{verb or ('get' if len(parts) == 4 else 'list')}"
     if len(parts) == 1:
-        return "google.drive.files." + ("create" if request.method == "POST" else "list")
+        asks = request.headers.get("X-HTTP-Method-Override", request.method).upper() == "GET"
+        return "google.drive.files." + ("list" if asks else "create")
     if parts[1] == "generateIds":
         return "google.drive.files.generateIds"
     verb = {"PATCH": "update", "DELETE": "delete"}.get(request.method, "get")

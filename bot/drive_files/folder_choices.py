@@ -7,9 +7,9 @@ import threading
 from datetime import datetime
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from bot.filenames import clean_name
+from bot.filenames import clean_name, shown_path
 from security.credential import Owner
 from security.errors import CorruptCredential
 from security.files import SealedFolder
@@ -36,13 +36,18 @@ class FolderChoice(BaseModel):
     template: str = ""
     """Of the sub-folders by date, as in TEMPLATES; "": none."""
 
+    @field_validator("template")
+    @classmethod
+    def _is_one(cls, template: str) -> str:
+        return clean_template(template) if template else ""
+
     def __repr__(self) -> str:
         return "FolderChoice(…)"
 
     @property
     def name(self) -> str:
         """Of the folder and those around it, for people."""
-        return " / ".join(self.path)
+        return shown_path(self.path)
 
 
 class FolderChoices:

@@ -15,7 +15,7 @@ from bot.delivery import acknowledge, say, show_instead
 from bot.drive_files import folder_keyboards, shelf_texts
 from bot.drive_files.file_actions import tell_trouble
 from bot.drive_files.folder_choices import TEMPLATES, FolderChoice, clean_template, folders_for
-from bot.filenames import clean_name
+from bot.filenames import clean_name, shown_path, shown_text
 from bot.texts import Texts
 from drive import Drive, DriveFolder, DriveRefused, folders_in
 from security.credential import Owner
@@ -86,7 +86,7 @@ async def ask_name(update: Update, context: BotContext) -> None:
             "{sign} What shall the new folder in “{folder}” be called? Reply to this message with "
             "its name.",
             sign=sign,
-            folder=clean_name(level.path[-1].name),
+            folder=shown_text(level.path[-1].name),
         )
         if level.path
         else texts.tr(
@@ -213,11 +213,11 @@ async def _show(
 def _described(level: _Level, choice: FolderChoice, t: Texts) -> str:
     lines = [t.tr("📂 Your files go into the folder <b>{folder}</b>.", folder=choice.name)]
     if choice.template:
-        today = " / ".join(folders_for(choice.template, datetime.now(UTC)))
+        today = shown_path(folders_for(choice.template, datetime.now(UTC)))
         lines.append(t.tr("🗓 In there into sub-folders by date; today: {folder}", folder=today))
     lines.append("")
     if level.path:
-        name = " / ".join(clean_name(folder.name) for folder in level.path)
+        name = shown_path([folder.name for folder in level.path])
         lines.append(
             t.tr("Inside “{folder}”:", folder=name)
             if level.inside

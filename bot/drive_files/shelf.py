@@ -14,7 +14,7 @@ from bot.drive_files import shelf_keyboards, shelf_texts
 from bot.drive_files.file_actions import tapped, tell_trouble
 from bot.drive_files.sending import NotTaken, Order, Stopped
 from bot.drive_files.shelf_texts import Shown, look
-from bot.filenames import clean_name
+from bot.filenames import clean_name, shown_text
 from bot.texts import Texts
 from drive import Drive, DriveFile, DriveRefused
 from security.credential import Owner
@@ -115,7 +115,7 @@ async def _get(update: Update, context: BotContext, wanted: str) -> None:
     if len(found) == 1:
         await _send(update, context, owner, texts, found[0])
     elif not found:
-        await say(update, context, shelf_texts.empty_shelf(clean_name(wanted), texts))
+        await say(update, context, shelf_texts.empty_shelf(shown_text(wanted), texts))
     else:
         text = texts.tr("⬇️ Which one shall I send?")
         if len(found) > _PAGE:
@@ -199,9 +199,9 @@ async def _page(context: BotContext, owner: Owner, texts: Texts, number: int, wa
     shown, more = found[:_PAGE], len(found) > _PAGE
     if not shown and not number:
         markup = shelf_keyboards.page(texts, (), 0, wanted, more=False) if wanted else None
-        return shelf_texts.empty_shelf(clean_name(wanted) if wanted else "", texts), markup
+        return shelf_texts.empty_shelf(shown_text(wanted) if wanted else "", texts), markup
     text = (
-        texts.tr("🔎 Files with “{search}”, newest first", search=clean_name(wanted))
+        texts.tr("🔎 Files with “{search}”, newest first", search=shown_text(wanted))
         if wanted
         else texts.tr("🗂 Your files, newest first")
     )

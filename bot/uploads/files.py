@@ -18,10 +18,10 @@ from bot.conversation import conversation_of
 from bot.delivery import acknowledge, deliver, say, show_instead, tell_of
 from bot.filenames import (
     CLOUD_LIMIT,
-    clean_name,
     incoming_file,
     incoming_files,
     names_of,
+    shown_text,
     type_by_ending,
     wished_name,
 )
@@ -95,7 +95,7 @@ async def take(
         ),
         created_at=datetime.now(UTC),
         reply_to=message.message_id,
-        person="" if message.chat.type == ChatType.PRIVATE else clean_name(user.first_name),
+        person="" if message.chat.type == ChatType.PRIVATE else shown_text(user.first_name, 64),
     )
     if message.media_group_id is not None:
         album_id = job_id_of(owner, update.update_id, message.media_group_id)

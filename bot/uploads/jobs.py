@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable
 from datetime import datetime
+from hashlib import blake2s
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -22,6 +24,7 @@ from security.storage.sealing import Sealer
 State = Literal["waiting", "asking", "queued", "failed", "done", "cancelled"]
 """waiting: for the owner to connect; asking: for the owner's answer; queued: also while it runs;
 failed: may be tried again; done and cancelled: kept for a while, for whoever looks back."""
+_ALBUM: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 ENDED: Final = frozenset({"done", "cancelled"})
 
 
@@ -194,7 +197,11 @@ def job_id_of(owner: Owner, update_id: int, album: str | None = None) -> str:
 
     Begins with the owner, so that a button's job can be told from other people's.
     """
-    return f"{owner.key}-g{album}" if album else f"{owner.key}-{update_id}"
+    if album is None:
+        return f"{owner.key}-{update_id}"
+    if not _ALBUM.fullmatch(album):  # it becomes part of a document's name and of buttons
+        album = f"x{blake2s(album.encode(errors='replace'), digest_size=8).hexdigest()}"
+    return f"{owner.key}-g{album}"
 
 
 def belongs_to(job_id: str, owner: Owner) -> bool:

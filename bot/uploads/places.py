@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.drive_files.folder_choices import FolderChoice, FolderChoices, folders_for
+from bot.filenames import shown_path
 from drive import Drive, DriveFolder, DriveRefused
 from security.credential import Owner
 
@@ -73,7 +74,7 @@ class Places:
             if refusal.code != "file_gone" or not known:
                 raise
             return self.find(drive, owner, account, moment)
-        return Place(folder_id, " / ".join((*found.path, *below)), again)
+        return Place(folder_id, shown_path((*found.path, *below)), again)
 
     def _usual(self, account: str) -> FolderChoice:
         return FolderChoice(account=account, path=(self._folder_name,))

@@ -6,11 +6,12 @@ https://developers.google.com/workspace/drive/api/reference/rest/v3
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
 
-from sandbox.google.access import Caller, authenticate, refusing
+from sandbox.google.access import Caller, authenticate, refusing, says
 from sandbox.google.discovery import check_body
 from sandbox.google.download import serve_content
 from sandbox.google.errors import DriveRefusal, invalid_value, publishing_forbidden
@@ -79,7 +80,12 @@ class DriveApi:
 
     @refusing
     async def create(self, request: web.Request) -> web.StreamResponse:
-        """files.create without content: folders, mostly."""
+        """files.create without content: folders, mostly; or a long files.list, in a form."""
+        if request.headers.get("X-HTTP-Method-Override", "").upper() == "GET":
+            caller = authenticate(self._world, request)
+            form = {name: str(value) for name, value in (await request.post()).items()}
+            all_drives = says(form, "supportsAllDrives")
+            return web.json_response(list_files(replace(caller, all_drives=all_drives), form))
         caller = authenticate(self._world, request)
         file = new_file(caller, await read_json(request), content_type=None)
         if not file.mime_type.startswith("application/vnd.google-apps."):

@@ -198,3 +198,22 @@ async def test_all_folders_are_told_wherever_they_are(world: World) -> None:
         return [folder.name for folder in drive.all_folders()]
 
     assert await world.drives.run(ANN, work) == ["a", "b"]
+
+
+async def test_a_folder_of_a_very_long_name_is_found_again(world: World) -> None:
+    """Names in Drive have any length, and addresses have not: the question goes into the body."""
+    name = "長" * 3000
+    first = await world.drives.run(ANN, lambda drive: drive.folder(name))
+    assert await world.drives.run(ANN, lambda drive: drive.folder(name)) == first
+    assert len(await world.google.files(AMY)) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["\ud800", "a' or 'b", "\\", "x" * 5000, "\x00", "' in parents or '"]
+)
+async def test_whatever_is_searched_for_is_one_string(world: World, text: str) -> None:
+    """Quoted for the search language; nothing of it is part of the question."""
+    await world.drives.run(ANN, put("other.txt"))
+    assert (await world.drives.run(ANN, lambda drive: drive.files(search=text))).files == ()
+    found = await world.drives.run(ANN, lambda drive: drive.make_folder(text.replace("\ud800", "")))
+    assert found.id

@@ -6,11 +6,13 @@ import os
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from drive import DriveRefused
 from security.errors import TransientFault
-from tests.security.kit import AMY
+from tests.security.kit import AMY, ANN
 from tests.upload.kit import CHUNK, Bytes, Desk
+from upload import discard
 
 
 @pytest.mark.parametrize("field", ["md5Checksum", "size", "id", "webViewLink", "name", "trashed"])
@@ -155,3 +157,13 @@ async def test_a_folder_in_the_bin_is_not_waited_for(desk: Desk) -> None:
     assert (await desk.refused(Bytes(b"x"))).code == "file_gone"
     assert await desk.count("google.upload.start") == 1
     assert [file["trashed"] for file in await desk.google.files(AMY)] == [True]
+
+
+async def test_a_session_of_another_address_gets_no_token(desk: Desk) -> None:
+    """GOOGLE_API_ENDPOINT was another when it began: here it is none."""
+    content = os.urandom(1000)
+    away = SecretStr("http://127.0.0.1:1/upload/drive/v3/files?upload_id=x")
+    assert (await desk.upload(Bytes(content), session=away)).id == desk.file_id
+    assert await desk.holds_once(content)
+    await desk.world.drives.run(ANN, lambda drive: discard(drive, desk.file_id, away))
+    assert await desk.files() == []
