@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-rest load-test crash-test fuzz check format lock texts bench-sweep bench-upload bench-telegram clean
+.PHONY: help run test test-rest load-test soak crash-test fuzz check format lock texts bench-sweep bench-upload bench-telegram clean
 
 help:
 	@echo "make run     install and start the bot (without .env: against the sandbox, on this machine alone)"
 	@echo "make test    install and run the whole test suite, without and with encryption"
 	@echo "make load-test   a hundred people at once, fifty with many files and faults; ten thousand owners"
+	@echo "make soak    5,000 uploads with faults: memory and connections come back (SOAK=options)"
 	@echo "make crash-test  killed, or no space left, at every file-system call, and amid uploads"
 	@echo "make fuzz    ten thousand damaged token files"
 	@echo "make check   format, lint, types, direction of imports"
@@ -47,15 +48,18 @@ run: $(VENV)/.run
 # longer: a hundred people at once, and the other way of `one_way` tests.
 WORKERS ?= 6
 TEST_FILES := $(if $(wildcard /dev/shm),/dev/shm,/tmp)
-test test-rest load-test fuzz: export PYTEST_DEBUG_TEMPROOT = $(TEST_FILES)
+test test-rest load-test soak fuzz: export PYTEST_DEBUG_TEMPROOT = $(TEST_FILES)
 # Compiled modules are kept, whatever the environment says: each worker would compile them again.
-test test-rest load-test fuzz: export PYTHONDONTWRITEBYTECODE =
+test test-rest load-test soak fuzz: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not load" -n $(WORKERS) --dist worksteal -q
 test-rest: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not load" --encryption=rest -n $(WORKERS) --dist worksteal -q
 load-test: $(VENV)/.dev
 	$(BIN)/python -m pytest -m load -q -s tests/test_load.py tests/test_many_uploads.py tests/test_sweep_load.py
+# In earnest, a quarter of an hour: SOAK="--pace 1"; a night: SOAK="--pace 1 --uploads 100000".
+soak: $(VENV)/.dev
+	$(BIN)/python -m pytest -m load -q -s tests/test_soak.py $(SOAK)
 # See docs/testing-crashes.md.
 crash-test: $(VENV)/.dev
 	$(BIN)/python -m tests.crash

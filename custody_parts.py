@@ -19,6 +19,7 @@ from security.custodian import Custodian
 from security.encryption import TokenEncryption
 from security.google_oauth import GoogleOAuth, OAuthEndpoints
 from security.logging_utils import OwnerMask
+from security.members import Members
 from security.memory import Memory
 from security.network import Network
 from security.records import Records
@@ -112,6 +113,7 @@ async def custody(
         records,
         lead=timedelta(minutes=settings.token_refresh_lead_minutes),
     )
+    members = Members(settings.allowed_user_ids, settings.admin_user_ids)
     options = SweepOptions(
         batch_size=settings.token_maintenance_batch_size,
         concurrency=settings.token_maintenance_concurrency,
@@ -126,7 +128,7 @@ async def custody(
             oauth,
             records,
             custodian,
-            Sweep(store, custodian, records, options),
+            Sweep(store, custodian, records, options, members.may_use),
         )
     finally:
         await custodian.close()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from pydantic import SecretStr
-from telegram import LinkPreviewOptions
+from telegram import LinkPreviewOptions, Update
 from telegram.constants import ParseMode
 from telegram.ext import ApplicationBuilder, ContextTypes, Defaults, JobQueue
 from telegram.request import BaseRequest
 
 from bot import maintenance
+from bot.access import Access
 from bot.admin import alerts
 from bot.connecting import connect, device_flow
 from bot.context import BotApplication, BotContext, BotOptions, Core, Services
@@ -21,7 +22,7 @@ from bot.limits import RateLimiter
 from bot.refusals import Refusals
 from bot.telegram_answers import DecidedAnswers
 from bot.telegram_request import CLOUD, TelegramRequest
-from bot.updates import webhook
+from bot.updates import overflow, webhook
 from bot.updates.inbox import LOOK_SECONDS, Inbox
 from bot.updates.journal import UpdateJournal
 from bot.updates.ordering import PerUserOrder
@@ -58,7 +59,8 @@ def build_application(
         api_base_url: Telegram's cloud, a local Bot API server, or the sandbox.
     """
     limiter = RateLimiter()
-    inbox = Inbox(updates, core.custodian, core.records.memory.incidents)
+    access = Access(options.members, options.allowed_chat_ids, core.custodian.keeps)
+    inbox = Inbox(updates, core.custodian, core.records.memory.incidents, access)
     pulse = Pulse(network=options.network, address=api_base_url, connection_pool_size=1)
     bound: type[BotContext] = type("BoundContext", (BotContext,), {})
     jobs: JobQueue[BotContext] = JobQueue()
@@ -93,10 +95,12 @@ def build_application(
         runner.discard,
         at_once=options.uploads_at_once,
         limit=options.uploads_per_user,
+        may_use=options.members.may_use,
     )
     bound.services = Services(
         core=core,
         options=options,
+        access=access,
         uploads=uploads,
         albums=Albums(uploads),
         progress_of=runner.progress_of,
@@ -118,6 +122,13 @@ def build_application(
                 alerts.tell_administrators(application.bot, bound.services), name="alert"
             )
 
+    def tell_of_overflow(update: Update) -> None:
+        application.create_task(
+            overflow.tell(application.bot, core.preferences, update), name="overflow"
+        )
+
+    uploads.on_end = inbox.hold_files(uploads.is_full)
+    inbox.on_overflow = tell_of_overflow
     inbox.on_trouble = runner.on_trouble = tell_of_trouble
     for group, handler in handlers(options.admin_user_ids):
         application.add_handler(handler, group)
@@ -165,6 +176,12 @@ def build_application(
 
 
 async def _look_after(context: BotContext) -> None:
+    core = context.core
+    for drives in (core.drives, core.upload_drives, core.sending_drives):
+        drives.close_idle()
+    request = context.bot.request
+    if isinstance(request, TelegramRequest):
+        await request.close_idle()
     await context.services.inbox.look_after()
 
 

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from telegram import CallbackQuery, Update
 from telegram.ext import Application, CallbackContext, ExtBot, JobQueue
 
+from bot.access import Access
 from bot.preferences import Preferences
 from bot.refusals import Refusals
 from bot.texts import Texts
@@ -28,6 +29,7 @@ from security.consent import ConsentDesk
 from security.credential import Owner
 from security.custodian import Custodian
 from security.errors import OperatorFault
+from security.members import Members
 from security.network import DIRECT, Network
 from security.quarantine import Quarantine
 from security.records import Records
@@ -90,6 +92,11 @@ class BotOptions:
         """Whether a local Bot API server puts files where this process reads them."""
         return self.files_folder is not None
 
+    @property
+    def members(self) -> Members:
+        """Who may use the bot."""
+        return Members(self.allowed_user_ids, self.admin_user_ids)
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -97,6 +104,7 @@ class Services:
 
     core: Core
     options: BotOptions
+    access: Access
     uploads: UploadQueue
     albums: Albums
     progress_of: Callable[[UploadJob], str | None]

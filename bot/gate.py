@@ -38,23 +38,22 @@ async def gate(update: Update, context: BotContext) -> None:
     if in_group and not await groups.is_meant(update, context):
         await groups.moved(update, context)
         raise ApplicationHandlerStop
-    user, message = update.effective_user, update.effective_message
-    if user is None or user.is_bot or (message is not None and message.sender_chat is not None):
-        # Anonymous administrators all arrive as one user, channels as none.
-        _log.info("access_denied", result="anonymous_sender")
+    verdict = await context.services.access.of(update)
+    if verdict == "anonymous_sender":
+        _log.info("access_denied", result=verdict)
         if in_group:
             await groups.refuse_anonymous(update, context)
         raise ApplicationHandlerStop
     owner = owner_of(update)
-    if chat is None or (chat.type != ChatType.PRIVATE and not in_group):
-        _log.info("access_denied", owner=owner, result="not_private")
+    if verdict == "not_private":
+        _log.info("access_denied", owner=owner, result=verdict)
         if update.callback_query is not None:  # in a group that has moved, or was taken off
             texts = await context.texts_for(owner)
             gone = texts.label("This button no longer works. /help shows what I can do.")
             await acknowledge(update.callback_query, gone)
         raise ApplicationHandlerStop
-    is_admin = user.id in options.admin_user_ids
-    is_allowed = is_admin or not options.allowed_user_ids or user.id in options.allowed_user_ids
+    is_admin = context.is_admin(owner)
+    is_allowed = verdict in ("pass", "leave")
     query = update.callback_query
     is_theirs = query is None or (
         groups.may_tap(query, owner) if in_group else _names_own_job(query, owner)
@@ -71,12 +70,15 @@ async def gate(update: Update, context: BotContext) -> None:
                 core = context.core
                 # As seldom as it is answered: a flood must not push others out of the trail.
                 await core.custodian.run(core.records.audit.record, "denied", owner, "not_allowed")
-                await _refuse(update, context, is_allowed=is_allowed)
+                await _refuse(update, context, owner, is_allowed=is_allowed)
         finally:
             # Whatever became of the answer: an error here must not open the gate.
             raise ApplicationHandlerStop
+    if verdict == "leave":  # and nothing else is done for them
+        return
     await came_by(context, owner)
-    if await context.core.preferences.saw(owner, user.language_code):
+    code = update.effective_user.language_code if update.effective_user else None
+    if await context.core.preferences.saw(owner, code):
         texts = await context.texts_for(owner)
         await show_menu(context.bot, owner, texts, is_admin=is_admin)
 
@@ -101,7 +103,7 @@ def _is_for_administrators(update: Update) -> bool:
     return query is not None and (query.data or "").partition(":")[0] in VERBS
 
 
-async def _refuse(update: Update, context: BotContext, *, is_allowed: bool) -> None:
+async def _refuse(update: Update, context: BotContext, owner: Owner, *, is_allowed: bool) -> None:
     user = update.effective_user
     texts = Texts(language_of(user.language_code if user else None))
     if update.callback_query is not None:
@@ -116,7 +118,12 @@ async def _refuse(update: Update, context: BotContext, *, is_allowed: bool) -> N
             text = texts.tr(
                 "🔒 This bot is private. If you think you should have access, send your "
                 "Telegram ID to whoever runs it: <code>{id}</code>",
-                id=owner_of(update).key,
+                id=owner.key,
             )
+            if await context.core.custodian.keeps(owner):
+                text += "\n\n" + texts.tr(
+                    "I still keep your connection to Google Drive: /disconnect ends it, and "
+                    "/privacy deletes everything."
+                )
         with contextlib.suppress(TelegramError):
             await say(update, context, text)

@@ -18,6 +18,7 @@ from bot.context import BotApplication, Services
 from bot.errors import on_polling_error
 from bot.updates.incoming import ALLOWED_UPDATES
 from bot.updates.webhook import set_webhook
+from bot.uploads import files
 from security.errors import CustodyError
 
 _LONGEST_PAUSE_SECONDS: Final = 60
@@ -46,7 +47,8 @@ async def start(application: BotApplication) -> None:
         # Otherwise the first sweep reads every file, and finishes what a crash interrupted.
         await services.core.custodian.departures.finish_interrupted()
     await application.start()
-    await services.uploads.start()
+    withdrawn = await services.uploads.start()
+    application.create_task(files.tell_withdrawn(application.bot, services, withdrawn))
     for owner in await services.uploads.waiting_owners():
         # Connected just before the last stop: their files wait for nothing any more.
         with contextlib.suppress(CustodyError):  # that owner's files wait on; nobody else's do

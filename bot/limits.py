@@ -1,4 +1,5 @@
-"""Telegram's limits, kept so that what a person waits for never queues behind progress.
+"""Telegram's limits, kept so that what a person waits for never queues behind progress; and the one
+place where what Telegram did not take is said again.
 
 https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
 """
@@ -6,14 +7,17 @@ https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 from telegram._utils.types import JSONDict
-from telegram.error import RetryAfter
+from telegram.error import BadRequest, NetworkError, RetryAfter
 from telegram.ext import BaseRateLimiter
+
+from bot.telegram_request import surely_not_done
 
 BACKGROUND: Final = -1
 """`rate_limit_args` of what comes in masses and may be a little late: uploads and connecting.
@@ -23,6 +27,9 @@ RESULT: Final = -2
 """Likewise, of how an upload ended: within its chat it goes before what has just been taken in."""
 COURTESY: Final = -3
 """Of what nobody waits for: a 429 ends it, however long it asks to wait."""
+PROGRESS: Final = -4
+"""Likewise, of how far an upload is: the next says more, so this one is never said again."""
+_MASSES: Final = (BACKGROUND, RESULT, PROGRESS)
 _OVERALL_PER_SECOND: Final = 30
 _BACKGROUND_PER_SECOND: Final = 16
 _SECOND: Final = 1.1  # it is Telegram's clock that counts, and not all are as long on their way
@@ -33,8 +40,16 @@ _CHAT_SPARE: Final = 1
 _GROUP_IN_A_MINUTE: Final = 20
 _NO_MESSAGES: Final = frozenset({"sendChatAction", "deleteMessage"})
 """What nobody is notified of: no limit on messages counts it."""
+_AGAIN: Final = frozenset(
+    {"editMessageText", "editMessageReplyMarkup", "answerCallbackQuery", "deleteMessage"}
+)
+"""Done twice, they are as done once: asked again also where no answer came."""
+_SAID: Final = _AGAIN | {"sendMessage"}
+"""What is said again at all. Files and settings are their callers' affair."""
+_PAUSES: Final = (0.5, 2.0, 5.0)
+"""Seconds; before each further try after a passing fault."""
 _REMEMBERED_CHATS: Final = 10_000
-_TRIES: Final = 5
+_TRIES: Final = 8  # of all kinds together
 L = TypeVar("L")
 
 
@@ -72,14 +87,19 @@ class RateLimiter(BaseRateLimiter[int]):
         data: dict[str, Any],
         rate_limit_args: int | None,
     ) -> bool | JSONDict | list[JSONDict]:
-        """Wait for the chat's own limit, for the masses' share, and for what a 429 asks."""
+        """Wait for the chat's own limit, for the masses' share, and for what a 429 asks.
+
+        An answer that Telegram did not take for a passing reason (5xx, the network) is given again,
+        but never where a message might stand there twice.
+        """
+        pauses = iter(_PAUSES)
         for attempt in range(_TRIES):
             if (chat := data.get("chat_id")) is not None and endpoint not in _NO_MESSAGES:
                 if _is_group(chat):
                     await _of(self._groups, chat, _window).acquire()
-                spare = _CHAT_SPARE if rate_limit_args == BACKGROUND else 0
+                spare = _CHAT_SPARE if rate_limit_args in (BACKGROUND, PROGRESS) else 0
                 await _of(self._chats, chat, Bucket).acquire(spare)
-                if rate_limit_args in (BACKGROUND, RESULT):
+                if rate_limit_args in _MASSES:
                     await self._background.acquire()
                 await self._overall.acquire()
             try:
@@ -89,6 +109,13 @@ class RateLimiter(BaseRateLimiter[int]):
                     raise
                 pause = error._retry_after  # the public attribute warns, whatever its type
                 await asyncio.sleep(pause.total_seconds() + 0.1)
+            except NetworkError as error:
+                seconds = next(pauses, None)
+                if seconds is None or attempt == _TRIES - 1:
+                    raise
+                if rate_limit_args == PROGRESS or not _is_to_be_repeated(error, endpoint):
+                    raise
+                await asyncio.sleep(seconds * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
         raise AssertionError("unreachable")
 
 
@@ -134,6 +161,13 @@ class Bucket:
         now = time.monotonic()
         self._left, self._at = min(_CHAT_BURST, self._left + now - self._at), now
         return self._left
+
+
+def _is_to_be_repeated(error: NetworkError, endpoint: str) -> bool:
+    """Whether it may pass by itself, and does no harm when it is asked once more."""
+    if isinstance(error, BadRequest) or endpoint not in _SAID:
+        return False
+    return endpoint in _AGAIN or surely_not_done(error)
 
 
 def _is_group(chat: object) -> bool:

@@ -117,9 +117,7 @@ async def _tell_refused(bot: ExtBot[int], services: Services, owner: Owner, code
 
 def _is_reached(services: Services, owner: Owner) -> bool:
     """Whether the owner has a chat, and may use the bot."""
-    allowed = services.options.allowed_user_ids
-    may = not allowed or owner.telegram_id in allowed | services.options.admin_user_ids
-    return owner.telegram_id is not None and may
+    return owner.telegram_id is not None and services.options.members.may_use(owner)
 
 
 async def _is_connected(core: Core, owner: Owner) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import httpx
 from telegram._utils.defaultvalue import DefaultValue
 from telegram._utils.types import ODVInput
-from telegram.error import NetworkError, TimedOut
+from telegram.error import BadRequest, NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, HTTPXRequest
 
 from bot.network import httpx_options
@@ -25,6 +25,20 @@ _SENT: Final = "drivekeeper_sent"
 
 class Unanswered(TimedOut):
     """Telegram had all of the request, and did not answer in time: it may have done as asked."""
+
+
+def surely_not_done(error: NetworkError) -> bool:
+    """Whether Telegram has refused it (5xx), or never had all of it: asked again, it is done once.
+
+    Where a connection ended without an answer nobody knows.
+    """
+    if isinstance(error, Unanswered | BadRequest):
+        return False
+    cause = error.__cause__
+    if isinstance(cause, httpx.RequestError):
+        return _SENT not in cause.request.extensions
+    # Answered, be it with what could not be read; or there was no place for it.
+    return cause is None or isinstance(cause, TelegramError) or isinstance(error, TimedOut)
 
 
 class TelegramRequest(HTTPXRequest):
@@ -68,6 +82,18 @@ class TelegramRequest(HTTPXRequest):
         self._users: Counter[httpx.AsyncClient] = Counter()
         """How many requests each client has under way."""
         self._closing: set[asyncio.Task[None]] = set()
+        self._was_used, self._is_empty = False, True
+
+    async def close_idle(self) -> None:
+        """Give back connections that nobody has used since this was called last.
+
+        httpx looks at their age when the next request is made, and no sooner.
+        """
+        client, was_used, self._was_used = self._client, self._was_used, False
+        if was_used or self._is_empty or self._users[client] or client.is_closed:
+            return
+        self._client, self._is_empty = self._build_client(), True
+        await client.aclose()
 
     async def shutdown(self) -> None:
         """Close all connections; what is under way or waits for its turn ends with NetworkError."""
@@ -115,6 +141,7 @@ class TelegramRequest(HTTPXRequest):
     async def _ask(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
         client = self._client
         self._users[client] += 1
+        self._was_used, self._is_empty = True, False
         try:
             return await super().do_request(*args, **kwargs)
         except BaseException as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from commands import token_reports
+from commands import disconnecting, token_reports
 from commands.output import AsJson, Exit, stop
 from commands.reencrypt import DryRun, reencrypt, show_report
 from commands.runtime import DEFAULT_ENV_FILE, EnvFile, is_bot_running, open_custody
@@ -14,6 +14,7 @@ app = typer.Typer(help="Stored credentials: look at them, convert them.", no_arg
 app.command("list")(token_reports.list_tokens)
 app.command("show")(token_reports.show_token)
 app.command("verify")(token_reports.verify_tokens)
+app.command("disconnect")(disconnecting.disconnect)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -139,34 +140,40 @@ class IdleConnections:
         """
         self._connect = connect
         self._idle: deque[tuple[float, httplib2.Http]] = deque()
+        """Since when (monotonic), the longest first."""
+        self._lock = threading.Lock()
         self._closed = False
 
     def take(self) -> httplib2.Http:
         """The one used last, if it is still good; else a new one."""
-        while self._idle:
-            try:
+        while True:
+            with self._lock:
+                if not self._idle:
+                    return self._connect()
                 since, http = self._idle.pop()
-            except IndexError:  # another thread was faster
-                break
             if time.monotonic() - since < _IDLE_SECONDS and not _has_ended(http):
                 return http
             http.close()
-        return self._connect()
 
     def give_back(self, http: httplib2.Http) -> None:
         """After a call that ended well: nothing of its answer may be left in there."""
-        self._idle.append((time.monotonic(), http))
-        if self._closed:
-            self.close()
+        with self._lock:
+            self._idle.append((time.monotonic(), http))
+        self.close_old(0 if self._closed else _IDLE_SECONDS)
+
+    def close_old(self, seconds: float = _IDLE_SECONDS) -> None:
+        """Close those that nobody has used for so long."""
+        while True:
+            with self._lock:
+                if not self._idle or time.monotonic() - self._idle[0][0] < seconds:
+                    return
+                _, http = self._idle.popleft()
+            http.close()
 
     def close(self) -> None:
         """Close them all, also what is given back from here on."""
         self._closed = True
-        while self._idle:
-            try:
-                self._idle.pop()[1].close()
-            except IndexError:
-                return
+        self.close_old(0)
 
 
 def _has_ended(http: httplib2.Http) -> bool:

@@ -81,6 +81,10 @@ class Drives:
 
         return await self._threads.run(call)
 
+    def close_idle(self) -> None:
+        """Give back connections that nobody has used for a while."""
+        self._connections.close_old()
+
     async def close(self, seconds: float = 0.5) -> None:
         """Begin nothing more, and wait that long for what is under way."""
         await self._threads.close(seconds)

@@ -98,6 +98,13 @@ class Custodian(Guard):
             await self.court.condemn(owner, reading.damage.code, reading.stamp)
         return reading.credential
 
+    async def keeps(self, owner: Owner) -> bool:
+        """Whether anything of this owner's credential is kept, usable or not."""
+        try:
+            return await self.load(owner) is not None or await self.was_quarantined(owner)
+        except OperatorFault:  # something is there, or that cannot be told
+            return True
+
     async def was_quarantined(self, owner: Owner) -> bool:
         """Whether a copy of this owner's is in quarantine, or condemned to go there."""
         return owner in self._memory.verdicts or bool(

@@ -29,6 +29,7 @@ EVENTS: Final = frozenset(
         "updates_resumed",
         "update_not_saved",
         "update_skipped",
+        "update_refused",
         "update_set_aside",
         # people
         "access_denied",
@@ -146,6 +147,7 @@ RESULTS: Final = frozenset(
         # uploads
         "too_big",
         "too_many",
+        "too_much",
         "duplicate",
         "quota_exceeded",
         "daily_limit",

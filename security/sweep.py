@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -65,13 +65,19 @@ class Sweep:
         custodian: Custodian,
         records: Records,
         options: SweepOptions,
+        may_use: Callable[[Owner], bool] = lambda _: True,
     ) -> None:
+        """
+        Args:
+            may_use: of whom nothing is refreshed otherwise; damage is seen to all the same.
+        """
         self._store = store
         self._custodian = custodian
         self._memory = records.memory
         self._watch = records.watch
         self._refusals = records.refusals
         self._options = options
+        self._may_use = may_use
         self._pace = Pace(options.concurrency)
         # While one is read or saved, another may be asked for: Google's time is not ours to waste.
         self._at_once = options.concurrency + min(options.concurrency // 2, _BESIDE)
@@ -220,6 +226,9 @@ class Sweep:
     def _is_time(self, owner: Owner, expires: float, tally: Tally) -> bool:
         """Whether a token that is due is to be refreshed now: not in a pause, nor while idle."""
         now = datetime.now(UTC).timestamp()
+        if not self._may_use(owner):
+            tally.skip()
+            return False
         if self._memory.pauses.is_paused(owner, now):
             tally.skip(self._memory.pauses.after(owner))
             return False

@@ -37,6 +37,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="without a Fernet key, with one, once each way, or what `both` leaves to CI",
     )
     parser.addoption("--people", type=int, default=100, help="how many the load test has")
+    parser.addoption("--uploads", type=int, default=5000, help="how many the long run has")
+    parser.addoption("--pace", type=float, default=4, help="of Telegram's limits in the long run")
     parser.addoption("--fuzz", type=int, default=250, help="damaged files, plain and encrypted")
 
 

@@ -16,7 +16,7 @@ _LINK: Final = "/file/d/"
 _UPLOAD: Final = ("google.upload.start", "google.upload.chunk")
 _ASKED: Final = ("google.drive.files.list", "google.drive.files.generateIds", "telegram.getFile")
 _SAID: Final = ("telegram.sendMessage", "telegram.editMessageText")
-_KINDS: Final[tuple[tuple[tuple[str, ...], str, dict[str, Any]], ...]] = (
+KINDS: Final[tuple[tuple[tuple[str, ...], str, dict[str, Any]], ...]] = (
     (_UPLOAD, "status", {"status": 503}),
     (_UPLOAD, "status", {"status": 429}),
     (_UPLOAD, "drop", {}),
@@ -61,7 +61,7 @@ class Crowd:
                 *(connect(p, self.google, _account(p)) for p in self.people[some : some + 10])
             )
         for _ in range(faults):
-            targets, kind, options = self._random.choice(_KINDS)
+            targets, kind, options = self._random.choice(KINDS)
             calls = len(self.people) * self.each
             await self.google.fault(
                 self._random.choice(targets), kind, skip=self._random.randrange(calls), **options

@@ -1,5 +1,7 @@
 """The queue between Telegram and the handlers: what is in it is written down, and handled once.
 
+Only what is handled just now is in memory: all else is read again when its turn comes.
+
 python-telegram-bot acknowledges what it has polled by asking for more, which it does when every
 `put` has returned; a webhook acknowledges by its answer. Both come after the writing.
 """
@@ -15,8 +17,11 @@ from typing import Final
 import structlog
 from telegram import Bot, Update
 
+from bot.access import Access, Verdict
 from bot.updates.incoming import read_update, written
 from bot.updates.journal import Found, UpdateJournal
+from bot.updates.lines import Lines, Note
+from bot.updates.room import Overflow, Room
 from security.credential import Owner
 from security.errors import OperatorFault, TransientFault
 from security.guard import Guard
@@ -35,11 +40,21 @@ _log = structlog.get_logger()
 class Inbox(asyncio.Queue[object]):
     """For `ApplicationBuilder.update_queue`."""
 
-    def __init__(self, journal: UpdateJournal, custodian: Guard, incidents: Incidents) -> None:
+    def __init__(
+        self, journal: UpdateJournal, custodian: Guard, incidents: Incidents, access: Access
+    ) -> None:
+        """
+        Args:
+            access: whom it turns away is not written down.
+        """
         super().__init__()
         self._journal = journal
         self._custodian = custodian
         self._incidents = incidents
+        self._access = access
+        self._bot: Bot | None = None
+        self.on_overflow: Callable[[Update], None] = lambda _: None
+        """Told, once, the first of somebody's updates that there is no room for."""
         self.on_trouble: Callable[[], None] = lambda: None
         """Called where administrators are to be told that trouble has begun, or is over."""
         self.is_open = False
@@ -47,7 +62,11 @@ class Inbox(asyncio.Queue[object]):
         self.is_failing = False
         """Whether updates could not be written down when last tried."""
         self._standing = Found()
-        self._pending: set[int] = set()
+        self._lines = Lines()
+        self._pending = Room(self._lines)
+        self._in_hand: dict[int, Update] = {}
+        """What need not be read from the disk, or is not there."""
+        self._fetching: set[asyncio.Task[None]] = set()
         self._replayed: set[int] = set()
         self._running: set[int] = set()
         self._ended: set[int] = set()
@@ -63,24 +82,21 @@ class Inbox(asyncio.Queue[object]):
         Raises:
             OperatorFault: the disk failed.
         """
+        self._bot = bot
         found = self._standing = await self._custodian.run(self._journal.load)
-        for number, document in found.waiting.items():
-            if found.begun.get(number, 0) >= _STARTS:
-                if number not in found.aside:
-                    found.aside[number] = time.time()
+        for note, size in found.waiting:
+            if found.begun.get(note.number, 0) >= _STARTS:
+                if note.number not in found.aside:
+                    found.aside[note.number] = time.time()
                     _log.error("update_set_aside", result="failed")
                 continue
-            update = read_update(document, bot)
-            if update is None:
-                self._end(number)
-                continue
-            self._pending.add(number)
-            self._replayed.add(number)
-            self.put_nowait(update)
+            self._keep(note, size)
+            self._replayed.add(note.number)
+        there = {note.number for note, _ in found.waiting}
         for numbers in (found.begun, found.aside):
-            for number in numbers.keys() - found.waiting.keys():
+            for number in numbers.keys() - there:
                 del numbers[number]
-        found.waiting = {}
+        found.waiting = []
         if self._pending:
             _log.info("updates_resumed", count=len(self._pending))
         self._incidents.end(UPDATES_NOT_SAVED, time.time())
@@ -88,10 +104,13 @@ class Inbox(asyncio.Queue[object]):
         await self.settle()
         await self.look_after()
         self.is_open = True
+        self._release()
 
     def close(self) -> None:
-        """Take nothing in any more: Telegram keeps it, and sends it to the next run."""
+        """Take nothing in any more, and hand nothing out: the next run gets it."""
         self.is_open = False
+        for task in self._fetching:
+            task.cancel()
 
     async def put(self, item: object) -> None:
         """Write an update down and queue it; for as long as the disk fails, try again.
@@ -118,6 +137,9 @@ class Inbox(asyncio.Queue[object]):
     async def accept(self, update: Update) -> None:
         """Write an update down and queue it; one that is known already is neither.
 
+        Nor is what there is no room for. Who may not pass is let through to the gate, which says
+        so, but nothing of theirs is kept.
+
         Raises:
             OperatorFault: it cannot be written down.
             TransientFault: the bot is starting or stopping.
@@ -130,14 +152,23 @@ class Inbox(asyncio.Queue[object]):
             is_known = number in self._pending or number in standing.aside
             if is_known or number in standing.handled or len(document) < 2:
                 return
+            note, verdict = Note.of(number, document), await self._access.of(update)
+            if verdict not in ("pass", "leave"):
+                self._turn_away(note, verdict, update)
+                return
+            if (why := self._pending.overflow(note)) is not None:
+                self._refuse(note, why, update)
+                return
             try:
-                await self._custodian.run(self._journal.write, number, document)
+                size = await self._custodian.run(self._journal.write, number, document)
             except OperatorFault as fault:
                 self._fails(fault)
                 raise
             self._works()
-            self._pending.add(number)
-            self.put_nowait(update)
+            self._keep(note, size)
+            self._in_hand[number] = update
+            self._release()
+            self._in_hand.pop(number, None)  # where it has to wait it is read again
 
     @asynccontextmanager
     async def handling(self, update: object) -> AsyncIterator[None]:
@@ -147,22 +178,29 @@ class Inbox(asyncio.Queue[object]):
         alone: the one that kills the process is found, and its neighbours are let off.
         """
         number = update.update_id if isinstance(update, Update) else -1
-        if number not in self._pending:
-            yield
-            return
         begun = self._standing.begun
-        async with self._alone if begun.get(number) else nullcontext():
-            self._running.add(number)
-            if number in self._replayed:
-                begun[number] = begun.get(number, 0) + 1
-                self._unsettled = True
-                await self.settle()
-            try:
+        try:
+            if number not in self._pending:
                 yield
-            except Exception:  # its handler has told the person
+                return
+            if goes_alone := bool(begun.get(number)):
+                self._lines.step_aside(number)
+                self._release()
+            async with self._alone if goes_alone else nullcontext():
+                self._running.add(number)
+                if number in self._replayed:
+                    begun[number] = begun.get(number, 0) + 1
+                    self._unsettled = True
+                    await self.settle()
+                try:
+                    yield
+                except Exception:  # its handler has told the person
+                    self._end(number)
+                    raise
                 self._end(number)
-                raise
-            self._end(number)
+        finally:
+            self._lines.done(number)
+            self._release()
 
     async def settle(self) -> None:
         """Write down what has ended. What the disk does not take now goes with the next."""
@@ -213,6 +251,16 @@ class Inbox(asyncio.Queue[object]):
                 self._end(number)
         await self.settle()
 
+    def hold_files(self, is_full: Callable[[Owner], bool]) -> Callable[[], None]:
+        """Files of whom that is true wait; to be asked again, call what is returned."""
+        self._lines.is_full = lambda person: is_full(Owner.user(person))
+
+        def look_again() -> None:
+            self._lines.look_again()
+            self._release()
+
+        return look_again
+
     async def rest(self) -> None:
         """The run stops in order: what it interrupts has killed nobody, and is not counted."""
         for number in self._running & self._replayed:
@@ -220,16 +268,73 @@ class Inbox(asyncio.Queue[object]):
             self._unsettled = True
         await self.settle()
 
+    def _keep(self, note: Note, size: int) -> None:
+        self._pending.keep(note.number, size)
+        self._lines.add(note)
+
+    def _refuse(self, note: Note, why: Overflow, update: Update) -> None:
+        """Acknowledged unhandled: kept, it would grow without end; left, it would block others."""
+        self._standing.handled.add(note.number, time.time())
+        self._unsettled = True
+        _log.warning("update_refused", owner=Owner.user(note.person), result=why)
+        if self._pending.is_first(note):
+            self.on_overflow(update)
+
+    def _turn_away(self, note: Note, verdict: Verdict, update: Update) -> None:
+        if self._lines.count(note.person)[0]:
+            # The gate answers once a minute, and is about to: a flood is not kept waiting for it.
+            _log.warning("access_denied", owner=Owner.user(note.person), result=verdict)
+            return
+        self._in_hand[note.number] = update
+        self._lines.add(note)
+        self._release()
+
+    def _release(self) -> None:
+        """Hand out those whose turn it is."""
+        while self.is_open and (note := self._lines.take()) is not None:
+            if (update := self._in_hand.pop(note.number, None)) is not None:
+                self.put_nowait(update)
+                continue
+            task = asyncio.create_task(self._fetch(note.number))
+            self._fetching.add(task)
+            task.add_done_callback(self._fetching.discard)
+
+    async def _fetch(self, number: int) -> None:
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                document = await self._custodian.read(self._journal.read, number)
+                break
+            except OperatorFault as fault:
+                self._fails(fault)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        update = read_update(document, self._bot) if document is not None else None
+        if update is not None:
+            self.put_nowait(update)
+            return
+        if document is not None:  # no update: it will not be one another time
+            self._end(number)
+            await self.settle()
+        else:  # damaged, or handled meanwhile, or its key is missing: then the next start tries
+            self._forget(number)
+        self._lines.done(number)
+        self._release()
+
     def _end(self, number: int) -> None:
         standing = self._standing
         standing.handled.add(number, time.time())
         standing.handled.forget_old(time.time())
         for numbers in (standing.begun, standing.aside):
             numbers.pop(number, None)
-        for names in (self._pending, self._replayed, self._running):
-            names.discard(number)
+        self._forget(number)
         self._ended.add(number)
         self._unsettled = True
+
+    def _forget(self, number: int) -> None:
+        self._pending.forget(number)
+        for numbers in (self._replayed, self._running):
+            numbers.discard(number)
 
     def _fails(self, fault: OperatorFault) -> None:
         if not self.is_failing:

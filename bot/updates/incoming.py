@@ -11,6 +11,9 @@ from telegram._utils.datetime import to_timestamp
 
 ALLOWED_UPDATES: Final = [Update.MESSAGE, Update.CALLBACK_QUERY, Update.MY_CHAT_MEMBER]
 """What the bot asks for: https://core.telegram.org/bots/api#update."""
+_HIGHEST: Final = 2**63 - 1
+"""Telegram's numbers are far below. One beyond, asked for as an offset, or a negative one, would
+acknowledge others: https://core.telegram.org/bots/api#getupdates"""
 _log = structlog.get_logger()
 
 
@@ -52,7 +55,10 @@ def _plain(value: Any) -> Any:
 
 
 def readable(documents: list[Any]) -> list[Any]:
-    """The same updates; of those that cannot be read the number alone, to be acknowledged."""
+    """The same updates; of those that cannot be read the number alone, to be acknowledged.
+
+    What has no number that Telegram gives is passed over: nobody can acknowledge it.
+    """
     found = []
     for document in documents:
         if read_update(document, None) is not None:
@@ -64,4 +70,6 @@ def readable(documents: list[Any]) -> list[Any]:
 
 def _number(document: Any) -> int | None:
     number = document.get("update_id") if isinstance(document, dict) else None
-    return number if isinstance(number, int) else None
+    if not isinstance(number, int) or isinstance(number, bool):
+        return None
+    return number if 0 <= number <= _HIGHEST else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -18,8 +18,9 @@ from typing import Any, Final
 import structlog
 from pydantic import BaseModel, ValidationError
 
+from bot.updates.lines import Note
 from security.encryption import TokenEncryption
-from security.errors import CorruptCredential, CustodyError
+from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.files import SealedFolder, probe_writing
 from security.storage.catalogue import UPDATES
 from security.storage.sealing import Sealer
@@ -86,8 +87,8 @@ class Found:
     """How many starts have begun to handle an update that was left by the run before."""
     aside: dict[int, float] = field(default_factory=dict)
     """Updates that are not tried again, and since when (Unix seconds)."""
-    waiting: dict[int, dict[str, Any]] = field(default_factory=dict)
-    """The updates themselves, as Telegram sent them, in its order."""
+    waiting: list[tuple[Note, int]] = field(default_factory=list)
+    """What is written down, in Telegram's order, and how many bytes each takes."""
 
     def ledger(self) -> dict[str, Any]:
         """What of it is written down by `UpdateJournal.settle`, as it stands."""
@@ -136,17 +137,22 @@ class UpdateJournal:
         for name in sorted(names, key=int):
             update = None if int(name) in found.handled else self._read(name)
             if update is not None:
-                found.waiting[int(name)] = update
+                found.waiting.append((Note.of(int(name), update), self._size(name)))
         self._forget(name for name in names if int(name) in found.handled)
         return found
 
-    def write(self, number: int, update: dict[str, Any]) -> None:
-        """Write an update down: afterwards it survives a power cut."""
+    def write(self, number: int, update: dict[str, Any]) -> int:
+        """Write an update down: afterwards it survives a power cut. Returns its bytes on disk."""
         self._folder.write(str(number), update)
+        return self._size(str(number))
 
     def read(self, number: int) -> dict[str, Any] | None:
-        """The update; None where there is none, or it cannot be read."""
-        return self._read(str(number))
+        """The update; None where there is none, or it cannot be read.
+
+        Raises:
+            OperatorFault: the disk failed.
+        """
+        return self._read(str(number), passes=("store_failed",))
 
     def settle(self, ledger: dict[str, Any], ended: Iterable[int]) -> None:
         """Write `Found.ledger` down, then forget the updates that have ended.
@@ -164,13 +170,21 @@ class UpdateJournal:
         for name in names:
             self._folder.delete(name)
 
-    def _read(self, name: str) -> dict[str, Any] | None:
+    def _size(self, name: str) -> int:
+        try:
+            return self._folder.path(name).stat().st_size
+        except OSError:  # it counts for nothing then, but it is kept all the same
+            return 0
+
+    def _read(self, name: str, passes: Collection[str] = ()) -> dict[str, Any] | None:
         try:
             return self._folder.read(name)
         except CorruptCredential as damage:
             _log.error("update_skipped", result=damage.code)
             self._folder.delete(name)
         except CustodyError as fault:  # its key may come back
+            if isinstance(fault, OperatorFault) and fault.code in passes:
+                raise
             _log.error("update_skipped", result=fault.code)
         return None
 

@@ -1,11 +1,10 @@
-"""Updates of one person in their order, of different people at the same time."""
+"""How python-telegram-bot handles what the inbox hands out."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
 from typing import Any, Final
-from weakref import WeakValueDictionary
 
 from telegram import Message, Update
 from telegram.ext import BaseUpdateProcessor
@@ -21,28 +20,19 @@ class PerUserOrder(BaseUpdateProcessor):
     """Python-telegram-bot handles one update after another, or all at once; neither will do.
 
     A person who taps "Connect" and sends a file means it in this order; a person waiting for
-    Google must not keep anybody else waiting.
+    Google must not keep anybody else waiting. The inbox hands out one of each person's at a time,
+    and no more in all than can be handled: here nothing waits for its turn.
     """
 
-    def __init__(self, inbox: Inbox, max_concurrent_updates: int = 256) -> None:
-        # The base class would take one of its places for an update that only waits for the same
-        # person's earlier ones: a flood from one person would keep everybody waiting.
+    def __init__(self, inbox: Inbox) -> None:
         super().__init__(_UNLIMITED)
         self._inbox = inbox
         self._files = asyncio.Lock()
-        self._places = asyncio.Semaphore(max_concurrent_updates)
-        self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:
-        """Wait for this person's earlier updates, then handle this one."""
-        user = update.effective_user if isinstance(update, Update) else None
-        key = user.id if user else 0
-        lock = self._locks.get(key)
-        if lock is None:
-            lock = self._locks[key] = asyncio.Lock()
+        """Handle it, and note that it has been handled."""
         try:
-            # Those that an earlier run left may go one by one, and take no places meanwhile.
-            async with lock, self._inbox.handling(update), self._places:
+            async with self._inbox.handling(update):
                 if isinstance(update, Update) and update.message and _is_file(update.message):
                     async with self._files:
                         await asyncio.sleep(_BREATH_SECONDS)

@@ -10,10 +10,11 @@ import structlog
 from telegram import CallbackQuery, ExternalReplyInfo, Message, Update
 from telegram.constants import ChatType
 from telegram.error import TelegramError
+from telegram.ext import ExtBot
 
 from bot.connecting import connect
 from bot.connecting.consent_outcome import not_the_address
-from bot.context import BotContext, argument_of, owner_of, private_address
+from bot.context import BotContext, Services, argument_of, owner_of, private_address
 from bot.conversation import conversation_of
 from bot.delivery import acknowledge, deliver, say, show_instead, tell_of
 from bot.filenames import (
@@ -31,6 +32,7 @@ from bot.uploads import group_texts, upload_texts
 from bot.uploads.jobs import JobFile, UploadJob, job_id_of
 from bot.uploads.progress import first_message
 from bot.uploads.upload_texts import Shown, too_big
+from security.credential import Owner
 
 _log = structlog.get_logger()
 
@@ -222,12 +224,31 @@ async def forget_old(context: BotContext) -> None:
     """Repeating job: a file nobody came back for is dropped, and its message says so."""
     for job in await context.services.uploads.forget_old(datetime.now(UTC)):
         texts = await context.texts_for(job.owner)
-        text = texts.tr(
-            "⌛ <b>{name}</b> has waited for seven days and is no longer kept. Send it again to "
-            "upload it.",
-            name=job.name,
-        )
+        if context.services.options.members.may_use(job.owner):
+            text = texts.tr(
+                "⌛ <b>{name}</b> has waited for seven days and is no longer kept. Send it again "
+                "to upload it.",
+                name=job.name,
+            )
+        else:
+            text = texts.tr(
+                "⌛ <b>{name}</b> has waited for seven days and is no longer kept.", name=job.name
+            )
         await tell_of(context.bot, job, text)
+
+
+async def tell_withdrawn(bot: ExtBot[int], services: Services, files: dict[Owner, int]) -> None:
+    """Tell those who may no longer use the bot that their files, so many each, wait."""
+    for owner, count in files.items():
+        _log.info("upload_waiting", owner=owner, result="not_allowed", count=count)
+        texts = Texts(await services.core.preferences.language(owner))
+        text = texts.tr(
+            "⏸ You no longer have access to this bot. Your files that were not uploaded yet: "
+            "{count}. They go on by themselves if you get access again within seven days of "
+            "sending them; after that I drop them. You can still use /disconnect and /privacy.",
+            count=count,
+        )
+        await deliver(bot, owner, text, None, background=BACKGROUND)
 
 
 async def text(update: Update, context: BotContext) -> None:

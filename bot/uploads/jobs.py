@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from hashlib import blake2s
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -122,6 +122,11 @@ class UploadJob(BaseModel):
         return [file for file in self.files if file.state == "done"]
 
     @property
+    def unfinished(self) -> int:
+        """How many of its files may still have to be uploaded."""
+        return 0 if self.has_ended else sum(file.state != "done" for file in self.files)
+
+    @property
     def is_untold(self) -> bool:
         """Whether it waits for its owner, who has not been told so."""
         return self.state == "waiting" and not self.status_message_id
@@ -209,26 +214,38 @@ def belongs_to(job_id: str, owner: Owner) -> bool:
     return job_id.rpartition("-")[0] == owner.key
 
 
+class JobFacts(NamedTuple):
+    """What of a job it takes to find it, or to let it go: of all of them at once."""
+
+    created_at: datetime
+    reply_to: int
+    id: str
+    owner: Owner
+    state: State
+    finished_at: datetime | None
+
+
 class UploadJournal:
     """The jobs, one document each. Every method blocks on the disk."""
 
     def __init__(self, folder: Path, sealer: Sealer | TokenEncryption) -> None:
         self._folder = SealedFolder(folder, sealer, UPLOADS)
         self._lock = threading.Lock()
-        self._ids: dict[str, set[str]] = {}
-        """By owner: each file that comes in asks for its owner's jobs, among everybody's."""
+        self._ids: dict[str, dict[str, int | None]] = {}
+        """By owner: each file that comes in asks for its owner's jobs, among everybody's. With how
+        many files of each have not ended; None: not known yet."""
 
     def prepare(self) -> None:
         """Make the folder private, and see what is in it: nobody else writes there."""
         self._folder.prepare()
         for job_id in self._folder.names():
-            self._of(job_id).add(job_id)
+            self._of(job_id)[job_id] = None
 
     def save(self, job: UploadJob) -> None:
         """Write the job down as it stands."""
         self._folder.write(job.id, job.model_dump(mode="json"))
         with self._lock:
-            self._of(job.id).add(job.id)
+            self._of(job.id)[job.id] = job.unfinished
 
     def load(self, job_id: str) -> UploadJob | None:
         """The job; None where there is none, or it can no longer be read."""
@@ -248,16 +265,43 @@ class UploadJournal:
             ids = list(self._ids.get(owner.key, ()))
         return self._read(ids)
 
+    def facts(self) -> list[JobFacts]:
+        """Of every job that can be read, in the order the files were sent."""
+        jobs = (self.load(name) for name in self._folder.names())  # never all of them in memory
+        return sorted(
+            JobFacts(job.created_at, job.reply_to, job.id, job.owner, job.state, job.finished_at)
+            for job in jobs
+            if job is not None
+        )
+
+    def unfinished(self, owner: Owner) -> int:
+        """How many of the owner's files have not ended."""
+        with self._lock:
+            counts = dict(self._ids.get(owner.key, {}))
+        for job_id in [job_id for job_id, count in counts.items() if count is None]:
+            job = self.load(job_id)
+            counts[job_id] = job.unfinished if job is not None else 0
+            with self._lock:
+                theirs = self._of(job_id)
+                if job_id in theirs and theirs[job_id] is None:  # else it was saved meanwhile
+                    theirs[job_id] = counts[job_id]
+        return sum(count or 0 for count in counts.values())
+
+    def known_unfinished(self, owner: Owner) -> int:
+        """Likewise, as far as it is known without the disk."""
+        with self._lock:
+            return sum(count or 0 for count in self._ids.get(owner.key, {}).values())
+
     def _read(self, names: Iterable[str]) -> list[UploadJob]:
         jobs = (self.load(name) for name in names)
         found = [job for job in jobs if job is not None]
         return sorted(found, key=lambda job: (job.created_at, job.reply_to))
 
-    def delete(self, job: UploadJob) -> None:
+    def delete(self, job_id: str) -> None:
         """Nothing of it is kept."""
-        self._folder.delete(job.id)
+        self._folder.delete(job_id)
         with self._lock:
-            self._of(job.id).discard(job.id)
+            self._of(job_id).pop(job_id, None)
 
-    def _of(self, job_id: str) -> set[str]:
-        return self._ids.setdefault(job_id.rpartition("-")[0], set())
+    def _of(self, job_id: str) -> dict[str, int | None]:
+        return self._ids.setdefault(job_id.rpartition("-")[0], {})

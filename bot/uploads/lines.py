@@ -1,4 +1,7 @@
-"""Whose upload runs next: people take turns, and each person's files go in their order."""
+"""Whose upload runs next: people take turns, and each person's files go in their order.
+
+What waits is known by its id alone, and read again from the disk when its turn comes.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from security.credential import Owner
 from upload import Halt
 
 Telling = Coroutine[Any, Any, None]
+Load = Callable[[str], Awaitable[UploadJob | None]]
 Run = Callable[[UploadJob, Halt], Awaitable[Telling | None]]
 _log = structlog.get_logger()
 
@@ -23,8 +27,8 @@ _log = structlog.get_logger()
 class _Line:
     """One person's uploads."""
 
-    waiting: deque[UploadJob] = field(default_factory=deque)
-    running: UploadJob | None = None
+    waiting: deque[str] = field(default_factory=deque)
+    running: str | None = None
     halt: Halt = field(default_factory=Halt)
     task: asyncio.Task[None] | None = None
 
@@ -33,20 +37,21 @@ class _Line:
 
     def place_of(self, job_id: str) -> int | None:
         """Its place among those that wait, from 0."""
-        ids = [job.id for job in self.waiting]
-        return ids.index(job_id) if job_id in ids else None
+        return self.waiting.index(job_id) if job_id in self.waiting else None
 
 
 class Lines:
     """In memory alone, and nothing in it is awaited: what it says is so until the next await."""
 
-    def __init__(self, run: Run, ended: Callable[[UploadJob], None], at_once: int) -> None:
+    def __init__(self, load: Load, run: Run, ended: Callable[[str], None], at_once: int) -> None:
         """
         Args:
+            load: reads a job; None: there is none any more, or it cannot be read.
             run: uploads one job, and returns what says how it ended: that takes nobody's place.
-            ended: told of each job that has run, once all is said.
+            ended: told of each job that has run, by its id, once all is said.
             at_once: how many run at the same time, of different people.
         """
+        self._load = load
         self._run = run
         self._ended = ended
         self._places = asyncio.Semaphore(at_once)  # first come, first served
@@ -63,18 +68,16 @@ class Lines:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def add(self, job: UploadJob) -> None:
-        """Put it at the end of its owner's line, or in its own place, if it waits there already.
+    def add(self, owner: Owner, job_id: str) -> None:
+        """Put it at the end of its owner's line, unless it waits there already.
 
         One that runs may be added once more: tried again while its end is still being told.
         """
-        line = self._lines.setdefault(job.owner, _Line())
-        if (place := line.place_of(job.id)) is not None:
-            line.waiting[place] = job
-        else:
-            line.waiting.append(job)
+        line = self._lines.setdefault(owner, _Line())
+        if job_id not in line.waiting:
+            line.waiting.append(job_id)
         if line.task is None and not self._is_stopping:
-            line.task = asyncio.create_task(self._work(job.owner, line))
+            line.task = asyncio.create_task(self._work(owner, line))
 
     def remove(self, owner: Owner, job_id: str) -> bool:
         """Take it out of the line; whether it was there. No worker takes it after that."""
@@ -91,7 +94,7 @@ class Lines:
     def runs(self, owner: Owner, job_id: str) -> bool:
         """Whether it is on its way just now."""
         line = self._lines.get(owner)
-        return line is not None and line.running is not None and line.running.id == job_id
+        return line is not None and line.running == job_id
 
     def has(self, owner: Owner, job_id: str) -> bool:
         """Whether it is in line, or on its way."""
@@ -128,14 +131,16 @@ class Lines:
             async with self._places:
                 if not line.waiting:  # cancelled meanwhile
                     return
+                # From here on it runs, and a cancel halts it: also while it is being read.
                 line.running, line.halt = line.waiting.popleft(), Halt()
-                telling = await self._run(line.running, line.halt)
+                job = await self._load(line.running)
+                telling = None if job is None else await self._run(job, line.halt)
             if telling is not None:
                 await telling
         except Exception:
             # The runner answers for the job; whatever it could not, the line goes on.
             _log.exception("handler_failed", owner=owner)
         finally:
-            job, line.running = line.running, None
-            if job is not None:
-                self._ended(job)
+            ended, line.running = line.running, None
+            if ended is not None:
+                self._ended(ended)

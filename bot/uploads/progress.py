@@ -14,7 +14,7 @@ from telegram.ext import ExtBot
 
 from bot import keyboards
 from bot.delivery import REFUSALS, Sent, deliver, edit, edit_or_send, may_pass, send
-from bot.limits import BACKGROUND, RESULT
+from bot.limits import BACKGROUND, PROGRESS, RESULT
 from bot.texts import Texts
 from bot.uploads.jobs import UploadJob
 from bot.uploads.upload_texts import Shown
@@ -188,8 +188,8 @@ class UploadMessage:
         before = self.sent.message_id
         text, markup = self.text(), keyboards.cancel_upload(self._texts, self._job.id)
         if self._was_replaced:
-            return await edit(self._bot, self.sent, text, markup, background=BACKGROUND)
+            return await edit(self._bot, self.sent, text, markup, background=PROGRESS)
         # Its number, where the first message was lost to a kill: not one more each.
-        await self._put(text, markup, BACKGROUND)
+        await self._put(text, markup, PROGRESS)
         self._was_replaced = before not in (0, self.sent.message_id)
         return True

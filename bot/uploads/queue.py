@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from weakref import WeakValueDictionary
 
 from bot.conversation import Conversation
-from bot.uploads.jobs import State, UploadJob, UploadJournal
+from bot.uploads.jobs import ENDED, JobFacts, State, UploadJob, UploadJournal
 from bot.uploads.lines import Lines, Run
 from security.credential import Owner
 from security.custodian import Custodian
@@ -31,6 +31,7 @@ class UploadQueue:
         *,
         at_once: int = 8,
         limit: int = 200,
+        may_use: Callable[[Owner], bool] = lambda _: True,
     ) -> None:
         """
         Args:
@@ -38,20 +39,33 @@ class UploadQueue:
             discard: takes back what has been begun in Drive for one that does not run.
             at_once: how many run at the same time, of different people.
             limit: how many unfinished files one person may have.
+            may_use: whose jobs run; those of others wait, as if for a connection.
         """
         self._journal = journal
         self._custodian = custodian
         self._discard = discard
         self._limit = limit
-        self._lines = Lines(run, self._forget_forgotten, at_once)
+        self._may_use = may_use
+        self.on_end: Callable[[], None] = lambda: None
+        """Called when a job has ended: there may be room for more."""
+        self._lines = Lines(self._read, run, self._end, at_once)
         self._forgotten: set[str] = set()
         self._changing: WeakValueDictionary[Owner, asyncio.Lock] = WeakValueDictionary()
 
-    async def start(self) -> None:
-        """Begin with what an earlier run left."""
-        for job in await self._custodian.read(self._journal.all):
-            if job.state == "queued":
-                self._lines.add(job)
+    async def start(self) -> dict[Owner, int]:
+        """Begin with what an earlier run left.
+
+        Returns who may no longer use the bot, with how many files that have been in line until
+        now: they wait, and nobody has told their owners yet.
+        """
+        withdrawn = dict[Owner, int]()
+        for facts in await self._in_state("queued"):
+            if self._may_use(facts.owner):
+                self._lines.add(facts.owner, facts.id)
+            elif (job := await self._read(facts.id)) is not None:
+                await self._add(job)
+                withdrawn[job.owner] = withdrawn.get(job.owner, 0) + job.unfinished
+        return withdrawn
 
     async def stop(self) -> None:
         """Stop at the next piece. The journal has it, and the next start goes on."""
@@ -103,18 +117,24 @@ class UploadQueue:
 
     async def room(self, owner: Owner) -> int:
         """How many more files the owner may send before some of them have ended."""
-        unfinished = [job for job in await self.jobs(owner) if not job.has_ended]
-        files = sum(file.state != "done" for job in unfinished for file in job.files)
-        return max(self._limit - files, 0)
+        return max(self._limit - await self._custodian.read(self._journal.unfinished, owner), 0)
+
+    def is_full(self, owner: Owner) -> bool:
+        """Whether there will be room for the owner's files once some that are in line have ended.
+
+        Of what waits for its owner, or has failed, nothing ends by itself.
+        """
+        moves = self._lines.length(owner) > 0
+        return moves and self._journal.known_unfinished(owner) >= self._limit
 
     def counts(self) -> tuple[int, int]:
         """How many jobs are in line, and how many are on their way."""
         return self._lines.counts()
 
     async def waiting_owners(self) -> set[Owner]:
-        """Whose files wait for a connection."""
-        jobs = await self._custodian.read(self._journal.all)
-        return {job.owner for job in jobs if job.state == "waiting"}
+        """Whose files wait for a connection alone."""
+        waiting = {job.owner for job in await self._in_state("waiting")}
+        return set(filter(self._may_use, waiting))
 
     async def release(self, owner: Owner) -> int:
         """The owner has connected: queue what waited for that. Returns how many."""
@@ -171,8 +191,8 @@ class UploadQueue:
 
     async def asking(self) -> list[UploadJob]:
         """Everybody's jobs that wait for an answer."""
-        jobs = await self._custodian.read(self._journal.all)
-        return [job for job in jobs if job.state == "asking"]
+        found = [await self._read(job.id) for job in await self._in_state("asking")]
+        return [job for job in found if job is not None and job.state == "asking"]
 
     async def cancel(self, owner: Owner, job_id: str) -> UploadJob | Literal["running"] | None:
         """End one job; None: there is none. A running one ends soon, and says so itself."""
@@ -188,6 +208,7 @@ class UploadQueue:
             begun, job = job, job.model_copy(update=ended)
             await self.note(job)
             self._custodian.uncancelled(self._discard(begun))
+            self.on_end()
             return job
 
     async def cancel_all(
@@ -214,23 +235,29 @@ class UploadQueue:
                 if self.is_running(job):
                     self._forgotten.add(job.id)
                 else:
-                    await self._custodian.run(self._journal.delete, job)
+                    await self._custodian.run(self._journal.delete, job.id)
+            self.on_end()
 
     async def forget_old(self, now: datetime) -> list[UploadJob]:
         """Drop what is older than KEPT and not in line; returns what had not ended."""
         dropped, kept = [], dict[Owner, int]()
-        for job in reversed(await self._custodian.read(self._journal.all)):
+        for job in reversed(await self._custodian.read(self._journal.facts)):
             if job.state == "queued":
                 continue
             is_old = (job.finished_at or job.created_at) < now - KEPT
-            if job.has_ended:
+            if job.state in ENDED:
                 kept[job.owner] = kept.get(job.owner, 0) + 1
                 is_old = is_old or kept[job.owner] > _KEPT_EACH
             if is_old:
-                await self._custodian.run(self._journal.delete, job)
-                if not job.has_ended:
-                    dropped.append(job)
+                whole = None if job.state in ENDED else await self._read(job.id)
+                await self._custodian.run(self._journal.delete, job.id)
+                if whole is not None:
+                    dropped.append(whole)
         return dropped
+
+    async def _in_state(self, state: State) -> list[JobFacts]:
+        jobs = await self._custodian.read(self._journal.facts)
+        return [job for job in jobs if job.state == state]
 
     def _alone(self, owner: Owner) -> asyncio.Lock:
         """One change of a person's jobs at a time: each reads what the one before has written."""
@@ -240,16 +267,22 @@ class UploadQueue:
         return lock
 
     async def _add(self, job: UploadJob) -> None:
+        if job.state == "queued" and not self._may_use(job.owner):
+            job = job.model_copy(update={"state": "waiting"})
         await self.note(job)
         if job.state == "queued":
-            self._lines.add(job)
+            self._lines.add(job.owner, job.id)
 
     def _can_be_retried(self, job: UploadJob) -> bool:
         # Also what is in no line though it should be: its end could not be written down.
         is_stranded = job.state == "queued" and not self._lines.has(job.owner, job.id)
         return job.state == "failed" or is_stranded
 
-    def _forget_forgotten(self, job: UploadJob) -> None:
-        if job.id in self._forgotten:
-            self._forgotten.discard(job.id)
-            self._custodian.uncancelled(self._custodian.run(self._journal.delete, job))
+    async def _read(self, job_id: str) -> UploadJob | None:
+        return await self._custodian.read(self._journal.load, job_id)
+
+    def _end(self, job_id: str) -> None:
+        self.on_end()
+        if job_id in self._forgotten:
+            self._forgotten.discard(job_id)
+            self._custodian.uncancelled(self._custodian.run(self._journal.delete, job_id))

@@ -197,3 +197,43 @@ async def test_an_update_that_killed_three_runs_is_set_aside_and_told_once(
         await ann.tap("Yes, delete everything")
         await ann.wait_for("deleted too")
         await until(lambda: not kept(bot.folder))
+
+
+NO_NUMBERS = [10**200, -1, -(2**63), 2**63, 7.0, 1e300, True, False, "7", "", None, [], {}]
+
+
+def short(number: Any) -> str:
+    """For the name of a test."""
+    return repr(number)[:8]
+
+
+def bad(number: Any) -> dict[str, Any]:
+    """An update with this number."""
+    return {"update_id": number, "message": {"message_id": 1, "date": 1_700_000_000}}
+
+
+@pytest.mark.parametrize("number", NO_NUMBERS, ids=short)
+async def test_a_number_that_is_none_ends_no_polling_and_asks_for_nothing_else(
+    bot: RunningBot, google: GoogleControls, people: People, number: Any
+) -> None:
+    """Passed over, without a loop; what comes with it or after it is answered."""
+    ann = people()
+    await ann.start()
+    await ann.wait_for("Drivekeeper")
+    before = (await google.calls())["counts"]["telegram.getUpdates"]
+    body = {"ok": True, "result": [bad(number)]}
+    await google.fault("telegram.getUpdates", "status", status=200, body=body, count=None)
+    await ann.send("/language")  # the poll under way brings this, and the next ones that
+    await until(lambda: bool(logged(bot, "update_skipped")))
+    await asyncio.sleep(1.5)
+    asked = (await google.calls())["counts"]["telegram.getUpdates"] - before
+    assert asked <= 5
+    assert logged(bot, "update_skipped")[0]["result"] == "unreadable"
+    together = {"ok": True, "result": [bad(number), message(ann, 9, "/help")]}
+    await google.clear_faults()
+    await google.fault("telegram.getUpdates", "status", status=200, body=together)
+    await ann.wait_for("20 MB", since=0)
+    await ann.send("/cancel")
+    await ann.wait_for("nothing to cancel")
+    assert logged(bot, "handler_failed") == []
+    await until(lambda: not kept(bot.folder))

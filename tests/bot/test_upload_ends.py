@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.uploads.jobs import UploadJob
-from bot.uploads.lines import Lines, Telling
+from bot.uploads.lines import Lines, Load, Telling
 from sandbox.client import Person
 from sandbox.google_client import GoogleControls
 from tests.bot.upload_line import ANN, BOB, job
@@ -21,6 +21,16 @@ from upload import Halt
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("on")
 AMY = "amy@example.com"
+
+
+def loading(*jobs: UploadJob) -> Load:
+    """What reads one of these from a disk."""
+    found = {one.id: one for one in jobs}
+
+    async def load(job_id: str) -> UploadJob | None:
+        return found.get(job_id)
+
+    return load
 
 
 async def test_whose_end_is_still_being_told_takes_nobodys_place() -> None:
@@ -36,10 +46,10 @@ async def test_whose_end_is_still_being_told_takes_nobodys_place() -> None:
         begun.append(one.id)
         return tell()
 
-    lines = Lines(run, lambda one: ended.append(one.id), at_once=1)
-    first, second, other = job(ANN, 1), job(ANN, 2), job(BOB, 1)
-    for one in (first, second, other):
-        lines.add(one)
+    first, second, other = jobs = job(ANN, 1), job(ANN, 2), job(BOB, 1)
+    lines = Lines(loading(*jobs), run, ended.append, at_once=1)
+    for one in jobs:
+        lines.add(one.owner, one.id)
     await until(lambda: len(begun) == 2)
     assert begun == [first.id, other.id]
     assert ended == []
@@ -57,9 +67,10 @@ async def test_what_comes_in_during_a_stop_is_left_for_the_next_start() -> None:
     async def run(one: UploadJob, halt: Halt) -> None:
         begun.append(one.id)
 
-    lines = Lines(run, lambda _: None, at_once=1)
+    one = job(ANN, 1)
+    lines = Lines(loading(one), run, lambda _: None, at_once=1)
     await lines.stop()
-    lines.add(job(ANN, 1))
+    lines.add(one.owner, one.id)
     for _ in range(5):
         await asyncio.sleep(0)
     assert begun == []

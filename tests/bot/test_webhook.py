@@ -20,7 +20,7 @@ from sandbox.google_client import GoogleControls
 from sandbox.server import Sandbox
 from security.errors import OperatorFault
 from tests.bot.test_operations import free_port
-from tests.bot.test_updates import answers, kept, message
+from tests.bot.test_updates import NO_NUMBERS, answers, kept, message, short
 from tests.bot.upkeep import logged
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import until
@@ -141,6 +141,23 @@ async def test_what_is_no_update_is_skipped(hooked: Hooked) -> None:
     skipped = [line["result"] for line in logged(hooked.bot, "update_skipped")]
     assert skipped == ["unreadable"] * len(unreadable) + ["too_big"]
     assert "wages" not in hooked.bot.log.getvalue()
+
+
+@pytest.mark.parametrize("number", NO_NUMBERS, ids=short)
+async def test_a_number_that_is_none_is_skipped(
+    hooked: Hooked, people: People, number: Any
+) -> None:
+    """Acknowledged: it would not be one another time; and nothing is written down or handled."""
+    ann = people()
+    await ann.start()
+    await ann.wait_for("Drivekeeper")
+    await until(lambda: not kept(hooked.bot.folder))
+    assert await hooked.post({**message(ann, 9, "/help"), "update_id": number}) == 200
+    assert [line["result"] for line in logged(hooked.bot, "update_skipped")] == ["unreadable"]
+    assert kept(hooked.bot.folder) == set()
+    assert await hooked.post(message(ann, 2**63 - 1, "/help")) == 200
+    await ann.wait_for("20 MB", since=0)
+    assert logged(hooked.bot, "handler_failed") == []
 
 
 async def test_a_webhook_that_somebody_took_away_is_set_again(
