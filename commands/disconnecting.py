@@ -13,7 +13,6 @@ from custody_parts import custody as assembled
 from security.credential import Owner
 from security.departures import Farewell
 from security.log_schema import MASK
-from security.pending_consents import PendingConsents
 
 
 def disconnect(
@@ -59,7 +58,6 @@ def _find(custody: Custody, mask: str) -> Owner | None:
 async def _disconnect(custody: Custody, owner: Owner) -> Farewell:
     remember = not is_bot_running(custody.folder)
     async with assembled(custody.settings, custody.mask, remember=remember) as parts:
-        pending = PendingConsents(custody.folder / "consents", parts.keyring)
         async with parts.custodian.locked(owner):  # what is approved from now on saves nothing
-            await parts.custodian.run(pending.delete, owner)
+            await parts.custodian.run(custody.consents.delete, owner)
         return await parts.custodian.disconnect(owner)

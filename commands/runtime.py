@@ -24,6 +24,7 @@ from security.errors import CustodyError
 from security.files import disk_faults, reason_of
 from security.locks import lock_of_bot
 from security.logging_utils import OwnerMask, configure_logging, load_mask_key
+from security.pending_consents import PendingConsents
 from security.token_store import TokenStore
 
 EnvFile = Annotated[
@@ -45,6 +46,11 @@ class Custody:
     def folder(self) -> Path:
         """The data folder."""
         return self.settings.user_data_dir
+
+    @property
+    def consents(self) -> PendingConsents:
+        """Requests for consent under way."""
+        return PendingConsents(self.folder / "consents", self.keyring)
 
     @property
     def audit(self) -> AuditTrail:

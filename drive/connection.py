@@ -159,10 +159,11 @@ class IdleConnections:
         """After a call that ended well: nothing of its answer may be left in there."""
         with self._lock:
             self._idle.append((time.monotonic(), http))
-        self.close_old(0 if self._closed else _IDLE_SECONDS)
+        self.close_old(0 if self._closed else None)
 
-    def close_old(self, seconds: float = _IDLE_SECONDS) -> None:
+    def close_old(self, seconds: float | None = None) -> None:
         """Close those that nobody has used for so long."""
+        seconds = _IDLE_SECONDS if seconds is None else seconds
         while True:
             with self._lock:
                 if not self._idle or time.monotonic() - self._idle[0][0] < seconds:

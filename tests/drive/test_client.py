@@ -14,7 +14,9 @@ from pydantic import SecretStr
 
 from drive import Drive, DriveApi
 from security.errors import ConsentRequired
+from tests.bot.test_connections import sockets
 from tests.drive.conftest import calls, put
+from tests.journeys import until
 from tests.security.kit import AMY, ANN, BEN, BOB, World, in_minutes, secret
 
 # What it tells
@@ -213,3 +215,16 @@ def test_every_request_that_can_says_that_it_means_shared_drives_too(world: Worl
         "includeItemsFromAllDrives",
     }
     assert not resources.always["files.generateIds"]
+
+
+async def test_drives_are_closed_after_half_a_minute(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where nobody asks anything any more."""
+    before = sockets()
+    await asyncio.gather(*(world.drives.run(ANN, lambda drive: drive.about()) for _ in range(4)))
+    world.drives.close_idle()
+    assert sockets() > before
+    monkeypatch.setattr("drive.connection._IDLE_SECONDS", 0.0)
+    world.drives.close_idle()
+    await until(lambda: sockets() <= before)
