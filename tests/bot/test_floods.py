@@ -217,7 +217,7 @@ async def test_who_has_overflowed_is_told_from_which_file_on(
     await google.fault("telegram.sendMessage", "latency", seconds=1.5)
     for number in range(12):
         await ann.send_document(b"x%d" % number, f"{number}.txt")
-    told = await ann.wait_for("I have taken nothing", timeout=20)
+    told = await ann.wait_for("I have taken nothing", since=0)
     assert "From 5.txt on" in told.text
     await until(lambda: not kept(bot.folder))
     assert len(answers(ann, "I have taken nothing")) == 1
