@@ -118,7 +118,7 @@ def test_processes_are_counted_with_their_children() -> None:
     """The product may be more than one."""
     own = os.getpid()
     before = processor_seconds(own)
-    code = "import sys; sum(range(5_000_000)); print(flush=True); sys.stdin.read()"
+    code = "import sys; sum(range(20_000_000)); print(flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", code]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -87,14 +88,18 @@ async def test_what_had_to_be_set_aside_wants_attention(installed: Installation)
     assert installed.world.quarantine_notes() == ["invalid_grant"]
 
 
-async def test_a_pass_that_ends_early_says_why(installed: Installation) -> None:
-    """The client's secret is wrong: nobody is condemned for it."""
-    for number in range(4):
+async def test_a_client_that_google_refuses_is_counted_and_its_owners_skipped(
+    installed: Installation,
+) -> None:
+    """The client's secret is wrong: nobody is condemned for it, and not everybody is asked for."""
+    for number in range(60):
         await installed.world.connect(Owner.user(600 + number), f"u{number}@x", minutes_left=5)
     installed.settings["GOOGLE_CLIENT_SECRET"] = "GOCSPX-wrong"
     result = await installed.run()
     assert result.exit_code == Exit.FINDINGS
-    assert "ended before its time: invalid_client" in result.stdout
+    assert re.search(r"invalid_client\s*│\s*[1-9]", result.stdout)
+    assert re.search(r"skipped[^\n]*│\s*[1-9]", result.stdout)
+    assert "ended before its time" not in result.stdout
     assert installed.world.quarantine_notes() == []
 
 

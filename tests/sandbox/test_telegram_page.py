@@ -172,7 +172,7 @@ async def test_a_picture_is_offered_as_a_photo_and_may_go_as_a_voice(kit: Kit, p
     file = FilePayload(name="p.png", mimeType="image/png", buffer=b"x" * 100)
     for kind, label in (("photo", "Photo"), ("voice", "Voice")):
         await page.set_input_files("#file-input", files=[file])
-        await expect(page.get_by_role("radio", name="Photo")).to_be_checked()
+        await expect(page.get_by_role("radio", name="Photo", exact=True)).to_be_checked()
         await page.get_by_role("radio", name=label, exact=True).check()
         await page.get_by_role("dialog").get_by_role("button", name="Send").click()
         await expect(page.get_by_role("dialog")).to_have_count(0)
