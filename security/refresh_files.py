@@ -92,7 +92,7 @@ class RefreshFiles:
 
     def _note(self, credential: Credential, stamp: Stamp | None) -> None:
         expires = credential.serves_until(datetime.now(UTC))
-        self._watch.note(credential.owner, stamp, expires)
+        self._watch.note(credential.owner, stamp, expires, credential.client_id)
 
     def _take_lock(self, wanted: Wanted) -> Look:
         lock = self._store.try_lock(wanted.owner)

@@ -29,10 +29,13 @@ class RefusedClients:
         self._serving: set[str] = set()
         self._refused: dict[str, str] = {}
 
+    def refusal(self, client_id: str | None) -> str | None:
+        """The result code that others have met; None: Google is to be asked."""
+        return self._refused.get(client_id) if client_id is not None else None
+
     def check(self, client_id: str) -> None:
-        """Raise NotAsked, with the code that others have met, where Google is not to be asked."""
-        code = self._refused.get(client_id)
-        if code is not None:
+        """Raise NotAsked where Google is not to be asked."""
+        if (code := self.refusal(client_id)) is not None:
             raise NotAsked("Google refuses the OAuth client", code=code)
 
     @contextmanager

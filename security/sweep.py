@@ -218,13 +218,14 @@ class Sweep:
         granted = credential.granted_at
         self._memory.activity.assume(owner, granted.timestamp() if granted else now)
         expires = credential.serves_until(datetime.now(UTC))
-        self._watch.note(owner, reading.stamp, expires)
+        self._watch.note(owner, reading.stamp, expires, credential.client_id)
         return expires < self._due_before(datetime.now(UTC)) and self._is_time(
             owner, expires, tally
         )
 
     def _is_time(self, owner: Owner, expires: float, tally: Tally) -> bool:
-        """Whether a token that is due is to be refreshed now: not in a pause, nor while idle."""
+        """Whether a token that is due is to be refreshed now: not in a pause, nor while idle, nor
+        with a client that Google refuses."""
         now = datetime.now(UTC).timestamp()
         if not self._may_use(owner):
             tally.skip()
@@ -233,7 +234,12 @@ class Sweep:
             tally.skip(self._memory.pauses.after(owner))
             return False
         idle = self._memory.activity.is_idle(owner, now)
-        return not idle or expires + IDLE_REFRESH_EVERY.total_seconds() < now
+        if idle and expires + IDLE_REFRESH_EVERY.total_seconds() >= now:
+            return False
+        refusal = self._clients.refusal(self._watch.client_of(owner))
+        if refusal is not None:
+            tally.skip(refusal)
+        return refusal is None
 
     async def _work(self, due: AsyncIterator[Owner], turn: asyncio.Lock, tally: Tally) -> None:
         while True:
@@ -329,7 +335,7 @@ class Sweep:
                         tally.condemn(code)
                     case Reading(credential=credential) if credential is not None:
                         expires = credential.serves_until(datetime.now(UTC))
-                        self._watch.note(owner, reading.stamp, expires)
+                        self._watch.note(owner, reading.stamp, expires, credential.client_id)
                         if expires - now < self._custodian.lead.total_seconds():
                             tally.refreshed += self._is_time(owner, expires, tally)
 

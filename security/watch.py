@@ -8,6 +8,7 @@ inode (rename), and whoever writes in place changes the time.
 from __future__ import annotations
 
 import os
+import sys
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -44,19 +45,36 @@ class Scan:
     due: list[tuple[float, str]] = field(default_factory=list)
 
 
+class Known(NamedTuple):
+    """What the last look at a file found: its stamp, and of the credential in it what is asked
+    about it most. `expires` in Unix seconds."""
+
+    inode: int
+    size: int
+    mtime_ns: int
+    expires: float
+    client_id: str
+
+
 class Watch:
-    """Stamps and expiries by file name. Single operations are safe from any thread."""
+    """What is known by file name. Single operations are safe from any thread."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._known: dict[str, tuple[int, int, int, float]] = {}
+        self._known: dict[str, Known] = {}
 
-    def note(self, owner: Owner, stamp: Stamp | None, expires: float) -> None:
+    def note(self, owner: Owner, stamp: Stamp | None, expires: float, client_id: str) -> None:
         """Remember what was read or saved. `expires` in Unix seconds, 0 where it is unknown."""
         if stamp is None:
             self.forget(owner)
         else:
-            self._known[f"{owner.stem}{_SUFFIX}"] = (*stamp, expires)
+            # Interned: the clients are few, their owners many.
+            self._known[f"{owner.stem}{_SUFFIX}"] = Known(*stamp, expires, sys.intern(client_id))
+
+    def client_of(self, owner: Owner) -> str | None:
+        """The id of the client that issued what was found; None: nothing is known."""
+        known = self._known.get(f"{owner.stem}{_SUFFIX}")
+        return known.client_id if known is not None else None
 
     def forget(self, owner: Owner) -> None:
         """The next scan finds this owner's file changed."""
@@ -91,7 +109,7 @@ class Watch:
                 except FileNotFoundError:  # removed since the folder was listed
                     continue
                 found += 1
-                inode, size, mtime_ns, expires = last
+                inode, size, mtime_ns, expires, _ = last
                 if (
                     status.st_mtime_ns != mtime_ns
                     or status.st_ino != inode
@@ -106,7 +124,7 @@ class Watch:
         due.sort()
         return scan
 
-    def _forget_gone(self, known: dict[str, tuple[int, int, int, float]]) -> None:
+    def _forget_gone(self, known: dict[str, Known]) -> None:
         """One by one: a set of all names, made at every scan, would hold everybody up."""
         for name in list(known):
             if not os.path.lexists(f"{self._folder}/{name}"):
@@ -120,7 +138,7 @@ class Watch:
         """
         left_out = {f"{owner.stem}{_SUFFIX}" for owner in but}
         known = [entry for entry in list(self._known.items()) if entry[0] not in left_out]
-        return len(known), owners_of(name for name, (*_, end) in known if end < due_before)
+        return len(known), owners_of(name for name, last in known if last.expires < due_before)
 
     def minutes_left(self, now: float) -> tuple[float | None, list[tuple[float, int]]]:
         """The fewest minutes left on any live token, and cumulative counts below `BOUNDS`.
@@ -130,7 +148,7 @@ class Watch:
         """
         counts, fewest = [0] * (len(BOUNDS) + 1), float("inf")
         for known in list(self._known.values()):
-            minutes = (known[3] - now) / 60
+            minutes = (known.expires - now) / 60
             if 0 < minutes < fewest:
                 fewest = minutes
             counts[bisect_left(BOUNDS, minutes)] += 1
