@@ -7,7 +7,6 @@ https://core.telegram.org/bots/api#message
 from __future__ import annotations
 
 import mimetypes
-import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,18 @@ from typing import Any, Final
 
 from telegram import ExternalReplyInfo, Message, PaidMediaInfo
 from telegram.ext.filters import MessageFilter
+
+from bot.patterns import (
+    DEVICE,
+    ENDING,
+    JOINERS,
+    MIME_TYPE,
+    SHOWN_FORMATS,
+    SPACES,
+    STRAY_JOINERS,
+    TAGS,
+    WISH,
+)
 
 CLOUD_LIMIT: Final = 20 * 1024 * 1024
 """The largest file Telegram's cloud gives a bot (https://core.telegram.org/bots/api#getfile).
@@ -28,7 +39,6 @@ https://core.telegram.org/bots/api#using-a-local-bot-api-server"""
 LARGEST: Final = "4 GB"
 """What Telegram takes from a person, and so what such a server may have for a bot."""
 
-_MIME_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,64}/[a-z0-9!#$&^_.+-]{1,127}")  # RFC 6838
 _GOOGLES_OWN: Final = "application/vnd.google-apps"
 _SAY_NOTHING: Final = frozenset(
     {
@@ -36,7 +46,6 @@ _SAY_NOTHING: Final = frozenset(
         *("application/force-download", "application/x-download", "unknown/unknown"),
     }
 )
-_ENDING: Final = re.compile(r"[A-Za-z0-9]{1,16}")
 _COMPRESSED: Final = {
     "gzip": "application/gzip",
     "bzip2": "application/x-bzip2",
@@ -47,27 +56,12 @@ _COMPRESSED: Final = {
 _PLAIN: Final = ("animation", "document", "video", "audio", "voice", "video_note", "sticker")
 _MAX_LENGTH: Final = 255
 _ENDING_LENGTH: Final = 16
-# What turns the direction of what follows, or is not seen at all, makes "gpj.exe" look like
-# "exe.jpg". What of the format characters has a shape of its own, or shapes its neighbours, stays.
-_SHOWN_FORMATS: Final = re.compile("[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd]")
-_JOINERS: Final = "\u200c\u200d"
-_TAGS: Final = re.compile(  # they spell the flags of Scotland and its like, and hide text elsewhere
-    "(\U0001f3f4[\U000e0030-\U000e007a]{1,6}\U000e007f)|[\U000e0020-\U000e007f]"
-)
-_STRAY_JOINERS: Final = re.compile(f"(?<![^\x00-\x7f\\s{_JOINERS}])[{_JOINERS}]+")
 _BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Letters and signs without a shape: they stay among others, and are no name by themselves."""
 _SHOWN_LEVELS: Final = 6
 _SHOWN_NAME: Final = 100
-_SPACES: Final = re.compile(r"\s{2,}")
 _LONG_STACK: Final = 8  # marks upon one letter: no script needs more, and lines above are hidden
 _SKIN_TONES: Final = range(0x1F3FB, 0x1F400)
-_DEVICE: Final = re.compile(  # whatever the ending: learn.microsoft.com, "Naming files"
-    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(\.|$)", re.IGNORECASE
-)
-
-
-_WISH: Final = re.compile(r"\s*#name[^\S\n]+([^\n]*\S)[^\S\n]*\n?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +82,10 @@ def clean_name(name: str, otherwise: str = "file") -> str:
     Whatever is written in it, in any script, stays as it is. What cannot be seen goes, a
     separator of folders becomes "_", and a name that only dots or blanks are left of `otherwise`.
     """
-    kept = _TAGS.sub(r"\1", "".join(map(_shown, name)))
-    kept = _STRAY_JOINERS.sub("", _few_marks(kept))
-    kept = _SPACES.sub(" ", kept).strip()
-    kept = _within_length(f"_{kept}" if _DEVICE.match(kept) else kept)
+    kept = TAGS.sub(r"\1", "".join(map(_shown, name)))
+    kept = STRAY_JOINERS.sub("", _few_marks(kept))
+    kept = SPACES.sub(" ", kept).strip()
+    kept = _within_length(f"_{kept}" if DEVICE.match(kept) else kept)
     kept = kept.rstrip(". \u3000")  # Windows could not delete it
     return kept if any(map(_has_shape, kept)) else otherwise
 
@@ -116,8 +110,9 @@ def shown_path(names: Sequence[str]) -> str:
 
 def wished_name(text: str) -> tuple[str, str]:
     """What "#name …" at the beginning wishes a file to be called ("": nothing), and the rest."""
-    wish = _WISH.match(text)
-    return (wish[1], text[wish.end() :]) if wish else ("", text)
+    begun = text.lstrip()
+    wish = WISH.match(begun)
+    return (wish[1].rstrip(), begun[wish.end() :]) if wish else ("", text)
 
 
 def names_of(files: tuple[IncomingFile, ...], wished: str) -> tuple[str, ...]:
@@ -149,7 +144,7 @@ def _shown(char: str) -> str:
             return ""
         case "Cf":
             is_tag = 0xE0020 <= ord(char) <= 0xE007F
-            return char if is_tag or char in _JOINERS or _SHOWN_FORMATS.match(char) else ""
+            return char if is_tag or char in JOINERS or SHOWN_FORMATS.match(char) else ""
         case "Cn":  # a later version of Unicode may know it; what never is a character goes
             never = ord(char) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(char) <= 0xFDEF
             return "" if never else char
@@ -166,7 +161,7 @@ def _few_marks(text: str) -> str:
     for char in text:
         if unicodedata.category(char).startswith("M"):
             stack += 1
-        elif char not in _JOINERS:  # which give no mark something to stand upon
+        elif char not in JOINERS:  # which give no mark something to stand upon
             stack = _LONG_STACK if char.isspace() else 0
         if stack <= _LONG_STACK:
             kept.append(char)
@@ -187,8 +182,8 @@ def _within_length(name: str) -> str:
 def _belongs_together(char: str, following: str) -> bool:
     """Whether a cut between them would leave half of a sign."""
     return (
-        char in _JOINERS
-        or following in _JOINERS
+        char in JOINERS
+        or following in JOINERS
         or unicodedata.category(following).startswith("M")
         or ord(following) in _SKIN_TONES
     )
@@ -268,13 +263,13 @@ def usable_type(claimed: str) -> str:
     """
     essence = claimed.partition(";")[0].strip().lower()
     says_nothing = essence in _SAY_NOTHING or essence.startswith(_GOOGLES_OWN)
-    return essence if _MIME_TYPE.fullmatch(essence) and not says_nothing else ""
+    return essence if MIME_TYPE.fullmatch(essence) and not says_nothing else ""
 
 
 def type_by_ending(name: str) -> str:
     """What a file's name says of its kind; "": nothing."""
     ending = name.rpartition(".")[2] if "." in name else ""
-    if not _ENDING.fullmatch(ending):
+    if not ENDING.fullmatch(ending):
         return ""
     # Not the name itself: mimetypes would read it as an address.
     found, compressed = mimetypes.guess_type(f"file.{ending}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import structlog
@@ -16,6 +15,7 @@ from bot.context import BotContext, argument_of, owner_of, private_address
 from bot.conversation import Conversation, conversation_of
 from bot.delivery import acknowledge, say, send, show_instead
 from bot.filenames import incoming_file
+from bot.patterns import naming
 from bot.texts import Texts, language_of
 from bot.uploads import files, group_texts
 from bot.uploads.jobs import belongs_to, job_id_of
@@ -212,4 +212,4 @@ def _file_asked_for(message: Message) -> Message | ExternalReplyInfo | None:
 
 def _without_name(caption: str, username: str) -> str:
     """A caption without what was meant for the bot: the rest describes the file."""
-    return re.sub(rf"(/save)?@{re.escape(username)}(?!\w)", "", caption, flags=re.I).strip()
+    return naming(username).sub("", caption).strip()
