@@ -23,6 +23,10 @@ TAGS: Final = re.compile(
     "(\U0001f3f4[\U000e0030-\U000e007a]{1,6}\U000e007f)|[\U000e0020-\U000e007f]"
 )
 """They spell the flags of Scotland and its like (group 1), and hide text elsewhere."""
+TURNS: Final = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""What turns the direction of what follows."""
+ALBUM: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
+"""An album's number."""
 STRAY_JOINERS: Final = re.compile(f"(?<![^\x00-\x7f\\s{JOINERS}])[{JOINERS}]+")
 SPACES: Final = re.compile(r"\s{2,}")
 DEVICE: Final = re.compile(
@@ -43,6 +47,8 @@ PATTERNS: Final[dict[str, re.Pattern[str]]] = {
     "ENDING": ENDING,
     "SHOWN_FORMATS": SHOWN_FORMATS,
     "TAGS": TAGS,
+    "TURNS": TURNS,
+    "ALBUM": ALBUM,
     "STRAY_JOINERS": STRAY_JOINERS,
     "SPACES": SPACES,
     "DEVICE": DEVICE,

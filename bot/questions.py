@@ -31,9 +31,14 @@ def sign(bot: ExtBot[int], base_url: str, emoji: str, purpose: str, argument: st
     return Html(f'<a href="{html.escape(address)}">{emoji}</a>')
 
 
-def box(placeholder: str) -> ForceReply:
-    """Opens the person's field for an answer, with this in it until they write."""
-    return ForceReply(input_field_placeholder=placeholder[:PLACEHOLDER_LENGTH])
+def box(placeholder: str = "") -> ForceReply:
+    """Opens the person's field for an answer, with this in it until they write; "": with nothing.
+
+    Telegram takes 1 to 64 characters, and counts as its clients do: in UTF-16.
+    """
+    units = placeholder.strip().encode("utf-16-le", "replace")[: 2 * PLACEHOLDER_LENGTH]
+    shown = units.decode("utf-16-le", "ignore").strip()
+    return ForceReply(input_field_placeholder=shown or None)
 
 
 def answered(message: Message) -> tuple[str, str] | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gettext
 import html
 import io
-import re
 import unicodedata
 from datetime import UTC, date, datetime
 from functools import cache
@@ -20,11 +19,12 @@ from babel.dates import format_date
 from babel.messages import mofile, pofile
 from babel.numbers import format_decimal
 
+from bot.patterns import TURNS
+
 LANGUAGES: Final = {"en": "English", "zh_Hant": "繁體中文", "zh_Hans": "简体中文"}
 """Code → the language's own name, in the order they are offered."""
 DEFAULT_LANGUAGE: Final = "en"
 _LOCALE: Final = Path(__file__).parent / "locale"
-_TURNS: Final = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _TRADITIONAL: Final = ("hant", "tw", "hk", "mo")
 
 
@@ -120,7 +120,7 @@ class Texts:
 
 def _isolated(value: str) -> str:
     """A name written from right to left, kept from turning the sentence around it (UAX #9)."""
-    value = _TURNS.sub("", value)  # what would turn it on purpose, or end the isolation
+    value = TURNS.sub("", value)  # what would turn it on purpose, or end the isolation
     if any(unicodedata.bidirectional(char) in ("R", "AL") for char in value):
         return f"\u2068{value}\u2069"
     return value

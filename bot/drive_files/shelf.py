@@ -238,4 +238,4 @@ def _sign(context: BotContext, emoji: str, purpose: str) -> str:
 
 
 async def _ask(update: Update, context: BotContext, text: str) -> None:
-    await say(update, context, text, questions.box(""))
+    await say(update, context, text, questions.box())

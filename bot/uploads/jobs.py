@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,6 +12,7 @@ from typing import Any, Final, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bot.conversation import Conversation
+from bot.patterns import ALBUM
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.errors import CustodyError
@@ -24,7 +24,6 @@ from security.storage.sealing import Sealer
 State = Literal["waiting", "asking", "queued", "failed", "done", "cancelled"]
 """waiting: for the owner to connect; asking: for the owner's answer; queued: also while it runs;
 failed: may be tried again; done and cancelled: kept for a while, for whoever looks back."""
-_ALBUM: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 ENDED: Final = frozenset({"done", "cancelled"})
 
 
@@ -204,7 +203,7 @@ def job_id_of(owner: Owner, update_id: int, album: str | None = None) -> str:
     """
     if album is None:
         return f"{owner.key}-{update_id}"
-    if not _ALBUM.fullmatch(album):  # it becomes part of a document's name and of buttons
+    if not ALBUM.fullmatch(album):  # it becomes part of a document's name and of buttons
         album = f"x{blake2s(album.encode(errors='replace'), digest_size=8).hexdigest()}"
     return f"{owner.key}-g{album}"
 

@@ -10,11 +10,13 @@ import json
 from typing import Any
 
 from sandbox.telegram.errors import ApiError, bad_request
+from sandbox.telegram.html import utf16_length
 from sandbox.telegram.links import button_link, user_of_link
 from sandbox.telegram.model import Json
 
 DATA_LIMIT = 64  # bytes, https://core.telegram.org/bots/api#inlinekeyboardbutton
 COPY_LIMIT = 256
+PLACEHOLDER_LIMIT = 64  # "1-64 characters", https://core.telegram.org/bots/api#forcereply
 MOST_BUTTONS = 100
 _INLINE = "inline keyboard button"
 
@@ -60,6 +62,8 @@ def parse_markup(raw: str) -> Json | None:
         'Field "inline_keyboard" of the InlineKeyboardMarkup must be an Array of Arrays',
     )
     placeholder = value.get("input_field_placeholder")
+    if placeholder is not None and not 1 <= utf16_length(str(placeholder)) <= PLACEHOLDER_LIMIT:
+        raise ApiError(400, "Bad Request: INPUT_FIELD_PLACEHOLDER_INVALID")
     if keyboard:
         parsed = [[_reply_button(button) for button in row] for row in keyboard]
         flags = ("resize_keyboard", "one_time_keyboard", "is_persistent", "selective")

@@ -322,3 +322,14 @@ async def test_actions_and_commands_are_checked(kit: Kit) -> None:
 async def test_after_log_out_the_cloud_answers_nothing_else(kit: Kit) -> None:
     assert (await kit.call("logOut")).result is True
     assert (await kit.call("getMe")).refusal == (400, "Logged out")
+
+
+@pytest.mark.parametrize("placeholder", ["", "a" * 65, "😀" * 33])
+async def test_a_placeholder_has_one_to_64_characters(kit: Kit, placeholder: str) -> None:
+    """https://core.telegram.org/bots/api#forcereply"""
+    await kit.person()
+    markup = {"force_reply": True, "input_field_placeholder": placeholder}
+    refused = await kit.call("sendMessage", chat_id=700, text="x", reply_markup=markup)
+    assert refused.status == 400
+    markup["input_field_placeholder"] = "a" * 64
+    assert (await kit.call("sendMessage", chat_id=700, text="x", reply_markup=markup)).result
