@@ -41,6 +41,7 @@ from security.locks import lock_of_bot
 from security.logging_utils import OwnerMask, configure_logging, load_mask_key
 from security.network import Network
 from security.pending_consents import PendingConsents
+from security.sealed_folders import holds_ours
 from web.app import CALLBACK_PATH, WebParts, create_app
 from web.operations import OperationsParts, create_operations_app
 from web.serving import listen, serving
@@ -110,6 +111,7 @@ def _refused_by_the_system() -> Iterator[None]:
 def prepare_logs(settings: Settings) -> OwnerMask:
     """Nothing may be logged before this."""
     key = settings.log_mask_key
+    holds_ours(settings.user_data_dir)
     mask = OwnerMask(load_mask_key(settings.user_data_dir, key))
     configure_logging(mask, level=settings.log_level, style=settings.log_format)
     return mask

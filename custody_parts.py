@@ -65,11 +65,13 @@ async def custody(
     on_refresh: Callable[[str], None] = lambda _: None,
     *,
     remember: bool = True,
+    looks_only: bool = False,
 ) -> AsyncIterator[CustodyParts]:
     """Built as the settings say, prepared, and closed in order at the end.
 
     Args:
         on_refresh: told the result code of every refresh that was asked of Google.
+        looks_only: nothing is made, mended or written: for a dry run.
         remember: whether pauses, holds and incidents are written down at the end of a sweep.
 
     Raises:
@@ -79,7 +81,7 @@ async def custody(
     keyring = TokenEncryption(settings.encryption_keys, required=settings.token_require_encryption)
     encryption.install(keyring)
     audit = AuditTrail(folder, mask)
-    refusals = Refusals(partial(_tell_refused, audit))
+    refusals = Refusals() if looks_only else Refusals(partial(_tell_refused, audit))
     sealer = Sealer(keyring, refusals)
     if keyring.kid is not None and not keyring.requires_sealing:
         _log.warning("plaintext_allowed")
@@ -120,8 +122,12 @@ async def custody(
         timeout=timedelta(seconds=settings.token_maintenance_timeout_seconds),
     )
     try:
-        for part in (store, records.memory):
-            await custodian.run(part.prepare)
+        if looks_only:
+            await custodian.run(store.check_keys)
+            await custodian.run(records.memory.load)
+        else:
+            for part in (store, records.memory, audit):
+                await custodian.run(part.prepare)
         yield CustodyParts(
             sealer,
             store,

@@ -24,16 +24,18 @@ from config import Settings
 from security.backup import About, BackupReport, write_backup
 from security.encryption import fingerprint
 from security.errors import CustodyError
-from security.logging_utils import MASK_KEY_FILE, OwnerMask, load_mask_key
+from security.files import disk_faults, ensure_private_folder
+from security.locks import bot_stopped
+from security.logging_utils import OwnerMask, load_mask_key, read_mask_key
 from security.owner_files import OwnerFiles
 from security.restore import (
     Contents,
     Restore,
     RestoreReport,
-    bot_stopped,
     restore_mask_key,
     verify,
 )
+from security.sealed_folders import holds_ours
 
 Archive = Annotated[Path, typer.Argument(help="The archive.", show_default=False)]
 Replace = Annotated[bool, typer.Option("--force", help="Replace a file of that name.")]
@@ -58,7 +60,7 @@ def backup(
     """Write an encrypted archive of credentials, tombstones and quarantine; the bot may run."""
     settings = read_settings(env_file)
     _check_keys(settings)
-    with open_custody(env_file) as custody, progress("Backing up") as on_progress:
+    with open_custody(env_file, changes=True) as custody, progress("Backing up") as on_progress:
         report = write_backup(
             file,
             settings.token_backup_key,
@@ -88,8 +90,11 @@ def restore(
     try:
         contents = verify(file, keys)
         _refuse_plaintext(settings, contents)
+        holds_ours(folder)
         with ExitStack() as stack:
             if rollback and not dry_run:
+                ensure_private_folder(folder / "locks")
+                stack.enter_context(disk_faults())
                 stack.enter_context(bot_stopped(folder))
             # Before anything makes a new one: masks shall be those of the archive's logs.
             mask_key = restore_mask_key(
@@ -162,9 +167,9 @@ def _files(custody: Custody) -> OwnerFiles:
 
 def _mask_key(settings: Settings, contents: Contents, *, dry_run: bool) -> bytes:
     """The key that counts after the restore; a dry run makes no file for it."""
-    present = (settings.user_data_dir / MASK_KEY_FILE).exists() or settings.log_mask_key
-    if dry_run and not present:
-        return contents.about.mask_key.get_secret_value()
+    if dry_run:
+        present = read_mask_key(settings.user_data_dir, settings.log_mask_key)
+        return present or contents.about.mask_key.get_secret_value()
     return load_mask_key(settings.user_data_dir, settings.log_mask_key)
 
 

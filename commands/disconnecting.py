@@ -7,17 +7,18 @@ from typing import Annotated
 
 import typer
 
-from commands.output import AsJson, Exit, show_json, stop
-from commands.runtime import DEFAULT_ENV_FILE, Custody, EnvFile, is_bot_running, open_custody
+from commands.output import AsJson, Exit, Yes, ask, show_json, stop
+from commands.runtime import DEFAULT_ENV_FILE, Custody, EnvFile, open_custody
 from custody_parts import custody as assembled
 from security.credential import Owner
 from security.departures import Farewell
+from security.locks import is_bot_running
 from security.log_schema import MASK
 
 
 def disconnect(
     mask: Annotated[str, typer.Argument(metavar="MASK", help="An owner, as logs name them.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     env_file: EnvFile = DEFAULT_ENV_FILE,
     as_json: AsJson = False,
 ) -> None:
@@ -29,14 +30,12 @@ def disconnect(
     """
     if not MASK.fullmatch(mask):
         stop("That is no mask: u_ or d_ and 16 characters.", Exit.USAGE)
-    with open_custody(env_file) as custody:
+    with open_custody(env_file, changes=True) as custody:
         owner = _find(custody, mask)
         if owner is None:
             stop("Nothing was done: of this owner no credential is kept.", Exit.FINDINGS)
-        if not yes:
-            question = f"Disconnect {mask}? This cannot be undone; they would have to connect again"
-            if not typer.confirm(question, default=False, err=True):
-                stop("Nothing was changed.", Exit.FINDINGS)
+        question = f"Disconnect {mask}? This cannot be undone; they would have to connect again"
+        ask(question, yes=yes)
         farewell = asyncio.run(_disconnect(custody, owner))
     is_left = not farewell.revoked and not farewell.shared and farewell.was_connected
     if as_json:
@@ -56,7 +55,7 @@ def _find(custody: Custody, mask: str) -> Owner | None:
 
 
 async def _disconnect(custody: Custody, owner: Owner) -> Farewell:
-    remember = not is_bot_running(custody.folder)
+    remember = is_bot_running(custody.folder) is False
     async with assembled(custody.settings, custody.mask, remember=remember) as parts:
         async with parts.custodian.locked(owner):  # what is approved from now on saves nothing
             await parts.custodian.run(custody.consents.delete, owner)

@@ -30,6 +30,7 @@ from commands.checks.settings import check_env_file, check_precautions, check_se
 from commands.output import AsJson, Exit, show_json, show_table
 from commands.runtime import DEFAULT_ENV_FILE, EnvFile
 from config import Settings
+from security.locks import is_bot_running
 from security.logging_utils import OwnerMask, configure_logging
 
 _SIGNS: Final = {State.OK: "✓", State.WARNING: "!", State.FAILED: "✗", State.SKIPPED: "–"}
@@ -90,7 +91,7 @@ async def examine(env_file: Path, *, offline: bool = False) -> list[Finding]:
     if settings is None:
         rest = "Nothing else can be checked before the settings are mended."
         return [*findings, skipped("everything else", rest)]
-    runs = await asyncio.to_thread(process.bot_runs, settings.user_data_dir)
+    runs = await asyncio.to_thread(is_bot_running, settings.user_data_dir)
     checks = [*_local(settings, runs), *_network(settings, runs, offline=offline)]
     found = await asyncio.gather(*(_guarded(name, check) for name, check in checks))
     return [*findings, *(finding for group in found for finding in group)]

@@ -67,7 +67,7 @@ def rotate(
     env_file: EnvFile = DEFAULT_ENV_FILE, dry_run: DryRun = False, as_json: AsJson = False
 ) -> None:
     """Encrypt everything that is stored under the newest key."""
-    with open_custody(env_file) as custody:
+    with open_custody(env_file, changes=not dry_run) as custody:
         if custody.keyring.kid is None:
             stop("TOKEN_ENCRYPTION_KEY is not set: there is no key to rotate to.", Exit.USAGE)
         report = reencrypt(custody, Mode.ROTATE, dry_run=dry_run)

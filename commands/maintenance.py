@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from commands.output import AsJson, Exit, show_json, show_table, stop
-from commands.runtime import DEFAULT_ENV_FILE, Custody, EnvFile, is_bot_running, open_custody
+from commands.runtime import DEFAULT_ENV_FILE, Custody, EnvFile, open_custody
 from custody_parts import custody as assembled
+from security.locks import is_bot_running
 from security.sweep_report import SweepReport
 
 app = typer.Typer(help="Sweeps: see and do what the bot does by itself.", no_args_is_help=True)
@@ -32,7 +33,7 @@ def run(
 
     Safe beside a running bot, which keeps the memory of pauses and holds to itself.
     """
-    with open_custody(env_file) as custody:
+    with open_custody(env_file, changes=not dry_run) as custody:
         if not dry_run and not custody.settings.google_clients:
             stop("GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET are missing.", Exit.USAGE)
         report = asyncio.run(_sweep(custody, dry_run=dry_run))
@@ -46,8 +47,10 @@ def run(
 
 
 async def _sweep(custody: Custody, *, dry_run: bool) -> SweepReport:
-    remember = not dry_run and not is_bot_running(custody.folder)
-    async with assembled(custody.settings, custody.mask, remember=remember) as parts:
+    remember = not dry_run and is_bot_running(custody.folder) is False
+    async with assembled(
+        custody.settings, custody.mask, remember=remember, looks_only=dry_run
+    ) as parts:
 
         def stop_soon() -> None:
             parts.custodian.stop()

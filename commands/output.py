@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 _WIDEST: Final = 400
 
 
@@ -35,6 +36,23 @@ def stop(message: str, code: Exit) -> NoReturn:
     """End the command with one sentence on stderr."""
     typer.echo(message, err=True)
     raise typer.Exit(code)
+
+
+def ask(question: str, *, yes: bool, otherwise: str = "Nothing was changed.") -> None:
+    """Go on only where somebody agrees; else the command ends, and has done nothing.
+
+    Args:
+        yes: somebody has agreed already, by --yes.
+        otherwise: what is said where nobody does.
+    """
+    if yes:
+        return
+    try:
+        agreed = typer.confirm(question, default=False, err=True)
+    except typer.Abort:  # nobody is there to answer
+        agreed = False
+    if not agreed:
+        stop(otherwise, Exit.FINDINGS)
 
 
 def show_json(document: Mapping[str, Any]) -> None:

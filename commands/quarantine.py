@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from commands.output import AsJson, Exit, at, show_json, show_table, stop
+from commands.output import AsJson, Exit, Yes, ask, at, show_json, show_table, stop
 from commands.runtime import DEFAULT_ENV_FILE, Custody, EnvFile, open_custody
 from security.errors import CorruptCredential, RestoreRefused
 from security.quarantine import QuarantineRecord
@@ -52,7 +52,7 @@ def restore(which: Which, env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson 
 
     The bot may be running and needs no restart. Exit code 1: refused, and nothing was changed.
     """
-    with open_custody(env_file) as custody:
+    with open_custody(env_file, changes=True) as custody:
         found = _find(custody, which)
         if len(found) > 1:
             ids = "\n".join(f"  {record.id}  {record.reason}" for record in found)
@@ -84,19 +84,17 @@ def restore(which: Which, env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson 
 @app.command()
 def purge(
     which: Which,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     env_file: EnvFile = DEFAULT_ENV_FILE,
     as_json: AsJson = False,
 ) -> None:
     """Delete a copy, or all of an owner's, for good."""
-    with open_custody(env_file) as custody:
+    with open_custody(env_file, changes=True) as custody:
         found = _find(custody, which)
         if not yes:
             for record in found:
                 typer.echo(f"{record.id}  {record.reason}", err=True)
-            question = f"Delete {len(found)} for good?"
-            if not typer.confirm(question, default=False, err=True):
-                stop("Nothing was deleted.", Exit.FINDINGS)
+        ask(f"Delete {len(found)} for good?", yes=yes, otherwise="Nothing was deleted.")
         purged = []
         for record in found:
             try:

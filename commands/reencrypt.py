@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Annotated, Final
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from commands.output import Exit, progress, show_json, show_table, stop
 from commands.runtime import Custody
 from security.errors import CustodyError
-from security.rotation import OUTCOMES, Mode, Rotation, RotationReport
+from security.rotation import OUTCOMES, Doubt, Mode, Rotation, RotationReport
 
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")
@@ -23,18 +24,40 @@ _REASONS: Final = {
     "key_missing": "no key is configured",
     "unknown_envelope": "an envelope of an unknown version",
     "tampered": "damaged",
+    "unreadable": "damaged",
+    "plaintext_refused": "in plaintext, and not believed (drivekeeper tokens encrypt asks)",
+    "wrong_document": "another document, moved there",
+    "wrong_owner": "another owner's, moved there",
     "locked": "in use for too long",
     "store_failed": "cannot be read from the disk",
     "failed": "did not come back as it was",
 }
 
 
-def reencrypt(custody: Custody, mode: Mode, *, dry_run: bool) -> RotationReport:
+def find_doubts(custody: Custody) -> list[Doubt]:
+    """What lies there in plaintext; listed on stderr by owner and kind."""
+    doubts = Rotation(custody.store, custody.keyring, custody.mask).doubts()
+    masks = [custody.mask(one.owner.name) if one.owner else "nobody alone" for one in doubts]
+    counts = Counter(zip(masks, (one.place for one in doubts), strict=True))
+    if counts:
+        typer.echo("In plaintext; anybody who can write into the folder can have put it:", err=True)
+    for (owner, place), number in sorted(counts.items()):
+        typer.echo(f"  {owner}: {number} {place}", err=True)
+    return doubts
+
+
+def reencrypt(
+    custody: Custody, mode: Mode, *, dry_run: bool, doubts: Collection[Doubt] = ()
+) -> RotationReport:
     """Run, with a progress bar where somebody watches.
+
+    Args:
+        doubts: what is believed, and noted in the audit trail: these very bytes, and no others.
 
     Faults of the disk and Ctrl-C end the command and say that it can go on.
     """
-    rotation = Rotation(custody.store, custody.keyring, custody.mask)
+    believed = set(doubts)
+    rotation = Rotation(custody.store, custody.keyring, custody.mask, believed=believed)
     try:
         with progress(mode.value) as tell:
             return rotation.run(mode, dry_run=dry_run, progress=tell)
@@ -42,6 +65,10 @@ def reencrypt(custody: Custody, mode: Mode, *, dry_run: bool) -> RotationReport:
         stop(f"Stopped: {fault}. {_RESUME}", Exit.FAULT)
     except KeyboardInterrupt:
         stop(f"Stopped. {_RESUME}", Exit.FAULT)
+    finally:
+        if believed and not dry_run:
+            gone = believed.difference(rotation.doubts())
+            custody.audit.record_all("believed", [doubt.owner for doubt in gone])
 
 
 def show_report(report: RotationReport, advice: list[str], *, as_json: bool) -> None:

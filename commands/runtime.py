@@ -5,6 +5,7 @@ They work beside a running bot: what they change is guarded by the same locks.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from filelock import Timeout
 
 from commands.output import Exit, stop
 from config import DEFAULT_ENV_FILE as DEFAULT_ENV_FILE
@@ -21,10 +21,10 @@ from security import encryption
 from security.audit import AuditTrail
 from security.encryption import TokenEncryption
 from security.errors import CustodyError
-from security.files import disk_faults, reason_of
-from security.locks import lock_of_bot
-from security.logging_utils import OwnerMask, configure_logging, load_mask_key
+from security.files import reason_of
+from security.logging_utils import OwnerMask, configure_logging, load_mask_key, read_mask_key
 from security.pending_consents import PendingConsents
+from security.sealed_folders import holds_ours
 from security.token_store import TokenStore
 
 EnvFile = Annotated[
@@ -82,37 +82,28 @@ def build_custody(settings: Settings, mask_key: bytes) -> Custody:
 
 
 @contextmanager
-def open_custody(env_file: Path) -> Iterator[Custody]:
-    """The store as the settings say; faults end the command with one sentence."""
+def open_custody(env_file: Path, *, changes: bool = False) -> Iterator[Custody]:
+    """The store as the settings say; faults end the command with one sentence.
+
+    Args:
+        changes: whether the command is one that changes something: what only looks makes nothing,
+            neither a folder nor a file, and mends no mode.
+    """
     settings = read_settings(env_file)
+    folder = settings.user_data_dir
     try:
-        with disk_faults():  # the error's own text holds the folder's path
-            present = settings.user_data_dir.is_dir()
-        if not present:
+        if not holds_ours(folder):
             why = "There is no data folder (USER_DATA_DIR): the bot has not run here yet."
             stop(why, Exit.USAGE)
-        yield build_custody(settings, load_mask_key(settings.user_data_dir, settings.log_mask_key))
+        if changes:
+            key = load_mask_key(folder, settings.log_mask_key)
+        else:
+            # Masks made under a key that nobody keeps are good for this one answer.
+            key = read_mask_key(folder, settings.log_mask_key) or secrets.token_bytes(32)
+        yield build_custody(settings, key)
     except CustodyError as error:
         stop(f"Not done: {error}.", Exit.FAULT)
     except BrokenPipeError:
         raise  # whoever read the answer has seen enough of it
     except OSError as error:
         stop(f"Not done: {reason_of(error)}.", Exit.FAULT)
-
-
-def is_bot_running(folder: Path) -> bool:
-    """Whether a bot holds this data folder just now.
-
-    Raises:
-        OperatorFault: its lock cannot be tried.
-    """
-    with disk_faults():
-        if not (folder / "locks" / "bot.lock").exists():
-            return False
-        lock = lock_of_bot(folder)
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            return True
-        lock.release()
-    return False

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import typer
 
 from commands import disconnecting, token_reports
-from commands.output import AsJson, Exit, stop
-from commands.reencrypt import DryRun, reencrypt, show_report
-from commands.runtime import DEFAULT_ENV_FILE, EnvFile, is_bot_running, open_custody
+from commands.output import AsJson, Exit, Yes, ask, stop
+from commands.reencrypt import DryRun, find_doubts, reencrypt, show_report
+from commands.runtime import DEFAULT_ENV_FILE, EnvFile, open_custody
+from security.files import ensure_private_folder
+from security.locks import bot_stopped
 from security.rotation import Mode
 
 app = typer.Typer(help="Stored credentials: look at them, convert them.", no_args_is_help=True)
@@ -19,39 +23,56 @@ app.command("disconnect")(disconnecting.disconnect)
 
 @app.command()
 def encrypt(
-    env_file: EnvFile = DEFAULT_ENV_FILE, dry_run: DryRun = False, as_json: AsJson = False
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    env_file: EnvFile = DEFAULT_ENV_FILE,
 ) -> None:
-    """Encrypt whatever is stored in plaintext: credentials and everything beside them."""
-    with open_custody(env_file) as custody:
+    """Believe what is stored in plaintext, and encrypt it: credentials and all beside them.
+
+    Whoever can write into the data folder may have put plaintext there: whose it is is listed
+    first, and you are asked. The bot may be running.
+    """
+    with open_custody(env_file, changes=not dry_run) as custody:
         if custody.keyring.kid is None:
             stop("TOKEN_ENCRYPTION_KEY is not set: there is no key to encrypt under.", Exit.USAGE)
-        report = reencrypt(custody, Mode.ENCRYPT, dry_run=dry_run)
+        doubts = find_doubts(custody)
+        if doubts and not dry_run:
+            ask(f"Believe and encrypt these {len(doubts)}?", yes=yes)
+        report = reencrypt(custody, Mode.ENCRYPT, dry_run=dry_run, doubts=doubts)
     if dry_run:
         advice = ["Nothing was changed: this was a dry run."]
-    elif not report.is_complete:
+    elif not report.is_complete or any(left.result == "plaintext_refused" for left in report.left):
         advice = ["Not everything could be tried. Run the command again."]
     else:
         advice = [
-            "Nothing is in plaintext any more. TOKEN_REQUIRE_ENCRYPTION=true keeps it so. Copies "
-            "of the data folder made before hold plaintext."
+            "Nothing is in plaintext any more, and plaintext is not believed where a key is set. "
+            "Copies of the data folder made before hold plaintext."
         ]
     show_report(report, advice, as_json=as_json)
 
 
 @app.command()
 def decrypt(
-    env_file: EnvFile = DEFAULT_ENV_FILE, dry_run: DryRun = False, as_json: AsJson = False
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    env_file: EnvFile = DEFAULT_ENV_FILE,
 ) -> None:
-    """Store everything in plaintext again. Stop the bot first: it encrypts what it saves."""
-    with open_custody(env_file) as custody:
+    """Store everything in plaintext again. The bot must be stopped: it encrypts what it saves."""
+    with open_custody(env_file, changes=not dry_run) as custody, ExitStack() as stack:
         if custody.settings.token_require_encryption:
             stop(
                 "TOKEN_REQUIRE_ENCRYPTION=true refuses plaintext: take it out of the settings "
                 "first.",
                 Exit.USAGE,
             )
+        if not dry_run:
+            ensure_private_folder(custody.folder / "locks")
+            stack.enter_context(bot_stopped(custody.folder))
+            question = "Store every credential in plaintext, for whoever can read the folder?"
+            ask(question, yes=yes or custody.keyring.kid is None)
         report = reencrypt(custody, Mode.DECRYPT, dry_run=dry_run)
-        running = is_bot_running(custody.folder)
         has_key = custody.keyring.kid is not None
     advice = []
     if dry_run:
@@ -61,15 +82,10 @@ def decrypt(
             "What is left is still encrypted, and the bot does not start without a key where "
             "encrypted documents are: mend it, move it away, or keep the keys."
         )
-    if has_key and running:
-        advice.append(
-            "The bot is running and encrypts whatever it saves. Stop it, run this command again, "
-            "take TOKEN_ENCRYPTION_KEY (or ENCRYPTION_KEY) out of the settings, and start it."
-        )
-    elif has_key:
+    if has_key and not dry_run:
         advice.append(
             "Now take TOKEN_ENCRYPTION_KEY (or ENCRYPTION_KEY) out of the settings before the bot "
-            "is started: with a key it encrypts whatever it saves. Keep a copy of the key for as "
-            "long as older backups are kept."
+            "is started: with a key it believes no plaintext, and does not start. Keep a copy of "
+            "the key for as long as older backups are kept."
         )
     show_report(report, advice, as_json=as_json)

@@ -18,6 +18,7 @@ import hashlib
 import json
 import os
 import secrets
+import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -148,6 +149,9 @@ def read_archive(path: Path, keys: Sequence[SecretStr]) -> Iterator[tuple[str, d
         OperatorFault: it cannot be read, its key is not set, or a newer version wrote it.
         CorruptCredential: it was changed, cut, reordered, or put together from several.
     """
+    with archive_faults():
+        if not stat.S_ISREG(path.stat().st_mode):  # it is read twice, which no pipe can be
+            raise OperatorFault("the archive is no regular file", code="store_failed")
     with archive_faults(), path.open("rb") as file:
         header = file.readline(_HEADER_BYTES)
         fernet, archive_id = _open(header, keys)

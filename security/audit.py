@@ -6,12 +6,14 @@ the newest part, `audit.1.jsonl` the one before it, and so on. Several processes
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,6 +97,15 @@ class AuditTrail:
         self._size = 0
         self._looked_at = 0.0
         self._failing = False
+
+    def prepare(self) -> None:
+        """Make what is there already private.
+
+        Raises:
+            OperatorFault: it cannot be used.
+        """
+        if self._folder.exists():
+            ensure_private_folder(self._folder)
 
     def record(self, action: Action, owner: Owner | None, result: str = "ok") -> None:
         """Append a line. Never raises: what has happened has happened."""
@@ -191,9 +202,10 @@ class AuditTrail:
 
     def _open(self, now: float) -> int:
         ensure_private_folder(self._folder)
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = os.open(self._part(0), flags, FILE_MODE)
         try:
+            _only_regular(descriptor)
             os.fchmod(descriptor, FILE_MODE)
             size = os.fstat(descriptor).st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
@@ -239,11 +251,21 @@ class AuditTrail:
         with disk_faults():
             if not self._folder.is_dir():
                 return parts
-            with self._locked(_READER_SECONDS):
+            # Where no part was ever set aside there is no lock, and a reader makes none.
+            is_rotated = self._lock_path.exists()
+            with self._locked(_READER_SECONDS) if is_rotated else nullcontext():
                 for number in range(self._kept + 1):
                     with suppress(FileNotFoundError):
-                        parts.append(os.open(self._part(number), os.O_RDONLY | os.O_CLOEXEC))
+                        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+                        parts.append(os.open(self._part(number), flags))
+                        _only_regular(parts[-1])
         return parts
+
+
+def _only_regular(descriptor: int) -> None:
+    """A pipe in a part's place would hang who reads it, or whoever writes."""
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
 
 
 def _parse(line: bytes) -> AuditEntry | None:

@@ -6,7 +6,6 @@ any point the old or the new content is there, whole (rename(2), fsync(2)).
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import stat
@@ -16,11 +15,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Literal
 
 from filelock import Timeout
 
+from security.disk import disk_faults as disk_faults
+from security.disk import reason_of as reason_of
 from security.encryption import TokenEncryption, is_encrypted
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.locks import PrivateLock
@@ -39,37 +39,7 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,120}")
 _ENDING: Final = ".json"
 _LOCK_SECONDS: Final = 30
 
-_WITHOUT_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP})
-
 Resealed = Literal["changed", "already", "vanished"]
-
-
-def reason_of(error: OSError) -> str:
-    """The operating system's reason, without what its own text adds: a path."""
-    reason = os.strerror(error.errno) if error.errno else type(error).__name__
-    if error.errno in _WITHOUT_LOCKS:
-        return f"its file system knows no locks ({reason}); put it on a local disk"
-    return reason
-
-
-class disk_faults:  # noqa: N801 - used like a function; one of `contextlib` costs four times this
-    """Turn the operating system's errors into an operator fault without a path in it."""
-
-    __slots__ = ()
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if isinstance(error, OSError):
-            raise OperatorFault(
-                f"the data folder: {reason_of(error)}", code="store_failed"
-            ) from error
 
 
 def ensure_private_folder(folder: Path) -> None:
@@ -108,7 +78,8 @@ def _mend(entry: os.DirEntry[str]) -> None:
     status = entry.stat(follow_symlinks=False)
     if status.st_uid != os.geteuid():
         return  # nobody else gets past the folder's own mode; `doctor` tells of it
-    if entry.name.endswith(".tmp") and time.time() - status.st_mtime > _STALE_SECONDS:
+    is_ours = entry.name.startswith(".") and entry.name.endswith(".tmp")  # as `Room` names them
+    if is_ours and time.time() - status.st_mtime > _STALE_SECONDS:
         Path(entry.path).unlink(missing_ok=True)
     elif stat.S_IMODE(status.st_mode) & 0o077:
         Path(entry.path).chmod(FILE_MODE)
@@ -134,6 +105,31 @@ def reserve_room(path: StrPath, size: int = 0) -> Room:
         room = Room(path)
         room.reserve(size)
         return room
+
+
+def read_regular(path: StrPath) -> tuple[bytes, os.stat_result] | None:
+    """The bytes of a regular file, and the status of the very file they came from; None: no file.
+
+    A pipe or a device in its place would hang whoever opens it, a link lead elsewhere.
+
+    Raises:
+        OperatorFault: it is anything else, or cannot be read.
+    """
+    with disk_faults():
+        try:
+            descriptor = os.open(path, _READING)
+        except FileNotFoundError:
+            return None
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise OperatorFault("a folder or pipe in a file's place", code="store_failed")
+            data = os.read(descriptor, status.st_size + 1)
+            while len(data) != status.st_size and (piece := os.read(descriptor, _PIECE)):
+                data += piece
+        finally:
+            os.close(descriptor)
+        return data, status
 
 
 def probe_writing(folder: Path) -> None:
@@ -256,21 +252,7 @@ class SealedFolder:
 
     def read_stamped(self, name: str) -> tuple[bytes, os.stat_result] | None:
         """The bytes as they are on disk, and the status of the very file they came from."""
-        with disk_faults():
-            try:
-                descriptor = os.open(self.file(name), _READING)
-            except FileNotFoundError:
-                return None
-            try:
-                status = os.fstat(descriptor)
-                if not stat.S_ISREG(status.st_mode):
-                    raise OperatorFault("a folder or pipe in a file's place", code="store_failed")
-                data = os.read(descriptor, status.st_size + 1)
-                while len(data) != status.st_size and (piece := os.read(descriptor, _PIECE)):
-                    data += piece
-            finally:
-                os.close(descriptor)
-            return data, status
+        return read_regular(self.file(name))
 
     def read(self, name: str) -> dict[str, Any] | None:
         """The document, decrypted; None: there is none.

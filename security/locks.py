@@ -5,12 +5,15 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from filelock import FileLock, Timeout
+
+from security.errors import OperatorFault
 
 _MODE: Final = 0o600
 LOCK_POLL_SECONDS: Final = 0.005
@@ -25,6 +28,50 @@ def lock_of_bot(folder: Path) -> FileLock:
     """
     path = folder / "locks" / "bot.lock"
     return FileLock(path, mode=_MODE, thread_local=False, fallback_to_soft=False)
+
+
+def is_bot_running(folder: Path) -> bool | None:
+    """Whether a bot holds the data folder; None: it cannot be told.
+
+    Its lock is tried as a reader, for no longer than a moment, and never made.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(folder / "locks" / "bot.lock", flags)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return False
+
+
+@contextmanager
+def bot_stopped(folder: Path) -> Iterator[None]:
+    """Keep the bot from starting on this data folder, which is there.
+
+    Raises:
+        OperatorFault: it is running.
+        OSError: the lock cannot be taken.
+    """
+    lock = lock_of_bot(folder)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise OperatorFault(
+            "the bot is running on this data folder: stop it first", code="second_instance"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class PrivateLock:

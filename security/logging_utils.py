@@ -31,7 +31,7 @@ from pydantic import SecretStr
 from security.connection_faults import connection_fault
 from security.credential import Owner
 from security.errors import CustodyError, OperatorFault
-from security.files import FILE_MODE, disk_faults, ensure_private_folder, write_atomically
+from security.files import ensure_private_folder, read_regular, write_atomically
 from security.log_schema import EVENTS, FIELDS, LOCATION
 
 EventDict = MutableMapping[str, Any]
@@ -69,13 +69,25 @@ def load_mask_key(folder: Path, configured: SecretStr | None) -> bytes:
     """
     if configured:
         return configured.get_secret_value().encode()
-    path = folder / MASK_KEY_FILE
     ensure_private_folder(folder)
-    with disk_faults():
-        if not path.exists() or not path.read_bytes().strip():
-            write_atomically(path, secrets.token_hex(32).encode())
-        path.chmod(FILE_MODE)
-        key = path.read_bytes().strip()
+    key = read_mask_key(folder, None)
+    if key is None:
+        key = secrets.token_hex(32).encode()
+        write_atomically(folder / MASK_KEY_FILE, key)
+    return key
+
+
+def read_mask_key(folder: Path, configured: SecretStr | None) -> bytes | None:
+    """The configured key, or the one that is kept in the data folder; None: there is none yet.
+
+    Changes nothing.
+    """
+    if configured:
+        return configured.get_secret_value().encode()
+    found = read_regular(folder / MASK_KEY_FILE)
+    key = found[0].strip() if found is not None else b""
+    if not key:
+        return None
     if len(key) < _LEAST_KEY_BYTES:
         raise OperatorFault(
             f"{MASK_KEY_FILE} in the data folder is too short to be the key of the logs' masks: "

@@ -64,6 +64,10 @@ class Memory:
             OperatorFault: the folder cannot be used, or its key is missing.
         """
         self._folder.prepare()
+        self.load()
+
+    def load(self) -> None:
+        """Likewise, and change nothing. Blocks."""
         for name, part in self._parts().items():
             document = self._read(name)
             if document is None:

@@ -9,21 +9,20 @@ that was interrupted is finished by running it again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-from filelock import FileLock, Timeout
 from pydantic import SecretBytes, SecretStr
 
 from security.audit import AuditTrail
 from security.backup import About, Progress, read_backup
 from security.credential import Owner
 from security.errors import CorruptCredential, CustodyError, OperatorFault
-from security.files import FILE_MODE, disk_faults, ensure_private_folder, write_atomically
+from security.files import disk_faults, ensure_private_folder, write_atomically
 from security.holdings import Holdings
+from security.locks import bot_stopped as bot_stopped
 from security.logging_utils import MASK_KEY_FILE
 from security.owner_files import OwnerFiles
 from security.restore_steps import Steps, decide
@@ -115,31 +114,6 @@ def verify(path: Path, keys: Sequence[SecretStr]) -> Contents:
             credentials += held.credential is not None
             copies += len(held.copies)
     return Contents(about, owners, credentials, copies)
-
-
-@contextmanager
-def bot_stopped(folder: Path) -> Iterator[None]:
-    """Keep the bot from starting on this data folder.
-
-    Raises:
-        OperatorFault: it is running.
-    """
-    ensure_private_folder(folder / "locks")
-    lock = FileLock(
-        folder / "locks" / "bot.lock", mode=FILE_MODE, thread_local=False, fallback_to_soft=False
-    )
-    with disk_faults():
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            raise OperatorFault(
-                "the bot is running on this data folder: stop it, then roll back",
-                code="second_instance",
-            ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 class Restore:

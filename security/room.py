@@ -28,10 +28,11 @@ class Room:
         folder, name = os.path.split(self._path)
         self._temporary = os.path.join(folder, f".{name}.tmp")  # noqa: PTH118 - as below
         self._descriptor: int | None = None
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         self._descriptor = descriptor = os.open(self._temporary, flags, FILE_MODE)
         try:
             status = os.fstat(descriptor)
+            _only_regular(status)
             self._size = status.st_size  # a crash may have left it
             # Looked at first: to set what is set already would wait for the journal.
             if stat.S_IMODE(status.st_mode) != FILE_MODE:
@@ -123,3 +124,9 @@ class Room:
     def __del__(self) -> None:
         if self.is_open:  # whoever waited for it was cancelled
             self.give_up()
+
+
+def _only_regular(status: os.stat_result) -> None:
+    """A pipe in its place would hang whoever writes."""
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))

@@ -8,16 +8,19 @@ again. Generations stay as they are.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from typing import Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
+from security.credential import Owner
 from security.encryption import TokenEncryption, is_object, kid_of
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.files import SealedFolder, ensure_private_folder
@@ -44,6 +47,17 @@ class Mode(StrEnum):
     """Plaintext and bare Fernet tokens into envelopes; envelopes stay as they are."""
     DECRYPT = "decrypt"
     """Everything to plaintext."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A document in plaintext: anybody who can write into the folder may have put it there."""
+
+    place: str
+    owner: Owner | None
+    """None: it is nobody's alone."""
+    digest: str
+    """Of its name and its bytes."""
 
 
 class Left(BaseModel):
@@ -92,9 +106,11 @@ class Rotation:
         mask: Callable[[str], str],
         *,
         lock_seconds: float = 30,
+        believed: Collection[Doubt] | None = None,
     ) -> None:
         """
         Args:
+            believed: the only plaintext that `Mode.ENCRYPT` takes; None: all there is.
             mask: turns an owner's name into what reports may show.
             lock_seconds: how long to wait for one owner's lock before their document is left.
         """
@@ -103,6 +119,26 @@ class Rotation:
         self._reader = self._sealer.believing_plaintext()
         self._mask = mask
         self._lock_seconds = lock_seconds
+        self._taken = believed
+
+    def doubts(self) -> list[Doubt]:
+        """What lies there in plaintext, or was set aside as such. Changes nothing."""
+        found = []
+        for place, sealed, names in documents(self._store.folder, self._sealer):
+            for name in names:
+                with suppress(CustodyError):  # a run says why it is left
+                    data = sealed.read_bytes(name)
+                    if data is not None and self._is_doubtful(place.kind, name, data):
+                        found.append(self._doubt(place.kind, name, data))
+        return found
+
+    def _is_doubtful(self, kind: Kind, name: str, data: bytes) -> bool:
+        opened = self._reader.examine(kind, name, data)
+        return opened.kid is None or opened.was_plaintext
+
+    def _doubt(self, kind: Kind, name: str, data: bytes) -> Doubt:
+        digest = hashlib.sha256(name.encode() + b"\0" + data).hexdigest()
+        return Doubt(kind.name, owner_of(name), digest)
 
     def run(
         self,
@@ -158,6 +194,10 @@ class Rotation:
         # A bare token has no kid, and a damaged one is not the key's that opened it.
         if opened.kid is not None and kid_of(data) == opened.kid and not opened.was_plaintext:
             return None
+        is_doubtful = opened.kid is None or opened.was_plaintext
+        taken = self._taken
+        if is_doubtful and taken is not None and self._doubt(kind, name, data) not in taken:
+            raise OperatorFault("put there since it was asked", code="plaintext_refused")
         return self._sealed(kind, name, opened.content)
 
     def _rotated(self, kind: Kind, name: str, data: bytes) -> bytes | None:

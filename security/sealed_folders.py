@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from security.encryption import TokenEncryption
-from security.files import SealedFolder
+from security.errors import OperatorFault
+from security.files import SealedFolder, disk_faults
 from security.storage import catalogue
 from security.storage.catalogue import KINDS, Kind
 from security.storage.catalogue import owner_of as owner_of
@@ -51,7 +52,35 @@ class Place:
 
 
 PLACES: Final = tuple(map(Place, KINDS))
+_OURS: Final = {"audit", "locks", "log_mask.key", *(kind.subfolder for kind in KINDS)} - {""}
 CREDENTIALS: Final = next(place for place in PLACES if place.kind is catalogue.CREDENTIALS)
+
+
+def holds_ours(data_folder: Path) -> bool:
+    """Whether anything there is Drivekeeper's; False: it is empty, or not there. Changes nothing.
+
+    Raises:
+        OperatorFault: it holds other things alone. What a start and commands do to a data folder
+            (its mode, what a crash left in it) is not to be done to somebody's home.
+    """
+    with disk_faults():
+        try:
+            names = [path.name for path in data_folder.iterdir()]
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+    if any(map(_is_ours, names)):
+        return True
+    if any(not name.startswith(".") and name != "lost+found" for name in names):
+        raise OperatorFault(
+            "USER_DATA_DIR names a folder that holds other things, and nothing of Drivekeeper's: "
+            "name the bot's own folder, or one that is empty",
+            code="store_failed",
+        )
+    return False
+
+
+def _is_ours(name: str) -> bool:
+    return name in _OURS or (name.endswith(".json") and CREDENTIALS.kind.is_ours(name[:-5]))
 
 
 def documents(

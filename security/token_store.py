@@ -97,9 +97,13 @@ class TokenStore:
             part.prepare()
         ensure_private_folder(self._locks)
         self.check_writable()
-        if self._sealer.is_sealing:  # without a key each folder has looked for itself
-            check_some_open(self.folder, self._sealer)
+        self.check_keys()
         self.copies.finish_interrupted()
+
+    def check_keys(self) -> None:
+        """Raise OperatorFault where no encrypted file opens, or nothing is to be believed."""
+        if self._sealer.is_sealing:  # without a key each folder looks for itself
+            check_some_open(self.folder, self._sealer)
 
     def check_writable(self) -> None:
         """Raise OperatorFault where a save would fail: asked before a token is spent."""
@@ -170,23 +174,20 @@ class TokenStore:
         Raises:
             OperatorFault: it cannot be read, or its key is not configured.
         """
-        newest = self._seen.newest(owner)
-        found = self._tokens.read_stamped(owner.stem)
+        newest, found = self._seen.newest(owner), self._tokens.read_stamped(owner.stem)
         if found is None:
             return Reading(None)
-        data, status = found
-        stamp = Stamp.of(status)
+        data, stamp = found[0], Stamp.of(found[1])
         try:
             credential = Credential.from_document(owner, self._tokens.unseal(owner.stem, data))
         except CorruptCredential as damage:
             return Reading(stamp, damage=damage)
-        if credential.state == "active" and 0 < credential.generation <= self._tombstones.newest(
-            owner, 0
-        ):
+        generation, is_active = credential.generation, credential.state == "active"
+        if is_active and 0 < generation <= self._tombstones.newest(owner, 0):
             return Reading(stamp)
-        if 0 < credential.generation < newest:
+        if 0 < generation < newest:
             raise older_than_seen(self._sealer, CREDENTIALS, owner, partial(self.read, owner))
-        self._seen.saw(owner, credential.generation)
+        self._seen.saw(owner, generation)
         return Reading(stamp, credential)
 
     def stamp(self, owner: Owner) -> Stamp | None:
@@ -324,8 +325,9 @@ class TokenStore:
 
     def _write(self, credential: Credential) -> None:
         stem = credential.owner.stem
-        data = self._tokens.seal(stem, credential.to_document())
-        self._atomic_save(self._tokens.path(stem), data)
+        self._atomic_save(
+            self._tokens.path(stem), self._tokens.seal(stem, credential.to_document())
+        )
         self._seen.saw(credential.owner, credential.generation)
 
     def _atomic_save(self, path: Path, data: bytes) -> None:

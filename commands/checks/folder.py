@@ -16,6 +16,7 @@ from typing import Final
 from commands.checks.finding import Finding, count, failed, ok, skipped, warning
 from security.errors import OperatorFault
 from security.files import FILE_MODE, FOLDER_MODE, probe_writing, reason_of
+from security.sealed_folders import holds_ours
 
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 # The name is a module of the kernel or of FUSE; what it speaks goes over a network.
@@ -51,6 +52,10 @@ def check_folder(folder: Path) -> list[Finding]:
         says = "The data folder belongs to another user than the one who runs this command."
         do = "Run it as the user the bot runs as; if that is this one, chown -R the folder to it."
         return [(warning if os.geteuid() == 0 else failed)(name, says, do)]
+    try:
+        holds_ours(folder)
+    except OperatorFault as fault:
+        return [failed(name, f"{fault}.", "Correct USER_DATA_DIR.")]
     try:
         probe_writing(folder)
     except OperatorFault as fault:

@@ -7,10 +7,8 @@ the bot, which logs `polling_conflict`.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import socket
-from pathlib import Path
 from typing import Final
 
 from commands.checks.finding import Finding, failed, ok, skipped, warning
@@ -20,28 +18,6 @@ from security.network import DIRECT, Network
 
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - to connect to
 _CALLBACK_PATH: Final = "/api/auth/google/callback"
-
-
-def bot_runs(folder: Path) -> bool | None:
-    """Whether a bot holds the data folder; None: it cannot be told.
-
-    Its lock is tried as a reader, for no longer than a moment, and never made.
-    """
-    try:
-        descriptor = os.open(folder / "locks" / "bot.lock", os.O_RDONLY | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def judge_bot(runs: bool | None) -> Finding:

@@ -10,15 +10,19 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import typer
 from cryptography.fernet import Fernet
 from filelock import FileLock
 from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 from cli import app
-from security.encryption import TokenEncryption, is_encrypted
+from security.audit import AuditTrail
+from security.encryption import TokenEncryption
+from security.locks import is_bot_running
+from security.logging_utils import OwnerMask
 from security.token_store import TokenStore
-from tests.security.kit import ANN, MASK, full_disk, new_key, secret
+from tests.security.kit import ANN, BOB, MASK, a_credential, full_disk, new_key, secret
 from tests.security.test_rotation import documents, kids, seed, tree
 
 OLD, NEW = new_key(), new_key()
@@ -80,7 +84,7 @@ def test_the_way_from_plaintext_over_two_keys_and_back(run: Run, folder: Path) -
 
     checked = run("keys check")
     assert (checked.exit_code, "plaintext" in checked.stdout) == (0, True)
-    encrypted = run("tokens encrypt", OLD)
+    encrypted = run("tokens encrypt --yes", OLD)
     assert (encrypted.exit_code, kids(folder)) == (0, {old})
     assert "Nothing is in plaintext any more" in encrypted.stdout
 
@@ -91,7 +95,7 @@ def test_the_way_from_plaintext_over_two_keys_and_back(run: Run, folder: Path) -
     assert f"no document needs {old}" in " ".join(rotated.stdout.split())
     assert f"No document needs key {old}" in run("keys check", NEW, OLD).stdout
 
-    decrypted = run("tokens decrypt", NEW)
+    decrypted = run("tokens decrypt --yes", NEW)
     assert decrypted.exit_code == 0
     assert "take TOKEN_ENCRYPTION_KEY" in decrypted.stdout
     assert documents(folder) == before
@@ -170,6 +174,7 @@ def test_what_does_not_open_is_left_and_is_a_finding(run: Run, folder: Path, lin
     stranger = TokenEncryption([new_key()])
     data = stranger.encrypt(b"{}")
     (folder / "token_501.json").write_bytes(data)
+    line += " --yes" if "decrypt" in line else ""
     result = run(line, NEW, OLD)
     assert result.exit_code == 1
     assert re.search(
@@ -177,7 +182,9 @@ def test_what_does_not_open_is_left_and_is_a_finding(run: Run, folder: Path, lin
         rf"{stranger.kid}\.",
         result.stdout,
     )
-    (left,) = in_json(run(f"{line} --json", NEW, OLD))["left"]
+    (left,) = in_json(run(f"{line} --json{' --yes' if 'decrypt' in line else ''}", NEW, OLD))[
+        "left"
+    ]
     assert (left["folder"], left["result"], left["kid"]) == (
         *("credentials", "unknown_key"),
         stranger.kid,
@@ -229,14 +236,86 @@ def test_a_full_disk_ends_it_with_a_fault_and_a_way_on(run: Run, folder: Path) -
     assert documents(folder) == before
 
 
-def test_decrypting_beside_a_running_bot_says_to_stop_it(run: Run, folder: Path) -> None:
+def test_decrypting_beside_a_running_bot_is_refused(run: Run, folder: Path) -> None:
     """Its next save would be an envelope, and without a key the bot would refuse to start."""
     seed(folder, TokenEncryption([OLD]))
+    before = documents(folder)
     with FileLock(folder / "locks" / "bot.lock"):
-        result = run("tokens decrypt", OLD)
-    assert result.exit_code == 0
-    assert "Stop it, run this command again" in result.stdout
-    assert not any(is_encrypted(data) for data in documents(folder).values())
+        for line in ("tokens decrypt", "tokens decrypt --yes", "tokens decrypt --yes --json"):
+            result = run(line, OLD)
+            assert (result.exit_code, result.stdout) == (3, "")
+            assert "the bot is running on this data folder: stop it first" in result.stderr
+        assert run("tokens decrypt --dry-run", OLD).exit_code == 0
+    assert documents(folder) == before
+
+
+def test_no_bot_starts_while_everything_is_decrypted(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder is held from the question to the end."""
+    seed(folder, TokenEncryption([OLD]))
+    answers = []
+
+    def confirm(*_: object, **__: object) -> bool:
+        answers.append(is_bot_running(folder))
+        return False
+
+    monkeypatch.setattr(typer, "confirm", confirm)
+    assert run("tokens decrypt", OLD).exit_code == 1
+    assert answers == [True]
+    assert is_bot_running(folder) is False
+
+
+@pytest.mark.parametrize("line", ["tokens encrypt", "tokens decrypt"])
+def test_without_an_answer_nothing_is_converted(run: Run, folder: Path, line: str) -> None:
+    """Nobody is there to say yes."""
+    keys = (OLD,) if "decrypt" in line else ()
+    seed(folder, TokenEncryption(keys))
+    before = documents(folder)
+    result = run(line, OLD)
+    assert (result.exit_code, "Nothing was changed" in result.stderr) == (1, True)
+    assert documents(folder) == before
+
+
+def test_encrypting_says_whose_plaintext_it_is_about_to_believe(run: Run, folder: Path) -> None:
+    """By mask and kind; what is sealed is not among it, and each is in the audit trail."""
+    seed(folder, TokenEncryption([OLD]))
+    for owner in (ANN, BOB):
+        document = json.dumps(a_credential(owner).to_document())
+        (folder / f"{owner.stem}.json").write_text(document)
+    (folder / "uploads" / "501-9.json").write_text('{"id": "501-9"}')
+    shown = run("tokens encrypt --dry-run", OLD).stderr
+    mask = OwnerMask(b"a mask key for tests, of some length")
+    lines = {line.strip() for line in shown.splitlines()[1:]}
+    assert lines == {
+        f"{mask(ANN.name)}: 1 credentials",
+        f"{mask(ANN.name)}: 1 uploads",
+        f"{mask(BOB.name)}: 1 credentials",
+    }
+    assert run("tokens encrypt --yes", OLD).exit_code == 0
+    trail = AuditTrail(folder, mask)
+    believed = [entry.owner for entry in trail.read(action="believed")]
+    assert sorted(map(str, believed)) == sorted([mask(ANN.name)] * 2 + [mask(BOB.name)])
+    assert run("keys check", OLD).exit_code == 0
+
+
+def test_what_is_planted_after_the_question_is_not_believed(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operator has agreed to what was listed, and to nothing else."""
+    seed(folder, TokenEncryption())
+    planted = json.dumps(a_credential(ANN, generation=9).to_document()).encode()
+
+    def confirm(*_: object, **__: object) -> bool:
+        (folder / "token_501.json").write_bytes(planted)
+        (folder / "uploads" / "501-9.json").write_text('{"id": "501-9"}')
+        return True
+
+    monkeypatch.setattr(typer, "confirm", confirm)
+    result = run("tokens encrypt", OLD)
+    assert result.exit_code == 1
+    assert result.stdout.count("not believed") == 2
+    assert (folder / "token_501.json").read_bytes() == planted
 
 
 def test_plaintext_that_the_settings_refuse_is_a_finding(run: Run, folder: Path) -> None:
@@ -245,6 +324,6 @@ def test_plaintext_that_the_settings_refuse_is_a_finding(run: Run, folder: Path)
     required = {"TOKEN_REQUIRE_ENCRYPTION": "true"}
     result = run("keys check", OLD, **required)
     assert (result.exit_code, "nothing believes" in result.stdout) == (1, True)
-    assert run("tokens encrypt", OLD, **required).exit_code == 0
+    assert run("tokens encrypt --yes", OLD, **required).exit_code == 0
     assert run("keys check", OLD, **required).exit_code == 0
     assert TokenStore(folder, TokenEncryption([OLD], required=True), MASK).load(ANN) is not None
