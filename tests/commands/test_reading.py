@@ -40,6 +40,7 @@ CHANGES = (
     "tokens decrypt --yes",
     f"quarantine restore {NOBODY}",
     f"quarantine purge {NOBODY} --yes",
+    f"tokens disconnect {NOBODY} --yes",
     "maintenance run",
 )
 Run = Callable[..., Result]
