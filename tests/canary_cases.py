@@ -110,6 +110,12 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case("tokens verify", 1, "wrong_owner", swapped, kind="plain"),
         Case("tokens verify", 1, "unknown_key", settings=ANOTHER_KEY),
     ),
+    "tokens disconnect": (
+        Case("tokens disconnect {ann} --yes", 0, "Disconnected"),
+        Case("tokens disconnect {ann}", 1, "Nothing was changed", answer="n\n"),
+        Case("tokens disconnect {nobody} --yes", 1, "Nothing was done"),
+        Case("tokens disconnect {ann_id}", 2, "no mask"),
+    ),
     "quarantine list": (
         Case("quarantine list", 0, "invalid_grant"),
         Case("quarantine list", 0, "unreadable", copies_damaged),
