@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 import uvicorn
 from fastapi import FastAPI
 
-from web.connections import Connection, Waiting, most_connections
+from web.connections import PATIENCE_SECONDS, Connection, Waiting, most_connections
 
 _LAST_ANSWERS_SECONDS: Final = 1
 _AT_ONCE: Final = 64
@@ -59,6 +59,7 @@ async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
             # A class, to uvicorn; it is only ever called.
             http=cast(Any, partial(Connection, waiting=Waiting(most_connections()))),
             ws="none",
+            timeout_keep_alive=int(PATIENCE_SECONDS),
             proxy_headers=False,  # nobody here asks for the client's address
             server_header=False,
             backlog=_AT_ONCE,

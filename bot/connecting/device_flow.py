@@ -105,8 +105,12 @@ async def resume(context: BotContext) -> None:
 async def _go_on(context: BotContext, pending: PendingConsent) -> None:
     consents = context.core.consents
     if pending.stage == "granted" and pending.flow != "callback":  # there the page asks again
-        pending = await consents.identify(pending)
+        try:
+            pending = await consents.identify(pending)
+        except CustodyError as error:
+            await _refuse(context, pending, error)
+            return
     if pending.may_be_confirmed:
         await settle(context, pending)
     elif await consents.is_interrupted(pending):
-        await refused(context, pending, ConsentDenied("a crash came in between", code="used"))
+        await _refuse(context, pending, ConsentDenied("a crash came in between", code="used"))

@@ -93,10 +93,10 @@ OpenPeer = Callable[[int], "asyncio.Future[Peer]"]
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> float:
-    """Half a second stands for the ten."""
+    """Two seconds stand for the ten."""
     assert PATIENCE_SECONDS == 10
-    monkeypatch.setattr("web.connections.PATIENCE_SECONDS", 0.5)
-    return 0.5
+    monkeypatch.setattr("web.connections.PATIENCE_SECONDS", 2.0)
+    return 2.0
 
 
 @pytest.mark.parametrize(
@@ -125,19 +125,19 @@ async def test_a_head_that_comes_byte_by_byte_has_no_longer(
         async def drip() -> None:
             for byte in b"GET /ok HTTP/1.1\r\n" + b"X-A: b\r\n" * 1000:
                 peer.say(bytes([byte]))
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.1)
 
         dripping = asyncio.create_task(drip())
         await peer.until_closed()
         dripping.cancel()
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 100  # the head would take longer than ten minutes
 
 
 async def test_after_an_answer_the_wait_begins_anew(open_peer: OpenPeer, impatient: float) -> None:
     """Kept connections are for the next request, not for ever."""
     async with a_port() as port:
         peer = await open_peer(port)
-        for _ in range(3):
+        for _ in range(2):
             await asyncio.sleep(impatient * 0.6)
             peer.say(REQUEST)
             assert b"200" in await peer.answer()
@@ -174,7 +174,7 @@ async def test_an_answer_that_takes_long_is_waited_for(
 
     @app.get("/ok")
     async def ok() -> str:
-        await asyncio.sleep(impatient * 3)
+        await asyncio.sleep(impatient * 1.2)
         return "ok"
 
     async with a_port(app) as port:

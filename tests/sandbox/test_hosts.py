@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,6 +13,7 @@ import aiohttp
 import pytest
 
 from sandbox.server import Sandbox, SandboxConfig
+from tests.documents import ROOT
 
 PATHS = (
     *("/", "/drive", "/sandbox/control", "/sandbox/control/state", "/sandbox/chat/state"),
@@ -162,3 +165,34 @@ async def test_looking_at_googles_pages_makes_nothing(sandbox: Sandbox, path: st
         assert await ask(sandbox, asked, method) == 200
     assert set(sandbox.google.accounts) == before
     assert not sandbox.google.grants.codes
+
+
+async def test_the_command_takes_further_names(tmp_path: Path) -> None:
+    """As often as there are tunnels."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cli", "sandbox", "--no-bot", "--port", "0"),
+        *("--folder", str(tmp_path / "kept"), "--allow-host", "one.example"),
+        *("--allow-host", "two.example"),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(60):
+            while (
+                not (line := (await process.stdout.readline()).decode()).strip().startswith("Chat")
+            ):
+                assert process.returncode is None
+        url = line.split()[-1]
+        async with aiohttp.ClientSession() as session:
+            for host, status in (
+                ("one.example", 200),
+                ("two.example:443", 200),
+                ("localhost", 200),
+                ("three.example", 421),
+            ):
+                async with session.get(url, headers={"Host": host}) as answer:
+                    assert answer.status == status
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert await process.wait() == 0
