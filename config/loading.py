@@ -181,8 +181,17 @@ def is_configured(env_file: Path = DEFAULT_ENV_FILE) -> bool:
 
 
 def child_environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment with `settings` in the place of its own for the bot."""
-    kept = {name: value for name, value in os.environ.items() if not _is_ours(name)}
+    """This process's environment with `settings` in the place of its own for the bot.
+
+    Without the machine's proxy: what is beside us is not asked through it, and a proxy that the
+    bot could not use would keep it from starting.
+    """
+    left_out = ("HTTPS_PROXY", "HTTPS_PROXY_FILE", "NO_PROXY")
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not _is_ours(name) and name.upper() not in left_out
+    }
     return {**kept, **settings}
 
 

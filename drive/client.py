@@ -97,7 +97,9 @@ class DriveApi:
         root = endpoint.rstrip("/") + "/"
         # `client_options.api_endpoint` would leave uploads on https://www.googleapis.com.
         document |= {"rootUrl": root, "baseUrl": root + document["servicePath"]}
-        service = build_from_document(document, http=self.connect())
+        # Unless told, it takes part of the host's name from GOOGLE_CLOUD_UNIVERSE_DOMAIN.
+        universe = {"universe_domain": "googleapis.com"}
+        service = build_from_document(document, http=self.connect(), client_options=universe)
         built = {name: getattr(service, name)() for name in _USED}
         self._resources = Resources(built, origin_of(root), _always(document))
 

@@ -246,7 +246,10 @@ def test_a_child_gets_none_of_our_own_settings(monkeypatch: pytest.MonkeyPatch) 
     """The sandbox's bot must not meet the real Telegram or Google."""
     monkeypatch.setenv("GOOGLE_CLIENT_SECRET_FILE", "/run/secret")
     monkeypatch.setenv("KEPT", "yes")
+    for name in ("HTTPS_PROXY", "https_proxy", "no_proxy"):  # a SOCKS proxy would be refused
+        monkeypatch.setenv(name, "socks5://proxy:1080")
     child = child_environment({"TELEGRAM_BOT_TOKEN": "sandbox"})
+    assert not {"HTTPS_PROXY", "https_proxy", "no_proxy"} & child.keys()
     assert "GOOGLE_CLIENT_SECRET_FILE" not in child
     assert (child["KEPT"], child["TELEGRAM_BOT_TOKEN"]) == ("yes", "sandbox")
 

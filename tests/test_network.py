@@ -220,6 +220,8 @@ def behind_our_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NO_PROXY", "::1,[::1]")
     (tmp_path / "netrc").write_text("default login amy password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("HTTPLIB2_CA_CERTS", str(tmp_path / "nothing"))
+    monkeypatch.setenv("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "elsewhere.test")
 
 
 WAYS: dict[str, tuple[str, dict[str, str], dict[str, bool]]] = {
@@ -252,6 +254,16 @@ async def test_every_client_goes_the_way_the_settings_say(
         behind_our_back(monkeypatch, tmp_path)
     await CLIENTS[client](world)
     assert world.found() == expected
+
+
+def test_googles_library_takes_no_host_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It would send the token there."""
+    monkeypatch.setenv("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "elsewhere.test")
+    resources = DriveApi("https://www.googleapis.com").of(lambda _: a_credential()).resources
+    uri = resources.request("about.get", fields="user").uri
+    assert uri.startswith("https://www.googleapis.com/drive/v3/about?")
 
 
 @pytest.mark.parametrize("way", WAYS)

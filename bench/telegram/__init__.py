@@ -1,1 +1,0 @@
-"""What a request to Telegram costs the event loop: `make bench-telegram`."""
