@@ -129,8 +129,9 @@ def remedy(code: str, t: Texts) -> str:
             )
         case "deleted_client":
             return t.tr(
-                "restore the client in the Google Cloud console, which keeps it for 30 days. With "
-                "a new client everybody would have to connect again."
+                "restore the client in the Google Cloud console, which keeps it for 30 days, and "
+                "restart: then everybody is tried at once. With a new client everybody would have "
+                "to connect again."
             )
         case "unknown_client":
             return t.tr(
