@@ -228,7 +228,7 @@ class Sweep:
         with a client that Google refuses."""
         now = datetime.now(UTC).timestamp()
         if not self._may_use(owner):
-            tally.skip()
+            tally.skip("not_allowed")
             return False
         if self._memory.pauses.is_paused(owner, now):
             tally.skip(self._memory.pauses.after(owner))

@@ -48,7 +48,7 @@ async def test_a_wrong_client_secret_is_one_alert_and_one_end_for_each_administr
     root, chen, ann = people(900, "Root"), people(901, "陳", "zh-hant"), people(501, "Ann")
     for number in range(4):
         await upkeep.connect(Owner.user(501 + number))
-    settings = {"ADMIN_USER_IDS": "900,901", "ALLOWED_USER_IDS": "501"}
+    settings = {"ADMIN_USER_IDS": "900,901", "ALLOWED_USER_IDS": "501,502,503,504"}
     async with start_bot(**settings) as bot:
         by_hand(bot)
         await greet(root, chen, ann)

@@ -134,6 +134,13 @@ def test_what_an_organisation_forbids_is_no_incident(admins: Administrators, cod
     assert admins.heard == ["unavailable 1", "unavailable over"]
 
 
+def test_those_who_may_not_use_the_bot_hold_up_no_end(admins: Administrators) -> None:
+    """They are due in every sweep, and asked for in none."""
+    admins.sweep(1, invalid_client=3, waiting={"not_allowed": 50})
+    admins.sweep(1, refreshed=3, waiting={"not_allowed": 50})
+    assert admins.heard == ["invalid_client 3", "invalid_client over"]
+
+
 def test_more_owners_are_no_news(admins: Administrators) -> None:
     """An incident is a kind of trouble, not an owner."""
     for owners in (1, 2, 50):
