@@ -122,6 +122,13 @@ def build_application(
                 alerts.tell_administrators(application.bot, bound.services), name="alert"
             )
 
+    def note_drive(result: str) -> None:
+        if alerts.note_drive(bound.services, result):
+            tell_of_trouble()
+
+    for drives in (core.drives, core.upload_drives, core.sending_drives):
+        drives.on_result = note_drive
+
     def tell_of_overflow(update: Update) -> None:
         application.create_task(
             overflow.tell(application.bot, core.preferences, update), name="overflow"

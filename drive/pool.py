@@ -15,7 +15,7 @@ from drive.known import Known
 from security.consent import GoogleAccount
 from security.credential import Credential, Owner
 from security.custodian import Custodian
-from security.errors import ConsentRequired
+from security.errors import ConsentRequired, OperatorFault
 from security.threads import Threads
 
 T = TypeVar("T")
@@ -29,6 +29,8 @@ class Drives:
         self._api = api
         self._custodian = custodian
         self._threads = Threads(threads, "drive")
+        self.on_result: Callable[[str], None] = lambda _: None
+        """Told "ok", or the code of an operator's fault, after each call."""
         self._connections = IdleConnections(api.connect)
 
     async def run(self, owner: Owner, work: Callable[[Drive], T]) -> T:
@@ -79,7 +81,13 @@ class Drives:
             self._connections.give_back(http)
             return result
 
-        return await self._threads.run(call)
+        try:
+            result = await self._threads.run(call)
+        except OperatorFault as fault:
+            self.on_result(fault.code)
+            raise
+        self.on_result("ok")
+        return result
 
     def close_idle(self) -> None:
         """Give back connections that nobody has used for a while."""

@@ -21,7 +21,11 @@ UPDATES_NOT_SAVED: Final = "updates_not_saved"
 UPDATE_SET_ASIDE: Final = "update_set_aside"
 LOCAL_FILE_UNREADABLE: Final = "local_file_unreadable"
 """What the local Bot API server has fetched cannot be read."""
-_OF_OTHERS: Final = frozenset({UPDATES_NOT_SAVED, UPDATE_SET_ASIDE, LOCAL_FILE_UNREADABLE})
+OF_DRIVE: Final = frozenset({"api_not_found", "api_disabled"})
+"""There is no Drive for anybody: the address, or the Cloud project, is not right."""
+_OF_OTHERS: Final = (
+    frozenset({UPDATES_NOT_SAVED, UPDATE_SET_ASIDE, LOCAL_FILE_UNREADABLE}) | OF_DRIVE
+)
 """No sweep can tell whether these are over: whoever opened them does."""
 _AWAY: Final = frozenset({"unavailable", "timeout", "rate_limited", "not_json"})
 _ANSWERS: Final = frozenset(

@@ -36,6 +36,10 @@ def title(code: str, t: Texts) -> str:
             return t.tr("Messages cannot be written down, and wait at Telegram")
         case "update_set_aside":
             return t.tr("A message that crashed the bot three times is no longer tried")
+        case "api_not_found":
+            return t.tr("There is no Google Drive at the address in GOOGLE_API_ENDPOINT")
+        case "api_disabled":
+            return t.tr("The Google Drive API is not enabled in the Cloud project")
         case "local_file_unreadable":
             return t.tr("Files of the local Bot API server cannot be read")
         case _:
@@ -77,6 +81,11 @@ def meaning(code: str, t: Texts) -> str:
                 "Each time I began to handle it, the process ended, which is a defect of the "
                 "program. It is not tried again, and its sender got no answer; everybody else is "
                 "served."
+            )
+        case "api_not_found" | "api_disabled":
+            return t.tr(
+                "Nobody's files reach Drive, and nobody can connect. Whoever sent one was told, "
+                "and can try again by a button."
             )
         case "local_file_unreadable":
             return t.tr(
@@ -163,6 +172,16 @@ def remedy(code: str, t: Texts) -> str:
             return t.tr(
                 "look for what the logs say just before the last starts, and report it. The "
                 "message is kept for a day, and then deleted."
+            )
+        case "api_not_found":
+            return t.tr(
+                "put GOOGLE_API_ENDPOINT right, or leave it and the other addresses of Google "
+                "out, and restart. The next file ends this alert."
+            )
+        case "api_disabled":
+            return t.tr(
+                "enable the Google Drive API in the Google Cloud console (APIs &amp; Services, "
+                "Library). It takes a few minutes; the next file ends this alert."
             )
         case "local_file_unreadable":
             return t.tr(

@@ -16,9 +16,21 @@ from bot.context import Services
 from bot.delivery import deliver
 from bot.texts import Texts
 from security.credential import Owner
-from security.incidents import HOLD, Incident
+from security.incidents import HOLD, OF_DRIVE, Incident
 
 _log = structlog.get_logger()
+
+
+def note_drive(services: Services, result: str) -> bool:
+    """What a call of anybody's Drive came to; whether an incident began or ended by it."""
+    incidents, now = services.core.records.memory.incidents, datetime.now(UTC).timestamp()
+    were = {code for code in OF_DRIVE if incidents.is_open(code)}
+    if result in OF_DRIVE:
+        incidents.see(result, now, 0)
+    elif result == "ok":
+        for code in were:
+            incidents.end(code, now)
+    return were != {code for code in OF_DRIVE if incidents.is_open(code)}
 
 
 async def tell_administrators(bot: ExtBot[int], services: Services) -> None:
