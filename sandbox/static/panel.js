@@ -82,6 +82,8 @@ const PRESETS = [
   ["Download: ends early, politely", "telegram.download", { kind: "altered", after_bytes: 1000, chunked: true }],
   ["Drive's bytes: another part", "google.drive.files.get", { kind: "altered", skip: 1, headers: { "Content-Range": "bytes 1-2/3" } }],
   ["Telegram: 502", "telegram.getUpdates", { kind: "status", status: 502, count: 3 }],
+  ["Telegram: an answer refused in passing", "telegram.sendMessage", { kind: "status", status: 502 }],
+  ["Telegram: an update without a number", "telegram.getUpdates", { kind: "status", status: 200, body: { ok: true, result: [{ update_id: -1 }] }, count: 10 }],
 ];
 
 async function call(method, path, body) {
