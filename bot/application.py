@@ -33,6 +33,7 @@ from bot.uploads.jobs import UploadJournal
 from bot.uploads.places import Places
 from bot.uploads.queue import UploadQueue
 from bot.uploads.runner import UploadRunner
+from security.credential import Owner
 
 _LAPSE_SECONDS: Final = 15
 _FORGET_SECONDS: Final = 3600
@@ -134,7 +135,8 @@ def build_application(
             overflow.tell(application.bot, core.preferences, update), name="overflow"
         )
 
-    uploads.on_end = inbox.hold_files(uploads.is_full)
+    inbox.lines.is_full = lambda person: uploads.is_full(Owner.user(person))
+    uploads.on_end = inbox.look_again
     inbox.on_overflow = tell_of_overflow
     inbox.on_trouble = runner.on_trouble = tell_of_trouble
     for group, handler in handlers(options.admin_user_ids):

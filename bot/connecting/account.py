@@ -134,15 +134,15 @@ async def disconnect(update: Update, context: BotContext) -> None:
     elif query is not None:
         await acknowledge(query)
         text = (
-            await _disconnect(context, owner, texts)
+            await _disconnect(update, context, owner, texts)
             if answer == "yes"
             else texts.tr("👌 Everything stays as it is.")
         )
         await show_instead(update, context, text)
 
 
-async def _disconnect(context: BotContext, owner: Owner, texts: Texts) -> str:
-    work = await _end_work(context, owner)
+async def _disconnect(update: Update, context: BotContext, owner: Owner, texts: Texts) -> str:
+    work = await _end_work(update, context, owner)
     await context.services.uploads.forget(owner)
     farewell = await context.core.custodian.disconnect(owner)
     # Not before: an upload that still ended could have remembered the folder anew.
@@ -170,12 +170,14 @@ class _Ended:
     jobs: list[UploadJob]
 
 
-async def _end_work(context: BotContext, owner: Owner) -> _Ended:
+async def _end_work(update: Update, context: BotContext, owner: Owner) -> _Ended:
     """Cancel the request for consent and every upload, without a word: Telegram may fail."""
     running = context.services.uploads.position(owner) > 0
     asked = await context.core.consents.cancel(owner)
+    # Files sent before this, which it has overtaken: they are meant as well.
+    waited = await context.services.inbox.drop_files(owner, update.update_id)
     jobs = await context.services.uploads.cancel_all(owner)
-    return _Ended(running or asked or bool(jobs), jobs)
+    return _Ended(running or asked or waited > 0 or bool(jobs), jobs)
 
 
 async def _tell_ended(context: BotContext, jobs: list[UploadJob], texts: Texts) -> None:
@@ -214,7 +216,7 @@ async def erase(update: Update, context: BotContext) -> None:
             markup = keyboards.yes_no(texts, "erase", texts.label("Yes, delete everything"))
             await show_instead(update, context, text, markup)
         case "yes":
-            text = await _disconnect(context, owner, texts)
+            text = await _disconnect(update, context, owner, texts)
             await context.core.preferences.forget(owner)
             await context.services.inbox.forget(owner)
             _log.info("data_erased", owner=owner, result="ok")
@@ -246,7 +248,7 @@ async def cancel(update: Update, context: BotContext) -> None:
     """/cancel: end what is under way, a connection or uploads."""
     owner, texts = owner_of(update), await context.texts(update)
     pending = await context.core.consents.latest(owner)
-    work = await _end_work(context, owner)
+    work = await _end_work(update, context, owner)
     await _tell_ended(context, work.jobs, texts)
     if pending is not None and pending.message_id:
         text = texts.tr("⏹ Cancelled. Nothing was connected.")

@@ -43,10 +43,7 @@ class Inbox(asyncio.Queue[object]):
     def __init__(
         self, journal: UpdateJournal, custodian: Guard, incidents: Incidents, access: Access
     ) -> None:
-        """
-        Args:
-            access: whom it turns away is not written down.
-        """
+        """`access`: whom it turns away is not written down."""
         super().__init__()
         self._journal = journal
         self._custodian = custodian
@@ -62,8 +59,8 @@ class Inbox(asyncio.Queue[object]):
         self.is_failing = False
         """Whether updates could not be written down when last tried."""
         self._standing = Found()
-        self._lines = Lines()
-        self._pending = Room(self._lines)
+        self.lines = Lines()
+        self._pending = Room(self.lines)
         self._in_hand: dict[int, Update] = {}
         """What need not be read from the disk, or is not there."""
         self._fetching: set[asyncio.Task[None]] = set()
@@ -184,7 +181,7 @@ class Inbox(asyncio.Queue[object]):
                 yield
                 return
             if goes_alone := bool(begun.get(number)):
-                self._lines.step_aside(number)
+                self.lines.step_aside(number)
                 self._release()
             async with self._alone if goes_alone else nullcontext():
                 self._running.add(number)
@@ -199,7 +196,7 @@ class Inbox(asyncio.Queue[object]):
                     raise
                 self._end(number)
         finally:
-            self._lines.done(number)
+            self.lines.done(number)
             self._release()
 
     async def settle(self) -> None:
@@ -251,15 +248,18 @@ class Inbox(asyncio.Queue[object]):
                 self._end(number)
         await self.settle()
 
-    def hold_files(self, is_full: Callable[[Owner], bool]) -> Callable[[], None]:
-        """Files of whom that is true wait; to be asked again, call what is returned."""
-        self._lines.is_full = lambda person: is_full(Owner.user(person))
+    def look_again(self) -> None:
+        """Files that had to wait (`Lines.is_full`) may no longer have to."""
+        self.lines.look_again()
+        self._release()
 
-        def look_again() -> None:
-            self._lines.look_again()
-            self._release()
-
-        return look_again
+    async def drop_files(self, owner: Owner, before: int) -> int:
+        """Handle no file of the owner's that came before this update; how many waited."""
+        dropped = self.lines.drop_files(owner.telegram_id or 0, before)
+        for number in dropped:
+            self._end(number)
+        await self.settle()
+        return len(dropped)
 
     async def rest(self) -> None:
         """The run stops in order: what it interrupts has killed nobody, and is not counted."""
@@ -270,7 +270,7 @@ class Inbox(asyncio.Queue[object]):
 
     def _keep(self, note: Note, size: int) -> None:
         self._pending.keep(note.number, size)
-        self._lines.add(note)
+        self.lines.add(note)
 
     def _refuse(self, note: Note, why: Overflow, update: Update) -> None:
         """Acknowledged unhandled: kept, it would grow without end; left, it would block others."""
@@ -281,17 +281,17 @@ class Inbox(asyncio.Queue[object]):
             self.on_overflow(update)
 
     def _turn_away(self, note: Note, verdict: Verdict, update: Update) -> None:
-        if self._lines.count(note.person)[0]:
+        if self.lines.count(note.person)[0]:
             # The gate answers once a minute, and is about to: a flood is not kept waiting for it.
             _log.warning("access_denied", owner=Owner.user(note.person), result=verdict)
             return
         self._in_hand[note.number] = update
-        self._lines.add(note)
+        self.lines.add(note)
         self._release()
 
     def _release(self) -> None:
         """Hand out those whose turn it is."""
-        while self.is_open and (note := self._lines.take()) is not None:
+        while self.is_open and (note := self.lines.take()) is not None:
             if (update := self._in_hand.pop(note.number, None)) is not None:
                 self.put_nowait(update)
                 continue
@@ -318,7 +318,7 @@ class Inbox(asyncio.Queue[object]):
             await self.settle()
         else:  # damaged, or handled meanwhile, or its key is missing: then the next start tries
             self._forget(number)
-        self._lines.done(number)
+        self.lines.done(number)
         self._release()
 
     def _end(self, number: int) -> None:

@@ -128,6 +128,18 @@ class Lines:
         self._turns.extend(self._held)
         self._held.clear()
 
+    def drop_files(self, person: int, before: int) -> list[int]:
+        """Take this person's files out that came before this update; their numbers."""
+        line = self._lines.get(person, _Line())
+        dropped = [note for note in line.files if note.is_file and note.number < before]
+        for note in dropped:
+            line.files.remove(note)
+        if not len(line) and not line.is_out and self._lines.pop(person, None) is not None:
+            self._held.discard(person)
+            if person in self._turns:
+                self._turns.remove(person)
+        return [note.number for note in dropped]
+
     def step_aside(self, number: int) -> None:
         """It is out, and waits for something: meanwhile it takes nobody's place."""
         if number in self._out:

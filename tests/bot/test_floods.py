@@ -17,7 +17,7 @@ from tests.bot.test_inbox import runs as runs  # a fixture
 from tests.bot.test_updates import answers, kept
 from tests.bot.upkeep import logged
 from tests.fixtures import RunningBot, StartBot
-from tests.journeys import connect, md5_of, until
+from tests.journeys import connect, md5_of, unfinished, until
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("on")
@@ -222,3 +222,33 @@ async def test_who_has_overflowed_is_told_from_which_file_on(
     await until(lambda: not kept(bot.folder))
     assert len(answers(ann, "I have taken nothing")) == 1
     assert [line["result"] for line in logged(bot, "update_refused")] == ["too_many"] * 7
+
+
+@pytest.mark.parametrize("way", ["/cancel", "/disconnect"])
+async def test_a_cancel_that_overtakes_files_means_them_too(
+    bot: RunningBot, google: GoogleControls, people: People, way: str
+) -> None:
+    """Those sent before it, whether they have been looked at or not; and none sent after it."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await google.rate("google.upload.chunk", 50)
+    await google.fault("telegram.sendMessage", "latency", seconds=1.5)
+    for number in range(30):
+        await ann.send_document(b"x" * 5000, f"{number:02}.bin")
+    await ann.send(way)
+    if way == "/disconnect":
+        await ann.wait_for("Disconnect your Google Drive?", since=0)
+        await ann.tap("Yes, disconnect")
+        await ann.wait_for("Disconnected", since=0)
+    else:
+        await ann.wait_for("Cancelled.", since=0)
+    await until(lambda: not kept(bot.folder))
+    await until(lambda: bot.services.uploads.counts() == (0, 0))
+    await google.rate("google.upload.chunk", None)
+    assert [job for job in unfinished(bot.settings) if job.state != "failed"] == []
+    await ann.send_document(b"later", "later.txt")
+    wanted = "later.txt (5 bytes) is in" if way == "/cancel" else "later.txt is waiting"
+    await ann.wait_for(wanted, since=0)
+    assert [file["name"] for file in await google.files(AMY) if file["md5"]] == (
+        ["later.txt"] if way == "/cancel" else []
+    )
