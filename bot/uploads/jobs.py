@@ -223,6 +223,11 @@ class JobFacts(NamedTuple):
     state: State
     finished_at: datetime | None
 
+    @classmethod
+    def of(cls, job: UploadJob) -> JobFacts:
+        """Of this job."""
+        return cls(job.created_at, job.reply_to, job.id, job.owner, job.state, job.finished_at)
+
 
 class UploadJournal:
     """The jobs, one document each. Every method blocks on the disk."""
@@ -266,30 +271,33 @@ class UploadJournal:
 
     def facts(self) -> list[JobFacts]:
         """Of every job that can be read, in the order the files were sent."""
-        jobs = (self.load(name) for name in self._folder.names())  # never all of them in memory
-        return sorted(
-            JobFacts(job.created_at, job.reply_to, job.id, job.owner, job.state, job.finished_at)
-            for job in jobs
-            if job is not None
-        )
+        found = []
+        for name in self._folder.names():  # never all of them in memory
+            if (job := self.load(name)) is not None:
+                found.append(JobFacts.of(job))
+                self._count(job)
+        return sorted(found)
 
     def unfinished(self, owner: Owner) -> int:
         """How many of the owner's files have not ended."""
         with self._lock:
             counts = dict(self._ids.get(owner.key, {}))
         for job_id in [job_id for job_id, count in counts.items() if count is None]:
-            job = self.load(job_id)
-            counts[job_id] = job.unfinished if job is not None else 0
-            with self._lock:
-                theirs = self._of(job_id)
-                if job_id in theirs and theirs[job_id] is None:  # else it was saved meanwhile
-                    theirs[job_id] = counts[job_id]
+            if (job := self.load(job_id)) is not None:
+                counts[job_id] = job.unfinished
+                self._count(job)
         return sum(count or 0 for count in counts.values())
 
     def known_unfinished(self, owner: Owner) -> int:
         """Likewise, as far as it is known without the disk."""
         with self._lock:
             return sum(count or 0 for count in self._ids.get(owner.key, {}).values())
+
+    def _count(self, job: UploadJob) -> None:
+        with self._lock:
+            theirs = self._of(job.id)
+            if job.id in theirs and theirs[job.id] is None:  # else it was saved meanwhile
+                theirs[job.id] = job.unfinished
 
     def _read(self, names: Iterable[str]) -> list[UploadJob]:
         jobs = (self.load(name) for name in names)
