@@ -102,5 +102,6 @@ class Court:
         if moved:
             self._moved += 1
             self._memory.pauses.clear(owner)
+            self._memory.organisations.clear(owner)
             _log.warning("token_quarantined", owner=owner, result=verdict.reason)
         return moved

@@ -227,12 +227,13 @@ class Custodian(Guard):
                         if serves(credential, rejected):
                             return Kept(credential, fault)
                         raise
-                    except ConsentRequired:
+                    except ConsentRequired as refusal:
                         again = await self.run(self._store.read, owner)
                         if again.credential is None or (
                             again.credential.refresh_token == credential.refresh_token
                         ):
-                            _suspect_testing(credential)
+                            if refusal.code == "invalid_grant":
+                                _suspect_testing(credential)
                             raise
                         # A program that knows no lock has connected this owner anew meanwhile.
                         credential, stamp = again.credential, again.stamp

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -52,6 +53,13 @@ class Fleet:
     def use(self, client: GoogleClient) -> None:
         """The settings say so from now on."""
         self._sweep = self._with(client)
+
+    def restart(self) -> None:
+        """Only what is written down is left."""
+        documents = self.records.memory.changes()
+        self.records.memory.write(documents)
+        self.records = records_in(self.world.folder, self.world.keyring)
+        self._sweep = self._with(self.world.client)
 
     async def sweeps(self, count: int) -> None:
         """So many, ten minutes apart."""
@@ -176,3 +184,49 @@ async def test_files_of_another_key_are_skipped_and_told_of_once(fleet: Fleet) -
     await fleet.sweeps(3)
     assert fleet.fresh() == len(OWNERS)
     assert fleet.heard == [("unknown_key", "begins"), ("unknown_key", "over")]
+
+
+@pytest.mark.one_way("on")
+async def test_owners_of_a_forgotten_client_are_told_of_once_and_keep_nobody_waiting(
+    fleet: Fleet,
+) -> None:
+    """Three of twelve, over hours and restarts; then the client is configured, and a restart."""
+    strange = GoogleClient("old.apps.googleusercontent.com", SecretStr("GOCSPX-old"))
+    for owner in OWNERS[:3]:
+        credential = fleet.world.store.load(owner)
+        assert credential is not None
+        fleet.world.store.save_consent(replace(credential, client_id=strange.id))
+    for _ in range(3):
+        await fleet.sweeps(9)
+        assert fleet.fresh() == len(OWNERS) - 3
+        fleet.restart()
+    assert fleet.heard == [("unknown_client", "begins")]
+    for owner in OWNERS[:3]:  # as if the sandbox had issued them to the other one
+        credential = fleet.world.store.load(owner)
+        assert credential is not None
+        fleet.world.store.save_consent(replace(credential, client_id=fleet.world.client.id))
+    fleet.restart()
+    await fleet.sweeps(1)
+    assert fleet.fresh() == len(OWNERS)
+    assert fleet.heard == [("unknown_client", "begins"), ("unknown_client", "over")]
+    assert fleet.world.quarantine_notes() == []
+
+
+@pytest.mark.one_way("on")
+async def test_what_organisations_forbid_alarms_no_administrator(fleet: Fleet) -> None:
+    """Half of them, for a day: kept, and the others refreshed; nobody is on hold."""
+    for owner in OWNERS[:6]:
+        await fleet.world.google.fault(
+            *("google.token.refresh", "oauth_error"),
+            error="admin_policy_enforced",
+            owner=f"u{owner.key}@example.com",
+            count=0,
+        )
+    await fleet.sweeps(30)
+    assert (fleet.fresh(), fleet.heard) == (6, [])
+    assert fleet.records.memory.verdicts.held() == {}
+    assert len(fleet.records.memory.organisations.untold()) == 6
+    await fleet.world.google.clear_faults()
+    fleet.restart()
+    await fleet.sweeps(1)
+    assert fleet.fresh() == len(OWNERS)

@@ -575,3 +575,34 @@ async def mark_as_of(world: World, who: list[Owner], client_id: str) -> None:
     """Their credentials are of another client."""
     for owner in who:
         change_stored(world, owner, client_id=client_id)
+
+
+@pytest.mark.encryption("off")  # with a key, what other programs write is refused unread
+@pytest.mark.one_way("off")
+async def test_odd_fields_of_another_programs_files_cost_nobody_their_grant(world: World) -> None:
+    """Numbers for times, what is missing or null: read or unknown, refreshed, never condemned."""
+    values: dict[str, list[Any]] = {
+        "expiry": [
+            *(1_700_000_000, 1.7e12, "1700000000", True, -1, [], "x", None, 10**30, 1e400, {}, ""),
+            "9999-12-31T23:59:59Z",
+        ],
+        "token": [None, 5, [], "", "a\nb", "höh"],
+        "scopes": [None, 5, [], [None], "", {}],
+        "account": [None, 5, []],
+        "drivekeeper": [None],
+    }
+    odd = [{field: value} for field, of_it in values.items() for value in of_it]
+    for owner, change in zip(owners(len(odd)), odd, strict=True):
+        granted = await world.grant(owner, account_of(owner))
+        document = replace(granted, expires_at=in_minutes(-5)).to_document()
+        del document["drivekeeper"]
+        path = world.folder / f"{owner.stem}.json"
+        path.write_text(json.dumps({**document, **change}))
+        path.chmod(0o600)
+    report = await Keeper(world).run()
+    assert (report.refreshed, report.quarantined, report.held) == (len(odd), 0, 0)
+    assert report.results == {}
+    for owner in owners(len(odd)):
+        kept = world.store.load(owner)
+        assert kept is not None
+        assert kept.is_fresh(datetime.now(UTC))
