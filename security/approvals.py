@@ -56,7 +56,6 @@ class Approvals:
         self._custodian = custodian
         self._oauth = oauth
         self._look_up_account = look_up_account
-        self._with_google: dict[str, tuple[SecretStr, asyncio.Task[PendingConsent]]] = {}
 
     async def redeem(
         self, asked: PendingConsent, *, code: str | None, error: str | None
@@ -75,17 +74,11 @@ class Approvals:
         if asked.is_over(datetime.now(UTC)):
             raise ConsentDenied("the request's time is over", code="expired")
         digest = SecretStr(hashlib.sha256((code or "").encode("utf-8", "replace")).hexdigest())
-        if asked.stage not in ("asked", "redeeming"):
-            return await self.identify(_same_again(asked, digest))
-        sent, answer = self._with_google.get(asked.id, (digest, None))
-        if sent != digest:
-            raise ConsentDenied("this address has been used already", code="used")
-        if answer is None:
-            # To its end, though the browser may have gone: the code is spent by then.
-            answer = self._custodian.uncancelled(self._redeem(asked, code, error, digest))
-            self._with_google[asked.id] = digest, answer
-            answer.add_done_callback(lambda _: self._with_google.pop(asked.id))
-        return await self.identify(await asyncio.shield(answer))
+        if asked.stage in ("approved", "claimed"):
+            return _same_again(asked, digest)
+        # To its end, though whoever asked may have gone: by then the code is spent.
+        redeemed = await self._custodian.finish(self._redeem(asked, code or "", error, digest))
+        return await self.identify(redeemed)
 
     async def poll(self, pending: PendingConsent) -> PendingConsent:
         """device: ask Google once whether the person has decided.
@@ -139,7 +132,7 @@ class Approvals:
             await self._delete(pending)
 
     async def _redeem(
-        self, asked: PendingConsent, code: str | None, error: str | None, digest: SecretStr
+        self, asked: PendingConsent, code: str, error: str | None, digest: SecretStr
     ) -> PendingConsent:
         async with self._custodian.locked(asked.owner):
             current = await self._current(asked)
@@ -150,8 +143,6 @@ class Approvals:
             try:
                 if error:
                     raise meaning_of(Question.REDIRECT, error).error() or ConsentDenied(error)
-                if not code:
-                    raise ConsentDenied("the person declined", code="access_denied")
                 current = await self._change(
                     current,
                     stage="redeeming",

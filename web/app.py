@@ -6,8 +6,10 @@ https://developers.google.com/identity/protocols/oauth2/web-server#handlingrespo
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import structlog
@@ -31,6 +33,7 @@ _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
 }
+_Answer = tuple[str, str | None, str | None]
 _OTHERS: Final = frozenset({"used", "wrong_state", "superseded", "locked"})
 """Refusals of an address that leave the request as it was."""
 _PURPOSES: Final = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
@@ -65,6 +68,8 @@ def create_app(parts: WebParts) -> FastAPI:
         redirect_slashes=False,
     )
 
+    returns = _Returns(parts)
+
     @app.get("/healthz")
     async def healthz() -> Response:
         """200 while Telegram answers the bot, else 503."""
@@ -84,19 +89,13 @@ def create_app(parts: WebParts) -> FastAPI:
         link = parts.bot_link()
         if link is None:  # before anything is spent: the page may be loaded again
             return HTMLResponse(refused_page("unavailable", languages), 503, _HEADERS)
-        asked = None
         try:
-            asked = await parts.consents.by_state(state)
-            pending = await parts.consents.redirected(asked, code=code, error=error)
+            pending = await returns.take(state, code, error)
         except CustodyError as refusal:
             _log.info("consent_refused", result=refusal.code)
-            if asked is not None and refusal.code not in _OTHERS:
-                await _tell(parts.on_refused(asked, refusal))
             ours = isinstance(refusal, OperatorFault | TransientFault)
             status = 503 if ours or refusal.code in _NOT_NOW else 400
             return HTMLResponse(refused_page(refusal.code, languages), status, _HEADERS)
-        if asked is None or asked.stage != "approved":  # else they have been told
-            await _tell(parts.on_approved(pending))
         link = f"{link}?start={pending.claim_code.get_secret_value()}"
         return HTMLResponse(approved_page(link, languages), 200, _HEADERS)
 
@@ -112,6 +111,44 @@ def _is_speculative(headers: Headers) -> bool:
     """
     said = (headers.get(name, "").strip().lower() for name in _PURPOSES)
     return any(purpose.startswith(("prefetch", "prerender", "preview")) for purpose in said)
+
+
+class _Returns:
+    """People who come back from Google, some of them several times.
+
+    Those who ask the same at the same time wait for one answer, and the chat is told once.
+    """
+
+    def __init__(self, parts: WebParts) -> None:
+        self._parts = parts
+        self._under_way: dict[_Answer, asyncio.Task[PendingConsent]] = {}
+
+    async def take(self, state: str, code: str | None, error: str | None) -> PendingConsent:
+        """The request, with the code for the page's button. Raises as `ConsentDesk.redirected`."""
+        answer = state, code, error
+        task = self._under_way.get(answer)
+        if task is None:
+            task = asyncio.create_task(self._take(*answer))
+            self._under_way[answer] = task
+            task.add_done_callback(partial(self._ended, answer))
+        return await asyncio.shield(task)  # it goes on, though the browser may have gone
+
+    def _ended(self, answer: _Answer, task: asyncio.Task[PendingConsent]) -> None:
+        del self._under_way[answer]
+        if not task.cancelled():
+            task.exception()  # not lost, though whoever waited for it may have gone
+
+    async def _take(self, state: str, code: str | None, error: str | None) -> PendingConsent:
+        asked = await self._parts.consents.by_state(state)
+        try:
+            pending = await self._parts.consents.redirected(asked, code=code, error=error)
+        except CustodyError as refusal:
+            if asked is not None and refusal.code not in _OTHERS:
+                await _tell(self._parts.on_refused(asked, refusal))
+            raise
+        if asked is None or asked.stage != "approved":  # else they have been told
+            await _tell(self._parts.on_approved(pending))
+        return pending
 
 
 async def _tell(message: Awaitable[None]) -> None:

@@ -58,7 +58,12 @@ async def test_approving_somebody_elses_link_gives_nobody_anything(
 
 async def exchanges(google: GoogleControls) -> int:
     """How often Google was sent a code."""
-    return int((await google.calls())["counts"].get("google.token.exchange", 0))
+    return await counted(google, "google.token.exchange")
+
+
+async def counted(google: GoogleControls, operation: str) -> int:
+    """How often it was asked for."""
+    return int((await google.calls())["counts"].get(operation, 0))
 
 
 async def test_a_reload_shows_the_same_page_until_its_button_was_used(
@@ -71,6 +76,7 @@ async def test_a_reload_shows_the_same_page_until_its_button_was_used(
     assert first[0] == 200
     assert all(page == first for page in [*others, await open_page(redirected)])
     assert await exchanges(google) == 1
+    assert await counted(google, "google.drive.about") == 1
     other = urlunsplit(urlsplit(redirected)._replace(query=state_alone(redirected) + "&code=4/0A"))
     status, page = await open_page(other)
     assert (status, "This link is over" in page) == (400, True)
@@ -90,11 +96,15 @@ async def test_a_reload_tells_the_chat_nothing_twice(
     """An address may be opened any number of times."""
     ann = people()
     redirected = await google.consent(await ask_link(ann), "amy@example.com")
-    await open_page(redirected)
-    edits = (await google.calls())["counts"].get("telegram.editMessageText", 0)
+    await asyncio.gather(*(open_page(redirected) for _ in range(20)))
     for _ in range(5):
         await open_page(redirected)
-    assert (await google.calls())["counts"].get("telegram.editMessageText", 0) == edits
+    assert await counted(google, "telegram.editMessageText") == 1
+    declined = await google.consent(await ask_link(ann), "amy@example.com", allow=False)
+    await ann.wait_for("The link is for you alone")
+    edits = await counted(google, "telegram.editMessageText")
+    await asyncio.gather(*(open_page(declined) for _ in range(20)))
+    assert await counted(google, "telegram.editMessageText") == edits + 1
 
 
 def state_alone(redirected: str) -> str:
