@@ -36,7 +36,7 @@ class _File(BaseModel):
     file_id: StrictStr
     file_unique_id: StrictStr
     file_size: Annotated[StrictInt, Field(ge=0)] | None = None
-    file_path: StrictStr | None = None
+    file_path: Annotated[StrictStr, Field(min_length=1)] | None = None
 
 
 class _WebhookInfo(BaseModel):

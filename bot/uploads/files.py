@@ -118,13 +118,13 @@ async def _accept(context: BotContext, texts: Texts, job: UploadJob) -> None:
     text, markup = (
         private if job.is_private else group_texts.accepted(job, texts, private_address(context))
     )
-    message_id = await first_message(context.bot, job, text, markup)
-    admitted = await uploads.admit(job, message_id)
+    to, message_id = await first_message(context.bot, job, text, markup)
+    admitted = await uploads.admit(job, message_id, to)
     if admitted is None:
         # An album, cancelled or deleted while this message waited for its turn.
         if message_id:
             with contextlib.suppress(TelegramError):
-                await context.bot.delete_message(job.chat_id, message_id)
+                await context.bot.delete_message(to.chat_id, message_id)
         return
     job = admitted  # its owner may have connected meanwhile
     event = "upload_queued" if job.state == "queued" else "upload_waiting"

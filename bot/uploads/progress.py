@@ -30,8 +30,8 @@ _log = structlog.get_logger()
 
 async def first_message(
     bot: ExtBot[int], job: UploadJob, text: str, markup: InlineKeyboardMarkup | None
-) -> int:
-    """Answer the person's file; the message's number, 0 where Telegram failed.
+) -> Sent:
+    """Answer the person's file; the message has no number where Telegram failed.
 
     What is queued speaks again at its end. What waits for its owner is said again until it is said.
     """
@@ -50,9 +50,9 @@ async def first_message(
                 break
             await asyncio.sleep(pause)
         else:
-            return sent.message_id
+            return sent
     _log.info("message_not_sent", owner=job.owner)
-    return 0
+    return Sent(job.conversation, 0)
 
 
 class UploadMessage:

@@ -75,8 +75,12 @@ class UploadQueue:
         """Write `job` down; it runs once it is added, or at the next start."""
         await self._custodian.run(self._journal.save, job)
 
-    async def admit(self, job: UploadJob, status_message_id: int) -> UploadJob | None:
+    async def admit(
+        self, job: UploadJob, status_message_id: int, told_in: Conversation | None = None
+    ) -> UploadJob | None:
         """Queue what was noted, if it waits for nothing else, now that its owner has been told.
+
+        `told_in`: where, if that is another chat by now.
 
         Returns it as it is known by now; None: it was cancelled or deleted meanwhile.
         """
@@ -85,7 +89,7 @@ class UploadQueue:
             if known is None or known.has_ended:
                 return None
             if not self.is_running(known):  # else it goes on with what it knows
-                known = known.model_copy(update={"status_message_id": status_message_id})
+                known = known.shown_in(told_in or known.conversation, status_message_id)
                 await self._add(known)
             return known
 

@@ -145,3 +145,24 @@ async def test_new_wishes_wait_for_the_settings_and_old_buttons_say_so(
     ):
         await supergroup.by(ann).tap("Show")
         await supergroup.wait_for(lambda m: "http" in str(m.raw.get("entities")))
+
+
+async def test_a_file_that_was_sent_before_the_group_moved_is_answered_in_one_message(
+    bot: RunningBot,
+    google: GoogleControls,
+    telegram: TelegramControls,
+    people: People,
+    group: Group,
+) -> None:
+    """The bot hears of the file only afterwards: "on its way" becomes the result all the same."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await google.fault("telegram.getUpdates", "status", status=502, count=2)
+    await group.send("hello " + BOT)  # so that the fault strikes
+    await group.send_document(os.urandom(300), "a.bin", caption=BOT)
+    async with upgraded(telegram, group, ann) as supergroup:
+        await supergroup.wait_for("a.bin is in Ann's Drive", since=0, timeout=30)
+        about = {m.id for m in supergroup.messages() if m.from_bot and "a.bin" in m.text}
+        assert len(about) == 1
+        await until(lambda: {job.chat_id for job in jobs_of(bot)} == {supergroup.id})
+    assert errors(bot) == []
