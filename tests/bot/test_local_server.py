@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -129,3 +130,57 @@ async def test_no_file_but_its_own_is_uploaded_or_deleted_whatever_it_names(
         assert named.name not in text
         assert str(folder) not in text
     assert aside.read_text() == "TOKEN_ENCRYPTION_KEY=secret"
+
+
+LARGE = 3_500_000_000
+"""Bytes: more than Telegram's cloud gives to a bot, and takes from one."""
+
+
+async def announce(by: Person, at: Person, content: bytes, name: str, size: int) -> None:
+    """Have somebody send a file that is said to be as large as that."""
+    shown = (await at.send_document(content, name)).raw["document"]
+    await by.send("", extra={"document": {**shown, "file_size": size}})
+
+
+async def test_a_file_of_more_than_two_gigabytes_is_taken(
+    start_bot: StartBot, local: Person, google: GoogleControls, people: People, tmp_path: Path
+) -> None:
+    """A local server has no limit for what it gives to a bot."""
+    if shutil.disk_usage(tmp_path).free < LARGE:
+        pytest.skip("this disk has no room for such a file, and the bot looks")
+    content = os.urandom(5000)
+    async with start_bot(TELEGRAM_LOCAL_MODE="true"):
+        await connect(local, google, AMY)
+        await announce(local, people(502, "Bob"), content, "film.mkv", LARGE)
+        await local.wait_for("film.mkv (4.9 KB) is in your Drive")
+        await local.send("/help")
+        await local.wait_for("up to 4 GB")
+    assert [file["md5"] for file in await google.files(AMY) if file["md5"]] == [md5_of(content)]
+
+
+async def test_room_in_drive_is_looked_at_before_the_server_fetches_a_file(
+    start_bot: StartBot, local: Person, google: GoogleControls, people: People
+) -> None:
+    """Which takes as long as the file is large, and the shared disk's space."""
+    async with start_bot(TELEGRAM_LOCAL_MODE="true"):
+        await connect(local, google, AMY)
+        await google.set_quota(AMY, limit=LARGE, used=1_000_000_000)
+        await announce(local, people(502, "Bob"), b"x", "film.mkv", LARGE)
+        await local.wait_for("this needs 3.3 GB, and your Google Drive has 2.3 GB left")
+    assert (await google.calls())["counts"].get("telegram.getFile", 0) == 0
+
+
+async def test_so_is_room_on_the_disk_it_fetches_it_to(
+    start_bot: StartBot, local: Person, google: GoogleControls, people: People
+) -> None:
+    """No server's answer would say what is wrong."""
+    async with start_bot(TELEGRAM_LOCAL_MODE="true") as bot:
+        folder = bot.settings.telegram_files_dir
+        assert folder is not None
+        folder.mkdir(exist_ok=True)
+        await connect(local, google, AMY)
+        await google.set_quota(AMY, limit=10**18)
+        await announce(local, people(502, "Bob"), b"x", "film.mkv", 10**17)
+        await local.wait_for("wrong with this bot's set-up")
+        assert {line["result"] for line in logged(bot, "upload_failed")} == {"store_failed"}
+    assert (await google.calls())["counts"].get("telegram.getFile", 0) == 0
