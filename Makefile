@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 help:
 	@echo "make run     install and start the bot (without .env: against the sandbox, on this machine alone)"
 	@echo "make test    install and run the whole test suite, without and with encryption"
-	@echo "make load-test   a hundred people at once, fifty with many files and faults; ten thousand owners"
+	@echo "make load-test   a hundred people at once, fifty with many files and faults, one of 2.2 GB; ten thousand owners"
 	@echo "make soak    5,000 uploads with faults: memory and connections come back (SOAK=options)"
 	@echo "make crash-test  killed, or no space left, at every file-system call, and amid uploads"
 	@echo "make fuzz    ten thousand damaged token files"
@@ -55,7 +55,7 @@ test: $(VENV)/.dev
 test-rest: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not load" --encryption=rest -n $(WORKERS) --dist worksteal -q
 load-test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m load -q -s tests/test_load.py tests/test_many_uploads.py tests/test_sweep_load.py
+	$(BIN)/python -m pytest -m load -q -s tests/test_load.py tests/test_many_uploads.py tests/test_large_file.py tests/test_sweep_load.py
 # In earnest, a quarter of an hour: SOAK="--pace 1"; a night: SOAK="--pace 1 --uploads 100000".
 soak: $(VENV)/.dev
 	$(BIN)/python -m pytest -m load -q -s tests/test_soak.py $(SOAK)

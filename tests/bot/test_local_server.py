@@ -103,11 +103,10 @@ async def test_no_file_but_its_own_is_uploaded_or_deleted_whatever_it_names(
     aside = tmp_path / "stand-in.env"
     aside.write_text("TOKEN_ENCRYPTION_KEY=secret")
     async with start_bot(TELEGRAM_LOCAL_MODE="true") as bot:
-        folder = bot.settings.telegram_files_dir
-        assert folder is not None
+        folder = tmp_path / "world" / "telegram" / "local"
         assert bot.settings.telegram_bot_token is not None
         own = folder / bot.settings.telegram_bot_token.get_secret_value()
-        own.mkdir(parents=True)
+        own.mkdir(parents=True, exist_ok=True)
         (own / "odd-link").symlink_to(aside)
         (folder / "1234:other").mkdir()
         (folder / "1234:other" / "theirs.bin").write_text("theirs")
@@ -119,8 +118,8 @@ async def test_no_file_but_its_own_is_uploaded_or_deleted_whatever_it_names(
             "link": own / "odd-link",
             "other bot": folder / "1234:other" / "theirs.bin",
         }[what]
-        named_file = {"file_id": "1", "file_unique_id": "1", "file_path": str(named)}
-        body = {"ok": True, "result": named_file}
+        told = {"file_path": str(named), "file_size": len(named.read_bytes())}
+        body = {"ok": True, "result": {"file_id": "1", "file_unique_id": "1", **told}}
         await google.fault("telegram.getFile", "status", status=200, body=body)
         await local.send_document(os.urandom(100), "a.bin")
         await local.wait_for("wrong with this bot's set-up")
@@ -171,13 +170,11 @@ async def test_room_in_drive_is_looked_at_before_the_server_fetches_a_file(
 
 
 async def test_so_is_room_on_the_disk_it_fetches_it_to(
-    start_bot: StartBot, local: Person, google: GoogleControls, people: People
+    start_bot: StartBot, local: Person, google: GoogleControls, people: People, tmp_path: Path
 ) -> None:
     """No server's answer would say what is wrong."""
+    (tmp_path / "world" / "telegram" / "local").mkdir(exist_ok=True)
     async with start_bot(TELEGRAM_LOCAL_MODE="true") as bot:
-        folder = bot.settings.telegram_files_dir
-        assert folder is not None
-        folder.mkdir(exist_ok=True)
         await connect(local, google, AMY)
         await google.set_quota(AMY, limit=10**18)
         await announce(local, people(502, "Bob"), b"x", "film.mkv", 10**17)
