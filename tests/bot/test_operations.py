@@ -168,6 +168,26 @@ async def test_sweeps_that_fail_for_all_or_do_not_come_are_no_readiness(port: Po
         assert await port.ask("/readyz") == (200, {"ready": True, "reasons": []})
 
 
+async def test_a_client_that_is_refused_is_no_readiness_where_nobody_else_is_served(
+    port: Port,
+) -> None:
+    """A few owners of one client, or of one nobody configured, are not everybody."""
+    core = port.bot.services.core
+    report = await core.sweep.run()
+    met = {"results": {"invalid_client": 3}, "waiting": {"invalid_client": 5}}
+    core.metrics.swept(report.model_copy(update={**met, "fresh": 0, "operator": 3, "skipped": 5}))
+    assert await port.ask("/readyz") == (503, {"ready": False, "reasons": ["invalid_client"]})
+    for others in (
+        {**met, "fresh": 1},
+        {**met, "refreshed": 1},
+        {"results": {"unknown_client": 2}},
+        {"results": {"invalid_client": 3, "timeout": 1}},
+        {"results": {"org_policy": 9}, "fresh": 0},
+    ):
+        core.metrics.swept(report.model_copy(update={"fresh": 0, **others}))
+        assert await port.ask("/readyz") == (200, {"ready": True, "reasons": []})
+
+
 async def test_a_bot_that_does_not_poll_is_not_ready(port: Port) -> None:
     """Whatever ended it."""
     updater = port.bot.application.updater

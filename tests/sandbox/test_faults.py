@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
 from drive.resources import FILE_FIELDS
+from sandbox import faults
+from sandbox.fault_rules import read_fault
 from sandbox.google_client import ControlError
 from tests.sandbox.google_kit import AMY, BEN, BLOCK, Kit
 
@@ -360,3 +364,29 @@ async def test_an_altered_answer_has_another_head_or_body(
     assert (reply.status, reply.body) == (status, expected)
     assert {name: reply.headers.get(name.lower()) for name in head} == head
     assert (await drive.ask("GET", path)).body == content
+
+
+def presets() -> list[tuple[str, str, dict[str, Any]]]:
+    """Those of the panel: name, operation, rule."""
+    script = (Path(faults.__file__).parent / "static" / "panel.js").read_text("utf-8")
+    found = re.findall(r'^  \["([^"]+)", "([^"]+)", (\{.*\})\],$', script, re.MULTILINE)
+    return [
+        (name, target, json.loads(re.sub(r"([{,]) ?(\w+):", r'\1 "\2":', rule)))
+        for name, target, rule in found
+    ]
+
+
+@pytest.mark.parametrize(("name", "target", "rule"), presets(), ids=lambda value: str(value)[:40])
+def test_each_preset_of_the_panel_is_a_rule(name: str, target: str, rule: dict[str, Any]) -> None:
+    """One tap, and the next report is one line."""
+    assert read_fault("1", {"target": target, **rule}).target == target
+    assert name
+
+
+def test_the_panel_has_presets_of_every_endpoint_of_oauth() -> None:
+    """Refresh, exchange, device code, poll, revocation."""
+    targets = {target for _, target, _ in presets()}
+    assert targets >= {
+        *("google.token.refresh", "google.token.exchange", "google.token.device"),
+        *("google.device_code", "google.revoke"),
+    }
