@@ -1,0 +1,129 @@
+"""Sealed documents that somebody has moved under another name: each is as if it were not there."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bot.drive_files.folder_choices import FolderChoice, FolderChoices
+from bot.uploads.jobs import JobFile, UploadJob, UploadJournal
+from security.credential import Owner
+from security.encryption import TokenEncryption
+from security.errors import CorruptCredential
+from security.files import SealedFolder
+from security.token_store import TokenStore
+from tests.security.kit import ANN, BOB, MASK, a_credential, new_key
+
+KEYRING = TokenEncryption([new_key()])
+
+
+@pytest.fixture
+def store(folder: Path) -> TokenStore:
+    """A prepared store with a key."""
+    made = TokenStore(folder, KEYRING, MASK)
+    made.prepare()
+    return made
+
+
+def test_another_s_tombstone_ends_nobody(store: TokenStore) -> None:
+    """Bob has left, after three consents; Ann's first one counts."""
+    store.save_consent(a_credential(ANN))
+    for _ in range(3):
+        store.save_consent(a_credential(BOB))
+    store.delete(BOB)
+    tombstones = store.folder / "tombstones"
+    shutil.copy(tombstones / "token_502.json", tombstones / "token_501.json")
+    loaded = store.load(ANN)
+    assert loaded is not None
+    assert loaded.generation == 1
+
+
+def test_another_s_upload_shows_neither_file_nor_link(folder: Path) -> None:
+    """Whoever asks for their uploads sees their own alone."""
+    file = JobFile(
+        telegram_file_id="x",
+        kind="document",
+        name="salaries.pdf",
+        mime_type="application/pdf",
+        size=1,
+        state="done",
+        link="https://drive.example/private",
+    )
+    jobs = UploadJournal(folder / "uploads", KEYRING)
+    jobs.prepare()
+    jobs.save(
+        UploadJob(
+            id="501-7",
+            owner=ANN,
+            chat_id=501,
+            state="done",
+            files=(file,),
+            created_at=datetime.now(UTC),
+            reply_to=1,
+        )
+    )
+    shutil.copy(folder / "uploads" / "501-7.json", folder / "uploads" / "502-8.json")
+    again = UploadJournal(folder / "uploads", KEYRING)
+    again.prepare()
+    assert again.of(BOB) == []
+    assert again.load("502-8") is None
+    assert [job.id for job in again.of(ANN)] == ["501-7"]
+
+
+def test_another_s_choice_of_a_folder_is_not_taken(folder: Path) -> None:
+    """Both use one Google account: the account alone does not tell them apart."""
+    sealed = SealedFolder(folder / "preferences", KEYRING)
+    sealed.prepare()
+    choices = FolderChoices(sealed)
+    choices.save(ANN, FolderChoice(account="shared", folder_id="x", path=("Private",)))
+    preferences = folder / "preferences"
+    shutil.copy(preferences / "token_501.folder.json", preferences / "token_502.folder.json")
+    assert choices.load(BOB, "shared") is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "mine", "other"),
+    [
+        ("updates", "7", "8"),
+        ("updates", "7", "ledger"),
+        ("maintenance", "pauses", "activity"),
+        ("quarantine", "token_501.20261128t101500000001.note", "token_501.20261128t1.note"),
+        ("preferences", "token_501", "token_501.folder"),
+    ],
+)
+def test_a_document_under_another_name_is_refused(
+    folder: Path, kind: str, mine: str, other: str
+) -> None:
+    """Also one of nobody's, and one of the same owner's."""
+    sealed = SealedFolder(folder / kind, KEYRING)
+    sealed.prepare()
+    sealed.write(mine, {"seen": "en"})
+    shutil.copy(folder / kind / f"{mine}.json", folder / kind / f"{other}.json")
+    assert sealed.read(mine) == {"seen": "en"}
+    with pytest.raises(CorruptCredential):
+        sealed.read(other)
+
+
+def test_a_document_in_another_folder_is_refused(folder: Path) -> None:
+    """A request for consent holds tokens; it is no credential, and no tombstone is a language."""
+    for kind in ("consents", "tombstones", "preferences"):
+        SealedFolder(folder / kind, KEYRING).prepare()
+    SealedFolder(folder / "tombstones", KEYRING).write(
+        ANN.stem, {"owner": ANN.name, "generation": 3}
+    )
+    for kind in ("consents", "preferences"):
+        shutil.copy(folder / "tombstones" / "token_501.json", folder / kind / "token_501.json")
+        with pytest.raises(CorruptCredential):
+            SealedFolder(folder / kind, KEYRING).read(ANN.stem)
+
+
+def test_a_swapped_credential_goes_into_quarantine(store: TokenStore) -> None:
+    """The reason says that somebody has moved files."""
+    store.save_consent(a_credential(ANN))
+    shutil.copy(store.folder / "token_501.json", store.folder / "token_509.json")
+    with pytest.raises(CorruptCredential) as caught:
+        store.load(Owner.user(509))
+    assert caught.value.code == "wrong_owner"
