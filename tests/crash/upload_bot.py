@@ -174,6 +174,9 @@ def watch_disk(order: Order, armed: mmap.mmap) -> None:
             return
         path = arguments[1 if event == "os.rename" else 0]
         shown = os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else ""
+        folder = arguments[-1]
+        if event == "os.remove" and folder != -1:  # named within a folder that is held open
+            shown = str(Path(f"/proc/self/fd/{folder}").readlink() / shown)
         place = next((folders[start] for start in folders if shown.startswith(start)), None)
         if place is None:
             return
