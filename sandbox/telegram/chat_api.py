@@ -277,7 +277,11 @@ class ChatApi:
         kinds = [name for name in update if name in TYPES]
         if len(kinds) != 1:
             raise DeedError("exactly one kind of update is needed")
-        return _json({"update_id": self.world.queue.put(kinds[0], update[kinds[0]])})
+        given = update[kinds[0]]
+        number = given.get("chat", {}).get("id", 0) if kinds[0] == "message" else 0
+        if (chat := self.world.chats.get(number)) is not None:
+            self.world.topics.learn(chat, given)
+        return _json({"update_id": self.world.queue.put(kinds[0], given)})
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """GET chats/{id}/events: Server-Sent Events, from a snapshot or after a number."""

@@ -28,6 +28,13 @@ class Topics:
         chat.topics[topic.id] = topic
         return topic
 
+    def learn(self, chat: Chat, message: Json) -> None:
+        """A message made by hand says that it stands in a topic: then there is one."""
+        number = message.get("message_thread_id")
+        if message.get("is_topic_message") and isinstance(number, int):
+            chat.topics.setdefault(GENERAL, Topic(GENERAL, "General"))
+            chat.topics.setdefault(number, Topic(number, "Topic"))
+
     def target(self, chat: Chat, wanted: int, reply_to: int, *, may_closed: bool) -> Json:
         """What a message there carries; raises ApiError where it is not taken.
 

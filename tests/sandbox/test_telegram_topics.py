@@ -81,3 +81,17 @@ async def test_a_group_that_became_a_supergroup_says_its_new_number(kit: Kit) ->
     told = [u["message"] for u in await kit.updates() if "message" in u][-2:]
     assert [m.get("migrate_to_chat_id") for m in told] == [new, None]
     assert told[1]["migrate_from_chat_id"] == group
+
+
+async def test_a_message_made_by_hand_makes_its_topic(kit: Kit) -> None:
+    """By `extra`, or as a whole update."""
+    await kit.person(501)
+    group = await kit.controls.make_group("Depot", [501], told=False)
+    inside = {"message_thread_id": 77, "is_topic_message": True}
+    await kit.controls.group_message(group, 501, "/hello", extra=inside)
+    sent = await kit.call("sendMessage", chat_id=group, text="x", message_thread_id=77)
+    assert sent.result["is_topic_message"] is True
+    message = {"message_id": 5, "date": 1, "chat": {"id": 501}, "text": "x", **inside}
+    await kit.controls.inject("message", message)
+    sent = await kit.call("sendMessage", chat_id=501, text="x", message_thread_id=77)
+    assert sent.result["is_topic_message"] is True
