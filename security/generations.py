@@ -19,16 +19,20 @@ class Generations:
     """By owner; 0: none was seen. Single operations are safe from any thread."""
 
     def __init__(self) -> None:
-        self._newest: dict[Owner, int] = {}
+        self._newest: dict[int | str, int] = {}  # of a hundred thousand: no object for each
 
     def newest(self, owner: Owner) -> int:
         """Asked before a look at the disk: what is saved beside that look is no step back."""
-        return self._newest.get(owner, 0)
+        return self._newest.get(_key(owner), 0)
 
     def saw(self, owner: Owner, generation: int) -> None:
         """It was read, or is durable by now."""
         if generation > self.newest(owner):
-            self._newest[owner] = generation
+            self._newest[_key(owner)] = generation
+
+
+def _key(owner: Owner) -> int | str:
+    return owner.telegram_id or owner.key
 
 
 def older_than_seen(
