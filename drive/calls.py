@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import google_auth_httplib2
 import httplib2
 
-from drive.errors import DriveRefused, refusal, translated, unreadable
+from drive.errors import DriveRefused, NotRenewed, refusal, translated, unreadable
 from drive.known import Known
 from drive.resources import FILE_FIELDS, DriveFile, is_identifier, origin_of
 from security import answers
@@ -144,6 +144,8 @@ class Calls:
                         "there is no Google Drive API at GOOGLE_API_ENDPOINT", code="api_not_found"
                     )
                 raise refusal(head.status, head, content)
+            except NotRenewed:
+                raise
             except TransientFault as fault:
                 failures += 1
                 if failures > self._retries or (fault.retry_after or 0) > _LONGEST_WAIT:

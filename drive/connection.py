@@ -19,8 +19,9 @@ from google.auth import _helpers
 from google.oauth2.credentials import Credentials
 from pydantic import SecretStr
 
+from drive.errors import NotRenewed
 from security.credential import Credential
-from security.errors import ConsentRequired
+from security.errors import ConsentRequired, TransientFault
 from security.network import DIRECT, Network
 
 TokenSource = Callable[[SecretStr | None], Credential]
@@ -107,7 +108,10 @@ def authorized(tokens: TokenSource, http: httplib2.Http) -> google_auth_httplib2
     def handler(request: Any, scopes: Any) -> tuple[str, datetime]:
         # google-auth asks either because the time is over or because Google answered 401.
         rejected = None if credentials.expired else SecretStr(str(credentials.token))
-        return _for_google(tokens(rejected))
+        try:
+            return _for_google(tokens(rejected))
+        except TransientFault as fault:
+            raise NotRenewed(str(fault), code=fault.code, retry_after=fault.retry_after) from fault
 
     token, expiry = _for_google(first)
     credentials = Credentials(token=token, expiry=expiry, refresh_handler=handler)  # type: ignore[no-untyped-call]

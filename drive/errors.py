@@ -35,6 +35,11 @@ class DriveRefused(CustodyError):
         """What of the request Drive does not accept, where it says so, e.g. "file.id"."""
 
 
+class NotRenewed(TransientFault):
+    """There is no new access token just now. To ask Drive again would only ask for it again, and
+    each time may take as long as Google's OAuth has to answer."""
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn what the way to Google raises into the errors of this project."""

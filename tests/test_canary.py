@@ -418,10 +418,9 @@ async def lose_tokens(stage: Stage, ann: Person) -> None:
         await ann.wait_for(wanted, timeout=20)
 
     failures: list[tuple[str, str, dict[str, Any]]] = [
-        # Three times: a small request to Drive, which needs the token, is tried so often.
-        ("does not answer", "status", {"status": 503, "body": rubbish, "count": 3}),
-        ("does not answer", "html", {"body": f"<html>{rubbish}</html>", "count": 3}),
-        ("does not answer", "drop", {"count": 3}),
+        ("does not answer", "status", {"status": 503, "body": rubbish}),
+        ("does not answer", "html", {"body": f"<html>{rubbish}</html>"}),
+        ("does not answer", "drop", {}),
         ("set-up", "oauth_error", {"error": "invalid_client", "error_description": rubbish}),
         ("set-up", "oauth_error", {"error": rubbish, "error_description": rubbish}),
     ]

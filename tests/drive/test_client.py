@@ -13,7 +13,7 @@ from googleapiclient.discovery_cache import get_static_doc
 from pydantic import SecretStr
 
 from drive import Drive, DriveApi
-from security.errors import ConsentRequired
+from security.errors import ConsentRequired, TransientFault
 from tests.bot.test_connections import sockets
 from tests.drive.conftest import calls, put
 from tests.journeys import until
@@ -99,6 +99,16 @@ async def test_an_access_token_that_was_ended_is_renewed_by_the_custodian(world:
     renewed = world.store.load(ANN)
     assert renewed is not None
     assert renewed.generation == 2
+
+
+async def test_a_new_token_that_cannot_be_had_is_asked_for_once(world: World) -> None:
+    """Small requests are repeated; a refresh that hangs would take its time each time."""
+    await world.google.expire_access_tokens(AMY)
+    await world.google.fault("google.token.refresh", "status", status=503, count=0)
+    before = await world.refreshes()
+    with pytest.raises(TransientFault):
+        await world.drives.run(ANN, Drive.about)
+    assert await world.refreshes() == before + 1
 
 
 async def test_many_calls_with_an_ended_token_make_one_refresh(world: World) -> None:
