@@ -64,7 +64,7 @@ from tests.canaries import (
 from tests.canary_files import keep_house
 from tests.canary_groups import make_group, meet
 from tests.fixtures import RunningBot, StartBot
-from tests.journeys import DEVICE_CODE, connect, put
+from tests.journeys import DEVICE_CODE, connect, put, until
 
 ROOT: Final = Path(__file__).parent.parent
 DEVICE_EVENTS: Final = frozenset(
@@ -887,12 +887,13 @@ async def test_the_callback_flow_in_the_consoles_style(
         with monkeypatch.context() as broken:
             broken.setattr(bot.services.core.consents, "redirected", exploding(stage.everything()))
             await visit(await ask(ann))
-        await google.fault(
-            "telegram.editMessageText", "status", owner=str(ann.id), status=502, reason=rubbish
-        )
         redirected = await ask(ann)
+        edit, owner = "telegram.editMessageText", str(ann.id)
+        await google.fault(edit, "status", owner=owner, status=502, reason=rubbish, count=0)
         page = await visit(redirected)
         await visit(redirected)
+        await until(lambda: "message_not_sent" in bot.log.getvalue(), 30)
+        await google.clear_faults()
         await odd_requests(stage, redirected)
         await ann.start(await claim_code(ann, page))
         await ann.wait_for("has approved")

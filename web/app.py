@@ -116,12 +116,14 @@ def _is_speculative(headers: Headers) -> bool:
 class _Returns:
     """People who come back from Google, some of them several times.
 
-    Those who ask the same at the same time wait for one answer, and the chat is told once.
+    Those who ask the same at the same time wait for one answer, and the chat is told once. Nobody
+    waits for that: the page itself says how to go on.
     """
 
     def __init__(self, parts: WebParts) -> None:
         self._parts = parts
         self._under_way: dict[_Answer, asyncio.Task[PendingConsent]] = {}
+        self._telling: set[asyncio.Task[None]] = set()
 
     async def take(self, state: str, code: str | None, error: str | None) -> PendingConsent:
         """The request, with the code for the page's button. Raises as `ConsentDesk.redirected`."""
@@ -144,15 +146,19 @@ class _Returns:
             pending = await self._parts.consents.redirected(asked, code=code, error=error)
         except CustodyError as refusal:
             if asked is not None and refusal.code not in _OTHERS:
-                await _tell(self._parts.on_refused(asked, refusal))
+                self._tell(self._parts.on_refused(asked, refusal))
             raise
         if asked is None or asked.stage != "approved":  # else they have been told
-            await _tell(self._parts.on_approved(pending))
+            self._tell(self._parts.on_approved(pending))
         return pending
 
+    def _tell(self, message: Awaitable[None]) -> None:
+        task = asyncio.create_task(_logged(message))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
-async def _tell(message: Awaitable[None]) -> None:
-    """The page itself says how to go on: a chat that cannot be reached is no obstacle."""
+
+async def _logged(message: Awaitable[None]) -> None:
     try:
         await message
     except Exception:

@@ -99,12 +99,28 @@ async def test_a_reload_tells_the_chat_nothing_twice(
     await asyncio.gather(*(open_page(redirected) for _ in range(20)))
     for _ in range(5):
         await open_page(redirected)
+    await ann.wait_for("Google says yes")
     assert await counted(google, "telegram.editMessageText") == 1
     declined = await google.consent(await ask_link(ann), "amy@example.com", allow=False)
-    await ann.wait_for("The link is for you alone")
     edits = await counted(google, "telegram.editMessageText")
     await asyncio.gather(*(open_page(declined) for _ in range(20)))
+    await ann.wait_for("You declined")
     assert await counted(google, "telegram.editMessageText") == edits + 1
+
+
+async def test_a_chat_that_hangs_keeps_no_page_waiting(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """The page has the button; Telegram may take its time."""
+    ann = people()
+    redirected = await google.consent(await ask_link(ann), "amy@example.com")
+    await google.fault("telegram.editMessageText", "hang", count=0)
+    async with asyncio.timeout(20):
+        status, page = await open_page(redirected)
+    assert status == 200
+    await google.clear_faults()
+    await ann.start(claim_code(page))
+    await confirm(ann, "amy@example.com")
 
 
 def state_alone(redirected: str) -> str:
