@@ -11,6 +11,7 @@ import pytest
 
 from sandbox.client import Person
 from sandbox.google_client import GoogleControls
+from security.consent import ConsentDesk
 from security.credential import Owner
 from security.pending_consents import PendingConsents
 from tests.fixtures import RunningBot, StartBot
@@ -90,18 +91,34 @@ async def test_a_reload_shows_the_same_page_until_its_button_was_used(
     assert await exchanges(google) == 1
 
 
+async def is_noted(consents: ConsentDesk, person: Person) -> bool:
+    """Whether the bot has written down which message shows the request."""
+    found = await consents.latest(Owner.user(person.id))
+    return found is not None and found.message_id != 0
+
+
+async def ask_noted_link(bot: RunningBot, person: Person) -> str:
+    """Likewise, once the bot has written down which message it is in, and edits that."""
+    address, consents = await ask_link(person), bot.services.core.consents
+    async with asyncio.timeout(30):
+        while not await is_noted(consents, person):  # noqa: ASYNC110 - the disk tells nobody
+            await asyncio.sleep(0.01)
+    return address
+
+
 async def test_a_reload_tells_the_chat_nothing_twice(
     bot: RunningBot, google: GoogleControls, people: People
 ) -> None:
     """An address may be opened any number of times."""
     ann = people()
-    redirected = await google.consent(await ask_link(ann), "amy@example.com")
+    redirected = await google.consent(await ask_noted_link(bot, ann), "amy@example.com")
     await asyncio.gather(*(open_page(redirected) for _ in range(20)))
     for _ in range(5):
         await open_page(redirected)
     await ann.wait_for("Google says yes")
     assert await counted(google, "telegram.editMessageText") == 1
-    declined = await google.consent(await ask_link(ann), "amy@example.com", allow=False)
+    link = await ask_noted_link(bot, ann)
+    declined = await google.consent(link, "amy@example.com", allow=False)
     edits = await counted(google, "telegram.editMessageText")
     await asyncio.gather(*(open_page(declined) for _ in range(20)))
     await ann.wait_for("You declined")
