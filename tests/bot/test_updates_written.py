@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
 from telegram import Update
 
 from bot.updates.incoming import read_update, written
-from sandbox.client import TelegramControls
+from sandbox.client import Person, TelegramControls
 from tests.bot.test_inbox import BOT
 from tests.fixtures import RunningBot
 from tests.journeys import until
@@ -180,13 +181,16 @@ def test_every_other_update_is_read_as_it_was_written(content: dict[str, Any]) -
 
 
 async def test_every_sort_of_message_is_written_down_and_alarms_nobody(
-    bot: RunningBot, sandbox: Any
+    bot: RunningBot, people: Callable[..., Person]
 ) -> None:
     """By way of the real queue."""
+    ann = people()
+    await ann.start()
+    await ann.wait_for("Drivekeeper")
     before, sent = bot.log.getvalue(), set()
-    async with TelegramControls(sandbox.url) as telegram:
+    async with TelegramControls(ann.base_url) as telegram:
         for content in CONTENTS:
-            sent.add(await telegram.inject("message", {**HEAD, **content, "chat": FORUM}))
+            sent.add(await telegram.inject("message", {**HEAD, **content}))
     handled = bot.services.inbox._standing.handled
     await until(lambda: all(number in handled for number in sent if number is not None))
     log = bot.log.getvalue().removeprefix(before)
