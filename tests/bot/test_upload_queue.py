@@ -11,6 +11,7 @@ import pytest
 from bot.uploads.jobs import UploadJob, UploadJournal
 from bot.uploads.queue import UploadQueue
 from security.errors import OperatorFault
+from tests.bot.upkeep import Upkeep
 from tests.bot.upload_line import ANN, BOB, Disk, job
 from tests.journeys import until
 from upload import Halt
@@ -184,3 +185,32 @@ async def test_what_ended_without_a_word_on_the_disk_can_be_tried_again(
     gate.set()
     await line.until_idle()
     assert line.begun == [one.id, one.id]
+
+
+async def test_how_many_files_have_not_ended_is_known_after_a_restart(
+    open_line: OpenLine, journal: UploadJournal, upkeep: Upkeep
+) -> None:
+    """So that hundreds that come in wait for room, and are not refused while some are moving."""
+    gate = asyncio.Event()
+
+    async def run(one: UploadJob, halt: Halt) -> None:
+        await gate.wait()
+        await line.queue.note(one.model_copy(update={"state": "done"}))
+
+    for number in range(200):
+        journal.save(job(ANN, number))
+    again = UploadJournal(upkeep.world.folder / "uploads", upkeep.world.keyring)
+    again.prepare()
+    line = open_line(run)
+    line.queue._journal = again
+    assert await line.queue.room(ANN) == 0
+    assert not line.queue.is_full(ANN)  # nothing of theirs is in line: nothing would ever end
+    await line.queue.start()
+    assert line.queue.is_full(ANN)
+    assert not line.queue.is_full(BOB)
+    ended: list[bool] = []
+    line.queue.on_end = lambda: ended.append(line.queue.is_full(ANN))
+    gate.set()
+    await line.until_idle()
+    assert ended == [False] * 200
+    assert await line.queue.room(ANN) == 200
