@@ -117,6 +117,7 @@ PROCESS_EVENTS: Final = frozenset(
         *("consent_saved", "upload_queued", "upload_finished"),
     }
 )
+PLANTED_EVENTS: Final = frozenset({"document_refused", "plaintext_allowed"})
 REFUSAL_EVENTS: Final = frozenset({"bot_refused_to_start"})
 UNPROVOKED: Final = frozenset({"log_redaction_failed"})  # the redaction's own tests provoke it
 
@@ -1152,6 +1153,39 @@ async def test_sweeps_and_administrators_with_all_that_can_go_wrong(
     assert world.count()["refresh"] >= 4
 
 
+@pytest.mark.encryption("on")
+async def test_documents_that_are_not_believed_are_told_without_what_is_in_them(
+    start_bot: StartBot,
+    sandbox: Sandbox,
+    world: MarkedWorld,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Planted beside a key, and moved: neither their names, nor whose, nor what they say."""
+    folder = tmp_path / world.new("data folder") / "user_data"
+    ann, bob = (world.person(sandbox.url) for _ in range(2))
+    (folder / "uploads").mkdir(parents=True)
+    for owner, number in ((ann, 7), (bob, 8)):
+        job = {"id": f"{ann.id}-7", "name": world.file_name("pdf"), "link": world.new("link")}
+        (folder / "uploads" / f"{owner.id}-{number}.json").write_text(json.dumps(job))
+    log = ""
+    try:
+        for required in ("false", "true"):  # by the second start something is sealed
+            async with start_bot(USER_DATA_DIR=folder, TOKEN_REQUIRE_ENCRYPTION=required) as bot:
+                by_hand(bot)
+                await ann.start()
+                await ann.wait_for("Drivekeeper")
+                await sweep(bot)
+                log += bot.log.getvalue()
+    finally:
+        for person in (ann, bob):
+            await person.close()
+    world.harvest()
+    assert events_of(log) >= PLANTED_EVENTS
+    assert {"wrong_document", "plaintext_refused"} <= set(re.findall(r'"result": "(\w+)"', log))
+    assert world.canaries.find("\n".join((log, *capfd.readouterr()))) == []
+
+
 # -- updates left by an earlier run, and a webhook ------------------------------------------------
 
 
@@ -1569,4 +1603,5 @@ def test_every_event_there_is_was_made_to_happen() -> None:
     """A new event is to be provoked in one of the journeys above."""
     flows = DEVICE_EVENTS | CALLBACK_EVENTS | PASTE_EVENTS
     provoked = flows | UPKEEP_EVENTS | UPDATES_EVENTS | PROCESS_EVENTS | REFUSAL_EVENTS
+    provoked |= PLANTED_EVENTS
     assert provoked | UNPROVOKED == EVENTS
