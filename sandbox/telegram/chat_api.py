@@ -278,8 +278,9 @@ class ChatApi:
         if len(kinds) != 1:
             raise DeedError("exactly one kind of update is needed")
         given = update[kinds[0]]
-        number = given.get("chat", {}).get("id", 0) if kinds[0] == "message" else 0
-        if (chat := self.world.chats.get(number)) is not None:
+        place = given.get("chat") if kinds[0] == "message" else None  # it may be a broken one
+        chat = self.world.chats.get(place.get("id", 0)) if isinstance(place, dict) else None
+        if chat is not None:
             self.world.topics.learn(chat, given)
         return _json({"update_id": self.world.queue.put(kinds[0], given)})
 
