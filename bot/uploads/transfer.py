@@ -275,10 +275,9 @@ class Transfer:
             patience = _GET_FILE_SECONDS + (file.size or 0) / _LEAST_BYTES_PER_SECOND
             found = await self._bot.get_file(file.telegram_file_id, read_timeout=patience)
         except BadRequest as error:
-            if "temporarily unavailable" in error.message:  # said of files it has, too
-                raise _TelegramAway("Telegram does not give the file just now") from error
-            code = "too_big" if "too big" in error.message else "file_gone"
-            raise SourceFailed("Telegram does not give the file", code=code) from error
+            if (code := _why_not(error)) is not None:
+                raise SourceFailed("Telegram does not give the file", code=code) from error
+            raise _TelegramAway("Telegram does not give the file just now") from error
         except NetworkError as error:
             raise _TelegramAway("Telegram could not be reached") from error
         except TelegramError as error:
@@ -311,6 +310,19 @@ def _same_content(source: Source, candidates: list[DriveFile], halt: Halt) -> Dr
     except SourceSpoilt:
         return None  # it cannot be told; the upload reads it anew
     return next((found for found in candidates if found.md5 == md5.hexdigest()), None)
+
+
+def _why_not(error: BadRequest) -> str | None:
+    """Why a file can never be had; None: another time it may be.
+
+    Telegram has one code for all of it. What it says of files that it has, too, or in words that
+    nobody knows here, costs nobody their file: it is asked for again, and can be tried again.
+    """
+    words = error.message.lower().replace("_", " ")
+    if "too big" in words:
+        return "too_big"
+    is_gone = "file id" in words and "temporarily unavailable" not in words
+    return "file_gone" if is_gone else None
 
 
 async def patiently(ask: Callable[[], Awaitable[T]]) -> T:

@@ -313,3 +313,34 @@ def test_nobody_speaks_past_the_place_that_knows_how() -> None:
         if re.search(wanted, path.read_text("utf-8"))
     }
     assert found == {"bot/delivery.py"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "end"),
+    [
+        ("Bad Request: invalid file_id", "Telegram no longer has a.bin"),
+        ("Bad Request: FILE_ID_INVALID", "Telegram no longer has a.bin"),
+        ("Bad Request: wrong file identifier/HTTP URL specified", "Telegram no longer has a.bin"),
+        ("Bad Request: file is too big", "is too big"),
+        ("Bad Request: wrong file_id or the file is temporarily unavailable", "Try again"),
+        ("Bad Request: FILE_REFERENCE_EXPIRED", "Try again"),
+        ("x", "Try again"),
+    ],
+)
+async def test_a_file_that_telegram_refuses_in_unknown_words_is_not_given_up(
+    bot: RunningBot,
+    google: GoogleControls,
+    people: People,
+    reason: str,
+    end: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only what can never be had is; else there is a button."""
+    monkeypatch.setattr("bot.uploads.transfer._PAUSES", (0.1, 0.1))
+    ann = people()
+    await connect(ann, google, AMY)
+    await google.fault("telegram.getFile", "status", status=400, reason=reason, count=0)
+    await ann.send_document(b"x" * 300, "a.bin")
+    ended = await ann.wait_for(lambda m: end in m.text or m.button(end) is not None)
+    assert (ended.button("Try again") is not None) is (end == "Try again")
+    assert troubles(bot) == []
