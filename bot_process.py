@@ -30,6 +30,7 @@ from bot.readiness import Readiness
 from bot.updates import webhook
 from bot.updates.journal import UpdateJournal
 from bot.uploads.jobs import UploadJournal
+from bot.uploads.telegram_source import download_client
 from config import Settings
 from custody_parts import custody, settle_memory
 from drive import DriveApi, Drives
@@ -152,6 +153,7 @@ async def services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotAppl
         for part in (pending, journal, updates, preferences):
             await custodian.run(part.prepare)
         network = Network.of(settings)
+        downloads = stack.enter_context(download_client(network, settings.telegram_api_base_url))
         api = DriveApi(settings.google_api_endpoint, network)
         drives = Drives(api, custodian, threads=_QUICK_THREADS + settings.uploads_at_once)
         upload_drives = Drives(api, custodian, threads=settings.uploads_at_once)
@@ -180,6 +182,7 @@ async def services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotAppl
                 drives,
                 upload_drives,
                 sending_drives,
+                downloads,
                 parts.records,
                 parts.sweep,
                 parts.store.copies,

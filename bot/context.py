@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+import httpx
 from pydantic import SecretStr
 from telegram import CallbackQuery, Update
 from telegram.ext import Application, CallbackContext, ExtBot, JobQueue
@@ -53,6 +54,8 @@ class Core:
     """Like `drives`, with threads of their own: uploads keep nobody's /status waiting."""
     sending_drives: Drives
     """Likewise, for files on their way out."""
+    downloads: httpx.Client
+    """For files from Telegram: `bot.uploads.telegram_source.download_client`."""
     records: Records
     sweep: Sweep
     quarantine: Quarantine

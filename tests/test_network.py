@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
 from bot.telegram_request import TelegramRequest
-from bot.uploads.telegram_source import TelegramDownload
+from bot.uploads.telegram_source import TelegramDownload, download_client
 from commands.doctor import examine
 from config import GoogleClient, load_settings
 from drive import Drive, DriveApi
@@ -102,8 +102,9 @@ async def by_telegram(world: World) -> None:
 async def by_download(world: World) -> None:
     """What somebody sent."""
     address = SecretStr(f"{world.address}/file/bot{TOKEN}/file.bin")
-    download = TelegramDownload(address, len(CONTENT), world.network)
-    assert b"".join(await asyncio.to_thread(lambda: list(download.open()))) == CONTENT
+    with download_client(world.network, world.address) as client:
+        download = TelegramDownload(address, len(CONTENT), client)
+        assert b"".join(await asyncio.to_thread(lambda: list(download.open()))) == CONTENT
 
 
 async def by_oauth(world: World) -> None:

@@ -10,11 +10,10 @@ import random
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 import structlog
@@ -52,15 +51,17 @@ class TelegramDownload:
 
     seekable = False
 
-    def __init__(self, address: SecretStr, size: int | None, network: Network = DIRECT) -> None:
+    def __init__(
+        self, address: SecretStr, size: int | None, client: httpx.Client | None = None
+    ) -> None:
         """
         Args:
             address: holds the bot's token.
             size: in bytes, as `getFile` said.
-            network: how it is reached.
+            client: `download_client`, which its owner closes; None: a new one for each request.
         """
         self._address = address
-        self._network = network
+        self._client = client
         self.size = size
 
     def open(self, offset: int = 0) -> Iterator[bytes]:
@@ -102,8 +103,8 @@ class TelegramDownload:
     def _asked(self, begin: int) -> Iterator[httpx.Response]:
         headers = {"Range": f"bytes={begin}-"} if begin else {}
         address = self._address.get_secret_value()
-        client = _client(self._network, urljoin(address, "/"))
-        with client.stream("GET", address, headers=headers) as response:
+        one = nullcontext(self._client) if self._client else download_client(DIRECT, address)
+        with one as client, client.stream("GET", address, headers=headers) as response:
             yield response
 
     def _judged(self, response: httpx.Response, begin: int, size: int | None) -> Body:
@@ -130,10 +131,9 @@ def _bytes_of(response: httpx.Response, body: Body, begin: int) -> Iterator[byte
             yield piece[skip:]
 
 
-@cache
-def _client(network: Network, server: str) -> httpx.Client:
-    # One for all: threads share its connections. Compressed bytes could not be counted.
-    headers = {"Accept-Encoding": "identity"}
+def download_client(network: Network, server: str) -> httpx.Client:
+    """For every file from the server at this address: threads share its connections."""
+    headers = {"Accept-Encoding": "identity"}  # compressed bytes could not be counted
     return httpx.Client(timeout=_TIMEOUT, headers=headers, **httpx_options(network, server))
 
 

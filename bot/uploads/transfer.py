@@ -290,7 +290,7 @@ class Transfer:
         path = found.file_path.removeprefix(base)
         if folder is not None:
             return LocalFile(Path(path), size, folder=folder, token=SecretStr(self._bot.token))
-        return TelegramDownload(SecretStr(base + quote(path)), size, self._options.network)
+        return TelegramDownload(SecretStr(base + quote(path)), size, self._core.downloads)
 
 
 def _make_sure_of_room(folder: Path, size: int) -> None:

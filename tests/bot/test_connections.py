@@ -13,7 +13,7 @@ from bot.telegram_request import TelegramRequest
 from sandbox.client import Person
 from sandbox.google_client import GoogleControls
 from sandbox.server import Sandbox
-from tests.fixtures import RunningBot
+from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, until
 from tests.security.kit import AMY
 
@@ -62,3 +62,17 @@ async def test_the_bot_looks_after_them(
     for _ in range(2):
         await job.run(bot.application)
     await until(lambda: sockets() < before)
+
+
+async def test_nothing_stays_open_once_the_bot_has_stopped(
+    start_bot: StartBot, google: GoogleControls, people: People
+) -> None:
+    """Neither to Google nor to Telegram, whose files have a client of their own."""
+    ann = people()
+    async with start_bot(WEB_PORT=0) as bot:
+        await connect(ann, google, AMY)
+        await ann.send_document(b"content", "a.txt")
+        await ann.wait_for("is in your Drive")
+        downloads = bot.services.core.downloads
+        assert not downloads.is_closed
+    assert downloads.is_closed
