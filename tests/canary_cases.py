@@ -54,6 +54,11 @@ NOWHERE: Final = dict.fromkeys(
     ),
     "http://127.0.0.1:9",
 )
+NO_PROXY_THERE: Final = {
+    **dict.fromkeys(NOWHERE, "https://nobody.test"),
+    "HTTPS_PROXY": "http://MARK:MARK@127.0.0.1:9",
+}
+SOCKS: Final = {"HTTPS_PROXY": "socks5://MARK:MARK@MARK"}
 NO_FOLDER: Final = {"USER_DATA_DIR": "/dev/null/MARK"}
 TOO_LONG: Final = {"USER_DATA_DIR": f"MARK{'x' * 300}"}
 
@@ -145,6 +150,8 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case("maintenance run", 1, "unavailable", google_says("drop")),
         Case("maintenance run", 1, "invalid_request", google_says("oauth_error")),
         Case("maintenance run", 1, "unavailable", settings=NOWHERE),
+        Case("maintenance run", 1, "unavailable", settings=NO_PROXY_THERE),
+        Case("maintenance run", 2, "SOCKS", settings=SOCKS),
         Case("maintenance run", 1, "invalid_client", settings=WRONG_SECRET),
         Case("maintenance run", 1, "unknown_client", settings={"GOOGLE_CLIENT_ID": "MARK"}),
         Case("maintenance run", 1, "wrong_owner", swapped),
@@ -178,6 +185,8 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case("doctor", 0, "agrees with Google", settings={"GOOGLE_OTHER_CLIENTS": ""}),
         Case("doctor --offline", 0, "all of them open"),
         Case("doctor", 1, "took no connection", settings=NOWHERE),
+        Case("doctor", 1, "", settings=NO_PROXY_THERE),
+        Case("doctor", 1, "SOCKS", settings=SOCKS),
         Case("doctor", 1, "invalid_client", settings=WRONG_SECRET),
         Case(
             "doctor", 1, "TELEGRAM_BOT_TOKEN", settings={"TELEGRAM_BOT_TOKEN": "1234567:MARKMARK"}

@@ -63,8 +63,17 @@ from tests.canaries import (
 )
 from tests.canary_files import keep_house
 from tests.canary_groups import make_group, meet
+from tests.canary_outside import (
+    flood,
+    odd_tokens,
+    plant_documents,
+    refusal_of_drive,
+    send_no_files,
+    settings_file,
+)
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import DEVICE_CODE, connect, put, until
+from tests.network_kit import NAME, Authority, proxy_to
 
 ROOT: Final = Path(__file__).parent.parent
 DEVICE_EVENTS: Final = frozenset(
@@ -76,7 +85,7 @@ DEVICE_EVENTS: Final = frozenset(
         *("consent_lapsed", "consent_refused", "consent_failed"),
         *("token_refreshed", "token_refresh_failed", "token_quarantined"),
         *("testing_status_suspected", "token_disconnected", "token_revoke_failed"),
-        "audit_failed",
+        *("audit_failed", "menu_not_published"),
         *("upload_queued", "upload_waiting", "upload_finished", "upload_retried"),
         *("upload_failed", "upload_cancelled", "upload_not_saved"),
         *("file_changed", "file_sent", "file_not_sent"),
@@ -86,7 +95,7 @@ CALLBACK_EVENTS: Final = frozenset(
     {
         *("settings_loaded", "web_started", "library", "consent_started", "consent_approved"),
         *("consent_saved", "consent_refused", "upload_finished", "upload_failed"),
-        *("handler_failed", "message_not_sent"),
+        *("handler_failed", "message_not_sent", "plaintext_allowed"),
     }
 )
 PASTE_EVENTS: Final = frozenset(
@@ -101,14 +110,14 @@ UPKEEP_EVENTS: Final = frozenset(
         *("access_denied", "command_handled", "consent_saved", "library", "message_not_sent"),
         *("sweep_finished", "sweep_failed", "sweep_owner_failed", "memory_not_saved"),
         *("token_held", "token_released", "token_quarantined", "token_quarantine_failed"),
-        *("incident_opened", "incident_closed", "owner_told"),
+        *("incident_opened", "incident_closed", "owner_told", "document_refused"),
     }
 )
 UPDATES_EVENTS: Final = frozenset(
     {
         *("settings_loaded", "web_started", "library", "access_denied", "polling_conflict"),
         *("webhook_set", "updates_resumed", "update_not_saved", "update_skipped"),
-        *("update_set_aside", "incident_opened", "incident_closed"),
+        *("update_set_aside", "update_refused", "incident_opened", "incident_closed"),
     }
 )
 PROCESS_EVENTS: Final = frozenset(
@@ -153,6 +162,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.uploads.transfer._PAUSES", (0.01, 0.01))
     monkeypatch.setattr("bot.uploads.telegram_source._PAUSE_SECONDS", 0.01)
     monkeypatch.setattr("bot.connecting.connect.AGAIN_SECONDS", 0)
+    monkeypatch.setattr("bot.limits._PAUSES", (0.01, 0.01, 0.01))
     for limit in ("_CHAT_BURST", "_OVERALL_PER_SECOND", "_BACKGROUND_PER_SECOND"):
         monkeypatch.setattr(f"bot.limits.{limit}", 1000)
     at_once = SimpleNamespace(time=lambda: 0.0, sleep=lambda seconds: None)
@@ -273,6 +283,7 @@ async def talk(stage: Stage, ann: Person) -> None:
     await ann.wait_for("Which language?")
     await ann.tap("language:en")
     await ann.wait_for("I speak English")
+    await send_no_files(stage, ann, said)
     phone = str(secrets.randbelow(9 * 10**14) + 10**14)
     stage.canaries.add("phone number", phone, identity=True)
     await ann.send_contact(f"+{phone}", world.new("contact's name"))
@@ -307,6 +318,8 @@ async def send_media(stage: Stage, ann: Person) -> None:
     """A file of every kind, with captions and names, alone and together."""
     world = stage.world
     await stage.connected(ann)
+    await ann.send_sticker()
+    await ann.wait_for("is in your Drive")
     for kind in ("document", "photo", "video", "audio", "voice", "video_note", "animation"):
         options = {"caption": world.new("caption")}
         if kind in ("document", "video", "audio", "animation"):
@@ -386,6 +399,9 @@ async def lose_uploads(stage: Stage, ann: Person) -> None:
     await send("did not accept", (start, "status", {"status": 403, "reason": rubbish}))
     await send("did not accept", (start, "status", {"status": 400, "body": {"error": rubbish}}))
     await send("set-up", (start, "status", {"status": 403, "reason": "accessNotConfigured"}))
+    for wanted, reason in {"did not accept": "", "set-up": "SERVICE_DISABLED"}.items():
+        body = refusal_of_drive(stage.world.new("Google's answer"), reason)
+        await send(wanted, (start, "status", {"status": 403, "body": body}))
     await google.set_quota(account, limit=1000)
     await send("Free some space")
     await google.set_quota(account, limit=10**10)
@@ -423,6 +439,8 @@ async def lose_tokens(stage: Stage, ann: Person) -> None:
         ("set-up", "oauth_error", {"error": "invalid_client", "error_description": rubbish}),
         ("set-up", "oauth_error", {"error": rubbish, "error_description": rubbish}),
     ]
+    odd = odd_tokens(stage.world.new("Google's answer"))
+    failures += [("", "status", {"status": 200, "body": json.dumps(body)}) for body in odd]
     for wanted, kind, options in failures:
         rule = await google.fault("google.token.refresh", kind, owner=account, **options)
         await status(wanted)
@@ -739,6 +757,8 @@ async def test_the_device_flow_with_all_that_can_go_wrong(
         "TELEGRAM_WEBHOOK_SECRET": world.new("webhook secret"),
     }
     people = [*cast, eve, zoe]
+    text = world.new("Telegram's answer")
+    await google.fault("telegram.setMy*", "status", status=400, reason=text, count=0)
     try:
         async with start_bot(flow="device", LOG_LEVEL="DEBUG", **settings) as bot:
             stage = Stage(world, sandbox, google, bot)
@@ -841,6 +861,7 @@ async def test_the_callback_flow_in_the_consoles_style(
             LOG_LEVEL="DEBUG",
             LOG_FORMAT="console",
             METRICS_PORT=(operations := free_port()),
+            TOKEN_REQUIRE_ENCRYPTION="false",
         ) as bot,
     ):
         stage = Stage(world, sandbox, google, bot)
@@ -920,7 +941,7 @@ async def test_the_callback_flow_in_the_consoles_style(
     log = bot.log.getvalue()
     assert world.canaries.find("\n".join((log, *told, *capfd.readouterr()))) == []
     assert not log.startswith("{")
-    assert set(re.findall(r"\] ([a-z_]+) ", log)) >= CALLBACK_EVENTS
+    assert set(re.findall(r"\] ([a-z_]+)(?: |$)", log, re.MULTILINE)) >= CALLBACK_EVENTS
     assert log.count("\n") > 300
     assert {"aiohttp", "httpx", "httpcore", "telegram.ext", "uvicorn"} <= libraries_in(log)
     assert world.count()["codes"] > 9
@@ -1041,9 +1062,15 @@ async def fail_to_refresh(stage: Stage, root: Person, cast: list[Person]) -> Non
                 await root.wait_for("stay where they are")
     await root.tap("aside", alert)
     await root.wait_for("credentials aside?")
-    await google.fault("telegram.sendMessage", "status", owner=str(cast[1].id), status=502)
+    text = stage.world.new("Telegram's answer")
+    owner = str(cast[1].id)
+    await google.fault(
+        "telegram.sendMessage", "status", owner=owner, status=502, reason=text, count=0
+    )
     await root.tap("Yes, set")
     await root.wait_for("Over:")
+    await stage.says('"message_not_sent"')
+    await google.clear_faults()
     await sweep(stage.bot)
     for person in cast[1:]:
         await person.wait_for("no longer connected", since=0)
@@ -1141,6 +1168,7 @@ async def test_sweeps_and_administrators_with_all_that_can_go_wrong(
                 await sweep(bot)
             await sweep(bot)
             await administer(stage, root, cast[3])
+            await plant_documents(stage, cast[3], *cast[:2])
     finally:
         for person in (root, *cast):
             await person.close()
@@ -1212,6 +1240,7 @@ async def test_updates_left_over_and_a_webhook(
     world: MarkedWorld,
     google: GoogleControls,
     keyring: TokenEncryption,
+    monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -1251,6 +1280,9 @@ async def test_updates_left_over_and_a_webhook(
             await ann.send(world.new("message"))
             await stage.says('"update_not_saved"')
         await ann.wait_for("Send me a file")
+        with monkeypatch.context() as narrow:
+            narrow.setattr("bot.updates.room.MOST_EACH", 5)
+            await flood(stage, ann)
         await sandbox.telegram.webhook.delete()
         jobs = bot.application.job_queue
         assert jobs is not None
@@ -1467,6 +1499,19 @@ WRONG: Final = {
     "LOG_FORMAT": "{}",
     "GOOGLE_CLIENT_SECRET_FILE": "/{}/{}",
     "LOG_MASK_KEY_FILE": "{}\udcff",
+    "HTTPS_PROXY": "socks5://{}:{}@{}:1080",
+    "HTTPS_PROXI": "http://{}:{}@{}",
+    "NO_PROXY": "{}/{}",
+    "SSL_CERT_FILE": "/{}/{}",
+    "SSL_CERT_DIR": "/{}/{}",
+    "TELEGRAM_FILES_DIR": "{}/{}",
+    "TELEGRAM_WEBHOOK_URL": "http://{}/{}",
+    "TELEGRAM_WEBHOOK_SECRET": "{} {}",
+    "ALLOWED_CHAT_IDS": "@{}",
+    "TOKEN_BACKUP_KEY": "{}",
+    "TOKEN_REQUIRE_ENCRYPTION": "{}",
+    "GOOGLE_CLIENT_ID": "{}",
+    "GOOGLE_CLIENT_SECRTE": "{}",
 }
 
 
@@ -1486,6 +1531,79 @@ def test_wrong_settings_are_refused_without_their_values(
     assert result.exit_code == 2
     assert canaries.find(result.output) == []
     assert "Drivekeeper cannot start" in result.output
+
+
+def test_a_spoilt_settings_file_is_refused_without_its_values(
+    canaries: Canaries, tmp_path: Path
+) -> None:
+    """Misspelt names, lines that are none, values that are out of place."""
+    text = marker()
+    canaries.add("a line of a settings file", text)
+    file, wrong = settings_file(tmp_path, text)
+    result = CliRunner().invoke(cli.app, ["bot", "--env-file", str(file)])
+    assert result.exit_code == 2
+    assert canaries.find(result.output) == []
+    assert result.output.count("\n  •") >= wrong, result.output
+
+
+PROXY_SAYS: Final = {
+    "a password it does not know": b"407 Proxy Authentication Required",
+    "no": b"403 Forbidden",
+    "nothing that is HTTP": b"\xff",
+    "yes": None,
+}
+
+
+@pytest.mark.one_way("on")
+@pytest.mark.parametrize("answer", PROXY_SAYS)
+async def test_behind_a_proxy(
+    answer: str,
+    sandbox: Sandbox,
+    world: MarkedWorld,
+    google: GoogleControls,
+    encryption_keys: tuple[SecretStr, ...],
+    tmp_path: Path,
+) -> None:
+    """Its user and its password are in no line, whether it opens tunnels or not."""
+    authority = Authority(tmp_path)
+    port = await sandbox.listen_by_tls(authority.server_side())
+    user, password, text = (world.new(what) for what in ("user", "password", "proxy's answer"))
+    api, refusal = f"https://www.{NAME}", PROXY_SAYS[answer]
+    if refusal is not None:
+        refusal += f" {text}\r\nProxy-Authenticate: Basic realm={text}".encode()
+    account = base64.b64encode(f"{user}:{password}".encode()).decode()
+    world.canaries.add("the proxy's header", account)
+    async with world.person(sandbox.url) as ann, proxy_to(port, refusal) as proxy:
+        settings = {
+            **bot_settings(sandbox, tmp_path / world.new("data folder"), "device"),
+            "TOKEN_ENCRYPTION_KEY": encryption_keys[0].get_secret_value(),
+            "TELEGRAM_API_BASE_URL": f"https://telegram.{NAME}",
+            "GOOGLE_API_ENDPOINT": api,
+            **{
+                f"GOOGLE_{name}_URI": f"{api}/{path}"
+                for name, path in (
+                    *(("AUTH", "o/oauth2/v2/auth"), ("TOKEN", "token")),
+                    *(("DEVICE", "device/code"), ("REVOKE", "revoke")),
+                )
+            },
+            "HTTPS_PROXY": f"http://{user}:{password}@127.0.0.1:{proxy.port}",
+            "SSL_CERT_FILE": authority.cert_file,
+            "WEB_PORT": 0,
+            "LOG_LEVEL": "DEBUG",
+        }
+        process = await Process.start(settings, "--env-file", os.devnull)
+        if refusal is None:
+            await process.prints('"bot_started"')
+            await connect(ann, google, world.account())
+            await ann.send_document(os.urandom(20), world.file_name("txt"))
+            await ann.wait_for("is in your Drive")
+        else:
+            await process.prints('"polling_failed"')
+        process.signal(signal.SIGTERM)
+        assert await process.end() == 0
+    assert proxy.heads
+    world.harvest()
+    assert world.canaries.find(process.output) == []
 
 
 # -- the scan itself -----------------------------------------------------------------------------
