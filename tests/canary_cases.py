@@ -58,6 +58,11 @@ NO_PROXY_THERE: Final = {
     **dict.fromkeys(NOWHERE, "https://nobody.test"),
     "HTTPS_PROXY": "http://MARK:MARK@127.0.0.1:9",
 }
+LOCAL_SERVER: Final = {
+    "TELEGRAM_LOCAL_MODE": "true",
+    "TELEGRAM_FILES_DIR": "/dev/null/MARK/MARK",
+    "TELEGRAM_API_BASE_URL": "http://127.0.0.1:9",
+}
 SOCKS: Final = {"HTTPS_PROXY": "socks5://MARK:MARK@MARK"}
 NO_FOLDER: Final = {"USER_DATA_DIR": "/dev/null/MARK"}
 TOO_LONG: Final = {"USER_DATA_DIR": f"MARK{'x' * 300}"}
@@ -186,6 +191,7 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case("doctor --offline", 0, "all of them open"),
         Case("doctor", 1, "took no connection", settings=NOWHERE),
         Case("doctor", 1, "", settings=NO_PROXY_THERE),
+        Case("doctor", 1, "TELEGRAM_FILES_DIR", settings=LOCAL_SERVER),
         Case("doctor", 1, "SOCKS", settings=SOCKS),
         Case("doctor", 1, "invalid_client", settings=WRONG_SECRET),
         Case(

@@ -42,7 +42,16 @@ async def meet(stage: Stage, gus: Person) -> None:
         await group.by(gus).tap("Show the link here", result)
         await group.send(f"/save{BOT} {world.new('chat text')}", reply_to=sent.id)
         await group.wait_for("is in")
+        name = world.new("name of a topic")
+        topic = await telegram.make_topic(number, name)
+        await group.send_document(b"in a topic", world.file_name("txt"), caption=BOT, topic=topic)
+        await group.wait_for("is in")
         chat = await group.send(world.new("chat text"))
+        about = {name: chat.raw[name] for name in ("from", "chat", "date")}
+        place = {**about, "message_thread_id": topic, "is_topic_message": True}
+        for told in ("forum_topic_created", "forum_topic_edited"):
+            said = {told: {"name": name, "icon_color": 7322096, "icon_custom_emoji_id": name}}
+            await telegram.inject("message", {**place, "message_id": chat.id + 10_000, **said})
         await group.send(f"/status{BOT} {world.new('chat text')}")
         await group.wait_for("Here I take files only")
         await telegram.anonymous_message(number, f"{BOT} {world.new('chat text')}")

@@ -822,6 +822,12 @@ async def odd_requests(stage: Stage, address: str) -> None:
         + secret
         + b"\r\n",
         f"GET {address} HTTP/1.1\r\n\r\n".encode(),
+        f"GET {target}&{parts.query}&scope={quote(address)}#{parts.query} HTTP/1.1\r\n"
+        f"Host: {host}\r\nX-Forwarded-For: {parts.query}\r\nX-Forwarded-Proto: {address}\r\n"
+        f"X-Forwarded-Host: {parts.query}\r\nForwarded: for={parts.query}\r\n"
+        f"Referer: {address}\r\nUser-Agent: {address}\r\nAccept-Language: {address}\r\n\r\n"
+        "".encode(),
+        f"GET {target} HTTP/1.1\r\nHost: {parts.query}\r\nOrigin: {address}\r\n\r\n".encode(),
         f"GET /{target}/../{target} HTTP/1.1\r\nCookie: {parts.query}\r\n\r\n".encode(),
         b"GET " + target.encode() + b"&x=\x00\xff HTTP/1.1\r\n" + secret + b"\r\n\r\n",
         f"GET {target}&x={'x' * 70_000} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode(),
@@ -1008,21 +1014,18 @@ async def test_the_paste_flow_with_a_local_bot_api_server(
         await ann.wait_for("Connected as")
         await ann.send_document(os.urandom(5000), world.file_name("pdf"))
         await ann.wait_for("is in your Drive")
-        # The server says where the file is, and then it is not there.
-        await google.fault(
-            *("telegram.getFile", "status"),
-            status=200,
-            body={
-                "ok": True,
-                "result": {
-                    "file_id": text,
-                    "file_unique_id": text,
-                    "file_path": str(world.folder / world.config.bot_token / "documents" / text),
-                },
-            },
-        )
-        await ann.send_document(os.urandom(5000), world.file_name("pdf"))
-        await ann.wait_for("wrong with this bot's set-up")
+        # The server says where the file is, and then it is not there, or not one of its own.
+        assert bot.settings.telegram_files_dir is not None
+        own = bot.settings.telegram_files_dir / world.config.bot_token / "documents"
+        own.mkdir(parents=True, exist_ok=True)
+        (link := own / world.new("link to a file")).symlink_to(f"/{text}/{text}")
+        os.mkfifo(pipe := own / world.new("pipe"))
+        for path in (own / text, link, pipe, own, own / ".." / ".." / text, f"/{text}", text):
+            found = {"file_id": text, "file_unique_id": text, "file_path": str(path)}
+            body = {"ok": True, "result": found}
+            await google.fault("telegram.getFile", "status", status=200, body=body)
+            await ann.send_document(os.urandom(5000), world.file_name("pdf"))
+            await ann.wait_for("wrong with this bot's set-up")
         # And it names a folder, whose path holds a canary as its own holds the token.
         token = SecretStr(folder.parent.name)
         LocalFile(folder, 1, folder=folder.parents[1], token=token).remove()
