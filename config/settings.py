@@ -6,6 +6,7 @@ The table of settings is in `docs/settings.md`; a test keeps the two equal.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from dataclasses import dataclass
@@ -55,6 +56,8 @@ GOOGLE_ADDRESSES: Final = {
     "google_api_endpoint": "https://www.googleapis.com",
 }
 
+# pydantic-settings reads the file beside us, and tells of a line that is none: so do we, by name.
+logging.getLogger("dotenv").setLevel(logging.ERROR)
 _SERVICE_ACCOUNT = re.compile(r"([a-z][a-z0-9]*)_google_service_account_json(_file)?")
 
 

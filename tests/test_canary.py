@@ -1547,6 +1547,7 @@ def test_a_spoilt_settings_file_is_refused_without_its_values(
     assert result.exit_code == 2
     assert canaries.find(result.output) == []
     assert result.output.count("\n  •") >= wrong, result.output
+    assert result.output.startswith("Drivekeeper cannot start")
 
 
 PROXY_SAYS: Final = {
