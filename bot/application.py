@@ -135,7 +135,8 @@ def build_application(
             overflow.tell(application.bot, core.preferences, update), name="overflow"
         )
 
-    inbox.lines.is_full = lambda person: uploads.is_full(Owner.user(person))
+    # 0: a message without a sender, which is turned away.
+    inbox.lines.is_full = lambda person: person > 0 and uploads.is_full(Owner.user(person))
     uploads.on_end = inbox.look_again
     inbox.on_overflow = tell_of_overflow
     inbox.on_trouble = runner.on_trouble = tell_of_trouble

@@ -160,8 +160,9 @@ async def edit_or_send(
         try:
             if await edit(bot, sent, text, markup, background=background):
                 return sent
-        except ChatMigrated as moved:  # a supergroup counts its messages anew
-            to, reply_to = Conversation(moved.new_chat_id), 0
+        except ChatMigrated as moved:
+            if not to.is_private:  # a supergroup counts its messages anew
+                to, reply_to = Conversation(moved.new_chat_id), 0
     return await send(bot, to, text, markup, reply_to=reply_to, background=background)
 
 

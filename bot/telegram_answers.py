@@ -21,6 +21,7 @@ _SOONEST_SECONDS: Final = 5
 _LATEST_SECONDS: Final = 24 * 3600
 _CHAT_BITS: Final = 52  # https://core.telegram.org/bots/api#chat
 _MOST_MESSAGES: Final = 1 << 31
+_MOST_BYTES: Final = 1 << 52  # https://core.telegram.org/bots/api#file
 _NO_RESULT: Final = object()
 Answer = dict[str, Any]
 
@@ -35,7 +36,6 @@ class _User(BaseModel):
 class _File(BaseModel):
     file_id: StrictStr
     file_unique_id: StrictStr
-    file_size: Annotated[StrictInt, Field(ge=0)] | None = None
     file_path: Annotated[StrictStr, Field(min_length=1)] | None = None
 
 
@@ -87,6 +87,8 @@ class DecidedAnswers(BaseRequest):
             for command in result if isinstance(result, list) else [None]:
                 _check(command, _Command, BotCommand)
         elif method in _ASKED:
+            if method == "getFile":
+                result = _with_a_size_or_none(result)
             _check(result, *_ASKED[method])
         return result
 
@@ -138,6 +140,19 @@ def _check(result: Any, needed: type[BaseModel], made: Any) -> None:
     except (ValidationError, TypeError, ValueError, LookupError, AttributeError, OverflowError):
         # Its text may hold anything of the answer.
         raise NetworkError(f"Telegram's answer is no {made.__name__}") from None
+
+
+def _with_a_size_or_none(result: Any) -> Any:
+    """Without what can be no size of a file: it is optional, and the download tells it as well.
+
+    Nor is 0 believed: Telegram takes no empty files, and of one nothing would be asked for.
+    """
+    if not isinstance(result, dict) or "file_size" not in result:
+        return result
+    size = result["file_size"]
+    if isinstance(size, int) and not isinstance(size, bool) and 0 < size < _MOST_BYTES:
+        return result
+    return {name: value for name, value in result.items() if name != "file_size"}
 
 
 def _what_was_sent(result: Any) -> Answer:

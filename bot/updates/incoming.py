@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -14,21 +15,100 @@ ALLOWED_UPDATES: Final = [Update.MESSAGE, Update.CALLBACK_QUERY, Update.MY_CHAT_
 _HIGHEST: Final = 2**63 - 1
 """Telegram's numbers are far below. One beyond, asked for as an offset, or a negative one, would
 acknowledge others: https://core.telegram.org/bots/api#getupdates"""
+_BITS: Final = 52
+"""Of an identifier of Telegram's, at most: https://core.telegram.org/bots/api#chat"""
 _log = structlog.get_logger()
 
 
-def read_update(document: Any, bot: Bot | None) -> Update | None:
-    """The update in this JSON; None, and a line in the log, where python-telegram-bot fails on it.
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
-    Telegram would send it for ever, and nothing after it.
+
+def _is_yes_or_no(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return _is_identifier(value) and value >= 0
+
+
+def _is_person(value: Any) -> bool:
+    return _is_identifier(value) and value > 0
+
+
+def _is_identifier(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << _BITS
+
+
+_NEEDED: Final[dict[str, tuple[str, ...]]] = {
+    "message": ("message_id", "date", "chat"),
+    "callback_query": ("id", "from"),
+    "my_chat_member": ("chat", "from", "date", "old_chat_member", "new_chat_member"),
+    "chat": ("id", "type"),
+    "from": ("id", "is_bot", "first_name"),
+}
+"""Without these there is no such thing: https://core.telegram.org/bots/api#available-types"""
+_READ: Final[dict[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(("chat.id", "sender_chat.id"), _is_identifier),
+    **dict.fromkeys(("from.id", "user.id"), _is_person),
+    **dict.fromkeys(("chat.type", "callback_query.id", "callback_query.data"), _is_text),
+    **dict.fromkeys(
+        (
+            *("text", "caption", "file_id", "file_unique_id", "file_name", "mime_type"),
+            *("media_group_id", "first_name", "last_name", "username", "title", "language_code"),
+            *("inline_message_id", "chat_instance", "url"),
+        ),
+        _is_text,
+    ),
+    **dict.fromkeys(
+        (
+            *("message_id", "message_thread_id", "date", "edit_date", "file_size"),
+            *("width", "height", "duration", "offset", "length"),
+        ),
+        _is_count,
+    ),
+    **dict.fromkeys(("migrate_to_chat_id", "migrate_from_chat_id"), _is_identifier),
+    **dict.fromkeys(
+        ("is_bot", "is_topic_message", "is_forum", "is_animated", "is_video"), _is_yes_or_no
+    ),
+}
+"""What the bot looks at, by its name (and what it stands in), and what each may be."""
+
+
+def read_update(document: Any, bot: Bot | None) -> Update | None:
+    """The update in this JSON; None, and a line in the log, where it is none.
+
+    Telegram would send it for ever, and nothing after it. A field of another type than it should
+    be is one that was not told: python-telegram-bot takes it as it comes, and whoever reads it
+    fails.
     """
     try:
         if _number(document) is not None:
-            return Update.de_json(document, bot)
+            return Update.de_json(_told(document), bot)
     except Exception:  # noqa: S110 - its text may hold anything of the update
         pass
     _log.error("update_skipped", result="unreadable")
     return None
+
+
+def _told(value: Any, name: str = "") -> Any:
+    """What stands in the field `name`, without the fields that are of no use in there.
+
+    Raises:
+        LookupError: it lacks one that it cannot be without.
+    """
+    if isinstance(value, list):
+        return [_told(inside, name) for inside in value]
+    if not isinstance(value, dict):
+        return value
+    told = {
+        field: _told(inside, field)
+        for field, inside in value.items()
+        if (is_read := _READ.get(f"{name}.{field}", _READ.get(field))) is None or is_read(inside)
+    }
+    if not all(told.get(field) is not None for field in _NEEDED.get(name, ())):
+        raise LookupError(name)
+    return told
 
 
 def written(update: Update) -> dict[str, Any]:
@@ -62,7 +142,7 @@ def readable(documents: list[Any]) -> list[Any]:
     found = []
     for document in documents:
         if read_update(document, None) is not None:
-            found.append(document)
+            found.append(_told(document))
         elif (number := _number(document)) is not None:
             found.append({"update_id": number})
     return found

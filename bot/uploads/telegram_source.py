@@ -29,7 +29,8 @@ _PIECE: Final = 256 * 1024
 _TRIES: Final = 4
 _PAUSE_SECONDS: Final = 0.5
 _TIMEOUT: Final = httpx.Timeout(30)
-_PAGES: Final = frozenset({"text/html", "application/xhtml+xml", "application/json"})
+_MARKUP: Final = frozenset({"text/html", "application/xhtml+xml"})
+_PAGES: Final = _MARKUP | {"application/json"}
 """What is answered by whoever stands between us and the file; Telegram says octet-stream of all."""
 _FOLDER: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 # Without waiting for anybody to write into what is not a file after all.
@@ -108,10 +109,11 @@ class TelegramDownload:
             yield response
 
     def _judged(self, response: httpx.Response, begin: int, size: int | None) -> Body:
-        if response.status_code in (400, 404):
-            raise SourceFailed("Telegram no longer has the file", code="file_gone")
-        # A page can be as long as the file, and of a file without an announced size it decides.
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        # A page is somebody's on the way, and says nothing about the file.
+        if response.status_code in (400, 404) and kind not in _MARKUP:
+            raise SourceFailed("Telegram no longer has the file", code="file_gone")
+        # It can be as long as the file, and of a file without an announced size it decides.
         path = urlsplit(self._address.get_secret_value()).path
         if kind in _PAGES and kind != mimetypes.guess_type(path)[0]:
             raise NotTheFile("a page")

@@ -283,8 +283,8 @@ class Transfer:
         except TelegramError as error:
             raise SourceFailed("Telegram does not give the file") from error
         if found.file_path is None:
-            raise SourceFailed("Telegram does not give the file")
-        size = found.file_size if found.file_size is not None else file.size
+            raise _TelegramAway("Telegram does not say where the file is")
+        size = found.file_size or file.size or None  # 0 would leave the file unasked for, and empty
         # python-telegram-bot puts the path behind the address, as it is, where it is none of here.
         base = f"{self._bot.base_file_url}/"
         path = found.file_path.removeprefix(base)

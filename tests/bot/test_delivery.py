@@ -81,6 +81,20 @@ async def test_the_end_of_an_upload_is_told_whatever_words_an_edit_is_refused_wi
     assert "message_not_sent" not in bot.log.getvalue()
 
 
+async def test_a_private_chat_that_is_said_to_have_moved_is_where_it_was(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Only groups become supergroups: the end is told in a new message of the same chat."""
+    ann = people()
+    await connect(ann, google, AMY)
+    moved = {"ok": False, "error_code": 400, "description": "x"}
+    body = {**moved, "parameters": {"migrate_to_chat_id": -5}}
+    await google.fault("telegram.editMessageText", "status", status=400, body=body, count=0)
+    await ann.send_document(os.urandom(200), "a.bin")
+    await ann.wait_for("a.bin (200 bytes) is in your Drive")
+    assert troubles(bot) == []
+
+
 async def test_connecting_works_where_nothing_can_be_edited(
     bot: RunningBot, google: GoogleControls, people: People
 ) -> None:

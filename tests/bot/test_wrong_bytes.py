@@ -31,6 +31,8 @@ IN_ITS_PLACE: dict[str, tuple[str, dict[str, Any]]] = {
     "a longer page without a length": ("altered", {"body": "x" * (SIZE + 1), "chunked": True}),
     "an error in JSON": ("status", {"status": 200, "body": ERROR}),
     "204": ("altered", {"status": 204, "body": ""}),
+    "404, a page": ("html", {"status": 404, "body": PAGE}),
+    "400, a page": ("html", {"status": 400, "body": PAGE}),
     "206, unasked": ("altered", {"status": 206}),
     "302": ("altered", {"status": 302, "body": "", "headers": {"Location": "/login"}}),
     "another total": ("altered", {"status": 206, "headers": {"Content-Range": "bytes 0-9/10"}}),
@@ -83,6 +85,19 @@ async def test_what_is_answered_every_time_is_told_as_a_failure(
     assert await in_drive(google, "a.bin") == []
     await google.clear_faults()
     await ann.tap("Try again", message)
+    await ann.wait_for("a.bin (878.9 KB) is in your Drive")
+    assert await in_drive(google, "a.bin") == [md5_of(content)]
+
+
+@pytest.mark.parametrize("size", [0, -1, 10**30, "900000", 1.5, True, None, [], {}])
+async def test_a_size_that_is_none_makes_no_other_file(
+    bot: RunningBot, google: GoogleControls, people: People, size: Any
+) -> None:
+    """`file_size` is optional; a file of 0 bytes would be whole before it was asked for."""
+    ann, content = people(), os.urandom(SIZE)
+    await connect(ann, google, AMY)
+    await google.fault("telegram.getFile", "odd", count=0, set={"result.file_size": size})
+    await ann.send_document(content, "a.bin")
     await ann.wait_for("a.bin (878.9 KB) is in your Drive")
     assert await in_drive(google, "a.bin") == [md5_of(content)]
 
