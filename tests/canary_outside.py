@@ -135,12 +135,11 @@ async def plant_documents(stage: Stage, ann: Person, *others: Person) -> None:
 async def flood(stage: Stage, ann: Person) -> None:
     """More than is kept of one person's; the first without room is named to them."""
     await stage.google.fault("telegram.sendMessage", "latency", seconds=1.5, owner=str(ann.id))
-    names = [stage.world.file_name("txt") for _ in range(12)]
-    for number, name in enumerate(names):
-        caption = stage.world.new("caption")
+    for number in range(12):
+        name, caption = stage.world.file_name("txt"), stage.world.new("caption")
         await ann.send_document(b"flood %d" % number, name, caption=caption)
     await ann.wait_for("I have taken nothing", since=0)
-    await stage.says('"update_refused"', len(names) - 5)
+    await stage.says('"update_refused"')
 
 
 def settings_file(folder: Path, word: str) -> tuple[Path, int]:
