@@ -33,6 +33,7 @@ PASTE_REDIRECT: Final = "http://127.0.0.1:47851/"
 """A loopback address nothing listens on (RFC 8252 §7.3): the browser shows it, to be copied."""
 _STATE_BYTES: Final = 32
 _STATE_LENGTH: Final = 43  # of that many bytes in url-safe base64
+_TELLING: Final = 16  # so much of a beginning, and it is nobody else's state
 _log = structlog.get_logger()
 
 
@@ -222,10 +223,11 @@ class ConsentDesk:
         state = query.get("state", "")
         if pending is None:
             raise ConsentDenied("there is no request, or its time is over", code="expired")
+        is_cut = not query.get("code") and not query.get("error")
+        if is_cut and _begins(pending.state, state):
+            raise ConsentDenied("the end of the address is missing", code="incomplete")
         if not same(pending.state, state):
             raise ConsentDenied("the address belongs to another request", code="wrong_state")
-        if not query.get("code") and not query.get("error"):
-            raise ConsentDenied("the end of the address is missing", code="incomplete")
         return await self._approvals.redeem(
             pending, code=query.get("code"), error=query.get("error")
         )
@@ -284,3 +286,8 @@ class ConsentDesk:
         if saved.ends_within_days:  # the operator's to know on the first day, not on the eighth
             _log.warning("testing_status_suspected", owner=pending.owner)
         return saved
+
+
+def _begins(state: SecretStr, given: str) -> bool:
+    """Whether `given` is the state, or enough of its beginning to know whose it is."""
+    return len(given) >= _TELLING and state.get_secret_value().startswith(given)

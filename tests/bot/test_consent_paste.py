@@ -165,13 +165,15 @@ async def test_an_address_hidden_behind_words_is_found(
     await confirm(ann, "amy@example.com")
 
 
+@pytest.mark.parametrize("lost", [0, 1, 20], ids=lambda lost: f"and {lost} of the state")
 async def test_an_address_whose_end_is_missing_is_asked_for_whole_and_spends_nothing(
-    bot: RunningBot, google: GoogleControls, people: People
+    bot: RunningBot, google: GoogleControls, people: People, lost: int
 ) -> None:
-    """Nobody has declined."""
+    """Nobody has declined, and it is nobody else's."""
     ann = people()
     address = await google.consent(await ask_link(ann), "amy@example.com")
-    await ann.send(address.partition("&code=")[0])
+    begun = address.partition("&code=")[0]
+    await ann.send(begun[: len(begun) - lost])
     await ann.wait_for("That is not the address I need")
     await ann.send(address)
     await confirm(ann, "amy@example.com")
