@@ -198,8 +198,9 @@ async def privacy(update: Update, context: BotContext) -> None:
         "seven days after they have arrived or were given up\n\n"
         "Your files pass through and are not kept. I cannot see anything else in your Drive. "
         "Logs hold no names, no ids and no file names.\n\n"
-        "When you delete everything, only a counter and an empty lock file stay, named after your "
-        "Telegram id, so that no old backup can bring your connection back."
+        "When you delete everything, what stays is a counter and an empty lock file, named after "
+        "your Telegram id, so that no old backup can bring your connection back, and notes of when "
+        "you connected and disconnected, under a code instead of your id."
     )
     await say(update, context, text, keyboards.privacy(texts))
 
