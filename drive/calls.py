@@ -118,8 +118,12 @@ class Calls:
             raise unreadable()
         return found
 
-    def _execute(self, method: str, **parameters: Any) -> tuple[httplib2.Response, bytes]:
-        """A successful answer's head and body; what may pass by itself is asked for again."""
+    def _execute(
+        self, method: str, read: Callable[[bytes], T], **parameters: Any
+    ) -> tuple[httplib2.Response, T]:
+        """A successful answer's head, and its body as `read` has it; what may pass by itself is
+        asked for again, also what cannot be read (a TransientFault of `read`).
+        """
         headers = parameters.pop("headers", {})
         for name in ("fileId", "permissionId"):
             # An identifier becomes part of an address: "" would ask for the list of all files.
@@ -138,7 +142,7 @@ class Calls:
             try:
                 head, content = self.answer(address, verb, headers, body)
                 if 200 <= head.status < 300:
-                    return head, content
+                    return head, read(content)
                 if head.status == 404 and method in _ALWAYS_THERE:
                     raise OperatorFault(
                         "there is no Google Drive API at GOOGLE_API_ENDPOINT", code="api_not_found"
@@ -154,11 +158,7 @@ class Calls:
                 time.sleep(max(wait, fault.retry_after or 0))
 
     def _ask(self, method: str, **parameters: Any) -> dict[str, Any]:
-        _, body = self._execute(method, **parameters)
-        answer = answers.json_object(body)
-        if answer is None:
-            raise unreadable()
-        return answer
+        return self._execute(method, _object, **parameters)[1]
 
     def _pages(self, method: str, name: str, **parameters: Any) -> Iterator[dict[str, Any]]:
         """What a list holds, over all of its pages.
@@ -190,6 +190,13 @@ class Calls:
                     raise
                 time.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
         return work()
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    answer = answers.json_object(content)
+    if answer is None:
+        raise unreadable()
+    return answer
 
 
 def listed(answer: dict[str, Any], name: str) -> list[dict[str, Any]]:

@@ -66,7 +66,7 @@ class Contents(Calls):
         span = f"bytes={start}-{start + length - 1}"
         # Of a compressed answer a range would be meaningless.
         headers = {"range": span, "accept-encoding": "identity"}
-        head, answer = self._execute("files.get_media", fileId=file_id, headers=headers)
+        head, answer = self._execute("files.get_media", bytes, fileId=file_id, headers=headers)
         body = judge(
             int(head.status), head, begin=start, end=start + length, size=size, ranged=True
         )

@@ -139,7 +139,7 @@ class Files(Calls):
         be deleted goes into the bin, and stays where that is not allowed either.
         """
         try:
-            self._execute("files.delete", fileId=file_id)
+            self._execute("files.delete", bytes, fileId=file_id)
         except DriveRefused as refused:
             if refused.code == "not_permitted":
                 with suppress(DriveRefused):

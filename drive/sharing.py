@@ -34,7 +34,9 @@ class Sharing(Calls):
         """
         for permission_id in self._open_to_anyone(file_id):
             try:
-                self._execute("permissions.delete", fileId=file_id, permissionId=permission_id)
+                self._execute(
+                    "permissions.delete", bytes, fileId=file_id, permissionId=permission_id
+                )
             except DriveRefused as refused:
                 if refused.code != "file_gone":  # taken back meanwhile
                     raise
