@@ -157,10 +157,16 @@ async def look_inside(update: Update, context: BotContext) -> None:
     by_id = {folder.id: folder for folder in folders}
     parents = {folder.parent_id for folder in folders}
     around = here.id if here else ""
-    inside = [(folder, folder.id in parents) for folder in folders_in(folders, around)]
+    offered = [(folder, folder.id in parents) for folder in folders_in(folders, around)]
+    # Where it lies already is no place to go, unless there are others inside.
+    inside = [
+        (to, has_more) for to, has_more in offered if has_more or to.id != card.file.folder_id
+    ]
     text = tap.texts.tr("📁 Where shall <b>{name}</b> go?", name=clean_name(card.file.name))
     if here is not None:
         text += "\n" + tap.texts.tr("Inside “{folder}”", folder=clean_name(here.name))
+    elif not inside:
+        text += "\n\n" + tap.texts.tr("I have made no other folder yet: /folder makes one.")
     if len(inside) > shelf_keyboards.MOST_FOLDERS:
         text += "\n" + tap.texts.tr(
             "These are the first {count} folders.", count=shelf_keyboards.MOST_FOLDERS

@@ -103,17 +103,36 @@ async def test_a_file_moves_into_a_nested_folder_and_the_card_says_so(
     assert (await drive_file(google, "a.txt"))["parents"] == [made.id]
 
 
+async def test_a_file_is_not_offered_the_folder_it_lies_in(
+    bot: RunningBot, ann: Person, google: GoogleControls
+) -> None:
+    """Where there is no other one, it says how to make one."""
+    message = await arrived(ann)
+    await ann.tap("Move", message)
+    shown = await ann.wait_for("I have made no other folder yet: /folder")
+    assert [button.text for button in shown.buttons] == ["No, leave it"]
+    await bot.services.core.drives.run(ANN, lambda drive: drive.make_folder("Other"))
+    await ann.tap("No, leave it", shown)
+    await ann.tap("Move", await ann.wait_for("a.txt"))
+    shown = await ann.wait_for("Where shall a.txt go")
+    assert [button.text for button in shown.buttons] == ["📁 Other", "No, leave it"]
+    await ann.tap("Other", shown)
+    assert "In the folder “Other”" in (await ann.wait_for("It has been moved")).text
+
+
 async def test_a_folder_that_is_gone_meanwhile_is_named(
-    ann: Person, google: GoogleControls
+    bot: RunningBot, ann: Person, google: GoogleControls
 ) -> None:
     """The file stays where it is."""
     message = await arrived(ann)
+    before = (await drive_file(google, "a.txt"))["parents"]
+    made = await bot.services.core.drives.run(ANN, lambda drive: drive.make_folder("Other"))
     await ann.tap("Move", message)
     await ann.wait_for("Where shall")
-    folder = (await drive_file(google, "a.txt"))["parents"][0]
-    await google.act("trash", file_id=folder)
-    await ann.tap("📁 Telegram")
+    await google.act("trash", file_id=made.id)
+    await ann.tap("📁 Other")
     await ann.wait_for("That folder is no longer in your Drive")
+    assert (await drive_file(google, "a.txt"))["parents"] == before
 
 
 async def test_sharing_asks_first_shows_the_link_and_can_be_undone(
