@@ -58,6 +58,8 @@ class ConsentDesk:
         self._custodian = custodian
         self._oauth = oauth
         self._approvals = Approvals(client, pending, custodian, oauth, look_up_account)
+        self._ending: set[str] = set()
+        """Ids of requests that are over, while the person is being told."""
 
     async def begin(self, owner: Owner) -> PendingConsent:
         """A new request for `owner`; an earlier one ends with it.
@@ -135,9 +137,18 @@ class ConsentDesk:
         async with self._custodian.locked(owner):
             return await self._custodian.run(self._pending.delete, owner)
 
+    def announce_end(self, pending: PendingConsent) -> None:
+        """This request connects nothing any more; `end` follows once the person has been told."""
+        self._ending.add(pending.id)
+
+    def is_ending(self, pending: PendingConsent) -> bool:
+        """Whether the end of this request is being told."""
+        return pending.id in self._ending
+
     async def end(self, pending: PendingConsent) -> None:
         """End this request; a newer one of the same owner stays."""
         await self._approvals.end(pending)
+        self._ending.discard(pending.id)
 
     async def identify(self, pending: PendingConsent) -> PendingConsent:
         """The request with the account that approved, where a stop came before Drive was asked.

@@ -39,7 +39,10 @@ async def connect(update: Update, context: BotContext) -> None:
         # Asked twice in a row, the same request is shown again: Google's device endpoint has one
         # quota for the whole project, and one person could use it up.
         again = earlier is not None and earlier.is_young(AGAIN_SECONDS)
-        pending = earlier if earlier and again else await context.core.consents.begin(owner)
+        if earlier is None or not again or context.core.consents.is_ending(earlier):
+            pending = await context.core.consents.begin(owner)
+        else:
+            pending = earlier
     except CustodyError as error:
         _log.warning("consent_failed", owner=owner, result=error.code)
         text, markup = explain_refusal(error, texts)
@@ -55,9 +58,12 @@ async def connect(update: Update, context: BotContext) -> None:
         keyboards.approve(texts, pending.address),
         background=BACKGROUND,
     )
-    pending = await context.core.consents.note_message(
-        pending, sent.message_id, sent.to.topic_id or 0
-    )
+    there = {"message_id": sent.message_id, "topic_id": sent.to.topic_id or 0}
+    try:
+        pending = await context.core.consents.note_message(pending, **there)
+    except ConsentDenied:  # ended, or asked anew, while Telegram was being told
+        await _withdraw(context, pending.model_copy(update=there), texts)
+        return
     if pending.flow == "device" and pending.stage == "asked":
         poll_later(context, pending, pending.interval)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -15,6 +16,7 @@ from bot.conversation import Conversation
 from bot.delivery import acknowledge, edit_or_send, privately, show_instead
 from bot.limits import BACKGROUND
 from security.errors import CustodyError
+from security.google_oauth import ConsentDenied
 from security.pending_consents import PendingConsent
 
 _ASK_AGAIN_SECONDS: Final = 5
@@ -79,7 +81,9 @@ async def _ask(context: BotContext, pending: PendingConsent) -> None:
         background=BACKGROUND,
     )
     if sent.message_id != pending.message_id:
-        await context.core.consents.note_message(pending, sent.message_id, sent.to.topic_id or 0)
+        with suppress(ConsentDenied):  # over by now: its buttons say so
+            topic_id = sent.to.topic_id or 0
+            await context.core.consents.note_message(pending, sent.message_id, topic_id)
 
 
 async def confirm_account(update: Update, context: BotContext) -> None:

@@ -12,8 +12,9 @@ from bot.connecting.consent_outcome import job_name
 from sandbox.client import Person
 from sandbox.google_client import GoogleControls
 from security.credential import Owner
+from tests.bot.upkeep import logged
 from tests.fixtures import RunningBot, StartBot
-from tests.journeys import ask_device_code, connect, until
+from tests.journeys import DEVICE_CODE, ask_device_code, confirm, connect, until
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("off")
@@ -119,6 +120,24 @@ async def test_a_newer_request_takes_an_older_ones_place(
     await ann.wait_for("new@example.com has approved")
     await ann.tap("Yes, that is mine")
     await ann.wait_for("Connected as new@example.com")
+
+
+async def test_who_asks_anew_while_the_end_is_being_told_gets_a_request_that_works(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """What is shown again within seconds may have ended meanwhile: its code is dead."""
+    ann = people()
+    dead = await ask_device_code(ann)
+    await google.fault("telegram.editMessageText", "after")  # told, and its answer is lost
+    await google.approve_device(dead, "amy@example.com", allow=False)
+    await ann.wait_for("You declined")
+    await ann.send("/connect")
+    shown = await ann.wait_for(lambda m: "Enter this code" in m.text and dead not in m.text)
+    found = DEVICE_CODE.search(shown.text)
+    assert found
+    await google.approve_device(found[0], "amy@example.com")
+    await confirm(ann, "amy@example.com")
+    assert logged(bot, "handler_failed") == []
 
 
 async def test_a_confirmation_button_serves_only_its_own_person(

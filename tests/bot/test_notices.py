@@ -96,7 +96,8 @@ async def test_a_notice_that_telegram_did_not_take_comes_later_but_not_to_who_ha
             await upkeep.connect(person)
             (bot.folder / f"token_{person.id}.json").write_text("{")
         among_many(bot)
-        await google.fault("telegram.sendMessage", "status", status=502, owner="501")
+        # As often as an answer is given again.
+        await google.fault("telegram.sendMessage", "status", status=502, owner="501", count=4)
         await sweep(bot)
         assert sorted(upkeep.told()) == [False, True, True]
         assert logged(bot, "owner_told") == []
