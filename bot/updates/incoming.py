@@ -73,6 +73,13 @@ _READ: Final[dict[str, Callable[[Any], bool]]] = {
     ),
 }
 """What the bot looks at, by its name (and what it stands in), and what each may be."""
+_SPARE: Final = frozenset(
+    {
+        *("caption_entities", "cover", "entities", "external_reply", "forward_origin", "quote"),
+        *("link_preview_options", "reply_markup", "reply_to_message", "thumbnail", "via_bot"),
+    }
+)
+"""What is given up before the message itself is, where something in it cannot be read."""
 
 
 def read_update(document: Any, bot: Bot | None) -> Update | None:
@@ -82,29 +89,39 @@ def read_update(document: Any, bot: Bot | None) -> Update | None:
     be is one that was not told: python-telegram-bot takes it as it comes, and whoever reads it
     fails.
     """
-    try:
-        if _number(document) is not None:
-            return Update.de_json(_told(document), bot)
-    except Exception:  # noqa: S110 - its text may hold anything of the update
-        pass
+    found = _understood(document, bot)
+    return found[1] if found is not None else None
+
+
+def _understood(document: Any, bot: Bot | None) -> tuple[dict[str, Any], Update] | None:
+    """What of the JSON was used, and the update."""
+    if _number(document) is not None:
+        for without in (frozenset[str](), _SPARE):
+            try:
+                told = _told(document, without)
+                update = Update.de_json(told, bot)
+            except Exception:  # noqa: S112 - its text may hold anything of the update
+                continue
+            return told, update
     _log.error("update_skipped", result="unreadable")
     return None
 
 
-def _told(value: Any, name: str = "") -> Any:
-    """What stands in the field `name`, without the fields that are of no use in there.
+def _told(value: Any, without: frozenset[str], name: str = "") -> Any:
+    """What stands in the field `name`, less what is of no use in there, and those fields.
 
     Raises:
         LookupError: it lacks one that it cannot be without.
     """
     if isinstance(value, list):
-        return [_told(inside, name) for inside in value]
+        return [_told(inside, without, name) for inside in value]
     if not isinstance(value, dict):
         return value
     told = {
-        field: _told(inside, field)
+        field: _told(inside, without, field)
         for field, inside in value.items()
-        if (is_read := _READ.get(f"{name}.{field}", _READ.get(field))) is None or is_read(inside)
+        if field not in without
+        and ((is_read := _READ.get(f"{name}.{field}", _READ.get(field))) is None or is_read(inside))
     }
     if not all(told.get(field) is not None for field in _NEEDED.get(name, ())):
         raise LookupError(name)
@@ -141,8 +158,8 @@ def readable(documents: list[Any]) -> list[Any]:
     """
     found = []
     for document in documents:
-        if read_update(document, None) is not None:
-            found.append(_told(document))
+        if (understood := _understood(document, None)) is not None:
+            found.append(understood[0])
         elif (number := _number(document)) is not None:
             found.append({"update_id": number})
     return found

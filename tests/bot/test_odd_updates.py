@@ -11,7 +11,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
+from telegram import Update
 
+from bot.updates.incoming import read_update, readable
 from sandbox.client import Person, TelegramControls
 from sandbox.google_client import GoogleControls
 from tests.bot.upkeep import logged
@@ -112,3 +114,25 @@ async def test_a_file_of_which_something_odd_is_said_arrives(
     await ann.wait_for(lambda m: "is in your Drive already" in m.text or "✅" in m.text)
     assert {file["size"] for file in await google.files(AMY) if file.get("size")} == {400}
     assert logged(bot, "handler_failed") == []
+
+
+@pytest.mark.parametrize("value", [[1], {"a": 1}, "x", 7, True])
+@pytest.mark.parametrize(
+    "field",
+    [
+        *("document.thumbnail", "entities", "caption_entities", "reply_to_message", "via_bot"),
+        *("external_reply", "forward_origin", "quote", "link_preview_options", "reply_markup"),
+    ],
+)
+def test_no_file_is_passed_over_for_what_nobody_needs(field: str, value: Any) -> None:
+    """By polling and from the disk alike."""
+    file = {"file_id": "a", "file_unique_id": "b", "file_name": "a.bin", "file_size": 400}
+    message = {"message_id": 5, "date": 1_800_000_000, "chat": CHAT, "from": USER}
+    document = {"update_id": 7, "message": changed({**message, "document": file}, field, value)}
+    update = read_update(document, None)
+    assert update is not None
+    assert update.message is not None
+    assert update.message.document is not None
+    (kept,) = readable([document])
+    assert "message" in kept
+    assert Update.de_json(kept, None) == update
