@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from config.values import ONE_WORD, of_text
 
 _PATH = re.compile(r"[A-Za-z0-9/._~-]*")
+_HOST = re.compile(r"[A-Za-z0-9_.-]{1,253}")
+_NUMERIC = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 _BOT_IN_PATH = re.compile(r"/(file/)?bot[^/]*(/|$)", re.IGNORECASE)
 
 CALLBACK_PATH: Final = "/api/auth/google/callback"
@@ -19,14 +21,30 @@ _TAKEN_PATHS: Final = frozenset({"/healthz", CALLBACK_PATH})
 def _any_address(value: str) -> str:
     try:
         parts = urlsplit(value)
-        known = parts.scheme in ("https", "http") and parts.hostname and parts.port != 0
+        known = parts.scheme in ("https", "http") and parts.port != 0
+        known = known and _is_host(parts.hostname or "")
     except ValueError:  # its text may repeat the value
         known = False
     if not known or not ONE_WORD.fullmatch(value) or "\\" in value:
         raise ValueError("must be an address that begins with https://")
-    if parts.username or parts.password or parts.query or parts.fragment:
+    if "@" in parts.netloc or "?" in value or "#" in value:
         raise ValueError("must be a plain address, without user, query or fragment")
     return value.rstrip("/")
+
+
+def _is_host(host: str) -> bool:
+    """Whether it is an IP address, or a name: https://www.rfc-editor.org/rfc/rfc1123#section-2.1.
+
+    Raises:
+        UnicodeError: it has an empty label, or one that is too long.
+    """
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        name = host.removesuffix(".").encode("idna").decode("ascii")
+        # Some take numbers in other spellings for addresses, which nobody has looked at.
+        return bool(_HOST.fullmatch(name)) and not _NUMERIC.fullmatch(name.rpartition(".")[2])
+    return True
 
 
 def _telegrams_address(value: str) -> str:

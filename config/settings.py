@@ -24,7 +24,7 @@ from pydantic_settings import (
 
 from config.addresses import Address, PublicAddress, ServerAddress, WebhookAddress
 from config.network import CertDir, CertFile, Exemptions, Proxy, ProxyAddress
-from config.sources import Variables, read_variables, trimmed
+from config.sources import Variables, read_text, read_variables, trimmed
 from config.values import (
     BotToken,
     ChatIds,
@@ -97,7 +97,7 @@ class _Variables(PydanticBaseSettingsSource):
         if value is not None:
             return Fault(f"set it or {name.upper()}_FILE, not both")
         try:
-            content = trimmed(Path(path).expanduser().read_text(encoding="utf-8-sig"))
+            content = trimmed(read_text(Path(path).expanduser()))
         except (OSError, RuntimeError, ValueError) as error:  # no such home, a NUL, not UTF-8
             return Fault(f"the file named by {name.upper()}_FILE: {type(error).__name__}")
         return content or Fault(f"the file named by {name.upper()}_FILE is empty")
@@ -209,7 +209,7 @@ class Settings(BaseSettings):
     @property
     def google_clients(self) -> tuple[GoogleClient, ...]:
         """Every client whose credentials may be refreshed; the first is for new consents."""
-        others = (entry.get_secret_value().split(":") for entry in self.google_other_clients)
+        others = (entry.get_secret_value().split(":", 1) for entry in self.google_other_clients)
         pairs = [GoogleClient(id, SecretStr(secret)) for id, secret in others]
         if self.google_client_id and self.google_client_secret:
             pairs.insert(0, GoogleClient(self.google_client_id, self.google_client_secret))

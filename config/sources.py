@@ -8,7 +8,9 @@ the file is a warning; in the environment it is none of our business.
 from __future__ import annotations
 
 import io
+import os
 import re
+import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +25,7 @@ _NEAR: Final = 2
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,79}")
 _SHOWABLE: Final = re.compile(r"[A-Z][A-Z0-9]{0,19}(_[A-Z0-9]{1,19}){0,6}")
 _KEY_ALONE: Final = re.compile(r"[A-Za-z0-9+/_-]{43}=?")
+_MOST_BYTES: Final = 1024 * 1024
 _PLACE: Final = "${"
 _QUOTES: Final = ("'", '"')
 # `str.strip` leaves these, and they come along with what is copied out of a page or an editor.
@@ -91,6 +94,34 @@ def read_variables(
         if reason := _misplaced(values[name]):
             faults.setdefault(name, reason)
     return Variables(values, faults, tuple(lines.warnings))
+
+
+class NotAFile(OSError):
+    """A pipe or a device: whoever reads it waits for somebody to write, or gets no end."""
+
+
+class TooLarge(OSError):
+    """More than any settings need."""
+
+
+def read_text(file: Path) -> str:
+    """What a settings file, or that of a secret, holds.
+
+    Raises:
+        OSError, UnicodeDecodeError: it cannot be read, or is none.
+    """
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as opened:
+        status = os.fstat(opened.fileno())
+        # /dev/null is how others, and the sandbox, say that there is none.
+        if not stat.S_ISREG(status.st_mode) and not os.path.samestat(
+            status, Path(os.devnull).stat()
+        ):
+            raise NotAFile
+        content = opened.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise TooLarge
+    return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def trimmed(value: str) -> str:
@@ -171,7 +202,7 @@ class _Lines:
         self._file = file.name if file else ""
         if file is None or not file.exists():
             return
-        for line, name, value in _assignments(file.read_text(encoding="utf-8-sig")):
+        for line, name, value in _assignments(read_text(file)):
             self._take(line, name, value)
 
     def _take(self, line: int, name: str | None, value: str | None) -> None:

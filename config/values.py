@@ -21,7 +21,7 @@ from pydantic_settings import NoDecode
 
 _SLUG = re.compile(r"[a-z][a-z0-9]{0,30}")
 _DEPARTMENT = re.compile(r"[^=,;，、；\x00-\x1f\x7f]{1,80}")
-_BOT_TOKEN = re.compile(r"[0-9]{3,}:[A-Za-z0-9_-]{30,}")
+_BOT_TOKEN = re.compile(r"[0-9]{3,16}:[A-Za-z0-9_-]{30,}")
 _WEBHOOK_SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _WHOLE = re.compile(r"[0-9]{1,9}")
@@ -105,6 +105,8 @@ def _yes_or_no(value: str) -> bool:
 
 
 def _folder(value: str) -> Path:
+    if value.startswith(("$", "%")) or "://" in value or not value.isprintable():
+        raise ValueError("must be a path as it is: nothing in it is replaced")
     try:
         return Path(value).expanduser()
     except RuntimeError:
@@ -174,7 +176,10 @@ def _service_account(value: str) -> str:
 
 
 def _entries(value: str, separators: str = r"[\s,]+") -> list[str]:
-    return [entry for entry in map(str.strip, re.split(separators, value)) if entry]
+    found = [entry for entry in map(str.strip, re.split(separators, value)) if entry]
+    if not found:  # what was meant to be there is not: no reason to open the bot to everybody
+        raise ValueError("holds separators alone, and no entry; leave it empty if that is meant")
+    return found
 
 
 def _ids(form: re.Pattern[str], what: str) -> BeforeValidator:
@@ -207,6 +212,8 @@ def _clients(value: str) -> tuple[SecretStr, ...]:
     found = _entries(value)
     for place, entry in enumerate(found, start=1):
         id, _, secret = entry.partition(":")
+        if ":" in secret or ";" in secret:
+            raise ValueError(f"entry {place} must be id:secret (pairs are separated by commas)")
         try:
             _client_id(id), _client_secret(secret)
         except ValueError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,23 @@ REFUSED = [
     ("TOKEN_ENCRYPTION_KEY", KEY.rstrip("="), "entry 1 is not a Fernet key"),
     ("TOKEN_ENCRYPTION_KEY", f"{KEY},{KEY[:-1]}é", "entry 2 is not a Fernet key"),
     ("TOKEN_BACKUP_KEY", f"{OTHER_KEY}|{KEY}", "entry 1 is not a Fernet key"),
+    ("TOKEN_ENCRYPTION_KEY", ",", "holds separators alone"),
+    ("TOKEN_BACKUP_KEY", " , ,", "holds separators alone"),
+    # Of several variables put together, none of which was set
+    ("ALLOWED_USER_IDS", ",", "holds separators alone"),
+    ("ADMIN_USER_IDS", " , ", "holds separators alone"),
+    ("ALLOWED_CHAT_IDS", ",,", "holds separators alone"),
+    ("GOOGLE_OTHER_CLIENTS", ",", "holds separators alone"),
+    ("DEPARTMENTS", ",", "holds separators alone"),
+    # Clients
+    ("GOOGLE_OTHER_CLIENTS", "canary:b:c", "entry 1 must be id:secret"),
+    ("GOOGLE_OTHER_CLIENTS", "a:b;canary:d", "entry 1 must be id:secret"),
+    ("TELEGRAM_BOT_TOKEN", f"{'9' * 5000}:{'a' * 35}", "is not a bot token"),
+    # Paths with what only a shell, or systemd, replaces
+    ("USER_DATA_DIR", "$HOME/canary", "must be a path as it is"),
+    ("USER_DATA_DIR", "%h/canary", "must be a path as it is"),
+    ("USER_DATA_DIR", "file:///canary", "must be a path as it is"),
+    ("USER_DATA_DIR", "/srv/canary\x1b[2J", "must be a path as it is"),
     # Ids
     ("ALLOWED_USER_IDS", "501,canary", "entry 2 is not the Telegram ID of a person"),
     ("ALLOWED_USER_IDS", "501;502", "entry 1 is not the Telegram ID of a person"),
@@ -56,6 +74,15 @@ REFUSED = [
     ("TELEGRAM_API_BASE_URL", "https://api.telegram.org/file/bot", "must end before /bot"),
     ("TELEGRAM_API_BASE_URL", "https://api.tele gram.org", "must be an address"),
     ("PUBLIC_URL", "https://x.example/api/auth/google/callback", "must end before /api/auth"),
+    ("TELEGRAM_API_BASE_URL", "http://134744072", "must be an address"),
+    ("TELEGRAM_API_BASE_URL", "http://0x8080808", "must be an address"),
+    ("TELEGRAM_API_BASE_URL", "https://canary..example", "must be an address"),
+    ("TELEGRAM_API_BASE_URL", f"https://{'c' * 64}.example", "must be an address"),
+    ("TELEGRAM_API_BASE_URL", "https://ex%41mple.com", "must be an address"),
+    ("PUBLIC_URL", "https://.", "must be an address"),
+    ("PUBLIC_URL", "https://x.example?", "must be a plain address"),
+    ("PUBLIC_URL", "https://x.example/#", "must be a plain address"),
+    ("PUBLIC_URL", "https://@x.example", "must be a plain address"),
     ("PUBLIC_URL", "https://x.example/{slug}", "must have a path of plain characters"),
     ("PUBLIC_URL", "https://x.example\\@evil.example", "must be an address"),
     ("WEB_HOST", "0.0.0.0:8080", "must be an address such as 127.0.0.1 or ::"),
@@ -69,7 +96,7 @@ REFUSED = [
     ("GOOGLE_CLIENT_SECRET", "1-a.apps.googleusercontent.com", "is a client's id"),
     ("GOOGLE_CLIENT_SECRET", "GOCSPX-a # mine", "is not a client's secret"),
     ("GOOGLE_OTHER_CLIENTS", "a:b,canary", "entry 2 must be id:secret"),
-    ("GOOGLE_OTHER_CLIENTS", "a:b;c:d,GOCSPX-x:c", "entry 2 must be id:secret"),
+    ("GOOGLE_OTHER_CLIENTS", "a:b;c:d,GOCSPX-x:c", "entry 1 must be id:secret"),
     ("DEPARTMENTS", "tanhae=淡海，anping=安坑", "entry 1 must be slug=name"),
     ("DEPARTMENTS", "tanhae=淡海,Anping=安坑", "entry 2 must be slug=name"),
     ("DEPARTMENTS", "tanhae=淡海,tanhae=安坑", "entry 2 has a slug that stands there already"),
@@ -258,3 +285,32 @@ def test_a_folder_of_its_own_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path:
     """Beside the data folder, and need not be there yet."""
     variables = local(tmp_path / "telegram", USER_DATA_DIR=str(tmp_path / "user_data"))
     assert load(monkeypatch, **variables).telegram_files_dir == tmp_path / "telegram"
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [("pipe", "NotAFile"), ("device", "NotAFile"), ("large", "TooLarge"), ("folder", "IsADir")],
+)
+def test_what_is_no_file_of_settings_is_refused_and_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str, reason: str
+) -> None:
+    path = tmp_path / "settings"
+    if place == "pipe":
+        os.mkfifo(path)
+    elif place == "device":
+        path = Path("/dev/zero")
+    elif place == "large":
+        with path.open("wb") as file:
+            file.truncate(3 * 1024**3)
+    else:
+        path.mkdir()
+    for name, value in NEEDED.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as refusal:
+        load_settings(env_file=path)
+    assert reason in str(refusal.value)
+    monkeypatch.setenv("TOKEN_ENCRYPTION_KEY_FILE", str(path))
+    with pytest.raises(SettingsError) as refusal:
+        load_settings(env_file=None)
+    assert reason in str(refusal.value)
