@@ -10,6 +10,7 @@ import asyncio
 import resource
 from typing import Any, Final
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 PATIENCE_SECONDS: Final = 10.0
@@ -71,6 +72,20 @@ class Connection(H11Protocol):
         super().handle_events()
         if self.cycle is not None and not self.cycle.response_complete:
             self._waiting.discard(self)
+
+    def send_400_response(self, msg: str) -> None:
+        """As uvicorn's, where a body that turns out to be none follows a good head as well.
+
+        Then the handler still answers, or has: h11 takes no second answer, and uvicorn would log
+        a traceback for each such request, which anybody can send.
+        """
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:
+            self.transport.abort()
 
     def on_response_complete(self) -> None:
         """As uvicorn's, which goes on with the next request, if it has come already."""

@@ -183,7 +183,11 @@ class LocalFile:
                 raise SourceFailed("the local server's file is not as long as announced")
             while piece := _piece(file, offset):
                 offset += len(piece)
+                if offset > self.size:  # the server still writes, and there may be no end to it
+                    break
                 yield piece
+            if offset != self.size:
+                raise SourceFailed("the local server's file changed while it was read")
 
     def remove(self) -> None:
         """Delete the server's copy, which nobody needs any more. Blocks; never raises.

@@ -263,3 +263,23 @@ async def test_eleven_hundred_silent_connections_keep_nobody_from_being_served(
         assert held < 512
         await bot.stop()
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("wait", [False, True], ids=["at once", "after the answer"])
+@pytest.mark.parametrize("method", [b"POST", b"GET"])
+async def test_a_body_that_is_none_leaves_no_traceback(
+    method: bytes, wait: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with a_port() as port, aiohttp.ClientSession() as others:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        peer = Peer(reader, writer)
+        peer.say(method + b" /ok HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        if wait:
+            await peer.reader.readuntil(b"\r\n\r\n")
+        peer.say(b"ZZ\r\n")
+        await peer.until_closed()
+        writer.close()
+        async with others.get(f"http://127.0.0.1:{port}/ok") as page:
+            assert page.status == 200
+    assert "Traceback" not in capsys.readouterr().err

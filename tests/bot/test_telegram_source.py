@@ -20,6 +20,7 @@ from structlog.testing import capture_logs
 from bot.uploads.telegram_source import LocalFile, LocalFileUnreadable, TelegramDownload
 from upload import SourceFailed, SourceSpoilt
 
+CUT = 300_000
 CONTENT = os.urandom(1_000_000)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -505,3 +506,29 @@ def test_a_file_is_closed_when_nobody_reads_on(placed: Path) -> None:
     assert is_open()
     del pieces
     assert not is_open()
+
+
+@pytest.mark.parametrize("change", [-CUT, CUT], ids=["cut", "grown"])
+def test_a_file_that_changes_while_it_is_read_failed(placed: Path, change: int) -> None:
+    placed.write_bytes(bytes(CUT * 3))
+    source = local(placed)
+    pieces = source.open()
+    next(pieces)
+    os.truncate(placed, CUT * 3 + change)
+    with pytest.raises(SourceFailed):
+        b"".join(pieces)
+
+
+def test_a_file_that_grows_without_end_is_not_read_without_end(placed: Path) -> None:
+    placed.write_bytes(bytes(CUT))
+    read = []
+
+    def read_and_grow() -> None:
+        for piece in local(placed).open():
+            read.append(len(piece))
+            with placed.open("ab") as file:
+                file.write(bytes(CUT))
+
+    with pytest.raises(SourceFailed):
+        read_and_grow()
+    assert sum(read) <= CUT
