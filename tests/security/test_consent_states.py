@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 from datetime import UTC, datetime
 
@@ -139,3 +140,22 @@ def a_desk(world: World) -> ConsentDesk:
         oauth=world.oauth,
         look_up_account=world.drives.account,
     )
+
+
+@pytest.mark.parametrize("what", ["loop", "folder", "pipe", "too long a link"])
+def test_what_lies_in_one_persons_place_is_nobody_elses_concern(world: World, what: str) -> None:
+    made = a_request(BOB)
+    world.pending.save(made)
+    place = world.folder / "consents" / f"{ANN.stem}.json"
+    if what == "loop":
+        place.symlink_to(place)
+    elif what == "folder":
+        place.mkdir()
+    elif what == "pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to("x" * 300)
+    again = PendingConsents(world.folder / "consents", world.keyring)
+    again.prepare()
+    assert again.by_state(state_of(made)) == made
+    assert {request.owner for request in again.all()} == {BOB}
