@@ -10,6 +10,7 @@ import base64
 import ipaddress
 import re
 import ssl
+import stat
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -211,12 +212,14 @@ def _exemptions(value: str) -> tuple[Exemption, ...]:
 def _cert_file(value: str) -> Path:
     try:
         path = Path(value).expanduser()
-        trusting(path, None)
+        if not stat.S_ISFIFO(path.stat().st_mode):  # OpenSSL would wait for whoever writes there
+            trusting(path, None)
+            return path
     except ssl.SSLError:
         raise ValueError("the file holds no certificate in PEM form") from None
     except (OSError, RuntimeError) as error:
         raise ValueError(f"the file cannot be read ({type(error).__name__})") from None
-    return path
+    raise ValueError("the file cannot be read (it is a pipe)")
 
 
 def _cert_dir(value: str) -> str:

@@ -314,3 +314,10 @@ def test_what_is_no_file_of_settings_is_refused_and_not_waited_for(
     with pytest.raises(SettingsError) as refusal:
         load_settings(env_file=None)
     assert reason in str(refusal.value)
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_is_no_file_of_authorities(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "authorities")
+    found = faults(monkeypatch, **NEEDED, SSL_CERT_FILE=str(tmp_path / "authorities"))
+    assert found == {"SSL_CERT_FILE": "the file cannot be read (it is a pipe)"}
