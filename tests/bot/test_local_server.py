@@ -177,7 +177,7 @@ async def test_so_is_room_on_the_disk_it_fetches_it_to(
     async with start_bot(TELEGRAM_LOCAL_MODE="true") as bot:
         await connect(local, google, AMY)
         await google.set_quota(AMY, limit=10**18)
-        await announce(local, people(502, "Bob"), b"x", "film.mkv", 10**17)
+        await announce(local, people(502, "Bob"), b"x", "film.mkv", 4 * 10**15)
         await local.wait_for("wrong with this bot's set-up")
         assert {line["result"] for line in logged(bot, "upload_failed")} == {"store_failed"}
     assert (await google.calls())["counts"].get("telegram.getFile", 0) == 0
