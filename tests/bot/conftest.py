@@ -1,4 +1,4 @@
-"""What tests of the bot's upkeep share."""
+"""What tests of the bot share."""
 
 from __future__ import annotations
 
@@ -8,12 +8,20 @@ from pathlib import Path
 import pytest
 
 from bot.uploads.jobs import UploadJournal
+from sandbox.client import TelegramControls
 from sandbox.google_client import GoogleControls
 from sandbox.server import Sandbox
 from security.encryption import TokenEncryption
 from tests.bot.upkeep import Upkeep
 from tests.bot.upload_line import Disk
 from tests.security.kit import World, records_in
+
+
+@pytest.fixture
+async def telegram(sandbox: Sandbox) -> AsyncIterator[TelegramControls]:
+    """What can be done on Telegram's side."""
+    async with TelegramControls(sandbox.url) as controls:
+        yield controls
 
 
 @pytest.fixture

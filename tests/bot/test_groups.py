@@ -24,13 +24,6 @@ BOT = "@drivekeeper_sandbox_bot"
 
 
 @pytest.fixture
-async def telegram(sandbox: Sandbox) -> AsyncIterator[TelegramControls]:
-    """What can be done on Telegram's side."""
-    async with TelegramControls(sandbox.url) as controls:
-        yield controls
-
-
-@pytest.fixture
 async def members(people: People) -> tuple[Person, Person]:
     """Ann and Ben, who have accounts and have not spoken to the bot."""
     return await people(501, "Ann").open(), await people(502, "<b>Ben").open()

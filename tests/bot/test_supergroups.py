@@ -26,13 +26,6 @@ BOT = "@drivekeeper_sandbox_bot"
 
 
 @pytest.fixture
-async def telegram(sandbox: Sandbox) -> AsyncIterator[TelegramControls]:
-    """What can be done on Telegram's side."""
-    async with TelegramControls(sandbox.url) as controls:
-        yield controls
-
-
-@pytest.fixture
 async def group(
     sandbox: Sandbox, telegram: TelegramControls, people: People
 ) -> AsyncIterator[Group]:
