@@ -158,7 +158,7 @@ def test_paste_flow_in_chinese(browser: Browser, tmp_path: Path, key: str) -> No
         chat.keyboard.press("Enter")
         visit.says(f"{AMY} 已經授權")
         visit.tap("是，這是我的")
-        visit.says(f"已連接：{AMY}")
+        visit.says(f"已連接 {AMY}")
         expect(chat.locator(".own").filter(has_text="127.0.0.1")).to_have_count(0)
         visit.picture("connected")
         send(visit, "十一月班表.pdf", content)
