@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -34,6 +35,7 @@ async def put_many(bot: RunningBot, *names: str) -> None:
     def work(drive: Drive) -> None:
         for name in names:
             put(name)(drive)
+            time.sleep(0.002)  # Drive tells times in milliseconds: none has another's
 
     await bot.services.core.drives.run(ANN, work)
 
