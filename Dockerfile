@@ -16,7 +16,7 @@ RUN python -m pip install --require-hashes -r requirements-build.txt \
     && python -m pip --python /opt/drivekeeper/bin/python install --require-hashes -r requirements.txt
 
 COPY pyproject.toml README.md LICENSE ./
-COPY bot_process.py cli.py custody_parts.py metrics.py upload.py upload_budget.py upload_session.py upload_window.py ./
+COPY bot_process.py cli.py custody_parts.py metrics.py upload.py ./
 COPY bot bot
 COPY commands commands
 COPY config config

@@ -20,10 +20,9 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from drive import Drive, DriveFile, DriveRefused
-from security.errors import CustodyError, TransientFault
-from upload_budget import ChunkBudget, Share
-from upload_session import SessionLost, UploadSession
-from upload_window import (
+from drive.uploading.budget import ChunkBudget, Share
+from drive.uploading.session import SessionLost, UploadSession
+from drive.uploading.window import (
     Halt,
     Source,
     SourceFailed,
@@ -33,6 +32,7 @@ from upload_window import (
     Window,
     check,
 )
+from security.errors import CustodyError, TransientFault
 
 __all__ = [
     "ChunkBudget",

@@ -18,10 +18,7 @@ FRONTS = {"bot", "web", "desktop", "sandbox", "commands"}
 WIRING = {"cli", "bot_process", "bench"}
 ROOTS = {"cli.py", "bot_process.py", "commands/runtime.py", "custody_parts.py"}
 """Composition roots: one for each kind of process."""
-CORE_MODULES = {
-    *("security", "drive", "sheets", "metrics", "config"),
-    *("upload", "upload_budget", "upload_session", "upload_window"),
-}
+CORE_MODULES = {"security", "drive", "upload", "sheets", "metrics", "config"}
 FRONT_LIBRARIES = {"telegram", "fastapi", "starlette", "uvicorn", "typer", "rich", "httpx"}
 FORBIDDEN = {
     **dict.fromkeys(CORE_MODULES, FRONTS | WIRING | FRONT_LIBRARIES),

@@ -18,6 +18,7 @@ from bot.uploads.telegram_source import TelegramDownload, download_client
 from commands.doctor import examine
 from config import GoogleClient, load_settings
 from drive import Drive, DriveApi
+from drive.uploading.session import UploadSession
 from sandbox.google_client import GoogleControls
 from sandbox.server import Sandbox, SandboxConfig
 from security.connection_faults import connection_fault
@@ -28,7 +29,6 @@ from tests.fixtures import StartBot
 from tests.journeys import connect
 from tests.network_kit import NAME, Authority, Gate, proxy_to, tls_before
 from tests.security.kit import a_credential
-from upload_session import UploadSession
 
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 CONTENT = b"what somebody sent"

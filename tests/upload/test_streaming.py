@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from drive import Drive, DriveFile
+from drive.uploading.budget import BLOCK
 from sandbox.server import Sandbox
 from tests.security.kit import ANN
 from tests.upload.kit import CHUNK, TYPE, Bytes, Desk, await_bytes
 from upload import ChunkBudget, Target, upload
-from upload_budget import BLOCK
 
 
 async def test_bytes_reach_drive_while_they_still_arrive(desk: Desk, sandbox: Sandbox) -> None:
