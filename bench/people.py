@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 
 from bench.child import Json, serve
 from bench.world import FIRST_PERSON
-from sandbox.client import Person
+from sandbox.clients.person import Person
 
 
 async def probe(people: list[Person], count: int, per_second: float) -> list[float]:

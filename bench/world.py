@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from bench.child import Json, serve
 from bench.owners import CLIENT_ID, CLIENT_SECRET
 from config import GoogleClient
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox, SandboxConfig
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption

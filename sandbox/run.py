@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from sandbox.server import Sandbox, SandboxConfig
-from sandbox.telegram.files import LOCAL_FOLDER
-from sandbox.telegram.people import FIRST_SUPERGROUP_ID
+from sandbox.telegram.chat.people import FIRST_SUPERGROUP_ID
+from sandbox.telegram.files.store import LOCAL_FOLDER
 
 _MARK: Final = ".drivekeeper-sandbox"
 

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from sandbox.control import control_routes
-from sandbox.faults import FaultPlan
+from sandbox.faults.plan import FaultPlan
 from sandbox.google import GoogleWorld, google_routes
 from sandbox.hosts import own_hosts
 from sandbox.operations import is_googles
+from sandbox.panel.control import control_routes
 
 if TYPE_CHECKING:
     from sandbox.telegram import TelegramWorld

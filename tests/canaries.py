@@ -23,7 +23,7 @@ from urllib.parse import quote, quote_plus
 
 from pydantic import SecretStr
 
-from sandbox.client import Person
+from sandbox.clients.person import Person
 from sandbox.server import Sandbox, SandboxConfig
 from tests.network_kit import NAME
 

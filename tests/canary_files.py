@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.client import Person
+from sandbox.clients.person import Person
 
 if TYPE_CHECKING:
     from tests.test_canary import Stage

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sandbox.client import Person, TelegramControls
-from sandbox.group import Group
+from sandbox.clients.group import Group
+from sandbox.clients.person import Person
+from sandbox.clients.telegram_controls import TelegramControls
 
 if TYPE_CHECKING:
     from sandbox.server import Sandbox

@@ -30,7 +30,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from bot.uploads.jobs import JobFile, UploadJob, UploadJournal, job_id_of
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox
 from security.audit import AuditTrail

@@ -7,8 +7,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sandbox.client import Message, Person
-from sandbox.telegram_controls import TelegramControls
+from sandbox.clients.messages import Message
+from sandbox.clients.person import Person
+from sandbox.clients.telegram_controls import TelegramControls
 from security.credential import Owner
 from tests.bot.test_planted import PLANTED
 from tests.bot.test_planted import put as plant

@@ -23,8 +23,8 @@ import bot_process
 from bot import lifecycle
 from bot.context import BotApplication, Services
 from config import Settings
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox, SandboxConfig
 from security import encryption

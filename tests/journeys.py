@@ -16,9 +16,10 @@ import aiohttp
 
 from bot.uploads.jobs import UploadJob, UploadJournal
 from config import Settings
-from sandbox.client import Message, Person
-from sandbox.google_client import GoogleControls
-from sandbox.telegram_controls import TelegramControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.messages import Message
+from sandbox.clients.person import Person
+from sandbox.clients.telegram_controls import TelegramControls
 from security.encryption import TokenEncryption
 
 DEVICE_CODE = re.compile(r"[A-Z]{4}-[A-Z]{4}")

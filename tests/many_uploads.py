@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from tests.journeys import connect, md5_of
 
 _LINK: Final = "/file/d/"

@@ -118,7 +118,7 @@ def test_files_can_be_read_in_one_go() -> None:
         ("security/x.py", "import importlib\nimportlib.import_module('bot.texts')"),
         ("security/x.py", "__import__('sandbox')"),
         ("drive/x.py", "import bot_process"),
-        ("upload.py", "from sandbox.client import Person"),
+        ("upload.py", "from sandbox.clients.person import Person"),
         ("config/settings.py", "from security.files import remove"),
         ("bot/x.py", "from web.app import create_app"),
         ("bot/x.py", "import cli"),

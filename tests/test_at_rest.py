@@ -25,8 +25,8 @@ from googleapiclient.http import build_http
 from pydantic import SecretStr
 
 from bot.uploads.jobs import UploadJournal
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from sandbox.server import Sandbox
 from security.credential import Owner
 from security.encryption import TokenEncryption, is_encrypted

@@ -20,8 +20,8 @@ from bench.report import Wrong
 from bench.uploads.cloud import shares
 from bench.uploads.content import make
 from bench.uploads.processes import MB, Watch, family, memory, processor_seconds
-from sandbox.google.files import FileStore
-from sandbox.metering import Meter
+from sandbox.faults.metering import Meter
+from sandbox.google.drive.files import FileStore
 
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - nothing is written there
 MOUNTS = """\

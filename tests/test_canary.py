@@ -42,8 +42,9 @@ import cli
 from bot.updates.journal import UpdateJournal
 from bot.uploads.telegram_source import LocalFile
 from config import child_environment
-from sandbox.client import Person, TelegramControls
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
+from sandbox.clients.telegram_controls import TelegramControls
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox
 from security.credential import Owner

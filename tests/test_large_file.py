@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from sandbox.server import Sandbox, SandboxConfig
 from tests.fixtures import StartBot
 from tests.journeys import connect

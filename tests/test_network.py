@@ -19,7 +19,7 @@ from commands.doctor import examine
 from config import GoogleClient, load_settings
 from drive import Drive, DriveApi
 from drive.uploading.session import UploadSession
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox, SandboxConfig
 from security.connection_faults import connection_fault
 from security.credential import Credential

@@ -28,8 +28,8 @@ from typing import Final, NamedTuple, cast
 import pytest
 from pydantic import SecretStr
 
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox, SandboxConfig
 from tests.journeys import connect, md5_of, until

@@ -9,8 +9,8 @@ from typing import Final
 
 from bench.child import Json, serve
 from bench.world import FIRST_PERSON
-from sandbox.chat_messages import Message
-from sandbox.client import Person
+from sandbox.clients.messages import Message
+from sandbox.clients.person import Person
 
 _LONGEST: Final = 600.0
 _ENDS_BADLY: Final = ("⚠", "⏹", "🔌")

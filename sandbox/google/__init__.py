@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from sandbox.google.consent import consent_routes
-from sandbox.google.drive import drive_routes
-from sandbox.google.oauth import oauth_routes
-from sandbox.google.pages import page_routes
-from sandbox.google.upload import upload_routes
+from sandbox.google.drive.pages import page_routes
+from sandbox.google.drive.routes import drive_routes
+from sandbox.google.oauth.consent import consent_routes
+from sandbox.google.oauth.endpoints import oauth_routes
+from sandbox.google.uploads.routes import upload_routes
 from sandbox.google.world import DEFAULT_ACCOUNTS, GoogleWorld
 
 __all__ = ["DEFAULT_ACCOUNTS", "GoogleWorld", "google_routes"]

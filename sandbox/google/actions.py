@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.google.files import new_file_id
+from sandbox.google.drive.files import new_file_id
+from sandbox.google.drive.shared_drives import ROLES
 from sandbox.google.model import DEVICE_LIFE, FOLDER_TYPE, DriveFile, OAuthClient
-from sandbox.google.shared_drives import ROLES
 from sandbox.google.world import GoogleWorld
 
 Answer = dict[str, Any]

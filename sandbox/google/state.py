@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sandbox.google.drive.shared_drives import SharedDrive
 from sandbox.google.model import (
     AccessToken,
     Account,
@@ -18,7 +19,6 @@ from sandbox.google.model import (
     DriveFile,
     RefreshToken,
 )
-from sandbox.google.shared_drives import SharedDrive
 
 if TYPE_CHECKING:
     from sandbox.google.world import GoogleWorld

@@ -12,11 +12,11 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.google import state
-from sandbox.google.files import FileStore
-from sandbox.google.grants import Grants
+from sandbox.google.drive.files import FileStore
+from sandbox.google.drive.shared_drives import SharedDrive
 from sandbox.google.model import Account, OAuthClient
-from sandbox.google.sessions import SessionStore
-from sandbox.google.shared_drives import SharedDrive
+from sandbox.google.oauth.grants import Grants
+from sandbox.google.uploads.sessions import SessionStore
 from sandbox.operations import DEVICE_GRANT
 
 DEFAULT_ACCOUNTS: tuple[tuple[str, str], ...] = (

@@ -9,8 +9,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from sandbox.telegram.bot_api import BotApi
-from sandbox.telegram.chat_api import ChatApi
-from sandbox.telegram.pages import Pages
+from sandbox.telegram.chat.page import Pages
+from sandbox.telegram.chat.routes import ChatApi
 from sandbox.telegram.world import TelegramWorld
 
 __all__ = ["TelegramWorld", "telegram_routes"]

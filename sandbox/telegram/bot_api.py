@@ -13,7 +13,7 @@ from aiohttp import web
 from sandbox.operations import OWNER
 from sandbox.telegram.call import Described, Raw, read_call
 from sandbox.telegram.errors import ApiError
-from sandbox.telegram.files import DOWNLOAD_LIMIT, StoredFile
+from sandbox.telegram.files.store import DOWNLOAD_LIMIT, StoredFile
 from sandbox.telegram.methods import METHODS
 from sandbox.telegram.model import dumps
 from sandbox.telegram.world import TelegramWorld

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import BodyPartReader, web
 
 from sandbox.telegram.errors import bad_request
-from sandbox.telegram.files import LOCAL_LIMIT, UPLOAD_LIMIT, Blob, StoredFile
+from sandbox.telegram.files.store import LOCAL_LIMIT, UPLOAD_LIMIT, Blob, StoredFile
 from sandbox.telegram.model import Chat, Json, dumps
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from collections import deque
 
 import aiohttp
 
+from sandbox.telegram.formatting.text import loopback_links
 from sandbox.telegram.model import Json
-from sandbox.telegram.text import loopback_links
 
 AGENT = "TelegramBot (like TwitterBot)"
 _TIMEOUT = aiohttp.ClientTimeout(total=5)

@@ -10,15 +10,15 @@ from collections import Counter
 from pathlib import Path
 
 from sandbox.telegram.errors import ApiError, bad_request, forbidden
-from sandbox.telegram.files import FileStore
+from sandbox.telegram.files.store import FileStore
+from sandbox.telegram.formatting.text import links_in
 from sandbox.telegram.limits import Limits
 from sandbox.telegram.model import CallbackQuery, Chat, Json, Message, User
 from sandbox.telegram.previews import Previews
 from sandbox.telegram.profile import Profile
-from sandbox.telegram.text import links_in
 from sandbox.telegram.topics import Topics, moved
-from sandbox.telegram.updates import UpdateQueue
-from sandbox.telegram.webhook import Webhook
+from sandbox.telegram.updates.queue import UpdateQueue
+from sandbox.telegram.updates.webhook import Webhook
 
 # The people a fresh sandbox has. Identifiers stay the same for ever: a bot keeps credentials by
 # them, so a new person must never get an old one's.

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bot.uploads.jobs import UploadJournal
-from sandbox.client import TelegramControls
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.telegram_controls import TelegramControls
 from sandbox.server import Sandbox
 from security.encryption import TokenEncryption
 from tests.bot.upkeep import Upkeep

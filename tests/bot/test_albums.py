@@ -12,8 +12,8 @@ import pytest
 from bot.uploads.albums import Albums
 from bot.uploads.jobs import UploadJob, UploadJournal
 from bot.uploads.queue import UploadQueue
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from tests.bot.upload_line import ANN, Disk, job
 from tests.fixtures import RunningBot
 from tests.journeys import connect, until, until_called, until_struck

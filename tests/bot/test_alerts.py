@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from bot.admin import alerts
-from sandbox.client import Person, TelegramControls
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
+from sandbox.clients.telegram_controls import TelegramControls
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from tests.bot.upkeep import Upkeep, by_hand, logged, said_to, sweep

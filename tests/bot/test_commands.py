@@ -9,8 +9,9 @@ import pytest
 from telegram import Bot
 from telegram.error import Conflict
 
-from sandbox.client import Person, TelegramControls
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
+from sandbox.clients.telegram_controls import TelegramControls
 from security.credential import Owner
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import ask_device_code, connect, unfinished, until

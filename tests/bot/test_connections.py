@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bot.telegram_request import TelegramRequest
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from sandbox.server import Sandbox
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, until

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 import aiohttp
 import pytest
 
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from security.consent import ConsentDesk
 from security.credential import Owner
 from security.pending_consents import PendingConsents

@@ -9,8 +9,8 @@ import pytest
 
 from bot.connecting import connect as bot_connect
 from bot.connecting.consent_outcome import job_name
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from security.credential import Owner
 from tests.bot.upkeep import logged
 from tests.fixtures import RunningBot, StartBot

@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from pydantic import SecretStr
 
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from security.credential import Owner
 from security.pending_consents import PendingConsents
 from tests.fixtures import RunningBot, StartBot

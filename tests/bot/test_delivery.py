@@ -13,8 +13,9 @@ import pytest
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError, TimedOut
 
 from bot.delivery import may_pass, says_so_already
-from sandbox.client import Person, WaitError
-from sandbox.google_client import GoogleControls
+from sandbox.clients.chat_watch import WaitError
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from tests.bot.upkeep import by_hand
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import ask_device_code, connect, until, until_called

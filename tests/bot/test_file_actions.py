@@ -11,8 +11,9 @@ import pytest
 from bot.drive_files.shelf_keyboards import files_data
 from bot.filenames import new_name
 from drive import DriveRefused
-from sandbox.client import Message, Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.messages import Message
+from sandbox.clients.person import Person
 from security.credential import Owner
 from tests.fixtures import RunningBot
 from tests.journeys import connect

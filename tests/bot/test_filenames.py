@@ -19,10 +19,11 @@ from bot.filenames import clean_name, incoming_file
 from bot.texts import Texts
 from bot.uploads import upload_texts
 from bot.uploads.jobs import JobFile, UploadJob
-from sandbox.client import Message, Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.messages import Message
+from sandbox.clients.person import Person
 from sandbox.server import Sandbox
-from sandbox.telegram.html import parse_html
+from sandbox.telegram.formatting.html import parse_html
 from security.credential import Owner
 from tests.bot.hostile_names import HOSTILE, LEGITIMATE
 from tests.fixtures import StartBot

@@ -10,8 +10,9 @@ import pytest
 from telegram import Update
 
 from bot.updates.lines import AT_ONCE, Lines, Note
-from sandbox.client import Person, TelegramControls
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
+from sandbox.clients.telegram_controls import TelegramControls
 from tests.bot.test_inbox import BOT, Runs, handled, is_idle, message, queued, update
 from tests.bot.test_inbox import runs as runs  # a fixture
 from tests.bot.test_updates import answers, kept

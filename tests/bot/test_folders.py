@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from bot.drive_files.folder_choices import clean_template, folders_for
-from sandbox.client import Message, Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.messages import Message
+from sandbox.clients.person import Person
 from security.credential import Owner
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, until_uploading

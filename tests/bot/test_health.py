@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from bot.admin.health import Standing, standing_of
-from sandbox.client import Person, TelegramControls
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
+from sandbox.clients.telegram_controls import TelegramControls
 from security.credential import Owner
 from tests.bot.upkeep import Upkeep, by_hand, said_to, sweep
 from tests.fixtures import RunningBot, StartBot

@@ -12,8 +12,8 @@ from bot.drive_files.shelf_keyboards import files_data
 from bot.questions import box
 from bot.texts import LANGUAGES, Texts
 from bot.uploads.jobs import job_id_of
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from security.credential import Owner
 from tests.bot.hostile_names import HOSTILE
 from tests.fixtures import RunningBot

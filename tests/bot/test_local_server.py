@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.client import Person, TelegramControls
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
+from sandbox.clients.telegram_controls import TelegramControls
 from tests.bot.upkeep import logged, said_to
 from tests.fixtures import StartBot
 from tests.journeys import connect, md5_of, until, until_struck

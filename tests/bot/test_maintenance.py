@@ -13,8 +13,8 @@ import pytest
 from apscheduler.events import EVENT_JOB_EXECUTED, JobExecutionEvent
 from freezegun import freeze_time
 
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption
 from security.token_store import TokenStore

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import until, until_called
 

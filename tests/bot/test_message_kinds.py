@@ -10,9 +10,10 @@ import pytest
 from telegram import Message
 
 from bot.filenames import incoming_file, incoming_files
-from sandbox.client import Person, TelegramControls
-from sandbox.google_client import GoogleControls
-from sandbox.group import Group
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.group import Group
+from sandbox.clients.person import Person
+from sandbox.clients.telegram_controls import TelegramControls
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, md5_of
 from upload import Target

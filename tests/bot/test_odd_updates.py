@@ -14,8 +14,9 @@ import pytest
 from telegram import Update
 
 from bot.updates.incoming import read_update, readable
-from sandbox.client import Person, TelegramControls
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
+from sandbox.clients.telegram_controls import TelegramControls
 from tests.bot.upkeep import logged
 from tests.fixtures import RunningBot
 from tests.journeys import connect, until

@@ -13,8 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import bot_process
 from bot_process import StartupError
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from security.credential import Owner
 from security.errors import TransientFault
 from security.log_schema import MASK

@@ -15,8 +15,8 @@ from bot.filenames import shown_path, shown_text
 from bot.texts import Texts
 from bot.uploads.jobs import job_id_of
 from commands.output import show_table
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from sandbox.server import Sandbox
 from security.credential import Owner
 from security.files import _NAME

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.client import Person
+from sandbox.clients.person import Person
 from tests.bot.upkeep import Upkeep, by_hand, sweep
 from tests.fixtures import StartBot
 

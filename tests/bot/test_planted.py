@@ -17,8 +17,8 @@ import pytest
 from pydantic import SecretStr
 
 from bot.uploads.jobs import JobFile, UploadJob
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.files import SealedFolder

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from sandbox.client import Message, Person
+from sandbox.clients.messages import Message
+from sandbox.clients.person import Person
 from security.credential import Owner
 from tests.bot.upkeep import Upkeep, by_hand, sweep
 from tests.fixtures import RunningBot, StartBot

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from security.credential import Owner
 from tests.bot.upkeep import Upkeep, among_many, by_hand, logged, said_to, sweep
 from tests.fixtures import RunningBot, StartBot

@@ -9,8 +9,9 @@ from datetime import timedelta
 
 import pytest
 
-from sandbox.client import Message, Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.messages import Message
+from sandbox.clients.person import Person
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, unfinished, until, until_uploading
 

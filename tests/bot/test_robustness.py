@@ -14,8 +14,9 @@ from telegram.constants import ChatType
 
 import bot_process
 from bot.filenames import incoming_file
-from sandbox.client import Person, TelegramControls
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
+from sandbox.clients.telegram_controls import TelegramControls
 from security.credential import Owner
 from tests.bot.upkeep import logged
 from tests.fixtures import RunningBot, StartBot

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from tests.bot.upkeep import logged
 from tests.fixtures import RunningBot
 from tests.journeys import until, until_called

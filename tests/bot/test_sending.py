@@ -12,8 +12,10 @@ import httpx
 import pytest
 
 from bot.filenames import LOCAL_LIMIT
-from sandbox.client import Message, Person, TelegramControls
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.messages import Message
+from sandbox.clients.person import Person
+from sandbox.clients.telegram_controls import TelegramControls
 from security.credential import Owner
 from tests.drive.conftest import put
 from tests.fixtures import RunningBot, StartBot

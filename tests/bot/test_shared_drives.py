@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bot.texts import LANGUAGES, Texts
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from tests.bot.test_file_actions import AMY, arrived, drive_file
 from tests.bot.test_maintenance import events
 from tests.fixtures import RunningBot

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from drive import Drive
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from security.credential import Owner
 from tests.drive.conftest import put
 from tests.fixtures import RunningBot

@@ -13,8 +13,8 @@ import aiohttp
 import pytest
 from fastapi import FastAPI
 
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox
 from tests.bot.processes import process

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from bot.uploads.jobs import UploadJob, UploadJournal
-from sandbox.client import Person, TelegramControls
-from sandbox.google_client import GoogleControls
-from sandbox.group import Group
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.group import Group
+from sandbox.clients.person import Person
+from sandbox.clients.telegram_controls import TelegramControls
 from sandbox.server import Sandbox
 from security.encryption import TokenEncryption
 from tests.fixtures import RunningBot, StartBot

@@ -13,8 +13,8 @@ from telegram.ext import ExtBot
 
 from bot.telegram_answers import DecidedAnswers
 from bot.updates.pulse import Pulse
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from tests.fixtures import RunningBot
 from tests.journeys import connect, until_called
 

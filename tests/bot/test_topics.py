@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from bot.uploads.jobs import UploadJob, UploadJournal
-from sandbox.client import Message, Person, TelegramControls
-from sandbox.google_client import GoogleControls
-from sandbox.group import Group
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.group import Group
+from sandbox.clients.messages import Message
+from sandbox.clients.person import Person
+from sandbox.clients.telegram_controls import TelegramControls
 from sandbox.server import Sandbox
 from security.credential import Owner
 from security.encryption import TokenEncryption

@@ -13,8 +13,9 @@ import aiohttp
 import pytest
 
 from bot.updates.journal import UpdateJournal
-from sandbox.client import Person, TelegramControls
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
+from sandbox.clients.telegram_controls import TelegramControls
 from security.encryption import TokenEncryption
 from tests.bot.processes import LONGEST, process
 from tests.bot.test_operations import free_port

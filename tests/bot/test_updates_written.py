@@ -10,7 +10,8 @@ import pytest
 from telegram import Update
 
 from bot.updates.incoming import read_update, written
-from sandbox.client import Person, TelegramControls
+from sandbox.clients.person import Person
+from sandbox.clients.telegram_controls import TelegramControls
 from tests.bot.test_inbox import BOT
 from tests.fixtures import RunningBot
 from tests.journeys import until

@@ -11,8 +11,8 @@ import pytest
 
 from bot.uploads.jobs import UploadJob
 from bot.uploads.lines import Lines, Load, Telling
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from tests.bot.upload_line import ANN, BOB, job
 from tests.fixtures import RunningBot
 from tests.journeys import connect, until

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.client import Person, TelegramControls
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
+from sandbox.clients.telegram_controls import TelegramControls
 from security.credential import Owner
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, md5_of, unfinished, until, until_uploading

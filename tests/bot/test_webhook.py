@@ -15,8 +15,8 @@ from pydantic import SecretStr
 
 from bot import lifecycle
 from bot.updates import webhook
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from sandbox.server import Sandbox
 from security.errors import OperatorFault
 from tests.bot.test_operations import free_port

@@ -10,8 +10,8 @@ import pytest
 from telegram import Update
 
 from bot.uploads.jobs import UploadJournal
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from tests.bot.test_maintenance import expire_soon, stored

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.client import Person
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
 from tests.bot.test_sending import is_file, put_file, received
 from tests.fixtures import RunningBot
 from tests.journeys import connect, md5_of

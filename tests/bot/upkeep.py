@@ -6,7 +6,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.client import Message, Person
+from sandbox.clients.messages import Message
+from sandbox.clients.person import Person
 from security.credential import Credential, Owner
 from tests.fixtures import RunningBot
 from tests.security.kit import World

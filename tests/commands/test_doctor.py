@@ -29,7 +29,7 @@ from commands.checks.google import judge_clock
 from commands.checks.http import Answer
 from commands.checks.telegram import judge_webhook
 from commands.doctor import _guarded, examine
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox
 from security.credential import Owner

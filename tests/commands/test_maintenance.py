@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from cli import app
 from commands.output import Exit
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox
 from security.credential import Owner

@@ -23,8 +23,9 @@ from bench.owners import CLIENT_ID, CLIENT_SECRET
 from bench.uploads.content import Content
 from bench.world import BOT_TOKEN, FIRST_PERSON, connect
 from bot.uploads.jobs import UploadJournal
-from sandbox.client import Message, Person
-from sandbox.metering import Meter, MeteredReader
+from sandbox.clients.messages import Message
+from sandbox.clients.person import Person
+from sandbox.faults.metering import Meter, MeteredReader
 from sandbox.operations import operation_of
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox, SandboxConfig

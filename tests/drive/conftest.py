@@ -10,7 +10,7 @@ import pytest
 from googleapiclient.http import MediaInMemoryUpload
 
 from drive import Drive, DriveFile
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox
 from security.encryption import TokenEncryption
 from tests.security.kit import World

@@ -18,7 +18,7 @@ from google.oauth2.credentials import Credentials
 from googleapiclient.discovery import build_from_document
 from googleapiclient.http import build_http
 
-from sandbox.google_client import DRIVE_FILE, GoogleControls
+from sandbox.clients.google_controls import DRIVE_FILE, GoogleControls
 from sandbox.server import Sandbox
 
 AMY, BEN = "amy@example.com", "ben@example.com"

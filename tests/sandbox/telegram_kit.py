@@ -12,7 +12,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from sandbox.client import Person, TelegramControls
+from sandbox.clients.person import Person
+from sandbox.clients.telegram_controls import TelegramControls
 from sandbox.telegram import TelegramWorld, telegram_routes
 
 TOKEN = "110201543:SANDBOX-AAHdqTcvCH1vGWJxfSeofSAs0K5"

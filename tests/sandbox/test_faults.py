@@ -14,9 +14,9 @@ import aiohttp
 import pytest
 
 from drive.resources import FILE_FIELDS
-from sandbox import faults
-from sandbox.fault_rules import read_fault
-from sandbox.google_client import ControlError
+from sandbox.clients.google_controls import ControlError
+from sandbox.faults.rules import read_fault
+from sandbox.panel import control
 from tests.sandbox.google_kit import AMY, BEN, BLOCK, Kit
 
 LIST = "google.drive.files.list"
@@ -368,7 +368,7 @@ async def test_an_altered_answer_has_another_head_or_body(
 
 def presets() -> list[tuple[str, str, dict[str, Any]]]:
     """Those of the panel: name, operation, rule."""
-    script = (Path(faults.__file__).parent / "static" / "panel.js").read_text("utf-8")
+    script = (Path(control.__file__).parent / "static" / "panel.js").read_text("utf-8")
     found = re.findall(r'^  \["([^"]+)", "([^"]+)", (\{.*\})\],$', script, re.MULTILINE)
     return [
         (name, target, json.loads(re.sub(r"([{,]) ?(\w+):", r'\1 "\2":', rule)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.google_client import ControlError
+from sandbox.clients.google_controls import ControlError
 from tests.sandbox.google_kit import AMY, Kit, answer_of
 
 

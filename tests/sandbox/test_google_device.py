@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from sandbox.google_client import ControlError
+from sandbox.clients.google_controls import ControlError
 from tests.sandbox.google_kit import AMY, BEN, Kit
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import aiohttp
 
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox, SandboxConfig
 from tests.sandbox.google_kit import AMY, BEN, Kit
 

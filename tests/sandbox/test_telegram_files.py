@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from sandbox.telegram.pictures import plain_png
+from sandbox.telegram.files.pictures import plain_png
 from tests.sandbox.telegram_kit import TOKEN, Kit, running
 
 ANN = 700

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from sandbox.group import Group
+from sandbox.clients.group import Group
 from tests.sandbox.telegram_kit import Kit, eventually, running
 
 ANN = 700

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.client import Person, SandboxError, WaitError
+from sandbox.clients.chat_watch import WaitError
+from sandbox.clients.person import Person
+from sandbox.clients.telegram_controls import SandboxError
 from tests.sandbox.telegram_kit import Kit, eventually, running
 
 ANN = 700

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox, SandboxConfig
 from security.encryption import TokenEncryption
 from security.token_store import TokenStore

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from config import GoogleClient
 from drive import DriveApi, Drives
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox
 from security.audit import AuditTrail
 from security.consent import PASTE_REDIRECT, ConsentDesk

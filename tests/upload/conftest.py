@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox
 from security.encryption import TokenEncryption
 from tests.security.kit import ANN, World

@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from drive import Drive, DriveFile
-from sandbox.google_client import GoogleControls
+from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox
 from security.errors import CustodyError
 from tests.security.kit import AMY, ANN, World

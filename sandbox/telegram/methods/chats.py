@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.telegram.call import Call
 from sandbox.telegram.errors import bad_request
-from sandbox.telegram.files import DOWNLOAD_LIMIT
+from sandbox.telegram.files.store import DOWNLOAD_LIMIT
 from sandbox.telegram.methods.registry import METHODS
 from sandbox.telegram.model import Chat, Json
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from sandbox.telegram.call import Call
 from sandbox.telegram.errors import NOT_MODIFIED, ApiError, bad_request
-from sandbox.telegram.markup import inline_only
-from sandbox.telegram.media import KINDS
+from sandbox.telegram.files.media import KINDS
+from sandbox.telegram.formatting.markup import inline_only
+from sandbox.telegram.formatting.text import TEXT_LIMIT, format_text, preview_options
 from sandbox.telegram.methods.registry import METHODS
 from sandbox.telegram.methods.sending import caption_content, shown_media, text_content
 from sandbox.telegram.model import Chat, Json, Message
-from sandbox.telegram.text import TEXT_LIMIT, format_text, preview_options
 
 ANSWER_LIMIT = 200  # https://core.telegram.org/bots/api#answercallbackquery
 _DELETABLE = 48 * 60 * 60  # https://core.telegram.org/bots/api#deletemessage

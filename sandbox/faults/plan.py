@@ -1,0 +1,274 @@
+"""What can go wrong, on order: rules, rates, and the middleware that applies them.
+
+A rule names operations by a pattern (see ``operations.py``) and what becomes of the next N calls.
+The middleware also keeps the record of calls, since it is the one place that sees all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import time
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from fnmatch import fnmatchcase
+from typing import Any, cast
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from sandbox.faults.answers import failure_response, html_response, odd_response
+from sandbox.faults.metering import (
+    AlteredWriter,
+    ConnectionCutError,
+    Meter,
+    MeteredReader,
+    MeteredWriter,
+    PlainFileResponse,
+)
+from sandbox.faults.rules import Fault, Rate, read_fault
+from sandbox.operations import OWNER, operation_of
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+HISTORY = 1000
+
+
+class FaultPlan:
+    """All rules in force, and what has been called."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self.faults: dict[str, Fault] = {}
+        self.rates: dict[str, Rate] = {}
+        self.counts: Counter[str] = Counter()
+        self.recent: deque[dict[str, Any]] = deque(maxlen=HISTORY)
+        # Set by the Google half: who a bearer token belongs to, for rules with an owner.
+        self.owner_of: Callable[[web.Request], Awaitable[str | None]] | None = None
+
+    def add(self, spec: dict[str, Any]) -> Fault:
+        """Make a rule of a JSON object; raises FaultError."""
+        number = str(next(self._numbers))
+        fault = read_fault(number, spec)
+        self.faults[number] = fault
+        return fault
+
+    def remove(self, fault_id: str) -> bool:
+        """Take one rule out and let go of whoever hangs on it."""
+        fault = self.faults.pop(fault_id, None)
+        if fault is not None:
+            fault.cleared.set()
+        return fault is not None
+
+    def clear(self) -> None:
+        """Take all rules out."""
+        for fault_id in list(self.faults):
+            self.remove(fault_id)
+
+    def set_rate(self, target: str, bytes_per_second: float | None) -> Rate | None:
+        """Limit matching requests; 0 or None lifts the limit of exactly this pattern."""
+        for rate in [r for r in self.rates.values() if r.target == target]:
+            del self.rates[rate.id]
+        if not bytes_per_second:
+            return None
+        rate = Rate(str(next(self._numbers)), target, float(bytes_per_second))
+        self.rates[rate.id] = rate
+        return rate
+
+    def rate_of(self, operation: str) -> float | None:
+        """The tightest limit on an operation."""
+        limits = [
+            rate.bytes_per_second
+            for rate in self.rates.values()
+            if fnmatchcase(operation.lower(), rate.target.lower())
+        ]
+        return min(limits, default=None)
+
+    async def _strikes(self, operation: str, request: web.Request) -> list[Fault]:
+        """Every latency that applies, then at most one other rule, oldest first."""
+        chosen: list[Fault] = []
+        struck = False
+        owner: str | None = None
+        for fault in list(self.faults.values()):
+            if (struck and fault.kind != "latency") or not fault.matches(operation):
+                continue
+            if fault.owner is not None:
+                owner = owner or await self._owner(request)
+                if owner != fault.owner:
+                    continue
+            if fault.kind == "cut_body" and not _reaches(request, fault.options["after_bytes"]):
+                continue
+            if fault.spend():
+                chosen.append(fault)
+                struck = struck or fault.kind != "latency"
+        return chosen
+
+    async def _owner(self, request: web.Request) -> str:
+        if request.path.startswith(("/bot", "/file/bot")):
+            return await _telegram_owner(request)
+        found = await self.owner_of(request) if self.owner_of is not None else None
+        return found or ""
+
+    def record(self, operation: str, status: int, started: float, request: web.Request) -> None:
+        """Note one finished call; status 0: it got no answer; length: of its body, announced."""
+        self.counts[operation] += 1
+        self.recent.append(
+            {
+                "operation": operation,
+                "status": status,
+                "seconds": round(time.monotonic() - started, 4),
+                "owner": request.get(OWNER),
+                "length": request.content_length or 0,
+                "at": round(time.time(), 3),
+            }
+        )
+
+    @property
+    def middleware(self) -> Middleware:
+        """The aiohttp middleware that makes the rules happen."""
+
+        @web.middleware
+        async def apply_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
+            operation = await operation_of(request)
+            if operation is None:
+                return await handler(request)
+            started = time.monotonic()
+            status = 0
+            try:
+                response = await self._answer(operation, request, handler)
+                status = response.status
+            except web.HTTPException as answer:
+                status = answer.status
+                raise
+            except _DropError:
+                return _gone(request)
+            except ConnectionResetError:
+                if request.transport is not None:
+                    raise
+                return _gone(request)  # whoever asked has left in the middle of it
+            finally:
+                self.record(operation, status, started, request)
+            return response
+
+        return apply_faults
+
+    async def _answer(
+        self, operation: str, request: web.Request, handler: Handler
+    ) -> web.StreamResponse:
+        strikes = await self._strikes(operation, request) if self.faults else []
+        rate = self.rate_of(operation) if self.rates else None
+        decisive: Fault | None = None
+        for fault in strikes:
+            if fault.kind == "latency":
+                await _wait(fault, request, float(fault.options["seconds"]))
+            else:
+                decisive = fault
+        kind = decisive.kind if decisive else ""
+        if decisive is not None and kind in ("status", "oauth_error", "html"):
+            await _drain(request)
+            make = html_response if kind == "html" else failure_response
+            return make(operation, kind, decisive.options)
+        if kind == "drop":
+            raise _DropError
+        if decisive is not None and kind == "hang":
+            await _wait(decisive, request, None)
+            raise _DropError
+        cut = decisive.options.get("after_bytes") if decisive else None
+        if rate or kind in ("cut_body", "cut_response"):
+            _meter(
+                request,
+                Meter(rate, cut if kind == "cut_body" else None),
+                Meter(rate, cut if kind == "cut_response" else None),
+            )
+        if decisive is not None and kind == "altered":
+            inside = cast("Any", request)
+            inside._payload_writer = AlteredWriter(inside._payload_writer, decisive.options)
+        try:
+            response = await handler(request)
+        except ConnectionCutError as cut_error:
+            _abort(request)
+            raise _DropError from cut_error
+        if kind in ("after", "cut_body"):  # a body of unknown length may end before its cut
+            raise _DropError
+        if decisive is not None and kind == "odd":
+            return odd_response(response, decisive.options)
+        if (rate or kind in ("cut_response", "altered")) and isinstance(response, web.FileResponse):
+            response = PlainFileResponse(
+                response._path, status=response.status, headers=response.headers
+            )
+        return response
+
+
+class _DropError(Exception):
+    """End the connection without an answer."""
+
+
+def _reaches(request: web.Request, size: int) -> bool:
+    """Whether the body is long enough to be cut there; a short one goes by, and is not counted."""
+    return request.content_length is None or request.content_length > size
+
+
+def _meter(request: web.Request, incoming: Meter, outgoing: Meter) -> None:
+    """Put the wrappers around the request's reader and writer."""
+    inside = cast("Any", request)
+    inside._payload = MeteredReader(inside._payload, incoming)
+    inside._payload_writer = MeteredWriter(
+        inside._payload_writer, outgoing, lambda: _close(request)
+    )
+
+
+async def _wait(fault: Fault, request: web.Request, seconds: float | None) -> None:
+    """Wait, but not for a client who has left nor for a rule that was cleared."""
+    end = None if seconds is None else time.monotonic() + seconds
+    while request.transport is not None and not request.transport.is_closing():
+        left = 0.2 if end is None else min(0.2, end - time.monotonic())
+        if left <= 0:
+            return
+        try:
+            await asyncio.wait_for(fault.cleared.wait(), left)
+        except TimeoutError:
+            continue
+        return
+
+
+async def _drain(request: web.Request) -> None:
+    """Read the body away: a real front end answers a refusal after the upload, not into it."""
+    if request.body_exists and not request.content.at_eof():
+        while await request.content.readany():
+            pass
+
+
+def _close(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.close()
+
+
+def _abort(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
+
+
+def _gone(request: web.Request) -> web.Response:
+    """Close the connection; the answer returned here finds it closed and is not sent."""
+    _close(request)
+    response = web.Response(status=500)
+    response.force_close()
+    return response
+
+
+async def _telegram_owner(request: web.Request) -> str:
+    """The chat a Bot API call is about, where it says so without an upload."""
+    if "chat_id" in request.query:
+        return request.query["chat_id"]
+    if request.content_type == "application/json":
+        try:
+            body = json.loads(await request.read() or b"{}")
+        except ValueError:
+            return ""
+        found = body if isinstance(body, dict) else {}
+        return str(found.get("chat_id") or found.get("user_id") or "")
+    if request.content_type == "application/x-www-form-urlencoded":
+        form = await request.post()
+        return str(form.get("chat_id") or form.get("user_id") or "")
+    return ""

@@ -1,0 +1,250 @@
+"""Drive v3 without uploads: files, permissions, about.
+
+https://developers.google.com/workspace/drive/api/reference/rest/v3
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.google.drive.access import Caller, authenticate, refusing, says
+from sandbox.google.drive.discovery import check_body
+from sandbox.google.drive.download import serve_content
+from sandbox.google.drive.fields import select
+from sandbox.google.drive.files import new_file_id
+from sandbox.google.drive.listing import list_files
+from sandbox.google.drive.resource import (
+    ANYONE,
+    OWNER_ROLE,
+    about_resource,
+    permission_resource,
+    permissions_of,
+)
+from sandbox.google.drive.writing import apply_metadata, new_file
+from sandbox.google.errors import DriveRefusal, invalid_value, publishing_forbidden
+from sandbox.google.model import Account, DriveFile
+from sandbox.google.world import GoogleWorld
+
+MOST_IDS = 1000
+ROLES = frozenset({"reader", "commenter", "writer"})
+
+
+def drive_routes(world: GoogleWorld) -> list[web.RouteDef]:
+    """The metadata half of the API."""
+    api = DriveApi(world)
+    file = "/drive/v3/files/{id}"
+    return [
+        web.get("/drive/v3/about", api.about),
+        web.get("/drive/v3/files", api.list),
+        web.post("/drive/v3/files", api.create),
+        web.get("/drive/v3/files/generateIds", api.generate_ids),
+        web.get(file, api.get),
+        web.patch(file, api.update),
+        web.delete(file, api.delete),
+        web.get(f"{file}/permissions", api.permissions),
+        web.post(f"{file}/permissions", api.share),
+        web.delete(f"{file}/permissions/{{permission}}", api.unshare),
+    ]
+
+
+class DriveApi:
+    """Handlers; each authenticates first."""
+
+    def __init__(self, world: GoogleWorld):
+        self._world = world
+
+    @refusing
+    async def about(self, request: web.Request) -> web.StreamResponse:
+        """about.get: ``fields`` is required here, unlike everywhere else."""
+        caller = authenticate(self._world, request)
+        fields = request.query.get("fields")
+        if not fields:
+            raise DriveRefusal(
+                400,
+                "required",
+                "The 'fields' parameter is required for this method.",
+                location="fields",
+            )
+        resource = about_resource(self._world, caller.account)
+        return web.json_response(select("about", resource, fields))
+
+    @refusing
+    async def list(self, request: web.Request) -> web.StreamResponse:
+        """files.list."""
+        caller = authenticate(self._world, request)
+        return web.json_response(list_files(caller, request.query))
+
+    @refusing
+    async def create(self, request: web.Request) -> web.StreamResponse:
+        """files.create without content: folders, mostly; or a long files.list, in a form."""
+        if request.headers.get("X-HTTP-Method-Override", "").upper() == "GET":
+            caller = authenticate(self._world, request)
+            form = {name: str(value) for name, value in (await request.post()).items()}
+            all_drives = says(form, "supportsAllDrives")
+            return web.json_response(list_files(replace(caller, all_drives=all_drives), form))
+        caller = authenticate(self._world, request)
+        file = new_file(caller, await read_json(request), content_type=None)
+        if not file.mime_type.startswith("application/vnd.google-apps."):
+            self._world.files.set_content(file, self._world.files.new_blob())
+        self._world.files.add(file)
+        return self._shown(request, caller, file)
+
+    @refusing
+    async def get(self, request: web.Request) -> web.StreamResponse:
+        """files.get; ``alt=media`` gives the bytes."""
+        caller = authenticate(self._world, request)
+        file = caller.file(request.match_info["id"])
+        if request.query.get("alt") != "media":
+            return web.json_response(caller.show(file, request.query.get("fields")))
+        if file.blob is None:
+            raise DriveRefusal(
+                403,
+                "fileNotDownloadable",
+                "Only files with binary content can be downloaded. "
+                "Use Export with Docs Editors files.",
+                location="alt",
+            )
+        return await serve_content(request, self._world.files, file)
+
+    @refusing
+    async def update(self, request: web.Request) -> web.StreamResponse:
+        """files.update of metadata."""
+        caller = authenticate(self._world, request)
+        file = caller.file(request.match_info["id"])
+        apply_metadata(caller, file, await read_json(request), request.query)
+        return self._shown(request, caller, file)
+
+    def _shown(self, request: web.Request, caller: Caller, file: DriveFile) -> web.Response:
+        answer = caller.show(file, request.query.get("fields"))
+        self._world.touched()
+        return web.json_response(answer)
+
+    @refusing
+    async def delete(self, request: web.Request) -> web.StreamResponse:
+        """files.delete: for good, past the trash; an empty 204."""
+        caller = authenticate(self._world, request)
+        file = caller.file(request.match_info["id"])
+        self._world.demand(caller.account.email, file.drive_id, "delete")
+        self._world.files.remove(file)
+        self._world.touched()
+        return web.Response(status=204)
+
+    @refusing
+    async def generate_ids(self, request: web.Request) -> web.StreamResponse:
+        """files.generateIds: names for files yet to be made."""
+        caller = authenticate(self._world, request)
+        count = _whole(request, "count", 10, MOST_IDS)
+        space = request.query.get("space", "drive")
+        if space not in ("drive", "appDataFolder"):
+            raise invalid_value("space")
+        ids = [new_file_id() for _ in range(count)]
+        self._world.files.generated.update(dict.fromkeys(ids, caller.account.email))
+        answer = {"kind": "drive#generatedIds", "space": space, "ids": ids}
+        return web.json_response(select("ids", answer, request.query.get("fields")))
+
+    @refusing
+    async def permissions(self, request: web.Request) -> web.StreamResponse:
+        """permissions.list."""
+        caller = authenticate(self._world, request)
+        file = caller.file(request.match_info["id"])
+        found = permissions_of(caller.account, file)
+        answer = {
+            "kind": "drive#permissionList",
+            "permissions": [permission_resource(caller.account, *item) for item in found.items()],
+        }
+        return web.json_response(select("permissions", answer, request.query.get("fields")))
+
+    @refusing
+    async def share(self, request: web.Request) -> web.StreamResponse:
+        """permissions.create."""
+        caller = authenticate(self._world, request)
+        file = caller.file(request.match_info["id"])
+        body = await read_json(request, "Permission")
+        self._world.demand(caller.account.email, file.drive_id, "write")
+        permission_id, role = _permission(body, caller.account)
+        file.shared[permission_id] = role
+        self._world.touched()
+        answer = permission_resource(caller.account, permission_id, role)
+        return web.json_response(select("permission", answer, request.query.get("fields")))
+
+    @refusing
+    async def unshare(self, request: web.Request) -> web.StreamResponse:
+        """permissions.delete."""
+        caller = authenticate(self._world, request)
+        file = caller.file(request.match_info["id"])
+        permission_id = request.match_info["permission"]
+        if permission_id == caller.account.permission_id:
+            raise DriveRefusal(
+                403,
+                "insufficientFilePermissions",
+                "The user does not have sufficient permissions for this file.",
+            )
+        if file.shared.pop(permission_id, None) is None:
+            raise DriveRefusal(
+                404,
+                "notFound",
+                f"Permission not found: {permission_id}.",
+                location="permissionId",
+            )
+        self._world.touched()
+        return web.Response(status=204)
+
+
+def _permission(body: dict[str, Any], owner: Account) -> tuple[str, str]:
+    kind, role = body.get("type"), body.get("role")
+    if kind is None:
+        raise DriveRefusal(400, "required", "The permission type field is required.")
+    if role is None:
+        raise DriveRefusal(400, "required", "The permission role field is required.")
+    if role not in ROLES and role != OWNER_ROLE:
+        raise invalid_value("permission.role", "The specified role is invalid or not supported.")
+    if kind == "anyone":
+        if role == OWNER_ROLE:
+            raise invalid_value(
+                "permission.role", "The specified role is invalid or not supported."
+            )
+        if not owner.link_sharing:
+            raise publishing_forbidden()
+        return ANYONE, str(role)
+    if kind not in ("user", "group"):
+        raise invalid_value("permission.type", "The permission type field is invalid.")
+    email = str(body.get("emailAddress") or "")
+    if "@" not in email:
+        raise invalid_value(
+            "permission.emailAddress",
+            "The specified emailAddress is invalid or not applicable for the given permission "
+            "type.",
+        )
+    if email == owner.email:
+        return owner.permission_id, OWNER_ROLE
+    return email, str(role)
+
+
+def _whole(request: web.Request, name: str, default: int, most: int) -> int:
+    text = request.query.get(name, str(default))
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise invalid_value(
+            name, f"Invalid value '{text}'. Values must be within the range: [1, {most}]"
+        )
+    return int(text)
+
+
+async def read_json(request: web.Request, schema: str = "File") -> dict[str, Any]:
+    """The JSON object of a request; an empty body is an empty object."""
+    return parse_metadata(await request.read(), schema)
+
+
+def parse_metadata(raw: bytes, schema: str = "File") -> dict[str, Any]:
+    """A resource; refuses what is no JSON object, and what it does not have."""
+    try:
+        body = json.loads(raw or b"{}")
+    except ValueError as error:
+        raise DriveRefusal(400, "parseError", "Parse Error") from error
+    if not isinstance(body, dict):
+        raise DriveRefusal(400, "parseError", "Parse Error")
+    check_body(schema, body)
+    return body

@@ -1,0 +1,161 @@
+"""The sandbox's own controls over HTTP: what goes wrong, what was called, what Google holds.
+
+Tests and the control panel use the same paths; docs/sandbox.md lists them.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.faults.plan import FaultPlan
+from sandbox.faults.rules import FaultError
+from sandbox.google import GoogleWorld
+from sandbox.google.actions import ACTIONS, ActionError
+
+BASE = "/sandbox/control"
+STATIC = Path(__file__).parent / "static"
+PANEL_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'"
+)
+
+
+def control_routes(faults: FaultPlan, google: GoogleWorld | None) -> list[web.AbstractRouteDef]:
+    """The control API, and its panel."""
+    api = ControlApi(faults, google)
+    return [
+        web.get(BASE, api.panel),
+        web.static(f"{BASE}/static", STATIC),
+        web.get(f"{BASE}/faults", api.list_faults),
+        web.post(f"{BASE}/faults", api.add_fault),
+        web.delete(f"{BASE}/faults", api.clear_faults),
+        web.delete(f"{BASE}/faults/{{id}}", api.remove_fault),
+        web.get(f"{BASE}/rate", api.list_rates),
+        web.post(f"{BASE}/rate", api.set_rate),
+        web.get(f"{BASE}/calls", api.calls),
+        web.delete(f"{BASE}/calls", api.forget_calls),
+        web.get(f"{BASE}/google/state", api.google_state),
+        web.get(f"{BASE}/google/file/{{id}}", api.google_file),
+        web.post(f"{BASE}/google/{{action}}", api.google_action),
+    ]
+
+
+class ControlApi:
+    """Handlers of /sandbox/control."""
+
+    def __init__(self, faults: FaultPlan, google: GoogleWorld | None):
+        self._faults = faults
+        self._google = google
+
+    async def panel(self, request: web.Request) -> web.StreamResponse:
+        """The page beside the chat."""
+        headers = {"Content-Security-Policy": PANEL_POLICY, "X-Frame-Options": "SAMEORIGIN"}
+        return web.FileResponse(STATIC / "panel.html", headers=headers)
+
+    async def list_faults(self, request: web.Request) -> web.StreamResponse:
+        """GET faults: all rules with their hits."""
+        return web.json_response(
+            {"faults": [fault.as_dict() for fault in self._faults.faults.values()]}
+        )
+
+    async def add_fault(self, request: web.Request) -> web.StreamResponse:
+        """POST faults: a new rule."""
+        try:
+            fault = self._faults.add(await _body(request))
+        except FaultError as error:
+            raise _bad(str(error)) from error
+        return web.json_response(fault.as_dict())
+
+    async def clear_faults(self, request: web.Request) -> web.StreamResponse:
+        """DELETE faults: no rule any more, and nobody hangs."""
+        self._faults.clear()
+        return web.json_response({})
+
+    async def remove_fault(self, request: web.Request) -> web.StreamResponse:
+        """DELETE faults/{id}."""
+        if not self._faults.remove(request.match_info["id"]):
+            raise web.HTTPNotFound
+        return web.json_response({})
+
+    async def list_rates(self, request: web.Request) -> web.StreamResponse:
+        """GET rate: all limits."""
+        return web.json_response(
+            {"rates": [rate.as_dict() for rate in self._faults.rates.values()]}
+        )
+
+    async def set_rate(self, request: web.Request) -> web.StreamResponse:
+        """POST rate: limit the bytes per second of each matching request; 0 lifts it."""
+        body = await _body(request)
+        target, limit = body.get("target"), body.get("bytes_per_second")
+        if not isinstance(target, str) or not target:
+            raise _bad("target: a pattern over operation names is needed")
+        if limit is not None and not isinstance(limit, int | float):
+            raise _bad("bytes_per_second: a number")
+        rate = self._faults.set_rate(target, limit)
+        return web.json_response(rate.as_dict() if rate is not None else {})
+
+    async def calls(self, request: web.Request) -> web.StreamResponse:
+        """GET calls: counts by operation, and the last thousand."""
+        return web.json_response(
+            {"counts": dict(self._faults.counts), "calls": list(self._faults.recent)}
+        )
+
+    async def forget_calls(self, request: web.Request) -> web.StreamResponse:
+        """DELETE calls: start counting anew."""
+        self._faults.counts.clear()
+        self._faults.recent.clear()
+        return web.json_response({})
+
+    def _world(self) -> GoogleWorld:
+        if self._google is None:
+            raise web.HTTPNotFound
+        return self._google
+
+    async def google_state(self, request: web.Request) -> web.StreamResponse:
+        """GET google/state."""
+        token = {
+            operation.removeprefix("google.token."): count
+            for operation, count in self._faults.counts.items()
+            if operation.startswith("google.token.")
+        }
+        return web.json_response({**self._world().summary(), "token_calls": token})
+
+    async def google_file(self, request: web.Request) -> web.StreamResponse:
+        """GET google/file/{id}: the raw bytes."""
+        world = self._world()
+        file = world.files.get(request.match_info["id"])
+        if file is None or file.blob is None:
+            raise web.HTTPNotFound
+        return web.FileResponse(
+            world.files.path(file), headers={"Content-Type": "application/octet-stream"}
+        )
+
+    async def google_action(self, request: web.Request) -> web.StreamResponse:
+        """POST google/{action}; see ``sandbox/google/actions.py``."""
+        world = self._world()
+        action = ACTIONS.get(request.match_info["action"])
+        if action is None:
+            raise web.HTTPNotFound
+        try:
+            answer = action(world, await _body(request))
+        except ActionError as error:
+            raise _bad(str(error)) from error
+        return web.json_response(answer)
+
+
+def _bad(message: str) -> web.HTTPBadRequest:
+    return web.HTTPBadRequest(text=json.dumps({"error": message}), content_type="application/json")
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    raw = await request.read()
+    try:
+        body = json.loads(raw or b"{}")
+    except ValueError as error:
+        raise _bad("the body is no JSON") from error
+    if not isinstance(body, dict):
+        raise _bad("the body is no JSON object")
+    return body

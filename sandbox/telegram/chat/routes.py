@@ -1,0 +1,309 @@
+"""The people's side over HTTP, JSON, under /sandbox/chat: what the chat page and tests use.
+
+docs/sandbox.md lists the paths.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.telegram.chat.people import DeedError, People
+from sandbox.telegram.errors import ApiError
+from sandbox.telegram.files.media import KINDS
+from sandbox.telegram.files.store import LOCAL_LIMIT
+from sandbox.telegram.model import Chat, Json, User, dumps
+from sandbox.telegram.updates.queue import TYPES
+from sandbox.telegram.world import TelegramWorld
+
+BASE = "/sandbox/chat"
+_PING = 15.0
+_PIECE = 256 * 1024
+_SHOWN_INLINE = ("image/", "video/", "audio/")
+_CONTROLS: dict[str, type | tuple[type, ...]] = {
+    "local_mode": bool,
+    "local_delay": (int, float),
+    "callback_lifetime": (int, float),
+    "logged_out": bool,
+}
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def _json(value: Any) -> web.Response:
+    body = dumps(value).encode("utf-8", "replace")
+    return web.Response(body=body, content_type="application/json")
+
+
+async def _body(request: web.Request) -> Json:
+    try:
+        value = json.loads(await request.read() or b"{}")
+    except ValueError as error:
+        raise DeedError(f"JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise DeedError("JSON: an object is needed")
+    return value
+
+
+def _guarded(handler: Handler) -> Handler:
+    """Turn a deed that cannot be done into a 400 that says why."""
+
+    async def run(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except (DeedError, ApiError, ValueError, TypeError) as error:
+            text = dumps({"error": str(error)})
+            return web.Response(text=text, status=400, content_type="application/json")
+
+    return run
+
+
+class ChatApi:
+    """Handlers of /sandbox/chat."""
+
+    def __init__(self, world: TelegramWorld):
+        self.world = world
+        self.people = People(world)
+
+    def add_to(self, routes: web.RouteTableDef) -> None:
+        """Register the handlers."""
+        chat = f"{BASE}/chats/{{chat}}"
+        table: list[tuple[str, str, Handler]] = [
+            ("GET", f"{BASE}/state", self.state),
+            ("GET", f"{BASE}/users", self.list_users),
+            ("POST", f"{BASE}/users", self.put_user),
+            ("POST", f"{BASE}/users/{{chat}}/{{deed:block|unblock|deactivate}}", self.change_user),
+            ("GET", f"{chat}/messages", self.list_messages),
+            ("POST", f"{chat}/messages", self.send),
+            ("POST", f"{chat}/albums", self.send_album),
+            ("PATCH", f"{chat}/messages/{{message}}", self.edit),
+            ("DELETE", f"{chat}/messages/{{message}}", self.delete),
+            ("POST", f"{chat}/taps", self.tap),
+            ("GET", f"{chat}/commands", self.commands),
+            ("GET", f"{chat}/events", self.events),
+            ("POST", f"{BASE}/groups", self.make_group),
+            ("POST", f"{chat}/upgrade", self.upgrade),
+            ("POST", f"{chat}/topics", self.make_topic),
+            ("POST", f"{chat}/topics/{{topic}}/{{deed:close|reopen|delete}}", self.change_topic),
+            ("POST", f"{BASE}/blobs", self.receive_blob),
+            ("GET", f"{BASE}/files/{{file_id}}", self.show_file),
+            ("POST", f"{BASE}/limits", self.set_limits),
+            ("POST", f"{BASE}/controls", self.set_controls),
+            ("POST", f"{BASE}/updates", self.inject),
+        ]
+        for verb, path, handler in table:
+            routes.route(verb, path)(_guarded(handler))
+
+    def _chat(self, request: web.Request) -> Chat:
+        return self.people.chat(int(request.match_info["chat"]))
+
+    def _actor(self, chat: Chat, wish: Json) -> User:
+        """Who acts: the private chat's user, or the one a group message names."""
+        return chat.user or self.people.user(int(wish.get("user_id") or min(chat.members)))
+
+    async def state(self, request: web.Request) -> web.StreamResponse:
+        """GET state: everything but the messages; cheap however many chats there are."""
+        world = self.world
+        return _json(
+            {
+                "bot": world.bot_json(),
+                "local_mode": world.local_mode,
+                "local_delay": world.local_delay,
+                "logged_out": world.logged_out,
+                "pending_updates": len(world.queue.pending),
+                "get_updates_calls": world.queue.polls,
+                "webhook": world.webhook.as_json(),
+                "violations": world.limits.violations,
+                "recent_violations": list(world.limits.recent),
+                "limits": world.limits.as_json(),
+                "previews": {"enabled": world.previews.enabled, "opened": [*world.previews.opened]},
+                "calls": dict(world.calls),
+                "unanswered_taps": sum(not query.answered for query in world.callbacks.values()),
+                "chats": [
+                    {"id": c.id, "type": c.type, "messages": len(c.messages), "seq": c.events.seq}
+                    for c in world.chats.values()
+                ],
+            }
+        )
+
+    async def list_users(self, request: web.Request) -> web.StreamResponse:
+        """GET users, and the groups with the bot in them."""
+        described = [
+            self.people.describe(user) | {"last": self._last(self.world.chats[user.id])}
+            for user in self.world.users.values()
+        ]
+        groups = [c.as_json() for c in self.world.chats.values() if not (c.user or c.bot_kicked)]
+        return _json({"users": described, "groups": groups, "bot": self.world.bot_json()})
+
+    def _last(self, chat: Chat) -> Json | None:
+        """The newest message in short, for the list of people."""
+        if not chat.messages:
+            return None
+        newest = next(reversed(chat.messages.values()))
+        text = newest.data.get("text") or newest.data.get("caption") or ""
+        media = next((kind for kind in KINDS if kind in newest.data), "")
+        return {
+            "id": newest.id,
+            "from_bot": newest.from_bot,
+            "text": str(text)[:80],
+            "media": media,
+            "date": newest.data["date"],
+        }
+
+    async def put_user(self, request: web.Request) -> web.StreamResponse:
+        """POST users: a new person, or changes to the one with this id."""
+        user = self.world.put_user(await _body(request))
+        return _json(self.people.describe(user) | {"seq": self.world.chats[user.id].events.seq})
+
+    async def change_user(self, request: web.Request) -> web.StreamResponse:
+        """POST users/{id}/block, /unblock, /deactivate."""
+        user = self.people.user(int(request.match_info["chat"]))
+        if (deed := request.match_info["deed"]) == "deactivate":
+            self.people.deactivate(user)
+        else:
+            self.people.set_blocked(user, deed == "block")
+        return _json(self.people.describe(user))
+
+    async def list_messages(self, request: web.Request) -> web.StreamResponse:
+        """GET chats/{id}/messages."""
+        return _json(self._snapshot(self._chat(request)))
+
+    def _snapshot(self, chat: Chat) -> Json:
+        shown = [{"message": m.data, "from_bot": m.from_bot} for m in chat.messages.values()]
+        user = self.people.describe(chat.user) if chat.user else None
+        result: Json = {"seq": chat.events.seq, "messages": shown, "keyboard": chat.keyboard}
+        language = chat.user.language_code[:2].lower() if chat.user else ""
+        description = self.world.profile.text("description", language)
+        bot = self.world.bot_json()
+        return result | {"user": user, "bot": bot, "description": description}
+
+    async def send(self, request: web.Request) -> web.StreamResponse:
+        """POST chats/{id}/messages."""
+        chat, wish = self._chat(request), await _body(request)
+        message = self.people.send(chat, self._actor(chat, wish), wish)
+        return _json({"message": message.data, "seq": chat.events.seq})
+
+    async def send_album(self, request: web.Request) -> web.StreamResponse:
+        """POST chats/{id}/albums {"items": […]}."""
+        chat, wish = self._chat(request), await _body(request)
+        items = [{"topic": wish.get("topic"), **item} for item in wish["items"]]
+        messages = self.people.send_album(chat, self._actor(chat, wish), items)
+        return _json({"messages": [m.data for m in messages], "seq": chat.events.seq})
+
+    async def edit(self, request: web.Request) -> web.StreamResponse:
+        """PATCH chats/{id}/messages/{message} {"text"}."""
+        chat, wish = self._chat(request), await _body(request)
+        number = int(request.match_info["message"])
+        message = self.people.edit(chat, number, str(wish.get("text") or ""))
+        return _json({"message": message.data, "seq": chat.events.seq})
+
+    async def delete(self, request: web.Request) -> web.StreamResponse:
+        """DELETE chats/{id}/messages/{message}."""
+        chat = self._chat(request)
+        self.people.delete(chat, int(request.match_info["message"]))
+        return _json({"seq": chat.events.seq})
+
+    async def tap(self, request: web.Request) -> web.StreamResponse:
+        """POST chats/{id}/taps {"message_id", "row", "column"}; the answer comes as an event."""
+        chat, wish = self._chat(request), await _body(request)
+        place = (int(wish["message_id"]), int(wish["row"]), int(wish["column"]))
+        before = chat.events.seq
+        return _json(self.people.tap(chat, self._actor(chat, wish), *place) | {"seq": before})
+
+    async def commands(self, request: web.Request) -> web.StreamResponse:
+        """GET chats/{id}/commands: the menu as this person sees it."""
+        chat = self._chat(request)
+        language = chat.user.language_code if chat.user else ""
+        return _json({"commands": self.world.profile.commands_for(chat, language)})
+
+    async def make_group(self, request: web.Request) -> web.StreamResponse:
+        """POST groups {"title", "type", "members", "bot_is_admin"}."""
+        return _json(self.people.make_group(await _body(request)).as_json())
+
+    async def upgrade(self, request: web.Request) -> web.StreamResponse:
+        """POST chats/{id}/upgrade: a basic group becomes a supergroup."""
+        return _json(self.people.upgrade(self._chat(request)).as_json())
+
+    async def make_topic(self, request: web.Request) -> web.StreamResponse:
+        """POST chats/{id}/topics {"name"}: in a supergroup or a private chat."""
+        chat, wish = self._chat(request), await _body(request)
+        return _json(vars(self.world.topics.make(chat, str(wish.get("name") or "Topic"))))
+
+    async def change_topic(self, request: web.Request) -> web.StreamResponse:
+        """POST chats/{id}/topics/{topic}/close, /reopen, /delete; 1 is the general one."""
+        topic, deed = int(request.match_info["topic"]), request.match_info["deed"]
+        self.people.change_topic(self._chat(request), topic, deed)
+        return _json({})
+
+    async def receive_blob(self, request: web.Request) -> web.StreamResponse:
+        """POST blobs: the body, as it is; then messages refer to it by its id."""
+        pieces = request.content.iter_chunked(_PIECE)
+        blob = await self.world.files.receive(pieces, LOCAL_LIMIT)
+        return _json({"blob": blob.id, "size": blob.size})
+
+    async def show_file(self, request: web.Request) -> web.StreamResponse:
+        """GET files/{file_id}: for the page's pictures and downloads; never as a page itself."""
+        stored = self.world.files.find(request.match_info["file_id"])
+        inline = stored.mime.startswith(_SHOWN_INLINE) and "svg" not in stored.mime
+        headers = {
+            "Content-Type": stored.mime if inline else "application/octet-stream",
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+            "Cache-Control": "private, max-age=3600",
+        }
+        return web.FileResponse(stored.blob.path, headers=headers)
+
+    async def set_limits(self, request: web.Request) -> web.StreamResponse:
+        """POST limits {"enforce": true, …}."""
+        self.world.limits.configure(await _body(request))
+        return _json(self.world.limits.as_json())
+
+    async def set_controls(self, request: web.Request) -> web.StreamResponse:
+        """POST controls {"local_mode", "local_delay", "callback_lifetime", "previews"}."""
+        changes = await _body(request)
+        if "previews" in changes:
+            self.world.previews.enabled = bool(changes.pop("previews"))
+        for name, value in changes.items():
+            if name not in _CONTROLS or not isinstance(value, _CONTROLS[name]):
+                raise DeedError(f"{name}: unknown, or of the wrong type")
+            setattr(self.world, name, value)
+        return _json({})
+
+    async def inject(self, request: web.Request) -> web.StreamResponse:
+        """POST updates: an update as it is, e.g. one no deed makes; its number is given here."""
+        update = await _body(request)
+        kinds = [name for name in update if name in TYPES]
+        if len(kinds) != 1:
+            raise DeedError("exactly one kind of update is needed")
+        given = update[kinds[0]]
+        place = given.get("chat") if kinds[0] == "message" else None  # it may be a broken one
+        chat = self.world.chats.get(place.get("id", 0)) if isinstance(place, dict) else None
+        if chat is not None:
+            self.world.topics.learn(chat, given)
+        return _json({"update_id": self.world.queue.put(kinds[0], given)})
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """GET chats/{id}/events: Server-Sent Events, from a snapshot or after a number."""
+        chat = self._chat(request)
+        after = request.headers.get("Last-Event-ID") or request.query.get("after") or "-1"
+        seq = int(after)
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+        )
+        await response.prepare(request)
+        while not chat.events.closed:
+            events = None if seq < 0 or seq > chat.events.seq else chat.events.since(seq)
+            if events is None:
+                seq = chat.events.seq
+                events = [(seq, dumps({"type": "snapshot", **self._snapshot(chat)}))]
+            lines = [f"id: {number}\ndata: {text}\n\n" for number, text in events]
+            try:
+                await response.write("".join(lines or [": \n\n"]).encode("utf-8", "replace"))
+            except (ConnectionError, RuntimeError):
+                return response
+            seq = events[-1][0] if events else seq
+            if chat.events.seq == seq and not chat.events.closed:
+                await chat.events.wait(_PING)
+        return response

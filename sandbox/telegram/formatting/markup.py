@@ -1,0 +1,161 @@
+"""`reply_markup`: parsed, checked and refused as the real server does.
+
+`get_reply_markup` of the public server's `Client.cpp`, then the checks of the library's
+`ReplyMarkup.cpp`, then those that only Telegram's own servers make (BUTTON_DATA_INVALID).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sandbox.telegram.errors import ApiError, bad_request
+from sandbox.telegram.formatting.html import utf16_length
+from sandbox.telegram.formatting.links import button_link, user_of_link
+from sandbox.telegram.model import Json
+
+DATA_LIMIT = 64  # bytes, https://core.telegram.org/bots/api#inlinekeyboardbutton
+COPY_LIMIT = 256
+PLACEHOLDER_LIMIT = 64  # "1-64 characters", https://core.telegram.org/bots/api#forcereply
+MOST_BUTTONS = 100
+_INLINE = "inline keyboard button"
+
+
+class _FieldError(ValueError):
+    pass
+
+
+def _text_field(value: Json, name: str, *, required: bool = False) -> str:
+    if name not in value or value[name] is None:
+        if required:
+            raise _FieldError(f'Can\'t find field "{name}"')
+        return ""
+    found = value[name]
+    if isinstance(found, bool) or not isinstance(found, str | int | float):
+        raise _FieldError(f'Field "{name}" must be of type String')
+    return str(found)
+
+
+def _object_field(value: Json, name: str) -> Json:
+    found = value[name]
+    if not isinstance(found, dict):
+        raise _FieldError(f'Field "{name}" must be of type Object')
+    return found
+
+
+def parse_markup(raw: str) -> Json | None:
+    """Return the markup in the Bot API's own form, or None where there is none."""
+    if not raw:
+        return None
+    try:
+        value = json.loads(raw)
+    except ValueError:
+        raise bad_request("Can't parse reply keyboard markup JSON object") from None
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise bad_request("Object expected as reply markup")
+    keyboard = _rows(value, "keyboard", 'Field "keyboard" must be an Array of Arrays')
+    inline = _rows(
+        value,
+        "inline_keyboard",
+        'Field "inline_keyboard" of the InlineKeyboardMarkup must be an Array of Arrays',
+    )
+    placeholder = value.get("input_field_placeholder")
+    if placeholder is not None and not 1 <= utf16_length(str(placeholder)) <= PLACEHOLDER_LIMIT:
+        raise ApiError(400, "Bad Request: INPUT_FIELD_PLACEHOLDER_INVALID")
+    if keyboard:
+        parsed = [[_reply_button(button) for button in row] for row in keyboard]
+        flags = ("resize_keyboard", "one_time_keyboard", "is_persistent", "selective")
+        shown = {name: True for name in flags if value.get(name)}
+        extra = {"input_field_placeholder": placeholder} if placeholder else {}
+        return {"keyboard": parsed, **shown, **extra}
+    if inline:
+        buttons = [[_inline_button(button) for button in row] for row in inline if row]
+        if sum(map(len, buttons)) > MOST_BUTTONS:
+            raise bad_request("reply markup is too long")
+        return {"inline_keyboard": buttons} if buttons else None
+    if value.get("remove_keyboard") or value.get("hide_keyboard"):
+        return {"remove_keyboard": True}
+    if value.get("force_reply") or value.get("force_reply_keyboard"):
+        return {"force_reply": True} | (
+            {"input_field_placeholder": placeholder} if placeholder else {}
+        )
+    return None
+
+
+def inline_only(raw: str) -> Json | None:
+    """For edits, which know no other markup."""
+    markup = parse_markup(raw)
+    if markup is not None and "inline_keyboard" not in markup:
+        raise bad_request("Inline keyboard expected")
+    return markup
+
+
+def _rows(value: Json, name: str, complaint: str) -> list[list[Any]]:
+    rows = value.get(name)
+    if rows is None:
+        return []
+    if not isinstance(rows, list):
+        raise bad_request(f'Field "{name}" must be of type Array')
+    if not all(isinstance(row, list) for row in rows):
+        raise bad_request(complaint)
+    return rows
+
+
+def _reply_button(button: Any) -> Json:
+    if isinstance(button, str):
+        return {"text": button}
+    if not isinstance(button, dict):
+        raise bad_request(
+            "Can't parse keyboard button: KeyboardButton must be a String or an Object"
+        )
+    try:
+        text = _text_field(button, "text", required=True)
+    except _FieldError as error:
+        raise bad_request(f"Can't parse keyboard button: {error}") from error
+    if not text:
+        raise bad_request("Keyboard button text must be non-empty")
+    return button | {"text": text}
+
+
+def _inline_button(button: Any) -> Json:
+    if not isinstance(button, dict):
+        raise bad_request(f"Can't parse {_INLINE}: InlineKeyboardButton must be an Object")
+    try:
+        text = _text_field(button, "text", required=True)
+        kind = _inline_kind(button)
+    except _FieldError as error:
+        raise bad_request(f"Can't parse {_INLINE}: {error}") from error
+    if not text:
+        raise bad_request("Inline keyboard button text must be non-empty")
+    style = button.get("style")
+    return {"text": text, **kind} | ({"style": style} if style else {})
+
+
+def _inline_kind(button: Json) -> Json:
+    if url := _text_field(button, "url"):
+        return {"url": url if user_of_link(url) else button_link(url)}
+    if data := _text_field(button, "callback_data"):
+        if len(data.encode()) > DATA_LIMIT:
+            raise ApiError(400, "Bad Request: BUTTON_DATA_INVALID")
+        return {"callback_data": data}
+    for name in ("callback_game", "pay"):
+        if name in button:
+            return {name: button[name]}
+    for name in ("switch_inline_query", "switch_inline_query_current_chat"):
+        if name in button:
+            return {name: _text_field(button, name)}
+    if "switch_inline_query_chosen_chat" in button:
+        name = "switch_inline_query_chosen_chat"
+        return {name: _object_field(button, name)}
+    for name, what in (("login_url", "login "), ("web_app", "Web App ")):
+        if name in button:
+            given = _text_field(_object_field(button, name), "url", required=True)
+            return {name: {"url": button_link(given, what, https_only=True)}}
+    if "copy_text" in button:
+        copied = _text_field(_object_field(button, "copy_text"), "text", required=True)
+        if not 1 <= len(copied) <= COPY_LIMIT:
+            raise ApiError(400, "Bad Request: BUTTON_COPY_TEXT_INVALID")
+        return {"copy_text": {"text": copied}}
+    raise _FieldError("Text buttons are unallowed in the inline keyboard")
