@@ -35,14 +35,14 @@ from config import Settings
 from custody_parts import custody, settle_memory
 from drive import DriveApi, Drives
 from metrics import Metrics
-from security.consent import PASTE_REDIRECT, ConsentDesk
+from security.consent.flows import PASTE_REDIRECT, ConsentDesk
+from security.consent.pending import PendingConsents
 from security.errors import CustodyError
-from security.files import disk_faults, ensure_private_folder, reason_of
-from security.locks import lock_of_bot
+from security.google.network import Network
 from security.logging_utils import OwnerMask, configure_logging, load_mask_key
-from security.network import Network
-from security.pending_consents import PendingConsents
-from security.sealed_folders import holds_ours
+from security.recovery.sealed_folders import holds_ours
+from security.storage.files.locks import lock_of_bot
+from security.storage.files.private_files import disk_faults, ensure_private_folder, reason_of
 from web.app import CALLBACK_PATH, WebParts, create_app
 from web.operations import OperationsParts, create_operations_app
 from web.serving import listen, serving

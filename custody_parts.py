@@ -15,20 +15,20 @@ from config import Settings
 from security import encryption
 from security.audit import AuditTrail
 from security.credential import Owner
-from security.custodian import Custodian
+from security.custody.custodian import Custodian
+from security.custody.members import Members
 from security.encryption import TokenEncryption
-from security.google_oauth import GoogleOAuth, OAuthEndpoints
+from security.google.network import Network
+from security.google.oauth import GoogleOAuth, OAuthEndpoints
 from security.logging_utils import OwnerMask
-from security.members import Members
-from security.memory import Memory
-from security.network import Network
-from security.records import Records
+from security.maintenance.records import Records
+from security.maintenance.state import Memory
+from security.maintenance.sweep import Sweep, SweepOptions
 from security.storage.catalogue import Kind
+from security.storage.files.index import Watch
 from security.storage.refusals import Refusals
 from security.storage.sealing import Sealer
-from security.sweep import Sweep, SweepOptions
 from security.token_store import TokenStore
-from security.watch import Watch
 
 
 def settle_memory() -> None:

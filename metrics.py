@@ -28,7 +28,7 @@ from prometheus_client.registry import Collector
 
 from security.errors import CustodyError
 from security.log_schema import RESULTS
-from security.sweep_report import SweepReport
+from security.maintenance.report import SweepReport
 
 _SWEEP_SECONDS: Final = (0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600)
 OUTCOMES: Final = (

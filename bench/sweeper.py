@@ -1,4 +1,4 @@
-"""The product: passes of `security/sweep.py` over a data folder. `python -m bench.sweeper FILE`.
+"""The product: sweeps over a data folder. `python -m bench.sweeper FILE`.
 
 FILE holds the settings. Everything is put together as in the bot's process, metrics and logs too.
 """

@@ -21,7 +21,7 @@ from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox, SandboxConfig
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption
-from security.google_oauth import GoogleOAuth, OAuthEndpoints, TokenGrant
+from security.google.oauth import GoogleOAuth, OAuthEndpoints, TokenGrant
 from security.token_store import TokenStore
 
 FIRST_PERSON = 1000

@@ -10,7 +10,7 @@ from telegram import Update
 from telegram.constants import ChatType
 
 from security.credential import Owner
-from security.members import Members
+from security.custody.members import Members
 
 Verdict = Literal["pass", "leave", "anonymous_sender", "not_private", "not_allowed"]
 """pass: as far as the sender goes; leave: to disconnect or be forgotten, and for nothing else; the

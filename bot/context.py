@@ -26,15 +26,15 @@ from bot.uploads.places import Places
 from bot.uploads.queue import UploadQueue
 from drive import Drives
 from metrics import Metrics
-from security.consent import ConsentDesk
+from security.consent.flows import ConsentDesk
 from security.credential import Owner
-from security.custodian import Custodian
+from security.custody.custodian import Custodian
+from security.custody.members import Members
 from security.errors import OperatorFault
-from security.members import Members
-from security.network import DIRECT, Network
-from security.quarantine import Quarantine
-from security.records import Records
-from security.sweep import Sweep
+from security.google.network import DIRECT, Network
+from security.maintenance.records import Records
+from security.maintenance.sweep import Sweep
+from security.quarantine.copies import Quarantine
 
 if TYPE_CHECKING:
     from bot.drive_files.sending import Sender

@@ -13,9 +13,9 @@ from bot.admin import alerts
 from bot.context import BotContext
 from security.credential import Owner
 from security.errors import CustodyError
-from security.incidents import SWEEP_FAILED
 from security.log_schema import OPERATOR_FAULTS
-from security.sweep_report import SweepReport
+from security.maintenance.incidents import SWEEP_FAILED
+from security.maintenance.report import SweepReport
 
 FIRST_SECONDS: Final = 5
 """After the start: by then the bot answers people."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from security.network import Network
+from security.google.network import Network
 
 
 def httpx_options(network: Network, address: str) -> dict[str, Any]:

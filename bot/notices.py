@@ -22,8 +22,8 @@ from bot.org_texts import organisation_refuses
 from bot.texts import Texts
 from security.credential import Owner
 from security.errors import CustodyError
-from security.quarantine import QuarantineRecord
-from security.verdicts import GRANT
+from security.quarantine.copies import QuarantineRecord
+from security.quarantine.policy import GRANT
 
 _AT_ONCE: Final = 16
 _log = structlog.get_logger()

@@ -8,11 +8,11 @@ from pathlib import Path
 from bot.drive_files.folder_choices import FolderChoices
 from bot.texts import LANGUAGES, language_of
 from security.credential import Owner
-from security.custodian import Custodian
+from security.custody.custodian import Custodian
 from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, OperatorFault
-from security.files import SealedFolder
 from security.storage.catalogue import PREFERENCES
+from security.storage.files.private_files import SealedFolder
 from security.storage.sealing import Sealer
 
 

@@ -11,9 +11,9 @@ from typing import Final
 from bot.context import BotApplication
 from bot.lifecycle import is_receiving, services_of
 from security.errors import OperatorFault
-from security.files import probe_writing
-from security.incidents import UPDATES_NOT_SAVED
 from security.log_schema import OPERATOR_FAULTS
+from security.maintenance.incidents import UPDATES_NOT_SAVED
+from security.storage.files.private_files import probe_writing
 
 NOT_RUNNING: Final = "not_running"
 TELEGRAM_SILENT: Final = "telegram_silent"

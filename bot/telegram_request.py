@@ -17,7 +17,7 @@ from telegram.error import BadRequest, NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, HTTPXRequest
 
 from bot.network import httpx_options
-from security.network import DIRECT, Network
+from security.google.network import DIRECT, Network
 
 CLOUD: Final = "https://api.telegram.org"
 _SENT: Final = "drivekeeper_sent"

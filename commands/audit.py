@@ -15,7 +15,7 @@ from security.audit import ACTIONS
 from security.credential import Owner
 from security.errors import CustodyError
 from security.log_schema import MASK
-from security.sealed_folders import PLACES, owner_of
+from security.recovery.sealed_folders import PLACES, owner_of
 
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 

@@ -21,21 +21,21 @@ from commands.runtime import (
     read_settings,
 )
 from config import Settings
-from security.backup import About, BackupReport, write_backup
 from security.encryption import fingerprint
 from security.errors import CustodyError
-from security.files import disk_faults, ensure_private_folder
-from security.locks import bot_stopped
 from security.logging_utils import OwnerMask, load_mask_key, read_mask_key
-from security.owner_files import OwnerFiles
-from security.restore import (
+from security.recovery.backup import About, BackupReport, write_backup
+from security.recovery.owner_files import OwnerFiles
+from security.recovery.restore import (
     Contents,
     Restore,
     RestoreReport,
     restore_mask_key,
     verify,
 )
-from security.sealed_folders import holds_ours
+from security.recovery.sealed_folders import holds_ours
+from security.storage.files.locks import bot_stopped
+from security.storage.files.private_files import disk_faults, ensure_private_folder
 
 Archive = Annotated[Path, typer.Argument(help="The archive.", show_default=False)]
 Replace = Annotated[bool, typer.Option("--force", help="Replace a file of that name.")]

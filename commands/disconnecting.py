@@ -11,9 +11,9 @@ from commands.output import AsJson, Exit, Yes, ask, show_json, stop
 from commands.runtime import DEFAULT_ENV_FILE, Custody, EnvFile, open_custody
 from custody_parts import custody as assembled
 from security.credential import Owner
-from security.departures import Farewell
-from security.locks import is_bot_running
+from security.custody.disconnect import Farewell
 from security.log_schema import MASK
+from security.storage.files.locks import is_bot_running
 
 
 def disconnect(

@@ -30,8 +30,8 @@ from commands.checks.settings import check_env_file, check_precautions, check_se
 from commands.output import AsJson, Exit, show_json, show_table
 from commands.runtime import DEFAULT_ENV_FILE, EnvFile
 from config import Settings
-from security.locks import is_bot_running
 from security.logging_utils import OwnerMask, configure_logging
+from security.storage.files.locks import is_bot_running
 
 _SIGNS: Final = {State.OK: "✓", State.WARNING: "!", State.FAILED: "✗", State.SKIPPED: "–"}
 

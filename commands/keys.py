@@ -12,9 +12,9 @@ from commands.output import AsJson, Exit, show_json, show_table, stop
 from commands.reencrypt import DryRun, reencrypt, show_report
 from commands.runtime import DEFAULT_ENV_FILE, EnvFile, open_custody
 from security.encryption import TokenEncryption
-from security.key_use import Census, KeyUse, census
-from security.rotation import Mode, RotationReport
-from security.sealed_folders import PLACES
+from security.recovery.key_use import Census, KeyUse, census
+from security.recovery.rotation import Mode, RotationReport
+from security.recovery.sealed_folders import PLACES
 
 app = typer.Typer(help="Encryption keys: make, check, rotate.", no_args_is_help=True)
 

@@ -12,8 +12,8 @@ import typer
 from commands.output import AsJson, Exit, show_json, show_table, stop
 from commands.runtime import DEFAULT_ENV_FILE, Custody, EnvFile, open_custody
 from custody_parts import custody as assembled
-from security.locks import is_bot_running
-from security.sweep_report import SweepReport
+from security.maintenance.report import SweepReport
+from security.storage.files.locks import is_bot_running
 
 app = typer.Typer(help="Sweeps: see and do what the bot does by itself.", no_args_is_help=True)
 

@@ -9,7 +9,7 @@ import typer
 from commands.output import AsJson, Exit, Yes, ask, at, show_json, show_table, stop
 from commands.runtime import DEFAULT_ENV_FILE, Custody, EnvFile, open_custody
 from security.errors import CorruptCredential, RestoreRefused
-from security.quarantine import QuarantineRecord
+from security.quarantine.copies import QuarantineRecord
 
 app = typer.Typer(help="Credentials set aside: list, restore, purge.", no_args_is_help=True)
 

@@ -11,7 +11,7 @@ import typer
 from commands.output import Exit, progress, show_json, show_table, stop
 from commands.runtime import Custody
 from security.errors import CustodyError
-from security.rotation import OUTCOMES, Doubt, Mode, Rotation, RotationReport
+from security.recovery.rotation import OUTCOMES, Doubt, Mode, Rotation, RotationReport
 
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")

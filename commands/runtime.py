@@ -19,12 +19,12 @@ from config import DEFAULT_ENV_FILE as DEFAULT_ENV_FILE
 from config import Settings, SettingsError, load_settings
 from security import encryption
 from security.audit import AuditTrail
+from security.consent.pending import PendingConsents
 from security.encryption import TokenEncryption
 from security.errors import CustodyError
-from security.files import reason_of
 from security.logging_utils import OwnerMask, configure_logging, load_mask_key, read_mask_key
-from security.pending_consents import PendingConsents
-from security.sealed_folders import holds_ours
+from security.recovery.sealed_folders import holds_ours
+from security.storage.files.private_files import reason_of
 from security.token_store import TokenStore
 
 EnvFile = Annotated[

@@ -10,8 +10,8 @@ import typer
 
 from commands.output import AsJson, Exit, at, show_json, show_table, stop
 from commands.runtime import DEFAULT_ENV_FILE, Custody, EnvFile, open_custody
-from security.inspection import FINDINGS, STATES, TokenFacts, inspect, inspect_all
 from security.log_schema import MASK
+from security.recovery.inspection import FINDINGS, STATES, TokenFacts, inspect, inspect_all
 
 
 def list_tokens(env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False) -> None:

@@ -10,9 +10,9 @@ from commands import disconnecting, token_reports
 from commands.output import AsJson, Exit, Yes, ask, stop
 from commands.reencrypt import DryRun, find_doubts, reencrypt, show_report
 from commands.runtime import DEFAULT_ENV_FILE, EnvFile, open_custody
-from security.files import ensure_private_folder
-from security.locks import bot_stopped
-from security.rotation import Mode
+from security.recovery.rotation import Mode
+from security.storage.files.locks import bot_stopped
+from security.storage.files.private_files import ensure_private_folder
 
 app = typer.Typer(help="Stored credentials: look at them, convert them.", no_args_is_help=True)
 app.command("list")(token_reports.list_tokens)

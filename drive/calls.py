@@ -18,8 +18,8 @@ import httplib2
 from drive.errors import DriveRefused, NotRenewed, refusal, translated, unreadable
 from drive.known import Known
 from drive.resources import FILE_FIELDS, DriveFile, is_identifier, origin_of
-from security import answers
 from security.errors import OperatorFault, TransientFault
+from security.google import answers
 
 T = TypeVar("T")
 PAUSES: Final = (0.5, 1.5, 4.0)

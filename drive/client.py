@@ -18,7 +18,7 @@ from drive.folders import Folders
 from drive.known import Known, KnownDrives
 from drive.resources import About, origin_of
 from drive.sharing import Sharing
-from security.network import DIRECT, Network
+from security.google.network import DIRECT, Network
 
 _USED: Final = {
     "about": ("get",),

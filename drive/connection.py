@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from drive.errors import NotRenewed
 from security.credential import Credential
 from security.errors import ConsentRequired, TransientFault
-from security.network import DIRECT, Network
+from security.google.network import DIRECT, Network
 
 TokenSource = Callable[[SecretStr | None], Credential]
 """From the token Google rejected (None: none, it is due) to a credential that serves."""

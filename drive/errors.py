@@ -17,8 +17,8 @@ import google.auth.exceptions
 import httplib2
 
 from drive import reasons
-from security import answers
 from security.errors import ConsentRequired, CustodyError, OperatorFault, TransientFault
+from security.google import answers
 
 _ERROR_INFO: Final = "type.googleapis.com/google.rpc.ErrorInfo"
 _MOST_DIGITS: Final = 9

@@ -9,7 +9,7 @@ from typing import Any, Final
 from drive.calls import Calls, listed
 from drive.errors import DriveRefused
 from drive.resources import FILE_FIELDS, FOLDER_TYPE, DriveFile, FilePage, is_identifier, quoted
-from security import answers
+from security.google import answers
 
 _ARE_FILES: Final = f"mimeType != '{FOLDER_TYPE}' and trashed = false"
 _PAGE_FIELDS: Final = f"nextPageToken,files({FILE_FIELDS})"

@@ -12,11 +12,11 @@ from pydantic import SecretStr
 from drive.client import Drive, DriveApi
 from drive.connection import IdleConnections, TokenSource
 from drive.known import Known
-from security.consent import GoogleAccount
+from security.consent.flows import GoogleAccount
 from security.credential import Credential, Owner
-from security.custodian import Custodian
+from security.custody.custodian import Custodian
+from security.custody.threads import Threads
 from security.errors import ConsentRequired, OperatorFault
-from security.threads import Threads
 
 T = TypeVar("T")
 _RENEWAL_SECONDS = 60

@@ -1,7 +1,7 @@
 """What Drive keeps, as the bot needs it: account, files, folders.
 
-Every answer is read here, by `security.answers`: what lacks or is odd is not told, and unknown is
-not wrong. https://developers.google.com/workspace/drive/api/reference/rest/v3/files
+Every answer is read here, by `security.google.answers`: what lacks or is odd is not told, and
+unknown is not wrong. https://developers.google.com/workspace/drive/api/reference/rest/v3/files
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from drive.errors import unreadable
-from security import answers
+from security.google import answers
 
 FOLDER_TYPE: Final = "application/vnd.google-apps.folder"
 FILE_FIELDS: Final = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 from drive.calls import Calls
 from drive.errors import DriveRefused
 from drive.resources import link_of
-from security import answers
+from security.google import answers
 
 
 class Sharing(Calls):

@@ -23,15 +23,15 @@ import structlog
 from filelock import Timeout
 
 from security.credential import Owner
-from security.files import (
+from security.log_schema import MASK, RESULTS
+from security.logging_utils import OwnerMask
+from security.storage.files.locks import PrivateLock
+from security.storage.files.private_files import (
     FILE_MODE,
     disk_faults,
     ensure_private_folder,
     sync_folder,
 )
-from security.locks import PrivateLock
-from security.log_schema import MASK, RESULTS
-from security.logging_utils import OwnerMask
 
 Action = Literal[
     "authorised",

@@ -203,7 +203,7 @@ CONNECTION_FAULTS: Final = frozenset(
         "broken",  # it was ended from the other side
     }
 )
-"""Why a connection came to nothing: `security.connection_faults`."""
+"""Why a connection came to nothing: `security.google.connection_faults`."""
 
 _FLOWS: Final = frozenset({"device", "callback", "paste"})
 _KINDS: Final = frozenset(

@@ -28,11 +28,15 @@ from typing import Any, Final, TextIO
 import structlog
 from pydantic import SecretStr
 
-from security.connection_faults import connection_fault
 from security.credential import Owner
 from security.errors import CustodyError, OperatorFault
-from security.files import ensure_private_folder, read_regular, write_atomically
+from security.google.connection_faults import connection_fault
 from security.log_schema import EVENTS, FIELDS, LOCATION
+from security.storage.files.private_files import (
+    ensure_private_folder,
+    read_regular,
+    write_atomically,
+)
 
 EventDict = MutableMapping[str, Any]
 REDACTED: Final = "[redacted]"

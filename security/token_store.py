@@ -17,11 +17,18 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from security.batches import each
 from security.credential import Credential, Owner
+from security.custody.batching import each
 from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, CustodyError, GenerationConflict, OperatorFault
-from security.files import (
+from security.generations import Generations, older_than_seen
+from security.quarantine.copies import Quarantine
+from security.recovery.key_use import check_some_open
+from security.storage.catalogue import CREDENTIALS, TOMBSTONES
+from security.storage.files.group_commit import NewContent, replace_together
+from security.storage.files.index import Stamp
+from security.storage.files.locks import PrivateLock
+from security.storage.files.private_files import (
     SealedFolder,
     disk_faults,
     ensure_private_folder,
@@ -29,16 +36,9 @@ from security.files import (
     reserve_room,
     write_atomically,
 )
-from security.generations import Generations, older_than_seen
-from security.group_save import NewContent, replace_together
-from security.key_use import check_some_open
-from security.locks import PrivateLock
-from security.quarantine import Quarantine
-from security.room import Room
-from security.storage.catalogue import CREDENTIALS, TOMBSTONES
+from security.storage.files.staged_file import Room
 from security.storage.sealing import Sealer
 from security.tombstones import Tombstones
-from security.watch import Stamp
 
 
 @dataclass(frozen=True, slots=True)

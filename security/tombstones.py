@@ -6,8 +6,8 @@ from functools import partial
 
 from security.credential import Owner
 from security.errors import CorruptCredential, CustodyError
-from security.files import SealedFolder
 from security.generations import Generations, older_than_seen
+from security.storage.files.private_files import SealedFolder
 
 
 class Tombstones:

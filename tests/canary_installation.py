@@ -34,11 +34,11 @@ from sandbox.clients.google_controls import GoogleControls
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox
 from security.audit import AuditTrail
+from security.consent.pending import PendingConsent, PendingConsents
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption
-from security.files import SealedFolder
 from security.logging_utils import OwnerMask
-from security.pending_consents import PendingConsent, PendingConsents
+from security.storage.files.private_files import SealedFolder
 from security.token_store import TokenStore
 from tests.canaries import Canaries, Leak, MarkedWorld, telegram_id
 from tests.security.kit import World, in_minutes, new_key, secret

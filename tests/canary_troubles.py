@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from security.encryption import TokenEncryption
-from security.locks import PrivateLock
+from security.storage.files.locks import PrivateLock
 from security.token_store import TokenStore
 from tests.canary_installation import House
 from tests.security.kit import full_disk

@@ -47,10 +47,10 @@ from sandbox.clients.person import Person
 from sandbox.clients.telegram_controls import TelegramControls
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox
+from security.consent.pending import PendingConsent
 from security.credential import Owner
 from security.encryption import TokenEncryption, is_encrypted
 from security.log_schema import EVENTS
-from security.pending_consents import PendingConsent
 from tests.bot.test_operations import free_port
 from tests.bot.upkeep import among_many, by_hand, sweep
 from tests.canaries import (

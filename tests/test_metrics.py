@@ -14,7 +14,7 @@ from bot.readiness import REASONS
 from metrics import OUTCOMES, Metrics
 from security.errors import OperatorFault
 from security.log_schema import OPERATOR_FAULTS, RESULTS
-from security.sweep_report import SweepReport
+from security.maintenance.report import SweepReport
 from tests.documents import GUIDES, ROOT, first_codes
 
 OPERATIONS = ROOT / "docs" / "operations.md"

@@ -21,10 +21,10 @@ from drive import Drive, DriveApi
 from drive.uploading.session import UploadSession
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox, SandboxConfig
-from security.connection_faults import connection_fault
 from security.credential import Credential
-from security.google_oauth import GoogleOAuth, OAuthEndpoints
-from security.network import Network
+from security.google.connection_faults import connection_fault
+from security.google.network import Network
+from security.google.oauth import GoogleOAuth, OAuthEndpoints
 from tests.fixtures import StartBot
 from tests.journeys import connect
 from tests.network_kit import NAME, Authority, Gate, proxy_to, tls_before

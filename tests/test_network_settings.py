@@ -8,7 +8,7 @@ import pytest
 
 from config import SettingsError, load_settings, settings_warnings
 from config.network import Exemption
-from security.network import Network
+from security.google.network import Network
 from tests.network_kit import Authority
 from tests.test_config import NEEDED, faults, load
 

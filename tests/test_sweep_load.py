@@ -27,9 +27,9 @@ from config import GoogleClient
 from sandbox.google.errors import oauth_fault_body
 from security.credential import DRIVE_FILE_SCOPE, Credential, Owner
 from security.encryption import TokenEncryption
-from security.google_oauth import GoogleOAuth, OAuthEndpoints
-from security.oauth_errors import TABLE
-from security.sweep import Sweep, SweepOptions
+from security.google.oauth import GoogleOAuth, OAuthEndpoints
+from security.google.oauth_errors import TABLE
+from security.maintenance.sweep import Sweep, SweepOptions
 from security.token_store import TokenStore
 from tests.security.kit import MASK, records_in
 from tests.security.test_oauth_errors import ROWS
@@ -132,7 +132,7 @@ class Fleet:
     @asynccontextmanager
     async def process(self, *clients: GoogleClient) -> AsyncIterator[Sweep]:
         """The bot's custody, from its start to its stop."""
-        from security.custodian import Custodian
+        from security.custody.custodian import Custodian
 
         records = records_in(self.folder, self.keyring)
         oauth = GoogleOAuth(OAuthEndpoints(*[f"{self.url}/token"] * 4), timeout_seconds=1)

@@ -17,9 +17,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.datastructures import Headers
 
-from security.consent import ConsentDesk
+from security.consent.flows import ConsentDesk
+from security.consent.pending import PendingConsent
 from security.errors import CustodyError, OperatorFault, TransientFault
-from security.pending_consents import PendingConsent
 from web.pages import approved_page, refused_page
 from web.webhook import Webhook, add_webhook
 

@@ -16,7 +16,7 @@ from bot.context import Services
 from bot.delivery import deliver
 from bot.texts import Texts
 from security.credential import Owner
-from security.incidents import HOLD, OF_DRIVE, Incident
+from security.maintenance.incidents import HOLD, OF_DRIVE, Incident
 
 _log = structlog.get_logger()
 

@@ -30,8 +30,8 @@ from bot.delivery import (
 )
 from bot.texts import Texts
 from security.errors import CustodyError
-from security.incidents import OF_FILES
-from security.sweep_report import SweepReport
+from security.maintenance.incidents import OF_FILES
+from security.maintenance.report import SweepReport
 
 _CHART: Final = Path(__file__).with_name("chart.py")
 _DRAWING_SECONDS: Final = 30

@@ -24,8 +24,8 @@ from security.errors import (
     RefusedByOrganisation,
     RestoreRefused,
 )
-from security.incidents import HOLD
-from security.quarantine import QuarantineRecord, Restoration
+from security.maintenance.incidents import HOLD
+from security.quarantine.copies import QuarantineRecord, Restoration
 
 _PAGE: Final = 8
 _SHOWN_HELD: Final = 10

@@ -20,10 +20,10 @@ from bot.context import BotContext, owner_of
 from bot.delivery import acknowledge, privately, say, send, show_instead, tell
 from bot.limits import BACKGROUND
 from bot.texts import Texts
+from security.consent.pasted_address import pasted_parameters
+from security.consent.pending import PendingConsent
 from security.errors import CustodyError
-from security.google_oauth import ConsentDenied
-from security.pasted_address import pasted_parameters
-from security.pending_consents import PendingConsent
+from security.google.oauth import ConsentDenied
 
 AGAIN_SECONDS = 20.0
 _log = structlog.get_logger()

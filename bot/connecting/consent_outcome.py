@@ -17,9 +17,9 @@ from bot.limits import BACKGROUND
 from bot.org_texts import organisation_refuses
 from bot.texts import Texts
 from bot.uploads import upload_texts
+from security.consent.pending import PendingConsent
 from security.credential import Owner
 from security.errors import CustodyError, OperatorFault, RefusedByOrganisation
-from security.pending_consents import PendingConsent
 
 _SPENT: Final = frozenset({"expired", "used", "wrong_state", "superseded"})
 _log = structlog.get_logger()

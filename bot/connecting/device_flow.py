@@ -13,9 +13,9 @@ from bot.connecting.whose_account import settle
 from bot.context import BotContext
 from bot.errors import new_reference
 from bot.uploads.upload_texts import Unexpected
+from security.consent.pending import PendingConsent
 from security.errors import CustodyError, TransientFault
-from security.google_oauth import ConsentDenied, DevicePending
-from security.pending_consents import PendingConsent
+from security.google.oauth import ConsentDenied, DevicePending
 
 _TELL_AGAIN_SECONDS: Final = 5
 _OLD_NEWS: Final = timedelta(minutes=30)

@@ -15,9 +15,9 @@ from bot.context import BotContext, argument_of, owner_of
 from bot.conversation import Conversation
 from bot.delivery import acknowledge, edit_or_send, privately, show_instead
 from bot.limits import BACKGROUND
+from security.consent.pending import PendingConsent
 from security.errors import CustodyError
-from security.google_oauth import ConsentDenied
-from security.pending_consents import PendingConsent
+from security.google.oauth import ConsentDenied
 
 _ASK_AGAIN_SECONDS: Final = 5
 _log = structlog.get_logger()

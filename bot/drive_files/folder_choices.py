@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from bot.filenames import clean_name, shown_path
 from security.credential import Owner
 from security.errors import CorruptCredential
-from security.files import SealedFolder
+from security.storage.files.private_files import SealedFolder
 
 TEMPLATES: Final = {"off": "", "year": "{year}", "month": "{year}/{month}"}
 """What a tap chooses."""

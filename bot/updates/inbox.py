@@ -23,9 +23,9 @@ from bot.updates.journal import Found, UpdateJournal
 from bot.updates.lines import Lines, Note
 from bot.updates.room import Overflow, Room
 from security.credential import Owner
+from security.custody.workers import Guard
 from security.errors import OperatorFault, TransientFault
-from security.guard import Guard
-from security.incidents import UPDATE_SET_ASIDE, UPDATES_NOT_SAVED, Incidents
+from security.maintenance.incidents import UPDATE_SET_ASIDE, UPDATES_NOT_SAVED, Incidents
 
 _FIRST_PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 30

@@ -21,8 +21,8 @@ from pydantic import BaseModel, ValidationError
 from bot.updates.lines import Note
 from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, CustodyError, OperatorFault
-from security.files import SealedFolder, probe_writing
 from security.storage.catalogue import UPDATES
+from security.storage.files.private_files import SealedFolder, probe_writing
 from security.storage.sealing import Sealer
 
 _LEDGER: Final = "ledger"

@@ -13,12 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from bot.conversation import Conversation
 from bot.patterns import ALBUM
+from security.consent.pending import OwnerName, Secret
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.errors import CustodyError
-from security.files import SealedFolder
-from security.pending_consents import OwnerName, Secret
 from security.storage.catalogue import UPLOADS
+from security.storage.files.private_files import SealedFolder
 from security.storage.sealing import Sealer
 
 State = Literal["waiting", "asking", "queued", "failed", "done", "cancelled"]

@@ -12,7 +12,7 @@ from bot.conversation import Conversation
 from bot.uploads.jobs import ENDED, JobFacts, State, UploadJob, UploadJournal
 from bot.uploads.lines import Lines, Run
 from security.credential import Owner
-from security.custodian import Custodian
+from security.custody.custodian import Custodian
 
 KEPT: Final = timedelta(days=7)
 """For how long one can look back at what has ended, and come back for what has not."""

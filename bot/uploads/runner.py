@@ -30,7 +30,7 @@ from security.errors import (
     OperatorFault,
     RefusedByOrganisation,
 )
-from security.incidents import LOCAL_FILE_UNREADABLE
+from security.maintenance.incidents import LOCAL_FILE_UNREADABLE
 from upload import Halt, UploadCancelled, UploadInterrupted
 
 _ALL_ALIKE: Final = frozenset(

@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from bot.network import httpx_options
 from drive import Body, NotTheFile, judge
 from security.errors import OperatorFault
-from security.network import DIRECT, Network
+from security.google.network import DIRECT, Network
 from upload import SourceFailed, SourceSpoilt
 
 _PIECE: Final = 256 * 1024

@@ -14,8 +14,8 @@ from config import Settings
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption
 from security.errors import CustodyError
-from security.files import SealedFolder
 from security.storage.catalogue import CREDENTIALS
+from security.storage.files.private_files import SealedFolder
 
 _MOST: Final = 2_000  # of each kind: enough to tell, quick with a hundred thousand
 _WEEK: Final = timedelta(days=7)

@@ -15,8 +15,8 @@ from typing import Final
 
 from commands.checks.finding import Finding, count, failed, ok, skipped, warning
 from security.errors import OperatorFault
-from security.files import FILE_MODE, FOLDER_MODE, probe_writing, reason_of
-from security.sealed_folders import holds_ours
+from security.recovery.sealed_folders import holds_ours
+from security.storage.files.private_files import FILE_MODE, FOLDER_MODE, probe_writing, reason_of
 
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 # The name is a module of the kernel or of FUSE; what it speaks goes over a network.

@@ -28,8 +28,8 @@ from drive.connection import new_http
 from drive.errors import translated
 from security.credential import DRIVE_FILE_SCOPE
 from security.errors import TransientFault
-from security.network import Network
-from security.oauth_errors import Question, meaning_of
+from security.google.network import Network
+from security.google.oauth_errors import Question, meaning_of
 
 _CODE: Final = re.compile(r"[a-z_]{1,40}")
 _CLOCK_WARNING_SECONDS: Final = 30

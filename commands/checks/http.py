@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import aiohttp
 
-from security.connection_faults import connection_fault
-from security.network import Network
+from security.google.connection_faults import connection_fault
+from security.google.network import Network
 
 TIMEOUT_SECONDS: Final = 5
 _MOST: Final = 64 * 1024

@@ -8,7 +8,7 @@ from commands.checks.finding import Finding, count, failed, ok, skipped, warning
 from config import Settings
 from security.encryption import TokenEncryption
 from security.errors import OperatorFault
-from security.key_use import Census, census
+from security.recovery.key_use import Census, census
 
 _SHOWN = 5
 

@@ -14,7 +14,7 @@ from typing import Final
 from commands.checks.finding import Finding, failed, ok, skipped, warning
 from commands.checks.http import Answer, Asker, Unreachable
 from config import Settings
-from security.network import DIRECT, Network
+from security.google.network import DIRECT, Network
 
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - to connect to
 _CALLBACK_PATH: Final = "/api/auth/google/callback"

@@ -13,7 +13,7 @@ from typing import Any, Final
 from commands.checks.finding import Finding, failed, ok, skipped, warning
 from commands.checks.http import Answer, Asker, Unreachable
 from config import Settings
-from security.network import Network
+from security.google.network import Network
 
 _USERNAME: Final = re.compile(r"[A-Za-z0-9_]{3,64}")
 _STATUS: Final = re.compile(r"Wrong response from the webhook: (\d{3})\b")

@@ -16,8 +16,8 @@ from googleapiclient.http import MediaUpload
 from pydantic import SecretStr
 
 from drive import Drive, DriveFile, refusal, unreadable
-from security import answers
 from security.errors import CustodyError, TransientFault
+from security.google import answers
 
 _DONE = (200, 201)
 _INCOMPLETE = 308

@@ -11,9 +11,9 @@ import pytest
 
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
-from security.consent import ConsentDesk
+from security.consent.flows import ConsentDesk
+from security.consent.pending import PendingConsents
 from security.credential import Owner
-from security.pending_consents import PendingConsents
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import ask_link, claim_code, confirm, forge_tap, open_page, until
 

@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
+from security.consent.pending import PendingConsents
 from security.credential import Owner
-from security.pending_consents import PendingConsents
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import ask_link, confirm, until
 

@@ -23,15 +23,15 @@ from bot.drive_files.folder_choices import FolderChoices
 from bot.updates.journal import UpdateJournal
 from bot.uploads.jobs import UploadJournal
 from cli import app
+from security.consent.pending import PendingConsents
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.errors import CustodyError
-from security.files import SealedFolder
 from security.logging_utils import OwnerMask, load_mask_key
-from security.memory import Memory
-from security.pending_consents import PendingConsents
-from security.rotation import Mode, Rotation
-from security.sealed_folders import documents
+from security.maintenance.state import Memory
+from security.recovery.rotation import Mode, Rotation
+from security.recovery.sealed_folders import documents
+from security.storage.files.private_files import SealedFolder
 from security.storage.sealing import Sealer
 from security.token_store import TokenStore
 from tests.bot.upkeep import by_hand, logged, sweep

@@ -22,11 +22,11 @@ from bot.access import Access, Verdict
 from bot.updates.inbox import Inbox
 from bot.updates.journal import HandledIds, UpdateJournal
 from security.credential import Owner
+from security.custody.members import Members
+from security.custody.workers import Guard
 from security.encryption import TokenEncryption, is_encrypted
 from security.errors import OperatorFault, TransientFault
-from security.guard import Guard
-from security.incidents import UPDATE_SET_ASIDE, UPDATES_NOT_SAVED, Incidents
-from security.members import Members
+from security.maintenance.incidents import UPDATE_SET_ASIDE, UPDATES_NOT_SAVED, Incidents
 from security.token_store import TokenStore
 from tests.journeys import until
 from tests.security.kit import MASK, full_disk, new_key

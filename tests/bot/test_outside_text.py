@@ -19,7 +19,7 @@ from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.server import Sandbox
 from security.credential import Owner
-from security.files import _NAME
+from security.storage.files.private_files import _NAME
 from tests.bot.test_file_actions import AMY, arrived, drive_file
 from tests.fixtures import RunningBot
 from tests.journeys import connect

@@ -19,10 +19,10 @@ from pydantic import SecretStr
 from bot.uploads.jobs import JobFile, UploadJob
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
+from security.consent.pending import PendingConsent
 from security.credential import Owner
 from security.encryption import TokenEncryption
-from security.files import SealedFolder
-from security.pending_consents import PendingConsent
+from security.storage.files.private_files import SealedFolder
 from security.token_store import TokenStore
 from tests.bot.upkeep import Upkeep, by_hand, logged, sweep
 from tests.fixtures import RunningBot, StartBot

@@ -33,7 +33,7 @@ from bot.delivery import deliver
 from bot.telegram_request import TelegramRequest, Unanswered
 from config.network import Exemption, Proxy
 from security.credential import Owner
-from security.network import DIRECT, Network
+from security.google.network import DIRECT, Network
 
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\n{"ok":true,"result":true}'

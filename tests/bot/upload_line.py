@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from bot.uploads.jobs import JobFile, UploadJob
 from security.credential import Owner
-from security.custodian import Custodian
+from security.custody.custodian import Custodian
 
 ANN, BOB = Owner.user(501), Owner.user(502)
 _TURNS = 20

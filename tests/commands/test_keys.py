@@ -19,8 +19,8 @@ from typer.testing import CliRunner, Result
 from cli import app
 from security.audit import AuditTrail
 from security.encryption import TokenEncryption
-from security.locks import is_bot_running
 from security.logging_utils import OwnerMask
+from security.storage.files.locks import is_bot_running
 from security.token_store import TokenStore
 from tests.security.kit import ANN, BOB, MASK, a_credential, full_disk, new_key, secret
 from tests.security.test_rotation import documents, kids, seed, tree

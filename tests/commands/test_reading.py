@@ -15,7 +15,7 @@ from cli import app
 from security.audit import AuditTrail
 from security.encryption import TokenEncryption
 from security.errors import OperatorFault
-from security.sealed_folders import holds_ours
+from security.recovery.sealed_folders import holds_ours
 from security.token_store import TokenStore
 from tests.security.kit import ANN, BOB, MASK, a_credential, mode_of
 

@@ -17,8 +17,8 @@ from cli import app
 from security.audit import AuditTrail
 from security.credential import Owner
 from security.encryption import TokenEncryption
-from security.files import SealedFolder
-from security.inspection import FINDINGS
+from security.recovery.inspection import FINDINGS
+from security.storage.files.private_files import SealedFolder
 from security.token_store import TokenStore
 from tests.security.kit import ANN, BOB, MASK, TOWN, a_credential, in_minutes, new_key, secret
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from security.credential import Owner
 from security.errors import CustodyError
-from security.files import ensure_private_folder
-from security.sealed_folders import PLACES
+from security.recovery.sealed_folders import PLACES
+from security.storage.files.private_files import ensure_private_folder
 from tests.crash.fates import Remains, before
 from tests.crash.operation import ALL_DONE, Hands, Operation
 from tests.crash.owner_operations import end

@@ -10,7 +10,7 @@ from typing import Protocol
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, CustodyError
-from security.files import SealedFolder
+from security.storage.files.private_files import SealedFolder
 from security.token_store import TokenStore
 from tests.crash import world
 

@@ -8,15 +8,15 @@ from typing import Final
 
 from pydantic import SecretBytes, SecretStr
 
-from security.backup import About, read_backup, write_backup
 from security.credential import Owner
 from security.encryption import TokenEncryption, is_encrypted
 from security.errors import CustodyError, OperatorFault
-from security.holdings import Holdings
-from security.owner_files import OwnerFiles
-from security.restore import Restore, verify
-from security.rotation import Mode, Rotation
-from security.sealed_folders import documents
+from security.recovery.backup import About, read_backup, write_backup
+from security.recovery.owner_files import OwnerFiles
+from security.recovery.restore import Restore, verify
+from security.recovery.rotation import Mode, Rotation
+from security.recovery.sealed_folders import documents
+from security.recovery.snapshot import Holdings
 from tests.crash.fates import Both, Current, Damaged, Fate, Kept, SetAside, Unknown
 from tests.crash.operation import ALL_DONE, Hands, Operation, Steps
 from tests.crash.world import (

@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 
 from security.credential import Owner
 from security.errors import CorruptCredential
-from security.room import Room
+from security.storage.files.staged_file import Room
 from security.token_store import Save, TokenStore
 from tests.crash.fates import Both, Current, Fate, Gone, Kept, SetAside
 from tests.crash.operation import Hands, Operation, Steps

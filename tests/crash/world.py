@@ -23,9 +23,9 @@ from pydantic import SecretStr
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption
 from security.errors import CustodyError
-from security.files import FILE_MODE, FOLDER_MODE, SealedFolder
 from security.logging_utils import OwnerMask, load_mask_key
 from security.storage.catalogue import CREDENTIALS
+from security.storage.files.private_files import FILE_MODE, FOLDER_MODE, SealedFolder
 from security.storage.sealing import Sealer
 from security.token_store import TokenStore
 

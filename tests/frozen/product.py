@@ -24,8 +24,8 @@ from commands.output import Exit
 from config import Settings, SettingsError, load_settings
 from metrics import Metrics
 from security import audit, log_schema
-from security.inspection import FINDINGS, STATES
-from security.sweep_report import SweepReport
+from security.maintenance.report import SweepReport
+from security.recovery.inspection import FINDINGS, STATES
 
 ROOT: Final = Path(__file__).parents[2]
 OTHERS: Final = frozenset({"tests", "bench", "sandbox", "docs"})

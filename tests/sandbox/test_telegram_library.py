@@ -28,7 +28,7 @@ from telegram.ext import (
 )
 from telegram.request import HTTPXRequest
 
-from security.network import DIRECT
+from security.google.network import DIRECT
 from tests.sandbox.telegram_kit import TOKEN, Kit, eventually, running
 
 App = Application[Any, Any, Any, Any, Any, Any]

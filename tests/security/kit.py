@@ -22,19 +22,19 @@ from drive import DriveApi, Drives
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox
 from security.audit import AuditTrail
-from security.consent import PASTE_REDIRECT, ConsentDesk
+from security.consent.flows import PASTE_REDIRECT, ConsentDesk
+from security.consent.pending import PendingConsents
 from security.credential import Credential, Owner
-from security.custodian import Custodian
+from security.custody.custodian import Custodian
 from security.encryption import TokenEncryption
-from security.google_oauth import GoogleOAuth, OAuthEndpoints
+from security.google.oauth import GoogleOAuth, OAuthEndpoints
 from security.logging_utils import OwnerMask
-from security.memory import Memory
-from security.pending_consents import PendingConsents
-from security.records import Records
+from security.maintenance.records import Records
+from security.maintenance.state import Memory
 from security.storage.catalogue import QUARANTINE
+from security.storage.files.index import Watch
 from security.storage.sealing import Sealer
 from security.token_store import TokenStore
-from security.watch import Watch
 
 ROOT = Path(__file__).parents[2]
 ANN, BOB, TOWN = Owner.user(501), Owner.user(502), Owner.parse("department:tanhae")

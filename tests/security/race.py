@@ -19,15 +19,15 @@ from pydantic import SecretStr
 from config import GoogleClient
 from security.audit import AuditTrail
 from security.credential import Owner
-from security.custodian import Custodian
+from security.custody.custodian import Custodian
 from security.encryption import TokenEncryption
-from security.google_oauth import GoogleOAuth, OAuthEndpoints
+from security.google.oauth import GoogleOAuth, OAuthEndpoints
 from security.logging_utils import OwnerMask, configure_logging
-from security.memory import Memory
-from security.records import Records
-from security.sweep import Sweep, SweepOptions
+from security.maintenance.records import Records
+from security.maintenance.state import Memory
+from security.maintenance.sweep import Sweep, SweepOptions
+from security.storage.files.index import Watch
 from security.token_store import TokenStore
-from security.watch import Watch
 
 
 async def contend(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from security import answers
+from security.google import answers
 
 ODD: list[Any] = [None, True, [], {}, [[]], {"a": {}}, "", "x", -1, "-1", 1.5, "1.5", "9" * 20]
 ODD += [10**400, 1e300, "٣", " 7", "\ud800", [None], {"": None}]

@@ -16,14 +16,14 @@ from pathlib import Path
 import pytest
 from pydantic import SecretBytes, SecretStr
 
-from security.archive import new_archive
-from security.backup import About, BackupReport, read_backup, write_backup
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, CustodyError, OperatorFault
-from security.holdings import Holdings
-from security.owner_files import OwnerFiles
-from security.restore import Contents, verify
+from security.recovery.archive import new_archive
+from security.recovery.backup import About, BackupReport, read_backup, write_backup
+from security.recovery.owner_files import OwnerFiles
+from security.recovery.restore import Contents, verify
+from security.recovery.snapshot import Holdings
 from security.token_store import TokenStore
 from tests.security.kit import (
     AMY,

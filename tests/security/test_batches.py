@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
-from security.batches import MOST, Batches, Lane, each
-from security.threads import Threads
+from security.custody.batching import MOST, Batches, Lane, each
+from security.custody.threads import Threads
 
 
 class Refused(Exception):

@@ -12,12 +12,12 @@ import pytest
 from freezegun import freeze_time
 from pydantic import SecretStr
 
-from security.consent import PASTE_REDIRECT, ConsentDesk
+from security.consent.flows import PASTE_REDIRECT, ConsentDesk
+from security.consent.pending import PendingConsent
 from security.credential import Owner
 from security.errors import CustodyError, OperatorFault, RefusedByOrganisation, TransientFault
-from security.files import SealedFolder
-from security.google_oauth import ConsentDenied, DevicePending
-from security.pending_consents import PendingConsent
+from security.google.oauth import ConsentDenied, DevicePending
+from security.storage.files.private_files import SealedFolder
 from tests.security.kit import AMY, ANN, BEN, BOB, TOWN, World, answer_of, in_minutes, secret
 
 CALLBACK = "http://127.0.0.1:8080/api/auth/google/callback"

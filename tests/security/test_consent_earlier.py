@@ -7,10 +7,10 @@ from typing import Any, Literal
 import pytest
 from pydantic import SecretStr
 
-from security.approvals import LIFETIME
-from security.files import SealedFolder
-from security.google_oauth import ConsentDenied
-from security.pending_consents import PendingConsent
+from security.consent.approvals import LIFETIME
+from security.consent.pending import PendingConsent
+from security.google.oauth import ConsentDenied
+from security.storage.files.private_files import SealedFolder
 from tests.security.kit import AMY, ANN, World, answer_of, secret
 
 CALLBACK = "http://127.0.0.1:8080/api/auth/google/callback"

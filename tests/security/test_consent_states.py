@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import SecretStr
 
-from security.consent import ConsentDesk
+from security.consent.flows import ConsentDesk
+from security.consent.pending import PendingConsent, PendingConsents
 from security.credential import Owner
 from security.encryption import TokenEncryption
-from security.google_oauth import ConsentDenied
-from security.pending_consents import PendingConsent, PendingConsents
+from security.google.oauth import ConsentDenied
 from tests.security.kit import ANN, BOB, World, in_minutes
 
 MANY = 100

@@ -13,11 +13,11 @@ from structlog.testing import capture_logs
 
 from config import GoogleClient
 from security.credential import Credential, Owner
+from security.custody.refresh import Look, Wanted
+from security.custody.workers import Locked
 from security.encryption import TokenEncryption
 from security.errors import ConsentRequired, OperatorFault, TransientFault
-from security.guard import Locked
-from security.refresh_files import Look, Wanted
-from security.watch import Stamp
+from security.storage.files.index import Stamp
 from tests.security.kit import (
     AMY,
     ANN,
@@ -129,14 +129,14 @@ from pathlib import Path
 from pydantic import SecretStr
 from config import GoogleClient
 from security.credential import Owner
-from security.custodian import Custodian
+from security.custody.custodian import Custodian
 from security.encryption import TokenEncryption
-from security.google_oauth import GoogleOAuth, OAuthEndpoints
+from security.google.oauth import GoogleOAuth, OAuthEndpoints
 from security.audit import AuditTrail
-from security.memory import Memory
-from security.records import Records
+from security.maintenance.state import Memory
+from security.maintenance.records import Records
 from security.token_store import TokenStore
-from security.watch import Watch
+from security.storage.files.index import Watch
 folder, url, id, secret, keys = sys.argv[1:]
 keyring = TokenEncryption([SecretStr(key) for key in keys.split(",") if key])
 async def main():

@@ -13,7 +13,8 @@ import pytest
 
 from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, OperatorFault
-from security.files import (
+from security.storage.files.group_commit import NewContent, replace_together
+from security.storage.files.private_files import (
     SealedFolder,
     ensure_private_folder,
     probe_writing,
@@ -21,7 +22,6 @@ from security.files import (
     reserve_room,
     write_atomically,
 )
-from security.group_save import NewContent, replace_together
 from tests.security.kit import full_disk, mode_of, new_key, python, umask
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
@@ -220,7 +220,8 @@ def test_killing_the_process_at_any_time_leaves_one_whole_document(tmp_path: Pat
     path = tmp_path / "a.json"
     whole = [letter.encode() * 300_000 for letter in "ab"]
     script = (
-        "import sys; from pathlib import Path; from security.files import write_atomically\n"
+        "import sys; from pathlib import Path\n"
+        "from security.storage.files.private_files import write_atomically\n"
         "path = Path(sys.argv[1])\n"
         "while True:\n"
         "    for letter in (b'a', b'b'): write_atomically(path, letter * 300_000)\n"

@@ -19,7 +19,7 @@ from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.errors import OperatorFault
 from security.log_schema import OPERATOR_FAULTS
-from security.sweep import Sweep, SweepOptions
+from security.maintenance.sweep import Sweep, SweepOptions
 from security.token_store import TokenStore
 from tests.security.kit import MASK, World, full_disk, new_key, records_in
 

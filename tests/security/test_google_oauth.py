@@ -13,19 +13,19 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from config import GoogleClient
-from security.consent import PASTE_REDIRECT
+from security.consent.flows import PASTE_REDIRECT
 from security.credential import DRIVE_FILE_SCOPE
 from security.encryption import TokenEncryption
 from security.errors import ConsentRequired, CustodyError, OperatorFault, TransientFault
-from security.google_oauth import (
+from security.google.grants import read_answer
+from security.google.oauth import (
     ConsentDenied,
     DevicePending,
     GoogleOAuth,
     OAuthEndpoints,
     form_body,
 )
-from security.oauth_answers import read_answer
-from security.oauth_errors import Question
+from security.google.oauth_errors import Question
 from tests.security.kit import AMY, ANN, World, answer_of, secret
 
 DEAD = SecretStr("1//0canary-of-a-refresh-token")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from security import group_save
 from security.errors import GenerationConflict, OperatorFault
-from security.files import reserve_room
-from security.group_save import NewContent, replace_together
+from security.storage.files import group_commit
+from security.storage.files.group_commit import NewContent, replace_together
+from security.storage.files.private_files import reserve_room
 from tests.security.kit import full_disk, mode_of
 
 
@@ -17,7 +17,7 @@ from tests.security.kit import full_disk, mode_of
 def folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Ten files with something in them, on a disk that counts as quick, or slow."""
     seconds = 3600.0 if request.param == "quick disk" else -1.0
-    monkeypatch.setattr(group_save, "_QUICK_SECONDS", seconds)
+    monkeypatch.setattr(group_commit, "_QUICK_SECONDS", seconds)
     for number in range(10):
         (tmp_path / str(number)).write_bytes(b"old")
     return tmp_path

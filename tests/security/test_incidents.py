@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from security.custody.workers import Guard
 from security.encryption import TokenEncryption
-from security.guard import Guard
-from security.incidents import HOLD, OUTAGE, SWEEP_FAILED, Incidents
 from security.log_schema import OPERATOR_FAULTS
-from security.memory import Memory
-from security.sweep_report import SweepReport
+from security.maintenance.incidents import HOLD, OUTAGE, SWEEP_FAILED, Incidents
+from security.maintenance.report import SweepReport
+from security.maintenance.state import Memory
 from security.token_store import TokenStore
 from tests.security.kit import MASK
 

@@ -9,8 +9,8 @@ import pytest
 
 from security.encryption import TokenEncryption
 from security.errors import OperatorFault
-from security.files import SealedFolder
-from security.key_use import check_some_open
+from security.recovery.key_use import check_some_open
+from security.storage.files.private_files import SealedFolder
 from security.token_store import TokenStore
 from tests.security.kit import ANN, BOB, MASK, TOWN, a_credential, new_key
 

@@ -13,7 +13,7 @@ from bot.uploads.jobs import JobFile, UploadJob, UploadJournal
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.errors import CorruptCredential
-from security.files import SealedFolder
+from security.storage.files.private_files import SealedFolder
 from security.token_store import TokenStore
 from tests.security.kit import ANN, BOB, MASK, a_credential, new_key
 

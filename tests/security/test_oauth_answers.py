@@ -16,9 +16,9 @@ from config import GoogleClient
 from security.credential import DRIVE_FILE_SCOPE, Credential
 from security.encryption import TokenEncryption
 from security.errors import ConsentRequired, TransientFault
-from security.google_oauth import GoogleOAuth, OAuthEndpoints
-from security.oauth_answers import ASSUMED_LIFE, read_answer, read_device, read_grant
-from security.oauth_errors import Question
+from security.google.grants import ASSUMED_LIFE, read_answer, read_device, read_grant
+from security.google.oauth import GoogleOAuth, OAuthEndpoints
+from security.google.oauth_errors import Question
 from tests.security.kit import ANN, World, a_credential, secret
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 from pydantic import SecretStr
 
-from security.consent import PASTE_REDIRECT
+from security.consent.flows import PASTE_REDIRECT
 from security.encryption import TokenEncryption
 from security.errors import (
     ClientRefused,
@@ -21,9 +21,9 @@ from security.errors import (
     RefusedByOrganisation,
     TransientFault,
 )
-from security.google_oauth import GoogleOAuth
-from security.oauth_answers import read_answer
-from security.oauth_errors import TABLE, Question, meaning_of
+from security.google.grants import read_answer
+from security.google.oauth import GoogleOAuth
+from security.google.oauth_errors import TABLE, Question, meaning_of
 from tests.security.kit import ANN, World
 
 CLASSES: Final[dict[str, tuple[type[CustodyError], str]]] = {

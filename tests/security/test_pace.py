@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from security.pace import IN_HAND, Pace, Turn
+from security.custody.pacing import IN_HAND, Pace, Turn
 
 
 async def turns(pace: Pace, count: int) -> list[Turn]:

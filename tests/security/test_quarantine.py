@@ -13,7 +13,7 @@ from freezegun import freeze_time
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, OperatorFault, RestoreRefused
-from security.quarantine import QuarantineRecord
+from security.quarantine.copies import QuarantineRecord
 from security.token_store import TokenStore
 from tests.security.kit import (
     ANN,

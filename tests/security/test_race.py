@@ -16,9 +16,9 @@ from pydantic import SecretStr
 
 from config import GoogleClient
 from security.credential import Credential, Owner
-from security.custodian import Custodian
+from security.custody.custodian import Custodian
 from security.encryption import TokenEncryption
-from security.google_oauth import GoogleOAuth, OAuthEndpoints
+from security.google.oauth import GoogleOAuth, OAuthEndpoints
 from security.token_store import TokenStore
 from tests.security.kit import ANN, MASK, ROOT, a_credential, in_minutes, records_in, secret
 

@@ -13,12 +13,12 @@ from filelock import FileLock
 from pydantic import SecretBytes, SecretStr
 
 from security.audit import AuditTrail
-from security.backup import About, write_backup
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption, kid_of
 from security.errors import CorruptCredential, OperatorFault
-from security.owner_files import OwnerFiles
-from security.restore import Restore, RestoreReport, bot_stopped, restore_mask_key, verify
+from security.recovery.backup import About, write_backup
+from security.recovery.owner_files import OwnerFiles
+from security.recovery.restore import Restore, RestoreReport, bot_stopped, restore_mask_key, verify
 from security.token_store import TokenStore
 from tests.security.kit import (
     ANN,

@@ -14,9 +14,9 @@ from pydantic import SecretStr
 from security.credential import Owner
 from security.encryption import TokenEncryption, is_encrypted, kid_of
 from security.errors import OperatorFault
-from security.files import SealedFolder
-from security.rotation import Mode, Rotation, RotationReport
-from security.sealed_folders import PLACES
+from security.recovery.rotation import Mode, Rotation, RotationReport
+from security.recovery.sealed_folders import PLACES
+from security.storage.files.private_files import SealedFolder
 from security.token_store import TokenStore
 from tests.security.kit import (
     ANN,
@@ -318,7 +318,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from security.credential import Owner
 from security.encryption import TokenEncryption
-from security.files import SealedFolder
+from security.storage.files.private_files import SealedFolder
 from security.token_store import TokenStore
 folder, keys = Path(sys.argv[1]), [SecretStr(key) for key in sys.argv[2:]]
 owner, keyring = Owner.user(501), TokenEncryption(keys)
@@ -375,7 +375,7 @@ import sys
 from pathlib import Path
 from pydantic import SecretStr
 from security.encryption import TokenEncryption
-from security.rotation import Mode, Rotation
+from security.recovery.rotation import Mode, Rotation
 from security.token_store import TokenStore
 keyring = TokenEncryption([SecretStr(key) for key in sys.argv[2:]])
 store = TokenStore(Path(sys.argv[1]), keyring, str)

@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from bot.updates.journal import UpdateJournal
 from bot.uploads.jobs import UploadJournal
+from security.consent.pending import PendingConsents
 from security.credential import Owner
 from security.encryption import TokenEncryption, is_encrypted
 from security.errors import CorruptCredential, CustodyError, OperatorFault
-from security.files import SealedFolder
-from security.pending_consents import PendingConsents
 from security.storage.catalogue import (
     CONSENTS,
     CREDENTIALS,
@@ -29,6 +28,7 @@ from security.storage.catalogue import (
     UPLOADS,
     Kind,
 )
+from security.storage.files.private_files import SealedFolder
 from security.storage.sealing import Sealer
 from security.token_store import TokenStore
 from tests.security.kit import ANN, BOB, MASK, a_credential, new_key

@@ -17,13 +17,13 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from config import GoogleClient
-from security.activity import Activity
 from security.credential import Credential, Owner
-from security.memory import Memory
-from security.records import Records
-from security.sweep import Sweep, SweepOptions
-from security.sweep_report import SweepReport
-from security.watch import Stamp
+from security.maintenance.activity import Activity
+from security.maintenance.records import Records
+from security.maintenance.report import SweepReport
+from security.maintenance.state import Memory
+from security.maintenance.sweep import Sweep, SweepOptions
+from security.storage.files.index import Stamp
 from tests.security.kit import (
     ANN,
     BOB,

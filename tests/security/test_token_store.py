@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from security.credential import Credential
 from security.encryption import TokenEncryption
 from security.errors import GenerationConflict, OperatorFault
-from security.files import SealedFolder
+from security.storage.files.private_files import SealedFolder
 from security.token_store import Save, TokenStore
 from tests.security.kit import (
     ANN,

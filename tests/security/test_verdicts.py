@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from security.credential import Owner
-from security.verdicts import Verdicts
-from security.watch import Stamp
+from security.quarantine.policy import Verdicts
+from security.storage.files.index import Stamp
 
 _MINUTE, _HOUR = 60.0, 3600.0
 NOW = 1_800_000_000.0

@@ -12,11 +12,11 @@ from freezegun.api import FrozenDateTimeFactory
 
 from security.audit import AuditTrail
 from security.credential import Credential, Owner
-from security.custodian import Custodian
-from security.memory import Memory
-from security.records import Records
-from security.sweep import Sweep, SweepOptions
-from security.watch import Watch
+from security.custody.custodian import Custodian
+from security.maintenance.records import Records
+from security.maintenance.state import Memory
+from security.maintenance.sweep import Sweep, SweepOptions
+from security.storage.files.index import Watch
 from tests.security.kit import AMY, ANN, BEN, BOB, MASK, World
 
 LEAD, EVERY = timedelta(minutes=15), timedelta(minutes=10)

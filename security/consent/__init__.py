@@ -1,0 +1,1 @@
+"""Asking people for their consent: the flows, the requests under way, and Google's approval."""

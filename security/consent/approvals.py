@@ -1,0 +1,240 @@
+"""What becomes of Google's yes: a code redeemed, once, and Drive asked whose account it is."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import structlog
+from pydantic import SecretStr
+
+from config import GoogleClient
+from security.consent.pending import PendingConsent, PendingConsents, Stage
+from security.credential import DRIVE_FILE_SCOPE
+from security.custody.custodian import Custodian
+from security.errors import ConsentRequired, CustodyError, TransientFault
+from security.google.oauth import ConsentDenied, GoogleOAuth, TokenGrant
+from security.google.oauth_errors import Question, meaning_of
+
+LIFETIME: Final = timedelta(minutes=10)
+"""How long a link holds, and how long an approval waits for its asker's next step."""
+_PAUSES_SECONDS: Final = (0.5, 1.5, 4.0)
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class GoogleAccount:
+    """Who approved, as Drive's about.get says."""
+
+    address: SecretStr
+    id: SecretStr
+
+
+AccountLookup = Callable[[SecretStr], Awaitable[GoogleAccount]]
+"""From an access token to its account."""
+
+
+class Approvals:
+    """Takes requests from Google's answer to the account behind it, one step on disk at a time."""
+
+    def __init__(
+        self,
+        client: GoogleClient,
+        pending: PendingConsents,
+        custodian: Custodian,
+        oauth: GoogleOAuth,
+        look_up_account: AccountLookup,
+    ) -> None:
+        self._client = client
+        self._pending = pending
+        self._custodian = custodian
+        self._oauth = oauth
+        self._look_up_account = look_up_account
+
+    async def redeem(
+        self, asked: PendingConsent, *, code: str | None, error: str | None
+    ) -> PendingConsent:
+        """callback, paste: what Google's redirect brought, which may come any number of times.
+
+        The first code is sent to Google, and no code twice (RFC 6749 §4.1.2): not by two at once,
+        who wait for one answer, nor after a crash. The same code finds what it has become.
+
+        Raises:
+            ConsentDenied: the person declined, the request is over, or it is another code.
+            TransientFault, OperatorFault: Google did not answer as it should; the request is over.
+        """
+        if not code and not error:
+            raise ConsentDenied("an address without an answer of Google's", code="wrong_state")
+        if asked.is_over(datetime.now(UTC)):
+            raise ConsentDenied("the request's time is over", code="expired")
+        digest = SecretStr(hashlib.sha256((code or "").encode("utf-8", "replace")).hexdigest())
+        if asked.stage in ("approved", "claimed"):
+            return _same_again(asked, digest)
+        # To its end, though whoever asked may have gone: by then the code is spent.
+        redeemed = await self._custodian.finish(self._redeem(asked, code or "", error, digest))
+        return await self.identify(redeemed)
+
+    async def poll(self, pending: PendingConsent) -> PendingConsent:
+        """device: ask Google once whether the person has decided.
+
+        Raises:
+            DevicePending: not yet.
+            ConsentDenied: declined, lapsed, or superseded by a newer request.
+        """
+        if pending.stage == "asked":
+            pending = await self._custodian.finish(self._poll(pending))
+        return await self.identify(pending)
+
+    async def identify(self, granted: PendingConsent) -> PendingConsent:
+        """The request with the account that approved; what has one already is as it is.
+
+        Raises:
+            ConsentDenied: nobody says whose it is; the request is over.
+        """
+        if granted.stage != "granted":
+            return granted
+        async with self._ending(granted):
+            account = await self._account(granted.access_token)
+            if not account.address.get_secret_value().strip():
+                raise TransientFault("Drive names nobody", code="not_json")
+        approved = await self.advance(
+            granted,
+            "granted",
+            stage="approved",
+            expires_at=datetime.now(UTC) + LIFETIME,
+            account=account.address,
+            account_id=account.id,
+        )
+        _log.info("consent_approved", owner=granted.owner, flow=granted.flow)
+        return approved
+
+    async def advance(self, pending: PendingConsent, at: Stage, **changes: Any) -> PendingConsent:
+        """The request changed, if it is at this stage: somebody else may have been faster.
+
+        Raises:
+            ConsentDenied: a newer request has taken its place.
+        """
+        async with self._custodian.locked(pending.owner):
+            current = await self._current(pending)
+            if current.stage != at:
+                return current
+            return await self._change(current, **changes)
+
+    async def end(self, pending: PendingConsent) -> None:
+        """End this request; a newer one of the same owner stays."""
+        async with self._custodian.locked(pending.owner):
+            await self._delete(pending)
+
+    async def _redeem(
+        self, asked: PendingConsent, code: str, error: str | None, digest: SecretStr
+    ) -> PendingConsent:
+        async with self._custodian.locked(asked.owner):
+            current = await self._current(asked)
+            if current.is_over(datetime.now(UTC)):
+                raise ConsentDenied("the request's time is over", code="expired")
+            if current.stage != "asked":
+                return _same_again(current, digest)
+            try:
+                if error:
+                    raise meaning_of(Question.REDIRECT, error).error() or ConsentDenied(error)
+                current = await self._change(
+                    current,
+                    stage="redeeming",
+                    code_digest=digest,
+                    claim_code=SecretStr(secrets.token_urlsafe(24)),
+                )
+                grant = await self._oauth.exchange(
+                    self._client,
+                    code=code,
+                    code_verifier=current.code_verifier.get_secret_value(),
+                    redirect_uri=current.redirect_uri,
+                )
+                return await self._change(current, **_granted(grant))
+            except ConsentRequired:
+                await self._delete(current)
+                raise ConsentDenied("Google does not accept the code", code="used") from None
+            except CustodyError:
+                await self._delete(current)
+                raise
+
+    async def _poll(self, pending: PendingConsent) -> PendingConsent:
+        try:
+            grant = await self._oauth.poll_device(self._client, pending.device_code)
+        except ConsentRequired:
+            raise ConsentDenied("Google no longer knows the code", code="expired") from None
+        async with self._ending(pending):
+            return await self.advance(pending, "asked", **_granted(grant))
+
+    @asynccontextmanager
+    async def _ending(self, pending: PendingConsent) -> AsyncIterator[None]:
+        """The code is used up: whatever fails from here on ends the request."""
+        try:
+            yield
+        except TransientFault as fault:
+            await self.end(pending)
+            raise ConsentDenied("Drive did not say whose it is", code=fault.code) from fault
+        except CustodyError:
+            await self.end(pending)
+            raise
+
+    async def _account(self, access_token: SecretStr) -> GoogleAccount:
+        for pause in _PAUSES_SECONDS:
+            try:
+                return await self._look_up_account(access_token)
+            except TransientFault:
+                await asyncio.sleep(pause)
+        return await self._look_up_account(access_token)
+
+    async def _current(self, pending: PendingConsent) -> PendingConsent:
+        current = await self._custodian.run(self._pending.load, pending.owner)
+        if current is None or current.id != pending.id:
+            raise ConsentDenied("a newer request has taken its place", code="superseded")
+        return current
+
+    async def _change(self, pending: PendingConsent, **changes: Any) -> PendingConsent:
+        changed = pending.model_copy(update=changes)
+        await self._custodian.run(self._pending.save, changed)
+        return changed
+
+    async def _delete(self, pending: PendingConsent) -> None:
+        current = await self._custodian.run(self._pending.load, pending.owner)
+        if current is not None and current.id == pending.id:
+            await self._custodian.run(self._pending.delete, pending.owner)
+
+
+def same(expected: SecretStr, given: str) -> bool:
+    """Whether `given` is the secret, which is one; in constant time."""
+    wanted = expected.get_secret_value().encode()
+    return bool(wanted) and secrets.compare_digest(wanted, given.encode("utf-8", "replace"))
+
+
+def _same_again(current: PendingConsent, digest: SecretStr) -> PendingConsent:
+    """What a code has become that comes again.
+
+    One that is still with Google (`redeeming`, though the lock is free) was sent before a crash.
+    """
+    is_same = same(current.code_digest, digest.get_secret_value())
+    if not is_same or current.stage not in ("granted", "approved"):
+        raise ConsentDenied("this address has been used already", code="used")
+    return current
+
+
+def _granted(grant: TokenGrant) -> dict[str, Any]:
+    """What changes in a request that Google has given tokens for."""
+    if grant.scopes is not None and DRIVE_FILE_SCOPE not in grant.scopes:
+        raise ConsentDenied("Drive was not ticked on Google's page", code="scope_missing")
+    if grant.refresh_token is None:
+        raise ConsentDenied("Google gave no refresh token", code="no_refresh_token")
+    return {
+        "stage": "granted",
+        "access_token": grant.access_token,
+        "refresh_token": grant.refresh_token,
+        "token_expires_at": grant.expires_at,
+        "refresh_expires_at": grant.refresh_expires_at,
+    }

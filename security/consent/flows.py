@@ -1,0 +1,304 @@
+"""Asking for consent, three ways, each bound to the person who asked.
+
+device    the person enters a code on Google's page; the bot asks Google whether they have.
+callback  Google redirects to our page; its button carries a one-time code back into the asker's
+          chat, and only there it goes on.
+paste     the person pastes the redirected address into their own chat.
+
+In all three the asker is then shown which account approved, and nothing is saved before they say
+that it is theirs. States and codes work once, and only the owner's latest request can be saved.
+RFC 6749 §10.12, RFC 7636, RFC 8628 §5.4 (what remains of the device flow's risk stands in
+docs/security.md).
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal
+
+import structlog
+from pydantic import SecretStr
+
+from config import GoogleClient
+from security.consent.approvals import LIFETIME, AccountLookup, Approvals, same
+from security.consent.approvals import GoogleAccount as GoogleAccount
+from security.consent.pasted_address import pasted_parameters
+from security.consent.pending import PendingConsent, PendingConsents
+from security.credential import Credential, Owner
+from security.custody.custodian import Custodian
+from security.google.oauth import ConsentDenied, GoogleOAuth
+
+PASTE_REDIRECT: Final = "http://127.0.0.1:47851/"
+"""A loopback address nothing listens on (RFC 8252 §7.3): the browser shows it, to be copied."""
+_STATE_BYTES: Final = 32
+_STATE_LENGTH: Final = 43  # of that many bytes in url-safe base64
+_TELLING: Final = 16  # so much of a beginning, and it is nobody else's state
+_log = structlog.get_logger()
+
+
+class ConsentDesk:
+    """Begins, follows and finishes requests for consent."""
+
+    def __init__(
+        self,
+        *,
+        flow: Literal["device", "callback", "paste"],
+        client: GoogleClient,
+        redirect_uri: str,
+        pending: PendingConsents,
+        custodian: Custodian,
+        oauth: GoogleOAuth,
+        look_up_account: AccountLookup,
+    ) -> None:
+        self.flow = flow
+        self._client = client
+        self._redirect_uri = redirect_uri
+        self._pending = pending
+        self._custodian = custodian
+        self._oauth = oauth
+        self._approvals = Approvals(client, pending, custodian, oauth, look_up_account)
+        self._ending: set[str] = set()
+        """Ids of requests that are over, while the person is being told."""
+
+    async def begin(self, owner: Owner) -> PendingConsent:
+        """A new request for `owner`; an earlier one ends with it.
+
+        Raises:
+            TransientFault, OperatorFault: Google did not give a device code.
+        """
+        now = datetime.now(UTC)
+        common: dict[str, Any] = {
+            "owner": owner,
+            "id": secrets.token_hex(6),
+            "flow": self.flow,
+            "client_id": self._client.id,
+            "created_at": now,
+        }
+        if self.flow == "device":
+            device = await self._oauth.start_device(self._client)
+            pending = PendingConsent(
+                **common,
+                expires_at=now + timedelta(seconds=device.expires_in),
+                address=device.verification_url,
+                user_code=device.user_code,
+                interval=device.interval,
+                device_code=device.device_code,
+            )
+        else:
+            state = secrets.token_urlsafe(_STATE_BYTES)
+            # In a thread: the first time a library has to be imported for it.
+            address, verifier = await self._custodian.read(
+                self._oauth.authorization_address,
+                self._client,
+                redirect_uri=self._redirect_uri,
+                state=state,
+            )
+            pending = PendingConsent(
+                **common,
+                expires_at=now + LIFETIME,
+                address=address,
+                state=SecretStr(state),
+                code_verifier=SecretStr(verifier),
+            )
+        async with self._custodian.locked(owner):
+            await self._custodian.run(self._pending.save, pending)
+        _log.info("consent_started", owner=owner, flow=self.flow)
+        return pending
+
+    async def latest(self, owner: Owner) -> PendingConsent | None:
+        """The owner's request, if its time is not over."""
+        pending = await self._custodian.read(self._pending.load, owner)
+        return None if pending is None or pending.is_over(datetime.now(UTC)) else pending
+
+    async def all(self) -> list[PendingConsent]:
+        """Every request there is, for start-up."""
+        return await self._custodian.read(self._pending.all)
+
+    async def over(self) -> list[PendingConsent]:
+        """The requests whose time is over, and which nobody has told so."""
+        now = datetime.now(UTC)
+        return [pending for pending in await self.all() if pending.is_over(now)]
+
+    async def note_message(
+        self, pending: PendingConsent, message_id: int, topic_id: int = 0
+    ) -> PendingConsent:
+        """Remember which message shows the request, and in which topic (0: none)."""
+        async with self._custodian.locked(pending.owner):
+            noted = await self._custodian.run(
+                self._pending.replace, pending, message_id=message_id, topic_id=topic_id
+            )
+        if noted is None:
+            raise ConsentDenied("a newer request has taken its place", code="superseded")
+        return noted
+
+    async def cancel(self, owner: Owner) -> bool:
+        """End the owner's request; False where there was none."""
+        async with self._custodian.locked(owner):
+            return await self._custodian.run(self._pending.delete, owner)
+
+    def announce_end(self, pending: PendingConsent) -> None:
+        """This request connects nothing any more; `end` follows once the person has been told."""
+        self._ending.add(pending.id)
+
+    def is_ending(self, pending: PendingConsent) -> bool:
+        """Whether the end of this request is being told."""
+        return pending.id in self._ending
+
+    async def end(self, pending: PendingConsent) -> None:
+        """End this request; a newer one of the same owner stays."""
+        await self._approvals.end(pending)
+        self._ending.discard(pending.id)
+
+    async def identify(self, pending: PendingConsent) -> PendingConsent:
+        """The request with the account that approved, where a stop came before Drive was asked.
+
+        Raises:
+            ConsentDenied: Drive does not say; the request is over.
+        """
+        return await self._approvals.identify(pending)
+
+    async def is_interrupted(self, pending: PendingConsent) -> bool:
+        """Whether a crash came while its code was with Google: nobody can tell what became of it.
+
+        In a running process the lock is held for as long as that takes.
+        """
+        if pending.stage != "redeeming":
+            return False
+        async with self._custodian.locked(pending.owner):
+            current = await self._custodian.run(self._pending.load, pending.owner)
+        return current is not None and current.id == pending.id and current.stage == "redeeming"
+
+    async def poll(self, pending: PendingConsent) -> PendingConsent:
+        """device: ask Google once whether the person has decided.
+
+        Raises:
+            DevicePending: not yet.
+            ConsentDenied: declined, lapsed, or superseded by a newer request.
+        """
+        if pending.is_over(datetime.now(UTC)):
+            raise ConsentDenied("the code's time is over", code="expired")
+        current = await self._custodian.run(self._pending.load, pending.owner)
+        if current is None or current.id != pending.id:
+            raise ConsentDenied("a newer request has taken its place", code="superseded")
+        return await self._approvals.poll(current)
+
+    async def by_state(self, state: str) -> PendingConsent | None:
+        """callback: the request this state belongs to."""
+        if len(state) != _STATE_LENGTH:  # anybody may ask
+            return None
+        return await self._custodian.read(self._pending.by_state, state)
+
+    async def redirected(
+        self, asked: PendingConsent | None, *, code: str | None, error: str | None
+    ) -> PendingConsent:
+        """callback: what Google's redirect brought; the result page offers its `claim_code`.
+
+        The same state and code give the same again, until it is claimed or over.
+
+        Args:
+            asked: what `by_state` has found.
+
+        Raises:
+            ConsentDenied: unknown, used or lapsed state, or the person declined.
+        """
+        if asked is None:
+            raise ConsentDenied("an unknown state", code="wrong_state")
+        return await self._approvals.redeem(asked, code=code, error=error)
+
+    async def claim(self, owner: Owner, claim_code: str) -> PendingConsent:
+        """callback: the asker opened the result page's button; now they may be shown whose it is.
+
+        Raises:
+            ConsentDenied: not this person's code, or over.
+        """
+        pending = await self.latest(owner)
+        if (
+            pending is None
+            or pending.stage not in ("approved", "claimed")
+            or not same(pending.claim_code, claim_code)
+        ):
+            raise ConsentDenied("not this person's code, or used already", code="wrong_state")
+        return await self._approvals.advance(
+            pending, "approved", stage="claimed", expires_at=datetime.now(UTC) + LIFETIME
+        )
+
+    async def pasted(self, owner: Owner, text: str) -> PendingConsent:
+        """paste: the redirected address, in the asker's own chat.
+
+        Raises:
+            ConsentDenied: it belongs to no request of theirs, is over, or they declined.
+        """
+        pending = await self.latest(owner)
+        query = pasted_parameters(text)
+        state = query.get("state", "")
+        if pending is None:
+            raise ConsentDenied("there is no request, or its time is over", code="expired")
+        is_cut = not query.get("code") and not query.get("error")
+        if is_cut and _begins(pending.state, state):
+            raise ConsentDenied("the end of the address is missing", code="incomplete")
+        if not same(pending.state, state):
+            raise ConsentDenied("the address belongs to another request", code="wrong_state")
+        return await self._approvals.redeem(
+            pending, code=query.get("code"), error=query.get("error")
+        )
+
+    async def is_known(self, pending: PendingConsent) -> bool:
+        """Whether the account is the one that its owner was connected with last."""
+        last = await self._custodian.last_credential(pending.owner)
+        if last is None or last.account_id is None:
+            return False
+        return same(last.account_id, pending.account_id.get_secret_value())
+
+    async def confirm(self, owner: Owner, consent_id: str) -> Credential:
+        """The asker says that the account shown is theirs; save the credential.
+
+        Raises:
+            ConsentDenied: it is not for them to say, or over.
+        """
+        pending = await self._to_confirm(owner, consent_id)
+        return await self._custodian.finish(self._save_latest(pending))
+
+    async def refuse(self, owner: Owner, consent_id: str) -> None:
+        """The account shown is not the asker's; forget its tokens unused.
+
+        Raises:
+            ConsentDenied: as `confirm`.
+        """
+        pending = await self._to_confirm(owner, consent_id)
+        await self.end(pending)
+        _log.info("consent_refused", owner=pending.owner, result="declined")
+
+    async def _to_confirm(self, owner: Owner, consent_id: str) -> PendingConsent:
+        pending = await self.latest(owner)
+        if pending is None or pending.id != consent_id or not pending.may_be_confirmed:
+            raise ConsentDenied("there is no such request any more", code="expired")
+        return pending
+
+    async def _save_latest(self, pending: PendingConsent) -> Credential:
+        credential = Credential(
+            owner=pending.owner,
+            client_id=pending.client_id,
+            refresh_token=pending.refresh_token,
+            access_token=pending.access_token,
+            expires_at=pending.token_expires_at,
+            account=pending.account,
+            account_id=pending.account_id,
+            granted_at=datetime.now(UTC),
+            refresh_expires_at=pending.refresh_expires_at,
+        )
+        async with self._custodian.locked(pending.owner):
+            current = await self._custodian.run(self._pending.load, pending.owner)
+            if current is None or current.id != pending.id:
+                raise ConsentDenied("a newer request has taken its place", code="superseded")
+            saved = await self._custodian.save_consent(credential)
+            await self._custodian.run(self._pending.delete, pending.owner)
+        _log.info("consent_saved", owner=pending.owner, generation=saved.generation)
+        if saved.ends_within_days:  # the operator's to know on the first day, not on the eighth
+            _log.warning("testing_status_suspected", owner=pending.owner)
+        return saved
+
+
+def _begins(state: SecretStr, given: str) -> bool:
+    """Whether `given` is the state, or enough of its beginning to know whose it is."""
+    return len(given) >= _TELLING and state.get_secret_value().startswith(given)

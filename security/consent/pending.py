@@ -1,0 +1,176 @@
+"""Consents that people have been asked for and have not finished, kept like credentials.
+
+One document an owner: asking again replaces it, and so only the latest can ever be saved.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    SecretStr,
+    ValidationError,
+)
+
+from security.consent.state_index import StateIndex
+from security.credential import Owner
+from security.encryption import TokenEncryption
+from security.errors import CorruptCredential, OperatorFault
+from security.storage.catalogue import CONSENTS
+from security.storage.files.private_files import SealedFolder
+from security.storage.sealing import Sealer
+
+OwnerName = Annotated[
+    Owner,
+    PlainValidator(lambda value: value if isinstance(value, Owner) else Owner.parse(value)),
+    PlainSerializer(lambda owner: owner.name),
+]
+Secret = Annotated[
+    SecretStr, PlainSerializer(lambda secret: secret.get_secret_value(), when_used="json")
+]
+Stage = Literal["asked", "redeeming", "granted", "approved", "claimed"]
+"""
+redeeming  a code is with Google, under the owner's lock
+granted    Google has given tokens
+approved   and Drive has said whose account it is
+claimed    callback: the asker has come back from the result page
+"""
+_EMPTY: Final = SecretStr("")
+
+
+class PendingConsent(BaseModel):
+    """One request for consent, from the asking to the saving. Times are aware, in UTC."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    owner: OwnerName
+    id: str
+    """Ties buttons to this request; no secret."""
+    flow: Literal["device", "callback", "paste"]
+    client_id: str
+    created_at: datetime
+    expires_at: datetime
+    stage: Stage = "asked"
+    address: str = Field("", repr=False)
+    """Where the person approves: Google's page. It holds the state."""
+    user_code: str = Field("", repr=False)
+    interval: float = 5
+    device_code: Secret = _EMPTY
+    state: Secret = _EMPTY
+    code_verifier: Secret = _EMPTY
+    code_digest: Secret = _EMPTY
+    """Of the code that Google's redirect brought: the same one may come again, no other."""
+    claim_code: Secret = _EMPTY
+    """callback: proves that whoever asked has the result page in front of them."""
+    access_token: Secret = _EMPTY
+    refresh_token: Secret = _EMPTY
+    token_expires_at: datetime | None = None
+    refresh_expires_at: datetime | None = None
+    account: Secret = _EMPTY
+    account_id: Secret = _EMPTY
+    message_id: int = 0
+    """The message the front shows the request in."""
+    topic_id: int = 0
+    """The topic of the chat that it stands in; 0: none."""
+
+    @property
+    def redirect_uri(self) -> str:
+        """Where Google's page was told to send the browser; the exchange has to name it again."""
+        return dict(parse_qsl(urlsplit(self.address).query)).get("redirect_uri", "")
+
+    @property
+    def may_be_confirmed(self) -> bool:
+        """Whether the asker may be shown the account, and say that it is theirs.
+
+        callback: not before they have come back. Whoever asked can send any button's data, and the
+        code that takes only whoever approved has seen.
+        """
+        return self.stage == ("claimed" if self.flow == "callback" else "approved")
+
+    def is_young(self, seconds: float) -> bool:
+        """Whether it was asked for less than `seconds` ago, and not answered yet."""
+        age = datetime.now(UTC) - self.created_at
+        return self.stage == "asked" and age < timedelta(seconds=seconds)
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether its time is over."""
+        return now >= self.expires_at
+
+
+class PendingConsents:
+    """The documents, one an owner. Every method blocks on the disk."""
+
+    def __init__(self, folder: Path, sealer: Sealer | TokenEncryption) -> None:
+        self._folder = SealedFolder(folder, sealer, CONSENTS)
+        self._states = StateIndex(self._folder, self._state_in)
+
+    def prepare(self) -> None:
+        """Make the folder private, and learn the states in it."""
+        self._folder.prepare()
+        self._states.name_of("")
+
+    def save(self, pending: PendingConsent) -> None:
+        """Keep `pending` as its owner's latest."""
+        name = pending.owner.stem
+        self._folder.write(name, pending.model_dump(mode="json"))
+        self._states.learn(name, pending.state.get_secret_value())
+
+    def load(self, owner: Owner) -> PendingConsent | None:
+        """The owner's latest; None where there is none or it cannot be read: they ask again."""
+        try:
+            document = self._folder.read(owner.stem)
+            return None if document is None else _from_document(owner, document)
+        except CorruptCredential:
+            return None
+
+    def by_state(self, state: str) -> PendingConsent | None:
+        """The request that `state` belongs to; no other is opened for it."""
+        name = self._states.name_of(state)
+        pending = None if name is None else self._by_name(name)
+        return pending if pending and pending.state.get_secret_value() == state != "" else None
+
+    def all(self) -> list[PendingConsent]:
+        """Every request that can be read, finished by time or not."""
+        found = (self._by_name(name) for name in self._folder.names())
+        return [pending for pending in found if pending is not None]
+
+    def delete(self, owner: Owner) -> bool:
+        """Forget the owner's request."""
+        return self._folder.delete(owner.stem)
+
+    def replace(self, pending: PendingConsent, **changes: Any) -> PendingConsent | None:
+        """Save the request with `changes`; None where it is no longer its owner's latest."""
+        current = self.load(pending.owner)
+        if current is None or current.id != pending.id:
+            return None
+        changed = current.model_copy(update=changes)
+        self.save(changed)
+        return changed
+
+    def _by_name(self, name: str) -> PendingConsent | None:
+        try:
+            return self.load(Owner.from_stem(name))
+        except (ValueError, OperatorFault):
+            return None  # not ours, or one owner's fault: the others' requests go on
+
+    def _state_in(self, name: str) -> str:
+        pending = self._by_name(name)
+        return "" if pending is None else pending.state.get_secret_value()
+
+
+def _from_document(owner: Owner, document: dict[str, Any]) -> PendingConsent:
+    try:
+        pending = PendingConsent.model_validate(document)
+    except ValidationError:
+        raise CorruptCredential("a field of the wrong type", code="unreadable") from None
+    if pending.owner != owner:
+        raise CorruptCredential("belongs to another owner", code="wrong_owner")
+    return pending

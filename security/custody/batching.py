@@ -1,0 +1,150 @@
+"""Blocking calls of one kind: those that come together are done together, in one thread.
+
+A step done for one owner after the other finds its code and its data in the processor's cache, and
+hands the interpreter over less often, than a thread that does the whole of a refresh for one owner
+and then sleeps over an fsync. And what is done once for all of them, like the fsync of their
+folder, need not be done for each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Generic, TypeVar
+
+from security.custody.threads import Threads
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+MOST: Final = 24
+_PATIENCE_SECONDS: Final = 0.01
+
+
+class Lane:
+    """Where batches of several kinds are done one after the other.
+
+    Threads side by side would only take the interpreter from each other, and from whoever waits for
+    an answer. But where the disk is slow several may wait for it, and a batch that hangs shall hold
+    nobody else up: the next one waits for an end no longer than ten milliseconds.
+    """
+
+    def __init__(self, threads: Threads) -> None:
+        self.threads: Final = threads
+        self._asking: deque[Batches[Any, Any]] = deque()
+        self._running = 0
+        self._began_at = 0.0
+        self._next: asyncio.Handle | None = None
+
+    def ask(self, batches: Batches[Any, Any]) -> None:
+        """Have `batches` begin one when it is their turn."""
+        self._asking.append(batches)
+        if self._next is None:
+            self._arrange()
+
+    def _arrange(self) -> None:
+        """At the earliest when all have had their turn who are about to ask as well."""
+        loop = asyncio.get_running_loop()
+        patience = self._began_at + _PATIENCE_SECONDS - loop.time() if self._running else 0.0
+        if patience > 0:
+            self._next = loop.call_later(patience, self._begin)
+        else:
+            self._next = loop.call_soon(self._begin)
+
+    def _begin(self) -> None:
+        self._next = None
+        batches = self._asking.popleft()
+        done = batches.begin()
+        if batches.is_asked:
+            self._asking.append(batches)
+        if done is not None:
+            self._running += 1
+            self._began_at = asyncio.get_running_loop().time()
+            done.add_done_callback(self._end)
+        if self._asking:
+            self._arrange()
+
+    def _end(self, _: object) -> None:
+        self._running -= 1
+        if self._next is not None and not self._running:
+            self._next.cancel()
+            self._arrange()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked(Generic[T, R]):
+    item: T
+    answer: asyncio.Future[R]
+
+
+class Batches(Generic[T, R]):
+    """Hands calls of one kind to a thread, several at once where several wait."""
+
+    def __init__(self, lane: Lane, work: Callable[[Sequence[T]], Sequence[R | Exception]]) -> None:
+        """
+        Args:
+            work: blocks; gives for each item its result, or what shall be raised.
+        """
+        self._lane = lane
+        self._work = work
+        self._waiting: list[_Asked[T, R]] = []
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether somebody waits for the next batch."""
+        return bool(self._waiting)
+
+    async def run(self, item: T) -> R:
+        """What `work` gives for `item`, or raises. Whoever is cancelled before it begins spares it;
+        what is given to one who is cancelled later is dropped."""
+        asked: _Asked[T, R] = _Asked(item, asyncio.get_running_loop().create_future())
+        if not self._waiting:
+            self._lane.ask(self)
+        self._waiting.append(asked)
+        return await asked.answer
+
+    def begin(self) -> asyncio.Future[Sequence[R | Exception]] | None:
+        """Have a thread work for `MOST` of those who wait; None: nobody does any more."""
+        waiting = [asked for asked in self._waiting if not asked.answer.done()]
+        batch, self._waiting = waiting[:MOST], waiting[MOST:]
+        if not batch:
+            return None
+        try:
+            work = partial(self._work, [asked.item for asked in batch])
+            done = self._lane.threads.start(work)
+        except RuntimeError as closed:
+            for asked in batch:
+                asked.answer.set_exception(closed)
+            return None
+        done.add_done_callback(partial(self._give, batch))
+        return done
+
+    @staticmethod
+    def _give(batch: Sequence[_Asked[T, R]], done: asyncio.Future[Sequence[R | Exception]]) -> None:
+        fault = done.exception()
+        outcomes = [fault] * len(batch) if fault else done.result()
+        for asked, outcome in zip(batch, outcomes, strict=True):
+            if asked.answer.done():
+                continue
+            if isinstance(outcome, BaseException):
+                asked.answer.set_exception(outcome)
+            else:
+                asked.answer.set_result(outcome)
+
+
+def each(step: Callable[[T], R], items: Iterable[T | Exception]) -> list[R | Exception]:
+    """One step for all: what it gives or raises for each; one's trouble is nobody else's.
+
+    An error of an earlier step stays what it is.
+    """
+    return [item if isinstance(item, Exception) else _attempt(step, item) for item in items]
+
+
+def _attempt(step: Callable[[T], R], item: T) -> R | Exception:
+    try:
+        return step(item)
+    except Exception as error:
+        return error

@@ -1,0 +1,311 @@
+"""The custodian: "a valid access token for this owner", and nobody else refreshes.
+
+Single flight within the process, a file lock between processes, read again under the lock, refresh,
+save under the generation that was read. From the request to the save nothing cancels: it runs as a
+task of its own, which `close` waits for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import structlog
+from pydantic import SecretStr
+
+from config import GoogleClient
+from security.credential import Credential, Owner
+from security.custody.batching import Batches, Lane
+from security.custody.disconnect import Departures, Farewell
+from security.custody.refresh import Refreshed, RefreshFiles, Wanted, serves
+from security.custody.refused_clients import NotAsked
+from security.custody.rejection import Court
+from security.custody.workers import Guard
+from security.errors import (
+    ConsentRequired,
+    CorruptCredential,
+    CustodyError,
+    Fault,
+    GenerationConflict,
+    OperatorFault,
+    RefusedByOrganisation,
+    TransientFault,
+)
+from security.google.oauth import GoogleOAuth
+from security.maintenance.records import Records
+from security.storage.files.index import Stamp
+from security.token_store import Reading, TokenStore
+
+Asking = Callable[[str], AbstractAsyncContextManager[None]]
+"""From a client's id to what is held while Google is asked with it, and may refuse that."""
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A credential after a refresh was due."""
+
+    credential: Credential
+    fault: Fault | None = None
+    """Why it is still the old one, whose token serves for a while yet."""
+    asked: bool = False
+    """Whether Google gave a new token; False also where somebody else was faster."""
+
+
+def _at_once(_client_id: str) -> AbstractAsyncContextManager[None]:
+    return nullcontext()
+
+
+class Custodian(Guard):
+    """Keeps credentials alive on demand, and sets aside those that cannot be used."""
+
+    def __init__(
+        self,
+        store: TokenStore,
+        oauth: GoogleOAuth,
+        clients: Sequence[GoogleClient],
+        records: Records,
+        *,
+        lead: timedelta = timedelta(minutes=15),
+    ) -> None:
+        super().__init__(store)
+        self._oauth = oauth
+        self._clients = {client.id: client for client in clients}
+        self._memory = records.memory
+        self._audit = records.audit
+        self._on_refresh = records.on_refresh
+        self.lead = lead
+        self.court = Court(self, store, records)
+        self.departures = Departures(self, store, oauth, records)
+        self._flights: dict[Owner, asyncio.Task[Kept]] = {}
+        self._files = RefreshFiles(store, records, lead)
+        lane = Lane(self._writers)
+        self._looks = Batches(lane, self._files.look)
+        self._saves = Batches(lane, self._files.save)
+
+    async def load(self, owner: Owner) -> Credential | None:
+        """What is stored for `owner`; a damaged file is condemned and is None.
+
+        Raises:
+            OperatorFault: it cannot be read for a reason an operator must mend.
+        """
+        reading = await self.read(self._store.read, owner)
+        if reading.damage is not None:
+            await self.court.condemn(owner, reading.damage.code, reading.stamp)
+        return reading.credential
+
+    async def keeps(self, owner: Owner) -> bool:
+        """Whether anything of this owner's credential is kept, usable or not."""
+        try:
+            return await self.load(owner) is not None or await self.was_quarantined(owner)
+        except OperatorFault:  # something is there, or that cannot be told
+            return True
+
+    async def was_quarantined(self, owner: Owner) -> bool:
+        """Whether a copy of this owner's is in quarantine, or condemned to go there."""
+        return owner in self._memory.verdicts or bool(
+            await self.read(self._store.quarantined, owner)
+        )
+
+    async def last_credential(self, owner: Owner) -> Credential | None:
+        """What the owner is connected with, or was until it was set aside; for comparing alone.
+
+        None: there is neither, or what there is cannot be read.
+        """
+        try:
+            reading = await self.read(self._store.read, owner)
+            last = reading.credential or await self.read(self._store.copies.newest, owner)
+        except CustodyError:
+            return None
+        return None if last is None or last.state == "leaving" else last
+
+    async def access_token(self, owner: Owner, *, rejected: SecretStr | None = None) -> Credential:
+        """The owner's credential with an access token that serves for longer than the lead.
+
+        A token with less left is served as well, while a new one cannot be had.
+
+        Args:
+            rejected: an access token Google answered 401 to; it is never given again.
+
+        Raises:
+            ConsentRequired: the owner must connect (again).
+            TransientFault, OperatorFault, RefusedByOrganisation: nothing is wrong with the
+                credential; it is kept.
+        """
+        for _ in range(2):
+            credential = await self.load(owner)
+            if credential and serves(credential, rejected, self.lead):
+                return credential
+            try:
+                kept = await self.refresh(owner, rejected=rejected)
+            except GenerationConflict:
+                continue  # a program that knows no lock has put another file there: look again
+            if kept.credential.access_token != rejected:
+                return kept.credential
+            # We joined a flight that did not know of the rejection: fly once more.
+        raise TransientFault("no token that is both new and saved could be had")
+
+    async def refresh(self, owner: Owner, *, rejected: SecretStr | None = None) -> Kept:
+        """Refresh under the lock if it is still due there; all who ask meanwhile share one flight.
+
+        The caller may be cancelled; the refresh is not.
+
+        Raises:
+            ConsentRequired, TransientFault, OperatorFault, RefusedByOrganisation: as
+                `access_token`.
+            GenerationConflict: a program that knows no lock has saved meanwhile.
+        """
+        return await asyncio.shield(self._flight(owner, rejected))
+
+    async def refresh_within(self, owner: Owner, seconds: float, asking: Asking) -> Kept:
+        """Likewise; whoever waits gives up after `seconds`, the refresh does not.
+
+        Args:
+            asking: what is held while Google is asked.
+
+        Raises:
+            TimeoutError, and as `refresh`.
+        """
+        flight = self._flight(owner, None, asking)
+        await asyncio.wait((flight,), timeout=seconds)
+        if not flight.done():
+            raise TimeoutError
+        return flight.result()
+
+    def _flight(
+        self, owner: Owner, rejected: SecretStr | None, asking: Asking = _at_once
+    ) -> asyncio.Task[Kept]:
+        flight = self._flights.get(owner)
+        if flight is None:
+            flight = self.uncancelled(self._refresh(owner, rejected, asking))
+            self._flights[owner] = flight
+            flight.add_done_callback(lambda _: self._flights.pop(owner, None))
+        return flight
+
+    async def disconnect(self, owner: Owner) -> Farewell:
+        """End the owner's grant at Google where nobody else uses it, and forget the credential.
+
+        Revoking failed: the credential is deleted all the same, and `Farewell.revoked` is False.
+        """
+        return await self.departures.disconnect(owner)
+
+    async def save_consent(self, credential: Credential) -> Credential:
+        """Save a new consent as the newest generation. The caller holds `locked(owner)`."""
+
+        def save() -> Credential:
+            saved = self._store.save_consent(credential)
+            self._audit.record("authorised", credential.owner)
+            return self._files.noted(saved)
+
+        saved = await self.run(save)
+        self._memory.pauses.clear(saved.owner)
+        self._memory.organisations.clear(saved.owner)
+        self._memory.verdicts.release(saved.owner)
+        self._memory.activity.begin(saved.owner, datetime.now(UTC).timestamp())
+        return saved
+
+    async def _refresh(self, owner: Owner, rejected: SecretStr | None, asking: Asking) -> Kept:
+        stamp: Stamp | None = None
+        try:
+            look_at = partial(self._looks.run, Wanted(owner, rejected))
+            async with self.holding(look_at) as look:
+                stamp = look.reading.stamp
+                credential = _usable(look.reading)
+                if serves(credential, rejected, self.lead):
+                    return Kept(credential)  # another process was faster
+                try:
+                    try:
+                        if look.unwritable is not None:
+                            raise look.unwritable
+                        refreshed = await self._ask_google(credential, asking)
+                    except Fault as fault:
+                        self._note(owner, fault)
+                        if serves(credential, rejected):
+                            return Kept(credential, fault)
+                        raise
+                    except ConsentRequired as refusal:
+                        again = await self.run(self._store.read, owner)
+                        if again.credential is None or (
+                            again.credential.refresh_token == credential.refresh_token
+                        ):
+                            if refusal.code == "invalid_grant":
+                                _suspect_testing(credential)
+                            raise
+                        # A program that knows no lock has connected this owner anew meanwhile.
+                        credential, stamp = again.credential, again.stamp
+                        refreshed = await self._ask_google(credential, asking)
+                    new = Refreshed(refreshed, credential.generation, look)
+                    saved = await self._saves.run(new)
+                finally:
+                    if look.room is not None and look.room.is_open:
+                        await self.run(look.room.give_up)
+        except CorruptCredential as damage:
+            await self.court.condemn(owner, damage.code, stamp)
+            raise ConsentRequired("the stored credential is damaged", code=damage.code) from damage
+        except ConsentRequired as refusal:
+            if refusal.code != "not_connected":
+                await self.court.condemn(owner, refusal.code, stamp)
+            raise
+        self._memory.pauses.clear(owner)
+        self._memory.organisations.clear(owner)
+        if self._memory.verdicts.acquit(owner):
+            _log.info("token_released", owner=owner, result="ok")
+        return Kept(saved, asked=True)
+
+    def _note(self, owner: Owner, fault: Fault) -> None:
+        if isinstance(fault, RefusedByOrganisation):
+            self._memory.organisations.refuse(owner, fault.code)
+        if not isinstance(fault, NotAsked):
+            _log.warning("token_refresh_failed", owner=owner, result=fault.code)
+
+    async def _ask_google(self, credential: Credential, asking: Asking) -> Credential:
+        if credential.refresh_token is None:
+            raise ConsentRequired("there is no refresh token", code="no_refresh_token")
+        client = self._clients.get(credential.client_id)
+        if client is None:
+            raise OperatorFault(
+                "issued by an OAuth client that is not configured (GOOGLE_OTHER_CLIENTS)",
+                code="unknown_client",
+            )
+        try:
+            async with asking(client.id):
+                self.refuse_if_stopping()
+                grant = await self._oauth.refresh(client, credential.refresh_token)
+        except NotAsked:
+            raise
+        except CustodyError as error:
+            self._on_refresh(error.code)
+            raise
+        self._on_refresh("ok")
+        self._memory.verdicts.tried(datetime.now(UTC).timestamp(), grant=True)
+        return replace(
+            credential,
+            access_token=grant.access_token,
+            expires_at=grant.expires_at,
+            refresh_token=grant.refresh_token or credential.refresh_token,
+            refresh_expires_at=grant.refresh_expires_at or credential.refresh_expires_at,
+            scopes=grant.scopes or credential.scopes,
+        )
+
+
+def _usable(reading: Reading) -> Credential:
+    if reading.damage is not None:
+        raise reading.damage
+    if reading.credential is None or reading.credential.state == "leaving":
+        raise ConsentRequired("not connected", code="not_connected")
+    return reading.credential
+
+
+def _suspect_testing(credential: Credential) -> None:
+    """Google ends the grants of an app in "Testing" after seven days: a hint to the operator.
+
+    https://developers.google.com/identity/protocols/oauth2#expiration
+    """
+    if credential.granted_at is not None:
+        age = datetime.now(UTC) - credential.granted_at
+        if timedelta(days=7) <= age < timedelta(days=8):
+            _log.warning("testing_status_suspected", owner=credential.owner)

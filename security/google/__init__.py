@@ -1,0 +1,1 @@
+"""Google's OAuth endpoints, the network on the way there, and what their answers mean."""

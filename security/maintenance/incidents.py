@@ -1,0 +1,205 @@
+"""What administrators are told: once when it begins, once when it is over.
+
+An incident is a kind of trouble (a result code), not an owner and not a sweep. It is over when a
+sweep shows so (a sweep that could not look says nothing), or whoever opened it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from security.maintenance.report import SweepReport
+
+HOLD: Final = "on_hold"
+OUTAGE: Final = "unavailable"
+SWEEP_FAILED: Final = "failed"
+"""The sweep itself fails: a defect of the program."""
+UPDATES_NOT_SAVED: Final = "updates_not_saved"
+UPDATE_SET_ASIDE: Final = "update_set_aside"
+LOCAL_FILE_UNREADABLE: Final = "local_file_unreadable"
+"""What the local Bot API server has fetched cannot be read."""
+OF_DRIVE: Final = frozenset({"api_not_found", "api_disabled"})
+"""There is no Drive for anybody: the address, or the Cloud project, is not right."""
+_OF_OTHERS: Final = (
+    frozenset({UPDATES_NOT_SAVED, UPDATE_SET_ASIDE, LOCAL_FILE_UNREADABLE}) | OF_DRIVE
+)
+"""No sweep can tell whether these are over: whoever opened them does."""
+_AWAY: Final = frozenset({"unavailable", "timeout", "rate_limited", "not_json"})
+_ANSWERS: Final = frozenset(
+    {
+        *("invalid_client", "unauthorized_client", "deleted_client", "invalid_request"),
+        *("invalid_grant", "access_denied", "scope_missing", "org_policy", "org_internal"),
+    }
+)
+"""What only Google can have said: it is there."""
+_PATIENCE_SECONDS: Final = 900
+"""Google's short absences are nobody's business: tokens outlive them by the lead."""
+_STRAGGLERS: Final = 10
+"""An outage is over where it meets no more than one in so many of those Google answers."""
+OF_FILES: Final = frozenset(
+    {
+        *("key_missing", "unknown_key", "unknown_envelope"),
+        *("plaintext_refused", "wrong_document", "older_generation"),
+    }
+)
+"""What no key opens is read again by every sweep, whatever becomes of refreshes."""
+
+
+@dataclass(slots=True)
+class Incident:
+    """One kind of trouble. Times in Unix seconds."""
+
+    code: str
+    since: float
+    owners: int
+    """How many were touched, as of the last sweep that saw any."""
+    told: bool = False
+    """Whether administrators know of its beginning."""
+    until: float | None = None
+    """When it ended; administrators have not been told so yet. None: it goes on."""
+    logged: bool = False
+    """Whether the log has its beginning, or its end where it has ended."""
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self.until is not None
+
+
+class Incidents:
+    """Those that are open, and those whose end has not been told yet."""
+
+    def __init__(self) -> None:
+        self._by_code: dict[str, Incident] = {}
+        self.changed = False
+
+    def open(self) -> list[Incident]:
+        """What is going on, oldest first."""
+        found = [i for i in self._by_code.values() if not i.over]
+        return sorted(found, key=lambda incident: incident.since)
+
+    def is_open(self, code: str) -> bool:
+        """Whether trouble of this kind is going on."""
+        incident = self._by_code.get(code)
+        return incident is not None and not incident.over
+
+    def learn(self, report: SweepReport, operator_codes: frozenset[str]) -> None:
+        """Open and end incidents by what a sweep saw.
+
+        Args:
+            operator_codes: the result codes that only an operator can mend.
+        """
+        now = report.started_at.timestamp() + report.seconds
+        # Whoever waits for a fault to be mended is still touched by it, though not asked about.
+        touched = Counter(report.results) + Counter(report.waiting)
+        seen = {code: n for code, n in touched.items() if code in operator_codes}
+        skipped = report.skipped - sum(report.waiting.values())
+        if report.ended_by in operator_codes:
+            # It would have met everybody else who was due as well.
+            seen[report.ended_by] = seen.get(report.ended_by, 0) + skipped
+        if report.held:
+            seen[HOLD] = report.held
+        away = sum(n for code, n in report.results.items() if code in _AWAY)
+        answered = report.refreshed + sum(report.results.get(code, 0) for code in _ANSWERS)
+        if away > answered:
+            seen[OUTAGE] = away
+        for code, owners in seen.items():
+            # Documents that are not believed may be of people without a credential.
+            most = owners if code in OF_FILES else report.seen
+            self.see(code, now, min(owners, most))
+        if not answered:
+            # Whoever was not served stays due: where nobody is, they have been meanwhile.
+            google_is_there = not away and not skipped and report.ended_by is None
+        else:
+            google_is_there = away * _STRAGGLERS <= answered
+        failing = sum(n for code, n in report.results.items() if code in operator_codes - OF_FILES)
+        untried = report.transient + skipped + failing
+        for code in self._by_code.keys() - seen.keys() - _OF_OTHERS:
+            if google_is_there if code == OUTAGE else _is_over(code, report, untried):
+                self.end(code, now)
+
+    def see(self, code: str, now: float, owners: int) -> None:
+        """Trouble of this kind is there."""
+        incident = self._by_code.get(code)
+        if incident is None:
+            self._by_code[code] = Incident(code, now, owners)
+        elif incident.over:  # back before anybody was told of its end: it never ended
+            incident.until, incident.owners = None, owners
+        elif incident.owners == owners:
+            return
+        else:
+            incident.owners = owners
+        self.changed = True
+
+    def end(self, code: str, now: float) -> None:
+        """It is over; whoever was told of it is to be told so."""
+        incident = self._by_code.get(code)
+        if incident is None or incident.over:
+            return
+        if incident.told:
+            incident.until, incident.logged = now, False
+        else:
+            del self._by_code[code]
+        self.changed = True
+
+    def to_tell(self, now: float) -> list[Incident]:
+        """Those whose beginning or end administrators should hear of now."""
+        return [
+            incident
+            for incident in self._by_code.values()
+            if incident.over
+            or (
+                not incident.told
+                and (incident.code != OUTAGE or now - incident.since >= _PATIENCE_SECONDS)
+            )
+        ]
+
+    def told(self, incident: Incident) -> None:
+        """Administrators know of its beginning, or of its end."""
+        if incident.over:
+            self._by_code.pop(incident.code, None)
+        else:
+            incident.told = True
+        self.changed = True
+
+    def untold(self, incident: Incident) -> None:
+        """Takes `told` back: nobody could be reached, and it is to be tried again."""
+        if not incident.over:
+            incident.told = False
+        elif incident.code not in self._by_code:
+            self._by_code[incident.code] = incident
+        self.changed = True
+
+    def to_document(self) -> dict[str, Any]:
+        """What is kept over a restart."""
+        return {i.code: [i.since, i.owners, i.told, i.until] for i in self._by_code.values()}
+
+    def load(self, document: Mapping[str, Any]) -> None:
+        """What `to_document` gave; entries that make no sense are left out."""
+        for code, entry in document.items():
+            match entry:
+                case [
+                    int() | float() as since,
+                    int(owners),
+                    bool(told),
+                    None | int() | float() as until,
+                ]:
+                    logged = told and until is None
+                    self._by_code[code] = Incident(code, since, owners, told, until, logged)
+
+
+def _is_over(code: str, report: SweepReport, untried: int) -> bool:
+    """Whether this sweep, which did not see the trouble, shows that it has gone.
+
+    Args:
+        untried: for how many owners it cannot be told whether the trouble would have met them.
+    """
+    if code in (HOLD, SWEEP_FAILED):  # counted, or disproved, by any sweep that comes to its end
+        return True
+    if report.ended_by is not None:
+        return False
+    # Whoever was met by it stays due: where more worked than did not, they are among those.
+    return code in OF_FILES or untried <= report.refreshed

@@ -1,0 +1,1 @@
+"""What operators do with everything that is kept: back up, restore, re-encrypt, inspect."""

@@ -1,0 +1,193 @@
+"""A backup: what is kept of every owner, in one encrypted archive, beside a running bot.
+
+Each owner's credential, tombstone and quarantined copies are read in one go under the owner's
+lock, so that every owner's state in the archive is whole and was true at one moment. Different
+owners are read one after another.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import SecretBytes, SecretStr
+
+from security.credential import Owner
+from security.errors import CorruptCredential, OperatorFault
+from security.recovery.archive import ArchiveWriter, new_archive, read_archive
+from security.recovery.owner_files import OwnerFiles
+from security.recovery.snapshot import Holdings
+from security.token_store import TokenStore
+
+_ABOUT: Final = "about"
+_OWNER: Final = "owner"
+_SHORT_SECONDS: Final = 0.2
+_LONG_SECONDS: Final = 30.0
+
+Progress = Callable[[int, int], None]
+"""Called with how many owners are done, and of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What an archive says of itself and of the installation it came from."""
+
+    created: datetime
+    version: str
+    """Drivekeeper's."""
+    settings: tuple[str, ...]
+    """The names of the settings that were set; never their values."""
+    mask_key: SecretBytes
+    """Keeps masks in logs and in the audit trail comparable."""
+
+    def to_body(self) -> dict[str, Any]:
+        """The record's body."""
+        key = self.mask_key.get_secret_value()
+        return {
+            "created": self.created.isoformat(),
+            "version": self.version,
+            "settings": list(self.settings),
+            "mask_key": base64.b64encode(key).decode("ascii"),
+        }
+
+    @classmethod
+    def from_body(cls, body: dict[str, Any]) -> About:
+        """The inverse of `to_body`; CorruptCredential where it is none."""
+        try:
+            created = datetime.fromisoformat(body["created"]).astimezone(UTC)
+            names = tuple(str(name) for name in body["settings"])
+            key = base64.b64decode(body["mask_key"], validate=True)
+            return cls(created, str(body["version"]), names, SecretBytes(key))
+        except (KeyError, TypeError, ValueError, OverflowError, binascii.Error):
+            raise CorruptCredential("the archive holds a broken record", code="tampered") from None
+
+
+@dataclass(slots=True)
+class BackupReport:
+    """What is in an archive, and what is not."""
+
+    owners: int = 0
+    credentials: int = 0
+    """That can be read."""
+    tombstones: int = 0
+    copies: int = 0
+    """In quarantine."""
+    unreadable: Counter[str] = field(default_factory=Counter)
+    """Result code → how many files could not be read; they are in the archive as they were."""
+    left_out: int = 0
+    """Files whose bytes are not in the archive: the disk did not give them, or they are too big."""
+    locked: int = 0
+    """Owners who are not in the archive: their lock stayed busy."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every file of every owner is in the archive, and could be read."""
+        return not (self.unreadable or self.left_out or self.locked)
+
+    def count(self, held: Holdings) -> None:
+        """Add one owner."""
+        self.owners += 1
+        self.credentials += held.credential is not None
+        self.tombstones += held.tombstone != 0
+        self.copies += len(held.copies)
+        self.left_out += held.left_out
+        if held.fault is not None:
+            self.unreadable[held.fault] += 1
+            self.left_out += held.sealed is None
+        if held.tombstone is None:
+            self.unreadable["tombstone"] += 1
+
+
+def write_backup(
+    target: Path,
+    keys: Sequence[SecretStr],
+    about: About,
+    store: TokenStore,
+    files: OwnerFiles,
+    *,
+    replace: bool = False,
+    lock_seconds: float = _LONG_SECONDS,
+    on_progress: Progress = lambda done, total: None,
+) -> BackupReport:
+    """Write an archive of every owner to `target`, whole or not at all.
+
+    Args:
+        keys: the backup keys, newest first.
+        replace: whether a file of that name may be replaced.
+        lock_seconds: how long owners whose lock is busy are waited for, all together, after
+            everybody else is done.
+
+    Raises:
+        OperatorFault: there is no key, or the target or the data folder cannot be used.
+    """
+    report = BackupReport()
+    with new_archive(target, keys, outside=store.folder, replace=replace) as writer:
+        writer.add(_ABOUT, about.to_body())
+        files.prepare()
+        owners = files.owners()
+        busy: list[Owner] = []
+        for number, owner in enumerate(owners, start=1):
+            if not _add(writer, owner, store, files, _SHORT_SECONDS, report):
+                busy.append(owner)
+            on_progress(number - len(busy), len(owners))
+        deadline = time.monotonic() + lock_seconds
+        for owner in busy:
+            remaining = max(deadline - time.monotonic(), _SHORT_SECONDS)
+            report.locked += not _add(writer, owner, store, files, remaining, report)
+            on_progress(len(owners) - report.locked, len(owners))
+    return report
+
+
+def _add(
+    writer: ArchiveWriter,
+    owner: Owner,
+    store: TokenStore,
+    files: OwnerFiles,
+    lock_seconds: float,
+    report: BackupReport,
+) -> bool:
+    """Put one owner into the archive; False where somebody else holds the lock."""
+    try:
+        with store.locked(owner, lock_seconds):
+            held = files.holdings(owner)
+    except OperatorFault as fault:
+        if fault.code != "locked":
+            raise
+        return False
+    if not held.is_empty:
+        writer.add(_OWNER, held.to_body())
+        report.count(held)
+    return True
+
+
+def read_backup(path: Path, keys: Sequence[SecretStr]) -> Iterator[About | Holdings]:
+    """What is in an archive: first what it says of itself, then each owner once.
+
+    Raises:
+        OperatorFault: it cannot be read, or its key is not set.
+        CorruptCredential: it is not, whole and unchanged, what `write_backup` wrote. That may be
+            known only at the end: use nothing of an archive that was not read through once.
+    """
+    seen: set[Owner] = set()
+    kind_due = _ABOUT
+    for kind, body in read_archive(path, keys):
+        if kind != kind_due:
+            raise CorruptCredential("the archive holds a record out of place", code="tampered")
+        if kind == _ABOUT:
+            yield About.from_body(body)
+            kind_due = _OWNER
+            continue
+        held = Holdings.from_body(body)
+        if held.owner in seen:
+            raise CorruptCredential("the archive names an owner twice", code="tampered")
+        seen.add(held.owner)
+        yield held
+    if kind_due == _ABOUT:
+        raise CorruptCredential("the archive is empty", code="tampered")

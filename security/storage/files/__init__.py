@@ -1,0 +1,1 @@
+"""Storage in one folder on one machine."""
