@@ -6,18 +6,19 @@ on a 401, past lock, generation and store. Under the scope drive.file only what 
 be seen. https://developers.google.com/workspace/drive/api/reference/rest/v3
 """
 
-from drive.answer_head import Body, NotTheFile, judge
 from drive.client import Drive, DriveApi
-from drive.connection import TokenSource
+from drive.connection import AccessToken
 from drive.content import DriveContent
+from drive.drives import Drives
 from drive.errors import DriveRefused, refusal, unreadable
 from drive.folders import folders_in
-from drive.pool import Drives
 from drive.resources import FOLDER_TYPE, About, DriveFile, DriveFolder, FilePage
+from drive.response_head import Body, NotTheFile, check_head
 
 __all__ = [
     "FOLDER_TYPE",
     "About",
+    "AccessToken",
     "Body",
     "Drive",
     "DriveApi",
@@ -28,9 +29,8 @@ __all__ = [
     "Drives",
     "FilePage",
     "NotTheFile",
-    "TokenSource",
+    "check_head",
     "folders_in",
-    "judge",
     "refusal",
     "unreadable",
 ]

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import google_auth_httplib2
 import httplib2
 
+from drive.cache import DriveCache
 from drive.errors import DriveRefused, NotRenewed, refusal, translated, unreadable
-from drive.known import Known
 from drive.resources import FILE_FIELDS, DriveFile, is_identifier, origin_of
 from security.errors import OperatorFault, TransientFault
 from security.google import answers
@@ -29,6 +29,8 @@ _LONGEST_WAIT: Final = 5.0
 _LONGEST_ADDRESS: Final = 2048
 """As Google's own client has it, whose requests are sent here (googleapiclient.http)."""
 _FORM: Final = "application/x-www-form-urlencoded"
+MOST: Final = 1000
+"""Files or folders on one page of a list."""
 _MOST_PAGES: Final = 1000
 _ALWAYS_THERE: Final = frozenset({"about.get", "files.generateIds"})
 """They are about nothing that could be missing: a 404 is the address's fault."""
@@ -62,12 +64,12 @@ class Calls:
         resources: Resources,
         http: google_auth_httplib2.AuthorizedHttp,
         retries: int,
-        known: Known,
+        cache: DriveCache,
     ) -> None:
         self.resources = resources
         self.http = http
         self._retries = retries
-        self._known = known
+        self._cache = cache
 
     def new_file_id(self) -> str:
         """An identifier for a file still to be made: a retry cannot make a second one."""
@@ -75,7 +77,7 @@ class Calls:
 
     def new_file_ids(self, count: int) -> list[str]:
         """As many at once (up to 1000); more are drawn than asked for, for the next files."""
-        return self._known.take_ids(count, self._generate_ids)
+        return self._cache.take_ids(count, self._generate_ids)
 
     def find(self, file_id: str) -> DriveFile | None:
         """The file or folder of this identifier, in the bin too; None: there is none."""
@@ -175,6 +177,22 @@ class Calls:
                 return
         raise unreadable()
 
+    def _search(self, query: str, fields: str, page_size: int = MOST) -> Iterator[dict[str, Any]]:
+        """The files resources that `query` finds, oldest first, over all pages.
+
+        Pages are asked for as they are needed.
+        """
+        found = self._pages(
+            "files.list",
+            "files",
+            q=query,
+            fields=f"nextPageToken,files({fields})",
+            orderBy="createdTime",
+            spaces="drive",
+            pageSize=page_size,
+        )
+        return identified(found)
+
     def _where_seen(self, folder_id: str, work: Callable[[], T]) -> T:
         """`work` in a folder; again, with pauses, while Drive denies a folder that is there.
 
@@ -190,6 +208,11 @@ class Calls:
                     raise
                 time.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
         return work()
+
+
+def identified(resources: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Those that have an identifier: with one that has none, nothing can be done."""
+    return (found for found in resources if is_identifier(found.get("id")))
 
 
 def _object(content: bytes) -> dict[str, Any]:

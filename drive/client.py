@@ -3,60 +3,41 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final
 
 import httplib2
 from googleapiclient import discovery_cache
 from googleapiclient.discovery import build_from_document
 
+from drive.cache import DriveCache
 from drive.calls import Resources
 from drive.connection import TokenSource, authorized, new_http
 from drive.content import Contents
 from drive.files import Files
 from drive.folders import Folders
-from drive.known import Known, KnownDrives
 from drive.resources import About, origin_of
 from drive.sharing import Sharing
+from security.credential import Owner
 from security.google.network import DIRECT, Network
 
-_USED: Final = {
-    "about": ("get",),
-    "files": ("create", "delete", "generateIds", "get", "list", "update"),
-    "permissions": ("create", "delete", "list"),
-}
-"""Resource → the methods that are called: each takes a while to build."""
-
+_USED: Final = ("about", "files", "permissions")
 _ALL_DRIVES: Final = frozenset({"supportsAllDrives", "includeItemsFromAllDrives"})
+_CACHES: Final = 1000
 
 
-@cache
-def _description() -> str:
-    """Drive's description, as it is packaged with Google's client, without what nobody uses.
-
-    As JSON: building the service changes what it is given.
-    """
-    document = json.loads(discovery_cache.get_static_doc("drive", "v3"))
-    document["resources"] = {
-        name: {
-            "methods": {method: document["resources"][name]["methods"][method] for method in used}
-        }
-        for name, used in _USED.items()
-    }
-    # Every method would have them all, and a doc string of whole schemas.
-    document["parameters"] = {"fields": document["parameters"]["fields"]}
-    document["schemas"] = {name: {"type": "object"} for name in document["schemas"]}
-    return json.dumps(document)
-
-
-def _always(document: dict[str, Any]) -> dict[str, dict[str, bool]]:
+def _shared_drive_parameters(document: dict[str, Any]) -> dict[str, dict[str, bool]]:
     """By method, what each request says about shared drives, as far as the method knows it."""
     always = {
         f"{name}.{method}": dict.fromkeys(_ALL_DRIVES & described["parameters"].keys(), True)
-        for name, resource in document["resources"].items()
-        for method, described in resource["methods"].items()
+        for name in _USED
+        for method, described in document["resources"][name]["methods"].items()
     }
     return always | {"files.get_media": always["files.get"]}
+
+
+def _new_cache(owner: Owner, account_key: str) -> DriveCache:
+    return DriveCache()
 
 
 class Drive(Files, Folders, Sharing, Contents):
@@ -66,17 +47,16 @@ class Drive(Files, Folders, Sharing, Contents):
         """Close the connections."""
         self.http.close()
 
-    def about(self, *, known: bool = False) -> About:
+    def about(self, *, cached: bool = False) -> About:
         """The account and its space; drive.file suffices for that.
 
-        `known` takes what was told within the last minute: enough to see before an upload that
+        `cached` takes what was told within the last minute: enough to see before an upload that
         there is no room for it, since Drive itself refuses what does not fit.
         """
-        if known and (seen := self._known.about) is not None:
+        if cached and (seen := self._cache.about) is not None:
             return seen
-        answer = self._ask("about.get", fields="user,storageQuota")
-        about = About.from_answer(answer)
-        self._known.note_about(about)
+        about = About.from_answer(self._ask("about.get", fields="user,storageQuota"))
+        self._cache.note_about(about)
         return about
 
 
@@ -92,24 +72,30 @@ class DriveApi:
         """
         self._network = network
         self._retries = retries
-        self.known = KnownDrives()
-        document = json.loads(_description())
+        self.cache_of = lru_cache(_CACHES)(_new_cache)
+        """The cache of an owner who uses this account: identifiers serve only the account they are
+        for. Called from one thread only: another might be given a second cache."""
+        document = json.loads(discovery_cache.get_static_doc("drive", "v3"))
         root = endpoint.rstrip("/") + "/"
         # `client_options.api_endpoint` would leave uploads on https://www.googleapis.com.
         document |= {"rootUrl": root, "baseUrl": root + document["servicePath"]}
+        always = _shared_drive_parameters(document)  # before the build, which changes the document
         # Unless told, it takes part of the host's name from GOOGLE_CLOUD_UNIVERSE_DOMAIN.
         universe = {"universe_domain": "googleapis.com"}
         service = build_from_document(document, http=self.connect(), client_options=universe)
         built = {name: getattr(service, name)() for name in _USED}
-        self._resources = Resources(built, origin_of(root), _always(document))
+        self._resources = Resources(built, origin_of(root), always)
 
     def connect(self) -> httplib2.Http:
         """New connections, for one thread at a time."""
         return new_http(self._network)
 
     def of(
-        self, tokens: TokenSource, http: httplib2.Http | None = None, known: Known | None = None
+        self,
+        tokens: TokenSource,
+        http: httplib2.Http | None = None,
+        cache: DriveCache | None = None,
     ) -> Drive:
-        """The Drive of whoever `tokens` belongs to, over new connections or those of `http`."""
+        """The Drive that these tokens open, over `http` or new connections."""
         connections = authorized(tokens, http if http is not None else self.connect())
-        return Drive(self._resources, connections, self._retries, known or Known())
+        return Drive(self._resources, connections, self._retries, cache or DriveCache())

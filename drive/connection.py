@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from http.client import HTTPSConnection
@@ -24,10 +25,32 @@ from security.credential import Credential
 from security.errors import ConsentRequired, TransientFault
 from security.google.network import DIRECT, Network
 
-TokenSource = Callable[[SecretStr | None], Credential]
-"""From the token Google rejected (None: none, it is due) to a credential that serves."""
 _TIMEOUT_SECONDS: Final = 30
 _IDLE_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """What opens a Drive for a while; whose that is does not matter here."""
+
+    value: SecretStr
+    expires_at: datetime | None
+    """None: not known; Google's 401 will tell."""
+
+    @classmethod
+    def of(cls, credential: Credential) -> AccessToken:
+        """The credential's.
+
+        Raises:
+            ConsentRequired: it has none.
+        """
+        if credential.access_token is None or credential.expires_at is None:
+            raise ConsentRequired("not connected", code="not_connected")
+        return cls(credential.access_token, credential.expires_at)
+
+
+TokenSource = Callable[[SecretStr | None], AccessToken]
+"""From the token Google rejected (None: it rejected none, one is due) to one that serves."""
 
 
 class ProxyRefused(OSError):
@@ -105,7 +128,7 @@ def authorized(tokens: TokenSource, http: httplib2.Http) -> google_auth_httplib2
     """`http` with the tokens' Authorization: it belongs to nobody by itself."""
     first = tokens(None)
 
-    def handler(request: Any, scopes: Any) -> tuple[str, datetime]:
+    def handler(request: Any, scopes: Any) -> tuple[str, datetime | None]:
         # google-auth asks either because the time is over or because Google answered 401.
         rejected = None if credentials.expired else SecretStr(str(credentials.token))
         try:
@@ -118,20 +141,20 @@ def authorized(tokens: TokenSource, http: httplib2.Http) -> google_auth_httplib2
     return google_auth_httplib2.AuthorizedHttp(credentials, http=http)
 
 
-def _for_google(credential: Credential) -> tuple[str, datetime]:
+def _for_google(token: AccessToken) -> tuple[str, datetime | None]:
     """Token and expiry as google-auth wants them: naive UTC.
 
     google-auth takes a token for expired some minutes early, and refuses one with less left. The
     custodian keeps the lead, so that threshold is added here and cancels out.
     """
-    if credential.access_token is None or credential.expires_at is None:
-        raise ConsentRequired("not connected", code="not_connected")
-    expiry = credential.expires_at.astimezone(UTC).replace(tzinfo=None)
-    return credential.access_token.get_secret_value(), expiry + _helpers.REFRESH_THRESHOLD
+    expiry = token.expires_at
+    if expiry is not None:
+        expiry = expiry.astimezone(UTC).replace(tzinfo=None) + _helpers.REFRESH_THRESHOLD
+    return token.value.get_secret_value(), expiry
 
 
-class IdleConnections:
-    """What a call has done with, for the next one: TCP's and TLS's beginning are round trips.
+class ConnectionPool:
+    """Connections that calls have done with, for the next ones: opening one takes round trips.
 
     Whose the next call is does not matter: a token goes with each request, not with a connection.
     Any thread may use this.
@@ -148,7 +171,7 @@ class IdleConnections:
         self._lock = threading.Lock()
         self._closed = False
 
-    def take(self) -> httplib2.Http:
+    def acquire(self) -> httplib2.Http:
         """The one used last, if it is still good; else a new one."""
         while True:
             with self._lock:
@@ -159,13 +182,13 @@ class IdleConnections:
                 return http
             http.close()
 
-    def give_back(self, http: httplib2.Http) -> None:
+    def release(self, http: httplib2.Http) -> None:
         """After a call that ended well: nothing of its answer may be left in there."""
         with self._lock:
             self._idle.append((time.monotonic(), http))
-        self.close_old(0 if self._closed else None)
+        self.close_idle(0 if self._closed else None)
 
-    def close_old(self, seconds: float | None = None) -> None:
+    def close_idle(self, seconds: float | None = None) -> None:
         """Close those that nobody has used for so long."""
         seconds = _IDLE_SECONDS if seconds is None else seconds
         while True:
@@ -178,7 +201,7 @@ class IdleConnections:
     def close(self) -> None:
         """Close them all, also what is given back from here on."""
         self._closed = True
-        self.close_old(0)
+        self.close_idle(0)
 
 
 def _has_ended(http: httplib2.Http) -> bool:

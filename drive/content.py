@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from drive.answer_head import NotTheFile, judge
 from drive.calls import Calls
 from drive.errors import DriveRefused
 from drive.resources import DriveFile
+from drive.response_head import NotTheFile, check_head
 from security.errors import TransientFault
 
 PIECE: Final = 2 * 1024 * 1024
@@ -67,7 +67,7 @@ class Contents(Calls):
         # Of a compressed answer a range would be meaningless.
         headers = {"range": span, "accept-encoding": "identity"}
         head, answer = self._execute("files.get_media", bytes, fileId=file_id, headers=headers)
-        body = judge(
+        body = check_head(
             int(head.status), head, begin=start, end=start + length, size=size, ranged=True
         )
         part = answer[start - body.begin :][:length]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Final
 
-from drive.calls import Calls, listed
+from drive.calls import Calls, identified, listed
 from drive.errors import DriveRefused
-from drive.resources import FILE_FIELDS, FOLDER_TYPE, DriveFile, FilePage, is_identifier, quoted
+from drive.resources import FILE_FIELDS, FOLDER_TYPE, DriveFile, FilePage, quoted
 from security.google import answers
 
 _ARE_FILES: Final = f"mimeType != '{FOLDER_TYPE}' and trashed = false"
-_PAGE_FIELDS: Final = f"nextPageToken,files({FILE_FIELDS})"
-_MOST: Final = 1000
 _MOST_SEARCHED: Final = 100
 """Characters of a search: it is part of an address, and no name has a longer beginning of a word.
 """
@@ -22,12 +19,12 @@ _MOST_SEARCHED: Final = 100
 class Files(Calls):
     """Everything about files but their bytes and who may see them."""
 
-    def creation(self, body: dict[str, Any], media: Any, *, size: int | None = None) -> Any:
+    def creation_request(self, body: dict[str, Any], media: Any, *, size: int | None = None) -> Any:
         """The request that uploads `media` as a new file.
 
         Args:
             body: the files resource; `description` in it is shown in Drive.
-            size: bytes, where they are known: `of_size` finds the file by them.
+            size: bytes, where they are known: `files_of_size` finds the file by them.
         """
         body = body if size is None else body | _size_mark(size)
         return self.resources.request(
@@ -35,10 +32,10 @@ class Files(Calls):
         )
 
     def mark_size(self, file_id: str, size: int) -> DriveFile:
-        """For `of_size`, after an upload whose size was unknown at its beginning."""
+        """For `files_of_size`, after an upload whose size was unknown at its beginning."""
         return self._update(file_id, _size_mark(size))
 
-    def of_size(self, size: int) -> list[DriveFile]:
+    def files_of_size(self, size: int) -> list[DriveFile]:
         """The files of that many bytes, oldest first: where there is none, nothing is a duplicate.
 
         Drive searches neither by md5Checksum nor by size, but by the application's own properties
@@ -48,16 +45,8 @@ class Files(Calls):
         where all of the bot's would be a page of 1000 after another.
         """
         mark = f"appProperties has {{ key='size' and value={quoted(str(size))} }}"
-        found = self._pages(
-            "files.list",
-            "files",
-            q=f"{_ARE_FILES} and {mark}",
-            orderBy="createdTime",
-            fields=_PAGE_FIELDS,
-            spaces="drive",
-            pageSize=_MOST,
-        )
-        return _read(found)
+        found = self._search(f"{_ARE_FILES} and {mark}", FILE_FIELDS)
+        return [DriveFile.from_answer(one) for one in found]
 
     def files(
         self,
@@ -86,13 +75,13 @@ class Files(Calls):
             "files.list",
             q=query,
             orderBy="createdTime desc",
-            fields=_PAGE_FIELDS,
+            fields=f"nextPageToken,files({FILE_FIELDS})",
             spaces="drive",
             pageSize=page_size,
             pageToken=page_token,
         )
-        files = tuple(_read(listed(answer, "files")))
-        return FilePage(files, answers.text(answer, "nextPageToken") or None)
+        files = map(DriveFile.from_answer, identified(listed(answer, "files")))
+        return FilePage(tuple(files), answers.text(answer, "nextPageToken") or None)
 
     def rename(self, file_id: str, name: str) -> DriveFile:
         """Give it another name. DriveRefused(file_gone), here and below: it is not there."""
@@ -150,11 +139,6 @@ class Files(Calls):
     def _update(self, file_id: str, body: dict[str, Any], **parents: str) -> DriveFile:
         answer = self._ask("files.update", fileId=file_id, body=body, fields=FILE_FIELDS, **parents)
         return DriveFile.from_answer(answer)
-
-
-def _read(resources: Iterable[dict[str, Any]]) -> list[DriveFile]:
-    """The files among these; one without an identifier can be none that anything is done with."""
-    return [DriveFile.from_answer(found) for found in resources if is_identifier(found.get("id"))]
 
 
 def _size_mark(size: int) -> dict[str, Any]:

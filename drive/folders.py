@@ -5,63 +5,62 @@ drive.file shows only what the bot made, so a folder of the user's own is never 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from drive.calls import Calls
+from drive.calls import MOST, Calls
 from drive.errors import DriveRefused
-from drive.resources import FOLDER_TYPE, DriveFolder, is_identifier, quoted
+from drive.resources import FOLDER_TYPE, DriveFolder, quoted
 from security.errors import TransientFault
 
 _FIELDS: Final = "id,name,parents,webViewLink"
 _ARE_FOLDERS: Final = f"mimeType = '{FOLDER_TYPE}' and trashed = false"
-_PAGE: Final = 1000
 
 
 class Folders(Calls):
     """Everything about folders."""
 
-    def folder(self, name: str, *, known: bool = False) -> str:
+    def ensure_folder(self, name: str, *, cached: bool = False) -> str:
         """The identifier of the bot's folder of this name, made at the top where there is none.
 
-        It is the oldest of its name wherever the person has moved it. `known` takes the answer of
+        It is the oldest of its name wherever the person has moved it. `cached` takes the answer of
         the last minutes for good: should the file then not begin (`file_gone`), or end up
         `trashed`, ask once more without.
         """
-        return self._kept("", name, known=known)
+        return self._cached_or_ensured("", name, cached=cached)
 
-    def make_folder(self, name: str, parent_id: str | None = None) -> DriveFolder:
+    def ensure_subfolder(self, name: str, parent_id: str | None = None) -> DriveFolder:
         """The bot's folder of this name in `parent_id` (None: at the top), made if need be.
 
         Raises:
             DriveRefused: code file_gone: there is no such parent any more.
         """
-        return self._found_or_made(parent_id or "root", name)
+        return self._ensured(parent_id or "root", name)
 
-    def ensure_path(self, root_id: str, names: Iterable[str], *, known: bool = False) -> str:
+    def ensure_path(self, root_id: str, names: Iterable[str], *, cached: bool = False) -> str:
         """The identifier of the folder at the end of `names` below `root_id`; each made if need be.
 
-        `known` as for `folder`. Whether `root_id` is in the bin is not looked at.
+        `cached` as for `ensure_folder`. Whether `root_id` is in the bin is not looked at.
 
         Raises:
             DriveRefused: code file_gone: there is no folder `root_id` any more.
         """
         folder_id = root_id
         for name in names:
-            folder_id = self._kept(folder_id, name, known=known)
+            folder_id = self._cached_or_ensured(folder_id, name, cached=cached)
         return folder_id
 
     def all_folders(self) -> list[DriveFolder]:
         """The bot's folders wherever they are, by name."""
-        return _by_name(self._list_folders(_ARE_FOLDERS))
+        found = self._folders(_ARE_FOLDERS)
+        return sorted(found, key=lambda folder: (folder.name.casefold(), folder.id))
 
     def find_folder(self, folder_id: str) -> DriveFolder | None:
         """The folder; None: gone, or in the bin, by itself or with one around it."""
         found = self.find(folder_id)
         if found is None or found.trashed or not found.is_folder:
             return None
-        self._known.note_folder(found.id, "", found.id)
+        self._cache.note_folder(found.id, "", found.id)
         return DriveFolder(found.id, found.name, found.folder_id, found.link)
 
     def is_in_shared_drive(self, folder_id: str) -> bool:
@@ -71,37 +70,36 @@ class Folders(Calls):
 
     def has_seen(self, folder_id: str) -> bool:
         """Whether it was found or made within the last minutes."""
-        return self._known.folder(folder_id, "") is not None
+        return self._cache.folder(folder_id, "") is not None
 
-    def _kept(self, parent_id: str, name: str, *, known: bool) -> str:
-        seen = self._known.folder(parent_id, name) if known else None
-        return seen or self._found_or_made(parent_id, name).id
+    def _cached_or_ensured(self, parent_id: str, name: str, *, cached: bool) -> str:
+        seen = self._cache.folder(parent_id, name) if cached else None
+        return seen or self._ensured(parent_id, name).id
 
-    def _found_or_made(self, parent_id: str, name: str) -> DriveFolder:
+    def _ensured(self, parent_id: str, name: str) -> DriveFolder:
         """`parent_id` "": found anywhere, made at the top."""
-        with self._known.making:
-            around = _inside(parent_id) if parent_id else _ARE_FOLDERS
-            query = f"{around} and name = {quoted(name)}"
-            there = parent_id or "root"
-            listed = self._where_seen(there, lambda: self._list_folders(query, most=1))
-            found = next(iter(listed), None)
+        with self._cache.making:
+            query = f"{_ARE_FOLDERS} and name = {quoted(name)}"
+            if parent_id:
+                query += f" and {quoted(parent_id)} in parents"
+            around = parent_id or "root"
+            found = self._where_seen(around, lambda: next(self._folders(query, page_size=1), None))
             # A list may lag behind what was made a moment ago; a look at the folder does not.
-            made = self._known.folder(parent_id, name) if found is None else None
+            made = self._cache.folder(parent_id, name) if found is None else None
             if made is not None:
                 found = self.find_folder(made)
             if found is None or not _is_still(found, parent_id, name):
-                found = self._where_seen(there, lambda: self._made(parent_id, name))
-            self._known.note_folder(parent_id, name, found.id)
-            self._known.note_folder(found.id, "", found.id)
+                found = self._where_seen(around, lambda: self._created(parent_id, name))
+            self._cache.note_folder(parent_id, name, found.id)
+            self._cache.note_folder(found.id, "", found.id)
             return found
 
-    def _made(self, parent_id: str, name: str) -> DriveFolder:
+    def _created(self, parent_id: str, name: str) -> DriveFolder:
         body: dict[str, Any] = {"id": self.new_file_id(), "name": name, "mimeType": FOLDER_TYPE}
         if parent_id:
             body["parents"] = [parent_id]
         try:
-            answer = self._ask("files.create", body=body, fields=_FIELDS)
-            return DriveFolder.from_answer(answer)
+            return DriveFolder.from_answer(self._ask("files.create", body=body, fields=_FIELDS))
         except (DriveRefused, TransientFault) as fault:
             # The answer to a first try was lost, and the next one met its result; or the answer
             # cannot be read.
@@ -111,28 +109,9 @@ class Folders(Calls):
                 raise
             return made
 
-    def _list_folders(self, query: str, *, most: int = 0) -> list[DriveFolder]:
-        """The folders that `query` finds, oldest first; `most` 0: all of them."""
-        found = self._pages(
-            "files.list",
-            "files",
-            q=query,
-            fields=f"nextPageToken,files({_FIELDS})",
-            orderBy="createdTime",
-            spaces="drive",
-            pageSize=most or _PAGE,
-        )
-        readable = (one for one in found if is_identifier(one.get("id")))
-        folders = (DriveFolder.from_answer(one) for one in readable)
-        return list(islice(folders, most or None))
-
-
-def _inside(parent_id: str) -> str:
-    return f"{_ARE_FOLDERS} and {quoted(parent_id)} in parents"
-
-
-def _by_name(folders: Iterable[DriveFolder]) -> list[DriveFolder]:
-    return sorted(folders, key=lambda folder: (folder.name.casefold(), folder.id))
+    def _folders(self, query: str, *, page_size: int = MOST) -> Iterator[DriveFolder]:
+        """The folders that `query` finds, oldest first; pages are asked for as they are needed."""
+        return map(DriveFolder.from_answer, self._search(query, _FIELDS, page_size))
 
 
 def _is_still(folder: DriveFolder, parent_id: str, name: str) -> bool:

@@ -18,7 +18,7 @@ async def keep_house(stage: Stage, ivy: Person) -> None:
     await ivy.send_document(b"content", world.file_name("txt"), caption=world.new("caption"))
     await ivy.wait_for("is in your Drive")
     drives = stage.bot.services.core.drives
-    await drives.run(stage.owner(ivy), lambda drive: drive.make_folder(folder))
+    await drives.run(stage.owner(ivy), lambda drive: drive.ensure_subfolder(folder))
     await ivy.tap("Rename")
     question = await ivy.wait_for("be called")
     await ivy.send(f"{word} {world.file_name('md')}", reply_to=question.id)

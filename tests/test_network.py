@@ -17,18 +17,16 @@ from bot.telegram_request import TelegramRequest
 from bot.uploads.telegram_source import TelegramDownload, download_client
 from commands.doctor import examine
 from config import GoogleClient, load_settings
-from drive import Drive, DriveApi
+from drive import AccessToken, Drive, DriveApi
 from drive.uploading.session import UploadSession
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox, SandboxConfig
-from security.credential import Credential
 from security.google.connection_faults import connection_fault
 from security.google.network import Network
 from security.google.oauth import GoogleOAuth, OAuthEndpoints
 from tests.fixtures import StartBot
 from tests.journeys import connect
 from tests.network_kit import NAME, Authority, Gate, proxy_to, tls_before
-from tests.security.kit import a_credential
 
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 CONTENT = b"what somebody sent"
@@ -117,11 +115,12 @@ async def by_oauth(world: World) -> None:
         await oauth.close()
 
 
-def _drive(world: World) -> Drive:
-    def tokens(rejected: SecretStr | None) -> Credential:
-        return a_credential()
+def _token(rejected: SecretStr | None) -> AccessToken:
+    return AccessToken(SecretStr("ya29.made-up"), None)
 
-    return DriveApi(world.address, world.network, retries=0).of(tokens)
+
+def _drive(world: World) -> Drive:
+    return DriveApi(world.address, world.network, retries=0).of(_token)
 
 
 async def by_drive(world: World) -> None:
@@ -262,7 +261,7 @@ def test_googles_library_takes_no_host_from_the_environment(
 ) -> None:
     """It would send the token there."""
     monkeypatch.setenv("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "elsewhere.test")
-    resources = DriveApi("https://www.googleapis.com").of(lambda _: a_credential()).resources
+    resources = DriveApi("https://www.googleapis.com").of(_token).resources
     uri = resources.request("about.get", fields="user").uri
     assert uri.startswith("https://www.googleapis.com/drive/v3/about?")
 

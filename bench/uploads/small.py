@@ -74,10 +74,10 @@ class Product:
         source = TelegramDownload(SecretStr(str(found.file_path)), found.file_size)
 
         def put(drive: Drive) -> None:
-            drive.about(known=True)
-            if drive.of_size(file["size"]):
+            drive.about(cached=True)
+            if drive.files_of_size(file["size"]):
                 raise Wrong("a size was used before")
-            folder_id = drive.folder(_FOLDER, known=True)
+            folder_id = drive.ensure_folder(_FOLDER, cached=True)
             target = Target(drive.new_file_id(), file["name"], _TYPE, folder_id)
             upload(drive, source, target, progress=lambda _: None, cancelled=threading.Event())
 

@@ -111,7 +111,7 @@ async def make(update: Update, context: BotContext) -> None:
     parent_id = asked[1] or None
     try:
         made = await context.core.drives.run(
-            owner, lambda drive: drive.make_folder(name, parent_id)
+            owner, lambda drive: drive.ensure_subfolder(name, parent_id)
         )
     except CustodyError as error:
         await _show_trouble(update, context, error, texts)

@@ -69,7 +69,7 @@ class Places:
             self._choices.replace(owner, stored, found)
         below = folders_for(found.template, moment)
         try:
-            folder_id = drive.ensure_path(found.folder_id, below, known=known)
+            folder_id = drive.ensure_path(found.folder_id, below, cached=known)
         except DriveRefused as refusal:
             if refusal.code != "file_gone" or not known:
                 raise
@@ -84,7 +84,7 @@ class Places:
     ) -> tuple[FolderChoice, bool]:
         """The choice as it is there by now, and whether its folder had to be made again."""
         if not choice.folder_id:
-            folder_id = drive.folder(choice.path[-1], known=known)
+            folder_id = drive.ensure_folder(choice.path[-1], cached=known)
             return choice.model_copy(update={"folder_id": folder_id}), False
         if known and drive.has_seen(choice.folder_id):
             return choice, False
@@ -94,7 +94,7 @@ class Places:
             return choice.model_copy(update=where), False
         around = drive.find_folder(choice.parent_id) if choice.parent_id else None
         if around is not None:
-            folder_id = drive.make_folder(choice.path[-1], around.id).id
+            folder_id = drive.ensure_subfolder(choice.path[-1], around.id).id
         else:
             folder_id = drive.ensure_path("root", choice.path)
         return choice.model_copy(update={"folder_id": folder_id}), True

@@ -20,7 +20,7 @@ import structlog
 from pydantic import SecretStr
 
 from bot.network import httpx_options
-from drive import Body, NotTheFile, judge
+from drive import Body, NotTheFile, check_head
 from security.errors import OperatorFault
 from security.google.network import DIRECT, Network
 from upload import SourceFailed, SourceSpoilt
@@ -117,7 +117,7 @@ class TelegramDownload:
         path = urlsplit(self._address.get_secret_value()).path
         if kind in _PAGES and kind != mimetypes.guess_type(path)[0]:
             raise NotTheFile("a page")
-        return judge(response.status_code, response.headers, begin=begin, size=size)
+        return check_head(response.status_code, response.headers, begin=begin, size=size)
 
 
 def _bytes_of(response: httpx.Response, body: Body, begin: int) -> Iterator[bytes]:

@@ -142,7 +142,7 @@ class Transfer:
         def look(drive: Drive) -> list[DriveFile]:
             sizes = [file.size or 0 for file in job.files if file.state == "waiting"]
             for known in (True, False):  # what was told a minute ago is good enough, if it suffices
-                free = drive.about(known=known).free
+                free = drive.about(cached=known).free
                 if free is None or sum(sizes) <= free:
                     break
             else:
@@ -151,7 +151,7 @@ class Transfer:
                 )
                 if not drive.is_in_shared_drive(where.folder_id):
                     raise TooLittleSpace(sum(sizes), free or 0)
-            found = [] if file.again or not file.size else drive.of_size(file.size)
+            found = [] if file.again or not file.size else drive.files_of_size(file.size)
             return [same for same in found if same.id != file.drive_file_id]
 
         return await self._core.drives.run(job.owner, look)

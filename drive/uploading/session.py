@@ -52,7 +52,7 @@ class UploadSession:
         cls, drive: Drive, body: dict[str, Any], mime_type: str, total: int | None
     ) -> UploadSession:
         """Announce a file of `total` bytes (None: unknown) with this files resource."""
-        request = drive.creation(body, _Announced(mime_type, total), size=total)
+        request = drive.creation_request(body, _Announced(mime_type, total), size=total)
         headers = dict(request.headers)
         if mime_type:
             headers["X-Upload-Content-Type"] = mime_type

@@ -83,8 +83,8 @@ async def test_a_file_moves_into_a_nested_folder_and_the_card_says_so(
     message = await arrived(ann)
     top = (await drive_file(google, "a.txt"))["parents"][0]
     drives = bot.services.core.drives
-    made = await drives.run(ANN, lambda drive: drive.make_folder("Work", top))
-    await drives.run(ANN, lambda drive: drive.make_folder("Other"))
+    made = await drives.run(ANN, lambda drive: drive.ensure_subfolder("Work", top))
+    await drives.run(ANN, lambda drive: drive.ensure_subfolder("Other"))
     await ann.tap("Move", message)
     shown = await ann.wait_for("Where shall a.txt go")
     assert [button.text for button in shown.buttons][:3] == [
@@ -112,7 +112,7 @@ async def test_a_file_is_not_offered_the_folder_it_lies_in(
     await ann.tap("Move", message)
     shown = await ann.wait_for("I have made no other folder yet: /folder")
     assert [button.text for button in shown.buttons] == ["No, leave it"]
-    await bot.services.core.drives.run(ANN, lambda drive: drive.make_folder("Other"))
+    await bot.services.core.drives.run(ANN, lambda drive: drive.ensure_subfolder("Other"))
     await ann.tap("No, leave it", shown)
     await ann.tap("Move", await ann.wait_for("a.txt"))
     shown = await ann.wait_for("Where shall a.txt go")
@@ -127,7 +127,7 @@ async def test_a_folder_that_is_gone_meanwhile_is_named(
     """The file stays where it is."""
     message = await arrived(ann)
     before = (await drive_file(google, "a.txt"))["parents"]
-    made = await bot.services.core.drives.run(ANN, lambda drive: drive.make_folder("Other"))
+    made = await bot.services.core.drives.run(ANN, lambda drive: drive.ensure_subfolder("Other"))
     await ann.tap("Move", message)
     await ann.wait_for("Where shall")
     await google.act("trash", file_id=made.id)

@@ -83,9 +83,9 @@ async def test_folders_are_walked_through_up_and_down_and_page_by_page(
     await connect(ann, google, AMY)
 
     def fill(drive: Any) -> None:
-        outer = drive.make_folder("Outer")
+        outer = drive.ensure_subfolder("Outer")
         for number in range(10):
-            drive.make_folder(f"Inner {number}", outer.id)
+            drive.ensure_subfolder(f"Inner {number}", outer.id)
 
     await bot.services.core.drives.run(Owner.user(501), fill)
     await ann.send("/folder")

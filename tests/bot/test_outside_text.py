@@ -46,7 +46,7 @@ async def test_an_upload_into_a_folder_of_any_name_is_told(
     await ann.tap("By date", await ann.wait_for("Inside “Telegram”"))
     await ann.wait_for("today:")
     found.name = name
-    bot.services.core.upload_drives._api.known._drives.clear()
+    bot.services.core.upload_drives._api.cache_of.cache_clear()
     message = await arrived(ann, "second.txt", b"two")
     assert "\u202e" not in message.text
     await ann.send("/folder")

@@ -30,7 +30,7 @@ def put(name: str, content: bytes = b"x", **body: Any) -> Callable[[Drive], Driv
 
     def work(drive: Drive) -> DriveFile:
         media = MediaInMemoryUpload(content, "application/octet-stream")
-        request = drive.creation({"name": name, **body}, media, size=len(content))
+        request = drive.creation_request({"name": name, **body}, media, size=len(content))
         return DriveFile.from_answer(request.execute(http=drive.http))
 
     return work

@@ -42,12 +42,12 @@ async def test_what_was_told_a_moment_ago_costs_no_request(world: World) -> None
     await world.connect(BOB, BEN)
     await world.google.forget_calls()
     for owner, account in ((ANN, AMY), (BOB, BEN), (ANN, AMY)):
-        about = await world.drives.run(owner, lambda drive: drive.about(known=True))
+        about = await world.drives.run(owner, lambda drive: drive.about(cached=True))
         assert secret(about.address) == account
     assert (await calls(world))["google.drive.about"] == 2
     await world.google.set_quota(AMY, used=400)
     assert (await world.drives.run(ANN, Drive.about)).usage == 400
-    assert (await world.drives.run(ANN, lambda drive: drive.about(known=True))).usage == 400
+    assert (await world.drives.run(ANN, lambda drive: drive.about(cached=True))).usage == 400
 
 
 async def test_everybody_sees_their_own_drive(world: World) -> None:

@@ -93,7 +93,7 @@ async def test_what_is_not_there_or_a_folder_has_no_content(world: World) -> Non
     """And that is said."""
 
     def folder(drive: Drive) -> bytes:
-        return drive.piece(drive.folder("Telegram"), 0, 1)
+        return drive.piece(drive.ensure_folder("Telegram"), 0, 1)
 
     with pytest.raises(DriveRefused) as caught:
         await world.drives.run(ANN, lambda drive: drive.content(drive.new_file_id()))

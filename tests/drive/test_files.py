@@ -18,7 +18,7 @@ def md5_of(content: bytes) -> str:
 
 async def test_a_file_is_made_as_it_was_described(world: World) -> None:
     """With its description, in its folder; and its repr tells nobody what it is."""
-    folder = await world.drives.run(ANN, lambda drive: drive.folder("Telegram"))
+    folder = await world.drives.run(ANN, lambda drive: drive.ensure_folder("Telegram"))
     body = {"parents": [folder], "description": "from the picnic", "mimeType": "text/plain"}
     made = await world.drives.run(ANN, put("a.txt", b"hello", **body))
     assert (made.name, made.size, made.md5) == ("a.txt", 5, md5_of(b"hello"))
@@ -40,14 +40,14 @@ async def test_what_may_be_the_same_content_is_found_by_size(world: World) -> No
     ]
     await world.google.forget_calls()
 
-    of_size = await world.drives.run(ANN, lambda drive: drive.of_size(4))
+    of_size = await world.drives.run(ANN, lambda drive: drive.files_of_size(4))
     assert await calls(world) == {"google.drive.files.list": 1}
     assert [file.id for file in of_size] == [first.id, second.id, other.id]
     assert [file.md5 == md5_of(b"same") for file in of_size] == [True, True, False]
-    assert await world.drives.run(ANN, lambda drive: drive.of_size(5)) == []
+    assert await world.drives.run(ANN, lambda drive: drive.files_of_size(5)) == []
     await world.google.act("trash", file_id=first.id)
     await world.google.act("trash", file_id=second.id)
-    again = await world.drives.run(ANN, lambda drive: drive.of_size(4))
+    again = await world.drives.run(ANN, lambda drive: drive.files_of_size(4))
     assert [file.id for file in again] == [other.id]
 
 
@@ -59,9 +59,9 @@ async def test_a_file_whose_size_was_unknown_is_marked_afterwards(world: World) 
 
     def work(drive: Drive) -> tuple[list[DriveFile], list[DriveFile]]:
         drive.resources.request("files.update", fileId=made.id, body=clear).execute(http=drive.http)
-        before = drive.of_size(3)
+        before = drive.files_of_size(3)
         drive.mark_size(made.id, 3)
-        return before, drive.of_size(3)
+        return before, drive.files_of_size(3)
 
     before, after = await world.drives.run(ANN, work)
     assert before == []
@@ -73,7 +73,7 @@ async def test_a_file_whose_size_was_unknown_is_marked_afterwards(world: World) 
 
 async def test_files_come_newest_first_page_by_page(world: World) -> None:
     """Neither folders nor what is in the bin are among them."""
-    folder = await world.drives.run(ANN, lambda drive: drive.folder("Telegram"))
+    folder = await world.drives.run(ANN, lambda drive: drive.ensure_folder("Telegram"))
     for number in range(5):
         await world.drives.run(ANN, put(f"{number}.txt", parents=[folder] if number > 3 else None))
     gone = await world.drives.run(ANN, put("gone.txt"))
@@ -122,7 +122,7 @@ async def test_a_file_is_renamed_described_moved_and_binned(world: World) -> Non
     def work(drive: Drive) -> None:
         assert drive.rename(made.id, "b'.txt").name == "b'.txt"
         assert drive.describe(made.id, "a note").description == "a note"
-        folder = drive.make_folder("new").id
+        folder = drive.ensure_subfolder("new").id
         assert drive.move(made.id, folder).folder_id == folder
         assert drive.move(made.id, folder).folder_id == folder
         assert drive.trash(made.id).trashed

@@ -63,7 +63,7 @@ ASKED: dict[str, tuple[str, Callable[[Drive, str], Any], tuple[str, ...]]] = {
     ),
     "of_size": (
         "google.drive.files.list",
-        lambda drive, _: drive.of_size(1),
+        lambda drive, _: drive.files_of_size(1),
         ("files", "files.*", "files.*.id", "files.*.md5Checksum", "nextPageToken"),
     ),
     "folders": (
@@ -73,7 +73,7 @@ ASKED: dict[str, tuple[str, Callable[[Drive, str], Any], tuple[str, ...]]] = {
     ),
     "make": (
         "google.drive.files.create",
-        lambda drive, _: drive.make_folder("Photos"),
+        lambda drive, _: drive.ensure_subfolder("Photos"),
         ("id", "name", "parents", "webViewLink"),
     ),
     "rename": (
@@ -114,7 +114,7 @@ async def test_no_field_of_an_answer_raises_an_exception_of_pythons(
     """Whatever takes its place. What comes of it can be written down and shown."""
     target, work, paths = ASKED[name]
     made: DriveFile = await world.drives.run(ANN, put("a.bin"))
-    await world.drives.run(ANN, lambda drive: drive.folder("Telegram"))
+    await world.drives.run(ANN, lambda drive: drive.ensure_folder("Telegram"))
     for path in paths:
         for kind, value in VALUES.items():
             change = {"drop": [path]} if value is LACKS else {"set": {path: value}}
@@ -202,9 +202,9 @@ async def test_no_body_raises_out_of_googles_client(world: World, body: str, sta
 
 async def test_a_404_that_is_not_drives_own_word_loses_no_folder(world: World) -> None:
     """A page of a proxy's is no reason to make a second one."""
-    folder = await world.drives.run(ANN, lambda drive: drive.folder("Telegram"))
+    folder = await world.drives.run(ANN, lambda drive: drive.ensure_folder("Telegram"))
     await world.google.fault("google.drive.files.*", "html", status=404, count=2)
-    assert await world.drives.run(ANN, lambda drive: drive.folder("Telegram")) == folder
+    assert await world.drives.run(ANN, lambda drive: drive.ensure_folder("Telegram")) == folder
     assert len(await world.google.files(AMY)) == 1
 
 
@@ -282,7 +282,7 @@ async def test_only_true_means_in_the_bin(world: World) -> None:
 async def test_a_folder_whose_answer_lacks_its_identifier_is_made_once(world: World) -> None:
     """It was given one beforehand."""
     await world.google.fault("google.drive.files.create", "odd", drop=["id"])
-    made = await world.drives.run(ANN, lambda drive: drive.make_folder("Photos"))
+    made = await world.drives.run(ANN, lambda drive: drive.ensure_subfolder("Photos"))
     [file] = await world.google.files(AMY)
     assert file["id"] == made.id
 
@@ -292,9 +292,9 @@ async def test_a_folder_that_is_listed_without_a_name_is_not_made_again(
     world: World, path: str
 ) -> None:
     """Drive was asked for it by its name: what it does not tell is no other one."""
-    first = await world.drives.run(ANN, lambda drive: drive.make_folder("Photos"))
+    first = await world.drives.run(ANN, lambda drive: drive.ensure_subfolder("Photos"))
     await world.google.fault("google.drive.files.list", "odd", drop=[path])
-    again = await world.drives.run(ANN, lambda drive: drive.make_folder("Photos"))
+    again = await world.drives.run(ANN, lambda drive: drive.ensure_subfolder("Photos"))
     assert again.id == first.id
 
 

@@ -20,7 +20,7 @@ async def desk(sandbox: Sandbox, google: GoogleControls, tmp_path: Path) -> Asyn
     world = World(sandbox, google, tmp_path / "user_data", TokenEncryption())
     await world.connect()
     file_id, folder_id = await world.drives.run(
-        ANN, lambda drive: (drive.new_file_id(), drive.folder("Telegram"))
+        ANN, lambda drive: (drive.new_file_id(), drive.ensure_folder("Telegram"))
     )
     yield Desk(world, sandbox, file_id, folder_id)
     await world.close()

@@ -40,7 +40,7 @@ async def test_a_file_of_any_size_arrives_whole(desk: Desk, size: int, known: bo
 async def test_a_file_is_found_by_its_size(desk: Desk, size: int | None) -> None:
     """However late that was known: it is how duplicates are noticed."""
     found = await desk.upload(Bytes(b"hello", size=size))
-    assert await desk.world.drives.run(ANN, lambda drive: drive.of_size(5)) == [found]
+    assert await desk.world.drives.run(ANN, lambda drive: drive.files_of_size(5)) == [found]
 
 
 @pytest.mark.parametrize("piece", [1000, 65_537, CHUNK, 5 * CHUNK])

@@ -39,7 +39,7 @@ class Body:
     """Whether the answer says how long it is. If not, nothing of it counts before its end."""
 
 
-def judge(
+def check_head(
     status: int,
     headers: Mapping[str, str],
     *,

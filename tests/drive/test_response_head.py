@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from drive import Body, NotTheFile, judge
+from drive import Body, NotTheFile, check_head
 
 WHOLE = Body(0, 20, 20, has_length=True)
 SPOKEN = Body(0, 20, 20, has_length=False)
@@ -104,9 +104,9 @@ def test_only_the_file_or_the_part_that_was_asked_for_is_taken(what: str) -> Non
     status, headers, begin, size, expected = TABLE[what]
     if expected is None:
         with pytest.raises(NotTheFile):
-            judge(status, headers, begin=begin, size=size)
+            check_head(status, headers, begin=begin, size=size)
     else:
-        assert judge(status, headers, begin=begin, size=size) == expected
+        assert check_head(status, headers, begin=begin, size=size) == expected
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_of_a_part_with_an_end_no_more_is_taken(span: str, good: bool) -> None:
     """Also of the first one, which was asked for by a range as well."""
     headers = {"content-range": f"bytes {span}"}
     try:
-        body = judge(206, headers, begin=0, end=5, size=20, ranged=True)
+        body = check_head(206, headers, begin=0, end=5, size=20, ranged=True)
     except NotTheFile:
         assert not good
     else:

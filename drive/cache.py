@@ -1,27 +1,25 @@
-"""What an owner's Drive has told and need not be asked again: it saves a small file round trips."""
+"""What one account's Drive has told lately: not asking it again saves a small file requests."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 from drive.errors import unreadable
 from drive.resources import About
-from security.credential import Owner
 
 IDS_AT_ONCE: Final = 20
 """Unused identifiers cost nothing: files.generateIds only draws them, up to 1000 a request."""
 _REMEMBERED: Final = 200
 _FOLDER_SECONDS: Final = 600
 _ABOUT_SECONDS: Final = 60
-_DRIVES: Final = 1000
 
 
-class Known:
-    """Spare identifiers, folders and space of one account. Any thread may use it."""
+class DriveCache:
+    """Unused identifiers, folders and space of one account. Any thread may use it."""
 
     def __init__(self) -> None:
         self.making = threading.Lock()
@@ -45,7 +43,7 @@ class Known:
         """`count` identifiers, each given out once; `fetch` asks Drive for more.
 
         Raises:
-            TransientFault: it gives those it has given before.
+            TransientFault: Drive gives those it has given before.
         """
         taken: list[str] = []
         while len(taken) < count:
@@ -63,27 +61,9 @@ class Known:
     def folder(self, parent_id: str, name: str) -> str | None:
         """The identifier of a folder seen or made within the last ten minutes."""
         since, folder_id = self._folders.get((parent_id, name), (0.0, ""))
-        if folder_id and time.monotonic() - since < _FOLDER_SECONDS:
-            return folder_id
-        return None
+        recent = time.monotonic() - since < _FOLDER_SECONDS
+        return folder_id if folder_id and recent else None
 
     def note_folder(self, parent_id: str, name: str, folder_id: str) -> None:
         """It was seen or made just now."""
         self._folders[parent_id, name] = (time.monotonic(), folder_id)
-
-
-class KnownDrives:
-    """One `Known` for each owner and account: identifiers serve only the account they are for."""
-
-    def __init__(self) -> None:
-        self._drives: OrderedDict[tuple[Owner, str], Known] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def of(self, owner: Owner, account_key: str) -> Known:
-        """The owner's, while they use this account; the least recently used are forgotten."""
-        with self._lock:
-            found = self._drives.setdefault((owner, account_key), Known())
-            self._drives.move_to_end((owner, account_key))
-            if len(self._drives) > _DRIVES:
-                self._drives.popitem(last=False)
-            return found

@@ -1,19 +1,19 @@
-"""Drive calls off the event loop: every call runs in a thread of a pool's own."""
+"""Drive calls off the event loop: each runs in a thread, with a token from the custodian."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from pydantic import SecretStr
 
+from drive.cache import DriveCache
 from drive.client import Drive, DriveApi
-from drive.connection import IdleConnections, TokenSource
-from drive.known import Known
+from drive.connection import AccessToken, ConnectionPool, TokenSource
 from security.consent.flows import GoogleAccount
-from security.credential import Credential, Owner
+from security.credential import Owner
 from security.custody.custodian import Custodian
 from security.custody.threads import Threads
 from security.errors import ConsentRequired, OperatorFault
@@ -31,7 +31,7 @@ class Drives:
         self._threads = Threads(threads, "drive")
         self.on_result: Callable[[str], None] = lambda _: None
         """Told "ok", or the code of an operator's fault, after each call."""
-        self._connections = IdleConnections(api.connect)
+        self._connections = ConnectionPool(api.connect)
 
     async def run(self, owner: Owner, work: Callable[[Drive], T]) -> T:
         """`work` on the owner's Drive.
@@ -43,42 +43,43 @@ class Drives:
         # Asked before a thread is taken: an owner without a credential costs none.
         first = await self._custodian.access_token(owner)
 
-        def tokens(rejected: SecretStr | None) -> Credential:
-            if rejected is None and first.is_fresh(datetime.now(UTC)):
-                return first
-            renewal = self._custodian.access_token(owner, rejected=rejected)
-            return asyncio.run_coroutine_threadsafe(renewal, loop).result(_RENEWAL_SECONDS)
+        def tokens(rejected: SecretStr | None) -> AccessToken:
+            credential = first
+            if rejected is not None or not first.is_fresh(datetime.now(UTC)):
+                renewal = self._custodian.access_token(owner, rejected=rejected)
+                credential = asyncio.run_coroutine_threadsafe(renewal, loop).result(
+                    _RENEWAL_SECONDS
+                )
+            return AccessToken.of(credential)
 
-        known = self._api.known.of(owner, first.account_key or "")
-        return await self._call(tokens, work, known)
+        cache = self._api.cache_of(owner, first.account_key or "")
+        return await self._call(tokens, work, cache)
 
     async def account(self, access_token: SecretStr) -> GoogleAccount:
-        """Who granted a token that is not anybody's credential yet."""
+        """Who granted a token that is not yet part of anybody's credential.
 
-        def tokens(rejected: SecretStr | None) -> Credential:
+        Raises:
+            CustodyError: in all its kinds; ConsentRequired(invalid_grant): Google refuses it.
+        """
+
+        def tokens(rejected: SecretStr | None) -> AccessToken:
             if rejected is not None:
                 raise ConsentRequired("the new token is not accepted", code="invalid_grant")
-            return Credential(
-                owner=Owner.parse("department:consent"),
-                client_id="",
-                refresh_token=None,
-                access_token=access_token,
-                expires_at=datetime.now(UTC) + timedelta(minutes=10),
-            )
+            return AccessToken(access_token, None)
 
-        about = await self._call(tokens, Drive.about, Known())
+        about = await self._call(tokens, Drive.about, DriveCache())
         return GoogleAccount(address=about.address, id=about.account_id)
 
-    async def _call(self, tokens: TokenSource, work: Callable[[Drive], T], known: Known) -> T:
+    async def _call(self, tokens: TokenSource, work: Callable[[Drive], T], cache: DriveCache) -> T:
         def call() -> T:
-            http = self._connections.take()
+            http = self._connections.acquire()
             try:
-                result = work(self._api.of(tokens, http, known))
+                result = work(self._api.of(tokens, http, cache))
             except BaseException:
                 # What is left in there is anybody's guess.
                 http.close()
                 raise
-            self._connections.give_back(http)
+            self._connections.release(http)
             return result
 
         try:
@@ -90,8 +91,8 @@ class Drives:
         return result
 
     def close_idle(self) -> None:
-        """Give back connections that nobody has used for a while."""
-        self._connections.close_old()
+        """Close connections that nobody has used for a while."""
+        self._connections.close_idle()
 
     async def close(self, seconds: float = 0.5) -> None:
         """Begin nothing more, and wait that long for what is under way."""
