@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from security.maintenance.report import SweepReport
 from security.recovery.inspection import FINDINGS, STATES
 
 ROOT: Final = Path(__file__).parents[2]
+_WRITTEN: Final = ROOT / "tests" / "security" / "folders_of_before.json"
 OTHERS: Final = frozenset({"tests", "bench", "sandbox", "docs"})
 """Top-level folders whose exceptions never stand in an operator's log."""
 
@@ -132,3 +134,14 @@ def faults_of_settings() -> list[str]:
     except SettingsError as error:
         return list(error.faults)
     return []
+
+
+def folder_of_before(kind: str) -> dict[str, str]:
+    """A data folder as an earlier version has left it: "plain" or "sealed"; its files' texts."""
+    written: dict[str, Any] = json.loads(_WRITTEN.read_text("ascii"))
+    return dict(written[kind])
+
+
+def key_of_before() -> str:
+    """What the sealed one is sealed with."""
+    return str(json.loads(_WRITTEN.read_text("ascii"))["key"])
