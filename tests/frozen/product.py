@@ -29,6 +29,10 @@ from security.maintenance.report import SweepReport
 from security.recovery.inspection import FINDINGS, STATES
 
 ROOT: Final = Path(__file__).parents[2]
+MOVED: Final[dict[str, str]] = {}
+"""A top-level folder or module of ours that has a new name → the frozen one it stands for."""
+SANDBOX_ALONE: Final = "sandbox.run"
+"""What `drivekeeper sandbox` runs."""
 _WRITTEN: Final = ROOT / "tests" / "security" / "folders_of_before.json"
 OTHERS: Final = frozenset({"tests", "bench", "sandbox", "docs"})
 """Top-level folders whose exceptions never stand in an operator's log."""
