@@ -76,13 +76,13 @@ def bot(env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
     # Imported here: it takes a second of CPU, which no other command needs to wait for. What it
     # makes stays, and the collector need not look for what could go meanwhile.
     gc.disable()
-    import bot_process
+    from processes.bot import StartupError, run_to_the_end
 
     gc.freeze()
     gc.enable()
     try:
-        bot_process.run_to_the_end(settings)
-    except bot_process.StartupError as error:
+        run_to_the_end(settings)
+    except StartupError as error:
         _stop(f"Drivekeeper cannot start: {error}", code=3)
 
 

@@ -1,6 +1,6 @@
 """The bot's own process, sweeping when it is told to. `python -m bench.bot FILE`.
 
-Everything as in `bot_process.run`; only when to sweep is not the JobQueue's to say.
+Everything as in `processes.bot.run`; only when to sweep is not the JobQueue's to say.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from bench.child import Json, serve
 from bench.owners import read_settings
 from bot import lifecycle, maintenance
 from bot.context import BotApplication, BotContext
-from bot_process import alone, prepare_logs, services
 from custody_parts import settle_memory
+from processes.bot import alone, prepare_logs, services
 
 
 class Sweeps:

@@ -13,9 +13,9 @@ from pathlib import Path
 from bench.child import Json, serve
 from bench.idle import Ticker, look_bare
 from bench.owners import read_settings
-from bot_process import prepare_logs
 from custody_parts import custody, settle_memory
 from metrics import Metrics
+from processes.bot import prepare_logs
 
 
 async def main() -> None:

@@ -11,26 +11,26 @@ from telegram.ext import ApplicationBuilder, ContextTypes, Defaults, JobQueue
 from telegram.request import BaseRequest
 
 from bot import maintenance
-from bot.access import Access
+from bot.access.policy import Access
+from bot.access.refusals import Refusals
 from bot.admin import alerts
 from bot.connecting import connect, device_flow
 from bot.context import BotApplication, BotContext, BotOptions, Core, Services
+from bot.delivery.rate_limits import RateLimiter
+from bot.delivery.telegram_answers import DecidedAnswers
+from bot.delivery.telegram_request import CLOUD, TelegramRequest
 from bot.drive_files.sending import Sender
 from bot.errors import on_error
 from bot.handlers import handlers
-from bot.limits import RateLimiter
-from bot.refusals import Refusals
-from bot.telegram_answers import DecidedAnswers
-from bot.telegram_request import CLOUD, TelegramRequest
+from bot.receiving import files, renaming
 from bot.updates import overflow, webhook
 from bot.updates.inbox import LOOK_SECONDS, Inbox
 from bot.updates.journal import UpdateJournal
 from bot.updates.ordering import PerUserOrder
 from bot.updates.pulse import Pulse
-from bot.uploads import files, renaming
 from bot.uploads.albums import Albums
+from bot.uploads.destinations import Places
 from bot.uploads.jobs import UploadJournal
-from bot.uploads.places import Places
 from bot.uploads.queue import UploadQueue
 from bot.uploads.runner import UploadRunner
 from security.credential import Owner

@@ -13,9 +13,9 @@ from telegram.error import RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
 from bot.context import BotContext
-from bot.delivery import may_pass
-from bot.limits import COURTESY
-from bot.texts import N_, Texts
+from bot.delivery.messages import may_pass
+from bot.delivery.rate_limits import COURTESY
+from bot.texts.catalogue import N_, Texts
 from security.credential import Owner
 
 DESCRIPTION: Final = N_(

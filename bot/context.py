@@ -14,15 +14,15 @@ from pydantic import SecretStr
 from telegram import CallbackQuery, Update
 from telegram.ext import Application, CallbackContext, ExtBot, JobQueue
 
-from bot.access import Access
+from bot.access.policy import Access
+from bot.access.refusals import Refusals
 from bot.preferences import Preferences
-from bot.refusals import Refusals
-from bot.texts import Texts
+from bot.texts.catalogue import Texts
 from bot.updates.inbox import Inbox
 from bot.updates.pulse import Pulse
 from bot.uploads.albums import Albums
+from bot.uploads.destinations import Places
 from bot.uploads.jobs import UploadJob
-from bot.uploads.places import Places
 from bot.uploads.queue import UploadQueue
 from drive import Drives
 from metrics import Metrics

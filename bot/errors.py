@@ -11,8 +11,8 @@ from telegram.error import Conflict, Forbidden, TelegramError
 from telegram.ext import ApplicationHandlerStop
 
 from bot.context import BotContext, owner_of
-from bot.delivery import may_pass, privately, send
-from bot.texts import Texts
+from bot.delivery.messages import may_pass, privately, send
+from bot.texts.catalogue import Texts
 from security.errors import OperatorFault, TransientFault
 
 _ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # no 0/O, 1/I: people read it aloud

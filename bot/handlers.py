@@ -14,14 +14,14 @@ from telegram.ext import (
     filters,
 )
 
+from bot.access.gate import gate
 from bot.admin import health, quarantine_admin
 from bot.connecting import account, connect, whose_account
 from bot.context import BotContext
-from bot.drive_files import file_actions, folders, shelf
-from bot.filenames import Carries
-from bot.gate import gate
-from bot.questions import Answers
-from bot.uploads import files, groups, renaming, upload_list
+from bot.drive_files import file_actions, file_list, folders
+from bot.receiving import files, groups, renaming, upload_list
+from bot.texts.filenames import Carries
+from bot.texts.questions import Answers
 
 Handler = BaseHandler[Any, BotContext, Any]
 
@@ -39,8 +39,8 @@ def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
         "start": account.start,
         "connect": connect.connect,
         "uploads": upload_list.uploads,
-        "files": shelf.files,
-        "get": shelf.get,
+        "files": file_list.files,
+        "get": file_list.get,
         "folder": folders.folder,
         "status": account.status,
         "disconnect": account.disconnect,
@@ -65,10 +65,10 @@ def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
         "uploads": upload_list.uploads,
         "uploads-cancel": upload_list.cancel,
         "uploads-retry": upload_list.retry,
-        "files": shelf.files,
-        "files-search": shelf.ask_search,
-        "file": shelf.open_card,
-        "file-send": shelf.send,
+        "files": file_list.files,
+        "files-search": file_list.ask_search,
+        "file": file_list.open_card,
+        "file-send": file_list.send,
         "file-back": file_actions.back,
         "file-name": file_actions.ask_name,
         "file-in": file_actions.look_inside,
@@ -93,8 +93,8 @@ def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
         folders.NAMING: folders.make,
         renaming.NAMING: renaming.answer,
         file_actions.RENAMING: file_actions.rename,
-        shelf.SEARCHING: shelf.search,
-        shelf.GETTING: shelf.get_answer,
+        file_list.SEARCHING: file_list.search,
+        file_list.GETTING: file_list.get_answer,
     }
     theirs = {"health": health.health, "quarantine": quarantine_admin.quarantine}
     by_them = _NEW & filters.User(administrators)

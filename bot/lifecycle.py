@@ -16,9 +16,9 @@ from telegram.error import InvalidToken, TelegramError
 from bot.commands import publish
 from bot.context import BotApplication, Services
 from bot.errors import on_polling_error
+from bot.receiving import files
 from bot.updates.incoming import ALLOWED_UPDATES
 from bot.updates.webhook import set_webhook
-from bot.uploads import files
 from security.errors import CustodyError
 
 _LONGEST_PAUSE_SECONDS: Final = 60

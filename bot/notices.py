@@ -14,12 +14,12 @@ from typing import Any, Final
 import structlog
 from telegram.ext import ExtBot
 
-from bot import keyboards
 from bot.context import Core, Services
-from bot.delivery import deliver
-from bot.limits import BACKGROUND
-from bot.org_texts import organisation_refuses
-from bot.texts import Texts
+from bot.delivery.messages import deliver
+from bot.delivery.rate_limits import BACKGROUND
+from bot.texts import keyboards
+from bot.texts.catalogue import Texts
+from bot.texts.organisation import organisation_refuses
 from security.credential import Owner
 from security.errors import CustodyError
 from security.quarantine.copies import QuarantineRecord

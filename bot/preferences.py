@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bot.drive_files.folder_choices import FolderChoices
-from bot.texts import LANGUAGES, language_of
+from bot.texts.catalogue import LANGUAGES, language_of
 from security.credential import Owner
 from security.custody.custodian import Custodian
 from security.encryption import TokenEncryption

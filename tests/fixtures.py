@@ -19,10 +19,10 @@ from cryptography.fernet import Fernet
 from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
 
-import bot_process
 from bot import lifecycle
 from bot.context import BotApplication, Services
 from config import Settings
+from processes import bot as bot_process
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.run import bot_settings
@@ -56,7 +56,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def swift(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Talks need not wait for Telegram's pace, but where a test is about just that."""
     if request.node.get_closest_marker("paced") is None:
-        monkeypatch.setattr("bot.limits._CHAT_BURST", 1000.0)
+        monkeypatch.setattr("bot.delivery.rate_limits._CHAT_BURST", 1000.0)
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FRONTS = {"bot", "web", "desktop", "sandbox", "commands"}
-WIRING = {"cli", "bot_process", "bench"}
-ROOTS = {"cli.py", "bot_process.py", "commands/runtime.py", "custody_parts.py"}
+WIRING = {"cli", "processes", "bench"}
+ROOTS = {"cli.py", "processes/bot.py", "commands/runtime.py", "custody_parts.py"}
 """Composition roots: one for each kind of process."""
 CORE_MODULES = {"security", "drive", "upload", "sheets", "metrics", "config"}
 FRONT_LIBRARIES = {"telegram", "fastapi", "starlette", "uvicorn", "typer", "rich", "httpx"}
@@ -28,7 +28,7 @@ FORBIDDEN = {
     "desktop": (FRONTS - {"desktop"}) | WIRING,
     "sandbox": (FRONTS - {"sandbox"}) | WIRING | CORE_MODULES,
     "commands": (FRONTS - {"commands"}) | WIRING,
-    "bot_process": {"sandbox", "cli", "desktop"},
+    "processes": {"sandbox", "cli", "desktop"},
 }
 """A top-level name → what it may not import."""
 SERVICES = {
@@ -43,7 +43,7 @@ def product() -> list[Path]:
     """Every file that is shipped."""
     found = [
         path
-        for top in FRONTS | {"config", "drive", "security"}
+        for top in FRONTS | {"config", "drive", "processes", "security"}
         for path in (ROOT / top).rglob("*.py")
     ]
     return sorted([*ROOT.glob("*.py"), *found])
@@ -117,7 +117,7 @@ def test_files_can_be_read_in_one_go() -> None:
         ("security/x.py", "from .. import bot"),
         ("security/x.py", "import importlib\nimportlib.import_module('bot.texts')"),
         ("security/x.py", "__import__('sandbox')"),
-        ("drive/x.py", "import bot_process"),
+        ("drive/x.py", "from processes.bot import run"),
         ("upload.py", "from sandbox.clients.person import Person"),
         ("config/settings.py", "from security.storage.files.private_files import remove"),
         ("bot/x.py", "from web.app import create_app"),
@@ -125,7 +125,7 @@ def test_files_can_be_read_in_one_go() -> None:
         ("web/x.py", "from bot import texts"),
         ("sandbox/x.py", "from security.credential import Owner"),
         ("sandbox/google/x.py", "from config import Settings"),
-        ("bot_process.py", "from sandbox.run import bot_settings"),
+        ("processes/bot.py", "from sandbox.run import bot_settings"),
         ("bot/x.py", "import os\nos.environ['A']"),
         ("cli.py", "import os\nos.getenv('A')"),
         ("security/x.py", "from os import environ"),
@@ -146,7 +146,7 @@ def test_a_planted_violation_is_found(path: str, source: str) -> None:
         ("security/x.py", "from . import files"),
         ("bot/x.py", "from telegram import Bot\nfrom drive import Drive\nimport upload"),
         ("config/settings.py", "import os\nos.environ"),
-        ("bot_process.py", "store = TokenStore(folder, keyring, mask)"),
+        ("processes/bot.py", "store = TokenStore(folder, keyring, mask)"),
         ("cli.py", "from sandbox.run import run_sandbox\nimport os\nos.devnull"),
     ],
 )

@@ -163,9 +163,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.uploads.transfer._PAUSES", (0.01, 0.01))
     monkeypatch.setattr("bot.uploads.telegram_source._PAUSE_SECONDS", 0.01)
     monkeypatch.setattr("bot.connecting.connect.AGAIN_SECONDS", 0)
-    monkeypatch.setattr("bot.limits._PAUSES", (0.01, 0.01, 0.01))
+    monkeypatch.setattr("bot.delivery.rate_limits._PAUSES", (0.01, 0.01, 0.01))
     for limit in ("_CHAT_BURST", "_OVERALL_PER_SECOND", "_BACKGROUND_PER_SECOND"):
-        monkeypatch.setattr(f"bot.limits.{limit}", 1000)
+        monkeypatch.setattr(f"bot.delivery.rate_limits.{limit}", 1000)
     at_once = SimpleNamespace(time=lambda: 0.0, sleep=lambda seconds: None)
     monkeypatch.setattr("drive.calls.time", at_once)
     polling = SimpleNamespace(**{**vars(asyncio), "sleep": lambda seconds: asyncio.sleep(0.02)})

@@ -23,7 +23,7 @@ from web.app import WebParts, create_app
 
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-PACKAGES = ("bot", "commands", "config", "drive", "security", "web", "sandbox")
+PACKAGES = ("bot", "commands", "config", "drive", "processes", "security", "web", "sandbox")
 SYSTEMD = shutil.which("systemd-analyze")
 DATA = (".po", ".html", ".css", ".js", ".svg")
 
@@ -196,7 +196,7 @@ def test_installed_bot_without_settings_lists_what_is_missing(
 
 
 def test_installed_bot_and_sandbox_find_all_their_parts(installed: Path, tmp_path: Path) -> None:
-    done = run(installed, tmp_path, "-c", "import bot_process, sandbox.run, sandbox.telegram")
+    done = run(installed, tmp_path, "-c", "import processes.bot, sandbox.run, sandbox.telegram")
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -19,7 +19,7 @@ from babel.messages.extract import extract
 
 import bot
 from bot.commands import command_menu
-from bot.texts import LANGUAGES, Texts, language_of
+from bot.texts.catalogue import LANGUAGES, Texts, language_of
 from web.pages import approved_page, refused_page
 
 _BOT = Path(bot.__file__).parent

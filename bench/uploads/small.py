@@ -29,9 +29,9 @@ from bench.world import BOT_TOKEN, FIRST_PERSON
 from bot import lifecycle
 from bot.context import BotApplication
 from bot.uploads.telegram_source import TelegramDownload
-from bot_process import prepare_logs, services
 from custody_parts import settle_memory
 from drive import FOLDER_TYPE, Drive
+from processes.bot import prepare_logs, services
 from security.credential import Owner
 from upload import Target, upload
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bot.texts import Texts
+from bot.texts.catalogue import Texts
 
 VERBS: Final = frozenset({"health", "quarantine", "hold"})
 """What the `callback_data` of all of them begins with."""

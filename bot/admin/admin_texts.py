@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.texts import Texts
+from bot.texts.catalogue import Texts
 
 
 def title(code: str, t: Texts) -> str:

@@ -13,8 +13,8 @@ from telegram.ext import ExtBot
 
 from bot.admin import admin_keyboards, admin_texts
 from bot.context import Services
-from bot.delivery import deliver
-from bot.texts import Texts
+from bot.delivery.messages import deliver
+from bot.texts.catalogue import Texts
 from security.credential import Owner
 from security.maintenance.incidents import HOLD, OF_DRIVE, Incident
 

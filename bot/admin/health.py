@@ -18,8 +18,8 @@ from telegram import InputMediaPhoto, Message, Update
 
 from bot.admin import admin_keyboards, admin_texts
 from bot.context import BotContext, Services, owner_of
-from bot.conversation import Conversation
-from bot.delivery import (
+from bot.delivery.conversation import Conversation
+from bot.delivery.messages import (
     REFUSALS,
     acknowledge,
     privately,
@@ -28,7 +28,7 @@ from bot.delivery import (
     says_so_already,
     show_instead,
 )
-from bot.texts import Texts
+from bot.texts.catalogue import Texts
 from security.errors import CustodyError
 from security.maintenance.incidents import OF_FILES
 from security.maintenance.report import SweepReport

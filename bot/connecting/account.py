@@ -7,15 +7,16 @@ from dataclasses import dataclass
 import structlog
 from telegram import Update
 
-from bot import keyboards, notices
+from bot import notices
 from bot.commands import command_menu, show_menu
 from bot.connecting import connect
 from bot.connecting.consent_outcome import shown_in
 from bot.context import BotContext, argument_of, owner_of
-from bot.delivery import acknowledge, say, show_instead, tell, tell_of
-from bot.filenames import LARGEST
-from bot.org_texts import organisation_refuses
-from bot.texts import LANGUAGES, Texts
+from bot.delivery.messages import acknowledge, say, show_instead, tell, tell_of
+from bot.texts import keyboards
+from bot.texts.catalogue import LANGUAGES, Texts
+from bot.texts.filenames import LARGEST
+from bot.texts.organisation import organisation_refuses
 from bot.uploads import upload_texts
 from bot.uploads.jobs import UploadJob
 from drive import Drive

@@ -6,7 +6,6 @@ import structlog
 from telegram import Message, Update
 from telegram.error import TelegramError
 
-from bot import keyboards
 from bot.connecting.consent_outcome import (
     explain_refusal,
     refused,
@@ -17,9 +16,10 @@ from bot.connecting.consent_outcome import (
 from bot.connecting.device_flow import poll_later
 from bot.connecting.whose_account import settle
 from bot.context import BotContext, owner_of
-from bot.delivery import acknowledge, privately, say, send, show_instead, tell
-from bot.limits import BACKGROUND
-from bot.texts import Texts
+from bot.delivery.messages import acknowledge, privately, say, send, show_instead, tell
+from bot.delivery.rate_limits import BACKGROUND
+from bot.texts import keyboards
+from bot.texts.catalogue import Texts
 from security.consent.pasted_address import pasted_parameters
 from security.consent.pending import PendingConsent
 from security.errors import CustodyError

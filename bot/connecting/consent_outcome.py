@@ -9,13 +9,13 @@ from telegram import InlineKeyboardMarkup
 from telegram.error import BadRequest, Forbidden
 from telegram.ext import ExtBot
 
-from bot import keyboards
 from bot.context import BotContext, Services, chat_of
-from bot.conversation import Conversation
-from bot.delivery import edit_or_send, send, tell, tell_of
-from bot.limits import BACKGROUND
-from bot.org_texts import organisation_refuses
-from bot.texts import Texts
+from bot.delivery.conversation import Conversation
+from bot.delivery.messages import edit_or_send, send, tell, tell_of
+from bot.delivery.rate_limits import BACKGROUND
+from bot.texts import keyboards
+from bot.texts.catalogue import Texts
+from bot.texts.organisation import organisation_refuses
 from bot.uploads import upload_texts
 from security.consent.pending import PendingConsent
 from security.credential import Owner

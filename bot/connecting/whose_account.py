@@ -9,12 +9,12 @@ import structlog
 from telegram import Update
 from telegram.error import BadRequest, Forbidden, TelegramError
 
-from bot import keyboards
 from bot.connecting.consent_outcome import finish, job_name, shown_in, what_is
 from bot.context import BotContext, argument_of, owner_of
-from bot.conversation import Conversation
-from bot.delivery import acknowledge, edit_or_send, privately, show_instead
-from bot.limits import BACKGROUND
+from bot.delivery.conversation import Conversation
+from bot.delivery.messages import acknowledge, edit_or_send, privately, show_instead
+from bot.delivery.rate_limits import BACKGROUND
+from bot.texts import keyboards
 from security.consent.pending import PendingConsent
 from security.errors import CustodyError
 from security.google.oauth import ConsentDenied

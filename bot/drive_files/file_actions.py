@@ -13,13 +13,14 @@ from typing import TypeVar
 import structlog
 from telegram import InlineKeyboardMarkup, Update
 
-from bot import notices, questions
+from bot import notices
 from bot.context import BotContext, argument_of, owner_of
-from bot.delivery import acknowledge, say, show_instead
-from bot.drive_files import shelf_keyboards, shelf_texts
-from bot.drive_files.shelf_texts import FolderGone, FolderInBin, look
-from bot.filenames import clean_name, new_name
-from bot.texts import Texts
+from bot.delivery.messages import acknowledge, say, show_instead
+from bot.drive_files import file_keyboards, file_texts
+from bot.drive_files.file_texts import FolderGone, FolderInBin, look
+from bot.texts import questions
+from bot.texts.catalogue import Texts
+from bot.texts.filenames import clean_name, new_name
 from drive import Drive, DriveFolder, folders_in
 from security.credential import Owner
 from security.errors import ConsentRequired, CustodyError
@@ -46,7 +47,7 @@ class Tap:
             return await self.context.core.drives.run(self.owner, work)
         except CustodyError as error:
             await tell_trouble(self.context, self.owner, error)
-            await self.show(*shelf_texts.trouble(error, self.texts, self.file_id))
+            await self.show(*file_texts.trouble(error, self.texts, self.file_id))
             return None
 
     async def show(self, text: str, markup: InlineKeyboardMarkup | None) -> None:
@@ -79,7 +80,7 @@ async def tapped(update: Update, context: BotContext) -> Tap | None:
 async def show_card(tap: Tap, work: Callable[[Drive], object] | None, note: str = "") -> bool:
     """Do something with the file, and show how it stands then; False: it did not work."""
 
-    def both(drive: Drive) -> shelf_texts.Card:
+    def both(drive: Drive) -> file_texts.Card:
         if work is not None:
             work(drive)
         return look(drive, tap.file_id)
@@ -87,7 +88,7 @@ async def show_card(tap: Tap, work: Callable[[Drive], object] | None, note: str 
     found = await tap.ask(both)
     if found is None:
         return False
-    await tap.show(*shelf_texts.card(found, tap.texts, note))
+    await tap.show(*file_texts.card(found, tap.texts, note))
     return True
 
 
@@ -129,7 +130,7 @@ async def rename(update: Update, context: BotContext) -> None:
         await say(update, context, texts.tr("🤔 That cannot be a file's name."))
         return
 
-    def work(drive: Drive) -> shelf_texts.Card:
+    def work(drive: Drive) -> file_texts.Card:
         found = look(drive, file_id)
         drive.rename(file_id, new_name(wanted, found.file.name))
         return look(drive, file_id)
@@ -138,10 +139,10 @@ async def rename(update: Update, context: BotContext) -> None:
         card = await context.core.drives.run(owner, work)
     except CustodyError as error:
         await tell_trouble(context, owner, error)
-        text, markup = shelf_texts.trouble(error, texts, file_id)
+        text, markup = file_texts.trouble(error, texts, file_id)
     else:
         _log.info("file_changed", owner=owner, result="renamed")
-        text, markup = shelf_texts.card(card, texts, texts.tr("✏️ It has its new name."))
+        text, markup = file_texts.card(card, texts, texts.tr("✏️ It has its new name."))
     await say(update, context, text, markup)
 
 
@@ -167,12 +168,12 @@ async def look_inside(update: Update, context: BotContext) -> None:
         text += "\n" + tap.texts.tr("Inside “{folder}”", folder=clean_name(here.name))
     elif not inside:
         text += "\n\n" + tap.texts.tr("I have made no other folder yet: /folder makes one.")
-    if len(inside) > shelf_keyboards.MOST_FOLDERS:
+    if len(inside) > file_keyboards.MOST_FOLDERS:
         text += "\n" + tap.texts.tr(
-            "These are the first {count} folders.", count=shelf_keyboards.MOST_FOLDERS
+            "These are the first {count} folders.", count=file_keyboards.MOST_FOLDERS
         )
     above = by_id.get(here.parent_id) if here else None
-    markup = shelf_keyboards.destinations(tap.texts, tap.file_id, here, above, inside)
+    markup = file_keyboards.destinations(tap.texts, tap.file_id, here, above, inside)
     await tap.show(text, markup)
 
 
@@ -203,7 +204,7 @@ async def ask_share(update: Update, context: BotContext) -> None:
             name=clean_name(found.file.name),
         )
         yes = tap.texts.label("Yes, share it")
-        await tap.show(text, shelf_keyboards.sure(tap.texts, tap.file_id, "file-share-yes", yes))
+        await tap.show(text, file_keyboards.sure(tap.texts, tap.file_id, "file-share-yes", yes))
 
 
 async def share(update: Update, context: BotContext) -> None:
@@ -232,7 +233,7 @@ async def ask_delete(update: Update, context: BotContext) -> None:
             "🗑 Put <b>{name}</b> into your Drive's bin?", name=clean_name(found.file.name)
         )
         yes = tap.texts.label("Yes, into the bin")
-        await tap.show(text, shelf_keyboards.sure(tap.texts, tap.file_id, "file-bin-yes", yes))
+        await tap.show(text, file_keyboards.sure(tap.texts, tap.file_id, "file-bin-yes", yes))
 
 
 async def delete(update: Update, context: BotContext) -> None:
@@ -256,4 +257,4 @@ async def undelete(update: Update, context: BotContext) -> None:
 
 
 def _by_key(folders: list[DriveFolder], key: str) -> DriveFolder | None:
-    return next((f for f in folders if shelf_keyboards.folder_key(f.id) == key), None)
+    return next((f for f in folders if file_keyboards.folder_key(f.id) == key), None)

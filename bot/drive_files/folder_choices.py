@@ -9,7 +9,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from bot.filenames import clean_name, shown_path
+from bot.texts.filenames import clean_name, shown_path
 from security.credential import Owner
 from security.errors import CorruptCredential
 from security.storage.files.private_files import SealedFolder

@@ -8,8 +8,8 @@ from typing import Final
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.drive_files.folder_choices import TEMPLATES
-from bot.filenames import clean_name
-from bot.texts import Texts
+from bot.texts.catalogue import Texts
+from bot.texts.filenames import clean_name
 from drive import DriveFolder
 
 PAGE: Final = 8

@@ -9,14 +9,14 @@ from typing import Final
 import structlog
 from telegram import InlineKeyboardMarkup, Update
 
-from bot import questions
 from bot.context import BotContext, argument_of, owner_of
-from bot.delivery import acknowledge, say, show_instead
-from bot.drive_files import folder_keyboards, shelf_texts
+from bot.delivery.messages import acknowledge, say, show_instead
+from bot.drive_files import file_texts, folder_keyboards
 from bot.drive_files.file_actions import tell_trouble
 from bot.drive_files.folder_choices import TEMPLATES, FolderChoice, clean_template, folders_for
-from bot.filenames import clean_name, shown_path, shown_text
-from bot.texts import Texts
+from bot.texts import questions
+from bot.texts.catalogue import Texts
+from bot.texts.filenames import clean_name, shown_path, shown_text
 from drive import Drive, DriveFolder, DriveRefused, folders_in
 from security.credential import Owner
 from security.errors import ConsentRequired, CustodyError
@@ -251,7 +251,7 @@ async def _show_trouble(
     update: Update, context: BotContext, error: CustodyError, texts: Texts
 ) -> None:
     await tell_trouble(context, owner_of(update), error)
-    await _say(update, context, *shelf_texts.trouble(error, texts))
+    await _say(update, context, *file_texts.trouble(error, texts))
 
 
 async def _say(

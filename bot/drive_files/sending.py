@@ -26,9 +26,9 @@ from telegram.constants import ChatAction
 from telegram.error import Forbidden, NetworkError, RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
-from bot.conversation import Conversation
-from bot.delivery import put_into
-from bot.filenames import LOCAL_LIMIT, clean_name
+from bot.delivery.conversation import Conversation
+from bot.delivery.messages import put_into
+from bot.texts.filenames import LOCAL_LIMIT, clean_name
 from drive import Drive, DriveFile, Drives
 from security.credential import Owner
 from security.errors import CustodyError, OperatorFault

@@ -17,7 +17,7 @@ from typing import Final
 import structlog
 from telegram import Bot, Update
 
-from bot.access import Access, Verdict
+from bot.access.policy import Access, Verdict
 from bot.updates.incoming import read_update, written
 from bot.updates.journal import Found, UpdateJournal
 from bot.updates.lines import Lines, Note

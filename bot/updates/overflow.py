@@ -5,11 +5,11 @@ from __future__ import annotations
 from telegram import Update
 from telegram.ext import ExtBot
 
-from bot.delivery import deliver
-from bot.filenames import incoming_file
-from bot.limits import BACKGROUND
+from bot.delivery.messages import deliver
+from bot.delivery.rate_limits import BACKGROUND
 from bot.preferences import Preferences
-from bot.texts import Texts
+from bot.texts.catalogue import Texts
+from bot.texts.filenames import incoming_file
 from security.credential import Owner
 
 

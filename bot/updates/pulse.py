@@ -8,8 +8,8 @@ from typing import Any
 
 from telegram.error import NetworkError
 
-from bot.telegram_answers import DecidedAnswers
-from bot.telegram_request import TelegramRequest
+from bot.delivery.telegram_answers import DecidedAnswers
+from bot.delivery.telegram_request import TelegramRequest
 from bot.updates.incoming import readable
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot import keyboards
-from bot.texts import Html, Texts
+from bot.texts import keyboards
+from bot.texts.catalogue import Html, Texts
 from bot.uploads.jobs import State, UploadJob
 from bot.uploads.upload_texts import Shown, cancelled
 

@@ -11,8 +11,8 @@ from typing import Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from bot.conversation import Conversation
-from bot.patterns import ALBUM
+from bot.delivery.conversation import Conversation
+from bot.texts.patterns import ALBUM
 from security.consent.pending import OwnerName, Secret
 from security.credential import Owner
 from security.encryption import TokenEncryption

@@ -12,10 +12,10 @@ from telegram import InlineKeyboardMarkup
 from telegram.error import Forbidden, TelegramError, TimedOut
 from telegram.ext import ExtBot
 
-from bot import keyboards
-from bot.delivery import REFUSALS, Sent, deliver, edit, edit_or_send, may_pass, send
-from bot.limits import BACKGROUND, PROGRESS, RESULT
-from bot.texts import Texts
+from bot.delivery.messages import REFUSALS, Sent, deliver, edit, edit_or_send, may_pass, send
+from bot.delivery.rate_limits import BACKGROUND, PROGRESS, RESULT
+from bot.texts import keyboards
+from bot.texts.catalogue import Texts
 from bot.uploads.jobs import UploadJob
 from bot.uploads.upload_texts import Shown
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 from weakref import WeakValueDictionary
 
-from bot.conversation import Conversation
+from bot.delivery.conversation import Conversation
 from bot.uploads.jobs import ENDED, JobFacts, State, UploadJob, UploadJournal
-from bot.uploads.lines import Lines, Run
+from bot.uploads.scheduler import Lines, Run
 from security.credential import Owner
 from security.custody.custodian import Custodian
 

@@ -13,12 +13,12 @@ from telegram.ext import ExtBot
 from bot import notices
 from bot.context import BotOptions, Core
 from bot.errors import new_reference
-from bot.texts import Texts
+from bot.texts.catalogue import Texts
 from bot.uploads import group_texts, upload_texts
+from bot.uploads.destinations import Places
 from bot.uploads.jobs import JobFile, UploadJob, UploadJournal
-from bot.uploads.lines import Telling
-from bot.uploads.places import Places
 from bot.uploads.progress import UploadMessage
+from bot.uploads.scheduler import Telling
 from bot.uploads.telegram_source import LocalFile
 from bot.uploads.transfer import Run, Transfer, patiently
 from bot.uploads.upload_texts import Shown, Unexpected

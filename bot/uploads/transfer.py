@@ -20,9 +20,9 @@ from telegram.error import BadRequest, NetworkError, TelegramError
 from telegram.ext import ExtBot
 
 from bot.context import BotOptions, Core
-from bot.texts import Texts
+from bot.texts.catalogue import Texts
+from bot.uploads.destinations import Place, Places
 from bot.uploads.jobs import JobFile, UploadJob, UploadJournal
-from bot.uploads.places import Place, Places
 from bot.uploads.progress import UploadMessage
 from bot.uploads.telegram_source import LocalFile, TelegramDownload
 from bot.uploads.upload_texts import TooLittleSpace

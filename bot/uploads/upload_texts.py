@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from telegram import InlineKeyboardMarkup
 
-from bot import keyboards
-from bot.filenames import CLOUD_LIMIT, LARGEST
-from bot.org_texts import organisation_refuses
-from bot.texts import N_, Texts
+from bot.texts import keyboards
+from bot.texts.catalogue import N_, Texts
+from bot.texts.filenames import CLOUD_LIMIT, LARGEST
+from bot.texts.organisation import organisation_refuses
 from bot.uploads.jobs import State, UploadJob
 from drive import DriveRefused
 from security.errors import (

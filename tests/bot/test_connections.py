@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.telegram_request import TelegramRequest
+from bot.delivery.telegram_request import TelegramRequest
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.server import Sandbox

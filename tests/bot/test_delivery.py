@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError, TimedOut
 
-from bot.delivery import may_pass, says_so_already
+from bot.delivery.messages import may_pass, says_so_already
 from sandbox.clients.chat_watch import WaitError
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
@@ -316,7 +316,11 @@ def test_words_of_telegram_are_looked_at_in_one_place() -> None:
         for path in (ROOT / "bot").rglob("*.py")
         if re.search(r"\b(error|refusal|fault|answer)\.message\b", path.read_text("utf-8"))
     }
-    assert found <= {"bot/delivery.py", "bot/drive_files/sending.py", "bot/uploads/transfer.py"}
+    assert found <= {
+        "bot/delivery/messages.py",
+        "bot/drive_files/sending.py",
+        "bot/uploads/transfer.py",
+    }
 
 
 def test_nobody_speaks_past_the_place_that_knows_how() -> None:
@@ -327,7 +331,7 @@ def test_nobody_speaks_past_the_place_that_knows_how() -> None:
         for path in (ROOT / "bot").rglob("*.py")
         if re.search(wanted, path.read_text("utf-8"))
     }
-    assert found == {"bot/delivery.py"}
+    assert found == {"bot/delivery/messages.py"}
 
 
 @pytest.mark.parametrize(

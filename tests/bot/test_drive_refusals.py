@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from bot.drive_files import shelf_texts
-from bot.texts import LANGUAGES, Texts
+from bot.drive_files import file_texts
+from bot.texts.catalogue import LANGUAGES, Texts
 from bot.uploads import upload_texts
 from bot.uploads.runner import _is_everybodys
 from drive import DriveRefused, reasons, refusal
@@ -37,8 +37,8 @@ def test_each_reason_has_its_code_and_its_sentence(reason: str) -> None:
     english = upload_texts.ended_by(error, job(ANN, 1), Texts("en"))[0]
     for language in [one for one in LANGUAGES if one != "en"]:
         assert upload_texts.ended_by(error, job(ANN, 1), Texts(language))[0] != english
-        shown = shelf_texts.trouble(error, Texts("en"))[0]
-        assert shelf_texts.trouble(error, Texts(language))[0] != shown
+        shown = file_texts.trouble(error, Texts("en"))[0]
+        assert file_texts.trouble(error, Texts(language))[0] != shown
 
 
 @pytest.mark.parametrize(
@@ -88,4 +88,4 @@ def test_an_albums_other_files_do_not_try_the_same(reason: str) -> None:
 )
 def test_a_files_buttons_say_why(code: str, says: str) -> None:
     """And which role it takes."""
-    assert says in shelf_texts.trouble(DriveRefused("no", code=code), Texts("en"))[0]
+    assert says in file_texts.trouble(DriveRefused("no", code=code), Texts("en"))[0]

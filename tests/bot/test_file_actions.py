@@ -8,8 +8,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.drive_files.shelf_keyboards import files_data
-from bot.filenames import new_name
+from bot.drive_files.file_keyboards import files_data
+from bot.texts.filenames import new_name
 from drive import DriveRefused
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.messages import Message

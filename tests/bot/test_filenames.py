@@ -15,8 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from telegram import Update
 
-from bot.filenames import clean_name, incoming_file
-from bot.texts import Texts
+from bot.texts.catalogue import Texts
+from bot.texts.filenames import clean_name, incoming_file
 from bot.uploads import upload_texts
 from bot.uploads.jobs import JobFile, UploadJob
 from sandbox.clients.google_controls import GoogleControls

@@ -46,7 +46,7 @@ async def test_four_hundred_files_forwarded_at_once_all_arrive_in_order(
 ) -> None:
     """By default settings, though Drive takes them slower than Telegram would bring them."""
     for name in ("_BACKGROUND_PER_SECOND", "_OVERALL_PER_SECOND"):
-        monkeypatch.setattr(f"bot.limits.{name}", 1000)
+        monkeypatch.setattr(f"bot.delivery.rate_limits.{name}", 1000)
     async with start_bot(WEB_PORT=0) as bot:
         await _four_hundred_files(bot, google, people(501, "Ann"), people(502, "Bo"))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.limits import Window
+from bot.delivery.rate_limits import Window
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.group import Group
 from sandbox.clients.messages import Message

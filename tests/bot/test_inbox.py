@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telegram import Bot, Update
 
-from bot.access import Access, Verdict
+from bot.access.policy import Access, Verdict
 from bot.updates.inbox import Inbox
 from bot.updates.journal import HandledIds, UpdateJournal
 from security.credential import Owner

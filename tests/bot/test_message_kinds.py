@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from telegram import Message
 
-from bot.filenames import incoming_file, incoming_files
+from bot.texts.filenames import incoming_file, incoming_files
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.group import Group
 from sandbox.clients.person import Person

@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-import bot_process
-from bot_process import StartupError
+from processes import bot as bot_process
+from processes.bot import StartupError
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from security.credential import Owner

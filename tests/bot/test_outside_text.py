@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bot import questions
 from bot.drive_files.folder_choices import FolderChoice
-from bot.filenames import shown_path, shown_text
-from bot.texts import Texts
+from bot.texts import questions
+from bot.texts.catalogue import Texts
+from bot.texts.filenames import shown_path, shown_text
 from bot.uploads.jobs import job_id_of
 from commands.output import show_table
 from sandbox.clients.google_controls import GoogleControls

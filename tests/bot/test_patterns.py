@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import pytest
 
-from bot.filenames import wished_name
-from bot.patterns import PATTERNS
+from bot.texts.filenames import wished_name
+from bot.texts.patterns import PATTERNS
 
 ROOT: Final = Path(__file__).parents[2]
 SHORT, LONG, MOST = 1024, 4096, 8
@@ -181,8 +181,8 @@ def test_patterns_that_meet_peoples_text_stand_in_one_table() -> None:
                     found.add(str(path.relative_to(ROOT)))
                 case ast.ImportFrom(module="re"):
                     found.add(str(path.relative_to(ROOT)))
-    assert found == {"bot/patterns.py"}
-    tree = ast.parse((ROOT / "bot" / "patterns.py").read_text("utf-8"))
+    assert found == {"bot/texts/patterns.py"}
+    tree = ast.parse((ROOT / "bot" / "texts" / "patterns.py").read_text("utf-8"))
     made = [
         node
         for node in ast.walk(tree)

@@ -12,8 +12,8 @@ import pytest
 from telegram import Document, Message
 from telegram.constants import ChatType
 
-import bot_process
-from bot.filenames import incoming_file
+from bot.texts.filenames import incoming_file
+from processes import bot as bot_process
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.clients.telegram_controls import TelegramControls

@@ -79,7 +79,7 @@ async def test_a_refusal_that_stays_is_given_up(
     bot: RunningBot, google: GoogleControls, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After four tries, and with a line in the log; so is what is no passing one, at once."""
-    monkeypatch.setattr("bot.limits._PAUSES", (0.01, 0.01, 0.01))
+    monkeypatch.setattr("bot.delivery.rate_limits._PAUSES", (0.01, 0.01, 0.01))
     ann = people()
     await google.fault("telegram.sendMessage", "status", status=502, count=4)
     await ann.send("/help")

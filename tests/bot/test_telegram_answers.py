@@ -11,7 +11,7 @@ import pytest
 from telegram.error import ChatMigrated, NetworkError, RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
-from bot.telegram_answers import DecidedAnswers
+from bot.delivery.telegram_answers import DecidedAnswers
 from bot.updates.pulse import Pulse
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person

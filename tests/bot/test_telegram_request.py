@@ -29,8 +29,8 @@ from telegram.ext import ExtBot
 from telegram.request import BaseRequest, HTTPXRequest, RequestData
 from telegram.request._requestparameter import RequestParameter
 
-from bot.delivery import deliver
-from bot.telegram_request import TelegramRequest, Unanswered
+from bot.delivery.messages import deliver
+from bot.delivery.telegram_request import TelegramRequest, Unanswered
 from config.network import Exemption, Proxy
 from security.credential import Owner
 from security.google.network import DIRECT, Network

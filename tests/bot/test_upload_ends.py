@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.uploads.jobs import UploadJob
-from bot.uploads.lines import Lines, Load, Telling
+from bot.uploads.scheduler import Lines, Load, Telling
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from tests.bot.upload_line import ANN, BOB, job

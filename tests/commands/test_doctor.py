@@ -20,7 +20,6 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
-import bot_process
 from cli import app
 from commands.checks import folder as folder_checks
 from commands.checks.finding import Finding, State
@@ -29,6 +28,7 @@ from commands.checks.google import judge_clock
 from commands.checks.http import Answer
 from commands.checks.telegram import judge_webhook
 from commands.doctor import _guarded, examine
+from processes import bot as bot_process
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox

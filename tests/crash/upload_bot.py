@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-import bot_process
 from config import load_settings
+from processes import bot as bot_process
 
 PLACES: Final = ("uploads", "updates", "local")
 """Where changes are counted: jobs, updates, and the local Bot API server's files."""

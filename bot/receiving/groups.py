@@ -10,14 +10,15 @@ from telegram.constants import ChatMemberStatus, ChatType
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
-from bot import keyboards
 from bot.context import BotContext, argument_of, owner_of, private_address
-from bot.conversation import Conversation, conversation_of
-from bot.delivery import acknowledge, say, send, show_instead
-from bot.filenames import incoming_file
-from bot.patterns import naming
-from bot.texts import Texts, language_of
-from bot.uploads import files, group_texts
+from bot.delivery.conversation import Conversation, conversation_of
+from bot.delivery.messages import acknowledge, say, send, show_instead
+from bot.receiving import files
+from bot.texts import keyboards
+from bot.texts.catalogue import Texts, language_of
+from bot.texts.filenames import incoming_file
+from bot.texts.patterns import naming
+from bot.uploads import group_texts
 from bot.uploads.jobs import belongs_to, job_id_of
 from security.credential import Owner
 

@@ -7,15 +7,15 @@ from typing import Final
 import structlog
 from telegram import Update
 
-from bot import questions
 from bot.context import BotContext, owner_of
-from bot.delivery import edit_or_send, say
-from bot.drive_files import shelf_keyboards, shelf_texts
+from bot.delivery.messages import edit_or_send, say
+from bot.drive_files import file_keyboards, file_texts
 from bot.drive_files.file_actions import tapped, tell_trouble
+from bot.drive_files.file_texts import Shown, look
 from bot.drive_files.sending import NotTaken, Order, Stopped
-from bot.drive_files.shelf_texts import Shown, look
-from bot.filenames import clean_name, shown_text
-from bot.texts import Texts
+from bot.texts import questions
+from bot.texts.catalogue import Texts
+from bot.texts.filenames import clean_name, shown_text
 from drive import Drive, DriveFile, DriveRefused
 from security.credential import Owner
 from security.errors import CustodyError
@@ -62,9 +62,9 @@ async def open_card(update: Update, context: BotContext) -> None:
         found = await context.core.drives.run(tap.owner, lambda drive: look(drive, tap.file_id))
     except CustodyError as error:
         await tell_trouble(context, tap.owner, error)
-        text, markup = shelf_texts.trouble(error, tap.texts)
+        text, markup = file_texts.trouble(error, tap.texts)
     else:
-        text, markup = shelf_texts.card(found, tap.texts)
+        text, markup = file_texts.card(found, tap.texts)
     await say(update, context, text, markup)
 
 
@@ -96,7 +96,7 @@ async def send(update: Update, context: BotContext) -> None:
         found = await context.core.drives.run(tap.owner, lambda drive: _file(drive, tap.file_id))
     except CustodyError as error:
         await tell_trouble(context, tap.owner, error)
-        await say(update, context, *shelf_texts.trouble(error, tap.texts))
+        await say(update, context, *file_texts.trouble(error, tap.texts))
         return
     await _send(update, context, tap.owner, tap.texts, found)
 
@@ -109,20 +109,20 @@ async def _get(update: Update, context: BotContext, wanted: str) -> None:
         )
     except CustodyError as error:
         await tell_trouble(context, owner, error)
-        await say(update, context, *shelf_texts.trouble(error, texts))
+        await say(update, context, *file_texts.trouble(error, texts))
         return
     found = page.files
     if len(found) == 1:
         await _send(update, context, owner, texts, found[0])
     elif not found:
-        await say(update, context, shelf_texts.empty_shelf(shown_text(wanted), texts))
+        await say(update, context, file_texts.empty_shelf(shown_text(wanted), texts))
     else:
         text = texts.tr("⬇️ Which one shall I send?")
         if len(found) > _PAGE:
             text += "\n" + texts.tr(
                 "These are the {count} newest; write more of the name for others.", count=_PAGE
             )
-        await say(update, context, text, shelf_keyboards.offers(texts, found[:_PAGE]))
+        await say(update, context, text, file_keyboards.offers(texts, found[:_PAGE]))
 
 
 async def _send(
@@ -131,10 +131,10 @@ async def _send(
     sender = context.services.sender
     if (file.size or 0) > sender.limit:
         _log.info("file_not_sent", owner=owner, size=file.size or 0, result="too_big")
-        await say(update, context, *shelf_texts.too_big_to_send(file, sender.limit, texts))
+        await say(update, context, *file_texts.too_big_to_send(file, sender.limit, texts))
         return
     if file.size == 0:
-        await say(update, context, *shelf_texts.empty_to_send(file, texts))
+        await say(update, context, *file_texts.empty_to_send(file, texts))
         return
     match sender.obstacle(owner, file.id):
         case "already":
@@ -145,7 +145,7 @@ async def _send(
                 "✋ I am still sending other files to you. Ask for this one again when they are "
                 "here."
             )
-            await say(update, context, text, shelf_keyboards.unsent(texts, file))
+            await say(update, context, text, file_keyboards.unsent(texts, file))
             return
     notice = await say(
         update,
@@ -155,7 +155,7 @@ async def _send(
             name=clean_name(file.name),
             size="?" if file.size is None else texts.size(file.size),
         ),
-        shelf_keyboards.unsent(texts, file),  # for when a kill comes in between
+        file_keyboards.unsent(texts, file),  # for when a kill comes in between
     )
 
     async def ended(error: CustodyError | None) -> None:
@@ -171,17 +171,17 @@ async def _send(
 def _unsent(error: CustodyError, file: DriveFile, limit: int, texts: Texts) -> Shown:
     match error:
         case NotTaken(code="too_big"):
-            return shelf_texts.too_big_to_send(file, limit, texts)
+            return file_texts.too_big_to_send(file, limit, texts)
         case NotTaken() | Stopped():
             text = texts.tr(
                 "⚠️ <b>{name}</b> did not get through to Telegram. Tap “Try again”.",
                 name=clean_name(file.name),
             )
         case _:
-            text, markup = shelf_texts.trouble(error, texts)
+            text, markup = file_texts.trouble(error, texts)
             if markup is not None or isinstance(error, DriveRefused):
                 return text, markup
-    return text, shelf_keyboards.unsent(texts, file)
+    return text, file_keyboards.unsent(texts, file)
 
 
 async def _reply_page(update: Update, context: BotContext, wanted: str) -> None:
@@ -195,11 +195,11 @@ async def _page(context: BotContext, owner: Owner, texts: Texts, number: int, wa
         found = await context.core.drives.run(owner, lambda drive: _files(drive, number, wanted))
     except CustodyError as error:
         await tell_trouble(context, owner, error)
-        return shelf_texts.trouble(error, texts)
+        return file_texts.trouble(error, texts)
     shown, more = found[:_PAGE], len(found) > _PAGE
     if not shown and not number:
-        markup = shelf_keyboards.page(texts, (), 0, wanted, more=False) if wanted else None
-        return shelf_texts.empty_shelf(shown_text(wanted) if wanted else "", texts), markup
+        markup = file_keyboards.page(texts, (), 0, wanted, more=False) if wanted else None
+        return file_texts.empty_shelf(shown_text(wanted) if wanted else "", texts), markup
     text = (
         texts.tr("🔎 Files with “{search}”, newest first", search=shown_text(wanted))
         if wanted
@@ -207,7 +207,7 @@ async def _page(context: BotContext, owner: Owner, texts: Texts, number: int, wa
     )
     if number or more:
         text += "\n" + texts.tr("Page {number}", number=number + 1)
-    return text, shelf_keyboards.page(texts, shown, number, wanted, more=more)
+    return text, file_keyboards.page(texts, shown, number, wanted, more=more)
 
 
 def _files(drive: Drive, number: int, wanted: str) -> list[DriveFile]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.drive_files.folder_choices import FolderChoice, FolderChoices, folders_for
-from bot.filenames import shown_path
+from bot.texts.filenames import shown_path
 from drive import Drive, DriveFolder, DriveRefused
 from security.credential import Owner
 

@@ -15,9 +15,11 @@ from telegram.ext import ExtBot
 from bot.connecting import connect
 from bot.connecting.consent_outcome import not_the_address
 from bot.context import BotContext, Services, argument_of, owner_of, private_address
-from bot.conversation import conversation_of
-from bot.delivery import acknowledge, deliver, say, show_instead, tell_of
-from bot.filenames import (
+from bot.delivery.conversation import conversation_of
+from bot.delivery.messages import acknowledge, deliver, say, show_instead, tell_of
+from bot.delivery.rate_limits import BACKGROUND
+from bot.texts.catalogue import Texts
+from bot.texts.filenames import (
     CLOUD_LIMIT,
     incoming_file,
     incoming_files,
@@ -26,8 +28,6 @@ from bot.filenames import (
     type_by_ending,
     wished_name,
 )
-from bot.limits import BACKGROUND
-from bot.texts import Texts
 from bot.uploads import group_texts, upload_texts
 from bot.uploads.jobs import JobFile, UploadJob, job_id_of
 from bot.uploads.progress import first_message

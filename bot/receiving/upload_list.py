@@ -7,10 +7,10 @@ from typing import Final
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Update
 
 from bot.context import BotContext, argument_of, owner_of
-from bot.delivery import acknowledge, say, show_instead, tell_of
-from bot.drive_files.shelf_keyboards import short
-from bot.texts import Texts
-from bot.uploads import files
+from bot.delivery.messages import acknowledge, say, show_instead, tell_of
+from bot.drive_files.file_keyboards import short
+from bot.receiving import files
+from bot.texts.catalogue import Texts
 from bot.uploads.jobs import UploadJob
 from security.credential import Owner
 

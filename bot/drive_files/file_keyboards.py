@@ -12,8 +12,8 @@ from typing import Final
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bot.filenames import clean_name
-from bot.texts import Texts
+from bot.texts.catalogue import Texts
+from bot.texts.filenames import clean_name
 from drive import DriveFile, DriveFolder
 
 _DATA_BYTES: Final = 64  # https://core.telegram.org/bots/api#inlinekeyboardbutton

@@ -7,11 +7,11 @@ from typing import Final
 
 from telegram import InlineKeyboardMarkup
 
-from bot import keyboards
-from bot.drive_files import shelf_keyboards
-from bot.filenames import clean_name
-from bot.org_texts import organisation_refuses
-from bot.texts import Texts
+from bot.drive_files import file_keyboards
+from bot.texts import keyboards
+from bot.texts.catalogue import Texts
+from bot.texts.filenames import clean_name
+from bot.texts.organisation import organisation_refuses
 from drive import Drive, DriveFile, DriveFolder, DriveRefused
 from security.errors import (
     ConsentRequired,
@@ -64,7 +64,7 @@ def look(drive: Drive, file_id: str) -> Card:
 def card(found: Card, t: Texts, note: str = "") -> Shown:
     """A file's name, size, date, folder and link, with its buttons; first what has been done."""
     file = found.file
-    markup = shelf_keyboards.card(t, file, shared=found.shared)
+    markup = file_keyboards.card(t, file, shared=found.shared)
     if file.trashed:
         text = t.tr(
             "🗑 <b>{name}</b> is in your Drive's bin, which Drive empties after 30 days.",
@@ -96,7 +96,7 @@ def trouble(error: CustodyError, t: Texts, file_id: str = "") -> Shown:
     Args:
         file_id: of the file it is about: a button leads back to it, unless it is gone.
     """
-    markup = shelf_keyboards.back(t, file_id) if file_id else None
+    markup = file_keyboards.back(t, file_id) if file_id else None
     match error:
         case ConsentRequired() | CorruptCredential():
             text = t.tr(
@@ -191,7 +191,7 @@ def too_big_to_send(file: DriveFile, limit: int, t: Texts) -> Shown:
         size=t.size(file.size or 0),
         limit=t.size(limit),
     )
-    return text, shelf_keyboards.opened(t, file.link)
+    return text, file_keyboards.opened(t, file.link)
 
 
 def empty_to_send(file: DriveFile, t: Texts) -> Shown:
@@ -200,4 +200,4 @@ def empty_to_send(file: DriveFile, t: Texts) -> Shown:
         "⚠️ <b>{name}</b> is empty, and Telegram takes no empty files.",
         name=clean_name(file.name),
     )
-    return text, shelf_keyboards.opened(t, file.link)
+    return text, file_keyboards.opened(t, file.link)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bot.drive_files import shelf_keyboards
-from bot.texts import LANGUAGES, Texts
+from bot.drive_files import file_keyboards
+from bot.texts.catalogue import LANGUAGES, Texts
 from bot.uploads.jobs import UploadJob
 
 Rows = list[list[InlineKeyboardButton]]
@@ -133,7 +133,7 @@ def uploaded(t: Texts, job: UploadJob) -> InlineKeyboardMarkup | None:
     [file] = job.files
     rows: Rows = []
     if file.drive_file_id:
-        rows = shelf_keyboards.after(t, file.drive_file_id, file.link)
+        rows = file_keyboards.after(t, file.drive_file_id, file.link)
     elif file.link:
         rows = [[InlineKeyboardButton(t.label("Open in Drive"), url=file.link)]]
     if file.result == "duplicate":

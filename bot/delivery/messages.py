@@ -17,9 +17,9 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, Te
 from telegram.ext import ExtBot
 
 from bot.context import BotContext, chat_of, owner_of
-from bot.conversation import Conversation, asked_in
-from bot.limits import BACKGROUND
-from bot.telegram_request import Unanswered
+from bot.delivery.conversation import Conversation, asked_in
+from bot.delivery.rate_limits import BACKGROUND
+from bot.delivery.telegram_request import Unanswered
 from bot.uploads.jobs import UploadJob
 from security.credential import Owner
 

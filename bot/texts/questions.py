@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 from telegram import ForceReply, Message, MessageEntity
 from telegram.ext import ExtBot, filters
 
-from bot.texts import Html
+from bot.texts.catalogue import Html
 
 PLACEHOLDER_LENGTH: Final = 64
 """https://core.telegram.org/bots/api#forcereply"""

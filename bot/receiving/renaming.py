@@ -8,13 +8,14 @@ from typing import Final
 import structlog
 from telegram import Update
 
-from bot import questions
 from bot.context import BotContext, argument_of, owner_of
-from bot.delivery import acknowledge, say, send, tell_of
-from bot.drive_files import file_actions, shelf_texts
-from bot.filenames import clean_name, new_name, wished_name
-from bot.texts import Texts
-from bot.uploads import files, upload_texts
+from bot.delivery.messages import acknowledge, say, send, tell_of
+from bot.drive_files import file_actions, file_texts
+from bot.receiving import files
+from bot.texts import questions
+from bot.texts.catalogue import Texts
+from bot.texts.filenames import clean_name, new_name, wished_name
+from bot.uploads import upload_texts
 from bot.uploads.jobs import State, UploadJob
 from security.errors import CustodyError
 
@@ -154,7 +155,7 @@ async def _rename_in_drive(
         )
     except CustodyError as error:
         await file_actions.tell_trouble(context, job.owner, error)
-        text, markup = shelf_texts.trouble(error, texts)
+        text, markup = file_texts.trouble(error, texts)
         await say(update, context, text, markup)
         return
     _log.info("file_changed", owner=job.owner, result="renamed")

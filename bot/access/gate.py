@@ -14,10 +14,10 @@ from telegram.ext import ApplicationHandlerStop
 from bot.admin.admin_keyboards import VERBS
 from bot.commands import show_menu
 from bot.context import BotContext, owner_of
-from bot.delivery import acknowledge, say
+from bot.delivery.messages import acknowledge, say
 from bot.maintenance import came_by
-from bot.texts import Texts, language_of
-from bot.uploads import groups
+from bot.receiving import groups
+from bot.texts.catalogue import Texts, language_of
 from bot.uploads.jobs import belongs_to
 from security.credential import Owner
 

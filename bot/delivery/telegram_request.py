@@ -16,7 +16,7 @@ from telegram._utils.types import ODVInput
 from telegram.error import BadRequest, NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, HTTPXRequest
 
-from bot.network import httpx_options
+from bot.delivery.httpx_options import httpx_options
 from security.google.network import DIRECT, Network
 
 CLOUD: Final = "https://api.telegram.org"

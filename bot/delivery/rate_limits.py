@@ -17,7 +17,7 @@ from telegram._utils.types import JSONDict
 from telegram.error import BadRequest, NetworkError, RetryAfter
 from telegram.ext import BaseRateLimiter
 
-from bot.telegram_request import surely_not_done
+from bot.delivery.telegram_request import surely_not_done
 
 BACKGROUND: Final = -1
 """`rate_limit_args` of what comes in masses and may be a little late: uploads and connecting.

@@ -16,7 +16,7 @@ from typing import Any, Final
 from telegram import ExternalReplyInfo, Message, PaidMediaInfo
 from telegram.ext.filters import MessageFilter
 
-from bot.patterns import (
+from bot.texts.patterns import (
     DEVICE,
     ENDING,
     JOINERS,

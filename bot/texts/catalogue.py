@@ -19,12 +19,12 @@ from babel.dates import format_date
 from babel.messages import mofile, pofile
 from babel.numbers import format_decimal
 
-from bot.patterns import TURNS
+from bot.texts.patterns import TURNS
 
 LANGUAGES: Final = {"en": "English", "zh_Hant": "繁體中文", "zh_Hans": "简体中文"}
 """Code → the language's own name, in the order they are offered."""
 DEFAULT_LANGUAGE: Final = "en"
-_LOCALE: Final = Path(__file__).parent / "locale"
+_LOCALE: Final = Path(__file__).parents[1] / "locale"
 _TRADITIONAL: Final = ("hant", "tw", "hk", "mo")
 
 

@@ -1,0 +1,1 @@
+"""Telegram's side: requests and answers, the limits it sets, and every message that is sent."""

@@ -1,0 +1,1 @@
+"""What people send: files taken in, in private and in groups, and the buttons of their uploads."""

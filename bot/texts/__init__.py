@@ -1,0 +1,1 @@
+"""Words: the catalogue of translations, names of files, buttons and questions."""

@@ -1,0 +1,1 @@
+"""The composition roots: one module for each kind of process."""
