@@ -56,8 +56,7 @@ def _upload_operation(request: web.Request) -> str:
         return "google.upload.status" if asked.startswith("bytes*/") else "google.upload.chunk"
     if request.method == "DELETE":
         return "google.upload.cancel"
-    kind = request.query.get("uploadType", "")
-    return "google.upload.start" if kind == "resumable" else "google.upload.multipart"
+    return "google.upload.start"
 
 
 def _drive_operation(request: web.Request, rest: str) -> str:

@@ -26,10 +26,10 @@ async def world(sandbox: Sandbox, google: GoogleControls, tmp_path: Path) -> Asy
 
 
 def put(name: str, content: bytes = b"x", **body: Any) -> Callable[[Drive], DriveFile]:
-    """For `drives.run`: a file, in one request."""
+    """For `drives.run`: a file, in one chunk."""
 
     def work(drive: Drive) -> DriveFile:
-        media = MediaInMemoryUpload(content, "application/octet-stream")
+        media = MediaInMemoryUpload(content, "application/octet-stream", resumable=True)
         request = drive.creation_request({"name": name, **body}, media, size=len(content))
         return DriveFile.from_answer(request.execute(http=drive.http))
 

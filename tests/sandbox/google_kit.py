@@ -152,20 +152,10 @@ class Drive:
         return str((await self.create(name=name, mimeType=FOLDER, **metadata)).json["id"])
 
     async def upload(self, content: bytes, name: str = "x.bin", **metadata: Any) -> dict[str, Any]:
-        """A small file, by multipart."""
-        body = (
-            b"--b\r\nContent-Type: application/json\r\n\r\n"
-            + json.dumps({"name": name, **metadata}).encode()
-            + b"\r\n--b\r\nContent-Type: application/octet-stream\r\n\r\n"
-            + content
-            + b"\r\n--b--\r\n"
-        )
-        reply = await self.ask(
-            "POST",
-            "/upload/drive/v3/files?uploadType=multipart&fields=*",
-            data=body,
-            headers={"Content-Type": "multipart/related; boundary=b"},
-        )
+        """A small file, in one chunk."""
+        octets = "application/octet-stream"
+        location = await self.session(len(content), "*", octets, name=name, **metadata)
+        reply = await self.ask("PUT", location, data=content)
         assert reply.status == 200, reply.text
         found: dict[str, Any] = reply.json
         return found
@@ -181,10 +171,14 @@ class Drive:
         return sorted(file["name"] for file in reply.json["files"])
 
     async def session(
-        self, size: int | None, fields: str = "id,size,md5Checksum", **metadata: Any
+        self,
+        size: int | None,
+        fields: str = "id,size,md5Checksum",
+        content_type: str = "application/pdf",
+        **metadata: Any,
     ) -> str:
         """The address of a new resumable session."""
-        headers = {"X-Upload-Content-Type": "application/pdf"}
+        headers = {"X-Upload-Content-Type": content_type}
         if size is not None:
             headers["X-Upload-Content-Length"] = str(size)
         reply = await self.ask(

@@ -92,12 +92,6 @@ async def test_thirty_a_second_over_all_chats_and_twenty_a_minute_in_a_group(kit
         ("<tg-spoiler>s</tg-spoiler><u>u</u><s>t</s>", "html", "sut", [
             ("spoiler", 0, 1), ("underline", 1, 1), ("strikethrough", 2, 1)]),
         ("<blockquote expandable>q</blockquote>", "HTML", "q", [("expandable_blockquote", 0, 1)]),
-        ("*a* _b_ `c` ~d~ ||e|| 1\\.0", "MarkdownV2", "a b c d e 1.0", [
-            ("bold", 0, 1), ("italic", 2, 1), ("code", 4, 1), ("strikethrough", 6, 1),
-            ("spoiler", 8, 1)]),
-        ("[t](https://example.org/)", "MarkdownV2", "t", [("text_link", 0, 1)]),
-        (">quoted\n>too\nnot", "MarkdownV2", "quoted\ntoo\nnot", [("blockquote", 0, 11)]),
-        ("*a* [t](https://example.org/)", "Markdown", "a t", [("bold", 0, 1), ("text_link", 2, 1)]),
         ("  <b> x</b>  ", "HTML", "x", [("bold", 0, 1)]),
         ("a_b /help@somebot @someone", "", "a_b /help@somebot @someone", [
             ("bot_command", 4, 13), ("mention", 18, 8)]),

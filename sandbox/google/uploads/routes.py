@@ -1,4 +1,4 @@
-"""Uploads: media, multipart and resumable.
+"""Resumable uploads. Whole ones (media, multipart) are not modelled, and refused.
 
 https://developers.google.com/workspace/drive/api/guides/manage-uploads. What the guide leaves
 open (offsets that do not fit, chunks too small) follows the answers of Google's upload front end
@@ -7,9 +7,7 @@ as its clients' issue trackers quote them; docs/sandbox.md names each.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
 
 from aiohttp import web
 
@@ -21,13 +19,11 @@ from sandbox.google.drive.access import (
     refusing,
     says,
 )
-from sandbox.google.drive.files import BlobWriter
 from sandbox.google.drive.routes import parse_metadata
-from sandbox.google.drive.writing import OCTETS, apply_metadata, new_file, usable_id
+from sandbox.google.drive.writing import apply_metadata, new_file
 from sandbox.google.errors import DriveRefusal, quota_exceeded, unauthenticated
 from sandbox.google.model import DriveFile
 from sandbox.google.uploads.content_range import STATUS, Span, gap_text, read_span, uneven
-from sandbox.google.uploads.related import RelatedReader
 from sandbox.google.uploads.sessions import BLOCK, UploadSession
 from sandbox.google.world import GoogleWorld
 from sandbox.operations import OWNER
@@ -59,92 +55,15 @@ class Uploads:
 
     @refusing
     async def begin(self, request: web.Request) -> web.StreamResponse:
-        """POST (new file) or PATCH (new content): whole uploads, or the start of a session."""
+        """POST (new file) or PATCH (new content): the start of a session."""
         caller = authenticate(self._world, request)
         target = caller.file(request.match_info["id"]) if "id" in request.match_info else None
         kind = request.query.get("uploadType", "")
-        if kind == "resumable":
-            return await self._start_session(request, caller, target)
-        if kind == "multipart":
-            return await self._multipart(request, caller, target)
-        if kind == "media":
-            blob = self._world.files.new_blob()
-            await self._fill(blob, request.content.iter_any())
-            return self._store(request, caller, target, {}, request.content_type, blob)
-        raise DriveRefusal(
-            400, "badContent", f"Unsupported upload type: {kind}", location="uploadType"
-        )
-
-    # Whole uploads
-
-    async def _multipart(
-        self, request: web.Request, caller: Caller, target: DriveFile | None
-    ) -> web.Response:
-        reader = RelatedReader(request)
-        await reader.open()
-        await reader.headers()
-        metadata = parse_metadata(await reader.small())
-        content_type = (await reader.headers()).get("content-type", OCTETS)
-        blob = self._world.files.new_blob()
-        await self._fill(blob, reader.pieces())
-        return self._store(request, caller, target, metadata, content_type, blob)
-
-    async def _fill(self, blob: BlobWriter, pieces: AsyncIterator[bytes]) -> None:
-        try:
-            async for piece in pieces:
-                blob.write(piece)
-        except BaseException:
-            blob.discard()
-            raise
-
-    def _store(
-        self,
-        request: web.Request,
-        caller: Caller,
-        target: DriveFile | None,
-        metadata: dict[str, Any],
-        content_type: str,
-        blob: BlobWriter,
-    ) -> web.Response:
-        try:
-            file = self._keep(caller, target, metadata, content_type, blob, request.query)
-        except DriveRefusal:
-            blob.discard()
-            raise
-        return web.json_response(caller.show(file, request.query.get("fields")))
-
-    def _keep(
-        self,
-        caller: Caller,
-        target: DriveFile | None,
-        metadata: dict[str, Any],
-        content_type: str,
-        blob: BlobWriter,
-        query: Any,
-    ) -> DriveFile:
-        """The one place where uploaded bytes become a file."""
-        files = self._world.files
-        file = target or new_file(caller, metadata, content_type=content_type)
-        self._find_room(caller, file, blob.size)
-        if target is not None:
-            apply_metadata(caller, file, metadata, query)
-        files.set_content(file, blob)
-        if target is None:
-            files.add(file)
-        self._world.touched()
-        return file
-
-    def _find_room(self, caller: Caller, file: DriveFile, size: int) -> None:
-        """A shared drive's space is not its members' own."""
-        fits = self._world.fits(caller.account, size, replaced=file.size or 0)
-        if not file.drive_id and not fits:
-            raise quota_exceeded()
-
-    # Resumable sessions
-
-    async def _start_session(
-        self, request: web.Request, caller: Caller, target: DriveFile | None
-    ) -> web.Response:
+        if kind != "resumable":
+            message = f"Unsupported upload type: {kind}"
+            if kind in ("media", "multipart"):
+                message = f"The sandbox does not model uploadType={kind}: upload resumably."
+            raise DriveRefusal(400, "badContent", message, location="uploadType")
         metadata = parse_metadata(await request.read())
         declared = request.headers.get("X-Upload-Content-Length")
         if declared is not None and not declared.isdecimal():
@@ -239,15 +158,28 @@ class Uploads:
         session.total = total
 
     def _finish(self, caller: Caller, session: UploadSession) -> web.Response:
-        target = caller.file(session.file_id) if session.file_id is not None else None
-        if target is None:
-            # The id may have been taken while the bytes were on their way.
-            usable_id(caller, session.metadata.get("id"))
-        file = self._keep(
-            caller, target, session.metadata, session.content_type, session.blob, session.query
-        )
-        session.result = file.id
+        session.result = self._keep(caller, session).id
         return self._finished(caller, session)
+
+    def _keep(self, caller: Caller, session: UploadSession) -> DriveFile:
+        """Make the uploaded bytes a file; its id may have been taken while they came (409)."""
+        files = self._world.files
+        target = caller.file(session.file_id) if session.file_id is not None else None
+        file = target or new_file(caller, session.metadata, content_type=session.content_type)
+        self._find_room(caller, file, session.received)
+        if target is not None:
+            apply_metadata(caller, file, session.metadata, session.query)
+        files.set_content(file, session.blob)
+        if target is None:
+            files.add(file)
+        self._world.touched()
+        return file
+
+    def _find_room(self, caller: Caller, file: DriveFile, size: int) -> None:
+        """A shared drive's space is not its members' own."""
+        fits = self._world.fits(caller.account, size, replaced=file.size or 0)
+        if not file.drive_id and not fits:
+            raise quota_exceeded()
 
     def _finished(self, caller: Caller, session: UploadSession) -> web.Response:
         """The metadata of the finished file; asked again, it is given again."""

@@ -24,7 +24,7 @@ const OPERATIONS = [
   "google.device_code", "google.revoke", "google.drive.about", "google.drive.files.create",
   "google.drive.files.get", "google.drive.files.list", "google.drive.files.update",
   "google.drive.files.delete", "google.drive.files.generateIds", "google.upload.start",
-  "google.upload.chunk", "google.upload.status", "google.upload.multipart", "telegram.*",
+  "google.upload.chunk", "google.upload.status", "telegram.*",
   "telegram.getUpdates", "telegram.sendMessage", "telegram.editMessageText", "telegram.getFile",
   "telegram.getMe", "telegram.setMyCommands", "telegram.setMyDescription",
   "telegram.download",

@@ -12,13 +12,12 @@ from typing import Any
 from sandbox.telegram.errors import bad_request
 from sandbox.telegram.formatting.html import EntityError, parse_html, utf16_length
 from sandbox.telegram.formatting.links import LinkError, checked_link, is_loopback
-from sandbox.telegram.formatting.markdown import parse_markdown, parse_markdown_v2
 from sandbox.telegram.model import Json
 
 TEXT_LIMIT = 4096  # "1-4096 characters after entities parsing"
 CAPTION_LIMIT = 1024
 _RAW_LIMIT = 1 << 15
-_MODES = {"html": parse_html, "markdownv2": parse_markdown_v2, "markdown": parse_markdown}
+_NOT_MODELLED = frozenset({"markdown", "markdownv2"})
 
 # What Telegram finds by itself. The list of endings is short: these are enough to try things.
 _FOUND = re.compile(
@@ -79,10 +78,12 @@ def format_text(
     mode = parse_mode.lower()
     parsed: list[Json] = []
     if text and mode and mode != "none":
-        if mode not in _MODES:
+        if mode in _NOT_MODELLED:
+            raise bad_request(f"the sandbox does not model parse_mode {parse_mode}, use HTML")
+        if mode != "html":
             raise bad_request("Unsupported parse_mode")
         try:
-            text, parsed = _MODES[mode](text)
+            text, parsed = parse_html(text)
         except EntityError as error:
             raise bad_request(f"can't parse entities: {error}") from error
     elif entities:
