@@ -113,6 +113,15 @@ async def test_texts_that_cannot_be_sent(kit: Kit, args: dict[str, Any], descrip
         ("<span>x</span>", 'Tag "span" must have class "tg-spoiler" at byte offset 0'),
         ("<a href=x/y>z</a>", "Unexpected end of name token at byte offset 8"),
         ("<a =x>z</a>", 'Empty attribute name in the tag "a" at byte offset 0'),
+        # The standard library's parser passes over these, or takes them for text.
+        ("a <3", "Unclosed start tag at byte offset 2"),
+        ("a<3>", 'Unsupported start tag "3" at byte offset 1'),
+        ("<!-- x -->", 'Unsupported start tag "!--" at byte offset 0'),
+        ("x<![foo[>", 'Unsupported start tag "![foo[" at byte offset 1'),
+        ("<b/>", 'Unsupported start tag "b/" at byte offset 0'),
+        ("<b>x</ b>", "Unclosed end tag at byte offset 4"),
+        ("<b>x</b c>", "Unclosed end tag at byte offset 4"),
+        ("</>", "Unexpected end tag at byte offset 0"),
     ],
 )
 async def test_html_that_cannot_be_parsed(kit: Kit, text: str, problem: str) -> None:

@@ -92,6 +92,7 @@ async def test_thirty_a_second_over_all_chats_and_twenty_a_minute_in_a_group(kit
         ("<tg-spoiler>s</tg-spoiler><u>u</u><s>t</s>", "html", "sut", [
             ("spoiler", 0, 1), ("underline", 1, 1), ("strikethrough", 2, 1)]),
         ("<blockquote expandable>q</blockquote>", "HTML", "q", [("expandable_blockquote", 0, 1)]),
+        ("<b>x</>&copy;&amp;copy;&#65", "HTML", "x&copy;&copy;A", [("bold", 0, 1)]),
         ("  <b> x</b>  ", "HTML", "x", [("bold", 0, 1)]),
         ("a_b /help@somebot @someone", "", "a_b /help@somebot @someone", [
             ("bot_command", 4, 13), ("mention", 18, 8)]),

@@ -7,12 +7,15 @@ of https://github.com/tdlib/td, `MessageEntity.cpp`.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
+from html.parser import HTMLParser
+from typing import Final
 
 from sandbox.telegram.formatting.links import LinkError, checked_link, user_of_link
 from sandbox.telegram.model import Json
 
-_STYLES = {
+_STYLES: Final = {
     "b": "bold",
     "strong": "bold",
     "i": "italic",
@@ -25,10 +28,28 @@ _STYLES = {
     "tg-spoiler": "spoiler",
     "span": "spoiler",
 }
-_OTHERS = frozenset({"a", "code", "pre", "blockquote", "tg-emoji", "tg-time"})
-_NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
-_REFERENCE = re.compile(r"&(?:#x([0-9a-fA-F]+)|#(\d+)|(lt|gt|amp|quot)(?![A-Za-z]));?")
-_LARGEST_REFERENCE = 10
+_OTHERS: Final = frozenset({"a", "code", "pre", "blockquote", "tg-emoji", "tg-time"})
+# Tag and attribute → what its value begins with; other attributes are ignored.
+_ATTRIBUTES: Final = {
+    ("a", "href"): "",
+    ("tg-emoji", "emoji-id"): "",
+    ("code", "class"): "language-",
+    ("span", "class"): "tg-",
+}
+_NAMED: Final = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
+_REFERENCE: Final = re.compile(r"&(?:#x([0-9a-fA-F]+)|#(\d+)|(lt|gt|amp|quot)(?![A-Za-z]));?")
+_LARGEST_REFERENCE: Final = 10
+# What Telegram takes of a start tag: its name, and attributes whose bare values are plain.
+_START: Final = re.compile(
+    r"""<(?P<tag>[^\s>]*)
+    (?P<attributes>(?:
+        \s*[^\s=>/"']+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[A-Za-z0-9.-]*(?=[\s>])))?
+    )*)\s*(?P<value>=\s*)?""",
+    re.VERBOSE,
+)
+_END: Final = re.compile(r"</(?P<tag>[^\s>]*)\s*>")
+# Stands for "&" where the standard library reads: it knows more references than Telegram.
+_AMPERSAND: Final = "\ufdd0"
 
 
 class EntityError(ValueError):
@@ -37,219 +58,179 @@ class EntityError(ValueError):
 
 def utf16_length(text: str) -> int:
     """Length as Telegram counts it: in UTF-16 code units."""
-    return len(text) + sum(1 for character in text if ord(character) > 0xFFFF)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def text_link(url: str, offset: int, length: int) -> Json | None:
-    """The entity of a link; None where Telegram drops the link and keeps the text."""
+def text_link(url: str) -> Json | None:
+    """What makes an entity a link; None where Telegram drops the link and keeps the text."""
     if (user_id := user_of_link(url)) is not None:
-        user = {"id": user_id, "is_bot": False, "first_name": ""}
-        return {"offset": offset, "length": length, "type": "text_mention", "user": user}
+        return {
+            "type": "text_mention",
+            "user": {"id": user_id, "is_bot": False, "first_name": ""},
+        }
     try:
-        link = checked_link(url)
+        return {"type": "text_link", "url": checked_link(url)}
     except LinkError:
         return None
-    return {"offset": offset, "length": length, "type": "text_link", "url": link}
 
 
 @dataclass
 class _Open:
     tag: str
     argument: str
-    offset: int
-    start: int
+    start: int  # in the plain text
 
 
-class _Parser:
+class _Parser(HTMLParser):
+    """Telegram's rules over the standard library's reader.
+
+    That one forgives much: it passes over, or takes for text, what Telegram refuses. `read` says
+    how much of the text is understood; whatever it left out is found by it.
+    """
+
     def __init__(self, text: str):
+        super().__init__(convert_charrefs=False)
         self.text = text
-        self.out: list[str] = []
-        self.length = 0
+        self.masked = text.replace("&", _AMPERSAND)
+        self.read = 0
+        self.plain = ""
         self.entities: list[Json] = []
         self.open: list[_Open] = []
 
-    def at(self, index: int) -> str:
-        return self.text[index] if index < len(self.text) else ""
-
-    def bytes_before(self, index: int) -> int:
-        return len(self.text[:index].encode("utf-8", "surrogatepass"))
-
-    def put(self, text: str) -> None:
-        self.out.append(text)
-        self.length += utf16_length(text)
-
-    def parse(self) -> tuple[str, list[Json]]:
-        i = 0
-        while i < len(self.text):
-            if self.text[i] == "<":
-                i = self._end_tag(i) if self.at(i + 1) == "/" else self._start_tag(i)
-                continue
-            if self.text[i] == "&":
-                character, after = decode_reference(self.text, i)
-                self.put(character)
-                i = after
-                continue
-            j = i
-            while j < len(self.text) and self.text[j] not in "<&":
-                j += 1
-            self.put(self.text[i:j])
-            i = j
+    def parse(self) -> None:
+        """Read all of it; raises EntityError."""
+        with suppress(AssertionError):  # of the standard library, at some "<![…"
+            self.feed(self.masked)
+        self._read_to("")
+        if self.read < len(self.text):
+            raise self._refusal()
         if self.open:
-            raise EntityError(
-                f'Can\'t find end tag corresponding to start tag "{self.open[-1].tag}"'
-            )
-        return "".join(self.out), self.entities
+            tag = self.open[-1].tag
+            raise EntityError(f'Can\'t find end tag corresponding to start tag "{tag}"')
 
-    def _start_tag(self, begin: int) -> int:
-        where = f"at byte offset {self.bytes_before(begin)}"
-        i = begin + 1
-        while (c := self.at(i)) and not c.isspace() and c != ">":
-            i += 1
-        if not self.at(i):
-            raise EntityError(f"Unclosed start tag {where}")
-        tag = self.text[begin + 1 : i].lower()
+    def _at(self, index: int) -> str:
+        return f"at byte offset {len(self.text[:index].encode('utf-8', 'surrogatepass'))}"
+
+    def _read_to(self, coming: str) -> None:
+        """Close what ends before the text or tag that comes; refuse what else lies there."""
+        while self.masked.startswith("</", self.read):
+            self._end_tag()
+        if not self.masked.startswith(coming, self.read):
+            raise self._refusal()
+
+    def _refusal(self) -> EntityError:
+        """Why there is no tag where the text is not understood."""
+        found = _START.match(self.text, self.read)
+        tag = found["tag"].lower() if found else ""
+        if len(tag) + 1 == len(self.text) - self.read or tag in _STYLES or tag in _OTHERS:
+            return EntityError(f"Unclosed start tag {self._at(self.read)}")
+        return EntityError(f'Unsupported start tag "{tag}" {self._at(self.read)}')
+
+    def handle_data(self, data: str) -> None:
+        """Plain text, with references in it."""
+        self._read_to(data)
+        if "<" in data:
+            raise self._refusal()
+        self.read += len(data)
+        self.plain += _decoded(data)
+
+    def handle_starttag(self, _tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """A start tag, or what looks like one."""
+        source = self.get_starttag_text() or ""
+        self._read_to(source)
+        where = self._at(self.read)
+        found = _START.match(source)
+        assert found is not None  # noqa: S101 - all of it is optional
+        tag = found["tag"].lower()
         if tag not in _STYLES and tag not in _OTHERS:
-            raise EntityError(f'Unsupported start tag "{tag}" {where}')
+            raise self._refusal()
+        if found["value"] and found["attributes"]:
+            raise EntityError(f"Unexpected end of name token {self._at(self.read + found.end())}")
+        if found["value"] or source[found.end() :] != ">":
+            raise EntityError(f'Empty attribute name in the tag "{tag}" {where}')
         argument = ""
-        while True:
-            while self.at(i).isspace():
-                i += 1
-            if self.at(i) == ">":
-                break
-            name, value, i = self._attribute(i, tag, where)
-            argument = _argument(tag, name, value, argument)
+        for name, value in attrs:
+            given, prefix = _decoded(value or ""), _ATTRIBUTES.get((tag, name))
+            if (tag, name) == ("blockquote", "expandable"):
+                argument = "1"
+            elif value is not None and prefix is not None and given.startswith(prefix):
+                argument = given.removeprefix(prefix)
         if tag == "span" and argument != "spoiler":
             raise EntityError(f'Tag "span" must have class "tg-spoiler" {where}')
-        self.open.append(_Open(tag, argument, self.length, len(self.out)))
-        return i + 1
+        self.open.append(_Open(tag, argument, len(self.plain)))
+        self.read += len(source)
 
-    def _attribute(self, i: int, tag: str, where: str) -> tuple[str, str | None, int]:
-        start = i
-        while (c := self.at(i)) and not c.isspace() and c not in "=>/\"'":
-            i += 1
-        name = self.text[start:i]
-        if not name:
-            raise EntityError(f'Empty attribute name in the tag "{tag}" {where}')
-        while self.at(i).isspace():
-            i += 1
-        if not self.at(i):
-            raise EntityError(f'Unclosed start tag "{tag}" {where}')
-        if self.at(i) != "=":
-            return name, None, i
-        i += 1
-        while self.at(i).isspace():
-            i += 1
-        if not self.at(i):
-            raise EntityError(f'Unclosed start tag "{tag}" {where}')
-        quote = self.at(i)
-        if quote in "\"'":
-            end = self.text.find(quote, i + 1)
-            if end < 0 or end + 1 >= len(self.text):
-                raise EntityError(f"Unclosed start tag {where}")
-            raw = self.text[i + 1 : end]
-            value = _REFERENCE.sub(lambda found: decode_reference(found[0], 0)[0], raw)
-            return name, value, end + 1
-        token = i
-        while (c := self.at(i)).isascii() and c and (c.isalnum() or c in ".-"):
-            i += 1
-        if self.at(i) and not self.at(i).isspace() and self.at(i) != ">":
-            offset = self.bytes_before(token)
-            raise EntityError(f"Unexpected end of name token at byte offset {offset}")
-        if not self.at(i):
-            raise EntityError(f"Unclosed start tag {where}")
-        return name, self.text[token:i].lower(), i
-
-    def _end_tag(self, begin: int) -> int:
-        offset = self.bytes_before(begin)
+    def _end_tag(self) -> None:
+        where = self._at(self.read)
         if not self.open:
-            raise EntityError(f"Unexpected end tag at byte offset {offset}")
-        i = begin + 2
-        while (c := self.at(i)) and not c.isspace() and c != ">":
-            i += 1
-        found = self.text[begin + 2 : i].lower()
-        while self.at(i).isspace():
-            i += 1
-        if self.at(i) != ">":
-            raise EntityError(f"Unclosed end tag at byte offset {offset}")
-        element = self.open.pop()
-        if found and found != element.tag:
+            raise EntityError(f"Unexpected end tag {where}")
+        found = _END.match(self.text, self.read)
+        if found is None:
+            raise EntityError(f"Unclosed end tag {where}")
+        element, tag = self.open.pop(), found["tag"].lower()
+        if tag not in ("", element.tag):
             raise EntityError(
-                f"Unmatched end tag at byte offset {offset}, "
-                f'expected "</{element.tag}>", found "</{found}>"'
+                f'Unmatched end tag {where}, expected "</{element.tag}>", found "</{tag}>"'
             )
-        if self.length > element.offset:
-            self._close(element)
-        return i + 1
+        self.read = found.end()
+        if len(self.plain) > element.start:
+            self._close(element.tag, element.argument, element.start)
 
-    def _close(self, element: _Open) -> None:
-        offset, length = element.offset, self.length - element.offset
-        entity: Json = {"offset": offset, "length": length}
+    def _close(self, tag: str, argument: str, start: int) -> None:
+        inner = self.plain[start:]
+        place = {"offset": utf16_length(self.plain[:start]), "length": utf16_length(inner)}
         last = self.entities[-1] if self.entities else {}
-        same = last.get("offset") == offset and last.get("length") == length
-        if style := _STYLES.get(element.tag):
-            self.entities.append(entity | {"type": style})
-        elif element.tag == "a":
-            url = element.argument or "".join(self.out[element.start :])
-            if link := text_link(url, offset, length):
-                self.entities.append(link)
-        elif element.tag == "blockquote":
-            kind = "expandable_blockquote" if element.argument else "blockquote"
-            self.entities.append(entity | {"type": kind})
-        elif element.tag == "pre":
-            if same and last.get("type") == "code" and last.get("_language"):
-                last.update(type="pre", language=last.pop("_language"))
-            else:
-                self.entities.append(entity | {"type": "pre"})
-        elif element.tag == "code":
-            if same and last.get("type") == "pre" and element.argument:
-                last["language"] = element.argument
-            else:
-                self.entities.append(entity | {"type": "code", "_language": element.argument})
-        elif element.tag == "tg-emoji":
-            if not element.argument.isdecimal():
+        around = place.items() <= last.items()  # the same text has an entity already
+        if tag == "pre" and around and last["type"] == "code" and last["_language"]:
+            last.update(type="pre", language=last.pop("_language"))
+        elif tag == "code" and around and last["type"] == "pre" and argument:
+            last["language"] = argument
+        elif entity := _entity(tag, argument, inner):
+            self.entities.append(place | entity)
+
+
+def _entity(tag: str, argument: str, inner: str) -> Json | None:
+    """What an element becomes, apart from its place; None: nothing."""
+    match tag:
+        case "a":
+            return text_link(argument or inner)
+        case "blockquote":
+            return {"type": "expandable_blockquote" if argument else "blockquote"}
+        case "pre":
+            return {"type": "pre"}
+        case "code":
+            return {"type": "code", "_language": argument}
+        case "tg-emoji":
+            if not argument.isdecimal():
                 raise EntityError("Invalid custom emoji identifier specified")
-            self.entities.append(
-                entity | {"type": "custom_emoji", "custom_emoji_id": element.argument}
-            )
+            return {"type": "custom_emoji", "custom_emoji_id": argument}
+        case _:
+            return {"type": _STYLES[tag]} if tag in _STYLES else None
 
 
-def _argument(tag: str, name: str, value: str | None, current: str) -> str:
-    """What an attribute means for the entity; attributes without meaning are ignored."""
-    if tag == "blockquote" and name == "expandable":
-        return "1"
-    if value is None:
-        return current
-    if (tag, name) in (("a", "href"), ("tg-emoji", "emoji-id")):
-        return value
-    if (tag, name) == ("code", "class") and value.startswith("language-"):
-        return value.removeprefix("language-")
-    if (tag, name) == ("span", "class") and value.startswith("tg-"):
-        return value.removeprefix("tg-")
-    return current
+def _decoded(masked: str) -> str:
+    """Text with its references decoded; what Telegram does not know stays as it is."""
+    return _REFERENCE.sub(_character, masked.replace(_AMPERSAND, "&"))
 
 
-def decode_reference(text: str, index: int) -> tuple[str, int]:
-    """Decode `&…;` at an index; what is not known stays as it is."""
-    found = _REFERENCE.match(text, index)
-    if found is None:
-        return text[index], index + 1
+def _character(found: re.Match[str]) -> str:
     if found[3]:
-        return _NAMED[found[3]], found.end()
+        return _NAMED[found[3]]
     code = int(found[1], 16) if found[1] else int(found[2])
-    digits = found[0].rstrip(";")
-    if code == 0 or code >= 0x10FFFF or len(digits) >= _LARGEST_REFERENCE:
-        return text[index], index + 1
+    if code == 0 or code >= 0x10FFFF or len(found[0].rstrip(";")) >= _LARGEST_REFERENCE:
+        return found[0]
     if 0xD800 <= code <= 0xDFFF:
         raise EntityError(
             "Text contains invalid Unicode characters after decoding HTML entities, "
             "check for unmatched surrogate code units"
         )
-    return chr(code), found.end()
+    return chr(code)
 
 
 def parse_html(text: str) -> tuple[str, list[Json]]:
     """Return the plain text and its entities; raises EntityError."""
-    plain, entities = _Parser(text).parse()
-    for entity in entities:
+    parser = _Parser(text)
+    parser.parse()
+    for entity in parser.entities:
         entity.pop("_language", None)
-    return plain, entities
+    return parser.plain, parser.entities
