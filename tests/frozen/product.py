@@ -6,25 +6,47 @@ function is small, and gives plain data.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import inspect
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from cryptography.fernet import Fernet
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
 from typer.main import get_command
+from typer.testing import CliRunner
 
 import cli
 from bot.readiness import REASONS
+from cli import app
 from commands.checks.finding import State as CheckState
 from commands.output import Exit
 from config import Settings, SettingsError, load_settings
+from custody_parts import CustodyParts
+from custody_parts import custody as custody_of_settings
+from drive import DriveApi, Drives
 from metrics import Metrics
+from processes import bot as bot_process
+from sandbox.clients.google_controls import GoogleControls as GoogleControls
+from sandbox.clients.person import Person as Person
+from sandbox.run import bot_settings
+from sandbox.server import Sandbox as Sandbox
 from security import audit, log_schema
+from security.consent.flows import PASTE_REDIRECT, ConsentDesk
+from security.consent.pending import PendingConsent as PendingConsent
+from security.consent.pending import PendingConsents
+from security.credential import Credential, Owner
+from security.errors import CustodyError as CustodyError
+from security.google.network import Network
+from security.logging_utils import OwnerMask
 from security.maintenance.report import SweepReport
 from security.recovery.inspection import FINDINGS, STATES
 
@@ -33,6 +55,7 @@ MOVED: Final[dict[str, str]] = {}
 """A top-level folder or module of ours that has a new name → the frozen one it stands for."""
 SANDBOX_ALONE: Final = "sandbox.run"
 """What `drivekeeper sandbox` runs."""
+MASK_KEY: Final = "a mask key for frozen tests"
 _WRITTEN: Final = ROOT / "tests" / "security" / "folders_of_before.json"
 OTHERS: Final = frozenset({"tests", "bench", "sandbox", "docs"})
 """Top-level folders whose exceptions never stand in an operator's log."""
@@ -149,3 +172,136 @@ def folder_of_before(kind: str) -> dict[str, str]:
 def key_of_before() -> str:
     """What the sealed one is sealed with."""
     return str(json.loads(_WRITTEN.read_text("ascii"))["key"])
+
+
+@dataclass(frozen=True, slots=True)
+class Custody:
+    """Custody of one data folder, as one process has it: what can be asked of it."""
+
+    parts: CustodyParts
+    desk: ConsentDesk
+
+    async def token(self, user: int) -> str:
+        """An access token of this Telegram user's that serves."""
+        return _text(await self.parts.custodian.access_token(Owner.user(user)))
+
+    async def another_token(self, user: int, rejected: str) -> str:
+        """One that is not `rejected`, to which Google has said 401."""
+        old, owner = SecretStr(rejected), Owner.user(user)
+        return _text(await self.parts.custodian.access_token(owner, rejected=old))
+
+    async def sweep(self) -> None:
+        """One pass over everybody."""
+        await self.parts.sweep.run()
+
+    async def disconnect(self, user: int) -> None:
+        """End it, here and at Google."""
+        await self.parts.custodian.disconnect(Owner.user(user))
+
+    async def restore(self, user: int) -> None:
+        """The newest quarantined copy back in its owner's place."""
+        copies, custodian = self.parts.store.copies, self.parts.custodian
+        name = (await custodian.read(copies.names, Owner.user(user)))[-1]
+        await custodian.run(copies.restore, name)
+
+    async def begin_consent(self, user: int) -> PendingConsent:
+        """A request; its `address`, and with the device flow its `user_code`."""
+        return await self.desk.begin(Owner.user(user))
+
+    async def approved(self, pending: PendingConsent, redirect: Mapping[str, str]) -> None:
+        """Google's yes comes in: by a poll, a redirect that is opened, or one that is pasted."""
+        match pending.flow:
+            case "device":
+                await self.desk.poll(pending)
+            case "paste":
+                query = "&".join(f"{name}={value}" for name, value in redirect.items())
+                await self.desk.pasted(pending.owner, f"{PASTE_REDIRECT}?{query}")
+            case "callback":
+                asked = await self.desk.by_state(redirect["state"])
+                await self.desk.redirected(asked, code=redirect["code"], error=None)
+
+    async def claim(self, user: int) -> None:
+        """callback: the asker comes back from the result page by its button."""
+        pending = await self.desk.latest(Owner.user(user))
+        assert pending is not None
+        await self.desk.claim(pending.owner, pending.claim_code.get_secret_value())
+
+    async def confirm(self, user: int) -> None:
+        """The asker says that the account is theirs."""
+        pending = await self.desk.latest(Owner.user(user))
+        assert pending is not None
+        await self.desk.confirm(pending.owner, pending.id)
+
+    def mask(self, user: int) -> str:
+        """What stands for this user in logs and commands."""
+        return self.parts.store.copies.mask_of(Owner.user(user))
+
+    def stop(self) -> None:
+        """The process is told to end."""
+        self.parts.sweep.stop()
+        self.parts.custodian.stop()
+
+
+def _text(credential: Credential) -> str:
+    assert credential.access_token is not None
+    return credential.access_token.get_secret_value()
+
+
+@asynccontextmanager
+async def custody(environment: Mapping[str, str]) -> AsyncIterator[Custody]:
+    """Begun and, at the end, closed as a process does."""
+    settings = Settings.model_validate({key.lower(): value for key, value in environment.items()})
+    mask = OwnerMask(MASK_KEY.encode())
+    async with custody_of_settings(settings, mask) as parts:
+        pending = PendingConsents(settings.user_data_dir / "consents", parts.sealer)
+        await parts.custodian.run(pending.prepare)
+        drives = Drives(
+            DriveApi(settings.google_api_endpoint, Network.of(settings)), parts.custodian, threads=1
+        )
+        flow = settings.google_oauth_flow
+        desk = ConsentDesk(
+            flow=flow,
+            client=settings.google_clients[0],
+            redirect_uri=(
+                f"{settings.public_url}/oauth/callback" if flow == "callback" else PASTE_REDIRECT
+            ),
+            pending=pending,
+            custodian=parts.custodian,
+            oauth=parts.oauth,
+            look_up_account=drives.account,
+        )
+        try:
+            yield Custody(parts, desk)
+        finally:
+            await parts.custodian.close()
+            await drives.close()
+
+
+async def command(environment: Mapping[str, str], env_file: Path, *line: str) -> int:
+    """`drivekeeper LINE`, in a thread, where it brings its own event loop; its exit code."""
+    await asyncio.to_thread(_write, env_file, environment)
+    words = [*line, "--env-file", str(env_file)]
+    done = await asyncio.to_thread(CliRunner().invoke, app, words)
+    print(done.output)  # pytest shows it when the test has failed
+    return done.exit_code
+
+
+def _write(env_file: Path, environment: Mapping[str, str]) -> None:
+    env_file.write_text("".join(f"{name}={value}\n" for name, value in environment.items()))
+    env_file.chmod(0o600)
+
+
+async def run_bot(environment: Mapping[str, str]) -> None:
+    """`drivekeeper bot`, until it is cancelled."""
+    settings = Settings.model_validate({key.lower(): value for key, value in environment.items()})
+    await bot_process.run(settings)
+
+
+def environment(sandbox: Sandbox, folder: Path, flow: str = "device") -> dict[str, str]:
+    """The environment variables of a process on this data folder, against the sandbox."""
+    return {**bot_settings(sandbox, folder, flow), "LOG_MASK_KEY": MASK_KEY, "WEB_PORT": "0"}
+
+
+def new_key() -> str:
+    """A Fernet key."""
+    return Fernet.generate_key().decode()
