@@ -1,0 +1,182 @@
+"""Hands for the frozen folders: laid out, and given to a version of the program as a process.
+
+`folders.json` is what write_folders.py has written by the first commit's own code, `answers.json`
+what that commit's program said when it was given them. A version is a folder of source code, named
+by PYTHONPATH, and its clock is set to just after the folders were written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import pytest
+from cryptography.fernet import Fernet, InvalidToken
+
+from config import child_environment
+
+HERE: Final = Path(__file__).parent
+ROOT: Final = HERE.parents[1]
+AT_MOMENT: Final = HERE / "at_moment.py"
+WRITTEN: Final[dict[str, Any]] = json.loads((HERE / "folders.json").read_text("ascii"))
+MOMENT: Final = datetime.fromisoformat(WRITTEN["now"]).timestamp()
+AFTER: Final = 60.0
+"""Seconds from the writing of the folders to the start of whoever takes them up."""
+SANDBOX_MARK, WEB_MARK = "http://sandbox.invalid", "http://web.invalid"
+_ANSWERS: Final = HERE / "answers.json"
+_RECORDS: Final = "FROZEN_RECORD"
+"""`FROZEN_RECORD=WORKTREE_OF_THE_BASE`: its program is run, and its answers are written down."""
+_LONGEST_SECONDS: Final = 100
+
+Kind = Literal["plain", "sealed"]
+Answer = tuple[int, str, str]
+"""Exit code, stdout, stderr."""
+
+
+def version_under_test() -> Path:
+    """The source code whose answers are compared, or recorded."""
+    return Path(os.environ.get(_RECORDS, ROOT))
+
+
+@functools.cache
+def base_version(into: Path) -> Path:
+    """A worktree of the first commit; the test is skipped where there cannot be one."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed: the first commit's program cannot be had")
+    git = ("git", "-C", str(ROOT))
+    target, base = into / "base", WRITTEN["base"]
+    # Not registered as a worktree: several workers make their own, and nobody has to prune them.
+    found = subprocess.run(
+        [*git, "archive", "--format=tar", base], capture_output=True, timeout=60, check=False
+    )
+    if found.returncode:
+        pytest.skip(f"commit {base} is not here (a shallow clone?)")
+    target.mkdir()
+    unpack = ["tar", "-x", "-C", str(target)]
+    subprocess.run(unpack, input=found.stdout, timeout=60, check=True)
+    return target
+
+
+def keys_of(kind: Kind) -> str:
+    """TOKEN_ENCRYPTION_KEY of a folder: a rotation is half done."""
+    return ",".join(WRITTEN["keys"]) if kind == "sealed" else ""
+
+
+def mask(kind: Kind, number: int) -> str:
+    """What stands for a person in logs and answers."""
+    return str(WRITTEN[kind]["masks"][str(number)])
+
+
+def lay_out(kind: Kind, folder: Path, marks: Mapping[str, str] | None = None) -> Path:
+    """The data folder as the first commit has left it.
+
+    Args:
+        marks: what stands in the place of what could not be known then. A sealed document with
+            such a mark is opened for it, and sealed under the same key.
+    """
+    for name, text in WRITTEN[kind]["files"].items():
+        if not name.startswith("maintenance/"):
+            _write(folder / name, _put_right(text, marks or {}))
+    stamps = {}
+    for path in folder.glob("token_*.json"):
+        found = path.stat()
+        key = path.stem.removeprefix("token_")
+        stamps[f"[{key}, 0, 0]"] = f"[{found.st_ino}, {found.st_size}, {found.st_mtime_ns}]"
+    for name, text in WRITTEN[kind]["files"].items():
+        if name.startswith("maintenance/"):
+            _write(folder / name, _put_right(text, stamps))
+    return folder
+
+
+def lay_out_archive(kind: Kind, folder: Path) -> Path:
+    """The archive of that folder."""
+    target = folder / "archive"
+    _write(target, WRITTEN[kind]["archive"])
+    return target
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.write_text(text, "ascii")
+    path.chmod(0o600)
+    os.utime(path, (MOMENT - 3600, MOMENT - 3600))  # temporary files are old ones
+
+
+def _put_right(text: str, marks: Mapping[str, str]) -> str:
+    try:
+        envelope = json.loads(text)
+    except ValueError:  # lines, or cut short
+        return _replaced(text, marks)
+    if envelope.get("alg") != "fernet":
+        return _replaced(text, marks)
+    for fernet in map(Fernet, WRITTEN["keys"]):
+        with suppress(InvalidToken):  # it is under the other key, or nobody's
+            plain = fernet.decrypt(envelope["data"]).decode("ascii")
+            if (right := _replaced(plain, marks)) != plain:
+                return json.dumps(envelope | {"data": fernet.encrypt(right.encode()).decode()})
+    return text
+
+
+def _replaced(text: str, marks: Mapping[str, str]) -> str:
+    for mark, right in marks.items():
+        text = text.replace(mark, right)
+    return text
+
+
+def environment(version: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    """Of a process that runs a version."""
+    return child_environment({**settings, "PYTHONPATH": str(version)})
+
+
+def commands(
+    version: Path, lines: Iterable[Sequence[str]], settings: Mapping[str, str], after: float = AFTER
+) -> list[Answer]:
+    """What a version answers to command lines, one after another, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, str(AT_MOMENT), str(MOMENT + after), "commands"],
+        input=json.dumps([list(line) for line in lines]),
+        env=environment(version, settings),
+        capture_output=True,
+        text=True,
+        timeout=_LONGEST_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return [(code, text, error) for code, text, error in json.loads(done.stdout)]
+
+
+async def commands_beside(
+    version: Path, lines: Iterable[Sequence[str]], settings: Mapping[str, str], after: float = AFTER
+) -> list[Answer]:
+    """Likewise where the sandbox, in this process, is to be asked meanwhile."""
+    return await asyncio.to_thread(commands, version, lines, settings, after)
+
+
+def compare(part: str, found: list[Any]) -> None:
+    """Fail unless `found` is what the first commit's program has answered."""
+    golden = json.loads(_ANSWERS.read_text("utf-8")) if _ANSWERS.exists() else {}
+    if _RECORDS in os.environ:
+        golden[part] = found
+        _ANSWERS.write_text(_one_a_line(golden), "utf-8")
+    other = [(a, b) for a, b in zip(golden[part], found, strict=True) if a != b]
+    shown = "\n".join(f"- {json.dumps(a)}\n+ {json.dumps(b)}" for a, b in other)
+    assert not other, f"{part}: another answer than the first commit's\n{shown}"
+
+
+def _one_a_line(golden: dict[str, Any]) -> str:
+    """JSON in which a change shows where it is: a line for each answer."""
+    parts = []
+    for part, answers in sorted(golden.items()):
+        lines = [json.dumps(answer, sort_keys=True, ensure_ascii=False) for answer in answers]
+        parts.append(json.dumps(part) + ": [\n " + ",\n ".join(lines) + "\n]")
+    return "{\n" + ",\n".join(parts) + "\n}\n"

@@ -1,0 +1,184 @@
+"""What operators read of folders that the first commit has written, and what they do to them.
+
+The same commands, given to this version, answer what that commit's program has answered; and given
+to that commit's program afterwards, they find what this version has made of the folders.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.frozen.kit import (
+    WRITTEN,
+    Kind,
+    base_version,
+    commands,
+    compare,
+    keys_of,
+    lay_out,
+    lay_out_archive,
+    mask,
+    version_under_test,
+)
+
+pytestmark = pytest.mark.timeout(110)
+
+Line = Sequence[str]
+_VARIES: Final = frozenset({"seconds", "minutes_left", "started_at", "maintenance", "total"})
+_THIS_RUN: Final = re.compile(r"20261120t120[1-9][0-9]{8}|2026-11-20T12:0[1-9]:[0-9.]+")
+"""Moments from when the commands run, as AFTER has it."""
+_COUNT: Final = re.compile(r"^[0-9]+")
+
+
+@pytest.fixture
+def kind(encryption_keys: tuple[object, ...]) -> Kind:
+    """Which of the two folders."""
+    return "sealed" if encryption_keys else "plain"
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first commit's program."""
+    return base_version(tmp_path_factory.mktemp("base"))
+
+
+def settings_of(kind: Kind, folder: Path) -> dict[str, str]:
+    """Of commands on this folder. Nothing listens where Google should be."""
+    nowhere = "http://127.0.0.1:9"
+    return {
+        "USER_DATA_DIR": str(folder),
+        "TOKEN_ENCRYPTION_KEY": keys_of(kind),
+        "TOKEN_BACKUP_KEY": WRITTEN["backup_key"],
+        "GOOGLE_CLIENT_ID": "sandbox-client.apps.googleusercontent.com",
+        "GOOGLE_CLIENT_SECRET": "GOCSPX-of-nobody",
+        "GOOGLE_AUTH_URI": f"{nowhere}/auth",
+        "GOOGLE_TOKEN_URI": f"{nowhere}/token",
+        "GOOGLE_DEVICE_URI": f"{nowhere}/device",
+        "GOOGLE_REVOKE_URI": f"{nowhere}/revoke",
+        "GOOGLE_API_ENDPOINT": nowhere,
+    }
+
+
+def looks(kind: Kind) -> list[Line]:
+    """Commands that change nothing."""
+    shown = [501, 503, 522, 523, 527]
+    return [
+        ["tokens", "list", "--json"],
+        ["tokens", "verify", "--json"],
+        *(["tokens", "show", mask(kind, number), "--json"] for number in shown),
+        ["quarantine", "list", "--json"],
+        ["keys", "check", "--json"],
+        ["keys", "rotate", "--dry-run", "--json"],
+        ["tokens", "encrypt", "--dry-run", "--json"],
+        ["maintenance", "run", "--dry-run", "--json"],
+        ["audit", "--json", "--limit", "1000"],
+        ["audit", "--json", "--owner", mask(kind, 501)],
+        ["whois", mask(kind, 521), "--json"],
+    ]
+
+
+def ask(version: Path, lines: Sequence[Line], settings: dict[str, str]) -> list[dict[str, Any]]:
+    """What a version says to these; each answer beside its command, JSON as such."""
+    answers = commands(version, lines, settings)
+    above = str(Path(settings["USER_DATA_DIR"]).parent)
+    shown = []
+    for line, (code, text, error) in zip(lines, answers, strict=True):
+        is_json = "--json" in line and text.startswith("{")
+        says = comparable(json.loads(text)) if is_json else text
+        answer = {"command": " ".join(line), "code": code, "says": says, "stderr": error}
+        plain = _THIS_RUN.sub("lately", json.dumps(answer).replace(above, "FOLDER"))
+        shown.append(json.loads(plain))
+    return shown
+
+
+def comparable(says: Any) -> Any:
+    """An answer without what is another at each run.
+
+    Nor with how many documents maintenance keeps: that is the one thing that was to change.
+    """
+    if isinstance(says, list):
+        return [comparable(one) for one in says]
+    if not isinstance(says, dict):
+        return says
+    kept = {name: comparable(one) for name, one in says.items() if name not in _VARIES}
+    if "advice" in kept:
+        kept["advice"] = [_COUNT.sub("some", line) for line in kept["advice"]]
+    if "entries" in kept:
+        kept["entries"] = _trail(kept["entries"])
+    return kept
+
+
+def _trail(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The audit trail; of documents that are believed, whose they are, and not how many."""
+    believed = {str(entry["owner"]) for entry in entries if entry["action"] == "believed"}
+    others = [entry for entry in entries if entry["action"] != "believed"]
+    return [*others, *({"action": "believed", "owner": owner} for owner in sorted(believed))]
+
+
+def test_commands_read_what_the_first_commit_has_written(kind: Kind, tmp_path: Path) -> None:
+    """Lists, states, findings, keys, audit trail, masks: as that commit's program reads them."""
+    folder = lay_out(kind, tmp_path / "user_data")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    lines = looks(kind)
+    compare(f"{kind}, read", ask(version_under_test(), lines, settings_of(kind, folder)))
+    assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
+
+
+@pytest.mark.one_way("on")
+def test_commands_change_it_and_the_first_commit_reads_that(
+    kind: Kind, tmp_path: Path, base: Path
+) -> None:
+    """Restored, purged, put under the newest key or a first one: both read the same afterwards."""
+    folder = lay_out(kind, tmp_path / "user_data")
+    settings = settings_of(kind, folder)
+    if kind == "plain":
+        settings["TOKEN_ENCRYPTION_KEY"] = keys_of("sealed")
+    lines: list[Line] = [
+        ["tokens", "encrypt", "--yes", "--json"],
+        ["keys", "rotate", "--json"],
+        ["quarantine", "restore", mask(kind, 521), "--json"],
+        ["quarantine", "restore", mask(kind, 522), "--json"],
+        ["quarantine", "purge", mask(kind, 523), "--yes", "--json"],
+        ["backup", str(tmp_path / "of-this-version"), "--json"],
+    ]
+    version = version_under_test()
+    compare(f"{kind}, changed", ask(version, lines, settings))
+    after = ask(version, looks(kind), settings)
+    compare(f"{kind}, changed and read", after)
+    there = [line for line in looks(kind) if line[0] != "maintenance"]
+    kept = [answer for answer in after if not answer["command"].startswith("maintenance")]
+    assert ask(base, there, settings) == kept
+
+
+@pytest.mark.one_way("on")
+def test_the_archive_is_restored_and_the_first_commit_reads_that(
+    kind: Kind, tmp_path: Path, base: Path
+) -> None:
+    """Into an empty folder, and over the one it was made of."""
+    archive = lay_out_archive(kind, tmp_path / "archives")
+    version = version_under_test()
+    for name in ("empty", "the same"):
+        folder = tmp_path / name
+        if name == "the same":
+            lay_out(kind, folder)
+        settings = settings_of(kind, folder)
+        lines: list[Line] = [
+            ["restore", str(archive), "--dry-run", "--json"],
+            ["restore", str(archive), "--json"],
+            ["tokens", "list", "--json"],
+            ["quarantine", "list", "--json"],
+            ["backup", str(tmp_path / f"of {name}"), "--json"],
+        ]
+        answers = ask(version, lines, settings)
+        compare(f"{kind}, restored, {name}", answers)
+        assert ask(base, lines[2:4], settings) == answers[2:4]
+        # The archive that this version has made, too.
+        elsewhere = settings | {"USER_DATA_DIR": str(tmp_path / f"{name}, again")}
+        again: list[Line] = [["restore", str(tmp_path / f"of {name}"), "--json"], *lines[2:4]]
+        compare(f"{kind}, restored again, {name}", ask(base, again, elsewhere))
