@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -33,7 +32,7 @@ from custody_parts import settle_memory
 from drive import FOLDER_TYPE, Drive
 from processes.bot import prepare_logs, services
 from security.credential import Owner
-from upload import Target, upload
+from upload import StopSignal, Target, upload
 
 AT_ONCE: Final = 8
 """Files at once, and as many people: the settings' default."""
@@ -79,7 +78,7 @@ class Product:
                 raise Wrong("a size was used before")
             folder_id = drive.ensure_folder(_FOLDER, cached=True)
             target = Target(drive.new_file_id(), file["name"], _TYPE, folder_id)
-            upload(drive, source, target, progress=lambda _: None, cancelled=threading.Event())
+            upload(drive, source, target, progress=lambda _: None, stop=StopSignal())
 
         await self._drives.run(Owner.user(FIRST_PERSON + file["person"]), put)
 

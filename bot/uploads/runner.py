@@ -31,7 +31,7 @@ from security.errors import (
     RefusedByOrganisation,
 )
 from security.maintenance.incidents import LOCAL_FILE_UNREADABLE
-from upload import Halt, UploadCancelled, UploadInterrupted
+from upload import StopSignal, UploadCancelled, UploadInterrupted
 
 _ALL_ALIKE: Final = frozenset(
     {
@@ -69,7 +69,7 @@ class UploadRunner:
         """Nothing of a job that is given up while it does not run stays in Drive."""
         await self._transfer.discard(job)
 
-    async def run(self, job: UploadJob, halt: Halt) -> Telling | None:
+    async def run(self, job: UploadJob, halt: StopSignal) -> Telling | None:
         """Upload `job`. Every end has its message, whatever fails: it is what comes back."""
         texts = Texts(await self._core.preferences.language(job.owner))
         message = UploadMessage(self._bot, job, texts, self._has_room)

@@ -15,11 +15,11 @@ import structlog
 
 from bot.uploads.jobs import UploadJob
 from security.credential import Owner
-from upload import Halt
+from upload import StopSignal
 
 Telling = Coroutine[Any, Any, None]
 Load = Callable[[str], Awaitable[UploadJob | None]]
-Run = Callable[[UploadJob, Halt], Awaitable[Telling | None]]
+Run = Callable[[UploadJob, StopSignal], Awaitable[Telling | None]]
 _log = structlog.get_logger()
 
 
@@ -29,7 +29,7 @@ class _Line:
 
     waiting: deque[str] = field(default_factory=deque)
     running: str | None = None
-    halt: Halt = field(default_factory=Halt)
+    halt: StopSignal = field(default_factory=StopSignal)
     task: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -132,7 +132,7 @@ class Lines:
                 if not line.waiting:  # cancelled meanwhile
                     return
                 # From here on it runs, and a cancel halts it: also while it is being read.
-                line.running, line.halt = line.waiting.popleft(), Halt()
+                line.running, line.halt = line.waiting.popleft(), StopSignal()
                 job = await self._load(line.running)
                 telling = None if job is None else await self._run(job, line.halt)
             if telling is not None:

@@ -28,7 +28,7 @@ from bot.uploads.telegram_source import LocalFile, TelegramDownload
 from bot.uploads.upload_texts import TooLittleSpace
 from drive import Drive, DriveFile, DriveRefused
 from security.errors import CustodyError, OperatorFault, TransientFault
-from upload import Halt, Source, SourceFailed, SourceSpoilt, Target, check, discard, upload
+from upload import Source, SourceFailed, SourceSpoilt, StopSignal, Target, discard, upload
 
 _GET_FILE_SECONDS: Final = 30
 _LEAST_BYTES_PER_SECOND: Final = 500_000
@@ -77,7 +77,7 @@ class Run:
     """One job under way."""
 
     job: UploadJob
-    halt: Halt
+    halt: StopSignal
     message: UploadMessage
     texts: Texts
     source: Source | None = None
@@ -190,7 +190,7 @@ class Transfer:
                 source,
                 target,
                 progress=progress,
-                cancelled=run.halt,
+                stop=run.halt,
                 session=file.session,
                 on_session=begin,
                 on_new_id=lambda file_id: remember(drive_file_id=file_id, session=None),
@@ -258,7 +258,7 @@ class Transfer:
         try:
             while not asked.done():  # a local server takes its time: the whole download's
                 await asyncio.wait({asked}, timeout=_NOTICED_SECONDS)
-                check(run.halt)
+                run.halt.check()
         finally:
             asked.cancel()
         run.source = source = await asked
@@ -300,12 +300,14 @@ def _make_sure_of_room(folder: Path, size: int) -> None:
             raise OperatorFault("the disk of TELEGRAM_FILES_DIR is full", code="store_failed")
 
 
-def _same_content(source: Source, candidates: list[DriveFile], halt: Halt) -> DriveFile | None:
+def _same_content(
+    source: Source, candidates: list[DriveFile], halt: StopSignal
+) -> DriveFile | None:
     """Which of those has the bytes of `source`. Blocks: it reads all of them."""
     md5 = hashlib.md5(usedforsecurity=False)
     try:
         for piece in source.open():
-            check(halt)
+            halt.check()
             md5.update(piece)
     except SourceSpoilt:
         return None  # it cannot be told; the upload reads it anew

@@ -7,12 +7,13 @@ of a body go out as they arrive, each as large as it comes.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from googleapiclient.http import MediaUpload
+from googleapiclient.http import MediaIoBaseUpload
 from pydantic import SecretStr
 
 from drive import Drive, DriveFile, refusal, unreadable
@@ -48,11 +49,23 @@ class UploadSession:
         self.address = address
 
     @classmethod
+    def resumed(cls, drive: Drive, address: SecretStr | None) -> UploadSession | None:
+        """The session that an earlier run has begun at this address.
+
+        None: there is none; one of another GOOGLE_API_ENDPOINT, as it was set then, is none here.
+        """
+        if address is None or not drive.owns(address.get_secret_value()):
+            return None
+        return cls(drive, address)
+
+    @classmethod
     def begin(
         cls, drive: Drive, body: dict[str, Any], mime_type: str, total: int | None
     ) -> UploadSession:
         """Announce a file of `total` bytes (None: unknown) with this files resource."""
-        request = drive.creation_request(body, _Announced(mime_type, total), size=total)
+        # The client is told only that the bytes come in a session; the headers say what they are.
+        media = MediaIoBaseUpload(io.BytesIO(), "application/octet-stream", resumable=True)
+        request = drive.creation_request(body, media, size=total)
         headers = dict(request.headers)
         if mime_type:
             headers["X-Upload-Content-Type"] = mime_type
@@ -149,20 +162,3 @@ class _Body:
         if pieces is None:
             raise TransientFault("the connection ended before Drive answered")
         return pieces
-
-
-class _Announced(MediaUpload):  # type: ignore[misc]
-    """Tells Google's client of a file, for the request that begins a session."""
-
-    def __init__(self, mime_type: str, total: int | None) -> None:
-        self._mime_type = mime_type
-        self._total = total
-
-    def mimetype(self) -> str:
-        return self._mime_type
-
-    def size(self) -> int | None:
-        return self._total
-
-    def resumable(self) -> bool:
-        return True

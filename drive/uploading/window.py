@@ -4,80 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import mmap
-import threading
 from collections.abc import Generator, Iterator
-from typing import Final, Protocol
+from typing import Final
 
-from security.errors import CustodyError
+from drive.uploading.source import Source, SourceFailed, StopSignal
 
 _PIECE: Final = 256 * 1024
+_PRIVATE: Final = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 
 
-class SourceFailed(CustodyError):
-    """The bytes could not be had from where they come from."""
-
-    default_code = "source_failed"
-
-
-class SourceSpoilt(SourceFailed):
-    """What was read so far is not the file: none of it counts, and it is to be read anew."""
-
-
-class UploadCancelled(CustodyError):
-    """The person stopped the upload."""
-
-    default_code = "cancelled"
-
-
-class UploadInterrupted(CustodyError):
-    """The program stops: what Drive has stays there, and the next start goes on."""
-
-    default_code = "stopped"
-
-
-class Halt(threading.Event):
-    """Ends an upload from elsewhere, and says why."""
-
-    interrupted = False
-    """Whether the program stops; otherwise it was the person."""
-
-    def interrupt(self) -> None:
-        """The program stops. A person who was faster has cancelled all the same."""
-        if not self.is_set():
-            self.interrupted = True
-            self.set()
-
-
-class Source(Protocol):
-    """Where the bytes come from. It can be opened again, and then gives the same."""
-
-    @property
-    def size(self) -> int | None:
-        """Bytes in all; None: unknown until the end."""
-        ...
-
-    @property
-    def seekable(self) -> bool:
-        """Whether it costs nothing to open it in the middle: then nothing of it is kept."""
-        ...
-
-    def open(self, offset: int = 0) -> Iterator[bytes]:
-        """The bytes from `offset` on, in pieces; SourceFailed where they end early.
-
-        SourceSpoilt: whatever this gave before is not the file's.
-        """
-        ...
-
-
-def check(halt: threading.Event) -> None:
-    """Raise UploadCancelled or UploadInterrupted once `halt` is set."""
-    if halt.is_set():
-        if isinstance(halt, Halt) and halt.interrupted:
-            raise UploadInterrupted("the program stops")
-        raise UploadCancelled("cancelled")
-
-
-class Kept:
+class Buffer:
     """A stretch of a source, in memory of its own.
 
     That goes back to the system with the upload; what thousands of small pieces leave free, the
@@ -86,47 +22,38 @@ class Kept:
 
     def __init__(self) -> None:
         self.start = self.end = 0
-        self._memory: mmap.mmap | None = None
+        """Where the stretch stands in the source."""
+        self._memory = mmap.mmap(-1, 1, flags=_PRIVATE)
 
-    def begin_at(self, offset: int) -> None:
-        """Keep nothing; what comes next stands there in the source."""
+    def restart(self, offset: int, room: int = 1, content: bytes = b"") -> None:
+        """Hold `content` alone, which stands at `offset`, in memory of `room` bytes."""
+        self._memory.close()
+        self._memory = mmap.mmap(-1, room, flags=_PRIVATE)
         self.start = self.end = offset
-        self._take(0)
+        self.append(content)
 
     def make_room(self, size: int) -> None:
-        """For so many bytes from `start` on."""
-        size = max(size, self.end - self.start)
-        if size != (0 if self._memory is None else len(self._memory)):
-            kept = self.read(self.start, self.end - self.start)
-            self._take(size)
-            if self._memory is not None:
-                self._memory[: len(kept)] = kept
+        """Have room for so many bytes from `start` on, and not for more."""
+        room = max(size, self.end - self.start, 1)
+        if room != len(self._memory):
+            self.restart(self.start, room, self.read(self.start, room))
 
-    def add(self, piece: bytes) -> None:
-        """There has to be room for it."""
-        if self._memory is not None:
-            at = self.end - self.start
-            self._memory[at : at + len(piece)] = piece
-            self.end += len(piece)
+    def append(self, piece: bytes) -> None:
+        """Hold what comes next in the source; there has to be room for it."""
+        at = self.end - self.start
+        self._memory[at : at + len(piece)] = piece
+        self.end += len(piece)
 
     def read(self, at: int, most: int) -> bytes:
         """Up to so many bytes that stand there in the source."""
-        if self._memory is None:
-            return b""
         return self._memory[at - self.start : min(at + most, self.end) - self.start]
 
     def drop(self, before: int) -> None:
-        """Keep nothing that stands before there."""
+        """Hold nothing any more that stands before there."""
         surplus = min(before, self.end) - self.start
-        if surplus > 0 and self._memory is not None:
+        if surplus > 0:
             self._memory.move(0, surplus, self.end - self.start - surplus)
             self.start += surplus
-
-    def _take(self, size: int) -> None:
-        if self._memory is not None:
-            self._memory.close()
-        private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
-        self._memory = mmap.mmap(-1, size, flags=private) if size else None
 
 
 class Window:
@@ -136,43 +63,30 @@ class Window:
     is under way is kept: the caller decides how much that is.
     """
 
-    def __init__(self, source: Source, halt: threading.Event) -> None:
-        self._source = source
-        self._halt = halt
+    def __init__(self, source: Source, stop: StopSignal) -> None:
+        self.source = source
+        self.total = source.size
+        """Bytes in all; None: not yet known."""
+        self.read = 0
+        """How many bytes have been read so far."""
+        self.whole = False
+        """Whether every byte has been read, and the source ended where it should."""
+        self._stop = stop
         self._md5 = hashlib.md5(usedforsecurity=False)
-        self._hashed = 0
-        self._total = source.size
-        self._whole = False
         self._pieces: Iterator[bytes] | None = None
         self._ahead: bytes | None = None  # of a piece that went beyond what was wanted
         self._ended = False  # it, not the source: that may be opened again
-        self._kept = Kept()
-
-    @property
-    def total(self) -> int | None:
-        """Bytes in all, once that is known."""
-        return self._total
-
-    @property
-    def whole(self) -> bool:
-        """Whether every byte has been read, and the source ended where it should."""
-        return self._whole
+        self._kept = Buffer()
 
     @property
     def md5(self) -> str:
         """Of every byte read so far."""
         return self._md5.hexdigest()
 
-    @property
-    def read(self) -> int:
-        """How many bytes that is."""
-        return self._hashed
-
     def prepare(self) -> None:
         """Have the source begin, so that it sends while Drive is asked for a session."""
-        if self._pieces is None and not self._source.seekable:
-            self._open(0)
-            self._ahead = next(self._opened, None)
+        if self._pieces is None and not self.source.seekable:
+            self._ahead = next(self._open(0), None)
 
     def length(self, begin: int, most: int) -> int:
         """How many bytes a chunk from `begin` on has, at most `most`.
@@ -180,12 +94,12 @@ class Window:
         Of a source of unknown size the chunk is read first, and one byte further: Drive wants to
         know whether it is the last.
         """
-        if self._total is None:
+        if self.total is None:
             self._go_to(begin)
             self._kept.make_room(most + 1)
-            while self._total is None and (wanted := begin + most + 1 - self._kept.end) > 0:
+            while self.total is None and (wanted := begin + most + 1 - self._kept.end) > 0:
                 self._read(wanted, keep=True)
-        return most if self._total is None else min(most, self._total - begin)
+        return most if self.total is None else min(most, self.total - begin)
 
     def pieces(self, begin: int, length: int) -> Iterator[bytes]:
         """`length` bytes from `begin` on, as they arrive.
@@ -195,14 +109,14 @@ class Window:
                 takes half a file for the file.
         """
         self._go_to(begin)  # now, not once a request waits for its body
-        if not self._source.seekable:
+        if not self.source.seekable:
             self._kept.make_room(length)
         return self._from(begin, begin + length)
 
     def finish(self) -> None:
         """Read what is left, for the md5."""
-        while not self._whole:
-            self._go_to(self._hashed)
+        while not self.whole:
+            self._go_to(self.read)
             self._read(_PIECE, keep=False)
 
     def close(self) -> None:
@@ -210,19 +124,20 @@ class Window:
         if isinstance(self._pieces, Generator):
             self._pieces.close()
         self._pieces = self._ahead = None
-        self._kept.begin_at(0)
+        self._kept.restart(0)
 
-    def _open(self, offset: int) -> None:
+    def _open(self, offset: int) -> Iterator[bytes]:
         self.close()
-        self._pieces = self._source.open(offset)
+        self._pieces = self.source.open(offset)
         self._ended = False
-        self._kept.begin_at(offset)
+        self._kept.restart(offset)
+        return self._pieces
 
     def _go_to(self, begin: int) -> None:
         kept = self._kept
         if self._pieces is None or begin < kept.start:
             # Drive lost bytes, or has them from an earlier run: those are read for the md5.
-            self._open(min(begin, self._hashed) if self._source.seekable else 0)
+            self._open(min(begin, self.read) if self.source.seekable else 0)
         kept.drop(begin)
         while (missing := begin - kept.end) > 0:
             if self._read(missing, keep=False) is None:
@@ -234,8 +149,8 @@ class Window:
             piece = self._kept.read(at, min(end - at, _PIECE))
             at += len(piece)
             yield piece
-        while at < end or (end == self._total and not self._ended):
-            read = self._read(end - at, keep=not self._source.seekable)
+        while at < end or (end == self.total and not self._ended):
+            read = self._read(end - at, keep=not self.source.seekable)
             if read is None:
                 break
             at += len(read)
@@ -243,37 +158,33 @@ class Window:
 
     def _read(self, most: int, *, keep: bool) -> bytes | None:
         """Up to so many bytes more, hashed; None at the end. If not `keep`, nothing is kept yet."""
-        check(self._halt)
+        self._stop.check()
         piece = self._next(most)
         end = self._kept.end
         if piece is not None:
             end += len(piece)
             if keep:
-                self._kept.add(piece)
+                self._kept.append(piece)
             else:
                 self._kept.start = self._kept.end = end
-            if (new := end - self._hashed) > 0:
+            if (new := end - self.read) > 0:
                 self._md5.update(piece if new >= len(piece) else memoryview(piece)[-new:])
-                self._hashed = end
-            if end != self._total:
-                if self._total is not None and end > self._total:
+                self.read = end
+            if end != self.total:
+                if self.total is not None and end > self.total:
                     raise SourceFailed("more bytes than announced")
                 return piece
             if self._next(1) is not None:
                 raise SourceFailed("more bytes than announced")
-        elif self._total is not None and end < self._total:
+        elif self.total is not None and end < self.total:
             raise SourceFailed("fewer bytes than announced")
-        self._total, self._ended, self._whole = end, True, True
+        self.total, self._ended, self.whole = end, True, True
         return piece
 
     def _next(self, most: int) -> bytes | None:
         piece, self._ahead = self._ahead, None
         if piece is None:
-            piece = next(self._opened, None)
+            piece = next(self._pieces or iter(()), None)
         if piece is not None and len(piece) > most:
             piece, self._ahead = piece[:most], piece[most:]
         return piece
-
-    @property
-    def _opened(self) -> Iterator[bytes]:
-        return iter(()) if self._pieces is None else self._pieces

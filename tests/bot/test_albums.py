@@ -17,7 +17,7 @@ from sandbox.clients.person import Person
 from tests.bot.upload_line import ANN, Disk, job
 from tests.fixtures import RunningBot
 from tests.journeys import connect, until, until_called, until_struck
-from upload import Halt
+from upload import StopSignal
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("on")
@@ -54,7 +54,7 @@ async def test_a_part_that_is_being_written_down_belongs_to_its_album(
     monkeypatch.setattr("bot.uploads.albums.SETTLE_SECONDS", 0.1)
     complete: list[int] = []
 
-    async def nothing(_job: UploadJob, _halt: Halt | None = None) -> None:
+    async def nothing(_job: UploadJob, _halt: StopSignal | None = None) -> None:
         """Neither Telegram nor Drive is asked."""
 
     async def note(whole: UploadJob) -> None:

@@ -16,7 +16,7 @@ from sandbox.clients.person import Person
 from tests.bot.upload_line import ANN, BOB, job
 from tests.fixtures import RunningBot
 from tests.journeys import connect, until
-from upload import Halt
+from upload import StopSignal
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("on")
@@ -42,7 +42,7 @@ async def test_whose_end_is_still_being_told_takes_nobodys_place() -> None:
     async def tell() -> None:
         await may_tell.wait()
 
-    async def run(one: UploadJob, halt: Halt) -> Telling:
+    async def run(one: UploadJob, halt: StopSignal) -> Telling:
         begun.append(one.id)
         return tell()
 
@@ -64,7 +64,7 @@ async def test_what_comes_in_during_a_stop_is_left_for_the_next_start() -> None:
     """Handlers go on for some seconds: nobody would end what they begin."""
     begun: list[str] = []
 
-    async def run(one: UploadJob, halt: Halt) -> None:
+    async def run(one: UploadJob, halt: StopSignal) -> None:
         begun.append(one.id)
 
     one = job(ANN, 1)

@@ -14,10 +14,10 @@ from security.errors import OperatorFault
 from tests.bot.upkeep import Upkeep
 from tests.bot.upload_line import ANN, BOB, Disk, job
 from tests.journeys import until
-from upload import Halt
+from upload import StopSignal
 
 pytestmark = pytest.mark.one_way("on")
-Run = Callable[[UploadJob, Halt], Coroutine[Any, Any, None]]
+Run = Callable[[UploadJob, StopSignal], Coroutine[Any, Any, None]]
 
 
 class Line:
@@ -49,7 +49,7 @@ class Line:
         found = self.journal.load(job_id)
         return found.state if found else None
 
-    async def _note_and_run(self, one: UploadJob, halt: Halt) -> None:
+    async def _note_and_run(self, one: UploadJob, halt: StopSignal) -> None:
         self.begun.append(one.id)
         await self._run(one, halt)
 
@@ -80,7 +80,7 @@ async def test_who_has_sent_a_hundred_files_comes_round_as_often_as_who_has_sent
     """Whether the hundred are of an earlier run, or were sent since."""
     gate = asyncio.Event()
 
-    async def run(one: UploadJob, halt: Halt) -> None:
+    async def run(one: UploadJob, halt: StopSignal) -> None:
         await gate.wait()
 
     line = open_line(run)
@@ -100,7 +100,7 @@ async def test_nothing_that_is_said_to_be_cancelled_runs(open_line: OpenLine) ->
     one.
     """
 
-    async def run(one: UploadJob, halt: Halt) -> None:
+    async def run(one: UploadJob, halt: StopSignal) -> None:
         while not halt.is_set():  # noqa: ASYNC110 - a thread's event, as uploads have it
             await asyncio.sleep(0)
 
@@ -124,7 +124,7 @@ async def test_a_retry_while_the_end_is_still_being_told_runs_again(open_line: O
     """The end is written down before Telegram has taken the message that offers the retry."""
     told, states = asyncio.Event(), iter(("failed", "done"))
 
-    async def run(one: UploadJob, halt: Halt) -> None:
+    async def run(one: UploadJob, halt: StopSignal) -> None:
         await line.queue.note(one.model_copy(update={"state": next(states)}))
         await told.wait()
 
@@ -145,7 +145,7 @@ async def test_what_was_cancelled_before_its_owner_was_told_does_not_come_back(
 ) -> None:
     """Nor what its owner has erased: the message may wait for its turn for long."""
 
-    async def run(one: UploadJob, halt: Halt) -> None:
+    async def run(one: UploadJob, halt: StopSignal) -> None:
         """Done at once."""
 
     line = open_line(run)
@@ -168,7 +168,7 @@ async def test_what_ended_without_a_word_on_the_disk_can_be_tried_again(
     """Written down it is in line, and it is not: what is, is not queued a second time."""
     faults, gate = iter((OperatorFault("the disk is full"),)), asyncio.Event()
 
-    async def run(one: UploadJob, halt: Halt) -> None:
+    async def run(one: UploadJob, halt: StopSignal) -> None:
         for fault in faults:
             raise fault
         await gate.wait()
@@ -193,7 +193,7 @@ async def test_how_many_files_have_not_ended_is_known_after_a_restart(
     """So that hundreds that come in wait for room, and are not refused while some are moving."""
     gate = asyncio.Event()
 
-    async def run(one: UploadJob, halt: Halt) -> None:
+    async def run(one: UploadJob, halt: StopSignal) -> None:
         await gate.wait()
         await line.queue.note(one.model_copy(update={"state": "done"}))
 

@@ -15,7 +15,7 @@ from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox
 from security.errors import CustodyError
 from tests.security.kit import AMY, ANN, World
-from upload import ChunkBudget, Halt, SourceFailed, Target, upload
+from upload import ChunkBudget, SourceFailed, StopSignal, Target, upload
 
 TYPE = "application/octet-stream"
 CHUNK = 1024 * 1024
@@ -68,7 +68,7 @@ class Desk:
     file_id: str
     folder_id: str
     told: list[int] = field(default_factory=list)
-    cancelled: Halt = field(default_factory=Halt)
+    stop: StopSignal = field(default_factory=StopSignal)
     budget: ChunkBudget = field(default_factory=lambda: ChunkBudget(CHUNK))
     sessions: list[SecretStr] = field(default_factory=list)
 
@@ -89,7 +89,7 @@ class Desk:
                 source,
                 target,
                 progress=self.told.append,
-                cancelled=self.cancelled,
+                stop=self.stop,
                 pause_seconds=0.01,
                 session=session,
                 on_session=self.sessions.append,

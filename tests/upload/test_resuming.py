@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from security.errors import OperatorFault, TransientFault
 from tests.security.kit import ANN, secret
 from tests.upload.kit import CHUNK, Bytes, Desk, await_bytes
-from upload import Halt, UploadInterrupted, discard
+from upload import StopSignal, UploadInterrupted, discard
 
 
 def whole(size: int) -> Bytes:
@@ -27,14 +27,14 @@ async def interrupted(desk: Desk, source: Bytes, *, after: int) -> SecretStr:
             for number, piece in enumerate(super().open(offset)):
                 if number == after:
                     await_bytes(desk.sandbox, 2 * CHUNK)
-                    desk.cancelled.interrupt()
+                    desk.stop.interrupt()
                 yield piece
 
     same = Stopped(source.content, seekable=source.seekable)
     with pytest.raises(UploadInterrupted) as caught:
         await desk.upload(same)
     assert caught.value.code == "stopped"
-    desk.cancelled = Halt()
+    desk.stop = StopSignal()
     return desk.sessions[-1]
 
 
@@ -149,7 +149,7 @@ async def test_an_operators_fault_deletes_nothing(desk: Desk, code: str) -> None
 
 def test_whoever_was_first_says_why_an_upload_ends() -> None:
     """A stop that meets a cancelled upload does not keep it, nor the other way round."""
-    stopped, cancelled = Halt(), Halt()
+    stopped, cancelled = StopSignal(), StopSignal()
     stopped.interrupt()
     stopped.set()
     cancelled.set()

@@ -95,9 +95,7 @@ async def test_a_description_is_drives_too(desk: Desk) -> None:
     target = Target(desk.file_id, "a", TYPE, desk.folder_id, description="from the harbour 🚢")
     found = await desk.world.drives.run(
         ANN,
-        lambda drive: upload(
-            drive, Bytes(b"x"), target, progress=desk.told.append, cancelled=desk.cancelled
-        ),
+        lambda drive: upload(drive, Bytes(b"x"), target, progress=desk.told.append, stop=desk.stop),
     )
     assert found.description == "from the harbour 🚢"
 
@@ -149,7 +147,7 @@ async def test_uploads_share_the_budget(desk: Desk) -> None:
                 Together(bytes(2 * CHUNK)),
                 target,
                 progress=lambda _: None,
-                cancelled=desk.cancelled,
+                stop=desk.stop,
                 budget=desk.budget,
             )
 

@@ -334,7 +334,7 @@ async def test_a_mismatch_that_happens_once_is_mended(desk: Desk) -> None:
 
 async def test_cancelling_before_the_first_byte_uploads_nothing(desk: Desk) -> None:
     """The button was faster."""
-    desk.cancelled.set()
+    desk.stop.set()
     assert isinstance(await desk.refused(Bytes(b"x")), UploadCancelled)
     assert await desk.count("google.upload.start") == 0
 
@@ -347,7 +347,7 @@ async def test_cancelling_midway_leaves_nothing_in_drive(desk: Desk, after: int)
         def open(self, offset: int = 0) -> Iterator[bytes]:
             for number, piece in enumerate(super().open(offset)):
                 if number == after:
-                    desk.cancelled.set()
+                    desk.stop.set()
                 yield piece
 
     assert isinstance(await desk.refused(Watched(os.urandom(3 * CHUNK))), UploadCancelled)
@@ -366,7 +366,7 @@ async def test_cancelling_during_a_pause_does_not_wait_for_it(desk: Desk) -> Non
             Bytes(b"hello"),
             target,
             progress=desk.told.append,
-            cancelled=desk.cancelled,
+            stop=desk.stop,
             pause_seconds=60,
         )
 
@@ -375,7 +375,7 @@ async def test_cancelling_during_a_pause_does_not_wait_for_it(desk: Desk) -> Non
         while not await desk.files():  # noqa: ASYNC110 - it is in another process's hands
             await asyncio.sleep(0.02)
         await asyncio.sleep(0.2)
-        desk.cancelled.set()
+        desk.stop.set()
         with pytest.raises(UploadCancelled):
             await running
     assert await desk.files() == []

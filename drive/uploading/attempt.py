@@ -1,0 +1,222 @@
+"""One attempt at putting a file into a Drive under a prepared identifier."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from pydantic import SecretStr
+
+from drive import Drive, DriveFile, DriveRefused
+from drive.uploading.budget import Share
+from drive.uploading.session import SessionLost, UploadSession
+from drive.uploading.source import StopSignal, UploadCancelled
+from drive.uploading.window import Window
+from security.errors import CustodyError, TransientFault
+
+_TRIES: Final = 6
+_LONGEST_WAIT: Final = 60  # in first pauses, whatever a server asks for
+_REPORT_SECONDS: Final = 0.5
+_CHECKSUM_PAUSES: Final = (0, 1, 2, 4)
+"""In first pauses: when Drive is asked for a checksum that its last answer did not tell."""
+
+
+class IdentifierSpent(DriveRefused):
+    """Drive takes the identifier no more: a file that had it was deleted, or is another's."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Target:
+    """What the file shall be in Drive."""
+
+    file_id: str
+    """Prepared by `Drive.new_file_id`."""
+    name: str
+    mime_type: str
+    """"": not known; Drive finds out."""
+    folder_id: str
+    description: str = ""
+
+    def body(self) -> dict[str, Any]:
+        """The files resource to create."""
+        body: dict[str, Any] = {
+            "id": self.file_id,
+            "name": self.name,
+            "parents": [self.folder_id],
+        }
+        told = {"mimeType": self.mime_type, "description": self.description}
+        return body | {name: value for name, value in told.items() if value}
+
+
+@dataclass(repr=False)
+class Attempt:
+    """One attempt at one identifier, over as many sessions as it takes."""
+
+    drive: Drive
+    target: Target
+    window: Window
+    share: Share
+    stop: StopSignal
+    progress: Callable[[int], None]
+    on_session: Callable[[SecretStr], None]
+    session: UploadSession | None
+    pause_seconds: float
+    reported: int = 0
+
+    @property
+    def session_address(self) -> SecretStr | None:
+        """Where Drive may have some of it."""
+        return None if self.session is None else self.session.address
+
+    def run(self) -> DriveFile:
+        """The file, whole and verified.
+
+        Raises:
+            IdentifierSpent: nothing is left under this one; another has to be taken.
+            CustodyError: in all its kinds.
+        """
+        found = self._send()
+        self.window.finish()
+        if not self._matches(found):
+            self.drive.delete(self.target.file_id)
+            raise IdentifierSpent("not what was sent has arrived", code="checksum_mismatch")
+        if self.stop.cancelled:  # while Drive's answer was on its way
+            raise UploadCancelled("cancelled")
+        if self.window.source.size is None:
+            with suppress(CustodyError):  # it is in Drive all the same
+                self.drive.mark_size(found.id, self.window.read)
+        return replace(found, size=self.window.read)
+
+    def arrived(self) -> DriveFile | None:
+        """The whole file, where only Drive's last answer was missing."""
+        if self.window.whole:
+            with suppress(CustodyError):
+                found = self.drive.find(self.target.file_id)
+                if found is not None and self._matches(found):
+                    return replace(found, size=self.window.read)
+        return None
+
+    def _send(self) -> DriveFile:
+        """Goes on until Drive has it all."""
+        failures, reached = 0, 0
+        at: int | None = None  # what Drive has; None: it is asked
+        while True:
+            self.stop.check()
+            try:
+                answer = self._step(at)
+            except TransientFault as fault:
+                at, failures = None, failures + 1
+                if failures >= _TRIES:
+                    raise
+                jitter = random.uniform(0.75, 1.25)  # noqa: S311 - no secret
+                wait = fault.retry_after or self.pause_seconds * 2 ** (failures - 1) * jitter
+                self.stop.wait(min(wait, self.pause_seconds * _LONGEST_WAIT))
+                continue
+            if isinstance(answer, DriveFile):
+                return answer
+            if answer > reached:
+                reached, failures = answer, 0
+                self._report(answer)
+            at = answer
+
+    def _step(self, at: int | None) -> DriveFile | int:
+        """One question or one chunk: the file as Drive has it, or how many bytes Drive has."""
+        session = self.session
+        try:
+            if session is None:
+                self._begin()
+                return 0
+            answer = session.ask(self.window.total) if at is None else self._chunk(session, at)
+        except (SessionLost, DriveRefused) as error:
+            if error.code != "exists" and not isinstance(error, SessionLost):
+                raise
+            found = self._look_up()
+            if found is not None:
+                return found
+            self.session = None
+            raise TransientFault("the session was lost") from error
+        if not isinstance(answer, int):
+            return self._with_checksum(answer)
+        if at is not None and answer <= at:
+            raise TransientFault("Drive keeps nothing of what it is sent")
+        if self.window.total is not None and answer > self.window.total:
+            raise TransientFault("Drive has more than there is")
+        return answer
+
+    def _begin(self) -> None:
+        self.window.prepare()
+        target, total = self.target, self.window.total
+        try:
+            session = UploadSession.begin(self.drive, target.body(), target.mime_type, total)
+        except DriveRefused as refused:
+            if refused.about == "file.id":
+                raise IdentifierSpent("the identifier cannot be used") from refused
+            if refused.code == "file_gone" and self.drive.find_folder(target.folder_id) is not None:
+                # files.get is the first to know what was made a moment ago.
+                raise TransientFault("not all of Drive knows the folder yet") from refused
+            raise
+        self.on_session(session.address)
+        self.session = session
+
+    def _chunk(self, session: UploadSession, at: int) -> DriveFile | int | None:
+        total = self.window.total
+        most = None if total is None else max(total - at, 0)
+        # Of a source that can be opened anywhere nothing is kept: then one chunk is enough.
+        if most is None or not self.window.source.seekable:
+            most = self.share.next_chunk(most)
+        length = self.window.length(at, most)
+        pieces = self._counted(self.window.pieces(at, length), at)
+        return session.send(at, length, self.window.total, pieces)
+
+    def _counted(self, pieces: Iterator[bytes], at: int) -> Iterator[bytes]:
+        due = time.monotonic() + _REPORT_SECONDS
+        for piece in pieces:
+            yield piece
+            at += len(piece)
+            if (now := time.monotonic()) >= due:
+                due = now + _REPORT_SECONDS
+                self._report(at)
+
+    def _report(self, gone_out: int) -> None:
+        if gone_out > self.reported:
+            self.reported = gone_out
+            self.progress(gone_out)
+
+    def _matches(self, found: DriveFile) -> bool:
+        """Whether `found` has the bytes that were read."""
+        return found.md5 == self.window.md5
+
+    def _with_checksum(self, found: DriveFile | None) -> DriveFile:
+        """The file under the identifier with its checksum, from `found` if that tells it.
+
+        Unknown is not wrong: what Drive's last answer lacks, files.get is asked for.
+
+        Raises:
+            TransientFault: it does not tell either. Nothing is deleted; a later try asks again.
+        """
+        for pause in _CHECKSUM_PAUSES:
+            if found is not None and found.id == self.target.file_id and found.md5:
+                return found
+            self.stop.wait(pause * self.pause_seconds)
+            self.stop.check()
+            found = self.drive.find(self.target.file_id)
+            if found is None:
+                break
+        raise TransientFault("Drive does not tell the checksum")
+
+    def _look_up(self) -> DriveFile | None:
+        """The whole file, if it stands under the prepared identifier; anything else is removed."""
+        found = self.drive.find(self.target.file_id)
+        if found is None:
+            return None
+        found = self._with_checksum(found)
+        # The whole source must have been read before its md5 means anything.
+        self.window.finish()
+        if self._matches(found):
+            return found
+        self.drive.delete(self.target.file_id)
+        raise IdentifierSpent("another file had the identifier")
