@@ -24,7 +24,7 @@ class Sweeps:
 
     def __init__(self, application: BotApplication) -> None:
         self._context: BotContext = application.context_types.context(application)
-        self._memory = lifecycle.services_of(application).core.records.memory
+        self._memory = application.bot_data.core.records.memory
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self.refreshed = 0

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, cast
 
 from pydantic import SecretStr
 from telegram import LinkPreviewOptions, Update
 from telegram.constants import ParseMode
-from telegram.ext import ApplicationBuilder, ContextTypes, Defaults, JobQueue
-from telegram.request import BaseRequest
+from telegram.ext import ApplicationBuilder, ContextTypes, Defaults, ExtBot, JobQueue
 
 from bot import maintenance
 from bot.access.policy import Access
 from bot.access.refusals import Refusals
 from bot.admin import alerts
 from bot.connecting import connect, device_flow
-from bot.context import BotApplication, BotContext, BotOptions, Core, Services
+from bot.context import BotApplication, BotContext
+from bot.core import BotOptions, Core
 from bot.delivery.rate_limits import RateLimiter
 from bot.delivery.telegram_answers import DecidedAnswers
 from bot.delivery.telegram_request import CLOUD, TelegramRequest
@@ -23,6 +24,7 @@ from bot.drive_files.sending import Sender
 from bot.errors import on_error
 from bot.handlers import handlers
 from bot.receiving import files, renaming
+from bot.services import Services
 from bot.updates import overflow, webhook
 from bot.updates.inbox import LOOK_SECONDS, Inbox
 from bot.updates.journal import UpdateJournal
@@ -37,7 +39,8 @@ from security.credential import Owner
 
 _LAPSE_SECONDS: Final = 15
 _FORGET_SECONDS: Final = 3600
-_CONNECTIONS: Final = 64
+_CONNECTIONS: Final = 64  # more than the library's one: replies do not wait for each other
+JobCallback = Callable[[BotContext], Coroutine[Any, Any, None]]
 
 
 def build_application(
@@ -63,32 +66,28 @@ def build_application(
     access = Access(options.members, options.allowed_chat_ids, core.custodian.keeps)
     inbox = Inbox(updates, core.custodian, core.records.memory.incidents, access)
     pulse = Pulse(network=options.network, address=api_base_url, connection_pool_size=1)
-    bound: type[BotContext] = type("BoundContext", (BotContext,), {})
-    jobs: JobQueue[BotContext] = JobQueue()
-    application: BotApplication = (
-        ApplicationBuilder()
-        .token(token.get_secret_value())
-        .base_url(f"{api_base_url}/bot")
-        .base_file_url(f"{api_base_url}/file/bot")
-        .local_mode(options.local_mode)
-        .request(_connections(options, api_base_url))
-        .get_updates_request(pulse)
-        .context_types(ContextTypes(context=bound))
-        .defaults(
-            Defaults(
-                parse_mode=ParseMode.HTML,
-                # Telegram's previews open links, and one-time links are not for Telegram.
-                link_preview_options=LinkPreviewOptions(is_disabled=True),
-            )
-        )
-        .rate_limiter(limiter)
-        .update_queue(inbox)
-        .concurrent_updates(PerUserOrder(inbox))
-        .job_queue(jobs)
-        .build()
+    bot = ExtBot(
+        token.get_secret_value(),
+        base_url=f"{api_base_url}/bot",
+        base_file_url=f"{api_base_url}/file/bot",
+        local_mode=options.local_mode,
+        request=_Requests(
+            options.network,
+            api_base_url,
+            connection_pool_size=_CONNECTIONS,
+            pool_timeout=30,
+            media_write_timeout=60,
+        ),
+        get_updates_request=pulse,
+        defaults=Defaults(
+            parse_mode=ParseMode.HTML,
+            # Telegram's previews open links, and one-time links are not for Telegram.
+            link_preview_options=LinkPreviewOptions(is_disabled=True),
+        ),
+        rate_limiter=limiter,
     )
     places = Places(options.folder_name, core.preferences.folders)
-    runner = UploadRunner(application.bot, core, options, journal, places, limiter.has_room)
+    runner = UploadRunner(bot, core, options, journal, places, limiter.has_room)
     uploads = UploadQueue(
         journal,
         core.custodian,
@@ -98,96 +97,96 @@ def build_application(
         limit=options.uploads_per_user,
         may_use=options.members.may_use,
     )
-    bound.services = Services(
+    services = Services(
         core=core,
         options=options,
         access=access,
         uploads=uploads,
         albums=Albums(uploads),
         progress_of=runner.progress_of,
-        sender=Sender(
-            application.bot,
-            core.sending_drives,
-            options.data_folder,
-            local_mode=options.local_mode,
-        ),
+        sender=Sender(bot, core.sending_drives, options.data_folder, local_mode=options.local_mode),
         places=places,
         inbox=inbox,
         pulse=pulse,
         refusals=Refusals(),
     )
+    application: BotApplication = (
+        ApplicationBuilder()
+        .bot(bot)
+        # Called once, to make the `bot_data` of this one application.
+        .context_types(
+            ContextTypes(context=BotContext, bot_data=cast("type[Services]", lambda: services))
+        )
+        .update_queue(inbox)
+        .concurrent_updates(PerUserOrder(inbox))
+        .job_queue(JobQueue[BotContext]())
+        .build()
+    )
+    for group, handler in handlers(options.admin_user_ids):
+        application.add_handler(handler, group)
+    application.add_error_handler(on_error)
 
     def tell_of_trouble() -> None:
         if application.running:  # else the next start does
-            application.create_task(
-                alerts.tell_administrators(application.bot, bound.services), name="alert"
-            )
+            application.create_task(alerts.tell_administrators(bot, services), name="alert")
 
     def note_drive(result: str) -> None:
-        if alerts.note_drive(bound.services, result):
+        if alerts.note_drive(services, result):
             tell_of_trouble()
 
-    for drives in (core.drives, core.upload_drives, core.sending_drives):
-        drives.on_result = note_drive
-
     def tell_of_overflow(update: Update) -> None:
-        application.create_task(
-            overflow.tell(application.bot, core.preferences, update), name="overflow"
-        )
+        application.create_task(overflow.tell(bot, core.preferences, update), name="overflow")
 
+    for drives in core.all_drives:
+        drives.on_result = note_drive
     # 0: a message without a sender, which is turned away.
     inbox.lines.is_full = lambda person: person > 0 and uploads.is_full(Owner.user(person))
     uploads.on_end = inbox.look_again
     inbox.on_overflow = tell_of_overflow
     inbox.on_trouble = runner.on_trouble = tell_of_trouble
-    for group, handler in handlers(options.admin_user_ids):
-        application.add_handler(handler, group)
-    application.add_error_handler(on_error)
+    if application.job_queue is not None:
+        _schedule(application.job_queue, options)
+    return application
+
+
+def _schedule(jobs: JobQueue[BotContext], options: BotOptions) -> None:
     # JobQueue skips what is more than a second late, unless told otherwise.
+    late: Final = {"misfire_grace_time": None}
     for resume in (device_flow.resume, renaming.resume):
-        jobs.run_once(resume, 0, job_kwargs={"misfire_grace_time": None})
-    jobs.run_repeating(
-        connect.lapse, _LAPSE_SECONDS, job_kwargs={"misfire_grace_time": None, "coalesce": True}
-    )
-    jobs.run_repeating(
-        files.forget_old, _FORGET_SECONDS, job_kwargs={"misfire_grace_time": None, "coalesce": True}
-    )
-    jobs.run_repeating(
-        _look_after, LOOK_SECONDS, job_kwargs={"misfire_grace_time": None, "coalesce": True}
-    )
+        jobs.run_once(resume, 0, job_kwargs=late)
+    repeated: list[tuple[JobCallback, float]] = [
+        (connect.lapse, _LAPSE_SECONDS),
+        (files.forget_old, _FORGET_SECONDS),
+        (_look_after, LOOK_SECONDS),
+    ]
     if options.webhook_url:
-        jobs.run_repeating(
-            webhook.watch,
-            webhook.EVERY_SECONDS,
-            job_kwargs={"misfire_grace_time": None, "coalesce": True},
-        )
-    if options.maintenance_interval:
-        seconds = options.maintenance_interval.total_seconds()
+        repeated.append((webhook.watch, webhook.EVERY_SECONDS))
+    for job, seconds in repeated:
+        jobs.run_repeating(job, seconds, job_kwargs={**late, "coalesce": True})
+    if interval := options.maintenance_interval:
         # Jitter would put off the first one, too.
         jobs.run_once(
             maintenance.sweep,
             maintenance.FIRST_SECONDS,
             name="first maintenance",
-            job_kwargs={"misfire_grace_time": None},
+            job_kwargs=late,
         )
         jobs.run_repeating(
             maintenance.sweep,
-            options.maintenance_interval,
+            interval,
             name="maintenance",
             # One at a time; jitter keeps several installations from asking Google in step.
             job_kwargs={
-                "misfire_grace_time": None,
+                **late,
                 "coalesce": True,
                 "max_instances": 1,
-                "jitter": seconds / 10,
+                "jitter": interval.total_seconds() / 10,
             },
         )
-    return application
 
 
 async def _look_after(context: BotContext) -> None:
-    core = context.core
-    for drives in (core.drives, core.upload_drives, core.sending_drives):
+    for drives in context.core.all_drives:
         drives.close_idle()
     request = context.bot.request
     if isinstance(request, TelegramRequest):
@@ -195,16 +194,5 @@ async def _look_after(context: BotContext) -> None:
     await context.services.inbox.look_after()
 
 
-class _Connections(DecidedAnswers, TelegramRequest):
+class _Requests(DecidedAnswers, TelegramRequest):
     """For all that is asked of Telegram but its updates."""
-
-
-def _connections(options: BotOptions, api_base_url: str) -> BaseRequest:
-    # More than python-telegram-bot's one: replies do not wait for each other.
-    return _Connections(
-        options.network,
-        api_base_url,
-        connection_pool_size=_CONNECTIONS,
-        pool_timeout=30,
-        media_write_timeout=60,
-    )

@@ -10,7 +10,8 @@ from telegram import Update
 from telegram.error import Conflict, Forbidden, TelegramError
 from telegram.ext import ApplicationHandlerStop
 
-from bot.context import BotContext, owner_of
+from bot.context import BotContext
+from bot.delivery.conversation import owner_of
 from bot.delivery.messages import may_pass, privately, send
 from bot.texts.catalogue import Texts
 from security.errors import OperatorFault, TransientFault

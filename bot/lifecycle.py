@@ -14,7 +14,7 @@ from typing import Final
 from telegram.error import InvalidToken, TelegramError
 
 from bot.commands import publish
-from bot.context import BotApplication, Services
+from bot.context import BotApplication
 from bot.errors import on_polling_error
 from bot.receiving import files
 from bot.updates.incoming import ALLOWED_UPDATES
@@ -30,18 +30,13 @@ _NOTES_SECONDS: Final = 1
 _CONNECTIONS_SECONDS: Final = 1
 
 
-def services_of(application: BotApplication) -> Services:
-    """What the application's handlers reach for."""
-    return application.context_types.context.services
-
-
 async def start(application: BotApplication) -> None:
     """Talk to Telegram and begin to work; while Telegram cannot be reached, keep trying.
 
     Raises:
         telegram.error.InvalidToken: Telegram refuses the token.
     """
-    services = services_of(application)
+    services = application.bot_data
     await _until_reached(lambda: _introduce(application))
     if not services.options.maintenance_interval:
         # Otherwise the first sweep reads every file, and finishes what a crash interrupted.
@@ -69,8 +64,8 @@ async def start(application: BotApplication) -> None:
 
 def is_receiving(application: BotApplication) -> bool:
     """Whether updates come in, in either way."""
-    if services_of(application).options.webhook_url:
-        return services_of(application).inbox.is_open
+    if application.bot_data.options.webhook_url:
+        return application.bot_data.inbox.is_open
     return application.updater is not None and application.updater.running
 
 
@@ -95,7 +90,7 @@ async def stop(application: BotApplication) -> None:
 
     Telegram may hang, answers to a flood may take minutes, and handlers may wait for Google.
     """
-    services, updater = services_of(application), application.updater
+    services, updater = application.bot_data, application.updater
     services.core.custodian.stop()
     services.core.sweep.stop()
     services.inbox.close()
@@ -123,4 +118,4 @@ async def stop(application: BotApplication) -> None:
 async def _introduce(application: BotApplication) -> None:
     """getMe: the one question whose answer decides whether there is a bot."""
     await application.initialize()
-    services_of(application).pulse.beat()
+    application.bot_data.pulse.beat()

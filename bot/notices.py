@@ -14,9 +14,10 @@ from typing import Any, Final
 import structlog
 from telegram.ext import ExtBot
 
-from bot.context import Core, Services
+from bot.core import Core
 from bot.delivery.messages import deliver
 from bot.delivery.rate_limits import BACKGROUND
+from bot.services import Services
 from bot.texts import keyboards
 from bot.texts.catalogue import Texts
 from bot.texts.organisation import organisation_refuses
@@ -32,7 +33,7 @@ _log = structlog.get_logger()
 async def tell_owners(bot: ExtBot[int], services: Services) -> None:
     """Tell those who have not been told. Departments have no chat, and the connected no need."""
     core = services.core
-    async with services.telling:
+    async with services.notices_lock:
         try:
             records = await core.custodian.read(core.quarantine.records)
         except CustodyError:  # the disk fails just now: the next sweep's turn
@@ -54,7 +55,7 @@ async def tell_owners(bot: ExtBot[int], services: Services) -> None:
 async def tell_refused(bot: ExtBot[int], services: Services) -> None:
     """Tell those whom their organisation refuses, each once. Nothing is asked of them here."""
     core = services.core
-    async with services.telling:
+    async with services.notices_lock:
         for owner, code in core.records.memory.organisations.untold():
             if core.custodian.is_stopping:
                 return

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from bot.context import BotApplication
-from bot.lifecycle import is_receiving, services_of
+from bot.lifecycle import is_receiving
 from security.errors import OperatorFault
 from security.log_schema import OPERATOR_FAULTS
 from security.maintenance.incidents import UPDATES_NOT_SAVED
@@ -31,7 +31,7 @@ class Readiness:
 
     def __init__(self, application: BotApplication) -> None:
         self._application = application
-        self._services = services_of(application)
+        self._services = application.bot_data
         self._began = time.time()
 
     async def obstacles(self) -> list[str]:

@@ -23,7 +23,8 @@ from telegram.error import InvalidToken
 
 from bot import build_application, lifecycle
 from bot.connecting import consent_outcome
-from bot.context import BotApplication, BotOptions, Core
+from bot.context import BotApplication
+from bot.core import BotOptions, Core
 from bot.drive_files.sending import AT_ONCE
 from bot.preferences import Preferences
 from bot.readiness import Readiness
@@ -222,7 +223,7 @@ async def _serve(application: BotApplication) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    pulse = lifecycle.services_of(application).pulse
+    pulse = application.bot_data.pulse
     starting = asyncio.create_task(lifecycle.start(application))
     stopping = asyncio.create_task(stop.wait())
     refused = asyncio.create_task(pulse.refused.wait())
@@ -268,7 +269,7 @@ async def web_front(settings: Settings, application: BotApplication) -> AsyncIte
 
 
 def _pages(application: BotApplication) -> FastAPI:
-    parts = lifecycle.services_of(application)
+    parts = application.bot_data
     return create_app(
         WebParts(
             consents=parts.core.consents,
@@ -282,7 +283,7 @@ def _pages(application: BotApplication) -> FastAPI:
 
 
 def _webhook(application: BotApplication) -> Webhook | None:
-    options = lifecycle.services_of(application).options
+    options = application.bot_data.options
     if options.webhook_url is None or options.webhook_secret is None:
         return None
     path = urlsplit(options.webhook_url).path or "/"
@@ -290,7 +291,7 @@ def _webhook(application: BotApplication) -> Webhook | None:
 
 
 def _operations(application: BotApplication) -> FastAPI:
-    parts = lifecycle.services_of(application)
+    parts = application.bot_data
     metrics, quarantine = parts.core.metrics, parts.core.quarantine
     metrics.ask_telegram(parts.pulse.is_alive)
     metrics.ask_quarantine(quarantine.size)

@@ -20,7 +20,8 @@ from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
 
 from bot import lifecycle
-from bot.context import BotApplication, Services
+from bot.context import BotApplication
+from bot.services import Services
 from config import Settings
 from processes import bot as bot_process
 from sandbox.clients.google_controls import GoogleControls
@@ -166,7 +167,7 @@ def start_bot(
             stack.push_async_callback(lifecycle.stop, application)
             await lifecycle.start(application)
             try:
-                yield RunningBot(application, lifecycle.services_of(application), settings, log)
+                yield RunningBot(application, application.bot_data, settings, log)
             finally:
                 print(log.getvalue())  # pytest shows it when the test has failed
 

@@ -25,7 +25,6 @@ from bench.child import Json, serve
 from bench.owners import read_settings
 from bench.report import Wrong
 from bench.world import BOT_TOKEN, FIRST_PERSON
-from bot import lifecycle
 from bot.context import BotApplication
 from bot.uploads.telegram_source import TelegramDownload
 from custody_parts import settle_memory
@@ -61,7 +60,7 @@ class Product:
 
     def __init__(self, application: BotApplication) -> None:
         self._bot = application.bot
-        self._drives = lifecycle.services_of(application).core.upload_drives
+        self._drives = application.bot_data.core.upload_drives
 
     async def prepare(self) -> None:
         """Telegram says who the bot is."""

@@ -13,7 +13,8 @@ from telegram.ext import ApplicationHandlerStop
 
 from bot.admin.admin_keyboards import VERBS
 from bot.commands import show_menu
-from bot.context import BotContext, owner_of
+from bot.context import BotContext
+from bot.delivery.conversation import owner_of
 from bot.delivery.messages import acknowledge, say
 from bot.maintenance import came_by
 from bot.receiving import groups

@@ -12,8 +12,8 @@ from telegram import InlineKeyboardMarkup
 from telegram.ext import ExtBot
 
 from bot.admin import admin_keyboards, admin_texts
-from bot.context import Services
 from bot.delivery.messages import deliver
+from bot.services import Services
 from bot.texts.catalogue import Texts
 from security.credential import Owner
 from security.maintenance.incidents import HOLD, OF_DRIVE, Incident
@@ -36,7 +36,7 @@ def note_drive(services: Services, result: str) -> bool:
 async def tell_administrators(bot: ExtBot[int], services: Services) -> None:
     """Tell them of each incident once. Without administrators it is logged all the same."""
     incidents = services.core.records.memory.incidents
-    async with services.telling:
+    async with services.notices_lock:
         for incident in incidents.to_tell(datetime.now(UTC).timestamp()):
             if services.core.custodian.is_stopping:  # the next start tells of the others
                 return

@@ -17,8 +17,8 @@ import structlog
 from telegram import InputMediaPhoto, Message, Update
 
 from bot.admin import admin_keyboards, admin_texts
-from bot.context import BotContext, Services, owner_of
-from bot.delivery.conversation import Conversation
+from bot.context import BotContext
+from bot.delivery.conversation import Conversation, owner_of
 from bot.delivery.messages import (
     REFUSALS,
     acknowledge,
@@ -28,6 +28,7 @@ from bot.delivery.messages import (
     says_so_already,
     show_instead,
 )
+from bot.services import Services
 from bot.texts.catalogue import Texts
 from security.errors import CustodyError
 from security.maintenance.incidents import OF_FILES
@@ -217,7 +218,7 @@ async def _picture(services: Services) -> bytes | None:
             for report in services.core.records.memory.sweeps
         ],
     }
-    async with services.drawing:  # one at a time, however often somebody taps
+    async with services.chart_lock:  # one at a time, however often somebody taps
         return await draw(json.dumps(points).encode())
 
 

@@ -13,7 +13,8 @@ from telegram import InlineKeyboardMarkup, Message, Update
 
 from bot import notices
 from bot.admin import admin_keyboards, admin_texts, alerts
-from bot.context import BotContext, argument_of, owner_of
+from bot.context import BotContext
+from bot.delivery.conversation import argument_of, owner_of
 from bot.delivery.messages import acknowledge, say, show_instead
 from bot.texts.catalogue import Texts
 from security.errors import (

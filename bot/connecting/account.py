@@ -11,7 +11,8 @@ from bot import notices
 from bot.commands import command_menu, show_menu
 from bot.connecting import connect
 from bot.connecting.consent_outcome import shown_in
-from bot.context import BotContext, argument_of, owner_of
+from bot.context import BotContext
+from bot.delivery.conversation import argument_of, owner_of
 from bot.delivery.messages import acknowledge, say, show_instead, tell, tell_of
 from bot.texts import keyboards
 from bot.texts.catalogue import LANGUAGES, Texts

@@ -15,7 +15,8 @@ from bot.connecting.consent_outcome import (
 )
 from bot.connecting.device_flow import poll_later
 from bot.connecting.whose_account import settle
-from bot.context import BotContext, owner_of
+from bot.context import BotContext
+from bot.delivery.conversation import owner_of
 from bot.delivery.messages import acknowledge, privately, say, send, show_instead, tell
 from bot.delivery.rate_limits import BACKGROUND
 from bot.texts import keyboards

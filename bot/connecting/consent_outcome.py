@@ -9,10 +9,11 @@ from telegram import InlineKeyboardMarkup
 from telegram.error import BadRequest, Forbidden
 from telegram.ext import ExtBot
 
-from bot.context import BotContext, Services, chat_of
-from bot.delivery.conversation import Conversation
+from bot.context import BotContext
+from bot.delivery.conversation import Conversation, chat_of
 from bot.delivery.messages import edit_or_send, send, tell, tell_of
 from bot.delivery.rate_limits import BACKGROUND
+from bot.services import Services
 from bot.texts import keyboards
 from bot.texts.catalogue import Texts
 from bot.texts.organisation import organisation_refuses

@@ -1,4 +1,4 @@
-"""Where people talk with the bot: a chat, or one topic of it. What is answered stays there.
+"""Who talks with the bot, and where: a chat, or one topic of it. What is answered stays there.
 
 Topics are those of a forum and, since Bot API 9.3, those of a private chat.
 https://core.telegram.org/bots/api#message (message_thread_id, is_topic_message)
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from telegram import MaybeInaccessibleMessage, Message, Update
+from telegram import CallbackQuery, MaybeInaccessibleMessage, Message, Update
+
+from security.credential import Owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +41,22 @@ def asked_in(update: Update) -> Conversation | None:
     query = update.callback_query
     message = query.message if query is not None else update.effective_message
     return conversation_of(message) if message is not None else None
+
+
+def owner_of(update: Update) -> Owner:
+    """The owner behind an update the gate let through."""
+    if update.effective_user is None:
+        raise ValueError("an update without a sender")
+    return Owner.user(update.effective_user.id)
+
+
+def chat_of(owner: Owner) -> int:
+    """A person's private chat has the person's id."""
+    if owner.telegram_id is None:
+        raise ValueError("a department has no chat")
+    return owner.telegram_id
+
+
+def argument_of(query: CallbackQuery | None) -> str:
+    """What comes after the verb of the button that was tapped; "" where none was."""
+    return (query.data or "").partition(":")[2] if query else ""

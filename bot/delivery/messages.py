@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import structlog
 from telegram import CallbackQuery, InlineKeyboardMarkup, Message, Update
 from telegram._utils.types import ReplyMarkup
 from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, TelegramError
-from telegram.ext import ExtBot
+from telegram.ext import CallbackContext, ExtBot
 
-from bot.context import BotContext, chat_of, owner_of
-from bot.delivery.conversation import Conversation, asked_in
+from bot.delivery.conversation import Conversation, asked_in, chat_of, owner_of
 from bot.delivery.rate_limits import BACKGROUND
 from bot.delivery.telegram_request import Unanswered
 from bot.uploads.jobs import UploadJob
 from security.credential import Owner
 
 Outcome = Literal["sent", "refused", "later"]
+Context = CallbackContext[ExtBot[int], Any, Any, Any]
+"""Of a handler's context nothing but its bot is needed here."""
 REFUSALS: Final = (BadRequest, Forbidden)
 """Telegram has understood, and says no: asked the same again, it would say the same."""
 _log = structlog.get_logger()
@@ -167,7 +168,7 @@ async def edit_or_send(
 
 
 async def say(
-    update: Update, context: BotContext, text: str, markup: ReplyMarkup | None = None
+    update: Update, context: Context, text: str, markup: ReplyMarkup | None = None
 ) -> Sent:
     """Answer where somebody has written or tapped; privately, where a group does not take it."""
     private = Conversation(chat_of(owner_of(update)))
@@ -189,7 +190,7 @@ def privately(update: Update, owner: Owner) -> Conversation:
 
 async def show_instead(
     update: Update,
-    context: BotContext,
+    context: Context,
     text: str,
     markup: InlineKeyboardMarkup | None = None,
     *,

@@ -14,7 +14,8 @@ import structlog
 from telegram import InlineKeyboardMarkup, Update
 
 from bot import notices
-from bot.context import BotContext, argument_of, owner_of
+from bot.context import BotContext
+from bot.delivery.conversation import argument_of, owner_of
 from bot.delivery.messages import acknowledge, say, show_instead
 from bot.drive_files import file_keyboards, file_texts
 from bot.drive_files.file_texts import FolderGone, FolderInBin, look

@@ -7,7 +7,8 @@ from typing import Final
 import structlog
 from telegram import Update
 
-from bot.context import BotContext, owner_of
+from bot.context import BotContext
+from bot.delivery.conversation import owner_of
 from bot.delivery.messages import edit_or_send, say
 from bot.drive_files import file_keyboards, file_texts
 from bot.drive_files.file_actions import tapped, tell_trouble

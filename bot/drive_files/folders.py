@@ -9,7 +9,8 @@ from typing import Final
 import structlog
 from telegram import InlineKeyboardMarkup, Update
 
-from bot.context import BotContext, argument_of, owner_of
+from bot.context import BotContext
+from bot.delivery.conversation import argument_of, owner_of
 from bot.delivery.messages import acknowledge, say, show_instead
 from bot.drive_files import file_texts, folder_keyboards
 from bot.drive_files.file_actions import tell_trouble

@@ -14,10 +14,11 @@ from telegram.ext import ExtBot
 
 from bot.connecting import connect
 from bot.connecting.consent_outcome import not_the_address
-from bot.context import BotContext, Services, argument_of, owner_of, private_address
-from bot.delivery.conversation import conversation_of
+from bot.context import BotContext
+from bot.delivery.conversation import argument_of, conversation_of, owner_of
 from bot.delivery.messages import acknowledge, deliver, say, show_instead, tell_of
 from bot.delivery.rate_limits import BACKGROUND
+from bot.services import Services
 from bot.texts.catalogue import Texts
 from bot.texts.filenames import (
     CLOUD_LIMIT,
@@ -116,7 +117,7 @@ async def _accept(context: BotContext, texts: Texts, job: UploadJob) -> None:
     uploads = context.services.uploads
     private = upload_texts.accepted(job, uploads.position(job.owner), texts)
     text, markup = (
-        private if job.is_private else group_texts.accepted(job, texts, private_address(context))
+        private if job.is_private else group_texts.accepted(job, texts, context.private_address)
     )
     to, message_id = await first_message(context.bot, job, text, markup)
     admitted = await uploads.admit(job, message_id, to)
@@ -209,7 +210,7 @@ def accepted_anew(context: BotContext, job: UploadJob, texts: Texts) -> Shown:
     """What a job's message says once it is in line again."""
     if job.is_private:
         return upload_texts.accepted(job, context.services.uploads.ahead(job), texts)
-    return group_texts.accepted(job, texts, private_address(context))
+    return group_texts.accepted(job, texts, context.private_address)
 
 
 async def _drop_copy(query: CallbackQuery, job: UploadJob) -> None:

@@ -10,8 +10,8 @@ from telegram.constants import ChatMemberStatus, ChatType
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
-from bot.context import BotContext, argument_of, owner_of, private_address
-from bot.delivery.conversation import Conversation, conversation_of
+from bot.context import BotContext
+from bot.delivery.conversation import Conversation, argument_of, conversation_of, owner_of
 from bot.delivery.messages import acknowledge, say, send, show_instead
 from bot.receiving import files
 from bot.texts import keyboards
@@ -105,7 +105,7 @@ async def receive(update: Update, context: BotContext) -> None:
             "{name}. Everything else is for our private chat.",
             name=f"@{context.bot.username}",
         ),
-        keyboards.private_chat(texts, private_address(context)),
+        keyboards.private_chat(texts, context.private_address),
     )
 
 

@@ -8,7 +8,8 @@ from typing import Final
 import structlog
 from telegram import Update
 
-from bot.context import BotContext, argument_of, owner_of
+from bot.context import BotContext
+from bot.delivery.conversation import argument_of, owner_of
 from bot.delivery.messages import acknowledge, say, send, tell_of
 from bot.drive_files import file_actions, file_texts
 from bot.receiving import files

@@ -6,7 +6,8 @@ from typing import Final
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Update
 
-from bot.context import BotContext, argument_of, owner_of
+from bot.context import BotContext
+from bot.delivery.conversation import argument_of, owner_of
 from bot.delivery.messages import acknowledge, say, show_instead, tell_of
 from bot.drive_files.file_keyboards import short
 from bot.receiving import files

@@ -15,7 +15,8 @@ from pydantic import SecretStr
 from telegram.error import BadRequest, InvalidToken, TelegramError
 from telegram.ext import ExtBot
 
-from bot.context import BotApplication, BotContext, BotOptions
+from bot.context import BotApplication, BotContext
+from bot.core import BotOptions
 from bot.errors import on_polling_error
 from bot.updates.incoming import ALLOWED_UPDATES, read_update
 from security.errors import OperatorFault
@@ -72,7 +73,7 @@ async def take_in(application: BotApplication, body: bytes) -> None:
         document = None
     update = read_update(document, application.bot)
     if update is not None:
-        await application.context_types.context.services.inbox.accept(update)
+        await application.bot_data.inbox.accept(update)
 
 
 async def watch(context: BotContext) -> None:

@@ -11,7 +11,7 @@ import structlog
 from telegram.ext import ExtBot
 
 from bot import notices
-from bot.context import BotOptions, Core
+from bot.core import BotOptions, Core
 from bot.errors import new_reference
 from bot.texts.catalogue import Texts
 from bot.uploads import group_texts, upload_texts

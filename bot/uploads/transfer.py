@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from telegram.error import BadRequest, NetworkError, TelegramError
 from telegram.ext import ExtBot
 
-from bot.context import BotOptions, Core
+from bot.core import BotOptions, Core
 from bot.texts.catalogue import Texts
 from bot.uploads.destinations import Place, Places
 from bot.uploads.jobs import JobFile, UploadJob, UploadJournal

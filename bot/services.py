@@ -1,0 +1,40 @@
+"""The front's own services, typed: everything that handlers reach for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bot.access.policy import Access
+from bot.access.refusals import Refusals
+from bot.core import BotOptions, Core
+from bot.drive_files.sending import Sender
+from bot.updates.inbox import Inbox
+from bot.updates.pulse import Pulse
+from bot.uploads.albums import Albums
+from bot.uploads.destinations import Places
+from bot.uploads.jobs import UploadJob
+from bot.uploads.queue import UploadQueue
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything handlers reach for."""
+
+    core: Core
+    options: BotOptions
+    access: Access
+    uploads: UploadQueue
+    albums: Albums
+    progress_of: Callable[[UploadJob], str | None]
+    """What a running upload's message says."""
+    sender: Sender
+    places: Places
+    inbox: Inbox
+    pulse: Pulse
+    refusals: Refusals
+    notices_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while people are told what a sweep found: nobody is told twice."""
+    chart_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a chart is drawn: one process at a time does it."""
