@@ -10,22 +10,22 @@ from telegram import LinkPreviewOptions, Update
 from telegram.constants import ParseMode
 from telegram.ext import ApplicationBuilder, ContextTypes, Defaults, ExtBot, JobQueue
 
-from bot import maintenance
+from bot import maintenance, webhook
 from bot.access.policy import Access
 from bot.access.refusals import Refusals
 from bot.admin import alerts
 from bot.connecting import connect, device_flow
 from bot.context import BotApplication, BotContext
 from bot.core import BotOptions, Core
+from bot.delivery.file_sender import Sender
 from bot.delivery.rate_limits import RateLimiter
 from bot.delivery.telegram_answers import DecidedAnswers
 from bot.delivery.telegram_request import CLOUD, TelegramRequest
-from bot.drive_files.sending import Sender
 from bot.errors import on_error
 from bot.handlers import handlers
 from bot.receiving import files, renaming
 from bot.services import Services
-from bot.updates import overflow, webhook
+from bot.updates import overflow
 from bot.updates.inbox import LOOK_SECONDS, Inbox
 from bot.updates.journal import UpdateJournal
 from bot.updates.ordering import PerUserOrder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -9,12 +10,14 @@ from pathlib import Path
 import httpx
 from pydantic import SecretStr
 
-from bot.preferences import Preferences
+from bot.preferences.store import Preferences
 from drive import Drives
 from metrics import Metrics
 from security.consent.flows import ConsentDesk
+from security.credential import Owner
 from security.custody.custodian import Custodian
 from security.custody.members import Members
+from security.errors import CustodyError
 from security.google.network import DIRECT, Network
 from security.maintenance.records import Records
 from security.maintenance.sweep import Sweep
@@ -44,6 +47,12 @@ class Core:
     def all_drives(self) -> tuple[Drives, Drives, Drives]:
         """Each of the pools of calls to people's Drives."""
         return self.drives, self.upload_drives, self.sending_drives
+
+    async def note_owner_told(self, owner: Owner) -> None:
+        """Remember that the owner was asked to connect again, so that no notice need follow."""
+        self.records.memory.verdicts.tell(owner)
+        with suppress(CustodyError):  # at worst they hear of it twice
+            await self.custodian.under_lock(owner, self.quarantine.mark_owner_told, owner)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-from typing import Final
-
 import structlog
 from telegram import Update
 from telegram.error import Conflict, Forbidden, TelegramError
@@ -14,15 +11,10 @@ from bot.context import BotContext
 from bot.delivery.conversation import owner_of
 from bot.delivery.messages import may_pass, privately, send
 from bot.texts.catalogue import Texts
+from bot.texts.unexpected import new_reference
 from security.errors import OperatorFault, TransientFault
 
-_ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # no 0/O, 1/I: people read it aloud
 _log = structlog.get_logger()
-
-
-def new_reference() -> str:
-    """A short code that ties what the person saw to the log line."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(6))
 
 
 async def on_error(update: object, context: BotContext) -> None:

@@ -14,12 +14,12 @@ from telegram.ext import (
     filters,
 )
 
-from bot.access.gate import gate
 from bot.admin import health, quarantine_admin
 from bot.connecting import account, connect, whose_account
 from bot.context import BotContext
 from bot.drive_files import file_actions, file_list, folders
-from bot.receiving import files, groups, renaming, upload_list
+from bot.gate import gate
+from bot.receiving import files, groups, other_messages, renaming, upload_list
 from bot.texts.filenames import Carries
 from bot.texts.questions import Answers
 
@@ -107,16 +107,16 @@ def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
             CallbackQueryHandler(handle, pattern=rf"^{verb}(:|$)")
             for verb, handle in buttons.items()
         ),
-        CallbackQueryHandler(files.stale_button),
-        MessageHandler(_NEW & filters.COMMAND, files.unknown_command),
+        CallbackQueryHandler(other_messages.stale_button),
+        MessageHandler(_NEW & filters.COMMAND, other_messages.unknown_command),
         MessageHandler(_NEW & Carries(), files.receive),
         *(
             MessageHandler(_NEW & filters.TEXT & Answers(purpose), handle)
             for purpose, handle in answers.items()
         ),
         MessageHandler(_NEW & filters.TEXT & filters.REPLY, renaming.reply),
-        MessageHandler(_NEW & filters.TEXT, files.text),
+        MessageHandler(_NEW & filters.TEXT, other_messages.text),
         # Service messages ("pinned", "auto-delete timer") want no answer.
-        MessageHandler(_NEW & ~filters.StatusUpdate.ALL, files.unsupported),
+        MessageHandler(_NEW & ~filters.StatusUpdate.ALL, other_messages.unsupported),
     ]
     return [(-1, TypeHandler(Update, gate)), *((0, handler) for handler in table)]

@@ -18,7 +18,7 @@ from bot.context import BotApplication
 from bot.errors import on_polling_error
 from bot.receiving import files
 from bot.updates.incoming import ALLOWED_UPDATES
-from bot.updates.webhook import set_webhook
+from bot.webhook import set_webhook
 from security.errors import CustodyError
 
 _LONGEST_PAUSE_SECONDS: Final = 60

@@ -18,7 +18,7 @@ from bot.core import Core
 from bot.delivery.messages import deliver
 from bot.delivery.rate_limits import BACKGROUND
 from bot.services import Services
-from bot.texts import keyboards
+from bot.texts import buttons
 from bot.texts.catalogue import Texts
 from bot.texts.organisation import organisation_refuses
 from security.credential import Owner
@@ -70,13 +70,6 @@ async def _alone(core: Core, owner: Owner, telling: Coroutine[Any, Any, None]) -
         _log.exception("message_not_sent", owner=owner)
 
 
-async def knows(core: Core, owner: Owner) -> None:
-    """The owner came by and was asked to connect again: no notice need follow."""
-    core.records.memory.verdicts.tell(owner)
-    with contextlib.suppress(CustodyError):  # at worst they hear of it twice
-        await core.custodian.under_lock(owner, core.quarantine.mark_owner_told, owner)
-
-
 async def _tell(bot: ExtBot[int], services: Services, record: QuarantineRecord) -> None:
     core, owner = services.core, record.owner
     try:
@@ -88,7 +81,7 @@ async def _tell(bot: ExtBot[int], services: Services, record: QuarantineRecord) 
     if needs_none:
         return
     texts = Texts(await core.preferences.language(owner))
-    markup = keyboards.connect(texts)
+    markup = buttons.connect(texts)
     outcome = await deliver(bot, owner, _text(record, texts), markup, background=BACKGROUND)
     if outcome == "sent":
         _log.info("owner_told", owner=owner, result=record.reason)

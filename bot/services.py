@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from bot.access.policy import Access
 from bot.access.refusals import Refusals
 from bot.core import BotOptions, Core
-from bot.drive_files.sending import Sender
+from bot.delivery.file_sender import Sender
 from bot.updates.inbox import Inbox
 from bot.updates.pulse import Pulse
 from bot.uploads.albums import Albums

@@ -21,14 +21,13 @@ from filelock import Timeout
 from pydantic import SecretStr
 from telegram.error import InvalidToken
 
-from bot import build_application, lifecycle
+from bot import build_application, lifecycle, webhook
 from bot.connecting import consent_outcome
 from bot.context import BotApplication
 from bot.core import BotOptions, Core
-from bot.drive_files.sending import AT_ONCE
-from bot.preferences import Preferences
+from bot.delivery.file_sender import AT_ONCE
+from bot.preferences.store import Preferences
 from bot.readiness import Readiness
-from bot.updates import webhook
 from bot.updates.journal import UpdateJournal
 from bot.uploads.jobs import UploadJournal
 from bot.uploads.telegram_source import download_client

@@ -6,6 +6,7 @@ A front may use the core; the core knows no front; nobody reads the environment 
 from __future__ import annotations
 
 import ast
+import graphlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -104,6 +105,56 @@ def test_files_can_be_read_in_one_go() -> None:
     """What has grown past that wants to be two."""
     lines = {str(p.relative_to(ROOT)): p.read_text("utf-8").count("\n") for p in product()}
     assert {name: count for name, count in lines.items() if count > LONGEST} == {}
+
+
+def cycle(modules: dict[str, str]) -> list[str]:
+    """Modules or folders that import each other in a circle, if there are any.
+
+    Args:
+        modules: the source of each module of one package, by its dotted name. One in a folder
+            stands for the folder as well.
+    """
+    graphs: list[dict[str, set[str]]] = [{}, {}]
+    for name, source in modules.items():
+        for node in ast.walk(ast.parse(source)):
+            if not isinstance(node, ast.ImportFrom) or node.module is None:
+                continue
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                imported = whole if whole in modules else node.module
+                if imported not in modules:
+                    continue
+                graphs[0].setdefault(name, set()).add(imported)
+                here, there = (".".join(each.split(".")[:2]) for each in (name, imported))
+                if here != there:
+                    graphs[1].setdefault(here, set()).add(there)
+    for graph in graphs:
+        try:
+            graphlib.TopologicalSorter(graph).prepare()
+        except graphlib.CycleError as error:
+            return list(error.args[1])
+    return []
+
+
+def test_the_bot_imports_itself_in_one_direction() -> None:
+    """Its modules, and its folders as well: each can be read before those that use it."""
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path.read_text("utf-8")
+        for path in (ROOT / "bot").rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    assert len(modules) > 50
+    assert cycle(modules) == []
+
+
+def test_a_planted_circle_is_found() -> None:
+    """Between two modules, for type checking alone, and between two folders."""
+    assert cycle({"bot.a": "from bot import b", "bot.b": "from bot.a import A"})
+    checking = "if TYPE_CHECKING:\n    from bot.a import A"
+    assert cycle({"bot.a": "from bot.b import B", "bot.b": checking})
+    folders = {"bot.a.x": "from bot.b.x import X", "bot.b.x": "", "bot.b.y": ""}
+    assert not cycle(folders)
+    assert cycle({**folders, "bot.b.y": "from bot.a import x"})
 
 
 @pytest.mark.parametrize(

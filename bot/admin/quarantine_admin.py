@@ -183,7 +183,7 @@ async def _restore(context: BotContext, record: QuarantineRecord, t: Texts) -> s
         await core.custodian.refresh(owner, rejected=spent)
     except ConsentRequired:
         if record.told:  # they know already
-            await notices.knows(core, owner)
+            await core.note_owner_told(owner)
         return t.tr(
             "⚠️ Restored, but Google does not accept it: its owner has to connect again. It goes "
             "back into quarantine."

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 import structlog
 from telegram import Update
 
-from bot import notices
 from bot.commands import command_menu, show_menu
-from bot.connecting import connect
+from bot.connecting import connect, keyboards
 from bot.connecting.consent_outcome import shown_in
 from bot.context import BotContext
 from bot.delivery.conversation import argument_of, owner_of
-from bot.delivery.messages import acknowledge, say, show_instead, tell, tell_of
-from bot.texts import keyboards
+from bot.delivery.messages import acknowledge, say, show_instead, tell
+from bot.texts import buttons
 from bot.texts.catalogue import LANGUAGES, Texts
 from bot.texts.filenames import LARGEST
 from bot.texts.organisation import organisation_refuses
 from bot.uploads import upload_texts
 from bot.uploads.jobs import UploadJob
+from bot.uploads.progress import tell_of
 from drive import Drive
 from security.credential import Owner
 from security.errors import ConsentRequired, CustodyError, OperatorFault, RefusedByOrganisation
@@ -40,7 +40,7 @@ async def start(update: Update, context: BotContext) -> None:
     )
     if connected:
         text += "\n\n" + texts.tr("You are connected: just send a file.")
-    await say(update, context, text, None if connected else keyboards.connect(texts))
+    await say(update, context, text, None if connected else buttons.connect(texts))
     await show_menu(context.bot, owner, texts, is_admin=context.is_admin(owner))
 
 
@@ -271,6 +271,6 @@ async def _say_not_connected(
         )
     else:
         text = texts.tr("You are not connected to Google Drive yet.")
-    await say(update, context, text, keyboards.connect(texts))
+    await say(update, context, text, buttons.connect(texts))
     if quarantined:
-        await notices.knows(context.core, owner)
+        await context.core.note_owner_told(owner)

@@ -6,6 +6,7 @@ import structlog
 from telegram import Message, Update
 from telegram.error import TelegramError
 
+from bot.connecting import keyboards
 from bot.connecting.consent_outcome import (
     explain_refusal,
     refused,
@@ -19,7 +20,6 @@ from bot.context import BotContext
 from bot.delivery.conversation import owner_of
 from bot.delivery.messages import acknowledge, privately, say, send, show_instead, tell
 from bot.delivery.rate_limits import BACKGROUND
-from bot.texts import keyboards
 from bot.texts.catalogue import Texts
 from security.consent.pasted_address import pasted_parameters
 from security.consent.pending import PendingConsent

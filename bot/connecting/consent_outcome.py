@@ -9,15 +9,17 @@ from telegram import InlineKeyboardMarkup
 from telegram.error import BadRequest, Forbidden
 from telegram.ext import ExtBot
 
+from bot.connecting import keyboards
 from bot.context import BotContext
 from bot.delivery.conversation import Conversation, chat_of
-from bot.delivery.messages import edit_or_send, send, tell, tell_of
+from bot.delivery.messages import edit_or_send, send, tell
 from bot.delivery.rate_limits import BACKGROUND
 from bot.services import Services
-from bot.texts import keyboards
 from bot.texts.catalogue import Texts
 from bot.texts.organisation import organisation_refuses
+from bot.texts.unexpected import Unexpected
 from bot.uploads import upload_texts
+from bot.uploads.progress import tell_of
 from security.consent.pending import PendingConsent
 from security.credential import Owner
 from security.errors import CustodyError, OperatorFault, RefusedByOrganisation
@@ -144,7 +146,7 @@ def explain_refusal(error: CustodyError, t: Texts) -> tuple[str, InlineKeyboardM
                 "☑️ On Google's page the box for Google Drive was not ticked, and without it I "
                 "cannot put files there. Please try again and tick it."
             )
-        case _ if isinstance(error, upload_texts.Unexpected):
+        case _ if isinstance(error, Unexpected):
             text = t.tr(
                 "⚠️ Something went wrong on my side. Please try again. If it happens again, tell "
                 "whoever runs this bot this code: {reference}",

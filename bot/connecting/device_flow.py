@@ -11,8 +11,7 @@ from telegram.error import TelegramError
 from bot.connecting.consent_outcome import job_name, refused
 from bot.connecting.whose_account import settle
 from bot.context import BotContext
-from bot.errors import new_reference
-from bot.uploads.upload_texts import Unexpected
+from bot.texts.unexpected import Unexpected, new_reference
 from security.consent.pending import PendingConsent
 from security.errors import CustodyError, TransientFault
 from security.google.oauth import ConsentDenied, DevicePending

@@ -9,12 +9,12 @@ import structlog
 from telegram import Update
 from telegram.error import BadRequest, Forbidden, TelegramError
 
+from bot.connecting import keyboards
 from bot.connecting.consent_outcome import finish, job_name, shown_in, what_is
 from bot.context import BotContext
 from bot.delivery.conversation import Conversation, argument_of, owner_of
 from bot.delivery.messages import acknowledge, edit_or_send, privately, show_instead
 from bot.delivery.rate_limits import BACKGROUND
-from bot.texts import keyboards
 from security.consent.pending import PendingConsent
 from security.errors import CustodyError
 from security.google.oauth import ConsentDenied

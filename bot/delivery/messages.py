@@ -17,9 +17,7 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, Te
 from telegram.ext import CallbackContext, ExtBot
 
 from bot.delivery.conversation import Conversation, asked_in, chat_of, owner_of
-from bot.delivery.rate_limits import BACKGROUND
 from bot.delivery.telegram_request import Unanswered
-from bot.uploads.jobs import UploadJob
 from security.credential import Owner
 
 Outcome = Literal["sent", "refused", "later"]
@@ -194,18 +192,18 @@ async def show_instead(
     text: str,
     markup: InlineKeyboardMarkup | None = None,
     *,
-    job: UploadJob | None = None,
+    usual: Conversation | None = None,
 ) -> None:
     """Put `text` in the place of the message whose button was tapped.
 
     Args:
-        job: what the message is about: it knows the topic of one that Telegram no longer shows.
+        usual: where the message was sent: the topic of one that Telegram no longer shows.
     """
     query = update.callback_query
     message = query.message if query is not None else None
     to = asked_in(update) or Conversation(chat_of(owner_of(update)))
-    if job is not None and job.chat_id == to.chat_id:
-        to = job.conversation
+    if usual is not None and usual.chat_id == to.chat_id:
+        to = usual
     number = message.message_id if message is not None else 0
     await edit_or_send(context.bot, to, number, text, markup)
 
@@ -228,25 +226,12 @@ async def tell(
     to: Conversation | None = None,
     background: int | None = None,
 ) -> None:
-    """Like `edit_or_send`, where what has been done stays done if nobody can be told."""
+    """Edit or send, where what has been done stays done if nobody can be told."""
     try:
         to = to or Conversation(chat_of(owner))
         await edit_or_send(bot, to, message_id, text, background=background)
     except TelegramError:
         _log.info("message_not_sent", owner=owner)
-
-
-async def tell_of(
-    bot: ExtBot[int], job: UploadJob, text: str, markup: InlineKeyboardMarkup | None = None
-) -> None:
-    """Likewise, in the message that shows how `job` goes, with the masses' patience."""
-    number, replied = job.status_message_id, job.reply_to
-    try:
-        await edit_or_send(
-            bot, job.conversation, number, text, markup, reply_to=replied, background=BACKGROUND
-        )
-    except TelegramError:
-        _log.info("message_not_sent", owner=job.owner)
 
 
 async def deliver(

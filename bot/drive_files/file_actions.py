@@ -13,13 +13,12 @@ from typing import TypeVar
 import structlog
 from telegram import InlineKeyboardMarkup, Update
 
-from bot import notices
 from bot.context import BotContext
 from bot.delivery.conversation import argument_of, owner_of
 from bot.delivery.messages import acknowledge, say, show_instead
-from bot.drive_files import file_keyboards, file_texts
+from bot.drive_files import file_texts
 from bot.drive_files.file_texts import FolderGone, FolderInBin, look
-from bot.texts import questions
+from bot.texts import file_keyboards, questions
 from bot.texts.catalogue import Texts
 from bot.texts.filenames import clean_name, new_name
 from drive import Drive, DriveFolder, folders_in
@@ -64,7 +63,7 @@ async def tell_trouble(context: BotContext, owner: Owner, error: CustodyError) -
     """Log what has kept a wish from being granted, and which the person is told of."""
     _log.info("command_handled", owner=owner, result=error.code)
     if isinstance(error, ConsentRequired):
-        await notices.knows(context.core, owner)
+        await context.core.note_owner_told(owner)
 
 
 async def tapped(update: Update, context: BotContext) -> Tap | None:

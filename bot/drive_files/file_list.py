@@ -9,12 +9,13 @@ from telegram import Update
 
 from bot.context import BotContext
 from bot.delivery.conversation import owner_of
+from bot.delivery.file_sender import NotTaken, Order, Stopped
 from bot.delivery.messages import edit_or_send, say
-from bot.drive_files import file_keyboards, file_texts
+from bot.drive_files import file_texts
 from bot.drive_files.file_actions import tapped, tell_trouble
-from bot.drive_files.file_texts import Shown, look
-from bot.drive_files.sending import NotTaken, Order, Stopped
-from bot.texts import questions
+from bot.drive_files.file_texts import look
+from bot.texts import file_keyboards, questions
+from bot.texts.buttons import Shown
 from bot.texts.catalogue import Texts
 from bot.texts.filenames import clean_name, shown_text
 from drive import Drive, DriveFile, DriveRefused

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from telegram import InlineKeyboardMarkup
-
-from bot.drive_files import file_keyboards
-from bot.texts import keyboards
+from bot.texts import buttons, file_keyboards
+from bot.texts.buttons import Shown
 from bot.texts.catalogue import Texts
 from bot.texts.filenames import clean_name
 from bot.texts.organisation import organisation_refuses
@@ -21,7 +19,6 @@ from security.errors import (
     RefusedByOrganisation,
 )
 
-Shown = tuple[str, InlineKeyboardMarkup | None]
 _DESCRIPTION_LENGTH: Final = 1000
 
 
@@ -102,7 +99,7 @@ def trouble(error: CustodyError, t: Texts, file_id: str = "") -> Shown:
             text = t.tr(
                 "🔌 Your Google Drive is not connected. Connect it, and then try this again."
             )
-            return text, keyboards.connect(t)
+            return text, buttons.connect(t)
         case FolderGone():
             text = t.tr("🤷 That folder is no longer in your Drive.")
         case FolderInBin():

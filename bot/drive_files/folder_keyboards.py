@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+from telegram import InlineKeyboardMarkup
 
-from bot.drive_files.folder_choices import TEMPLATES
+from bot.preferences.folder_choices import TEMPLATES
+from bot.texts.buttons import Row, button, keyboard
 from bot.texts.catalogue import Texts
 from bot.texts.filenames import clean_name
 from drive import DriveFolder
 
 PAGE: Final = 8
 _NAME_LENGTH: Final = 32
-
-
-def _tap(text: str, data: str) -> InlineKeyboardButton:
-    return InlineKeyboardButton(text, callback_data=data)
 
 
 def level(
@@ -38,26 +35,25 @@ def level(
         template: of the sub-folders by date.
     """
     here = path[-1].id if path else ""
-    rows = []
+    rows: list[Row] = []
     if here and here != chosen:
-        rows.append([_tap(t.label("✅ Use this one"), f"folder-use:{here}")])
+        rows.append([button(t.label("✅ Use this one"), f"folder-use:{here}")])
     for folder in inside[page * PAGE : (page + 1) * PAGE]:
         sign = "📂" if folder.id == chosen else "📁"
-        rows.append([_tap(f"{sign} {_short(folder.name)}", f"folder:{folder.id}")])
-    turns = []
+        rows.append([button(f"{sign} {_short(folder.name)}", f"folder:{folder.id}")])
+    turns: Row = []
     if page:
-        turns.append(_tap("◀", f"folder:{here}:{page - 1}"))
+        turns.append(button("◀", f"folder:{here}:{page - 1}"))
     if len(inside) > (page + 1) * PAGE:
-        turns.append(_tap("▶", f"folder:{here}:{page + 1}"))
-    if turns:
-        rows.append(turns)
+        turns.append(button("▶", f"folder:{here}:{page + 1}"))
+    rows.append(turns)
     if path:
         above = path[-2].id if len(path) > 1 else ""
-        rows.append([_tap(t.label("⬆️ Up"), f"folder:{above}")])
-    rows.append([_tap(t.label("➕ New folder here"), f"folder-new:{here}")])
+        rows.append([button(t.label("⬆️ Up"), f"folder:{above}")])
+    rows.append([button(t.label("➕ New folder here"), f"folder-new:{here}")])
     following = _following(template)
-    rows.append([_tap(_by_date(t, template), f"folder-date:{here}:{following}")])
-    return InlineKeyboardMarkup(rows)
+    rows.append([button(_by_date(t, template), f"folder-date:{here}:{following}")])
+    return keyboard(*rows)
 
 
 def _following(template: str) -> str:

@@ -14,7 +14,7 @@ from bot.delivery.conversation import argument_of, owner_of
 from bot.delivery.messages import acknowledge, say, show_instead
 from bot.drive_files import file_texts, folder_keyboards
 from bot.drive_files.file_actions import tell_trouble
-from bot.drive_files.folder_choices import TEMPLATES, FolderChoice, clean_template, folders_for
+from bot.preferences.folder_choices import TEMPLATES, FolderChoice, clean_template, folders_for
 from bot.texts import questions
 from bot.texts.catalogue import Texts
 from bot.texts.filenames import clean_name, shown_path, shown_text

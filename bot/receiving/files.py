@@ -12,17 +12,15 @@ from telegram.constants import ChatType
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
-from bot.connecting import connect
-from bot.connecting.consent_outcome import not_the_address
 from bot.context import BotContext
 from bot.delivery.conversation import argument_of, conversation_of, owner_of
-from bot.delivery.messages import acknowledge, deliver, say, show_instead, tell_of
+from bot.delivery.messages import acknowledge, deliver, say, show_instead
 from bot.delivery.rate_limits import BACKGROUND
 from bot.services import Services
+from bot.texts.buttons import Shown
 from bot.texts.catalogue import Texts
 from bot.texts.filenames import (
     CLOUD_LIMIT,
-    incoming_file,
     incoming_files,
     names_of,
     shown_text,
@@ -31,8 +29,8 @@ from bot.texts.filenames import (
 )
 from bot.uploads import group_texts, upload_texts
 from bot.uploads.jobs import JobFile, UploadJob, job_id_of
-from bot.uploads.progress import first_message
-from bot.uploads.upload_texts import Shown, too_big
+from bot.uploads.progress import first_message, tell_of
+from bot.uploads.upload_texts import too_big
 from security.credential import Owner
 
 _log = structlog.get_logger()
@@ -199,7 +197,7 @@ async def upload_again(update: Update, context: BotContext) -> None:
 async def _show_accepted(update: Update, context: BotContext, job: UploadJob, texts: Texts) -> None:
     shown = accepted_anew(context, job, texts)
     if job.is_private:
-        await show_instead(update, context, *shown, job=job)
+        await show_instead(update, context, *shown, usual=job.conversation)
         return
     if update.callback_query is not None:
         await _drop_copy(update.callback_query, job)
@@ -250,56 +248,3 @@ async def tell_withdrawn(bot: ExtBot[int], services: Services, files: dict[Owner
             count=count,
         )
         await deliver(bot, owner, text, None, background=BACKGROUND)
-
-
-async def text(update: Update, context: BotContext) -> None:
-    """Plain text: the pasted address of the paste flow, or a word about what to send."""
-    message = update.message
-    if message is None or message.text is None:
-        return
-    replied = message.external_reply
-    if replied is not None and incoming_file(replied) is not None:
-        await take(update, context, replied, message.text)  # a file from another chat
-        return
-    texts = await context.texts(update)
-    if context.core.consents.flow == "paste":
-        pending = await context.core.consents.latest(owner_of(update))
-        pasted = connect.looks_pasted(message)
-        if pasted:
-            await connect.paste(update, context, pasted)
-            return
-        if pending is not None and pending.stage == "asked":
-            await say(update, context, not_the_address(texts))
-            return
-    await say(update, context, texts.tr("📎 Send me a file, and I put it into your Google Drive."))
-
-
-async def unsupported(update: Update, context: BotContext) -> None:
-    """A contact, a place, a story, …: nothing that is a file, or none that a bot is given."""
-    texts = await context.texts(update)
-    if update.message is not None:
-        await say(
-            update,
-            context,
-            texts.tr(
-                "I cannot put this into a Drive. I take documents, photos, live photos, videos, "
-                "audio, voice and video messages, and stickers."
-            ),
-        )
-
-
-async def unknown_command(update: Update, context: BotContext) -> None:
-    """A command that is none of ours."""
-    texts = await context.texts(update)
-    if update.message is not None:
-        await say(update, context, texts.tr("I do not know this command. /help lists mine."))
-
-
-async def stale_button(update: Update, context: BotContext) -> None:
-    """A button of an older version, or of nobody."""
-    if update.callback_query is not None:
-        texts = await context.texts(update)
-        await acknowledge(
-            update.callback_query,
-            texts.label("This button no longer works. /help shows what I can do."),
-        )

@@ -14,11 +14,10 @@ from bot.context import BotContext
 from bot.delivery.conversation import Conversation, argument_of, conversation_of, owner_of
 from bot.delivery.messages import acknowledge, say, send, show_instead
 from bot.receiving import files
-from bot.texts import keyboards
 from bot.texts.catalogue import Texts, language_of
 from bot.texts.filenames import incoming_file
 from bot.texts.patterns import naming
-from bot.uploads import group_texts
+from bot.uploads import group_texts, keyboards
 from bot.uploads.jobs import belongs_to, job_id_of
 from security.credential import Owner
 
@@ -121,7 +120,7 @@ async def show_link(update: Update, context: BotContext) -> None:
         await acknowledge(query, texts.label("This file is gone. Please send it again."))
         return
     await acknowledge(query)
-    await show_instead(update, context, group_texts.with_links(job, texts), job=job)
+    await show_instead(update, context, group_texts.with_links(job, texts), usual=job.conversation)
 
 
 async def refuse_anonymous(update: Update, context: BotContext) -> None:

@@ -10,14 +10,15 @@ from telegram import Update
 
 from bot.context import BotContext
 from bot.delivery.conversation import argument_of, owner_of
-from bot.delivery.messages import acknowledge, say, send, tell_of
+from bot.delivery.messages import acknowledge, say, send
 from bot.drive_files import file_actions, file_texts
-from bot.receiving import files
+from bot.receiving import other_messages
 from bot.texts import questions
 from bot.texts.catalogue import Texts
 from bot.texts.filenames import clean_name, new_name, wished_name
 from bot.uploads import upload_texts
 from bot.uploads.jobs import State, UploadJob
+from bot.uploads.progress import tell_of
 from security.errors import CustodyError
 
 NAMING: Final = "name"
@@ -89,7 +90,7 @@ async def reply(update: Update, context: BotContext) -> None:
     if wished or (job is not None and job.state == "asking"):
         await _rename(update, context, job, wished or message.text)
     else:
-        await files.text(update, context)
+        await other_messages.text(update, context)
 
 
 async def resume(context: BotContext) -> None:

@@ -8,11 +8,13 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Update
 
 from bot.context import BotContext
 from bot.delivery.conversation import argument_of, owner_of
-from bot.delivery.messages import acknowledge, say, show_instead, tell_of
-from bot.drive_files.file_keyboards import short
+from bot.delivery.messages import acknowledge, say, show_instead
 from bot.receiving import files
+from bot.texts.buttons import Row, button, keyboard
 from bot.texts.catalogue import Texts
+from bot.texts.file_keyboards import short
 from bot.uploads.jobs import UploadJob
+from bot.uploads.progress import tell_of
 from security.credential import Owner
 
 _SHOWN: Final = 10
@@ -58,8 +60,8 @@ async def _list(
     ended = sorted((j for j in jobs if j.has_ended), key=_moment, reverse=True)
     if not open_ and not ended:
         text = t.tr("📭 Nothing is on its way. Send me a file, and you can follow it here.")
-        return text, InlineKeyboardMarkup([[_refresh(t)]])
-    lines, buttons = [t.tr("📬 <b>Your uploads</b>")], list[InlineKeyboardButton]()
+        return text, keyboard([_refresh(t)])
+    lines, buttons = [t.tr("📬 <b>Your uploads</b>")], Row()
     for number, job in enumerate(open_[:_SHOWN], 1):
         is_ending = job.id == ending
         running = context.services.progress_of(job)
@@ -75,7 +77,7 @@ async def _list(
         lines.append("\n" + t.tr("<b>Recent</b>"))
         lines += [_ended(job, t) for job in ended[:_SHOWN]]
     rows = [buttons[first : first + 2] for first in range(0, len(buttons), 2)]
-    return "\n".join(lines), InlineKeyboardMarkup([*rows, [_refresh(t)]])
+    return "\n".join(lines), keyboard(*rows, [_refresh(t)])
 
 
 def _moment(job: UploadJob) -> float:
@@ -121,17 +123,13 @@ def _ended(job: UploadJob, t: Texts) -> str:
     return t.tr("✅ {name}", name=link)
 
 
-def _buttons(job: UploadJob, number: int, t: Texts) -> list[InlineKeyboardButton]:
-    stop = InlineKeyboardButton(
-        t.label("Cancel {number}", number=number), callback_data=f"uploads-cancel:{job.id}"
-    )
+def _buttons(job: UploadJob, number: int, t: Texts) -> Row:
+    stop = button(t.label("Cancel {number}", number=number), f"uploads-cancel:{job.id}")
     if job.state != "failed":
         return [stop]
-    again = InlineKeyboardButton(
-        t.label("🔄 Try {number} again", number=number), callback_data=f"uploads-retry:{job.id}"
-    )
+    again = button(t.label("🔄 Try {number} again", number=number), f"uploads-retry:{job.id}")
     return [again, stop]
 
 
 def _refresh(t: Texts) -> InlineKeyboardButton:
-    return InlineKeyboardButton(t.label("🔄 Refresh"), callback_data="uploads")
+    return button(t.label("🔄 Refresh"), "uploads")

@@ -7,7 +7,7 @@ from telegram.ext import ExtBot
 
 from bot.delivery.messages import deliver
 from bot.delivery.rate_limits import BACKGROUND
-from bot.preferences import Preferences
+from bot.preferences.store import Preferences
 from bot.texts.catalogue import Texts
 from bot.texts.filenames import incoming_file
 from security.credential import Owner

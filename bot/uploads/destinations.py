@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.drive_files.folder_choices import FolderChoice, FolderChoices, folders_for
+from bot.preferences.folder_choices import FolderChoice, FolderChoices, folders_for
 from bot.texts.filenames import shown_path
 from drive import Drive, DriveFolder, DriveRefused
 from security.credential import Owner

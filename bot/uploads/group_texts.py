@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from bot.texts import keyboards
+from bot.texts.buttons import Shown
 from bot.texts.catalogue import Html, Texts
+from bot.uploads import keyboards
 from bot.uploads.jobs import State, UploadJob
-from bot.uploads.upload_texts import Shown, cancelled
+from bot.uploads.upload_texts import cancelled
 
 
 def accepted(job: UploadJob, t: Texts, address: str) -> Shown:
@@ -17,7 +18,7 @@ def accepted(job: UploadJob, t: Texts, address: str) -> Shown:
         what=_what(job, t),
         person=person_of(job, t),
     )
-    return text, keyboards.cancel_upload(t, job.id)
+    return text, keyboards.cancel(t, job.id)
 
 
 def finished(job: UploadJob, t: Texts) -> Shown:
@@ -30,7 +31,7 @@ def finished(job: UploadJob, t: Texts) -> Shown:
             count=count,
             person=person_of(job, t),
         )
-        return text, keyboards.retry_upload(t, job.id)
+        return text, keyboards.retry(t, job.id)
     return _arrived(job, t, _what(job, t)), keyboards.show_link(t, job.id)
 
 
@@ -53,7 +54,7 @@ def ended(job: UploadJob, state: State, code: str, t: Texts, address: str) -> Sh
         what=_what(job, t),
         person=person_of(job, t),
     )
-    retry = keyboards.retry_upload(t, job.id)
+    retry = keyboards.retry(t, job.id)
     return text, retry if state == "failed" else keyboards.private_chat(t, address)
 
 
@@ -68,7 +69,7 @@ def _waiting(job: UploadJob, t: Texts, address: str) -> Shown:
         what=_what(job, t),
         person=person_of(job, t),
     )
-    return text, keyboards.private_chat_or_cancel(t, address, job.id)
+    return text, keyboards.private_chat(t, address, job.id)
 
 
 def _arrived(job: UploadJob, t: Texts, what: Html) -> str:

@@ -14,10 +14,10 @@ from telegram.ext import ExtBot
 
 from bot.delivery.messages import REFUSALS, Sent, deliver, edit, edit_or_send, may_pass, send
 from bot.delivery.rate_limits import BACKGROUND, PROGRESS, RESULT
-from bot.texts import keyboards
+from bot.texts.buttons import Shown
 from bot.texts.catalogue import Texts
+from bot.uploads import keyboards
 from bot.uploads.jobs import UploadJob
-from bot.uploads.upload_texts import Shown
 
 INTERVAL_SECONDS: Final = 3.0
 _FIRST_SECONDS: Final = 1.0
@@ -53,6 +53,19 @@ async def first_message(
             return sent
     _log.info("message_not_sent", owner=job.owner)
     return Sent(job.conversation, 0)
+
+
+async def tell_of(
+    bot: ExtBot[int], job: UploadJob, text: str, markup: InlineKeyboardMarkup | None = None
+) -> None:
+    """Say in the job's own message what has become of it; it stays so if nobody can be told."""
+    number, replied = job.status_message_id, job.reply_to
+    try:
+        await edit_or_send(
+            bot, job.conversation, number, text, markup, reply_to=replied, background=BACKGROUND
+        )
+    except TelegramError:
+        _log.info("message_not_sent", owner=job.owner)
 
 
 class UploadMessage:
@@ -186,7 +199,7 @@ class UploadMessage:
     async def _show_progress(self) -> bool:
         """False: Telegram takes no edit at all, and a new message for each look nobody wants."""
         before = self.sent.message_id
-        text, markup = self.text(), keyboards.cancel_upload(self._texts, self._job.id)
+        text, markup = self.text(), keyboards.cancel(self._texts, self._job.id)
         if self._was_replaced:
             return await edit(self._bot, self.sent, text, markup, background=PROGRESS)
         # Its number, where the first message was lost to a kill: not one more each.

@@ -10,10 +10,10 @@ from typing import Any, Final
 import structlog
 from telegram.ext import ExtBot
 
-from bot import notices
 from bot.core import BotOptions, Core
-from bot.errors import new_reference
+from bot.texts.buttons import Shown
 from bot.texts.catalogue import Texts
+from bot.texts.unexpected import Unexpected, new_reference
 from bot.uploads import group_texts, upload_texts
 from bot.uploads.destinations import Places
 from bot.uploads.jobs import JobFile, UploadJob, UploadJournal
@@ -21,7 +21,6 @@ from bot.uploads.progress import UploadMessage
 from bot.uploads.scheduler import Telling
 from bot.uploads.telegram_source import LocalFile
 from bot.uploads.transfer import Run, Transfer, patiently
-from bot.uploads.upload_texts import Shown, Unexpected
 from security.errors import (
     ConsentRequired,
     CorruptCredential,
@@ -169,7 +168,7 @@ class UploadRunner:
             shown = group_texts.ended(run.job, state, error.code, run.texts, address)
             await self._say(run, (text, markup), shown)
         if state == "waiting":
-            await notices.knows(self._core, run.job.owner)
+            await self._core.note_owner_told(run.job.owner)
         elif isinstance(error, RefusedByOrganisation):
             self._core.records.memory.organisations.tell(run.job.owner)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from telegram import InlineKeyboardMarkup
 
-from bot.texts import keyboards
+from bot.texts.buttons import Shown
 from bot.texts.catalogue import N_, Texts
 from bot.texts.filenames import CLOUD_LIMIT, LARGEST
 from bot.texts.organisation import organisation_refuses
+from bot.texts.unexpected import Unexpected
+from bot.uploads import keyboards
 from bot.uploads.jobs import State, UploadJob
 from drive import DriveRefused
 from security.errors import (
@@ -18,16 +20,6 @@ from security.errors import (
     RefusedByOrganisation,
 )
 from upload import SourceFailed, UploadCancelled
-
-Shown = tuple[str, InlineKeyboardMarkup | None]
-
-
-class Unexpected(CustodyError):
-    """A defect of the program, by the reference under which it is logged."""
-
-    def __init__(self, reference: str) -> None:
-        super().__init__("a defect of the program")
-        self.reference = reference
 
 
 class TooLittleSpace(DriveRefused):
@@ -67,7 +59,7 @@ def accepted(job: UploadJob, before: int, t: Texts) -> Shown:
         )
     else:
         text = t.tr("📥 <b>{name}</b> – upload starts in a moment …", name=job.name)
-    return text, keyboards.accepted_upload(t, job)
+    return text, keyboards.accepted(t, job)
 
 
 def asked_name(job: UploadJob, t: Texts) -> Shown:
@@ -140,9 +132,7 @@ def _album(job: UploadJob, t: Texts) -> Shown:
     lines += [
         t.tr("⚠️ {name}: {why}", name=file.name, why=t.label(_why(file.result))) for file in failed
     ]
-    return "\n".join(lines), keyboards.retry_upload(t, job.id) if failed else keyboards.uploaded(
-        t, job
-    )
+    return "\n".join(lines), keyboards.retry(t, job.id) if failed else keyboards.uploaded(t, job)
 
 
 def _arrived(job: UploadJob, t: Texts) -> list[str]:
@@ -168,7 +158,7 @@ def ended_by(
     error: CustodyError, job: UploadJob, t: Texts
 ) -> tuple[str, InlineKeyboardMarkup | None, State]:
     """What to say, which buttons to offer, and the state the job is in from now on."""
-    name, retry = job.name, keyboards.retry_upload(t, job.id)
+    name, retry = job.name, keyboards.retry(t, job.id)
     match error:
         case UploadCancelled(code="account_changed"):
             return other_account(job, t), None, "cancelled"

@@ -318,7 +318,7 @@ def test_words_of_telegram_are_looked_at_in_one_place() -> None:
     }
     assert found <= {
         "bot/delivery/messages.py",
-        "bot/drive_files/sending.py",
+        "bot/delivery/file_sender.py",
         "bot/uploads/transfer.py",
     }
 

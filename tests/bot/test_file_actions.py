@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.drive_files.file_keyboards import files_data
+from bot.texts.file_keyboards import files_data
 from bot.texts.filenames import new_name
 from drive import DriveRefused
 from sandbox.clients.google_controls import GoogleControls

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.drive_files.folder_choices import clean_template, folders_for
+from bot.preferences.folder_choices import clean_template, folders_for
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.messages import Message
 from sandbox.clients.person import Person

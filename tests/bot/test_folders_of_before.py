@@ -19,7 +19,7 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
-from bot.drive_files.folder_choices import FolderChoices
+from bot.preferences.folder_choices import FolderChoices
 from bot.updates.journal import UpdateJournal
 from bot.uploads.jobs import UploadJournal
 from cli import app

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bot.commands import DESCRIPTION, SHORT_DESCRIPTION, command_menu
-from bot.drive_files.file_keyboards import files_data
 from bot.texts.catalogue import LANGUAGES, Texts
+from bot.texts.file_keyboards import files_data
 from bot.texts.questions import box
 from bot.uploads.jobs import job_id_of
 from sandbox.clients.google_controls import GoogleControls

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 
-from bot import notices
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from security.credential import Owner
@@ -114,7 +113,7 @@ async def test_owners_whose_locks_are_held_keep_no_thread_from_the_others(
     store, core = upkeep.world.store, bot.services.core
     owners = [Owner.user(600 + number) for number in range(40)]
     locks = [store.try_lock(owner) for owner in owners]
-    waiting = [asyncio.create_task(notices.knows(core, owner)) for owner in owners]
+    waiting = [asyncio.create_task(core.note_owner_told(owner)) for owner in owners]
     await asyncio.sleep(0.1)
     async with asyncio.timeout(2):
         await core.custodian.run(store.check_writable)

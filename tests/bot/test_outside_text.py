@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bot.drive_files.folder_choices import FolderChoice
+from bot.preferences.folder_choices import FolderChoice
 from bot.texts import questions
 from bot.texts.catalogue import Texts
 from bot.texts.filenames import shown_path, shown_text

@@ -13,8 +13,7 @@ import aiohttp
 import pytest
 from pydantic import SecretStr
 
-from bot import lifecycle
-from bot.updates import webhook
+from bot import lifecycle, webhook
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.server import Sandbox

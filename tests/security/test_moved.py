@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.drive_files.folder_choices import FolderChoice, FolderChoices
+from bot.preferences.folder_choices import FolderChoice, FolderChoices
 from bot.uploads.jobs import JobFile, UploadJob, UploadJournal
 from security.credential import Owner
 from security.encryption import TokenEncryption

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from hashlib import blake2s
 from typing import Final
 
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+from telegram import InlineKeyboardMarkup
 
+from bot.texts.buttons import Row, button, keyboard, link
 from bot.texts.catalogue import Texts
 from bot.texts.filenames import clean_name
 from drive import DriveFile, DriveFolder
@@ -20,27 +21,21 @@ _DATA_BYTES: Final = 64  # https://core.telegram.org/bots/api#inlinekeyboardbutt
 _NAME_LENGTH: Final = 40
 MOST_FOLDERS: Final = 40
 """A keyboard holds a hundred buttons."""
-Rows = list[list[InlineKeyboardButton]]
 
 
-def _tap(text: str, data: str) -> InlineKeyboardButton:
-    return InlineKeyboardButton(text, callback_data=data)
-
-
-def after(t: Texts, file_id: str, link: str, *, shared: bool = False) -> Rows:
+def actions(t: Texts, file_id: str, address: str, *, shared: bool = False) -> list[Row]:
     """What can be done with a file that has just arrived, or has just been looked at."""
-    opening = [InlineKeyboardButton(t.label("Open in Drive"), url=link)] if link else []
     return [
-        [*opening, _tap(t.label("⬇️ Send here"), f"file-send:{file_id}")],
+        [*open_row(t, address), button(t.label("⬇️ Send here"), f"file-send:{file_id}")],
         [
-            _tap(t.label("✏️ Rename"), f"file-name:{file_id}"),
-            _tap(t.label("📁 Move"), f"file-in:{file_id}"),
+            button(t.label("✏️ Rename"), f"file-name:{file_id}"),
+            button(t.label("📁 Move"), f"file-in:{file_id}"),
         ],
         [
-            _tap(t.label("🔒 Stop sharing"), f"file-unshare:{file_id}")
+            button(t.label("🔒 Stop sharing"), f"file-unshare:{file_id}")
             if shared
-            else _tap(t.label("🔗 Share"), f"file-share:{file_id}"),
-            _tap(t.label("🗑 Delete"), f"file-bin:{file_id}"),
+            else button(t.label("🔗 Share"), f"file-share:{file_id}"),
+            button(t.label("🗑 Delete"), f"file-bin:{file_id}"),
         ],
     ]
 
@@ -48,23 +43,18 @@ def after(t: Texts, file_id: str, link: str, *, shared: bool = False) -> Rows:
 def card(t: Texts, file: DriveFile, *, shared: bool) -> InlineKeyboardMarkup:
     """Under everything there is to say about a file."""
     if file.trashed:
-        return InlineKeyboardMarkup([[_tap(t.label("↩️ Undo"), f"file-unbin:{file.id}")]])
-    return InlineKeyboardMarkup(after(t, file.id, file.link, shared=shared))
+        return keyboard([button(t.label("↩️ Undo"), f"file-unbin:{file.id}")])
+    return keyboard(*actions(t, file.id, file.link, shared=shared))
 
 
 def sure(t: Texts, file_id: str, verb: str, yes: str) -> InlineKeyboardMarkup:
     """A question whose yes is spelt out."""
-    return InlineKeyboardMarkup(
-        [
-            [_tap(yes, f"{verb}:{file_id}")],
-            [_tap(t.label("No, leave it"), f"file-back:{file_id}")],
-        ]
-    )
+    return keyboard([button(yes, f"{verb}:{file_id}")], _leave_row(t, file_id))
 
 
 def back(t: Texts, file_id: str) -> InlineKeyboardMarkup:
     """From what did not work to the file."""
-    return InlineKeyboardMarkup([[_tap(t.label("↩️ Back to the file"), f"file-back:{file_id}")]])
+    return keyboard([button(t.label("↩️ Back to the file"), f"file-back:{file_id}")])
 
 
 def folder_key(folder_id: str) -> str:
@@ -87,67 +77,67 @@ def destinations(
         above: the one around it; None: there is none of the bot's.
         inside: the folders in there, each with whether it has folders itself.
     """
-    rows = []
+    rows: list[Row] = []
     if here is not None:
         chosen = f"file-to:{file_id}:{folder_key(here.id)}"
-        rows.append([_tap(t.label("✅ Move it here"), chosen)])
+        rows.append([button(t.label("✅ Move it here"), chosen)])
     for folder, has_more in inside[:MOST_FOLDERS]:
         key = folder_key(folder.id)
-        row = [_tap(f"📁 {short(folder.name)}", f"file-to:{file_id}:{key}")]
+        row = [button(f"📁 {short(folder.name)}", f"file-to:{file_id}:{key}")]
         if has_more:
-            row.append(_tap(t.label("Look inside ▸"), f"file-in:{file_id}:{key}"))
+            row.append(button(t.label("Look inside ▸"), f"file-in:{file_id}:{key}"))
         rows.append(row)
     if here is not None:
         key = folder_key(above.id) if above else ""
-        rows.append([_tap(t.label("⬆️ Up"), f"file-in:{file_id}:{key}")])
-    rows.append([_tap(t.label("No, leave it"), f"file-back:{file_id}")])
-    return InlineKeyboardMarkup(rows)
+        rows.append([button(t.label("⬆️ Up"), f"file-in:{file_id}:{key}")])
+    return keyboard(*rows, _leave_row(t, file_id))
 
 
 def page(
     t: Texts, files: Sequence[DriveFile], number: int, search: str, *, more: bool
 ) -> InlineKeyboardMarkup:
     """A page of files: each opens its card."""
-    rows = [[_tap(_named(t, file), f"file:{file.id}")] for file in files]
-    turns = []
+    rows = [[button(_named(t, file), f"file:{file.id}")] for file in files]
+    turns: Row = []
     if number:
-        turns.append(_tap("◀", files_data(number - 1, search)))
+        turns.append(button("◀", files_data(number - 1, search)))
     if more:
-        turns.append(_tap("▶", files_data(number + 1, search)))
-    if turns:
-        rows.append(turns)
-    last = [_tap(t.label("🔎 Search"), "files-search")]
+        turns.append(button("▶", files_data(number + 1, search)))
+    last = [button(t.label("🔎 Search"), "files-search")]
     if search:
-        last.append(_tap(t.label("🗂 All files"), files_data(0, "")))
-    return InlineKeyboardMarkup([*rows, last])
+        last.append(button(t.label("🗂 All files"), files_data(0, "")))
+    return keyboard(*rows, turns, last)
 
 
 def offers(t: Texts, files: Sequence[DriveFile]) -> InlineKeyboardMarkup:
     """Several files have such a name: a tap sends one."""
-    return InlineKeyboardMarkup(
-        [[_tap(f"⬇️ {_named(t, file)}", f"file-send:{file.id}")] for file in files]
-    )
+    return keyboard(*([button(f"⬇️ {_named(t, file)}", f"file-send:{file.id}")] for file in files))
 
 
-def opened(t: Texts, link: str) -> InlineKeyboardMarkup | None:
+def open_row(t: Texts, address: str) -> Row:
+    """Opens a file's page at Google; empty where no address is known."""
+    return [link(t.label("Open in Drive"), address)] if address else []
+
+
+def opened(t: Texts, address: str) -> InlineKeyboardMarkup | None:
     """Where a file can be had that cannot be sent."""
-    if not link:
-        return None
-    return InlineKeyboardMarkup([[InlineKeyboardButton(t.label("Open in Drive"), url=link)]])
+    return keyboard(open_row(t, address)) if address else None
 
 
 def unsent(t: Texts, file: DriveFile) -> InlineKeyboardMarkup:
     """A file did not get into the chat."""
-    rows = [[_tap(t.label("🔄 Try again"), f"file-send:{file.id}")]]
-    if file.link:
-        rows.append([InlineKeyboardButton(t.label("Open in Drive"), url=file.link)])
-    return InlineKeyboardMarkup(rows)
+    again = button(t.label("🔄 Try again"), f"file-send:{file.id}")
+    return keyboard([again], open_row(t, file.link))
 
 
 def files_data(number: int, search: str) -> str:
     """A page's button. A search that is too long for it is cut: a beginning finds the same."""
     head = f"files:{number}:"
     return head + search.encode()[: _DATA_BYTES - len(head)].decode(errors="ignore")
+
+
+def _leave_row(t: Texts, file_id: str) -> Row:
+    return [button(t.label("No, leave it"), f"file-back:{file_id}")]
 
 
 def _named(t: Texts, file: DriveFile) -> str:

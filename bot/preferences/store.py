@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from bot.drive_files.folder_choices import FolderChoices
+from bot.preferences.folder_choices import FolderChoices
 from bot.texts.catalogue import LANGUAGES, language_of
 from security.credential import Owner
 from security.custody.custodian import Custodian

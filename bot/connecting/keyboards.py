@@ -1,0 +1,55 @@
+"""Buttons about a person's account."""
+
+from __future__ import annotations
+
+from telegram import InlineKeyboardMarkup
+
+from bot.texts.buttons import button, keyboard, link
+from bot.texts.catalogue import LANGUAGES, Texts
+
+
+def approve(t: Texts, address: str) -> InlineKeyboardMarkup:
+    """To Google's page, and a way out."""
+    return keyboard(
+        [link(t.label("Open Google's page"), address)],
+        [button(t.label("Cancel"), "consent-cancel")],
+    )
+
+
+def confirm_account(t: Texts, consent_id: str) -> InlineKeyboardMarkup:
+    """Whether the account that approved is the asker's own."""
+    return keyboard(
+        [button(t.label("✅ Yes, that is mine"), f"consent-yes:{consent_id}")],
+        [button(t.label("❌ No, not mine"), f"consent-no:{consent_id}")],
+    )
+
+
+def try_again(t: Texts) -> InlineKeyboardMarkup:
+    """Nothing but a button that begins a connection anew."""
+    return keyboard([button(t.label("🔄 Try again"), "connect")])
+
+
+def yes_no(t: Texts, verb: str, yes: str) -> InlineKeyboardMarkup:
+    """A question whose yes is spelt out; `verb` gets the argument yes or no."""
+    return keyboard(
+        [button(yes, f"{verb}:yes")],
+        [button(t.label("No, keep everything"), f"{verb}:no")],
+    )
+
+
+def status(t: Texts) -> InlineKeyboardMarkup:
+    """What a connected person may want next."""
+    return keyboard(
+        [button(t.label("🔁 Use another account"), "connect")],
+        [button(t.label("Disconnect"), "disconnect:ask")],
+    )
+
+
+def privacy(t: Texts) -> InlineKeyboardMarkup:
+    """The button that deletes everything asks first."""
+    return keyboard([button(t.label("🗑 Delete all my data"), "erase:ask")])
+
+
+def languages() -> InlineKeyboardMarkup:
+    """Every language by its own name."""
+    return keyboard(*([button(name, f"language:{code}")] for code, name in LANGUAGES.items()))
