@@ -36,7 +36,10 @@ from drive import DriveApi, Drives
 from metrics import Metrics
 from processes import bot as bot_process
 from sandbox.clients.google_controls import GoogleControls as GoogleControls
+from sandbox.clients.group import Group as Group
+from sandbox.clients.messages import Message as Message
 from sandbox.clients.person import Person as Person
+from sandbox.clients.telegram_controls import TelegramControls as TelegramControls
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox as Sandbox
 from security import audit, log_schema
