@@ -8,20 +8,28 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 import bench.uploads.run
 from bench.child import ROOT
 from bench.disk import NotOnDisk, _type_of, file_system_of
 from bench.measures import percentile
+from bench.owners import new_key
 from bench.report import Wrong
+from bench.start import finish_uploads
 from bench.uploads.cloud import shares
 from bench.uploads.content import make
 from bench.uploads.processes import MB, Watch, family, memory, processor_seconds
+from bot.uploads.jobs import UploadJournal
+from bot.uploads.queue import _KEPT_EACH, KEPT
 from sandbox.faults.metering import Meter
 from sandbox.google.drive.files import FileStore
+from security.encryption import TokenEncryption
 
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - nothing is written there
 MOUNTS = """\
@@ -147,3 +155,16 @@ async def test_who_is_late_is_given_nothing_faster_than_the_rate() -> None:
     began = time.monotonic()
     await meter.count(60_000)
     assert time.monotonic() - began >= 0.035
+
+
+def test_uploads_of_before_a_start_are_such_as_the_bot_keeps(tmp_path: Path) -> None:
+    """It reads them, they have ended, and it drops none of them."""
+    key = new_key()
+    finish_uploads(tmp_path / "uploads", 120, key)
+    journal = UploadJournal(tmp_path / "uploads", TokenEncryption([SecretStr(key)]))
+    journal.prepare()
+    jobs = journal.all()
+    assert len(jobs) == 120
+    assert all(job.has_ended for job in jobs)
+    assert jobs[0].created_at > datetime.now(UTC) - KEPT
+    assert max(Counter(job.owner for job in jobs).values()) <= _KEPT_EACH
