@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from drive.errors import unreadable
@@ -39,24 +40,21 @@ class DriveCache:
         """It was told just now."""
         self._about = (time.monotonic(), about)
 
-    def take_ids(self, count: int, fetch: Callable[[int], list[str]]) -> list[str]:
-        """`count` identifiers, each given out once; `fetch` asks Drive for more.
+    def take_id(self, fetch: Callable[[int], list[str]]) -> str:
+        """An identifier that was never given out before; `fetch` asks Drive for so many more.
 
         Raises:
             TransientFault: Drive gives those it has given before.
         """
-        taken: list[str] = []
-        while len(taken) < count:
-            try:
-                taken.append(self._ids.popleft())
-            except IndexError:
-                drawn = fetch(max(IDS_AT_ONCE, count - len(taken)))
-                if not (new := [file_id for file_id in drawn if file_id not in self._given]):
-                    # A cache on the way: a second file of an identifier would replace the first.
-                    raise unreadable() from None
-                self._given.extend(new)
-                self._ids.extend(new)
-        return taken
+        while True:
+            with suppress(IndexError):
+                return self._ids.popleft()
+            drawn = fetch(IDS_AT_ONCE)
+            if not (new := [file_id for file_id in drawn if file_id not in self._given]):
+                # A cache on the way: a second file of an identifier would replace the first.
+                raise unreadable()
+            self._given.extend(new)
+            self._ids.extend(new)
 
     def folder(self, parent_id: str, name: str) -> str | None:
         """The identifier of a folder seen or made within the last ten minutes."""

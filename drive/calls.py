@@ -72,12 +72,11 @@ class Calls:
         self._cache = cache
 
     def new_file_id(self) -> str:
-        """An identifier for a file still to be made: a retry cannot make a second one."""
-        return self.new_file_ids(1)[0]
+        """An identifier for a file still to be made: a retry cannot make a second one.
 
-    def new_file_ids(self, count: int) -> list[str]:
-        """As many at once (up to 1000); more are drawn than asked for, for the next files."""
-        return self._cache.take_ids(count, self._generate_ids)
+        Others are drawn with it, for the next files.
+        """
+        return self._cache.take_id(self._generate_ids)
 
     def find(self, file_id: str) -> DriveFile | None:
         """The file or folder of this identifier, in the bin too; None: there is none."""
@@ -162,26 +161,36 @@ class Calls:
     def _ask(self, method: str, **parameters: Any) -> dict[str, Any]:
         return self._execute(method, _object, **parameters)[1]
 
+    def _page(
+        self, method: str, name: str, **parameters: Any
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """What one page of a list holds, and the token of the next page; None: it is the last.
+
+        Raises:
+            TransientFault: without a list it is no page, and says nothing of what is there.
+        """
+        answer = self._ask(method, **parameters)
+        found = answers.parts(answer, name)
+        if found is None:
+            raise unreadable()
+        return found, answers.text(answer, "nextPageToken") or None
+
     def _pages(self, method: str, name: str, **parameters: Any) -> Iterator[dict[str, Any]]:
-        """What a list holds, over all of its pages.
+        """What a list holds, over all of its pages, which are asked for as they are needed.
 
         Raises:
             TransientFault: there is no list, or it has no end.
         """
         page: str | None = None
         for _ in range(_MOST_PAGES):
-            answer = self._ask(method, pageToken=page, **parameters)
-            yield from listed(answer, name)
-            page = answers.text(answer, "nextPageToken") or None
+            found, page = self._page(method, name, pageToken=page, **parameters)
+            yield from found
             if page is None:
                 return
         raise unreadable()
 
     def _search(self, query: str, fields: str, page_size: int = MOST) -> Iterator[dict[str, Any]]:
-        """The files resources that `query` finds, oldest first, over all pages.
-
-        Pages are asked for as they are needed.
-        """
+        """The files resources that `query` finds, oldest first, as `_pages` has them."""
         found = self._pages(
             "files.list",
             "files",
@@ -220,15 +229,3 @@ def _object(content: bytes) -> dict[str, Any]:
     if answer is None:
         raise unreadable()
     return answer
-
-
-def listed(answer: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    """What a page of a list holds: without a list it is no page, and says nothing of what is there.
-
-    Raises:
-        TransientFault: there is none.
-    """
-    found = answers.parts(answer, name)
-    if found is None:
-        raise unreadable()
-    return found

@@ -12,7 +12,7 @@ from googleapiclient.discovery import build_from_document
 
 from drive.cache import DriveCache
 from drive.calls import Resources
-from drive.connection import TokenSource, authorized, new_http
+from drive.connection import Http, TokenSource, authorized
 from drive.content import Contents
 from drive.files import Files
 from drive.folders import Folders
@@ -42,10 +42,6 @@ def _new_cache(owner: Owner, account_key: str) -> DriveCache:
 
 class Drive(Files, Folders, Sharing, Contents):
     """One owner's Drive over connections of its own. One thread at a time may use it."""
-
-    def close(self) -> None:
-        """Close the connections."""
-        self.http.close()
 
     def about(self, *, cached: bool = False) -> About:
         """The account and its space; drive.file suffices for that.
@@ -88,7 +84,7 @@ class DriveApi:
 
     def connect(self) -> httplib2.Http:
         """New connections, for one thread at a time."""
-        return new_http(self._network)
+        return Http(self._network)
 
     def of(
         self,

@@ -57,18 +57,14 @@ class ProxyRefused(OSError):
     """The proxy opened no tunnel: it does not want to, or not without another password."""
 
 
-def new_http(network: Network = DIRECT) -> httplib2.Http:
-    """Connections of its own; one thread at a time may use them."""
-    return _Http(network)
+class Http(httplib2.Http):  # type: ignore[misc]
+    """Connections to Google; one thread at a time may use them.
 
-
-class _Http(httplib2.Http):  # type: ignore[misc]
-    """httplib2's own takes its proxy and its authorities from the environment, by rules of its own.
-
-    Its proxies want PySocks, without which https silently goes past them.
+    httplib2's own class takes its proxy and its authorities from the environment, by rules of its
+    own, and its proxies want PySocks, without which https silently goes past them.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network = DIRECT) -> None:
         super().__init__(timeout=_TIMEOUT_SECONDS, proxy_info=None)
         # Drive's uploads mean something else by 308: as `googleapiclient.http.build_http`.
         self.redirect_codes = httplib2.REDIRECT_CODES - {308}

@@ -5,10 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any, Final
 
-from drive.calls import Calls, identified, listed
+from drive.calls import Calls, identified
 from drive.errors import DriveRefused
 from drive.resources import FILE_FIELDS, FOLDER_TYPE, DriveFile, FilePage, quoted
-from security.google import answers
 
 _ARE_FILES: Final = f"mimeType != '{FOLDER_TYPE}' and trashed = false"
 _MOST_SEARCHED: Final = 100
@@ -71,8 +70,9 @@ class Files(Calls):
             query += f" and name contains {quoted(search[:_MOST_SEARCHED])}"
         if folder_id is not None:
             query += f" and {quoted(folder_id)} in parents"
-        answer = self._ask(
+        found, next_page = self._page(
             "files.list",
+            "files",
             q=query,
             orderBy="createdTime desc",
             fields=f"nextPageToken,files({FILE_FIELDS})",
@@ -80,16 +80,11 @@ class Files(Calls):
             pageSize=page_size,
             pageToken=page_token,
         )
-        files = map(DriveFile.from_answer, identified(listed(answer, "files")))
-        return FilePage(tuple(files), answers.text(answer, "nextPageToken") or None)
+        return FilePage(tuple(map(DriveFile.from_answer, identified(found))), next_page)
 
     def rename(self, file_id: str, name: str) -> DriveFile:
         """Give it another name. DriveRefused(file_gone), here and below: it is not there."""
         return self._update(file_id, {"name": name})
-
-    def describe(self, file_id: str, description: str) -> DriveFile:
-        """Give it another description."""
-        return self._update(file_id, {"description": description})
 
     def move(self, file_id: str, folder_id: str) -> DriveFile:
         """Put it into another folder, wherever it was; file_gone: either is not there."""

@@ -16,13 +16,10 @@ from security.errors import TransientFault
 
 _SPAN: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.ASCII)
 _LENGTH: Final = re.compile(r"\d{1,18}", re.ASCII)
-_CHUNKED: Final = "chunked"
 
 
 class NotTheFile(TransientFault):
     """An answer that does not bring the bytes that were asked for: none of it counts."""
-
-    default_code = "unavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +107,4 @@ def _length(headers: Mapping[str, str]) -> int | None:
 
 
 def _is_chunked(headers: Mapping[str, str]) -> bool:
-    return headers.get("transfer-encoding", "").strip().lower() == _CHUNKED
+    return headers.get("transfer-encoding", "").strip().lower() == "chunked"

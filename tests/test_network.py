@@ -131,7 +131,7 @@ async def by_drive(world: World) -> None:
         try:
             drive.about()
         finally:
-            drive.close()
+            drive.http.close()
 
     await asyncio.to_thread(ask)
 
@@ -145,7 +145,7 @@ async def by_upload(world: World) -> None:
         try:
             UploadSession(drive, address).send(0, len(CONTENT), len(CONTENT), iter([CONTENT]))
         finally:
-            drive.close()
+            drive.http.close()
 
     await asyncio.to_thread(send)
 

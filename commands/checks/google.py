@@ -24,7 +24,7 @@ from commands.checks.http import (
     reason_of,
 )
 from config import GoogleClient, Settings
-from drive.connection import new_http
+from drive.connection import Http
 from drive.errors import translated
 from security.credential import DRIVE_FILE_SCOPE
 from security.errors import TransientFault
@@ -124,7 +124,7 @@ async def _reply(asking: Awaitable[Answer]) -> Reply:
 
 def _ask_drive(network: Network, endpoint: str) -> Reply:
     """Without a token: a refusal in Google's form is all that is wanted. Blocks."""
-    http = new_http(network)
+    http = Http(network)
     http.timeout, http.follow_redirects = TIMEOUT_SECONDS, False
     try:
         with translated():

@@ -66,7 +66,7 @@ async def test_prepared_identifiers_differ(world: World) -> None:
 
 async def test_one_request_prepares_the_identifiers_of_many_files(world: World) -> None:
     """The next files need none, whichever call they come with."""
-    first = await world.drives.run(ANN, lambda drive: drive.new_file_ids(3))
+    first = await world.drives.run(ANN, lambda drive: [drive.new_file_id() for _ in range(3)])
     rest = [await world.drives.run(ANN, Drive.new_file_id) for _ in range(17)]
     assert len({*first, *rest}) == 20
     assert (await calls(world))["google.drive.files.generateIds"] == 1

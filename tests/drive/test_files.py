@@ -115,13 +115,12 @@ async def test_a_page_that_has_lapsed_is_refused(world: World) -> None:
 # Changes
 
 
-async def test_a_file_is_renamed_described_moved_and_binned(world: World) -> None:
+async def test_a_file_is_renamed_moved_and_binned(world: World) -> None:
     """Each answers how it is now; moved to where it is already, nothing is asked."""
     made = await world.drives.run(ANN, put("a.txt"))
 
     def work(drive: Drive) -> None:
         assert drive.rename(made.id, "b'.txt").name == "b'.txt"
-        assert drive.describe(made.id, "a note").description == "a note"
         folder = drive.ensure_subfolder("new").id
         assert drive.move(made.id, folder).folder_id == folder
         assert drive.move(made.id, folder).folder_id == folder
@@ -131,7 +130,7 @@ async def test_a_file_is_renamed_described_moved_and_binned(world: World) -> Non
         assert drive.untrash(made.id).trashed  # with its folder
 
     await world.drives.run(ANN, work)
-    assert (await calls(world))["google.drive.files.update"] == 7
+    assert (await calls(world))["google.drive.files.update"] == 6
 
 
 async def test_what_is_not_there_is_not_changed(world: World) -> None:
@@ -141,7 +140,6 @@ async def test_what_is_not_there_is_not_changed(world: World) -> None:
         gone = drive.new_file_id()
         changes: list[Callable[[], object]] = [
             lambda: drive.rename(gone, "x"),
-            lambda: drive.describe(gone, "x"),
             lambda: drive.move(gone, "x"),
             lambda: drive.trash(gone),
             lambda: drive.untrash(gone),
