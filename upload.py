@@ -83,10 +83,10 @@ def upload(
     refusal: CustodyError
     pause = PAUSE_SECONDS if pause_seconds is None else pause_seconds
     for _ in range(_ATTEMPTS):
-        with closing(Window(source, stop)) as window, budget.share() as share:
+        with closing(Window(source, stop)) as window, budget.share() as next_chunk:
             begun = UploadSession.resumed(drive, session)
             attempt = Attempt(
-                drive, target, window, share, stop, progress, on_session, begun, pause
+                drive, target, window, next_chunk, stop, progress, on_session, begun, pause
             )
             try:
                 return attempt.run()

@@ -6,10 +6,10 @@ on a 401, past lock, generation and store. Under the scope drive.file only what 
 be seen. https://developers.google.com/workspace/drive/api/reference/rest/v3
 """
 
-from drive.client import Drive, DriveApi
+from drive.api import DriveApi
 from drive.connection import AccessToken
 from drive.content import DriveContent
-from drive.drives import Drives
+from drive.drives import Drive, Drives
 from drive.errors import DriveRefused, refusal, unreadable
 from drive.folders import folders_in
 from drive.resources import FOLDER_TYPE, About, DriveFile, DriveFolder, FilePage

@@ -15,9 +15,10 @@ from typing import Any, Final, TypeVar
 import google_auth_httplib2
 import httplib2
 
+from drive.api import DriveApi
 from drive.cache import DriveCache
 from drive.errors import DriveRefused, NotRenewed, refusal, translated, unreadable
-from drive.resources import FILE_FIELDS, DriveFile, is_identifier, origin_of
+from drive.resources import FILE_FIELDS, DriveFile, is_identifier
 from security.errors import OperatorFault, TransientFault
 from security.google import answers
 
@@ -36,47 +37,20 @@ _ALWAYS_THERE: Final = frozenset({"about.get", "files.generateIds"})
 """They are about nothing that could be missing: a 404 is the address's fault."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """Drive's resources as Google's client knows them, and what each request says besides.
-
-    It builds one anew whenever it is asked, for 8 ms of CPU; they hold nothing of anybody.
-    """
-
-    resources: Mapping[str, Any]
-    origin: tuple[str, str | None, int | None]
-    """Where Drive is: an owner's token goes nowhere else."""
-    always: Mapping[str, Mapping[str, bool]]
-    """By method: the one place that decides about shared drives (https://developers.google.com/
-    workspace/drive/api/guides/enable-shareddrives): without it what lies in one is not found."""
-
-    def request(self, method: str, **parameters: Any) -> Any:
-        """The request of a method, e.g. "files.get", with what it always says."""
-        resource, _, name = method.partition(".")
-        return getattr(self.resources[resource], name)(**self.always[method], **parameters)
-
-
+@dataclass(repr=False, eq=False)
 class Calls:
     """What files, folders and links have in common. One thread at a time may use it."""
 
-    def __init__(
-        self,
-        resources: Resources,
-        http: google_auth_httplib2.AuthorizedHttp,
-        retries: int,
-        cache: DriveCache,
-    ) -> None:
-        self.resources = resources
-        self.http = http
-        self._retries = retries
-        self._cache = cache
+    api: DriveApi
+    http: google_auth_httplib2.AuthorizedHttp
+    cache: DriveCache
 
     def new_file_id(self) -> str:
         """An identifier for a file still to be made: a retry cannot make a second one.
 
         Others are drawn with it, for the next files.
         """
-        return self._cache.take_id(self._generate_ids)
+        return self.cache.take_id(self._generate_ids)
 
     def find(self, file_id: str) -> DriveFile | None:
         """The file or folder of this identifier, in the bin too; None: there is none."""
@@ -87,10 +61,6 @@ class Calls:
                 return None
             raise
         return DriveFile.from_answer(answer)
-
-    def owns(self, address: str) -> bool:
-        """Whether this is an address of Drive's: what is asked there has the owner's token."""
-        return origin_of(address) == self.resources.origin
 
     def answer(
         self, address: str, method: str, headers: Mapping[str, str], body: Any
@@ -130,7 +100,7 @@ class Calls:
             # An identifier becomes part of an address: "" would ask for the list of all files.
             if name in parameters and not is_identifier(parameters[name]):
                 raise DriveRefused("this is no identifier", code="file_gone")
-        request = self.resources.request(method, **parameters)
+        request = self.api.request(method, **parameters)
         address, verb, body = request.uri, request.method, request.body
         headers = {**request.headers, **headers}
         if verb == "GET" and len(address) > _LONGEST_ADDRESS:
@@ -153,7 +123,7 @@ class Calls:
                 raise
             except TransientFault as fault:
                 failures += 1
-                if failures > self._retries or (fault.retry_after or 0) > _LONGEST_WAIT:
+                if failures > self.api.retries or (fault.retry_after or 0) > _LONGEST_WAIT:
                     raise
                 wait = random.random() * 2**failures  # noqa: S311 - jitter
                 time.sleep(max(wait, fault.retry_after or 0))

@@ -1,4 +1,4 @@
-"""Drive calls off the event loop: each runs in a thread, with a token from the custodian."""
+"""One owner's Drive; and everybody's, whose calls run in threads, with tokens of the custodian."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from typing import TypeVar
 
 from pydantic import SecretStr
 
+from drive.api import DriveApi
 from drive.cache import DriveCache
-from drive.client import Drive, DriveApi
-from drive.connection import AccessToken, ConnectionPool, TokenSource
+from drive.connection import AccessToken, ConnectionPool, TokenSource, authorized
+from drive.content import Contents
+from drive.files import Files
+from drive.folders import Folders
+from drive.resources import About
+from drive.sharing import Sharing
 from security.consent.flows import GoogleAccount
 from security.credential import Owner
 from security.custody.custodian import Custodian
@@ -20,6 +25,22 @@ from security.errors import ConsentRequired, OperatorFault
 
 T = TypeVar("T")
 _RENEWAL_SECONDS = 60
+
+
+class Drive(Files, Folders, Sharing, Contents):
+    """One owner's Drive over connections of its own. One thread at a time may use it."""
+
+    def about(self, *, cached: bool = False) -> About:
+        """The account and its space; drive.file suffices for that.
+
+        `cached` takes what was told within the last minute: enough to see before an upload that
+        there is no room for it, since Drive itself refuses what does not fit.
+        """
+        if cached and (seen := self.cache.about) is not None:
+            return seen
+        about = About.from_answer(self._ask("about.get", fields="user,storageQuota"))
+        self.cache.note_about(about)
+        return about
 
 
 class Drives:
@@ -74,7 +95,7 @@ class Drives:
         def call() -> T:
             http = self._connections.acquire()
             try:
-                result = work(self._api.of(tokens, http, cache))
+                result = work(Drive(self._api, authorized(tokens, http), cache))
             except BaseException:
                 # What is left in there is anybody's guess.
                 http.close()

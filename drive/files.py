@@ -26,9 +26,7 @@ class Files(Calls):
             size: bytes, where they are known: `files_of_size` finds the file by them.
         """
         body = body if size is None else body | _size_mark(size)
-        return self.resources.request(
-            "files.create", body=body, media_body=media, fields=FILE_FIELDS
-        )
+        return self.api.request("files.create", body=body, media_body=media, fields=FILE_FIELDS)
 
     def mark_size(self, file_id: str, size: int) -> DriveFile:
         """For `files_of_size`, after an upload whose size was unknown at its beginning."""

@@ -60,7 +60,7 @@ class Folders(Calls):
         found = self.find(folder_id)
         if found is None or found.trashed or not found.is_folder:
             return None
-        self._cache.note_folder(found.id, "", found.id)
+        self.cache.note_folder(found.id, "", found.id)
         return DriveFolder(found.id, found.name, found.folder_id, found.link)
 
     def is_in_shared_drive(self, folder_id: str) -> bool:
@@ -70,28 +70,28 @@ class Folders(Calls):
 
     def has_seen(self, folder_id: str) -> bool:
         """Whether it was found or made within the last minutes."""
-        return self._cache.folder(folder_id, "") is not None
+        return self.cache.folder(folder_id, "") is not None
 
     def _cached_or_ensured(self, parent_id: str, name: str, *, cached: bool) -> str:
-        seen = self._cache.folder(parent_id, name) if cached else None
+        seen = self.cache.folder(parent_id, name) if cached else None
         return seen or self._ensured(parent_id, name).id
 
     def _ensured(self, parent_id: str, name: str) -> DriveFolder:
         """`parent_id` "": found anywhere, made at the top."""
-        with self._cache.making:
+        with self.cache.making:
             query = f"{_ARE_FOLDERS} and name = {quoted(name)}"
             if parent_id:
                 query += f" and {quoted(parent_id)} in parents"
             around = parent_id or "root"
             found = self._where_seen(around, lambda: next(self._folders(query, page_size=1), None))
             # A list may lag behind what was made a moment ago; a look at the folder does not.
-            made = self._cache.folder(parent_id, name) if found is None else None
+            made = self.cache.folder(parent_id, name) if found is None else None
             if made is not None:
                 found = self.find_folder(made)
             if found is None or not _is_still(found, parent_id, name):
                 found = self._where_seen(around, lambda: self._created(parent_id, name))
-            self._cache.note_folder(parent_id, name, found.id)
-            self._cache.note_folder(found.id, "", found.id)
+            self.cache.note_folder(parent_id, name, found.id)
+            self.cache.note_folder(found.id, "", found.id)
             return found
 
     def _created(self, parent_id: str, name: str) -> DriveFolder:

@@ -18,6 +18,8 @@ from bot.uploads.telegram_source import TelegramDownload, download_client
 from commands.doctor import examine
 from config import GoogleClient, load_settings
 from drive import AccessToken, Drive, DriveApi
+from drive.cache import DriveCache
+from drive.connection import authorized
 from drive.uploading.session import UploadSession
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox, SandboxConfig
@@ -120,7 +122,8 @@ def _token(rejected: SecretStr | None) -> AccessToken:
 
 
 def _drive(world: World) -> Drive:
-    return DriveApi(world.address, world.network, retries=0).of(_token)
+    api = DriveApi(world.address, world.network, retries=0)
+    return Drive(api, authorized(_token, api.connect()), DriveCache())
 
 
 async def by_drive(world: World) -> None:
@@ -261,8 +264,7 @@ def test_googles_library_takes_no_host_from_the_environment(
 ) -> None:
     """It would send the token there."""
     monkeypatch.setenv("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "elsewhere.test")
-    resources = DriveApi("https://www.googleapis.com").of(_token).resources
-    uri = resources.request("about.get", fields="user").uri
+    uri = DriveApi("https://www.googleapis.com").request("about.get", fields="user").uri
     assert uri.startswith("https://www.googleapis.com/drive/v3/about?")
 
 

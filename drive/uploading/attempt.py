@@ -12,7 +12,6 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from drive import Drive, DriveFile, DriveRefused
-from drive.uploading.budget import Share
 from drive.uploading.session import SessionLost, UploadSession
 from drive.uploading.source import StopSignal, UploadCancelled
 from drive.uploading.window import Window
@@ -47,9 +46,10 @@ class Target:
             "id": self.file_id,
             "name": self.name,
             "parents": [self.folder_id],
+            "mimeType": self.mime_type,
+            "description": self.description,
         }
-        told = {"mimeType": self.mime_type, "description": self.description}
-        return body | {name: value for name, value in told.items() if value}
+        return {name: value for name, value in body.items() if value}
 
 
 @dataclass(repr=False)
@@ -59,7 +59,7 @@ class Attempt:
     drive: Drive
     target: Target
     window: Window
-    share: Share
+    next_chunk: Callable[[int | None], int]
     stop: StopSignal
     progress: Callable[[int], None]
     on_session: Callable[[SecretStr], None]
@@ -167,7 +167,7 @@ class Attempt:
         most = None if total is None else max(total - at, 0)
         # Of a source that can be opened anywhere nothing is kept: then one chunk is enough.
         if most is None or not self.window.source.seekable:
-            most = self.share.next_chunk(most)
+            most = self.next_chunk(most)
         length = self.window.length(at, most)
         pieces = self._counted(self.window.pieces(at, length), at)
         return session.send(at, length, self.window.total, pieces)

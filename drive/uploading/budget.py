@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -19,41 +19,31 @@ class ChunkBudget:
 
     def __init__(self, total_bytes: int = DEFAULT_TOTAL) -> None:
         self._total = total_bytes
-        self._held: dict[Share, int] = {}
+        self._held: dict[object, int] = {}
         self._lock = threading.Lock()
 
     @contextmanager
-    def share(self) -> Iterator[Share]:
-        """One upload's part, for as long as it runs."""
-        share = Share(self)
+    def share(self) -> Iterator[Callable[[int | None], int]]:
+        """One upload's part, for as long as it runs.
+
+        It is asked how many bytes the next chunk may have, while so many are left (None: unknown),
+        and the last chunk is given back with that. The answer is a multiple of BLOCK, and at least
+        one, or what is left where that is less.
+        """
+        upload = object()
+
+        def next_chunk(left: int | None) -> int:
+            with self._lock:
+                # What an upload took while it was alone is not there for others until it is sent.
+                free = self._total - sum(self._held.values()) + self._held[upload]
+                most = max(min(self._total // len(self._held), free) // BLOCK * BLOCK, BLOCK)
+                self._held[upload] = most if left is None else min(left, most)
+                return self._held[upload]
+
         with self._lock:
-            self._held[share] = 0
+            self._held[upload] = 0
         try:
-            yield share
+            yield next_chunk
         finally:
             with self._lock:
-                del self._held[share]
-
-    def grant(self, share: Share, wanted: int | None) -> int:
-        """See `Share.next_chunk`."""
-        with self._lock:
-            # What an upload took while it was alone is not there for others until it is sent.
-            free = self._total - sum(self._held.values()) + self._held[share]
-            most = max(min(self._total // len(self._held), free) // BLOCK * BLOCK, BLOCK)
-            granted = most if wanted is None else min(wanted, most)
-            self._held[share] = granted
-            return granted
-
-
-class Share:
-    """What one running upload may hold."""
-
-    def __init__(self, budget: ChunkBudget) -> None:
-        self._budget = budget
-
-    def next_chunk(self, wanted: int | None) -> int:
-        """Bytes the next chunk may have; what the last one held is given back.
-
-        A multiple of BLOCK, and at least one, or `wanted` where no more than that is left.
-        """
-        return self._budget.grant(self, wanted)
+                del self._held[upload]

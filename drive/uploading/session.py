@@ -54,7 +54,7 @@ class UploadSession:
 
         None: there is none; one of another GOOGLE_API_ENDPOINT, as it was set then, is none here.
         """
-        if address is None or not drive.owns(address.get_secret_value()):
+        if address is None or not drive.api.owns(address.get_secret_value()):
             return None
         return cls(drive, address)
 
@@ -141,7 +141,7 @@ def _address(head: Mapping[str, Any], drive: Drive) -> SecretStr:
         TransientFault: there is no address, or it is somebody else's.
     """
     told = str(head.get("location", ""))
-    if not drive.owns(told):
+    if not drive.api.owns(told):
         raise unreadable()
     return SecretStr(told)
 

@@ -214,17 +214,17 @@ async def test_an_error_of_the_work_itself_comes_out_as_it_is_and_ends_the_conne
 def test_every_request_that_can_says_that_it_means_shared_drives_too(world: World) -> None:
     """By Drive's own description: what lies in one would look deleted."""
     described = json.loads(get_static_doc("drive", "v3"))["resources"]
-    resources = DriveApi(world.url)._resources
-    for name, says in resources.always.items():
+    always = DriveApi(world.url).always
+    for name, says in always.items():
         resource, _, method = name.partition(".")
         known = described[resource]["methods"][method.removesuffix("_media")]["parameters"]
         wanted = {"supportsAllDrives", "includeItemsFromAllDrives"} & known.keys()
         assert says == dict.fromkeys(wanted, True)
-    assert resources.always["files.list"].keys() == {
+    assert always["files.list"].keys() == {
         "supportsAllDrives",
         "includeItemsFromAllDrives",
     }
-    assert not resources.always["files.generateIds"]
+    assert not always["files.generateIds"]
 
 
 async def test_drives_are_closed_after_half_a_minute(

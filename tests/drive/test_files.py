@@ -58,7 +58,7 @@ async def test_a_file_whose_size_was_unknown_is_marked_afterwards(world: World) 
     clear = {"appProperties": {"size": None}}
 
     def work(drive: Drive) -> tuple[list[DriveFile], list[DriveFile]]:
-        drive.resources.request("files.update", fileId=made.id, body=clear).execute(http=drive.http)
+        drive.api.request("files.update", fileId=made.id, body=clear).execute(http=drive.http)
         before = drive.files_of_size(3)
         drive.mark_size(made.id, 3)
         return before, drive.files_of_size(3)

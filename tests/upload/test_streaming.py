@@ -104,15 +104,15 @@ def test_a_budget_is_divided_among_those_who_run() -> None:
     """In whole blocks; whoever is alone has it all."""
     budget = ChunkBudget(8 * BLOCK + 100)
     with budget.share() as first:
-        assert first.next_chunk(None) == 8 * BLOCK
+        assert first(None) == 8 * BLOCK
         with budget.share() as second, budget.share() as third:
             # The first one's chunk is still on its way: there is next to nothing left.
-            assert [second.next_chunk(None), third.next_chunk(None)] == [BLOCK, BLOCK]
-            assert first.next_chunk(None) == 2 * BLOCK
-            assert second.next_chunk(None) == 2 * BLOCK
-            assert third.next_chunk(1000) == 1000
-        assert first.next_chunk(None) == 8 * BLOCK
-        assert first.next_chunk(5) == 5
+            assert [second(None), third(None)] == [BLOCK, BLOCK]
+            assert first(None) == 2 * BLOCK
+            assert second(None) == 2 * BLOCK
+            assert third(1000) == 1000
+        assert first(None) == 8 * BLOCK
+        assert first(5) == 5
 
 
 def test_a_budget_is_kept_whatever_comes_in_whatever_order() -> None:
@@ -122,9 +122,9 @@ def test_a_budget_is_kept_whatever_comes_in_whatever_order() -> None:
         shares = []
         for _ in range(20):
             shares.append(stack.enter_context(budget.share()))
-            held = [share.next_chunk(None) for share in shares[-3:]]
+            held = [share(None) for share in shares[-3:]]
             assert all(size % BLOCK == 0 and size >= BLOCK for size in held)
-        assert sum(share.next_chunk(None) for share in shares) <= (32 + len(shares)) * BLOCK
+        assert sum(share(None) for share in shares) <= (32 + len(shares)) * BLOCK
 
 
 async def test_uploads_share_the_budget(desk: Desk) -> None:
