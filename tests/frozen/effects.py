@@ -80,6 +80,7 @@ class Effects:
 
     def lines(self, calls: Iterable[Call]) -> Iterator[str]:
         """All of them, one by one."""
+        self._held, self._asked = {}, {}
         for call in calls:
             line = self._line(call)
             if line and (line.startswith("audit ") or not _LEFT_OUT.search(line)):

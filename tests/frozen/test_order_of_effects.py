@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.frozen.effects import Effects, blocks
 from tests.frozen.people import ACCOUNTS, ANN, BOB, CAT, FLOWS, answer_at_google, connect, make_due
@@ -30,6 +31,8 @@ from tests.journeys import connect as connected_by
 from tests.journeys import until
 
 pytestmark = [pytest.mark.encryption("off"), pytest.mark.usefixtures("restored_logging")]
+
+_FULL = 5 * 1024 * 1024  # bytes
 
 
 class Folder:
@@ -193,6 +196,61 @@ async def test_commands(sandbox: Sandbox, google: GoogleControls, folder: Folder
             "order/exit codes.txt": [f"{name}: {code}" for name, code in codes.items()],
         }
     )
+
+
+async def test_commands_beside_a_bot(
+    sandbox: Sandbox, google: GoogleControls, folder: Folder
+) -> None:
+    """Somebody holds the lock of the one bot: it is looked at, or the command is refused."""
+    settings = environment(sandbox, folder.path, "paste") | {"TOKEN_BACKUP_KEY": new_key()}
+    async with custody(settings) as hands:
+        await connect(hands, google, ANN)
+        mask = hands.mask(ANN)
+    archive, env_file = str(folder.base / "archive"), folder.base / "env"
+    assert await command(settings, env_file, "backup", archive) == 0
+    codes: dict[str, int] = {}
+    bot = FileLock(folder.path / "locks" / "bot.lock")
+    bot.acquire()
+    with traced(folder.base / "trace") as trace:
+        for name, line in (
+            ("doctor", ("doctor",)),
+            ("restore rollback", ("restore", archive, "--rollback")),
+            ("tokens decrypt", ("tokens", "decrypt", "--yes")),
+            ("maintenance run", ("maintenance", "run")),
+            ("tokens disconnect", ("tokens", "disconnect", mask, "--yes")),
+        ):
+            trace.mark(f"beside a bot, {name}")
+            codes[name] = await command(settings, env_file, *line)
+        trace.pause()
+    bot.release()
+    found = {
+        f"order/{name}.txt": folder.effects.told(calls, reads=False, asks=False)
+        for name, calls in trace.parts().items()
+    }
+    told = [f"{name}: {code}" for name, code in codes.items()]
+    assert_as_ever(found | {"order/beside a bot, exit codes.txt": told})
+
+
+async def test_a_trail_that_is_full(
+    sandbox: Sandbox, google: GoogleControls, folder: Folder
+) -> None:
+    """Its part is set aside under a lock of its own, inside of the owner's; readers take it."""
+    settings = environment(sandbox, folder.path, "paste")
+    async with custody(settings) as hands:
+        await connect(hands, google, ANN)
+        make_due(folder.path, ANN)
+        trail = folder.path / "audit" / "audit.jsonl"
+        await asyncio.to_thread(
+            trail.write_text, trail.read_text() * (_FULL // trail.stat().st_size + 1)
+        )
+    async with custody(settings) as hands:
+        with traced(folder.base / "trace") as trace:
+            trace.mark("refresh with a full trail")
+            await hands.token(ANN)
+            trace.mark("command audit")
+            await command(settings, folder.base / "env", "audit")
+            trace.pause()
+    folder.hold(trace, reads=False)
 
 
 async def test_sweep_of_several(sandbox: Sandbox, google: GoogleControls, folder: Folder) -> None:
