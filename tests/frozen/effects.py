@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import repeat
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +32,8 @@ _CREDENTIAL: Final = re.compile(r"read (token_\d+)\.json")
 _OWNERS_LOCK: Final = re.compile(r"(lock|unlock) locks/(token_\d+)\.lock")
 _FOLDER: Final = re.compile(r"(?:/folder_(\w+)\.lock|\b(\w+)(?<!locks)/|folder (?!user_data)(\w+))")
 _UNDER_A_USER: Final = ("folder_consents",)
-_LEFT_OUT: Final = re.compile(r" maintenance| audit/|^read tombstones/")
+_USER: Final = re.compile(r"token_\d+")
+_LEFT_OUT: Final = re.compile(r"maintenance| audit/|^read tombstones/")
 
 
 class Effects:
@@ -62,6 +64,21 @@ class Effects:
         without = (*(() if reads else ("read ",)), *(() if asks else ("ask ", "answered ")))
         return _indented(line for line in lines if not line.startswith(without))
 
+    def nesting(self, calls: Iterable[Call]) -> list[str]:
+        """Each lock, and those that are held when it is taken; of one thing done at a time."""
+        held: list[str] = []
+        found: set[str] = set()
+        for line in map(_USER.sub, repeat("token_<user>"), self._all(calls)):
+            word, _, name = line.partition(" ")
+            if word == "lock":
+                found.add(f"{name} within {', '.join(held) or 'nothing'}")
+                held.append(name)
+            elif word == "unlock":
+                held.remove(name)
+            elif word == "look-at-lock":
+                found.add(line)
+        return sorted(found)
+
     def of_one(self, user: int, lines: Iterable[str]) -> list[str]:
         """What of `lines` is about one of several users, and what of theirs is done for all.
 
@@ -79,11 +96,15 @@ class Effects:
         return told
 
     def lines(self, calls: Iterable[Call]) -> Iterator[str]:
-        """All of them, one by one."""
+        """All that count, one by one."""
+        for line in self._all(calls):
+            if line.startswith("audit ") or not _LEFT_OUT.search(line):
+                yield line
+
+    def _all(self, calls: Iterable[Call]) -> Iterator[str]:
         self._held, self._asked = {}, {}
         for call in calls:
-            line = self._line(call)
-            if line and (line.startswith("audit ") or not _LEFT_OUT.search(line)):
+            if line := self._line(call):
                 yield line
 
     def _line(self, call: Call) -> str | None:
@@ -188,7 +209,7 @@ def _settled(lines: Iterable[str], *, looks: bool) -> list[str]:
 
 
 def blocks(lines: Iterable[str]) -> list[str]:
-    """Each lock with all that is done under it as one text, each text once: the order where several
+    """Each lock with all that is done under it as one line, each line once: the order where several
     locks are held at once by different threads. Of one user; those of one folder are a block of
     their own within the user's."""
     done: list[list[str]] = []
@@ -206,7 +227,7 @@ def blocks(lines: Iterable[str]) -> list[str]:
         block.append(line)
         if line.startswith("unlock ") and held.pop(name) not in held.values():
             done.append(block)
-    return sorted({"\n".join(_indented(block)) for block in done})
+    return sorted({" | ".join(line.strip() for line in block) for block in done})
 
 
 def _indented(lines: Iterable[str]) -> list[str]:

@@ -13,6 +13,7 @@ import pytest
 from filelock import FileLock
 
 from tests.frozen.effects import Effects, blocks
+from tests.frozen.golden import hold
 from tests.frozen.people import ACCOUNTS, ANN, BOB, CAT, FLOWS, answer_at_google, connect, make_due
 from tests.frozen.product import (
     CustodyError,
@@ -44,10 +45,13 @@ class Folder:
 
     def hold(self, trace: Trace, **choice: bool) -> None:
         """Each part of the trace is as its file says."""
+        parts = trace.parts()
+        for name, calls in parts.items():
+            hold("locks", name, self.effects.nesting(calls))
         assert_as_ever(
             {
                 f"order/{name}.txt": self.effects.told(calls, **choice)
-                for name, calls in trace.parts().items()
+                for name, calls in parts.items()
             }
         )
 
@@ -185,6 +189,8 @@ async def test_commands(sandbox: Sandbox, google: GoogleControls, folder: Folder
             codes[name] = await command(environ, env_file, *line)
         trace.pause()
     parts = trace.parts()
+    for name, calls in parts.items():
+        hold("locks", name, folder.effects.nesting(calls))
     doctor = parts.pop("command doctor")  # who asks several at once
     assert_as_ever(
         {
@@ -223,9 +229,12 @@ async def test_commands_beside_a_bot(
             codes[name] = await command(settings, env_file, *line)
         trace.pause()
     bot.release()
+    parts = trace.parts()
+    for name, calls in parts.items():
+        hold("locks", name, folder.effects.nesting(calls))
     found = {
         f"order/{name}.txt": folder.effects.told(calls, reads=False, asks=False)
-        for name, calls in trace.parts().items()
+        for name, calls in parts.items()
     }
     told = [f"{name}: {code}" for name, code in codes.items()]
     assert_as_ever(found | {"order/beside a bot, exit codes.txt": told})
@@ -307,9 +316,5 @@ async def test_bot(
     both = folder.effects.told(begun + went_on, reads=False, asks=False)
     assert (both[0], both[-1]) == ("lock locks/bot.lock", "unlock locks/bot.lock")
     lines = [line.strip() for line in both[1:-1]]
-    assert_as_ever(
-        {
-            "order/bot start and an update.txt": start,
-            "order/bot consent and upload.txt": "\n".join(blocks(lines)).splitlines(),
-        }
-    )
+    assert_as_ever({"order/bot start and an update.txt": start})
+    hold("locks", "bot, consent and upload", blocks(lines))
