@@ -27,7 +27,7 @@ async def test_a_few_people_with_faults_at_random(
     crowd = Crowd(google, [people(600 + n, f"P{n}") for n in range(5)], each=4, seed=4)
     await crowd.go(faults=12, patience=25)
     await crowd.check()
-    async with TelegramControls(google.url) as telegram:
+    async with TelegramControls(google.base_url) as telegram:
         assert await telegram.violations() == 0, (await telegram.state())["recent_violations"]
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import aiohttp
 
-from sandbox.clients.messages import CallbackAnswer, Json, Message
-from sandbox.clients.telegram_controls import BASE, call
+from sandbox.clients.connection import Connection, Json
+from sandbox.clients.messages import CallbackAnswer, Message
 
 Wanted = str | Callable[[Message], bool]
 TIMEOUT = 30.0
@@ -21,8 +20,10 @@ class WaitError(AssertionError, TimeoutError):
     """Nothing of what was waited for came; the message shows what came instead."""
 
 
-class ChatWatcher:
+class ChatWatcher(Connection):
     """One user's private chat with the bot, followed by its stream of events. A context manager."""
+
+    api = "/sandbox/chat"
 
     def __init__(
         self,
@@ -34,15 +35,13 @@ class ChatWatcher:
         username: str = "",
         session: aiohttp.ClientSession | None = None,
     ):
-        self.base_url = base_url.rstrip("/")
+        super().__init__(base_url, session)
         self.id = user_id
         self.first_name = first_name
         self.language_code = language_code
         self.username = username
         self.keyboard: Json | None = None
-        self.mark = 0  # the last event before the last deed: wait_for looks behind it
-        self._session = session
-        self._own_session = session is None
+        self.mark = 0  # the last event before the last action: wait_for looks behind it
         self._messages: dict[int, Message] = {}
         self._versions: list[Message] = []
         self._answers: dict[str, CallbackAnswer] = {}
@@ -55,7 +54,7 @@ class ChatWatcher:
     # -- life ---------------------------------------------------------------------------------
 
     async def open(self) -> Self:
-        """Make the account and watch the chat; the deeds do this by themselves."""
+        """Make the account and watch the chat; every action does this by itself."""
         if self._task is not None:
             return self
         await self._register()
@@ -66,7 +65,7 @@ class ChatWatcher:
     async def _register(self) -> None:
         account: Json = {"id": self.id, "first_name": self.first_name}
         account |= {"language_code": self.language_code, "username": self.username}
-        await self._post("/users", account)
+        await self.ask("POST", "/users", account)
 
     async def close(self) -> None:
         """Stop watching."""
@@ -74,43 +73,19 @@ class ChatWatcher:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        if self._session is not None and self._own_session:
-            await self._session.close()
-            self._session = None
+        await super().close()
 
     async def __aenter__(self) -> Self:
         return await self.open()
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    def _connection(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
-            connector = aiohttp.TCPConnector(limit=0)
-            self._session = aiohttp.ClientSession(timeout=timeout, connector=connector)
-        return self._session
-
-    async def _call(self, verb: str, path: str, **options: Any) -> Json:
-        return await call(self._connection(), verb, f"{self.base_url}{BASE}{path}", **options)
-
-    async def _post(self, path: str, body: Json) -> Json:
-        return await self._call("POST", path, json=body)
-
     # -- watching -----------------------------------------------------------------------------
 
     async def _watch(self) -> None:
-        session = self._connection()
         after = -1
         while True:
-            url = f"{self.base_url}{BASE}/chats/{self.id}/events"
+            url = f"{self.base_url}{self.api}/chats/{self.id}/events"
             try:
-                async with session.get(url, params={"after": str(after)}) as stream:
+                async with self.session.get(url, params={"after": str(after)}) as stream:
                     async for event in _events(stream):
                         after = await self._take(event)
             except aiohttp.ClientError:
@@ -142,7 +117,7 @@ class ChatWatcher:
         return seq
 
     async def _did(self, answer: Json) -> int:
-        """A deed is done: from here on wait_for looks; return when the deed itself is seen."""
+        """Let wait_for look from this action on; return once the action itself is seen."""
         seq = self.mark = int(answer["seq"])
         async with asyncio.timeout(TIMEOUT), self._changed:
             await self._changed.wait_for(lambda: self._seen >= seq)
@@ -170,7 +145,7 @@ class ChatWatcher:
         return [message for message in self._versions if message.seq > since]
 
     def actions(self) -> list[str]:
-        """Chat actions seen since the last deed ("typing", …)."""
+        """Chat actions seen since the last action ("typing", …)."""
         return [action for seq, action in self._actions if seq > self.mark]
 
     async def wait_for(
@@ -182,7 +157,7 @@ class ChatWatcher:
     ) -> Message:
         """Wait until the bot writes, or edits, a message that fits; return it as it then stood.
 
-        `wanted` is a piece of the text or a test. Only what came after the last deed counts,
+        `wanted` is a piece of the text or a test. Only what came after the last action counts,
         unless `since` names an event (0: everything). Raises WaitError.
         """
         await self.open()

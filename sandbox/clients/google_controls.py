@@ -6,53 +6,19 @@ uses nothing but the sandbox's HTTP, so it works across processes.
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
-import aiohttp
+from sandbox.clients.connection import Connection, Json, SandboxError
 
 IDENTITY = frozenset({"openid", "email", "profile"})
 DRIVE_FILE = "https://www.googleapis.com/auth/drive.file"
-CONTROL = "/sandbox/control"
 
 
-class ControlError(Exception):
-    """The sandbox refused; the message holds its answer."""
-
-
-class GoogleControls:
+class GoogleControls(Connection):
     """``async with GoogleControls(sandbox.url) as google: await google.revoke("amy@…")``."""
 
-    def __init__(self, url: str, session: aiohttp.ClientSession | None = None):
-        self.url = url.rstrip("/")
-        self._session = session
-        self._own = session is None
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_exc: object) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close the connection pool, if it is this object's own."""
-        if self._own and self._session is not None:
-            await self._session.close()
-            self._session = None
-
-    def _client(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession()
-        return self._session
-
-    async def _json(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
-        async with self._client().request(
-            method, f"{self.url}{CONTROL}{path}", json=body
-        ) as response:
-            if response.status >= 400:
-                raise ControlError(f"{response.status}: {await response.text()}")
-            found: dict[str, Any] = await response.json()
-            return found
+    api = "/sandbox/control"
 
     # The person in front of Google's pages
 
@@ -60,31 +26,17 @@ class GoogleControls:
         self, user_code: str, account: str, allow: bool = True, *, grant_drive: bool = True
     ) -> None:
         """Type a device code, choose an account, and decide."""
-        async with self._client().post(
-            f"{self.url}/device", data={"user_code": user_code}, allow_redirects=False
-        ) as response:
-            if response.status != 303:
-                raise ControlError(f"{response.status}: the code is not accepted")
-        form = {
-            "user_code": user_code,
-            "account": account,
-            "decision": "allow" if allow else "cancel",
-        }
-        if grant_drive:
-            form["scope"] = DRIVE_FILE
-        async with self._client().post(
-            f"{self.url}/device/consent", data=form, allow_redirects=False
-        ) as response:
-            if response.status != 200:
-                raise ControlError(f"{response.status}: {await response.text()}")
+        form = {"user_code": user_code}
+        await self._visit("POST", f"{self.base_url}/device", 303, data=form)
+        form |= {"account": account, "decision": "allow" if allow else "cancel"}
+        form |= {"scope": DRIVE_FILE} if grant_drive else {}
+        await self._visit("POST", f"{self.base_url}/device/consent", 200, data=form)
 
     async def consent(
         self, auth_url: str, account: str, allow: bool = True, grant_drive: bool = True
     ) -> str:
         """Open an authorisation address and decide; the address Google redirects to, not opened."""
-        async with self._client().get(auth_url) as page:
-            if page.status != 200:
-                raise ControlError(f"{page.status}: {await page.text()}")
+        await self._visit("GET", auth_url, 200, allow_redirects=True)
         parts = urlsplit(auth_url)
         asked = parse_qs(parts.query).get("scope", [""])[0].split()
         form = [("account", account), ("decision", "allow" if allow else "cancel")]
@@ -94,38 +46,43 @@ class GoogleControls:
             if scope not in IDENTITY and (grant_drive or "/auth/drive" not in scope)
         ]
         target = urlunsplit(parts._replace(path="/o/oauth2/v2/consent"))
-        async with self._client().post(target, data=form, allow_redirects=False) as answer:
-            if answer.status != 302:
-                raise ControlError(f"{answer.status}: {await answer.text()}")
-            return answer.headers["Location"]
+        return await self._visit("POST", target, 302, data=form)
+
+    async def _visit(self, verb: str, url: str, status: int, **options: Any) -> str:
+        """Open a page that has to answer with this status; where it leads on to, or ""."""
+        options.setdefault("allow_redirects", False)
+        async with self.session.request(verb, url, **options) as answer:
+            if answer.status != status:
+                raise SandboxError(f"{answer.status}: {await answer.text()}")
+            return answer.headers.get("Location", "")
 
     # What goes wrong
 
     async def fault(self, target: str, kind: str, **options: Any) -> str:
         """Order a failure; its id. Options: count (1), skip, owner, status, seconds, …"""
         body = {"target": target, "kind": kind, **options}
-        return str((await self._json("POST", "/faults", body))["id"])
+        return str((await self.ask("POST", "/faults", body))["id"])
 
-    async def faults(self) -> list[dict[str, Any]]:
+    async def faults(self) -> list[Json]:
         """All rules, with their hits."""
-        found: list[dict[str, Any]] = (await self._json("GET", "/faults"))["faults"]
+        found: list[Json] = (await self.ask("GET", "/faults"))["faults"]
         return found
 
     async def clear_faults(self) -> None:
         """No more failures."""
-        await self._json("DELETE", "/faults")
+        await self.ask("DELETE", "/faults")
 
     async def rate(self, target: str, bytes_per_second: float | None) -> None:
         """Limit the speed of matching requests; None lifts the limit."""
-        await self._json(
+        await self.ask(
             "POST", "/rate", {"target": target, "bytes_per_second": bytes_per_second or 0}
         )
 
     # What happens to credentials and files
 
-    async def act(self, action: str, **options: Any) -> dict[str, Any]:
+    async def act(self, action: str, **options: Any) -> Json:
         """Any action of ``sandbox/google/actions.py``."""
-        return await self._json("POST", f"/google/{action}", options)
+        return await self.ask("POST", f"/google/{action}", options)
 
     async def revoke(self, account: str) -> None:
         """The account's owner takes the app's access away."""
@@ -151,26 +108,26 @@ class GoogleControls:
 
     # What there is to see
 
-    async def state(self) -> dict[str, Any]:
+    async def state(self) -> Json:
         """Accounts, grants, files, counts."""
-        return await self._json("GET", "/google/state")
+        return await self.ask("GET", "/google/state")
 
-    async def files(self, account: str) -> list[dict[str, Any]]:
+    async def files(self, account: str) -> list[Json]:
         """The account's files and folders."""
-        found: list[dict[str, Any]] = (await self.state())["files"].get(account, [])
+        found: list[Json] = (await self.state())["files"].get(account, [])
         return found
 
     async def file_bytes(self, file_id: str) -> bytes:
         """A file's content."""
-        async with self._client().get(f"{self.url}{CONTROL}/google/file/{file_id}") as response:
+        async with self.session.get(f"{self.base_url}{self.api}/google/file/{file_id}") as response:
             if response.status != 200:
-                raise ControlError(f"{response.status}: no such file")
+                raise SandboxError(f"{response.status}: no such file")
             return await response.read()
 
-    async def calls(self) -> dict[str, Any]:
+    async def calls(self) -> Json:
         """``counts`` by operation, and ``calls``: the last thousand."""
-        return await self._json("GET", "/calls")
+        return await self.ask("GET", "/calls")
 
     async def forget_calls(self) -> None:
         """Start counting anew."""
-        await self._json("DELETE", "/calls")
+        await self.ask("DELETE", "/calls")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from sandbox.clients.messages import Json
+from sandbox.clients.connection import Json
 from sandbox.clients.person import Person
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-Json = dict[str, Any]
+from sandbox.clients.connection import Json
+
 MEDIA = ("photo", "video", "animation", "audio", "voice", "video_note", "sticker", "document")
 
 

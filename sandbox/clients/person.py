@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.clients.chat_watch import TIMEOUT, ChatWatcher, WaitError
-from sandbox.clients.messages import Button, CallbackAnswer, Json, Message
+from sandbox.clients.connection import Json
+from sandbox.clients.messages import Button, CallbackAnswer, Message
 
 Source = bytes | Path
 
@@ -37,7 +38,7 @@ class Person(ChatWatcher):
 
     async def _send(self, wish: Json) -> Message:
         await self.open()
-        answer = await self._post(f"/chats/{self.id}/messages", wish | self._actor())
+        answer = await self.ask("POST", f"/chats/{self.id}/messages", wish | self._actor())
         seq = await self._did(answer)
         return Message(answer["message"]["message_id"], seq, False, answer["message"])
 
@@ -49,8 +50,8 @@ class Person(ChatWatcher):
         """Put bytes into the sandbox; the id may be sent by any number of people."""
         if isinstance(source, Path):
             with source.open("rb") as data:
-                return str((await self._call("POST", "/blobs", data=data))["blob"])
-        return str((await self._call("POST", "/blobs", data=BytesIO(source)))["blob"])
+                return str((await self.ask("POST", "/blobs", data=data))["blob"])
+        return str((await self.ask("POST", "/blobs", data=BytesIO(source)))["blob"])
 
     async def send_media(
         self, kind: str, source: Source | str, name: str = "", mime: str = "", **options: Any
@@ -127,18 +128,19 @@ class Person(ChatWatcher):
         await self.open()
         wishes = [await self._wish(kind, source, name, "", {}) for kind, source, name in items]
         wishes[0]["caption"] = caption
-        answer = await self._post(f"/chats/{self.id}/albums", {"items": wishes} | self._actor())
+        body = {"items": wishes} | self._actor()
+        answer = await self.ask("POST", f"/chats/{self.id}/albums", body)
         seq = await self._did(answer)
         return [Message(raw["message_id"], seq, False, raw) for raw in answer["messages"]]
 
     async def edit(self, message_id: int, text: str) -> None:
         """Correct an own message."""
         path = f"/chats/{self.id}/messages/{message_id}"
-        await self._did(await self._call("PATCH", path, json={"text": text}))
+        await self._did(await self.ask("PATCH", path, {"text": text}))
 
     async def delete(self, message_id: int) -> None:
         """Delete a message."""
-        await self._call("DELETE", f"/chats/{self.id}/messages/{message_id}")
+        await self.ask("DELETE", f"/chats/{self.id}/messages/{message_id}")
 
     # -- buttons ------------------------------------------------------------------------------
 
@@ -174,7 +176,7 @@ class Person(ChatWatcher):
         if button.callback_data is None:
             raise LookupError(f"{button.text!r} is no callback button: {button.raw}")
         place = {"message_id": target.id, "row": button.row, "column": button.column}
-        answer = await self._post(f"/chats/{self.id}/taps", place | self._actor())
+        answer = await self.ask("POST", f"/chats/{self.id}/taps", place | self._actor())
         self.mark, query_id = int(answer["seq"]), str(answer["query_id"])
         try:
             async with asyncio.timeout(timeout), self._changed:
@@ -185,15 +187,15 @@ class Person(ChatWatcher):
 
     async def commands(self) -> list[tuple[str, str]]:
         """The menu of commands as this person sees it."""
-        answer = await self._call("GET", f"/chats/{self.id}/commands")
+        answer = await self.ask("GET", f"/chats/{self.id}/commands")
         return [(item["command"], item["description"]) for item in answer["commands"]]
 
     # -- coming and going ---------------------------------------------------------------------
 
     async def block(self) -> None:
         """Block the bot."""
-        await self._post(f"/users/{self.id}/block", {})
+        await self.ask("POST", f"/users/{self.id}/block", {})
 
     async def unblock(self) -> None:
         """Unblock it."""
-        await self._post(f"/users/{self.id}/unblock", {})
+        await self.ask("POST", f"/users/{self.id}/unblock", {})

@@ -48,7 +48,7 @@ class FaultPlan:
         self.owner_of: Callable[[web.Request], Awaitable[str | None]] | None = None
 
     def add(self, spec: dict[str, Any]) -> Fault:
-        """Make a rule of a JSON object; raises FaultError."""
+        """Make a rule of a JSON object; raises InvalidRequest."""
         number = str(next(self._numbers))
         fault = read_fault(number, spec)
         self.faults[number] = fault

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+from sandbox.json_api import InvalidRequest
+
 KINDS = frozenset(
     {
         "status",
@@ -45,10 +47,6 @@ _NEEDED = {
     "cut_body": "after_bytes",
     "cut_response": "after_bytes",
 }
-
-
-class FaultError(ValueError):
-    """A rule that cannot be understood; the message says why."""
 
 
 @dataclass
@@ -109,26 +107,26 @@ class Rate:
 
 
 def read_fault(number: str, spec: dict[str, Any]) -> Fault:
-    """Make a rule of a JSON object; raises FaultError."""
+    """Make a rule of a JSON object; raises InvalidRequest."""
     spec = dict(spec)
     target, kind = spec.pop("target", None), spec.pop("kind", None)
     if not isinstance(target, str) or not target:
-        raise FaultError("target: a pattern over operation names is needed")
+        raise InvalidRequest("target: a pattern over operation names is needed")
     if kind not in KINDS:
-        raise FaultError(f"kind: one of {', '.join(sorted(KINDS))}")
+        raise InvalidRequest(f"kind: one of {', '.join(sorted(KINDS))}")
     count, skip, owner = spec.pop("count", 1), spec.pop("skip", 0), spec.pop("owner", None)
     if count is not None and (not isinstance(count, int) or isinstance(count, bool)):
-        raise FaultError("count: a whole number, or null for 'until cleared'")
+        raise InvalidRequest("count: a whole number, or null for 'until cleared'")
     if not isinstance(skip, int) or skip < 0:
-        raise FaultError("skip: a whole number")
+        raise InvalidRequest("skip: a whole number")
     for name, value in spec.items():
         if name not in _OPTIONS:
-            raise FaultError(f"{name}: unknown")
+            raise InvalidRequest(f"{name}: unknown")
         if not isinstance(value, _OPTIONS[name]):
-            raise FaultError(f"{name}: wrong type")
+            raise InvalidRequest(f"{name}: wrong type")
     if (needed := _NEEDED.get(kind)) and needed not in spec:
-        raise FaultError(f"{needed}: needed for kind {kind}")
+        raise InvalidRequest(f"{needed}: needed for kind {kind}")
     if kind == "status" and "status" not in spec and "reason" not in spec:
-        raise FaultError("status: needed for kind status")
+        raise InvalidRequest("status: needed for kind status")
     remaining = None if count is None or count <= 0 else count
     return Fault(number, target, kind, remaining, skip, None if owner is None else str(owner), spec)

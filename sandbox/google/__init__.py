@@ -9,21 +9,17 @@ from sandbox.google.drive.routes import drive_routes
 from sandbox.google.oauth.consent import consent_routes
 from sandbox.google.oauth.endpoints import oauth_routes
 from sandbox.google.uploads.routes import upload_routes
-from sandbox.google.world import DEFAULT_ACCOUNTS, GoogleWorld
+from sandbox.google.world import GoogleWorld
 
-__all__ = ["DEFAULT_ACCOUNTS", "GoogleWorld", "google_routes"]
+__all__ = ["GoogleWorld", "google_routes"]
 
 
-def google_routes(world: GoogleWorld) -> web.RouteTableDef:
+def google_routes(world: GoogleWorld) -> list[web.AbstractRouteDef]:
     """Every route of Google's half."""
-    table = web.RouteTableDef()
-    # RouteTableDef offers only decorators in public; its list is what add_routes() reads.
-    for routes in (
-        oauth_routes(world),
-        consent_routes(world),
-        drive_routes(world),
-        upload_routes(world),
-        page_routes(world),
-    ):
-        table._items.extend(routes)
-    return table
+    return [
+        *oauth_routes(world),
+        *consent_routes(world),
+        *drive_routes(world),
+        *upload_routes(world),
+        *page_routes(world),
+    ]

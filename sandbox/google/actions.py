@@ -12,20 +12,17 @@ from sandbox.google.drive.files import new_file_id
 from sandbox.google.drive.shared_drives import ROLES
 from sandbox.google.model import DEVICE_LIFE, FOLDER_TYPE, DriveFile, OAuthClient
 from sandbox.google.world import GoogleWorld
+from sandbox.json_api import InvalidRequest
 
 Answer = dict[str, Any]
 Action = Callable[[GoogleWorld, dict[str, Any]], Answer]
 CLIENT_STATES = ("ok", "deleted", "disabled", "wrong_secret")
 
 
-class ActionError(ValueError):
-    """An action that cannot be done; the message says why."""
-
-
 def _account(world: GoogleWorld, body: dict[str, Any]) -> str:
     name = body.get("account")
     if not isinstance(name, str) or not name.strip():
-        raise ActionError("account: an e-mail address is needed")
+        raise InvalidRequest("account: an e-mail address is needed")
     return world.account(name).email
 
 
@@ -36,21 +33,21 @@ def _some_account(world: GoogleWorld, body: dict[str, Any]) -> str | None:
 def _number(body: dict[str, Any], name: str) -> float:
     value = body.get(name)
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise ActionError(f"{name}: a number is needed")
+        raise InvalidRequest(f"{name}: a number is needed")
     return value
 
 
 def _on(body: dict[str, Any]) -> bool:
     value = body.get("on")
     if not isinstance(value, bool):
-        raise ActionError("on: true or false")
+        raise InvalidRequest("on: true or false")
     return value
 
 
 def _file(world: GoogleWorld, body: dict[str, Any]) -> DriveFile:
     file = world.files.get(str(body.get("file_id", "")))
     if file is None:
-        raise ActionError("file_id: no such file")
+        raise InvalidRequest("file_id: no such file")
     return file
 
 
@@ -96,14 +93,14 @@ def client(world: GoogleWorld, body: dict[str, Any]) -> Answer:
     """Set a client's state; an unknown id with a ``secret`` becomes a new client."""
     client_id, state = str(body.get("client_id", "")), str(body.get("state", "ok"))
     if state not in CLIENT_STATES:
-        raise ActionError(f"state: one of {', '.join(CLIENT_STATES)}")
+        raise InvalidRequest(f"state: one of {', '.join(CLIENT_STATES)}")
     clients = world.grants.clients
     if not client_id and len(clients) == 1:
         client_id = next(iter(clients))
     known, secret = clients.get(client_id), body.get("secret")
     if known is None:
         if not client_id or not isinstance(secret, str):
-            raise ActionError("client_id: unknown; give a secret to make a new client")
+            raise InvalidRequest("client_id: unknown; give a secret to make a new client")
         known = clients[client_id] = OAuthClient(client_id, secret)
     known.state = state
     if isinstance(secret, str):
@@ -166,7 +163,7 @@ def move(world: GoogleWorld, body: dict[str, Any]) -> Answer:
     if parent_id == "root":
         parent_id = world.accounts[file.account].root_id
     elif parent_id not in world.shared_drives and (parent is None or not parent.is_folder):
-        raise ActionError("parent: no such folder")
+        raise InvalidRequest("parent: no such folder")
     world.files.place(file, [parent_id], world.drive_of(parent_id))
     return world.files.brief(file)
 
@@ -175,7 +172,7 @@ def shared_drive(world: GoogleWorld, body: dict[str, Any]) -> Answer:
     """A shared drive, in which the account has this ``role`` from now on; null: none."""
     email, role = _account(world, body), body.get("role", "organizer")
     if role is not None and role not in ROLES:
-        raise ActionError(f"role: null, or one of {', '.join(ROLES)}")
+        raise InvalidRequest(f"role: null, or one of {', '.join(ROLES)}")
     found = world.some_shared_drive(email)
     found.roles.pop(email)
     if role is not None:

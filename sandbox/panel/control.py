@@ -5,16 +5,14 @@ Tests and the control panel use the same paths; docs/sandbox.md lists them.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
 from sandbox.faults.plan import FaultPlan
-from sandbox.faults.rules import FaultError
 from sandbox.google import GoogleWorld
-from sandbox.google.actions import ACTIONS, ActionError
+from sandbox.google.actions import ACTIONS
+from sandbox.json_api import InvalidRequest, explaining, read_object
 
 BASE = "/sandbox/control"
 STATIC = Path(__file__).parent / "static"
@@ -30,16 +28,16 @@ def control_routes(faults: FaultPlan, google: GoogleWorld | None) -> list[web.Ab
         web.get(BASE, api.panel),
         web.static(f"{BASE}/static", STATIC),
         web.get(f"{BASE}/faults", api.list_faults),
-        web.post(f"{BASE}/faults", api.add_fault),
+        web.post(f"{BASE}/faults", explaining(api.add_fault)),
         web.delete(f"{BASE}/faults", api.clear_faults),
         web.delete(f"{BASE}/faults/{{id}}", api.remove_fault),
         web.get(f"{BASE}/rate", api.list_rates),
-        web.post(f"{BASE}/rate", api.set_rate),
+        web.post(f"{BASE}/rate", explaining(api.set_rate)),
         web.get(f"{BASE}/calls", api.calls),
         web.delete(f"{BASE}/calls", api.forget_calls),
         web.get(f"{BASE}/google/state", api.google_state),
         web.get(f"{BASE}/google/file/{{id}}", api.google_file),
-        web.post(f"{BASE}/google/{{action}}", api.google_action),
+        web.post(f"{BASE}/google/{{action}}", explaining(api.google_action)),
     ]
 
 
@@ -63,11 +61,7 @@ class ControlApi:
 
     async def add_fault(self, request: web.Request) -> web.StreamResponse:
         """POST faults: a new rule."""
-        try:
-            fault = self._faults.add(await _body(request))
-        except FaultError as error:
-            raise _bad(str(error)) from error
-        return web.json_response(fault.as_dict())
+        return web.json_response(self._faults.add(await read_object(request)).as_dict())
 
     async def clear_faults(self, request: web.Request) -> web.StreamResponse:
         """DELETE faults: no rule any more, and nobody hangs."""
@@ -88,12 +82,12 @@ class ControlApi:
 
     async def set_rate(self, request: web.Request) -> web.StreamResponse:
         """POST rate: limit the bytes per second of each matching request; 0 lifts it."""
-        body = await _body(request)
+        body = await read_object(request)
         target, limit = body.get("target"), body.get("bytes_per_second")
         if not isinstance(target, str) or not target:
-            raise _bad("target: a pattern over operation names is needed")
+            raise InvalidRequest("target: a pattern over operation names is needed")
         if limit is not None and not isinstance(limit, int | float):
-            raise _bad("bytes_per_second: a number")
+            raise InvalidRequest("bytes_per_second: a number")
         rate = self._faults.set_rate(target, limit)
         return web.json_response(rate.as_dict() if rate is not None else {})
 
@@ -135,27 +129,7 @@ class ControlApi:
 
     async def google_action(self, request: web.Request) -> web.StreamResponse:
         """POST google/{action}; see ``sandbox/google/actions.py``."""
-        world = self._world()
-        action = ACTIONS.get(request.match_info["action"])
+        world, action = self._world(), ACTIONS.get(request.match_info["action"])
         if action is None:
             raise web.HTTPNotFound
-        try:
-            answer = action(world, await _body(request))
-        except ActionError as error:
-            raise _bad(str(error)) from error
-        return web.json_response(answer)
-
-
-def _bad(message: str) -> web.HTTPBadRequest:
-    return web.HTTPBadRequest(text=json.dumps({"error": message}), content_type="application/json")
-
-
-async def _body(request: web.Request) -> dict[str, Any]:
-    raw = await request.read()
-    try:
-        body = json.loads(raw or b"{}")
-    except ValueError as error:
-        raise _bad("the body is no JSON") from error
-    if not isinstance(body, dict):
-        raise _bad("the body is no JSON object")
-    return body
+        return web.json_response(action(world, await read_object(request)))

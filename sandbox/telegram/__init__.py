@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from sandbox.telegram.bot_api import BotApi
-from sandbox.telegram.chat.page import Pages
-from sandbox.telegram.chat.routes import ChatApi
+from sandbox.telegram.bot_api import bot_api_routes
+from sandbox.telegram.chat.page import page_routes
+from sandbox.telegram.chat.routes import chat_routes
 from sandbox.telegram.world import TelegramWorld
 
 __all__ = ["TelegramWorld", "telegram_routes"]
 
 
-def telegram_routes(world: TelegramWorld) -> web.RouteTableDef:
+def telegram_routes(world: TelegramWorld) -> list[web.AbstractRouteDef]:
     """Everything of the Telegram half; whoever mounts it calls `world.close()` at the end."""
-    routes = web.RouteTableDef()
-    for part in (BotApi(world), ChatApi(world), Pages(world)):
-        part.add_to(routes)
-    return routes
+    return [*bot_api_routes(world), *chat_routes(world), *page_routes(world)]

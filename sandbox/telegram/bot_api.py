@@ -22,6 +22,17 @@ _TOKEN = re.compile(r"[1-9]\d{0,16}:[\w-]{20,}", re.ASCII)
 _LOGGED_OUT_ALLOWS = frozenset({"logout"})
 
 
+def bot_api_routes(world: TelegramWorld) -> list[web.RouteDef]:
+    """Methods and downloads."""
+    api = BotApi(world)
+    method = r"/bot{token:[^/]*}/{method:.*}"
+    return [
+        web.get(method, api.call, allow_head=False),
+        web.post(method, api.call),
+        web.get(r"/file/bot{token:[^/]*}/{path:.*}", api.download),
+    ]
+
+
 class BotApi:
     """Handlers for /bot<token>/<method> and /file/bot<token>/<path>."""
 
@@ -75,13 +86,6 @@ class BotApi:
         if stored.blob.size > DOWNLOAD_LIMIT:
             raise ApiError(404, "Not Found")
         return stored
-
-    def add_to(self, routes: web.RouteTableDef) -> None:
-        """Register the handlers."""
-        path = r"/bot{token:[^/]*}/{method:.*}"
-        routes.get(path, allow_head=False)(self.call)
-        routes.post(path)(self.call)
-        routes.get(r"/file/bot{token:[^/]*}/{path:.*}")(self.download)
 
 
 def _answer(result: Any) -> web.Response:

@@ -48,7 +48,8 @@ class Desktop(Group):
         """Likewise."""
         wishes = [await self._wish(kind, source, name, "", {}) for kind, source, name in items]
         wishes[-1]["caption"] = caption
-        answer = await self._post(f"/chats/{self.id}/albums", {"items": wishes} | self._actor())
+        body = {"items": wishes} | self._actor()
+        answer = await self.ask("POST", f"/chats/{self.id}/albums", body)
         seq = await self._did(answer)
         return [Message(raw["message_id"], seq, False, raw) for raw in answer["messages"]]
 

@@ -252,9 +252,9 @@ async def test_so_does_one_in_a_group_that_names_the_bot(
     """As a reply within the group does."""
     ann, bob, content = people(), people(502, "Bob"), os.urandom(700)
     await ann.open()
-    async with TelegramControls(google.url) as telegram:
+    async with TelegramControls(google.base_url) as telegram:
         number = await telegram.make_group("Depot", [501], told=False)
-    async with Group(google.url, number) as group, start_bot(ALLOWED_CHAT_IDS=str(number)):
+    async with Group(google.base_url, number) as group, start_bot(ALLOWED_CHAT_IDS=str(number)):
         await connect(ann, google, AMY)
         sent = await bob.send_document(content, "a.bin")
         by_ann = group.by(ann)

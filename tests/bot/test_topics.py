@@ -126,7 +126,7 @@ async def test_what_is_asked_in_a_closed_topic_is_answered_privately(
     bot: RunningBot, google: GoogleControls, telegram: TelegramControls, forum: Group
 ) -> None:
     """A message may be on its way while the topic is closed."""
-    ann = await Person(google.url, 501, "Ann").open()
+    ann = await Person(google.base_url, 501, "Ann").open()
     await ann.start()
     await ann.wait_for("Drivekeeper")
     topic = await telegram.make_topic(forum.id)

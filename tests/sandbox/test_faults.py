@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from drive.resources import FILE_FIELDS
-from sandbox.clients.google_controls import ControlError
+from sandbox.clients.connection import SandboxError
 from sandbox.faults.rules import read_fault
 from sandbox.panel import control
 from tests.sandbox.google_kit import AMY, BEN, BLOCK, Kit
@@ -311,12 +311,12 @@ async def test_panel_loads_nothing_from_elsewhere(kit: Kit) -> None:
 async def test_malformed_action_is_refused_with_the_reason(
     kit: Kit, action: str, body: dict[str, Any]
 ) -> None:
-    with pytest.raises(ControlError, match="400"):
+    with pytest.raises(SandboxError, match="400"):
         await kit.google.act(action, **body)
 
 
 async def test_unknown_action_is_404(kit: Kit) -> None:
-    with pytest.raises(ControlError, match="404"):
+    with pytest.raises(SandboxError, match="404"):
         await kit.google.act("explode")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.clients.google_controls import ControlError
+from sandbox.clients.connection import SandboxError
 from tests.sandbox.google_kit import AMY, Kit, answer_of
 
 
@@ -95,5 +95,5 @@ async def test_markup_in_parameters_is_escaped(kit: Kit) -> None:
 
 
 async def test_consent_helper_reports_a_bad_address(kit: Kit) -> None:
-    with pytest.raises(ControlError, match="401"):
+    with pytest.raises(SandboxError, match="401"):
         await kit.google.consent(kit.auth_url(client_id="nobody"), AMY)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from sandbox.clients.google_controls import ControlError
+from sandbox.clients.connection import SandboxError
 from tests.sandbox.google_kit import AMY, BEN, Kit
 
 
@@ -61,7 +61,7 @@ async def test_lapsed_code_is_expired_token(kit: Kit, by_clock: bool) -> None:
         assert (await kit.google.act("expire_device_codes"))["expired"] == 1
     lapsed = await kit.poll(device["device_code"])
     assert (lapsed.status, lapsed.json["error"]) == (400, "expired_token")
-    with pytest.raises(ControlError):
+    with pytest.raises(SandboxError):
         await kit.google.approve_device(device["user_code"], AMY)
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from sandbox.clients.chat_watch import WaitError
+from sandbox.clients.connection import SandboxError
 from sandbox.clients.person import Person
-from sandbox.clients.telegram_controls import SandboxError
 from tests.sandbox.telegram_kit import Kit, eventually, running
 
 ANN = 700

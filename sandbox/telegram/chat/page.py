@@ -21,19 +21,15 @@ _HEADERS = {
 }
 
 
-class Pages:
-    """Serves the page and its parts."""
+async def _page(_request: web.Request) -> web.StreamResponse:
+    return web.FileResponse(STATIC / "chat.html", headers=_HEADERS)  # its scripts read the address
 
-    def __init__(self, world: TelegramWorld):
-        self._world = world
 
-    async def page(self, request: web.Request) -> web.StreamResponse:
-        """The chat page; its scripts read the address."""
-        return web.FileResponse(STATIC / "chat.html", headers=_HEADERS)
-
-    def add_to(self, routes: web.RouteTableDef) -> None:
-        """Register the handlers."""
-        routes.get("/")(self.page)
+def page_routes(world: TelegramWorld) -> list[web.AbstractRouteDef]:
+    """The page and its parts."""
+    return [
+        web.get("/", _page),
         # A deep link, https://core.telegram.org/bots/features#deep-linking.
-        routes.get(f"/{self._world.bot_username}")(self.page)
-        routes.static(f"{BASE}/static", STATIC)
+        web.get(f"/{world.bot_username}", _page),
+        web.static(f"{BASE}/static", STATIC),
+    ]

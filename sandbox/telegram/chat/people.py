@@ -1,4 +1,4 @@
-"""What people do: write, send files, tap, block. Each deed becomes the update the bot would get."""
+"""What people do: write, send files, tap, block; each becomes the update the bot would get."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import secrets
 import time
 from typing import Any
 
+from sandbox.json_api import InvalidRequest
 from sandbox.telegram.files.media import FROM_PEOPLE, WITH_CAPTION, media_content
 from sandbox.telegram.files.store import Blob
 from sandbox.telegram.formatting.text import found_entities, links_in
@@ -15,10 +16,6 @@ from sandbox.telegram.world import TelegramWorld
 OTHER_CONTENT = ("contact", "location", "venue", "poll", "dice", "story", "game")
 _FIRST_GROUP_ID = -4000000001
 FIRST_SUPERGROUP_ID = -1002000000001
-
-
-class DeedError(ValueError):
-    """Something a person cannot do; the message says why."""
 
 
 def _formatted(key: str, entities_key: str, text: str) -> Json:
@@ -33,17 +30,17 @@ class People:
         self.world = world
 
     def user(self, user_id: int) -> User:
-        """Find a person; raises DeedError."""
+        """Find a person; raises InvalidRequest."""
         user = self.world.users.get(user_id)
         if user is None:
-            raise DeedError(f"user {user_id}: unknown")
+            raise InvalidRequest(f"user {user_id}: unknown")
         return user
 
     def chat(self, chat_id: int) -> Chat:
-        """Find a chat; raises DeedError."""
+        """Find a chat; raises InvalidRequest."""
         chat = self.world.chats.get(chat_id)
         if chat is None:
-            raise DeedError(f"chat {chat_id}: unknown")
+            raise InvalidRequest(f"chat {chat_id}: unknown")
         return chat
 
     # -- writing ------------------------------------------------------------------------------
@@ -51,7 +48,7 @@ class People:
     def send(self, chat: Chat, user: User, wish: Json) -> Message:
         """Send what a wish describes: `text`, or `kind` and `blob`, or `contact`, `location`, …"""
         if user.blocked and chat.type == "private":
-            raise DeedError("the user has blocked the bot: unblock first")
+            raise InvalidRequest("the user has blocked the bot: unblock first")
         if chat.user is not None and not user.started:
             user.started = True
             self.world.save()
@@ -80,7 +77,7 @@ class People:
             if name in wish:
                 content = {name: wish[name]}
         if not content and not wish.get("extra"):
-            raise DeedError("text, kind and blob, or another content is needed")
+            raise InvalidRequest("text, kind and blob, or another content is needed")
         if wish.get("media_group_id"):
             content["media_group_id"] = str(wish["media_group_id"])
         if wish.get("forward_from"):
@@ -89,7 +86,7 @@ class People:
 
     def _media(self, kind: str, wish: Json) -> Json:
         if kind not in FROM_PEOPLE:
-            raise DeedError(f"kind: one of {', '.join(FROM_PEOPLE)}")
+            raise InvalidRequest(f"kind: one of {', '.join(FROM_PEOPLE)}")
         blob = self.blob(str(wish.get("blob") or ""))
         content = media_content(
             self.world.files,
@@ -105,10 +102,10 @@ class People:
         return content
 
     def blob(self, blob_id: str) -> Blob:
-        """Find an uploaded blob; raises DeedError."""
+        """Find an uploaded blob; raises InvalidRequest."""
         blob = self.world.files.blobs.get(blob_id)
         if blob is None:
-            raise DeedError("blob: unknown; upload it first")
+            raise InvalidRequest("blob: unknown; upload it first")
         return blob
 
     def send_album(self, chat: Chat, user: User, wishes: list[Json]) -> list[Message]:
@@ -142,13 +139,13 @@ class People:
     def delete(self, chat: Chat, message_id: int) -> None:
         """Delete a message; a bot is not told."""
         if message_id not in chat.messages:
-            raise DeedError("message: unknown")
+            raise InvalidRequest("message: unknown")
         self.world.remove(chat, message_id)
 
     def _own(self, chat: Chat, message_id: int) -> Message:
         message = chat.messages.get(message_id)
         if message is None or message.from_bot:
-            raise DeedError("message: not one of the user's own")
+            raise InvalidRequest("message: not one of the user's own")
         return message
 
     # -- buttons ------------------------------------------------------------------------------
@@ -160,11 +157,11 @@ class People:
             rows = message.data["reply_markup"]["inline_keyboard"] if message else []
             button: Json = rows[row][column]
         except (KeyError, IndexError):
-            raise DeedError("there is no such button") from None
+            raise InvalidRequest("there is no such button") from None
         if message is None or "callback_data" not in button:
             return {"button": button}
         if user.blocked:
-            raise DeedError("the user has blocked the bot: unblock first")
+            raise InvalidRequest("the user has blocked the bot: unblock first")
         query = self.world.new_callback(chat, user, message, button["callback_data"])
         return {"button": button, "query_id": query.id}
 
@@ -205,10 +202,10 @@ class People:
         """A group with the bot in it."""
         kind = wish.get("type", "supergroup")
         if kind not in ("group", "supergroup"):
-            raise DeedError("type: group or supergroup")
+            raise InvalidRequest("type: group or supergroup")
         members = [self.user(int(member)).id for member in wish.get("members") or []]
         if not members:
-            raise DeedError("members: at least one is needed")
+            raise InvalidRequest("members: at least one is needed")
         start = _FIRST_GROUP_ID if kind == "group" else FIRST_SUPERGROUP_ID
         number = start - sum(1 for chat in self.world.chats.values() if chat.type == kind)
         chat = Chat(
@@ -225,12 +222,12 @@ class People:
             self._my_member(chat, founder, {"status": "left"}, {"status": "member"})
         return chat
 
-    def change_topic(self, chat: Chat, number: int, deed: str) -> None:
+    def change_topic(self, chat: Chat, number: int, action: str) -> None:
         """Close, reopen or delete a topic; what was written in a deleted one is gone."""
         topic = chat.topics.get(number)
         if topic is None:
-            raise DeedError(f"topic {number}: unknown")
-        topic.state = {"close": "closed", "reopen": "open", "delete": "deleted"}[deed]  # type: ignore[assignment]
+            raise InvalidRequest(f"topic {number}: unknown")
+        topic.state = {"close": "closed", "reopen": "open", "delete": "deleted"}[action]  # type: ignore[assignment]
         if topic.state == "deleted":
             inside = [
                 m for m in chat.messages.values() if m.data.get("message_thread_id") == number
@@ -241,7 +238,7 @@ class People:
     def upgrade(self, chat: Chat) -> Chat:
         """The group becomes a supergroup: another chat, whose messages are counted anew."""
         if chat.type != "group":
-            raise DeedError("only a basic group can become a supergroup")
+            raise InvalidRequest("only a basic group can become a supergroup")
         members = sorted(chat.members)
         new = self.make_group(
             {"title": chat.title, "members": members, "bot_is_admin": chat.bot_is_admin}

@@ -5,13 +5,12 @@ docs/sandbox.md lists the paths.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
 
-from sandbox.telegram.chat.people import DeedError, People
+from sandbox.json_api import InvalidRequest, explaining, read_object
+from sandbox.telegram.chat.people import People
 from sandbox.telegram.errors import ApiError
 from sandbox.telegram.files.media import KINDS
 from sandbox.telegram.files.store import LOCAL_LIMIT
@@ -29,7 +28,6 @@ _CONTROLS: dict[str, type | tuple[type, ...]] = {
     "callback_lifetime": (int, float),
     "logged_out": bool,
 }
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def _json(value: Any) -> web.Response:
@@ -37,27 +35,37 @@ def _json(value: Any) -> web.Response:
     return web.Response(body=body, content_type="application/json")
 
 
-async def _body(request: web.Request) -> Json:
-    try:
-        value = json.loads(await request.read() or b"{}")
-    except ValueError as error:
-        raise DeedError(f"JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise DeedError("JSON: an object is needed")
-    return value
-
-
-def _guarded(handler: Handler) -> Handler:
-    """Turn a deed that cannot be done into a 400 that says why."""
-
-    async def run(request: web.Request) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except (DeedError, ApiError, ValueError, TypeError) as error:
-            text = dumps({"error": str(error)})
-            return web.Response(text=text, status=400, content_type="application/json")
-
-    return run
+def chat_routes(world: TelegramWorld) -> list[web.RouteDef]:
+    """Everything below /sandbox/chat."""
+    api = ChatApi(world)
+    chat = f"{BASE}/chats/{{chat}}"
+    table = [
+        ("GET", f"{BASE}/state", api.state),
+        ("GET", f"{BASE}/users", api.list_users),
+        ("POST", f"{BASE}/users", api.put_user),
+        ("POST", f"{BASE}/users/{{chat}}/{{action:block|unblock|deactivate}}", api.change_user),
+        ("GET", f"{chat}/messages", api.list_messages),
+        ("POST", f"{chat}/messages", api.send),
+        ("POST", f"{chat}/albums", api.send_album),
+        ("PATCH", f"{chat}/messages/{{message}}", api.edit),
+        ("DELETE", f"{chat}/messages/{{message}}", api.delete),
+        ("POST", f"{chat}/taps", api.tap),
+        ("GET", f"{chat}/commands", api.commands),
+        ("GET", f"{chat}/events", api.events),
+        ("POST", f"{BASE}/groups", api.make_group),
+        ("POST", f"{chat}/upgrade", api.upgrade),
+        ("POST", f"{chat}/topics", api.make_topic),
+        ("POST", f"{chat}/topics/{{topic}}/{{action:close|reopen|delete}}", api.change_topic),
+        ("POST", f"{BASE}/blobs", api.receive_blob),
+        ("GET", f"{BASE}/files/{{file_id}}", api.show_file),
+        ("POST", f"{BASE}/limits", api.set_limits),
+        ("POST", f"{BASE}/controls", api.set_controls),
+        ("POST", f"{BASE}/updates", api.inject),
+    ]
+    return [
+        web.route(verb, path, explaining(handler, ApiError, ValueError, TypeError))
+        for verb, path, handler in table
+    ]
 
 
 class ChatApi:
@@ -66,35 +74,6 @@ class ChatApi:
     def __init__(self, world: TelegramWorld):
         self.world = world
         self.people = People(world)
-
-    def add_to(self, routes: web.RouteTableDef) -> None:
-        """Register the handlers."""
-        chat = f"{BASE}/chats/{{chat}}"
-        table: list[tuple[str, str, Handler]] = [
-            ("GET", f"{BASE}/state", self.state),
-            ("GET", f"{BASE}/users", self.list_users),
-            ("POST", f"{BASE}/users", self.put_user),
-            ("POST", f"{BASE}/users/{{chat}}/{{deed:block|unblock|deactivate}}", self.change_user),
-            ("GET", f"{chat}/messages", self.list_messages),
-            ("POST", f"{chat}/messages", self.send),
-            ("POST", f"{chat}/albums", self.send_album),
-            ("PATCH", f"{chat}/messages/{{message}}", self.edit),
-            ("DELETE", f"{chat}/messages/{{message}}", self.delete),
-            ("POST", f"{chat}/taps", self.tap),
-            ("GET", f"{chat}/commands", self.commands),
-            ("GET", f"{chat}/events", self.events),
-            ("POST", f"{BASE}/groups", self.make_group),
-            ("POST", f"{chat}/upgrade", self.upgrade),
-            ("POST", f"{chat}/topics", self.make_topic),
-            ("POST", f"{chat}/topics/{{topic}}/{{deed:close|reopen|delete}}", self.change_topic),
-            ("POST", f"{BASE}/blobs", self.receive_blob),
-            ("GET", f"{BASE}/files/{{file_id}}", self.show_file),
-            ("POST", f"{BASE}/limits", self.set_limits),
-            ("POST", f"{BASE}/controls", self.set_controls),
-            ("POST", f"{BASE}/updates", self.inject),
-        ]
-        for verb, path, handler in table:
-            routes.route(verb, path)(_guarded(handler))
 
     def _chat(self, request: web.Request) -> Chat:
         return self.people.chat(int(request.match_info["chat"]))
@@ -154,16 +133,16 @@ class ChatApi:
 
     async def put_user(self, request: web.Request) -> web.StreamResponse:
         """POST users: a new person, or changes to the one with this id."""
-        user = self.world.put_user(await _body(request))
+        user = self.world.put_user(await read_object(request))
         return _json(self.people.describe(user) | {"seq": self.world.chats[user.id].events.seq})
 
     async def change_user(self, request: web.Request) -> web.StreamResponse:
         """POST users/{id}/block, /unblock, /deactivate."""
         user = self.people.user(int(request.match_info["chat"]))
-        if (deed := request.match_info["deed"]) == "deactivate":
+        if (action := request.match_info["action"]) == "deactivate":
             self.people.deactivate(user)
         else:
-            self.people.set_blocked(user, deed == "block")
+            self.people.set_blocked(user, action == "block")
         return _json(self.people.describe(user))
 
     async def list_messages(self, request: web.Request) -> web.StreamResponse:
@@ -181,20 +160,20 @@ class ChatApi:
 
     async def send(self, request: web.Request) -> web.StreamResponse:
         """POST chats/{id}/messages."""
-        chat, wish = self._chat(request), await _body(request)
+        chat, wish = self._chat(request), await read_object(request)
         message = self.people.send(chat, self._actor(chat, wish), wish)
         return _json({"message": message.data, "seq": chat.events.seq})
 
     async def send_album(self, request: web.Request) -> web.StreamResponse:
         """POST chats/{id}/albums {"items": […]}."""
-        chat, wish = self._chat(request), await _body(request)
+        chat, wish = self._chat(request), await read_object(request)
         items = [{"topic": wish.get("topic"), **item} for item in wish["items"]]
         messages = self.people.send_album(chat, self._actor(chat, wish), items)
         return _json({"messages": [m.data for m in messages], "seq": chat.events.seq})
 
     async def edit(self, request: web.Request) -> web.StreamResponse:
         """PATCH chats/{id}/messages/{message} {"text"}."""
-        chat, wish = self._chat(request), await _body(request)
+        chat, wish = self._chat(request), await read_object(request)
         number = int(request.match_info["message"])
         message = self.people.edit(chat, number, str(wish.get("text") or ""))
         return _json({"message": message.data, "seq": chat.events.seq})
@@ -207,7 +186,7 @@ class ChatApi:
 
     async def tap(self, request: web.Request) -> web.StreamResponse:
         """POST chats/{id}/taps {"message_id", "row", "column"}; the answer comes as an event."""
-        chat, wish = self._chat(request), await _body(request)
+        chat, wish = self._chat(request), await read_object(request)
         place = (int(wish["message_id"]), int(wish["row"]), int(wish["column"]))
         before = chat.events.seq
         return _json(self.people.tap(chat, self._actor(chat, wish), *place) | {"seq": before})
@@ -220,7 +199,7 @@ class ChatApi:
 
     async def make_group(self, request: web.Request) -> web.StreamResponse:
         """POST groups {"title", "type", "members", "bot_is_admin"}."""
-        return _json(self.people.make_group(await _body(request)).as_json())
+        return _json(self.people.make_group(await read_object(request)).as_json())
 
     async def upgrade(self, request: web.Request) -> web.StreamResponse:
         """POST chats/{id}/upgrade: a basic group becomes a supergroup."""
@@ -228,13 +207,13 @@ class ChatApi:
 
     async def make_topic(self, request: web.Request) -> web.StreamResponse:
         """POST chats/{id}/topics {"name"}: in a supergroup or a private chat."""
-        chat, wish = self._chat(request), await _body(request)
+        chat, wish = self._chat(request), await read_object(request)
         return _json(vars(self.world.topics.make(chat, str(wish.get("name") or "Topic"))))
 
     async def change_topic(self, request: web.Request) -> web.StreamResponse:
         """POST chats/{id}/topics/{topic}/close, /reopen, /delete; 1 is the general one."""
-        topic, deed = int(request.match_info["topic"]), request.match_info["deed"]
-        self.people.change_topic(self._chat(request), topic, deed)
+        topic, action = int(request.match_info["topic"]), request.match_info["action"]
+        self.people.change_topic(self._chat(request), topic, action)
         return _json({})
 
     async def receive_blob(self, request: web.Request) -> web.StreamResponse:
@@ -257,26 +236,26 @@ class ChatApi:
 
     async def set_limits(self, request: web.Request) -> web.StreamResponse:
         """POST limits {"enforce": true, …}."""
-        self.world.limits.configure(await _body(request))
+        self.world.limits.configure(await read_object(request))
         return _json(self.world.limits.as_json())
 
     async def set_controls(self, request: web.Request) -> web.StreamResponse:
         """POST controls {"local_mode", "local_delay", "callback_lifetime", "previews"}."""
-        changes = await _body(request)
+        changes = await read_object(request)
         if "previews" in changes:
             self.world.previews.enabled = bool(changes.pop("previews"))
         for name, value in changes.items():
             if name not in _CONTROLS or not isinstance(value, _CONTROLS[name]):
-                raise DeedError(f"{name}: unknown, or of the wrong type")
+                raise InvalidRequest(f"{name}: unknown, or of the wrong type")
             setattr(self.world, name, value)
         return _json({})
 
     async def inject(self, request: web.Request) -> web.StreamResponse:
-        """POST updates: an update as it is, e.g. one no deed makes; its number is given here."""
-        update = await _body(request)
+        """POST updates: an update as it is, e.g. one no action makes; its number is given here."""
+        update = await read_object(request)
         kinds = [name for name in update if name in TYPES]
         if len(kinds) != 1:
-            raise DeedError("exactly one kind of update is needed")
+            raise InvalidRequest("exactly one kind of update is needed")
         given = update[kinds[0]]
         place = given.get("chat") if kinds[0] == "message" else None  # it may be a broken one
         chat = self.world.chats.get(place.get("id", 0)) if isinstance(place, dict) else None
