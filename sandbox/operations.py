@@ -22,6 +22,13 @@ def is_googles(path: str) -> bool:
     )
 
 
+async def drain(request: web.Request) -> None:
+    """Read what is still coming: real front ends answer after an upload, not into it."""
+    if request.body_exists:
+        while await request.content.readany():
+            pass
+
+
 async def operation_of(request: web.Request) -> str | None:
     """Return the operation's name, or None for pages and the sandbox's own control API."""
     path = request.path

@@ -28,7 +28,7 @@ from sandbox.faults.metering import (
     PlainFileResponse,
 )
 from sandbox.faults.rules import Fault, Rate, read_fault
-from sandbox.operations import OWNER, operation_of
+from sandbox.operations import OWNER, drain, operation_of
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -166,7 +166,7 @@ class FaultPlan:
                 decisive = fault
         kind = decisive.kind if decisive else ""
         if decisive is not None and kind in ("status", "oauth_error", "html"):
-            await _drain(request)
+            await drain(request)
             make = html_response if kind == "html" else failure_response
             return make(operation, kind, decisive.options)
         if kind == "drop":
@@ -230,13 +230,6 @@ async def _wait(fault: Fault, request: web.Request, seconds: float | None) -> No
         except TimeoutError:
             continue
         return
-
-
-async def _drain(request: web.Request) -> None:
-    """Read the body away: a real front end answers a refusal after the upload, not into it."""
-    if request.body_exists and not request.content.at_eof():
-        while await request.content.readany():
-            pass
 
 
 def _close(request: web.Request) -> None:

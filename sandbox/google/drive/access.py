@@ -12,10 +12,16 @@ from aiohttp import web
 from sandbox.google.drive.discovery import check_query
 from sandbox.google.drive.fields import select
 from sandbox.google.drive.resource import file_resource
-from sandbox.google.errors import Refusal, insufficient_scope, not_found, unauthenticated
+from sandbox.google.errors import (
+    Refusal,
+    insufficient_scope,
+    invalid_value,
+    not_found,
+    unauthenticated,
+)
 from sandbox.google.model import DRIVE, DRIVE_SCOPES, Account, DriveFile
 from sandbox.google.world import GoogleWorld
-from sandbox.operations import OWNER
+from sandbox.operations import OWNER, drain
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,7 @@ class Caller:
     account: Account
     full: bool  # scope `drive`: all files; `drive.file`: those made through the API
     origin: str
-    all_drives: bool = False  # whether the request says supportsAllDrives
+    query: Mapping[str, str]  # the parameters of the request
 
     def sees(self, file: DriveFile) -> bool:
         """drive.file: https://developers.google.com/workspace/drive/api/guides/api-specific-auth"""
@@ -35,7 +41,10 @@ class Caller:
 
     def _sees_drive(self, drive_id: str) -> bool:
         """Without supportsAllDrives, what lies in a shared drive does not exist (404)."""
-        return self.all_drives and self.account.email in self.world.shared_drives[drive_id].roles
+        return (
+            self.says("supportsAllDrives")
+            and self.account.email in self.world.shared_drives[drive_id].roles
+        )
 
     def file(self, file_id: str) -> DriveFile:
         """The file, or 404: to an app, what it may not see does not exist."""
@@ -44,9 +53,29 @@ class Caller:
             raise not_found(file_id)
         return file
 
-    def show(self, file: DriveFile, fields: str | None) -> dict[str, Any]:
-        """The file as the caller asked to see it."""
-        return select("file", file_resource(self.world, self.account, file, self.origin), fields)
+    def says(self, name: str) -> bool:
+        """Whether the request has this parameter as true."""
+        return self.query.get(name) == "true"
+
+    def number(self, name: str, default: int, most: int) -> int:
+        """A parameter from 1 to `most`."""
+        text = self.query.get(name, str(default))
+        if not text.isdecimal() or not 1 <= int(text) <= most:
+            message = f"Invalid value '{text}'. Values must be within the range: [1, {most}]"
+            raise invalid_value(name, message)
+        return int(text)
+
+    def select(self, kind: str, resource: dict[str, Any]) -> dict[str, Any]:
+        """The fields that the request asks for."""
+        return select(kind, resource, self.query.get("fields"))
+
+    def resource(self, file: DriveFile) -> dict[str, Any]:
+        """All of a file's fields."""
+        return file_resource(self.world, self.account, file, self.origin)
+
+    def show(self, file: DriveFile) -> dict[str, Any]:
+        """A file, with the fields that the request asks for."""
+        return self.select("file", self.resource(file))
 
 
 def bearer_of(request: web.Request) -> str:
@@ -68,36 +97,43 @@ def authenticate(world: GoogleWorld, request: web.Request) -> Caller:
     request[OWNER] = access.account
     if DRIVE_SCOPES.isdisjoint(access.scopes):
         raise insufficient_scope()
-    account = world.accounts[access.account]
-    all_drives = says(request.query, "supportsAllDrives")
-    return Caller(world, account, DRIVE in access.scopes, world.origin(request), all_drives)
+    account, full = world.accounts[access.account], DRIVE in access.scopes
+    return Caller(world, account, full, world.origin(request), request.query)
 
 
-def says(query: Mapping[str, str], name: str) -> bool:
-    """Whether a request has this parameter as true."""
-    return query.get(name) == "true"
+Answer = web.StreamResponse | dict[str, Any]
 
 
-Method = Callable[[Any, web.Request], Awaitable[web.StreamResponse]]
-
-
-def refusing(method: Method) -> Method:
-    """Turn refusals raised in a handler into answers."""
+def refusing(
+    method: Callable[[Any, web.Request], Awaitable[Answer]],
+) -> Callable[[Any, web.Request], Awaitable[web.StreamResponse]]:
+    """Make answers of what a handler returns: of a JSON object, and of a refusal it raises."""
 
     @wraps(method)
     async def answer(self: Any, request: web.Request) -> web.StreamResponse:
         try:
             check_query(request)
-            return await method(self, request)
+            found = await method(self, request)
         except Refusal as refusal:
-            await discard_body(request)
+            await drain(request)
             return refusal.response()
+        return web.json_response(found) if isinstance(found, dict) else found
 
     return answer
 
 
-async def discard_body(request: web.Request) -> None:
-    """Read what the client is still sending, so that it can read the answer."""
-    if request.body_exists:
-        while await request.content.readany():
-            pass
+def for_callers(
+    method: Callable[[Any, web.Request, Caller], Awaitable[Answer]],
+) -> Callable[[Any, web.Request], Awaitable[web.StreamResponse]]:
+    """The same, for handlers that serve who is authenticated; what they change is written down."""
+
+    @refusing
+    @wraps(method)
+    async def answer(self: Any, request: web.Request) -> Answer:
+        caller = authenticate(self.world, request)
+        found = await method(self, request, caller)
+        if request.method != "GET":
+            caller.world.touched()
+        return found
+
+    return answer

@@ -36,9 +36,14 @@ def check_body(schema: str, body: Any) -> None:
     _check({"$ref": schema}, body, schema)
 
 
+def resolved(described: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The description of a value, itself or the one it refers to by name."""
+    found: Mapping[str, Any] = _document()["schemas"].get(described.get("$ref"), described)
+    return found
+
+
 def _check(described: Mapping[str, Any], value: Any, where: str) -> None:
-    if "$ref" in described:
-        described = _document()["schemas"][described["$ref"]]
+    described = resolved(described)
     for item in value if isinstance(value, list) else ():
         _check(described.get("items", {}), item, where)
     for name, field in value.items() if isinstance(value, dict) else ():

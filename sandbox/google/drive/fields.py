@@ -10,68 +10,19 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from sandbox.google.drive.discovery import resolved
 from sandbox.google.errors import DriveRefusal
 
 Tree = dict[str, "Tree | None"]
-Schema = Mapping[str, "Schema | None"]
 
-_ANY: Schema = {"*": None}
-
-
-def _names(text: str, below: Schema | None = None) -> dict[str, Schema | None]:
-    return dict.fromkeys(text.split(), below)
-
-
-_USER = _names("kind displayName photoLink me permissionId emailAddress")
-PERMISSION = _names(
-    "id displayName type kind photoLink emailAddress role allowFileDiscovery domain "
-    "expirationTime deleted view pendingOwner permissionDetails teamDrivePermissionDetails"
-)
-FILE: Schema = {
-    **_names(
-        "kind driveId fileExtension copyRequiresWriterPermission md5Checksum hasThumbnail "
-        "viewedByMe mimeType thumbnailLink iconLink shared headRevisionId webViewLink "
-        "webContentLink size viewersCanCopyContent hasAugmentedPermissions starred ownedByMe "
-        "modifiedTime writersCanShare name parents modifiedByMe viewedByMeTime trashed "
-        "explicitlyTrashed createdTime modifiedByMeTime quotaBytesUsed teamDriveId version id "
-        "description folderColorRgb fullFileExtension originalFilename permissionIds "
-        "isAppAuthorized sharedWithMeTime thumbnailVersion trashedTime spaces resourceKey "
-        "sha1Checksum sha256Checksum inheritedPermissionsDisabled"
-    ),
-    **_names("owners lastModifyingUser sharingUser trashingUser", _USER),
-    **_names("permissions", PERMISSION),
-    **_names(
-        "appProperties properties capabilities contentHints contentRestrictions exportLinks "
-        "imageMediaMetadata videoMediaMetadata shortcutDetails linkShareMetadata labelInfo "
-        "downloadRestrictions clientEncryptionDetails",
-        _ANY,
-    ),
-}
-FILE_LIST: Schema = {"kind": None, "nextPageToken": None, "incompleteSearch": None, "files": FILE}
-PERMISSION_LIST: Schema = {"kind": None, "nextPageToken": None, "permissions": PERMISSION}
-GENERATED_IDS = _names("kind space ids")
-ABOUT: Schema = {
-    "kind": None,
-    "user": _USER,
-    "storageQuota": _names("limit usageInDrive usageInDriveTrash usage"),
-    "importFormats": _ANY,
-    "exportFormats": _ANY,
-    "maxImportSizes": _ANY,
-    "maxUploadSize": None,
-    "appInstalled": None,
-    "folderColorPalette": None,
-    "driveThemes": _ANY,
-    "canCreateDrives": None,
-    "teamDriveThemes": _ANY,
-    "canCreateTeamDrives": None,
-}
-SCHEMAS = {
-    "file": FILE,
-    "list": FILE_LIST,
-    "permission": PERMISSION,
-    "permissions": PERMISSION_LIST,
-    "ids": GENERATED_IDS,
-    "about": ABOUT,
+# What may be selected from, by its name in Google's description of Drive.
+_SCHEMAS = {
+    "file": "File",
+    "list": "FileList",
+    "permission": "Permission",
+    "permissions": "PermissionList",
+    "ids": "GeneratedIds",
+    "about": "About",
 }
 # What Drive answers where no fields are asked for.
 DEFAULTS = {
@@ -100,7 +51,7 @@ def parse(kind: str, fields: str) -> Tree:
     tree, position = _list(tokens, 0, fields)
     if position != len(tokens):
         raise _refused(fields)
-    _check(tree, SCHEMAS[kind])
+    _check(tree, {"$ref": _SCHEMAS[kind]})
     return tree
 
 
@@ -156,15 +107,15 @@ def _item(tokens: list[str], position: int, tree: Tree, text: str) -> int:
     return position
 
 
-def _check(tree: Tree, schema: Schema) -> None:
+def _check(tree: Tree, described: Mapping[str, Any]) -> None:
+    described = resolved(described.get("items", described))
     for name, branch in tree.items():
-        if name == "*" or "*" in schema:
-            continue
-        if name not in schema:
+        known = described.get("properties", {}).get(name, described.get("additionalProperties"))
+        if known is None and name != "*":
             raise _refused(name)
-        below = schema[name]
-        if branch is not None:
-            if below is None:
+        if branch is not None and known is not None:
+            below = resolved(known.get("items", known))
+            if not below.keys() & {"properties", "additionalProperties"}:
                 raise _refused(f"{name}/{next(iter(branch))}")
             _check(branch, below)
 

@@ -6,13 +6,11 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
 from typing import Any
 
-from sandbox.google.drive.access import Caller, says
-from sandbox.google.drive.fields import parse, select
+from sandbox.google.drive.access import Caller
+from sandbox.google.drive.fields import parse
 from sandbox.google.drive.query import compile_query
-from sandbox.google.drive.resource import file_resource
 from sandbox.google.errors import invalid_value
 from sandbox.google.model import DriveFile
 
@@ -32,18 +30,18 @@ _ORDER = {
 }
 
 
-def list_files(caller: Caller, query: Mapping[str, str]) -> dict[str, Any]:
+def list_files(caller: Caller) -> dict[str, Any]:
     """The answer of files.list, with only the fields asked for."""
-    fields = query.get("fields")
-    if fields:
+    query = caller.query
+    if fields := query.get("fields"):
         parse("list", fields)
-    size = _page_size(query.get("pageSize"))
+    size = caller.number("pageSize", 100, MOST)
     question, order = query.get("q", ""), query.get("orderBy", "")
     if query.get("spaces", "drive") not in ("drive", ""):
         raise invalid_value("spaces")
     start = _start(query.get("pageToken"), question, order)
     found = [file for file in caller.world.files.of(caller.account.email) if caller.sees(file)]
-    if not says(query, "includeItemsFromAllDrives"):
+    if not caller.says("includeItemsFromAllDrives"):
         found = [file for file in found if not file.drive_id]
     if question.strip():
         test = compile_query(question, caller.world.files, caller.account, caller.sees)
@@ -52,11 +50,8 @@ def list_files(caller: Caller, query: Mapping[str, str]) -> dict[str, Any]:
     answer: dict[str, Any] = {"kind": "drive#fileList", "incompleteSearch": False}
     if start + size < len(found):
         answer["nextPageToken"] = _token(start + size, question, order)
-    answer["files"] = [
-        file_resource(caller.world, caller.account, file, caller.origin)
-        for file in found[start : start + size]
-    ]
-    return select("list", answer, fields)
+    answer["files"] = [caller.resource(file) for file in found[start : start + size]]
+    return caller.select("list", answer)
 
 
 def _sort(files: list[DriveFile], order: str) -> None:
@@ -73,16 +68,6 @@ def _sort(files: list[DriveFile], order: str) -> None:
 def _natural(name: str) -> list[tuple[int, int, str]]:
     parts = re.split(r"(\d+)", name.casefold())
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
-
-
-def _page_size(text: str | None) -> int:
-    if text is None:
-        return 100
-    if not text.isdecimal() or not 1 <= int(text) <= MOST:
-        raise invalid_value(
-            "pageSize", f"Invalid value '{text}'. Values must be within the range: [1, {MOST}]"
-        )
-    return int(text)
 
 
 def _token(start: int, question: str, order: str) -> str:

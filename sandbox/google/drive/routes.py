@@ -11,10 +11,9 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.google.drive.access import Caller, authenticate, refusing, says
+from sandbox.google.drive.access import Answer, Caller, for_callers
 from sandbox.google.drive.discovery import check_body
 from sandbox.google.drive.download import serve_content
-from sandbox.google.drive.fields import select
 from sandbox.google.drive.files import new_file_id
 from sandbox.google.drive.listing import list_files
 from sandbox.google.drive.resource import (
@@ -26,7 +25,7 @@ from sandbox.google.drive.resource import (
 )
 from sandbox.google.drive.writing import apply_metadata, new_file
 from sandbox.google.errors import DriveRefusal, invalid_value, publishing_forbidden
-from sandbox.google.model import Account, DriveFile
+from sandbox.google.model import Account
 from sandbox.google.world import GoogleWorld
 
 MOST_IDS = 1000
@@ -55,51 +54,43 @@ class DriveApi:
     """Handlers; each authenticates first."""
 
     def __init__(self, world: GoogleWorld):
-        self._world = world
+        self.world = world
 
-    @refusing
-    async def about(self, request: web.Request) -> web.StreamResponse:
+    @for_callers
+    async def about(self, request: web.Request, caller: Caller) -> Answer:
         """about.get: ``fields`` is required here, unlike everywhere else."""
-        caller = authenticate(self._world, request)
-        fields = request.query.get("fields")
-        if not fields:
+        if not request.query.get("fields"):
             raise DriveRefusal(
                 400,
                 "required",
                 "The 'fields' parameter is required for this method.",
                 location="fields",
             )
-        resource = about_resource(self._world, caller.account)
-        return web.json_response(select("about", resource, fields))
+        return caller.select("about", about_resource(self.world, caller.account))
 
-    @refusing
-    async def list(self, request: web.Request) -> web.StreamResponse:
+    @for_callers
+    async def list(self, request: web.Request, caller: Caller) -> Answer:
         """files.list."""
-        caller = authenticate(self._world, request)
-        return web.json_response(list_files(caller, request.query))
+        return list_files(caller)
 
-    @refusing
-    async def create(self, request: web.Request) -> web.StreamResponse:
+    @for_callers
+    async def create(self, request: web.Request, caller: Caller) -> Answer:
         """files.create without content: folders, mostly; or a long files.list, in a form."""
         if request.headers.get("X-HTTP-Method-Override", "").upper() == "GET":
-            caller = authenticate(self._world, request)
             form = {name: str(value) for name, value in (await request.post()).items()}
-            all_drives = says(form, "supportsAllDrives")
-            return web.json_response(list_files(replace(caller, all_drives=all_drives), form))
-        caller = authenticate(self._world, request)
+            return list_files(replace(caller, query=form))
         file = new_file(caller, await read_json(request), content_type=None)
         if not file.mime_type.startswith("application/vnd.google-apps."):
-            self._world.files.set_content(file, self._world.files.new_blob())
-        self._world.files.add(file)
-        return self._shown(request, caller, file)
+            self.world.files.set_content(file, self.world.files.new_blob())
+        self.world.files.add(file)
+        return caller.show(file)
 
-    @refusing
-    async def get(self, request: web.Request) -> web.StreamResponse:
+    @for_callers
+    async def get(self, request: web.Request, caller: Caller) -> Answer:
         """files.get; ``alt=media`` gives the bytes."""
-        caller = authenticate(self._world, request)
         file = caller.file(request.match_info["id"])
         if request.query.get("alt") != "media":
-            return web.json_response(caller.show(file, request.query.get("fields")))
+            return caller.show(file)
         if file.blob is None:
             raise DriveRefusal(
                 403,
@@ -108,73 +99,60 @@ class DriveApi:
                 "Use Export with Docs Editors files.",
                 location="alt",
             )
-        return await serve_content(request, self._world.files, file)
+        return await serve_content(request, self.world.files, file)
 
-    @refusing
-    async def update(self, request: web.Request) -> web.StreamResponse:
+    @for_callers
+    async def update(self, request: web.Request, caller: Caller) -> Answer:
         """files.update of metadata."""
-        caller = authenticate(self._world, request)
         file = caller.file(request.match_info["id"])
-        apply_metadata(caller, file, await read_json(request), request.query)
-        return self._shown(request, caller, file)
+        apply_metadata(caller, file, await read_json(request))
+        return caller.show(file)
 
-    def _shown(self, request: web.Request, caller: Caller, file: DriveFile) -> web.Response:
-        answer = caller.show(file, request.query.get("fields"))
-        self._world.touched()
-        return web.json_response(answer)
-
-    @refusing
-    async def delete(self, request: web.Request) -> web.StreamResponse:
+    @for_callers
+    async def delete(self, request: web.Request, caller: Caller) -> Answer:
         """files.delete: for good, past the trash; an empty 204."""
-        caller = authenticate(self._world, request)
         file = caller.file(request.match_info["id"])
-        self._world.demand(caller.account.email, file.drive_id, "delete")
-        self._world.files.remove(file)
-        self._world.touched()
+        self.world.demand(caller.account.email, file.drive_id, "delete")
+        self.world.files.remove(file)
         return web.Response(status=204)
 
-    @refusing
-    async def generate_ids(self, request: web.Request) -> web.StreamResponse:
+    @for_callers
+    async def generate_ids(self, request: web.Request, caller: Caller) -> Answer:
         """files.generateIds: names for files yet to be made."""
-        caller = authenticate(self._world, request)
-        count = _whole(request, "count", 10, MOST_IDS)
+        count = caller.number("count", 10, MOST_IDS)
         space = request.query.get("space", "drive")
         if space not in ("drive", "appDataFolder"):
             raise invalid_value("space")
         ids = [new_file_id() for _ in range(count)]
-        self._world.files.generated.update(dict.fromkeys(ids, caller.account.email))
+        self.world.files.generated.update(dict.fromkeys(ids, caller.account.email))
         answer = {"kind": "drive#generatedIds", "space": space, "ids": ids}
-        return web.json_response(select("ids", answer, request.query.get("fields")))
+        return caller.select("ids", answer)
 
-    @refusing
-    async def permissions(self, request: web.Request) -> web.StreamResponse:
+    @for_callers
+    async def permissions(self, request: web.Request, caller: Caller) -> Answer:
         """permissions.list."""
-        caller = authenticate(self._world, request)
         file = caller.file(request.match_info["id"])
         found = permissions_of(caller.account, file)
         answer = {
             "kind": "drive#permissionList",
             "permissions": [permission_resource(caller.account, *item) for item in found.items()],
         }
-        return web.json_response(select("permissions", answer, request.query.get("fields")))
+        return caller.select("permissions", answer)
 
-    @refusing
-    async def share(self, request: web.Request) -> web.StreamResponse:
+    @for_callers
+    async def share(self, request: web.Request, caller: Caller) -> Answer:
         """permissions.create."""
-        caller = authenticate(self._world, request)
         file = caller.file(request.match_info["id"])
         body = await read_json(request, "Permission")
-        self._world.demand(caller.account.email, file.drive_id, "write")
+        self.world.demand(caller.account.email, file.drive_id, "write")
         permission_id, role = _permission(body, caller.account)
         file.shared[permission_id] = role
-        self._world.touched()
         answer = permission_resource(caller.account, permission_id, role)
-        return web.json_response(select("permission", answer, request.query.get("fields")))
+        return caller.select("permission", answer)
 
-    @refusing
-    async def unshare(self, request: web.Request) -> web.StreamResponse:
+    @for_callers
+    async def unshare(self, request: web.Request, caller: Caller) -> Answer:
         """permissions.delete."""
-        caller = authenticate(self._world, request)
         file = caller.file(request.match_info["id"])
         permission_id = request.match_info["permission"]
         if permission_id == caller.account.permission_id:
@@ -190,7 +168,6 @@ class DriveApi:
                 f"Permission not found: {permission_id}.",
                 location="permissionId",
             )
-        self._world.touched()
         return web.Response(status=204)
 
 
@@ -222,15 +199,6 @@ def _permission(body: dict[str, Any], owner: Account) -> tuple[str, str]:
     if email == owner.email:
         return owner.permission_id, OWNER_ROLE
     return email, str(role)
-
-
-def _whole(request: web.Request, name: str, default: int, most: int) -> int:
-    text = request.query.get(name, str(default))
-    if not text.isdecimal() or not 1 <= int(text) <= most:
-        raise invalid_value(
-            name, f"Invalid value '{text}'. Values must be within the range: [1, {most}]"
-        )
-    return int(text)
 
 
 async def read_json(request: web.Request, schema: str = "File") -> dict[str, Any]:

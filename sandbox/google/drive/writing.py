@@ -70,9 +70,7 @@ def usable_id(caller: Caller, wanted: object) -> str:
     return wanted
 
 
-def apply_metadata(
-    caller: Caller, file: DriveFile, body: Mapping[str, Any], query: Mapping[str, str]
-) -> None:
+def apply_metadata(caller: Caller, file: DriveFile, body: Mapping[str, Any]) -> None:
     """files.update: checks everything first, so that a refused update changes nothing."""
     _check(body)
     if "parents" in body:
@@ -88,7 +86,7 @@ def apply_metadata(
             "fieldNotWritable",
             "The resource body includes fields which are not directly writable.",
         )
-    parents = _moved(caller, file, query)
+    parents = _moved(caller, file)
     moment = _time(body, "modifiedTime")
     if body.get("trashed") is not None and not isinstance(body["trashed"], bool):
         raise invalid_value("trashed")
@@ -161,7 +159,7 @@ def _parents(caller: Caller, wanted: object) -> list[str]:
 def _folder(caller: Caller, wanted: str) -> str:
     if wanted in ("root", caller.account.root_id):
         return caller.account.root_id
-    if caller.all_drives and wanted in caller.world.shared_drives:
+    if caller.says("supportsAllDrives") and wanted in caller.world.shared_drives:
         return wanted
     folder = caller.world.files.get(wanted)
     if folder is None or not caller.sees(folder):
@@ -171,9 +169,9 @@ def _folder(caller: Caller, wanted: str) -> str:
     return folder.id
 
 
-def _moved(caller: Caller, file: DriveFile, query: Mapping[str, str]) -> list[str]:
-    added = [item for item in query.get("addParents", "").split(",") if item]
-    removed = {item for item in query.get("removeParents", "").split(",") if item}
+def _moved(caller: Caller, file: DriveFile) -> list[str]:
+    added = [item for item in caller.query.get("addParents", "").split(",") if item]
+    removed = {item for item in caller.query.get("removeParents", "").split(",") if item}
     if "root" in removed:
         removed.add(caller.account.root_id)
     if not added:

@@ -15,9 +15,8 @@ from sandbox.google.drive.access import (
     Caller,
     authenticate,
     bearer_of,
-    discard_body,
+    for_callers,
     refusing,
-    says,
 )
 from sandbox.google.drive.routes import parse_metadata
 from sandbox.google.drive.writing import apply_metadata, new_file
@@ -26,7 +25,7 @@ from sandbox.google.model import DriveFile
 from sandbox.google.uploads.content_range import STATUS, Span, gap_text, read_span, uneven
 from sandbox.google.uploads.sessions import BLOCK, UploadSession
 from sandbox.google.world import GoogleWorld
-from sandbox.operations import OWNER
+from sandbox.operations import OWNER, drain
 
 CLIENT_CLOSED = 499  # what Google answers to a cancelled session
 
@@ -51,12 +50,11 @@ class Uploads:
     """Handlers of uploads."""
 
     def __init__(self, world: GoogleWorld):
-        self._world = world
+        self.world = world
 
-    @refusing
-    async def begin(self, request: web.Request) -> web.StreamResponse:
+    @for_callers
+    async def begin(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         """POST (new file) or PATCH (new content): the start of a session."""
-        caller = authenticate(self._world, request)
         target = caller.file(request.match_info["id"]) if "id" in request.match_info else None
         kind = request.query.get("uploadType", "")
         if kind != "resumable":
@@ -73,7 +71,7 @@ class Uploads:
         # Refuses now what it would then.
         file = target or new_file(caller, metadata, content_type=content_type)
         self._find_room(caller, file, total or 0)
-        session = self._world.sessions.start(
+        session = self.world.sessions.start(
             caller.account.email,
             metadata,
             file_id=target.id if target is not None else None,
@@ -94,8 +92,8 @@ class Uploads:
     async def chunk(self, request: web.Request) -> web.StreamResponse:
         """PUT to a session: bytes, or the question how many have arrived."""
         session = self._session(request)
-        if session is None or self._world.sessions.expired(session):
-            await discard_body(request)
+        if session is None or self.world.sessions.expired(session):
+            await drain(request)
             # 404: start anew; 410 after its week.
             return web.Response(status=404 if session is None else 410, text="")
         caller = self._caller(request, session)
@@ -103,21 +101,20 @@ class Uploads:
             return await self._continue(request, caller, session)
 
     def _session(self, request: web.Request) -> UploadSession | None:
-        return self._world.sessions.get(request.query.get("upload_id", ""))
+        return self.world.sessions.get(request.query.get("upload_id", ""))
 
     def _caller(self, request: web.Request, session: UploadSession) -> Caller:
         """The session's URI is enough; but a token that is sent must be a good one."""
-        all_drives = says(session.query, "supportsAllDrives")
         if bearer_of(request):
-            caller = authenticate(self._world, request)
+            caller = authenticate(self.world, request)
             if caller.account.email != session.account:
                 raise unauthenticated()
-            return replace(caller, all_drives=all_drives)
-        if session.account not in self._world.grants.consents:
+            return replace(caller, query=session.query)
+        if session.account not in self.world.grants.consents:
             raise unauthenticated()
         request[OWNER] = session.account
-        account = self._world.accounts[session.account]
-        return Caller(self._world, account, False, self._world.origin(request), all_drives)
+        account = self.world.accounts[session.account]
+        return Caller(self.world, account, False, self.world.origin(request), session.query)
 
     async def _continue(
         self, request: web.Request, caller: Caller, session: UploadSession
@@ -125,10 +122,10 @@ class Uploads:
         header = request.headers.get("Content-Range", "").strip()
         status = STATUS.match(header)
         if session.result is not None:
-            await discard_body(request)
+            await drain(request)
             return self._finished(caller, session)
         if status is not None:
-            await discard_body(request)
+            await drain(request)
             if status.group(1) != "*" and int(status.group(1)) == session.received:
                 self._agree(session, int(status.group(1)))
                 return self._finish(caller, session)
@@ -136,7 +133,7 @@ class Uploads:
         span = read_span(header, request, session)
         self._agree(session, span.total)
         if span.start > session.received:
-            await discard_body(request)
+            await drain(request)
             return web.Response(status=503, text=gap_text(span.start, session.received))
         if not span.last and (span.end - span.start) % BLOCK:
             raise uneven(span.end - span.start)
@@ -163,30 +160,28 @@ class Uploads:
 
     def _keep(self, caller: Caller, session: UploadSession) -> DriveFile:
         """Make the uploaded bytes a file; its id may have been taken while they came (409)."""
-        files = self._world.files
+        files = self.world.files
         target = caller.file(session.file_id) if session.file_id is not None else None
         file = target or new_file(caller, session.metadata, content_type=session.content_type)
         self._find_room(caller, file, session.received)
         if target is not None:
-            apply_metadata(caller, file, session.metadata, session.query)
+            apply_metadata(caller, file, session.metadata)
         files.set_content(file, session.blob)
         if target is None:
             files.add(file)
-        self._world.touched()
+        self.world.touched()
         return file
 
     def _find_room(self, caller: Caller, file: DriveFile, size: int) -> None:
         """A shared drive's space is not its members' own."""
-        fits = self._world.fits(caller.account, size, replaced=file.size or 0)
+        fits = self.world.fits(caller.account, size, replaced=file.size or 0)
         if not file.drive_id and not fits:
             raise quota_exceeded()
 
     def _finished(self, caller: Caller, session: UploadSession) -> web.Response:
         """The metadata of the finished file; asked again, it is given again."""
         assert session.result is not None  # noqa: S101 - callers have checked
-        return web.json_response(
-            caller.show(caller.file(session.result), session.query.get("fields"))
-        )
+        return web.json_response(caller.show(caller.file(session.result)))
 
     @refusing
     async def cancel(self, request: web.Request) -> web.StreamResponse:
@@ -194,7 +189,7 @@ class Uploads:
         session = self._session(request)
         if session is None:
             return web.Response(status=404, text="")
-        self._world.sessions.forget(session)
+        self.world.sessions.forget(session)
         return web.Response(status=CLIENT_CLOSED, reason="Client Closed Request", text="")
 
 
