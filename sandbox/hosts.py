@@ -39,7 +39,8 @@ def own_hosts(allowed: Iterable[str] = ()) -> Middleware:
         hosts = request.headers.getall("Host", [])
         if urlsplit(request.raw_path).netloc:  # what counts where it is given (RFC 9112 §3.2.2)
             hosts = [*hosts, urlsplit(request.raw_path).netloc]
-        if not hosts or not all(_is_own(host, names) for host in hosts):
+        asked = [_name_of(host) for host in hosts]
+        if not asked or not all(name in names or is_loopback(name) for name in asked):
             raise web.HTTPMisdirectedRequest(text=_WRONG_HOST)
         for origin in request.headers.getall("Origin", []):
             authority = urlsplit(origin).netloc
@@ -50,12 +51,12 @@ def own_hosts(allowed: Iterable[str] = ()) -> Middleware:
     return middleware
 
 
-def _is_own(host: str, names: frozenset[str]) -> bool:
-    name = _name_of(host)
-    if name == "localhost" or name in names:
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address, without its port, means this machine."""
+    if host == "localhost":
         return True
     try:
-        return ipaddress.ip_address(name.strip("[]")).is_loopback
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
 

@@ -55,6 +55,14 @@ def page(title: str, body: Html, *, status: int = 200, wide: bool = False) -> we
     )
 
 
+def instead(title: str, body: Html, *, status: int) -> web.HTTPException:
+    """A whole page to raise, in the place of the one that was asked for."""
+    shown = page(title, body, status=status)
+    problem = web.HTTPException(headers=HEADERS, text=shown.text, content_type="text/html")
+    problem.set_status(status)
+    return problem
+
+
 def hidden(values: list[tuple[str, str]]) -> Html:
     """Hidden form fields."""
     return join([render("hidden.html", name=name, value=value) for name, value in values])

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from sandbox.google.model import DriveFile
-
-PIECE = 256 * 1024
 
 
 def new_file_id() -> str:
@@ -178,15 +176,6 @@ class FileStore:
         """Where a file's bytes are."""
         assert file.blob is not None  # noqa: S101 - folders have no bytes; callers check
         return self._folder / file.blob
-
-    def pieces(self, file: DriveFile, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """The bytes from ``start`` up to but not including ``end``."""
-        left = (file.size or 0) - start if end is None else end - start
-        with self.path(file).open("rb") as stream:
-            stream.seek(start)
-            while left > 0 and (piece := stream.read(min(PIECE, left))):
-                left -= len(piece)
-                yield piece
 
     def brief(self, file: DriveFile) -> dict[str, Any]:
         """The few facts that tests ask for."""

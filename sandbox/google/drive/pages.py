@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from sandbox.google.drive.download import serve_content
+from sandbox.google.drive.download import content_response
 from sandbox.google.drive.resource import is_public, view_link
-from sandbox.google.html import STATIC, Html, avatar, human_size, join, page, render
+from sandbox.google.html import STATIC, Html, avatar, human_size, instead, join, page, render
 from sandbox.google.model import Account, DriveFile
 from sandbox.google.oauth.consent_pages import chooser
 from sandbox.google.world import GoogleWorld
@@ -55,10 +55,7 @@ class DrivePages:
     def _file(self, file_id: str) -> DriveFile:
         file = self._world.files.get(file_id)
         if file is None:
-            raise web.HTTPNotFound(
-                text=page("Not found", render("gone.html"), status=404).text,
-                content_type="text/html",
-            )
+            raise instead("Not found", render("gone.html"), status=404)
         return file
 
     def _admitted(self, request: web.Request, file: DriveFile) -> bool:
@@ -103,7 +100,7 @@ class DrivePages:
             raise web.HTTPNotFound
         self._admitted(request, file)
         shown = request.query.get("export") == "view" and _kind(file) is not None
-        return await serve_content(request, self._world.files, file, attachment=not shown)
+        return content_response(self._world.files, file, attachment=not shown)
 
     async def home(self, request: web.Request) -> web.StreamResponse:
         """/drive: whose Drive?, or the root of one."""

@@ -7,7 +7,6 @@ the tick boxes. There is no sign-in: whoever reaches the sandbox may be any acco
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -17,21 +16,14 @@ from aiohttp import web
 from sandbox.google.errors import OAuthRefusal
 from sandbox.google.html import page
 from sandbox.google.model import IDENTITY_SCOPES, KNOWN_SCOPES
-from sandbox.google.oauth.consent_pages import chooser, consent_card, error_page
+from sandbox.google.oauth.consent_pages import blocked, chooser, consent_card
 from sandbox.google.oauth.device_pages import device_routes
 from sandbox.google.world import GoogleWorld
+from sandbox.hosts import is_loopback
 
 AUTH = "/o/oauth2/v2/auth"
 CONSENT = "/o/oauth2/v2/consent"
 _CHALLENGE = re.compile(r"[A-Za-z0-9._~-]{43,128}$")
-
-
-class BadRequestPage(Exception):
-    """An authorisation request that never gets back to the client, as Google's do not."""
-
-    def __init__(self, status: int, error: str, detail: str):
-        super().__init__(error)
-        self.status, self.error, self.detail = status, error, detail
 
 
 @dataclass(frozen=True)
@@ -79,10 +71,7 @@ class ConsentPages:
 
     async def choose(self, request: web.Request) -> web.StreamResponse:
         """The account chooser."""
-        try:
-            asked = self._check(request)
-        except BadRequestPage as problem:
-            return error_page(problem.status, problem.error, problem.detail)
+        asked = self._check(request)
         if "none" in asked.prompts:
             raise asked.back(error="interaction_required")
         if asked.login_hint and "select_account" not in asked.prompts:
@@ -92,10 +81,7 @@ class ConsentPages:
 
     async def ask(self, request: web.Request) -> web.StreamResponse:
         """The consent page; skipped where all was allowed before and nobody asks again."""
-        try:
-            asked = self._check(request)
-        except BadRequestPage as problem:
-            return error_page(problem.status, problem.error, problem.detail)
+        asked = self._check(request)
         name = request.query.get("account", "")
         if not name.strip():
             raise web.HTTPFound(f"{AUTH}?{urlencode(asked.query)}")
@@ -110,10 +96,7 @@ class ConsentPages:
 
     async def decide(self, request: web.Request) -> web.StreamResponse:
         """Allow or Cancel was pressed."""
-        try:
-            asked = self._check(request)
-        except BadRequestPage as problem:
-            return error_page(problem.status, problem.error, problem.detail)
+        asked = self._check(request)
         form = await request.post()
         name = str(form.get("account", "")).strip()
         if form.get("decision") != "allow" or not name:
@@ -140,22 +123,20 @@ class ConsentPages:
         query = [(key, value) for key, value in request.query.items() if key != "account"]
         given = dict(query)
         if len(given) != len(query):
-            raise BadRequestPage(
+            raise blocked(
                 400, "invalid_request", "OAuth 2 parameters can only have a single value."
             )
         _required(given, "client_id")
         try:
             client = self._world.grants.client(given["client_id"])
         except OAuthRefusal as refusal:
-            body = refusal.body
-            raise BadRequestPage(
-                refusal.status, body["error"], body["error_description"]
-            ) from refusal
+            error, detail = refusal.body["error"], refusal.body["error_description"]
+            raise blocked(refusal.status, error, detail) from refusal
         _required(given, "redirect_uri")
         check_redirect(given["redirect_uri"])
         _required(given, "response_type")
         if given["response_type"] != "code":
-            raise BadRequestPage(
+            raise blocked(
                 400,
                 "unsupported_response_type",
                 f"Invalid response_type: {given['response_type']}",
@@ -163,13 +144,13 @@ class ConsentPages:
         _required(given, "scope")
         scopes = list(dict.fromkeys(given["scope"].split()))
         if unknown := [scope for scope in scopes if scope not in KNOWN_SCOPES]:
-            raise BadRequestPage(
+            raise blocked(
                 400,
                 "invalid_scope",
                 f"Some requested scopes were invalid. {{invalid=[{', '.join(unknown)}]}}",
             )
         if given.get("access_type", "online") not in ("online", "offline"):
-            raise BadRequestPage(400, "invalid_request", "Invalid parameter value for access_type")
+            raise blocked(400, "invalid_request", "Invalid parameter value for access_type")
         challenge, method = _challenge(given)
         return AuthRequest(
             client.client_id,
@@ -192,7 +173,7 @@ def granted_scopes(asked: list[str], ticked: set[str]) -> list[str]:
 
 def _required(given: dict[str, str], name: str) -> None:
     if not given.get(name):
-        raise BadRequestPage(400, "invalid_request", f"Missing required parameter: {name}")
+        raise blocked(400, "invalid_request", f"Missing required parameter: {name}")
 
 
 def _challenge(given: dict[str, str]) -> tuple[str | None, str]:
@@ -200,18 +181,16 @@ def _challenge(given: dict[str, str]) -> tuple[str | None, str]:
     if challenge is None:
         return None, method
     if method not in ("plain", "S256"):
-        raise BadRequestPage(
-            400, "invalid_request", "Invalid parameter value for code_challenge_method"
-        )
+        raise blocked(400, "invalid_request", "Invalid parameter value for code_challenge_method")
     if not _CHALLENGE.match(challenge):
-        raise BadRequestPage(400, "invalid_request", "Invalid parameter value for code_challenge")
+        raise blocked(400, "invalid_request", "Invalid parameter value for code_challenge")
     return challenge, method
 
 
 def check_redirect(uri: str) -> None:
     """Every https and every loopback address counts as registered; the rest does not fit."""
     if uri.startswith("urn:ietf:wg:oauth:2.0:oob"):
-        raise BadRequestPage(
+        raise blocked(
             400,
             "invalid_request",
             "The out-of-band (OOB) flow has been blocked in order to keep users secure.",
@@ -222,20 +201,11 @@ def check_redirect(uri: str) -> None:
     except ValueError:
         host, parts = "", urlsplit("")
     clean = bool(host) and not parts.fragment and "@" not in parts.netloc and "*" not in host
-    fits = parts.scheme == "https" or (parts.scheme == "http" and _loopback(host))
+    fits = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
     if not (clean and fits):
-        raise BadRequestPage(
+        raise blocked(
             400,
             "redirect_uri_mismatch",
             f"The redirect URI in the request, {uri}, does not match the ones authorized "
             "for the OAuth client.",
         )
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

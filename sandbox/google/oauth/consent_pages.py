@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from sandbox.google.html import Html, avatar, hidden, join, page, render
+from sandbox.google.html import Html, avatar, hidden, instead, join, render
 from sandbox.google.model import IDENTITY_SCOPES, Account
 from sandbox.google.world import GoogleWorld
 
@@ -76,7 +76,7 @@ def consent_card(
     )
 
 
-def error_page(status: int, error: str, detail: str) -> web.Response:
-    """Google's "Access blocked" page."""
+def blocked(status: int, error: str, detail: str) -> web.HTTPException:
+    """Google's "Access blocked" page, to raise: the request never gets back to the client."""
     body = render("blocked.html", status=status, error=error, detail=detail)
-    return page(f"Error {status}: {error}", body, status=status)
+    return instead(f"Error {status}: {error}", body, status=status)

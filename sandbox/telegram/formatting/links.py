@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from sandbox.hosts import is_loopback
 from sandbox.telegram.errors import bad_request
 
 _HOST = re.compile(r"(?:[\w.\-!$,~*'();&+=]|%[0-9A-Fa-f]{2}|[^\x00-\x7f])*")
@@ -21,15 +22,9 @@ class LinkError(ValueError):
     """Why a URL is refused, in Telegram's words."""
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine."""
-    bare = host.strip("[]").lower()
-    if bare == "localhost" or bare.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(bare).is_loopback
-    except ValueError:
-        return False
+def leads_here(host: str) -> bool:
+    """Whether a host name or address of a link means this machine."""
+    return host.lower().endswith(".localhost") or is_loopback(host.lower())
 
 
 def user_of_link(url: str) -> int | None:
@@ -48,7 +43,7 @@ def checked_link(url: str, *, https_only: bool = False) -> str:
             rest = rest[len(candidate) :].removeprefix("//")
             break
     protocol, userinfo, host, port, query = _parse(rest)
-    if https_only and (protocol != "https" or scheme) and not (is_loopback(host) and not scheme):
+    if https_only and (protocol != "https" or scheme) and not (leads_here(host) and not scheme):
         raise LinkError("Only HTTPS links are allowed")
     if scheme:
         wrong = protocol == "https" or rest.lower().startswith("http://") or userinfo or port
@@ -57,7 +52,7 @@ def checked_link(url: str, *, https_only: bool = False) -> str:
         if not _TG_HOST.fullmatch(host) and scheme != "tonsite":
             raise LinkError("Unallowed characters in URL host")
         return f"{scheme}://{host}{query[1:] if query.startswith('/?') else query}"
-    if "." not in host and not host.startswith("[") and not is_loopback(host):
+    if "." not in host and not host.startswith("[") and not leads_here(host):
         raise LinkError("Wrong HTTP URL")
     return f"{protocol}://{userinfo}{host}{f':{port}' if port else ''}{query}"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sandbox.telegram.errors import bad_request
 from sandbox.telegram.formatting.html import EntityError, parse_html, utf16_length
-from sandbox.telegram.formatting.links import LinkError, checked_link, is_loopback
+from sandbox.telegram.formatting.links import LinkError, checked_link, leads_here
 from sandbox.telegram.model import Json
 
 TEXT_LIMIT = 4096  # "1-4096 characters after entities parsing"
@@ -149,6 +149,6 @@ def loopback_links(urls: list[str]) -> list[str]:
     result = []
     for url in urls:
         host = re.match(r"https?://(?:[^/@]*@)?(\[[^\]]*\]|[^/:?#]*)", url)
-        if host and is_loopback(host[1]):
+        if host and leads_here(host[1]):
             result.append(url)
     return result
