@@ -5,9 +5,9 @@ https://developers.google.com/workspace/drive/api/guides/ref-search-terms
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sandbox.google.drive.files import FileStore
@@ -22,23 +22,18 @@ _TOKEN = re.compile(
       | (?P<op><=|>=|!=|=|<|>)
       | (?P<bracket>[(){}])
       | (?P<word>[A-Za-z][A-Za-z0-9_]*)
+      | (?P<end>$)
     )""",
     re.VERBOSE | re.DOTALL,
 )
 _COMPARE: dict[str, Callable[[datetime, datetime], bool]] = {
-    "=": lambda a, b: a == b,
-    "!=": lambda a, b: a != b,
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
 }
-
-
-@dataclass(frozen=True)
-class _Token:
-    kind: str  # string | op | bracket | word
-    text: str
 
 
 def refused() -> DriveRefusal:
@@ -50,26 +45,10 @@ def compile_query(
     text: str, files: FileStore, account: Account, visible: Callable[[DriveFile], bool]
 ) -> Test:
     """Turn ``q`` into a test of files; refuses what Drive refuses."""
-    parser = _Parser(_tokenise(text), files, account, visible)
+    parser = _Parser(text.rstrip(), files, account, visible)
     test = parser.either()
-    if not parser.done:
-        raise refused()
+    parser.need("end")
     return test
-
-
-def _tokenise(text: str) -> list[_Token]:
-    tokens, position = [], 0
-    stripped = text.rstrip()
-    while position < len(stripped):
-        match = _TOKEN.match(stripped, position)
-        if match is None or match.lastgroup is None:
-            raise refused()
-        value = match.group(match.lastgroup)
-        if match.lastgroup == "string":
-            value = re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)
-        tokens.append(_Token(match.lastgroup, value))
-        position = match.end()
-    return tokens
 
 
 class _Parser:
@@ -77,65 +56,60 @@ class _Parser:
 
     def __init__(
         self,
-        tokens: list[_Token],
+        text: str,
         files: FileStore,
         account: Account,
         visible: Callable[[DriveFile], bool],
     ):
-        self._tokens = tokens
+        self._text = text
         self._position = 0
         self._files = files
         self._account = account
         self._visible = visible
 
-    @property
-    def done(self) -> bool:
-        """Whether everything was read."""
-        return self._position == len(self._tokens)
-
-    def _next(self, kind: str, *texts: str) -> _Token:
-        if self.done:
+    def take(self, kind: str, *texts: str) -> str | None:
+        """The next token, if it is of this kind, and one of the texts where any are given."""
+        match = _TOKEN.match(self._text, self._position)
+        if match is None or match.lastgroup is None:
             raise refused()
-        token = self._tokens[self._position]
-        if token.kind != kind or (texts and token.text not in texts):
-            raise refused()
-        self._position += 1
-        return token
+        found = match[match.lastgroup]
+        if match.lastgroup != kind or (texts and found not in texts):
+            return None
+        self._position = match.end()
+        return re.sub(r"\\(.)", r"\1", found, flags=re.DOTALL) if kind == "string" else found
 
-    def _take(self, kind: str, *texts: str) -> _Token | None:
-        if self.done:
-            return None
-        token = self._tokens[self._position]
-        if token.kind != kind or (texts and token.text not in texts):
-            return None
-        self._position += 1
-        return token
+    def need(self, kind: str, *texts: str) -> str:
+        """The next token, which has to be this one."""
+        found = self.take(kind, *texts)
+        if found is None:
+            raise refused()
+        return found
 
     def either(self) -> Test:
         """Terms joined by ``or``."""
         tests = [self._both()]
-        while self._take("word", "or"):
+        while self.take("word", "or"):
             tests.append(self._both())
-        return tests[0] if len(tests) == 1 else lambda file: any(test(file) for test in tests)
+        return lambda file: any(test(file) for test in tests)
 
     def _both(self) -> Test:
         tests = [self._term()]
-        while self._take("word", "and"):
+        while self.take("word", "and"):
             tests.append(self._term())
-        return tests[0] if len(tests) == 1 else lambda file: all(test(file) for test in tests)
+        return lambda file: all(test(file) for test in tests)
 
     def _term(self) -> Test:
-        if self._take("word", "not"):
+        if self.take("word", "not"):
             test = self._term()
             return lambda file: not test(file)
-        if self._take("bracket", "("):
+        if self.take("bracket", "("):
             test = self.either()
-            self._next("bracket", ")")
+            self.need("bracket", ")")
             return test
-        if value := self._take("string"):
-            self._next("word", "in")
-            return self._in(value.text, self._next("word").text)
-        return self._comparison(self._next("word").text)
+        if (value := self.take("string")) is not None:
+            self.need("word", "in")
+            return self._in(value, self.need("word"))
+        return self._comparison(self.need("word"))
 
     def _in(self, value: str, collection: str) -> Test:
         if collection == "parents":
@@ -152,69 +126,69 @@ class _Parser:
         raise refused()
 
     def _comparison(self, name: str) -> Test:
-        if name == "name":
-            return self._text(lambda file: file.name, words=True)
-        if name == "mimeType":
-            return self._text(lambda file: file.mime_type, words=False)
-        if name == "fullText":
-            self._next("word", "contains")
-            wanted = self._next("string").text.lower()
-            return lambda file: wanted in f"{file.name} {file.description or ''}".lower()
-        if name in ("trashed", "starred", "sharedWithMe"):
-            return self._flag(name)
-        if name in ("modifiedTime", "createdTime"):
-            return self._time(name)
-        if name in ("appProperties", "properties"):
-            return self._property(name)
+        match name:
+            case "name":
+                return self._words(lambda file: file.name, _starts_a_word)
+            case "mimeType":
+                return self._words(lambda file: file.mime_type, str.startswith)
+            case "fullText":
+                self.need("word", "contains")
+                wanted = self.need("string").lower()
+                return lambda file: wanted in f"{file.name} {file.description or ''}".lower()
+            case "trashed":
+                return self._flag(self._files.is_trashed)
+            case "starred":
+                return self._flag(lambda file: file.starred)
+            case "sharedWithMe":  # nothing is: accounts share nothing with one another here
+                wanted_shared = not self.take("op", "=") or self._true()
+                return lambda _file: not wanted_shared
+            case "createdTime":
+                return self._time(lambda file: file.created)
+            case "modifiedTime":
+                return self._time(lambda file: file.modified)
+            case "appProperties":
+                return self._property(lambda file: file.app_properties)
+            case "properties":
+                return self._property(lambda file: file.properties)
         raise refused()
 
-    def _text(self, of: Callable[[DriveFile], str], *, words: bool) -> Test:
-        if self._take("word", "contains"):
-            wanted = self._next("string").text.lower()
-            if words:
-                return lambda file: _starts_a_word(of(file).lower(), wanted)
-            return lambda file: of(file).lower().startswith(wanted)
-        operator = self._next("op", "=", "!=").text
-        wanted = self._next("string").text
-        return lambda file: (of(file) == wanted) == (operator == "=")
+    def _words(self, of: Callable[[DriveFile], str], contains: Callable[[str, str], bool]) -> Test:
+        if self.take("word", "contains"):
+            part = self.need("string").lower()
+            return lambda file: contains(of(file).lower(), part)
+        equal = self.need("op", "=", "!=") == "="
+        wanted = self.need("string")
+        return lambda file: (of(file) == wanted) == equal
 
-    def _flag(self, name: str) -> Test:
-        if name == "sharedWithMe" and (self.done or not self._take("op", "=")):
-            return lambda _file: False
-        if name == "sharedWithMe":
-            expected = self._next("word", "true", "false").text == "true"
-            return lambda _file: not expected
-        operator = self._next("op", "=", "!=").text
-        wanted = (self._next("word", "true", "false").text == "true") == (operator == "=")
-        if name == "starred":
-            return lambda file: file.starred == wanted
-        return lambda file: self._files.is_trashed(file) == wanted
+    def _flag(self, of: Callable[[DriveFile], bool]) -> Test:
+        equal = self.need("op", "=", "!=") == "="
+        wanted = self._true() == equal
+        return lambda file: of(file) == wanted
 
-    def _time(self, name: str) -> Test:
-        compare = _COMPARE[self._next("op").text]
+    def _true(self) -> bool:
+        return self.need("word", "true", "false") == "true"
+
+    def _time(self, of: Callable[[DriveFile], str]) -> Test:
+        compare = _COMPARE[self.need("op")]
         try:
-            wanted = _moment(self._next("string").text)
+            wanted = _moment(self.need("string"))
         except ValueError as error:
             raise refused() from error
-        if name == "createdTime":
-            return lambda file: compare(_moment(file.created), wanted)
-        return lambda file: compare(_moment(file.modified), wanted)
+        return lambda file: compare(_moment(of(file)), wanted)
 
-    def _property(self, name: str) -> Test:
-        self._next("word", "has")
-        self._next("bracket", "{")
-        parts: dict[str, str] = {}
-        for expected in ("key", "value"):
-            self._next("word", expected)
-            self._next("op", "=")
-            parts[expected] = self._next("string").text
-            if expected == "key":
-                self._next("word", "and")
-        self._next("bracket", "}")
-        key, value = parts["key"], parts["value"]
-        if name == "appProperties":
-            return lambda file: file.app_properties.get(key) == value
-        return lambda file: file.properties.get(key) == value
+    def _property(self, of: Callable[[DriveFile], dict[str, str]]) -> Test:
+        self.need("word", "has")
+        self.need("bracket", "{")
+        key = self._assigned("key")
+        self.need("word", "and")
+        value = self._assigned("value")
+        self.need("bracket", "}")
+        return lambda file: of(file).get(key) == value
+
+    def _assigned(self, name: str) -> str:
+        self.need("word", name)
+        self.need("op", "=")
+        return self.need("string")
 
 
 def _starts_a_word(name: str, wanted: str) -> bool:
