@@ -5,7 +5,6 @@ https://core.telegram.org/bots/api#making-requests: query string, form, multipar
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from aiohttp import BodyPartReader, web
 from sandbox.telegram.errors import bad_request
 from sandbox.telegram.files.store import LOCAL_LIMIT, UPLOAD_LIMIT, Blob, StoredFile
 from sandbox.telegram.model import Chat, Json, dumps
+from sandbox.telegram.parameters import parse_json
 
 if TYPE_CHECKING:
     from sandbox.telegram.world import TelegramWorld
@@ -72,11 +72,8 @@ class Call:
         raw = self.text(name)
         if not raw:
             return None
-        with contextlib.suppress(ValueError):
-            value = json.loads(raw)
-            if isinstance(value, list):
-                return [str(item) for item in value]
-        raise bad_request(f"Can't parse {name} JSON object")
+        otherwise = f"Can't parse {name} JSON object"
+        return [str(item) for item in parse_json(raw, name, list, otherwise)]
 
     def media(self, name: str, kind: str, given: str | None = None) -> Upload | StoredFile | None:
         """A file to send: uploaded, sent again by identifier, or (local mode) a file:// path."""

@@ -6,12 +6,12 @@ https://core.telegram.org/bots/api#determining-list-of-commands for which list a
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 
 from sandbox.telegram.errors import ApiError, bad_request
 from sandbox.telegram.model import Chat, Json
+from sandbox.telegram.parameters import need_fields, parse_json
 
 MOST_COMMANDS = 100
 _COMMAND = re.compile(r"/?[a-z0-9_]{1,32}")
@@ -63,39 +63,25 @@ def parse_scope(raw: str) -> Scope:
     """`scope`, in a form to look lists up by."""
     if not raw:
         return "default", "", ""
-    try:
-        value = json.loads(raw)
-    except ValueError:
-        raise bad_request("Can't parse BotCommandScope JSON object") from None
-    if not isinstance(value, dict):
-        raise bad_request("Can't parse BotCommandScope: BotCommandScope must be an Object")
-    kind = value.get("type")
-    if kind is None:
-        raise bad_request("Can't parse BotCommandScope: Can't find field \"type\"")
+    otherwise = "Can't parse BotCommandScope: BotCommandScope must be an Object"
+    value = parse_json(raw, "BotCommandScope", dict, otherwise)
+    need_fields(value, "BotCommandScope", "type")
+    kind = value["type"]
     if kind in _PLAIN:
         return str(kind), "", ""
     if kind not in _OF_CHAT:
         raise bad_request("Can't parse BotCommandScope: Unsupported type specified")
-    if "chat_id" not in value:
-        raise bad_request("Can't parse BotCommandScope: Can't find field \"chat_id\"")
+    need_fields(value, "BotCommandScope", "chat_id")
     return str(kind), str(value["chat_id"]), str(value.get("user_id", ""))
 
 
 def parse_commands(raw: str) -> list[Json]:
     """`commands`, checked."""
-    try:
-        value = json.loads(raw or "[]")
-    except ValueError:
-        raise bad_request("Can't parse commands JSON object") from None
-    if not isinstance(value, list):
-        raise bad_request("Expected an Array of BotCommand")
     commands = []
-    for item in value:
+    for item in parse_json(raw or "[]", "commands", list, "Expected an Array of BotCommand"):
         if not isinstance(item, dict):
             raise bad_request("Can't parse BotCommand: expected an Object")
-        for name in ("command", "description"):
-            if name not in item:
-                raise bad_request(f"Can't parse BotCommand: Can't find field \"{name}\"")
+        need_fields(item, "BotCommand", "command", "description")
         command, description = str(item["command"]), str(item["description"])
         if not _COMMAND.fullmatch(command):
             raise ApiError(400, "Bad Request: BOT_COMMAND_INVALID")

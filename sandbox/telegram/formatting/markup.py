@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from sandbox.telegram.errors import ApiError, bad_request
 from sandbox.telegram.formatting.html import utf16_length
 from sandbox.telegram.formatting.links import button_link, user_of_link
 from sandbox.telegram.model import Json
+from sandbox.telegram.parameters import parse_json
 
 DATA_LIMIT = 64  # bytes, https://core.telegram.org/bots/api#inlinekeyboardbutton
 COPY_LIMIT = 256
@@ -45,16 +45,9 @@ def _object_field(value: Json, name: str) -> Json:
 
 def parse_markup(raw: str) -> Json | None:
     """Return the markup in the Bot API's own form, or None where there is none."""
-    if not raw:
+    if raw in ("", "null"):
         return None
-    try:
-        value = json.loads(raw)
-    except ValueError:
-        raise bad_request("Can't parse reply keyboard markup JSON object") from None
-    if value is None:
-        return None
-    if not isinstance(value, dict):
-        raise bad_request("Object expected as reply markup")
+    value = parse_json(raw, "reply keyboard markup", dict, "Object expected as reply markup")
     keyboard = _rows(value, "keyboard", 'Field "keyboard" must be an Array of Arrays')
     inline = _rows(
         value,

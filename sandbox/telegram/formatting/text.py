@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
 from sandbox.telegram.errors import bad_request
 from sandbox.telegram.formatting.html import EntityError, parse_html, utf16_length
 from sandbox.telegram.formatting.links import LinkError, checked_link, leads_here
 from sandbox.telegram.model import Json
+from sandbox.telegram.parameters import parse_json
 
 TEXT_LIMIT = 4096  # "1-4096 characters after entities parsing"
 CAPTION_LIMIT = 1024
@@ -135,13 +135,8 @@ def preview_options(args: dict[str, str]) -> Json:
     if not raw:
         disabled = args.get("disable_web_page_preview", "").strip().lower()
         return {"is_disabled": True} if disabled in ("true", "yes", "1") else {}
-    try:
-        value: Any = json.loads(raw)
-    except ValueError:
-        raise bad_request("Can't parse link preview options JSON object") from None
-    if not isinstance(value, dict):
-        raise bad_request("Object expected as link preview options")
-    return value
+    otherwise = "Object expected as link preview options"
+    return parse_json(raw, "link preview options", dict, otherwise)
 
 
 def loopback_links(urls: list[str]) -> list[str]:

@@ -5,7 +5,6 @@ https://core.telegram.org/bots/api#updating-messages
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
@@ -17,6 +16,7 @@ from sandbox.telegram.formatting.text import TEXT_LIMIT, format_text, preview_op
 from sandbox.telegram.methods.registry import METHODS
 from sandbox.telegram.methods.sending import caption_content, shown_media, text_content
 from sandbox.telegram.model import Chat, Json, Message
+from sandbox.telegram.parameters import parse_json
 
 ANSWER_LIMIT = 200  # https://core.telegram.org/bots/api#answercallbackquery
 _DELETABLE = 48 * 60 * 60  # https://core.telegram.org/bots/api#deletemessage
@@ -105,11 +105,10 @@ async def edit_message_reply_markup(call: Call) -> Any:
 async def edit_message_media(call: Call) -> Any:
     """https://core.telegram.org/bots/api#editmessagemedia."""
     markup = inline_only(call.text("reply_markup"))
-    try:
-        item = json.loads(call.text("media") or "null")
-    except ValueError:
-        raise bad_request("Can't parse input media JSON object") from None
-    kind = str(item.get("type", "")) if isinstance(item, dict) else ""
+    raw = call.text("media") or "{}"
+    unsupported = 'Can\'t parse InputMedia: type "" is unsupported'
+    item = parse_json(raw, "input media", dict, unsupported)
+    kind = str(item.get("type", ""))
     if kind not in ("photo", "video", "document", "audio", "animation"):
         raise bad_request(f'Can\'t parse InputMedia: type "{kind}" is unsupported')
     source = call.media("media", kind, str(item.get("media", "")))
@@ -181,12 +180,8 @@ async def answer_callback_query(call: Call) -> Any:
 @METHODS.add("setMessageReaction")
 async def set_message_reaction(call: Call) -> Any:
     """https://core.telegram.org/bots/api#setmessagereaction."""
-    try:
-        reactions = json.loads(call.text("reaction") or "[]")
-    except ValueError:
-        raise bad_request("Can't parse reaction types JSON object") from None
-    if not isinstance(reactions, list):
-        raise bad_request("Expected an Array of ReactionType")
+    raw = call.text("reaction") or "[]"
+    reactions = parse_json(raw, "reaction types", list, "Expected an Array of ReactionType")
     chat, message = _find(call, "message to react", write=False)
     chat.events.add("reaction", message_id=message.id, reaction=reactions)
     return True

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from sandbox.telegram.call import Call
 from sandbox.telegram.errors import ApiError, bad_request
 from sandbox.telegram.methods.registry import METHODS
+from sandbox.telegram.parameters import parse_json
 from sandbox.telegram.profile import (
     TEXT_LIMITS,
     Scope,
@@ -81,12 +81,11 @@ for _name in TEXT_LIMITS:
 @METHODS.add("setChatMenuButton")
 async def set_chat_menu_button(call: Call) -> Any:
     """https://core.telegram.org/bots/api#setchatmenubutton."""
-    try:
-        button = json.loads(call.text("menu_button") or '{"type":"default"}')
-    except ValueError:
-        raise bad_request("Can't parse menu button JSON object") from None
-    if not isinstance(button, dict) or button.get("type") not in ("default", "commands", "web_app"):
-        raise bad_request("Can't parse menu button: MenuButton has unsupported type")
+    unsupported = "Can't parse menu button: MenuButton has unsupported type"
+    raw = call.text("menu_button") or '{"type":"default"}'
+    button = parse_json(raw, "menu button", dict, unsupported)
+    if button.get("type") not in ("default", "commands", "web_app"):
+        raise bad_request(unsupported)
     if call.text("chat_id"):
         call.chat().menu_button = button
     return True

@@ -20,6 +20,7 @@ from sandbox.telegram.formatting.markup import parse_markup
 from sandbox.telegram.formatting.text import CAPTION_LIMIT, TEXT_LIMIT, format_text, preview_options
 from sandbox.telegram.methods.registry import METHODS
 from sandbox.telegram.model import Chat, Json, Message
+from sandbox.telegram.parameters import parse_json
 
 _WIDEST_PHOTO = 10000  # "The photo's width and height must not exceed 10000 in total"
 _SLOWEST_RATIO = 20
@@ -50,12 +51,7 @@ def reply_target(call: Call, chat: Chat) -> int:
     number = call.number("reply_to_message_id")
     lenient = call.flag("allow_sending_without_reply")
     if raw := call.text("reply_parameters"):
-        try:
-            value = json.loads(raw)
-        except ValueError:
-            raise bad_request("Can't parse reply parameters JSON object") from None
-        if not isinstance(value, dict):
-            raise bad_request("Object expected as reply parameters")
+        value = parse_json(raw, "reply parameters", dict, "Object expected as reply parameters")
         number = int(value.get("message_id") or 0)
         lenient = bool(value.get("allow_sending_without_reply"))
     if number > 0 and number not in chat.messages:
@@ -172,12 +168,8 @@ for _kind in KINDS:
 @METHODS.add("sendMediaGroup")
 async def send_media_group(call: Call) -> Any:
     """https://core.telegram.org/bots/api#sendmediagroup."""
-    try:
-        items = json.loads(call.text("media") or "null")
-    except ValueError:
-        raise bad_request("Can't parse media JSON object") from None
-    if not isinstance(items, list):
-        raise bad_request("Expected an Array of InputMedia")
+    raw = call.text("media") or "null"
+    items = parse_json(raw, "media", list, "Expected an Array of InputMedia")
     if len(items) not in _ALBUM:
         raise bad_request("there must be 2 to 10 messages in the album to send")
     contents = []
