@@ -33,14 +33,12 @@ class SandboxConfig:
     """How a sandbox is set up. The secrets are made up and open no door anywhere."""
 
     folder: Path
-    host: str = LOOPBACK
     port: int = 0
     bot_token: str = "110201543:SANDBOX-AAHdqTcvCH1vGWJxfSeofSAs0K5"  # noqa: S105
     client_id: str = "sandbox-client.apps.googleusercontent.com"
     client_secret: str = "GOCSPX-sandbox-hL2kQ9vT4mXw7RzB"  # noqa: S105
     local_mode: bool = False
     parts: frozenset[str] = field(default_factory=lambda: frozenset({"telegram", "google"}))
-    control: bool = True
     public_url: str | None = None  # where people reach it, if not where it listens
     allow_hosts: frozenset[str] = frozenset()  # names it answers to besides this machine's own
     keeps_bytes: bool = True  # False: Drive counts and hashes what it gets, and drops it
@@ -97,10 +95,9 @@ class Sandbox:
             app.add_routes(telegram_routes(self.telegram))
             # On shutdown, not after it: whoever polls for updates is let go, not waited for.
             app.on_shutdown.append(self._close_telegram)
-        if config.control:
-            app.add_routes(control_routes(self.faults, self.google))
-            if "telegram" not in config.parts:
-                app.router.add_get("/", _to_control)
+        app.add_routes(control_routes(self.faults, self.google))
+        if "telegram" not in config.parts:
+            app.router.add_get("/", _to_control)
         return app
 
     async def _tell_googles_time(self, request: web.Request, response: web.StreamResponse) -> None:
@@ -117,16 +114,14 @@ class Sandbox:
         self.config.folder.mkdir(parents=True, exist_ok=True)
         self._runner = web.AppRunner(self.create_app(), access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
-        await web.TCPSite(self._runner, self.config.host, self.config.port, backlog=1024).start()
-        host, port = self._runner.addresses[0][:2]
-        shown = LOOPBACK if host in ("0.0.0.0", "::") else host  # noqa: S104
-        self._url = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+        await web.TCPSite(self._runner, LOOPBACK, self.config.port, backlog=1024).start()
+        self._url = f"http://{LOOPBACK}:{self._runner.addresses[0][1]}"
 
     async def listen_by_tls(self, tls: ssl.SSLContext) -> int:
         """Listen on one more port, by TLS, until `stop`; its number."""
         if self._runner is None:
             raise RuntimeError("the sandbox is not running")
-        await web.TCPSite(self._runner, self.config.host, 0, ssl_context=tls).start()
+        await web.TCPSite(self._runner, LOOPBACK, 0, ssl_context=tls).start()
         return int(self._runner.addresses[-1][1])
 
     async def stop(self) -> None:
@@ -136,7 +131,7 @@ class Sandbox:
             await self._runner.cleanup()
             self._runner = None
         if self.google is not None:
-            self.google.close()
+            self.google.save()
         self._url = ""
 
     async def __aenter__(self) -> Self:

@@ -30,12 +30,6 @@ class Button:
         value: str | None = self.raw.get("url")
         return value
 
-    @property
-    def copy_text(self) -> str | None:
-        """What a tap copies."""
-        value: str | None = self.raw.get("copy_text", {}).get("text")
-        return value
-
 
 @dataclass(frozen=True)
 class CallbackAnswer:

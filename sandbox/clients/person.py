@@ -9,6 +9,7 @@ async with Person(url, 501, "Ann", "en") as ann:
 from __future__ import annotations
 
 import asyncio
+from functools import partialmethod
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -71,35 +72,13 @@ class Person(ChatWatcher):
         """Send a file as a file."""
         return await self.send_media("document", source, name, mime, **options)
 
-    async def send_photo(self, source: Source | str, **options: Any) -> Message:
-        """Send a picture as a photo: no name, several sizes."""
-        return await self.send_media("photo", source, **options)
-
-    async def send_video(
-        self, source: Source | str, name: str = "", mime: str = "", **options: Any
-    ) -> Message:
-        """Send a video."""
-        return await self.send_media("video", source, name, mime, **options)
-
-    async def send_audio(
-        self, source: Source | str, name: str = "", mime: str = "", **options: Any
-    ) -> Message:
-        """Send music."""
-        return await self.send_media("audio", source, name, mime, **options)
-
-    async def send_voice(self, source: Source | str, **options: Any) -> Message:
-        """Speak."""
-        return await self.send_media("voice", source, **options)
-
-    async def send_video_note(self, source: Source | str, **options: Any) -> Message:
-        """Send a round video."""
-        return await self.send_media("video_note", source, **options)
-
-    async def send_animation(
-        self, source: Source | str, name: str = "", mime: str = "", **options: Any
-    ) -> Message:
-        """Send a GIF."""
-        return await self.send_media("animation", source, name, mime, **options)
+    # `send_media` of one kind each; a photo has no name, and several sizes.
+    send_photo = partialmethod(send_media, "photo")
+    send_video = partialmethod(send_media, "video")
+    send_audio = partialmethod(send_media, "audio")
+    send_voice = partialmethod(send_media, "voice")
+    send_video_note = partialmethod(send_media, "video_note")
+    send_animation = partialmethod(send_media, "animation")
 
     async def send_live_photo(
         self, film: Source | str, picture: Source | str, **options: Any

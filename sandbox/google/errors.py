@@ -10,8 +10,6 @@ from typing import Any
 
 from aiohttp import web
 
-JSON_TYPE = "application/json"
-
 INVALID_CREDENTIALS = (
     "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie "
     "or other valid authentication credential. See "

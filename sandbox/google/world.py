@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
+from sandbox import operations
 from sandbox.google import state
 from sandbox.google.drive.files import FileStore
 from sandbox.google.drive.shared_drives import SharedDrive
-from sandbox.google.model import Account, OAuthClient
+from sandbox.google.model import Account, AuthCode, DeviceCode, OAuthClient, RefreshToken
 from sandbox.google.oauth.grants import Grants
 from sandbox.google.uploads.sessions import SessionStore
-from sandbox.operations import DEVICE_GRANT
 
-DEFAULT_ACCOUNTS: tuple[tuple[str, str], ...] = (
+_ACCOUNTS = (
     ("amy@example.com", "Amy Lin"),
     ("ben@example.com", "Ben Carter"),
     ("chen@example.com", "陳小明"),
@@ -36,7 +35,6 @@ class GoogleWorld:
         *,
         client_id: str,
         client_secret: str,
-        accounts: Iterable[tuple[str, str]] = DEFAULT_ACCOUNTS,
         keeps_bytes: bool = True,
     ):
         self.folder = folder / "google"
@@ -52,7 +50,7 @@ class GoogleWorld:
         self._next_save = time.monotonic() + state.SAVE_EVERY
         state.load(self, self._state_path)
         self.grants.clients[client_id] = OAuthClient(client_id, client_secret)
-        for email, name in accounts:
+        for email, name in _ACCOUNTS:
             self.account(email, name)
 
     def now(self) -> float:
@@ -111,26 +109,23 @@ class GoogleWorld:
 
     async def owner_of(self, request: web.Request) -> str | None:
         """Whose call this is, before it is handled; for faults restricted to one account."""
-        header = request.headers.get("Authorization", "")
+        header, grants = request.headers.get("Authorization", ""), self.grants
         if header[:7].lower() == "bearer ":
-            return self.grants.account_of(header[7:].strip())
-        if request.path == "/token" and request.method == "POST":
-            form = await request.post()
-            kind = form.get("grant_type")
-            if kind == "refresh_token":
-                known = self.grants.refresh.get(str(form.get("refresh_token", "")))
-                return known.account if known else None
-            if kind == DEVICE_GRANT:
-                device = self.grants.devices.get(str(form.get("device_code", "")))
-                return device.account if device else None
-            code = self.grants.codes.get(str(form.get("code", "")))
-            return code.account if code else None
+            return grants.account_of(header[7:].strip())
+        if request.path not in ("/token", "/revoke"):
+            return None
+        form = (await request.post()) if request.method == "POST" else {}
         if request.path == "/revoke":
-            token = request.query.get("token", "")
-            if not token and request.method == "POST":
-                token = str((await request.post()).get("token", ""))
-            return self.grants.account_of(token)
-        return None
+            return grants.account_of(str(request.query.get("token") or form.get("token", "")))
+        known: RefreshToken | DeviceCode | AuthCode | None
+        match form.get("grant_type"):
+            case "refresh_token":
+                known = grants.refresh.get(str(form.get("refresh_token", "")))
+            case operations.DEVICE_GRANT:
+                known = grants.devices.get(str(form.get("device_code", "")))
+            case _:
+                known = grants.codes.get(str(form.get("code", "")))
+        return known.account if known else None
 
     def touched(self) -> None:
         """Something worth keeping changed; written down now and then, and at the end."""
@@ -146,10 +141,6 @@ class GoogleWorld:
         temporary.replace(self._state_path)
         took = time.monotonic() - started
         self._next_save = time.monotonic() + max(state.SAVE_EVERY, took / state.SAVE_SHARE)
-
-    def close(self) -> None:
-        """Write the state down for the last time."""
-        self.save()
 
     def summary(self) -> dict[str, Any]:
         """What tests and the control panel look at."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,8 +37,6 @@ class Limits:
     group_per_minute: int = 20
     retry_after: int = 0  # 0: as long as it takes
     violations: int = 0
-    refused: int = 0
-    sent: Counter[str] = field(default_factory=Counter)
     recent: deque[Json] = field(default_factory=lambda: deque(maxlen=_KEPT))
     _buckets: dict[int, tuple[float, float]] = field(default_factory=dict)
     _groups: dict[int, deque[float]] = field(default_factory=dict)
@@ -56,15 +54,7 @@ class Limits:
 
     def as_json(self) -> Json:
         """For the control API."""
-        return {
-            "enforce": self.enforce,
-            "burst": self.burst,
-            "per_second": self.per_second,
-            "overall_per_second": self.overall_per_second,
-            "group_per_minute": self.group_per_minute,
-            "retry_after": self.retry_after,
-            "refused": self.refused,
-        }
+        return {name: getattr(self, name) for name in _KINDS}
 
     def note(self, chat: Chat, method: str) -> None:
         """Count a message or an edit; raises ApiError 429 where limits are enforced."""
@@ -76,9 +66,7 @@ class Limits:
                 {"chat_id": chat.id, "method": method, "limit": which, "at": time.time()}
             )
             if self.enforce:
-                self.refused += 1
                 raise too_many_requests(self.retry_after or math.ceil(wait))
-        self.sent[method] += 1
         tokens, at = self._buckets[chat.id]
         self._buckets[chat.id] = (max(tokens - 1, 0.0), at)
         self._overall.append(now)

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from sandbox.telegram.errors import ApiError, bad_request, forbidden
+from sandbox.telegram.errors import bad_request, forbidden
 from sandbox.telegram.files.store import FileStore
 from sandbox.telegram.formatting.text import links_in
 from sandbox.telegram.limits import Limits
@@ -22,7 +22,7 @@ from sandbox.telegram.updates.webhook import Webhook
 
 # The people a fresh sandbox has. Identifiers stay the same for ever: a bot keeps credentials by
 # them, so a new person must never get an old one's.
-DEFAULT_USERS = (
+_USERS = (
     User(500000001, "Alice", "Miller", "alice", "en"),
     User(500000002, "小明", "陳", "xiaoming", "zh-hant"),
     User(500000003, "小红", "李", "xiaohong", "zh-hans"),
@@ -34,21 +34,12 @@ _GAP = 1000  # message numbers left out at a restart, so that none is used twice
 class TelegramWorld:
     """State of the Telegram half. Blobs and people are kept under `folder / "telegram"`."""
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        token: str,
-        bot_username: str = "drivekeeper_sandbox_bot",
-        bot_name: str = "Drivekeeper",
-        local_mode: bool = False,
-        users: tuple[User, ...] = DEFAULT_USERS,
-    ):
+    def __init__(self, folder: Path, *, token: str, local_mode: bool = False):
         self.folder = folder / "telegram"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.token = token
         self.bot_id = int(token.partition(":")[0])
-        self.bot_username = bot_username
+        self.bot_username = "drivekeeper_sandbox_bot"
         self.local_mode = local_mode
         self.local_delay = 0.0  # seconds that getFile takes in local mode
         self.logged_out = False
@@ -57,7 +48,7 @@ class TelegramWorld:
         kept = self._kept()
         self.queue = UpdateQueue(int(kept.get("next_update_id", 0)))
         self.limits = Limits()
-        self.profile = Profile(bot_name)
+        self.profile = Profile("Drivekeeper")
         self.previews = Previews()
         self.webhook = Webhook(self.queue)
         self.topics = Topics()
@@ -69,7 +60,7 @@ class TelegramWorld:
         self._last_message_id = 0
         self._supergroup_ids: dict[int, itertools.count[int]] = {}
         self._callback_ids = itertools.count(secrets.randbits(40) << 20)
-        self._load(kept, users)
+        self._load(kept)
 
     # -- people and chats ---------------------------------------------------------------------
 
@@ -83,9 +74,9 @@ class TelegramWorld:
         kept: Json = json.loads(self._people_file.read_text("utf-8"))
         return kept
 
-    def _load(self, kept: Json, defaults: tuple[User, ...]) -> None:
+    def _load(self, kept: Json) -> None:
         people = [User(**fields) for fields in kept.get("users", [])]
-        for user in people or [User(**vars(user)) for user in defaults]:
+        for user in people or [User(**vars(user)) for user in _USERS]:
             self._add(user)
         start = int(kept.get("last_message_id", 0))
         self._message_ids = itertools.count(start + _GAP if start else 1)
@@ -233,9 +224,8 @@ class TelegramWorld:
         """Find the tap a bot answers; raises ApiError for old or unknown ones."""
         query = self.callbacks.get(query_id)
         if query is None or time.time() - query.at > self.callback_lifetime:
-            raise ApiError(
-                400,
-                "Bad Request: query is too old and response timeout expired or query ID is invalid",
+            raise bad_request(
+                "query is too old and response timeout expired or query ID is invalid"
             )
         return query
 

@@ -44,7 +44,6 @@ def chat_routes(world: TelegramWorld) -> list[web.RouteDef]:
         ("GET", f"{BASE}/users", api.list_users),
         ("POST", f"{BASE}/users", api.put_user),
         ("POST", f"{BASE}/users/{{chat}}/{{action:block|unblock|deactivate}}", api.change_user),
-        ("GET", f"{chat}/messages", api.list_messages),
         ("POST", f"{chat}/messages", api.send),
         ("POST", f"{chat}/albums", api.send_album),
         ("PATCH", f"{chat}/messages/{{message}}", api.edit),
@@ -144,10 +143,6 @@ class ChatApi:
         else:
             self.people.set_blocked(user, action == "block")
         return _json(self.people.describe(user))
-
-    async def list_messages(self, request: web.Request) -> web.StreamResponse:
-        """GET chats/{id}/messages."""
-        return _json(self._snapshot(self._chat(request)))
 
     def _snapshot(self, chat: Chat) -> Json:
         shown = [{"message": m.data, "from_bot": m.from_bot} for m in chat.messages.values()]

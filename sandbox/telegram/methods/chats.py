@@ -64,22 +64,6 @@ async def get_chat_member(call: Call) -> Any:
     return member_json(call, call.chat(write=False), user_id)
 
 
-@METHODS.add("getChatMemberCount")
-async def get_chat_member_count(call: Call) -> Any:
-    """https://core.telegram.org/bots/api#getchatmembercount."""
-    chat = call.chat(write=False)
-    return 2 if chat.type == "private" else len(chat.members) + 1
-
-
-@METHODS.add("getChatAdministrators")
-async def get_chat_administrators(call: Call) -> Any:
-    """https://core.telegram.org/bots/api#getchatadministrators."""
-    chat = call.chat(write=False)
-    if chat.type == "private":
-        raise bad_request("there are no administrators in the private chat")
-    return [member_json(call, chat, call.world.bot_id)] if chat.bot_is_admin else []
-
-
 @METHODS.add("leaveChat")
 async def leave_chat(call: Call) -> Any:
     """https://core.telegram.org/bots/api#leavechat."""

@@ -121,15 +121,6 @@ async def edit_message_media(call: Call) -> Any:
     return _apply(call, chat, message, changes | _markup(markup), _MEDIA_KEYS)
 
 
-def _delete(call: Call, chat: Chat, number: int) -> None:
-    message = chat.messages[number]
-    if time.time() - message.data["date"] > _DELETABLE:
-        raise bad_request("message can't be deleted for everyone")
-    if not message.from_bot and chat.type != "private" and not chat.bot_is_admin:
-        raise bad_request("message can't be deleted")
-    call.world.remove(chat, number)
-
-
 @METHODS.add("deleteMessage")
 async def delete_message(call: Call) -> Any:
     """https://core.telegram.org/bots/api#deletemessage."""
@@ -138,20 +129,11 @@ async def delete_message(call: Call) -> Any:
     if not call.number("message_id"):
         raise bad_request("Message identifier is not specified")
     chat, message = _find(call, "message to delete")
-    _delete(call, chat, message.id)
-    return True
-
-
-@METHODS.add("deleteMessages")
-async def delete_messages(call: Call) -> Any:
-    """https://core.telegram.org/bots/api#deletemessages: "some may be not found": skipped."""
-    numbers = call.strings("message_ids")
-    if numbers is None:
-        raise bad_request("Message identifiers are not specified")
-    chat = call.chat()
-    for number in numbers:
-        if number.isdecimal() and int(number) in chat.messages:
-            _delete(call, chat, int(number))
+    if time.time() - message.data["date"] > _DELETABLE:
+        raise bad_request("message can't be deleted for everyone")
+    if not message.from_bot and chat.type != "private" and not chat.bot_is_admin:
+        raise bad_request("message can't be deleted")
+    call.world.remove(chat, message.id)
     return True
 
 

@@ -89,10 +89,3 @@ async def set_chat_menu_button(call: Call) -> Any:
     if call.text("chat_id"):
         call.chat().menu_button = button
     return True
-
-
-@METHODS.add("getChatMenuButton")
-async def get_chat_menu_button(call: Call) -> Any:
-    """https://core.telegram.org/bots/api#getchatmenubutton."""
-    chat = call.chat() if call.text("chat_id") else None
-    return (chat.menu_button if chat else None) or {"type": "commands"}

@@ -32,7 +32,6 @@ class Webhook:
         self._task: asyncio.Task[None] | None = None
         self.url = ""
         self.secret = ""
-        self.certificate = False
         self.max_connections = 40
         self.last_error = ""
         self.last_error_at = 0
@@ -104,7 +103,7 @@ class Webhook:
         """https://core.telegram.org/bots/api#webhookinfo."""
         info: Json = {
             "url": self.url,
-            "has_custom_certificate": self.certificate,
+            "has_custom_certificate": False,
             "pending_update_count": len(self._queue.pending),
         }
         if self.last_error:
