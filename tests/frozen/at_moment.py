@@ -13,12 +13,15 @@ import os
 import sys
 from datetime import UTC, datetime
 
+import freezegun
+import pydantic.v1  # noqa: F401 - FastAPI loads it, and it cannot be where the clock is set
 from freezegun import freeze_time
 
 
 def main() -> None:
     """As this module says."""
     del sys.path[0]  # this folder: what lies in it is not the version's
+    freezegun.configure(default_ignore_list=[])  # else threads would have the machine's clock
     moment = datetime.fromtimestamp(float(sys.argv[1]), UTC).replace(tzinfo=None)
     with freeze_time(moment, tick=True, real_asyncio=True):
         import cli

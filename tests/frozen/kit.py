@@ -7,10 +7,10 @@ by PYTHONPATH, and its clock is set to just after the folders were written.
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,14 +33,22 @@ MOMENT: Final = datetime.fromisoformat(WRITTEN["now"]).timestamp()
 AFTER: Final = 60.0
 """Seconds from the writing of the folders to the start of whoever takes them up."""
 SANDBOX_MARK, WEB_MARK = "http://sandbox.invalid", "http://web.invalid"
+SESSION_MARK: Final = f"{SANDBOX_MARK}/the-session-of-501"
 _ANSWERS: Final = HERE / "answers.json"
 _RECORDS: Final = "FROZEN_RECORD"
 """`FROZEN_RECORD=WORKTREE_OF_THE_BASE`: its program is run, and its answers are written down."""
 _LONGEST_SECONDS: Final = 100
 
 Kind = Literal["plain", "sealed"]
+Line = Sequence[str]
 Answer = tuple[int, str, str]
 """Exit code, stdout, stderr."""
+
+
+_VARIES: Final = frozenset({"seconds", "minutes_left", "started_at", "maintenance", "total"})
+_THIS_RUN: Final = re.compile(r"20261120t120[1-9][0-9]{8}|2026-11-20T(12:0[1-9]|13:0[0-9]):[0-9.]+")
+"""Moments from AFTER on, and an hour later: what a refresh then brings."""
+_COUNT: Final = re.compile(r"^[0-9]+")
 
 
 def version_under_test() -> Path:
@@ -112,19 +120,34 @@ def _write(path: Path, text: str) -> None:
     os.utime(path, (MOMENT - 3600, MOMENT - 3600))  # temporary files are old ones
 
 
+def document(kind: Kind, name: str, marks: Mapping[str, str]) -> dict[str, Any]:
+    """What a document says, sealed or not, with `marks` as in `lay_out`."""
+    text = WRITTEN[kind]["files"][name]
+    plain, _ = _opened(text) or (text, None)
+    found: dict[str, Any] = json.loads(_replaced(plain, marks))
+    return found
+
+
 def _put_right(text: str, marks: Mapping[str, str]) -> str:
+    opened = _opened(text)
+    if opened is None:
+        return _replaced(text, marks)
+    plain, key = opened
+    if (right := _replaced(plain, marks)) == plain:
+        return text
+    return json.dumps(json.loads(text) | {"data": key.encrypt(right.encode()).decode()})
+
+
+def _opened(text: str) -> tuple[str, Fernet] | None:
+    """What an envelope holds, and its key; None: it is none, or is damaged, or of nobody's key."""
     try:
-        envelope = json.loads(text)
-    except ValueError:  # lines, or cut short
-        return _replaced(text, marks)
-    if envelope.get("alg") != "fernet":
-        return _replaced(text, marks)
-    for fernet in map(Fernet, WRITTEN["keys"]):
-        with suppress(InvalidToken):  # it is under the other key, or nobody's
-            plain = fernet.decrypt(envelope["data"]).decode("ascii")
-            if (right := _replaced(plain, marks)) != plain:
-                return json.dumps(envelope | {"data": fernet.encrypt(right.encode()).decode()})
-    return text
+        data = json.loads(text)["data"]
+    except (ValueError, KeyError):
+        return None
+    for key in map(Fernet, WRITTEN["keys"]):
+        with suppress(InvalidToken):
+            return key.decrypt(data).decode("ascii"), key
+    return None
 
 
 def _replaced(text: str, marks: Mapping[str, str]) -> str:
@@ -155,11 +178,44 @@ def commands(
     return [(code, text, error) for code, text, error in json.loads(done.stdout)]
 
 
-async def commands_beside(
-    version: Path, lines: Iterable[Sequence[str]], settings: Mapping[str, str], after: float = AFTER
-) -> list[Answer]:
-    """Likewise where the sandbox, in this process, is to be asked meanwhile."""
-    return await asyncio.to_thread(commands, version, lines, settings, after)
+def ask(
+    version: Path, lines: Sequence[Line], settings: Mapping[str, str], after: float = AFTER
+) -> list[dict[str, Any]]:
+    """What a version says to these; each answer beside its command, JSON as such."""
+    answers = commands(version, lines, settings, after)
+    above = str(Path(settings["USER_DATA_DIR"]).parent)
+    shown = []
+    for line, (code, text, error) in zip(lines, answers, strict=True):
+        is_json = "--json" in line and text.startswith("{")
+        says = comparable(json.loads(text)) if is_json else text
+        answer = {"command": " ".join(line), "code": code, "says": says, "stderr": error}
+        plain = _THIS_RUN.sub("lately", json.dumps(answer).replace(above, "FOLDER"))
+        shown.append(json.loads(plain))
+    return shown
+
+
+def comparable(says: Any) -> Any:
+    """An answer without what is another at each run.
+
+    Nor with how many documents maintenance keeps: that is the one thing that was to change.
+    """
+    if isinstance(says, list):
+        return [comparable(one) for one in says]
+    if not isinstance(says, dict):
+        return says
+    kept = {name: comparable(one) for name, one in says.items() if name not in _VARIES}
+    if "advice" in kept:
+        kept["advice"] = [_COUNT.sub("some", line) for line in kept["advice"]]
+    if "entries" in kept:
+        kept["entries"] = _trail(kept["entries"])
+    return kept
+
+
+def _trail(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The audit trail; of documents that are believed, whose they are, and not how many."""
+    believed = {str(entry["owner"]) for entry in entries if entry["action"] == "believed"}
+    others = [entry for entry in entries if entry["action"] != "believed"]
+    return [*others, *({"action": "believed", "owner": owner} for owner in sorted(believed))]
 
 
 def compare(part: str, found: list[Any]) -> None:

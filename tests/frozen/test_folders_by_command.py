@@ -6,19 +6,16 @@ to that commit's program afterwards, they find what this version has made of the
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
 
 import pytest
 
 from tests.frozen.kit import (
     WRITTEN,
     Kind,
+    Line,
+    ask,
     base_version,
-    commands,
     compare,
     keys_of,
     lay_out,
@@ -28,12 +25,6 @@ from tests.frozen.kit import (
 )
 
 pytestmark = pytest.mark.timeout(110)
-
-Line = Sequence[str]
-_VARIES: Final = frozenset({"seconds", "minutes_left", "started_at", "maintenance", "total"})
-_THIS_RUN: Final = re.compile(r"20261120t120[1-9][0-9]{8}|2026-11-20T12:0[1-9]:[0-9.]+")
-"""Moments from when the commands run, as AFTER has it."""
-_COUNT: Final = re.compile(r"^[0-9]+")
 
 
 @pytest.fixture
@@ -83,44 +74,6 @@ def looks(kind: Kind) -> list[Line]:
     ]
 
 
-def ask(version: Path, lines: Sequence[Line], settings: dict[str, str]) -> list[dict[str, Any]]:
-    """What a version says to these; each answer beside its command, JSON as such."""
-    answers = commands(version, lines, settings)
-    above = str(Path(settings["USER_DATA_DIR"]).parent)
-    shown = []
-    for line, (code, text, error) in zip(lines, answers, strict=True):
-        is_json = "--json" in line and text.startswith("{")
-        says = comparable(json.loads(text)) if is_json else text
-        answer = {"command": " ".join(line), "code": code, "says": says, "stderr": error}
-        plain = _THIS_RUN.sub("lately", json.dumps(answer).replace(above, "FOLDER"))
-        shown.append(json.loads(plain))
-    return shown
-
-
-def comparable(says: Any) -> Any:
-    """An answer without what is another at each run.
-
-    Nor with how many documents maintenance keeps: that is the one thing that was to change.
-    """
-    if isinstance(says, list):
-        return [comparable(one) for one in says]
-    if not isinstance(says, dict):
-        return says
-    kept = {name: comparable(one) for name, one in says.items() if name not in _VARIES}
-    if "advice" in kept:
-        kept["advice"] = [_COUNT.sub("some", line) for line in kept["advice"]]
-    if "entries" in kept:
-        kept["entries"] = _trail(kept["entries"])
-    return kept
-
-
-def _trail(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The audit trail; of documents that are believed, whose they are, and not how many."""
-    believed = {str(entry["owner"]) for entry in entries if entry["action"] == "believed"}
-    others = [entry for entry in entries if entry["action"] != "believed"]
-    return [*others, *({"action": "believed", "owner": owner} for owner in sorted(believed))]
-
-
 def test_commands_read_what_the_first_commit_has_written(kind: Kind, tmp_path: Path) -> None:
     """Lists, states, findings, keys, audit trail, masks: as that commit's program reads them."""
     folder = lay_out(kind, tmp_path / "user_data")
@@ -156,7 +109,7 @@ def test_commands_change_it_and_the_first_commit_reads_that(
     assert ask(base, there, settings) == kept
 
 
-@pytest.mark.one_way("on")
+@pytest.mark.one_way
 def test_the_archive_is_restored_and_the_first_commit_reads_that(
     kind: Kind, tmp_path: Path, base: Path
 ) -> None:

@@ -335,7 +335,7 @@ class Writer:
             query = {
                 "response_type": "code",
                 "client_id": CLIENT,
-                "redirect_uri": PASTE if flow == "paste" else f"{WEB}/oauth/google/callback",
+                "redirect_uri": PASTE if flow == "paste" else f"{WEB}/api/auth/google/callback",
                 "scope": SCOPE,
                 "state": state,
                 "code_challenge": challenge.decode().rstrip("="),
@@ -496,7 +496,9 @@ class Writer:
         memory.verdicts.tell(Owner.user(513))
         known = {
             "on_hold": Incident("on_hold", now - 900, 3, told=True, logged=True),
-            "outage": Incident("outage", now - 7200, 9, told=True, until=now - 60, logged=True),
+            "unavailable": Incident(
+                "unavailable", now - 7200, 9, told=True, until=now - 60, logged=True
+            ),
         }
         memory.incidents._by_code = known
         memory.incidents.changed = True
