@@ -10,7 +10,7 @@ from drive.api import DriveApi
 from drive.connection import AccessToken
 from drive.content import DriveContent
 from drive.drives import Drive, Drives
-from drive.errors import DriveRefused, refusal, unreadable
+from drive.errors import DriveRefused, error_of_answer, unreadable_answer
 from drive.folders import folders_in
 from drive.resources import FOLDER_TYPE, About, DriveFile, DriveFolder, FilePage
 from drive.response_head import Body, NotTheFile, check_head
@@ -30,7 +30,7 @@ __all__ = [
     "FilePage",
     "NotTheFile",
     "check_head",
+    "error_of_answer",
     "folders_in",
-    "refusal",
-    "unreadable",
+    "unreadable_answer",
 ]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from drive.errors import unreadable
+from drive.errors import unreadable_answer
 from drive.resources import About
 
 IDS_AT_ONCE: Final = 20
@@ -37,7 +37,7 @@ class DriveCache:
         return seen[1] if seen and time.monotonic() - seen[0] < _ABOUT_SECONDS else None
 
     def note_about(self, about: About) -> None:
-        """It was told just now."""
+        """Remember the account and its space, told just now."""
         self._about = (time.monotonic(), about)
 
     def take_id(self, fetch: Callable[[int], list[str]]) -> str:
@@ -52,7 +52,7 @@ class DriveCache:
             drawn = fetch(IDS_AT_ONCE)
             if not (new := [file_id for file_id in drawn if file_id not in self._given]):
                 # A cache on the way: a second file of an identifier would replace the first.
-                raise unreadable()
+                raise unreadable_answer()
             self._given.extend(new)
             self._ids.extend(new)
 
@@ -63,5 +63,5 @@ class DriveCache:
         return folder_id if folder_id and recent else None
 
     def note_folder(self, parent_id: str, name: str, folder_id: str) -> None:
-        """It was seen or made just now."""
+        """Remember a folder that was seen or made just now."""
         self._folders[parent_id, name] = (time.monotonic(), folder_id)

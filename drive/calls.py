@@ -17,10 +17,17 @@ import httplib2
 
 from drive.api import DriveApi
 from drive.cache import DriveCache
-from drive.errors import DriveRefused, NotRenewed, refusal, translated, unreadable
+from drive.errors import (
+    DriveRefused,
+    NotRenewed,
+    error_of_answer,
+    translating_errors,
+    unreadable_answer,
+)
 from drive.resources import FILE_FIELDS, DriveFile, is_identifier
 from security.errors import OperatorFault, TransientFault
 from security.google import answers
+from security.jitter import jittered
 
 T = TypeVar("T")
 PAUSES: Final = (0.5, 1.5, 4.0)
@@ -30,7 +37,7 @@ _LONGEST_WAIT: Final = 5.0
 _LONGEST_ADDRESS: Final = 2048
 """As Google's own client has it, whose requests are sent here (googleapiclient.http)."""
 _FORM: Final = "application/x-www-form-urlencoded"
-MOST: Final = 1000
+_MOST: Final = 1000
 """Files or folders on one page of a list."""
 _MOST_PAGES: Final = 1000
 _ALWAYS_THERE: Final = frozenset({"about.get", "files.generateIds"})
@@ -39,7 +46,7 @@ _ALWAYS_THERE: Final = frozenset({"about.get", "files.generateIds"})
 
 @dataclass(repr=False, eq=False)
 class Calls:
-    """What files, folders and links have in common. One thread at a time may use it."""
+    """How files, folders and links ask Drive. One thread at a time may use it."""
 
     api: DriveApi
     http: google_auth_httplib2.AuthorizedHttp
@@ -55,23 +62,23 @@ class Calls:
     def find(self, file_id: str) -> DriveFile | None:
         """The file or folder of this identifier, in the bin too; None: there is none."""
         try:
-            answer = self._ask("files.get", fileId=file_id, fields=FILE_FIELDS)
+            answer = self._call("files.get", fileId=file_id, fields=FILE_FIELDS)
         except DriveRefused as refused:
             if refused.code == "file_gone":
                 return None
             raise
         return DriveFile.from_answer(answer)
 
-    def answer(
+    def send(
         self, address: str, method: str, headers: Mapping[str, str], body: Any
     ) -> tuple[httplib2.Response, bytes]:
-        """One request and its answer, whatever that is.
+        """Send one request; its answer, whatever that is.
 
         Raises:
             CustodyError: there was no answer; an exception out of `body` passes through.
         """
         try:
-            with translated():
+            with translating_errors():
                 found: tuple[httplib2.Response, bytes] = self.http.request(
                     address, method=method, body=body, headers=dict(headers)
                 )
@@ -82,18 +89,20 @@ class Calls:
         return found
 
     def _generate_ids(self, count: int) -> list[str]:
-        answer = self._ask("files.generateIds", count=count, space="drive")
+        answer = self._call("files.generateIds", count=count, space="drive")
         told = answer.get("ids")
         ids = filter(is_identifier, told if isinstance(told, list) else ())
         if not (found := list(dict.fromkeys(ids))):  # each once: a second file would take the place
-            raise unreadable()
+            raise unreadable_answer()
         return found
 
-    def _execute(
+    def _request(
         self, method: str, read: Callable[[bytes], T], **parameters: Any
     ) -> tuple[httplib2.Response, T]:
-        """A successful answer's head, and its body as `read` has it; what may pass by itself is
-        asked for again, also what cannot be read (a TransientFault of `read`).
+        """Call a method of Drive's; the head of a successful answer, and its body as `read` has it.
+
+        What may pass by itself is tried again, also an answer that `read` cannot read (its
+        TransientFault).
         """
         headers = parameters.pop("headers", {})
         for name in ("fileId", "permissionId"):
@@ -111,14 +120,14 @@ class Calls:
         failures = 0
         while True:
             try:
-                head, content = self.answer(address, verb, headers, body)
+                head, content = self.send(address, verb, headers, body)
                 if 200 <= head.status < 300:
                     return head, read(content)
                 if head.status == 404 and method in _ALWAYS_THERE:
                     raise OperatorFault(
                         "there is no Google Drive API at GOOGLE_API_ENDPOINT", code="api_not_found"
                     )
-                raise refusal(head.status, head, content)
+                raise error_of_answer(head.status, head, content)
             except NotRenewed:
                 raise
             except TransientFault as fault:
@@ -128,8 +137,9 @@ class Calls:
                 wait = random.random() * 2**failures  # noqa: S311 - jitter
                 time.sleep(max(wait, fault.retry_after or 0))
 
-    def _ask(self, method: str, **parameters: Any) -> dict[str, Any]:
-        return self._execute(method, _object, **parameters)[1]
+    def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Call a method of Drive's; the JSON object of its answer."""
+        return self._request(method, _object, **parameters)[1]
 
     def _page(
         self, method: str, name: str, **parameters: Any
@@ -139,10 +149,10 @@ class Calls:
         Raises:
             TransientFault: without a list it is no page, and says nothing of what is there.
         """
-        answer = self._ask(method, **parameters)
+        answer = self._call(method, **parameters)
         found = answers.parts(answer, name)
         if found is None:
-            raise unreadable()
+            raise unreadable_answer()
         return found, answers.text(answer, "nextPageToken") or None
 
     def _pages(self, method: str, name: str, **parameters: Any) -> Iterator[dict[str, Any]]:
@@ -157,9 +167,9 @@ class Calls:
             yield from found
             if page is None:
                 return
-        raise unreadable()
+        raise unreadable_answer()
 
-    def _search(self, query: str, fields: str, page_size: int = MOST) -> Iterator[dict[str, Any]]:
+    def _search(self, query: str, fields: str, page_size: int = _MOST) -> Iterator[dict[str, Any]]:
         """The files resources that `query` finds, oldest first, as `_pages` has them."""
         found = self._pages(
             "files.list",
@@ -172,8 +182,8 @@ class Calls:
         )
         return identified(found)
 
-    def _where_seen(self, folder_id: str, work: Callable[[], T]) -> T:
-        """`work` in a folder; again, with pauses, while Drive denies a folder that is there.
+    def _once_visible(self, folder_id: str, work: Callable[[], T]) -> T:
+        """Do `work` in a folder; again, with pauses, while Drive denies a folder that is there.
 
         One made a moment ago is not known to all of Drive at once, and files.get is the first to
         know it.
@@ -185,7 +195,7 @@ class Calls:
                 there = folder_id != "root" and refused.code == "file_gone"
                 if not there or (found := self.find(folder_id)) is None or found.trashed:
                     raise
-                time.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
+                time.sleep(jittered(pause))
         return work()
 
 
@@ -197,5 +207,5 @@ def identified(resources: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 def _object(content: bytes) -> dict[str, Any]:
     answer = answers.json_object(content)
     if answer is None:
-        raise unreadable()
+        raise unreadable_answer()
     return answer

@@ -39,10 +39,10 @@ class AccessToken:
 
     @classmethod
     def of(cls, credential: Credential) -> AccessToken:
-        """The credential's.
+        """The access token of a credential.
 
         Raises:
-            ConsentRequired: it has none.
+            ConsentRequired: the credential has none.
         """
         if credential.access_token is None or credential.expires_at is None:
             raise ConsentRequired("not connected", code="not_connected")
@@ -71,7 +71,7 @@ class Http(httplib2.Http):  # type: ignore[misc]
         self._network = network
 
     def request(self, uri: str, *args: Any, **options: Any) -> tuple[httplib2.Response, bytes]:
-        """As the base class, which also follows redirects through here."""
+        """Ask over the network's own connections; redirects are followed through here as well."""
         if uri.startswith("https:"):
             options["connection_type"] = _connection_over(self._network)
         answer: tuple[httplib2.Response, bytes] = super().request(uri, *args, **options)
@@ -105,10 +105,10 @@ class _Connection(httplib2.HTTPSConnectionWithTimeout):  # type: ignore[misc]
             self.set_tunnel(parts.hostname, parts.port or 443, proxy.headers)
 
     def connect(self) -> None:
-        """As the base class.
+        """Open the connection, through the proxy where there is one.
 
         Raises:
-            ProxyRefused: so it did.
+            ProxyRefused: the proxy opened no tunnel.
         """
         try:
             HTTPSConnection.connect(self)
@@ -121,7 +121,7 @@ class _Connection(httplib2.HTTPSConnectionWithTimeout):  # type: ignore[misc]
 
 
 def authorized(tokens: TokenSource, http: httplib2.Http) -> google_auth_httplib2.AuthorizedHttp:
-    """`http` with the tokens' Authorization: it belongs to nobody by itself."""
+    """`http`, with an access token from `tokens` in each request: it is nobody's by itself."""
     first = tokens(None)
 
     def handler(request: Any, scopes: Any) -> tuple[str, datetime | None]:
@@ -168,7 +168,7 @@ class ConnectionPool:
         self._closed = False
 
     def acquire(self) -> httplib2.Http:
-        """The one used last, if it is still good; else a new one."""
+        """The connection used last, if it is still good; else a new one."""
         while True:
             with self._lock:
                 if not self._idle:
@@ -179,13 +179,13 @@ class ConnectionPool:
             http.close()
 
     def release(self, http: httplib2.Http) -> None:
-        """After a call that ended well: nothing of its answer may be left in there."""
+        """Keep a connection after a call that ended well: it holds nothing more of an answer."""
         with self._lock:
             self._idle.append((time.monotonic(), http))
         self.close_idle(0 if self._closed else None)
 
     def close_idle(self, seconds: float | None = None) -> None:
-        """Close those that nobody has used for so long."""
+        """Close the connections that nobody has used for so many seconds (None: 30)."""
         seconds = _IDLE_SECONDS if seconds is None else seconds
         while True:
             with self._lock:
@@ -195,7 +195,7 @@ class ConnectionPool:
             http.close()
 
     def close(self) -> None:
-        """Close them all, also what is given back from here on."""
+        """Close all idle connections, also those that are released from here on."""
         self._closed = True
         self.close_idle(0)
 

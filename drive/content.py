@@ -35,9 +35,10 @@ class Contents(Calls):
     """Everything about files' bytes."""
 
     def content(self, file_id: str) -> DriveContent:
-        """Name, size and bytes. What was read so far is worth nothing if `pieces` raises:
+        """A file's name, size and bytes.
 
-        TransientFault: Drive failed, or the file was changed meanwhile; and as `piece`.
+        What was read so far is worth nothing if `pieces` raises: TransientFault, where Drive failed
+        or the file was changed meanwhile, or DriveRefused.
 
         Raises:
             DriveRefused: file_gone: it is not there; no_bytes: it is one of Google's own
@@ -66,7 +67,7 @@ class Contents(Calls):
         span = f"bytes={start}-{start + length - 1}"
         # Of a compressed answer a range would be meaningless.
         headers = {"range": span, "accept-encoding": "identity"}
-        head, answer = self._execute("files.get_media", bytes, fileId=file_id, headers=headers)
+        head, answer = self._request("files.get_media", bytes, fileId=file_id, headers=headers)
         body = check_head(
             int(head.status), head, begin=start, end=start + length, size=size, ranged=True
         )
@@ -78,13 +79,13 @@ class Contents(Calls):
     def _pieces(self, file: DriveFile, size: int) -> Iterator[bytes]:
         md5 = hashlib.md5(usedforsecurity=False)
         for start in range(0, size, PIECE):
-            piece = self._patiently(file, start, min(PIECE, size - start))
+            piece = self._piece_in_tries(file, start, min(PIECE, size - start))
             md5.update(piece)
             yield piece
         if file.md5 and md5.hexdigest() != file.md5:
             raise TransientFault("not what Drive has has arrived", code="checksum_mismatch")
 
-    def _patiently(self, file: DriveFile, start: int, length: int) -> bytes:
+    def _piece_in_tries(self, file: DriveFile, start: int, length: int) -> bytes:
         for _ in range(_TRIES - 1):
             try:
                 return self.piece(file.id, start, length, size=file.size)

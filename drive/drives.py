@@ -38,7 +38,7 @@ class Drive(Files, Folders, Sharing, Contents):
         """
         if cached and (seen := self.cache.about) is not None:
             return seen
-        about = About.from_answer(self._ask("about.get", fields="user,storageQuota"))
+        about = About.from_answer(self._call("about.get", fields="user,storageQuota"))
         self.cache.note_about(about)
         return about
 
@@ -74,7 +74,7 @@ class Drives:
             return AccessToken.of(credential)
 
         cache = self._api.cache_of(owner, first.account_key or "")
-        return await self._call(tokens, work, cache)
+        return await self._run(tokens, work, cache)
 
     async def account(self, access_token: SecretStr) -> GoogleAccount:
         """Who granted a token that is not yet part of anybody's credential.
@@ -88,10 +88,10 @@ class Drives:
                 raise ConsentRequired("the new token is not accepted", code="invalid_grant")
             return AccessToken(access_token, None)
 
-        about = await self._call(tokens, Drive.about, DriveCache())
+        about = await self._run(tokens, Drive.about, DriveCache())
         return GoogleAccount(address=about.address, id=about.account_id)
 
-    async def _call(self, tokens: TokenSource, work: Callable[[Drive], T], cache: DriveCache) -> T:
+    async def _run(self, tokens: TokenSource, work: Callable[[Drive], T], cache: DriveCache) -> T:
         def call() -> T:
             http = self._connections.acquire()
             try:

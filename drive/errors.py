@@ -41,7 +41,7 @@ class NotRenewed(TransientFault):
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translating_errors() -> Iterator[None]:
     """Turn what the way to Google raises into the errors of this project."""
     try:
         yield
@@ -54,15 +54,15 @@ def translated() -> Iterator[None]:
     except (httplib2.HttpLib2Error, http.client.HTTPException, OSError) as error:
         raise TransientFault("Drive could not be reached") from error
     except (ValueError, LookupError) as error:  # httplib2, of a redirect to what is no address
-        raise unreadable() from error
+        raise unreadable_answer() from error
 
 
-def unreadable() -> TransientFault:
+def unreadable_answer() -> TransientFault:
     """For an answer that is not what the API promises."""
     return TransientFault("Drive's answer could not be read", code="not_json")
 
 
-def refusal(status: int, headers: Mapping[str, Any], content: bytes) -> CustodyError:
+def error_of_answer(status: int, headers: Mapping[str, Any], content: bytes) -> CustodyError:
     """What an answer that is no success means, whatever is in it.
 
     The status alone says most of it: a body that cannot be read changes nothing of that. Only a
@@ -78,14 +78,14 @@ def refusal(status: int, headers: Mapping[str, Any], content: bytes) -> CustodyE
         code = "rate_limited" if status == 429 else "unavailable"
         return TransientFault(f"Drive answered {status}", code=code, retry_after=wait)
     if status < 400 or (status == 404 and not error):
-        return unreadable()
-    if reason in reasons.PATIENCE:
+        return unreadable_answer()
+    if reason in reasons.TRANSIENT:
         return TransientFault("Drive asks for patience", code="rate_limited", retry_after=wait)
-    if reason in reasons.OF_THE_PROJECT:
-        code = reasons.OF_THE_PROJECT[reason]
+    if reason in reasons.PROJECT_FAULTS:
+        code = reasons.PROJECT_FAULTS[reason]
         return OperatorFault(f"Google refuses the Cloud project ({reason})", code=code)
-    if reason in reasons.OF_THE_GRANT:
-        return ConsentRequired("the grant does not suffice", code=reasons.OF_THE_GRANT[reason])
+    if reason in reasons.GRANT_FAULTS:
+        return ConsentRequired("the grant does not suffice", code=reasons.GRANT_FAULTS[reason])
     if status == 401:
         return ConsentRequired("Drive does not accept the token", code="invalid_grant")
     known = reasons.REFUSALS.get(reason) or _OF_STATUS.get(status)

@@ -29,7 +29,7 @@ class Files(Calls):
         return self.api.request("files.create", body=body, media_body=media, fields=FILE_FIELDS)
 
     def mark_size(self, file_id: str, size: int) -> DriveFile:
-        """For `files_of_size`, after an upload whose size was unknown at its beginning."""
+        """Note a size that was unknown when the upload began: `files_of_size` finds it by that."""
         return self._update(file_id, _size_mark(size))
 
     def files_of_size(self, size: int) -> list[DriveFile]:
@@ -81,27 +81,35 @@ class Files(Calls):
         return FilePage(tuple(map(DriveFile.from_answer, identified(found))), next_page)
 
     def rename(self, file_id: str, name: str) -> DriveFile:
-        """Give it another name. DriveRefused(file_gone), here and below: it is not there."""
+        """Give a file another name.
+
+        Raises:
+            DriveRefused: file_gone: it is not there.
+        """
         return self._update(file_id, {"name": name})
 
     def move(self, file_id: str, folder_id: str) -> DriveFile:
-        """Put it into another folder, wherever it was; file_gone: either is not there."""
+        """Put a file into another folder, wherever it was.
+
+        Raises:
+            DriveRefused: file_gone: the file or the folder is not there.
+        """
         found = self.find(file_id)
         if found is None:
             raise DriveRefused("there is no such file", code="file_gone")
         if found.folder_id == folder_id:
             return found
         old = {"removeParents": found.folder_id} if found.folder_id else {}
-        return self._where_seen(
+        return self._once_visible(
             folder_id, lambda: self._update(file_id, {}, addParents=folder_id, **old)
         )
 
     def trash(self, file_id: str) -> DriveFile:
-        """Into the bin, which Drive empties after 30 days.
+        """Put a file into the bin, which Drive empties after 30 days.
 
         Raises:
-            DriveRefused: file_gone; bin_forbidden: the person's role in a shared drive is not
-                enough for that (https://support.google.com/a/users/answer/9310249).
+            DriveRefused: file_gone: it is not there; bin_forbidden: the person's role in a shared
+                drive is not enough (https://support.google.com/a/users/answer/9310249).
         """
         try:
             return self._update(file_id, {"trashed": True})
@@ -111,7 +119,11 @@ class Files(Calls):
             raise
 
     def untrash(self, file_id: str) -> DriveFile:
-        """Out of the bin; still `trashed` where its folder is in there."""
+        """Take a file out of the bin; it is still `trashed` where its folder is in there.
+
+        Raises:
+            DriveRefused: file_gone: it is not there.
+        """
         return self._update(file_id, {"trashed": False})
 
     def delete(self, file_id: str) -> None:
@@ -121,7 +133,7 @@ class Files(Calls):
         be deleted goes into the bin, and stays where that is not allowed either.
         """
         try:
-            self._execute("files.delete", bytes, fileId=file_id)
+            self._request("files.delete", bytes, fileId=file_id)
         except DriveRefused as refused:
             if refused.code == "not_permitted":
                 with suppress(DriveRefused):
@@ -130,7 +142,9 @@ class Files(Calls):
                 raise
 
     def _update(self, file_id: str, body: dict[str, Any], **parents: str) -> DriveFile:
-        answer = self._ask("files.update", fileId=file_id, body=body, fields=FILE_FIELDS, **parents)
+        answer = self._call(
+            "files.update", fileId=file_id, body=body, fields=FILE_FIELDS, **parents
+        )
         return DriveFile.from_answer(answer)
 
 

@@ -5,10 +5,10 @@ drive.file shows only what the bot made, so a folder of the user's own is never 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Final
 
-from drive.calls import MOST, Calls
+from drive.calls import Calls
 from drive.errors import DriveRefused
 from drive.resources import FOLDER_TYPE, DriveFolder, quoted
 from security.errors import TransientFault
@@ -52,7 +52,7 @@ class Folders(Calls):
 
     def all_folders(self) -> list[DriveFolder]:
         """The bot's folders wherever they are, by name."""
-        found = self._folders(_ARE_FOLDERS)
+        found = map(DriveFolder.from_answer, self._search(_ARE_FOLDERS, _FIELDS))
         return sorted(found, key=lambda folder: (folder.name.casefold(), folder.id))
 
     def find_folder(self, folder_id: str) -> DriveFolder | None:
@@ -83,13 +83,13 @@ class Folders(Calls):
             if parent_id:
                 query += f" and {quoted(parent_id)} in parents"
             around = parent_id or "root"
-            found = self._where_seen(around, lambda: next(self._folders(query, page_size=1), None))
+            found = self._once_visible(around, lambda: self._oldest_folder(query))
             # A list may lag behind what was made a moment ago; a look at the folder does not.
             made = self.cache.folder(parent_id, name) if found is None else None
             if made is not None:
                 found = self.find_folder(made)
             if found is None or not _is_still(found, parent_id, name):
-                found = self._where_seen(around, lambda: self._created(parent_id, name))
+                found = self._once_visible(around, lambda: self._created(parent_id, name))
             self.cache.note_folder(parent_id, name, found.id)
             self.cache.note_folder(found.id, "", found.id)
             return found
@@ -99,7 +99,7 @@ class Folders(Calls):
         if parent_id:
             body["parents"] = [parent_id]
         try:
-            return DriveFolder.from_answer(self._ask("files.create", body=body, fields=_FIELDS))
+            return DriveFolder.from_answer(self._call("files.create", body=body, fields=_FIELDS))
         except (DriveRefused, TransientFault) as fault:
             # The answer to a first try was lost, and the next one met its result; or the answer
             # cannot be read.
@@ -109,9 +109,9 @@ class Folders(Calls):
                 raise
             return made
 
-    def _folders(self, query: str, *, page_size: int = MOST) -> Iterator[DriveFolder]:
-        """The folders that `query` finds, oldest first; pages are asked for as they are needed."""
-        return map(DriveFolder.from_answer, self._search(query, _FIELDS, page_size))
+    def _oldest_folder(self, query: str) -> DriveFolder | None:
+        found = self._search(query, _FIELDS, page_size=1)
+        return next(map(DriveFolder.from_answer, found), None)
 
 
 def _is_still(folder: DriveFolder, parent_id: str, name: str) -> bool:

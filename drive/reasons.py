@@ -80,7 +80,7 @@ _CODES: Final = {
 REFUSALS: Final = {reason: code for code, known in _CODES.items() for reason in known}
 """Reason → code of the `DriveRefused` it becomes."""
 
-PATIENCE: Final = frozenset(
+TRANSIENT: Final = frozenset(
     {
         *("rateLimitExceeded", "userRateLimitExceeded", "sharingRateLimitExceeded"),
         *("backendError", "badGateway", "internalError", "serviceNotAvailable", "systemError"),
@@ -90,7 +90,7 @@ PATIENCE: Final = frozenset(
 )
 """Passes by itself, whatever the status that comes with it."""
 
-OF_THE_PROJECT: Final = {
+PROJECT_FAULTS: Final = {
     **dict.fromkeys(("accessNotConfigured", "SERVICE_DISABLED"), "api_disabled"),
     **dict.fromkeys(
         (
@@ -103,7 +103,7 @@ OF_THE_PROJECT: Final = {
 }
 """Only whoever runs the bot can mend it, in the Cloud console."""
 
-OF_THE_GRANT: Final = {
+GRANT_FAULTS: Final = {
     **dict.fromkeys(
         ("insufficientPermissions", "insufficientScopes", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"),
         "scope_missing",

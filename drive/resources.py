@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from drive.errors import unreadable
+from drive.errors import unreadable_answer
 from security.google import answers
 
 FOLDER_TYPE: Final = "application/vnd.google-apps.folder"
@@ -52,7 +52,7 @@ class About:
         account_id = answers.text(user, "permissionId")
         shown = _EMAIL.fullmatch(address) and address.isprintable()
         if not shown or not is_identifier(account_id):
-            raise unreadable()
+            raise unreadable_answer()
         return cls(
             address=SecretStr(address),
             account_id=SecretStr(account_id),
@@ -95,7 +95,7 @@ class DriveFile:
         """
         file_id = answers.text(answer, "id")
         if not is_identifier(file_id):
-            raise unreadable()
+            raise unreadable_answer()
         md5 = answers.text(answer, "md5Checksum")
         return cls(
             id=file_id,

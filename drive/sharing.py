@@ -21,12 +21,12 @@ class Sharing(Calls):
             DriveRefused: file_gone: it is not there; sharing_forbidden: an organisation's policy.
         """
         body = {"type": "anyone", "role": "reader"}
-        self._ask("permissions.create", fileId=file_id, body=body, fields="id")
+        self._call("permissions.create", fileId=file_id, body=body, fields="id")
         # Asked for anew: the link of a file that is shared may carry a resource key.
-        return link_of(self._ask("files.get", fileId=file_id, fields="id,webViewLink"))
+        return link_of(self._call("files.get", fileId=file_id, fields="id,webViewLink"))
 
     def unshare(self, file_id: str) -> None:
-        """Take that back; what is not shared is left as it is.
+        """Let nobody read it any more by its link; what is not shared is left as it is.
 
         Raises:
             DriveRefused: file_gone: it is not there; drive_refused: its folder is shared, and it
@@ -34,7 +34,7 @@ class Sharing(Calls):
         """
         for permission_id in self._open_to_anyone(file_id):
             try:
-                self._execute(
+                self._request(
                     "permissions.delete", bytes, fileId=file_id, permissionId=permission_id
                 )
             except DriveRefused as refused:

@@ -25,7 +25,7 @@ from commands.checks.http import (
 )
 from config import GoogleClient, Settings
 from drive.connection import Http
-from drive.errors import translated
+from drive.errors import translating_errors
 from security.credential import DRIVE_FILE_SCOPE
 from security.errors import TransientFault
 from security.google.network import Network
@@ -127,7 +127,7 @@ def _ask_drive(network: Network, endpoint: str) -> Reply:
     http = Http(network)
     http.timeout, http.follow_redirects = TIMEOUT_SECONDS, False
     try:
-        with translated():
+        with translating_errors():
             response, body = http.request(f"{endpoint}/drive/v3/about?fields=user")
     except TransientFault as fault:
         return Unreachable(reason_of(fault))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,6 +15,7 @@ from drive.uploading.session import SessionLost, UploadSession
 from drive.uploading.source import StopSignal, UploadCancelled
 from drive.uploading.window import Window
 from security.errors import CustodyError, TransientFault
+from security.jitter import jittered
 
 _TRIES: Final = 6
 _LONGEST_WAIT: Final = 60  # in first pauses, whatever a server asks for
@@ -69,7 +69,7 @@ class Attempt:
 
     @property
     def session_address(self) -> SecretStr | None:
-        """Where Drive may have some of it."""
+        """The address of the session in which Drive may have some of the file."""
         return None if self.session is None else self.session.address
 
     def run(self) -> DriveFile:
@@ -101,7 +101,7 @@ class Attempt:
         return None
 
     def _send(self) -> DriveFile:
-        """Goes on until Drive has it all."""
+        """Send the file until Drive has all of it."""
         failures, reached = 0, 0
         at: int | None = None  # what Drive has; None: it is asked
         while True:
@@ -112,8 +112,7 @@ class Attempt:
                 at, failures = None, failures + 1
                 if failures >= _TRIES:
                     raise
-                jitter = random.uniform(0.75, 1.25)  # noqa: S311 - no secret
-                wait = fault.retry_after or self.pause_seconds * 2 ** (failures - 1) * jitter
+                wait = fault.retry_after or jittered(self.pause_seconds * 2 ** (failures - 1))
                 self.stop.wait(min(wait, self.pause_seconds * _LONGEST_WAIT))
                 continue
             if isinstance(answer, DriveFile):

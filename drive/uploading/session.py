@@ -16,7 +16,7 @@ from typing import Any, Final
 from googleapiclient.http import MediaIoBaseUpload
 from pydantic import SecretStr
 
-from drive import Drive, DriveFile, refusal, unreadable
+from drive import Drive, DriveFile, error_of_answer, unreadable_answer
 from security.errors import CustodyError, TransientFault
 from security.google import answers
 
@@ -71,9 +71,9 @@ class UploadSession:
             headers["X-Upload-Content-Type"] = mime_type
         if total is not None:
             headers["X-Upload-Content-Length"] = str(total)
-        head, content = drive.answer(request.uri, "POST", headers, request.body)
+        head, content = drive.send(request.uri, "POST", headers, request.body)
         if head.status not in _DONE:
-            raise refusal(head.status, head, content)
+            raise error_of_answer(head.status, head, content)
         return cls(drive, _address(head, drive))
 
     def ask(self, total: int | None) -> DriveFile | int | None:
@@ -93,14 +93,14 @@ class UploadSession:
         """Have Drive forget what it has, as far as it can be reached."""
         with suppress(CustodyError):
             address = self.address.get_secret_value()
-            self._drive.answer(address, "DELETE", {"Content-Length": "0"}, None)
+            self._drive.send(address, "DELETE", {"Content-Length": "0"}, None)
 
     def _put(self, body: _Body | None, length: int, span: str | None) -> DriveFile | int | None:
         headers = {"Content-Length": str(length)}
         if span is not None:
             headers["Content-Range"] = span
         address = self.address.get_secret_value()
-        head, content = self._drive.answer(address, "PUT", headers, body)
+        head, content = self._drive.send(address, "PUT", headers, body)
         if head.status == _INCOMPLETE:
             if "location" in head:
                 self.address = _address(head, self._drive)
@@ -110,10 +110,10 @@ class UploadSession:
         if head.status in _ASK_AGAIN:
             raise TransientFault("Drive's count differs")
         if head.status not in _DONE:
-            raise refusal(head.status, head, content)
+            raise error_of_answer(head.status, head, content)
         answer = answers.json_object(content)
         if answer is None:
-            raise unreadable()  # perhaps somebody else's page: Drive is asked how far it is
+            raise unreadable_answer()  # perhaps somebody else's page: Drive is asked how far it is
         try:
             return DriveFile.from_answer(answer)
         except TransientFault:
@@ -130,7 +130,7 @@ def _received(head: Mapping[str, Any]) -> int:
         return 0
     told = _RANGE.fullmatch(str(head["range"]).strip())
     if told is None:
-        raise unreadable()
+        raise unreadable_answer()
     return int(told[1]) + 1
 
 
@@ -142,7 +142,7 @@ def _address(head: Mapping[str, Any], drive: Drive) -> SecretStr:
     """
     told = str(head.get("location", ""))
     if not drive.api.owns(told):
-        raise unreadable()
+        raise unreadable_answer()
     return SecretStr(told)
 
 

@@ -75,12 +75,12 @@ class Window:
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._pieces: Iterator[bytes] | None = None
         self._ahead: bytes | None = None  # of a piece that went beyond what was wanted
-        self._ended = False  # it, not the source: that may be opened again
+        self._ended = False  # what was opened; the source may be opened again
         self._kept = Buffer()
 
     @property
     def md5(self) -> str:
-        """Of every byte read so far."""
+        """The md5 of every byte read so far, in hexadecimal digits."""
         return self._md5.hexdigest()
 
     def prepare(self) -> None:

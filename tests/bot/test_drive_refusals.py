@@ -10,7 +10,7 @@ from bot.drive_files import file_texts
 from bot.texts.catalogue import LANGUAGES, Texts
 from bot.uploads import upload_texts
 from bot.uploads.runner import _is_everybodys
-from drive import DriveRefused, reasons, refusal
+from drive import DriveRefused, error_of_answer, reasons
 from sandbox.google.errors import drive_body
 from security.errors import CustodyError
 from security.log_schema import RESULTS
@@ -24,7 +24,7 @@ def of(reason: str) -> CustodyError:
     older = "forbidden" if reason.isupper() else reason
     info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason}
     body = drive_body(403, older, "No", details=[info] if reason.isupper() else None)
-    return refusal(403, {}, json.dumps(body).encode())
+    return error_of_answer(403, {}, json.dumps(body).encode())
 
 
 @pytest.mark.parametrize("reason", reasons.REFUSALS)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from drive import Drive, DriveApi, DriveRefused, Drives, refusal
+from drive import Drive, DriveApi, DriveRefused, Drives, error_of_answer
 from sandbox.google.errors import drive_fault_body
 from security.errors import ConsentRequired, CustodyError, OperatorFault, TransientFault
 from security.log_schema import RESULTS
@@ -19,7 +19,7 @@ from tests.security.kit import ANN, World
 
 def of(status: int, body: Any, retry_after: str = "") -> CustodyError:
     """What becomes of such an answer."""
-    error = refusal(status, {"retry-after": retry_after}, json.dumps(body).encode())
+    error = error_of_answer(status, {"retry-after": retry_after}, json.dumps(body).encode())
     assert error.code in RESULTS
     return error
 

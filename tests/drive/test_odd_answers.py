@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from drive import Drive, DriveApi, DriveFile, DriveRefused, Drives, refusal
+from drive import Drive, DriveApi, DriveFile, DriveRefused, Drives, error_of_answer
 from security.errors import ConsentRequired, CustodyError, OperatorFault, TransientFault
 from security.log_schema import RESULTS
 from tests.drive.conftest import put
@@ -182,9 +182,9 @@ def test_an_error_is_judged_by_its_status_whatever_its_body(body: str) -> None:
     """Of a body that cannot be read nothing follows."""
     content = body.encode("utf-8", "surrogateescape")
     for status, (kind, code) in STATUSES.items():
-        error = refusal(status, {}, content)
+        error = error_of_answer(status, {}, content)
         assert (type(error), error.code) == (kind, code)
-    assert isinstance(refusal(302, {}, content), TransientFault)
+    assert isinstance(error_of_answer(302, {}, content), TransientFault)
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
@@ -343,7 +343,7 @@ def test_the_newer_forms_reason_is_read() -> None:
         error: dict[str, Any] = {"details": [{"@type": "x", "reason": "y"}, info]}
         if older:
             error["errors"] = [{"reason": older, "message": "m"}]
-        found = refusal(status, {}, json.dumps({"error": error}).encode())
+        found = error_of_answer(status, {}, json.dumps({"error": error}).encode())
         return type(found), found.code
 
     assert of(403, "SERVICE_DISABLED") == (OperatorFault, "api_disabled")
