@@ -65,11 +65,12 @@ class _Watched(Coroutine[Any, Any, Any]):
         raise NotImplementedError
 
 
-def _factory(loop: asyncio.AbstractEventLoop, work: Any, context: Any = None) -> asyncio.Task[Any]:
+def _factory(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Task[Any]:
+    context = options.get("context")
     watch = _watch.get() if context is None else context.get(_watch)
     if watch is None:
-        return asyncio.Task(work, loop=loop, context=context)
-    task = asyncio.Task(_Watched(work, watch), loop=loop, context=context)
+        return asyncio.Task(work, loop=loop, **options)
+    task = asyncio.Task(_Watched(work, watch), loop=loop, **options)
     watch.tasks.append(task)
     return task
 
