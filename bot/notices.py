@@ -1,24 +1,27 @@
-"""Tells the owner of a quarantined credential, once; and whom their organisation refuses.
+"""Tells of each quarantined credential, once, its owner, or the administrators where a department
+owns it; and people whom their organisation refuses.
 
-The quarantine's note says whether the owner knows, and maintenance remembers it of the refused. It
-is set before the message goes out: a crash in between costs one message rather than sending two.
+The quarantine's note says whether that was done, and maintenance remembers it of the refused. It is
+set before the message goes out: a crash in between costs one message rather than sending two.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final
 
 import structlog
 from telegram.ext import ExtBot
 
 from bot.core import Core
-from bot.delivery.messages import deliver
+from bot.delivery.messages import Outcome, deliver
 from bot.delivery.rate_limits import BACKGROUND
 from bot.services import Services
-from bot.texts import buttons
+from bot.texts import admin_texts, buttons
+from bot.texts.buttons import Shown, button, keyboard
 from bot.texts.catalogue import Texts
 from bot.texts.organisation import organisation_refuses
 from security.credential import Owner
@@ -31,7 +34,7 @@ _log = structlog.get_logger()
 
 
 async def tell_owners(bot: ExtBot[int], services: Services) -> None:
-    """Tell those who have not been told. Departments have no chat, and the connected no need."""
+    """Tell of what was set aside and nobody has been told of, unless it is connected again."""
     core = services.core
     async with services.notices_lock:
         try:
@@ -46,26 +49,38 @@ async def tell_owners(bot: ExtBot[int], services: Services) -> None:
             await asyncio.gather(
                 # To its end, whatever becomes of this job: half told is told twice.
                 *(
-                    _alone(core, record.owner, _tell(bot, services, record))
+                    _finish(core, record.owner, _tell(bot, services, record))
                     for record in waiting[start : start + _AT_ONCE]
                 )
             )
 
 
 async def tell_refused(bot: ExtBot[int], services: Services) -> None:
-    """Tell those whom their organisation refuses, each once. Nothing is asked of them here."""
+    """Tell the people whom their organisation refuses, each once. Nothing is asked of them."""
     core = services.core
     async with services.notices_lock:
         for owner, code in core.records.memory.organisations.untold():
             if core.custodian.is_stopping:
                 return
-            await _alone(core, owner, _tell_refused(bot, services, owner, code))
+            await _finish(core, owner, _tell_refused(bot, services, owner, code))
 
 
-async def _alone(core: Core, owner: Owner, telling: Coroutine[Any, Any, None]) -> None:
-    """To its end; a defect that one owner's notice brings out keeps nobody else waiting."""
+async def to_administrators(
+    bot: ExtBot[int], services: Services, message: Callable[[Texts], Shown]
+) -> set[Outcome]:
+    """Send every administrator a message, each in their language; what became of it."""
+    outcomes = set()
+    for user_id in sorted(services.options.admin_user_ids):
+        owner = Owner.user(user_id)
+        texts = Texts(await services.core.preferences.language(owner))
+        outcomes.add(await deliver(bot, owner, *message(texts)))
+    return outcomes
+
+
+async def _finish(core: Core, owner: Owner, notice: Coroutine[Any, Any, None]) -> None:
+    """Bring one notice to its end; a defect that it brings out keeps nobody else waiting."""
     try:
-        await core.custodian.finish(telling)
+        await core.custodian.finish(notice)
     except Exception:
         _log.exception("message_not_sent", owner=owner)
 
@@ -73,19 +88,26 @@ async def _alone(core: Core, owner: Owner, telling: Coroutine[Any, Any, None]) -
 async def _tell(bot: ExtBot[int], services: Services, record: QuarantineRecord) -> None:
     core, owner = services.core, record.owner
     try:
-        needs_none = not _is_reached(services, owner) or await _is_connected(core, owner)
+        is_connected = await _is_connected(core, owner)
+        if not is_connected and owner.kind == "department" and not services.options.admin_user_ids:
+            return  # the start that has administrators tells them
         await core.custodian.under_lock(owner, core.quarantine.mark_owner_told, owner)
     except CustodyError as error:  # an operator's to mend first, or the disk fails
         _log.info("message_not_sent", owner=owner, result=error.code)
         return
-    if needs_none:
+    if is_connected:
         return
-    texts = Texts(await core.preferences.language(owner))
-    markup = buttons.connect(texts)
-    outcome = await deliver(bot, owner, _text(record, texts), markup, background=BACKGROUND)
-    if outcome == "sent":
+    outcomes: set[Outcome] = set()
+    if owner.kind == "department":
+        outcomes = await to_administrators(bot, services, partial(_of_department, record))
+    elif services.options.members.may_use(owner):
+        texts = Texts(await core.preferences.language(owner))
+        markup = buttons.connect(texts)
+        text = _text(record, texts)
+        outcomes = {await deliver(bot, owner, text, markup, background=BACKGROUND)}
+    if "sent" in outcomes:
         _log.info("owner_told", owner=owner, result=record.reason)
-    elif outcome == "later":
+    elif "later" in outcomes:
         with contextlib.suppress(CustodyError):
             await core.custodian.under_lock(owner, core.quarantine.mark_told, record.name, False)
 
@@ -94,7 +116,7 @@ async def _tell_refused(bot: ExtBot[int], services: Services, owner: Owner, code
     core, organisations = services.core, services.core.records.memory.organisations
     organisations.tell(owner)
     await core.custodian.remember(core.records.memory)
-    if not _is_reached(services, owner):
+    if owner.kind == "department" or not services.options.members.may_use(owner):
         return
     texts = Texts(await core.preferences.language(owner))
     text = (
@@ -109,14 +131,21 @@ async def _tell_refused(bot: ExtBot[int], services: Services, owner: Owner, code
         organisations.tell(owner, told=False)
 
 
-def _is_reached(services: Services, owner: Owner) -> bool:
-    """Whether the owner has a chat, and may use the bot."""
-    return owner.telegram_id is not None and services.options.members.may_use(owner)
-
-
 async def _is_connected(core: Core, owner: Owner) -> bool:
     """Whether the owner has connected again meanwhile, or is about to leave."""
     return await core.custodian.load(owner) is not None
+
+
+def _of_department(record: QuarantineRecord, t: Texts) -> Shown:
+    text = t.tr(
+        "🔌 <b>A department is no longer connected to Google Drive: {department}</b>\n\n"
+        "Its credential was set aside. Nothing in its Drive has changed. It has to be authorised "
+        "again.",
+        department=record.owner.key,
+    )
+    why = t.tr("Why: {reason}", reason=admin_texts.reason(record.reason, t))
+    markup = keyboard([button(t.label("🗄 Quarantine"), "quarantine:new")])
+    return f"{text}\n\n{why}", markup
 
 
 def _text(record: QuarantineRecord, t: Texts) -> str:

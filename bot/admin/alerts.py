@@ -6,16 +6,17 @@ An incident counts as told before the messages go out, and no longer where none 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
-from telegram import InlineKeyboardMarkup
 from telegram.ext import ExtBot
 
-from bot.admin import admin_keyboards, admin_texts
-from bot.delivery.messages import deliver
+from bot.admin import admin_keyboards
+from bot.notices import to_administrators
 from bot.services import Services
+from bot.texts import admin_texts
+from bot.texts.buttons import Shown
 from bot.texts.catalogue import Texts
-from security.credential import Owner
 from security.maintenance.incidents import HOLD, OF_DRIVE, Incident
 
 _log = structlog.get_logger()
@@ -57,12 +58,7 @@ async def _tell(bot: ExtBot[int], services: Services, incident: Incident) -> Non
 
 async def _reached(bot: ExtBot[int], services: Services, incident: Incident) -> bool:
     """Whether somebody was; False only where that may be otherwise another time."""
-    outcomes = set()
-    for user_id in sorted(services.options.admin_user_ids):
-        owner = Owner.user(user_id)
-        texts = Texts(await services.core.preferences.language(owner))
-        text, markup = _message(incident, services, texts)
-        outcomes.add(await deliver(bot, owner, text, markup))
+    outcomes = await to_administrators(bot, services, partial(_message, incident, services))
     return "sent" in outcomes or "later" not in outcomes
 
 
@@ -78,9 +74,7 @@ def _note(incident: Incident) -> None:
         _log.info("incident_closed", result=incident.code, seconds=seconds)
 
 
-def _message(
-    incident: Incident, services: Services, t: Texts
-) -> tuple[str, InlineKeyboardMarkup | None]:
+def _message(incident: Incident, services: Services, t: Texts) -> Shown:
     name = admin_texts.title(incident.code, t)
     if incident.until is not None:
         lasted = t.duration(incident.until - incident.since)

@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 import structlog
 from telegram import InputMediaPhoto, Message, Update
 
-from bot.admin import admin_keyboards, admin_texts
+from bot.admin import admin_keyboards
 from bot.context import BotContext
 from bot.delivery.conversation import Conversation, owner_of
 from bot.delivery.messages import (
@@ -29,6 +29,7 @@ from bot.delivery.messages import (
     show_instead,
 )
 from bot.services import Services
+from bot.texts import admin_texts
 from bot.texts.catalogue import Texts
 from security.errors import CustodyError
 from security.maintenance.incidents import OF_FILES

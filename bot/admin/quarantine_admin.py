@@ -12,10 +12,11 @@ import structlog
 from telegram import InlineKeyboardMarkup, Message, Update
 
 from bot import notices
-from bot.admin import admin_keyboards, admin_texts, alerts
+from bot.admin import admin_keyboards, alerts
 from bot.context import BotContext
 from bot.delivery.conversation import argument_of, owner_of
 from bot.delivery.messages import acknowledge, say, show_instead
+from bot.texts import admin_texts
 from bot.texts.catalogue import Texts
 from security.errors import (
     ConsentRequired,
@@ -36,20 +37,20 @@ _log = structlog.get_logger()
 async def quarantine(update: Update, context: BotContext) -> None:
     """/quarantine, and every button of it."""
     query, texts = update.callback_query, await context.texts(update)
-    deed, _, argument = argument_of(update.callback_query).partition(":")
+    action, _, argument = argument_of(update.callback_query).partition(":")
     if query is not None:
         await acknowledge(query)
-    if deed in ("", "new", "page"):
+    if action in ("", "new", "page"):
         page = int(argument) if argument.isdecimal() and len(argument) < 6 else 0
         text, markup = await _list(context, page, texts)
-        await _show(update, context, text, markup, anew=deed != "page")
+        await _show(update, context, text, markup, anew=action != "page")
         return
     found = await context.core.custodian.read(context.core.quarantine.find, argument)
     record = next((record for record in found if record.id == argument), None)
     if record is None:
         text, markup = _gone(texts), admin_keyboards.to_list(texts)
     else:
-        text, markup = await _do(context, deed, record, texts)
+        text, markup = await _do(context, action, record, texts)
     await _show(update, context, text, markup)
 
 
@@ -142,9 +143,9 @@ def _line(number: int, record: QuarantineRecord, t: Texts) -> str:
 
 
 async def _do(
-    context: BotContext, deed: str, record: QuarantineRecord, t: Texts
+    context: BotContext, action: str, record: QuarantineRecord, t: Texts
 ) -> tuple[str, InlineKeyboardMarkup]:
-    match deed:
+    match action:
         case "restore":
             return await _restore(context, record, t), admin_keyboards.to_list(t)
         case "purge":

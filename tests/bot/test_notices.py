@@ -25,20 +25,20 @@ pytestmark = pytest.mark.one_way("on")
 async def test_owners_are_told_once_over_sweeps_and_restarts(
     start_bot: StartBot, upkeep: Upkeep, people: People
 ) -> None:
-    """Each by reason and in their language, with a button; a department has no chat."""
-    ann, chen = people(501, "Ann"), people(502, "陳", "zh-hant")
+    """Each by reason and in their language, with a button; of a department, the administrators."""
+    ann, chen, root = people(501, "Ann"), people(502, "陳", "zh-hant"), people(509, "Root")
     for owner in (ann, chen, TOWN):
         await upkeep.connect(owner)
-    async with start_bot() as bot:
+    async with start_bot(ADMIN_USER_IDS="509") as bot:
         by_hand(bot)
-        for person in (ann, chen):
+        for person in (ann, chen, root):
             await person.start()
             await person.wait_for("Drivekeeper")
         await upkeep.revoke(ann, TOWN)
         (bot.folder / "token_502.json").write_text("{")
         await sweep(bot, 3)
-        assert len(logged(bot, "owner_told")) == 2
-    async with start_bot() as bot:
+        assert len(logged(bot, "owner_told")) == 3
+    async with start_bot(ADMIN_USER_IDS="509") as bot:
         by_hand(bot)
         await sweep(bot)
         (message,) = await said_to(ann, GONE)
@@ -48,8 +48,41 @@ async def test_owners_are_told_once_over_sweeps_and_restarts(
         (message,) = await said_to(chen, "已經不再連接")
         assert "損壞" in message.text
         assert message.button("connect") is not None
+        (message,) = await said_to(root, "A department is no longer connected")
+        assert TOWN.key in message.text
+        assert "Google no longer accepts it" in message.text
+        assert message.button("quarantine:new") is not None
+        for person in (ann, chen):
+            assert await said_to(person, TOWN.key) == []
         assert logged(bot, "owner_told") == []
     assert upkeep.told() == [True, True, True]
+
+
+async def test_a_departments_loss_is_told_of_as_soon_as_there_is_an_administrator_to_reach(
+    start_bot: StartBot, upkeep: Upkeep, google: GoogleControls, people: People
+) -> None:
+    """Until then it counts as not told: without any, and while Telegram does not answer."""
+    ann, root = people(501, "Ann"), people(509, "Root")
+    await upkeep.connect(TOWN)
+    async with start_bot() as bot:
+        by_hand(bot)
+        for person in (ann, root):
+            await person.start()
+            await person.wait_for("Drivekeeper")
+        await upkeep.revoke(TOWN)
+        await sweep(bot, 2)
+        assert upkeep.told() == [False]
+        assert logged(bot, "owner_told") == []
+    async with start_bot(ADMIN_USER_IDS="509") as bot:
+        by_hand(bot)
+        # As often as an answer is given again.
+        await google.fault("telegram.sendMessage", "status", status=502, owner="509", count=4)
+        await sweep(bot)
+        assert upkeep.told() == [False]
+        await sweep(bot, 2)
+        assert len(await said_to(root, "A department is no longer connected")) == 1
+        assert upkeep.told() == [True]
+        assert len(logged(bot, "owner_told")) == 1
 
 
 async def test_whoever_has_been_told_in_person_or_is_connected_gets_no_notice(
