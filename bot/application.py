@@ -31,10 +31,10 @@ from bot.updates.journal import UpdateJournal
 from bot.updates.ordering import PerUserOrder
 from bot.updates.pulse import Pulse
 from bot.uploads.albums import Albums
-from bot.uploads.destinations import Places
+from bot.uploads.destinations import Destinations
 from bot.uploads.jobs import UploadJournal
 from bot.uploads.queue import UploadQueue
-from bot.uploads.runner import UploadRunner
+from bot.uploads.running.runner import UploadRunner
 from security.credential import Owner
 
 _LAPSE_SECONDS: Final = 15
@@ -86,8 +86,8 @@ def build_application(
         ),
         rate_limiter=limiter,
     )
-    places = Places(options.folder_name, core.preferences.folders)
-    runner = UploadRunner(bot, core, options, journal, places, limiter.has_room)
+    destinations = Destinations(options.folder_name, core.preferences.folders)
+    runner = UploadRunner(bot, core, options, journal, destinations, limiter.has_room)
     uploads = UploadQueue(
         journal,
         core.custodian,
@@ -105,7 +105,7 @@ def build_application(
         albums=Albums(uploads),
         progress_of=runner.progress_of,
         sender=Sender(bot, core.sending_drives, options.data_folder, local_mode=options.local_mode),
-        places=places,
+        destinations=destinations,
         inbox=inbox,
         pulse=pulse,
         refusals=Refusals(),

@@ -13,7 +13,7 @@ from bot.delivery.file_sender import Sender
 from bot.updates.inbox import Inbox
 from bot.updates.pulse import Pulse
 from bot.uploads.albums import Albums
-from bot.uploads.destinations import Places
+from bot.uploads.destinations import Destinations
 from bot.uploads.jobs import UploadJob
 from bot.uploads.queue import UploadQueue
 
@@ -30,7 +30,7 @@ class Services:
     progress_of: Callable[[UploadJob], str | None]
     """What a running upload's message says."""
     sender: Sender
-    places: Places
+    destinations: Destinations
     inbox: Inbox
     pulse: Pulse
     refusals: Refusals

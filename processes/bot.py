@@ -30,7 +30,7 @@ from bot.preferences.store import Preferences
 from bot.readiness import Readiness
 from bot.updates.journal import UpdateJournal
 from bot.uploads.jobs import UploadJournal
-from bot.uploads.telegram_source import download_client
+from bot.uploads.running.telegram_source import download_client
 from config import Settings
 from custody_parts import custody, settle_memory
 from drive import DriveApi, Drives

@@ -40,7 +40,7 @@ from typer.testing import CliRunner
 
 import cli
 from bot.updates.journal import UpdateJournal
-from bot.uploads.telegram_source import LocalFile
+from bot.uploads.running.telegram_source import LocalFile
 from config import child_environment
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
@@ -160,8 +160,8 @@ async def sandbox(world: MarkedWorld) -> AsyncIterator[Sandbox]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries do not wait: their number is what matters here."""
     monkeypatch.setattr("upload.PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr("bot.uploads.transfer._PAUSES", (0.01, 0.01))
-    monkeypatch.setattr("bot.uploads.telegram_source._PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("bot.uploads.running.telegram_files._PAUSES", (0.01, 0.01))
+    monkeypatch.setattr("bot.uploads.running.telegram_source._PAUSE_SECONDS", 0.01)
     monkeypatch.setattr("bot.connecting.connect.AGAIN_SECONDS", 0)
     monkeypatch.setattr("bot.delivery.rate_limits._PAUSES", (0.01, 0.01, 0.01))
     for limit in ("_CHAT_BURST", "_OVERALL_PER_SECOND", "_BACKGROUND_PER_SECOND"):

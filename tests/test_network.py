@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
 from bot.delivery.telegram_request import TelegramRequest
-from bot.uploads.telegram_source import TelegramDownload, download_client
+from bot.uploads.running.telegram_source import TelegramDownload, download_client
 from commands.doctor import examine
 from config import GoogleClient, load_settings
 from drive import AccessToken, Drive, DriveApi
@@ -283,7 +283,7 @@ async def test_no_client_believes_an_authority_that_is_not_set(
         host,
         **{**variables, **(proxy if "HTTPS_PROXY" in variables else {})},
     )
-    monkeypatch.setattr("bot.uploads.telegram_source._PAUSE_SECONDS", 0)
+    monkeypatch.setattr("bot.uploads.running.telegram_source._PAUSE_SECONDS", 0)
     with pytest.raises(Exception) as raised:  # noqa: PT011 - each client's own
         await CLIENTS[client](world)
     if client == "doctor":
@@ -315,7 +315,7 @@ async def test_a_refusal_of_the_proxy_is_told_from_one_of_the_server(
             HTTPS_PROXY=f"http://amy:{PASSWORD}@127.0.0.1:{proxy.port}",
             SSL_CERT_FILE=str(authority.cert_file),
         )
-        monkeypatch.setattr("bot.uploads.telegram_source._PAUSE_SECONDS", 0)
+        monkeypatch.setattr("bot.uploads.running.telegram_source._PAUSE_SECONDS", 0)
         with pytest.raises(Exception) as raised:  # noqa: PT011 - each client's own
             await CLIENTS[client](world)
     assert connection_fault(raised.value) == "proxy_refused"
@@ -338,7 +338,7 @@ async def test_nobody_at_the_proxys_port_is_refused_by_name(
     settle(
         world, monkeypatch, tmp_path, f"api.{NAME}", HTTPS_PROXY=f"http://127.0.0.1:{proxy.port}"
     )
-    monkeypatch.setattr("bot.uploads.telegram_source._PAUSE_SECONDS", 0)
+    monkeypatch.setattr("bot.uploads.running.telegram_source._PAUSE_SECONDS", 0)
     with pytest.raises(Exception) as raised:  # noqa: PT011 - each client's own
         await CLIENTS[client](world)
     assert connection_fault(raised.value) == "refused"

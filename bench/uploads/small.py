@@ -26,7 +26,7 @@ from bench.owners import read_settings
 from bench.report import Wrong
 from bench.world import BOT_TOKEN, FIRST_PERSON
 from bot.context import BotApplication
-from bot.uploads.telegram_source import TelegramDownload
+from bot.uploads.running.telegram_source import TelegramDownload
 from custody_parts import settle_memory
 from drive import FOLDER_TYPE, Drive
 from processes.bot import prepare_logs, services

@@ -147,7 +147,7 @@ async def _choose(
     template: str | None = None,
 ) -> FolderChoice | None:
     """Remember a folder or a template; None: it did not work, and that has been said."""
-    places = context.services.places
+    places = context.services.destinations
     try:
         account = await _account(context, owner)
         path = (await _look(context, owner, folder_id)).path if folder_id else ()
@@ -199,7 +199,7 @@ async def _show(
     try:
         account = await _account(context, owner)
         level = await _look(context, owner, folder_id, made)
-        places = context.services.places
+        places = context.services.destinations
         choice = await context.core.custodian.run(places.choice, owner, account)
     except CustodyError as error:
         await _show_trouble(update, context, error, texts)

@@ -12,7 +12,7 @@ from security.credential import Owner
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Destination:
     """A folder in Drive."""
 
     folder_id: str
@@ -22,8 +22,8 @@ class Place:
     """It had been deleted in Drive."""
 
 
-class Places:
-    """Each person's choice of a folder, as it stands in their Drive."""
+class Destinations:
+    """Finds the folder that each person has chosen, as it stands in their Drive."""
 
     def __init__(self, folder_name: str, choices: FolderChoices) -> None:
         """
@@ -54,39 +54,39 @@ class Places:
         self._choices.forget(owner)
 
     def find(
-        self, drive: Drive, owner: Owner, account: str, moment: datetime, *, known: bool = False
-    ) -> Place:
+        self, drive: Drive, owner: Owner, account: str, moment: datetime, *, cached: bool = False
+    ) -> Destination:
         """The folder for a file sent at `moment`, made where there is none. Blocks.
 
         Args:
             account: the Google account `drive` belongs to.
-            known: what was seen in the last minutes is good enough.
+            cached: what was seen in the last minutes is good enough.
         """
         stored = self._choices.load(owner, account)
         choice = self._usual(account) if stored is None else stored
-        found, again = self._in_drive(drive, choice, known=known)
+        found, again = self._in_drive(drive, choice, cached=cached)
         if found != stored:
             self._choices.replace(owner, stored, found)
         below = folders_for(found.template, moment)
         try:
-            folder_id = drive.ensure_path(found.folder_id, below, cached=known)
+            folder_id = drive.ensure_path(found.folder_id, below, cached=cached)
         except DriveRefused as refusal:
-            if refusal.code != "file_gone" or not known:
+            if refusal.code != "file_gone" or not cached:
                 raise
             return self.find(drive, owner, account, moment)
-        return Place(folder_id, shown_path((*found.path, *below)), again)
+        return Destination(folder_id, shown_path((*found.path, *below)), again)
 
     def _usual(self, account: str) -> FolderChoice:
         return FolderChoice(account=account, path=(self._folder_name,))
 
     def _in_drive(
-        self, drive: Drive, choice: FolderChoice, *, known: bool
+        self, drive: Drive, choice: FolderChoice, *, cached: bool
     ) -> tuple[FolderChoice, bool]:
         """The choice as it is there by now, and whether its folder had to be made again."""
         if not choice.folder_id:
-            folder_id = drive.ensure_folder(choice.path[-1], cached=known)
+            folder_id = drive.ensure_folder(choice.path[-1], cached=cached)
             return choice.model_copy(update={"folder_id": folder_id}), False
-        if known and drive.has_seen(choice.folder_id):
+        if cached and drive.has_seen(choice.folder_id):
             return choice, False
         if (folder := drive.find_folder(choice.folder_id)) is not None:
             path = (*choice.path[:-1], folder.name)

@@ -319,7 +319,7 @@ def test_words_of_telegram_are_looked_at_in_one_place() -> None:
     assert found <= {
         "bot/delivery/messages.py",
         "bot/delivery/file_sender.py",
-        "bot/uploads/transfer.py",
+        "bot/uploads/running/telegram_files.py",
     }
 
 
@@ -355,7 +355,7 @@ async def test_a_file_that_telegram_refuses_in_unknown_words_is_not_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Only what can never be had is; else there is a button."""
-    monkeypatch.setattr("bot.uploads.transfer._PAUSES", (0.1, 0.1))
+    monkeypatch.setattr("bot.uploads.running.telegram_files._PAUSES", (0.1, 0.1))
     ann = people()
     await connect(ann, google, AMY)
     await google.fault("telegram.getFile", "status", status=400, reason=reason, count=0)

@@ -9,7 +9,7 @@ import pytest
 from bot.drive_files import file_texts
 from bot.texts.catalogue import LANGUAGES, Texts
 from bot.uploads import upload_texts
-from bot.uploads.runner import _is_everybodys
+from bot.uploads.running.runner import _is_everybodys
 from drive import DriveRefused, error_of_answer, reasons
 from sandbox.google.errors import drive_body
 from security.errors import CustodyError

@@ -17,7 +17,7 @@ from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from bot.uploads.telegram_source import LocalFile, LocalFileUnreadable, TelegramDownload
+from bot.uploads.running.telegram_source import LocalFile, LocalFileUnreadable, TelegramDownload
 from upload import SourceFailed, SourceSpoilt
 
 CUT = 300_000
@@ -28,7 +28,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tries that follow one another at once."""
-    monkeypatch.setattr("bot.uploads.telegram_source._PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("bot.uploads.running.telegram_source._PAUSE_SECONDS", 0.001)
 
 
 @asynccontextmanager

@@ -48,7 +48,7 @@ IN_ITS_PLACE: dict[str, tuple[str, dict[str, Any]]] = {
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tries that follow one another at once."""
-    monkeypatch.setattr("bot.uploads.telegram_source._PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("bot.uploads.running.telegram_source._PAUSE_SECONDS", 0.001)
     monkeypatch.setattr("upload.PAUSE_SECONDS", 0.05)
 
 

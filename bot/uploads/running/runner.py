@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from telegram.ext import ExtBot
@@ -15,12 +15,14 @@ from bot.texts.buttons import Shown
 from bot.texts.catalogue import Texts
 from bot.texts.unexpected import Unexpected, new_reference
 from bot.uploads import group_texts, upload_texts
-from bot.uploads.destinations import Places
+from bot.uploads.destinations import Destinations
 from bot.uploads.jobs import JobFile, UploadJob, UploadJournal
 from bot.uploads.progress import UploadMessage
+from bot.uploads.running.running_job import RunningJob
+from bot.uploads.running.telegram_files import TelegramFiles, patiently
+from bot.uploads.running.telegram_source import LocalFile
+from bot.uploads.running.transfer import Transfer
 from bot.uploads.scheduler import Telling
-from bot.uploads.telegram_source import LocalFile
-from bot.uploads.transfer import Run, Transfer, patiently
 from security.errors import (
     ConsentRequired,
     CorruptCredential,
@@ -51,13 +53,13 @@ class UploadRunner:
         core: Core,
         options: BotOptions,
         journal: UploadJournal,
-        places: Places,
+        destinations: Destinations,
         has_room: Callable[[], bool],
     ) -> None:
         self._bot = bot
         self._core = core
         self._journal = journal
-        self._transfer = Transfer(bot, core, options, journal, places)
+        self._transfer = Transfer(core, destinations, TelegramFiles(bot, core, options))
         self._has_room = has_room
         self._links = options.link_base_url
         self._messages: dict[str, UploadMessage] = {}
@@ -68,155 +70,153 @@ class UploadRunner:
         """Nothing of a job that is given up while it does not run stays in Drive."""
         await self._transfer.discard(job)
 
-    async def run(self, job: UploadJob, halt: StopSignal) -> Telling | None:
+    async def run(self, job: UploadJob, stop: StopSignal) -> Telling | None:
         """Upload `job`. Every end has its message, whatever fails: it is what comes back."""
         texts = Texts(await self._core.preferences.language(job.owner))
         message = UploadMessage(self._bot, job, texts, self._has_room)
         message.start()
         self._messages[job.id] = message
         try:
-            return await self._end_of(Run(job, halt, message, texts))
+            return await self._end_of(RunningJob(job, stop, message, texts, self._save))
         finally:
             self._messages.pop(job.id, None)
 
-    async def _end_of(self, run: Run) -> Telling | None:
+    async def _end_of(self, running: RunningJob) -> Telling | None:
         try:
-            await self._upload_all(run)
+            await self._upload_all(running)
         except UploadInterrupted:
-            run.message.stop()  # the journal has it: the next start goes on
+            running.message.stop()  # the journal has it: the next start goes on
             return None
         except CustodyError as error:
-            if run.halt.is_set() and not isinstance(error, UploadCancelled):
+            if running.stop.is_set() and not isinstance(error, UploadCancelled):
                 error = UploadCancelled("cancelled")
-            return self._stopped(run, error)
+            return self._stopped(running, error)
         except Exception:
-            return self._stopped(run, self._unexpected(run))
-        return self._finished(run)
+            return self._stopped(running, self._unexpected(running))
+        return self._finished(running)
 
     def progress_of(self, job: UploadJob) -> str | None:
         """How far it is, as its own message says; None: it does not run."""
         message = self._messages.get(job.id)
         return message.text() if message else None
 
-    async def _upload_all(self, run: Run) -> None:
+    async def _upload_all(self, running: RunningJob) -> None:
         """Every file that has not ended; those that fail for reasons of their own are left behind.
 
         Raises:
             CustodyError: what the other files would meet as well, or the only one has met.
         """
-        credential = await patiently(lambda: self._core.custodian.access_token(run.job.owner))
+        credential = await patiently(lambda: self._core.custodian.access_token(running.job.owner))
         account = credential.account_key or ""
-        if run.job.account_id and run.job.account_id != account:
+        if running.job.account_id and running.job.account_id != account:
             raise UploadCancelled("the account has changed", code="account_changed")
-        run.job = run.job.model_copy(update={"account_id": account})
-        while (number := run.job.next_number) is not None:
+        running.change(account_id=account)
+        while (number := running.job.next_number) is not None:
             began = time.monotonic()
             try:
-                found, result = await self._transfer.upload(run, number)
+                found, result = await self._transfer.upload(running, number)
             except CustodyError as error:
-                self._alert(run, error.code)
+                self._alert(running, error.code)
                 if (
                     isinstance(error, UploadInterrupted)
-                    or len(run.job.files) == 1
-                    or run.halt.is_set()
+                    or len(running.job.files) == 1
+                    or running.stop.is_set()
                     or _is_everybodys(error)
                 ):
                     raise
-                await self._transfer.give_back(run)
-                await self._note_file(run, number, state="failed", result=error.code)
-                self._count(run.job.files[number], run, error.code, began)
+                await self._transfer.release_source(running)
+                await running.save_file(number, state="failed", result=error.code)
+                self._count(running.job.files[number], running, error.code, began)
             else:
-                self._alert(run, result)
+                self._alert(running, result)
                 # Before the note of it: a kill in between has it fetched again, and not left.
-                await self._transfer.give_back(run)
+                await self._transfer.release_source(running)
                 try:
-                    await self._note_file(
-                        run,
+                    await running.save_file(
                         number,
                         **{"state": "done", "result": result, "session": None},
                         **{"drive_file_id": found.id, "link": found.link, "size": found.size},
                     )
                 except OperatorFault as fault:  # it is in Drive all the same, and is said to be
-                    _log.error("upload_not_saved", owner=run.job.owner, result=fault.code)
-                self._count(run.job.files[number], run, result, began)
+                    _log.error("upload_not_saved", owner=running.job.owner, result=fault.code)
+                self._count(running.job.files[number], running, result, began)
 
-    async def _finished(self, run: Run) -> None:
-        job = run.job
+    async def _finished(self, running: RunningJob) -> None:
+        job = running.job
         failed = any(file.state == "failed" for file in job.files)
         if failed:  # before there is a button to try again
-            await self._keep_ended(run, "failed")
-        text, markup = upload_texts.finished(job, run.texts)
-        await self._say(run, (text, markup), group_texts.finished(job, run.texts))
+            await self._keep_ended(running, "failed")
+        text, markup = upload_texts.finished(job, running.texts)
+        await self._say(running, (text, markup), group_texts.finished(job, running.texts))
         if not failed:
             # Last: until the person knows, a restart finds what has been done and says it.
-            await self._keep_ended(run, "done")
+            await self._keep_ended(running, "done")
 
-    async def _stopped(self, run: Run, error: CustodyError) -> None:
-        text, markup, state = upload_texts.ended_by(error, run.job, run.texts)
+    async def _stopped(self, running: RunningJob, error: CustodyError) -> None:
+        text, markup, state = upload_texts.ended_by(error, running.job, running.texts)
         event = "upload_cancelled" if isinstance(error, UploadCancelled) else "upload_failed"
-        _log.info(event, owner=run.job.owner, kind=run.job.kind, result=error.code)
+        _log.info(event, owner=running.job.owner, kind=running.job.kind, result=error.code)
         self._core.metrics.uploaded(error.code, None)
         try:
             if state == "waiting":
                 # Whoever connects next may choose another account: then it is a new file there.
-                run.job = run.job.unplaced()
+                running.job = running.job.unplaced()
             # Tried again, it is asked for again: nobody may ever come back for it.
-            await self._transfer.give_back(run)
-            await self._keep(run, state)
+            await self._transfer.release_source(running)
+            await self._keep(running, state)
         finally:
             address = f"{self._links}/{self._bot.username}"
-            shown = group_texts.ended(run.job, state, error.code, run.texts, address)
-            await self._say(run, (text, markup), shown)
+            shown = group_texts.ended(running.job, state, error.code, running.texts, address)
+            await self._say(running, (text, markup), shown)
         if state == "waiting":
-            await self._core.note_owner_told(run.job.owner)
+            await self._core.note_owner_told(running.job.owner)
         elif isinstance(error, RefusedByOrganisation):
-            self._core.records.memory.organisations.tell(run.job.owner)
+            self._core.records.memory.organisations.tell(running.job.owner)
 
-    async def _say(self, run: Run, shown: Shown, in_group: Shown) -> None:
-        await run.message.finish(*shown, in_group=in_group)
-        if run.message.sent.to.chat_id != run.job.chat_id:  # its buttons find it there
-            await self._keep_ended(run, run.job.state)
+    async def _say(self, running: RunningJob, shown: Shown, in_group: Shown) -> None:
+        await running.message.finish(*shown, in_group=in_group)
+        if running.message.sent.to.chat_id != running.job.chat_id:  # its buttons find it there
+            await self._keep_ended(running, running.job.state)
 
-    def _unexpected(self, run: Run) -> Unexpected:
+    def _unexpected(self, running: RunningJob) -> Unexpected:
         reference = new_reference()
-        _log.exception("handler_failed", owner=run.job.owner, reference=reference)
+        _log.exception("handler_failed", owner=running.job.owner, reference=reference)
         return Unexpected(reference)
 
-    async def _note_file(self, run: Run, number: int, **changes: Any) -> None:
-        run.job = run.job.with_file(number, **changes)
-        await self._core.custodian.run(self._journal.save, run.job)
+    async def _save(self, job: UploadJob) -> None:
+        await self._core.custodian.run(self._journal.save, job)
 
-    async def _keep(self, run: Run, state: str) -> None:
+    async def _keep(self, running: RunningJob, state: str) -> None:
         ended = datetime.now(UTC) if state in ("done", "cancelled") else None
-        run.job = run.job.shown_in(*run.message.sent)
-        run.job = run.job.model_copy(update={"state": state, "finished_at": ended})
-        await self._core.custodian.run(self._write_down, run.job)
+        running.job = running.job.shown_in(*running.message.sent)
+        running.change(state=state, finished_at=ended)
+        await self._core.custodian.run(self._write_down, running.job)
 
-    async def _keep_ended(self, run: Run, state: str) -> None:
+    async def _keep_ended(self, running: RunningJob, state: str) -> None:
         try:
-            await self._keep(run, state)
+            await self._keep(running, state)
         except OperatorFault as fault:  # then the next start finds it in Drive, and says so again
-            _log.error("upload_not_saved", owner=run.job.owner, result=fault.code)
+            _log.error("upload_not_saved", owner=running.job.owner, result=fault.code)
 
     def _write_down(self, job: UploadJob) -> None:
         if self._journal.load(job.id) is not None:  # else deleted, with everything, meanwhile
             self._journal.save(job)
 
-    def _alert(self, run: Run, result: str) -> None:
+    def _alert(self, running: RunningJob, result: str) -> None:
         """Administrators hear when the local server's files cannot be read, and when they can."""
         incidents, now = self._core.records.memory.incidents, time.time()
         was_open = incidents.is_open(LOCAL_FILE_UNREADABLE)
         if result == LOCAL_FILE_UNREADABLE:
             incidents.see(LOCAL_FILE_UNREADABLE, now, 0)
-        elif result == "ok" and isinstance(run.source, LocalFile):
+        elif result == "ok" and isinstance(running.source, LocalFile):
             incidents.end(LOCAL_FILE_UNREADABLE, now)
         if incidents.is_open(LOCAL_FILE_UNREADABLE) != was_open:
             self.on_trouble()
 
-    def _count(self, file: JobFile, run: Run, result: str, began: float) -> None:
+    def _count(self, file: JobFile, running: RunningJob, result: str, began: float) -> None:
         _log.info(
             "upload_finished" if file.state == "done" else "upload_failed",
-            owner=run.job.owner,
+            owner=running.job.owner,
             kind=file.kind,
             size=file.size or 0,
             seconds=round(time.monotonic() - began, 3),
