@@ -70,7 +70,8 @@ def check_head(
 
 
 def _whole(headers: Mapping[str, str], length: int | None, size: int | None) -> Body:
-    if length is None and size is None and not _is_chunked(headers):
+    coding = headers.get("transfer-encoding", "").strip().lower()
+    if length is None and size is None and coding != "chunked":
         raise NotTheFile("nothing says how long the file is")
     if None not in (length, size) and length != size:
         raise NotTheFile("as long as another file")
@@ -104,7 +105,3 @@ def _length(headers: Mapping[str, str]) -> int | None:
     if not _LENGTH.fullmatch(said.strip()):
         raise NotTheFile("a length that is none")
     return int(said)
-
-
-def _is_chunked(headers: Mapping[str, str]) -> bool:
-    return headers.get("transfer-encoding", "").strip().lower() == "chunked"

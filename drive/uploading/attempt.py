@@ -80,10 +80,10 @@ class Attempt:
             CustodyError: in all its kinds.
         """
         found = self._send()
-        self.window.finish()
+        self.window.finish()  # the md5 means nothing before the whole source has been read
         if not self._matches(found):
             self.drive.delete(self.target.file_id)
-            raise IdentifierSpent("not what was sent has arrived", code="checksum_mismatch")
+            raise IdentifierSpent("it is not what was read", code="checksum_mismatch")
         if self.stop.cancelled:  # while Drive's answer was on its way
             raise UploadCancelled("cancelled")
         if self.window.source.size is None:
@@ -101,7 +101,7 @@ class Attempt:
         return None
 
     def _send(self) -> DriveFile:
-        """Send the file until Drive has all of it."""
+        """Send the file until Drive has all of it; or the file that has the identifier already."""
         failures, reached = 0, 0
         at: int | None = None  # what Drive has; None: it is asked
         while True:
@@ -133,9 +133,9 @@ class Attempt:
         except (SessionLost, DriveRefused) as error:
             if error.code != "exists" and not isinstance(error, SessionLost):
                 raise
-            found = self._look_up()
-            if found is not None:
-                return found
+            found = self.drive.find(self.target.file_id)
+            if found is not None:  # it may be the file: only Drive's last answer was lost
+                return self._with_checksum(found)
             self.session = None
             raise TransientFault("the session was lost") from error
         if not isinstance(answer, int):
@@ -206,16 +206,3 @@ class Attempt:
             if found is None:
                 break
         raise TransientFault("Drive does not tell the checksum")
-
-    def _look_up(self) -> DriveFile | None:
-        """The whole file, if it stands under the prepared identifier; anything else is removed."""
-        found = self.drive.find(self.target.file_id)
-        if found is None:
-            return None
-        found = self._with_checksum(found)
-        # The whole source must have been read before its md5 means anything.
-        self.window.finish()
-        if self._matches(found):
-            return found
-        self.drive.delete(self.target.file_id)
-        raise IdentifierSpent("another file had the identifier")

@@ -66,11 +66,9 @@ class UploadSession:
         # The client is told only that the bytes come in a session; the headers say what they are.
         media = MediaIoBaseUpload(io.BytesIO(), "application/octet-stream", resumable=True)
         request = drive.creation_request(body, media, size=total)
-        headers = dict(request.headers)
-        if mime_type:
-            headers["X-Upload-Content-Type"] = mime_type
-        if total is not None:
-            headers["X-Upload-Content-Length"] = str(total)
+        length = "" if total is None else str(total)
+        told = {"X-Upload-Content-Type": mime_type, "X-Upload-Content-Length": length}
+        headers = request.headers | {name: value for name, value in told.items() if value}
         head, content = drive.send(request.uri, "POST", headers, request.body)
         if head.status not in _DONE:
             raise error_of_answer(head.status, head, content)
