@@ -45,7 +45,7 @@ _ROOT: Final = 570
 """The administrator."""
 _CHANCE: Final = (
     (re.compile(r"/file/d/[\w-]+"), "/FILE"),
-    (re.compile(r"\b1[\w-]{32}\b"), "FILE"),
+    (re.compile(r"(?<![\w-])1[\w-]{32}(?![\w-])"), "FILE"),
     (re.compile(r"2026-11-20 12:0[1-9] UTC"), "LATELY UTC"),
     (re.compile(r"20261120t120[1-9][0-9]{8}"), "LATELY"),
 )

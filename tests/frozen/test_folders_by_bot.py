@@ -158,6 +158,10 @@ async def test_everything_under_way_goes_on(stage: Stage) -> None:
         )
         for number in (521, 523, 524, 527, 552):
             await people[number].wait_for(lambda m: True, since=0)
+        await people[501].send("/folder")
+        await people[502].send("/uploads")
+        for number in (501, 502):  # her choice, and his language, as they were
+            await people[number].wait_for(lambda m: bool(m.buttons))
         await people[570].wait_for(
             "Code: unknown_key" if stage.kind == "sealed" else "Over", since=0
         )
