@@ -6,6 +6,7 @@ Upload sessions are not kept: a restarted sandbox has forgotten them, as the rea
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,33 +32,29 @@ SAVE_SHARE = 0.02  # of the time may go into saving, at most, however large the 
 def dump(world: GoogleWorld) -> dict[str, Any]:
     """Everything but the bytes of files."""
     grants = world.grants
-    lists: dict[str, list[Any]] = {
-        "accounts": list(world.accounts.values()),
-        "codes": list(grants.codes.values()),
-        "devices": list(grants.devices.values()),
-        "refresh": list(grants.refresh.values()),
-        "access": list(grants.access.values()),
-        "files": list(world.files.all()),
-        "shared_drives": list(world.shared_drives.values()),
+    kept: dict[str, Iterable[Any]] = {
+        "accounts": world.accounts.values(),
+        "codes": grants.codes.values(),
+        "devices": grants.devices.values(),
+        "refresh": grants.refresh.values(),
+        "access": grants.access.values(),
+        "files": world.files.all(),
+        "shared_drives": world.shared_drives.values(),
     }
     return {
         "version": VERSION,
         "consents": {key: vars(value) for key, value in grants.consents.items()},
         "generated": world.files.generated,
-        **{key: [vars(item) for item in items] for key, items in lists.items()},
+        **{key: [vars(item) for item in items] for key, items in kept.items()},
     }
 
 
 def load(world: GoogleWorld, path: Path) -> None:
     """Read what ``dump`` wrote; nothing where there is nothing, or of another version."""
-    if not path.exists():
-        return
-    data = json.loads(path.read_text(encoding="utf-8"))
-    if data.get("version") != VERSION:
+    if not path.exists() or (data := json.loads(path.read_text("utf-8")))["version"] != VERSION:
         return
     grants = world.grants
-    drives = data.get("shared_drives", [])
-    world.shared_drives = {item["id"]: SharedDrive(**item) for item in drives}
+    world.shared_drives = {item["id"]: SharedDrive(**item) for item in data["shared_drives"]}
     world.accounts = {item["email"]: Account(**item) for item in data["accounts"]}
     grants.consents = {key: Consent(**value) for key, value in data["consents"].items()}
     grants.codes = {item["code"]: AuthCode(**item) for item in data["codes"]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -55,7 +56,7 @@ class EventLog:
     def __init__(self) -> None:
         self.seq = 0
         self._events: deque[tuple[int, str]] = deque(maxlen=EVENTS_KEPT)
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._changed = asyncio.Event()
         self.closed = False
 
     def add(self, kind: str, **content: Any) -> int:
@@ -71,10 +72,8 @@ class EventLog:
         self._wake()
 
     def _wake(self) -> None:
-        for future in self._waiting:
-            if not future.done():
-                future.set_result(None)
-        self._waiting.clear()
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     def since(self, seq: int) -> list[tuple[int, str]] | None:
         """Events after a number; None if some of them are no longer kept."""
@@ -87,14 +86,8 @@ class EventLog:
 
     async def wait(self, seconds: float) -> None:
         """Return at the next event, or after so many seconds."""
-        future = asyncio.get_running_loop().create_future()
-        self._waiting.add(future)
-        try:
-            await asyncio.wait_for(future, seconds)
-        except TimeoutError:
-            return
-        finally:
-            self._waiting.discard(future)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), seconds)
 
 
 @dataclass

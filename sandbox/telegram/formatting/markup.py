@@ -21,25 +21,21 @@ MOST_BUTTONS = 100
 _INLINE = "inline keyboard button"
 
 
-class _FieldError(ValueError):
-    pass
-
-
-def _text_field(value: Json, name: str, *, required: bool = False) -> str:
-    if name not in value or value[name] is None:
+def _text_field(value: Json, name: str, what: str = _INLINE, *, required: bool = False) -> str:
+    if value.get(name) is None:
         if required:
-            raise _FieldError(f'Can\'t find field "{name}"')
+            raise bad_request(f"Can't parse {what}: Can't find field \"{name}\"")
         return ""
     found = value[name]
     if isinstance(found, bool) or not isinstance(found, str | int | float):
-        raise _FieldError(f'Field "{name}" must be of type String')
+        raise bad_request(f'Can\'t parse {what}: Field "{name}" must be of type String')
     return str(found)
 
 
 def _object_field(value: Json, name: str) -> Json:
     found = value[name]
     if not isinstance(found, dict):
-        raise _FieldError(f'Field "{name}" must be of type Object')
+        raise bad_request(f'Can\'t parse {_INLINE}: Field "{name}" must be of type Object')
     return found
 
 
@@ -103,10 +99,7 @@ def _reply_button(button: Any) -> Json:
         raise bad_request(
             "Can't parse keyboard button: KeyboardButton must be a String or an Object"
         )
-    try:
-        text = _text_field(button, "text", required=True)
-    except _FieldError as error:
-        raise bad_request(f"Can't parse keyboard button: {error}") from error
+    text = _text_field(button, "text", "keyboard button", required=True)
     if not text:
         raise bad_request("Keyboard button text must be non-empty")
     return button | {"text": text}
@@ -115,11 +108,7 @@ def _reply_button(button: Any) -> Json:
 def _inline_button(button: Any) -> Json:
     if not isinstance(button, dict):
         raise bad_request(f"Can't parse {_INLINE}: InlineKeyboardButton must be an Object")
-    try:
-        text = _text_field(button, "text", required=True)
-        kind = _inline_kind(button)
-    except _FieldError as error:
-        raise bad_request(f"Can't parse {_INLINE}: {error}") from error
+    text, kind = _text_field(button, "text", required=True), _inline_kind(button)
     if not text:
         raise bad_request("Inline keyboard button text must be non-empty")
     style = button.get("style")
@@ -151,4 +140,4 @@ def _inline_kind(button: Json) -> Json:
         if not 1 <= len(copied) <= COPY_LIMIT:
             raise ApiError(400, "Bad Request: BUTTON_COPY_TEXT_INVALID")
         return {"copy_text": {"text": copied}}
-    raise _FieldError("Text buttons are unallowed in the inline keyboard")
+    raise bad_request(f"Can't parse {_INLINE}: Text buttons are unallowed in the inline keyboard")
