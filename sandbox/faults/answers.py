@@ -29,7 +29,7 @@ _HTML = (
 )
 
 
-def html_response(operation: str, kind: str, options: dict[str, Any]) -> web.Response:
+def html_response(_operation: str, options: dict[str, Any]) -> web.Response:
     """A page where JSON was expected, as proxies and front ends send it."""
     status = int(options.get("status", 200))
     text = options.get("body") or _HTML.format(status=status)
@@ -81,43 +81,32 @@ def _change(inside: Any, path: list[str], new: list[Any]) -> None:
             inside.pop(place, None)
 
 
-def failure_response(operation: str, kind: str, options: dict[str, Any]) -> web.Response:
+def failure_response(operation: str, options: dict[str, Any]) -> web.Response:
     """The refusal of ``status`` and ``oauth_error`` rules."""
-    status, body, headers = _failure(operation, options)
-    if (after := options.get("retry_after")) is not None:
-        headers["Retry-After"] = str(after)
-    if (given := options.get("body")) is not None:
-        text = given if isinstance(given, str) else json.dumps(given)
-        content_type = str(options.get("content_type", "application/json"))
-        return web.Response(status=status, text=text, content_type=content_type, headers=headers)
-    if "content_type" in options:
-        text, content_type = json.dumps(body), str(options["content_type"])
-        return web.Response(status=status, text=text, content_type=content_type, headers=headers)
-    return web.json_response(body, status=status, headers=headers)
+    status, body = _failure(operation, options)
+    after = options.get("retry_after")
+    headers = {} if after is None else {"Retry-After": str(after)}
+    given = options.get("body", body)
+    text = given if isinstance(given, str) else json.dumps(given)
+    content_type = str(options.get("content_type", "application/json"))
+    return web.Response(status=status, text=text, content_type=content_type, headers=headers)
 
 
-def _failure(operation: str, options: dict[str, Any]) -> tuple[int, dict[str, Any], dict[str, str]]:
+def _failure(operation: str, options: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     status = options.get("status")
     if operation.startswith("telegram."):
         return _telegram(int(status or 500), options)
     if operation.startswith(("google.token", "google.device_code", "google.revoke")):
-        found, body = oauth_fault_body(
-            status, options.get("error"), options.get("error_description")
-        )
-        return found, body, {}
-    found, body = drive_fault_body(status, options.get("reason"))
-    return found, body, {}
+        return oauth_fault_body(status, options.get("error"), options.get("error_description"))
+    return drive_fault_body(status, options.get("reason"))
 
 
-def _telegram(status: int, options: dict[str, Any]) -> tuple[int, dict[str, Any], dict[str, str]]:
+def _telegram(status: int, options: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     """https://core.telegram.org/bots/api#making-requests and #responseparameters."""
     after = int(options.get("retry_after", 5))
     text = options.get("reason") or _TELEGRAM_TEXT.get(status, "Error")
-    body: dict[str, Any] = {
-        "ok": False,
-        "error_code": status,
-        "description": str(text).format(retry_after=after),
-    }
+    description = str(text).format(retry_after=after)
+    body: dict[str, Any] = {"ok": False, "error_code": status, "description": description}
     if status == 429:
         body["parameters"] = {"retry_after": after}
-    return status, body, {}
+    return status, body

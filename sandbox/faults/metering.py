@@ -60,26 +60,19 @@ class MeteredReader:
         return getattr(self._inner, name)
 
     async def _passed(self, data: bytes) -> bytes:
-        if self._cut:
+        allowed = 0 if self._cut else self._meter.allowed(len(data))
+        # Hand on what came before the cut; the next read meets the end of the connection.
+        self._cut = self._cut or allowed < len(data)
+        if self._cut and not allowed:
             raise ConnectionCutError("cut by the sandbox")
-        allowed = self._meter.allowed(len(data))
-        if allowed < len(data):
-            # Hand on what came before the cut; the next read meets the end of the connection.
-            self._cut = True
-            data = data[:allowed]
-            if not data:
-                raise ConnectionCutError("cut by the sandbox")
-        await self._meter.count(len(data))
-        return data
+        await self._meter.count(allowed)
+        return data[:allowed]
 
     async def read(self, n: int = -1) -> bytes:
         """Read at most ``n`` bytes; -1 is all of it."""
         if n >= 0:
             return await self._passed(await self._inner.read(min(n, PIECE)) if n else b"")
-        parts = []
-        while piece := await self.readany():
-            parts.append(piece)
-        return b"".join(parts)
+        return b"".join([piece async for piece in self.iter_any()])
 
     async def readany(self) -> bytes:
         """Read what is there, at most one piece."""
@@ -89,20 +82,6 @@ class MeteredReader:
         """Read one line."""
         return await self._passed(await self._inner.readline(**options))
 
-    async def readchunk(self) -> tuple[bytes, bool]:
-        """Read one piece; its borders carry no meaning here."""
-        return await self.readany(), True
-
-    async def readexactly(self, n: int) -> bytes:
-        """Read exactly ``n`` bytes."""
-        parts = []
-        while n and (piece := await self.read(n)):
-            parts.append(piece)
-            n -= len(piece)
-        if n:
-            raise asyncio.IncompleteReadError(b"".join(parts), n)
-        return b"".join(parts)
-
     def iter_any(self) -> streams.AsyncStreamIterator[bytes]:
         """Iterate over pieces as they come."""
         return streams.AsyncStreamIterator(self.readany)
@@ -110,9 +89,6 @@ class MeteredReader:
     def iter_chunked(self, n: int) -> streams.AsyncStreamIterator[bytes]:
         """Iterate over pieces of at most ``n`` bytes."""
         return streams.AsyncStreamIterator(lambda: self.read(n))
-
-    def __aiter__(self) -> streams.AsyncStreamIterator[bytes]:
-        return streams.AsyncStreamIterator(self.readline)
 
 
 class MeteredWriter:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import Any, cast
 
@@ -28,6 +28,7 @@ from sandbox.faults.metering import (
     PlainFileResponse,
 )
 from sandbox.faults.rules import Fault, Rate, read_fault
+from sandbox.json_api import InvalidRequest, read_object
 from sandbox.operations import OWNER, drain, operation_of
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -107,8 +108,7 @@ class FaultPlan:
     async def _owner(self, request: web.Request) -> str:
         if request.path.startswith(("/bot", "/file/bot")):
             return await _telegram_owner(request)
-        found = await self.owner_of(request) if self.owner_of is not None else None
-        return found or ""
+        return (self.owner_of and await self.owner_of(request)) or ""
 
     def record(self, operation: str, status: int, started: float, request: web.Request) -> None:
         """Note one finished call; status 0: it got no answer; length: of its body, announced."""
@@ -156,45 +156,44 @@ class FaultPlan:
     async def _answer(
         self, operation: str, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
-        strikes = await self._strikes(operation, request) if self.faults else []
-        rate = self.rate_of(operation) if self.rates else None
-        decisive: Fault | None = None
-        for fault in strikes:
-            if fault.kind == "latency":
-                await _wait(fault, request, float(fault.options["seconds"]))
+        fault: Fault | None = None
+        for strike in await self._strikes(operation, request) if self.faults else ():
+            if strike.kind == "latency":
+                await _wait(strike, request, float(strike.options["seconds"]))
             else:
-                decisive = fault
-        kind = decisive.kind if decisive else ""
-        if decisive is not None and kind in ("status", "oauth_error", "html"):
+                fault = strike
+        kind, options = (fault.kind, fault.options) if fault else ("", {})
+        if kind in ("status", "oauth_error", "html"):
             await drain(request)
             make = html_response if kind == "html" else failure_response
-            return make(operation, kind, decisive.options)
-        if kind == "drop":
+            return make(operation, options)
+        if fault and kind == "hang":
+            await _wait(fault, request, None)
+        if kind in ("drop", "hang"):
             raise _DropError
-        if decisive is not None and kind == "hang":
-            await _wait(decisive, request, None)
-            raise _DropError
-        cut = decisive.options.get("after_bytes") if decisive else None
+        rate = self.rate_of(operation) if self.rates else None
+        inside = cast("Any", request)
         if rate or kind in ("cut_body", "cut_response"):
-            _meter(
-                request,
-                Meter(rate, cut if kind == "cut_body" else None),
-                Meter(rate, cut if kind == "cut_response" else None),
-            )
-        if decisive is not None and kind == "altered":
-            inside = cast("Any", request)
-            inside._payload_writer = AlteredWriter(inside._payload_writer, decisive.options)
+            cut = options.get("after_bytes")
+            incoming = Meter(rate, cut if kind == "cut_body" else None)
+            outgoing = Meter(rate, cut if kind == "cut_response" else None)
+            inside._payload = MeteredReader(inside._payload, incoming)
+            writer = inside._payload_writer
+            inside._payload_writer = MeteredWriter(writer, outgoing, lambda: _close(request))
+        if kind == "altered":
+            inside._payload_writer = AlteredWriter(inside._payload_writer, options)
         try:
             response = await handler(request)
         except ConnectionCutError as cut_error:
-            _abort(request)
+            if request.transport is not None:
+                request.transport.abort()
             raise _DropError from cut_error
         if kind in ("after", "cut_body"):  # a body of unknown length may end before its cut
             raise _DropError
-        if decisive is not None and kind == "odd":
-            return odd_response(response, decisive.options)
+        if kind == "odd":
+            return odd_response(response, options)
         if (rate or kind in ("cut_response", "altered")) and isinstance(response, web.FileResponse):
-            response = PlainFileResponse(
+            return PlainFileResponse(
                 response._path, status=response.status, headers=response.headers
             )
         return response
@@ -207,15 +206,6 @@ class _DropError(Exception):
 def _reaches(request: web.Request, size: int) -> bool:
     """Whether the body is long enough to be cut there; a short one goes by, and is not counted."""
     return request.content_length is None or request.content_length > size
-
-
-def _meter(request: web.Request, incoming: Meter, outgoing: Meter) -> None:
-    """Put the wrappers around the request's reader and writer."""
-    inside = cast("Any", request)
-    inside._payload = MeteredReader(inside._payload, incoming)
-    inside._payload_writer = MeteredWriter(
-        inside._payload_writer, outgoing, lambda: _close(request)
-    )
 
 
 async def _wait(fault: Fault, request: web.Request, seconds: float | None) -> None:
@@ -237,11 +227,6 @@ def _close(request: web.Request) -> None:
         request.transport.close()
 
 
-def _abort(request: web.Request) -> None:
-    if request.transport is not None:
-        request.transport.abort()
-
-
 def _gone(request: web.Request) -> web.Response:
     """Close the connection; the answer returned here finds it closed and is not sent."""
     _close(request)
@@ -252,16 +237,10 @@ def _gone(request: web.Request) -> web.Response:
 
 async def _telegram_owner(request: web.Request) -> str:
     """The chat a Bot API call is about, where it says so without an upload."""
-    if "chat_id" in request.query:
-        return request.query["chat_id"]
-    if request.content_type == "application/json":
-        try:
-            body = json.loads(await request.read() or b"{}")
-        except ValueError:
-            return ""
-        found = body if isinstance(body, dict) else {}
-        return str(found.get("chat_id") or found.get("user_id") or "")
-    if request.content_type == "application/x-www-form-urlencoded":
-        form = await request.post()
-        return str(form.get("chat_id") or form.get("user_id") or "")
-    return ""
+    found: Mapping[str, Any] = request.query
+    if "chat_id" not in found and request.content_type == "application/json":
+        with suppress(InvalidRequest):
+            found = await read_object(request)
+    elif "chat_id" not in found and request.content_type == "application/x-www-form-urlencoded":
+        found = await request.post()
+    return str(found.get("chat_id") or found.get("user_id") or "")
