@@ -6,9 +6,13 @@ the nested shape of https://developers.google.com/workspace/drive/api/guides/han
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import wraps
 from typing import Any
 
 from aiohttp import web
+
+from sandbox.operations import drain
 
 INVALID_CREDENTIALS = (
     "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie "
@@ -21,7 +25,6 @@ MISSING_CREDENTIALS = (
     "https://developers.google.com/identity/sign-in/web/devconsole-project."
 )
 SHARING_REFUSED = 'Bad Request. User message: ""'
-QUOTA_EXCEEDED = "The user's Drive storage quota has been exceeded."
 
 
 class Refusal(Exception):
@@ -33,9 +36,25 @@ class Refusal(Exception):
         self.body = body
         self.headers = headers or {}
 
-    def response(self) -> web.Response:
-        """The answer that carries this refusal."""
-        return web.json_response(self.body, status=self.status, headers=self.headers)
+
+Answer = web.StreamResponse | dict[str, Any]
+
+
+def refusing(
+    method: Callable[[Any, web.Request], Awaitable[Answer]],
+) -> Callable[[Any, web.Request], Awaitable[web.StreamResponse]]:
+    """Make answers of what a handler returns: of a JSON object, and of a refusal it raises."""
+
+    @wraps(method)
+    async def answer(self: Any, request: web.Request) -> web.StreamResponse:
+        try:
+            found = await method(self, request)
+        except Refusal as refusal:
+            await drain(request)
+            return web.json_response(refusal.body, status=refusal.status, headers=refusal.headers)
+        return web.json_response(found) if isinstance(found, dict) else found
+
+    return answer
 
 
 class OAuthRefusal(Refusal):
@@ -132,19 +151,13 @@ def insufficient_scope() -> Refusal:
     return Refusal(403, body, {"WWW-Authenticate": challenge})
 
 
-def quota_exceeded() -> DriveRefusal:
-    """403: the account's storage is full."""
-    return DriveRefusal(403, "storageQuotaExceeded", QUOTA_EXCEEDED, domain="usageLimits")
-
-
-def publishing_forbidden() -> DriveRefusal:
-    """400: the account's organisation lets nothing be shared with anyone."""
-    return DriveRefusal(400, "publishOutNotPermitted", SHARING_REFUSED)
-
-
-# reason → (status, message, domain), for faults that name only a reason
+# reason → (status, message, domain)
 KNOWN_REASONS: dict[str, tuple[int, str, str]] = {
-    "storageQuotaExceeded": (403, QUOTA_EXCEEDED, "usageLimits"),
+    "storageQuotaExceeded": (
+        403,
+        "The user's Drive storage quota has been exceeded.",
+        "usageLimits",
+    ),
     "rateLimitExceeded": (403, "Rate Limit Exceeded", "usageLimits"),
     "userRateLimitExceeded": (403, "User Rate Limit Exceeded", "usageLimits"),
     "dailyLimitExceeded": (403, "Daily Limit Exceeded", "usageLimits"),
@@ -183,12 +196,24 @@ KNOWN_REASONS: dict[str, tuple[int, str, str]] = {
         "The user does not have sufficient permissions for this file.",
         "global",
     ),
+    "fieldNotWritable": (
+        403,
+        "The resource body includes fields which are not directly writable.",
+        "global",
+    ),
     "notFound": (404, "File not found: .", "global"),
     "fileIdInUse": (409, "A file already exists with the provided ID.", "global"),
     "backendError": (503, "Backend Error", "global"),
     "internalError": (500, "Internal Error", "global"),
     "badRequest": (400, "Bad Request", "global"),
 }
+
+
+def known_refusal(reason: str) -> DriveRefusal:
+    """The refusal whose status and words Google ties to this reason."""
+    status, message, domain = KNOWN_REASONS[reason]
+    return DriveRefusal(status, reason, message, domain=domain)
+
 
 STATUS_DEFAULTS: dict[int, tuple[str, str, str | None]] = {
     400: ("badRequest", "Bad Request", None),

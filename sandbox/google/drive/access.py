@@ -13,15 +13,16 @@ from sandbox.google.drive.discovery import check_query
 from sandbox.google.drive.fields import select
 from sandbox.google.drive.resource import file_resource
 from sandbox.google.errors import (
-    Refusal,
+    Answer,
     insufficient_scope,
     invalid_value,
     not_found,
+    refusing,
     unauthenticated,
 )
 from sandbox.google.model import DRIVE, DRIVE_SCOPES, Account, DriveFile
 from sandbox.google.world import GoogleWorld
-from sandbox.operations import OWNER, drain
+from sandbox.operations import OWNER
 
 
 @dataclass(frozen=True)
@@ -101,35 +102,15 @@ def authenticate(world: GoogleWorld, request: web.Request) -> Caller:
     return Caller(world, account, full, world.origin(request), request.query)
 
 
-Answer = web.StreamResponse | dict[str, Any]
-
-
-def refusing(
-    method: Callable[[Any, web.Request], Awaitable[Answer]],
-) -> Callable[[Any, web.Request], Awaitable[web.StreamResponse]]:
-    """Make answers of what a handler returns: of a JSON object, and of a refusal it raises."""
-
-    @wraps(method)
-    async def answer(self: Any, request: web.Request) -> web.StreamResponse:
-        try:
-            check_query(request)
-            found = await method(self, request)
-        except Refusal as refusal:
-            await drain(request)
-            return refusal.response()
-        return web.json_response(found) if isinstance(found, dict) else found
-
-    return answer
-
-
 def for_callers(
     method: Callable[[Any, web.Request, Caller], Awaitable[Answer]],
 ) -> Callable[[Any, web.Request], Awaitable[web.StreamResponse]]:
-    """The same, for handlers that serve who is authenticated; what they change is written down."""
+    """Let a handler serve authenticated callers; what they change is written down."""
 
     @refusing
     @wraps(method)
     async def answer(self: Any, request: web.Request) -> Answer:
+        check_query(request)
         caller = authenticate(self.world, request)
         found = await method(self, request, caller)
         if request.method != "GET":

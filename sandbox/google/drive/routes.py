@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.google.drive.access import Answer, Caller, for_callers
+from sandbox.google.drive.access import Caller, for_callers
 from sandbox.google.drive.discovery import check_body
 from sandbox.google.drive.download import content_response
 from sandbox.google.drive.files import new_file_id
@@ -24,7 +24,7 @@ from sandbox.google.drive.resource import (
     permissions_of,
 )
 from sandbox.google.drive.writing import apply_metadata, new_file
-from sandbox.google.errors import DriveRefusal, invalid_value, publishing_forbidden
+from sandbox.google.errors import Answer, DriveRefusal, invalid_value, known_refusal
 from sandbox.google.model import Account
 from sandbox.google.world import GoogleWorld
 
@@ -156,11 +156,7 @@ class DriveApi:
         file = caller.file(request.match_info["id"])
         permission_id = request.match_info["permission"]
         if permission_id == caller.account.permission_id:
-            raise DriveRefusal(
-                403,
-                "insufficientFilePermissions",
-                "The user does not have sufficient permissions for this file.",
-            )
+            raise known_refusal("insufficientFilePermissions")
         if file.shared.pop(permission_id, None) is None:
             raise DriveRefusal(
                 404,
@@ -185,7 +181,7 @@ def _permission(body: dict[str, Any], owner: Account) -> tuple[str, str]:
                 "permission.role", "The specified role is invalid or not supported."
             )
         if not owner.link_sharing:
-            raise publishing_forbidden()
+            raise known_refusal("publishOutNotPermitted")
         return ANYONE, str(role)
     if kind not in ("user", "group"):
         raise invalid_value("permission.type", "The permission type field is invalid.")

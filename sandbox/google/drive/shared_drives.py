@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sandbox.google.errors import DriveRefusal
+from sandbox.google.errors import DriveRefusal, known_refusal
 
 ROLES = ("reader", "commenter", "writer", "fileOrganizer", "organizer")
 """From the least to the greatest: viewer, commenter, contributor, content manager, manager."""
@@ -37,8 +37,4 @@ class SharedDrive:
                 "The attempted action requires shared drive membership.",
             )
         if ROLES.index(role) < ROLES.index(_NEEDED[action]):
-            raise DriveRefusal(
-                403,
-                "insufficientFilePermissions",
-                "The user does not have sufficient permissions for this file.",
-            )
+            raise known_refusal("insufficientFilePermissions")

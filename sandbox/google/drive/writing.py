@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.google.drive.access import Caller
 from sandbox.google.drive.files import new_file_id
-from sandbox.google.errors import DriveRefusal, invalid_value, not_found
+from sandbox.google.errors import DriveRefusal, invalid_value, known_refusal, not_found
 from sandbox.google.model import FOLDER_TYPE, DriveFile
 
 OCTETS = "application/octet-stream"
@@ -58,7 +58,7 @@ def usable_id(caller: Caller, wanted: object) -> str:
     if not isinstance(wanted, str):
         raise invalid_value("file.id")
     if files.get(wanted) is not None:
-        raise DriveRefusal(409, "fileIdInUse", "A file already exists with the provided ID.")
+        raise known_refusal("fileIdInUse")
     if files.generated.get(wanted) != caller.account.email:
         raise DriveRefusal(
             400,
@@ -81,11 +81,7 @@ def apply_metadata(caller: Caller, file: DriveFile, body: Mapping[str, Any]) -> 
             "Use the addParents and removeParents parameters instead.",
         )
     if "id" in body and body["id"] != file.id:
-        raise DriveRefusal(
-            403,
-            "fieldNotWritable",
-            "The resource body includes fields which are not directly writable.",
-        )
+        raise known_refusal("fieldNotWritable")
     parents = _moved(caller, file)
     moment = _time(body, "modifiedTime")
     if body.get("trashed") is not None and not isinstance(body["trashed"], bool):
@@ -128,11 +124,7 @@ def _check(body: Mapping[str, Any]) -> None:
         if body.get(name) is not None and not isinstance(body[name], str):
             raise invalid_value(name)
     if not _READ_ONLY.isdisjoint(body):
-        raise DriveRefusal(
-            403,
-            "fieldNotWritable",
-            "The resource body includes fields which are not directly writable.",
-        )
+        raise known_refusal("fieldNotWritable")
 
 
 def _guess(name: str, content_type: str | None) -> str:

@@ -15,8 +15,13 @@ from aiohttp import web
 
 from sandbox.google.errors import OAuthRefusal
 from sandbox.google.html import page
-from sandbox.google.model import IDENTITY_SCOPES, KNOWN_SCOPES
-from sandbox.google.oauth.consent_pages import blocked, chooser, consent_card
+from sandbox.google.model import KNOWN_SCOPES
+from sandbox.google.oauth.consent_pages import (
+    blocked,
+    chooser,
+    consent_card,
+    granted_scopes,
+)
 from sandbox.google.oauth.device_pages import device_routes
 from sandbox.google.world import GoogleWorld
 from sandbox.hosts import is_loopback
@@ -164,11 +169,6 @@ class ConsentPages:
             given.get("login_hint", ""),
             query,
         )
-
-
-def granted_scopes(asked: list[str], ticked: set[str]) -> list[str]:
-    """What the person allowed: identity scopes have no tick box."""
-    return [scope for scope in asked if scope in IDENTITY_SCOPES or scope in ticked]
 
 
 def _required(given: dict[str, str], name: str) -> None:

@@ -76,6 +76,11 @@ def consent_card(
     )
 
 
+def granted_scopes(asked: list[str], ticked: set[str]) -> list[str]:
+    """What the person allowed: identity scopes have no tick box."""
+    return [scope for scope in asked if scope in IDENTITY_SCOPES or scope in ticked]
+
+
 def blocked(status: int, error: str, detail: str) -> web.HTTPException:
     """Google's "Access blocked" page, to raise: the request never gets back to the client."""
     body = render("blocked.html", status=status, error=error, detail=detail)

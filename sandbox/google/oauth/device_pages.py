@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from sandbox.google.html import Html, page, render
-from sandbox.google.model import IDENTITY_SCOPES, DeviceCode
-from sandbox.google.oauth.consent_pages import chooser, consent_card
+from sandbox.google.model import DeviceCode
+from sandbox.google.oauth.consent_pages import chooser, consent_card, granted_scopes
 from sandbox.google.world import GoogleWorld
 
 _WRONG = "That code didn’t work. Check it and try again."
@@ -76,7 +76,7 @@ class DevicePages:
         account = self._world.account(str(form.get("account", "")) or "nobody@example.com")
         allowed = form.get("decision") == "allow"
         ticked = {str(value) for value in form.getall("scope", [])}
-        granted = [s for s in device.scopes if s in IDENTITY_SCOPES or s in ticked]
+        granted = granted_scopes(device.scopes, ticked)
         self._world.grants.decide_device(device, account.email, granted if allowed else None)
         self._world.touched()
         if allowed:

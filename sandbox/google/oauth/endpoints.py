@@ -13,7 +13,7 @@ from urllib.parse import unquote_plus
 
 from aiohttp import web
 
-from sandbox.google.errors import OAuthRefusal
+from sandbox.google.errors import Answer, OAuthRefusal, refusing
 from sandbox.google.model import DEVICE_LIFE, DEVICE_SCOPES
 from sandbox.google.world import GoogleWorld
 from sandbox.operations import DEVICE_GRANT, OWNER
@@ -39,12 +39,10 @@ class OAuthEndpoints:
         self._world = world
         self._grants = world.grants
 
+    @refusing
     async def token(self, request: web.Request) -> web.Response:
         """POST /token."""
-        try:
-            answer = await self._token(request)
-        except OAuthRefusal as refusal:
-            return refusal.response()
+        answer = await self._token(request)
         self._world.touched()
         return web.json_response(answer, headers=NO_STORE)
 
@@ -72,12 +70,10 @@ class OAuthEndpoints:
     def _note_owner(self, request: web.Request, token: str) -> None:
         request[OWNER] = self._grants.account_of(token)
 
+    @refusing
     async def device_code(self, request: web.Request) -> web.Response:
         """POST /device/code."""
-        try:
-            client_id, scopes = self._device_request(await _form(request))
-        except OAuthRefusal as refusal:
-            return refusal.response()
+        client_id, scopes = self._device_request(await _form(request))
         device = self._grants.start_device(client_id, scopes)
         interval = device.interval
         answer = {
@@ -102,20 +98,21 @@ class OAuthEndpoints:
             )
         return client.client_id, scopes
 
-    async def revoke(self, request: web.Request) -> web.Response:
+    @refusing
+    async def revoke(self, request: web.Request) -> Answer:
         """POST or GET /revoke?token=…: ends the account's grant with all its tokens."""
         token = request.query.get("token", "")
         if not token and request.method == "POST":
             token = (await _form(request)).get("token", "")
         if not token:
-            return OAuthRefusal(400, "invalid_request", "Bad Request").response()
+            raise OAuthRefusal(400, "invalid_request", "Bad Request")
         account = self._grants.account_of(token)
         if account is None:
-            return OAuthRefusal(400, "invalid_token", "Token expired or revoked").response()
+            raise OAuthRefusal(400, "invalid_token", "Token expired or revoked")
         request[OWNER] = account
         self._grants.revoke_account(account)
         self._world.touched()
-        return web.json_response({})
+        return {}
 
 
 async def _form(request: web.Request) -> dict[str, str]:

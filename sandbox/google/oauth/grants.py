@@ -135,9 +135,8 @@ class Grants:
             # RFC 6749 §4.1.2: a code that comes twice has leaked; what it gave is taken back.
             self._end_origin(code)
             raise OAuthRefusal(400, "invalid_grant", "Bad Request")
-        if known.client_id != client.client_id or self._now() - known.created > CODE_LIFE:
-            raise OAuthRefusal(400, "invalid_grant", "Bad Request")
-        if known.account not in self.consents:
+        late = self._now() - known.created > CODE_LIFE
+        if known.client_id != client.client_id or late or known.account not in self.consents:
             raise OAuthRefusal(400, "invalid_grant", "Bad Request")
         if redirect_uri != known.redirect_uri:
             raise OAuthRefusal(400, "redirect_uri_mismatch", "Bad Request")

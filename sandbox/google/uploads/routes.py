@@ -16,11 +16,10 @@ from sandbox.google.drive.access import (
     authenticate,
     bearer_of,
     for_callers,
-    refusing,
 )
 from sandbox.google.drive.routes import parse_metadata
 from sandbox.google.drive.writing import apply_metadata, new_file
-from sandbox.google.errors import DriveRefusal, quota_exceeded, unauthenticated
+from sandbox.google.errors import DriveRefusal, known_refusal, refusing, unauthenticated
 from sandbox.google.model import DriveFile
 from sandbox.google.uploads.content_range import STATUS, Span, gap_text, read_span, uneven
 from sandbox.google.uploads.sessions import BLOCK, UploadSession
@@ -176,7 +175,7 @@ class Uploads:
         """A shared drive's space is not its members' own."""
         fits = self.world.fits(caller.account, size, replaced=file.size or 0)
         if not file.drive_id and not fits:
-            raise quota_exceeded()
+            raise known_refusal("storageQuotaExceeded")
 
     def _finished(self, caller: Caller, session: UploadSession) -> web.Response:
         """The metadata of the finished file; asked again, it is given again."""
