@@ -25,7 +25,7 @@ _WRONG_ORIGIN: Final = "A page of another origin asks this of the sandbox.\n"
 
 
 def own_hosts(allowed: Iterable[str] = ()) -> Middleware:
-    """Turns away what is sent to other names, or by pages of other origins.
+    """Turn away what is sent to other names, or by pages of other origins.
 
     Args:
         allowed: further names, e.g. a tunnel's; whatever the port.
@@ -62,6 +62,6 @@ def is_loopback(host: str) -> bool:
 
 
 def _name_of(authority: str) -> str:
-    """Without the port, in lower case; "" where it is no authority."""
+    """The host of an authority, without its port and in lower case; "" where it is none."""
     match = _AUTHORITY.fullmatch(authority.lower())
     return match[1].removesuffix(".") if match else ""

@@ -116,7 +116,7 @@ class ChatWatcher(Connection):
             self._changed.notify_all()
         return seq
 
-    async def _did(self, answer: Json) -> int:
+    async def _settled(self, answer: Json) -> int:
         """Let wait_for look from this action on; return once the action itself is seen."""
         seq = self.mark = int(answer["seq"])
         async with asyncio.timeout(TIMEOUT), self._changed:

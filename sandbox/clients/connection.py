@@ -26,7 +26,7 @@ class Connection:
 
     @property
     def session(self) -> aiohttp.ClientSession:
-        """For requests of other kinds; made when first needed."""
+        """The session of aiohttp behind it, made when first needed."""
         if self._lent is None and self._own is None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
             connector = aiohttp.TCPConnector(limit=0)

@@ -59,17 +59,17 @@ class GoogleControls(Connection):
     # What goes wrong
 
     async def fault(self, target: str, kind: str, **options: Any) -> str:
-        """Order a failure; its id. Options: count (1), skip, owner, status, seconds, …"""
+        """Order a failure; return its id. Options: count (1), skip, owner, status, seconds, …"""
         body = {"target": target, "kind": kind, **options}
         return str((await self.ask("POST", "/faults", body))["id"])
 
     async def faults(self) -> list[Json]:
-        """All rules, with their hits."""
+        """Return all rules, with their hits."""
         found: list[Json] = (await self.ask("GET", "/faults"))["faults"]
         return found
 
     async def clear_faults(self) -> None:
-        """No more failures."""
+        """Take back every failure that was ordered."""
         await self.ask("DELETE", "/faults")
 
     async def rate(self, target: str, bytes_per_second: float | None) -> None:
@@ -81,53 +81,53 @@ class GoogleControls(Connection):
     # What happens to credentials and files
 
     async def act(self, action: str, **options: Any) -> Json:
-        """Any action of ``sandbox/google/actions.py``."""
+        """Do one of the actions of ``sandbox/google/actions.py``."""
         return await self.ask("POST", f"/google/{action}", options)
 
     async def revoke(self, account: str) -> None:
-        """The account's owner takes the app's access away."""
+        """Take the app's access away, as the account's owner does."""
         await self.act("revoke", account=account)
 
     async def expire_access_tokens(self, account: str | None = None) -> int:
-        """Access tokens end now."""
+        """Let access tokens expire now, of one account or all; return how many."""
         return int((await self.act("expire_access_tokens", account=account))["expired"])
 
     async def forget_sessions(self, account: str | None = None) -> int:
-        """Unfinished upload sessions are lost."""
+        """Lose unfinished upload sessions, of one account or all; return how many."""
         return int((await self.act("forget_sessions", account=account))["forgotten"])
 
     async def set_quota(
         self, account: str, limit: int | None = None, used: int | None = None
     ) -> None:
-        """Storage in bytes: in all, and taken by other things than Drive's files."""
+        """Set an account's bytes of storage: in all, and taken by others than Drive's files."""
         await self.act("set_quota", account=account, limit=limit, used=used)
 
     async def device_interval(self, seconds: float) -> None:
-        """Seconds between polls, for device codes given out from now on."""
+        """Set the seconds between polls, for device codes given out from now on."""
         await self.act("device_interval", seconds=seconds)
 
     # What there is to see
 
     async def state(self) -> Json:
-        """Accounts, grants, files, counts."""
+        """Return Google's state: accounts, grants, files, counts."""
         return await self.ask("GET", "/google/state")
 
     async def files(self, account: str) -> list[Json]:
-        """The account's files and folders."""
+        """Return the account's files and folders."""
         found: list[Json] = (await self.state())["files"].get(account, [])
         return found
 
     async def file_bytes(self, file_id: str) -> bytes:
-        """A file's content."""
+        """Return a file's content."""
         async with self.session.get(f"{self.base_url}{self.api}/google/file/{file_id}") as response:
             if response.status != 200:
                 raise SandboxError(f"{response.status}: no such file")
             return await response.read()
 
     async def calls(self) -> Json:
-        """``counts`` by operation, and ``calls``: the last thousand."""
+        """Return what was called: ``counts`` by operation, and ``calls``, the last thousand."""
         return await self.ask("GET", "/calls")
 
     async def forget_calls(self) -> None:
-        """Start counting anew."""
+        """Forget the calls so far, and count anew."""
         await self.ask("DELETE", "/calls")

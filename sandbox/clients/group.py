@@ -21,12 +21,12 @@ class Group(Person):
         self._member = 0
 
     def by(self, member: Person) -> Self:
-        """Who does what follows."""
+        """Let this member do what is called next."""
         self._member = member.id
         return self
 
     async def _register(self) -> None:
-        """Nothing: the group is there, and is nobody's account."""
+        """Do nothing: a group is there already, and is nobody's account."""
 
     def _actor(self) -> Json:
         return {"user_id": self._member, **super()._actor()}

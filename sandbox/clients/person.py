@@ -22,7 +22,7 @@ Source = bytes | Path
 
 
 class Person(ChatWatcher):
-    """One Telegram user. Deeds return when they are done; `wait_for` waits for what follows."""
+    """One Telegram user. A method returns when its action is done; `wait_for` waits for the bot."""
 
     topic: int = 0
     """Where they write from now on: a number of `TelegramControls.make_topic`'s."""
@@ -34,13 +34,13 @@ class Person(ChatWatcher):
         return await self.send(f"/start {payload}".strip())
 
     async def send(self, text: str, *, reply_to: int = 0, **extra: Any) -> Message:
-        """Write something."""
+        """Send a text."""
         return await self._send({"text": text, "reply_to": reply_to, **extra})
 
-    async def _send(self, wish: Json) -> Message:
+    async def _send(self, draft: Json) -> Message:
         await self.open()
-        answer = await self.ask("POST", f"/chats/{self.id}/messages", wish | self._actor())
-        seq = await self._did(answer)
+        answer = await self.ask("POST", f"/chats/{self.id}/messages", draft | self._actor())
+        seq = await self._settled(answer)
         return Message(answer["message"]["message_id"], seq, False, answer["message"])
 
     def _actor(self) -> Json:
@@ -58,9 +58,9 @@ class Person(ChatWatcher):
         self, kind: str, source: Source | str, name: str = "", mime: str = "", **options: Any
     ) -> Message:
         """Send media of a kind; `source` is bytes, a file, or the id of an uploaded blob."""
-        return await self._send(await self._wish(kind, source, name, mime, options))
+        return await self._send(await self._draft(kind, source, name, mime, options))
 
-    async def _wish(
+    async def _draft(
         self, kind: str, source: Source | str, name: str, mime: str, options: Json
     ) -> Json:
         blob = source if isinstance(source, str) else await self.upload(source)
@@ -105,17 +105,17 @@ class Person(ChatWatcher):
     ) -> list[Message]:
         """Send (kind, source, name) together; the caption goes to the first."""
         await self.open()
-        wishes = [await self._wish(kind, source, name, "", {}) for kind, source, name in items]
-        wishes[0]["caption"] = caption
-        body = {"items": wishes} | self._actor()
+        drafts = [await self._draft(kind, source, name, "", {}) for kind, source, name in items]
+        drafts[0]["caption"] = caption
+        body = {"items": drafts} | self._actor()
         answer = await self.ask("POST", f"/chats/{self.id}/albums", body)
-        seq = await self._did(answer)
+        seq = await self._settled(answer)
         return [Message(raw["message_id"], seq, False, raw) for raw in answer["messages"]]
 
     async def edit(self, message_id: int, text: str) -> None:
-        """Correct an own message."""
+        """Change the text of a message of their own."""
         path = f"/chats/{self.id}/messages/{message_id}"
-        await self._did(await self.ask("PATCH", path, {"text": text}))
+        await self._settled(await self.ask("PATCH", path, {"text": text}))
 
     async def delete(self, message_id: int) -> None:
         """Delete a message."""

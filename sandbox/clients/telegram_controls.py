@@ -13,7 +13,7 @@ class TelegramControls(Connection):
     api = "/sandbox/chat"
 
     async def state(self) -> Json:
-        """Everything but the messages."""
+        """Return the state of the Telegram half, without its messages."""
         return await self.ask("GET", "/state")
 
     async def violations(self) -> int:
@@ -29,15 +29,15 @@ class TelegramControls(Connection):
         await self.ask("POST", "/controls", {"local_mode": on, "local_delay": delay})
 
     async def previews(self, on: bool) -> None:
-        """Open links in messages, or do not."""
+        """Switch on or off that links in messages are opened."""
         await self.ask("POST", "/controls", {"previews": on})
 
     async def callback_lifetime(self, seconds: float) -> None:
-        """How long a tap may be answered."""
+        """Set for how long a tap may be answered."""
         await self.ask("POST", "/controls", {"callback_lifetime": seconds})
 
     async def inject(self, kind: str, payload: Json) -> int | None:
-        """Give the bot an update no action of people's makes; returns its number."""
+        """Give the bot an update as it stands; return its number, None if it is not wanted."""
         answer = await self.ask("POST", "/updates", {kind: payload})
         number: int | None = answer["update_id"]
         return number
@@ -52,14 +52,14 @@ class TelegramControls(Connection):
         told: bool = True,
     ) -> int:
         """Make a group with the bot in it, who is told so unless that was long ago; its id."""
-        wish: Json = {"title": title, "type": kind, "members": members, "bot_is_admin": admin}
-        wish["told"] = told
-        return int((await self.ask("POST", "/groups", wish))["id"])
+        body: Json = {"title": title, "type": kind, "members": members, "bot_is_admin": admin}
+        body["told"] = told
+        return int((await self.ask("POST", "/groups", body))["id"])
 
     async def group_message(self, chat_id: int, user_id: int, text: str, **extra: Any) -> Json:
         """Let a member write in a group."""
-        wish = {"user_id": user_id, "text": text, **extra}
-        return await self.ask("POST", f"/chats/{chat_id}/messages", wish)
+        body = {"user_id": user_id, "text": text, **extra}
+        return await self.ask("POST", f"/chats/{chat_id}/messages", body)
 
     async def anonymous_message(self, chat_id: int, text: str) -> Json:
         """Let an anonymous administrator write: `sender_chat` is the group itself."""
@@ -68,15 +68,15 @@ class TelegramControls(Connection):
         )
 
     async def upgrade(self, chat_id: int) -> int:
-        """A basic group becomes a supergroup; its new id."""
+        """Turn a basic group into a supergroup; return its new id."""
         return int((await self.ask("POST", f"/chats/{chat_id}/upgrade", {}))["id"])
 
     async def make_topic(self, chat_id: int, name: str = "Plans") -> int:
-        """A topic in a supergroup or a private chat: `send(…, topic=…)` writes into it."""
+        """Make a topic in a supergroup or a private chat: `send(…, topic=…)` writes into it."""
         return int((await self.ask("POST", f"/chats/{chat_id}/topics", {"name": name}))["id"])
 
     async def change_topic(self, chat_id: int, topic: int, action: str) -> None:
-        """`close`, `reopen` or `delete` it."""
+        """Close, reopen or delete a topic; `action` is that word."""
         await self.ask("POST", f"/chats/{chat_id}/topics/{topic}/{action}", {})
 
     async def deactivate(self, user_id: int) -> None:

@@ -30,7 +30,7 @@ _HTML = (
 
 
 def html_response(_operation: str, options: dict[str, Any]) -> web.Response:
-    """A page where JSON was expected, as proxies and front ends send it."""
+    """Build a web page where JSON was expected, as proxies and front ends send it."""
     status = int(options.get("status", 200))
     text = options.get("body") or _HTML.format(status=status)
     return web.Response(status=status, text=str(text), content_type="text/html", charset="utf-8")
@@ -82,7 +82,7 @@ def _change(inside: Any, path: list[str], new: list[Any]) -> None:
 
 
 def failure_response(operation: str, options: dict[str, Any]) -> web.Response:
-    """The refusal of ``status`` and ``oauth_error`` rules."""
+    """Build the refusal that a ``status`` or ``oauth_error`` rule orders."""
     status, body = _failure(operation, options)
     after = options.get("retry_after")
     headers = {} if after is None else {"Retry-After": str(after)}

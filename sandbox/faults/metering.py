@@ -151,13 +151,13 @@ class AlteredWriter:
         return getattr(self._inner, name)
 
     def enable_chunking(self) -> None:
-        """Decided at the end."""
+        """Do nothing yet: whether the body is chunked is decided at its end."""
 
     def send_headers(self) -> None:
-        """They wait for the body."""
+        """Do nothing yet: the headers leave with the body."""
 
     async def write_headers(self, status_line: str, headers: Any) -> None:
-        """Keep the head."""
+        """Keep status and headers until the body is complete."""
         self._status = int(status_line.split(" ")[1])
         self._headers = headers.copy()
 
@@ -166,7 +166,7 @@ class AlteredWriter:
         self._parts.append(bytes(chunk))
 
     async def write_eof(self, chunk: bytes = b"") -> None:
-        """Send what has become of it."""
+        """Send the altered answer."""
         if self._done:
             return
         self._done = True

@@ -87,7 +87,7 @@ class FaultPlan:
         return min(limits, default=None)
 
     async def _strikes(self, operation: str, request: web.Request) -> list[Fault]:
-        """Every latency that applies, then at most one other rule, oldest first."""
+        """The rules that strike a call: every latency, and of the others the oldest."""
         chosen: list[Fault] = []
         struck = False
         owner: str | None = None

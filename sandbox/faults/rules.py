@@ -80,7 +80,7 @@ class Fault:
         return True
 
     def as_dict(self) -> dict[str, Any]:
-        """For the control API."""
+        """The rule, as the control API shows it."""
         return {
             "id": self.id,
             "target": self.target,
@@ -102,7 +102,7 @@ class Rate:
     bytes_per_second: float
 
     def as_dict(self) -> dict[str, Any]:
-        """For the control API."""
+        """The limit, as the control API shows it."""
         return {"id": self.id, "target": self.target, "bytes_per_second": self.bytes_per_second}
 
 

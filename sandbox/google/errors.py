@@ -99,17 +99,17 @@ class DriveRefusal(Refusal):
 
 
 def not_found(file_id: str) -> DriveRefusal:
-    """404: also what an app gets for files it may not see, so that it learns nothing of them."""
+    """Build the 404 for a file that is not there, or that the app may not see and learn of."""
     return DriveRefusal(404, "notFound", f"File not found: {file_id}.", location="fileId")
 
 
 def invalid_value(location: str, message: str = "Invalid Value") -> DriveRefusal:
-    """400 for a parameter that cannot be understood."""
+    """Build the 400 for a parameter that cannot be understood."""
     return DriveRefusal(400, "invalid", message, location=location)
 
 
 def unauthenticated(*, missing: bool = False) -> Refusal:
-    """401: no, unknown, revoked or expired access token."""
+    """Build the 401 for an access token that is missing, unknown, revoked or expired."""
     message, text = (
         (MISSING_CREDENTIALS, "Login Required.")
         if missing
@@ -131,7 +131,7 @@ def unauthenticated(*, missing: bool = False) -> Refusal:
 
 
 def insufficient_scope() -> Refusal:
-    """403: a valid token whose scopes do not include Drive."""
+    """Build the 403 for a valid token whose scopes do not include Drive."""
     body = drive_body(
         403,
         "insufficientPermissions",

@@ -63,7 +63,7 @@ class GoogleWorld:
         return self.accounts.setdefault(account.email, account)
 
     def shown_account(self, email: str, name: str | None = None) -> Account:
-        """Likewise, for a page that shows it; to look at something makes nothing."""
+        """The account of this address for a page that shows it: known, or made up and not kept."""
         key = email.strip().lower()
         if "@" not in key:
             key += "@example.com"
@@ -96,7 +96,7 @@ class GoogleWorld:
             self.shared_drives[drive_id].demand(account, action)
 
     def usage(self, account: Account) -> int:
-        """Bytes taken, Drive's and others'."""
+        """Bytes of an account that are taken, by Drive's files and by other things."""
         return account.other_usage + self.files.usage(account.email)
 
     def fits(self, account: Account, size: int, *, replaced: int = 0) -> bool:
@@ -128,7 +128,7 @@ class GoogleWorld:
         return known.account if known else None
 
     def touched(self) -> None:
-        """Something worth keeping changed; written down now and then, and at the end."""
+        """Note that the state has changed; it is written down now and then, and at the end."""
         if time.monotonic() > self._next_save:
             self.save()
 
@@ -143,7 +143,7 @@ class GoogleWorld:
         self._next_save = time.monotonic() + max(state.SAVE_EVERY, took / state.SAVE_SHARE)
 
     def summary(self) -> dict[str, Any]:
-        """What tests and the control panel look at."""
+        """The state as tests and the control panel look at it."""
         grants = self.grants
         return {
             "accounts": [

@@ -32,19 +32,19 @@ class ApiError(Exception):
 
 
 def bad_request(message: str) -> ApiError:
-    """A 400, worded as the real server does: its first letter small, but constants kept."""
+    """Build a 400, worded as the real server does: its first letter small, but constants kept."""
     constant = len(message) > 1 and (message[1] == "_" or "A" <= message[1] <= "Z")
     text = message if constant else message[:1].lower() + message[1:]
     return ApiError(400, f"Bad Request: {text}")
 
 
 def forbidden(message: str) -> ApiError:
-    """A 403."""
+    """Build a 403."""
     return ApiError(403, f"Forbidden: {message}")
 
 
 def too_many_requests(seconds: int) -> ApiError:
-    """A 429 with `parameters.retry_after` (https://core.telegram.org/bots/api#responseparameters)."""
+    """Build a 429 with `parameters.retry_after` (https://core.telegram.org/bots/api#responseparameters)."""
     return ApiError(429, f"Too Many Requests: retry after {seconds}", retry_after=seconds)
 
 

@@ -53,7 +53,7 @@ class Limits:
             setattr(self, name, value)
 
     def as_json(self) -> Json:
-        """For the control API."""
+        """The limits, as the chat's API shows them."""
         return {name: getattr(self, name) for name in _KINDS}
 
     def note(self, chat: Chat, method: str) -> None:

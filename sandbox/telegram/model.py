@@ -67,7 +67,7 @@ class EventLog:
         return self.seq
 
     def close(self) -> None:
-        """The sandbox ends: let everyone go who watches."""
+        """Let everyone go who watches, because the sandbox ends."""
         self.closed = True
         self._wake()
 

@@ -53,14 +53,14 @@ class Profile:
 
 
 def parse_language(raw: str) -> str:
-    """`language_code`: two letters or nothing."""
+    """Check the `language_code` parameter: two letters or nothing."""
     if raw and not _LANGUAGE.fullmatch(raw):
         raise bad_request("Invalid language code specified")
     return raw
 
 
 def parse_scope(raw: str) -> Scope:
-    """`scope`, in a form to look lists up by."""
+    """Parse the `scope` parameter into a key that lists are looked up by."""
     if not raw:
         return "default", "", ""
     otherwise = "Can't parse BotCommandScope: BotCommandScope must be an Object"
@@ -76,7 +76,7 @@ def parse_scope(raw: str) -> Scope:
 
 
 def parse_commands(raw: str) -> list[Json]:
-    """`commands`, checked."""
+    """Parse and check the `commands` parameter."""
     commands = []
     for item in parse_json(raw or "[]", "commands", list, "Expected an Array of BotCommand"):
         if not isinstance(item, dict):

@@ -22,21 +22,21 @@ class Topics:
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(70))
 
     def make(self, chat: Chat, name: str) -> Topic:
-        """A new one; the chat has topics from now on."""
+        """Make a topic; the chat has topics from now on."""
         topic = Topic(next(self._numbers), name)
         chat.topics.setdefault(GENERAL, Topic(GENERAL, "General"))
         chat.topics[topic.id] = topic
         return topic
 
     def learn(self, chat: Chat, message: Json) -> None:
-        """A message made by hand says that it stands in a topic: then there is one."""
+        """Make the topic that a message made by hand says it stands in."""
         number = message.get("message_thread_id")
         if message.get("is_topic_message") and isinstance(number, int):
             chat.topics.setdefault(GENERAL, Topic(GENERAL, "General"))
             chat.topics.setdefault(number, Topic(number, "Topic"))
 
     def target(self, chat: Chat, wanted: int, reply_to: int, *, may_closed: bool) -> Json:
-        """What a message there carries; raises ApiError where it is not taken.
+        """The fields that put a message into a topic; raises ApiError where it is not taken.
 
         Args:
             wanted: `message_thread_id`; 0: that of the message replied to, or none.
@@ -59,7 +59,7 @@ class Topics:
 
 
 def moved(chat: Chat) -> ApiError:
-    """What is said of a group that has become a supergroup."""
+    """Build the refusal that names the supergroup a group has become."""
     return ApiError(
         400,
         "Bad Request: group chat was upgraded to a supergroup chat",

@@ -46,11 +46,11 @@ class Desktop(Group):
 
     async def send_album(self, items: list[Any], caption: str = "") -> list[Message]:
         """Likewise."""
-        wishes = [await self._wish(kind, source, name, "", {}) for kind, source, name in items]
-        wishes[-1]["caption"] = caption
-        body = {"items": wishes} | self._actor()
+        drafts = [await self._draft(kind, source, name, "", {}) for kind, source, name in items]
+        drafts[-1]["caption"] = caption
+        body = {"items": drafts} | self._actor()
         answer = await self.ask("POST", f"/chats/{self.id}/albums", body)
-        seq = await self._did(answer)
+        seq = await self._settled(answer)
         return [Message(raw["message_id"], seq, False, raw) for raw in answer["messages"]]
 
 

@@ -59,7 +59,7 @@ class Caller:
         return self.query.get(name) == "true"
 
     def number(self, name: str, default: int, most: int) -> int:
-        """A parameter from 1 to `most`."""
+        """A parameter that is a whole number from 1 to `most`."""
         text = self.query.get(name, str(default))
         if not text.isdecimal() or not 1 <= int(text) <= most:
             message = f"Invalid value '{text}'. Values must be within the range: [1, {most}]"

@@ -13,7 +13,7 @@ from sandbox.google.model import DriveFile
 def content_response(
     files: FileStore, file: DriveFile, *, attachment: bool = False
 ) -> web.FileResponse:
-    """The bytes; a Range is honoured (RFC 9110 §14.2), an impossible one is 416."""
+    """Answer with a file's bytes, or a Range of them (RFC 9110 §14.2); an impossible one is 416."""
     headers = {"Content-Type": file.mime_type}
     if attachment:
         headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(file.name)}"

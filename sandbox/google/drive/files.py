@@ -13,7 +13,7 @@ from sandbox.google.model import DriveFile
 
 
 def new_file_id() -> str:
-    """33 characters, like Google's."""
+    """Make up a file's id of 33 characters, like Google's."""
     return f"1{secrets.token_urlsafe(24)}"
 
 

@@ -128,7 +128,7 @@ def _check(body: Mapping[str, Any]) -> None:
 
 
 def _guess(name: str, content_type: str | None) -> str:
-    """As the documentation says: Drive tries to detect the type of content that names none."""
+    """The type of content that names none: Drive tries to detect it, its documentation says."""
     if content_type and content_type != OCTETS:
         return content_type.split(";")[0].strip()
     return mimetypes.guess_type(name)[0] or OCTETS

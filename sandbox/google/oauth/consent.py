@@ -75,7 +75,7 @@ class ConsentPages:
         self._world = world
 
     async def choose(self, request: web.Request) -> web.StreamResponse:
-        """The account chooser."""
+        """Show the accounts to choose from."""
         asked = self._check(request)
         if "none" in asked.prompts:
             raise asked.back(error="interaction_required")
@@ -85,7 +85,7 @@ class ConsentPages:
         return page("Choose an account", chooser(self._world, CONSENT, asked.query))
 
     async def ask(self, request: web.Request) -> web.StreamResponse:
-        """The consent page; skipped where all was allowed before and nobody asks again."""
+        """Show the consent page; skip it where all was allowed before and nobody asks again."""
         asked = self._check(request)
         name = request.query.get("account", "")
         if not name.strip():
@@ -100,7 +100,7 @@ class ConsentPages:
         return page("Allow access", consent_card(account, asked.scopes, action, again, []))
 
     async def decide(self, request: web.Request) -> web.StreamResponse:
-        """Allow or Cancel was pressed."""
+        """Take the decision: Allow or Cancel was pressed."""
         asked = self._check(request)
         form = await request.post()
         name = str(form.get("account", "")).strip()

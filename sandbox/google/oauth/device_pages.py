@@ -18,7 +18,7 @@ _WRONG = "That code didn’t work. Check it and try again."
 
 
 def device_routes(world: GoogleWorld) -> list[web.RouteDef]:
-    """Code, account, decision."""
+    """The pages of the device flow: code, account, decision."""
     pages = DevicePages(world)
     return [
         web.get("/device", pages.code),
@@ -36,11 +36,11 @@ class DevicePages:
         self._world = world
 
     async def code(self, request: web.Request) -> web.StreamResponse:
-        """Enter the code; ``?user_code=`` fills it in."""
+        """Show where the code is entered; ``?user_code=`` fills it in."""
         return page("Connect a device", _code_card(request.query.get("user_code", "")))
 
     async def enter(self, request: web.Request) -> web.StreamResponse:
-        """The code was typed."""
+        """Take the code that was typed."""
         user_code = str((await request.post()).get("user_code", ""))
         device = self._world.grants.pending_device(user_code)
         if device is None:
@@ -48,13 +48,13 @@ class DevicePages:
         raise web.HTTPSeeOther(f"/device/account?{urlencode({'user_code': device.user_code})}")
 
     async def account(self, request: web.Request) -> web.StreamResponse:
-        """Choose the account."""
+        """Show the accounts to choose from."""
         device = self._device(request.query.get("user_code", ""))
         query = [("user_code", device.user_code)]
         return page("Choose an account", chooser(self._world, "/device/consent", query))
 
     async def ask(self, request: web.Request) -> web.StreamResponse:
-        """Allow or cancel."""
+        """Ask whether to allow or cancel."""
         device = self._device(request.query.get("user_code", ""))
         name = request.query.get("account", "")
         switch = f"/device/account?{urlencode({'user_code': device.user_code})}"
@@ -70,7 +70,7 @@ class DevicePages:
         return page("Allow access", card)
 
     async def decide(self, request: web.Request) -> web.StreamResponse:
-        """Allow or Cancel was pressed."""
+        """Take the decision: Allow or Cancel was pressed."""
         form = await request.post()
         device = self._device(str(form.get("user_code", "")))
         account = self._world.account(str(form.get("account", "")) or "nobody@example.com")

@@ -108,7 +108,7 @@ class Grants:
         offline: bool,
         asked_again: bool,
     ) -> str:
-        """A code for the redirect. Google's hold a slash: whoever does not quote them finds out."""
+        """Give out a code. Google's hold a slash: whoever does not quote them finds out."""
         first = self.consent(account, scopes)
         code = f"4/0A{secrets.token_urlsafe(51)}"
         self.codes[code] = AuthCode(
@@ -125,7 +125,7 @@ class Grants:
         return code
 
     def exchange(self, client: OAuthClient, code: str, redirect_uri: str, verifier: str) -> Answer:
-        """Code for tokens."""
+        """Exchange an authorisation code for tokens."""
         if not code:
             raise OAuthRefusal(400, "invalid_request", "Missing required parameter: code")
         known = self.codes.get(code)
@@ -153,7 +153,7 @@ class Grants:
     # Device flow
 
     def start_device(self, client_id: str, scopes: list[str]) -> DeviceCode:
-        """A new device code."""
+        """Give out a new device code."""
         taken = {device.user_code for device in self.devices.values()}
         while True:
             letters = "".join(secrets.choice(_USER_CODE_LETTERS) for _ in range(8))
@@ -179,7 +179,7 @@ class Grants:
         return None
 
     def decide_device(self, device: DeviceCode, account: str, granted: list[str] | None) -> None:
-        """The person's decision; None for granted: no."""
+        """Record the person's decision; ``granted`` None: they said no."""
         device.account = account
         if granted is None:
             device.state = "denied"
@@ -188,7 +188,7 @@ class Grants:
         device.state, device.granted = "allowed", granted
 
     def poll_device(self, client: OAuthClient, device_code: str) -> Answer:
-        """Device code for tokens, or the reason why not (yet)."""
+        """Exchange a device code for tokens; refuses with the reason why not, or not yet."""
         if not device_code:
             raise OAuthRefusal(400, "invalid_request", "Missing required parameter: device_code")
         device = self.devices.get(device_code)
@@ -218,7 +218,7 @@ class Grants:
     # Tokens
 
     def refresh_access(self, client: OAuthClient, token: str) -> Answer:
-        """Refresh token for an access token."""
+        """Exchange a refresh token for an access token."""
         if not token:
             raise OAuthRefusal(400, "invalid_request", "Missing required parameter: refresh_token")
         known = self.refresh.get(token)

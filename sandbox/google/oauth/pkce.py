@@ -8,7 +8,7 @@ import secrets
 
 
 def verifies(challenge: str, method: str, verifier: str) -> bool:
-    """RFC 7636 §4.6."""
+    """Whether a verifier belongs to the challenge (RFC 7636 §4.6)."""
     if method == "plain":
         return secrets.compare_digest(challenge.encode(), verifier.encode())
     digest = hashlib.sha256(verifier.encode()).digest()

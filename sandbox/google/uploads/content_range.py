@@ -66,7 +66,7 @@ def gap_text(offset: int, received: int) -> str:
 
 
 def uneven(size: int) -> DriveRefusal:
-    """400 for a chunk of an uneven size that is not the last."""
+    """Build the 400 for a chunk of an uneven size that is not the last."""
     return DriveRefusal(
         400,
         "badRequest",

@@ -69,7 +69,7 @@ class Uploads:
         content_type = request.headers.get("X-Upload-Content-Type", "")
         # Refuses now what it would then.
         file = target or new_file(caller, metadata, content_type=content_type)
-        self._find_room(caller, file, total or 0)
+        self._check_room(caller, file, total or 0)
         session = self.world.sessions.start(
             caller.account.email,
             metadata,
@@ -103,7 +103,7 @@ class Uploads:
         return self.world.sessions.get(request.query.get("upload_id", ""))
 
     def _caller(self, request: web.Request, session: UploadSession) -> Caller:
-        """The session's URI is enough; but a token that is sent must be a good one."""
+        """Who sends a chunk: the session's URI is enough, but a token that is sent must be good."""
         if bearer_of(request):
             caller = authenticate(self.world, request)
             if caller.account.email != session.account:
@@ -162,7 +162,7 @@ class Uploads:
         files = self.world.files
         target = caller.file(session.file_id) if session.file_id is not None else None
         file = target or new_file(caller, session.metadata, content_type=session.content_type)
-        self._find_room(caller, file, session.received)
+        self._check_room(caller, file, session.received)
         if target is not None:
             apply_metadata(caller, file, session.metadata)
         files.set_content(file, session.blob)
@@ -171,8 +171,8 @@ class Uploads:
         self.world.touched()
         return file
 
-    def _find_room(self, caller: Caller, file: DriveFile, size: int) -> None:
-        """A shared drive's space is not its members' own."""
+    def _check_room(self, caller: Caller, file: DriveFile, size: int) -> None:
+        """Refuse what the account has no room for; a shared drive's space is nobody's own."""
         fits = self.world.fits(caller.account, size, replaced=file.size or 0)
         if not file.drive_id and not fits:
             raise known_refusal("storageQuotaExceeded")

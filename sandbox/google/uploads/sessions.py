@@ -57,12 +57,12 @@ class UploadSession:
         self._tail += view[whole:]
 
     def drop_tail(self) -> None:
-        """The connection ended: what did not fill a block is lost."""
+        """Lose what did not fill a block, as when a connection ends."""
         self._tail.clear()
         self.blob.pause()
 
     def flush(self) -> None:
-        """The last chunk is complete: its end need not fill a block."""
+        """Keep the end of the last chunk, which need not fill a block."""
         if self._tail:
             self.blob.write(self._tail)
             self._tail.clear()
@@ -93,7 +93,7 @@ class SessionStore:
         total: int | None,
         query: dict[str, str],
     ) -> UploadSession:
-        """A new session."""
+        """Begin a session."""
         upload_id = f"AHmUCY{secrets.token_urlsafe(48)}"
         blob = BlobWriter(self._folder / secrets.token_hex(16), keeps=self._keeps_bytes)
         blob.pause()
@@ -116,7 +116,7 @@ class SessionStore:
         return self._sessions.get(upload_id)
 
     def expired(self, session: UploadSession) -> bool:
-        """Whether its week is over."""
+        """Whether a session's week is over."""
         return self._now() - session.created > SESSION_LIFE
 
     def forget(self, session: UploadSession) -> None:
@@ -126,7 +126,7 @@ class SessionStore:
             session.blob.discard()
 
     def forget_all(self, account: str | None, *, unfinished_only: bool = True) -> int:
-        """Drop all sessions (of an account); how many."""
+        """Drop all sessions (of an account); return how many."""
         chosen = [
             session
             for session in self._sessions.values()
@@ -138,7 +138,7 @@ class SessionStore:
         return len(chosen)
 
     def expire_all(self, account: str | None) -> int:
-        """End the week of all unfinished sessions (of an account); how many."""
+        """End the week of all unfinished sessions (of an account); return how many."""
         chosen = [
             session
             for session in self._sessions.values()

@@ -45,21 +45,21 @@ class People:
 
     # -- writing ------------------------------------------------------------------------------
 
-    def send(self, chat: Chat, user: User, wish: Json) -> Message:
-        """Send what a wish describes: `text`, or `kind` and `blob`, or `contact`, `location`, …"""
+    def send(self, chat: Chat, user: User, draft: Json) -> Message:
+        """Send what a draft holds: `text`, or `kind` and `blob`, or `contact`, `location`, …"""
         if user.blocked and chat.type == "private":
             raise InvalidRequest("the user has blocked the bot: unblock first")
         if chat.user is not None and not user.started:
             user.started = True
             self.world.save()
-        content = self._content(wish)
+        content = self._content(draft)
         sender: Json = user.as_json()
-        if wish.get("anonymous"):
+        if draft.get("anonymous"):
             sender = ANONYMOUS_ADMIN
             content = {"sender_chat": chat.as_json()} | content
-        reply = int(wish.get("reply_to") or 0)
+        reply = int(draft.get("reply_to") or 0)
         self.world.topics.learn(chat, content)
-        topic = int(wish.get("topic") or 0)
+        topic = int(draft.get("topic") or 0)
         content = self.world.topics.target(chat, topic, reply, may_closed=False) | content
         message = self.world.post(chat, sender, content, from_bot=False, reply_to=reply)
         if chat.type == "private" or self._bot_may_read(chat, message):
@@ -67,36 +67,36 @@ class People:
         self._preview(chat, message)
         return message
 
-    def _content(self, wish: Json) -> Json:
+    def _content(self, draft: Json) -> Json:
         content: Json = {}
-        if text := str(wish.get("text") or "").strip():
+        if text := str(draft.get("text") or "").strip():
             content = _formatted("text", "entities", text)
-        elif kind := wish.get("kind"):
-            content = self._media(str(kind), wish)
+        elif kind := draft.get("kind"):
+            content = self._media(str(kind), draft)
         for name in OTHER_CONTENT:
-            if name in wish:
-                content = {name: wish[name]}
-        if not content and not wish.get("extra"):
+            if name in draft:
+                content = {name: draft[name]}
+        if not content and not draft.get("extra"):
             raise InvalidRequest("text, kind and blob, or another content is needed")
-        if wish.get("media_group_id"):
-            content["media_group_id"] = str(wish["media_group_id"])
-        if wish.get("forward_from"):
-            content |= _forwarded(wish["forward_from"])
-        return content | dict(wish.get("extra") or {})
+        if draft.get("media_group_id"):
+            content["media_group_id"] = str(draft["media_group_id"])
+        if draft.get("forward_from"):
+            content |= _forwarded(draft["forward_from"])
+        return content | dict(draft.get("extra") or {})
 
-    def _media(self, kind: str, wish: Json) -> Json:
+    def _media(self, kind: str, draft: Json) -> Json:
         if kind not in FROM_PEOPLE:
             raise InvalidRequest(f"kind: one of {', '.join(FROM_PEOPLE)}")
-        blob = self.blob(str(wish.get("blob") or ""))
+        blob = self.blob(str(draft.get("blob") or ""))
         content = media_content(
             self.world.files,
             kind,
             blob,
-            name=str(wish.get("name") or ""),
-            mime=str(wish.get("mime") or ""),
-            options=wish,
+            name=str(draft.get("name") or ""),
+            mime=str(draft.get("mime") or ""),
+            options=draft,
         )
-        caption = str(wish.get("caption") or "").strip()
+        caption = str(draft.get("caption") or "").strip()
         if caption and kind in WITH_CAPTION:
             content |= _formatted("caption", "caption_entities", caption)
         return content
@@ -108,10 +108,10 @@ class People:
             raise InvalidRequest("blob: unknown; upload it first")
         return blob
 
-    def send_album(self, chat: Chat, user: User, wishes: list[Json]) -> list[Message]:
+    def send_album(self, chat: Chat, user: User, draftes: list[Json]) -> list[Message]:
         """Send several pieces of media as one album."""
         album = str(secrets.randbits(48))
-        return [self.send(chat, user, wish | {"media_group_id": album}) for wish in wishes]
+        return [self.send(chat, user, draft | {"media_group_id": album}) for draft in draftes]
 
     def _bot_may_read(self, chat: Chat, message: Message) -> bool:
         """Privacy mode: https://core.telegram.org/bots/features#privacy-mode."""
@@ -151,7 +151,7 @@ class People:
     # -- buttons ------------------------------------------------------------------------------
 
     def tap(self, chat: Chat, user: User, message_id: int, row: int, column: int) -> Json:
-        """Tap a button of an inline keyboard; what a client would do with it."""
+        """Tap a button of an inline keyboard; return it, and the query the bot has to answer."""
         message = chat.messages.get(message_id)
         try:
             rows = message.data["reply_markup"]["inline_keyboard"] if message else []
@@ -194,16 +194,16 @@ class People:
         self.world.queue.put("my_chat_member", payload)
 
     def deactivate(self, user: User) -> None:
-        """The person deletes their account."""
+        """Delete a person's account."""
         user.deactivated = True
         self.world.save()
 
-    def make_group(self, wish: Json) -> Chat:
-        """A group with the bot in it."""
-        kind = wish.get("type", "supergroup")
+    def make_group(self, options: Json) -> Chat:
+        """Make a group with the bot in it."""
+        kind = options.get("type", "supergroup")
         if kind not in ("group", "supergroup"):
             raise InvalidRequest("type: group or supergroup")
-        members = [self.user(int(member)).id for member in wish.get("members") or []]
+        members = [self.user(int(member)).id for member in options.get("members") or []]
         if not members:
             raise InvalidRequest("members: at least one is needed")
         start = _FIRST_GROUP_ID if kind == "group" else FIRST_SUPERGROUP_ID
@@ -211,13 +211,13 @@ class People:
         chat = Chat(
             number,
             "group" if kind == "group" else "supergroup",
-            title=str(wish.get("title") or "Group"),
-            username=str(wish.get("username") or ""),
+            title=str(options.get("title") or "Group"),
+            username=str(options.get("username") or ""),
             members=set(members),
-            bot_is_admin=bool(wish.get("bot_is_admin")),
+            bot_is_admin=bool(options.get("bot_is_admin")),
         )
         self.world.chats[number] = chat
-        if wish.get("told", True):
+        if options.get("told", True):
             founder = self.user(members[0])
             self._my_member(chat, founder, {"status": "left"}, {"status": "member"})
         return chat
@@ -236,7 +236,7 @@ class People:
                 self.world.remove(chat, message.id)
 
     def upgrade(self, chat: Chat) -> Chat:
-        """The group becomes a supergroup: another chat, whose messages are counted anew."""
+        """Turn a group into a supergroup: another chat, whose messages are counted anew."""
         if chat.type != "group":
             raise InvalidRequest("only a basic group can become a supergroup")
         members = sorted(chat.members)

@@ -77,9 +77,9 @@ class ChatApi:
     def _chat(self, request: web.Request) -> Chat:
         return self.people.chat(int(request.match_info["chat"]))
 
-    def _actor(self, chat: Chat, wish: Json) -> User:
+    def _actor(self, chat: Chat, body: Json) -> User:
         """Who acts: the private chat's user, or the one a group message names."""
-        return chat.user or self.people.user(int(wish.get("user_id") or min(chat.members)))
+        return chat.user or self.people.user(int(body.get("user_id") or min(chat.members)))
 
     async def state(self, request: web.Request) -> web.StreamResponse:
         """GET state: everything but the messages; cheap however many chats there are."""
@@ -155,22 +155,22 @@ class ChatApi:
 
     async def send(self, request: web.Request) -> web.StreamResponse:
         """POST chats/{id}/messages."""
-        chat, wish = self._chat(request), await read_object(request)
-        message = self.people.send(chat, self._actor(chat, wish), wish)
+        chat, body = self._chat(request), await read_object(request)
+        message = self.people.send(chat, self._actor(chat, body), body)
         return _json({"message": message.data, "seq": chat.events.seq})
 
     async def send_album(self, request: web.Request) -> web.StreamResponse:
         """POST chats/{id}/albums {"items": […]}."""
-        chat, wish = self._chat(request), await read_object(request)
-        items = [{"topic": wish.get("topic"), **item} for item in wish["items"]]
-        messages = self.people.send_album(chat, self._actor(chat, wish), items)
+        chat, body = self._chat(request), await read_object(request)
+        items = [{"topic": body.get("topic"), **item} for item in body["items"]]
+        messages = self.people.send_album(chat, self._actor(chat, body), items)
         return _json({"messages": [m.data for m in messages], "seq": chat.events.seq})
 
     async def edit(self, request: web.Request) -> web.StreamResponse:
         """PATCH chats/{id}/messages/{message} {"text"}."""
-        chat, wish = self._chat(request), await read_object(request)
+        chat, body = self._chat(request), await read_object(request)
         number = int(request.match_info["message"])
-        message = self.people.edit(chat, number, str(wish.get("text") or ""))
+        message = self.people.edit(chat, number, str(body.get("text") or ""))
         return _json({"message": message.data, "seq": chat.events.seq})
 
     async def delete(self, request: web.Request) -> web.StreamResponse:
@@ -181,10 +181,10 @@ class ChatApi:
 
     async def tap(self, request: web.Request) -> web.StreamResponse:
         """POST chats/{id}/taps {"message_id", "row", "column"}; the answer comes as an event."""
-        chat, wish = self._chat(request), await read_object(request)
-        place = (int(wish["message_id"]), int(wish["row"]), int(wish["column"]))
+        chat, body = self._chat(request), await read_object(request)
+        place = (int(body["message_id"]), int(body["row"]), int(body["column"]))
         before = chat.events.seq
-        return _json(self.people.tap(chat, self._actor(chat, wish), *place) | {"seq": before})
+        return _json(self.people.tap(chat, self._actor(chat, body), *place) | {"seq": before})
 
     async def commands(self, request: web.Request) -> web.StreamResponse:
         """GET chats/{id}/commands: the menu as this person sees it."""
@@ -202,8 +202,8 @@ class ChatApi:
 
     async def make_topic(self, request: web.Request) -> web.StreamResponse:
         """POST chats/{id}/topics {"name"}: in a supergroup or a private chat."""
-        chat, wish = self._chat(request), await read_object(request)
-        return _json(vars(self.world.topics.make(chat, str(wish.get("name") or "Topic"))))
+        chat, body = self._chat(request), await read_object(request)
+        return _json(vars(self.world.topics.make(chat, str(body.get("name") or "Topic"))))
 
     async def change_topic(self, request: web.Request) -> web.StreamResponse:
         """POST chats/{id}/topics/{topic}/close, /reopen, /delete; 1 is the general one."""

@@ -98,7 +98,7 @@ class _Parser(HTMLParser):
         self.open: list[_Open] = []
 
     def parse(self) -> None:
-        """Read all of it; raises EntityError."""
+        """Read the whole text; raises EntityError."""
         with suppress(AssertionError):  # of the standard library, at some "<![…"
             self.feed(self.masked)
         self._read_to("")
@@ -127,7 +127,7 @@ class _Parser(HTMLParser):
         return EntityError(f'Unsupported start tag "{tag}" {self._at(self.read)}')
 
     def handle_data(self, data: str) -> None:
-        """Plain text, with references in it."""
+        """Take in plain text, with references in it."""
         self._read_to(data)
         if "<" in data:
             raise self._refusal()
@@ -135,7 +135,7 @@ class _Parser(HTMLParser):
         self.plain += _decoded(data)
 
     def handle_starttag(self, _tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """A start tag, or what looks like one."""
+        """Take in a start tag, or refuse what only looks like one."""
         source = self.get_starttag_text() or ""
         self._read_to(source)
         where = self._at(self.read)

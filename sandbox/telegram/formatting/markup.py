@@ -74,7 +74,7 @@ def parse_markup(raw: str) -> Json | None:
 
 
 def inline_only(raw: str) -> Json | None:
-    """For edits, which know no other markup."""
+    """Parse the markup of an edit, which may be an inline keyboard only."""
     markup = parse_markup(raw)
     if markup is not None and "inline_keyboard" not in markup:
         raise bad_request("Inline keyboard expected")

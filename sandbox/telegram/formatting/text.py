@@ -96,7 +96,7 @@ def format_text(
 
 
 def _given(raw: str, length: int) -> list[Json]:
-    """The `entities` parameter."""
+    """Parse the `entities` parameter; what it places outside of the text is left out."""
     try:
         values = json.loads(raw)
     except ValueError:
@@ -130,7 +130,7 @@ def links_in(text: str, entities: list[Json]) -> list[str]:
 
 
 def preview_options(args: dict[str, str]) -> Json:
-    """`link_preview_options`, or the older `disable_web_page_preview`."""
+    """Parse `link_preview_options`, or the older `disable_web_page_preview`."""
     raw = args.get("link_preview_options", "")
     if not raw:
         disabled = args.get("disable_web_page_preview", "").strip().lower()

@@ -120,7 +120,7 @@ def caption_content(call: Call, given: Json | None = None) -> Json:
 
 
 def check_media(call: Call, kind: str, source: Upload | StoredFile) -> None:
-    """Refusals about the file itself."""
+    """Refuse a file that cannot be sent as this kind of media."""
     if source.blob.size == 0:
         raise bad_request("file must be non-empty")
     if kind == "photo" and isinstance(source, Upload):

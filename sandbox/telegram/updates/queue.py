@@ -97,12 +97,12 @@ class UpdateQueue:
         return self._next_id
 
     def close(self) -> None:
-        """The sandbox ends: let go of who polls."""
+        """Let go of who polls, because the sandbox ends."""
         if self._poll is not None and not self._poll.done():
             self._poll.set_result(None)
 
     def clear(self) -> None:
-        """`drop_pending_updates`."""
+        """Forget all pending updates (`drop_pending_updates`)."""
         self.pending.clear()
 
     def confirm(self, number: int) -> None:
