@@ -90,9 +90,8 @@ class Inbox(asyncio.Queue[object]):
             self._keep(note, size)
             self._replayed.add(note.number)
         there = {note.number for note, _ in found.waiting}
-        for numbers in (found.begun, found.aside):
-            for number in numbers.keys() - there:
-                del numbers[number]
+        found.begun = {number: times for number, times in found.begun.items() if number in there}
+        found.aside = {number: since for number, since in found.aside.items() if number in there}
         found.waiting = []
         if self._pending:
             _log.info("updates_resumed", count=len(self._pending))
@@ -146,6 +145,7 @@ class Inbox(asyncio.Queue[object]):
             if not self.is_open:
                 raise TransientFault("the bot takes no updates just now", code="stopped")
             standing, document = self._standing, written(update)
+            standing.handled.forget_old(time.time())  # after a week of silence it counts anew
             is_known = number in self._pending or number in standing.aside
             if is_known or number in standing.handled or len(document) < 2:
                 return

@@ -161,4 +161,5 @@ class Lines:
     def count(self, person: int) -> tuple[int, int]:
         """How many of this person's are unhandled, and how many of these are texts that wait."""
         line = self._lines.get(person)
-        return (len(line) + line.is_out, len(line.texts)) if line else (0, 0)
+        # Compared with None: a line is false where nothing waits in it, though one may be out.
+        return (0, 0) if line is None else (len(line) + line.is_out, len(line.texts))

@@ -207,6 +207,17 @@ def test_people_take_turns() -> None:
     assert order == [0, 100, *range(1, 100)]
 
 
+def test_what_is_being_handled_counts_though_nothing_waits_behind_it() -> None:
+    """Otherwise whoever has overflowed would be taken for somebody all of whose is handled."""
+    lines = Lines()
+    lines.add(Note(1, 501, is_file=True, message=1, replies_to=0))
+    assert lines.count(501) == (1, 0)
+    assert lines.take() is not None
+    assert lines.count(501) == (1, 0)
+    lines.done(1)
+    assert lines.count(501) == (0, 0)
+
+
 async def test_who_has_overflowed_is_told_from_which_file_on(
     bot: RunningBot, people: People, google: GoogleControls, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,12 +8,14 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+from freezegun import freeze_time
 from hypothesis import given
 from hypothesis import strategies as st
 from telegram import Bot, Update
@@ -426,6 +428,21 @@ async def test_nothing_is_taken_in_before_the_start_and_after_the_stop(runs: Run
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(inbox.put(update(7)), 0.1)
     assert runs.kept() == set()
+
+
+@pytest.mark.one_way("on")
+async def test_after_a_week_of_silence_a_number_of_before_is_a_new_one(runs: Runs) -> None:
+    """Telegram counts anew then, anywhere; though the bot has run all the time."""
+    with freeze_time(datetime.now(UTC).replace(tzinfo=None), real_asyncio=True) as clock:
+        inbox = await runs.start()
+        await inbox.put(update(7))
+        assert await handled(inbox, 1) == [7]
+        clock.tick(23 * 3600)
+        await inbox.put(update(7))
+        assert await is_idle(inbox)
+        clock.tick(7 * DAY)
+        await inbox.put(update(7))
+        assert await queued(inbox) == [7]
 
 
 @given(st.lists(st.integers(0, 40)))
