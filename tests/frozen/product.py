@@ -11,21 +11,30 @@ import importlib
 import inspect
 import json
 import math
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 from cryptography.fernet import Fernet
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
+from telegram import Bot, Update
 from typer.main import get_command
 from typer.testing import CliRunner
 
 import cli
+from bot.access.policy import Access
 from bot.readiness import REASONS
+from bot.updates import inbox as _inbox
+from bot.updates import ordering as _ordering
+from bot.updates import room as _room
+from bot.updates.inbox import Inbox
+from bot.updates.journal import UpdateJournal
+from bot.updates.ordering import PerUserOrder
 from cli import app
 from commands.checks.finding import State as CheckState
 from commands.output import Exit
@@ -47,17 +56,25 @@ from security.consent.flows import PASTE_REDIRECT, ConsentDesk
 from security.consent.pending import PendingConsent as PendingConsent
 from security.consent.pending import PendingConsents
 from security.credential import Credential, Owner
+from security.custody.members import Members
+from security.custody.workers import Guard
+from security.encryption import TokenEncryption
 from security.errors import CustodyError as CustodyError
+from security.errors import OperatorFault as OperatorFault
 from security.google.network import Network
 from security.logging_utils import OwnerMask
+from security.maintenance.incidents import Incidents
 from security.maintenance.report import SweepReport
 from security.recovery.inspection import FINDINGS, STATES
+from security.token_store import TokenStore
 
 ROOT: Final = Path(__file__).parents[2]
 MOVED: Final[dict[str, str]] = {}
 """A top-level folder or module of ours that has a new name → the frozen one it stands for."""
 SANDBOX_ALONE: Final = "sandbox.run"
 """What `drivekeeper sandbox` runs."""
+_BOT_ID: Final = 110201543
+"""Telegram counts each bot's updates apart."""
 MASK_KEY: Final = "a mask key for frozen tests"
 _WRITTEN: Final = ROOT / "tests" / "security" / "folders_of_before.json"
 OTHERS: Final = frozenset({"tests", "bench", "sandbox", "docs"})
@@ -308,3 +325,121 @@ def environment(sandbox: Sandbox, folder: Path, flow: str = "device") -> dict[st
 def new_key() -> str:
     """A Fernet key."""
     return Fernet.generate_key().decode()
+
+
+class UpdatesRun:
+    """One run of the bot, as far as updates go: the queue and the processor that the library has.
+
+    It is used as python-telegram-bot does (`put`, `get`, `process_update`) and as `bot_process`,
+    the webhook and the commands do.
+    """
+
+    def __init__(self, folder: Path, keyring: TokenEncryption, members: frozenset[int]) -> None:
+        """
+        Args:
+            members: Telegram ids of those who may write.
+        """
+        journal = UpdateJournal(folder / "updates", keyring, _BOT_ID)
+        journal.prepare()
+        self._threads = Guard(TokenStore(folder, keyring, OwnerMask(b"frozen")))
+
+        async def nothing_is_kept(owner: Owner) -> bool:
+            return False
+
+        access = Access(Members(members), frozenset(), nothing_is_kept)
+        self._inbox = Inbox(journal, self._threads, Incidents(), access)
+        self._order = PerUserOrder(self._inbox)
+        self.refused: list[int] = []
+        """The updates whose senders are told that there is no room for more."""
+        self._inbox.on_overflow = lambda update: self.refused.append(update.update_id)
+
+    async def resume(self, bot: Bot) -> None:
+        """Begin with what an earlier run left; raises OperatorFault where the disk fails."""
+        await self._inbox.resume(bot)
+
+    async def poll(self, update: Update) -> None:
+        """Polling has brought it; acknowledged once this returns."""
+        await self._inbox.put(update)
+
+    async def bring(self, update: Update) -> None:
+        """The webhook has brought it; acknowledged once this returns, OperatorFault: not."""
+        await self._inbox.accept(update)
+
+    async def next(self) -> Update:
+        """The next one to be handled."""
+        update = await self._inbox.get()
+        assert isinstance(update, Update)
+        return update
+
+    async def process(self, update: Update, handlers: Coroutine[Any, Any, None]) -> None:
+        """Have it handled."""
+        await self._order.process_update(update, handlers)
+
+    async def look_after(self) -> None:
+        """What is done twice a minute."""
+        await self._inbox.look_after()
+
+    async def drop_files(self, user: int, before: int) -> int:
+        """The person disconnects: files that wait, and came before this update, are not wanted."""
+        return await self._inbox.drop_files(Owner.user(user), before)
+
+    async def forget(self, user: int) -> None:
+        """The person wants everything deleted."""
+        await self._inbox.forget(Owner.user(user))
+
+    def hold_files(self, of: Callable[[int], bool]) -> None:
+        """Files of these people have to wait: too many of theirs are being uploaded."""
+        self._inbox.lines.is_full = of
+
+    def look_again(self) -> None:
+        """Some of them no longer have to."""
+        self._inbox.look_again()
+
+    def begin_stop(self) -> None:
+        """Nothing is taken in or handed out from here on."""
+        self._inbox.close()
+
+    async def end_stop(self) -> None:
+        """The handlers have ended, or were cancelled."""
+        await self._inbox.rest()
+
+    async def close(self) -> None:
+        """Give the threads back."""
+        await self._threads.close()
+
+
+@contextmanager
+def small_updates(each: int, texts_beside: int, total: int, total_for_texts: int) -> Iterator[None]:
+    """Within, little is kept of each person (updates) and in all (bytes), and nothing waits."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_room, "MOST_EACH", each)
+        patch.setattr(_room, "_TEXTS_BESIDE", texts_beside)
+        patch.setattr(_room, "MOST_BYTES", total)
+        patch.setattr(_room, "_BYTES_FOR_TEXTS", total_for_texts)
+        patch.setattr(_ordering, "_BREATH_SECONDS", 0)
+        patch.setattr(_inbox, "_FIRST_PAUSE_SECONDS", 0.001)
+        patch.setattr(_inbox, "_LONGEST_PAUSE_SECONDS", 0.001)
+        yield
+
+
+def updates_kept(folder: Path) -> dict[int, Path]:
+    """The documents of updates in this data folder, by number."""
+    found = (folder / "updates").glob("*.json")
+    return {int(path.stem): path for path in found if path.stem.isdecimal()}
+
+
+def updates_ledger(folder: Path) -> Path:
+    """Where the numbers of handled updates are kept."""
+    return folder / "updates" / "ledger.json"
+
+
+def read_ledger(folder: Path, keyring: TokenEncryption) -> dict[str, Any] | None:
+    """`handled` as [first, last, when], `begun` and `aside` by number; None: it is damaged."""
+    path = updates_ledger(folder)
+    if not path.exists():
+        return {"handled": [], "begun": {}, "aside": {}}
+    try:
+        document: dict[str, Any] = json.loads(keyring.decrypt(path.read_bytes()))
+    except (ValueError, CustodyError):
+        return None
+    return document
