@@ -101,10 +101,6 @@ class Rate:
     target: str
     bytes_per_second: float
 
-    def as_dict(self) -> dict[str, Any]:
-        """The limit, as the control API shows it."""
-        return {"id": self.id, "target": self.target, "bytes_per_second": self.bytes_per_second}
-
 
 def read_fault(number: str, spec: dict[str, Any]) -> Fault:
     """Make a rule of a JSON object; raises InvalidRequest."""

@@ -76,9 +76,7 @@ class ControlApi:
 
     async def list_rates(self, request: web.Request) -> web.StreamResponse:
         """GET rate: all limits."""
-        return web.json_response(
-            {"rates": [rate.as_dict() for rate in self._faults.rates.values()]}
-        )
+        return web.json_response({"rates": [vars(rate) for rate in self._faults.rates.values()]})
 
     async def set_rate(self, request: web.Request) -> web.StreamResponse:
         """POST rate: limit the bytes per second of each matching request; 0 lifts it."""
@@ -89,7 +87,7 @@ class ControlApi:
         if limit is not None and not isinstance(limit, int | float):
             raise InvalidRequest("bytes_per_second: a number")
         rate = self._faults.set_rate(target, limit)
-        return web.json_response(rate.as_dict() if rate is not None else {})
+        return web.json_response(vars(rate) if rate is not None else {})
 
     async def calls(self, request: web.Request) -> web.StreamResponse:
         """GET calls: counts by operation, and the last thousand."""

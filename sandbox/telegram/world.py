@@ -177,13 +177,13 @@ class TelegramWorld:
                 key: value for key, value in replied.data.items() if key != "reply_to_message"
             }
         data.update(content)
+        extra = {}
         if markup is not None and "inline_keyboard" in markup:
             data["reply_markup"] = markup
         elif markup is not None:
             chat.keyboard = None if "remove_keyboard" in markup else markup
+            extra = {"keyboard": chat.keyboard}
         message = chat.messages[number] = Message(number, chat.id, from_bot, data)
-        shown = chat.keyboard if markup and "inline_keyboard" not in markup else None
-        extra = {"keyboard": shown} if markup and "inline_keyboard" not in markup else {}
         chat.events.add("message", message=data, from_bot=from_bot, **extra)
         return message
 
@@ -197,9 +197,10 @@ class TelegramWorld:
         del chat.messages[message_id]
         chat.events.add("delete", message_id=message_id)
 
-    def preview(self, chat: Chat, content: Json, *, disabled: bool) -> None:
-        """Open the links of a message as Telegram would."""
-        if not disabled and "text" in content:
+    def preview(self, chat: Chat, content: Json) -> None:
+        """Open the links of a message as Telegram would, unless it says not to."""
+        options = content.get("link_preview_options", {})
+        if "text" in content and not options.get("is_disabled"):
             urls = links_in(content["text"], content.get("entities", []))
             self.previews.look_at(chat.id, urls)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -133,26 +133,23 @@ class FileStore:
         """What lies directly in a folder."""
         return [file for file in self.of(account) if parent in file.parents]
 
+    def with_folders(self, file: DriveFile) -> Iterator[DriveFile]:
+        """A file, the folder it lies in, the one around that, and so on."""
+        current: DriveFile | None = file
+        for _depth in range(100):  # in case of a ring
+            if current is None:
+                return
+            yield current
+            current = self.get(current.parents[0]) if current.parents else None
+
     def is_trashed(self, file: DriveFile) -> bool:
-        """In the trash by itself or with a folder it lies in."""
-        for _depth in range(100):
-            if file.trashed:
-                return True
-            parent = self._files.get(file.parents[0]) if file.parents else None
-            if parent is None:
-                return False
-            file = parent
-        return False
+        """Whether a file is in the trash by itself or with a folder it lies in."""
+        return any(one.trashed for one in self.with_folders(file))
 
     def lies_within(self, file_id: str, folder_id: str) -> bool:
         """Whether a file is the folder or somewhere below it (so that no ring is made)."""
-        current: str | None = file_id
-        for _depth in range(100):
-            if current is None or current == folder_id:
-                return current is not None
-            file = self._files.get(current)
-            current = file.parents[0] if file is not None and file.parents else None
-        return False
+        file = self.get(file_id)
+        return file is not None and any(one.id == folder_id for one in self.with_folders(file))
 
     # Bytes
 

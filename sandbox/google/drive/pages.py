@@ -212,20 +212,15 @@ class DrivePages:
         ]
 
     def _crumbs(self, account: Account, folder_id: str) -> Html:
-        crumbs: list[Html] = []
-        current = self._world.files.get(folder_id)
-        while current is not None and len(crumbs) < 100:
-            crumbs.append(
-                render("crumb.html", href=f"/drive/folders/{current.id}", name=current.name)
-            )
-            above = current.parents[0] if current.parents else ""
-            if above in self._world.shared_drives:
-                name = self._world.shared_drives[above].name
-                crumbs.append(render("crumb.html", href=f"/drive/folders/{above}", name=name))
-            current = self._world.files.get(above)
-        home = f"/drive?{urlencode({'account': account.email})}"
-        crumbs.append(render("crumb.html", href=home, name="My Drive"))
-        return join(crumbs[::-1])
+        files, drives = self._world.files, self._world.shared_drives
+        folder = files.get(folder_id)
+        around = list(files.with_folders(folder)) if folder is not None else []
+        above = around[-1].parents[0] if around and around[-1].parents else ""
+        shown = [(f"/drive/folders/{one.id}", one.name) for one in around]
+        if above in drives:
+            shown.append((f"/drive/folders/{above}", drives[above].name))
+        shown.append((f"/drive?{urlencode({'account': account.email})}", "My Drive"))
+        return join([render("crumb.html", href=href, name=name) for href, name in shown[::-1]])
 
 
 def _folder_link(account: Account, folder_id: str) -> str:

@@ -82,12 +82,7 @@ def permissions_of(account: Account, file: DriveFile) -> dict[str, str]:
 
 def is_public(world: GoogleWorld, file: DriveFile) -> bool:
     """Whether anyone with the link may open it, by itself or through a folder around it."""
-    current: DriveFile | None = file
-    for _depth in range(100):
-        if current is None or ANYONE in current.shared:
-            return current is not None
-        current = world.files.get(current.parents[0]) if current.parents else None
-    return False
+    return any(ANYONE in one.shared for one in world.files.with_folders(file))
 
 
 def file_resource(

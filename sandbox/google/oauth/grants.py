@@ -11,7 +11,7 @@ import secrets
 from collections import Counter, deque
 from collections.abc import Callable
 
-from sandbox.google.errors import OAuthRefusal
+from sandbox.google.errors import OAUTH_DESCRIPTION, OAuthRefusal
 from sandbox.google.model import (
     ACCESS_LIFE,
     CODE_LIFE,
@@ -57,12 +57,9 @@ class Grants:
     def client(self, client_id: str) -> OAuthClient:
         """The client of this id, if it may do anything at all."""
         client = self.clients.get(client_id)
-        if client is None:
-            raise OAuthRefusal(401, "invalid_client", "The OAuth client was not found.")
-        if client.state == "deleted":
-            raise OAuthRefusal(401, "deleted_client", "The OAuth client was deleted.")
-        if client.state == "disabled":
-            raise OAuthRefusal(401, "disabled_client", "The OAuth client was disabled.")
+        if client is None or client.state in ("deleted", "disabled"):
+            error = "invalid_client" if client is None else f"{client.state}_client"
+            raise OAuthRefusal(401, error, OAUTH_DESCRIPTION[error])
         return client
 
     def authenticate(self, client_id: str, secret: str) -> OAuthClient:
@@ -259,8 +256,7 @@ class Grants:
             now + ACCESS_LIFE,
             origin,
         )
-        self.access[access.token] = access
-        self._expiring.append(access)
+        self.add_access(access)
         answer: Answer = {"access_token": access.token, "expires_in": ACCESS_LIFE}
         if with_refresh:
             answer["refresh_token"] = self._new_refresh(account, client_id, scopes, origin)
@@ -287,7 +283,7 @@ class Grants:
             self._live.setdefault((token.account, token.client_id), deque()).append(token)
 
     def add_access(self, token: AccessToken) -> None:
-        """Take in an access token from the state file."""
+        """Take in an access token (a new one, or one from the state file)."""
         self.access[token.token] = token
         self._expiring.append(token)
 

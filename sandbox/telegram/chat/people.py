@@ -9,7 +9,7 @@ from typing import Any
 from sandbox.json_api import InvalidRequest
 from sandbox.telegram.files.media import FROM_PEOPLE, WITH_CAPTION, media_content
 from sandbox.telegram.files.store import Blob
-from sandbox.telegram.formatting.text import found_entities, links_in
+from sandbox.telegram.formatting.text import found_entities
 from sandbox.telegram.model import ANONYMOUS_ADMIN, Chat, Json, Message, User
 from sandbox.telegram.world import TelegramWorld
 
@@ -64,7 +64,7 @@ class People:
         message = self.world.post(chat, sender, content, from_bot=False, reply_to=reply)
         if chat.type == "private" or self._bot_may_read(chat, message):
             self.world.queue.put("message", message.data)
-        self._preview(chat, message)
+        self.world.preview(chat, message.data)
         return message
 
     def _content(self, draft: Json) -> Json:
@@ -122,10 +122,6 @@ class People:
         bare = text.startswith("/") and "@" not in text.split()[0]
         own = bare or reply == self.world.bot_id or mentioned
         return not chat.bot_kicked and (chat.bot_is_admin or own)
-
-    def _preview(self, chat: Chat, message: Message) -> None:
-        text = message.data.get("text", "")
-        self.world.previews.look_at(chat.id, links_in(text, message.data.get("entities", [])))
 
     def edit(self, chat: Chat, message_id: int, text: str) -> Message:
         """Change the text (or caption) of one's own message."""

@@ -12,7 +12,7 @@ from sandbox.telegram.call import Call
 from sandbox.telegram.errors import NOT_MODIFIED, ApiError, bad_request
 from sandbox.telegram.files.media import KINDS
 from sandbox.telegram.formatting.markup import inline_only
-from sandbox.telegram.formatting.text import TEXT_LIMIT, format_text, preview_options
+from sandbox.telegram.formatting.text import TEXT_LIMIT
 from sandbox.telegram.methods.registry import METHODS
 from sandbox.telegram.methods.sending import caption_content, shown_media, text_content
 from sandbox.telegram.model import Chat, Json, Message
@@ -64,21 +64,15 @@ def _markup(markup: Json | None) -> Json:
 @METHODS.add("editMessageText")
 async def edit_message_text(call: Call) -> Any:
     """https://core.telegram.org/bots/api#editmessagetext; no markup takes the old one away."""
-    if not call.text("text"):
-        raise bad_request("Message text is empty")
-    options = preview_options(call.args)
-    text, entities = format_text(
-        call.text("text"), call.text("parse_mode"), call.text("entities"), empty=False
-    )
+    changes = text_content(call)
     markup = inline_only(call.text("reply_markup"))
     chat, message = _own(call)
     if "text" not in message.data:
         raise bad_request("There is no text in the message to edit")
-    if len(text) > TEXT_LIMIT:
+    if len(changes["text"]) > TEXT_LIMIT:
         raise ApiError(400, "Bad Request: MESSAGE_TOO_LONG")
-    changes = text_content(text, entities, options)
     result = _apply(call, chat, message, changes | _markup(markup), _TEXT_KEYS)
-    call.world.preview(chat, changes, disabled=bool(options.get("is_disabled")))
+    call.world.preview(chat, changes)
     return result
 
 

@@ -79,30 +79,26 @@ def deliver(call: Call, content: Json, *, markup: Json | None, chat: Chat | None
 @METHODS.add("sendMessage")
 async def send_message(call: Call) -> Any:
     """https://core.telegram.org/bots/api#sendmessage."""
+    content = text_content(call)
+    markup = parse_markup(call.text("reply_markup"))
+    chat = call.chat()
+    if len(content["text"]) > TEXT_LIMIT:
+        raise bad_request("Message is too long")
+    message = deliver(call, content, markup=markup, chat=chat)
+    call.world.preview(chat, content)
+    return message.data
+
+
+def text_content(call: Call) -> Json:
+    """The part of a message that is its text."""
     if not call.text("text"):
         raise bad_request("Message text is empty")
     options = preview_options(call.args)
     text, entities = format_text(
         call.text("text"), call.text("parse_mode"), call.text("entities"), empty=False
     )
-    markup = parse_markup(call.text("reply_markup"))
-    chat = call.chat()
-    if len(text) > TEXT_LIMIT:
-        raise bad_request("Message is too long")
-    content = text_content(text, entities, options)
-    message = deliver(call, content, markup=markup, chat=chat)
-    call.world.preview(chat, content, disabled=bool(options.get("is_disabled")))
-    return message.data
-
-
-def text_content(text: str, entities: list[Json], options: Json) -> Json:
-    """The part of a message that is its text."""
-    content: Json = {"text": text}
-    if entities:
-        content["entities"] = entities
-    if options:
-        content["link_preview_options"] = options
-    return content
+    more = {"entities": entities, "link_preview_options": options}
+    return {"text": text} | {name: value for name, value in more.items() if value}
 
 
 def caption_content(call: Call, given: Json | None = None) -> Json:
