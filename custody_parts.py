@@ -31,7 +31,7 @@ from security.storage.sealing import Sealer
 from security.token_store import TokenStore
 
 
-def settle_memory() -> None:
+def tune_garbage_collector() -> None:
     """What the start of a process has made stays to its end: nobody looks at it again.
 
     The collector's full passes would, a hundred thousand objects of imported modules each time: a

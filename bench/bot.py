@@ -15,8 +15,8 @@ from bench.child import Json, serve
 from bench.owners import read_settings
 from bot import lifecycle, maintenance
 from bot.context import BotApplication, BotContext
-from custody_parts import settle_memory
-from processes.bot import alone, prepare_logs, services
+from custody_parts import tune_garbage_collector
+from processes.bot import only_bot_on, prepare_logs, services
 
 
 class Sweeps:
@@ -60,11 +60,11 @@ async def main() -> None:
     settings = read_settings(Path(sys.argv[1]), for_bot=True)
     mask = prepare_logs(settings)
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(alone(settings.user_data_dir))
+        await stack.enter_async_context(only_bot_on(settings.user_data_dir))
         application = await stack.enter_async_context(services(settings, mask))
         stack.push_async_callback(lifecycle.stop, application)
         await lifecycle.start(application)
-        settle_memory()
+        tune_garbage_collector()
         sweeps = Sweeps(application)
 
         async def answer(command: Json) -> Json:

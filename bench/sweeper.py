@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.child import Json, serve
 from bench.idle import Ticker, look_bare
 from bench.owners import read_settings
-from custody_parts import custody, settle_memory
+from custody_parts import custody, tune_garbage_collector
 from metrics import Metrics
 from processes.bot import prepare_logs
 
@@ -41,7 +41,7 @@ async def main() -> None:
                 "refreshed": report.refreshed,
             }
 
-        settle_memory()
+        tune_garbage_collector()
         await serve({}, answer)
 
 

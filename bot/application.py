@@ -37,7 +37,7 @@ from bot.uploads.queue import UploadQueue
 from bot.uploads.running.runner import UploadRunner
 from security.credential import Owner
 
-_LAPSE_SECONDS: Final = 15
+_EXPIRY_SECONDS: Final = 15
 _FORGET_SECONDS: Final = 3600
 _CONNECTIONS: Final = 64  # more than the library's one: replies do not wait for each other
 JobCallback = Callable[[BotContext], Coroutine[Any, Any, None]]
@@ -155,7 +155,7 @@ def _schedule(jobs: JobQueue[BotContext], options: BotOptions) -> None:
     for resume in (device_flow.resume, renaming.resume):
         jobs.run_once(resume, 0, job_kwargs=late)
     repeated: list[tuple[JobCallback, float]] = [
-        (connect.lapse, _LAPSE_SECONDS),
+        (connect.expire, _EXPIRY_SECONDS),
         (files.forget_old, _FORGET_SECONDS),
         (_look_after, LOOK_SECONDS),
     ]

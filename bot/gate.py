@@ -79,7 +79,7 @@ async def gate(update: Update, context: BotContext) -> None:
         return
     await came_by(context, owner)
     code = update.effective_user.language_code if update.effective_user else None
-    if await context.core.preferences.saw(owner, code):
+    if await context.core.preferences.note_language(owner, code):
         texts = await context.texts_for(owner)
         await show_menu(context.bot, owner, texts, is_admin=is_admin)
 

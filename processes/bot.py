@@ -32,7 +32,7 @@ from bot.updates.journal import UpdateJournal
 from bot.uploads.jobs import UploadJournal
 from bot.uploads.running.telegram_source import download_client
 from config import Settings
-from custody_parts import custody, settle_memory
+from custody_parts import custody, tune_garbage_collector
 from drive import DriveApi, Drives
 from metrics import Metrics
 from security.consent.flows import PASTE_REDIRECT, ConsentDesk
@@ -87,7 +87,7 @@ async def run(settings: Settings) -> None:
     try:
         async with AsyncExitStack() as stack:
             with _refused_by_the_system():
-                await stack.enter_async_context(alone(settings.user_data_dir))
+                await stack.enter_async_context(only_bot_on(settings.user_data_dir))
                 application = await stack.enter_async_context(services(settings, mask))
                 await stack.enter_async_context(web_front(settings, application))
             await _serve(application)
@@ -110,7 +110,7 @@ def _refused_by_the_system() -> Iterator[None]:
 
 
 def prepare_logs(settings: Settings) -> OwnerMask:
-    """Nothing may be logged before this."""
+    """Set up the redaction of logs; nothing may be logged before."""
     key = settings.log_mask_key
     holds_ours(settings.user_data_dir)
     mask = OwnerMask(load_mask_key(settings.user_data_dir, key))
@@ -119,8 +119,12 @@ def prepare_logs(settings: Settings) -> OwnerMask:
 
 
 @asynccontextmanager
-async def alone(folder: Path) -> AsyncIterator[None]:
-    """The only bot on this data folder: two would both upload what is in its journal."""
+async def only_bot_on(folder: Path) -> AsyncIterator[None]:
+    """Hold the data folder's lock of bots: two would both upload what is in its journal.
+
+    Raises:
+        StartupError: another bot holds it.
+    """
     ensure_private_folder(folder / "locks")
     lock = lock_of_bot(folder)
     with disk_faults():
@@ -231,7 +235,7 @@ async def _serve(application: BotApplication) -> None:
         await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             await starting
-            settle_memory()
+            tune_garbage_collector()
             _log.info("bot_started", version=installed_version("drivekeeper"))
             await asyncio.wait((refused, stopping), return_when=asyncio.FIRST_COMPLETED)
             if refused.done():

@@ -27,7 +27,7 @@ from bench.report import Wrong
 from bench.world import BOT_TOKEN, FIRST_PERSON
 from bot.context import BotApplication
 from bot.uploads.running.telegram_source import TelegramDownload
-from custody_parts import settle_memory
+from custody_parts import tune_garbage_collector
 from drive import FOLDER_TYPE, Drive
 from processes.bot import prepare_logs, services
 from security.credential import Owner
@@ -168,7 +168,7 @@ async def main() -> None:
             mask = prepare_logs(settings)
             contender = Product(await stack.enter_async_context(services(settings, mask)))
             await contender.prepare()
-            settle_memory()
+            tune_garbage_collector()
         else:
             contender = Bare(*rest)
             stack.push_async_callback(contender.close)

@@ -31,7 +31,7 @@ def held(t: Texts, count: int) -> InlineKeyboardMarkup:
 
 
 def confirm_held(t: Texts, count: int) -> InlineKeyboardMarkup:
-    """The question before it."""
+    """Asks whether all that is on hold is to be set aside."""
     return keyboard(
         [button(t.label("Yes, set {count} aside", count=count), "hold:yes")],
         [button(t.label("No, leave them"), "hold:no")],
@@ -73,7 +73,7 @@ def entry(t: Texts, id: str) -> InlineKeyboardMarkup:
 
 
 def confirm_purge(t: Texts, id: str) -> InlineKeyboardMarkup:
-    """The question before it."""
+    """Asks whether a copy in quarantine is to be deleted."""
     return keyboard(
         [button(t.label("Yes, delete it for good"), f"quarantine:purge-yes:{id}")],
         [button(t.label("No, keep it"), f"quarantine:open:{id}")],

@@ -102,7 +102,7 @@ async def health(update: Update, context: BotContext) -> None:
 
 
 async def standing_of(services: Services) -> Standing:
-    """As things are now; the folder is not read again."""
+    """How the credentials are now, without reading the folder again."""
     core, now = services.core, datetime.now(UTC)
     memory, held = core.records.memory, list(core.records.memory.verdicts.held())
     last = memory.sweeps[-1].results if memory.sweeps else {}

@@ -146,19 +146,19 @@ async def disconnect(update: Update, context: BotContext) -> None:
 async def _disconnect(update: Update, context: BotContext, owner: Owner, texts: Texts) -> str:
     work = await _end_work(update, context, owner)
     await context.services.uploads.forget(owner)
-    farewell = await context.core.custodian.disconnect(owner)
+    outcome = await context.core.custodian.disconnect(owner)
     # Not before: an upload that still ended could have remembered the folder anew.
     await context.core.preferences.forget_folder(owner)
     await _tell_ended(context, work.jobs, texts)
-    if not farewell.was_connected:
+    if not outcome.was_connected:
         return texts.tr("You are not connected to Google Drive.")
     text = texts.tr("👋 <b>Disconnected.</b> I have deleted my access to your Drive.")
-    if farewell.shared:
+    if outcome.shared:
         text += "\n\n" + texts.tr(
             "Google still lists this app for your account, because somebody else uses the same "
             "account here. You can remove it at myaccount.google.com/connections."
         )
-    elif not farewell.revoked:
+    elif not outcome.revoked:
         text += "\n\n" + texts.tr(
             "Google could not be told, so it may still list this app. "
             "You can remove it at myaccount.google.com/connections."

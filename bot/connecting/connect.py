@@ -15,7 +15,7 @@ from bot.connecting.consent_outcome import (
     stop_polling,
 )
 from bot.connecting.device_flow import poll_later
-from bot.connecting.whose_account import settle
+from bot.connecting.whose_account import save_or_ask
 from bot.context import BotContext
 from bot.delivery.conversation import owner_of
 from bot.delivery.messages import acknowledge, privately, say, send, show_instead, tell
@@ -120,7 +120,7 @@ async def claim(update: Update, context: BotContext, code: str) -> None:
     owner = owner_of(update)
     try:
         pending = await context.core.consents.claim(owner, code)
-        await settle(context, pending, anew=privately(update, owner))
+        await save_or_ask(context, pending, anew=privately(update, owner))
     except CustodyError as refusal:
         await say_refused(context, owner, refusal, privately(update, owner))
 
@@ -145,12 +145,12 @@ async def paste(update: Update, context: BotContext, text: str) -> None:
             _log.info("message_not_sent", owner=owner)
     try:
         pending = await context.core.consents.pasted(owner, text)
-        await settle(context, pending, anew=privately(update, owner))
+        await save_or_ask(context, pending, anew=privately(update, owner))
     except CustodyError as refusal:
         await say_refused(context, owner, refusal, privately(update, owner))
 
 
-async def lapse(context: BotContext) -> None:
+async def expire(context: BotContext) -> None:
     """Repeating job: requests whose time is over say so, whichever way they were made."""
     for pending in await context.core.consents.over():
         try:

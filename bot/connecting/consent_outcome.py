@@ -69,11 +69,11 @@ async def say_refused(
 ) -> None:
     """What a person did in the chat has connected nothing: say why, in a new message."""
     _log.info("consent_refused", owner=owner, result=refusal.code)
-    text, markup = await what_is(context, owner, refusal, await context.texts_for(owner))
+    text, markup = await current_state(context, owner, refusal, await context.texts_for(owner))
     await send(context.bot, to, text, markup)
 
 
-async def what_is(
+async def current_state(
     context: BotContext, owner: Owner, refusal: CustodyError, texts: Texts
 ) -> tuple[str, InlineKeyboardMarkup]:
     """After a second tap or a replay: what is true now, rather than what went wrong just then."""

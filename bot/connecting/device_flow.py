@@ -9,7 +9,7 @@ import structlog
 from telegram.error import TelegramError
 
 from bot.connecting.consent_outcome import job_name, refused
-from bot.connecting.whose_account import settle
+from bot.connecting.whose_account import save_or_ask
 from bot.context import BotContext
 from bot.texts.unexpected import Unexpected, new_reference
 from security.consent.pending import PendingConsent
@@ -62,7 +62,7 @@ async def _ask(context: BotContext, pending: PendingConsent, interval: float) ->
     except CustodyError as error:
         await _refuse(context, pending, error)
     else:
-        await settle(context, approved)
+        await save_or_ask(context, approved)
 
 
 async def _refuse(context: BotContext, pending: PendingConsent, error: CustodyError) -> None:
@@ -110,6 +110,6 @@ async def _go_on(context: BotContext, pending: PendingConsent) -> None:
             await _refuse(context, pending, error)
             return
     if pending.may_be_confirmed:
-        await settle(context, pending)
+        await save_or_ask(context, pending)
     elif await consents.is_interrupted(pending):
         await _refuse(context, pending, ConsentDenied("a crash came in between", code="used"))

@@ -10,7 +10,7 @@ from telegram import Update
 from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.connecting import keyboards
-from bot.connecting.consent_outcome import finish, job_name, shown_in, what_is
+from bot.connecting.consent_outcome import current_state, finish, job_name, shown_in
 from bot.context import BotContext
 from bot.delivery.conversation import Conversation, argument_of, owner_of
 from bot.delivery.messages import acknowledge, edit_or_send, privately, show_instead
@@ -23,7 +23,7 @@ _ASK_AGAIN_SECONDS: Final = 5
 _log = structlog.get_logger()
 
 
-async def settle(
+async def save_or_ask(
     context: BotContext, pending: PendingConsent, *, anew: Conversation | None = None
 ) -> None:
     """Save what the account that was connected last has approved; of any other, ask whose it is.
@@ -107,7 +107,7 @@ async def refuse_account(update: Update, context: BotContext) -> None:
         await context.core.consents.refuse(owner, argument_of(query))
     except CustodyError as refusal:
         _log.info("consent_refused", owner=owner, result=refusal.code)
-        text, markup = await what_is(context, owner, refusal, texts)
+        text, markup = await current_state(context, owner, refusal, texts)
     else:
         markup = keyboards.try_again(texts)
         text = texts.tr(

@@ -24,11 +24,11 @@ BACKGROUND: Final = -1
 
 Whatever else a person asks, /status first of all, has the rest of the rate for itself."""
 RESULT: Final = -2
-"""Likewise, of how an upload ended: within its chat it goes before what has just been taken in."""
+"""Of how an upload ended: it comes in masses, and in its chat before what was just taken in."""
 COURTESY: Final = -3
 """Of what nobody waits for: a 429 ends it, however long it asks to wait."""
 PROGRESS: Final = -4
-"""Likewise, of how far an upload is: the next says more, so this one is never said again."""
+"""Of how far an upload is: it comes in masses, and is never said again, as the next says more."""
 _MASSES: Final = (BACKGROUND, RESULT, PROGRESS)
 _OVERALL_PER_SECOND: Final = 30
 _BACKGROUND_PER_SECOND: Final = 16
@@ -36,7 +36,7 @@ _SECOND: Final = 1.1  # it is Telegram's clock that counts, and not all are as l
 _CHAT_BURST: Final = 4.5
 """Messages to one chat in a row; after that one a second. Half a one is kept for late ones."""
 _CHAT_SPARE: Final = 1
-"""So many of them masses leave to whatever else a person asks."""
+"""How many of those messages masses leave to whatever else a person asks."""
 _GROUP_IN_A_MINUTE: Final = 20
 _NO_MESSAGES: Final = frozenset({"sendChatAction", "deleteMessage"})
 """What nobody is notified of: no limit on messages counts it."""

@@ -17,7 +17,7 @@ from bot.context import BotContext
 from bot.delivery.conversation import argument_of, owner_of
 from bot.delivery.messages import acknowledge, say, show_instead
 from bot.drive_files import file_texts
-from bot.drive_files.file_texts import FolderGone, FolderInBin, look
+from bot.drive_files.file_texts import FolderGone, FolderInBin, card_of
 from bot.texts import file_keyboards, questions
 from bot.texts.catalogue import Texts
 from bot.texts.filenames import clean_name, new_name
@@ -46,7 +46,7 @@ class Tap:
         try:
             return await self.context.core.drives.run(self.owner, work)
         except CustodyError as error:
-            await tell_trouble(self.context, self.owner, error)
+            await log_trouble(self.context, self.owner, error)
             await self.show(*file_texts.trouble(error, self.texts, self.file_id))
             return None
 
@@ -59,7 +59,7 @@ class Tap:
         _log.info("file_changed", owner=self.owner, result=result)
 
 
-async def tell_trouble(context: BotContext, owner: Owner, error: CustodyError) -> None:
+async def log_trouble(context: BotContext, owner: Owner, error: CustodyError) -> None:
     """Log what has kept a wish from being granted, and which the person is told of."""
     _log.info("command_handled", owner=owner, result=error.code)
     if isinstance(error, ConsentRequired):
@@ -83,7 +83,7 @@ async def show_card(tap: Tap, work: Callable[[Drive], object] | None, note: str 
     def both(drive: Drive) -> file_texts.Card:
         if work is not None:
             work(drive)
-        return look(drive, tap.file_id)
+        return card_of(drive, tap.file_id)
 
     found = await tap.ask(both)
     if found is None:
@@ -102,7 +102,7 @@ async def ask_name(update: Update, context: BotContext) -> None:
     """Rename: the new name is the answer to a question."""
     if (tap := await tapped(update, context)) is None:
         return
-    found = await tap.ask(lambda drive: look(drive, tap.file_id))
+    found = await tap.ask(lambda drive: card_of(drive, tap.file_id))
     if found is None:
         return
     base_url = context.services.options.link_base_url
@@ -119,7 +119,7 @@ async def ask_name(update: Update, context: BotContext) -> None:
 
 
 async def rename(update: Update, context: BotContext) -> None:
-    """The answer to that question."""
+    """Rename the file as the answer to `ask_name` says."""
     message = update.message
     asked = questions.answered(message) if message else None
     if message is None or message.text is None or asked is None:
@@ -131,14 +131,14 @@ async def rename(update: Update, context: BotContext) -> None:
         return
 
     def work(drive: Drive) -> file_texts.Card:
-        found = look(drive, file_id)
+        found = card_of(drive, file_id)
         drive.rename(file_id, new_name(wanted, found.file.name))
-        return look(drive, file_id)
+        return card_of(drive, file_id)
 
     try:
         card = await context.core.drives.run(owner, work)
     except CustodyError as error:
-        await tell_trouble(context, owner, error)
+        await log_trouble(context, owner, error)
         text, markup = file_texts.trouble(error, texts, file_id)
     else:
         _log.info("file_changed", owner=owner, result="renamed")
@@ -150,7 +150,7 @@ async def look_inside(update: Update, context: BotContext) -> None:
     """Move: the bot's folders, level by level."""
     if (tap := await tapped(update, context)) is None:
         return
-    found = await tap.ask(lambda drive: (look(drive, tap.file_id), drive.all_folders()))
+    found = await tap.ask(lambda drive: (card_of(drive, tap.file_id), drive.all_folders()))
     if found is None:
         return
     card, folders = found
@@ -196,7 +196,7 @@ async def ask_share(update: Update, context: BotContext) -> None:
     """Share asks first."""
     if (tap := await tapped(update, context)) is None:
         return
-    found = await tap.ask(lambda drive: look(drive, tap.file_id))
+    found = await tap.ask(lambda drive: card_of(drive, tap.file_id))
     if found is not None:
         text = tap.texts.tr(
             "🔗 Share <b>{name}</b>?\n\nAnyone who has the link can then open it, without signing "
@@ -227,7 +227,7 @@ async def ask_delete(update: Update, context: BotContext) -> None:
     """Delete asks first."""
     if (tap := await tapped(update, context)) is None:
         return
-    found = await tap.ask(lambda drive: look(drive, tap.file_id))
+    found = await tap.ask(lambda drive: card_of(drive, tap.file_id))
     if found is not None:
         text = tap.texts.tr(
             "🗑 Put <b>{name}</b> into your Drive's bin?", name=clean_name(found.file.name)

@@ -12,8 +12,8 @@ from bot.delivery.conversation import owner_of
 from bot.delivery.file_sender import NotTaken, Order, Stopped
 from bot.delivery.messages import edit_or_send, say
 from bot.drive_files import file_texts
-from bot.drive_files.file_actions import tapped, tell_trouble
-from bot.drive_files.file_texts import look
+from bot.drive_files.file_actions import log_trouble, tapped
+from bot.drive_files.file_texts import card_of
 from bot.texts import file_keyboards, questions
 from bot.texts.buttons import Shown
 from bot.texts.catalogue import Texts
@@ -51,7 +51,7 @@ async def ask_search(update: Update, context: BotContext) -> None:
 
 
 async def search(update: Update, context: BotContext) -> None:
-    """The answer to that."""
+    """Show the files that match what somebody has replied to `ask_search`."""
     if update.message is not None and update.message.text:
         await _reply_page(update, context, update.message.text)
 
@@ -61,9 +61,9 @@ async def open_card(update: Update, context: BotContext) -> None:
     if (tap := await tapped(update, context)) is None:
         return
     try:
-        found = await context.core.drives.run(tap.owner, lambda drive: look(drive, tap.file_id))
+        found = await context.core.drives.run(tap.owner, lambda drive: card_of(drive, tap.file_id))
     except CustodyError as error:
-        await tell_trouble(context, tap.owner, error)
+        await log_trouble(context, tap.owner, error)
         text, markup = file_texts.trouble(error, tap.texts)
     else:
         text, markup = file_texts.card(found, tap.texts)
@@ -85,7 +85,7 @@ async def get(update: Update, context: BotContext) -> None:
 
 
 async def get_answer(update: Update, context: BotContext) -> None:
-    """The answer to that."""
+    """Send the file that somebody has named in reply to `get`."""
     if update.message is not None and update.message.text:
         await _get(update, context, update.message.text)
 
@@ -97,7 +97,7 @@ async def send(update: Update, context: BotContext) -> None:
     try:
         found = await context.core.drives.run(tap.owner, lambda drive: _file(drive, tap.file_id))
     except CustodyError as error:
-        await tell_trouble(context, tap.owner, error)
+        await log_trouble(context, tap.owner, error)
         await say(update, context, *file_texts.trouble(error, tap.texts))
         return
     await _send(update, context, tap.owner, tap.texts, found)
@@ -110,14 +110,14 @@ async def _get(update: Update, context: BotContext, wanted: str) -> None:
             owner, lambda drive: drive.files(page_size=_PAGE + 1, search=wanted)
         )
     except CustodyError as error:
-        await tell_trouble(context, owner, error)
+        await log_trouble(context, owner, error)
         await say(update, context, *file_texts.trouble(error, texts))
         return
     found = page.files
     if len(found) == 1:
         await _send(update, context, owner, texts, found[0])
     elif not found:
-        await say(update, context, file_texts.empty_shelf(shown_text(wanted), texts))
+        await say(update, context, file_texts.no_files(shown_text(wanted), texts))
     else:
         text = texts.tr("⬇️ Which one shall I send?")
         if len(found) > _PAGE:
@@ -196,12 +196,12 @@ async def _page(context: BotContext, owner: Owner, texts: Texts, number: int, wa
     try:
         found = await context.core.drives.run(owner, lambda drive: _files(drive, number, wanted))
     except CustodyError as error:
-        await tell_trouble(context, owner, error)
+        await log_trouble(context, owner, error)
         return file_texts.trouble(error, texts)
     shown, more = found[:_PAGE], len(found) > _PAGE
     if not shown and not number:
         markup = file_keyboards.page(texts, (), 0, wanted, more=False) if wanted else None
-        return file_texts.empty_shelf(shown_text(wanted) if wanted else "", texts), markup
+        return file_texts.no_files(shown_text(wanted) if wanted else "", texts), markup
     text = (
         texts.tr("🔎 Files with “{search}”, newest first", search=shown_text(wanted))
         if wanted

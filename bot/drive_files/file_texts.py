@@ -43,7 +43,7 @@ class Card:
     """Whether anyone with the link may open it."""
 
 
-def look(drive: Drive, file_id: str) -> Card:
+def card_of(drive: Drive, file_id: str) -> Card:
     """Everything about one file, in the bin or not. Blocks.
 
     Raises:
@@ -166,7 +166,7 @@ def trouble(error: CustodyError, t: Texts, file_id: str = "") -> Shown:
     return text, markup
 
 
-def empty_shelf(search: str, t: Texts) -> str:
+def no_files(search: str, t: Texts) -> str:
     """There is no such file, or none at all."""
     if search:
         return t.tr(

@@ -13,7 +13,7 @@ from bot.context import BotContext
 from bot.delivery.conversation import argument_of, owner_of
 from bot.delivery.messages import acknowledge, say, show_instead
 from bot.drive_files import file_texts, folder_keyboards
-from bot.drive_files.file_actions import tell_trouble
+from bot.drive_files.file_actions import log_trouble
 from bot.preferences.folder_choices import TEMPLATES, FolderChoice, clean_template, folders_for
 from bot.texts import questions
 from bot.texts.catalogue import Texts
@@ -100,7 +100,7 @@ async def ask_name(update: Update, context: BotContext) -> None:
 
 
 async def make(update: Update, context: BotContext) -> None:
-    """The answer to that."""
+    """Make a folder of the name that somebody has replied with."""
     message = update.message
     asked = questions.answered(message) if message else None
     if message is None or message.text is None or asked is None:
@@ -251,7 +251,7 @@ def _no_template(t: Texts) -> str:
 async def _show_trouble(
     update: Update, context: BotContext, error: CustodyError, texts: Texts
 ) -> None:
-    await tell_trouble(context, owner_of(update), error)
+    await log_trouble(context, owner_of(update), error)
     await _say(update, context, *file_texts.trouble(error, texts))
 
 

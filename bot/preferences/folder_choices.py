@@ -67,7 +67,7 @@ class FolderChoices:
         return choice if choice is not None and choice.account == account else None
 
     def save(self, owner: Owner, choice: FolderChoice) -> None:
-        """From now on."""
+        """Remember the owner's choice."""
         with self._changing:
             self._save(owner, choice)
 
@@ -78,7 +78,7 @@ class FolderChoices:
                 self._save(owner, new)
 
     def forget(self, owner: Owner) -> None:
-        """Nothing is kept of it."""
+        """Delete the owner's choice."""
         with self._changing:
             self._folder.delete(_name(owner))
 

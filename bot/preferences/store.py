@@ -26,7 +26,7 @@ class Preferences:
         self._custodian = custodian
         self.folders = FolderChoices(self._folder)
         """Where people's files go."""
-        self._known: dict[Owner, tuple[str | None, str]] = {}
+        self._cache: dict[Owner, tuple[str | None, str]] = {}
 
     def prepare(self) -> None:
         """Make the folder private. Blocks."""
@@ -37,7 +37,7 @@ class Preferences:
         chosen, seen = await self._get(owner)
         return chosen or seen
 
-    async def saw(self, owner: Owner, telegram_code: str | None) -> bool:
+    async def note_language(self, owner: Owner, telegram_code: str | None) -> bool:
         """Note the language of the person's Telegram; whether it is another than before."""
         chosen, seen = await self._get(owner)
         if telegram_code and language_of(telegram_code) != seen:
@@ -55,7 +55,7 @@ class Preferences:
 
     async def forget(self, owner: Owner) -> None:
         """Delete what is kept."""
-        self._known.pop(owner, None)
+        self._cache.pop(owner, None)
         await self._custodian.run(self._folder.delete, owner.stem)
         await self.forget_folder(owner)
 
@@ -64,19 +64,19 @@ class Preferences:
         await self._custodian.run(self.folders.forget, owner)
 
     async def _get(self, owner: Owner) -> tuple[str | None, str]:
-        if owner not in self._known:
+        if owner not in self._cache:
             try:
                 document = await self._custodian.read(self._folder.read, owner.stem) or {}
             except (CorruptCredential, OperatorFault):
                 document = {}  # a language is nothing to leave a person without an answer for
             chosen, seen = document.get("chosen"), document.get("seen")
-            self._known[owner] = (
+            self._cache[owner] = (
                 chosen if chosen in LANGUAGES else None,
                 seen if seen in LANGUAGES else language_of(None),
             )
-        return self._known[owner]
+        return self._cache[owner]
 
     async def _put(self, owner: Owner, chosen: str | None, seen: str) -> None:
-        self._known[owner] = (chosen, seen)
+        self._cache[owner] = (chosen, seen)
         document = {"owner": owner.name, "chosen": chosen, "seen": seen}
         await self._custodian.run(self._folder.write, owner.stem, document)

@@ -45,7 +45,7 @@ async def receive(update: Update, context: BotContext) -> None:
 async def take(
     update: Update, context: BotContext, source: Message | ExternalReplyInfo, caption: str
 ) -> None:
-    """Likewise, with the files of `source`, for whoever sent the update."""
+    """Take in the files of `source` for whoever sent the update."""
     message, user, found = update.message, update.effective_user, incoming_files(source)
     if message is None or user is None or not found:
         return
@@ -60,7 +60,7 @@ async def take(
         if not found:
             return
     uploads = context.services.uploads
-    if await uploads.room(owner) < len(found):
+    if await uploads.remaining(owner) < len(found):
         _log.info("upload_failed", owner=owner, kind=found[0].kind, result="too_many")
         context.core.metrics.uploaded("too_many", None)
         await say(
@@ -105,7 +105,7 @@ async def take(
             return
     if (known := await uploads.find(owner, job.id)) is None:
         # Before anything else it is written down; Telegram's messages may fail.
-        await uploads.note(job)
+        await uploads.save(job)
         await _accept(context, texts, job)
     elif known.is_untold:  # a kill came in between, and the update once more
         await _accept(context, texts, known)
@@ -118,7 +118,7 @@ async def _accept(context: BotContext, texts: Texts, job: UploadJob) -> None:
         private if job.is_private else group_texts.accepted(job, texts, context.private_address)
     )
     to, message_id = await first_message(context.bot, job, text, markup)
-    admitted = await uploads.admit(job, message_id, to)
+    admitted = await uploads.enqueue(job, message_id, to)
     if admitted is None:
         # An album, cancelled or deleted while this message waited for its turn.
         if message_id:

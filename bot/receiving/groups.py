@@ -142,7 +142,7 @@ async def moved(update: Update, context: BotContext) -> None:
     if message is None or message.migrate_to_chat_id is None:
         return
     # What was asked there before is still answered there: it is the same group.
-    await context.services.uploads.follow(message.chat_id, message.migrate_to_chat_id)
+    await context.services.uploads.move_chat(message.chat_id, message.migrate_to_chat_id)
     if message.migrate_to_chat_id in context.services.options.allowed_chat_ids:
         return
     _log.warning("group_moved", result="not_allowed")

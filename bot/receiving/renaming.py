@@ -34,7 +34,7 @@ async def ask(update: Update, context: BotContext) -> None:
         return
     owner, texts = owner_of(update), await context.texts(update)
     uploads, job_id = context.services.uploads, argument_of(query)
-    job = await uploads.hold(owner, job_id)
+    job = await uploads.pause(owner, job_id)
     if job is None:
         job = await uploads.find(owner, job_id)
         if job is not None and job.state == "done" and job.files[0].drive_file_id:
@@ -65,7 +65,7 @@ async def keep(update: Update, context: BotContext) -> None:
 
 
 async def answer(update: Update, context: BotContext) -> None:
-    """The answer to the question."""
+    """The reply to `ask`: the file gets the name that it says."""
     message = update.message
     asked = questions.answered(message) if message else None
     if message is None or message.text is None or asked is None:
@@ -131,14 +131,14 @@ async def _rename(update: Update, context: BotContext, job: UploadJob | None, wa
         await _rename_in_drive(update, context, job, wanted)
         return
     uploads = context.services.uploads
-    held = await uploads.hold(owner, job.id) if job is not None else None
+    held = await uploads.pause(owner, job.id) if job is not None else None
     if job is None or held is None:
         await say(update, context, _too_late(context, job, texts))
         return
     # Google was told the old name when the session began: it takes a new one.
     held = held.with_file(0, name=new_name(wanted, job.name), session=None)
     went_on = (
-        await uploads.proceed(held, "failed")
+        await uploads.resume(held, "failed")
         if job.state == "failed"
         else await _go_on(context, held)
     )
@@ -156,13 +156,13 @@ async def _rename_in_drive(
             job.owner, lambda drive: drive.rename(file.drive_file_id, name)
         )
     except CustodyError as error:
-        await file_actions.tell_trouble(context, job.owner, error)
+        await file_actions.log_trouble(context, job.owner, error)
         text, markup = file_texts.trouble(error, texts)
         await say(update, context, text, markup)
         return
     _log.info("file_changed", owner=job.owner, result="renamed")
     job = job.with_file(0, name=name)
-    await context.services.uploads.note(job)
+    await context.services.uploads.save(job)
     await tell_of(context.bot, job, *upload_texts.finished(job, texts))
     await say(update, context, texts.tr("✏️ Its name is <b>{name}</b> now.", name=name))
 
@@ -182,7 +182,7 @@ async def _go_on(context: BotContext, job: UploadJob) -> bool:
     await tell_of(
         context.bot, job, *upload_texts.accepted(shown, uploads.position(job.owner), texts)
     )
-    return await uploads.proceed(job, state)
+    return await uploads.resume(job, state)
 
 
 async def _expect(context: BotContext, job: UploadJob, patience: timedelta) -> None:

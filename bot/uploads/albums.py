@@ -78,7 +78,7 @@ class Albums:
                 if not gathers:
                     return False
                 job = known.model_copy(update={"files": (*known.files, *new)})
-            await self._uploads.note(job)
+            await self._uploads.save(job)
             gathers = True
         finally:
             if gathers:

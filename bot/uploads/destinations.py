@@ -19,7 +19,7 @@ class Destination:
     folder_name: str
     """With the names of the bot's folders around it."""
     was_made_again: bool = False
-    """It had been deleted in Drive."""
+    """Whether it had been deleted in Drive."""
 
 
 class Destinations:
@@ -50,7 +50,7 @@ class Destinations:
         return choice
 
     def forget(self, owner: Owner) -> None:
-        """Nothing is kept of the owner's choice. Blocks on the disk."""
+        """Delete the owner's choice. Blocks on the disk."""
         self._choices.forget(owner)
 
     def find(

@@ -22,7 +22,7 @@ def accepted(job: UploadJob, t: Texts, address: str) -> Shown:
 
 
 def finished(job: UploadJob, t: Texts) -> Shown:
-    """It is there. Where, and whether it was before, is said in the private chat."""
+    """The files are in Drive. Where, and whether they were before, is said in the private chat."""
     done, count = len(job.arrived), len(job.files)
     if done < count:
         text = t.tr(
@@ -36,7 +36,7 @@ def finished(job: UploadJob, t: Texts) -> Shown:
 
 
 def with_links(job: UploadJob, t: Texts) -> str:
-    """Likewise, with the links its owner wants to show."""
+    """The files are in Drive, with the links that their owner wants to show."""
     links = [t.link(file.name, file.link) for file in job.arrived]
     if len(job.files) == 1:
         return _arrived(job, t, links[0])
@@ -44,7 +44,7 @@ def with_links(job: UploadJob, t: Texts) -> str:
 
 
 def ended(job: UploadJob, state: State, code: str, t: Texts, address: str) -> Shown:
-    """It has stopped, by the fault `code`: the reason is told in the private chat alone."""
+    """A job has stopped, by the fault `code`; the reason is told in the private chat alone."""
     if state == "waiting":
         return _waiting(job, t, address)
     if code == "cancelled":

@@ -289,7 +289,7 @@ class UploadJournal:
         return sum(count or 0 for count in counts.values())
 
     def known_unfinished(self, owner: Owner) -> int:
-        """Likewise, as far as it is known without the disk."""
+        """How many of the owner's files have not ended, as far as is known without the disk."""
         with self._lock:
             return sum(count or 0 for count in self._ids.get(owner.key, {}).values())
 

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from bot.delivery.conversation import Conversation
 from bot.uploads.jobs import ENDED, JobFacts, State, UploadJob, UploadJournal
-from bot.uploads.scheduler import Lines, Run
+from bot.uploads.scheduler import RunJob, Scheduler
 from security.credential import Owner
 from security.custody.custodian import Custodian
 
@@ -26,7 +26,7 @@ class UploadQueue:
         self,
         journal: UploadJournal,
         custodian: Custodian,
-        run: Run,
+        run: RunJob,
         discard: Callable[[UploadJob], Coroutine[Any, Any, None]],
         *,
         at_once: int = 8,
@@ -48,7 +48,7 @@ class UploadQueue:
         self._may_use = may_use
         self.on_end: Callable[[], None] = lambda: None
         """Called when a job has ended: there may be room for more."""
-        self._lines = Lines(self._read, run, self._end, at_once)
+        self._scheduler = Scheduler(self._read, run, self._end, at_once)
         self._forgotten: set[str] = set()
         self._changing: WeakValueDictionary[Owner, asyncio.Lock] = WeakValueDictionary()
 
@@ -61,7 +61,7 @@ class UploadQueue:
         withdrawn = dict[Owner, int]()
         for facts in await self._in_state("queued"):
             if self._may_use(facts.owner):
-                self._lines.add(facts.owner, facts.id)
+                self._scheduler.add(facts.owner, facts.id)
             elif (job := await self._read(facts.id)) is not None:
                 await self._add(job)
                 withdrawn[job.owner] = withdrawn.get(job.owner, 0) + job.unfinished
@@ -69,33 +69,33 @@ class UploadQueue:
 
     async def stop(self) -> None:
         """Stop at the next piece. The journal has it, and the next start goes on."""
-        await self._lines.stop()
+        await self._scheduler.stop()
 
-    async def note(self, job: UploadJob) -> None:
+    async def save(self, job: UploadJob) -> None:
         """Write `job` down; it runs once it is added, or at the next start."""
         await self._custodian.run(self._journal.save, job)
 
-    async def admit(
+    async def enqueue(
         self, job: UploadJob, status_message_id: int, told_in: Conversation | None = None
     ) -> UploadJob | None:
-        """Queue what was noted, if it waits for nothing else, now that its owner has been told.
+        """Queue what was saved, if it waits for nothing else, now that its owner has been told.
 
         `told_in`: where, if that is another chat by now.
 
-        Returns it as it is known by now; None: it was cancelled or deleted meanwhile.
+        Returns it as it stands by now; None: it was cancelled or deleted meanwhile.
         """
-        async with self._alone(job.owner):
-            known = await self.find(job.owner, job.id)
-            if known is None or known.has_ended:
+        async with self._lock_of(job.owner):
+            current = await self.find(job.owner, job.id)
+            if current is None or current.has_ended:
                 return None
-            if not self.is_running(known):  # else it goes on with what it knows
-                known = known.shown_in(told_in or known.conversation, status_message_id)
-                await self._add(known)
-            return known
+            if not self.is_running(current):  # else it goes on with what it knows
+                current = current.shown_in(told_in or current.conversation, status_message_id)
+                await self._add(current)
+            return current
 
     async def restart(self, job: UploadJob) -> None:
         """Write down and queue what has ended, as a job that begins anew."""
-        async with self._alone(job.owner):
+        async with self._lock_of(job.owner):
             await self._add(job)
 
     async def find(self, owner: Owner, job_id: str) -> UploadJob | None:
@@ -109,17 +109,17 @@ class UploadQueue:
 
     def is_running(self, job: UploadJob) -> bool:
         """Whether it is on its way just now."""
-        return self._lines.runs(job.owner, job.id)
+        return self._scheduler.is_running(job.owner, job.id)
 
     def position(self, owner: Owner) -> int:
         """How many of the owner's jobs are before the next one."""
-        return self._lines.length(owner)
+        return self._scheduler.length(owner)
 
     def ahead(self, job: UploadJob) -> int:
         """How many of the owner's jobs are before this one."""
-        return self._lines.ahead(job.owner, job.id)
+        return self._scheduler.ahead(job.owner, job.id)
 
-    async def room(self, owner: Owner) -> int:
+    async def remaining(self, owner: Owner) -> int:
         """How many more files the owner may send before some of them have ended."""
         return max(self._limit - await self._custodian.read(self._journal.unfinished, owner), 0)
 
@@ -128,12 +128,12 @@ class UploadQueue:
 
         Of what waits for its owner, or has failed, nothing ends by itself.
         """
-        moves = self._lines.length(owner) > 0
+        moves = self._scheduler.length(owner) > 0
         return moves and self._journal.known_unfinished(owner) >= self._limit
 
     def counts(self) -> tuple[int, int]:
         """How many jobs are in line, and how many are on their way."""
-        return self._lines.counts()
+        return self._scheduler.counts()
 
     async def waiting_owners(self) -> set[Owner]:
         """Whose files wait for a connection alone."""
@@ -142,13 +142,13 @@ class UploadQueue:
 
     async def release(self, owner: Owner) -> int:
         """The owner has connected: queue what waited for that. Returns how many."""
-        async with self._alone(owner):
+        async with self._lock_of(owner):
             jobs = [job for job in await self.jobs(owner) if job.state == "waiting"]
             for job in jobs:
                 await self._add(job.model_copy(update={"state": "queued"}))
             return len(jobs)
 
-    async def follow(self, chat_id: int, moved_to: int) -> None:
+    async def move_chat(self, chat_id: int, moved_to: int) -> None:
         """A group has become a supergroup: its jobs are told of there from now on.
 
         What runs, or is in line, finds out by itself, when Telegram refuses its message.
@@ -156,14 +156,18 @@ class UploadQueue:
         for job in await self._custodian.read(self._journal.all):
             if job.chat_id != chat_id:
                 continue
-            async with self._alone(job.owner):
-                known = await self.find(job.owner, job.id)
-                if known is not None and known.chat_id == chat_id and not self.is_running(known):
-                    await self.note(known.shown_in(Conversation(moved_to), 0))
+            async with self._lock_of(job.owner):
+                current = await self.find(job.owner, job.id)
+                if (
+                    current is not None
+                    and current.chat_id == chat_id
+                    and not self.is_running(current)
+                ):
+                    await self.save(current.shown_in(Conversation(moved_to), 0))
 
     async def retry(self, owner: Owner, job_id: str) -> UploadJob | None:
         """Queue a failed job anew; None where it is gone or not failed."""
-        async with self._alone(owner):
+        async with self._lock_of(owner):
             job = await self.find(owner, job_id)
             if job is None or not self._can_be_retried(job):
                 return None
@@ -171,24 +175,24 @@ class UploadQueue:
             await self._add(job)
             return job
 
-    async def hold(self, owner: Owner, job_id: str) -> UploadJob | None:
+    async def pause(self, owner: Owner, job_id: str) -> UploadJob | None:
         """Take a job out of the line while its owner is asked; None: it runs, or has ended."""
-        async with self._alone(owner):
-            if not self._lines.remove(owner, job_id) and self._lines.runs(owner, job_id):
+        async with self._lock_of(owner):
+            if self._runs_already(owner, job_id):
                 return None
             job = await self.find(owner, job_id)
             if job is None or job.has_ended:
                 return None
             job = job.model_copy(update={"state": "asking", "asked_at": datetime.now(UTC)})
-            await self.note(job)
+            await self.save(job)
             return job
 
-    async def proceed(self, job: UploadJob, state: State) -> bool:
+    async def resume(self, job: UploadJob, state: State) -> bool:
         """Go on with a job that was held; False: what was asked has been answered meanwhile."""
-        async with self._alone(job.owner):
-            known = await self.find(job.owner, job.id)
+        async with self._lock_of(job.owner):
+            current = await self.find(job.owner, job.id)
             asked = ("asking", job.asked_at)
-            if known is None or (known.state, known.asked_at) != asked:
+            if current is None or (current.state, current.asked_at) != asked:
                 return False
             await self._add(job.model_copy(update={"state": state, "asked_at": None}))
             return True
@@ -199,18 +203,17 @@ class UploadQueue:
         return [job for job in found if job is not None and job.state == "asking"]
 
     async def cancel(self, owner: Owner, job_id: str) -> UploadJob | Literal["running"] | None:
-        """End one job; None: there is none. A running one ends soon, and says so itself."""
-        async with self._alone(owner):
-            # Out of the line before anything is awaited: from here on no worker takes it.
-            if not self._lines.remove(owner, job_id) and self._lines.runs(owner, job_id):
-                self._lines.halt(owner)
+        """Cancel one job; None: there is none. A running one ends soon, and says so itself."""
+        async with self._lock_of(owner):
+            if self._runs_already(owner, job_id):
+                self._scheduler.stop_running(owner)
                 return "running"
             job = await self.find(owner, job_id)
             if job is None or job.has_ended:
                 return None
             ended = {"state": "cancelled", "finished_at": datetime.now(UTC)}
             begun, job = job, job.model_copy(update=ended)
-            await self.note(job)
+            await self.save(job)
             self._custodian.uncancelled(self._discard(begun))
             self.on_end()
             return job
@@ -232,10 +235,10 @@ class UploadQueue:
         return cancelled
 
     async def forget(self, owner: Owner) -> None:
-        """Nothing is kept of the owner's jobs; of a running one, once it has ended."""
-        async with self._alone(owner):
+        """Delete the owner's jobs; a running one once it has ended."""
+        async with self._lock_of(owner):
             for job in await self.jobs(owner):
-                self._lines.remove(owner, job.id)
+                self._scheduler.remove(owner, job.id)
                 if self.is_running(job):
                     self._forgotten.add(job.id)
                 else:
@@ -263,7 +266,7 @@ class UploadQueue:
         jobs = await self._custodian.read(self._journal.facts)
         return [job for job in jobs if job.state == state]
 
-    def _alone(self, owner: Owner) -> asyncio.Lock:
+    def _lock_of(self, owner: Owner) -> asyncio.Lock:
         """One change of a person's jobs at a time: each reads what the one before has written."""
         lock = self._changing.get(owner)
         if lock is None:
@@ -273,13 +276,18 @@ class UploadQueue:
     async def _add(self, job: UploadJob) -> None:
         if job.state == "queued" and not self._may_use(job.owner):
             job = job.model_copy(update={"state": "waiting"})
-        await self.note(job)
+        await self.save(job)
         if job.state == "queued":
-            self._lines.add(job.owner, job.id)
+            self._scheduler.add(job.owner, job.id)
+
+    def _runs_already(self, owner: Owner, job_id: str) -> bool:
+        # Out of the line before anything is awaited: from here on no worker takes it.
+        was_waiting = self._scheduler.remove(owner, job_id)
+        return not was_waiting and self._scheduler.is_running(owner, job_id)
 
     def _can_be_retried(self, job: UploadJob) -> bool:
         # Also what is in no line though it should be: its end could not be written down.
-        is_stranded = job.state == "queued" and not self._lines.has(job.owner, job.id)
+        is_stranded = job.state == "queued" and not self._scheduler.has(job.owner, job.id)
         return job.state == "failed" or is_stranded
 
     async def _read(self, job_id: str) -> UploadJob | None:

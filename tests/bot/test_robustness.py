@@ -314,9 +314,9 @@ async def test_two_bots_do_not_share_a_data_folder(
 ) -> None:
     """Both would upload what the journal holds."""
     monkeypatch.setattr(bot_process, "_OVERLAP_SECONDS", 0.1)
-    async with bot_process.alone(bot.folder):
+    async with bot_process.only_bot_on(bot.folder):
         with pytest.raises(bot_process.StartupError, match="another Drivekeeper"):
-            async with bot_process.alone(bot.folder):
+            async with bot_process.only_bot_on(bot.folder):
                 pass
 
 

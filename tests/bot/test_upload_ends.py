@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.uploads.jobs import UploadJob
-from bot.uploads.scheduler import Lines, Load, Telling
+from bot.uploads.scheduler import Announcement, Load, Scheduler
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from tests.bot.upload_line import ANN, BOB, job
@@ -42,18 +42,18 @@ async def test_whose_end_is_still_being_told_takes_nobodys_place() -> None:
     async def tell() -> None:
         await may_tell.wait()
 
-    async def run(one: UploadJob, halt: StopSignal) -> Telling:
+    async def run(one: UploadJob, stop: StopSignal) -> Announcement:
         begun.append(one.id)
         return tell()
 
     first, second, other = jobs = job(ANN, 1), job(ANN, 2), job(BOB, 1)
-    lines = Lines(loading(*jobs), run, ended.append, at_once=1)
+    lines = Scheduler(loading(*jobs), run, ended.append, at_once=1)
     for one in jobs:
         lines.add(one.owner, one.id)
     await until(lambda: len(begun) == 2)
     assert begun == [first.id, other.id]
     assert ended == []
-    assert lines.runs(ANN, first.id)
+    assert lines.is_running(ANN, first.id)
     may_tell.set()
     await until(lambda: lines.counts() == (0, 0))
     assert begun == [first.id, other.id, second.id]
@@ -64,11 +64,11 @@ async def test_what_comes_in_during_a_stop_is_left_for_the_next_start() -> None:
     """Handlers go on for some seconds: nobody would end what they begin."""
     begun: list[str] = []
 
-    async def run(one: UploadJob, halt: StopSignal) -> None:
+    async def run(one: UploadJob, stop: StopSignal) -> None:
         begun.append(one.id)
 
     one = job(ANN, 1)
-    lines = Lines(loading(one), run, lambda _: None, at_once=1)
+    lines = Scheduler(loading(one), run, lambda _: None, at_once=1)
     await lines.stop()
     lines.add(one.owner, one.id)
     for _ in range(5):

@@ -33,8 +33,8 @@ class Line:
     async def add(self, *jobs: UploadJob) -> None:
         """What somebody has sent, and has been told of."""
         for one in jobs:
-            await self.queue.note(one)
-            await self.queue.admit(one, 1)
+            await self.queue.save(one)
+            await self.queue.enqueue(one, 1)
 
     async def until_begun(self, *jobs: UploadJob) -> None:
         """Wait until all of them have begun."""
@@ -125,7 +125,7 @@ async def test_a_retry_while_the_end_is_still_being_told_runs_again(open_line: O
     told, states = asyncio.Event(), iter(("failed", "done"))
 
     async def run(one: UploadJob, halt: StopSignal) -> None:
-        await line.queue.note(one.model_copy(update={"state": next(states)}))
+        await line.queue.save(one.model_copy(update={"state": next(states)}))
         await told.wait()
 
     line = open_line(run)
@@ -150,12 +150,12 @@ async def test_what_was_cancelled_before_its_owner_was_told_does_not_come_back(
 
     line = open_line(run)
     await line.queue.start()
-    await line.queue.note(one := job(ANN, 1))
+    await line.queue.save(one := job(ANN, 1))
     if is_forgotten:
         await line.queue.forget(ANN)
     else:
         assert await line.queue.cancel(ANN, one.id) is not None
-    assert await line.queue.admit(one, 7) is None
+    assert await line.queue.enqueue(one, 7) is None
     await line.add(next_one := job(ANN, 2))
     await line.until_begun(next_one)
     assert line.begun == [next_one.id]
@@ -195,7 +195,7 @@ async def test_how_many_files_have_not_ended_is_known_after_a_restart(
 
     async def run(one: UploadJob, halt: StopSignal) -> None:
         await gate.wait()
-        await line.queue.note(one.model_copy(update={"state": "done"}))
+        await line.queue.save(one.model_copy(update={"state": "done"}))
 
     for number in range(200):
         journal.save(job(ANN, number))
@@ -203,7 +203,7 @@ async def test_how_many_files_have_not_ended_is_known_after_a_restart(
     again.prepare()
     line = open_line(run)
     line.queue._journal = again
-    assert await line.queue.room(ANN) == 0
+    assert await line.queue.remaining(ANN) == 0
     assert not line.queue.is_full(ANN)  # nothing of theirs is in line: nothing would ever end
     await line.queue.start()
     assert line.queue.is_full(ANN)
@@ -213,4 +213,4 @@ async def test_how_many_files_have_not_ended_is_known_after_a_restart(
     gate.set()
     await line.until_idle()
     assert ended == [False] * 200
-    assert await line.queue.room(ANN) == 200
+    assert await line.queue.remaining(ANN) == 200

@@ -235,7 +235,7 @@ async def test_a_running_bot_holds_its_folder_and_its_port(
     start_bot: StartBot, patient: Patient
 ) -> None:
     async with (
-        bot_process.alone(patient.folder),
+        bot_process.only_bot_on(patient.folder),
         start_bot(
             WEB_PORT=patient.values["WEB_PORT"],
             USER_DATA_DIR=str(patient.folder),

@@ -22,7 +22,7 @@ from bot.uploads.running.running_job import RunningJob
 from bot.uploads.running.telegram_files import TelegramFiles, patiently
 from bot.uploads.running.telegram_source import LocalFile
 from bot.uploads.running.transfer import Transfer
-from bot.uploads.scheduler import Telling
+from bot.uploads.scheduler import Announcement
 from security.errors import (
     ConsentRequired,
     CorruptCredential,
@@ -67,10 +67,10 @@ class UploadRunner:
         """Called when an incident begins or ends."""
 
     async def discard(self, job: UploadJob) -> None:
-        """Nothing of a job that is given up while it does not run stays in Drive."""
+        """Delete from Drive what was begun for a job that is given up while it does not run."""
         await self._transfer.discard(job)
 
-    async def run(self, job: UploadJob, stop: StopSignal) -> Telling | None:
+    async def run(self, job: UploadJob, stop: StopSignal) -> Announcement | None:
         """Upload `job`. Every end has its message, whatever fails: it is what comes back."""
         texts = Texts(await self._core.preferences.language(job.owner))
         message = UploadMessage(self._bot, job, texts, self._has_room)
@@ -81,7 +81,7 @@ class UploadRunner:
         finally:
             self._messages.pop(job.id, None)
 
-    async def _end_of(self, running: RunningJob) -> Telling | None:
+    async def _end_of(self, running: RunningJob) -> Announcement | None:
         try:
             await self._upload_all(running)
         except UploadInterrupted:
