@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from telegram import Update
 from telegram.ext import Application, CallbackContext, ExtBot, JobQueue
 
 from bot.core import Core
-from bot.delivery.conversation import owner_of
 from bot.services import Services
 from bot.texts.catalogue import Texts
 from security.credential import Owner
@@ -19,6 +17,11 @@ Bag = dict[Any, Any]
 
 class BotContext(CallbackContext[ExtBot[int], Bag, Bag, Services]):
     """python-telegram-bot makes one for every update and job."""
+
+    owner: Owner
+    """Who sent the update, once the gate has let it through; a job has none."""
+    t: Texts
+    """The catalogue in the language of whoever sent the update."""
 
     @property
     def services(self) -> Services:
@@ -57,10 +60,6 @@ class BotContext(CallbackContext[ExtBot[int], Bag, Bag, Services]):
     async def texts_for(self, owner: Owner) -> Texts:
         """The catalogue in this person's language."""
         return Texts(await self.core.preferences.language(owner))
-
-    async def texts(self, update: Update) -> Texts:
-        """The catalogue in the language of whoever sent `update`."""
-        return await self.texts_for(owner_of(update))
 
 
 BotApplication = Application[ExtBot[int], BotContext, Bag, Bag, Services, JobQueue[BotContext]]

@@ -41,7 +41,7 @@ async def _answer(update: object, context: BotContext) -> None:
     if person is None or owner is None:
         return
     try:
-        texts = await context.texts(person)
+        texts = await context.texts_for(owner)
     except Exception:  # whatever is wrong with the store, the person gets an answer
         texts = Texts("en")
     if isinstance(error, TransientFault) or (isinstance(error, TelegramError) and may_pass(error)):

@@ -75,13 +75,14 @@ async def gate(update: Update, context: BotContext) -> None:
         finally:
             # Whatever became of the answer: an error here must not open the gate.
             raise ApplicationHandlerStop
-    if verdict == "leave":  # and nothing else is done for them
-        return
-    await came_by(context, owner)
-    code = update.effective_user.language_code if update.effective_user else None
-    if await context.core.preferences.note_language(owner, code):
-        texts = await context.texts_for(owner)
-        await show_menu(context.bot, owner, texts, is_admin=is_admin)
+    is_new = False
+    if verdict == "pass":  # of whoever may but leave nothing else is noted
+        await came_by(context, owner)
+        code = update.effective_user.language_code if update.effective_user else None
+        is_new = await context.core.preferences.note_language(owner, code)
+    context.owner, context.t = owner, await context.texts_for(owner)
+    if is_new:
+        await show_menu(context.bot, owner, context.t, is_admin=is_admin)
 
 
 async def _came_or_went(update: Update, context: BotContext) -> None:

@@ -18,7 +18,7 @@ from telegram import InputMediaPhoto, Message, Update
 
 from bot.admin import admin_keyboards
 from bot.context import BotContext
-from bot.delivery.conversation import Conversation, owner_of
+from bot.delivery.conversation import Conversation
 from bot.delivery.messages import (
     REFUSALS,
     acknowledge,
@@ -69,9 +69,8 @@ async def health(update: Update, context: BotContext) -> None:
     services, query = context.services, update.callback_query
     if query is not None:
         await acknowledge(query)
-    owner, texts = owner_of(update), await context.texts(update)
-    text = _text(services, await standing_of(services), texts)
-    markup = admin_keyboards.health(texts)
+    text = _text(services, await standing_of(services), context.t)
+    markup = admin_keyboards.health(context.t)
     picture = await _picture(services)
     shown = query.message if query else None
     if picture is None:
@@ -98,7 +97,7 @@ async def health(update: Update, context: BotContext) -> None:
             reply_markup=markup,
         )
 
-    await put_into(privately(update, owner), once)
+    await put_into(privately(update, context.owner), once)
 
 
 async def standing_of(services: Services) -> Standing:

@@ -14,7 +14,7 @@ from telegram import InlineKeyboardMarkup, Message, Update
 from bot import notices
 from bot.admin import admin_keyboards, alerts
 from bot.context import BotContext
-from bot.delivery.conversation import argument_of, owner_of
+from bot.delivery.conversation import argument_of, query_of
 from bot.delivery.messages import acknowledge, say, show_instead
 from bot.texts import admin_texts
 from bot.texts.catalogue import Texts
@@ -36,34 +36,32 @@ _log = structlog.get_logger()
 
 async def quarantine(update: Update, context: BotContext) -> None:
     """/quarantine, and every button of it."""
-    query, texts = update.callback_query, await context.texts(update)
+    query = update.callback_query
     action, _, argument = argument_of(update.callback_query).partition(":")
     if query is not None:
         await acknowledge(query)
     if action in ("", "new", "page"):
         page = int(argument) if argument.isdecimal() and len(argument) < 6 else 0
-        text, markup = await _list(context, page, texts)
+        text, markup = await _list(context, page, context.t)
         await _show(update, context, text, markup, anew=action != "page")
         return
     found = await context.core.custodian.read(context.core.quarantine.find, argument)
     record = next((record for record in found if record.id == argument), None)
     if record is None:
-        text, markup = _gone(texts), admin_keyboards.to_list(texts)
+        text, markup = _gone(context.t), admin_keyboards.to_list(context.t)
     else:
-        text, markup = await _do(context, action, record, texts)
+        text, markup = await _do(context, action, record, context.t)
     await _show(update, context, text, markup)
 
 
 async def hold(update: Update, context: BotContext) -> None:
     """The buttons about those on hold: set all aside, or leave them."""
-    query, texts = update.callback_query, await context.texts(update)
-    if query is None:
-        return
+    query = query_of(update)
     await acknowledge(query)
     count = len(context.core.records.memory.verdicts.held())
     match argument_of(update.callback_query):
         case "ask" if count:
-            text = texts.tr(
+            text = context.t.tr(
                 "Set {count} credentials aside?\n\n"
                 "They go into quarantine, and their owners are asked to connect again. If a wrong "
                 "setting is behind it, put that right instead: then they are released by "
@@ -71,25 +69,25 @@ async def hold(update: Update, context: BotContext) -> None:
                 count=count,
             )
             await _show(
-                update, context, text, admin_keyboards.confirm_held(texts, count), anew=True
+                update, context, text, admin_keyboards.confirm_held(context.t, count), anew=True
             )
         case "yes" if count:
-            await _show(update, context, await _confirm(update, context, texts))
+            await _show(update, context, await _confirm(update, context, context.t))
             context.application.create_task(_tell(context), name="told of the hold")
         case "no":
-            text = texts.tr(
+            text = context.t.tr(
                 "👌 They stay where they are: on hold until they work again, or until you set "
                 "them aside with /quarantine."
             )
-            await _show(update, context, text, admin_keyboards.to_list(texts))
+            await _show(update, context, text, admin_keyboards.to_list(context.t))
         case _:
-            await _show(update, context, texts.tr("Nothing is on hold any more."))
+            await _show(update, context, context.t.tr("Nothing is on hold any more."))
 
 
 async def _confirm(update: Update, context: BotContext, t: Texts) -> str:
     core = context.core
     # Who said so comes before what follows from it.
-    await core.custodian.run(core.records.audit.record, "confirmed", owner_of(update), HOLD)
+    await core.custodian.run(core.records.audit.record, "confirmed", context.owner, HOLD)
     moved = await core.custodian.finish(core.custodian.court.confirm_held())
     left = len(core.records.memory.verdicts.held())
     text = t.tr("📦 Set aside: {count}. Their owners are told now.", count=moved)

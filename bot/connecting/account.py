@@ -11,7 +11,7 @@ from bot.commands import command_menu, show_menu
 from bot.connecting import connect, keyboards
 from bot.connecting.consent_outcome import shown_in
 from bot.context import BotContext
-from bot.delivery.conversation import argument_of, owner_of
+from bot.delivery.conversation import argument_of, query_of
 from bot.delivery.messages import acknowledge, say, show_instead, tell
 from bot.texts import buttons
 from bot.texts.catalogue import LANGUAGES, Texts
@@ -32,24 +32,22 @@ async def start(update: Update, context: BotContext) -> None:
     if context.args and context.core.consents.flow == "callback":
         await connect.claim(update, context, context.args[0])
         return
-    owner, texts = owner_of(update), await context.texts(update)
-    connected = await context.is_connected(owner)
-    text = texts.tr(
+    connected = await context.is_connected(context.owner)
+    text = context.t.tr(
         "👋 <b>Drivekeeper</b>\n\nSend me a file, and I put it into your own Google Drive and "
         "answer with its link.\n\nI see only what I put there myself, nothing else in your Drive."
     )
     if connected:
-        text += "\n\n" + texts.tr("You are connected: just send a file.")
-    await say(update, context, text, None if connected else buttons.connect(texts))
-    await show_menu(context.bot, owner, texts, is_admin=context.is_admin(owner))
+        text += "\n\n" + context.t.tr("You are connected: just send a file.")
+    await say(update, context, text, None if connected else buttons.connect(context.t))
+    await show_menu(context.bot, context.owner, context.t, is_admin=context.is_admin(context.owner))
 
 
 async def help_(update: Update, context: BotContext) -> None:
     """/help"""
-    texts = await context.texts(update)
-    menu = command_menu(is_admin=context.is_admin(owner_of(update)))
-    lines = [f"/{command} – {texts.label(meaning)}" for command, meaning in menu]
-    text = texts.tr(
+    menu = command_menu(is_admin=context.is_admin(context.owner))
+    lines = [f"/{command} – {context.t.label(meaning)}" for command, meaning in menu]
+    text = context.t.tr(
         "📎 Send me a document, photo, video, audio or voice message (up to {limit}). "
         "It goes into the folder “{folder}” of your own Google Drive, or into the one you choose "
         "with /folder, under its own name. Its caption becomes its description there; a caption "
@@ -63,7 +61,7 @@ async def help_(update: Update, context: BotContext) -> None:
 
 async def status(update: Update, context: BotContext) -> None:
     """/status: which account, since when, whether it works, and how much room there is."""
-    owner, texts = owner_of(update), await context.texts(update)
+    owner, texts = context.owner, context.t
     try:
         about = await context.core.drives.run(owner, Drive.about)
         credential = await context.core.custodian.load(owner)
@@ -119,7 +117,7 @@ async def status(update: Update, context: BotContext) -> None:
 
 async def disconnect(update: Update, context: BotContext) -> None:
     """/disconnect asks; its buttons answer."""
-    owner, texts = owner_of(update), await context.texts(update)
+    owner, texts = context.owner, context.t
     query, answer = update.callback_query, argument_of(update.callback_query)
     if answer in ("", "ask"):
         if query is not None:
@@ -189,8 +187,7 @@ async def _tell_ended(context: BotContext, jobs: list[UploadJob], texts: Texts) 
 
 async def privacy(update: Update, context: BotContext) -> None:
     """/privacy: what is kept, and a button that deletes all of it."""
-    texts = await context.texts(update)
-    text = texts.tr(
+    text = context.t.tr(
         "🔐 <b>What I keep about you</b>\n\n"
         "• your Telegram id, and the Google tokens for the files I put into your Drive, with "
         "your Google account's address\n"
@@ -204,14 +201,12 @@ async def privacy(update: Update, context: BotContext) -> None:
         "your Telegram id, so that no old backup can bring your connection back, and notes of when "
         "you connected and disconnected, under a code instead of your id."
     )
-    await say(update, context, text, keyboards.privacy(texts))
+    await say(update, context, text, keyboards.privacy(context.t))
 
 
 async def erase(update: Update, context: BotContext) -> None:
     """The button of /privacy asks, and its buttons answer."""
-    query, owner, texts = update.callback_query, owner_of(update), await context.texts(update)
-    if query is None:
-        return
+    query, owner, texts = query_of(update), context.owner, context.t
     await acknowledge(query)
     match argument_of(update.callback_query):
         case "ask":
@@ -231,9 +226,9 @@ async def erase(update: Update, context: BotContext) -> None:
 
 async def language(update: Update, context: BotContext) -> None:
     """/language offers; its buttons choose."""
-    query, owner = update.callback_query, owner_of(update)
+    query, owner = update.callback_query, context.owner
     if query is None:
-        texts = await context.texts(update)
+        texts = context.t
         await say(update, context, texts.tr("Which language?"), keyboards.languages())
         return
     if (chosen := argument_of(update.callback_query)) not in LANGUAGES:
@@ -249,14 +244,17 @@ async def language(update: Update, context: BotContext) -> None:
 
 async def cancel(update: Update, context: BotContext) -> None:
     """/cancel: end what is under way, a connection or uploads."""
-    owner, texts = owner_of(update), await context.texts(update)
-    pending = await context.core.consents.latest(owner)
-    work = await _end_work(update, context, owner)
-    await _tell_ended(context, work.jobs, texts)
+    pending = await context.core.consents.latest(context.owner)
+    work = await _end_work(update, context, context.owner)
+    await _tell_ended(context, work.jobs, context.t)
     if pending is not None and pending.message_id:
-        text = texts.tr("⏹ Cancelled. Nothing was connected.")
-        await tell(context.bot, owner, pending.message_id, text, to=shown_in(pending))
-    text = texts.tr("⏹ Cancelled.") if work.anything else texts.tr("There is nothing to cancel.")
+        text = context.t.tr("⏹ Cancelled. Nothing was connected.")
+        await tell(context.bot, context.owner, pending.message_id, text, to=shown_in(pending))
+    text = (
+        context.t.tr("⏹ Cancelled.")
+        if work.anything
+        else context.t.tr("There is nothing to cancel.")
+    )
     await say(update, context, text)
 
 

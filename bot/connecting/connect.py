@@ -17,7 +17,7 @@ from bot.connecting.consent_outcome import (
 from bot.connecting.device_flow import poll_later
 from bot.connecting.whose_account import save_or_ask
 from bot.context import BotContext
-from bot.delivery.conversation import owner_of
+from bot.delivery.conversation import query_of
 from bot.delivery.messages import acknowledge, privately, say, send, show_instead, tell
 from bot.delivery.rate_limits import BACKGROUND
 from bot.texts.catalogue import Texts
@@ -34,7 +34,7 @@ async def connect(update: Update, context: BotContext) -> None:
     """/connect, and every Connect button."""
     if update.callback_query is not None:
         await acknowledge(update.callback_query)
-    owner, texts = owner_of(update), await context.texts(update)
+    owner, texts = context.owner, context.t
     earlier = await context.core.consents.latest(owner)
     try:
         # Asked twice in a row, the same request is shown again: Google's device endpoint has one
@@ -97,15 +97,12 @@ def _instructions(pending: PendingConsent, t: Texts) -> str:
 
 async def cancel_consent(update: Update, context: BotContext) -> None:
     """The Cancel button below a request for consent."""
-    query = update.callback_query
-    if query is None:
-        return
-    owner, texts = owner_of(update), await context.texts(update)
-    stop_polling(context, owner)
-    await context.core.consents.cancel(owner)
+    query = query_of(update)
+    stop_polling(context, context.owner)
+    await context.core.consents.cancel(context.owner)
     await acknowledge(query)
-    text = texts.tr("⏹ Cancelled. Nothing was connected.")
-    await show_instead(update, context, text, keyboards.try_again(texts))
+    text = context.t.tr("⏹ Cancelled. Nothing was connected.")
+    await show_instead(update, context, text, keyboards.try_again(context.t))
 
 
 async def _withdraw(context: BotContext, pending: PendingConsent, texts: Texts) -> None:
@@ -117,12 +114,11 @@ async def _withdraw(context: BotContext, pending: PendingConsent, texts: Texts) 
 
 async def claim(update: Update, context: BotContext, code: str) -> None:
     """callback: /start with the one-time code of the result page."""
-    owner = owner_of(update)
     try:
-        pending = await context.core.consents.claim(owner, code)
-        await save_or_ask(context, pending, anew=privately(update, owner))
+        pending = await context.core.consents.claim(context.owner, code)
+        await save_or_ask(context, pending, anew=privately(update, context.owner))
     except CustodyError as refusal:
-        await say_refused(context, owner, refusal, privately(update, owner))
+        await say_refused(context, context.owner, refusal, privately(update, context.owner))
 
 
 def looks_pasted(message: Message) -> str:
@@ -136,18 +132,17 @@ def looks_pasted(message: Message) -> str:
 
 async def paste(update: Update, context: BotContext, text: str) -> None:
     """paste: the redirected address, in the person's own chat."""
-    owner = owner_of(update)
     if update.message is not None:
         # It holds a code: spent or not, it need not stay in the chat.
         try:
             await update.message.delete()
         except TelegramError:
-            _log.info("message_not_sent", owner=owner)
+            _log.info("message_not_sent", owner=context.owner)
     try:
-        pending = await context.core.consents.pasted(owner, text)
-        await save_or_ask(context, pending, anew=privately(update, owner))
+        pending = await context.core.consents.pasted(context.owner, text)
+        await save_or_ask(context, pending, anew=privately(update, context.owner))
     except CustodyError as refusal:
-        await say_refused(context, owner, refusal, privately(update, owner))
+        await say_refused(context, context.owner, refusal, privately(update, context.owner))
 
 
 async def expire(context: BotContext) -> None:

@@ -12,7 +12,7 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 from bot.connecting import keyboards
 from bot.connecting.consent_outcome import current_state, finish, job_name, shown_in
 from bot.context import BotContext
-from bot.delivery.conversation import Conversation, argument_of, owner_of
+from bot.delivery.conversation import Conversation, argument_of, query_of
 from bot.delivery.messages import acknowledge, edit_or_send, privately, show_instead
 from bot.delivery.rate_limits import BACKGROUND
 from security.consent.pending import PendingConsent
@@ -88,29 +88,23 @@ async def _ask(context: BotContext, pending: PendingConsent) -> None:
 
 async def confirm_account(update: Update, context: BotContext) -> None:
     """Yes, that is mine."""
-    query = update.callback_query
-    if query is None or query.data is None:
-        return
-    owner = owner_of(update)
+    query = query_of(update)
     await acknowledge(query)
-    await finish(context, owner, argument_of(query), privately(update, owner))
+    await finish(context, context.owner, argument_of(query), privately(update, context.owner))
 
 
 async def refuse_account(update: Update, context: BotContext) -> None:
     """No, not mine."""
-    query = update.callback_query
-    if query is None or query.data is None:
-        return
-    owner, texts = owner_of(update), await context.texts(update)
+    query = query_of(update)
     await acknowledge(query)
     try:
-        await context.core.consents.refuse(owner, argument_of(query))
+        await context.core.consents.refuse(context.owner, argument_of(query))
     except CustodyError as refusal:
-        _log.info("consent_refused", owner=owner, result=refusal.code)
-        text, markup = await current_state(context, owner, refusal, texts)
+        _log.info("consent_refused", owner=context.owner, result=refusal.code)
+        text, markup = await current_state(context, context.owner, refusal, context.t)
     else:
-        markup = keyboards.try_again(texts)
-        text = texts.tr(
+        markup = keyboards.try_again(context.t)
+        text = context.t.tr(
             "🛡 Good that you looked. Nothing was connected, and that account's access was "
             "thrown away unused."
         )

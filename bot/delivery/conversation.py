@@ -57,6 +57,20 @@ def chat_of(owner: Owner) -> int:
     return owner.telegram_id
 
 
+def query_of(update: Update) -> CallbackQuery:
+    """The tap that a button's handler was given."""
+    if update.callback_query is None:
+        raise ValueError("an update without a tap")
+    return update.callback_query
+
+
+def message_of(update: Update) -> Message:
+    """The message that a message's handler was given."""
+    if update.message is None:
+        raise ValueError("an update without a message")
+    return update.message
+
+
 def argument_of(query: CallbackQuery | None) -> str:
     """What comes after the verb of the button that was tapped; "" where none was."""
     return (query.data or "").partition(":")[2] if query else ""

@@ -14,7 +14,7 @@ import structlog
 from telegram import InlineKeyboardMarkup, Update
 
 from bot.context import BotContext
-from bot.delivery.conversation import argument_of, owner_of
+from bot.delivery.conversation import argument_of, message_of, query_of
 from bot.delivery.messages import acknowledge, say, show_instead
 from bot.drive_files import file_texts
 from bot.drive_files.file_texts import FolderGone, FolderInBin, card_of
@@ -66,15 +66,12 @@ async def log_trouble(context: BotContext, owner: Owner, error: CustodyError) ->
         await context.core.note_owner_told(owner)
 
 
-async def tapped(update: Update, context: BotContext) -> Tap | None:
-    """What was tapped, acknowledged; None: nothing of a file's."""
-    query = update.callback_query
-    if query is None or query.data is None:
-        return None
+async def tapped(update: Update, context: BotContext) -> Tap:
+    """What was tapped, acknowledged."""
+    query = query_of(update)
     file_id, _, argument = argument_of(query).partition(":")
     await acknowledge(query)
-    owner, texts = owner_of(update), await context.texts(update)
-    return Tap(update, context, owner, texts, file_id, argument)
+    return Tap(update, context, context.owner, context.t, file_id, argument)
 
 
 async def show_card(tap: Tap, work: Callable[[Drive], object] | None, note: str = "") -> bool:
@@ -94,14 +91,12 @@ async def show_card(tap: Tap, work: Callable[[Drive], object] | None, note: str 
 
 async def back(update: Update, context: BotContext) -> None:
     """Show the file again."""
-    if (tap := await tapped(update, context)) is not None:
-        await show_card(tap, None)
+    await show_card(await tapped(update, context), None)
 
 
 async def ask_name(update: Update, context: BotContext) -> None:
     """Rename: the new name is the answer to a question."""
-    if (tap := await tapped(update, context)) is None:
-        return
+    tap = await tapped(update, context)
     found = await tap.ask(lambda drive: card_of(drive, tap.file_id))
     if found is None:
         return
@@ -120,14 +115,9 @@ async def ask_name(update: Update, context: BotContext) -> None:
 
 async def rename(update: Update, context: BotContext) -> None:
     """Rename the file as the answer to `ask_name` says."""
-    message = update.message
-    asked = questions.answered(message) if message else None
-    if message is None or message.text is None or asked is None:
-        return
-    owner, texts, file_id = owner_of(update), await context.texts(update), asked[1]
-    wanted = message.text
+    file_id, wanted = questions.answer_in(message_of(update))
     if not clean_name(wanted.replace("\n", " "), ""):
-        await say(update, context, texts.tr("🤔 That cannot be a file's name."))
+        await say(update, context, context.t.tr("🤔 That cannot be a file's name."))
         return
 
     def work(drive: Drive) -> file_texts.Card:
@@ -136,20 +126,19 @@ async def rename(update: Update, context: BotContext) -> None:
         return card_of(drive, file_id)
 
     try:
-        card = await context.core.drives.run(owner, work)
+        card = await context.core.drives.run(context.owner, work)
     except CustodyError as error:
-        await log_trouble(context, owner, error)
-        text, markup = file_texts.trouble(error, texts, file_id)
+        await log_trouble(context, context.owner, error)
+        text, markup = file_texts.trouble(error, context.t, file_id)
     else:
-        _log.info("file_changed", owner=owner, result="renamed")
-        text, markup = file_texts.card(card, texts, texts.tr("✏️ It has its new name."))
+        _log.info("file_changed", owner=context.owner, result="renamed")
+        text, markup = file_texts.card(card, context.t, context.t.tr("✏️ It has its new name."))
     await say(update, context, text, markup)
 
 
 async def look_inside(update: Update, context: BotContext) -> None:
     """Move: the bot's folders, level by level."""
-    if (tap := await tapped(update, context)) is None:
-        return
+    tap = await tapped(update, context)
     found = await tap.ask(lambda drive: (card_of(drive, tap.file_id), drive.all_folders()))
     if found is None:
         return
@@ -179,8 +168,7 @@ async def look_inside(update: Update, context: BotContext) -> None:
 
 async def move(update: Update, context: BotContext) -> None:
     """Into the chosen folder."""
-    if (tap := await tapped(update, context)) is None:
-        return
+    tap = await tapped(update, context)
 
     def work(drive: Drive) -> None:
         folder = _by_key(drive.all_folders(), tap.argument)
@@ -194,8 +182,7 @@ async def move(update: Update, context: BotContext) -> None:
 
 async def ask_share(update: Update, context: BotContext) -> None:
     """Share asks first."""
-    if (tap := await tapped(update, context)) is None:
-        return
+    tap = await tapped(update, context)
     found = await tap.ask(lambda drive: card_of(drive, tap.file_id))
     if found is not None:
         text = tap.texts.tr(
@@ -210,14 +197,13 @@ async def ask_share(update: Update, context: BotContext) -> None:
 async def share(update: Update, context: BotContext) -> None:
     """The person has said yes."""
     tap = await tapped(update, context)
-    if tap is not None and await show_card(tap, lambda drive: drive.share(tap.file_id)):
+    if await show_card(tap, lambda drive: drive.share(tap.file_id)):
         tap.done("shared")
 
 
 async def unshare(update: Update, context: BotContext) -> None:
     """The link opens for its owner alone again."""
-    if (tap := await tapped(update, context)) is None:
-        return
+    tap = await tapped(update, context)
     note = tap.texts.tr("🔒 The link no longer opens for others.")
     if await show_card(tap, lambda drive: drive.unshare(tap.file_id), note):
         tap.done("unshared")
@@ -225,8 +211,7 @@ async def unshare(update: Update, context: BotContext) -> None:
 
 async def ask_delete(update: Update, context: BotContext) -> None:
     """Delete asks first."""
-    if (tap := await tapped(update, context)) is None:
-        return
+    tap = await tapped(update, context)
     found = await tap.ask(lambda drive: card_of(drive, tap.file_id))
     if found is not None:
         text = tap.texts.tr(
@@ -239,14 +224,13 @@ async def ask_delete(update: Update, context: BotContext) -> None:
 async def delete(update: Update, context: BotContext) -> None:
     """The person has said yes; it can be undone."""
     tap = await tapped(update, context)
-    if tap is not None and await show_card(tap, lambda drive: drive.trash(tap.file_id)):
+    if await show_card(tap, lambda drive: drive.trash(tap.file_id)):
         tap.done("trashed")
 
 
 async def undelete(update: Update, context: BotContext) -> None:
     """Out of the bin again."""
-    if (tap := await tapped(update, context)) is None:
-        return
+    tap = await tapped(update, context)
 
     def work(drive: Drive) -> None:
         if drive.untrash(tap.file_id).trashed:

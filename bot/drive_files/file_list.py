@@ -8,7 +8,7 @@ import structlog
 from telegram import Update
 
 from bot.context import BotContext
-from bot.delivery.conversation import owner_of
+from bot.delivery.conversation import message_of
 from bot.delivery.file_sender import NotTaken, Order, Stopped
 from bot.delivery.messages import edit_or_send, say
 from bot.drive_files import file_texts
@@ -41,25 +41,22 @@ async def files(update: Update, context: BotContext) -> None:
 
 async def ask_search(update: Update, context: BotContext) -> None:
     """The Search button."""
-    if (tap := await tapped(update, context)) is not None:
-        text = tap.texts.tr(
-            "{sign} What is it called? Reply to this message with the beginning of a word of its "
-            "name.",
-            sign=_sign(context, "🔎", SEARCHING),
-        )
-        await _ask(update, context, text)
+    tap = await tapped(update, context)
+    text = tap.texts.tr(
+        "{sign} What is it called? Reply to this message with the beginning of a word of its name.",
+        sign=_sign(context, "🔎", SEARCHING),
+    )
+    await _ask(update, context, text)
 
 
 async def search(update: Update, context: BotContext) -> None:
     """Show the files that match what somebody has replied to `ask_search`."""
-    if update.message is not None and update.message.text:
-        await _reply_page(update, context, update.message.text)
+    await _reply_page(update, context, questions.answer_in(message_of(update))[1])
 
 
 async def open_card(update: Update, context: BotContext) -> None:
     """A file of the list: its card in a message of its own, so that the list stays."""
-    if (tap := await tapped(update, context)) is None:
-        return
+    tap = await tapped(update, context)
     try:
         found = await context.core.drives.run(tap.owner, lambda drive: card_of(drive, tap.file_id))
     except CustodyError as error:
@@ -76,8 +73,7 @@ async def get(update: Update, context: BotContext) -> None:
     if wanted:
         await _get(update, context, wanted)
         return
-    texts = await context.texts(update)
-    text = texts.tr(
+    text = context.t.tr(
         "{sign} Which file shall I send? Reply to this message with its name, or how it begins.",
         sign=_sign(context, "⬇️", GETTING),
     )
@@ -86,14 +82,12 @@ async def get(update: Update, context: BotContext) -> None:
 
 async def get_answer(update: Update, context: BotContext) -> None:
     """Send the file that somebody has named in reply to `get`."""
-    if update.message is not None and update.message.text:
-        await _get(update, context, update.message.text)
+    await _get(update, context, questions.answer_in(message_of(update))[1])
 
 
 async def send(update: Update, context: BotContext) -> None:
     """The button "Send here"."""
-    if (tap := await tapped(update, context)) is None:
-        return
+    tap = await tapped(update, context)
     try:
         found = await context.core.drives.run(tap.owner, lambda drive: _file(drive, tap.file_id))
     except CustodyError as error:
@@ -104,7 +98,7 @@ async def send(update: Update, context: BotContext) -> None:
 
 
 async def _get(update: Update, context: BotContext, wanted: str) -> None:
-    owner, texts = owner_of(update), await context.texts(update)
+    owner, texts = context.owner, context.t
     try:
         page = await context.core.drives.run(
             owner, lambda drive: drive.files(page_size=_PAGE + 1, search=wanted)
@@ -187,9 +181,8 @@ def _unsent(error: CustodyError, file: DriveFile, limit: int, texts: Texts) -> S
 
 
 async def _reply_page(update: Update, context: BotContext, wanted: str) -> None:
-    owner, texts = owner_of(update), await context.texts(update)
     wanted = " ".join(wanted.split())
-    await say(update, context, *await _page(context, owner, texts, 0, wanted))
+    await say(update, context, *await _page(context, context.owner, context.t, 0, wanted))
 
 
 async def _page(context: BotContext, owner: Owner, texts: Texts, number: int, wanted: str) -> Shown:

@@ -10,7 +10,7 @@ import structlog
 from telegram import InlineKeyboardMarkup, Update
 
 from bot.context import BotContext
-from bot.delivery.conversation import argument_of, owner_of
+from bot.delivery.conversation import argument_of
 from bot.delivery.messages import acknowledge, say, show_instead
 from bot.drive_files import file_texts, folder_keyboards
 from bot.drive_files.file_actions import log_trouble
@@ -36,7 +36,6 @@ class _Level:
 
 async def folder(update: Update, context: BotContext) -> None:
     """/folder and /folder template …; its buttons open a folder, or turn its pages."""
-    owner, texts = owner_of(update), await context.texts(update)
     if update.callback_query is not None:
         folder_id, page = await _tapped(update)
         await _show(update, context, folder_id, page=int(page) if page.isdecimal() else 0)
@@ -46,56 +45,53 @@ async def folder(update: Update, context: BotContext) -> None:
         try:
             template = _template(" ".join(arguments[1:]))
         except ValueError:
-            await _say(update, context, _no_template(texts), None)
+            await _say(update, context, _no_template(context.t), None)
             return
-        if await _choose(update, context, owner, texts, template=template) is None:
+        if await _choose(update, context, context.owner, context.t, template=template) is None:
             return
     await _show(update, context, "")
 
 
 async def use(update: Update, context: BotContext) -> None:
     """The button that makes a folder the one files go into."""
-    owner, texts = owner_of(update), await context.texts(update)
     folder_id, _ = await _tapped(update)
-    if await _choose(update, context, owner, texts, folder_id=folder_id) is not None:
+    if await _choose(update, context, context.owner, context.t, folder_id=folder_id) is not None:
         await _show(update, context, folder_id)
 
 
 async def by_date(update: Update, context: BotContext) -> None:
     """The button of the sub-folders by date."""
-    owner, texts = owner_of(update), await context.texts(update)
     folder_id, kind = await _tapped(update)
     template = TEMPLATES.get(kind, "")
-    if await _choose(update, context, owner, texts, template=template) is not None:
+    if await _choose(update, context, context.owner, context.t, template=template) is not None:
         await _show(update, context, folder_id)
 
 
 async def ask_name(update: Update, context: BotContext) -> None:
     """The button that makes a new folder: its name is the answer to a question."""
-    owner, texts = owner_of(update), await context.texts(update)
     folder_id, _ = await _tapped(update)
     try:
-        level = await _look(context, owner, folder_id)
+        level = await _look(context, context.owner, folder_id)
     except CustodyError as error:
-        await _show_trouble(update, context, error, texts)
+        await _show_trouble(update, context, error, context.t)
         return
     base_url = context.services.options.link_base_url
     parent_id = level.path[-1].id if level.path else ""
     sign = questions.sign(context.bot, base_url, "➕", NAMING, parent_id)
     text = (
-        texts.tr(
+        context.t.tr(
             "{sign} What shall the new folder in “{folder}” be called? Reply to this message with "
             "its name.",
             sign=sign,
             folder=shown_text(level.path[-1].name),
         )
         if level.path
-        else texts.tr(
+        else context.t.tr(
             "{sign} What shall the new folder be called? Reply to this message with its name.",
             sign=sign,
         )
     )
-    markup = questions.box(texts.label("Name of the folder"))
+    markup = questions.box(context.t.label("Name of the folder"))
     await say(update, context, text, markup)
 
 
@@ -105,17 +101,16 @@ async def make(update: Update, context: BotContext) -> None:
     asked = questions.answered(message) if message else None
     if message is None or message.text is None or asked is None:
         return
-    owner, texts = owner_of(update), await context.texts(update)
     if not (name := clean_name(message.text.replace("\n", " "), "")):
-        await _say(update, context, texts.tr("🤔 That cannot be a folder's name."), None)
+        await _say(update, context, context.t.tr("🤔 That cannot be a folder's name."), None)
         return
     parent_id = asked[1] or None
     try:
         made = await context.core.drives.run(
-            owner, lambda drive: drive.ensure_subfolder(name, parent_id)
+            context.owner, lambda drive: drive.ensure_subfolder(name, parent_id)
         )
     except CustodyError as error:
-        await _show_trouble(update, context, error, texts)
+        await _show_trouble(update, context, error, context.t)
         return
     await _show(update, context, made.id, made=made)
 
@@ -195,20 +190,19 @@ async def _show(
     made: DriveFolder | None = None,
 ) -> None:
     """A level of the bot's folders with the person's choice, instead of what was tapped."""
-    owner, texts = owner_of(update), await context.texts(update)
     try:
-        account = await _account(context, owner)
-        level = await _look(context, owner, folder_id, made)
+        account = await _account(context, context.owner)
+        level = await _look(context, context.owner, folder_id, made)
         places = context.services.destinations
-        choice = await context.core.custodian.run(places.choice, owner, account)
+        choice = await context.core.custodian.run(places.choice, context.owner, account)
     except CustodyError as error:
-        await _show_trouble(update, context, error, texts)
+        await _show_trouble(update, context, error, context.t)
         return
     page = min(page, max(len(level.inside) - 1, 0) // folder_keyboards.PAGE)
     markup = folder_keyboards.level(
-        texts, level.path, level.inside, page, choice.folder_id, choice.template
+        context.t, level.path, level.inside, page, choice.folder_id, choice.template
     )
-    await _say(update, context, _described(level, choice, texts), markup)
+    await _say(update, context, _described(level, choice, context.t), markup)
 
 
 def _described(level: _Level, choice: FolderChoice, t: Texts) -> str:
@@ -251,7 +245,7 @@ def _no_template(t: Texts) -> str:
 async def _show_trouble(
     update: Update, context: BotContext, error: CustodyError, texts: Texts
 ) -> None:
-    await log_trouble(context, owner_of(update), error)
+    await log_trouble(context, context.owner, error)
     await _say(update, context, *file_texts.trouble(error, texts))
 
 

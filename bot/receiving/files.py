@@ -13,7 +13,7 @@ from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
 from bot.context import BotContext
-from bot.delivery.conversation import argument_of, conversation_of, owner_of
+from bot.delivery.conversation import argument_of, conversation_of, message_of, query_of
 from bot.delivery.messages import acknowledge, deliver, say, show_instead
 from bot.delivery.rate_limits import BACKGROUND
 from bot.services import Services
@@ -38,8 +38,8 @@ _log = structlog.get_logger()
 
 async def receive(update: Update, context: BotContext) -> None:
     """A file: write it down, say so, queue it; without a connection ask for one first."""
-    if update.message is not None:
-        await take(update, context, update.message, update.message.caption or "")
+    message = message_of(update)
+    await take(update, context, message, message.caption or "")
 
 
 async def take(
@@ -49,7 +49,7 @@ async def take(
     message, user, found = update.message, update.effective_user, incoming_files(source)
     if message is None or user is None or not found:
         return
-    owner, texts = owner_of(update), await context.texts(update)
+    owner, texts = context.owner, context.t
     if not context.services.options.local_mode:
         for file in found:
             if (file.size or 0) > CLOUD_LIMIT:
@@ -141,34 +141,30 @@ async def cancel_upload(update: Update, context: BotContext) -> None:
 
 async def cancel_tapped(update: Update, context: BotContext) -> UploadJob | None:
     """Cancel the job of the tapped button; None: it says itself that it has ended, or did."""
-    query, texts = update.callback_query, await context.texts(update)
-    if query is None:
-        return None
-    ended = await context.services.uploads.cancel(owner_of(update), argument_of(query))
-    gone = texts.label("This file is no longer on its way.")
-    await acknowledge(query, texts.label("Cancelling …") if ended else gone)
+    query = query_of(update)
+    ended = await context.services.uploads.cancel(context.owner, argument_of(query))
+    gone = context.t.label("This file is no longer on its way.")
+    await acknowledge(query, context.t.label("Cancelling …") if ended else gone)
     if not isinstance(ended, UploadJob):
         return None
     _log.info("upload_cancelled", owner=ended.owner, kind=ended.kind, result="cancelled")
     context.core.metrics.uploaded("cancelled", None)
-    await tell_of(context.bot, ended, upload_texts.cancelled(ended, texts))
+    await tell_of(context.bot, ended, upload_texts.cancelled(ended, context.t))
     return ended
 
 
 async def retry_upload(update: Update, context: BotContext) -> None:
     """The Try again button of a failed file."""
     if (job := await retry_tapped(update, context)) is not None:
-        await _show_accepted(update, context, job, await context.texts(update))
+        await _show_accepted(update, context, job, context.t)
 
 
 async def retry_tapped(update: Update, context: BotContext) -> UploadJob | None:
     """Queue the job of the tapped button anew; None: it is gone, and that has been said."""
-    query = update.callback_query
-    if query is None:
-        return None
-    job = await context.services.uploads.retry(owner_of(update), argument_of(query))
+    query = query_of(update)
+    job = await context.services.uploads.retry(context.owner, argument_of(query))
     if job is None:
-        texts = await context.texts(update)
+        texts = context.t
         gone = texts.label("This file is gone. Please send it again.")
         await acknowledge(query, gone, alert=True)
         return None
@@ -179,19 +175,16 @@ async def retry_tapped(update: Update, context: BotContext) -> UploadJob | None:
 
 async def upload_again(update: Update, context: BotContext) -> None:
     """The button of a file that was in Drive already: upload it all the same."""
-    query = update.callback_query
-    if query is None:
-        return
-    texts = await context.texts(update)
-    job = await context.services.uploads.find(owner_of(update), argument_of(query))
+    query = query_of(update)
+    job = await context.services.uploads.find(context.owner, argument_of(query))
     if job is None or job.files[0].result != "duplicate":
-        await acknowledge(query, texts.label("This file is gone. Please send it again."))
+        await acknowledge(query, context.t.label("This file is gone. Please send it again."))
         return
     changes = {"state": "waiting", "result": "", "drive_file_id": "", "link": "", "again": True}
     job = job.with_file(0, **changes).model_copy(update={"state": "queued", "finished_at": None})
     await context.services.uploads.restart(job)
     await acknowledge(query)
-    await _show_accepted(update, context, job, texts)
+    await _show_accepted(update, context, job, context.t)
 
 
 async def _show_accepted(update: Update, context: BotContext, job: UploadJob, texts: Texts) -> None:

@@ -11,7 +11,7 @@ from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
 from bot.context import BotContext
-from bot.delivery.conversation import Conversation, argument_of, conversation_of, owner_of
+from bot.delivery.conversation import Conversation, argument_of, conversation_of, owner_of, query_of
 from bot.delivery.messages import acknowledge, say, send, show_instead
 from bot.receiving import files
 from bot.texts.catalogue import Texts, language_of
@@ -95,32 +95,30 @@ async def receive(update: Update, context: BotContext) -> None:
         caption = _without_name(said, context.bot.username)
         await files.take(update, context, source, caption)
         return
-    texts = await context.texts(update)
     await say(
         update,
         context,
-        texts.tr(
+        context.t.tr(
             "Here I take files only: name me in a file's caption, or reply to a file with "
             "{name}. Everything else is for our private chat.",
             name=f"@{context.bot.username}",
         ),
-        keyboards.private_chat(texts, context.private_address),
+        keyboards.private_chat(context.t, context.private_address),
     )
 
 
 async def show_link(update: Update, context: BotContext) -> None:
     """The button under a group's result: its owner shows the link to everybody."""
-    query = update.callback_query
-    if query is None or query.data is None:
-        return
-    texts = await context.texts(update)
-    job = await context.services.uploads.find(owner_of(update), argument_of(query))
+    query = query_of(update)
+    job = await context.services.uploads.find(context.owner, argument_of(query))
     here = query.message.chat.id if query.message else None
     if job is None or job.chat_id != here or not job.arrived:
-        await acknowledge(query, texts.label("This file is gone. Please send it again."))
+        await acknowledge(query, context.t.label("This file is gone. Please send it again."))
         return
     await acknowledge(query)
-    await show_instead(update, context, group_texts.with_links(job, texts), usual=job.conversation)
+    await show_instead(
+        update, context, group_texts.with_links(job, context.t), usual=job.conversation
+    )
 
 
 async def refuse_anonymous(update: Update, context: BotContext) -> None:

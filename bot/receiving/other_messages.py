@@ -7,7 +7,6 @@ from telegram import Update
 from bot.connecting import connect
 from bot.connecting.consent_outcome import not_the_address
 from bot.context import BotContext
-from bot.delivery.conversation import owner_of
 from bot.delivery.messages import acknowledge, say
 from bot.receiving import files
 from bot.texts.filenames import incoming_file
@@ -22,44 +21,38 @@ async def text(update: Update, context: BotContext) -> None:
     if replied is not None and incoming_file(replied) is not None:
         await files.take(update, context, replied, message.text)  # a file from another chat
         return
-    texts = await context.texts(update)
     if context.core.consents.flow == "paste":
-        pending = await context.core.consents.latest(owner_of(update))
+        pending = await context.core.consents.latest(context.owner)
         pasted = connect.looks_pasted(message)
         if pasted:
             await connect.paste(update, context, pasted)
             return
         if pending is not None and pending.stage == "asked":
-            await say(update, context, not_the_address(texts))
+            await say(update, context, not_the_address(context.t))
             return
-    await say(update, context, texts.tr("📎 Send me a file, and I put it into your Google Drive."))
+    await say(
+        update, context, context.t.tr("📎 Send me a file, and I put it into your Google Drive.")
+    )
 
 
 async def unsupported(update: Update, context: BotContext) -> None:
     """A contact, a place, a story, …: nothing that is a file, or none that a bot is given."""
-    texts = await context.texts(update)
-    if update.message is not None:
-        await say(
-            update,
-            context,
-            texts.tr(
-                "I cannot put this into a Drive. I take documents, photos, live photos, videos, "
-                "audio, voice and video messages, and stickers."
-            ),
-        )
+    text = context.t.tr(
+        "I cannot put this into a Drive. I take documents, photos, live photos, videos, audio, "
+        "voice and video messages, and stickers."
+    )
+    await say(update, context, text)
 
 
 async def unknown_command(update: Update, context: BotContext) -> None:
     """A command that is none of ours."""
-    texts = await context.texts(update)
-    if update.message is not None:
-        await say(update, context, texts.tr("I do not know this command. /help lists mine."))
+    await say(update, context, context.t.tr("I do not know this command. /help lists mine."))
 
 
 async def stale_button(update: Update, context: BotContext) -> None:
     """A button of an older version, or of nobody."""
     if update.callback_query is not None:
-        texts = await context.texts(update)
+        texts = context.t
         await acknowledge(
             update.callback_query,
             texts.label("This button no longer works. /help shows what I can do."),

@@ -9,7 +9,7 @@ import structlog
 from telegram import Update
 
 from bot.context import BotContext
-from bot.delivery.conversation import argument_of, owner_of
+from bot.delivery.conversation import argument_of, message_of, query_of
 from bot.delivery.messages import acknowledge, say, send
 from bot.drive_files import file_actions, file_texts
 from bot.receiving import other_messages
@@ -29,36 +29,30 @@ _log = structlog.get_logger()
 
 async def ask(update: Update, context: BotContext) -> None:
     """The Rename button of a file that has not been uploaded: it waits for the answer."""
-    query = update.callback_query
-    if query is None or query.data is None:
-        return
-    owner, texts = owner_of(update), await context.texts(update)
+    query = query_of(update)
     uploads, job_id = context.services.uploads, argument_of(query)
-    job = await uploads.pause(owner, job_id)
+    job = await uploads.pause(context.owner, job_id)
     if job is None:
-        job = await uploads.find(owner, job_id)
+        job = await uploads.find(context.owner, job_id)
         if job is not None and job.state == "done" and job.files[0].drive_file_id:
             await acknowledge(query)
             drive_id = job.files[0].drive_file_id
-            await _question(context, job, texts, file_actions.RENAMING, drive_id)
+            await _question(context, job, context.t, file_actions.RENAMING, drive_id)
             return
-        await acknowledge(query, _too_late(context, job, texts), alert=True)
+        await acknowledge(query, _too_late(context, job, context.t), alert=True)
         return
     await acknowledge(query)
     await _expect(context, job, PATIENCE)
-    await tell_of(context.bot, job, *upload_texts.asked_name(job, texts))
-    await _question(context, job, texts, NAMING, job.id)
+    await tell_of(context.bot, job, *upload_texts.asked_name(job, context.t))
+    await _question(context, job, context.t, NAMING, job.id)
 
 
 async def keep(update: Update, context: BotContext) -> None:
     """The button that leaves the name as it is."""
-    query = update.callback_query
-    if query is None or query.data is None:
-        return
-    texts = await context.texts(update)
-    job = await context.services.uploads.find(owner_of(update), argument_of(query))
+    query = query_of(update)
+    job = await context.services.uploads.find(context.owner, argument_of(query))
     if job is None or job.state != "asking":
-        await acknowledge(query, texts.label("This file is no longer on its way."))
+        await acknowledge(query, context.t.label("This file is no longer on its way."))
         return
     await acknowledge(query)
     await _go_on(context, job)
@@ -66,12 +60,9 @@ async def keep(update: Update, context: BotContext) -> None:
 
 async def answer(update: Update, context: BotContext) -> None:
     """The reply to `ask`: the file gets the name that it says."""
-    message = update.message
-    asked = questions.answered(message) if message else None
-    if message is None or message.text is None or asked is None:
-        return
-    job = await context.services.uploads.find(owner_of(update), asked[1])
-    await _rename(update, context, job, wished_name(message.text)[0] or message.text)
+    job_id, text = questions.answer_in(message_of(update))
+    job = await context.services.uploads.find(context.owner, job_id)
+    await _rename(update, context, job, wished_name(text)[0] or text)
 
 
 async def reply(update: Update, context: BotContext) -> None:
@@ -80,7 +71,7 @@ async def reply(update: Update, context: BotContext) -> None:
     if message is None or message.text is None or message.reply_to_message is None:
         return
     wished, replied = wished_name(message.text)[0], message.reply_to_message.message_id
-    jobs = await context.services.uploads.jobs(owner_of(update))
+    jobs = await context.services.uploads.jobs(context.owner)
     about = (
         job
         for job in reversed(jobs)
@@ -117,23 +108,22 @@ async def _question(
 
 
 async def _rename(update: Update, context: BotContext, job: UploadJob | None, wanted: str) -> None:
-    owner, texts = owner_of(update), await context.texts(update)
     if job is not None and len(job.files) > 1:
-        text = texts.tr(
+        text = context.t.tr(
             "📚 I rename the files of an album when they are in your Drive: see /files."
         )
         await say(update, context, text)
         return
     if not clean_name(wanted.replace("\n", " "), ""):
-        await say(update, context, texts.tr("🤔 That cannot be a file's name."))
+        await say(update, context, context.t.tr("🤔 That cannot be a file's name."))
         return
     if job is not None and job.state == "done" and job.files[0].drive_file_id:
         await _rename_in_drive(update, context, job, wanted)
         return
     uploads = context.services.uploads
-    held = await uploads.pause(owner, job.id) if job is not None else None
+    held = await uploads.pause(context.owner, job.id) if job is not None else None
     if job is None or held is None:
-        await say(update, context, _too_late(context, job, texts))
+        await say(update, context, _too_late(context, job, context.t))
         return
     # Google was told the old name when the session began: it takes a new one.
     held = held.with_file(0, name=new_name(wanted, job.name), session=None)
@@ -142,8 +132,8 @@ async def _rename(update: Update, context: BotContext, job: UploadJob | None, wa
         if job.state == "failed"
         else await _go_on(context, held)
     )
-    text = texts.tr("✏️ Its name is <b>{name}</b> now.", name=held.name)
-    await say(update, context, text if went_on else _too_late(context, job, texts))
+    text = context.t.tr("✏️ Its name is <b>{name}</b> now.", name=held.name)
+    await say(update, context, text if went_on else _too_late(context, job, context.t))
 
 
 async def _rename_in_drive(

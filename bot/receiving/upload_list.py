@@ -7,7 +7,7 @@ from typing import Final
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Update
 
 from bot.context import BotContext
-from bot.delivery.conversation import argument_of, owner_of
+from bot.delivery.conversation import argument_of
 from bot.delivery.messages import acknowledge, say, show_instead
 from bot.receiving import files
 from bot.texts.buttons import Row, button, keyboard
@@ -22,30 +22,27 @@ _SHOWN: Final = 10
 
 async def uploads(update: Update, context: BotContext) -> None:
     """/uploads, and its Refresh button."""
-    owner, texts = owner_of(update), await context.texts(update)
     if update.callback_query is not None:
         await acknowledge(update.callback_query)
-        await show_instead(update, context, *await _list(context, owner, texts))
+        await show_instead(update, context, *await _list(context, context.owner, context.t))
     else:
-        await say(update, context, *await _list(context, owner, texts))
+        await say(update, context, *await _list(context, context.owner, context.t))
 
 
 async def cancel(update: Update, context: BotContext) -> None:
     """A Cancel button of the list."""
     if (query := update.callback_query) is None:
         return
-    owner, texts = owner_of(update), await context.texts(update)
     await files.cancel_tapped(update, context)
-    shown = await _list(context, owner, texts, ending=argument_of(query))
+    shown = await _list(context, context.owner, context.t, ending=argument_of(query))
     await show_instead(update, context, *shown)
 
 
 async def retry(update: Update, context: BotContext) -> None:
     """A Try again button of the list."""
-    owner, texts = owner_of(update), await context.texts(update)
     if (job := await files.retry_tapped(update, context)) is not None:
-        await tell_of(context.bot, job, *files.accepted_anew(context, job, texts))
-    await show_instead(update, context, *await _list(context, owner, texts))
+        await tell_of(context.bot, job, *files.accepted_anew(context, job, context.t))
+    await show_instead(update, context, *await _list(context, context.owner, context.t))
 
 
 async def _list(

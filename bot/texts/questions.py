@@ -55,6 +55,14 @@ def answered(message: Message) -> tuple[str, str] | None:
     return None
 
 
+def answer_in(message: Message) -> tuple[str, str]:
+    """What the question was about, and the answer, of a message that `Answers` takes."""
+    asked = answered(message)
+    if asked is None or message.text is None:
+        raise ValueError("a message without an answer")
+    return asked[1], message.text
+
+
 class Answers(filters.MessageFilter):
     """Messages that answer a question of one of these purposes."""
 
