@@ -192,7 +192,9 @@ def test_the_headers_are_ours(language: str) -> None:
 def test_buttons_fit_a_phone(language: str) -> None:
     """Toasts fit into what Telegram takes."""
     texts = Texts(language)
-    buttons = _messages("keyboards.py", "admin_keyboards.py", "account.py", keywords=("label",))
+    buttons = _messages(
+        *("keyboards.py", "buttons.py", "admin_keyboards.py", "account.py"), keywords=("label",)
+    )
     assert len(buttons) > 10
     for message in buttons:
         label = texts.label(message, **_any_values(message))

@@ -110,49 +110,8 @@ def trouble(error: CustodyError, t: Texts, file_id: str = "") -> Shown:
         case DriveRefused(code="file_gone"):
             text = t.tr("🤷 That is no longer in your Drive, or I am no longer allowed to see it.")
             return text, None
-        case DriveRefused(code="sharing_forbidden"):
-            text = t.tr(
-                "🔒 I could not share it: the organisation your Google account belongs to does "
-                "not allow links that anyone can open. Its administrator decides that."
-            )
-        case DriveRefused(code="bin_forbidden"):
-            text = t.tr(
-                "🔒 This file lies in a shared drive, and your role there is not enough to put it "
-                "into the bin. Ask a manager or content manager of that shared drive."
-            )
-        case DriveRefused(code="not_permitted"):
-            text = t.tr(
-                "🔒 You are not allowed to do that with this file. Ask its owner, or whoever "
-                "manages the shared drive it lies in."
-            )
-        case DriveRefused(code="folder_refused" | "too_many_items" | "too_deep"):
-            text = t.tr(
-                "🔒 Google Drive lets nothing more into that folder: it is full, too deep, or not "
-                "yours to write into. Choose another one."
-            )
-        case DriveRefused(code="policy_forbidden"):
-            text = t.tr(
-                "🔒 The organisation your Google account belongs to does not allow that. Its "
-                "administrator decides it."
-            )
-        case DriveRefused(code="quota_exceeded"):
-            text = t.tr("⚠️ Your Google Drive is full. Free some space there, then try this again.")
-        case DriveRefused(code="daily_limit"):
-            text = t.tr("⏳ Google Drive allows no more of that today. Try it again tomorrow.")
-        case DriveRefused(code="harmful_file"):
-            text = t.tr(
-                "⚠️ Google takes this file for harmful, and does not give it out. See it at "
-                "drive.google.com."
-            )
-        case DriveRefused(code="no_bytes"):
-            text = t.tr(
-                "📄 Google has no file of this that could be sent: it is one of Google's own "
-                "documents. Open it at drive.google.com."
-            )
-        case DriveRefused():
-            text = t.tr(
-                "⚠️ Google Drive did not allow that. See whether it works at drive.google.com."
-            )
+        case DriveRefused(code=code):
+            text = _refused(code, t)
         case RefusedByOrganisation(code=code):
             text = organisation_refuses(code, t)
         case OperatorFault():
@@ -164,6 +123,49 @@ def trouble(error: CustodyError, t: Texts, file_id: str = "") -> Shown:
         case _:
             text = t.tr("⚠️ Google does not answer just now. Please try again in a few minutes.")
     return text, markup
+
+
+def _refused(code: str, t: Texts) -> str:
+    texts = {
+        "sharing_forbidden": t.tr(
+            "🔒 I could not share it: the organisation your Google account belongs to does "
+            "not allow links that anyone can open. Its administrator decides that."
+        ),
+        "bin_forbidden": t.tr(
+            "🔒 This file lies in a shared drive, and your role there is not enough to put it "
+            "into the bin. Ask a manager or content manager of that shared drive."
+        ),
+        "not_permitted": t.tr(
+            "🔒 You are not allowed to do that with this file. Ask its owner, or whoever "
+            "manages the shared drive it lies in."
+        ),
+        **dict.fromkeys(
+            ("folder_refused", "too_many_items", "too_deep"),
+            t.tr(
+                "🔒 Google Drive lets nothing more into that folder: it is full, too deep, or not "
+                "yours to write into. Choose another one."
+            ),
+        ),
+        "policy_forbidden": t.tr(
+            "🔒 The organisation your Google account belongs to does not allow that. Its "
+            "administrator decides it."
+        ),
+        "quota_exceeded": t.tr(
+            "⚠️ Your Google Drive is full. Free some space there, then try this again."
+        ),
+        "daily_limit": t.tr("⏳ Google Drive allows no more of that today. Try it again tomorrow."),
+        "harmful_file": t.tr(
+            "⚠️ Google takes this file for harmful, and does not give it out. See it at "
+            "drive.google.com."
+        ),
+        "no_bytes": t.tr(
+            "📄 Google has no file of this that could be sent: it is one of Google's own "
+            "documents. Open it at drive.google.com."
+        ),
+    }
+    return texts.get(
+        code, t.tr("⚠️ Google Drive did not allow that. See whether it works at drive.google.com.")
+    )
 
 
 def no_files(search: str, t: Texts) -> str:

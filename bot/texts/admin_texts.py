@@ -7,213 +7,197 @@ from bot.texts.catalogue import Texts
 
 def title(code: str, t: Texts) -> str:
     """The trouble in a few words."""
-    match code:
-        case "on_hold":
-            return t.tr("Many credentials went bad at once and are on hold")
-        case "unavailable":
-            return t.tr("Google does not answer")
-        case "failed":
-            return t.tr("The sweeps over the credentials fail")
-        case "invalid_client" | "unauthorized_client" | "deleted_client":
-            return t.tr("Google refuses this bot's OAuth client")
-        case "unknown_client":
-            return t.tr("Credentials of an OAuth client that is not configured")
-        case "invalid_request":
-            return t.tr("Google refuses this bot's requests")
-        case "key_missing" | "unknown_key":
-            return t.tr("Stored credentials cannot be decrypted: a key is missing")
-        case "unknown_envelope":
-            return t.tr("Stored credentials were written by a newer version")
-        case "plaintext_refused":
-            return t.tr("Documents in plaintext are not believed")
-        case "wrong_document":
-            return t.tr("Stored documents were moved under other names")
-        case "older_generation":
-            return t.tr("Old documents have come back into the data folder")
-        case "store_failed":
-            return t.tr("The data folder cannot be read or written")
-        case "updates_not_saved":
-            return t.tr("Messages cannot be written down, and wait at Telegram")
-        case "update_set_aside":
-            return t.tr("A message that crashed the bot three times is no longer tried")
-        case "api_not_found":
-            return t.tr("There is no Google Drive at the address in GOOGLE_API_ENDPOINT")
-        case "api_disabled":
-            return t.tr("The Google Drive API is not enabled in the Cloud project")
-        case "local_file_unreadable":
-            return t.tr("Files of the local Bot API server cannot be read")
-        case _:
-            return t.tr("Something in this bot's set-up is wrong")
+    texts = {
+        "on_hold": t.tr("Many credentials went bad at once and are on hold"),
+        "unavailable": t.tr("Google does not answer"),
+        "failed": t.tr("The sweeps over the credentials fail"),
+        **dict.fromkeys(
+            ("invalid_client", "unauthorized_client", "deleted_client"),
+            t.tr("Google refuses this bot's OAuth client"),
+        ),
+        "unknown_client": t.tr("Credentials of an OAuth client that is not configured"),
+        "invalid_request": t.tr("Google refuses this bot's requests"),
+        **dict.fromkeys(
+            ("key_missing", "unknown_key"),
+            t.tr("Stored credentials cannot be decrypted: a key is missing"),
+        ),
+        "unknown_envelope": t.tr("Stored credentials were written by a newer version"),
+        "plaintext_refused": t.tr("Documents in plaintext are not believed"),
+        "wrong_document": t.tr("Stored documents were moved under other names"),
+        "older_generation": t.tr("Old documents have come back into the data folder"),
+        "store_failed": t.tr("The data folder cannot be read or written"),
+        "updates_not_saved": t.tr("Messages cannot be written down, and wait at Telegram"),
+        "update_set_aside": t.tr("A message that crashed the bot three times is no longer tried"),
+        "api_not_found": t.tr("There is no Google Drive at the address in GOOGLE_API_ENDPOINT"),
+        "api_disabled": t.tr("The Google Drive API is not enabled in the Cloud project"),
+        "local_file_unreadable": t.tr("Files of the local Bot API server cannot be read"),
+    }
+    return texts.get(code, t.tr("Something in this bot's set-up is wrong"))
 
 
 def meaning(code: str, t: Texts) -> str:
     """What it means for people."""
-    match code:
-        case "on_hold":
-            return t.tr(
-                "Within an hour so many credentials stopped working that it looks like a fault of "
-                "the configuration rather than of their owners. They stay on hold until you set "
-                "them aside or they work again. All others go on being refreshed."
-            )
-        case "unavailable":
-            return t.tr(
-                "Access tokens cannot be refreshed, and uploads wait or fail. Nobody's credential "
-                "is lost: I try again by myself, with growing pauses."
-            )
-        case "failed":
-            return t.tr(
-                "Each ends with an error nobody expected, which is a defect of the program. "
-                "Credentials are refreshed only when somebody needs them."
-            )
-        case "store_failed":
-            return t.tr(
-                "No token is refreshed as long as a new one could not be saved. Nobody's "
-                "credential is lost."
-            )
-        case "updates_not_saved":
-            return t.tr(
-                "Before I take a message from Telegram I write it down, so that none is lost; the "
-                "data folder does not take it just now. Nobody is answered meanwhile. Telegram "
-                "keeps everything for 24 hours, and I try again by myself."
-            )
-        case "update_set_aside":
-            return t.tr(
-                "Each time I began to handle it, the process ended, which is a defect of the "
-                "program. It is not tried again, and its sender got no answer; everybody else is "
-                "served."
-            )
-        case "api_not_found" | "api_disabled":
-            return t.tr(
+    texts = {
+        "on_hold": t.tr(
+            "Within an hour so many credentials stopped working that it looks like a fault of "
+            "the configuration rather than of their owners. They stay on hold until you set "
+            "them aside or they work again. All others go on being refreshed."
+        ),
+        "unavailable": t.tr(
+            "Access tokens cannot be refreshed, and uploads wait or fail. Nobody's credential "
+            "is lost: I try again by myself, with growing pauses."
+        ),
+        "failed": t.tr(
+            "Each ends with an error nobody expected, which is a defect of the program. "
+            "Credentials are refreshed only when somebody needs them."
+        ),
+        "store_failed": t.tr(
+            "No token is refreshed as long as a new one could not be saved. Nobody's "
+            "credential is lost."
+        ),
+        "updates_not_saved": t.tr(
+            "Before I take a message from Telegram I write it down, so that none is lost; the "
+            "data folder does not take it just now. Nobody is answered meanwhile. Telegram "
+            "keeps everything for 24 hours, and I try again by myself."
+        ),
+        "update_set_aside": t.tr(
+            "Each time I began to handle it, the process ended, which is a defect of the "
+            "program. It is not tried again, and its sender got no answer; everybody else is "
+            "served."
+        ),
+        **dict.fromkeys(
+            ("api_not_found", "api_disabled"),
+            t.tr(
                 "Nobody's files reach Drive, and nobody can connect. Whoever sent one was told, "
                 "and can try again by a button."
-            )
-        case "local_file_unreadable":
-            return t.tr(
-                "The server has them, and this bot may not read them, so nobody's files reach "
-                "Drive. Whoever sent one was told so, and can try again by a button."
-            )
-        case "plaintext_refused" | "wrong_document" | "older_generation":
-            return t.tr(
+            ),
+        ),
+        "local_file_unreadable": t.tr(
+            "The server has them, and this bot may not read them, so nobody's files reach "
+            "Drive. Whoever sent one was told so, and can try again by a button."
+        ),
+        **dict.fromkeys(
+            ("plaintext_refused", "wrong_document", "older_generation"),
+            t.tr(
                 "Somebody may have changed files in the data folder. None of these is used: it is "
                 "as if their owners had none, or they cannot upload for now. Everybody else is "
                 "served as usual."
-            )
-        case "key_missing" | "unknown_key" | "unknown_envelope":
-            return t.tr(
+            ),
+        ),
+        **dict.fromkeys(
+            ("key_missing", "unknown_key", "unknown_envelope"),
+            t.tr(
                 "Their owners cannot upload for now. The files stay as they are, and everybody "
                 "else is served as usual."
-            )
-        case _:
-            return t.tr(
-                "Access tokens cannot be refreshed, so the owners affected cannot upload for now. "
-                "Nobody's credential is lost, and nobody has to connect again."
-            )
+            ),
+        ),
+    }
+    return texts.get(
+        code,
+        t.tr(
+            "Access tokens cannot be refreshed, so the owners affected cannot upload for now. "
+            "Nobody's credential is lost, and nobody has to connect again."
+        ),
+    )
 
 
 def remedy(code: str, t: Texts) -> str:
     """What to do, down to the setting or command."""
-    match code:
-        case "on_hold":
-            return t.tr(
-                "look at what changed in the last hour: GOOGLE_CLIENT_ID and "
-                "GOOGLE_CLIENT_SECRET, the project in the Google Cloud console (is its app still "
-                "in testing?), the data folder. Put that right, and they are released by "
-                "themselves. If they really are lost, set them aside: their owners are then "
-                "asked to connect again."
-            )
-        case "unavailable":
-            return t.tr(
-                "usually nothing but wait. If it lasts, run <code>drivekeeper doctor</code>: it "
-                "shows whether this machine reaches Google (network, DNS, proxy, firewall)."
-            )
-        case "failed":
-            return t.tr(
-                "look for <code>sweep_failed</code> in the logs and report it. A restart may help."
-            )
-        case "invalid_client" | "unauthorized_client":
-            return t.tr(
+    texts = {
+        "on_hold": t.tr(
+            "look at what changed in the last hour: GOOGLE_CLIENT_ID and "
+            "GOOGLE_CLIENT_SECRET, the project in the Google Cloud console (is its app still "
+            "in testing?), the data folder. Put that right, and they are released by "
+            "themselves. If they really are lost, set them aside: their owners are then "
+            "asked to connect again."
+        ),
+        "unavailable": t.tr(
+            "usually nothing but wait. If it lasts, run <code>drivekeeper doctor</code>: it "
+            "shows whether this machine reaches Google (network, DNS, proxy, firewall)."
+        ),
+        "failed": t.tr(
+            "look for <code>sweep_failed</code> in the logs and report it. A restart may help."
+        ),
+        **dict.fromkeys(
+            ("invalid_client", "unauthorized_client"),
+            t.tr(
                 "check GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET (and GOOGLE_OTHER_CLIENTS) "
                 "against the Google Cloud console, then restart. "
                 "<code>drivekeeper doctor</code> tries them."
-            )
-        case "deleted_client":
-            return t.tr(
-                "restore the client in the Google Cloud console, which keeps it for 30 days, and "
-                "restart: then everybody is tried at once. With a new client everybody would have "
-                "to connect again."
-            )
-        case "unknown_client":
-            return t.tr(
-                "put the earlier client into GOOGLE_OTHER_CLIENTS as <code>id:secret</code>, and "
-                "restart. <code>drivekeeper tokens verify</code> counts who needs it."
-            )
-        case "invalid_request":
-            return t.tr("run <code>drivekeeper doctor</code>, and look for the code in the logs.")
-        case "key_missing" | "unknown_key":
-            return t.tr(
+            ),
+        ),
+        "deleted_client": t.tr(
+            "restore the client in the Google Cloud console, which keeps it for 30 days, and "
+            "restart: then everybody is tried at once. With a new client everybody would have "
+            "to connect again."
+        ),
+        "unknown_client": t.tr(
+            "put the earlier client into GOOGLE_OTHER_CLIENTS as <code>id:secret</code>, and "
+            "restart. <code>drivekeeper tokens verify</code> counts who needs it."
+        ),
+        "invalid_request": t.tr(
+            "run <code>drivekeeper doctor</code>, and look for the code in the logs."
+        ),
+        **dict.fromkeys(
+            ("key_missing", "unknown_key"),
+            t.tr(
                 "put the missing key behind the others in TOKEN_ENCRYPTION_KEY, and restart. "
                 "<code>drivekeeper keys check</code> shows its fingerprint."
-            )
-        case "unknown_envelope":
-            return t.tr("install the newer version again, or restore a backup made before it.")
-        case "plaintext_refused":
-            return t.tr(
-                "find out who put them there. If they are yours (a key was set lately, a backup "
-                "was copied back), <code>drivekeeper tokens encrypt</code> lists them and asks. "
-                "If not, delete them."
-            )
-        case "wrong_document" | "older_generation":
-            return t.tr(
+            ),
+        ),
+        "unknown_envelope": t.tr(
+            "install the newer version again, or restore a backup made before it."
+        ),
+        "plaintext_refused": t.tr(
+            "find out who put them there. If they are yours (a key was set lately, a backup "
+            "was copied back), <code>drivekeeper tokens encrypt</code> lists them and asks. "
+            "If not, delete them."
+        ),
+        **dict.fromkeys(
+            ("wrong_document", "older_generation"),
+            t.tr(
                 "find out who moved or brought back files in the data folder: "
                 "<code>drivekeeper audit --action refused</code> says whose, and when. After "
                 "copying a backup back by hand, restart."
-            )
-        case "update_set_aside":
-            return t.tr(
-                "look for what the logs say just before the last starts, and report it. The "
-                "message is kept for a day, and then deleted."
-            )
-        case "api_not_found":
-            return t.tr(
-                "put GOOGLE_API_ENDPOINT right, or leave it and the other addresses of Google "
-                "out, and restart. The next file ends this alert."
-            )
-        case "api_disabled":
-            return t.tr(
-                "enable the Google Drive API in the Google Cloud console (APIs &amp; Services, "
-                "Library). It takes a few minutes; the next file ends this alert."
-            )
-        case "local_file_unreadable":
-            return t.tr(
-                "let TELEGRAM_FILES_DIR be the server's working folder, shared with this bot under "
-                "the same path, and run both as the same user. The next file that can be read "
-                "ends this alert."
-            )
-        case "store_failed" | "updates_not_saved":
-            return t.tr(
+            ),
+        ),
+        "update_set_aside": t.tr(
+            "look for what the logs say just before the last starts, and report it. The "
+            "message is kept for a day, and then deleted."
+        ),
+        "api_not_found": t.tr(
+            "put GOOGLE_API_ENDPOINT right, or leave it and the other addresses of Google "
+            "out, and restart. The next file ends this alert."
+        ),
+        "api_disabled": t.tr(
+            "enable the Google Drive API in the Google Cloud console (APIs &amp; Services, "
+            "Library). It takes a few minutes; the next file ends this alert."
+        ),
+        "local_file_unreadable": t.tr(
+            "let TELEGRAM_FILES_DIR be the server's working folder, shared with this bot under "
+            "the same path, and run both as the same user. The next file that can be read "
+            "ends this alert."
+        ),
+        **dict.fromkeys(
+            ("store_failed", "updates_not_saved"),
+            t.tr(
                 "look at USER_DATA_DIR: is the disk full, mounted read-only, or owned by another "
                 "user? <code>drivekeeper doctor</code> says which. It needs no restart."
-            )
-        case _:
-            return t.tr("run <code>drivekeeper doctor</code>: it names what is wrong.")
+            ),
+        ),
+    }
+    return texts.get(code, t.tr("run <code>drivekeeper doctor</code>: it names what is wrong."))
 
 
 def reason(code: str, t: Texts) -> str:
     """Why a credential was condemned."""
-    match code:
-        case "invalid_grant":
-            return t.tr("Google no longer accepts it")
-        case "access_denied":
-            return t.tr("Google denies access by it")
-        case "scope_missing":
-            return t.tr("it no longer covers Google Drive")
-        case "no_refresh_token":
-            return t.tr("it has no refresh token")
-        case "tampered":
-            return t.tr("it was cut or changed")
-        case "wrong_owner":
-            return t.tr("it is another owner's file")
-        case "superseded":
-            return t.tr("it was older than another one")
-        case _:
-            return t.tr("it cannot be read")
+    texts = {
+        "invalid_grant": t.tr("Google no longer accepts it"),
+        "access_denied": t.tr("Google denies access by it"),
+        "scope_missing": t.tr("it no longer covers Google Drive"),
+        "no_refresh_token": t.tr("it has no refresh token"),
+        "tampered": t.tr("it was cut or changed"),
+        "wrong_owner": t.tr("it is another owner's file"),
+        "superseded": t.tr("it was older than another one"),
+    }
+    return texts.get(code, t.tr("it cannot be read"))

@@ -186,61 +186,8 @@ def ended_by(
                 size=t.size(error.needed),
                 free=t.size(error.free),
             )
-        case DriveRefused(code="quota_exceeded"):
-            text = t.tr(
-                "⚠️ <b>{name}</b> was not uploaded: your Google Drive is full. "
-                "Free some space there, then tap “Try again”.",
-                name=name,
-            )
-        case DriveRefused(code="daily_limit"):
-            text = t.tr(
-                "⚠️ <b>{name}</b> was not uploaded: Google Drive takes no more uploads today. "
-                "Tap “Try again” tomorrow.",
-                name=name,
-            )
-        case DriveRefused(code="too_many_items"):
-            text = t.tr(
-                "⚠️ <b>{name}</b> was not uploaded: the folder in your Drive is full of files. "
-                "Choose another one with /folder, then tap “Try again”.",
-                name=name,
-            )
-        case DriveRefused(code="too_deep"):
-            text = t.tr(
-                "⚠️ <b>{name}</b> was not uploaded: its folder lies too deep in your Drive. "
-                "Choose one further up with /folder, then tap “Try again”.",
-                name=name,
-            )
-        case DriveRefused(code="folder_refused" | "not_permitted"):
-            text = t.tr(
-                "🔒 <b>{name}</b> was not uploaded: you are not allowed to put files into that "
-                "folder. Choose another one with /folder, then tap “Try again”.",
-                name=name,
-            )
-        case DriveRefused(code="policy_forbidden"):
-            text = t.tr(
-                "🔒 <b>{name}</b> was not uploaded: the organisation your Google account belongs "
-                "to does not allow it. Ask its administrator; until that is changed, trying "
-                "again does not help.",
-                name=name,
-            )
-        case DriveRefused(code="too_large_for_drive"):
-            text = t.tr(
-                "⚠️ <b>{name}</b> was not uploaded: it is larger than Google Drive takes. "
-                "Split it, and send the parts.",
-                name=name,
-            )
-        case DriveRefused(code="shared_drive_full"):
-            text = t.tr(
-                "⚠️ <b>{name}</b> was not uploaded: the shared drive your folder lies in is full. "
-                "Choose another folder with /folder, or ask who manages it, then tap “Try again”.",
-                name=name,
-            )
-        case DriveRefused():
-            text = t.tr(
-                "⚠️ Google Drive did not accept <b>{name}</b>, so it was not uploaded. "
-                "Tap “Try again”. If it happens again, ask whoever runs this bot.",
-                name=name,
-            )
+        case DriveRefused(code=code):
+            text = _refused(code, name, t)
         case SourceFailed():
             text = t.tr(
                 "⚠️ I could not get <b>{name}</b> from Telegram, so it was not uploaded. "
@@ -272,6 +219,63 @@ def ended_by(
                 name=name,
             )
     return _with_album(job, t, text), retry, "failed"
+
+
+def _refused(code: str, name: str, t: Texts) -> str:
+    texts = {
+        "quota_exceeded": t.tr(
+            "⚠️ <b>{name}</b> was not uploaded: your Google Drive is full. "
+            "Free some space there, then tap “Try again”.",
+            name=name,
+        ),
+        "daily_limit": t.tr(
+            "⚠️ <b>{name}</b> was not uploaded: Google Drive takes no more uploads today. "
+            "Tap “Try again” tomorrow.",
+            name=name,
+        ),
+        "too_many_items": t.tr(
+            "⚠️ <b>{name}</b> was not uploaded: the folder in your Drive is full of files. "
+            "Choose another one with /folder, then tap “Try again”.",
+            name=name,
+        ),
+        "too_deep": t.tr(
+            "⚠️ <b>{name}</b> was not uploaded: its folder lies too deep in your Drive. "
+            "Choose one further up with /folder, then tap “Try again”.",
+            name=name,
+        ),
+        **dict.fromkeys(
+            ("folder_refused", "not_permitted"),
+            t.tr(
+                "🔒 <b>{name}</b> was not uploaded: you are not allowed to put files into that "
+                "folder. Choose another one with /folder, then tap “Try again”.",
+                name=name,
+            ),
+        ),
+        "policy_forbidden": t.tr(
+            "🔒 <b>{name}</b> was not uploaded: the organisation your Google account belongs "
+            "to does not allow it. Ask its administrator; until that is changed, trying "
+            "again does not help.",
+            name=name,
+        ),
+        "too_large_for_drive": t.tr(
+            "⚠️ <b>{name}</b> was not uploaded: it is larger than Google Drive takes. "
+            "Split it, and send the parts.",
+            name=name,
+        ),
+        "shared_drive_full": t.tr(
+            "⚠️ <b>{name}</b> was not uploaded: the shared drive your folder lies in is full. "
+            "Choose another folder with /folder, or ask who manages it, then tap “Try again”.",
+            name=name,
+        ),
+    }
+    return texts.get(
+        code,
+        t.tr(
+            "⚠️ Google Drive did not accept <b>{name}</b>, so it was not uploaded. "
+            "Tap “Try again”. If it happens again, ask whoever runs this bot.",
+            name=name,
+        ),
+    )
 
 
 def _with_album(job: UploadJob, t: Texts, text: str) -> str:
