@@ -12,14 +12,13 @@ from bot.delivery.conversation import message_of
 from bot.delivery.file_sender import NotTaken, Order, Stopped
 from bot.delivery.messages import edit_or_send, say
 from bot.drive_files import file_texts
-from bot.drive_files.file_actions import log_trouble, tapped
+from bot.drive_files.explaining import explained, show, tapped
 from bot.drive_files.file_texts import card_of
 from bot.texts import file_keyboards, questions
 from bot.texts.buttons import Shown
 from bot.texts.catalogue import Texts
 from bot.texts.filenames import clean_name, shown_text
 from drive import Drive, DriveFile, DriveRefused
-from security.credential import Owner
 from security.errors import CustodyError
 
 SEARCHING: Final = "search"
@@ -29,44 +28,41 @@ _MOST: Final = 1000
 _log = structlog.get_logger()
 
 
+@explained()
 async def files(update: Update, context: BotContext) -> None:
     """/files and /files words: the first page; its buttons: another one."""
     if update.callback_query is None:
-        await _reply_page(update, context, " ".join(context.args or ()))
-    elif (tap := await tapped(update, context)) is not None:
-        # Of these buttons the first part is a page's number, and the second a search.
-        number = int(tap.file_id) if tap.file_id.isdecimal() else 0
-        await tap.show(*await _page(context, tap.owner, tap.texts, number, tap.argument))
+        await _show_page(update, context, 0, " ".join(context.args or ()))
+    else:
+        number, wanted = await tapped(update)
+        await _show_page(update, context, int(number) if number.isdecimal() else 0, wanted)
 
 
 async def ask_search(update: Update, context: BotContext) -> None:
     """The Search button."""
-    tap = await tapped(update, context)
-    text = tap.texts.tr(
+    await tapped(update)
+    text = context.t.tr(
         "{sign} What is it called? Reply to this message with the beginning of a word of its name.",
         sign=_sign(context, "🔎", SEARCHING),
     )
     await _ask(update, context, text)
 
 
+@explained()
 async def search(update: Update, context: BotContext) -> None:
     """Show the files that match what somebody has replied to `ask_search`."""
-    await _reply_page(update, context, questions.answer_in(message_of(update))[1])
+    await _show_page(update, context, 0, questions.answer_in(message_of(update))[1])
 
 
+@explained(anew=True)
 async def open_card(update: Update, context: BotContext) -> None:
     """A file of the list: its card in a message of its own, so that the list stays."""
-    tap = await tapped(update, context)
-    try:
-        found = await context.core.drives.run(tap.owner, lambda drive: card_of(drive, tap.file_id))
-    except CustodyError as error:
-        await log_trouble(context, tap.owner, error)
-        text, markup = file_texts.trouble(error, tap.texts)
-    else:
-        text, markup = file_texts.card(found, tap.texts)
-    await say(update, context, text, markup)
+    file_id, _ = await tapped(update)
+    found = await context.core.drives.run(context.owner, lambda drive: card_of(drive, file_id))
+    await say(update, context, *file_texts.card(found, context.t))
 
 
+@explained()
 async def get(update: Update, context: BotContext) -> None:
     """/get name; without a name it is asked for."""
     wanted = " ".join(context.args or ())
@@ -80,36 +76,28 @@ async def get(update: Update, context: BotContext) -> None:
     await _ask(update, context, text)
 
 
+@explained()
 async def get_answer(update: Update, context: BotContext) -> None:
     """Send the file that somebody has named in reply to `get`."""
     await _get(update, context, questions.answer_in(message_of(update))[1])
 
 
+@explained(anew=True)
 async def send(update: Update, context: BotContext) -> None:
     """The button "Send here"."""
-    tap = await tapped(update, context)
-    try:
-        found = await context.core.drives.run(tap.owner, lambda drive: _file(drive, tap.file_id))
-    except CustodyError as error:
-        await log_trouble(context, tap.owner, error)
-        await say(update, context, *file_texts.trouble(error, tap.texts))
-        return
-    await _send(update, context, tap.owner, tap.texts, found)
+    file_id, _ = await tapped(update)
+    found = await context.core.drives.run(context.owner, lambda drive: _file(drive, file_id))
+    await _send(update, context, found)
 
 
 async def _get(update: Update, context: BotContext, wanted: str) -> None:
-    owner, texts = context.owner, context.t
-    try:
-        page = await context.core.drives.run(
-            owner, lambda drive: drive.files(page_size=_PAGE + 1, search=wanted)
-        )
-    except CustodyError as error:
-        await log_trouble(context, owner, error)
-        await say(update, context, *file_texts.trouble(error, texts))
-        return
+    texts = context.t
+    page = await context.core.drives.run(
+        context.owner, lambda drive: drive.files(page_size=_PAGE + 1, search=wanted)
+    )
     found = page.files
     if len(found) == 1:
-        await _send(update, context, owner, texts, found[0])
+        await _send(update, context, found[0])
     elif not found:
         await say(update, context, file_texts.no_files(shown_text(wanted), texts))
     else:
@@ -121,10 +109,8 @@ async def _get(update: Update, context: BotContext, wanted: str) -> None:
         await say(update, context, text, file_keyboards.offers(texts, found[:_PAGE]))
 
 
-async def _send(
-    update: Update, context: BotContext, owner: Owner, texts: Texts, file: DriveFile
-) -> None:
-    sender = context.services.sender
+async def _send(update: Update, context: BotContext, file: DriveFile) -> None:
+    owner, texts, sender = context.owner, context.t, context.services.sender
     if (file.size or 0) > sender.limit:
         _log.info("file_not_sent", owner=owner, size=file.size or 0, result="too_big")
         await say(update, context, *file_texts.too_big_to_send(file, sender.limit, texts))
@@ -180,21 +166,18 @@ def _unsent(error: CustodyError, file: DriveFile, limit: int, texts: Texts) -> S
     return text, file_keyboards.unsent(texts, file)
 
 
-async def _reply_page(update: Update, context: BotContext, wanted: str) -> None:
-    wanted = " ".join(wanted.split())
-    await say(update, context, *await _page(context, context.owner, context.t, 0, wanted))
-
-
-async def _page(context: BotContext, owner: Owner, texts: Texts, number: int, wanted: str) -> Shown:
-    try:
-        found = await context.core.drives.run(owner, lambda drive: _files(drive, number, wanted))
-    except CustodyError as error:
-        await log_trouble(context, owner, error)
-        return file_texts.trouble(error, texts)
+async def _show_page(update: Update, context: BotContext, number: int, wanted: str) -> None:
+    texts = context.t
+    if update.callback_query is None:
+        wanted = " ".join(wanted.split())
+    found = await context.core.drives.run(
+        context.owner, lambda drive: _files(drive, number, wanted)
+    )
     shown, more = found[:_PAGE], len(found) > _PAGE
     if not shown and not number:
         markup = file_keyboards.page(texts, (), 0, wanted, more=False) if wanted else None
-        return file_texts.no_files(shown_text(wanted) if wanted else "", texts), markup
+        await show(update, context, file_texts.no_files(shown_text(wanted), texts), markup)
+        return
     text = (
         texts.tr("🔎 Files with “{search}”, newest first", search=shown_text(wanted))
         if wanted
@@ -202,7 +185,8 @@ async def _page(context: BotContext, owner: Owner, texts: Texts, number: int, wa
     )
     if number or more:
         text += "\n" + texts.tr("Page {number}", number=number + 1)
-    return text, file_keyboards.page(texts, shown, number, wanted, more=more)
+    markup = file_keyboards.page(texts, shown, number, wanted, more=more)
+    await show(update, context, text, markup)
 
 
 def _files(drive: Drive, number: int, wanted: str) -> list[DriveFile]:

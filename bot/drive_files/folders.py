@@ -7,20 +7,19 @@ from datetime import UTC, datetime
 from typing import Final
 
 import structlog
-from telegram import InlineKeyboardMarkup, Update
+from telegram import Update
 
 from bot.context import BotContext
-from bot.delivery.conversation import argument_of
-from bot.delivery.messages import acknowledge, say, show_instead
-from bot.drive_files import file_texts, folder_keyboards
-from bot.drive_files.file_actions import log_trouble
+from bot.delivery.conversation import message_of
+from bot.delivery.messages import say
+from bot.drive_files import folder_keyboards
+from bot.drive_files.explaining import explained, show, tapped
 from bot.preferences.folder_choices import TEMPLATES, FolderChoice, clean_template, folders_for
 from bot.texts import questions
 from bot.texts.catalogue import Texts
 from bot.texts.filenames import clean_name, shown_path, shown_text
 from drive import Drive, DriveFolder, DriveRefused, folders_in
-from security.credential import Owner
-from security.errors import ConsentRequired, CustodyError
+from security.errors import ConsentRequired
 
 NAMING: Final = "folder"
 _log = structlog.get_logger()
@@ -34,10 +33,11 @@ class _Level:
     inside: tuple[DriveFolder, ...]
 
 
+@explained()
 async def folder(update: Update, context: BotContext) -> None:
     """/folder and /folder template …; its buttons open a folder, or turn its pages."""
     if update.callback_query is not None:
-        folder_id, page = await _tapped(update)
+        folder_id, page = await tapped(update)
         await _show(update, context, folder_id, page=int(page) if page.isdecimal() else 0)
         return
     arguments = context.args or []
@@ -45,36 +45,34 @@ async def folder(update: Update, context: BotContext) -> None:
         try:
             template = _template(" ".join(arguments[1:]))
         except ValueError:
-            await _say(update, context, _no_template(context.t), None)
+            await say(update, context, _no_template(context.t))
             return
-        if await _choose(update, context, context.owner, context.t, template=template) is None:
-            return
+        await _choose(context, template=template)
     await _show(update, context, "")
 
 
+@explained()
 async def use(update: Update, context: BotContext) -> None:
     """The button that makes a folder the one files go into."""
-    folder_id, _ = await _tapped(update)
-    if await _choose(update, context, context.owner, context.t, folder_id=folder_id) is not None:
-        await _show(update, context, folder_id)
+    folder_id, _ = await tapped(update)
+    await _choose(context, folder_id=folder_id)
+    await _show(update, context, folder_id)
 
 
+@explained()
 async def by_date(update: Update, context: BotContext) -> None:
     """The button of the sub-folders by date."""
-    folder_id, kind = await _tapped(update)
+    folder_id, kind = await tapped(update)
     template = TEMPLATES.get(kind, "")
-    if await _choose(update, context, context.owner, context.t, template=template) is not None:
-        await _show(update, context, folder_id)
+    await _choose(context, template=template)
+    await _show(update, context, folder_id)
 
 
+@explained()
 async def ask_name(update: Update, context: BotContext) -> None:
     """The button that makes a new folder: its name is the answer to a question."""
-    folder_id, _ = await _tapped(update)
-    try:
-        level = await _look(context, context.owner, folder_id)
-    except CustodyError as error:
-        await _show_trouble(update, context, error, context.t)
-        return
+    folder_id, _ = await tapped(update)
+    level = await _look(context, folder_id)
     base_url = context.services.options.link_base_url
     parent_id = level.path[-1].id if level.path else ""
     sign = questions.sign(context.bot, base_url, "➕", NAMING, parent_id)
@@ -95,68 +93,37 @@ async def ask_name(update: Update, context: BotContext) -> None:
     await say(update, context, text, markup)
 
 
+@explained()
 async def make(update: Update, context: BotContext) -> None:
     """Make a folder of the name that somebody has replied with."""
-    message = update.message
-    asked = questions.answered(message) if message else None
-    if message is None or message.text is None or asked is None:
+    parent_id, wanted = questions.answer_in(message_of(update))
+    if not (name := clean_name(wanted.replace("\n", " "), "")):
+        await say(update, context, context.t.tr("🤔 That cannot be a folder's name."))
         return
-    if not (name := clean_name(message.text.replace("\n", " "), "")):
-        await _say(update, context, context.t.tr("🤔 That cannot be a folder's name."), None)
-        return
-    parent_id = asked[1] or None
-    try:
-        made = await context.core.drives.run(
-            context.owner, lambda drive: drive.ensure_subfolder(name, parent_id)
-        )
-    except CustodyError as error:
-        await _show_trouble(update, context, error, context.t)
-        return
+    made = await context.core.drives.run(
+        context.owner, lambda drive: drive.ensure_subfolder(name, parent_id or None)
+    )
     await _show(update, context, made.id, made=made)
 
 
-async def _tapped(update: Update) -> tuple[str, str]:
-    """The folder's identifier and whatever comes after it in the button that was tapped."""
-    query = update.callback_query
-    if query is None:
-        return "", ""
-    await acknowledge(query)
-    folder_id, _, rest = argument_of(query).partition(":")
-    return folder_id, rest
-
-
-async def _account(context: BotContext, owner: Owner) -> str:
-    credential = await context.core.custodian.load(owner)
+async def _account(context: BotContext) -> str:
+    credential = await context.core.custodian.load(context.owner)
     if credential is None:
         raise ConsentRequired("not connected", code="not_connected")
     return credential.account_key or ""
 
 
-async def _choose(
-    update: Update,
-    context: BotContext,
-    owner: Owner,
-    texts: Texts,
-    *,
-    folder_id: str = "",
-    template: str | None = None,
-) -> FolderChoice | None:
-    """Remember a folder or a template; None: it did not work, and that has been said."""
-    places = context.services.destinations
-    try:
-        account = await _account(context, owner)
-        path = (await _look(context, owner, folder_id)).path if folder_id else ()
-        if template is None:
-            template = (await context.core.custodian.run(places.choice, owner, account)).template
-        return await context.core.custodian.run(places.choose, owner, account, path, template)
-    except CustodyError as error:
-        await _show_trouble(update, context, error, texts)
-        return None
+async def _choose(context: BotContext, *, folder_id: str = "", template: str | None = None) -> None:
+    """Remember a folder or a template."""
+    destinations, run = context.services.destinations, context.core.custodian.run
+    account = await _account(context)
+    path = (await _look(context, folder_id)).path if folder_id else ()
+    if template is None:
+        template = (await run(destinations.choice, context.owner, account)).template
+    await run(destinations.choose, context.owner, account, path, template)
 
 
-async def _look(
-    context: BotContext, owner: Owner, folder_id: str, made: DriveFolder | None = None
-) -> _Level:
+async def _look(context: BotContext, folder_id: str, made: DriveFolder | None = None) -> _Level:
     """The folder and all around it, in one request.
 
     Raises:
@@ -178,7 +145,7 @@ async def _look(
         around = path[-1].id if path else ""
         return _Level(tuple(path), tuple(folders_in(folders, around)))
 
-    return await context.core.drives.run(owner, work)
+    return await context.core.drives.run(context.owner, work)
 
 
 async def _show(
@@ -190,19 +157,15 @@ async def _show(
     made: DriveFolder | None = None,
 ) -> None:
     """A level of the bot's folders with the person's choice, instead of what was tapped."""
-    try:
-        account = await _account(context, context.owner)
-        level = await _look(context, context.owner, folder_id, made)
-        places = context.services.destinations
-        choice = await context.core.custodian.run(places.choice, context.owner, account)
-    except CustodyError as error:
-        await _show_trouble(update, context, error, context.t)
-        return
+    account = await _account(context)
+    level = await _look(context, folder_id, made)
+    choice_in = context.services.destinations.choice
+    choice = await context.core.custodian.run(choice_in, context.owner, account)
     page = min(page, max(len(level.inside) - 1, 0) // folder_keyboards.PAGE)
     markup = folder_keyboards.level(
         context.t, level.path, level.inside, page, choice.folder_id, choice.template
     )
-    await _say(update, context, _described(level, choice, context.t), markup)
+    await show(update, context, _described(level, choice, context.t), markup)
 
 
 def _described(level: _Level, choice: FolderChoice, t: Texts) -> str:
@@ -240,19 +203,3 @@ def _no_template(t: Texts) -> str:
         example="/folder template {year}/{month}",
         off="/folder template off",
     )
-
-
-async def _show_trouble(
-    update: Update, context: BotContext, error: CustodyError, texts: Texts
-) -> None:
-    await log_trouble(context, context.owner, error)
-    await _say(update, context, *file_texts.trouble(error, texts))
-
-
-async def _say(
-    update: Update, context: BotContext, text: str, markup: InlineKeyboardMarkup | None
-) -> None:
-    if update.callback_query is not None:
-        await show_instead(update, context, text, markup)
-    else:
-        await say(update, context, text, markup)

@@ -12,6 +12,7 @@ from bot.context import BotContext
 from bot.delivery.conversation import argument_of, message_of, query_of
 from bot.delivery.messages import acknowledge, say, send
 from bot.drive_files import file_actions, file_texts
+from bot.drive_files.explaining import note_trouble
 from bot.receiving import other_messages
 from bot.texts import questions
 from bot.texts.catalogue import Texts
@@ -146,7 +147,7 @@ async def _rename_in_drive(
             job.owner, lambda drive: drive.rename(file.drive_file_id, name)
         )
     except CustodyError as error:
-        await file_actions.log_trouble(context, job.owner, error)
+        await note_trouble(context, error)
         text, markup = file_texts.trouble(error, texts)
         await say(update, context, text, markup)
         return
