@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -102,10 +102,9 @@ class MeteredWriter:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
-    async def _send(
-        self, data: Any, forward: Callable[[bytes], Awaitable[None]], *, last: bool
-    ) -> None:
-        view = memoryview(data).cast("B")
+    async def write(self, chunk: Any, **_options: Any) -> None:
+        """Send a piece of the body."""
+        view = memoryview(chunk).cast("B")
         for start in range(0, len(view), PIECE):
             piece = view[start : start + PIECE]
             allowed = self._meter.allowed(len(piece))
@@ -116,16 +115,11 @@ class MeteredWriter:
                 await self._inner.drain()
                 self._cut()
                 raise ConnectionCutError("cut by the sandbox")
-        if last:
-            await forward(b"")
-
-    async def write(self, chunk: Any, **_options: Any) -> None:
-        """Send a piece of the body."""
-        await self._send(chunk, self._inner.write, last=False)
 
     async def write_eof(self, chunk: bytes = b"") -> None:
         """Send the last piece of the body."""
-        await self._send(chunk, self._inner.write_eof, last=True)
+        await self.write(chunk)
+        await self._inner.write_eof()
 
 
 class AlteredWriter:

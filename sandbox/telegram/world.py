@@ -232,7 +232,7 @@ class TelegramWorld:
 
     async def close(self) -> None:
         """Stop what runs in the background, let go of who waits, write the people down."""
-        self.queue.close()
+        self.queue.release_poll()
         for chat in self.chats.values():
             chat.events.close()
         await self.webhook.delete()

@@ -81,8 +81,7 @@ class UpdateQueue:
         self._next_id += 1
         text = dumps({"update_id": number, kind: payload})
         self.pending.append(Update(number, kind, text, time.time()))
-        if self._poll is not None and not self._poll.done():
-            self._poll.set_result(None)
+        self.release_poll()
         self._arrived.set()
         return number
 
@@ -96,8 +95,8 @@ class UpdateQueue:
         """The number of the next update."""
         return self._next_id
 
-    def close(self) -> None:
-        """Let go of who polls, because the sandbox ends."""
+    def release_poll(self) -> None:
+        """Let the long poll that is waiting answer now."""
         if self._poll is not None and not self._poll.done():
             self._poll.set_result(None)
 
