@@ -13,7 +13,7 @@ from urllib.parse import unquote_plus
 
 from aiohttp import web
 
-from sandbox.google.errors import Answer, OAuthRefusal, refusing
+from sandbox.google.errors import Answer, OAuthRefusal, need, refusing
 from sandbox.google.model import DEVICE_LIFE, DEVICE_SCOPES
 from sandbox.google.world import GoogleWorld
 from sandbox.operations import DEVICE_GRANT, OWNER
@@ -86,12 +86,10 @@ class OAuthEndpoints:
         return web.json_response(answer, headers=NO_STORE)
 
     def _device_request(self, form: dict[str, str]) -> tuple[str, list[str]]:
-        if not form.get("client_id"):
-            raise OAuthRefusal(400, "invalid_request", "Missing required parameter: client_id")
+        need("client_id", form.get("client_id"))
         client = self._grants.client(form["client_id"])
         scopes = list(dict.fromkeys(form.get("scope", "").split()))
-        if not scopes:
-            raise OAuthRefusal(400, "invalid_request", "Missing required parameter: scope")
+        need("scope", scopes)
         if refused := [scope for scope in scopes if scope not in DEVICE_SCOPES]:
             raise OAuthRefusal(
                 400, "invalid_scope", f"Invalid device flow scope: {' '.join(refused)}"

@@ -11,7 +11,7 @@ import secrets
 from collections import Counter, deque
 from collections.abc import Callable
 
-from sandbox.google.errors import OAUTH_DESCRIPTION, OAuthRefusal
+from sandbox.google.errors import OAUTH_DESCRIPTION, OAuthRefusal, need
 from sandbox.google.model import (
     ACCESS_LIFE,
     CODE_LIFE,
@@ -123,8 +123,7 @@ class Grants:
 
     def exchange(self, client: OAuthClient, code: str, redirect_uri: str, verifier: str) -> Answer:
         """Exchange an authorisation code for tokens."""
-        if not code:
-            raise OAuthRefusal(400, "invalid_request", "Missing required parameter: code")
+        need("code", code)
         known = self.codes.get(code)
         if known is None:
             raise OAuthRefusal(400, "invalid_grant", "Malformed auth code.")
@@ -186,8 +185,7 @@ class Grants:
 
     def poll_device(self, client: OAuthClient, device_code: str) -> Answer:
         """Exchange a device code for tokens; refuses with the reason why not, or not yet."""
-        if not device_code:
-            raise OAuthRefusal(400, "invalid_request", "Missing required parameter: device_code")
+        need("device_code", device_code)
         device = self.devices.get(device_code)
         if device is None or device.client_id != client.client_id:
             raise OAuthRefusal(400, "invalid_grant", "Malformed auth code.")
@@ -216,8 +214,7 @@ class Grants:
 
     def refresh_access(self, client: OAuthClient, token: str) -> Answer:
         """Exchange a refresh token for an access token."""
-        if not token:
-            raise OAuthRefusal(400, "invalid_request", "Missing required parameter: refresh_token")
+        need("refresh_token", token)
         known = self.refresh.get(token)
         if known is None:
             raise OAuthRefusal(400, "invalid_grant", "Bad Request")

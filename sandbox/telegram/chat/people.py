@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from sandbox.json_api import InvalidRequest
 from sandbox.telegram.files.media import FROM_PEOPLE, WITH_CAPTION, media_content
-from sandbox.telegram.files.store import Blob
 from sandbox.telegram.formatting.text import found_entities
 from sandbox.telegram.model import ANONYMOUS_ADMIN, Chat, Json, Message, User
 from sandbox.telegram.world import TelegramWorld
 
 OTHER_CONTENT = ("contact", "location", "venue", "poll", "dice", "story", "game")
+K = TypeVar("K")
+V = TypeVar("V")
 _FIRST_GROUP_ID = -4000000001
 FIRST_SUPERGROUP_ID = -1002000000001
+
+
+def _known(things: Mapping[K, V], key: K, what: str) -> V:
+    if key not in things:
+        raise InvalidRequest(f"{what}: unknown")
+    return things[key]
 
 
 def _formatted(key: str, entities_key: str, text: str) -> Json:
@@ -31,17 +39,11 @@ class People:
 
     def user(self, user_id: int) -> User:
         """Find a person; raises InvalidRequest."""
-        user = self.world.users.get(user_id)
-        if user is None:
-            raise InvalidRequest(f"user {user_id}: unknown")
-        return user
+        return _known(self.world.users, user_id, f"user {user_id}")
 
     def chat(self, chat_id: int) -> Chat:
         """Find a chat; raises InvalidRequest."""
-        chat = self.world.chats.get(chat_id)
-        if chat is None:
-            raise InvalidRequest(f"chat {chat_id}: unknown")
-        return chat
+        return _known(self.world.chats, chat_id, f"chat {chat_id}")
 
     # -- writing ------------------------------------------------------------------------------
 
@@ -87,7 +89,7 @@ class People:
     def _media(self, kind: str, draft: Json) -> Json:
         if kind not in FROM_PEOPLE:
             raise InvalidRequest(f"kind: one of {', '.join(FROM_PEOPLE)}")
-        blob = self.blob(str(draft.get("blob") or ""))
+        blob = _known(self.world.files.blobs, str(draft.get("blob")), "blob (upload it first)")
         content = media_content(
             self.world.files,
             kind,
@@ -101,17 +103,10 @@ class People:
             content |= _formatted("caption", "caption_entities", caption)
         return content
 
-    def blob(self, blob_id: str) -> Blob:
-        """Find an uploaded blob; raises InvalidRequest."""
-        blob = self.world.files.blobs.get(blob_id)
-        if blob is None:
-            raise InvalidRequest("blob: unknown; upload it first")
-        return blob
-
-    def send_album(self, chat: Chat, user: User, draftes: list[Json]) -> list[Message]:
+    def send_album(self, chat: Chat, user: User, drafts: list[Json]) -> list[Message]:
         """Send several pieces of media as one album."""
         album = str(secrets.randbits(48))
-        return [self.send(chat, user, draft | {"media_group_id": album}) for draft in draftes]
+        return [self.send(chat, user, draft | {"media_group_id": album}) for draft in drafts]
 
     def _bot_may_read(self, chat: Chat, message: Message) -> bool:
         """Privacy mode: https://core.telegram.org/bots/features#privacy-mode."""
@@ -134,8 +129,7 @@ class People:
 
     def delete(self, chat: Chat, message_id: int) -> None:
         """Delete a message; a bot is not told."""
-        if message_id not in chat.messages:
-            raise InvalidRequest("message: unknown")
+        _known(chat.messages, message_id, "message")
         self.world.remove(chat, message_id)
 
     def _own(self, chat: Chat, message_id: int) -> Message:
@@ -220,9 +214,7 @@ class People:
 
     def change_topic(self, chat: Chat, number: int, action: str) -> None:
         """Close, reopen or delete a topic; what was written in a deleted one is gone."""
-        topic = chat.topics.get(number)
-        if topic is None:
-            raise InvalidRequest(f"topic {number}: unknown")
+        topic = _known(chat.topics, number, f"topic {number}")
         topic.state = {"close": "closed", "reopen": "open", "delete": "deleted"}[action]  # type: ignore[assignment]
         if topic.state == "deleted":
             inside = [
