@@ -29,7 +29,7 @@ from bot.updates import overflow
 from bot.updates.inbox import LOOK_SECONDS, Inbox
 from bot.updates.journal import UpdateJournal
 from bot.updates.ordering import PerUserOrder
-from bot.updates.pulse import Pulse
+from bot.updates.telegram_health import TelegramHealth
 from bot.uploads.albums import Albums
 from bot.uploads.destinations import Destinations
 from bot.uploads.jobs import UploadJournal
@@ -65,7 +65,9 @@ def build_application(
     limiter = RateLimiter()
     access = Access(options.members, options.allowed_chat_ids, core.custodian.keeps)
     inbox = Inbox(updates, core.custodian, core.records.memory.incidents, access)
-    pulse = Pulse(network=options.network, address=api_base_url, connection_pool_size=1)
+    telegram_health = TelegramHealth(
+        network=options.network, address=api_base_url, connection_pool_size=1
+    )
     bot = ExtBot(
         token.get_secret_value(),
         base_url=f"{api_base_url}/bot",
@@ -78,7 +80,7 @@ def build_application(
             pool_timeout=30,
             media_write_timeout=60,
         ),
-        get_updates_request=pulse,
+        get_updates_request=telegram_health,
         defaults=Defaults(
             parse_mode=ParseMode.HTML,
             # Telegram's previews open links, and one-time links are not for Telegram.
@@ -107,7 +109,7 @@ def build_application(
         sender=Sender(bot, core.sending_drives, options.data_folder, local_mode=options.local_mode),
         destinations=destinations,
         inbox=inbox,
-        pulse=pulse,
+        telegram_health=telegram_health,
         refusals=Refusals(),
     )
     application: BotApplication = (

@@ -118,4 +118,4 @@ async def stop(application: BotApplication) -> None:
 async def _introduce(application: BotApplication) -> None:
     """getMe: the one question whose answer decides whether there is a bot."""
     await application.initialize()
-    application.bot_data.pulse.beat()
+    application.bot_data.telegram_health.note_answer()

@@ -39,7 +39,7 @@ class Readiness:
         found = []
         if not (self._application.running and is_receiving(self._application)):
             found.append(NOT_RUNNING)
-        elif not self._services.pulse.is_alive():
+        elif not self._services.telegram_health.is_alive():
             found.append(TELEGRAM_SILENT)
         if self._services.inbox.is_failing:
             # Behind a load balancer that heeds this, Telegram could not come and find out.

@@ -11,7 +11,7 @@ from bot.access.refusals import Refusals
 from bot.core import BotOptions, Core
 from bot.delivery.file_sender import Sender
 from bot.updates.inbox import Inbox
-from bot.updates.pulse import Pulse
+from bot.updates.telegram_health import TelegramHealth
 from bot.uploads.albums import Albums
 from bot.uploads.destinations import Destinations
 from bot.uploads.jobs import UploadJob
@@ -32,7 +32,7 @@ class Services:
     sender: Sender
     destinations: Destinations
     inbox: Inbox
-    pulse: Pulse
+    telegram_health: TelegramHealth
     refusals: Refusals
     notices_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while people are told what a sweep found: nobody is told twice."""

@@ -81,13 +81,13 @@ async def watch(context: BotContext) -> None:
     services = context.services
     try:
         info = await context.bot.get_webhook_info()
-        services.pulse.beat()
+        services.telegram_health.note_answer()
         if info.url != services.options.webhook_url:
             # Somebody else uses the token: one of the two has to be stopped.
             _log.error("polling_conflict", result="second_instance")
             await set_webhook(context.bot, services.options)
     except InvalidToken:
-        services.pulse.refused.set()
+        services.telegram_health.token_refused.set()
     except TelegramError as error:
         on_polling_error(error)
     except OperatorFault as fault:

@@ -226,10 +226,10 @@ async def _serve(application: BotApplication) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    pulse = application.bot_data.pulse
+    telegram_health = application.bot_data.telegram_health
     starting = asyncio.create_task(lifecycle.start(application))
     stopping = asyncio.create_task(stop.wait())
-    refused = asyncio.create_task(pulse.refused.wait())
+    refused = asyncio.create_task(telegram_health.token_refused.wait())
     try:
         # A stop while Telegram cannot be reached must not wait for it.
         await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -276,7 +276,7 @@ def _pages(application: BotApplication) -> FastAPI:
     return create_app(
         WebParts(
             consents=parts.core.consents,
-            is_alive=parts.pulse.is_alive,
+            is_alive=parts.telegram_health.is_alive,
             bot_link=lambda: _bot_link(application, parts.options.link_base_url),
             on_approved=partial(consent_outcome.tell_approved, parts, application.bot),
             on_refused=partial(consent_outcome.tell_refused, parts, application.bot),
@@ -296,12 +296,12 @@ def _webhook(application: BotApplication) -> Webhook | None:
 def _operations(application: BotApplication) -> FastAPI:
     parts = application.bot_data
     metrics, quarantine = parts.core.metrics, parts.core.quarantine
-    metrics.ask_telegram(parts.pulse.is_alive)
+    metrics.ask_telegram(parts.telegram_health.is_alive)
     metrics.ask_quarantine(quarantine.size)
     return create_operations_app(
         OperationsParts(
             metrics=metrics,
-            is_alive=parts.pulse.is_alive,
+            is_alive=parts.telegram_health.is_alive,
             obstacles=Readiness(application).obstacles,
         )
     )

@@ -13,25 +13,25 @@ from bot.delivery.telegram_request import TelegramRequest
 from bot.updates.incoming import readable
 
 
-class Pulse(DecidedAnswers, TelegramRequest):
+class TelegramHealth(DecidedAnswers, TelegramRequest):
     """The connection for getUpdates, which remembers when Telegram last answered."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._last_answer = 0.0
-        self.refused = asyncio.Event()
+        self.token_refused = asyncio.Event()
         """Telegram no longer accepts the bot's token."""
 
     async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
-        """As the base class."""
+        """Send a request, and notice an answer that no longer accepts the token."""
         answer = await super().do_request(*args, **kwargs)
         if answer[0] == 401:
             # python-telegram-bot ends its polling then, without a word to anybody.
-            self.refused.set()
+            self.token_refused.set()
         return answer
 
     async def post(self, *args: Any, **options: Any) -> Any:  # type: ignore[misc]
-        """As the base class; updates that cannot be read are empty, instead of asked for again.
+        """Ask for updates; those that cannot be read are emptied, instead of asked for for ever.
 
         Raises:
             telegram.error.NetworkError: also for no list, or one of things without a number, which
@@ -40,10 +40,10 @@ class Pulse(DecidedAnswers, TelegramRequest):
         updates = await super().post(*args, **options)
         if not isinstance(updates, list) or (updates and not (updates := readable(updates))):
             raise NetworkError("Telegram's answer is no list of updates")
-        self.beat()
+        self.note_answer()
         return updates
 
-    def beat(self) -> None:
+    def note_answer(self) -> None:
         """Telegram has just answered."""
         self._last_answer = time.monotonic()
 

@@ -394,6 +394,6 @@ async def test_the_health_page_tells_whether_telegram_answers(bot: RunningBot) -
     base = f"http://127.0.0.1:{bot.settings.web_port}"
     status, body = await open_page(f"{base}/healthz")
     assert (status, body) == (200, '{"alive":true}')
-    bot.services.pulse._last_answer -= 1000
+    bot.services.telegram_health._last_answer -= 1000
     status, body = await open_page(f"{base}/healthz")
     assert (status, body) == (503, '{"alive":false}')

@@ -326,7 +326,7 @@ async def test_a_token_telegram_no_longer_accepts_is_noticed(
     """python-telegram-bot just stops polling, and looks alive."""
     await google.fault("telegram.getUpdates", "status", status=401, count=1)
     await people().send("/help")  # ends the poll that is under way
-    await asyncio.wait_for(bot.services.pulse.refused.wait(), 15)
+    await asyncio.wait_for(bot.services.telegram_health.token_refused.wait(), 15)
 
 
 @pytest.mark.parametrize(

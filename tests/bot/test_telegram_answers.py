@@ -12,7 +12,7 @@ from telegram.error import ChatMigrated, NetworkError, RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
 from bot.delivery.telegram_answers import DecidedAnswers
-from bot.updates.pulse import Pulse
+from bot.updates.telegram_health import TelegramHealth
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from tests.fixtures import RunningBot
@@ -65,7 +65,7 @@ class Canned(DecidedAnswers):
         return self.status, self.payload
 
 
-class CannedPulse(Pulse):
+class CannedHealth(TelegramHealth):
     """Likewise, for updates."""
 
     async def initialize(self) -> None: ...
@@ -77,7 +77,7 @@ class CannedPulse(Pulse):
 async def ask(method: str, payload: bytes, status: int = 200) -> Any:
     """What the library makes of this answer."""
     Canned.status, Canned.payload = status, payload
-    bot: ExtBot[None] = ExtBot("1:x", request=Canned(), get_updates_request=CannedPulse())
+    bot: ExtBot[None] = ExtBot("1:x", request=Canned(), get_updates_request=CannedHealth())
     return await CALLS[method](bot)
 
 
@@ -200,4 +200,4 @@ async def test_odd_answers_to_messages_and_polls_stop_nothing(
     lines = [json.loads(line) for line in bot.log.getvalue().splitlines()]
     errors = [line["event"] for line in lines if line["level"] in ("error", "critical")]
     assert errors == ["update_skipped"]
-    assert bot.services.pulse.is_alive()
+    assert bot.services.telegram_health.is_alive()

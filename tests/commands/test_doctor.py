@@ -242,7 +242,7 @@ async def test_a_running_bot_holds_its_folder_and_its_port(
             TOKEN_ENCRYPTION_KEY=patient.key,
         ) as bot,
     ):
-        while not bot.services.pulse.is_alive():  # noqa: ASYNC110 - it tells nobody
+        while not bot.services.telegram_health.is_alive():  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.02)
         found = await patient.examine(offline=True)
     assert "A bot runs" in found["bot"].says
