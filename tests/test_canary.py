@@ -1288,7 +1288,7 @@ async def test_updates_left_over_and_a_webhook(
             await stage.says('"update_not_saved"')
         await ann.wait_for("Send me a file")
         with monkeypatch.context() as narrow:
-            narrow.setattr("bot.updates.room.MOST_EACH", 5)
+            narrow.setattr("bot.updates.capacity.MOST_EACH", 5)
             await flood(stage, ann)
         await sandbox.telegram.webhook.delete()
         jobs = bot.application.job_queue

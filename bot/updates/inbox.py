@@ -20,8 +20,8 @@ from telegram import Bot, Update
 from bot.access.policy import Access, Verdict
 from bot.updates.incoming import read_update, written
 from bot.updates.journal import Found, UpdateJournal
-from bot.updates.lines import Lines, Note
-from bot.updates.room import Overflow, Room
+from bot.updates.fair_queue import FairQueue, QueuedUpdate
+from bot.updates.capacity import Overflow, Capacity
 from security.credential import Owner
 from security.custody.workers import Guard
 from security.errors import OperatorFault, TransientFault
@@ -59,8 +59,8 @@ class Inbox(asyncio.Queue[object]):
         self.is_failing = False
         """Whether updates could not be written down when last tried."""
         self._standing = Found()
-        self.lines = Lines()
-        self._pending = Room(self.lines)
+        self.waiting = FairQueue()
+        self._pending = Capacity(self.waiting)
         self._in_hand: dict[int, Update] = {}
         """What need not be read from the disk, or is not there."""
         self._fetching: set[asyncio.Task[None]] = set()
@@ -81,15 +81,15 @@ class Inbox(asyncio.Queue[object]):
         """
         self._bot = bot
         found = self._standing = await self._custodian.run(self._journal.load)
-        for note, size in found.waiting:
-            if found.begun.get(note.number, 0) >= _STARTS:
-                if note.number not in found.aside:
-                    found.aside[note.number] = time.time()
+        for queued, size in found.waiting:
+            if found.begun.get(queued.number, 0) >= _STARTS:
+                if queued.number not in found.aside:
+                    found.aside[queued.number] = time.time()
                     _log.error("update_set_aside", result="failed")
                 continue
-            self._keep(note, size)
-            self._replayed.add(note.number)
-        there = {note.number for note, _ in found.waiting}
+            self._keep(queued, size)
+            self._replayed.add(queued.number)
+        there = {queued.number for queued, _ in found.waiting}
         found.begun = {number: times for number, times in found.begun.items() if number in there}
         found.aside = {number: since for number, since in found.aside.items() if number in there}
         found.waiting = []
@@ -124,7 +124,7 @@ class Inbox(asyncio.Queue[object]):
                 except (OperatorFault, TransientFault):
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-        except Exception:  # a defect: better handled without a note than never, for ever
+        except Exception:  # a defect: better handled without a queued than never, for ever
             _log.exception("handler_failed")
             await super().put(item)
         finally:
@@ -149,12 +149,12 @@ class Inbox(asyncio.Queue[object]):
             is_known = number in self._pending or number in standing.aside
             if is_known or number in standing.handled or len(document) < 2:
                 return
-            note, verdict = Note.of(number, document), await self._access.of(update)
+            queued, verdict = QueuedUpdate.of(number, document), await self._access.of(update)
             if verdict not in ("pass", "leave"):
-                self._turn_away(note, verdict, update)
+                self._turn_away(queued, verdict, update)
                 return
-            if (why := self._pending.overflow(note)) is not None:
-                self._refuse(note, why, update)
+            if (why := self._pending.reason_to_refuse(queued)) is not None:
+                self._refuse(queued, why, update)
                 return
             try:
                 size = await self._custodian.run(self._journal.write, number, document)
@@ -162,7 +162,7 @@ class Inbox(asyncio.Queue[object]):
                 self._fails(fault)
                 raise
             self._works()
-            self._keep(note, size)
+            self._keep(queued, size)
             self._in_hand[number] = update
             self._release()
             self._in_hand.pop(number, None)  # where it has to wait it is read again
@@ -181,7 +181,7 @@ class Inbox(asyncio.Queue[object]):
                 yield
                 return
             if goes_alone := bool(begun.get(number)):
-                self.lines.step_aside(number)
+                self.waiting.yield_place(number)
                 self._release()
             async with self._alone if goes_alone else nullcontext():
                 self._running.add(number)
@@ -196,7 +196,7 @@ class Inbox(asyncio.Queue[object]):
                     raise
                 self._end(number)
         finally:
-            self.lines.done(number)
+            self.waiting.done(number)
             self._release()
 
     async def settle(self) -> None:
@@ -248,14 +248,14 @@ class Inbox(asyncio.Queue[object]):
                 self._end(number)
         await self.settle()
 
-    def look_again(self) -> None:
-        """Files that had to wait (`Lines.is_full`) may no longer have to."""
-        self.lines.look_again()
+    def release_held(self) -> None:
+        """Files that had to wait (`FairQueue.is_full`) may no longer have to."""
+        self.waiting.release_held()
         self._release()
 
     async def drop_files(self, owner: Owner, before: int) -> int:
         """Handle no file of the owner's that came before this update; how many waited."""
-        dropped = self.lines.drop_files(owner.telegram_id or 0, before)
+        dropped = self.waiting.drop_files(owner.telegram_id or 0, before)
         for number in dropped:
             self._end(number)
         await self.settle()
@@ -268,34 +268,34 @@ class Inbox(asyncio.Queue[object]):
             self._unsettled = True
         await self.settle()
 
-    def _keep(self, note: Note, size: int) -> None:
-        self._pending.keep(note.number, size)
-        self.lines.add(note)
+    def _keep(self, queued: QueuedUpdate, size: int) -> None:
+        self._pending.keep(queued.number, size)
+        self.waiting.add(queued)
 
-    def _refuse(self, note: Note, why: Overflow, update: Update) -> None:
+    def _refuse(self, queued: QueuedUpdate, why: Overflow, update: Update) -> None:
         """Acknowledged unhandled: kept, it would grow without end; left, it would block others."""
-        self._standing.handled.add(note.number, time.time())
+        self._standing.handled.add(queued.number, time.time())
         self._unsettled = True
-        _log.warning("update_refused", owner=Owner.user(note.person), result=why)
-        if self._pending.is_first(note):
+        _log.warning("update_refused", owner=Owner.user(queued.person), result=why)
+        if self._pending.is_first_refused(queued):
             self.on_overflow(update)
 
-    def _turn_away(self, note: Note, verdict: Verdict, update: Update) -> None:
-        if self.lines.count(note.person)[0]:
+    def _turn_away(self, queued: QueuedUpdate, verdict: Verdict, update: Update) -> None:
+        if self.waiting.count(queued.person)[0]:
             # The gate answers once a minute, and is about to: a flood is not kept waiting for it.
-            _log.warning("access_denied", owner=Owner.user(note.person), result=verdict)
+            _log.warning("access_denied", owner=Owner.user(queued.person), result=verdict)
             return
-        self._in_hand[note.number] = update
-        self.lines.add(note)
+        self._in_hand[queued.number] = update
+        self.waiting.add(queued)
         self._release()
 
     def _release(self) -> None:
         """Hand out those whose turn it is."""
-        while self.is_open and (note := self.lines.take()) is not None:
-            if (update := self._in_hand.pop(note.number, None)) is not None:
+        while self.is_open and (queued := self.waiting.take()) is not None:
+            if (update := self._in_hand.pop(queued.number, None)) is not None:
                 self.put_nowait(update)
                 continue
-            task = asyncio.create_task(self._fetch(note.number))
+            task = asyncio.create_task(self._fetch(queued.number))
             self._fetching.add(task)
             task.add_done_callback(self._fetching.discard)
 
@@ -318,7 +318,7 @@ class Inbox(asyncio.Queue[object]):
             await self.settle()
         else:  # damaged, or handled meanwhile, or its key is missing: then the next start tries
             self._forget(number)
-        self.lines.done(number)
+        self.waiting.done(number)
         self._release()
 
     def _end(self, number: int) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Final
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from bot.updates.lines import Note
+from bot.updates.fair_queue import QueuedUpdate
 from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import UPDATES
@@ -87,7 +87,7 @@ class Found:
     """How many starts have begun to handle an update that was left by the run before."""
     aside: dict[int, float] = field(default_factory=dict)
     """Updates that are not tried again, and since when (Unix seconds)."""
-    waiting: list[tuple[Note, int]] = field(default_factory=list)
+    waiting: list[tuple[QueuedUpdate, int]] = field(default_factory=list)
     """What is written down, in Telegram's order, and how many bytes each takes."""
 
     def ledger(self) -> dict[str, Any]:
@@ -137,7 +137,7 @@ class UpdateJournal:
         for name in sorted(names, key=int):
             update = None if int(name) in found.handled else self._read(name)
             if update is not None:
-                found.waiting.append((Note.of(int(name), update), self._size(name)))
+                found.waiting.append((QueuedUpdate.of(int(name), update), self._size(name)))
         self._forget(name for name in names if int(name) in found.handled)
         return found
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from telegram import Update
 
-from bot.updates.lines import AT_ONCE, Lines, Note
+from bot.updates.fair_queue import AT_ONCE, FairQueue, QueuedUpdate
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.clients.telegram_controls import TelegramControls
@@ -144,8 +144,8 @@ async def test_in_all_so_many_bytes_are_kept(
     runs: Runs, monkeypatch: pytest.MonkeyPatch, make: Callable[..., Update]
 ) -> None:
     """Whoever they are of."""
-    monkeypatch.setattr("bot.updates.room.MOST_BYTES", 50_000)
-    monkeypatch.setattr("bot.updates.room._BYTES_FOR_TEXTS", 10_000)
+    monkeypatch.setattr("bot.updates.capacity.MOST_BYTES", 50_000)
+    monkeypatch.setattr("bot.updates.capacity._BYTES_FOR_TEXTS", 10_000)
     inbox = await runs.start()
     for number in range(300):
         await inbox.put(make(number, user=10_000 + number))
@@ -190,39 +190,41 @@ async def test_not_more_people_are_handled_at_once_than_there_are_places(runs: R
 )
 def test_of_an_odd_document_as_much_is_known_as_can_be(document: Any) -> None:
     """It may be of another version, or of another program."""
-    assert Note.of(7, document) == Note(7, 0, is_file=False, message=0, replies_to=0)
+    assert QueuedUpdate.of(7, document) == QueuedUpdate(
+        7, 0, is_file=False, message=0, replies_to=0
+    )
 
 
 def test_people_take_turns() -> None:
     """Whoever has sent a hundred comes round as often as who has sent one."""
-    lines = Lines(at_once=1)
+    queue = FairQueue(at_once=1)
     for number in range(100):
-        lines.add(Note(number, 1, is_file=True, message=number, replies_to=0))
-    lines.add(Note(100, 2, is_file=True, message=1, replies_to=0))
+        queue.add(QueuedUpdate(number, 1, is_file=True, message=number, replies_to=0))
+    queue.add(QueuedUpdate(100, 2, is_file=True, message=1, replies_to=0))
     order = []
-    while (note := lines.take()) is not None:
-        order.append(note.number)
-        assert lines.take() is None
-        lines.done(note.number)
+    while (queued := queue.take()) is not None:
+        order.append(queued.number)
+        assert queue.take() is None
+        queue.done(queued.number)
     assert order == [0, 100, *range(1, 100)]
 
 
 def test_what_is_being_handled_counts_though_nothing_waits_behind_it() -> None:
     """Otherwise whoever has overflowed would be taken for somebody all of whose is handled."""
-    lines = Lines()
-    lines.add(Note(1, 501, is_file=True, message=1, replies_to=0))
-    assert lines.count(501) == (1, 0)
-    assert lines.take() is not None
-    assert lines.count(501) == (1, 0)
-    lines.done(1)
-    assert lines.count(501) == (0, 0)
+    queue = FairQueue()
+    queue.add(QueuedUpdate(1, 501, is_file=True, message=1, replies_to=0))
+    assert queue.count(501) == (1, 0)
+    assert queue.take() is not None
+    assert queue.count(501) == (1, 0)
+    queue.done(1)
+    assert queue.count(501) == (0, 0)
 
 
 async def test_who_has_overflowed_is_told_from_which_file_on(
     bot: RunningBot, people: People, google: GoogleControls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the person's chat, once."""
-    monkeypatch.setattr("bot.updates.room.MOST_EACH", 5)
+    monkeypatch.setattr("bot.updates.capacity.MOST_EACH", 5)
     ann = people()
     await ann.start()
     await ann.wait_for("Drivekeeper")

@@ -31,7 +31,7 @@ from bot.access.policy import Access
 from bot.readiness import REASONS
 from bot.updates import inbox as _inbox
 from bot.updates import ordering as _ordering
-from bot.updates import room as _room
+from bot.updates import capacity as _capacity
 from bot.updates.inbox import Inbox
 from bot.updates.journal import UpdateJournal
 from bot.updates.ordering import PerUserOrder
@@ -389,11 +389,11 @@ class UpdatesRun:
 
     def hold_files(self, of: Callable[[int], bool]) -> None:
         """Files of these people have to wait: too many of theirs are being uploaded."""
-        self._inbox.lines.is_full = of
+        self._inbox.waiting.is_full = of
 
     def look_again(self) -> None:
         """Some of them no longer have to."""
-        self._inbox.look_again()
+        self._inbox.release_held()
 
     def begin_stop(self) -> None:
         """Nothing is taken in or handed out from here on."""
@@ -412,10 +412,10 @@ class UpdatesRun:
 def small_updates(each: int, texts_beside: int, total: int, total_for_texts: int) -> Iterator[None]:
     """Within, little is kept of each person (updates) and in all (bytes), and nothing waits."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_room, "MOST_EACH", each)
-        patch.setattr(_room, "_TEXTS_BESIDE", texts_beside)
-        patch.setattr(_room, "MOST_BYTES", total)
-        patch.setattr(_room, "_BYTES_FOR_TEXTS", total_for_texts)
+        patch.setattr(_capacity, "MOST_EACH", each)
+        patch.setattr(_capacity, "_TEXTS_BESIDE", texts_beside)
+        patch.setattr(_capacity, "MOST_BYTES", total)
+        patch.setattr(_capacity, "_BYTES_FOR_TEXTS", total_for_texts)
         patch.setattr(_ordering, "_BREATH_SECONDS", 0)
         patch.setattr(_inbox, "_FIRST_PAUSE_SECONDS", 0.001)
         patch.setattr(_inbox, "_LONGEST_PAUSE_SECONDS", 0.001)

@@ -23,7 +23,7 @@ _FILES: Final = frozenset(
 """https://core.telegram.org/bots/api#message: what of it brings a file."""
 
 
-class Note(NamedTuple):
+class QueuedUpdate(NamedTuple):
     """What is known of an update while it waits."""
 
     number: int
@@ -35,7 +35,7 @@ class Note(NamedTuple):
     replies_to: int
 
     @classmethod
-    def of(cls, number: int, document: Any) -> Note:
+    def of(cls, number: int, document: Any) -> QueuedUpdate:
         """Of an update as Telegram sends it; whatever is odd in it counts as missing."""
         contents = [_object(document, kind) for kind in Update.ALL_TYPES]
         content = next(filter(None, contents), {})
@@ -59,29 +59,31 @@ def _whole(document: dict[str, Any], name: str) -> int:
 
 
 @dataclass(slots=True)
-class _Line:
+class _PersonQueue:
     """One person's updates. Texts go before files: whoever has forwarded hundreds may still ask."""
 
-    texts: deque[Note] = field(default_factory=deque)
-    files: deque[Note] = field(default_factory=deque)
+    texts: deque[QueuedUpdate] = field(default_factory=deque)
+    files: deque[QueuedUpdate] = field(default_factory=deque)
     is_out: bool = False
     """Whether one of them is being handled."""
 
     def __len__(self) -> int:
         return len(self.texts) + len(self.files)
 
-    def add(self, note: Note) -> None:
+    def add(self, queued: QueuedUpdate) -> None:
         # What answers a file that waits means that file: it comes after it.
-        after_file = note.replies_to and any(file.message == note.replies_to for file in self.files)
-        (self.files if note.is_file or after_file else self.texts).append(note)
+        after_file = queued.replies_to and any(
+            file.message == queued.replies_to for file in self.files
+        )
+        (self.files if queued.is_file or after_file else self.texts).append(queued)
 
-    def take(self) -> Note:
+    def take(self) -> QueuedUpdate:
         self.is_out = True
         return (self.texts or self.files).popleft()
 
 
-class Lines:
-    """In memory alone, and nothing in it is awaited."""
+class FairQueue:
+    """Everybody's updates that wait, by person. It is in memory alone, and never awaited."""
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
         """
@@ -90,76 +92,76 @@ class Lines:
         """
         self._at_once = at_once
         self.is_full: Callable[[int], bool] = lambda _: False
-        """Whether this person's files have to wait, until somebody calls `look_again`."""
+        """Whether this person's files have to wait, until somebody calls `release_held`."""
         self._held: set[int] = set()
         """People whose turn has come, and whose files have to wait."""
-        self._lines: dict[int, _Line] = {}
+        self._queues: dict[int, _PersonQueue] = {}
         self._turns: deque[int] = deque()
         """People with something that waits, and nothing that is being handled."""
         self._out: dict[int, int] = {}
         """The numbers that are being handled, and whose they are."""
-        self._aside: set[int] = set()
+        self._yielding: set[int] = set()
 
-    def add(self, note: Note) -> None:
-        """Put it at the end of its sender's line."""
-        line = self._lines.setdefault(note.person, _Line())
-        line.add(note)
-        if note.person in self._held and line.texts:
-            self._held.discard(note.person)
-            self._turns.append(note.person)
-        elif not line.is_out and len(line) == 1:
-            self._turns.append(note.person)
+    def add(self, queued: QueuedUpdate) -> None:
+        """Put it at the end of its sender's queue."""
+        queue = self._queues.setdefault(queued.person, _PersonQueue())
+        queue.add(queued)
+        if queued.person in self._held and queue.texts:
+            self._held.discard(queued.person)
+            self._turns.append(queued.person)
+        elif not queue.is_out and len(queue) == 1:
+            self._turns.append(queued.person)
 
-    def take(self) -> Note | None:
+    def take(self) -> QueuedUpdate | None:
         """The update whose turn it is, which is out from now on; None: there is none just now."""
-        while self._turns and len(self._out) - len(self._aside) < self._at_once:
+        while self._turns and len(self._out) - len(self._yielding) < self._at_once:
             person = self._turns.popleft()
-            line = self._lines[person]
-            if not line.texts and self.is_full(person):
+            queue = self._queues[person]
+            if not queue.texts and self.is_full(person):
                 self._held.add(person)
                 continue
-            note = line.take()
-            self._out[note.number] = person
-            return note
+            queued = queue.take()
+            self._out[queued.number] = person
+            return queued
         return None
 
-    def look_again(self) -> None:
+    def release_held(self) -> None:
         """Somebody's files may no longer have to wait."""
         self._turns.extend(self._held)
         self._held.clear()
 
     def drop_files(self, person: int, before: int) -> list[int]:
         """Take this person's files out that came before this update; their numbers."""
-        line = self._lines.get(person, _Line())
-        dropped = [note for note in line.files if note.is_file and note.number < before]
-        for note in dropped:
-            line.files.remove(note)
-        if not len(line) and not line.is_out and self._lines.pop(person, None) is not None:
+        queue = self._queues.get(person, _PersonQueue())
+        dropped = [queued for queued in queue.files if queued.is_file and queued.number < before]
+        for queued in dropped:
+            queue.files.remove(queued)
+        if not len(queue) and not queue.is_out and self._queues.pop(person, None) is not None:
             self._held.discard(person)
             if person in self._turns:
                 self._turns.remove(person)
-        return [note.number for note in dropped]
+        return [queued.number for queued in dropped]
 
-    def step_aside(self, number: int) -> None:
-        """It is out, and waits for something: meanwhile it takes nobody's place."""
+    def yield_place(self, number: int) -> None:
+        """It is out, and waits for something: meanwhile it takes no place of `at_once`."""
         if number in self._out:
-            self._aside.add(number)
+            self._yielding.add(number)
 
     def done(self, number: int) -> None:
         """It has been handled: its sender's next one may be taken."""
-        self._aside.discard(number)
+        self._yielding.discard(number)
         person = self._out.pop(number, None)
         if person is None:
             return
-        line = self._lines[person]
-        line.is_out = False
-        if len(line):
+        queue = self._queues[person]
+        queue.is_out = False
+        if len(queue):
             self._turns.append(person)
         else:
-            del self._lines[person]
+            del self._queues[person]
 
     def count(self, person: int) -> tuple[int, int]:
         """How many of this person's are unhandled, and how many of these are texts that wait."""
-        line = self._lines.get(person)
-        # Compared with None: a line is false where nothing waits in it, though one may be out.
-        return (0, 0) if line is None else (len(line) + line.is_out, len(line.texts))
+        queue = self._queues.get(person)
+        # Compared with None: a queue is false where nothing waits in it, though one may be out.
+        return (0, 0) if queue is None else (len(queue) + queue.is_out, len(queue.texts))

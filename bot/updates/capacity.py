@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from bot.updates.lines import Lines, Note
+from bot.updates.fair_queue import FairQueue, QueuedUpdate
 
 MOST_EACH: Final = 1000
 """Updates of one person."""
@@ -17,11 +17,11 @@ Overflow = Literal["too_many", "too_much"]
 """Results of `update_refused`: of this person's, or in all."""
 
 
-class Room:
+class Capacity:
     """What is written down and unhandled, by number, and whether there is room for more."""
 
-    def __init__(self, lines: Lines) -> None:
-        self._lines = lines
+    def __init__(self, waiting: FairQueue) -> None:
+        self._waiting = waiting
         self._sizes: dict[int, int] = {}
         self._bytes = 0
         self._overflowing: set[int] = set()
@@ -42,21 +42,21 @@ class Room:
         """It no longer counts."""
         self._bytes -= self._sizes.pop(number, 0)
 
-    def overflow(self, note: Note) -> Overflow | None:
+    def reason_to_refuse(self, queued: QueuedUpdate) -> Overflow | None:
         """Why there is no room for it."""
-        count, texts = self._lines.count(note.person)
+        count, texts = self._waiting.count(queued.person)
         if count == 0 and self._bytes <= MOST_BYTES // 2:
-            self._overflowing.discard(note.person)
-        if note.is_file and note.person in self._overflowing:
+            self._overflowing.discard(queued.person)
+        if queued.is_file and queued.person in self._overflowing:
             return "too_many"  # what is said to begin with one file must be so for the next
-        if count >= MOST_EACH and (note.is_file or texts >= _TEXTS_BESIDE):
+        if count >= MOST_EACH and (queued.is_file or texts >= _TEXTS_BESIDE):
             return "too_many"
-        most = MOST_BYTES - (_BYTES_FOR_TEXTS if note.is_file else 0)
+        most = MOST_BYTES - (_BYTES_FOR_TEXTS if queued.is_file else 0)
         return "too_much" if self._bytes >= most else None
 
-    def is_first(self, note: Note) -> bool:
+    def is_first_refused(self, queued: QueuedUpdate) -> bool:
         """Whether it is the first of this person's without room: to be told of, once."""
-        if note.person in self._overflowing:
+        if queued.person in self._overflowing:
             return False
-        self._overflowing.add(note.person)
+        self._overflowing.add(queued.person)
         return True
