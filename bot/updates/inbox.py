@@ -18,10 +18,10 @@ import structlog
 from telegram import Bot, Update
 
 from bot.access.policy import Access, Verdict
+from bot.updates.capacity import Capacity, Overflow
+from bot.updates.fair_queue import FairQueue, QueuedUpdate
 from bot.updates.incoming import read_update, written
 from bot.updates.journal import Found, UpdateJournal
-from bot.updates.fair_queue import FairQueue, QueuedUpdate
-from bot.updates.capacity import Overflow, Capacity
 from security.credential import Owner
 from security.custody.workers import Guard
 from security.errors import OperatorFault, TransientFault
@@ -281,7 +281,7 @@ class Inbox(asyncio.Queue[object]):
             self.on_overflow(update)
 
     def _turn_away(self, queued: QueuedUpdate, verdict: Verdict, update: Update) -> None:
-        if self.waiting.count(queued.person)[0]:
+        if queued.person and self.waiting.count(queued.person)[0]:
             # The gate answers once a minute, and is about to: a flood is not kept waiting for it.
             _log.warning("access_denied", owner=Owner.user(queued.person), result=verdict)
             return

@@ -29,9 +29,9 @@ from typer.testing import CliRunner
 import cli
 from bot.access.policy import Access
 from bot.readiness import REASONS
+from bot.updates import capacity as _capacity
 from bot.updates import inbox as _inbox
 from bot.updates import ordering as _ordering
-from bot.updates import capacity as _capacity
 from bot.updates.inbox import Inbox
 from bot.updates.journal import UpdateJournal
 from bot.updates.ordering import PerUserOrder

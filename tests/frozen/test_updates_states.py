@@ -52,13 +52,11 @@ PEOPLE = (501, 502, 503)
 NUMBERS = (7, 5_000, 10**9, 2**52, 2**63 - 10_000)
 By = Literal["polling", "webhook"]
 Trouble = Literal["full", "stuck", "none"]
-BATCHES = st.lists(
-    st.tuples(
-        st.integers(-6, 4),
-        st.sampled_from([*PEOPLE, *PEOPLE, *PEOPLE, STRANGER]),
-        st.sampled_from(["text", "file", "file", "text", "file", "text", "empty"]),
-    ),
-    max_size=8,
+KINDS = st.sampled_from(["text", "file", "file", "text", "file", "text", "empty"])
+SENDERS = st.sampled_from([*PEOPLE, *PEOPLE, *PEOPLE, STRANGER])
+FLOOD = st.tuples(st.integers(1, 2), st.just(PEOPLE[0]), KINDS)
+BATCHES = st.lists(st.tuples(st.integers(-6, 4), SENDERS, KINDS), max_size=8) | st.lists(
+    FLOOD, min_size=6, max_size=12
 )
 """How far from the highest number so far, whose, and what."""
 BY = st.sampled_from(["polling", "webhook"])
