@@ -88,7 +88,7 @@ lock:
 	$(UV_COMPILE) --group build -o requirements-build.txt
 
 # Ratios of medians, from one run; the method is in docs/performance.md.
-BENCH_OPTIONS = --folder $(or $(BENCH_DIR),.bench) $(if $(JSON),--json $(JSON)) $(if $(QUICK),--quick)
+BENCH_OPTIONS = $(if $(BENCH_DIR),--folder $(BENCH_DIR)) $(if $(JSON),--json $(JSON)) $(if $(QUICK),--quick)
 bench-sweep: $(VENV)/.dev
 	@$(BIN)/python -m bench.run $(BENCH_OPTIONS)
 
