@@ -24,7 +24,7 @@ _WRONG_HOST: Final = (
 _WRONG_ORIGIN: Final = "A page of another origin asks this of the sandbox.\n"
 
 
-def own_hosts(allowed: Iterable[str] = ()) -> Middleware:
+def check_host(allowed: Iterable[str] = ()) -> Middleware:
     """Turn away what is sent to other names, or by pages of other origins.
 
     Args:

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from sandbox.faults.plan import FaultPlan
 from sandbox.google import GoogleWorld, google_routes
-from sandbox.hosts import own_hosts
+from sandbox.hosts import check_host
 from sandbox.operations import is_googles
 from sandbox.panel.control import control_routes
 
@@ -72,7 +72,7 @@ class Sandbox:
         if config.public_url and (name := urlsplit(config.public_url).hostname):
             hosts |= {name}
         app = web.Application(
-            middlewares=[own_hosts(hosts), self.faults.middleware], client_max_size=LARGEST_BODY
+            middlewares=[check_host(hosts), self.faults.middleware], client_max_size=LARGEST_BODY
         )
         if "google" in config.parts:
             self.google = GoogleWorld(

@@ -86,7 +86,7 @@ class FaultPlan:
         ]
         return min(limits, default=None)
 
-    async def _strikes(self, operation: str, request: web.Request) -> list[Fault]:
+    async def _striking(self, operation: str, request: web.Request) -> list[Fault]:
         """The rules that strike a call: every latency, and of the others the oldest."""
         chosen: list[Fault] = []
         struck = False
@@ -100,7 +100,7 @@ class FaultPlan:
                     continue
             if fault.kind == "cut_body" and not _reaches(request, fault.options["after_bytes"]):
                 continue
-            if fault.spend():
+            if fault.count_call():
                 chosen.append(fault)
                 struck = struck or fault.kind != "latency"
         return chosen
@@ -142,11 +142,11 @@ class FaultPlan:
                 status = answer.status
                 raise
             except _DropError:
-                return _gone(request)
+                return _closed(request)
             except ConnectionResetError:
                 if request.transport is not None:
                     raise
-                return _gone(request)  # whoever asked has left in the middle of it
+                return _closed(request)  # whoever asked has left in the middle of it
             finally:
                 self.record(operation, status, started, request)
             return response
@@ -157,7 +157,7 @@ class FaultPlan:
         self, operation: str, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
         fault: Fault | None = None
-        for strike in await self._strikes(operation, request) if self.faults else ():
+        for strike in await self._striking(operation, request) if self.faults else ():
             if strike.kind == "latency":
                 await _wait(strike, request, float(strike.options["seconds"]))
             else:
@@ -227,7 +227,7 @@ def _close(request: web.Request) -> None:
         request.transport.close()
 
 
-def _gone(request: web.Request) -> web.Response:
+def _closed(request: web.Request) -> web.Response:
     """Close the connection; the answer returned here finds it closed and is not sent."""
     _close(request)
     response = web.Response(status=500)

@@ -69,7 +69,7 @@ class Fault:
             return False
         return fnmatchcase(operation.lower(), self.target.lower())
 
-    def spend(self) -> bool:
+    def count_call(self) -> bool:
         """Count one matching call; tell whether the rule strikes it."""
         if self.skip > 0:
             self.skip -= 1

@@ -143,14 +143,14 @@ def trash(world: GoogleWorld, body: dict[str, Any]) -> Answer:
     """The user moves a file or folder to the trash."""
     file = _file(world, body)
     file.trashed = True
-    return world.files.brief(file)
+    return world.files.summary_of(file)
 
 
 def untrash(world: GoogleWorld, body: dict[str, Any]) -> Answer:
     """The user takes a file or folder out of the trash."""
     file = _file(world, body)
     file.trashed = False
-    return world.files.brief(file)
+    return world.files.summary_of(file)
 
 
 def move(world: GoogleWorld, body: dict[str, Any]) -> Answer:
@@ -165,7 +165,7 @@ def move(world: GoogleWorld, body: dict[str, Any]) -> Answer:
     elif parent_id not in world.shared_drives and (parent is None or not parent.is_folder):
         raise InvalidRequest("parent: no such folder")
     world.files.place(file, [parent_id], world.drive_of(parent_id))
-    return world.files.brief(file)
+    return world.files.summary_of(file)
 
 
 def shared_drive(world: GoogleWorld, body: dict[str, Any]) -> Answer:
@@ -173,7 +173,7 @@ def shared_drive(world: GoogleWorld, body: dict[str, Any]) -> Answer:
     email, role = _account(world, body), body.get("role", "organizer")
     if role is not None and role not in ROLES:
         raise InvalidRequest(f"role: null, or one of {', '.join(ROLES)}")
-    found = world.some_shared_drive(email)
+    found = world.first_shared_drive(email)
     found.roles.pop(email)
     if role is not None:
         found.roles[email] = str(role)
@@ -207,7 +207,7 @@ def own_file(world: GoogleWorld, body: dict[str, Any]) -> Answer:
         blob.write(str(body.get("content", "")).encode())
         files.set_content(file, blob)
     files.add(file)
-    return files.brief(file)
+    return files.summary_of(file)
 
 
 ACTIONS: dict[str, Action] = {

@@ -67,7 +67,7 @@ class OAuthRefusal(Refusal):
         super().__init__(status, body)
 
 
-def need(name: str, value: object) -> None:
+def require(name: str, value: object) -> None:
     """Refuse a request that lacks this parameter, or has it empty."""
     if not value:
         raise OAuthRefusal(400, "invalid_request", f"Missing required parameter: {name}")

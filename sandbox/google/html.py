@@ -55,7 +55,7 @@ def page(title: str, body: Html, *, status: int = 200, wide: bool = False) -> we
     )
 
 
-def instead(title: str, body: Html, *, status: int) -> web.HTTPException:
+def page_to_raise(title: str, body: Html, *, status: int) -> web.HTTPException:
     """A whole page to raise, in the place of the one that was asked for."""
     shown = page(title, body, status=status)
     problem = web.HTTPException(headers=HEADERS, text=shown.text, content_type="text/html")

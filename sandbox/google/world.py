@@ -59,10 +59,10 @@ class GoogleWorld:
 
     def account(self, email: str, name: str | None = None) -> Account:
         """The account of this address; made when first named."""
-        account = self.shown_account(email, name)
+        account = self.account_to_show(email, name)
         return self.accounts.setdefault(account.email, account)
 
-    def shown_account(self, email: str, name: str | None = None) -> Account:
+    def account_to_show(self, email: str, name: str | None = None) -> Account:
         """The account of this address for a page that shows it: known, or made up and not kept."""
         key = email.strip().lower()
         if "@" not in key:
@@ -80,7 +80,7 @@ class GoogleWorld:
         folder = self.files.get(folder_id)
         return folder.drive_id if folder is not None else ""
 
-    def some_shared_drive(self, account: str, name: str = "Team") -> SharedDrive:
+    def first_shared_drive(self, account: str, name: str = "Team") -> SharedDrive:
         """A shared drive the account is a member of: the first, or a new one that it manages."""
         mine = (one for one in self.shared_drives.values() if account in one.roles)
         found = next(mine, None)
@@ -90,10 +90,10 @@ class GoogleWorld:
             self.shared_drives[found.id] = found
         return found
 
-    def demand(self, account: str, drive_id: str, action: str) -> None:
+    def check_role(self, account: str, drive_id: str, action: str) -> None:
         """Refuse what the account may not do there; in its own Drive it may do everything."""
         if drive_id:
-            self.shared_drives[drive_id].demand(account, action)
+            self.shared_drives[drive_id].check_role(account, action)
 
     def usage(self, account: Account) -> int:
         """Bytes of an account that are taken, by Drive's files and by other things."""
@@ -127,7 +127,7 @@ class GoogleWorld:
                 known = grants.codes.get(str(form.get("code", "")))
         return known.account if known else None
 
-    def touched(self) -> None:
+    def note_change(self) -> None:
         """Note that the state has changed; it is written down now and then, and at the end."""
         if time.monotonic() > self._next_save:
             self.save()
@@ -165,7 +165,7 @@ class GoogleWorld:
                 for email, consent in grants.consents.items()
             },
             "files": {
-                email: [self.files.brief(file) for file in self.files.of(email)]
+                email: [self.files.summary_of(file) for file in self.files.of(email)]
                 for email in self.accounts
             },
             "shared_drives": [vars(drive) for drive in self.shared_drives.values()],

@@ -27,7 +27,7 @@ def parse_json(raw: str, what: str, kind: type[T], otherwise: str) -> T:
     return value
 
 
-def need_fields(value: Json, what: str, *names: str) -> None:
+def require_fields(value: Json, what: str, *names: str) -> None:
     """Refuse an object that lacks one of these fields."""
     for name in names:
         if name not in value:

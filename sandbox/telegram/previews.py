@@ -27,7 +27,7 @@ class Previews:
         self.opened: deque[Json] = deque(maxlen=200)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def look_at(self, chat_id: int, urls: list[str]) -> None:
+    def open_first(self, chat_id: int, urls: list[str]) -> None:
         """Open the first link of a message, if it leads to this machine."""
         local = loopback_links(urls[:1])
         if not self.enabled or not local:

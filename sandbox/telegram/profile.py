@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from sandbox.telegram.errors import ApiError, bad_request
 from sandbox.telegram.model import Chat, Json
-from sandbox.telegram.parameters import need_fields, parse_json
+from sandbox.telegram.parameters import parse_json, require_fields
 
 MOST_COMMANDS = 100
 _COMMAND = re.compile(r"/?[a-z0-9_]{1,32}")
@@ -65,13 +65,13 @@ def parse_scope(raw: str) -> Scope:
         return "default", "", ""
     otherwise = "Can't parse BotCommandScope: BotCommandScope must be an Object"
     value = parse_json(raw, "BotCommandScope", dict, otherwise)
-    need_fields(value, "BotCommandScope", "type")
+    require_fields(value, "BotCommandScope", "type")
     kind = value["type"]
     if kind in _PLAIN:
         return str(kind), "", ""
     if kind not in _OF_CHAT:
         raise bad_request("Can't parse BotCommandScope: Unsupported type specified")
-    need_fields(value, "BotCommandScope", "chat_id")
+    require_fields(value, "BotCommandScope", "chat_id")
     return str(kind), str(value["chat_id"]), str(value.get("user_id", ""))
 
 
@@ -81,7 +81,7 @@ def parse_commands(raw: str) -> list[Json]:
     for item in parse_json(raw or "[]", "commands", list, "Expected an Array of BotCommand"):
         if not isinstance(item, dict):
             raise bad_request("Can't parse BotCommand: expected an Object")
-        need_fields(item, "BotCommand", "command", "description")
+        require_fields(item, "BotCommand", "command", "description")
         command, description = str(item["command"]), str(item["description"])
         if not _COMMAND.fullmatch(command):
             raise ApiError(400, "Bad Request: BOT_COMMAND_INVALID")

@@ -28,7 +28,7 @@ class Topics:
         chat.topics[topic.id] = topic
         return topic
 
-    def learn(self, chat: Chat, message: Json) -> None:
+    def add_named(self, chat: Chat, message: Json) -> None:
         """Make the topic that a message made by hand says it stands in."""
         number = message.get("message_thread_id")
         if message.get("is_topic_message") and isinstance(number, int):
@@ -58,7 +58,7 @@ class Topics:
         return {"message_thread_id": number, "is_topic_message": True} if number else {}
 
 
-def moved(chat: Chat) -> ApiError:
+def migrated(chat: Chat) -> ApiError:
     """Build the refusal that names the supergroup a group has become."""
     return ApiError(
         400,

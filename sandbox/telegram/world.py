@@ -16,7 +16,7 @@ from sandbox.telegram.limits import Limits
 from sandbox.telegram.model import CallbackQuery, Chat, Json, Message, User
 from sandbox.telegram.previews import Previews
 from sandbox.telegram.profile import Profile
-from sandbox.telegram.topics import Topics, moved
+from sandbox.telegram.topics import Topics, migrated
 from sandbox.telegram.updates.queue import UpdateQueue
 from sandbox.telegram.updates.webhook import Webhook
 
@@ -123,7 +123,7 @@ class TelegramWorld:
         if chat is None:
             raise bad_request("chat not found")
         if chat.migrated_to:
-            raise moved(chat)
+            raise migrated(chat)
         if chat.user is not None and chat.user.deactivated and write:
             raise forbidden("user is deactivated")
         if chat.bot_kicked and (write or chat.type == "supergroup"):
@@ -202,7 +202,7 @@ class TelegramWorld:
         options = content.get("link_preview_options", {})
         if "text" in content and not options.get("is_disabled"):
             urls = links_in(content["text"], content.get("entities", []))
-            self.previews.look_at(chat.id, urls)
+            self.previews.open_first(chat.id, urls)
 
     # -- buttons ------------------------------------------------------------------------------
 

@@ -114,7 +114,7 @@ def for_callers(
         caller = authenticate(self.world, request)
         found = await method(self, request, caller)
         if request.method != "GET":
-            caller.world.touched()
+            caller.world.note_change()
         return found
 
     return answer

@@ -174,7 +174,7 @@ class FileStore:
         assert file.blob is not None  # noqa: S101 - folders have no bytes; callers check
         return self._folder / file.blob
 
-    def brief(self, file: DriveFile) -> dict[str, Any]:
+    def summary_of(self, file: DriveFile) -> dict[str, Any]:
         """The few facts that tests ask for."""
         return {
             "id": file.id,

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from sandbox.google.drive.download import content_response
 from sandbox.google.drive.resource import is_public, view_link
-from sandbox.google.html import STATIC, Html, avatar, human_size, instead, join, page, render
+from sandbox.google.html import STATIC, Html, avatar, human_size, join, page, page_to_raise, render
 from sandbox.google.model import Account, DriveFile
 from sandbox.google.oauth.consent_pages import chooser
 from sandbox.google.world import GoogleWorld
@@ -55,7 +55,7 @@ class DrivePages:
     def _file(self, file_id: str) -> DriveFile:
         file = self._world.files.get(file_id)
         if file is None:
-            raise instead("Not found", render("gone.html"), status=404)
+            raise page_to_raise("Not found", render("gone.html"), status=404)
         return file
 
     def _admitted(self, request: web.Request, file: DriveFile) -> bool:
@@ -107,7 +107,7 @@ class DrivePages:
         name = request.query.get("account", "").strip()
         if not name:
             return page("Whose Drive?", chooser(self._world, "/drive", []))
-        account = self._world.shown_account(name)
+        account = self._world.account_to_show(name)
         return self._listing(account, account.root_id, "My Drive")
 
     async def folder(self, request: web.Request) -> web.StreamResponse:
@@ -131,13 +131,13 @@ class DrivePages:
             case "delete":
                 self._world.files.remove(file)
             case "share-drive":
-                drive = self._world.some_shared_drive(account.email)
+                drive = self._world.first_shared_drive(account.email)
                 self._world.files.place(file, [drive.id], drive.id)
             case "my-drive":
                 self._world.files.place(file, [account.root_id], "")
             case action:
                 file.trashed = action == "trash"
-        self._world.touched()
+        self._world.note_change()
         raise web.HTTPSeeOther(_folder_link(account, parent))
 
     def _around(self, account: Account, file: DriveFile) -> Html:

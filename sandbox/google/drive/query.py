@@ -47,7 +47,7 @@ def compile_query(
     """Turn ``q`` into a test of files; refuses what Drive refuses."""
     parser = _Parser(text.rstrip(), files, account, visible)
     test = parser.either()
-    parser.need("end")
+    parser.expect("end")
     return test
 
 
@@ -67,7 +67,7 @@ class _Parser:
         self._account = account
         self._visible = visible
 
-    def take(self, kind: str, *texts: str) -> str | None:
+    def accept(self, kind: str, *texts: str) -> str | None:
         """The next token, if it is of this kind, and one of the texts where any are given."""
         match = _TOKEN.match(self._text, self._position)
         if match is None or match.lastgroup is None:
@@ -78,9 +78,9 @@ class _Parser:
         self._position = match.end()
         return re.sub(r"\\(.)", r"\1", found, flags=re.DOTALL) if kind == "string" else found
 
-    def need(self, kind: str, *texts: str) -> str:
+    def expect(self, kind: str, *texts: str) -> str:
         """The next token, which has to be this one."""
-        found = self.take(kind, *texts)
+        found = self.accept(kind, *texts)
         if found is None:
             raise refused()
         return found
@@ -88,28 +88,28 @@ class _Parser:
     def either(self) -> Test:
         """Terms joined by ``or``."""
         tests = [self._both()]
-        while self.take("word", "or"):
+        while self.accept("word", "or"):
             tests.append(self._both())
         return lambda file: any(test(file) for test in tests)
 
     def _both(self) -> Test:
         tests = [self._term()]
-        while self.take("word", "and"):
+        while self.accept("word", "and"):
             tests.append(self._term())
         return lambda file: all(test(file) for test in tests)
 
     def _term(self) -> Test:
-        if self.take("word", "not"):
+        if self.accept("word", "not"):
             test = self._term()
             return lambda file: not test(file)
-        if self.take("bracket", "("):
+        if self.accept("bracket", "("):
             test = self.either()
-            self.need("bracket", ")")
+            self.expect("bracket", ")")
             return test
-        if (value := self.take("string")) is not None:
-            self.need("word", "in")
-            return self._in(value, self.need("word"))
-        return self._comparison(self.need("word"))
+        if (value := self.accept("string")) is not None:
+            self.expect("word", "in")
+            return self._in(value, self.expect("word"))
+        return self._comparison(self.expect("word"))
 
     def _in(self, value: str, collection: str) -> Test:
         if collection == "parents":
@@ -132,15 +132,15 @@ class _Parser:
             case "mimeType":
                 return self._words(lambda file: file.mime_type, str.startswith)
             case "fullText":
-                self.need("word", "contains")
-                wanted = self.need("string").lower()
+                self.expect("word", "contains")
+                wanted = self.expect("string").lower()
                 return lambda file: wanted in f"{file.name} {file.description or ''}".lower()
             case "trashed":
                 return self._flag(self._files.is_trashed)
             case "starred":
                 return self._flag(lambda file: file.starred)
             case "sharedWithMe":  # nothing is: accounts share nothing with one another here
-                wanted_shared = not self.take("op", "=") or self._true()
+                wanted_shared = not self.accept("op", "=") or self._true()
                 return lambda _file: not wanted_shared
             case "createdTime":
                 return self._time(lambda file: file.created)
@@ -153,42 +153,42 @@ class _Parser:
         raise refused()
 
     def _words(self, of: Callable[[DriveFile], str], contains: Callable[[str, str], bool]) -> Test:
-        if self.take("word", "contains"):
-            part = self.need("string").lower()
+        if self.accept("word", "contains"):
+            part = self.expect("string").lower()
             return lambda file: contains(of(file).lower(), part)
-        equal = self.need("op", "=", "!=") == "="
-        wanted = self.need("string")
+        equal = self.expect("op", "=", "!=") == "="
+        wanted = self.expect("string")
         return lambda file: (of(file) == wanted) == equal
 
     def _flag(self, of: Callable[[DriveFile], bool]) -> Test:
-        equal = self.need("op", "=", "!=") == "="
+        equal = self.expect("op", "=", "!=") == "="
         wanted = self._true() == equal
         return lambda file: of(file) == wanted
 
     def _true(self) -> bool:
-        return self.need("word", "true", "false") == "true"
+        return self.expect("word", "true", "false") == "true"
 
     def _time(self, of: Callable[[DriveFile], str]) -> Test:
-        compare = _COMPARE[self.need("op")]
+        compare = _COMPARE[self.expect("op")]
         try:
-            wanted = _moment(self.need("string"))
+            wanted = _moment(self.expect("string"))
         except ValueError as error:
             raise refused() from error
         return lambda file: compare(_moment(of(file)), wanted)
 
     def _property(self, of: Callable[[DriveFile], dict[str, str]]) -> Test:
-        self.need("word", "has")
-        self.need("bracket", "{")
+        self.expect("word", "has")
+        self.expect("bracket", "{")
         key = self._assigned("key")
-        self.need("word", "and")
+        self.expect("word", "and")
         value = self._assigned("value")
-        self.need("bracket", "}")
+        self.expect("bracket", "}")
         return lambda file: of(file).get(key) == value
 
     def _assigned(self, name: str) -> str:
-        self.need("word", name)
-        self.need("op", "=")
-        return self.need("string")
+        self.expect("word", name)
+        self.expect("op", "=")
+        return self.expect("string")
 
 
 def _starts_a_word(name: str, wanted: str) -> bool:

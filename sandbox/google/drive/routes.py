@@ -112,7 +112,7 @@ class DriveApi:
     async def delete(self, request: web.Request, caller: Caller) -> Answer:
         """files.delete: for good, past the trash; an empty 204."""
         file = caller.file(request.match_info["id"])
-        self.world.demand(caller.account.email, file.drive_id, "delete")
+        self.world.check_role(caller.account.email, file.drive_id, "delete")
         self.world.files.remove(file)
         return web.Response(status=204)
 
@@ -144,7 +144,7 @@ class DriveApi:
         """permissions.create."""
         file = caller.file(request.match_info["id"])
         body = await read_json(request, "Permission")
-        self.world.demand(caller.account.email, file.drive_id, "write")
+        self.world.check_role(caller.account.email, file.drive_id, "write")
         permission_id, role = _permission(body, caller.account)
         file.shared[permission_id] = role
         answer = permission_resource(caller.account, permission_id, role)

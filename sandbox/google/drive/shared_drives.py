@@ -23,7 +23,7 @@ class SharedDrive:
     name: str
     roles: dict[str, str] = field(default_factory=dict)  # account → role
 
-    def demand(self, account: str, action: str) -> None:
+    def check_role(self, account: str, action: str) -> None:
         """Refuse what the account's role here does not allow.
 
         Args:

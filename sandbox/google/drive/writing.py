@@ -44,7 +44,7 @@ def new_file(caller: Caller, body: Mapping[str, Any], *, content_type: str | Non
         original_name=body.get("originalFilename") or name,
     )
     file.drive_id = caller.world.drive_of(file.parents[0])
-    caller.world.demand(caller.account.email, file.drive_id, "write")
+    caller.world.check_role(caller.account.email, file.drive_id, "write")
     _merge(file.app_properties, body.get("appProperties"), "appProperties")
     _merge(file.properties, body.get("properties"), "properties")
     return file
@@ -105,11 +105,11 @@ def _drive(caller: Caller, file: DriveFile, body: Mapping[str, Any], parents: li
     """The shared drive the file is in afterwards; refuses what the caller's roles do not allow."""
     world, email = caller.world, caller.account.email
     binned = body.get("trashed", file.trashed) != file.trashed
-    world.demand(email, file.drive_id, "bin" if binned else "write")
+    world.check_role(email, file.drive_id, "bin" if binned else "write")
     there = world.drive_of(parents[0])
     if there != file.drive_id:
-        world.demand(email, file.drive_id, "move")
-        world.demand(email, there, "write")
+        world.check_role(email, file.drive_id, "move")
+        world.check_role(email, there, "write")
         if there and file.is_folder:
             raise DriveRefusal(
                 403,

@@ -17,7 +17,7 @@ from sandbox.google.errors import OAuthRefusal
 from sandbox.google.html import page
 from sandbox.google.model import KNOWN_SCOPES
 from sandbox.google.oauth.consent_pages import (
-    blocked,
+    access_blocked,
     chooser,
     consent_card,
     granted_scopes,
@@ -90,7 +90,7 @@ class ConsentPages:
         name = request.query.get("account", "")
         if not name.strip():
             raise web.HTTPFound(f"{AUTH}?{urlencode(asked.query)}")
-        account = self._world.shown_account(name)
+        account = self._world.account_to_show(name)
         if "consent" not in asked.prompts and self._world.grants.has_consent(
             account.email, asked.scopes
         ):
@@ -121,14 +121,14 @@ class ConsentPages:
             offline=asked.offline,
             asked_again="consent" in asked.prompts,
         )
-        self._world.touched()
+        self._world.note_change()
         return asked.back(code=code, scope=" ".join(scopes), authuser="0", prompt="consent")
 
     def _check(self, request: web.Request) -> AuthRequest:
         query = [(key, value) for key, value in request.query.items() if key != "account"]
         given = dict(query)
         if len(given) != len(query):
-            raise blocked(
+            raise access_blocked(
                 400, "invalid_request", "OAuth 2 parameters can only have a single value."
             )
         _required(given, "client_id")
@@ -136,12 +136,12 @@ class ConsentPages:
             client = self._world.grants.client(given["client_id"])
         except OAuthRefusal as refusal:
             error, detail = refusal.body["error"], refusal.body["error_description"]
-            raise blocked(refusal.status, error, detail) from refusal
+            raise access_blocked(refusal.status, error, detail) from refusal
         _required(given, "redirect_uri")
         check_redirect(given["redirect_uri"])
         _required(given, "response_type")
         if given["response_type"] != "code":
-            raise blocked(
+            raise access_blocked(
                 400,
                 "unsupported_response_type",
                 f"Invalid response_type: {given['response_type']}",
@@ -149,13 +149,13 @@ class ConsentPages:
         _required(given, "scope")
         scopes = list(dict.fromkeys(given["scope"].split()))
         if unknown := [scope for scope in scopes if scope not in KNOWN_SCOPES]:
-            raise blocked(
+            raise access_blocked(
                 400,
                 "invalid_scope",
                 f"Some requested scopes were invalid. {{invalid=[{', '.join(unknown)}]}}",
             )
         if given.get("access_type", "online") not in ("online", "offline"):
-            raise blocked(400, "invalid_request", "Invalid parameter value for access_type")
+            raise access_blocked(400, "invalid_request", "Invalid parameter value for access_type")
         challenge, method = _challenge(given)
         return AuthRequest(
             client.client_id,
@@ -173,7 +173,7 @@ class ConsentPages:
 
 def _required(given: dict[str, str], name: str) -> None:
     if not given.get(name):
-        raise blocked(400, "invalid_request", f"Missing required parameter: {name}")
+        raise access_blocked(400, "invalid_request", f"Missing required parameter: {name}")
 
 
 def _challenge(given: dict[str, str]) -> tuple[str | None, str]:
@@ -181,16 +181,18 @@ def _challenge(given: dict[str, str]) -> tuple[str | None, str]:
     if challenge is None:
         return None, method
     if method not in ("plain", "S256"):
-        raise blocked(400, "invalid_request", "Invalid parameter value for code_challenge_method")
+        raise access_blocked(
+            400, "invalid_request", "Invalid parameter value for code_challenge_method"
+        )
     if not _CHALLENGE.match(challenge):
-        raise blocked(400, "invalid_request", "Invalid parameter value for code_challenge")
+        raise access_blocked(400, "invalid_request", "Invalid parameter value for code_challenge")
     return challenge, method
 
 
 def check_redirect(uri: str) -> None:
     """Every https and every loopback address counts as registered; the rest does not fit."""
     if uri.startswith("urn:ietf:wg:oauth:2.0:oob"):
-        raise blocked(
+        raise access_blocked(
             400,
             "invalid_request",
             "The out-of-band (OOB) flow has been blocked in order to keep users secure.",
@@ -203,7 +205,7 @@ def check_redirect(uri: str) -> None:
     clean = bool(host) and not parts.fragment and "@" not in parts.netloc and "*" not in host
     fits = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
     if not (clean and fits):
-        raise blocked(
+        raise access_blocked(
             400,
             "redirect_uri_mismatch",
             f"The redirect URI in the request, {uri}, does not match the ones authorized "

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from sandbox.google.html import Html, avatar, hidden, instead, join, render
+from sandbox.google.html import Html, avatar, hidden, join, page_to_raise, render
 from sandbox.google.model import IDENTITY_SCOPES, Account
 from sandbox.google.world import GoogleWorld
 
@@ -81,7 +81,7 @@ def granted_scopes(asked: list[str], ticked: set[str]) -> list[str]:
     return [scope for scope in asked if scope in IDENTITY_SCOPES or scope in ticked]
 
 
-def blocked(status: int, error: str, detail: str) -> web.HTTPException:
+def access_blocked(status: int, error: str, detail: str) -> web.HTTPException:
     """Google's "Access blocked" page, to raise: the request never gets back to the client."""
     body = render("blocked.html", status=status, error=error, detail=detail)
-    return instead(f"Error {status}: {error}", body, status=status)
+    return page_to_raise(f"Error {status}: {error}", body, status=status)

@@ -13,7 +13,7 @@ from urllib.parse import unquote_plus
 
 from aiohttp import web
 
-from sandbox.google.errors import Answer, OAuthRefusal, need, refusing
+from sandbox.google.errors import Answer, OAuthRefusal, refusing, require
 from sandbox.google.model import DEVICE_LIFE, DEVICE_SCOPES
 from sandbox.google.world import GoogleWorld
 from sandbox.operations import DEVICE_GRANT, OWNER
@@ -43,7 +43,7 @@ class OAuthEndpoints:
     async def token(self, request: web.Request) -> web.Response:
         """POST /token."""
         answer = await self._token(request)
-        self._world.touched()
+        self._world.note_change()
         return web.json_response(answer, headers=NO_STORE)
 
     async def _token(self, request: web.Request) -> dict[str, str | int]:
@@ -86,10 +86,10 @@ class OAuthEndpoints:
         return web.json_response(answer, headers=NO_STORE)
 
     def _device_request(self, form: dict[str, str]) -> tuple[str, list[str]]:
-        need("client_id", form.get("client_id"))
+        require("client_id", form.get("client_id"))
         client = self._grants.client(form["client_id"])
         scopes = list(dict.fromkeys(form.get("scope", "").split()))
-        need("scope", scopes)
+        require("scope", scopes)
         if refused := [scope for scope in scopes if scope not in DEVICE_SCOPES]:
             raise OAuthRefusal(
                 400, "invalid_scope", f"Invalid device flow scope: {' '.join(refused)}"
@@ -109,7 +109,7 @@ class OAuthEndpoints:
             raise OAuthRefusal(400, "invalid_token", "Token expired or revoked")
         request[OWNER] = account
         self._grants.revoke_account(account)
-        self._world.touched()
+        self._world.note_change()
         return {}
 
 

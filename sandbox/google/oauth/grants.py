@@ -11,7 +11,7 @@ import secrets
 from collections import Counter, deque
 from collections.abc import Callable
 
-from sandbox.google.errors import OAUTH_DESCRIPTION, OAuthRefusal, need
+from sandbox.google.errors import OAUTH_DESCRIPTION, OAuthRefusal, require
 from sandbox.google.model import (
     ACCESS_LIFE,
     CODE_LIFE,
@@ -123,7 +123,7 @@ class Grants:
 
     def exchange(self, client: OAuthClient, code: str, redirect_uri: str, verifier: str) -> Answer:
         """Exchange an authorisation code for tokens."""
-        need("code", code)
+        require("code", code)
         known = self.codes.get(code)
         if known is None:
             raise OAuthRefusal(400, "invalid_grant", "Malformed auth code.")
@@ -185,7 +185,7 @@ class Grants:
 
     def poll_device(self, client: OAuthClient, device_code: str) -> Answer:
         """Exchange a device code for tokens; refuses with the reason why not, or not yet."""
-        need("device_code", device_code)
+        require("device_code", device_code)
         device = self.devices.get(device_code)
         if device is None or device.client_id != client.client_id:
             raise OAuthRefusal(400, "invalid_grant", "Malformed auth code.")
@@ -214,7 +214,7 @@ class Grants:
 
     def refresh_access(self, client: OAuthClient, token: str) -> Answer:
         """Exchange a refresh token for an access token."""
-        need("refresh_token", token)
+        require("refresh_token", token)
         known = self.refresh.get(token)
         if known is None:
             raise OAuthRefusal(400, "invalid_grant", "Bad Request")

@@ -65,7 +65,7 @@ def gap_text(offset: int, received: int) -> str:
     )
 
 
-def uneven(size: int) -> DriveRefusal:
+def uneven_chunk(size: int) -> DriveRefusal:
     """Build the 400 for a chunk of an uneven size that is not the last."""
     return DriveRefusal(
         400,

@@ -21,7 +21,7 @@ from sandbox.google.drive.routes import parse_metadata
 from sandbox.google.drive.writing import apply_metadata, new_file
 from sandbox.google.errors import DriveRefusal, known_refusal, refusing, unauthenticated
 from sandbox.google.model import DriveFile
-from sandbox.google.uploads.content_range import STATUS, Span, gap_text, read_span, uneven
+from sandbox.google.uploads.content_range import STATUS, Span, gap_text, read_span, uneven_chunk
 from sandbox.google.uploads.sessions import BLOCK, UploadSession
 from sandbox.google.world import GoogleWorld
 from sandbox.operations import OWNER, drain
@@ -135,7 +135,7 @@ class Uploads:
             await drain(request)
             return web.Response(status=503, text=gap_text(span.start, session.received))
         if not span.last and (span.end - span.start) % BLOCK:
-            raise uneven(span.end - span.start)
+            raise uneven_chunk(span.end - span.start)
         await _receive(request, session, span)
         if not span.last:
             return _incomplete(session)
@@ -168,7 +168,7 @@ class Uploads:
         files.set_content(file, session.blob)
         if target is None:
             files.add(file)
-        self.world.touched()
+        self.world.note_change()
         return file
 
     def _check_room(self, caller: Caller, file: DriveFile, size: int) -> None:

@@ -60,7 +60,7 @@ class People:
             sender = ANONYMOUS_ADMIN
             content = {"sender_chat": chat.as_json()} | content
         reply = int(draft.get("reply_to") or 0)
-        self.world.topics.learn(chat, content)
+        self.world.topics.add_named(chat, content)
         topic = int(draft.get("topic") or 0)
         content = self.world.topics.target(chat, topic, reply, may_closed=False) | content
         message = self.world.post(chat, sender, content, from_bot=False, reply_to=reply)

@@ -255,7 +255,7 @@ class ChatApi:
         place = given.get("chat") if kinds[0] == "message" else None  # it may be a broken one
         chat = self.world.chats.get(place.get("id", 0)) if isinstance(place, dict) else None
         if chat is not None:
-            self.world.topics.learn(chat, given)
+            self.world.topics.add_named(chat, given)
         return _json({"update_id": self.world.queue.put(kinds[0], given)})
 
     async def events(self, request: web.Request) -> web.StreamResponse:

@@ -22,7 +22,7 @@ class LinkError(ValueError):
     """Why a URL is refused, in Telegram's words."""
 
 
-def leads_here(host: str) -> bool:
+def is_loopback_host(host: str) -> bool:
     """Whether a host name or address of a link means this machine."""
     return host.lower().endswith(".localhost") or is_loopback(host.lower())
 
@@ -43,7 +43,7 @@ def checked_link(url: str, *, https_only: bool = False) -> str:
             rest = rest[len(candidate) :].removeprefix("//")
             break
     protocol, userinfo, host, port, query = _parse(rest)
-    if https_only and (protocol != "https" or scheme) and not (leads_here(host) and not scheme):
+    if https_only and (scheme or (protocol != "https" and not is_loopback_host(host))):
         raise LinkError("Only HTTPS links are allowed")
     if scheme:
         wrong = protocol == "https" or rest.lower().startswith("http://") or userinfo or port
@@ -52,7 +52,7 @@ def checked_link(url: str, *, https_only: bool = False) -> str:
         if not _TG_HOST.fullmatch(host) and scheme != "tonsite":
             raise LinkError("Unallowed characters in URL host")
         return f"{scheme}://{host}{query[1:] if query.startswith('/?') else query}"
-    if "." not in host and not host.startswith("[") and not leads_here(host):
+    if "." not in host and not host.startswith("[") and not is_loopback_host(host):
         raise LinkError("Wrong HTTP URL")
     return f"{protocol}://{userinfo}{host}{f':{port}' if port else ''}{query}"
 

@@ -10,7 +10,7 @@ import re
 
 from sandbox.telegram.errors import bad_request
 from sandbox.telegram.formatting.html import EntityError, parse_html, utf16_length
-from sandbox.telegram.formatting.links import LinkError, checked_link, leads_here
+from sandbox.telegram.formatting.links import LinkError, checked_link, is_loopback_host
 from sandbox.telegram.model import Json
 from sandbox.telegram.parameters import parse_json
 
@@ -144,6 +144,6 @@ def loopback_links(urls: list[str]) -> list[str]:
     result = []
     for url in urls:
         host = re.match(r"https?://(?:[^/@]*@)?(\[[^\]]*\]|[^/:?#]*)", url)
-        if host and leads_here(host[1]):
+        if host and is_loopback_host(host[1]):
             result.append(url)
     return result
