@@ -54,13 +54,10 @@ class Call:
         self, name: str, default: int = 0, low: int = -(2**31), high: int = 2**31 - 1
     ) -> int:
         """An integer parameter, forced into its bounds; rubbish counts as 0."""
-        raw = self.text(name)
-        value = default
-        if raw:
-            try:
-                value = int(raw)
-            except ValueError:
-                value = 0
+        try:
+            value = int(self.text(name) or default)
+        except ValueError:
+            value = 0
         return max(low, min(high, value))
 
     def chat(self, *, write: bool = True) -> Chat:

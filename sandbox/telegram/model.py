@@ -77,10 +77,7 @@ class EventLog:
 
     def since(self, seq: int) -> list[tuple[int, str]] | None:
         """Events after a number; None if some of them are no longer kept."""
-        missing = self.seq - seq
-        if missing <= 0:
-            return []
-        if missing > len(self._events):
+        if self.seq - seq > len(self._events):
             return None
         return [event for event in self._events if event[0] > seq]
 

@@ -230,10 +230,7 @@ def _folder_link(account: Account, folder_id: str) -> str:
 
 
 def _kind(file: DriveFile) -> str | None:
-    for kind, types in _SHOWN.items():
-        if file.mime_type in types:
-            return kind
-    return None
+    return next((kind for kind, types in _SHOWN.items() if file.mime_type in types), None)
 
 
 def _icon(file: DriveFile) -> str:

@@ -126,14 +126,13 @@ def file_resource(
     if file.drive_id:
         del found["owners"]
         found |= {"driveId": file.drive_id, "teamDriveId": file.drive_id, "ownedByMe": False}
-    if file.description is not None:
-        found["description"] = file.description
-    if file.app_properties:
-        found["appProperties"] = file.app_properties
-    if file.properties:
-        found["properties"] = file.properties
-    if file.is_folder:
-        found["folderColorRgb"] = "#8f8f8f"
+    more = {
+        "description": file.description,
+        "appProperties": file.app_properties or None,
+        "properties": file.properties or None,
+        "folderColorRgb": "#8f8f8f" if file.is_folder else None,
+    }
+    found |= {name: value for name, value in more.items() if value is not None}
     if file.blob is not None:
         suffix = PurePosixPath(file.name).suffix.lstrip(".")
         found |= {

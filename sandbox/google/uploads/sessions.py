@@ -125,25 +125,20 @@ class SessionStore:
         if session.result is None:
             session.blob.discard()
 
+    def _of(self, account: str | None) -> list[UploadSession]:
+        sessions = self._sessions.values()
+        return [session for session in sessions if account in (None, session.account)]
+
     def forget_all(self, account: str | None, *, unfinished_only: bool = True) -> int:
         """Drop all sessions (of an account); return how many."""
-        chosen = [
-            session
-            for session in self._sessions.values()
-            if account in (None, session.account)
-            and (session.result is None or not unfinished_only)
-        ]
+        chosen = [one for one in self._of(account) if not (unfinished_only and one.result)]
         for session in chosen:
             self.forget(session)
         return len(chosen)
 
     def expire_all(self, account: str | None) -> int:
         """End the week of all unfinished sessions (of an account); return how many."""
-        chosen = [
-            session
-            for session in self._sessions.values()
-            if account in (None, session.account) and session.result is None
-        ]
+        chosen = [one for one in self._of(account) if one.result is None]
         for session in chosen:
             session.created = self._now() - SESSION_LIFE - 1
         return len(chosen)

@@ -44,11 +44,6 @@ _FILLER = bytes([0, 2, 2, 2, 0, 3, 0x19, 1])
 _VERSION = 4
 
 
-def default_mime(kind: str) -> str:
-    """The MIME type that goes with a kind of media."""
-    return _KINDS[kind][4]
-
-
 @dataclass(frozen=True)
 class Blob:
     """Bytes on disk."""
@@ -147,7 +142,7 @@ class FileStore:
         raw = bytes([_KINDS[kind][0]]) + _FILLER + body + bytes([_VERSION])
         unique = bytes([_KINDS[kind][0]]) + bytes.fromhex(blob.id)[:9]
         stored = StoredFile(
-            blob, kind, name, mime or default_mime(kind), _encode(raw), _encode(unique), number
+            blob, kind, name, mime or _KINDS[kind][4], _encode(raw), _encode(unique), number
         )
         self._by_id[stored.file_id] = stored
         self._by_path[stored.relative_path] = stored

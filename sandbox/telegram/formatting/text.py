@@ -29,6 +29,7 @@ _FOUND = re.compile(
     r"|(?P<hashtag>(?<!\w)#\w*[^\W\d]\w*)",
     re.IGNORECASE,
 )
+_URL_HOST = re.compile(r"https?://(?:[^/@]*@)?(\[[^\]]*\]|[^/:?#]*)")
 _OPAQUE = frozenset({"code", "pre", "text_link", "text_mention"})
 
 
@@ -141,9 +142,8 @@ def preview_options(args: dict[str, str]) -> Json:
 
 def loopback_links(urls: list[str]) -> list[str]:
     """Those of the URLs that lead to this machine."""
-    result = []
-    for url in urls:
-        host = re.match(r"https?://(?:[^/@]*@)?(\[[^\]]*\]|[^/:?#]*)", url)
-        if host and is_loopback_host(host[1]):
-            result.append(url)
-    return result
+    return [
+        url
+        for url in urls
+        if (host := _URL_HOST.match(url)) is not None and is_loopback_host(host[1])
+    ]
