@@ -13,7 +13,7 @@ from telegram.error import RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
 from bot.context import BotContext
-from bot.delivery.messages import may_pass
+from bot.delivery.messages import may_pass, tolerated
 from bot.delivery.rate_limits import COURTESY
 from bot.texts.catalogue import N_, Texts
 from security.credential import Owner
@@ -53,14 +53,12 @@ def command_menu(*, is_admin: bool = False) -> tuple[tuple[str, str], ...]:
 
 async def show_menu(bot: ExtBot[int], owner: Owner, texts: Texts, *, is_admin: bool) -> None:
     """The menu in the person's own language: Telegram tells Chinese scripts apart by chat only."""
-    try:
+    with tolerated(owner):
         await bot.set_my_commands(
             _commands(texts, is_admin=is_admin),
             scope=BotCommandScopeChat(int(owner.key)),
             rate_limit_args=COURTESY,
         )
-    except TelegramError:
-        _log.info("message_not_sent", owner=owner)
 
 
 async def publish(context: BotContext) -> None:

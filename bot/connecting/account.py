@@ -13,10 +13,10 @@ from bot.connecting.consent_outcome import shown_in
 from bot.context import BotContext
 from bot.delivery.conversation import argument_of, query_of
 from bot.delivery.messages import acknowledge, say, show_instead, tell
+from bot.drive_files import file_texts
 from bot.texts import buttons
 from bot.texts.catalogue import LANGUAGES, Texts
 from bot.texts.filenames import LARGEST
-from bot.texts.organisation import organisation_refuses
 from bot.uploads import upload_texts
 from bot.uploads.jobs import UploadJob
 from bot.uploads.progress import tell_of
@@ -68,33 +68,19 @@ async def status(update: Update, context: BotContext) -> None:
     except ConsentRequired:
         await _say_not_connected(update, context, owner, texts)
         return
-    except RefusedByOrganisation as refusal:
-        _log.info("command_handled", owner=owner, result=refusal.code)
-        await say(update, context, organisation_refuses(refusal.code, texts))
-        context.core.records.memory.organisations.tell(owner)
-        return
-    except OperatorFault as fault:
-        _log.warning("command_handled", owner=owner, result=fault.code)
-        await say(
-            update,
-            context,
-            texts.tr(
-                "⚠️ I cannot use your connection: something is wrong with this bot's set-up. "
-                "It is not your fault; whoever runs this bot has to fix it. You do not have to "
-                "connect again. Please try again later."
-            ),
-        )
-        return
     except CustodyError as error:
-        _log.info("command_handled", owner=owner, result=error.code)
-        await say(
-            update,
-            context,
-            texts.tr(
+        log = _log.warning if isinstance(error, OperatorFault) else _log.info
+        log("command_handled", owner=owner, result=error.code)
+        if isinstance(error, OperatorFault | RefusedByOrganisation):
+            text, _ = file_texts.trouble(error, texts)
+        else:
+            text = texts.tr(
                 "⏳ You are connected, but Google Drive does not answer just now. "
                 "Please try again in a few minutes."
-            ),
-        )
+            )
+        await say(update, context, text)
+        if isinstance(error, RefusedByOrganisation):
+            context.core.records.memory.organisations.tell(owner)
         return
     lines = [texts.tr("✅ <b>Connected</b> as {account}", account=about.address.get_secret_value())]
     if credential is not None and credential.granted_at is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import structlog
 from telegram import Message, Update
-from telegram.error import TelegramError
 
 from bot.connecting import keyboards
 from bot.connecting.consent_outcome import (
@@ -18,7 +17,7 @@ from bot.connecting.device_flow import poll_later
 from bot.connecting.whose_account import save_or_ask
 from bot.context import BotContext
 from bot.delivery.conversation import query_of
-from bot.delivery.messages import acknowledge, privately, say, send, show_instead, tell
+from bot.delivery.messages import acknowledge, privately, say, send, show_instead, tell, tolerated
 from bot.delivery.rate_limits import BACKGROUND
 from bot.texts.catalogue import Texts
 from security.consent.pasted_address import pasted_parameters
@@ -134,10 +133,8 @@ async def paste(update: Update, context: BotContext, text: str) -> None:
     """paste: the redirected address, in the person's own chat."""
     if update.message is not None:
         # It holds a code: spent or not, it need not stay in the chat.
-        try:
+        with tolerated(context.owner):
             await update.message.delete()
-        except TelegramError:
-            _log.info("message_not_sent", owner=context.owner)
     try:
         pending = await context.core.consents.pasted(context.owner, text)
         await save_or_ask(context, pending, anew=privately(update, context.owner))
@@ -148,8 +145,6 @@ async def paste(update: Update, context: BotContext, text: str) -> None:
 async def expire(context: BotContext) -> None:
     """Repeating job: requests whose time is over say so, whichever way they were made."""
     for pending in await context.core.consents.over():
-        try:
-            lapsed = ConsentDenied("the request's time is over", code="expired")
-            await refused(context, pending, lapsed)
-        except (TelegramError, CustodyError):
-            _log.info("message_not_sent", owner=pending.owner)
+        with tolerated(pending.owner, CustodyError):
+            expired = ConsentDenied("the request's time is over", code="expired")
+            await refused(context, pending, expired)

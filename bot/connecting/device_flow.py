@@ -11,6 +11,7 @@ from telegram.error import TelegramError
 from bot.connecting.consent_outcome import job_name, refused
 from bot.connecting.whose_account import save_or_ask
 from bot.context import BotContext
+from bot.delivery.messages import tolerated
 from bot.texts.unexpected import Unexpected, new_reference
 from security.consent.pending import PendingConsent
 from security.errors import CustodyError, TransientFault
@@ -95,10 +96,8 @@ async def resume(context: BotContext) -> None:
         if pending.flow == "device" and pending.stage == "asked":
             poll_later(context, pending, pending.interval)
     for pending in pendings:
-        try:
+        with tolerated(pending.owner, CustodyError):
             await _go_on(context, pending)
-        except (TelegramError, CustodyError):
-            _log.info("message_not_sent", owner=pending.owner)
 
 
 async def _go_on(context: BotContext, pending: PendingConsent) -> None:

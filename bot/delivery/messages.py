@@ -7,7 +7,7 @@ change. https://core.telegram.org/bots/api#making-requests
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final, Literal, NamedTuple
 
 import structlog
@@ -208,6 +208,21 @@ async def show_instead(
     await edit_or_send(context.bot, to, number, text, markup)
 
 
+@contextlib.contextmanager
+def tolerated(owner: Owner | None = None, *also: type[Exception]) -> Iterator[None]:
+    """Let what has been done stand where Telegram does not take what is said of it: it is logged.
+
+    Args:
+        owner: who would have been told.
+        also: what else may be raised, and is no reason to go no further.
+    """
+    passing: tuple[type[Exception], ...] = (TelegramError, *also)
+    try:
+        yield
+    except passing:
+        _log.info("message_not_sent", **({} if owner is None else {"owner": owner}))
+
+
 async def acknowledge(query: CallbackQuery, text: str = "", *, alert: bool = False) -> None:
     """Answer a tap. One that has grown too old is carried out all the same: only the toast is lost.
 
@@ -227,11 +242,9 @@ async def tell(
     background: int | None = None,
 ) -> None:
     """Edit or send, where what has been done stays done if nobody can be told."""
-    try:
+    with tolerated(owner):
         to = to or Conversation(chat_of(owner))
         await edit_or_send(bot, to, message_id, text, background=background)
-    except TelegramError:
-        _log.info("message_not_sent", owner=owner)
 
 
 async def deliver(

@@ -7,12 +7,11 @@ from typing import Final
 import structlog
 from telegram import CallbackQuery, ExternalReplyInfo, Message, MessageEntity, Update
 from telegram.constants import ChatMemberStatus, ChatType
-from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
 from bot.context import BotContext
 from bot.delivery.conversation import Conversation, argument_of, conversation_of, owner_of, query_of
-from bot.delivery.messages import acknowledge, say, send, show_instead
+from bot.delivery.messages import acknowledge, say, send, show_instead, tolerated
 from bot.receiving import files
 from bot.texts.catalogue import Texts, language_of
 from bot.texts.filenames import incoming_file
@@ -174,17 +173,13 @@ async def came_or_went(update: Update, context: BotContext) -> None:
                 id=chat.id,
             ),
         )
-    try:
+    with tolerated():
         await context.bot.leave_chat(chat.id)
-    except TelegramError:
-        _log.info("message_not_sent")
 
 
 async def _say(context: BotContext, to: Conversation, text: str) -> None:
-    try:
+    with tolerated():
         await send(context.bot, to, text)
-    except TelegramError:
-        _log.info("message_not_sent")
 
 
 def _texts_of(update: Update) -> Texts:

@@ -12,7 +12,16 @@ from telegram import InlineKeyboardMarkup
 from telegram.error import Forbidden, TelegramError, TimedOut
 from telegram.ext import ExtBot
 
-from bot.delivery.messages import REFUSALS, Sent, deliver, edit, edit_or_send, may_pass, send
+from bot.delivery.messages import (
+    REFUSALS,
+    Sent,
+    deliver,
+    edit,
+    edit_or_send,
+    may_pass,
+    send,
+    tolerated,
+)
 from bot.delivery.rate_limits import BACKGROUND, PROGRESS, RESULT
 from bot.texts.buttons import Shown
 from bot.texts.catalogue import Texts
@@ -60,12 +69,10 @@ async def tell_of(
 ) -> None:
     """Say in the job's own message what has become of it; it stays so if nobody can be told."""
     number, replied = job.status_message_id, job.reply_to
-    try:
+    with tolerated(job.owner):
         await edit_or_send(
             bot, job.conversation, number, text, markup, reply_to=replied, background=BACKGROUND
         )
-    except TelegramError:
-        _log.info("message_not_sent", owner=job.owner)
 
 
 class UploadMessage:
