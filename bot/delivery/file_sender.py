@@ -89,7 +89,7 @@ class Sender:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._turns: WeakValueDictionary[Owner, asyncio.Lock] = WeakValueDictionary()
         self._orders: dict[asyncio.Task[None], Order] = {}
-        self._halt = threading.Event()
+        self._stopping = threading.Event()
 
     def obstacle(self, owner: Owner, file_id: str) -> Literal["already", "too_many"] | None:
         """Why this is not to be begun just now: it is about to be sent, or too many others are."""
@@ -106,7 +106,7 @@ class Sender:
 
     async def stop(self) -> None:
         """Begin nothing more; what is under way is given up, and its people are told."""
-        self._halt.set()
+        self._stopping.set()
         for task in self._orders:
             task.cancel()
         await asyncio.gather(*self._orders, return_exceptions=True)
@@ -167,7 +167,7 @@ class Sender:
             with disk_faults():
                 spool.write(piece)
                 spool.flush()
-            if self._halt.is_set():
+            if self._stopping.is_set():
                 raise Stopped("the bot was stopped")
 
     async def _deliver(self, order: Order, spool: IO[bytes]) -> None:

@@ -192,7 +192,7 @@ async def _show_page(update: Update, context: BotContext, number: int, wanted: s
 def _files(drive: Drive, number: int, wanted: str) -> list[DriveFile]:
     """A page's files, and the next one's first.
 
-    Counted from the beginning each time: Drive's own marks of a page lapse, and are too long for a
+    Counted from the beginning each time: Drive's own marks of a page expire, and are too long for a
     button. A thousand files are one request.
     """
     first, token = number * _PAGE, None

@@ -177,10 +177,10 @@ async def _go_on(context: BotContext, job: UploadJob) -> bool:
 
 
 async def _expect(context: BotContext, job: UploadJob, patience: timedelta) -> None:
-    async def lapse(later: BotContext) -> None:
+    async def expire(later: BotContext) -> None:
         found = await later.services.uploads.find(job.owner, job.id)
         if found is not None and (found.state, found.asked_at) == ("asking", job.asked_at):
             await _go_on(later, found)
 
     seconds = max(patience.total_seconds(), 0)
-    context.jobs.run_once(lapse, seconds, job_kwargs={"misfire_grace_time": None})
+    context.jobs.run_once(expire, seconds, job_kwargs={"misfire_grace_time": None})
