@@ -9,10 +9,17 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from pydantic import BaseModel, Field, StrictBool, StrictInt, StrictStr, ValidationError
-from telegram import BotCommand, BotDescription, BotShortDescription, File, User, WebhookInfo
+from telegram import (
+    BotCommand,
+    BotDescription,
+    BotShortDescription,
+    File,
+    TelegramObject,
+    User,
+    WebhookInfo,
+)
 from telegram.error import NetworkError
 from telegram.request import BaseRequest
 
@@ -26,46 +33,25 @@ _NO_RESULT: Final = object()
 Answer = dict[str, Any]
 
 
-class _User(BaseModel):
-    id: StrictInt
-    is_bot: StrictBool
-    first_name: StrictStr
-    username: StrictStr
-
-
-class _File(BaseModel):
-    file_id: StrictStr
-    file_unique_id: StrictStr
-    file_path: Annotated[StrictStr, Field(min_length=1)] | None = None
-
-
-class _WebhookInfo(BaseModel):
-    url: StrictStr
-    has_custom_certificate: StrictBool
-    pending_update_count: StrictInt
-
-
-class _Described(BaseModel):
-    description: StrictStr
-
-
-class _ShortlyDescribed(BaseModel):
-    short_description: StrictStr
-
-
-class _Command(BaseModel):
-    command: StrictStr
-    description: StrictStr
-
-
-_ASKED: Final[dict[str, tuple[type[BaseModel], Any]]] = {
-    "getMe": (_User, User),
-    "getFile": (_File, File),
-    "getWebhookInfo": (_WebhookInfo, WebhookInfo),
-    "getMyDescription": (_Described, BotDescription),
-    "getMyShortDescription": (_ShortlyDescribed, BotShortDescription),
+_TEXT: Final = (str,)
+_NUMBER: Final = (int,)
+_TRUTH: Final = (bool,)
+_Needed = tuple[dict[str, tuple[type, ...]], type[TelegramObject]]
+_NEEDED: Final[dict[str, _Needed]] = {
+    "getMe": ({"id": _NUMBER, "is_bot": _TRUTH, "first_name": _TEXT, "username": _TEXT}, User),
+    "getFile": (
+        {"file_id": _TEXT, "file_unique_id": _TEXT, "file_path": (*_TEXT, type(None))},
+        File,
+    ),
+    "getWebhookInfo": (
+        {"url": _TEXT, "has_custom_certificate": _TRUTH, "pending_update_count": _NUMBER},
+        WebhookInfo,
+    ),
+    "getMyDescription": ({"description": _TEXT}, BotDescription),
+    "getMyShortDescription": ({"short_description": _TEXT}, BotShortDescription),
 }
-"""What the bot needs of an answer, and what the library makes of it."""
+"""What the bot needs of an answer, of which types, and what the library makes of it."""
+_COMMAND: Final[_Needed] = ({"command": _TEXT, "description": _TEXT}, BotCommand)
 
 
 class DecidedAnswers(BaseRequest):
@@ -85,11 +71,11 @@ class DecidedAnswers(BaseRequest):
             return _what_was_sent(result)
         if method == "getMyCommands":
             for command in result if isinstance(result, list) else [None]:
-                _check(command, _Command, BotCommand)
-        elif method in _ASKED:
+                _check(command, *_COMMAND)
+        elif method in _NEEDED:
             if method == "getFile":
                 result = _with_a_size_or_none(result)
-            _check(result, *_ASKED[method])
+            _check(result, *_NEEDED[method])
         return result
 
     @staticmethod
@@ -133,13 +119,16 @@ def _whole(value: Any) -> int:
     return math.ceil(value)
 
 
-def _check(result: Any, needed: type[BaseModel], made: Any) -> None:
+def _check(result: Any, needed: dict[str, tuple[type, ...]], made: type[TelegramObject]) -> None:
     try:
-        needed.model_validate(result)
-        made.de_json(result, None)
-    except (ValidationError, TypeError, ValueError, LookupError, AttributeError, OverflowError):
-        # Its text may hold anything of the answer.
-        raise NetworkError(f"Telegram's answer is no {made.__name__}") from None
+        # By the very type: True is no number.
+        if all(type(result.get(name)) in kinds for name, kinds in needed.items()):
+            made.de_json(result, None)
+            return
+    except (TypeError, ValueError, LookupError, AttributeError, OverflowError):
+        pass
+    # What the library says may hold anything of the answer.
+    raise NetworkError(f"Telegram's answer is no {made.__name__}")
 
 
 def _with_a_size_or_none(result: Any) -> Any:

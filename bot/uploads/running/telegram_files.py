@@ -92,7 +92,7 @@ class TelegramFiles:
             raise _TelegramAway("Telegram could not be reached") from error
         except TelegramError as error:
             raise SourceFailed("Telegram does not give the file") from error
-        if found.file_path is None:
+        if not found.file_path:
             raise _TelegramAway("Telegram does not say where the file is")
         size = found.file_size or file.size or None  # 0 would leave the file unasked for, and empty
         # python-telegram-bot puts the path behind the address, as it is, where it is none of here.
