@@ -143,7 +143,7 @@ def build_application(
         drives.on_result = note_drive
     # 0: a message without a sender, which is turned away.
     inbox.waiting.is_full = lambda person: person > 0 and uploads.is_full(Owner.user(person))
-    uploads.on_end = inbox.release_held
+    uploads.on_end = inbox.release
     inbox.on_overflow = tell_of_overflow
     inbox.on_trouble = runner.on_trouble = tell_of_trouble
     if application.job_queue is not None:

@@ -107,7 +107,7 @@ async def stop(application: BotApplication) -> None:
                 await application.stop()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_NOTES_SECONDS):
-            await services.inbox.rest()
+            await services.inbox.uncount_interrupted()
     if application.job_queue is not None and application.job_queue.scheduler.running:
         application.job_queue.scheduler.shutdown(wait=False)  # nothing more is begun
     with contextlib.suppress(TimeoutError):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from bot.updates.fair_queue import FairQueue, QueuedUpdate
+from bot.updates.fair_queue import FairQueue
+from bot.updates.queued_update import QueuedUpdate
 
 MOST_EACH: Final = 1000
 """Updates of one person."""
@@ -18,29 +19,21 @@ Overflow = Literal["too_many", "too_much"]
 
 
 class Capacity:
-    """What is written down and unhandled, by number, and whether there is room for more."""
+    """How much is written down and unhandled, and whether there is room for more."""
 
     def __init__(self, waiting: FairQueue) -> None:
         self._waiting = waiting
-        self._sizes: dict[int, int] = {}
         self._bytes = 0
         self._overflowing: set[int] = set()
         """People of whom no more files are taken, until all they have sent is handled."""
 
-    def __contains__(self, number: int) -> bool:
-        return number in self._sizes
-
-    def __len__(self) -> int:
-        return len(self._sizes)
-
-    def keep(self, number: int, size: int) -> None:
-        """It has been written down, in so many bytes."""
-        self._sizes[number] = size
+    def take(self, size: int) -> None:
+        """So many bytes have been written down."""
         self._bytes += size
 
-    def forget(self, number: int) -> None:
-        """It no longer counts."""
-        self._bytes -= self._sizes.pop(number, 0)
+    def give_back(self, size: int) -> None:
+        """So many bytes no longer count."""
+        self._bytes -= size
 
     def reason_to_refuse(self, queued: QueuedUpdate) -> Overflow | None:
         """Why there is no room for it."""

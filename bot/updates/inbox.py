@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, nullcontext
 from typing import Final
 
@@ -19,9 +19,10 @@ from telegram import Bot, Update
 
 from bot.access.policy import Access, Verdict
 from bot.updates.capacity import Capacity, Overflow
-from bot.updates.fair_queue import FairQueue, QueuedUpdate
+from bot.updates.fair_queue import FairQueue
 from bot.updates.incoming import read_update, written
-from bot.updates.journal import Found, UpdateJournal
+from bot.updates.journal import Ledger, UpdateJournal
+from bot.updates.queued_update import QueuedUpdate
 from security.credential import Owner
 from security.custody.workers import Guard
 from security.errors import OperatorFault, TransientFault
@@ -58,20 +59,19 @@ class Inbox(asyncio.Queue[object]):
         """Whether updates are taken in."""
         self.is_failing = False
         """Whether updates could not be written down when last tried."""
-        self._standing = Found()
         self.waiting = FairQueue()
-        self._pending = Capacity(self.waiting)
-        self._in_hand: dict[int, Update] = {}
-        """What need not be read from the disk, or is not there."""
-        self._fetching: set[asyncio.Task[None]] = set()
-        self._replayed: set[int] = set()
-        self._running: set[int] = set()
+        self._capacity = Capacity(self.waiting)
+        self._kept: dict[int, QueuedUpdate] = {}
+        """What is written down and not handled, but for what was set aside."""
+        self._ledger = Ledger()
         self._ended: set[int] = set()
+        """Numbers of documents that are to be removed, once the ledger has them."""
+        self._fetching: set[asyncio.Task[None]] = set()
         self._unsettled = False
         self._is_putting = False
         self._arriving = asyncio.Lock()
         self._settling = asyncio.Lock()
-        self._alone = asyncio.Lock()
+        self._one_by_one = asyncio.Lock()
 
     async def resume(self, bot: Bot) -> None:
         """Queue what an earlier run has left, in its order; then take in what is new.
@@ -80,27 +80,24 @@ class Inbox(asyncio.Queue[object]):
             OperatorFault: the disk failed.
         """
         self._bot = bot
-        found = self._standing = await self._custodian.run(self._journal.load)
-        for queued, size in found.waiting:
-            if found.begun.get(queued.number, 0) >= _STARTS:
-                if queued.number not in found.aside:
-                    found.aside[queued.number] = time.time()
-                    _log.error("update_set_aside", result="failed")
-                continue
-            self._keep(queued, size)
-            self._replayed.add(queued.number)
-        there = {queued.number for queued, _ in found.waiting}
-        found.begun = {number: times for number, times in found.begun.items() if number in there}
-        found.aside = {number: since for number, since in found.aside.items() if number in there}
-        found.waiting = []
-        if self._pending:
-            _log.info("updates_resumed", count=len(self._pending))
+        self._ledger, left = await self._custodian.run(self._journal.load)
+        ledger = self._ledger
+        for queued in left:
+            if ledger.begun.get(queued.number, 0) < _STARTS:
+                queued.is_left = True
+                self._keep(queued)
+            elif queued.number not in ledger.aside:
+                ledger.aside[queued.number] = time.time()
+                _log.error("update_set_aside", result="failed")
+        ledger.keep_only({queued.number for queued in left})
+        if self._kept:
+            _log.info("updates_resumed", count=len(self._kept))
         self._incidents.end(UPDATES_NOT_SAVED, time.time())
         self._unsettled = True
         await self.settle()
         await self.look_after()
         self.is_open = True
-        self._release()
+        self.release()
 
     def close(self) -> None:
         """Take nothing in any more, and hand nothing out: the next run gets it."""
@@ -115,16 +112,15 @@ class Inbox(asyncio.Queue[object]):
         """
         if not isinstance(item, Update):
             return await super().put(item)
-        pause = _FIRST_PAUSE_SECONDS
+        pauses = _pauses()
         self._is_putting = True
         try:
             while True:
                 try:
                     return await self.accept(item)
                 except (OperatorFault, TransientFault):
-                    await asyncio.sleep(pause)
-                    pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-        except Exception:  # a defect: better handled without a queued than never, for ever
+                    await asyncio.sleep(next(pauses))
+        except Exception:  # a defect: better handled without a note than never, for ever
             _log.exception("handler_failed")
             await super().put(item)
         finally:
@@ -144,28 +140,27 @@ class Inbox(asyncio.Queue[object]):
         async with self._arriving:  # the queue's order is that of arrival
             if not self.is_open:
                 raise TransientFault("the bot takes no updates just now", code="stopped")
-            standing, document = self._standing, written(update)
-            standing.handled.forget_old(time.time())  # after a week of silence it counts anew
-            is_known = number in self._pending or number in standing.aside
-            if is_known or number in standing.handled or len(document) < 2:
+            document = written(update)
+            is_known = number in self._kept or self._ledger.knows(number, time.time())
+            if is_known or len(document) < 2:
                 return
             queued, verdict = QueuedUpdate.of(number, document), await self._access.of(update)
             if verdict not in ("pass", "leave"):
                 self._turn_away(queued, verdict, update)
                 return
-            if (why := self._pending.reason_to_refuse(queued)) is not None:
+            if (why := self._capacity.reason_to_refuse(queued)) is not None:
                 self._refuse(queued, why, update)
                 return
             try:
-                size = await self._custodian.run(self._journal.write, number, document)
+                queued.size = await self._custodian.run(self._journal.write, number, document)
             except OperatorFault as fault:
-                self._fails(fault)
+                self._note_failure(fault)
                 raise
-            self._works()
-            self._keep(queued, size)
-            self._in_hand[number] = update
-            self._release()
-            self._in_hand.pop(number, None)  # where it has to wait it is read again
+            self._note_success()
+            queued.update = update
+            self._keep(queued)
+            self.release()
+            queued.update = None  # where it has to wait it is read again
 
     @asynccontextmanager
     async def handling(self, update: object) -> AsyncIterator[None]:
@@ -175,17 +170,17 @@ class Inbox(asyncio.Queue[object]):
         alone: the one that kills the process is found, and its neighbours are let off.
         """
         number = update.update_id if isinstance(update, Update) else -1
-        begun = self._standing.begun
+        begun = self._ledger.begun
         try:
-            if number not in self._pending:
+            if (queued := self._kept.get(number)) is None:
                 yield
                 return
             if goes_alone := bool(begun.get(number)):
                 self.waiting.yield_place(number)
-                self._release()
-            async with self._alone if goes_alone else nullcontext():
-                self._running.add(number)
-                if number in self._replayed:
+                self.release()
+            async with self._one_by_one if goes_alone else nullcontext():
+                if queued.is_left:
+                    queued.is_counted = True
                     begun[number] = begun.get(number, 0) + 1
                     self._unsettled = True
                     await self.settle()
@@ -197,7 +192,7 @@ class Inbox(asyncio.Queue[object]):
                 self._end(number)
         finally:
             self.waiting.done(number)
-            self._release()
+            self.release()
 
     async def settle(self) -> None:
         """Write down what has ended. What the disk does not take now goes with the next."""
@@ -207,10 +202,10 @@ class Inbox(asyncio.Queue[object]):
             ended, self._ended, self._unsettled = self._ended, set(), False
             settled = False
             try:
-                await self._custodian.run(self._journal.settle, self._standing.ledger(), ended)
+                await self._custodian.run(self._journal.settle, self._ledger.document(), ended)
                 settled = True
             except OperatorFault as fault:
-                self._fails(fault)
+                self._note_failure(fault)
             except RuntimeError:  # the process has stopped around a late handler
                 _log.warning("update_not_saved", result="stopped")
             finally:
@@ -225,8 +220,8 @@ class Inbox(asyncio.Queue[object]):
                 await self._custodian.run(self._journal.probe)
             except OperatorFault:
                 return
-            self._works()
-        aside, now = self._standing.aside, time.time()
+            self._note_success()
+        aside, now = self._ledger.aside, time.time()
         for number in [number for number, since in aside.items() if now - since > _ASIDE_SECONDS]:
             self._end(number)
         await self.settle()
@@ -240,7 +235,7 @@ class Inbox(asyncio.Queue[object]):
 
     async def forget(self, owner: Owner) -> None:
         """Delete what was set aside of this person's."""
-        for number in list(self._standing.aside):
+        for number in list(self._ledger.aside):
             document = await self._custodian.run(self._journal.read, number)
             update = read_update(document, None) if document else None
             user = update.effective_user if update else None
@@ -248,10 +243,16 @@ class Inbox(asyncio.Queue[object]):
                 self._end(number)
         await self.settle()
 
-    def release_held(self) -> None:
-        """Files that had to wait (`FairQueue.is_full`) may no longer have to."""
-        self.waiting.release_held()
-        self._release()
+    def release(self) -> None:
+        """Hand out those whose turn it is; also once files (`FairQueue.is_full`) may go on."""
+        while self.is_open and (queued := self.waiting.take()) is not None:
+            if queued.update is not None:
+                self.put_nowait(queued.update)
+                queued.update = None
+                continue
+            task = asyncio.create_task(self._fetch(queued.number))
+            self._fetching.add(task)
+            task.add_done_callback(self._fetching.discard)
 
     async def drop_files(self, owner: Owner, before: int) -> int:
         """Handle no file of the owner's that came before this update; how many waited."""
@@ -261,23 +262,25 @@ class Inbox(asyncio.Queue[object]):
         await self.settle()
         return len(dropped)
 
-    async def rest(self) -> None:
+    async def uncount_interrupted(self) -> None:
         """The run stops in order: what it interrupts has killed nobody, and is not counted."""
-        for number in self._running & self._replayed:
-            self._standing.begun[number] -= 1
-            self._unsettled = True
+        for number, queued in self._kept.items():
+            if queued.is_counted:
+                self._ledger.begun[number] -= 1
+                self._unsettled = True
         await self.settle()
 
-    def _keep(self, queued: QueuedUpdate, size: int) -> None:
-        self._pending.keep(queued.number, size)
+    def _keep(self, queued: QueuedUpdate) -> None:
+        self._kept[queued.number] = queued
+        self._capacity.take(queued.size)
         self.waiting.add(queued)
 
     def _refuse(self, queued: QueuedUpdate, why: Overflow, update: Update) -> None:
         """Acknowledged unhandled: kept, it would grow without end; left, it would block others."""
-        self._standing.handled.add(queued.number, time.time())
+        self._ledger.handled.add(queued.number, time.time())
         self._unsettled = True
         _log.warning("update_refused", owner=Owner.user(queued.person), result=why)
-        if self._pending.is_first_refused(queued):
+        if self._capacity.is_first_refused(queued):
             self.on_overflow(update)
 
     def _turn_away(self, queued: QueuedUpdate, verdict: Verdict, update: Update) -> None:
@@ -285,30 +288,20 @@ class Inbox(asyncio.Queue[object]):
             # The gate answers once a minute, and is about to: a flood is not kept waiting for it.
             _log.warning("access_denied", owner=Owner.user(queued.person), result=verdict)
             return
-        self._in_hand[queued.number] = update
+        queued.update = update
         self.waiting.add(queued)
-        self._release()
-
-    def _release(self) -> None:
-        """Hand out those whose turn it is."""
-        while self.is_open and (queued := self.waiting.take()) is not None:
-            if (update := self._in_hand.pop(queued.number, None)) is not None:
-                self.put_nowait(update)
-                continue
-            task = asyncio.create_task(self._fetch(queued.number))
-            self._fetching.add(task)
-            task.add_done_callback(self._fetching.discard)
+        self.release()
 
     async def _fetch(self, number: int) -> None:
-        pause = _FIRST_PAUSE_SECONDS
+        """Hand out an update that has waited on the disk, once that gives it."""
+        pauses = _pauses()
         while True:
             try:
                 document = await self._custodian.read(self._journal.read, number)
                 break
             except OperatorFault as fault:
-                self._fails(fault)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+                self._note_failure(fault)
+                await asyncio.sleep(next(pauses))
         update = read_update(document, self._bot) if document is not None else None
         if update is not None:
             self.put_nowait(update)
@@ -319,32 +312,36 @@ class Inbox(asyncio.Queue[object]):
         else:  # damaged, or handled meanwhile, or its key is missing: then the next start tries
             self._forget(number)
         self.waiting.done(number)
-        self._release()
+        self.release()
 
     def _end(self, number: int) -> None:
-        standing = self._standing
-        standing.handled.add(number, time.time())
-        standing.handled.forget_old(time.time())
-        for numbers in (standing.begun, standing.aside):
-            numbers.pop(number, None)
+        """It is not to be handled any more; the next `settle` writes that down."""
+        self._ledger.end(number, time.time())
         self._forget(number)
         self._ended.add(number)
         self._unsettled = True
 
     def _forget(self, number: int) -> None:
-        self._pending.forget(number)
-        for numbers in (self._replayed, self._running):
-            numbers.discard(number)
+        if (queued := self._kept.pop(number, None)) is not None:
+            self._capacity.give_back(queued.size)
 
-    def _fails(self, fault: OperatorFault) -> None:
+    def _note_failure(self, fault: OperatorFault) -> None:
         if not self.is_failing:
             self.is_failing = True
             _log.error("update_not_saved", result=fault.code)
             self._incidents.see(UPDATES_NOT_SAVED, time.time(), 0)
             self.on_trouble()
 
-    def _works(self) -> None:
+    def _note_success(self) -> None:
         if self.is_failing:
             self.is_failing = False
             self._incidents.end(UPDATES_NOT_SAVED, time.time())
             self.on_trouble()
+
+
+def _pauses() -> Iterator[float]:
+    """Seconds from one try at the disk to the next."""
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        yield pause
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

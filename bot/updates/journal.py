@@ -9,7 +9,6 @@ https://core.telegram.org/bots/api#getting-updates
 from __future__ import annotations
 
 import time
-from bisect import bisect_right
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,8 @@ from typing import Any, Final
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from bot.updates.fair_queue import QueuedUpdate
+from bot.updates.handled_ids import HandledIds, Run
+from bot.updates.queued_update import QueuedUpdate
 from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import UPDATES
@@ -26,72 +26,44 @@ from security.storage.files.private_files import SealedFolder, probe_writing
 from security.storage.sealing import Sealer
 
 _LEDGER: Final = "ledger"
-_RESENT_SECONDS: Final = 24 * 3600
-"""Telegram keeps an update, and sends it again where it must, for no longer than this."""
 _log = structlog.get_logger()
-
-
-class HandledIds:
-    """Numbers of updates handled within a day, as runs of neighbours: Telegram counts upwards.
-
-    A run is forgotten once nothing was added to it for a day. After a week of silence Telegram
-    begins to count somewhere else.
-    """
-
-    def __init__(self, runs: Iterable[tuple[int, int, float]] = ()) -> None:
-        """
-        Args:
-            runs: first and last number, and when the run last grew (Unix seconds).
-        """
-        self._runs = sorted(runs)
-
-    def __contains__(self, number: int) -> bool:
-        at = bisect_right(self._runs, (number, float("inf"), 0.0)) - 1
-        return at >= 0 and number <= self._runs[at][1]
-
-    def add(self, number: int, now: float) -> None:
-        """This one was handled just now."""
-        if number in self:
-            return
-        at = bisect_right(self._runs, (number, float("inf"), 0.0))
-        first = last = number
-        if at < len(self._runs) and self._runs[at][0] == number + 1:
-            last = self._runs.pop(at)[1]
-        if at and self._runs[at - 1][1] == number - 1:
-            at -= 1
-            first = self._runs.pop(at)[0]
-        self._runs.insert(at, (first, last, now))
-
-    def forget_old(self, now: float) -> None:
-        """Drop what Telegram no longer sends."""
-        self._runs = [run for run in self._runs if now - run[2] < _RESENT_SECONDS]
-
-    def runs(self) -> list[tuple[int, int, float]]:
-        """What `__init__` takes."""
-        return list(self._runs)
 
 
 class _Ledger(BaseModel):
     bot: int
-    handled: list[tuple[int, int, float]] = []
+    handled: list[Run] = []
     begun: dict[int, int] = {}
     aside: dict[int, float] = {}
 
 
 @dataclass(slots=True)
-class Found:
-    """What an earlier run has left."""
+class Ledger:
+    """Numbers alone: what is known of updates beside the documents of those that wait."""
 
     handled: HandledIds = field(default_factory=HandledIds)
     begun: dict[int, int] = field(default_factory=dict)
     """How many starts have begun to handle an update that was left by the run before."""
     aside: dict[int, float] = field(default_factory=dict)
     """Updates that are not tried again, and since when (Unix seconds)."""
-    waiting: list[tuple[QueuedUpdate, int]] = field(default_factory=list)
-    """What is written down, in Telegram's order, and how many bytes each takes."""
 
-    def ledger(self) -> dict[str, Any]:
-        """What of it is written down by `UpdateJournal.settle`, as it stands."""
+    def knows(self, number: int, now: float) -> bool:
+        """Whether an update was handled within a day, or is not tried again."""
+        self.handled.forget_old(now)  # after a week of silence Telegram counts anew
+        return number in self.aside or number in self.handled
+
+    def end(self, number: int, now: float) -> None:
+        """An update is not to be handled any more."""
+        self.handled.add(number, now)
+        self.begun.pop(number, None)
+        self.aside.pop(number, None)
+
+    def keep_only(self, there: Collection[int]) -> None:
+        """Forget how often others were begun, and that they were set aside."""
+        self.begun = {number: times for number, times in self.begun.items() if number in there}
+        self.aside = {number: since for number, since in self.aside.items() if number in there}
+
+    def document(self) -> dict[str, Any]:
+        """What `UpdateJournal.settle` writes down, as it stands."""
         return {
             "handled": self.handled.runs(),
             "begun": dict(self.begun),
@@ -118,28 +90,30 @@ class UpdateJournal:
         """
         self._folder.prepare()
 
-    def load(self) -> Found:
-        """What is written down; damaged documents are removed.
+    def load(self) -> tuple[Ledger, list[QueuedUpdate]]:
+        """What an earlier run has left: the ledger, and the updates in Telegram's order.
+
+        Damaged documents are removed.
 
         Raises:
             OperatorFault: the disk failed.
         """
-        ledger = self._ledger()
+        found = self._ledger()
         names = [name for name in self._folder.names() if name.isdecimal()]
-        if ledger is not None and ledger.bot != self._bot_id:
+        if found is not None and found.bot != self._bot_id:
             # The token is another bot's by now: it cannot answer what was written to this one.
             self._forget(names)
-            ledger = None
-        found = Found()
-        if ledger is not None:
-            found = Found(HandledIds(ledger.handled), ledger.begun, ledger.aside)
-            found.handled.forget_old(time.time())
+            found = None
+        ledger, left = Ledger(), []
+        if found is not None:
+            ledger = Ledger(HandledIds(found.handled), found.begun, found.aside)
+            ledger.handled.forget_old(time.time())
         for name in sorted(names, key=int):
-            update = None if int(name) in found.handled else self._read(name)
-            if update is not None:
-                found.waiting.append((QueuedUpdate.of(int(name), update), self._size(name)))
-        self._forget(name for name in names if int(name) in found.handled)
-        return found
+            if int(name) in ledger.handled:
+                self._forget([name])
+            elif (update := self._read(name)) is not None:
+                left.append(QueuedUpdate.of(int(name), update, self._size(name)))
+        return ledger, left
 
     def write(self, number: int, update: dict[str, Any]) -> int:
         """Write an update down: afterwards it survives a power cut. Returns its bytes on disk."""
@@ -155,7 +129,7 @@ class UpdateJournal:
         return self._read(str(number), passes=("store_failed",))
 
     def settle(self, ledger: dict[str, Any], ended: Iterable[int]) -> None:
-        """Write `Found.ledger` down, then forget the updates that have ended.
+        """Write `Ledger.document` down, then forget the updates that have ended.
 
         In this order: after a kill in between the ledger says that they were handled.
         """

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from telegram import Update
 
-from bot.updates.fair_queue import AT_ONCE, FairQueue, QueuedUpdate
+from bot.updates.fair_queue import AT_ONCE, FairQueue
+from bot.updates.queued_update import QueuedUpdate
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.clients.telegram_controls import TelegramControls

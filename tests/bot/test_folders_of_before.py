@@ -105,7 +105,7 @@ def check_all_there(folder: Path, sealer: Sealer) -> None:
     assert half is not None
     assert half.files[0].session is not None
     assert half.files[0].drive_file_id == "made-up-drive-file"
-    assert len(UpdateJournal(folder / "updates", sealer, BOT_ID).load().waiting) == 1
+    assert len(UpdateJournal(folder / "updates", sealer, BOT_ID).load()[1]) == 1
     update = SealedFolder(folder / "updates", sealer).read("43") or {}
     assert update["message"]["text"] == "/privacy"
     preferences = SealedFolder(folder / "preferences", sealer)

@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 from telegram import Bot, Update
 
 from bot.access.policy import Access, Verdict
+from bot.updates.handled_ids import HandledIds
 from bot.updates.inbox import Inbox
-from bot.updates.journal import HandledIds, UpdateJournal
+from bot.updates.journal import UpdateJournal
 from security.credential import Owner
 from security.custody.members import Members
 from security.custody.workers import Guard
@@ -344,7 +345,7 @@ async def test_stops_in_order_are_no_kills(runs: Runs) -> None:
         assert await queued(inbox) == [7]
         async with killed(inbox, 7):
             inbox.close()
-            await inbox.rest()
+            await inbox.uncount_interrupted()
 
 
 @pytest.mark.one_way("on")

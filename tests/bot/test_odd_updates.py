@@ -17,6 +17,7 @@ from bot.updates.incoming import read_update, readable
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.clients.telegram_controls import TelegramControls
+from tests.bot.test_updates import kept
 from tests.bot.upkeep import logged
 from tests.fixtures import RunningBot
 from tests.journeys import connect, until
@@ -95,7 +96,7 @@ async def test_no_field_of_an_update_is_a_defect_of_the_bots(
             await telegram.inject(kind, changed(whole, field, value))
     await ann.send("/help")
     await ann.wait_for("/connect", 20)
-    await until(lambda: not bot.services.inbox._in_hand)
+    await until(lambda: not kept(bot.folder))
     assert logged(bot, "handler_failed") == []
 
 

@@ -393,7 +393,7 @@ class UpdatesRun:
 
     def look_again(self) -> None:
         """Some of them no longer have to."""
-        self._inbox.release_held()
+        self._inbox.release()
 
     def begin_stop(self) -> None:
         """Nothing is taken in or handed out from here on."""
@@ -401,7 +401,7 @@ class UpdatesRun:
 
     async def end_stop(self) -> None:
         """The handlers have ended, or were cancelled."""
-        await self._inbox.rest()
+        await self._inbox.uncount_interrupted()
 
     async def close(self) -> None:
         """Give the threads back."""
