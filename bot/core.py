@@ -65,7 +65,7 @@ class BotOptions:
     admin_user_ids: frozenset[int] = frozenset()
     link_base_url: str = "https://t.me"
     files_folder: Path | None = None
-    """Of a local Bot API server: nothing is read elsewhere. None: files come over the network."""
+    """Where a local Bot API server's files may be read. None: files come over the network."""
     folder_name: str = "Telegram"
     maintenance_interval: timedelta = timedelta(minutes=10)
     """The pause between sweeps; none: there are no sweeps."""

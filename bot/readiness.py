@@ -64,7 +64,7 @@ class Readiness:
         return None
 
     def _sweep_obstacles(self) -> list[str]:
-        """Of the last sweep: that there was none for long, and what no user can mend."""
+        """What the last sweep says: that it is long ago, and what no user can mend."""
         last, found = self._services.core.metrics.last_sweep, []
         ended = last.started_at.timestamp() + last.seconds if last else self._began
         late = time.time() - ended

@@ -21,7 +21,7 @@ _LEAVING_BUTTONS: Final = frozenset({"disconnect", "erase"})
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Asked of each update: not what it wants, but who sent it, and where."""
+    """Whether a sender may pass: by who sent an update, and where, not by what it wants."""
 
     members: Members
     groups: frozenset[int]
@@ -30,7 +30,7 @@ class Access:
     """Whether a credential of this owner's is kept."""
 
     async def of(self, update: Update) -> Verdict:
-        """Whether the sender may pass."""
+        """Whether the sender of this update may pass."""
         chat, user, message = (
             update.effective_chat,
             update.effective_user,

@@ -13,7 +13,7 @@ _REMEMBERED: Final = 10_000
 
 
 class Refusals:
-    """An outsider's flood must not use up the bot's rate."""
+    """Remembers who was told: an outsider's flood must not use up the bot's rate."""
 
     def __init__(self) -> None:
         self._told: OrderedDict[Owner | int, float] = OrderedDict()

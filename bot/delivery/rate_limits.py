@@ -24,11 +24,11 @@ BACKGROUND: Final = -1
 
 Whatever else a person asks, /status first of all, has the rest of the rate for itself."""
 RESULT: Final = -2
-"""Of how an upload ended: it comes in masses, and in its chat before what was just taken in."""
+"""For how an upload ended: it comes in masses, and in its chat before what was just taken in."""
 COURTESY: Final = -3
-"""Of what nobody waits for: a 429 ends it, however long it asks to wait."""
+"""For what nobody waits for: a 429 ends it, however long it asks to wait."""
 PROGRESS: Final = -4
-"""Of how far an upload is: it comes in masses, and is never said again, as the next says more."""
+"""For how far an upload is: it comes in masses, and is never said again, as the next says more."""
 _MASSES: Final = (BACKGROUND, RESULT, PROGRESS)
 _OVERALL_PER_SECOND: Final = 30
 _BACKGROUND_PER_SECOND: Final = 16

@@ -34,7 +34,7 @@ class FolderChoice(BaseModel):
     path: tuple[str, ...]
     """The folder's name, after those of the bot's folders around it."""
     template: str = ""
-    """Of the sub-folders by date, as in TEMPLATES; "": none."""
+    """The template of sub-folders by date, as in TEMPLATES; "": there are none."""
 
     @field_validator("template")
     @classmethod
@@ -46,7 +46,7 @@ class FolderChoice(BaseModel):
 
     @property
     def name(self) -> str:
-        """Of the folder and those around it, for people."""
+        """The folder's name after those of the folders around it, for people."""
         return shown_path(self.path)
 
 

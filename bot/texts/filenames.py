@@ -222,7 +222,7 @@ def _files(message: Message | ExternalReplyInfo, moment: datetime) -> Iterator[I
 
 
 def _paid(paid: PaidMediaInfo, moment: datetime) -> Iterator[IncomingFile]:
-    """Of what was not paid for there is a preview without a file."""
+    """The files of paid media; what was not paid for is a preview without a file."""
     for number, one in enumerate(paid.paid_media):
         video = getattr(one, "video", None)
         pictures = getattr(one, "photo", None), getattr(one, "live_photo", None)

@@ -13,7 +13,7 @@ JOINERS: Final = "\u200c\u200d"
 MIME_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,64}/[a-z0-9!#$&^_.+-]{1,127}")
 """RFC 6838."""
 ENDING: Final = re.compile(r"[A-Za-z0-9]{1,16}")
-"""Of a file's name."""
+"""The ending of a file's name."""
 SHOWN_FORMATS: Final = re.compile("[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd]")
 """What of the format characters has a shape of its own, or shapes its neighbours.
 
