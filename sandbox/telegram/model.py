@@ -121,7 +121,6 @@ class Chat:
     messages: dict[int, Message] = field(default_factory=dict)
     events: EventLog = field(default_factory=EventLog)
     keyboard: Json | None = None  # the reply keyboard that is showing
-    menu_button: Json | None = None
     topics: dict[int, Topic] = field(default_factory=dict)
     migrated_to: int = 0  # a basic group that has become this supergroup
 
