@@ -45,7 +45,6 @@ __all__ = [
 ]
 
 PAUSE_SECONDS: Final = 1.0
-"""Before the second try; doubles with every further one, jittered."""
 _SHARED: Final = ChunkBudget()
 _ATTEMPTS: Final = 3
 
@@ -57,7 +56,7 @@ def upload(
     *,
     progress: Callable[[int], None],
     stop: StopSignal,
-    pause_seconds: float | None = None,
+    pause_seconds: float = PAUSE_SECONDS,
     on_new_id: Callable[[str], None] = lambda _: None,
     session: SecretStr | None = None,
     on_session: Callable[[SecretStr], None] = lambda _: None,
@@ -68,7 +67,7 @@ def upload(
     Args:
         progress: told the bytes that have gone out, from this thread; it only grows.
         stop: set from elsewhere; looked at between pieces.
-        pause_seconds: in the place of PAUSE_SECONDS.
+        pause_seconds: before the second try; doubles with every further one, jittered.
         on_new_id: told the identifier that takes a spent one's place, before it is used.
         session: of an earlier run for the same target: Drive has some of it, or all.
         on_session: told the address of each session, before bytes move in it.
@@ -81,12 +80,11 @@ def upload(
         SourceFailed, TransientFault, ConsentRequired, OperatorFault: it may pass; as interrupted.
     """
     refusal: CustodyError
-    pause = PAUSE_SECONDS if pause_seconds is None else pause_seconds
     for _ in range(_ATTEMPTS):
         with closing(Window(source, stop)) as window, budget.share() as next_chunk:
             begun = UploadSession.resumed(drive, session)
             attempt = Attempt(
-                drive, target, window, next_chunk, stop, progress, on_session, begun, pause
+                drive, target, window, next_chunk, stop, progress, on_session, begun, pause_seconds
             )
             try:
                 return attempt.run()
@@ -96,7 +94,7 @@ def upload(
                 # Bytes that are not the file's may have gone into this session.
                 discard(drive, target.file_id, attempt.session_address)
                 refusal = spoilt
-                stop.wait(pause)
+                stop.wait(pause_seconds)
             except CustodyError as error:
                 if isinstance(error, TransientFault) and (arrived := attempt.arrived()) is not None:
                     return arrived

@@ -15,8 +15,8 @@ from bench.child import Json, serve
 from bench.owners import read_settings
 from bot import lifecycle, maintenance
 from bot.context import BotApplication, BotContext
-from custody_parts import tune_garbage_collector
 from processes.bot import only_bot_on, prepare_logs, services
+from processes.wiring import storage_of, tune_garbage_collector
 
 
 class Sweeps:
@@ -24,7 +24,7 @@ class Sweeps:
 
     def __init__(self, application: BotApplication) -> None:
         self._context: BotContext = application.context_types.context(application)
-        self._memory = application.bot_data.core.records.memory
+        self._memory = application.bot_data.core.state
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self.refreshed = 0
@@ -59,9 +59,10 @@ async def main() -> None:
     """Answer "sweep", "start" and "stop" until there are no more commands."""
     settings = read_settings(Path(sys.argv[1]), for_bot=True)
     mask = prepare_logs(settings)
+    storage = storage_of(settings, mask)
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(only_bot_on(settings.user_data_dir))
-        application = await stack.enter_async_context(services(settings, mask))
+        await stack.enter_async_context(only_bot_on(storage))
+        application = await stack.enter_async_context(services(settings, storage, mask))
         stack.push_async_callback(lifecycle.stop, application)
         await lifecycle.start(application)
         tune_garbage_collector()

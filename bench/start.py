@@ -25,7 +25,9 @@ from bench.child import ROOT, Child, Json
 from bench.owners import FIRST_ID, new_key, write_settings
 from bench.report import Aims, Site, Wrong, median_of, report
 from bench.world import BOT_TOKEN
-from bot.uploads.jobs import JobFile, UploadJob, UploadJournal, job_id_of
+from bot.uploads.jobs import JobFile, UploadJob, job_id_of
+from bot.uploads.journal import UploadJournal
+from processes.wiring import open_storage
 from security.credential import Owner
 from security.encryption import TokenEncryption
 
@@ -49,7 +51,7 @@ _STOP_SECONDS: Final = 30
 
 def finish_uploads(folder: Path, count: int, key: str) -> None:
     """Write that many uploads as the bot leaves them once they have ended."""
-    journal = UploadJournal(folder, TokenEncryption([SecretStr(key)]))
+    journal = UploadJournal(open_storage(folder, TokenEncryption([SecretStr(key)]), str))
     journal.prepare()
     now = datetime.now(UTC)
 
@@ -134,7 +136,7 @@ def _measure(site: Site, quick: bool, _: Json) -> Iterator[tuple[str, Json]]:
     key, bare, full = new_key(), site.folder / "bare", site.folder / "full"
     with site.beside("bench.world", site.folder / "world", bare, _PEOPLE, key) as world:
         shutil.copytree(bare, full)
-        finish_uploads(full / "uploads", count, key)
+        finish_uploads(full, count, key)
         url = world.hello["url"]
         settings = {
             data.name: write_settings(

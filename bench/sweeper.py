@@ -13,16 +13,17 @@ from pathlib import Path
 from bench.child import Json, serve
 from bench.idle import Ticker, look_bare
 from bench.owners import read_settings
-from custody_parts import custody, tune_garbage_collector
 from metrics import Metrics
 from processes.bot import prepare_logs
+from processes.wiring import CustodyOptions, custody, storage_of, tune_garbage_collector
 
 
 async def main() -> None:
     """Answer "sweep" and "bare" until there are no more commands."""
     settings = read_settings(Path(sys.argv[1]))
     mask = prepare_logs(settings)
-    async with custody(settings, mask, Metrics().refreshed) as parts:
+    options = CustodyOptions.of(settings, Metrics().refreshed)
+    async with custody(settings, storage_of(settings, mask), mask, options) as parts:
 
         async def answer(command: Json) -> Json:
             """One pass, or one bare look over the folder."""

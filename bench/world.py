@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from bench.child import Json, serve
 from bench.owners import CLIENT_ID, CLIENT_SECRET
 from config import GoogleClient
+from processes.wiring import open_storage
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox, SandboxConfig
 from security.credential import Credential, Owner
@@ -75,7 +76,7 @@ async def main() -> None:
         client_secret=CLIENT_SECRET,
     )
     keyring = TokenEncryption([SecretStr(key) for key in keys])
-    store = TokenStore(Path(data_folder), keyring, str)
+    store = TokenStore(open_storage(Path(data_folder), keyring, str), str)
     async with Sandbox(config) as sandbox:
         await asyncio.to_thread(store.prepare)
         await connect(sandbox, store, int(people))

@@ -32,7 +32,7 @@ from bot.updates.ordering import PerUserOrder
 from bot.updates.telegram_health import TelegramHealth
 from bot.uploads.albums import Albums
 from bot.uploads.destinations import Destinations
-from bot.uploads.jobs import UploadJournal
+from bot.uploads.journal import UploadJournal
 from bot.uploads.queue import UploadQueue
 from bot.uploads.running.runner import UploadRunner
 from security.credential import Owner
@@ -62,9 +62,9 @@ def build_application(
         token: from BotFather.
         api_base_url: Telegram's cloud, a local Bot API server, or the sandbox.
     """
-    limiter = RateLimiter()
+    limiter = RateLimiter(options.timing)
     access = Access(options.members, options.allowed_chat_ids, core.custodian.keeps)
-    inbox = Inbox(updates, core.custodian, core.records.memory.incidents, access)
+    inbox = Inbox(updates, core.workers, core.state.incidents, access)
     telegram_health = TelegramHealth(
         network=options.network, address=api_base_url, connection_pool_size=1
     )
@@ -92,7 +92,7 @@ def build_application(
     runner = UploadRunner(bot, core, options, journal, destinations, limiter.has_room)
     uploads = UploadQueue(
         journal,
-        core.custodian,
+        core.workers,
         runner.run,
         runner.discard,
         at_once=options.uploads_at_once,
@@ -104,7 +104,7 @@ def build_application(
         options=options,
         access=access,
         uploads=uploads,
-        albums=Albums(uploads),
+        albums=Albums(uploads, options.timing.album_end),
         progress_of=runner.progress_of,
         sender=Sender(bot, core.sending_drives, options.data_folder, local_mode=options.local_mode),
         destinations=destinations,

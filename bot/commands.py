@@ -23,7 +23,6 @@ DESCRIPTION: Final = N_(
     "I see only what I put there myself."
 )
 SHORT_DESCRIPTION: Final = N_("Puts your files into your own Google Drive.")
-_AGAIN: Final = timedelta(minutes=10)
 _AGAIN_AT_THE_LATEST: Final = timedelta(days=1)
 _log = structlog.get_logger()
 _MENU: Final = (
@@ -82,11 +81,12 @@ async def publish(context: BotContext) -> None:
         "menu_not_published",
         result="rate_limited" if isinstance(failure, RetryAfter) else "unavailable",
     )
-    pause = failure._retry_after if isinstance(failure, RetryAfter) else _AGAIN
+    least = timedelta(seconds=context.services.options.timing.menu_again)
+    pause = failure._retry_after if isinstance(failure, RetryAfter) else least
     if isinstance(failure, RetryAfter) or may_pass(failure):
         context.jobs.run_once(
             publish,
-            max(_AGAIN, min(pause, _AGAIN_AT_THE_LATEST)),
+            max(least, min(pause, _AGAIN_AT_THE_LATEST)),
             job_kwargs={"misfire_grace_time": None},
         )
 

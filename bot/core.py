@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 import httpx
 from pydantic import SecretStr
@@ -13,23 +14,36 @@ from pydantic import SecretStr
 from bot.preferences.store import Preferences
 from drive import Drives
 from metrics import Metrics
-from security.consent.flows import ConsentDesk
+from security.consent.flows import ConsentFlows, ConsentMethod
 from security.credential import Owner
 from security.custody.custodian import Custodian
+from security.custody.disconnect import Disconnecting
+from security.custody.leases import Leases
 from security.custody.members import Members
+from security.custody.rejecting import Rejecting
+from security.custody.workers import Workers
 from security.errors import CustodyError
 from security.google.network import DIRECT, Network
-from security.maintenance.records import Records
+from security.maintenance.state import MaintenanceState
 from security.maintenance.sweep import Sweep
 from security.quarantine.copies import Quarantine
+from security.storage.protocol import Storage
+from upload import PAUSE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class Core:
     """The core as this front uses it; the composition root builds it."""
 
+    workers: Workers
+    leases: Leases
+    storage: Storage
     custodian: Custodian
-    consents: ConsentDesk
+    rejecting: Rejecting
+    disconnecting: Disconnecting
+    consents: ConsentFlows
+    consent_method: ConsentMethod
+    """How people are asked in the chat."""
     preferences: Preferences
     drives: Drives
     upload_drives: Drives
@@ -38,7 +52,7 @@ class Core:
     """With threads of their own, for files on their way out of Drive."""
     downloads: httpx.Client
     """For files from Telegram: `bot.uploads.running.telegram_source.download_client`."""
-    records: Records
+    state: MaintenanceState
     sweep: Sweep
     quarantine: Quarantine
     metrics: Metrics
@@ -50,9 +64,50 @@ class Core:
 
     async def note_owner_told(self, owner: Owner) -> None:
         """Remember that the owner was asked to connect again, so that no notice need follow."""
-        self.records.memory.verdicts.tell(owner)
+        self.state.rejections.mark_told(owner)
         with suppress(CustodyError):  # at worst they hear of it twice
-            await self.custodian.under_lock(owner, self.quarantine.mark_owner_told, owner)
+            await self.leases.under(
+                owner, lambda lease: self.quarantine.mark_owner_told(owner, lease=lease)
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How fast the bot goes about what no setting says. In seconds, where nothing else is said."""
+
+    chat_burst: float = 4.5
+    """Messages to one chat in a row; after that one a second. Half a one is kept for late ones."""
+    messages_per_second: int = 30
+    """To all chats together, as Telegram allows."""
+    background_per_second: int = 16
+    """Of these, what comes in masses."""
+    send_pauses: tuple[float, ...] = (0.5, 2.0, 5.0)
+    """Before each further try to say what Telegram did not take for a passing reason."""
+    first_progress: float = 1.0
+    """Before an upload's progress is shown at all: what is over by then needs none."""
+    progress_interval: float = 3.0
+    """Between edits that show progress, at least."""
+    get_file_pauses: tuple[float, ...] = (1.0, 3.0)
+    """Before Telegram is asked for a file once more."""
+    download_pause: float = 0.5
+    """Before a broken download goes on; doubles each time."""
+    upload_pause: float = PAUSE_SECONDS
+    """Before an upload's second try; doubles with every further one."""
+    album_end: float = 1.0
+    """An album is complete when this long nothing has come. Telegram sends its parts at once."""
+    renaming: float = 600.0
+    """How long a file waits for its new name; then it goes on under its old one."""
+    same_request: float = 20.0
+    """For so long whoever asks to connect once more is shown the same request again."""
+    ask_account_again: float = 5.0
+    """Before the question whose account it is, which Telegram did not take, is put again."""
+    menu_again: float = 600.0
+    """Before a menu that Telegram did not take is published again, at least."""
+    last_handlers: float = 4.0
+    """For what is being handled when the bot stops."""
+
+
+IN_EARNEST: Final = Timing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +137,7 @@ class BotOptions:
     """Where Telegram brings updates; None: it is asked for them."""
     webhook_secret: SecretStr | None = None
     """What Telegram proves itself by when it brings an update."""
+    timing: Timing = IN_EARNEST
 
     @property
     def local_mode(self) -> bool:

@@ -21,6 +21,7 @@ from bot.receiving import groups
 from bot.texts.catalogue import Texts, language_of
 from bot.uploads.jobs import belongs_to
 from security.credential import Owner
+from security.storage.events import Event
 
 _OF_JOBS: Final = ("upload-", "uploads-")
 """Verbs of buttons whose argument begins with a job's id."""
@@ -70,7 +71,8 @@ async def gate(update: Update, context: BotContext) -> None:
             if context.services.refusals.is_due(owner):
                 core = context.core
                 # As seldom as it is answered: a flood must not push others out of the trail.
-                await core.custodian.run(core.records.audit.record, "denied", owner, "not_allowed")
+                event = Event("denied", owner, "not_allowed")
+                await core.workers.run(core.storage.record, [event])
                 await _refuse(update, context, owner, is_allowed=is_allowed)
         finally:
             # Whatever became of the answer: an error here must not open the gate.

@@ -20,12 +20,12 @@ from bot.receiving import files
 from bot.updates.incoming import ALLOWED_UPDATES
 from bot.webhook import set_webhook
 from security.errors import CustodyError
+from security.google.jitter import doubling
 
 _LONGEST_PAUSE_SECONDS: Final = 60
 # The whole process stops within 15 s; what has been asked of Google needs 10 of them.
 _POLLING_SECONDS: Final = 2
 _UPLOADS_SECONDS: Final = 1
-_HANDLERS_SECONDS: Final = 4
 _NOTES_SECONDS: Final = 1
 _CONNECTIONS_SECONDS: Final = 1
 
@@ -40,7 +40,7 @@ async def start(application: BotApplication) -> None:
     await _until_reached(lambda: _introduce(application))
     if not services.options.maintenance_interval:
         # Otherwise the first sweep reads every file, and finishes what a crash interrupted.
-        await services.core.custodian.departures.finish_interrupted()
+        await services.core.disconnecting.finish_interrupted()
     await application.start()
     withdrawn = await services.uploads.start()
     application.create_task(files.tell_withdrawn(application.bot, services, withdrawn))
@@ -71,18 +71,14 @@ def is_receiving(application: BotApplication) -> bool:
 
 async def _until_reached(work: Callable[[], Awaitable[None]]) -> None:
     """An operator's machine may start before its network does."""
-    pause = 1.0
-    while True:
+    for pause in doubling(1.0, _LONGEST_PAUSE_SECONDS):
         try:
-            await work()
+            return await work()
         except InvalidToken:
             raise
         except TelegramError as error:
             on_polling_error(error)
             await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
-        else:
-            return
 
 
 async def stop(application: BotApplication) -> None:
@@ -91,7 +87,7 @@ async def stop(application: BotApplication) -> None:
     Telegram may hang, answers to a flood may take minutes, and handlers may wait for Google.
     """
     services, updater = application.bot_data, application.updater
-    services.core.custodian.stop()
+    services.core.workers.stop()
     services.core.sweep.stop()
     services.inbox.close()
     if updater is not None and updater.running:
@@ -103,7 +99,7 @@ async def stop(application: BotApplication) -> None:
             await asyncio.gather(services.uploads.stop(), services.sender.stop())
     if application.running:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_HANDLERS_SECONDS):
+            async with asyncio.timeout(services.options.timing.last_handlers):
                 await application.stop()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_NOTES_SECONDS):

@@ -25,7 +25,7 @@ _log = structlog.get_logger()
 async def sweep(context: BotContext) -> None:
     """One pass. Whatever goes wrong with it, the next one comes."""
     services = context.services
-    incidents, metrics = services.core.records.memory.incidents, services.core.metrics
+    incidents, metrics = services.core.state.incidents, services.core.metrics
     try:
         report = await services.core.sweep.run()
     except Exception:
@@ -48,13 +48,13 @@ async def sweep(context: BotContext) -> None:
         await alerts.tell_administrators(context.bot, services)
         await notices.tell_owners(context.bot, services)
         await notices.tell_refused(context.bot, services)
-    await services.core.custodian.remember(services.core.records.memory)
+    await services.core.state.save()
 
 
 async def came_by(context: BotContext, owner: Owner) -> None:
     """A sign of life: whoever was idle is refreshed at once, while they type."""
     now = datetime.now(UTC).timestamp()
-    if context.core.records.memory.activity.note(owner, now):
+    if context.core.state.activity.note(owner, now):
         context.application.create_task(_wake(context, owner), name="wake")
 
 

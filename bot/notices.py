@@ -26,8 +26,8 @@ from bot.texts.catalogue import Texts
 from bot.texts.organisation import organisation_refuses
 from security.credential import Owner
 from security.errors import CustodyError
-from security.quarantine.copies import QuarantineRecord
 from security.quarantine.policy import GRANT
+from security.quarantine.records import QuarantineRecord
 
 _AT_ONCE: Final = 16
 _log = structlog.get_logger()
@@ -38,13 +38,13 @@ async def tell_owners(bot: ExtBot[int], services: Services) -> None:
     core = services.core
     async with services.notices_lock:
         try:
-            records = await core.custodian.read(core.quarantine.records)
+            records = await core.workers.read(core.quarantine.records)
         except CustodyError:  # the disk fails just now: the next sweep's turn
             return
         newest = {record.owner: record for record in records if not record.told}
         waiting = list(newest.values())
         for start in range(0, len(waiting), _AT_ONCE):
-            if core.custodian.is_stopping:  # the next start's sweep tells the others
+            if core.workers.is_stopping:  # the next start's sweep tells the others
                 return
             await asyncio.gather(
                 # To its end, whatever becomes of this job: half told is told twice.
@@ -59,8 +59,8 @@ async def tell_refused(bot: ExtBot[int], services: Services) -> None:
     """Tell the people whom their organisation refuses, each once. Nothing is asked of them."""
     core = services.core
     async with services.notices_lock:
-        for owner, code in core.records.memory.organisations.untold():
-            if core.custodian.is_stopping:
+        for owner, code in core.state.organisations.untold():
+            if core.workers.is_stopping:
                 return
             await _finish(core, owner, _tell_refused(bot, services, owner, code))
 
@@ -80,7 +80,7 @@ async def to_administrators(
 async def _finish(core: Core, owner: Owner, notice: Coroutine[Any, Any, None]) -> None:
     """Bring one notice to its end; a defect that it brings out keeps nobody else waiting."""
     try:
-        await core.custodian.finish(notice)
+        await core.workers.finish(notice)
     except Exception:
         _log.exception("message_not_sent", owner=owner)
 
@@ -91,7 +91,9 @@ async def _tell(bot: ExtBot[int], services: Services, record: QuarantineRecord) 
         is_connected = await _is_connected(core, owner)
         if not is_connected and owner.kind == "department" and not services.options.admin_user_ids:
             return  # the start that has administrators tells them
-        await core.custodian.under_lock(owner, core.quarantine.mark_owner_told, owner)
+        await core.leases.under(
+            owner, lambda lease: core.quarantine.mark_owner_told(owner, lease=lease)
+        )
     except CustodyError as error:  # an operator's to mend first, or the disk fails
         _log.info("message_not_sent", owner=owner, result=error.code)
         return
@@ -109,13 +111,15 @@ async def _tell(bot: ExtBot[int], services: Services, record: QuarantineRecord) 
         _log.info("owner_told", owner=owner, result=record.reason)
     elif "later" in outcomes:
         with contextlib.suppress(CustodyError):
-            await core.custodian.under_lock(owner, core.quarantine.mark_told, record.name, False)
+            await core.leases.under(
+                owner, lambda lease: core.quarantine.mark_told(record.name, False, lease=lease)
+            )
 
 
 async def _tell_refused(bot: ExtBot[int], services: Services, owner: Owner, code: str) -> None:
-    core, organisations = services.core, services.core.records.memory.organisations
-    organisations.tell(owner)
-    await core.custodian.remember(core.records.memory)
+    core, organisations = services.core, services.core.state.organisations
+    organisations.mark_told(owner)
+    await core.state.save()
     if owner.kind == "department" or not services.options.members.may_use(owner):
         return
     texts = Texts(await core.preferences.language(owner))
@@ -128,7 +132,7 @@ async def _tell_refused(bot: ExtBot[int], services: Services, owner: Owner, code
     if outcome == "sent":
         _log.info("owner_told", owner=owner, result=code)
     elif outcome == "later":
-        organisations.tell(owner, told=False)
+        organisations.mark_told(owner, told=False)
 
 
 async def _is_connected(core: Core, owner: Owner) -> bool:

@@ -9,11 +9,10 @@ from datetime import timedelta
 from typing import Final
 
 from bot.context import BotApplication
+from bot.kinds import UPDATES_NOT_SAVED
 from bot.lifecycle import is_receiving
 from security.errors import OperatorFault
 from security.log_schema import OPERATOR_FAULTS
-from security.maintenance.incidents import UPDATES_NOT_SAVED
-from security.storage.files.private_files import probe_writing
 
 NOT_RUNNING: Final = "not_running"
 TELEGRAM_SILENT: Final = "telegram_silent"
@@ -56,7 +55,7 @@ class Readiness:
         try:
             # A network's disk may hang: whoever asks gets an answer all the same.
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                await asyncio.to_thread(probe_writing, self._services.options.data_folder)
+                await asyncio.to_thread(self._services.core.storage.check_writable)
         except OperatorFault as fault:
             return fault.code
         except TimeoutError:

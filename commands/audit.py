@@ -11,11 +11,10 @@ import typer
 
 from commands.output import AsJson, Exit, show_json, show_table, stop
 from commands.runtime import DEFAULT_ENV_FILE, Custody, EnvFile, open_custody
-from security.audit import ACTIONS
 from security.credential import Owner
 from security.errors import CustodyError
 from security.log_schema import MASK
-from security.recovery.sealed_folders import PLACES, owner_of
+from security.storage.events import ACTIONS
 
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -37,7 +36,7 @@ def audit(
         stop(f"--action: one of {', '.join(ACTIONS)}.", Exit.USAGE)
     start = None if since is None else _moment(since)
     with open_custody(env_file) as custody:
-        entries = custody.audit.read(owner=owner, action=action, since=start)
+        entries = custody.storage.events(owner=owner, action=action, since=start)
         found = list(islice(entries, limit))
     if as_json:
         show_json({"entries": [entry.to_document() for entry in found]})
@@ -63,8 +62,8 @@ def whois(
     with open_custody(env_file) as custody:
         known, unread = _known(custody)
         found = [owner for owner in known if custody.mask(owner.name) == mask]
-    for place in unread:
-        typer.echo(f"Left out, because it cannot be read: {place}.", err=True)
+    for kind in unread:
+        typer.echo(f"Left out, because it cannot be read: {kind}.", err=True)
     if not found:
         stop(
             "Nobody known here has this mask. Either nothing is kept of them (any more), or the "
@@ -81,19 +80,17 @@ def whois(
 
 
 def _known(custody: Custody) -> tuple[dict[Owner, set[str]], list[str]]:
-    """Everybody of whom anything is kept, with where that is; and places that cannot be read."""
+    """Everybody of whom anything is kept, with where that is; and kinds that cannot be listed."""
     known: dict[Owner, set[str]] = {}
     unread = []
-    for place in PLACES:
+    for kind in custody.storage.kinds:
         try:
-            names = place.names(place.open(custody.folder, custody.keyring))
+            names = custody.storage.names(kind)
         except CustodyError:
-            unread.append(place.label)
+            unread.append(kind.label)
             continue
-        for name in names:
-            owner = owner_of(name)
-            if owner is not None:
-                known.setdefault(owner, set()).add(place.label)
+        for owner in filter(None, map(kind.owner_of, names)):
+            known.setdefault(owner, set()).add(kind.label)
     settings = custody.settings
     for slug in settings.departments:
         known.setdefault(Owner.parse(f"department:{slug.partition('=')[0]}"), set()).add("settings")

@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import SecretBytes
 
 from commands.output import AsJson, Exit, progress, show_json, show_table, stop
 from commands.runtime import (
     DEFAULT_ENV_FILE,
     Custody,
     EnvFile,
-    build_custody,
+    custody_for_restore,
     open_custody,
     read_settings,
 )
 from config import Settings
 from security.encryption import fingerprint
 from security.errors import CustodyError
-from security.logging_utils import OwnerMask, load_mask_key, read_mask_key
+from security.logging_utils import OwnerMask
 from security.recovery.backup import About, BackupReport, write_backup
-from security.recovery.owner_files import OwnerFiles
-from security.recovery.restore import (
-    Contents,
-    Restore,
-    RestoreReport,
-    restore_mask_key,
-    verify,
-)
-from security.recovery.sealed_folders import holds_ours
-from security.storage.files.locks import bot_stopped
-from security.storage.files.private_files import disk_faults, ensure_private_folder
+from security.recovery.restore import Contents, Restore, RestoreReport, verify
 
 Archive = Annotated[Path, typer.Argument(help="The archive.", show_default=False)]
 Replace = Annotated[bool, typer.Option("--force", help="Replace a file of that name.")]
@@ -64,9 +52,9 @@ def backup(
         report = write_backup(
             file,
             settings.token_backup_key,
-            _about(settings),
+            _about(custody),
             custody.store,
-            _files(custody),
+            outside=settings.user_data_dir,
             replace=force,
             on_progress=on_progress,
         )
@@ -85,36 +73,20 @@ def restore(
     """Put an archive back: only what is missing or older here, unless it is a rollback."""
     settings = read_settings(env_file)
     _check_keys(settings)
-    folder, keys = settings.user_data_dir, settings.token_backup_key
+    keys = settings.token_backup_key
     run: Restore | None = None
     try:
         contents = verify(file, keys)
         _refuse_plaintext(settings, contents)
-        holds_ours(folder)
-        with ExitStack() as stack:
-            if rollback and not dry_run:
-                ensure_private_folder(folder / "locks")
-                stack.enter_context(disk_faults())
-                stack.enter_context(bot_stopped(folder))
-            # Before anything makes a new one: masks shall be those of the archive's logs.
-            mask_key = restore_mask_key(
-                folder,
-                contents.about.mask_key,
-                settings.log_mask_key,
-                rollback=rollback,
-                dry_run=dry_run,
-            )
-            custody = build_custody(settings, _mask_key(settings, contents, dry_run=dry_run))
-            run = Restore(
-                custody.store,
-                _files(custody),
-                custody.audit,
-                rollback=rollback,
-                dry_run=dry_run,
-            )
+        archived = contents.about.mask_key
+        with custody_for_restore(settings, archived, rollback=rollback, dry_run=dry_run) as (
+            custody,
+            mask_key,
+        ):
+            run = Restore(custody.store, rollback=rollback, dry_run=dry_run)
             run.report.mask_key = mask_key
-            on_progress = stack.enter_context(progress("Restoring"))
-            run.run(file, keys, contents, on_progress)
+            with progress("Restoring") as on_progress:
+                run.run(file, keys, contents, on_progress)
     except CustodyError as error:
         done = run.report.owners if run is not None and not dry_run else 0
         if done == 0:
@@ -152,25 +124,13 @@ def _refuse_plaintext(settings: Settings, contents: Contents) -> None:
         )
 
 
-def _about(settings: Settings) -> About:
+def _about(custody: Custody) -> About:
     return About(
         created=datetime.now(UTC),
         version=installed_version("drivekeeper"),
-        settings=settings.names_set,
-        mask_key=SecretBytes(load_mask_key(settings.user_data_dir, settings.log_mask_key)),
+        settings=custody.settings.names_set,
+        mask_key=custody.mask_key,
     )
-
-
-def _files(custody: Custody) -> OwnerFiles:
-    return OwnerFiles(custody.folder, custody.keyring, custody.mask)
-
-
-def _mask_key(settings: Settings, contents: Contents, *, dry_run: bool) -> bytes:
-    """The key that counts after the restore; a dry run makes no file for it."""
-    if dry_run:
-        present = read_mask_key(settings.user_data_dir, settings.log_mask_key)
-        return present or contents.about.mask_key.get_secret_value()
-    return load_mask_key(settings.user_data_dir, settings.log_mask_key)
 
 
 def _show_backup(report: BackupReport, *, as_json: bool) -> None:

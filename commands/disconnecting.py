@@ -9,11 +9,9 @@ import typer
 
 from commands.output import AsJson, Exit, Yes, ask, show_json, stop
 from commands.runtime import DEFAULT_ENV_FILE, Custody, EnvFile, open_custody
-from custody_parts import custody as assembled
 from security.credential import Owner
-from security.custody.disconnect import Farewell
+from security.custody.disconnect import Disconnection
 from security.log_schema import MASK
-from security.storage.files.locks import is_bot_running
 
 
 def disconnect(
@@ -36,13 +34,13 @@ def disconnect(
             stop("Nothing was done: of this owner no credential is kept.", Exit.FINDINGS)
         question = f"Disconnect {mask}? This cannot be undone; they would have to connect again"
         ask(question, yes=yes)
-        farewell = asyncio.run(_disconnect(custody, owner))
-    is_left = not farewell.revoked and not farewell.shared and farewell.was_connected
+        ended = asyncio.run(_disconnect(custody, owner))
+    is_left = not ended.revoked and not ended.shared and ended.was_connected
     if as_json:
-        show_json({"owner": mask, "revoked": farewell.revoked, "shared": farewell.shared})
+        show_json({"owner": mask, "revoked": ended.revoked, "shared": ended.shared})
     else:
         typer.echo(f"Disconnected {mask}: the credential and its copies are deleted.")
-        if farewell.shared:
+        if ended.shared:
             typer.echo("Google was not told: somebody else uses the same account here.")
         elif is_left:
             typer.echo("Google could not be told: the grant stands in the account's settings.")
@@ -54,9 +52,8 @@ def _find(custody: Custody, mask: str) -> Owner | None:
     return next((owner for owner in owners if custody.mask(owner.name) == mask), None)
 
 
-async def _disconnect(custody: Custody, owner: Owner) -> Farewell:
-    remember = is_bot_running(custody.folder) is False
-    async with assembled(custody.settings, custody.mask, remember=remember) as parts:
-        async with parts.custodian.locked(owner):  # what is approved from now on saves nothing
-            await parts.custodian.run(custody.consents.delete, owner)
-        return await parts.custodian.disconnect(owner)
+async def _disconnect(custody: Custody, owner: Owner) -> Disconnection:
+    async with custody.at_work() as parts:
+        async with parts.leases.held(owner):  # what is approved from now on saves nothing
+            await parts.workers.run(custody.consents.delete, owner)
+        return await parts.disconnecting.disconnect(owner)

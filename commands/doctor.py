@@ -28,10 +28,10 @@ from commands.checks import (
 from commands.checks.finding import Finding, State, failed, skipped
 from commands.checks.settings import check_env_file, check_precautions, check_settings
 from commands.output import AsJson, Exit, show_json, show_table
-from commands.runtime import DEFAULT_ENV_FILE, EnvFile
+from commands.runtime import DEFAULT_ENV_FILE, EnvFile, Installation
 from config import Settings
 from security.logging_utils import OwnerMask, configure_logging
-from security.storage.files.locks import is_bot_running
+from security.storage.protocol import BOT_LEASE
 
 _SIGNS: Final = {State.OK: "✓", State.WARNING: "!", State.FAILED: "✗", State.SKIPPED: "–"}
 
@@ -91,23 +91,24 @@ async def examine(env_file: Path, *, offline: bool = False) -> list[Finding]:
     if settings is None:
         rest = "Nothing else can be checked before the settings are mended."
         return [*findings, skipped("everything else", rest)]
-    runs = await asyncio.to_thread(is_bot_running, settings.user_data_dir)
-    checks = [*_local(settings, runs), *_network(settings, runs, offline=offline)]
+    there = Installation.of(settings)
+    runs = await asyncio.to_thread(there.storage.is_leased, BOT_LEASE)
+    checks = [*_local(there, runs), *_network(settings, runs, offline=offline)]
     found = await asyncio.gather(*(_guarded(name, check) for name, check in checks))
     return [*findings, *(finding for group in found for finding in group)]
 
 
-def _local(settings: Settings, runs: bool | None) -> list[Check]:
-    data = settings.user_data_dir
+def _local(there: Installation, runs: bool | None) -> list[Check]:
+    settings, data = there.settings, there.folder
     blocking: list[tuple[str, Callable[[], list[Finding]]]] = [
         ("precautions", partial(check_precautions, settings)),
         ("network", partial(network.check_network, settings)),
-        ("data folder", partial(folder.check_folder, data)),
+        ("data folder", partial(folder.check_folder, there)),
         ("permissions", partial(folder.check_permissions, data)),
         ("file system", partial(folder.check_file_system, data)),
         ("disk space", partial(folder.check_space, data)),
-        ("keys", partial(keys.check_keys, settings)),
-        ("testing", partial(connections.check_testing, settings)),
+        ("keys", partial(keys.check_keys, there)),
+        ("testing", partial(connections.check_testing, there)),
         ("bot", lambda: [process.judge_bot(runs)]),
     ]
     if settings.telegram_local_mode:

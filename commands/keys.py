@@ -14,7 +14,6 @@ from commands.runtime import DEFAULT_ENV_FILE, EnvFile, open_custody
 from security.encryption import TokenEncryption
 from security.recovery.key_use import Census, KeyUse, census
 from security.recovery.rotation import Mode, RotationReport
-from security.recovery.sealed_folders import PLACES
 
 app = typer.Typer(help="Encryption keys: make, check, rotate.", no_args_is_help=True)
 
@@ -35,7 +34,7 @@ def generate() -> None:
 def check(env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False) -> None:
     """Count the documents that need each key, and say which keys may be dropped."""
     with open_custody(env_file) as custody:
-        found = census(custody.folder, custody.keyring)
+        found = census(custody.storage)
     refused = custody.keyring.requires_sealing and bool(found.of("plaintext"))
     advice = list(_advice_after_check(found, refused=refused))
     if as_json:
@@ -108,7 +107,7 @@ def _advice_after_check(found: Census, *, refused: bool) -> Iterator[str]:
 
 
 def _where(use: KeyUse) -> str:
-    return ", ".join(f"{use.files[p.label]} {p.label}" for p in PLACES if p.label in use.files)
+    return ", ".join(f"{number} {kind}" for kind, number in use.files.items())
 
 
 def _documents(use: KeyUse) -> str:

@@ -11,9 +11,7 @@ import typer
 
 from commands.output import AsJson, Exit, show_json, show_table, stop
 from commands.runtime import DEFAULT_ENV_FILE, Custody, EnvFile, open_custody
-from custody_parts import custody as assembled
 from security.maintenance.report import SweepReport
-from security.storage.files.locks import is_bot_running
 
 app = typer.Typer(help="Sweeps: see and do what the bot does by itself.", no_args_is_help=True)
 
@@ -42,18 +40,15 @@ def run(
     else:
         _show(report, dry_run=dry_run)
     trouble = report.operator or report.transient or report.held or report.ended_by
-    condemned = sum(report.results.values()) if dry_run else report.quarantined
-    raise typer.Exit(Exit.FINDINGS if trouble or condemned else Exit.OK)
+    unusable = sum(report.results.values()) if dry_run else report.quarantined
+    raise typer.Exit(Exit.FINDINGS if trouble or unusable else Exit.OK)
 
 
 async def _sweep(custody: Custody, *, dry_run: bool) -> SweepReport:
-    remember = not dry_run and is_bot_running(custody.folder) is False
-    async with assembled(
-        custody.settings, custody.mask, remember=remember, looks_only=dry_run
-    ) as parts:
+    async with custody.at_work(looks_only=dry_run) as parts:
 
         def stop_soon() -> None:
-            parts.custodian.stop()
+            parts.workers.stop()
             parts.sweep.stop()
 
         # What Google has given is saved, also where this is told to stop.

@@ -9,7 +9,8 @@ import typer
 from commands.output import AsJson, Exit, Yes, ask, at, show_json, show_table, stop
 from commands.runtime import DEFAULT_ENV_FILE, Custody, EnvFile, open_custody
 from security.errors import CorruptCredential, RestoreRefused
-from security.quarantine.copies import QuarantineRecord
+from security.quarantine.records import QuarantineRecord
+from security.storage.events import Event
 
 app = typer.Typer(help="Credentials set aside: list, restore, purge.", no_args_is_help=True)
 
@@ -62,9 +63,10 @@ def restore(which: Which, env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson 
             done = custody.store.copies.restore(record.name)
         except (RestoreRefused, CorruptCredential) as error:
             stop(f"Not restored ({error.code}): {error}.", Exit.FINDINGS)
-        custody.audit.record("restored", record.owner)
+        events = [Event("restored", record.owner)]
         if done.replaced is not None:
-            custody.audit.record("quarantined", record.owner, done.replaced)
+            events.append(Event("quarantined", record.owner, done.replaced))
+        custody.storage.record(events)
     if as_json:
         show_json(
             {
@@ -101,7 +103,7 @@ def purge(
                 custody.store.copies.purge(record.name)
             except RestoreRefused:
                 continue  # somebody else was faster
-            custody.audit.record("purged", record.owner)
+            custody.storage.record([Event("purged", record.owner)])
             purged.append(record.id)
     if as_json:
         show_json({"purged": purged})

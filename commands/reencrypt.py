@@ -11,7 +11,8 @@ import typer
 from commands.output import Exit, progress, show_json, show_table, stop
 from commands.runtime import Custody
 from security.errors import CustodyError
-from security.recovery.rotation import OUTCOMES, Doubt, Mode, Rotation, RotationReport
+from security.recovery.rotation import OUTCOMES, Mode, Plaintext, Rotation, RotationReport
+from security.storage.events import Event
 
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")
@@ -34,30 +35,30 @@ _REASONS: Final = {
 }
 
 
-def find_doubts(custody: Custody) -> list[Doubt]:
+def find_plaintext(custody: Custody) -> list[Plaintext]:
     """What lies there in plaintext; listed on stderr by owner and kind."""
-    doubts = Rotation(custody.store, custody.keyring, custody.mask).doubts()
-    masks = [custody.mask(one.owner.name) if one.owner else "nobody alone" for one in doubts]
-    counts = Counter(zip(masks, (one.place for one in doubts), strict=True))
+    found = Rotation(custody.store).find_plaintext()
+    masks = [custody.mask(one.owner.name) if one.owner else "nobody alone" for one in found]
+    counts = Counter(zip(masks, (one.kind for one in found), strict=True))
     if counts:
         typer.echo("In plaintext; anybody who can write into the folder can have put it:", err=True)
-    for (owner, place), number in sorted(counts.items()):
-        typer.echo(f"  {owner}: {number} {place}", err=True)
-    return doubts
+    for (owner, kind), number in sorted(counts.items()):
+        typer.echo(f"  {owner}: {number} {kind}", err=True)
+    return found
 
 
 def reencrypt(
-    custody: Custody, mode: Mode, *, dry_run: bool, doubts: Collection[Doubt] = ()
+    custody: Custody, mode: Mode, *, dry_run: bool, believed: Collection[Plaintext] = ()
 ) -> RotationReport:
     """Run, with a progress bar where somebody watches.
 
     Args:
-        doubts: what is believed, and noted in the audit trail: these very bytes, and no others.
+        believed: plaintext to be believed, and noted in the audit trail: these very bytes alone.
 
     Faults of the disk and Ctrl-C end the command and say that it can go on.
     """
-    believed = set(doubts)
-    rotation = Rotation(custody.store, custody.keyring, custody.mask, believed=believed)
+    believed = set(believed)
+    rotation = Rotation(custody.store, believed=believed)
     try:
         with progress(mode.value) as tell:
             return rotation.run(mode, dry_run=dry_run, progress=tell)
@@ -67,8 +68,8 @@ def reencrypt(
         stop(f"Stopped. {_RESUME}", Exit.FAULT)
     finally:
         if believed and not dry_run:
-            gone = believed.difference(rotation.doubts())
-            custody.audit.record_all("believed", [doubt.owner for doubt in gone])
+            gone = believed.difference(rotation.find_plaintext())
+            custody.storage.record([Event("believed", one.owner) for one in gone])
 
 
 def show_report(report: RotationReport, advice: list[str], *, as_json: bool) -> None:
@@ -78,9 +79,9 @@ def show_report(report: RotationReport, advice: list[str], *, as_json: bool) -> 
             {
                 "mode": report.mode.value,
                 "dry_run": report.dry_run,
-                "folders": report.places,
+                "folders": report.kinds,
                 "left": [
-                    left.model_dump(exclude={"place"}) | {"folder": left.place}
+                    left.model_dump(exclude={"kind"}) | {"folder": left.kind}
                     for left in report.left
                 ],
                 "complete": report.is_complete and not report.dry_run,
@@ -93,7 +94,7 @@ def show_report(report: RotationReport, advice: list[str], *, as_json: bool) -> 
             whose = f" of {left.owner}" if left.owner else ""
             key = f", key {left.kid}" if left.kid else ""
             reason = _REASONS.get(left.result, left.result)
-            typer.echo(f"Left as it is: {left.place}{whose}: {reason}{key}.")
+            typer.echo(f"Left as it is: {left.kind}{whose}: {reason}{key}.")
         if len(report.left) > _SHOWN:
             reasons = Counter(_REASONS.get(left.result, left.result) for left in report.left)
             counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
@@ -107,5 +108,5 @@ def show_report(report: RotationReport, advice: list[str], *, as_json: bool) -> 
 def _show_table(report: RotationReport) -> None:
     changed = "would change" if report.dry_run else "changed"
     columns = ["folder", changed, "as wanted already", "unreadable", "locked", "vanished"]
-    rows = [[place, *(counts[o] for o in OUTCOMES)] for place, counts in report.places.items()]
+    rows = [[kind, *(counts[o] for o in OUTCOMES)] for kind, counts in report.kinds.items()]
     show_table("Documents", columns, rows)

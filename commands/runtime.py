@@ -1,30 +1,32 @@
 """The composition root of the operator's commands: settings, logs, keys and the store.
 
-They work beside a running bot: what they change is guarded by the same locks.
+They work beside a running bot: what they change is guarded by the same leases.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import SecretBytes
 
 from commands.output import Exit, stop
 from config import DEFAULT_ENV_FILE as DEFAULT_ENV_FILE
 from config import Settings, SettingsError, load_settings
-from security import encryption
-from security.audit import AuditTrail
+from processes import wiring
 from security.consent.pending import PendingConsents
 from security.encryption import TokenEncryption
 from security.errors import CustodyError
-from security.logging_utils import OwnerMask, configure_logging, load_mask_key, read_mask_key
-from security.recovery.sealed_folders import holds_ours
-from security.storage.files.private_files import reason_of
+from security.logging_utils import OwnerMask, configure_logging
+from security.recovery.bot_stopped import bot_stopped
+from security.recovery.restore import MaskKeyOutcome
+from security.storage.disk_faults import reason_of
+from security.storage.protocol import BOT_LEASE, Storage
 from security.token_store import TokenStore
 
 EnvFile = Annotated[
@@ -39,23 +41,30 @@ class Custody:
 
     settings: Settings
     mask: OwnerMask
-    keyring: TokenEncryption
+    mask_key: SecretBytes
+    storage: Storage
     store: TokenStore
 
     @property
-    def folder(self) -> Path:
-        """The data folder."""
-        return self.settings.user_data_dir
+    def keyring(self) -> TokenEncryption:
+        """The keys of what is stored."""
+        return self.storage.sealer.keyring
 
     @property
     def consents(self) -> PendingConsents:
         """Requests for consent under way."""
-        return PendingConsents(self.folder / "consents", self.keyring)
+        return PendingConsents(self.storage)
 
-    @property
-    def audit(self) -> AuditTrail:
-        """The trail of who did what."""
-        return AuditTrail(self.folder, self.mask)
+    def at_work(self, *, looks_only: bool = False) -> AbstractAsyncContextManager[wiring.Custody]:
+        """What keeps credentials, as in the bot's process; a running bot remembers for itself.
+
+        Args:
+            looks_only: nothing is made, mended or written: for a dry run.
+        """
+        remembers = not looks_only and self.storage.is_leased(BOT_LEASE) is False
+        storage = wiring.storage_of(self.settings, self.mask, tells=not looks_only)
+        options = wiring.CustodyOptions.of(self.settings, remembers=remembers)
+        return wiring.custody(self.settings, storage, self.mask, options, looks_only=looks_only)
 
 
 def read_settings(env_file: Path) -> Settings:
@@ -67,7 +76,7 @@ def read_settings(env_file: Path) -> Settings:
         stop(f"These settings are missing or wrong.\n{faults}", Exit.USAGE)
 
 
-def build_custody(settings: Settings, mask_key: bytes) -> Custody:
+def _custody_under(settings: Settings, mask_key: bytes) -> Custody:
     """The store as the settings say, and logs under these masks.
 
     Raises:
@@ -76,9 +85,37 @@ def build_custody(settings: Settings, mask_key: bytes) -> Custody:
     mask = OwnerMask(mask_key)
     # Commands answer on stdout; stderr is for what went wrong.
     configure_logging(mask, level="WARNING", style=settings.log_format)
-    keyring = TokenEncryption(settings.encryption_keys, required=settings.token_require_encryption)
-    encryption.install(keyring)
-    return Custody(settings, mask, keyring, TokenStore(settings.user_data_dir, keyring, mask))
+    storage = wiring.storage_of(settings, mask, tells=False)
+    store = TokenStore(storage, mask)
+    return Custody(settings, mask, SecretBytes(mask_key), storage, store)
+
+
+@contextmanager
+def custody_for_restore(
+    settings: Settings, archived_mask_key: SecretBytes, *, rollback: bool, dry_run: bool
+) -> Iterator[tuple[Custody, MaskKeyOutcome]]:
+    """Custody under an archive's masks, where they may be put back, and what became of their key.
+
+    Args:
+        rollback: keep the bot from starting meanwhile.
+        dry_run: make and change nothing.
+
+    Raises:
+        OperatorFault: the data folder is somebody else's or cannot be used, or the bot is running.
+    """
+    wiring.is_in_use(settings)
+    with ExitStack() as stack:
+        if rollback and not dry_run:
+            stack.enter_context(bot_stopped(wiring.storage_to_look_at(settings)))
+        # Before anything makes a new one: masks shall be those of the archive's logs.
+        outcome = wiring.put_back_mask_key(
+            settings, archived_mask_key, rollback=rollback, dry_run=dry_run
+        )
+        if dry_run:
+            key = wiring.find_mask_key(settings) or archived_mask_key.get_secret_value()
+        else:
+            key = wiring.make_mask_key(settings)
+        yield _custody_under(settings, key), outcome
 
 
 @contextmanager
@@ -90,20 +127,41 @@ def open_custody(env_file: Path, *, changes: bool = False) -> Iterator[Custody]:
             neither a folder nor a file, and mends no mode.
     """
     settings = read_settings(env_file)
-    folder = settings.user_data_dir
     try:
-        if not holds_ours(folder):
+        if not wiring.is_in_use(settings):
             why = "There is no data folder (USER_DATA_DIR): the bot has not run here yet."
             stop(why, Exit.USAGE)
         if changes:
-            key = load_mask_key(folder, settings.log_mask_key)
+            key = wiring.make_mask_key(settings)
         else:
             # Masks made under a key that nobody keeps are good for this one answer.
-            key = read_mask_key(folder, settings.log_mask_key) or secrets.token_bytes(32)
-        yield build_custody(settings, key)
+            key = wiring.find_mask_key(settings) or secrets.token_bytes(32)
+        yield _custody_under(settings, key)
     except CustodyError as error:
         stop(f"Not done: {error}.", Exit.FAULT)
     except BrokenPipeError:
         raise  # whoever read the answer has seen enough of it
     except OSError as error:
         stop(f"Not done: {reason_of(error)}.", Exit.FAULT)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What there is, for whoever only looks, works or not."""
+
+    settings: Settings
+    storage: Storage
+
+    @classmethod
+    def of(cls, settings: Settings) -> Installation:
+        """As the settings say."""
+        return cls(settings, wiring.storage_to_look_at(settings))
+
+    @property
+    def folder(self) -> Path:
+        """The data folder."""
+        return self.settings.user_data_dir
+
+    def is_in_use(self) -> bool:
+        """Whether anything is kept there; OperatorFault: other things are, and nothing of ours."""
+        return wiring.is_in_use(self.settings)

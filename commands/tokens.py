@@ -8,11 +8,10 @@ import typer
 
 from commands import disconnecting, token_reports
 from commands.output import AsJson, Exit, Yes, ask, stop
-from commands.reencrypt import DryRun, find_doubts, reencrypt, show_report
+from commands.reencrypt import DryRun, find_plaintext, reencrypt, show_report
 from commands.runtime import DEFAULT_ENV_FILE, EnvFile, open_custody
+from security.recovery.bot_stopped import bot_stopped
 from security.recovery.rotation import Mode
-from security.storage.files.locks import bot_stopped
-from security.storage.files.private_files import ensure_private_folder
 
 app = typer.Typer(help="Stored credentials: look at them, convert them.", no_args_is_help=True)
 app.command("list")(token_reports.list_tokens)
@@ -36,10 +35,10 @@ def encrypt(
     with open_custody(env_file, changes=not dry_run) as custody:
         if custody.keyring.kid is None:
             stop("TOKEN_ENCRYPTION_KEY is not set: there is no key to encrypt under.", Exit.USAGE)
-        doubts = find_doubts(custody)
-        if doubts and not dry_run:
-            ask(f"Believe and encrypt these {len(doubts)}?", yes=yes)
-        report = reencrypt(custody, Mode.ENCRYPT, dry_run=dry_run, doubts=doubts)
+        found = find_plaintext(custody)
+        if found and not dry_run:
+            ask(f"Believe and encrypt these {len(found)}?", yes=yes)
+        report = reencrypt(custody, Mode.ENCRYPT, dry_run=dry_run, believed=found)
     if dry_run:
         advice = ["Nothing was changed: this was a dry run."]
     elif not report.is_complete or any(left.result == "plaintext_refused" for left in report.left):
@@ -68,8 +67,7 @@ def decrypt(
                 Exit.USAGE,
             )
         if not dry_run:
-            ensure_private_folder(custody.folder / "locks")
-            stack.enter_context(bot_stopped(custody.folder))
+            stack.enter_context(bot_stopped(custody.storage))
             question = "Store every credential in plaintext, for whoever can read the folder?"
             ask(question, yes=yes or custody.keyring.kid is None)
         report = reencrypt(custody, Mode.DECRYPT, dry_run=dry_run)

@@ -27,7 +27,7 @@ from drive.errors import (
 from drive.resources import FILE_FIELDS, DriveFile, is_identifier
 from security.errors import OperatorFault, TransientFault
 from security.google import answers
-from security.jitter import jittered
+from security.google.jitter import jittered
 
 T = TypeVar("T")
 PAUSES: Final = (0.5, 1.5, 4.0)

@@ -26,7 +26,7 @@ from security.errors import ConsentRequired, TransientFault
 from security.google.network import DIRECT, Network
 
 _TIMEOUT_SECONDS: Final = 30
-_IDLE_SECONDS: Final = 30.0
+IDLE_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ class ConnectionPool:
                 if not self._idle:
                     return self._connect()
                 since, http = self._idle.pop()
-            if time.monotonic() - since < _IDLE_SECONDS and not _has_ended(http):
+            if time.monotonic() - since < IDLE_SECONDS and not _has_ended(http):
                 return http
             http.close()
 
@@ -182,11 +182,10 @@ class ConnectionPool:
         """Keep a connection after a call that ended well: it holds nothing more of an answer."""
         with self._lock:
             self._idle.append((time.monotonic(), http))
-        self.close_idle(0 if self._closed else None)
+        self.close_idle(0 if self._closed else IDLE_SECONDS)
 
-    def close_idle(self, seconds: float | None = None) -> None:
-        """Close the connections that nobody has used for so many seconds (None: 30)."""
-        seconds = _IDLE_SECONDS if seconds is None else seconds
+    def close_idle(self, seconds: float = IDLE_SECONDS) -> None:
+        """Close the connections that nobody has used for so many seconds."""
         while True:
             with self._lock:
                 if not self._idle or time.monotonic() - self._idle[0][0] < seconds:

@@ -11,13 +11,13 @@ from pydantic import SecretStr
 
 from drive.api import DriveApi
 from drive.cache import DriveCache
-from drive.connection import AccessToken, ConnectionPool, TokenSource, authorized
+from drive.connection import IDLE_SECONDS, AccessToken, ConnectionPool, TokenSource, authorized
 from drive.content import Contents
 from drive.files import Files
 from drive.folders import Folders
 from drive.resources import About
 from drive.sharing import Sharing
-from security.consent.flows import GoogleAccount
+from security.consent.approvals import GoogleAccount
 from security.credential import Owner
 from security.custody.custodian import Custodian
 from security.custody.threads import Threads
@@ -111,9 +111,9 @@ class Drives:
         self.on_result("ok")
         return result
 
-    def close_idle(self) -> None:
-        """Close connections that nobody has used for a while."""
-        self._connections.close_idle()
+    def close_idle(self, seconds: float = IDLE_SECONDS) -> None:
+        """Close the connections that nobody has used for so many seconds."""
+        self._connections.close_idle(seconds)
 
     async def close(self, seconds: float = 0.5) -> None:
         """Begin nothing more, and wait that long for what is under way."""

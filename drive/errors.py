@@ -20,6 +20,8 @@ from drive import reasons
 from security.errors import ConsentRequired, CustodyError, OperatorFault, TransientFault
 from security.google import answers
 
+INCIDENTS: Final = frozenset({"api_not_found", "api_disabled"})
+"""Result codes that say that there is no Drive for anybody: the address, or the Cloud project."""
 _ERROR_INFO: Final = "type.googleapis.com/google.rpc.ErrorInfo"
 _MOST_DIGITS: Final = 9
 

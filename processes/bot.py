@@ -7,42 +7,46 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version as installed_version
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import structlog
 from fastapi import FastAPI
-from filelock import Timeout
 from pydantic import SecretStr
 from telegram.error import InvalidToken
 
-from bot import build_application, lifecycle, webhook
+from bot import build_application, kinds, lifecycle, webhook
 from bot.connecting import consent_outcome
 from bot.context import BotApplication
-from bot.core import BotOptions, Core
+from bot.core import IN_EARNEST, BotOptions, Core, Timing
 from bot.delivery.file_sender import AT_ONCE
 from bot.preferences.store import Preferences
 from bot.readiness import Readiness
 from bot.updates.journal import UpdateJournal
-from bot.uploads.jobs import UploadJournal
+from bot.uploads.journal import UploadJournal
 from bot.uploads.running.telegram_source import download_client
 from config import Settings
-from custody_parts import custody, tune_garbage_collector
 from drive import DriveApi, Drives
+from drive.errors import INCIDENTS as DRIVE_INCIDENTS
 from metrics import Metrics
-from security.consent.flows import PASTE_REDIRECT, ConsentDesk
-from security.consent.pending import PendingConsents
+from processes.wiring import (
+    CustodyOptions,
+    custody,
+    mask_of,
+    storage_of,
+    tune_garbage_collector,
+)
+from security.consent.flows import PASTE_REDIRECT, ConsentMethod
 from security.errors import CustodyError
 from security.google.network import Network
-from security.logging_utils import OwnerMask, configure_logging, load_mask_key
-from security.recovery.sealed_folders import holds_ours
-from security.storage.files.locks import lock_of_bot
-from security.storage.files.private_files import disk_faults, ensure_private_folder, reason_of
+from security.logging_utils import OwnerMask, configure_logging
+from security.storage.disk_faults import reason_of
+from security.storage.protocol import BOT_LEASE, Lease, Storage
 from web.app import CALLBACK_PATH, WebParts, create_app
 from web.operations import OperationsParts, create_operations_app
 from web.serving import listen, serving
@@ -50,6 +54,7 @@ from web.webhook import Webhook
 
 _QUICK_THREADS = 8  # beside one for each upload, which looks for space and duplicates
 _OVERLAP_SECONDS = 20
+_LOOK_SECONDS = 0.05
 _LAST_SECONDS = 1
 _log = structlog.get_logger()
 
@@ -87,8 +92,9 @@ async def run(settings: Settings) -> None:
     try:
         async with AsyncExitStack() as stack:
             with _refused_by_the_system():
-                await stack.enter_async_context(only_bot_on(settings.user_data_dir))
-                application = await stack.enter_async_context(services(settings, mask))
+                storage = storage_of(settings, mask)
+                await stack.enter_async_context(only_bot_on(storage))
+                application = await stack.enter_async_context(services(settings, storage, mask))
                 await stack.enter_async_context(web_front(settings, application))
             await _serve(application)
         _log.info("bot_stopped", result="ok")
@@ -110,52 +116,48 @@ def _refused_by_the_system() -> Iterator[None]:
 
 
 def prepare_logs(settings: Settings) -> OwnerMask:
-    """Set up the redaction of logs; nothing may be logged before."""
-    key = settings.log_mask_key
-    holds_ours(settings.user_data_dir)
-    mask = OwnerMask(load_mask_key(settings.user_data_dir, key))
+    """Nothing may be logged before this."""
+    mask = mask_of(settings)
     configure_logging(mask, level=settings.log_level, style=settings.log_format)
     return mask
 
 
 @asynccontextmanager
-async def only_bot_on(folder: Path) -> AsyncIterator[None]:
-    """Hold the data folder's lock of bots: two would both upload what is in its journal.
-
-    Raises:
-        StartupError: another bot holds it.
-    """
-    ensure_private_folder(folder / "locks")
-    lock = lock_of_bot(folder)
-    with disk_faults():
-        try:
-            # A restart may overlap with the end of the process it replaces.
-            await asyncio.to_thread(lock.acquire, timeout=_OVERLAP_SECONDS)
-        except Timeout:
-            raise StartupError(
-                "another Drivekeeper is running on this data folder (USER_DATA_DIR)"
-            ) from None
+async def only_bot_on(
+    storage: Storage, patience_seconds: float = _OVERLAP_SECONDS
+) -> AsyncIterator[None]:
+    """The only bot on this storage: two would both upload what is in its journal."""
+    deadline = time.monotonic() + patience_seconds  # of a restart with what it replaces
+    while not (lease := await asyncio.to_thread(_try_alone, storage)):
+        if time.monotonic() > deadline:
+            raise StartupError("another Drivekeeper is running on this data folder (USER_DATA_DIR)")
+        await asyncio.sleep(_LOOK_SECONDS)
     try:
         yield
     finally:
-        lock.release()
+        lease.release()
+
+
+def _try_alone(storage: Storage) -> Lease | None:
+    [lease] = storage.lease([BOT_LEASE])
+    if isinstance(lease, CustodyError):
+        raise lease
+    return lease
 
 
 @asynccontextmanager
-async def services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotApplication]:
+async def services(
+    settings: Settings, storage: Storage, mask: OwnerMask, timing: Timing = IN_EARNEST
+) -> AsyncIterator[BotApplication]:
     """The core and the bot upon it, built and, at the end, closed in order."""
-    folder, token = settings.user_data_dir, settings.telegram_bot_token
+    token = settings.telegram_bot_token
     if token is None or not settings.google_clients:
         raise ValueError("load_settings lets no bot start without these")
     metrics = Metrics()
-    async with custody(settings, mask, metrics.refreshed) as parts, AsyncExitStack() as stack:
-        sealer, custodian = parts.sealer, parts.custodian
-        pending = PendingConsents(folder / "consents", sealer)
-        journal = UploadJournal(folder / "uploads", sealer)
-        updates = UpdateJournal(folder / "updates", sealer, bot_id_of(token))
-        preferences = Preferences(folder / "preferences", sealer, custodian)
-        for part in (pending, journal, updates, preferences):
-            await custodian.run(part.prepare)
+    options = CustodyOptions.of(settings, metrics.refreshed, kinds.INCIDENTS | DRIVE_INCIDENTS)
+    async with custody(settings, storage, mask, options) as parts, AsyncExitStack() as stack:
+        custodian, journal = parts.custodian, UploadJournal(storage)
+        await parts.workers.run(journal.prepare)
         network = Network.of(settings)
         downloads = stack.enter_context(download_client(network, settings.telegram_api_base_url))
         api = DriveApi(settings.google_api_endpoint, network)
@@ -164,33 +166,26 @@ async def services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotAppl
         sending_drives = Drives(api, custodian, threads=AT_ONCE)
         for pool in (drives, upload_drives, sending_drives):
             stack.push_async_callback(pool.close)
-        stack.push_async_callback(custodian.close)  # first: its work may still use Drive
-        desk = ConsentDesk(
-            flow=settings.google_oauth_flow,
-            client=settings.google_clients[0],
-            redirect_uri=(
-                f"{settings.public_url}{CALLBACK_PATH}"
-                if settings.google_oauth_flow == "callback"
-                else PASTE_REDIRECT
-            ),
-            pending=pending,
-            custodian=custodian,
-            oauth=parts.oauth,
-            look_up_account=drives.account,
-        )
+        stack.push_async_callback(parts.workers.close)  # first: its work may still use Drive
         application = build_application(
             Core(
-                custodian,
-                desk,
-                preferences,
-                drives,
-                upload_drives,
-                sending_drives,
-                downloads,
-                parts.records,
-                parts.sweep,
-                parts.store.copies,
-                metrics,
+                workers=parts.workers,
+                leases=parts.leases,
+                storage=storage,
+                custodian=custodian,
+                rejecting=parts.rejecting,
+                disconnecting=parts.disconnecting,
+                consents=parts.consent_flows(drives.account),
+                consent_method=_consent_method(settings),
+                preferences=Preferences(storage, parts.workers),
+                drives=drives,
+                upload_drives=upload_drives,
+                sending_drives=sending_drives,
+                downloads=downloads,
+                state=parts.state,
+                sweep=parts.sweep,
+                quarantine=parts.store.copies,
+                metrics=metrics,
             ),
             BotOptions(
                 allowed_user_ids=settings.allowed_user_ids,
@@ -200,20 +195,29 @@ async def services(settings: Settings, mask: OwnerMask) -> AsyncIterator[BotAppl
                 files_folder=settings.telegram_files_dir if settings.telegram_local_mode else None,
                 uploads_at_once=settings.uploads_at_once,
                 uploads_per_user=settings.uploads_per_user,
-                data_folder=folder,
+                data_folder=settings.user_data_dir,
                 network=network,
-                encrypted=sealer.is_sealing,
+                encrypted=storage.sealer.is_sealing,
                 maintenance_interval=timedelta(minutes=settings.token_maintenance_interval_minutes),
                 webhook_url=settings.telegram_webhook_url,
                 webhook_secret=settings.telegram_webhook_secret or webhook.secret_from(token),
+                timing=timing,
             ),
             journal,
-            updates,
+            UpdateJournal(storage, bot_id_of(token)),
             token=token,
             api_base_url=settings.telegram_api_base_url,
         )
-        _log.info("settings_loaded", encrypted=sealer.is_sealing, flow=desk.flow)
+        _log.info(
+            "settings_loaded", encrypted=storage.sealer.is_sealing, flow=settings.google_oauth_flow
+        )
         yield application
+
+
+def _consent_method(settings: Settings) -> ConsentMethod:
+    flow = settings.google_oauth_flow
+    page = f"{settings.public_url}{CALLBACK_PATH}" if flow == "callback" else PASTE_REDIRECT
+    return ConsentMethod(flow, settings.google_clients[0], page)
 
 
 def bot_id_of(token: SecretStr) -> int:
@@ -276,6 +280,7 @@ def _pages(application: BotApplication) -> FastAPI:
     return create_app(
         WebParts(
             consents=parts.core.consents,
+            offers_callback=parts.core.consent_method.flow == "callback",
             is_alive=parts.telegram_health.is_alive,
             bot_link=lambda: _bot_link(application, parts.options.link_base_url),
             on_approved=partial(consent_outcome.tell_approved, parts, application.bot),

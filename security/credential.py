@@ -102,13 +102,8 @@ class Credential:
     state: Literal["active", "leaving"] = "active"
 
     def serves_until(self, now: datetime) -> float:
-        """When the access token ends, in Unix seconds; 0: it does not serve, or none can tell.
-
-        An end further away than any access token lives is some mistake, and not waited for.
-        """
-        if self.access_token is None or self.expires_at is None:
-            return 0.0
-        return self.expires_at.timestamp() if self.expires_at - now <= LONGEST_LIFE else 0.0
+        """When the access token ends, in Unix seconds; 0: it does not serve, or none can tell."""
+        return serves_until(self.access_token, self.expires_at, now)
 
     def is_fresh(self, now: datetime, lead: timedelta = timedelta()) -> bool:
         """Whether the access token still serves for longer than `lead`."""
@@ -200,15 +195,25 @@ class Credential:
             client_id=client_id,
             refresh_token=SecretStr(refresh_token) if refresh_token else None,
             access_token=SecretStr(access_token) if is_token(access_token) else None,
-            expires_at=_moment(document.get("expiry")),
+            expires_at=moment_of(document.get("expiry")),
             scopes=_scopes(document.get("scopes")),
             account=_secret(document.get("account")),
             account_id=_secret(own.get("account_id")),
             generation=generation,
-            granted_at=_moment(own.get("granted_at")),
-            refresh_expires_at=_moment(own.get("refresh_expires_at")),
+            granted_at=moment_of(own.get("granted_at")),
+            refresh_expires_at=moment_of(own.get("refresh_expires_at")),
             state=state,
         )
+
+
+def serves_until(access_token: object, expires_at: datetime | None, now: datetime) -> float:
+    """When a token ends, in Unix seconds; 0: there is none, or none can tell.
+
+    An end further away than any access token lives is some mistake, and not waited for.
+    """
+    if not access_token or expires_at is None or expires_at - now > LONGEST_LIFE:
+        return 0.0
+    return expires_at.timestamp()
 
 
 def is_token(value: object) -> TypeGuard[str]:
@@ -244,7 +249,7 @@ def _format(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
-def _moment(value: object) -> datetime | None:
+def moment_of(value: object) -> datetime | None:
     """ISO 8601, or seconds or milliseconds since 1970, as a number or a text; None: none of these.
 
     A text without an offset is in UTC, as google-auth means it.

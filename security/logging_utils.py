@@ -16,7 +16,6 @@ import functools
 import hashlib
 import hmac
 import logging
-import secrets
 import sys
 import threading
 import traceback
@@ -26,22 +25,14 @@ from types import TracebackType
 from typing import Any, Final, TextIO
 
 import structlog
-from pydantic import SecretStr
 
 from security.credential import Owner
-from security.errors import CustodyError, OperatorFault
+from security.errors import CustodyError
 from security.google.connection_faults import connection_fault
 from security.log_schema import EVENTS, FIELDS, LOCATION
-from security.storage.files.private_files import (
-    ensure_private_folder,
-    read_regular,
-    write_atomically,
-)
 
 EventDict = MutableMapping[str, Any]
 REDACTED: Final = "[redacted]"
-MASK_KEY_FILE: Final = "log_mask.key"
-_LEAST_KEY_BYTES: Final = 12  # with fewer, whoever has a log could try them all
 _FRAMES: Final = 30
 _REMEMBERED: Final = 1024
 _TAKEN: Final = frozenset({"timestamp", "level", "event", "exc_info"})
@@ -64,41 +55,6 @@ class OwnerMask:
         keyed = self._hmac.copy()  # `hmac.digest` would let other threads in between
         keyed.update(owner_name.encode())
         return f"{owner_name[0]}_{base64.b32encode(keyed.digest()[:10]).decode().lower()}"
-
-
-def load_mask_key(folder: Path, configured: SecretStr | None) -> bytes:
-    """The configured key, or one made once and kept in the data folder.
-
-    It is independent of the encryption key: logs stay comparable when that one is rotated.
-    """
-    if configured:
-        return configured.get_secret_value().encode()
-    ensure_private_folder(folder)
-    key = read_mask_key(folder, None)
-    if key is None:
-        key = secrets.token_hex(32).encode()
-        write_atomically(folder / MASK_KEY_FILE, key)
-    return key
-
-
-def read_mask_key(folder: Path, configured: SecretStr | None) -> bytes | None:
-    """The configured key, or the one that is kept in the data folder; None: there is none yet.
-
-    Changes nothing.
-    """
-    if configured:
-        return configured.get_secret_value().encode()
-    found = read_regular(folder / MASK_KEY_FILE)
-    key = found[0].strip() if found is not None else b""
-    if not key:
-        return None
-    if len(key) < _LEAST_KEY_BYTES:
-        raise OperatorFault(
-            f"{MASK_KEY_FILE} in the data folder is too short to be the key of the logs' masks: "
-            "put it back from a backup, or delete it (the masks in new lines differ then)",
-            code="store_failed",
-        )
-    return key
 
 
 def mask_token_path(path: str | Path, mask: OwnerMask) -> str:

@@ -1,54 +1,49 @@
-"""TokenStore: one file a user under `user_data/`, locked, written atomically, quarantined.
+"""TokenStore: one credential an owner, and the rules that keep the newest one.
 
-Every method blocks on the disk: asynchronous callers use threads. Those that write want the
-owner's lock held, across the read they are based on.
+Written once, over whatever storage: generations, tombstones, consent, leaving. Every method blocks:
+asynchronous callers use threads. Those that change something take the owner's lease, which is held
+across the read they are based on.
 """
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
-from operator import itemgetter
-from pathlib import Path
-
-from filelock import Timeout
+from typing import Final
 
 from security.credential import Credential, Owner
-from security.custody.batching import each
-from security.encryption import TokenEncryption
-from security.errors import CorruptCredential, CustodyError, GenerationConflict, OperatorFault
-from security.generations import Generations, older_than_seen
-from security.quarantine.copies import Quarantine
-from security.recovery.key_use import check_some_open
-from security.storage.catalogue import CREDENTIALS, TOMBSTONES
-from security.storage.files.group_commit import NewContent, replace_together
-from security.storage.files.index import Stamp
-from security.storage.files.locks import PrivateLock
-from security.storage.files.private_files import (
-    SealedFolder,
-    disk_faults,
-    ensure_private_folder,
-    probe_writing,
-    reserve_room,
-    write_atomically,
+from security.errors import CustodyError, GenerationConflict, OperatorFault
+from security.owner_documents import (
+    CREDENTIALS,
+    TOMBSTONES,
+    OwnerReader,
+    Reading,
+    credential_key,
+    ended_generation,
+    tombstone_key,
+    tombstone_of,
 )
-from security.storage.files.staged_file import Room
-from security.storage.sealing import Sealer
-from security.tombstones import Tombstones
+from security.quarantine.copies import Quarantine
+from security.storage.each import each
+from security.storage.events import Event
+from security.storage.protocol import (
+    ABSENT,
+    Conflict,
+    Drop,
+    Lease,
+    Put,
+    Reservation,
+    Step,
+    Storage,
+    Unit,
+    Version,
+)
 
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a token file held: a credential, or damage; neither: nothing that counts."""
-
-    stamp: Stamp | None
-    """Which file it was; None: there is none."""
-    credential: Credential | None = None
-    damage: CorruptCredential | None = None
+_LEASE_SECONDS: Final = 30
+_POLL_SECONDS: Final = 0.02
+_TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,110 +53,75 @@ class Save:
     credential: Credential
     based_on: int
     """The generation it came of."""
+    lease: Lease
     seen: Reading | None = None
-    """What was read under the lock that is still held. While the file is that very one, by its
-    stamp, it is not read again."""
-    room: Room | None = None
+    """What was read under the lease; it is not read again while the document is in that version."""
+    reservation: Reservation | None = None
     """What `TokenStore.reserve` has kept for this."""
+    events: Sequence[Event] = ()
 
 
 class TokenStore:
-    """Credentials as files: `token_<user_id>.json`, `quarantine/`, `tombstones/`, `locks/`."""
+    """Credentials, `copies` of those that were set aside, and tombstones."""
 
-    def __init__(
-        self, folder: Path, sealer: Sealer | TokenEncryption, mask: Callable[[str], str]
-    ) -> None:
+    def __init__(self, storage: Storage, mask: Callable[[str], str]) -> None:
         """
         Args:
-            folder: the data folder, `user_data/`.
             mask: turns an owner's name into what notes and logs may show.
         """
-        self.folder = folder
-        self._sealer = sealer = Sealer.of(sealer)
-        # The owners' locks guard both: every writer of an owner's document holds it.
-        self._tokens = SealedFolder(folder, sealer, CREDENTIALS)
-        self._tombstones = Tombstones(SealedFolder(folder / "tombstones", sealer, TOMBSTONES))
-        self._seen = Generations()
-        self._locks = folder / "locks"
-        self.copies = Quarantine(self, folder / "quarantine", sealer, mask)
+        self.storage = storage
+        self._reader = OwnerReader(storage)
+        self.copies = Quarantine(self, storage, mask)
         """What was set aside."""
 
     def prepare(self) -> None:
-        """Make the folders private, try the keys, and put in order what a crash left.
+        """Make the storage ready, and put in order what a crash left.
 
         Raises:
-            OperatorFault: the folder cannot be used, or no encrypted file opens.
+            OperatorFault: it cannot be used, or no sealed document opens.
         """
-        self._seen = Generations()
-        for part in (self._tokens, self._tombstones, self.copies):
-            part.prepare()
-        ensure_private_folder(self._locks)
-        self.check_writable()
-        self.check_keys()
+        self._reader = OwnerReader(self.storage)  # a start has seen nothing yet
+        self.storage.open()
         self.copies.finish_interrupted()
 
-    def check_keys(self) -> None:
-        """Raise OperatorFault where no encrypted file opens, or nothing is to be believed."""
-        if self._sealer.is_sealing:  # without a key each folder looks for itself
-            check_some_open(self.folder, self._sealer)
-
-    def check_writable(self) -> None:
-        """Raise OperatorFault where a save would fail: asked before a token is spent."""
-        probe_writing(self.folder)
-
-    def reserve(self, owner: Owner, reading: Reading) -> Room:
-        """Likewise for one owner: room for the save, to be given to it or given up."""
-        size = reading.stamp.size if reading.stamp else 0
-        return reserve_room(self._tokens.file(owner.stem), size)
-
     def owners(self) -> list[Owner]:
-        """Everyone with a token file, sorted."""
-        found = []
-        for stem in self._tokens.names():
-            try:
-                found.append(Owner.from_stem(stem))
-            except ValueError:
-                continue  # not ours: somebody put another file here
-        return sorted(found)
+        """Everyone with a credential, sorted."""
+        return sorted(map(Owner.from_stem, self.storage.names(CREDENTIALS)))
 
-    def try_lock(self, owner: Owner) -> PrivateLock | None:
-        """The owner's lock, held, or None while another process or task holds it.
+    def lease(self, owner: Owner) -> Lease | None:
+        """The owner's lease, or None while somebody else holds it.
 
-        A file of its own, never deleted: the token file itself is replaced at every save.
+        Raises:
+            CustodyError: it could not be asked for.
         """
-        lock = PrivateLock(f"{self._locks}/{owner.stem}.lock")
-        with disk_faults():
-            try:
-                lock.acquire()
-            except Timeout:
-                return None
-        return lock
+        [lease] = self.storage.lease([owner.stem])
+        if isinstance(lease, CustodyError):
+            raise lease
+        return lease
 
     @contextmanager
-    def locked(self, owner: Owner, timeout_seconds: float = 30) -> Iterator[None]:
-        """Hold the owner's lock, for callers that may block.
+    def leased(self, owner: Owner, timeout_seconds: float = _LEASE_SECONDS) -> Iterator[Lease]:
+        """Hold the owner's lease, for callers that may block.
 
         Raises:
             OperatorFault: somebody else held it for the whole of `timeout_seconds`.
         """
         deadline = time.monotonic() + timeout_seconds
-        while (lock := self.try_lock(owner)) is None:
+        while (lease := self.lease(owner)) is None:
             if time.monotonic() > deadline:
                 raise OperatorFault("a credential stayed locked", code="locked")
-            time.sleep(0.02)
+            time.sleep(_POLL_SECONDS)
         try:
-            yield
+            yield lease
         finally:
-            lock.release()
+            lease.release()
 
     def load(self, owner: Owner) -> Credential | None:
         """The owner's credential; None: there is none, or one that has ended came back.
 
-        A file of ours that is no newer than its owner's tombstone is an old backup. Other
-        programs' files have no generation, and count as new.
-
         Raises:
-            CorruptCredential, OperatorFault: as `SealedFolder.read`.
+            CorruptCredential: it is damaged, or another document.
+            OperatorFault: it cannot be read, or its key is not configured.
         """
         reading = self.read(owner)
         if reading.damage is not None:
@@ -169,181 +129,204 @@ class TokenStore:
         return reading.credential
 
     def read(self, owner: Owner) -> Reading:
-        """Like `load`, with the stamp of the file; damage is told, not raised.
+        """What is kept of the owner's credential; damage is told, not raised.
 
         Raises:
             OperatorFault: it cannot be read, or its key is not configured.
         """
-        newest, found = self._seen.newest(owner), self._tokens.read_stamped(owner.stem)
-        if found is None:
-            return Reading(None)
-        data, stamp = found[0], Stamp.of(found[1])
-        try:
-            credential = Credential.from_document(owner, self._tokens.unseal(owner.stem, data))
-        except CorruptCredential as damage:
-            return Reading(stamp, damage=damage)
-        generation, is_active = credential.generation, credential.state == "active"
-        if is_active and 0 < generation <= self._tombstones.newest(owner, 0):
-            return Reading(stamp)
-        if 0 < generation < newest:
-            raise older_than_seen(self._sealer, CREDENTIALS, owner, partial(self.read, owner))
-        self._seen.saw(owner, generation)
-        return Reading(stamp, credential)
+        [reading] = self.read_all([owner])
+        if isinstance(reading, Exception):
+            raise reading
+        return reading
 
-    def stamp(self, owner: Owner) -> Stamp | None:
-        """Which file is there now; None: there is none."""
-        with disk_faults():
-            try:
-                return Stamp.of(os.stat(self._tokens.file(owner.stem)))  # noqa: PTH116 - at each save
-            except FileNotFoundError:
-                return None
+    def read_all(self, owners: Sequence[Owner]) -> list[Reading | Exception]:
+        """For each owner what `read` gives or raises."""
+        return self._reader.read(owners)
 
-    def save(self, credential: Credential, *, based_on: int) -> Credential:
+    def reserve(self, owner: Owner, reading: Reading, lease: Lease) -> Reservation:
+        """Room for the owner's next credential, to be given to its save or given up.
+
+        Raises:
+            OperatorFault: it could not be saved.
+        """
+        return self.storage.reserve(credential_key(owner), reading.size, lease)
+
+    def save(
+        self, credential: Credential, *, based_on: int, lease: Lease | None = None
+    ) -> Credential:
         """Save what came of the credential of generation `based_on`, as the next generation.
+
+        Args:
+            lease: the owner's; None: it is taken for this.
 
         Raises:
             GenerationConflict: a newer one has been saved, or the owner has disconnected.
         """
-        [outcome] = self.save_all([Save(credential, based_on)])
+        with self.holding(credential.owner, lease) as held:
+            [outcome] = self.save_all([Save(credential, based_on, held)])
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
-    def save_all(self, saves: Iterable[Save]) -> list[Credential | Exception]:
-        """Likewise for several owners, for each what was saved or why not.
-
-        Their names become durable by one fsync of the folder, before any of them counts as saved.
-        """
-        sealed = each(self._sealed, saves)
-        faults = replace_together(self.folder, each(itemgetter(1), sealed))
-        outcomes = [
-            new if isinstance(new, Exception) else fault or new[0]
-            for new, fault in zip(sealed, faults, strict=True)
-        ]
-        for saved in outcomes:
-            if isinstance(saved, Credential):
-                self._seen.saw(saved.owner, saved.generation)
+    def save_all(self, saves: Sequence[Save]) -> list[Credential | Exception]:
+        """For each what was saved, or why not. They become durable together."""
+        outcomes = self._save_once(saves)
+        for _ in range(_TRIES - 1):
+            # What has changed since it was read is read again, and judged by its generation.
+            refused = [at for at, outcome in enumerate(outcomes) if isinstance(outcome, Conflict)]
+            if not refused:
+                break
+            again = self._save_once([replace(saves[at], seen=None) for at in refused])
+            for at, outcome in zip(refused, again, strict=True):
+                outcomes[at] = outcome
         return outcomes
 
-    def _sealed(self, save: Save) -> tuple[Credential, NewContent]:
-        """What shall be on disk, if nothing else has got there meanwhile."""
-        owner, seen, based_on = save.credential.owner, save.seen, save.based_on
-        if seen is None or seen.stamp is None or seen.stamp != self.stamp(owner):
-            seen = self.read(owner)
+    def _save_once(self, saves: Sequence[Save]) -> list[Credential | Exception]:
+        unread = [save.credential.owner for save in saves if save.seen is None]
+        readings = iter(self.read_all(unread))
+        made = each(self._next, [(save, save.seen or next(readings)) for save in saves])
+        units = [unit for item in made if not isinstance(item, Exception) for unit in item[1:]]
+        faults = iter(self._atomic_save(units))
+        return [
+            item if isinstance(item, Exception) else next(faults) or self._saved(item[0])
+            for item in made
+        ]
+
+    def _next(self, asked: tuple[Save, Reading | Exception]) -> tuple[Credential, Unit]:
+        """What shall be kept, if what has been read is what the save is based on."""
+        save, seen = asked
+        owner = save.credential.owner
+        if isinstance(seen, Exception):
+            raise seen
         if seen.damage is not None:
             raise seen.damage
         current = seen.credential
-        if current is None or current.generation != based_on or current.state == "leaving":
+        if current is None or current.generation != save.based_on or current.state == "leaving":
             raise GenerationConflict("a newer credential, or none, has taken this one's place")
         # One with a generation has been found above its tombstone; another program's has none.
-        newest = based_on or self._tombstones.newest(owner, based_on)
+        newest = save.based_on or self._reader.newest_ended(owner, save.based_on)
         saved = replace(save.credential, generation=newest + 1)
-        data = self._tokens.seal(owner.stem, saved.to_document(), was_read=True)
-        return saved, NewContent(self._tokens.file(owner.stem), data, save.room)
+        step = self._put(saved, seen.version or ABSENT, save.reservation)
+        return saved, Unit([step], save.lease, save.events)
 
-    def save_consent(self, credential: Credential) -> Credential:
-        """Save a new consent as newest + 1; what is damaged goes into quarantine first."""
-        try:
-            self.load(credential.owner)
-        except CorruptCredential as error:
-            self.quarantine(credential.owner, error.code)
-        return self.save_newest(credential)
-
-    def save_newest(self, credential: Credential) -> Credential:
+    def save_newest(
+        self,
+        credential: Credential,
+        *,
+        lease: Lease | None = None,
+        also: Sequence[Step] = (),
+        events: Sequence[Event] = (),
+    ) -> Credential:
         """Save `credential` above everything its owner has had, and above its own generation.
+
+        Args:
+            lease: the owner's; None: it is taken for this.
+            also: further steps, once it is saved.
 
         Raises:
             CorruptCredential, OperatorFault: what is in its place cannot be read.
         """
         owner = credential.owner
-        current = self.load(owner)
-        newest = max(
-            self._tombstones.newest(owner, int(time.time())),
-            current.generation if current else 0,
-            credential.generation,
-            self._seen.newest(owner),
-        )
-        saved = replace(credential, generation=newest + 1)
-        self._write(saved)
-        return saved
+        with self.holding(owner, lease) as held:
+            reading = self.read(owner)
+            if reading.damage is not None:
+                raise reading.damage
+            newest = max(
+                self._reader.newest_ended(owner, int(time.time())),
+                reading.credential.generation if reading.credential else 0,
+                credential.generation,
+                self._reader.seen.newest(owner),
+            )
+            saved = replace(credential, generation=newest + 1)
+            steps = [self._put(saved, reading.version or ABSENT), *also]
+            self.change(Unit(steps, held, events))
+            return self._saved(saved)
 
-    def mark_leaving(self, owner: Owner) -> Credential | None:
+    def save_consent(
+        self, credential: Credential, *, lease: Lease | None = None, events: Sequence[Event] = ()
+    ) -> Credential:
+        """Save a new consent above everything; what is damaged goes into quarantine first."""
+        owner = credential.owner
+        with self.holding(owner, lease) as held:
+            damage = self.read(owner).damage
+            if damage is not None:
+                self.copies.set_aside(owner, damage.code, lease=held)
+            return self.save_newest(credential, lease=held, events=events)
+
+    def mark_leaving(self, owner: Owner, *, lease: Lease | None = None) -> Credential | None:
         """Note that the owner is disconnecting, so that start-up finishes what is interrupted."""
-        current = self.load(owner)
-        if current is not None and current.state != "leaving":
-            current = replace(current, state="leaving")
-            self._write(current)
-        return current
+        with self.holding(owner, lease) as held:
+            reading = self.read(owner)
+            if reading.damage is not None:
+                raise reading.damage
+            current = reading.credential
+            if current is not None and current.state != "leaving":
+                current = replace(current, state="leaving")
+                self.change(Unit([self._put(current, reading.version or ABSENT)], held))
+            return current
 
-    def delete(self, owner: Owner) -> None:
+    def delete(
+        self, owner: Owner, *, lease: Lease | None = None, events: Sequence[Event] = ()
+    ) -> None:
         """Forget the owner's credential and its quarantined copies; the tombstone stays."""
-        # Copies that go count as one more end: no archive from before may bring them back.
-        self._bury(owner, more=1 if self.quarantined(owner) else 0)
-        self.purge_quarantine(owner)
-        self._tokens.delete(owner.stem)
+        with self.holding(owner, lease) as held:
+            copies = self.copies.dropping(owner)
+            # Copies that go count as one more end: no archive from before may bring them back.
+            steps = [self.burying(owner, more=1 if copies else 0), *copies]
+            self.change(Unit([*steps, Drop(credential_key(owner))], held, events))
 
-    def retire(self, owner: Owner) -> None:
-        """Remove the owner's file; its generation stays in the tombstone."""
-        self._bury(owner)
-        self._tokens.delete(owner.stem)
-
-    def read_bytes(self, owner: Owner) -> bytes | None:
-        """The owner's file as it is on disk; None: there is none."""
-        return self._tokens.read_bytes(owner.stem)
-
-    def quarantine(self, owner: Owner, reason: str, *, told: bool = False) -> None:
-        """Set the owner's file aside: its bytes as they were, but encrypted where there is a key.
-
-        Args:
-            reason: a result code, kept in the note beside it.
-            told: whether the owner knows already.
-        """
-        self.copies.set_aside(owner, reason, told=told)
-
-    def quarantined(self, owner: Owner) -> list[str]:
-        """The names of the owner's quarantined copies, oldest first."""
-        return self.copies.names(owner)
-
-    def purge_quarantine(self, owner: Owner) -> None:
-        """Delete the owner's quarantined copies and their notes."""
-        self.copies.purge_owner(owner)
-
-    def others(self, than: Owner) -> list[Credential | None]:
-        """The credentials of everybody else who is not leaving; None: one cannot be read."""
-        found: list[Credential | None] = []
-        for owner in self.owners():
-            if owner == than:
-                continue
-            try:
-                credential = self.load(owner)
-            except CustodyError:
-                found.append(None)
-            else:
-                if credential is not None and credential.state != "leaving":
-                    found.append(credential)
-        return found
-
-    def _write(self, credential: Credential) -> None:
-        stem = credential.owner.stem
-        self._atomic_save(
-            self._tokens.path(stem), self._tokens.seal(stem, credential.to_document())
-        )
-        self._seen.saw(credential.owner, credential.generation)
-
-    def _atomic_save(self, path: Path, data: bytes) -> None:
-        """Replace `path` by sealed bytes: old or new after a crash, never a part."""
-        write_atomically(path, data)
-
-    def _bury(self, owner: Owner, more: int = 0) -> None:
-        """Keep the newest generation beyond the credential's end.
+    def burying(self, owner: Owner, more: int = 0) -> Put:
+        """The step that keeps the newest generation beyond the credential's end.
 
         Where that cannot be read any more, the counter jumps to Unix seconds: more than any
         counter has counted, so that no older credential passes for the newest.
         """
+        unknown = int(time.time())
         try:
             current = self.load(owner)
             generation = current.generation if current else 0
         except CustodyError:
-            generation = int(time.time())
-        newest = max(self._tombstones.newest(owner, int(time.time())), generation) + more
-        self._tombstones.put(owner, newest)
+            generation = unknown
+        newest = max(self._reader.newest_ended(owner, unknown), generation) + more
+        return Put(tombstone_key(owner), tombstone_of(owner, newest))
+
+    @contextmanager
+    def holding(self, owner: Owner, lease: Lease | None) -> Iterator[Lease]:
+        """The lease that is held already, or the owner's for as long as this takes."""
+        if lease is not None:
+            yield lease
+        else:
+            with self.leased(owner) as taken:
+                yield taken
+
+    @staticmethod
+    def _put(
+        credential: Credential, expected: Version, reservation: Reservation | None = None
+    ) -> Put:
+        key = credential_key(credential.owner)
+        return Put(key, credential.to_document(), expected, reservation)
+
+    def _saved(self, credential: Credential) -> Credential:
+        self._reader.seen.saw(credential.owner, credential.generation)
+        return credential
+
+    def change(self, unit: Unit) -> None:
+        """Make one unit durable; raises what ended it."""
+        [fault] = self._atomic_save([unit])
+        if fault is not None:
+            raise fault
+
+    def _atomic_save(self, units: Sequence[Unit]) -> list[Exception | None]:
+        """Make units durable: after a crash old or new, never a part. For each what ended it."""
+        faults: list[Exception | None] = []
+        for unit, outcome in zip(units, self.storage.apply(units), strict=True):
+            faults.append(outcome if isinstance(outcome, Exception) else None)
+            if not isinstance(outcome, Exception):
+                self._note_ends(unit)
+        return faults
+
+    def _note_ends(self, unit: Unit) -> None:
+        for step in unit.steps:
+            if isinstance(step, Put) and step.key.kind is TOMBSTONES:
+                owner = Owner.from_stem(step.key.name)
+                self._reader.ended.saw(owner, ended_generation(step.document))

@@ -29,19 +29,22 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from bot.uploads.jobs import JobFile, UploadJob, UploadJournal, job_id_of
+from bot.kinds import PREFERENCES
+from bot.uploads.jobs import JobFile, UploadJob, job_id_of
+from bot.uploads.journal import UploadJournal
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox
-from security.audit import AuditTrail
 from security.consent.pending import PendingConsent, PendingConsents
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption
 from security.logging_utils import OwnerMask
-from security.storage.files.private_files import SealedFolder
-from security.token_store import TokenStore
+from security.maintenance.state import MAINTENANCE
+from security.storage.documents import Documents
+from security.storage.events import Event
 from tests.canaries import Canaries, Leak, MarkedWorld, telegram_id
 from tests.security.kit import World, in_minutes, new_key, secret
+from tests.stores import storage_in, store_in
 
 T = TypeVar("T")
 
@@ -120,22 +123,22 @@ class Installation:
         return Owner.user(number)
 
     def _seed(self, folder: Path, keyring: TokenEncryption) -> Path:
-        store, new = TokenStore(folder, keyring, self.mask), self.world.new
+        store, new = store_in(folder, keyring, self.mask), self.world.new
         store.prepare()
         ann, bob, cleo, dora, eve, town = (self.owners[name] for name in PEOPLE)
         for owner in (ann, cleo, dora, town):
             store.save_consent(self.granted[owner])
         store.save_consent(replace(self.granted[bob], expires_at=in_minutes(5)))
-        store.quarantine(cleo, "invalid_grant")
-        store.quarantine(dora, "invalid_grant")
+        store.copies.set_aside(cleo, "invalid_grant")
+        store.copies.set_aside(dora, "invalid_grant")
         store.save_consent(self.granted[dora])
         now = datetime.now(UTC)
         text = {
             name: new(name)
             for name in ("address", "user_code", "device_code", "state", "code_verifier")
         }
-        consents = PendingConsents(folder / "consents", keyring)
-        consents.prepare()
+        storage = storage_in(folder, keyring, self.mask)
+        consents = PendingConsents(storage)
         consents.save(
             PendingConsent(
                 owner=eve,
@@ -151,7 +154,7 @@ class Installation:
                 **text,
             )
         )
-        journal = UploadJournal(folder / "uploads", keyring)
+        journal = UploadJournal(storage)
         journal.prepare()
         job = UploadJob(
             id=job_id_of(ann, 0, new("album")),
@@ -176,18 +179,16 @@ class Installation:
         )
         self.canaries.add("upload id", job.id.rpartition("-")[2])
         journal.save(job)
-        for place in ("preferences", "maintenance"):
-            sealed = SealedFolder(folder / place, keyring)
-            sealed.prepare()
-            sealed.write(ann.stem, {"seen": new("remembered"), "for": ann.name})
+        for kind in (PREFERENCES, MAINTENANCE):
+            remembered = {"seen": new("remembered"), "for": ann.name}
+            Documents(storage, kind).write(ann.stem, remembered)
         for name in (f"uploads/{new('stray file')}.json", f"{new('stray file')}.txt"):
             (folder / name).touch(mode=0o600)
             stray = f'{{"{new("stray file")}": 1}}'.encode()
             (folder / name).write_bytes(keyring.encrypt(stray))
-        trail = AuditTrail(folder, self.mask)
-        trail.record("authorised", ann)
-        trail.record("denied", dora, new("no result code"))
-        trail.close()
+        storage.record([Event("authorised", ann)])
+        storage.record([Event("denied", dora, new("no result code"))])
+        storage.close()
         with (folder / "audit" / "audit.jsonl").open("a") as file:
             file.write(f'{{"time": "{now.isoformat()}", "owner": "{self.damage}"}}\n')
         return folder

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from security.encryption import TokenEncryption
-from security.storage.files.locks import PrivateLock
-from security.token_store import TokenStore
+from security.storage.files.locks import waiting_lock
 from tests.canary_installation import House
 from tests.security.kit import full_disk
+from tests.stores import store_in
 
 Trouble = Callable[[House], AbstractContextManager[object] | None]
 """Puts it into a house; what it gives lasts while the command runs."""
@@ -121,7 +121,7 @@ def gone(house: House) -> None:
 @contextmanager
 def bot_runs(house: House) -> Iterator[None]:
     """A bot holds the folder."""
-    with PrivateLock(house.folder / "locks" / "bot.lock").acquire(timeout=0):
+    with waiting_lock(house.folder / "locks" / "bot.lock", 0):
         yield
 
 
@@ -129,11 +129,11 @@ def bot_runs(house: House) -> Iterator[None]:
 def somebody_writes(house: House) -> Iterator[None]:
     """Ann's lock is held for a while, and her file is written meanwhile."""
     marked = house.marked
-    store = TokenStore(house.folder, TokenEncryption([marked.old]), marked.mask)
+    store = store_in(house.folder, TokenEncryption([marked.old]), marked.mask)
     begun, owner = threading.Event(), marked.owners["ann"]
 
     def write() -> None:
-        with store.locked(owner):
+        with store.leased(owner):
             begun.set()
             for _ in range(30):
                 store.save_newest(marked.granted[owner])

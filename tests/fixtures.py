@@ -21,9 +21,11 @@ from pydantic import SecretStr
 
 from bot import lifecycle
 from bot.context import BotApplication
+from bot.core import Timing
 from bot.services import Services
 from config import Settings
 from processes import bot as bot_process
+from processes.wiring import storage_of
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.run import bot_settings
@@ -53,11 +55,16 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-@pytest.fixture(autouse=True)
-def swift(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Talks need not wait for Telegram's pace, but where a test is about just that."""
-    if request.node.get_closest_marker("paced") is None:
-        monkeypatch.setattr("bot.delivery.rate_limits._CHAT_BURST", 1000.0)
+@pytest.fixture
+def timing(request: pytest.FixtureRequest) -> Timing:
+    """How fast the bot is: as the test says (`@pytest.mark.timing(download_pause=0)`).
+
+    Talks need not wait for Telegram's pace, but where a test is about just that.
+    """
+    said: dict[str, Any] = {} if request.node.get_closest_marker("paced") else {"chat_burst": 1e3}
+    for marker in request.node.iter_markers("timing"):
+        said |= marker.kwargs
+    return Timing(**said)
 
 
 @pytest.fixture
@@ -141,13 +148,16 @@ def start_bot(
     sandbox: Sandbox,
     tmp_path: Path,
     encryption_keys: tuple[SecretStr, ...],
+    timing: Timing,
     restored_logging: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> StartBot:
     """`async with start_bot(flow="paste", ADMIN_USER_IDS="1") as bot:`"""
 
     @asynccontextmanager
-    async def start(*, flow: str = "device", **changes: Any) -> AsyncIterator[RunningBot]:
+    async def start(
+        *, flow: str = "device", timing: Timing = timing, **changes: Any
+    ) -> AsyncIterator[RunningBot]:
         values = {
             **bot_settings(sandbox, tmp_path / "user_data", flow),
             "TOKEN_ENCRYPTION_KEY": ",".join(key.get_secret_value() for key in encryption_keys),
@@ -162,7 +172,10 @@ def start_bot(
             patched.setattr(sys, "stderr", log)
             mask = bot_process.prepare_logs(settings)
         async with AsyncExitStack() as stack:
-            application = await stack.enter_async_context(bot_process.services(settings, mask))
+            storage = storage_of(settings, mask)
+            application = await stack.enter_async_context(
+                bot_process.services(settings, storage, mask, timing)
+            )
             await stack.enter_async_context(bot_process.web_front(settings, application))
             stack.push_async_callback(lifecycle.stop, application)
             await lifecycle.start(application)

@@ -14,13 +14,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
-from bot.uploads.jobs import UploadJob, UploadJournal
+from bot.uploads.jobs import UploadJob
+from bot.uploads.journal import UploadJournal
 from config import Settings
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.messages import Message
 from sandbox.clients.person import Person
 from sandbox.clients.telegram_controls import TelegramControls
 from security.encryption import TokenEncryption
+from tests.stores import storage_in
 
 DEVICE_CODE = re.compile(r"[A-Z]{4}-[A-Z]{4}")
 
@@ -102,7 +104,7 @@ async def until(happened: Callable[[], bool], seconds: float = 15) -> None:
 def unfinished(settings: Settings) -> list[UploadJob]:
     """The jobs of a bot with these settings that have not ended."""
     keyring = TokenEncryption(settings.encryption_keys)
-    jobs = UploadJournal(settings.user_data_dir / "uploads", keyring).all()
+    jobs = UploadJournal(storage_in(settings.user_data_dir, keyring)).all()
     return [job for job in jobs if not job.has_ended]
 
 

@@ -9,6 +9,7 @@ import ast
 import graphlib
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,9 +18,19 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FRONTS = {"bot", "web", "desktop", "sandbox", "commands"}
 WIRING = {"cli", "processes", "bench"}
-ROOTS = {"cli.py", "processes/bot.py", "commands/runtime.py", "custody_parts.py"}
-"""Composition roots: one for each kind of process."""
-CORE_MODULES = {"security", "drive", "upload", "sheets", "metrics", "config"}
+ROOTS = {"cli.py", "processes/bot.py", "processes/wiring.py", "commands/runtime.py"}
+"""Composition roots: one for each kind of process, and what they share."""
+CORE = (
+    *("security.errors", "security.log_schema", "security.credential"),
+    *("security.encryption", "security.google", "security.storage", "security.logging_utils"),
+    *("security.owner_documents", "security.quarantine", "security.token_store"),
+    *("security.custody", "security.recovery", "security.maintenance", "security.consent"),
+    *("drive", "upload", "sheets"),
+)
+"""The core's packages: each knows only those before it."""
+CORE_MODULES = {package.partition(".")[0] for package in CORE} | {"config", "metrics"}
+BACKENDS = ("security.storage.files", "security.storage.sql")
+"""Known to nobody outside `security/storage/` but the wiring."""
 FRONT_LIBRARIES = {"telegram", "fastapi", "starlette", "uvicorn", "typer", "rich", "httpx"}
 FORBIDDEN = {
     **dict.fromkeys(CORE_MODULES, FRONTS | WIRING | FRONT_LIBRARIES),
@@ -32,12 +43,19 @@ FORBIDDEN = {
     "processes": {"sandbox", "cli", "desktop"},
 }
 """A top-level name → what it may not import."""
+ALLOWED = {("commands/runtime.py", "processes")}
+"""It is a composition root itself."""
 SERVICES = {
-    *("TokenStore", "SqlTokenStore", "GoogleOAuth", "Custodian", "ConsentDesk"),
+    *("TokenStore", "SqlTokenStore", "GoogleOAuth", "Custodian", "ConsentFlows"),
     *("PendingConsents", "UploadJournal", "Preferences", "DriveApi", "Drives"),
 }
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
 LONGEST = 350
+"""Lines of a file."""
+MOST_MODULES = 14
+"""In a folder."""
+MOST_ARROWS = 60
+"""Between the rooms of `security/`: its files and folders."""
 
 
 def product() -> list[Path]:
@@ -51,33 +69,59 @@ def product() -> list[Path]:
 
 
 def imports(tree: ast.AST, package: list[str]) -> Iterator[str]:
-    """The top-level names that code imports, wherever in it, and however it spells that."""
+    """The dotted names that code imports, wherever in it, and however it spells that."""
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
-                yield from (alias.name.partition(".")[0] for alias in names)
-            case ast.ImportFrom(module=module, level=0):
-                yield str(module).partition(".")[0]
+                yield from (alias.name for alias in names)
             case ast.ImportFrom(module=module, names=names, level=level):
-                base = package[: len(package) - level + 1]
-                yield (base or [module or names[0].name])[0].partition(".")[0]
+                base = package[: len(package) - level + 1] if level else []
+                parts = [*base, *([module] if module else [])]
+                yield from (".".join([*parts, alias.name]) for alias in names)
             case ast.Call(func=ast.Attribute(attr="import_module") | ast.Name(id="__import__")):
                 yield from (
-                    str(argument.value).partition(".")[0]
+                    str(argument.value)
                     for argument in node.args
                     if isinstance(argument, ast.Constant)
                 )
 
 
+def top_of(name: str) -> str:
+    """The top-level name."""
+    return name.partition(".")[0]
+
+
+def is_in(name: str, package: str) -> bool:
+    """Whether a dotted name is the package, or in it."""
+    return name == package or name.startswith(f"{package}.")
+
+
+def rank_of(name: str) -> int | None:
+    """How high in the core a dotted name stands; None: it is not in there."""
+    ranks = (rank for rank, package in enumerate(CORE) if is_in(name, package))
+    return next(ranks, None)
+
+
+def breaks_order(module: str, name: str) -> bool:
+    """Whether a module of the core imports something above it, or a backend from outside."""
+    here, there = rank_of(module), rank_of(name)
+    upwards = here is not None and there is not None and there > here
+    backend = any(is_in(name, backend) for backend in BACKENDS)
+    return upwards or (backend and not is_in(module, "security.storage"))
+
+
 def violations(path: str, source: str) -> list[str]:
     """What a file does that it may not. `path` is relative to the repository."""
-    tree, parts = ast.parse(source), Path(path).parts
-    top = parts[0].removesuffix(".py")
+    tree, parts = ast.parse(source), Path(path).with_suffix("").parts
+    top, module = parts[0], ".".join(parts)
+    imported = set(imports(tree, list(parts[:-1])))
     found = [
         f"imports {name}"
-        for name in imports(tree, list(parts[:-1]))
-        if name in FORBIDDEN.get(top, set())
+        for name in sorted({top_of(name) for name in imported} & FORBIDDEN.get(top, set()))
+        if (path, name) not in ALLOWED
     ]
+    if path not in ROOTS:
+        found += [f"imports {name}" for name in sorted(imported) if breaks_order(module, name)]
     for node in ast.walk(tree):
         match node:
             case ast.Attribute(value=ast.Name(id="os"), attr=attr) if attr in ENVIRONMENT:
@@ -105,6 +149,52 @@ def test_files_can_be_read_in_one_go() -> None:
     """What has grown past that wants to be two."""
     lines = {str(p.relative_to(ROOT)): p.read_text("utf-8").count("\n") for p in product()}
     assert {name: count for name, count in lines.items() if count > LONGEST} == {}
+
+
+def test_folders_hold_no_long_lists() -> None:
+    """What has more modules wants to be two, by noun."""
+    folders = Counter(
+        str(path.parent.relative_to(ROOT)) for path in product() if path.name != "__init__.py"
+    )
+    del folders["."]
+    assert {name: count for name, count in folders.items() if count > MOST_MODULES} == {}
+
+
+def rooms(sources: dict[str, str], package: str) -> tuple[set[str], set[tuple[str, str]]]:
+    """The files and folders of a package, and which of them imports which.
+
+    Args:
+        sources: by path, relative to the repository.
+    """
+    found, arrows = set[str](), set[tuple[str, str]]()
+    for path, source in sources.items():
+        parts = Path(path).with_suffix("").parts
+        if parts[0] != package or parts[1] == "__init__":
+            continue
+        found.add(parts[1])
+        for name in imports(ast.parse(source), list(parts[:-1])):
+            if is_in(name, package) and "." in name and name.split(".")[1] != parts[1]:
+                arrows.add((parts[1], name.split(".")[1]))
+    return found, arrows
+
+
+def test_custody_can_be_seen_at_one_glance() -> None:
+    """Few rooms, and few ways between them."""
+    sources = {str(p.relative_to(ROOT)): p.read_text("utf-8") for p in product()}
+    found, arrows = rooms(sources, "security")
+    assert len(found) <= MOST_MODULES
+    assert len(arrows) <= MOST_ARROWS
+
+
+def test_rooms_and_their_arrows_are_counted() -> None:
+    """A folder is one room, whatever is in it; an import twice is one arrow."""
+    sources = {
+        "security/a.py": "from security.b.x import X\nfrom security.b import y\nimport security.c",
+        "security/b/x.py": "from security.b.y import Y",
+        "security/b/y.py": "",
+        "security/c.py": "from bot import a",
+    }
+    assert rooms(sources, "security") == ({"a", "b", "c"}, {("a", "b"), ("a", "c")})
 
 
 def cycle(modules: dict[str, str]) -> list[str]:
@@ -170,7 +260,7 @@ def test_a_planted_circle_is_found() -> None:
         ("security/x.py", "__import__('sandbox')"),
         ("drive/x.py", "from processes.bot import run"),
         ("upload.py", "from sandbox.clients.person import Person"),
-        ("config/settings.py", "from security.storage.files.private_files import remove"),
+        ("config/settings.py", "from security.storage.protocol import Storage"),
         ("bot/x.py", "from web.app import create_app"),
         ("bot/x.py", "import cli"),
         ("web/x.py", "from bot import texts"),
@@ -182,6 +272,14 @@ def test_a_planted_circle_is_found() -> None:
         ("security/x.py", "from os import environ"),
         ("bot/x.py", "store = TokenStore(folder, keyring, mask)"),
         ("web/x.py", "oauth = google_oauth.GoogleOAuth(endpoints)"),
+        ("security/custody/x.py", "from security.storage.files.storage import FileStorage"),
+        ("security/token_store.py", "from security.storage import files"),
+        ("bot/x.py", "import security.storage.sql"),
+        ("commands/x.py", "from processes.wiring import KINDS"),
+        ("security/storage/x.py", "from security.token_store import TokenStore"),
+        ("security/quarantine/x.py", "from ..custody import workers"),
+        ("security/custody/x.py", "from security.maintenance.state import MaintenanceState"),
+        ("drive/x.py", "import upload"),
     ],
 )
 def test_a_planted_violation_is_found(path: str, source: str) -> None:
@@ -192,9 +290,11 @@ def test_a_planted_violation_is_found(path: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("security/x.py", "from security.storage.files.private_files import remove"),
-        ("security/deep/x.py", "from ..files import remove"),
-        ("security/x.py", "from . import files"),
+        ("security/storage/files/x.py", "from security.storage.files.locks import FileLease"),
+        ("security/storage/files/x.py", "from ..protocol import Storage"),
+        ("security/x.py", "from . import errors"),
+        ("processes/wiring.py", "from security.storage.files.storage import FileStorage"),
+        ("commands/runtime.py", "from processes.wiring import KINDS"),
         ("bot/x.py", "from telegram import Bot\nfrom drive import Drive\nimport upload"),
         ("config/settings.py", "import os\nos.environ"),
         ("processes/bot.py", "store = TokenStore(folder, keyring, mask)"),

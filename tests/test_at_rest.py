@@ -24,7 +24,7 @@ from googleapiclient.discovery import build_from_document
 from googleapiclient.http import build_http
 from pydantic import SecretStr
 
-from bot.uploads.jobs import UploadJournal
+from bot.uploads.journal import UploadJournal
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.server import Sandbox
@@ -33,6 +33,7 @@ from security.encryption import TokenEncryption, is_encrypted
 from tests.canaries import Canaries, MarkedWorld
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import DEVICE_CODE, confirm
+from tests.stores import storage_in
 
 NO_DOCUMENTS: Final = frozenset({".lock", ".key"})
 """Empty files, and the key of the log's masks."""
@@ -236,7 +237,7 @@ async def test_what_lies_under_the_data_folder(
                 ended(people["ended"]),
                 damaged(people["damaged"]),
             )
-            jobs = UploadJournal(folder / "uploads", TokenEncryption(encryption_keys))
+            jobs = UploadJournal(storage_in(folder, TokenEncryption(encryption_keys)))
             async with asyncio.timeout(10):  # it is noted as done after the person knows
                 while sum(not job.has_ended for job in jobs.all()) != 2:  # noqa: ASYNC110
                     await asyncio.sleep(0.02)

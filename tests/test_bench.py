@@ -25,8 +25,9 @@ from bench.start import finish_uploads
 from bench.uploads.cloud import shares
 from bench.uploads.content import make
 from bench.uploads.processes import MB, Watch, family, memory, processor_seconds
-from bot.uploads.jobs import UploadJournal
+from bot.uploads.journal import UploadJournal
 from bot.uploads.queue import _KEPT_EACH, KEPT
+from processes.wiring import open_storage
 from sandbox.faults.metering import Meter
 from sandbox.google.drive.files import FileStore
 from security.encryption import TokenEncryption
@@ -160,8 +161,8 @@ async def test_who_is_late_is_given_nothing_faster_than_the_rate() -> None:
 def test_uploads_of_before_a_start_are_such_as_the_bot_keeps(tmp_path: Path) -> None:
     """It reads them, they have ended, and it drops none of them."""
     key = new_key()
-    finish_uploads(tmp_path / "uploads", 120, key)
-    journal = UploadJournal(tmp_path / "uploads", TokenEncryption([SecretStr(key)]))
+    finish_uploads(tmp_path, 120, key)
+    journal = UploadJournal(open_storage(tmp_path, TokenEncryption([SecretStr(key)]), str))
     journal.prepare()
     jobs = journal.all()
     assert len(jobs) == 120

@@ -39,6 +39,7 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 import cli
+from bot.core import Timing
 from bot.updates.journal import UpdateJournal
 from bot.uploads.running.telegram_source import LocalFile
 from config import child_environment
@@ -51,6 +52,8 @@ from security.consent.pending import PendingConsent
 from security.credential import Owner
 from security.encryption import TokenEncryption, is_encrypted
 from security.log_schema import EVENTS
+from security.storage.events import Event
+from security.token_store import TokenStore
 from tests.bot.test_operations import free_port
 from tests.bot.upkeep import among_many, by_hand, sweep
 from tests.canaries import (
@@ -75,6 +78,7 @@ from tests.canary_outside import (
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import DEVICE_CODE, connect, put, until
 from tests.network_kit import NAME, Authority, proxy_to
+from tests.stores import storage_in
 
 ROOT: Final = Path(__file__).parent.parent
 DEVICE_EVENTS: Final = frozenset(
@@ -159,17 +163,25 @@ async def sandbox(world: MarkedWorld) -> AsyncIterator[Sandbox]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries do not wait: their number is what matters here."""
-    monkeypatch.setattr("upload.PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr("bot.uploads.running.telegram_files._PAUSES", (0.01, 0.01))
-    monkeypatch.setattr("bot.uploads.running.telegram_source._PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr("bot.connecting.connect.AGAIN_SECONDS", 0)
-    monkeypatch.setattr("bot.delivery.rate_limits._PAUSES", (0.01, 0.01, 0.01))
-    for limit in ("_CHAT_BURST", "_OVERALL_PER_SECOND", "_BACKGROUND_PER_SECOND"):
-        monkeypatch.setattr(f"bot.delivery.rate_limits.{limit}", 1000)
     at_once = SimpleNamespace(time=lambda: 0.0, sleep=lambda seconds: None)
     monkeypatch.setattr("drive.calls.time", at_once)
     polling = SimpleNamespace(**{**vars(asyncio), "sleep": lambda seconds: asyncio.sleep(0.02)})
     monkeypatch.setattr("telegram.ext._utils.networkloop.asyncio", polling)
+
+
+@pytest.fixture
+def timing() -> Timing:
+    """As impatient. Takes the place of conftest's."""
+    return Timing(
+        chat_burst=1000,
+        messages_per_second=1000,
+        background_per_second=1000,
+        send_pauses=(0.01, 0.01, 0.01),
+        get_file_pauses=(0.01, 0.01),
+        download_pause=0.01,
+        upload_pause=0.01,
+        same_request=0,
+    )
 
 
 @dataclass
@@ -469,10 +481,12 @@ async def lose_tokens(stage: Stage, ann: Person) -> None:
         await status(wanted, expire=False)
     account = await stage.connected(ann)
     # A week ago, under an app in "Testing".
-    store = stage.bot.services.core.custodian._store
+    store = TokenStore(stage.bot.services.core.storage, str)
     credential = store.load(stage.owner(ann))
     assert credential is not None
-    store._write(replace(credential, granted_at=datetime.now(UTC) - timedelta(days=7, hours=1)))
+    store.save_newest(
+        replace(credential, granted_at=datetime.now(UTC) - timedelta(days=7, hours=1))
+    )
     await google.revoke(account)
     await status("has stopped working", expire=False)
     account = await stage.connected(ann)
@@ -648,12 +662,12 @@ async def break_disk(stage: Stage, ann: Person) -> None:
     await stage.says('"upload_not_saved"')
     await ann.wait_for("is in your Drive")
     put(folder.with_name("aside-uploads"), folder / "uploads")
-    trail = stage.bot.services.core.records.audit
+    storage = stage.bot.services.core.storage
     (folder / "audit").rename(folder.with_name("aside-audit"))
     folder.with_name("wrong-audit").write_text(world.new("a file in the wrong place"))
     put(folder.with_name("wrong-audit"), folder / "audit")
-    trail.close()
-    trail.record("denied", Owner.user(ann.id), world.new("no result code"))
+    storage.close()
+    storage.record([Event("denied", Owner.user(ann.id), world.new("no result code"))])
     await stage.says('"audit_failed"')
     put(folder.with_name("aside-audit"), folder / "audit")
 
@@ -666,7 +680,7 @@ async def explode_everywhere(stage: Stage, ann: Person, monkeypatch: pytest.Monk
         broken.setattr(core.drives, "run", explode)
         broken.setattr(core.upload_drives, "run", explode)
         broken.setattr(core.consents, "poll", explode)
-        broken.setattr(core.custodian, "disconnect", explode)
+        broken.setattr(core.disconnecting, "disconnect", explode)
         await ann.send("/status")
         await ann.wait_for("whoever runs this bot this code")
         await ann.send_document(os.urandom(20), stage.world.file_name("txt"))
@@ -914,7 +928,7 @@ async def test_the_callback_flow_in_the_consoles_style(
         await ann.wait_for("does not belong")
         # A defect behind the page, and a chat that cannot be reached.
         with monkeypatch.context() as broken:
-            broken.setattr(bot.services.core.consents, "redirected", exploding(stage.everything()))
+            broken.setattr(bot.services.core.consents, "accept_redirect", exploding(stage.everything()))
             await visit(await ask(ann))
         redirected = await ask(ann)
         edit, owner = "telegram.editMessageText", str(ann.id)
@@ -1084,7 +1098,7 @@ async def fail_to_refresh(stage: Stage, root: Person, cast: list[Person]) -> Non
 
 def due(stage: Stage, person: Person) -> None:
     """The person's access token is about to end."""
-    store = stage.bot.services.core.custodian._store
+    store = TokenStore(stage.bot.services.core.storage, str)
     credential = store.load(stage.owner(person))
     assert credential is not None
     soon = datetime.now(UTC) + timedelta(minutes=1)
@@ -1226,8 +1240,7 @@ def leave_updates(stage_folder: Path, keyring: TokenEncryption, world: MarkedWor
     """What an earlier run has left of one person's: to be handled, set aside, damaged."""
     folder = stage_folder / "updates"
     bot_id = int(world.config.bot_token.partition(":")[0])
-    journal = UpdateJournal(folder, keyring, bot_id)
-    journal.prepare()
+    journal = UpdateJournal(storage_in(stage_folder, keyring), bot_id)
     person = {"id": 7, "is_bot": False, "first_name": world.new("first name")}
     chat = {"id": 7, "type": "private", "first_name": world.new("first name")}
     for number in range(1, 4):

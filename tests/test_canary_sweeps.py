@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 import cli
 from config import Settings
-from custody_parts import CustodyParts, custody
+from processes.wiring import Custody, CustodyOptions, custody, storage_of
 from security.encryption import TokenEncryption
 from security.errors import OperatorFault
 from security.logging_utils import configure_logging
@@ -34,7 +34,7 @@ from tests.canary_troubles import (
 )
 from tests.security.kit import full_disk
 
-Act = Callable[[CustodyParts, House], AbstractContextManager[object] | None]
+Act = Callable[[Custody, House], AbstractContextManager[object] | None]
 
 
 @pytest.fixture(scope="module")
@@ -45,45 +45,46 @@ def marked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     made.close()
 
 
-def nothing(parts: CustodyParts, house: House) -> None:
+def nothing(parts: Custody, house: House) -> None:
     """It sweeps, and that is all."""
 
 
-def disk_fills(parts: CustodyParts, house: House) -> AbstractContextManager[object]:
+def disk_fills(parts: Custody, house: House) -> AbstractContextManager[object]:
     """The disk takes nothing more once it runs."""
     return full_disk()
 
 
-def another_secret(parts: CustodyParts, house: House) -> None:
+def another_secret(parts: Custody, house: House) -> None:
     """The settings were changed, and wrongly."""
-    for client in parts.custodian._clients.values():
+    for client in parts.clients._by_id.values():
         object.__setattr__(client, "secret", SecretStr(house.new("wrong secret")))
 
 
-def another_key(parts: CustodyParts, house: House) -> None:
+def another_key(parts: Custody, house: House) -> None:
     """Files of another installation come in while it runs."""
     stranger = TokenEncryption([house.marked.stranger])
     for path in house.folder.glob("token_*.json"):
         path.write_bytes(stranger.encrypt(path.read_bytes()))
 
 
-def all_damaged(parts: CustodyParts, house: House) -> None:
+def all_damaged(parts: Custody, house: House) -> None:
     """Every credential holds something else: too many to be chance."""
     for path in house.folder.glob("token_*.json"):
         path.write_text(house.new("damage"))
 
 
-def refresh_crashes(parts: CustodyParts, house: House) -> None:
+def refresh_crashes(parts: Custody, house: House) -> None:
     """A defect, with everything in its exceptions."""
     house.marked.world.harvest()
     text = " ".join(house.marked.canaries.texts)
     parts.custodian._ask_google = exploding(text)  # type: ignore[method-assign]
 
 
-def reading_crashes(parts: CustodyParts, house: House) -> None:
+def reading_crashes(parts: Custody, house: House) -> None:
     """Likewise, where the whole pass ends."""
     house.marked.world.harvest()
-    parts.store.read = exploding(" ".join(house.marked.canaries.texts))  # type: ignore[method-assign]
+    text = " ".join(house.marked.canaries.texts)
+    parts.store.read_all = exploding(text)  # type: ignore[method-assign]
 
 
 SWEEPS: Final[dict[str, tuple[Trouble, Act, str]]] = {
@@ -110,7 +111,9 @@ grants are gone for good."""
 async def sweep(settings: Settings, house: House, act: Act) -> str:
     """Two passes, with whatever is on hold set aside between them; what they report."""
     reports = ""
-    async with custody(settings, house.marked.mask) as parts:
+    mask = house.marked.mask
+    storage, options = storage_of(settings, mask), CustodyOptions.of(settings)
+    async with custody(settings, storage, mask, options) as parts:
         with act(parts, house) or nullcontext():
             for _ in range(2):
                 try:
@@ -119,7 +122,7 @@ async def sweep(settings: Settings, house: House, act: Act) -> str:
                     structlog.get_logger().exception("sweep_failed")  # as bot/maintenance.py does
                 else:
                     reports += report.model_dump_json()
-                await parts.custodian.court.confirm_held()
+                await parts.rejecting.confirm_held()
     return reports
 
 

@@ -19,8 +19,8 @@ from cryptography.fernet import Fernet
 from cli import app
 from commands.output import Exit
 from config import Settings, SettingsError, load_settings
-from security.audit import ACTIONS
 from security.log_schema import EVENTS, MASK, RESULTS
+from security.storage.events import ACTIONS
 from tests.documents import (
     CODE_BLOCK,
     DOCUMENTS,

@@ -103,7 +103,7 @@ async def by_download(world: World) -> None:
     """What somebody sent."""
     address = SecretStr(f"{world.address}/file/bot{TOKEN}/file.bin")
     with download_client(world.network, world.address) as client:
-        download = TelegramDownload(address, len(CONTENT), client)
+        download = TelegramDownload(address, len(CONTENT), client, pause_seconds=0)
         assert b"".join(await asyncio.to_thread(lambda: list(download.open()))) == CONTENT
 
 
@@ -283,7 +283,6 @@ async def test_no_client_believes_an_authority_that_is_not_set(
         host,
         **{**variables, **(proxy if "HTTPS_PROXY" in variables else {})},
     )
-    monkeypatch.setattr("bot.uploads.running.telegram_source._PAUSE_SECONDS", 0)
     with pytest.raises(Exception) as raised:  # noqa: PT011 - each client's own
         await CLIENTS[client](world)
     if client == "doctor":
@@ -315,7 +314,6 @@ async def test_a_refusal_of_the_proxy_is_told_from_one_of_the_server(
             HTTPS_PROXY=f"http://amy:{PASSWORD}@127.0.0.1:{proxy.port}",
             SSL_CERT_FILE=str(authority.cert_file),
         )
-        monkeypatch.setattr("bot.uploads.running.telegram_source._PAUSE_SECONDS", 0)
         with pytest.raises(Exception) as raised:  # noqa: PT011 - each client's own
             await CLIENTS[client](world)
     assert connection_fault(raised.value) == "proxy_refused"
@@ -338,7 +336,6 @@ async def test_nobody_at_the_proxys_port_is_refused_by_name(
     settle(
         world, monkeypatch, tmp_path, f"api.{NAME}", HTTPS_PROXY=f"http://127.0.0.1:{proxy.port}"
     )
-    monkeypatch.setattr("bot.uploads.running.telegram_source._PAUSE_SECONDS", 0)
     with pytest.raises(Exception) as raised:  # noqa: PT011 - each client's own
         await CLIENTS[client](world)
     assert connection_fault(raised.value) == "refused"

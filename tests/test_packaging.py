@@ -279,6 +279,7 @@ def test_health_check_asks_a_page_that_exists() -> None:
     assert url
     parts = WebParts(
         consents=cast("Any", None),
+        offers_callback=True,
         is_alive=lambda: True,
         bot_link=lambda: "",
         on_approved=cast("Any", None),

@@ -24,15 +24,15 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from config import GoogleClient
+from processes.wiring import Custody, CustodyOptions
 from sandbox.google.errors import oauth_fault_body
 from security.credential import DRIVE_FILE_SCOPE, Credential, Owner
 from security.encryption import TokenEncryption
 from security.google.oauth import GoogleOAuth, OAuthEndpoints
 from security.google.oauth_errors import TABLE
-from security.maintenance.sweep import Sweep, SweepOptions
-from security.token_store import TokenStore
-from tests.security.kit import MASK, records_in
+from security.maintenance.sweep import Sweep
 from tests.security.test_oauth_errors import ROWS
+from tests.stores import MASK, storage_in, store_in
 
 pytestmark = [pytest.mark.load, pytest.mark.timeout(300)]
 
@@ -110,7 +110,7 @@ class Fleet:
 
     def __post_init__(self) -> None:
         self.keyring = TokenEncryption()
-        self.store = TokenStore(self.folder, self.keyring, MASK)
+        self.store = store_in(self.folder, self.keyring)
         self.store.prepare()
 
     def put(self, number: int, *, client: str, way: str = "", minutes_left: float) -> None:
@@ -132,14 +132,12 @@ class Fleet:
     @asynccontextmanager
     async def process(self, *clients: GoogleClient) -> AsyncIterator[Sweep]:
         """The bot's custody, from its start to its stop."""
-        from security.custody.custodian import Custodian
-
-        records = records_in(self.folder, self.keyring)
         oauth = GoogleOAuth(OAuthEndpoints(*[f"{self.url}/token"] * 4), timeout_seconds=1)
-        custodian = Custodian(self.store, oauth, clients or CLIENTS, records)
-        yield Sweep(self.store, custodian, records, SweepOptions())
-        await custodian.close()
-        await oauth.close()
+        options = CustodyOptions(clients=clients or CLIENTS)
+        custody = Custody(storage_in(self.folder, self.keyring), MASK, oauth, options)
+        custody.state.load()
+        yield custody.sweep
+        await custody.close()
 
     def stale(self, numbers: Iterator[int] | range) -> list[int]:
         """Whose token is due, of those who have one at all."""

@@ -17,7 +17,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.datastructures import Headers
 
-from security.consent.flows import ConsentDesk
+from security.consent.flows import ConsentFlows
 from security.consent.pending import PendingConsent
 from security.errors import CustodyError, OperatorFault, TransientFault
 from web.pages import approved_page, refused_page
@@ -45,14 +45,16 @@ _log = structlog.get_logger()
 class WebParts:
     """What the pages need of the rest of the process."""
 
-    consents: ConsentDesk
+    consents: ConsentFlows
+    offers_callback: bool
+    """Whether people are sent here; a request from a time when they were is served either way."""
     is_alive: Callable[[], bool]
     bot_link: Callable[[], str | None]
     """The bot's address at Telegram, e.g. https://t.me/some_bot; None: it is still starting."""
     on_approved: Callable[[PendingConsent], Awaitable[None]]
     """Tells the person in the chat."""
     on_refused: Callable[[PendingConsent, CustodyError], Awaitable[None]]
-    """Likewise, with the reason."""
+    """Tells the person in the chat, with the reason."""
     webhook: Webhook | None = None
     """Where Telegram brings updates; None: the bot asks for them."""
 
@@ -84,8 +86,6 @@ def create_app(parts: WebParts) -> FastAPI:
         if _is_speculative(request.headers):
             return Response(status_code=503, headers=_HEADERS)
         languages = request.headers.get("Accept-Language", "")
-        if parts.consents.flow != "callback":
-            return HTMLResponse(refused_page("wrong_state", languages), 404, _HEADERS)
         link = parts.bot_link()
         if link is None:  # before anything is spent: the page may be loaded again
             return HTMLResponse(refused_page("unavailable", languages), 503, _HEADERS)
@@ -95,6 +95,8 @@ def create_app(parts: WebParts) -> FastAPI:
             _log.info("consent_refused", result=refusal.code)
             ours = isinstance(refusal, OperatorFault | TransientFault)
             status = 503 if ours or refusal.code in _NOT_NOW else 400
+            if refusal.code == "wrong_state" and not parts.offers_callback:
+                status = 404  # nothing here comes from a consent page
             return HTMLResponse(refused_page(refusal.code, languages), status, _HEADERS)
         link = f"{link}?start={pending.claim_code.get_secret_value()}"
         return HTMLResponse(approved_page(link, languages), 200, _HEADERS)
@@ -126,7 +128,11 @@ class _Returns:
         self._telling: set[asyncio.Task[None]] = set()
 
     async def take(self, state: str, code: str | None, error: str | None) -> PendingConsent:
-        """The request, with the code for the page's button. Raises as `ConsentDesk.redirected`."""
+        """The request, with the code for the page's button.
+
+        Raises:
+            CustodyError: as `ConsentFlows.accept_redirect`.
+        """
         answer = state, code, error
         task = self._under_way.get(answer)
         if task is None:
@@ -143,7 +149,7 @@ class _Returns:
     async def _take(self, state: str, code: str | None, error: str | None) -> PendingConsent:
         asked = await self._parts.consents.by_state(state)
         try:
-            pending = await self._parts.consents.redirected(asked, code=code, error=error)
+            pending = await self._parts.consents.accept_redirect(asked, code=code, error=error)
         except CustodyError as refusal:
             if asked is not None and refusal.code not in _OTHERS:
                 self._tell(self._parts.on_refused(asked, refusal))

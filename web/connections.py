@@ -27,14 +27,15 @@ def most_connections() -> int:
 class Waiting:
     """The connections of a port that have no request under way, those that wait longest first."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, patience_seconds: float) -> None:
         self._most = most
+        self._patience_seconds = patience_seconds
         self._timers: dict[Connection, asyncio.TimerHandle] = {}
 
     def add(self, connection: Connection) -> None:
         """It waits from now on. Where the port holds too many, the one that waits longest goes."""
         self.discard(connection)
-        timer = connection.loop.call_later(PATIENCE_SECONDS, self._close, connection)
+        timer = connection.loop.call_later(self._patience_seconds, self._close, connection)
         self._timers[connection] = timer
         oldest = next(iter(self._timers))
         if len(connection.connections) > self._most and oldest is not connection:

@@ -49,17 +49,29 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
-    """Serve `app` at `listener`, which is closed at the end; answers under way have a second."""
+async def serving(
+    app: FastAPI,
+    listener: socket.socket,
+    *,
+    patience_seconds: float = PATIENCE_SECONDS,
+    most: int | None = None,
+) -> AsyncIterator[None]:
+    """Serve `app` at `listener`, which is closed at the end; answers under way have a second.
+
+    Args:
+        patience_seconds: how long a connection may be open without asking for anything.
+        most: how many connections there may be; None: as many as the process can afford.
+    """
+    waiting = Waiting(most or most_connections(), patience_seconds)
     server = _Server(
         uvicorn.Config(
             app,
             log_config=None,  # uvicorn's own would send its lines past the redaction
             access_log=False,
             # A class, to uvicorn; it is only ever called.
-            http=cast(Any, partial(Connection, waiting=Waiting(most_connections()))),
+            http=cast(Any, partial(Connection, waiting=waiting)),
             ws="none",
-            timeout_keep_alive=int(PATIENCE_SECONDS),
+            timeout_keep_alive=int(patience_seconds),
             proxy_headers=False,  # nobody here asks for the client's address
             server_header=False,
             backlog=_AT_ONCE,

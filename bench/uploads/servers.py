@@ -17,6 +17,7 @@ from typing import Final
 from bench.child import Json, serve
 from bench.owners import CLIENT_ID, CLIENT_SECRET
 from bench.world import BOT_TOKEN, FIRST_PERSON, connect
+from processes.wiring import open_storage
 from sandbox.server import Sandbox, SandboxConfig
 from security.credential import Owner
 from security.encryption import TokenEncryption
@@ -115,7 +116,7 @@ async def main() -> None:
     async with Sandbox(config) as sandbox:
         hello: Json = {"url": sandbox.url}
         if part == "google":
-            store = TokenStore(Path(rest[0]), TokenEncryption([]), str)
+            store = TokenStore(open_storage(Path(rest[0]), TokenEncryption([]), str), str)
             await asyncio.to_thread(store.prepare)
             await connect(sandbox, store, int(rest[1]))
             people = range(int(rest[1]))

@@ -27,9 +27,9 @@ from bench.report import Wrong
 from bench.world import BOT_TOKEN, FIRST_PERSON
 from bot.context import BotApplication
 from bot.uploads.running.telegram_source import TelegramDownload
-from custody_parts import tune_garbage_collector
 from drive import FOLDER_TYPE, Drive
 from processes.bot import prepare_logs, services
+from processes.wiring import storage_of, tune_garbage_collector
 from security.credential import Owner
 from upload import StopSignal, Target, upload
 
@@ -166,7 +166,11 @@ async def main() -> None:
         if kind == "product":
             settings = read_settings(Path(rest[0]), for_bot=True)
             mask = prepare_logs(settings)
-            contender = Product(await stack.enter_async_context(services(settings, mask)))
+            contender = Product(
+                await stack.enter_async_context(
+                    services(settings, storage_of(settings, mask), mask)
+                )
+            )
             await contender.prepare()
             tune_garbage_collector()
         else:

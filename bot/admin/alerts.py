@@ -17,43 +17,44 @@ from bot.services import Services
 from bot.texts import admin_texts
 from bot.texts.buttons import Shown
 from bot.texts.catalogue import Texts
-from security.maintenance.incidents import HOLD, OF_DRIVE, Incident
+from drive.errors import INCIDENTS
+from security.maintenance.incidents import HOLD, Incident
 
 _log = structlog.get_logger()
 
 
 def note_drive(services: Services, result: str) -> bool:
     """What a call of anybody's Drive came to; whether an incident began or ended by it."""
-    incidents, now = services.core.records.memory.incidents, datetime.now(UTC).timestamp()
-    were = {code for code in OF_DRIVE if incidents.is_open(code)}
-    if result in OF_DRIVE:
+    incidents, now = services.core.state.incidents, datetime.now(UTC).timestamp()
+    were = {code for code in INCIDENTS if incidents.is_open(code)}
+    if result in INCIDENTS:
         incidents.see(result, now, 0)
     elif result == "ok":
         for code in were:
             incidents.end(code, now)
-    return were != {code for code in OF_DRIVE if incidents.is_open(code)}
+    return were != {code for code in INCIDENTS if incidents.is_open(code)}
 
 
 async def tell_administrators(bot: ExtBot[int], services: Services) -> None:
     """Tell them of each incident once. Without administrators it is logged all the same."""
-    incidents = services.core.records.memory.incidents
+    incidents = services.core.state.incidents
     async with services.notices_lock:
         for incident in incidents.to_tell(datetime.now(UTC).timestamp()):
-            if services.core.custodian.is_stopping:  # the next start tells of the others
+            if services.core.workers.is_stopping:  # the next start tells of the others
                 return
             # To its end, whatever becomes of this job: half told is never told.
-            await services.core.custodian.finish(_tell(bot, services, incident))
+            await services.core.workers.finish(_tell(bot, services, incident))
 
 
 async def _tell(bot: ExtBot[int], services: Services, incident: Incident) -> None:
     core = services.core
-    incidents = core.records.memory.incidents
+    incidents = core.state.incidents
     _note(incident)
     incidents.told(incident)
-    await core.custodian.remember(core.records.memory)
+    await core.state.save()
     if not await _reached(bot, services, incident):
         incidents.untold(incident)
-        await core.custodian.remember(core.records.memory)
+        await core.state.save()
 
 
 async def _reached(bot: ExtBot[int], services: Services, incident: Incident) -> bool:
@@ -92,6 +93,6 @@ def _message(incident: Incident, services: Services, t: Texts) -> Shown:
         "\n".join(facts),
         t.tr("<b>What to do:</b>") + " " + admin_texts.remedy(incident.code, t),
     ]
-    held = len(services.core.records.memory.verdicts.held())
+    held = len(services.core.state.rejections.held())
     markup = admin_keyboards.held(t, held) if incident.code == HOLD and held else None
     return "\n\n".join(paragraphs), markup

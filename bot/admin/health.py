@@ -31,9 +31,11 @@ from bot.delivery.messages import (
 from bot.services import Services
 from bot.texts import admin_texts
 from bot.texts.catalogue import Texts
+from security.credential import Owner
 from security.errors import CustodyError
 from security.maintenance.incidents import OF_FILES
-from security.maintenance.report import SweepReport
+from security.maintenance.report import SweepReport, minutes_left
+from security.owner_documents import CREDENTIALS
 
 _CHART: Final = Path(__file__).with_name("chart.py")
 _DRAWING_SECONDS: Final = 30
@@ -103,17 +105,23 @@ async def health(update: Update, context: BotContext) -> None:
 async def standing_of(services: Services) -> Standing:
     """How the credentials are now, without reading the folder again."""
     core, now = services.core, datetime.now(UTC)
-    memory, held = core.records.memory, list(core.records.memory.verdicts.held())
+    memory, held = core.state, core.state.rejections.held()
     last = memory.sweeps[-1].results if memory.sweeps else {}
 
     def look() -> Standing:
         due_before, at = (now + core.custodian.lead).timestamp(), now.timestamp()
-        known, due = core.records.watch.standing(due_before, but=held)
+        known = [
+            (Owner.from_stem(name), moment)
+            for name, moment in core.storage.known(CREDENTIALS)
+            if moment is not None
+        ]
+        whole = [(owner, moment) for owner, moment in known if owner not in held]
+        due = [owner for owner, moment in whole if moment < due_before]
         paused = {owner for owner in due if memory.pauses.is_paused(owner, at)}
         idle = {owner for owner in due if memory.activity.is_idle(owner, at)} - paused
         folder = services.options.data_folder
         return Standing(
-            healthy=known - len(due),
+            healthy=len(whole) - len(due),
             due=len(due) - len(paused) - len(idle),
             paused=len(paused),
             idle=len(idle),
@@ -123,7 +131,7 @@ async def standing_of(services: Services) -> Standing:
             free_bytes=_unless_the_disk_fails(lambda: shutil.disk_usage(folder).free),
         )
 
-    return await core.custodian.read(look)
+    return await core.workers.read(look)
 
 
 def _unless_the_disk_fails(ask: Callable[[], T]) -> T | None:
@@ -134,7 +142,7 @@ def _unless_the_disk_fails(ask: Callable[[], T]) -> T | None:
 
 
 def _text(services: Services, standing: Standing, t: Texts) -> str:
-    memory, now = services.core.records.memory, datetime.now(UTC)
+    memory, now = services.core.state, datetime.now(UTC)
     lines = [
         f"🩺 <b>Drivekeeper {version('drivekeeper')}</b>",
         "",
@@ -152,7 +160,7 @@ def _text(services: Services, standing: Standing, t: Texts) -> str:
         parts.append(t.tr("cannot be decrypted {count}", count=standing.unreadable))
     lines.append(" · ".join(parts))
     lines.append(t.tr("In quarantine: {count}", count=_or_unknown(standing.quarantined)))
-    left, _ = services.core.records.watch.minutes_left(now.timestamp())
+    left, _ = minutes_left(services.core.storage.known(CREDENTIALS), now.timestamp())
     shortest = "–" if left is None else t.duration(left * 60)
     lines.append(t.tr("Shortest time left on a token: {time}", time=shortest))
     queued, running = services.uploads.counts()
@@ -168,7 +176,7 @@ def _text(services: Services, standing: Standing, t: Texts) -> str:
 
 
 def _incidents(services: Services, now: datetime, t: Texts) -> list[str]:
-    incidents = services.core.records.memory.incidents.open()
+    incidents = services.core.state.incidents.open()
     if not incidents:
         return [t.tr("✅ No trouble.")]
     lines = [t.tr("🚨 <b>Trouble now</b>")]
@@ -215,7 +223,7 @@ async def _picture(services: Services) -> bytes | None:
                 *(report.refreshed, report.transient, report.operator, report.quarantined),
                 report.minutes_left,
             ]
-            for report in services.core.records.memory.sweeps
+            for report in services.core.state.sweeps
         ],
     }
     async with services.chart_lock:  # one at a time, however often somebody taps

@@ -27,7 +27,8 @@ from security.errors import (
     RestoreRefused,
 )
 from security.maintenance.incidents import HOLD
-from security.quarantine.copies import QuarantineRecord, Restoration
+from security.quarantine.records import QuarantineRecord, Restoration
+from security.storage.events import Event
 
 _PAGE: Final = 8
 _SHOWN_HELD: Final = 10
@@ -45,7 +46,7 @@ async def quarantine(update: Update, context: BotContext) -> None:
         text, markup = await _list(context, page, context.t)
         await _show(update, context, text, markup, anew=action != "page")
         return
-    found = await context.core.custodian.read(context.core.quarantine.find, argument)
+    found = await context.core.workers.read(context.core.quarantine.find, argument)
     record = next((record for record in found if record.id == argument), None)
     if record is None:
         text, markup = _gone(context.t), admin_keyboards.to_list(context.t)
@@ -58,7 +59,7 @@ async def hold(update: Update, context: BotContext) -> None:
     """The buttons about those on hold: set all aside, or leave them."""
     query = query_of(update)
     await acknowledge(query)
-    count = len(context.core.records.memory.verdicts.held())
+    count = len(context.core.state.rejections.held())
     match argument_of(update.callback_query):
         case "ask" if count:
             text = context.t.tr(
@@ -87,9 +88,10 @@ async def hold(update: Update, context: BotContext) -> None:
 async def _confirm(update: Update, context: BotContext, t: Texts) -> str:
     core = context.core
     # Who said so comes before what follows from it.
-    await core.custodian.run(core.records.audit.record, "confirmed", context.owner, HOLD)
-    moved = await core.custodian.finish(core.custodian.court.confirm_held())
-    left = len(core.records.memory.verdicts.held())
+    event = Event("confirmed", context.owner, HOLD)
+    await core.workers.run(core.storage.record, [event])
+    moved = await core.workers.finish(core.rejecting.confirm_held())
+    left = len(core.state.rejections.held())
     text = t.tr("📦 Set aside: {count}. Their owners are told now.", count=moved)
     if left:
         text += "\n\n" + t.tr(
@@ -100,8 +102,8 @@ async def _confirm(update: Update, context: BotContext, t: Texts) -> str:
 
 
 async def _tell(context: BotContext) -> None:
-    memory = context.core.records.memory
-    if not memory.verdicts.held():
+    memory = context.core.state
+    if not memory.rejections.held():
         memory.incidents.end(HOLD, datetime.now(UTC).timestamp())
     await alerts.tell_administrators(context.bot, context.services)
     await notices.tell_owners(context.bot, context.services)
@@ -109,14 +111,14 @@ async def _tell(context: BotContext) -> None:
 
 async def _list(context: BotContext, page: int, t: Texts) -> tuple[str, InlineKeyboardMarkup]:
     core = context.core
-    records = await core.custodian.read(core.quarantine.records)
+    records = await core.workers.read(core.quarantine.records)
     records.reverse()
     pages = max(-(-len(records) // _PAGE), 1)
     page = min(page, pages - 1)
     first = page * _PAGE
     shown = records[first : first + _PAGE]
     lines = [t.tr("🗄 <b>Quarantine</b>: {count}", count=len(records))]
-    held = core.records.memory.verdicts.held() if page == 0 else {}
+    held = core.state.rejections.held() if page == 0 else {}
     if held:
         lines += ["", t.tr("<b>On hold</b>: {count}", count=len(held))]
         for owner, verdict in list(held.items())[:_SHOWN_HELD]:
@@ -172,7 +174,7 @@ async def _do(
 async def _restore(context: BotContext, record: QuarantineRecord, t: Texts) -> str:
     core, owner = context.core, record.owner
     try:
-        done = await core.custodian.finish(_put_back(context, record))
+        done = await core.workers.finish(_put_back(context, record))
     except CustodyError as error:
         return _why_not(error, t)
     # It is in place; whether Google still knows it is another matter, and better known now.
@@ -214,14 +216,15 @@ async def _put_back(context: BotContext, record: QuarantineRecord) -> Restoratio
 
     def put() -> Restoration:
         done = core.quarantine.restore(record.name)
-        core.records.audit.record("restored", record.owner)
+        events = [Event("restored", record.owner)]
         if done.replaced is not None:
-            core.records.audit.record("quarantined", record.owner, done.replaced)
+            events.append(Event("quarantined", record.owner, done.replaced))
+        core.storage.record(events)
         return done
 
-    done = await core.custodian.run(put)
-    core.records.memory.pauses.clear(record.owner)
-    core.records.memory.verdicts.release(record.owner)
+    done = await core.workers.run(put)
+    core.state.pauses.clear(record.owner)
+    core.state.rejections.release(record.owner)
     return done
 
 
@@ -230,10 +233,10 @@ async def _purge(context: BotContext, record: QuarantineRecord, t: Texts) -> str
 
     def purge() -> None:
         core.quarantine.purge(record.name)
-        core.records.audit.record("purged", record.owner)
+        core.storage.record([Event("purged", record.owner)])
 
     try:
-        await core.custodian.finish(core.custodian.run(purge))
+        await core.workers.finish(core.workers.run(purge))
     except CustodyError as error:
         return _why_not(error, t)
     return t.tr("🗑 Deleted for good.")

@@ -29,7 +29,7 @@ _log = structlog.get_logger()
 
 async def start(update: Update, context: BotContext) -> None:
     """/start, also with the one-time code of the callback flow's result page."""
-    if context.args and context.core.consents.flow == "callback":
+    if context.args and await connect.may_be_asked_by(context, "callback"):
         await connect.claim(update, context, context.args[0])
         return
     connected = await context.is_connected(context.owner)
@@ -80,7 +80,7 @@ async def status(update: Update, context: BotContext) -> None:
             )
         await say(update, context, text)
         if isinstance(error, RefusedByOrganisation):
-            context.core.records.memory.organisations.tell(owner)
+            context.core.state.organisations.mark_told(owner)
         return
     lines = [texts.tr("✅ <b>Connected</b> as {account}", account=about.address.get_secret_value())]
     if credential is not None and credential.granted_at is not None:
@@ -130,7 +130,7 @@ async def disconnect(update: Update, context: BotContext) -> None:
 async def _disconnect(update: Update, context: BotContext, owner: Owner, texts: Texts) -> str:
     work = await _end_work(update, context, owner)
     await context.services.uploads.forget(owner)
-    outcome = await context.core.custodian.disconnect(owner)
+    outcome = await context.core.disconnecting.disconnect(owner)
     # Not before: an upload that still ended could have remembered the folder anew.
     await context.core.preferences.forget_folder(owner)
     await _tell_ended(context, work.jobs, texts)

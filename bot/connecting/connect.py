@@ -21,11 +21,10 @@ from bot.delivery.messages import acknowledge, privately, say, send, show_instea
 from bot.delivery.rate_limits import BACKGROUND
 from bot.texts.catalogue import Texts
 from security.consent.pasted_address import pasted_parameters
-from security.consent.pending import PendingConsent
+from security.consent.pending import Flow, PendingConsent
 from security.errors import CustodyError
 from security.google.oauth import ConsentDenied
 
-AGAIN_SECONDS = 20.0
 _log = structlog.get_logger()
 
 
@@ -38,9 +37,10 @@ async def connect(update: Update, context: BotContext) -> None:
     try:
         # Asked twice in a row, the same request is shown again: Google's device endpoint has one
         # quota for the whole project, and one person could use it up.
-        again = earlier is not None and earlier.is_young(AGAIN_SECONDS)
+        seconds = context.services.options.timing.same_request
+        again = earlier is not None and earlier.is_young(seconds)
         if earlier is None or not again or context.core.consents.is_ending(earlier):
-            pending = await context.core.consents.begin(owner)
+            pending = await context.core.consents.begin(owner, context.core.consent_method)
         else:
             pending = earlier
     except CustodyError as error:
@@ -111,6 +111,17 @@ async def _withdraw(context: BotContext, pending: PendingConsent, texts: Texts) 
         await tell(context.bot, pending.owner, pending.message_id, text, to=shown_in(pending))
 
 
+async def may_be_asked_by(context: BotContext, flow: Flow) -> bool:
+    """Whether what the person writes may answer a request of this flow: theirs, or the usual."""
+    if context.core.consent_method.flow == flow:
+        return True
+    try:
+        pending = await context.core.consents.latest(context.owner)
+    except CustodyError:  # whatever they wrote, it is answered as any other message
+        return False
+    return pending is not None and pending.flow == flow
+
+
 async def claim(update: Update, context: BotContext, code: str) -> None:
     """callback: /start with the one-time code of the result page."""
     try:
@@ -136,7 +147,7 @@ async def paste(update: Update, context: BotContext, text: str) -> None:
         with tolerated(context.owner):
             await update.message.delete()
     try:
-        pending = await context.core.consents.pasted(context.owner, text)
+        pending = await context.core.consents.accept_pasted(context.owner, text)
         await save_or_ask(context, pending, anew=privately(update, context.owner))
     except CustodyError as refusal:
         await say_refused(context, context.owner, refusal, privately(update, context.owner))
@@ -144,7 +155,7 @@ async def paste(update: Update, context: BotContext, text: str) -> None:
 
 async def expire(context: BotContext) -> None:
     """Repeating job: requests whose time is over say so, whichever way they were made."""
-    for pending in await context.core.consents.over():
+    for pending in await context.core.consents.expired():
         with tolerated(pending.owner, CustodyError):
             expired = ConsentDenied("the request's time is over", code="expired")
             await refused(context, pending, expired)

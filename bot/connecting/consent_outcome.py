@@ -94,7 +94,7 @@ async def refused(context: BotContext, pending: PendingConsent, error: CustodyEr
     Raises:
         TelegramError, CustodyError: the person has not been told yet, or the request not ended.
     """
-    context.core.consents.announce_end(pending)
+    context.core.consents.mark_ending(pending)
     text, markup = explain_refusal(error, await context.texts_for(pending.owner))
     try:
         await edit_or_send(context.bot, shown_in(pending), pending.message_id, text, markup)

@@ -91,7 +91,7 @@ async def _refuse_again(context: BotContext) -> None:
 async def resume(context: BotContext) -> None:
     """Once, after start-up: requests that were under way go on, or end with a word."""
     now = datetime.now(UTC)
-    pendings = [p for p in await context.core.consents.all() if not p.is_over(now)]
+    pendings = [p for p in await context.core.consents.all() if not p.has_expired(now)]
     for pending in pendings:
         if pending.flow == "device" and pending.stage == "asked":
             poll_later(context, pending, pending.interval)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Final
 
 import structlog
 from telegram import Update
@@ -19,7 +18,6 @@ from security.consent.pending import PendingConsent
 from security.errors import CustodyError
 from security.google.oauth import ConsentDenied
 
-_ASK_AGAIN_SECONDS: Final = 5
 _log = structlog.get_logger()
 
 
@@ -32,7 +30,7 @@ async def save_or_ask(
     """
     if anew is not None:
         pending = await context.core.consents.note_message(pending, 0, anew.topic_id or 0)
-    if await context.core.consents.is_known(pending):
+    if await context.core.consents.is_last_account(pending):
         await finish(context, pending.owner, pending.id, shown_in(pending))
     else:
         await ask_or_later(context, pending)
@@ -50,7 +48,7 @@ async def ask_or_later(context: BotContext, pending: PendingConsent) -> None:
         _log.warning("message_not_sent", owner=pending.owner)
         context.jobs.run_once(
             _ask_later,
-            _ASK_AGAIN_SECONDS,
+            context.services.options.timing.ask_account_again,
             data=pending,
             name=job_name(pending.owner),
             job_kwargs={"misfire_grace_time": None},

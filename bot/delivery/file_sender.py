@@ -32,7 +32,7 @@ from bot.texts.filenames import LOCAL_LIMIT, clean_name
 from drive import Drive, DriveFile, Drives
 from security.credential import Owner
 from security.errors import CustodyError, OperatorFault
-from security.storage.files.private_files import disk_faults
+from security.storage.disk_faults import disk_faults
 
 CLOUD_SEND_LIMIT: Final = 50 * 1024 * 1024
 """The largest file Telegram's cloud takes from a bot."""

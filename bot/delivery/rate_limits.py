@@ -7,7 +7,6 @@ https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine
@@ -17,7 +16,9 @@ from telegram._utils.types import JSONDict
 from telegram.error import BadRequest, NetworkError, RetryAfter
 from telegram.ext import BaseRateLimiter
 
+from bot.core import Timing
 from bot.delivery.telegram_request import surely_not_done
+from security.google.jitter import jittered
 
 BACKGROUND: Final = -1
 """`rate_limit_args` of what comes in masses and may be a little late: uploads and connecting.
@@ -30,11 +31,7 @@ COURTESY: Final = -3
 PROGRESS: Final = -4
 """For how far an upload is: it comes in masses, and is never said again, as the next says more."""
 _MASSES: Final = (BACKGROUND, RESULT, PROGRESS)
-_OVERALL_PER_SECOND: Final = 30
-_BACKGROUND_PER_SECOND: Final = 16
 _SECOND: Final = 1.1  # it is Telegram's clock that counts, and not all are as long on their way
-_CHAT_BURST: Final = 4.5
-"""Messages to one chat in a row; after that one a second. Half a one is kept for late ones."""
 _CHAT_SPARE: Final = 1
 """How many of those messages masses leave to whatever else a person asks."""
 _GROUP_IN_A_MINUTE: Final = 20
@@ -46,8 +43,6 @@ _AGAIN: Final = frozenset(
 """Done twice, they are as done once: asked again also where no answer came."""
 _SAID: Final = _AGAIN | {"sendMessage"}
 """What is said again at all. Files and settings are their callers' affair."""
-_PAUSES: Final = (0.5, 2.0, 5.0)
-"""Seconds; before each further try after a passing fault."""
 _REMEMBERED_CHATS: Final = 10_000
 _TRIES: Final = 8  # of all kinds together
 L = TypeVar("L")
@@ -61,10 +56,11 @@ class RateLimiter(BaseRateLimiter[int]):
     60 messages through in their first second.
     """
 
-    def __init__(self) -> None:
-        self._overall = Window(_OVERALL_PER_SECOND, _SECOND)
+    def __init__(self, timing: Timing) -> None:
+        self._timing = timing
+        self._overall = Window(timing.messages_per_second, _SECOND)
         # Evenly, a quarter at a time: there is always some room for what is no mass.
-        self._background = Window(max(_BACKGROUND_PER_SECOND // 4, 1), _SECOND / 4)
+        self._background = Window(max(timing.background_per_second // 4, 1), _SECOND / 4)
         self._chats: OrderedDict[object, Bucket] = OrderedDict()
         self._groups: OrderedDict[object, Window] = OrderedDict()
 
@@ -92,13 +88,13 @@ class RateLimiter(BaseRateLimiter[int]):
         An answer that Telegram did not take for a passing reason (5xx, the network) is given again,
         but never where a message might stand there twice.
         """
-        pauses = iter(_PAUSES)
+        pauses = iter(self._timing.send_pauses)
         for attempt in range(_TRIES):
             if (chat := data.get("chat_id")) is not None and endpoint not in _NO_MESSAGES:
                 if _is_group(chat):
                     await _of(self._groups, chat, _window).acquire()
                 spare = _CHAT_SPARE if rate_limit_args in (BACKGROUND, PROGRESS) else 0
-                await _of(self._chats, chat, Bucket).acquire(spare)
+                await _of(self._chats, chat, self._bucket).acquire(spare)
                 if rate_limit_args in _MASSES:
                     await self._background.acquire()
                 await self._overall.acquire()
@@ -115,8 +111,11 @@ class RateLimiter(BaseRateLimiter[int]):
                     raise
                 if rate_limit_args == PROGRESS or not _is_to_be_repeated(error, endpoint):
                     raise
-                await asyncio.sleep(seconds * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
+                await asyncio.sleep(jittered(seconds))
         raise AssertionError("unreachable")
+
+    def _bucket(self) -> Bucket:
+        return Bucket(self._timing.chat_burst)
 
 
 class Window:
@@ -146,8 +145,9 @@ class Window:
 class Bucket:
     """One chat's messages: a few in a row, then one a second, each kind in its order."""
 
-    def __init__(self) -> None:
-        self._left, self._at = float(_CHAT_BURST), time.monotonic()
+    def __init__(self, burst: float) -> None:
+        self._burst = burst
+        self._left, self._at = burst, time.monotonic()
         self._turns: dict[int, asyncio.Lock] = {}
 
     async def acquire(self, spare: int) -> None:
@@ -159,7 +159,7 @@ class Bucket:
 
     def _refilled(self) -> float:
         now = time.monotonic()
-        self._left, self._at = min(_CHAT_BURST, self._left + now - self._at), now
+        self._left, self._at = min(self._burst, self._left + now - self._at), now
         return self._left
 
 

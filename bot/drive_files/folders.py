@@ -115,7 +115,7 @@ async def _account(context: BotContext) -> str:
 
 async def _choose(context: BotContext, *, folder_id: str = "", template: str | None = None) -> None:
     """Remember a folder or a template."""
-    destinations, run = context.services.destinations, context.core.custodian.run
+    destinations, run = context.services.destinations, context.core.workers.run
     account = await _account(context)
     path = (await _look(context, folder_id)).path if folder_id else ()
     if template is None:
@@ -160,7 +160,7 @@ async def _show(
     account = await _account(context)
     level = await _look(context, folder_id, made)
     choice_in = context.services.destinations.choice
-    choice = await context.core.custodian.run(choice_in, context.owner, account)
+    choice = await context.core.workers.run(choice_in, context.owner, account)
     page = min(page, max(len(level.inside) - 1, 0) // folder_keyboards.PAGE)
     markup = folder_keyboards.level(
         context.t, level.path, level.inside, page, choice.folder_id, choice.template

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from bot.texts.filenames import clean_name, shown_path
 from security.credential import Owner
 from security.errors import CorruptCredential
-from security.storage.files.private_files import SealedFolder
+from security.storage.documents import Documents
 
 TEMPLATES: Final = {"off": "", "year": "{year}", "month": "{year}/{month}"}
 """What a tap chooses."""
@@ -53,14 +53,14 @@ class FolderChoice(BaseModel):
 class FolderChoices:
     """The choices, one document each. Every method blocks on the disk; any thread may call."""
 
-    def __init__(self, folder: SealedFolder) -> None:
-        self._folder = folder
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
         self._changing = threading.Lock()
 
     def load(self, owner: Owner, account: str) -> FolderChoice | None:
         """The owner's choice in this account; None: there is none that can be read."""
         try:
-            document = self._folder.read(_name(owner))
+            document = self._documents.read(_name(owner))
             choice = FolderChoice.model_validate(document) if document else None
         except (CorruptCredential, ValidationError):
             return None
@@ -80,10 +80,10 @@ class FolderChoices:
     def forget(self, owner: Owner) -> None:
         """Delete the owner's choice."""
         with self._changing:
-            self._folder.delete(_name(owner))
+            self._documents.delete(_name(owner))
 
     def _save(self, owner: Owner, choice: FolderChoice) -> None:
-        self._folder.write(_name(owner), choice.model_dump(mode="json"))
+        self._documents.write(_name(owner), choice.model_dump(mode="json"))
 
 
 def clean_template(text: str) -> str:

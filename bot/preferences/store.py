@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 
+from bot.kinds import PREFERENCES
 from bot.preferences.folder_choices import FolderChoices
 from bot.texts.catalogue import LANGUAGES, language_of
 from security.credential import Owner
-from security.custody.custodian import Custodian
-from security.encryption import TokenEncryption
+from security.custody.workers import Workers
 from security.errors import CorruptCredential, OperatorFault
-from security.storage.catalogue import PREFERENCES
-from security.storage.files.private_files import SealedFolder
-from security.storage.sealing import Sealer
+from security.storage.documents import Documents
+from security.storage.protocol import Storage
 
 
 class Preferences:
     """Languages, on disk and in memory: messages the bot begins by itself need them as well."""
 
-    def __init__(
-        self, folder: Path, sealer: Sealer | TokenEncryption, custodian: Custodian
-    ) -> None:
-        self._folder = SealedFolder(folder, sealer, PREFERENCES)
-        self._custodian = custodian
-        self.folders = FolderChoices(self._folder)
+    def __init__(self, storage: Storage, workers: Workers) -> None:
+        self._documents = Documents(storage, PREFERENCES)
+        self._workers = workers
+        self.folders = FolderChoices(self._documents)
         """Where people's files go."""
         self._cache: dict[Owner, tuple[str | None, str]] = {}
-
-    def prepare(self) -> None:
-        """Make the folder private. Blocks."""
-        self._folder.prepare()
 
     async def language(self, owner: Owner) -> str:
         """The language chosen, or else that of the person's Telegram when last seen."""
@@ -56,17 +48,17 @@ class Preferences:
     async def forget(self, owner: Owner) -> None:
         """Delete what is kept."""
         self._cache.pop(owner, None)
-        await self._custodian.run(self._folder.delete, owner.stem)
+        await self._workers.run(self._documents.delete, owner.stem)
         await self.forget_folder(owner)
 
     async def forget_folder(self, owner: Owner) -> None:
         """Delete the choice of a folder alone: it is about a Drive that was connected."""
-        await self._custodian.run(self.folders.forget, owner)
+        await self._workers.run(self.folders.forget, owner)
 
     async def _get(self, owner: Owner) -> tuple[str | None, str]:
         if owner not in self._cache:
             try:
-                document = await self._custodian.read(self._folder.read, owner.stem) or {}
+                document = await self._workers.read(self._documents.read, owner.stem) or {}
             except (CorruptCredential, OperatorFault):
                 document = {}  # a language is nothing to leave a person without an answer for
             chosen, seen = document.get("chosen"), document.get("seen")
@@ -79,4 +71,4 @@ class Preferences:
     async def _put(self, owner: Owner, chosen: str | None, seen: str) -> None:
         self._cache[owner] = (chosen, seen)
         document = {"owner": owner.name, "chosen": chosen, "seen": seen}
-        await self._custodian.run(self._folder.write, owner.stem, document)
+        await self._workers.run(self._documents.write, owner.stem, document)

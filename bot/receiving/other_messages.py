@@ -21,13 +21,13 @@ async def text(update: Update, context: BotContext) -> None:
     if replied is not None and incoming_file(replied) is not None:
         await files.take(update, context, replied, message.text)  # a file from another chat
         return
-    if context.core.consents.flow == "paste":
-        pending = await context.core.consents.latest(context.owner)
+    if await connect.may_be_asked_by(context, "paste"):
         pasted = connect.looks_pasted(message)
         if pasted:
             await connect.paste(update, context, pasted)
             return
-        if pending is not None and pending.stage == "asked":
+        pending = await context.core.consents.latest(context.owner)
+        if pending is not None and pending.flow == "paste" and pending.stage == "asked":
             await say(update, context, not_the_address(context.t))
             return
     await say(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -23,8 +23,6 @@ from bot.uploads.progress import tell_of
 from security.errors import CustodyError
 
 NAMING: Final = "name"
-PATIENCE: Final = timedelta(minutes=10)
-"""After that a file goes on under its old name."""
 _log = structlog.get_logger()
 
 
@@ -43,7 +41,7 @@ async def ask(update: Update, context: BotContext) -> None:
         await acknowledge(query, _too_late(context, job, context.t), alert=True)
         return
     await acknowledge(query)
-    await _expect(context, job, PATIENCE)
+    await _expect(context, job, datetime.now(UTC))
     await tell_of(context.bot, job, *upload_texts.asked_name(job, context.t))
     await _question(context, job, context.t, NAMING, job.id)
 
@@ -89,7 +87,7 @@ async def resume(context: BotContext) -> None:
     """After a start: the patience of those questions that had been asked before goes on."""
     for job in await context.services.uploads.asking():
         asked_at = job.asked_at or job.created_at
-        await _expect(context, job, asked_at + PATIENCE - datetime.now(UTC))
+        await _expect(context, job, asked_at)
 
 
 async def _question(
@@ -176,11 +174,12 @@ async def _go_on(context: BotContext, job: UploadJob) -> bool:
     return await uploads.resume(job, state)
 
 
-async def _expect(context: BotContext, job: UploadJob, patience: timedelta) -> None:
+async def _expect(context: BotContext, job: UploadJob, asked_at: datetime) -> None:
     async def expire(later: BotContext) -> None:
         found = await later.services.uploads.find(job.owner, job.id)
         if found is not None and (found.state, found.asked_at) == ("asking", job.asked_at):
             await _go_on(later, found)
 
-    seconds = max(patience.total_seconds(), 0)
-    context.jobs.run_once(expire, seconds, job_kwargs={"misfire_grace_time": None})
+    waited = (datetime.now(UTC) - asked_at).total_seconds()
+    left = max(context.services.options.timing.renaming - waited, 0)
+    context.jobs.run_once(expire, left, job_kwargs={"misfire_grace_time": None})

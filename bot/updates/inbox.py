@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from typing import Final
 
@@ -18,15 +18,17 @@ import structlog
 from telegram import Bot, Update
 
 from bot.access.policy import Access, Verdict
+from bot.kinds import UPDATE_SET_ASIDE, UPDATES_NOT_SAVED
 from bot.updates.capacity import Capacity, Overflow
 from bot.updates.fair_queue import FairQueue
 from bot.updates.incoming import read_update, written
 from bot.updates.journal import Ledger, UpdateJournal
 from bot.updates.queued_update import QueuedUpdate
 from security.credential import Owner
-from security.custody.workers import Guard
+from security.custody.workers import Workers
 from security.errors import OperatorFault, TransientFault
-from security.maintenance.incidents import UPDATE_SET_ASIDE, UPDATES_NOT_SAVED, Incidents
+from security.google.jitter import doubling
+from security.maintenance.incidents import Incidents
 
 _FIRST_PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 30
@@ -42,12 +44,22 @@ class Inbox(asyncio.Queue[object]):
     """For `ApplicationBuilder.update_queue`."""
 
     def __init__(
-        self, journal: UpdateJournal, custodian: Guard, incidents: Incidents, access: Access
+        self,
+        journal: UpdateJournal,
+        workers: Workers,
+        incidents: Incidents,
+        access: Access,
+        pause_seconds: float = _FIRST_PAUSE_SECONDS,
     ) -> None:
-        """`access`: whom it turns away is not written down."""
+        """
+        Args:
+            access: whom it turns away is not written down.
+            pause_seconds: before the disk is tried again; doubles each time.
+        """
         super().__init__()
+        self._pause_seconds = pause_seconds
         self._journal = journal
-        self._custodian = custodian
+        self._workers = workers
         self._incidents = incidents
         self._access = access
         self._bot: Bot | None = None
@@ -80,7 +92,7 @@ class Inbox(asyncio.Queue[object]):
             OperatorFault: the disk failed.
         """
         self._bot = bot
-        self._ledger, left = await self._custodian.run(self._journal.load)
+        self._ledger, left = await self._workers.run(self._journal.load)
         ledger = self._ledger
         for queued in left:
             if ledger.begun.get(queued.number, 0) < _STARTS:
@@ -112,7 +124,7 @@ class Inbox(asyncio.Queue[object]):
         """
         if not isinstance(item, Update):
             return await super().put(item)
-        pauses = _pauses()
+        pauses = doubling(self._pause_seconds, _LONGEST_PAUSE_SECONDS)
         self._is_putting = True
         try:
             while True:
@@ -152,7 +164,7 @@ class Inbox(asyncio.Queue[object]):
                 self._refuse(queued, why, update)
                 return
             try:
-                queued.size = await self._custodian.run(self._journal.write, number, document)
+                queued.size = await self._workers.run(self._journal.write, number, document)
             except OperatorFault as fault:
                 self._note_failure(fault)
                 raise
@@ -202,7 +214,7 @@ class Inbox(asyncio.Queue[object]):
             ended, self._ended, self._unsettled = self._ended, set(), False
             settled = False
             try:
-                await self._custodian.run(self._journal.settle, self._ledger.document(), ended)
+                await self._workers.run(self._journal.settle, self._ledger.document(), ended)
                 settled = True
             except OperatorFault as fault:
                 self._note_failure(fault)
@@ -217,7 +229,7 @@ class Inbox(asyncio.Queue[object]):
         """Now and then: whether the disk works again; what was set aside is kept for a day."""
         if self.is_failing and not self._is_putting:  # which tries for itself, and the real thing
             try:
-                await self._custodian.run(self._journal.probe)
+                await self._workers.run(self._journal.probe)
             except OperatorFault:
                 return
             self._note_success()
@@ -236,7 +248,7 @@ class Inbox(asyncio.Queue[object]):
     async def forget(self, owner: Owner) -> None:
         """Delete what was set aside of this person's."""
         for number in list(self._ledger.aside):
-            document = await self._custodian.run(self._journal.read, number)
+            document = await self._workers.run(self._journal.read, number)
             update = read_update(document, None) if document else None
             user = update.effective_user if update else None
             if user is not None and user.id == owner.telegram_id:
@@ -294,14 +306,13 @@ class Inbox(asyncio.Queue[object]):
 
     async def _fetch(self, number: int) -> None:
         """Hand out an update that has waited on the disk, once that gives it."""
-        pauses = _pauses()
-        while True:
+        for pause in doubling(self._pause_seconds, _LONGEST_PAUSE_SECONDS):
             try:
-                document = await self._custodian.read(self._journal.read, number)
+                document = await self._workers.read(self._journal.read, number)
                 break
             except OperatorFault as fault:
                 self._note_failure(fault)
-                await asyncio.sleep(next(pauses))
+                await asyncio.sleep(pause)
         update = read_update(document, self._bot) if document is not None else None
         if update is not None:
             self.put_nowait(update)
@@ -337,11 +348,3 @@ class Inbox(asyncio.Queue[object]):
             self.is_failing = False
             self._incidents.end(UPDATES_NOT_SAVED, time.time())
             self.on_trouble()
-
-
-def _pauses() -> Iterator[float]:
-    """Seconds from one try at the disk to the next."""
-    pause = _FIRST_PAUSE_SECONDS
-    while True:
-        yield pause
-        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

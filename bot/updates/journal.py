@@ -11,19 +11,17 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import structlog
 from pydantic import BaseModel, ValidationError
 
+from bot.kinds import UPDATES
 from bot.updates.handled_ids import HandledIds, Run
 from bot.updates.queued_update import QueuedUpdate
-from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, CustodyError, OperatorFault
-from security.storage.catalogue import UPDATES
-from security.storage.files.private_files import SealedFolder, probe_writing
-from security.storage.sealing import Sealer
+from security.storage.documents import Documents
+from security.storage.protocol import Storage
 
 _LEDGER: Final = "ledger"
 _log = structlog.get_logger()
@@ -74,21 +72,13 @@ class Ledger:
 class UpdateJournal:
     """The documents of one bot. Every method blocks on the disk."""
 
-    def __init__(self, folder: Path, sealer: Sealer | TokenEncryption, bot_id: int) -> None:
+    def __init__(self, storage: Storage, bot_id: int) -> None:
         """
         Args:
             bot_id: Telegram counts each bot's updates apart.
         """
-        self._folder = SealedFolder(folder, sealer, UPDATES)
+        self._documents = Documents(storage, UPDATES)
         self._bot_id = bot_id
-
-    def prepare(self) -> None:
-        """Make the folder private.
-
-        Raises:
-            OperatorFault: it cannot be used, or its key is missing.
-        """
-        self._folder.prepare()
 
     def load(self) -> tuple[Ledger, list[QueuedUpdate]]:
         """What an earlier run has left: the ledger, and the updates in Telegram's order.
@@ -99,7 +89,7 @@ class UpdateJournal:
             OperatorFault: the disk failed.
         """
         found = self._ledger()
-        names = [name for name in self._folder.names() if name.isdecimal()]
+        names = [name for name in self._documents.names() if name.isdecimal()]
         if found is not None and found.bot != self._bot_id:
             # The token is another bot's by now: it cannot answer what was written to this one.
             self._forget(names)
@@ -117,7 +107,7 @@ class UpdateJournal:
 
     def write(self, number: int, update: dict[str, Any]) -> int:
         """Write an update down: afterwards it survives a power cut. Returns its bytes on disk."""
-        self._folder.write(str(number), update)
+        self._documents.write(str(number), update)
         return self._size(str(number))
 
     def read(self, number: int) -> dict[str, Any] | None:
@@ -133,29 +123,30 @@ class UpdateJournal:
 
         In this order: after a kill in between the ledger says that they were handled.
         """
-        self._folder.write(_LEDGER, {"bot": self._bot_id, **ledger})
+        self._documents.write(_LEDGER, {"bot": self._bot_id, **ledger})
         self._forget(map(str, ended))
 
     def probe(self) -> None:
         """Raise OperatorFault where nothing can be written down just now."""
-        probe_writing(self._folder.folder)
+        self._documents.storage.check_writable()
 
     def _forget(self, names: Iterable[str]) -> None:
         for name in names:
-            self._folder.delete(name)
+            self._documents.delete(name)
 
     def _size(self, name: str) -> int:
         try:
-            return self._folder.path(name).stat().st_size
-        except OSError:  # it counts for nothing then, but it is kept all the same
+            found = self._documents.stored(name)
+        except CustodyError:  # it counts for nothing then, but it is kept all the same
             return 0
+        return 0 if found is None else len(found.raw)
 
     def _read(self, name: str, passes: Collection[str] = ()) -> dict[str, Any] | None:
         try:
-            return self._folder.read(name)
+            return self._documents.read(name)
         except CorruptCredential as damage:
             _log.error("update_skipped", result=damage.code)
-            self._folder.delete(name)
+            self._documents.delete(name)
         except CustodyError as fault:  # its key may come back
             if isinstance(fault, OperatorFault) and fault.code in passes:
                 raise
@@ -164,6 +155,6 @@ class UpdateJournal:
 
     def _ledger(self) -> _Ledger | None:
         try:
-            return _Ledger.model_validate(self._folder.read(_LEDGER) or {"bot": self._bot_id})
+            return _Ledger.model_validate(self._documents.read(_LEDGER) or {"bot": self._bot_id})
         except (CustodyError, ValidationError):
             return None  # what is handled twice then is recognised by its job

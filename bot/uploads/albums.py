@@ -15,8 +15,6 @@ from telegram import Update
 from bot.uploads.jobs import UploadJob
 from bot.uploads.queue import UploadQueue
 
-SETTLE_SECONDS: Final = 1.0
-"""An album is complete when this long nothing has come. Telegram sends its parts at once."""
 _REMEMBERED: Final = 1000
 _OVERHEARD: Final = 100
 _OVERHEARD_SECONDS: Final = 10.0
@@ -26,8 +24,13 @@ Complete = Callable[[UploadJob], Coroutine[Any, Any, None]]
 class Albums:
     """Joins the files of an album to one job; what is still being joined is written down."""
 
-    def __init__(self, uploads: UploadQueue) -> None:
+    def __init__(self, uploads: UploadQueue, end_seconds: float) -> None:
+        """
+        Args:
+            end_seconds: an album is complete when this long nothing has come.
+        """
         self._uploads = uploads
+        self._end_seconds = end_seconds
         self._gathering: dict[str, asyncio.TimerHandle] = {}
         self._completing: set[asyncio.Task[None]] = set()
         self._expected: OrderedDict[str, None] = OrderedDict()
@@ -83,7 +86,7 @@ class Albums:
         finally:
             if gathers:
                 loop = asyncio.get_running_loop()
-                timer = loop.call_later(SETTLE_SECONDS, self._settle, job, complete)
+                timer = loop.call_later(self._end_seconds, self._settle, job, complete)
                 self._gathering[job.id] = timer
         return True
 

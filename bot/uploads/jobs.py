@@ -1,25 +1,17 @@
-"""Uploads, written down: a restart forgets nobody's file, and none is uploaded twice."""
+"""What people send, as jobs: each with its files, and how far they have got."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable
 from datetime import datetime
 from hashlib import blake2s
-from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bot.delivery.conversation import Conversation
 from bot.texts.patterns import ALBUM
 from security.consent.pending import OwnerName, Secret
 from security.credential import Owner
-from security.encryption import TokenEncryption
-from security.errors import CustodyError
-from security.storage.catalogue import UPLOADS
-from security.storage.files.private_files import SealedFolder
-from security.storage.sealing import Sealer
 
 State = Literal["waiting", "asking", "queued", "failed", "done", "cancelled"]
 """waiting: for the owner to connect; asking: for the owner's answer; queued: also while it runs;
@@ -211,104 +203,3 @@ def job_id_of(owner: Owner, update_id: int, album: str | None = None) -> str:
 def belongs_to(job_id: str, owner: Owner) -> bool:
     """Whether `job_id_of(owner, …)` can have made `job_id`."""
     return job_id.rpartition("-")[0] == owner.key
-
-
-class JobFacts(NamedTuple):
-    """What of a job it takes to find it, or to let it go: of all of them at once."""
-
-    created_at: datetime
-    reply_to: int
-    id: str
-    owner: Owner
-    state: State
-    finished_at: datetime | None
-
-    @classmethod
-    def of(cls, job: UploadJob) -> JobFacts:
-        """Of this job."""
-        return cls(job.created_at, job.reply_to, job.id, job.owner, job.state, job.finished_at)
-
-
-class UploadJournal:
-    """The jobs, one document each. Every method blocks on the disk."""
-
-    def __init__(self, folder: Path, sealer: Sealer | TokenEncryption) -> None:
-        self._folder = SealedFolder(folder, sealer, UPLOADS)
-        self._lock = threading.Lock()
-        self._ids: dict[str, dict[str, int | None]] = {}
-        """By owner: each file that comes in asks for its owner's jobs, among everybody's. With how
-        many files of each have not ended; None: not known yet."""
-
-    def prepare(self) -> None:
-        """Make the folder private, and see what is in it: nobody else writes there."""
-        self._folder.prepare()
-        for job_id in self._folder.names():
-            self._of(job_id)[job_id] = None
-
-    def save(self, job: UploadJob) -> None:
-        """Write the job down as it stands."""
-        self._folder.write(job.id, job.model_dump(mode="json"))
-        with self._lock:
-            self._of(job.id)[job.id] = job.unfinished
-
-    def load(self, job_id: str) -> UploadJob | None:
-        """The job; None where there is none, or it can no longer be read."""
-        try:
-            document: dict[str, Any] | None = self._folder.read(job_id)
-            return None if document is None else UploadJob.model_validate(document)
-        except (CustodyError, ValidationError, ValueError):
-            return None
-
-    def all(self) -> list[UploadJob]:
-        """Every job that can be read, in the order the files were sent."""
-        return self._read(self._folder.names())
-
-    def of(self, owner: Owner) -> list[UploadJob]:
-        """The owner's jobs, in the order the files were sent."""
-        with self._lock:
-            ids = list(self._ids.get(owner.key, ()))
-        return self._read(ids)
-
-    def facts(self) -> list[JobFacts]:
-        """Of every job that can be read, in the order the files were sent."""
-        found = []
-        for name in self._folder.names():  # never all of them in memory
-            if (job := self.load(name)) is not None:
-                found.append(JobFacts.of(job))
-                self._count(job)
-        return sorted(found)
-
-    def unfinished(self, owner: Owner) -> int:
-        """How many of the owner's files have not ended."""
-        with self._lock:
-            counts = dict(self._ids.get(owner.key, {}))
-        for job_id in [job_id for job_id, count in counts.items() if count is None]:
-            if (job := self.load(job_id)) is not None:
-                counts[job_id] = job.unfinished
-                self._count(job)
-        return sum(count or 0 for count in counts.values())
-
-    def known_unfinished(self, owner: Owner) -> int:
-        """How many of the owner's files have not ended, as far as is known without the disk."""
-        with self._lock:
-            return sum(count or 0 for count in self._ids.get(owner.key, {}).values())
-
-    def _count(self, job: UploadJob) -> None:
-        with self._lock:
-            theirs = self._of(job.id)
-            if job.id in theirs and theirs[job.id] is None:  # else it was saved meanwhile
-                theirs[job.id] = job.unfinished
-
-    def _read(self, names: Iterable[str]) -> list[UploadJob]:
-        jobs = (self.load(name) for name in names)
-        found = [job for job in jobs if job is not None]
-        return sorted(found, key=lambda job: (job.created_at, job.reply_to))
-
-    def delete(self, job_id: str) -> None:
-        """Nothing of it is kept."""
-        self._folder.delete(job_id)
-        with self._lock:
-            self._of(job_id).pop(job_id, None)
-
-    def _of(self, job_id: str) -> dict[str, int | None]:
-        return self._ids.setdefault(job_id.rpartition("-")[0], {})

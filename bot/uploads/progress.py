@@ -12,6 +12,7 @@ from telegram import InlineKeyboardMarkup
 from telegram.error import Forbidden, TelegramError, TimedOut
 from telegram.ext import ExtBot
 
+from bot.core import Timing
 from bot.delivery.messages import (
     REFUSALS,
     Sent,
@@ -28,8 +29,6 @@ from bot.texts.catalogue import Texts
 from bot.uploads import keyboards
 from bot.uploads.jobs import UploadJob
 
-INTERVAL_SECONDS: Final = 3.0
-_FIRST_SECONDS: Final = 1.0
 _LONGEST_SECONDS: Final = 30.0
 _BAR: Final = 10
 _PAUSES: Final = (1.0, 4.0, 15.0)
@@ -79,12 +78,18 @@ class UploadMessage:
     """Shows how `job` goes. Progress is a courtesy: it is dropped whenever there is no room."""
 
     def __init__(
-        self, bot: ExtBot[int], job: UploadJob, texts: Texts, has_room: Callable[[], bool]
+        self,
+        bot: ExtBot[int],
+        job: UploadJob,
+        texts: Texts,
+        has_room: Callable[[], bool],
+        timing: Timing,
     ) -> None:
         self._bot = bot
         self._job = job
         self._texts = texts
         self._has_room = has_room
+        self._timing = timing
         self._number, self._acknowledged = job.next_number or 0, 0
         self._shown: tuple[int, int] | None = None
         self._ticker: asyncio.Task[None] | None = None
@@ -188,12 +193,12 @@ class UploadMessage:
         )
 
     async def _tick(self) -> None:
-        await asyncio.sleep(_FIRST_SECONDS)  # what is over by then needs none
-        pause = INTERVAL_SECONDS
+        await asyncio.sleep(self._timing.first_progress)
+        pause = interval = self._timing.progress_interval
         while True:
             now, has_room = (self._number, self._acknowledged), self._has_room()
             # The more goes on, the seldomer: what people wait for comes first.
-            pause = INTERVAL_SECONDS if has_room else min(pause * 2, _LONGEST_SECONDS)
+            pause = interval if has_room else min(pause * 2, _LONGEST_SECONDS)
             if now != self._shown and has_room:
                 self._shown = now
                 async with self._editing:

@@ -9,10 +9,11 @@ from typing import Any, Final, Literal
 from weakref import WeakValueDictionary
 
 from bot.delivery.conversation import Conversation
-from bot.uploads.jobs import ENDED, JobFacts, State, UploadJob, UploadJournal
+from bot.uploads.jobs import ENDED, State, UploadJob
+from bot.uploads.journal import JobFacts, UploadJournal
 from bot.uploads.scheduler import RunJob, Scheduler
 from security.credential import Owner
-from security.custody.custodian import Custodian
+from security.custody.workers import Workers
 
 KEPT: Final = timedelta(days=7)
 """For how long one can look back at what has ended, and come back for what has not."""
@@ -25,7 +26,7 @@ class UploadQueue:
     def __init__(
         self,
         journal: UploadJournal,
-        custodian: Custodian,
+        workers: Workers,
         run: RunJob,
         discard: Callable[[UploadJob], Coroutine[Any, Any, None]],
         *,
@@ -42,7 +43,7 @@ class UploadQueue:
             may_use: whose jobs run; those of others wait, as if for a connection.
         """
         self._journal = journal
-        self._custodian = custodian
+        self._workers = workers
         self._discard = discard
         self._limit = limit
         self._may_use = may_use
@@ -73,7 +74,7 @@ class UploadQueue:
 
     async def save(self, job: UploadJob) -> None:
         """Write `job` down; it runs once it is added, or at the next start."""
-        await self._custodian.run(self._journal.save, job)
+        await self._workers.run(self._journal.save, job)
 
     async def enqueue(
         self, job: UploadJob, status_message_id: int, told_in: Conversation | None = None
@@ -100,12 +101,12 @@ class UploadQueue:
 
     async def find(self, owner: Owner, job_id: str) -> UploadJob | None:
         """The owner's job of this id, whatever its state."""
-        job = await self._custodian.read(self._journal.load, job_id)
+        job = await self._workers.read(self._journal.load, job_id)
         return job if job is not None and job.owner == owner else None
 
     async def jobs(self, owner: Owner) -> list[UploadJob]:
         """All of the owner's jobs that are kept, in the order they were sent."""
-        return await self._custodian.read(self._journal.of, owner)
+        return await self._workers.read(self._journal.of, owner)
 
     def is_running(self, job: UploadJob) -> bool:
         """Whether it is on its way just now."""
@@ -121,7 +122,7 @@ class UploadQueue:
 
     async def remaining(self, owner: Owner) -> int:
         """How many more files the owner may send before some of them have ended."""
-        return max(self._limit - await self._custodian.read(self._journal.unfinished, owner), 0)
+        return max(self._limit - await self._workers.read(self._journal.unfinished, owner), 0)
 
     def is_full(self, owner: Owner) -> bool:
         """Whether there will be room for the owner's files once some that are in line have ended.
@@ -153,7 +154,7 @@ class UploadQueue:
 
         What runs, or is in line, finds out by itself, when Telegram refuses its message.
         """
-        for job in await self._custodian.read(self._journal.all):
+        for job in await self._workers.read(self._journal.all):
             if job.chat_id != chat_id:
                 continue
             async with self._lock_of(job.owner):
@@ -214,7 +215,7 @@ class UploadQueue:
             ended = {"state": "cancelled", "finished_at": datetime.now(UTC)}
             begun, job = job, job.model_copy(update=ended)
             await self.save(job)
-            self._custodian.uncancelled(self._discard(begun))
+            self._workers.uncancelled(self._discard(begun))
             self.on_end()
             return job
 
@@ -242,13 +243,13 @@ class UploadQueue:
                 if self.is_running(job):
                     self._forgotten.add(job.id)
                 else:
-                    await self._custodian.run(self._journal.delete, job.id)
+                    await self._workers.run(self._journal.delete, job.id)
             self.on_end()
 
     async def forget_old(self, now: datetime) -> list[UploadJob]:
         """Drop what is older than KEPT and not in line; returns what had not ended."""
         dropped, kept = [], dict[Owner, int]()
-        for job in reversed(await self._custodian.read(self._journal.facts)):
+        for job in reversed(await self._workers.read(self._journal.facts)):
             if job.state == "queued":
                 continue
             is_old = (job.finished_at or job.created_at) < now - KEPT
@@ -257,13 +258,13 @@ class UploadQueue:
                 is_old = is_old or kept[job.owner] > _KEPT_EACH
             if is_old:
                 whole = None if job.state in ENDED else await self._read(job.id)
-                await self._custodian.run(self._journal.delete, job.id)
+                await self._workers.run(self._journal.delete, job.id)
                 if whole is not None:
                     dropped.append(whole)
         return dropped
 
     async def _in_state(self, state: State) -> list[JobFacts]:
-        jobs = await self._custodian.read(self._journal.facts)
+        jobs = await self._workers.read(self._journal.unfinished_facts)
         return [job for job in jobs if job.state == state]
 
     def _lock_of(self, owner: Owner) -> asyncio.Lock:
@@ -291,10 +292,10 @@ class UploadQueue:
         return job.state == "failed" or is_stranded
 
     async def _read(self, job_id: str) -> UploadJob | None:
-        return await self._custodian.read(self._journal.load, job_id)
+        return await self._workers.read(self._journal.load, job_id)
 
     def _end(self, job_id: str) -> None:
         self.on_end()
         if job_id in self._forgotten:
             self._forgotten.discard(job_id)
-            self._custodian.uncancelled(self._custodian.run(self._journal.delete, job_id))
+            self._workers.uncancelled(self._workers.run(self._journal.delete, job_id))

@@ -5,17 +5,17 @@ https://developers.google.com/identity/protocols/oauth2#expiration
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from datetime import timedelta
+from typing import Final, TypeVar
 
 from commands.checks.finding import Finding, count, failed, ok, skipped, warning
-from config import Settings
-from security.credential import Credential, Owner
-from security.encryption import TokenEncryption
+from commands.runtime import Installation
+from security.credential import Credential
 from security.errors import CustodyError
-from security.storage.catalogue import CREDENTIALS
-from security.storage.files.private_files import SealedFolder
+from security.owner_documents import CREDENTIALS, QUARANTINE, copy_key, note_key, owner_of_copy
+from security.quarantine.notes import Note
+from security.storage.catalogue import Kind
+from security.storage.protocol import Found, Key, Storage, Stored
 
 _MOST: Final = 2_000  # of each kind: enough to tell, quick with a hundred thousand
 _WEEK: Final = timedelta(days=7)
@@ -27,19 +27,19 @@ _DO: Final = (
 T = TypeVar("T")
 
 
-def check_testing(settings: Settings) -> list[Finding]:
+def check_testing(there: Installation) -> list[Finding]:
     """Connections with a term of a week, and ones that ended when it was over."""
     name = "testing"
-    folder = settings.user_data_dir
-    if not folder.is_dir():
+    if not there.folder.is_dir():
         return [skipped(name, "There is no data folder, hence no connection to judge by.")]
-    keyring = TokenEncryption(settings.encryption_keys)
-    connected = list(_credentials(SealedFolder(folder, keyring, CREDENTIALS)))
+    keys = [Key(CREDENTIALS, stem) for stem in _sample(_names(there.storage, CREDENTIALS))]
+    connected = [found for found in map(_credential, keys, there.storage.read(keys)) if found]
     if short := sum(1 for credential in connected if credential.ends_within_days):
         says = f"Google ends {count(short, 'connection')} seven days after it was made: "
         says += 'the app\'s status was "Testing".'
         return [failed(name, says, _DO)]
-    if ended := _ended_after_a_week(SealedFolder(folder / "quarantine", keyring)):
+    copies = filter(owner_of_copy, _names(there.storage, QUARANTINE))
+    if ended := sum(1 for copy in _sample([*copies]) if _lasted_a_week(there.storage, copy)):
         says = f"{count(ended, 'connection')} ended between seven and eight days after it was made."
         return [warning(name, says, f'Is the app\'s status "Testing"? {_DO}')]
     if not connected:
@@ -47,51 +47,28 @@ def check_testing(settings: Settings) -> list[Finding]:
     return [ok(name, "No connection ends after seven days.")]
 
 
-def _credentials(folder: SealedFolder) -> Iterator[Credential]:
-    for name in _sample(_names(folder)):
-        if (credential := _credential(folder, name)) is not None:
-            yield credential
-
-
-def _ended_after_a_week(folder: SealedFolder) -> int:
-    copies = [name for name in _names(folder) if not name.endswith(".note")]
-    return sum(1 for name in _sample(copies) if _lasted_a_week(folder, name))
-
-
-def _lasted_a_week(folder: SealedFolder, name: str) -> bool:
-    note, credential = _document(folder, f"{name}.note"), _credential(folder, name)
-    if note is None or credential is None or credential.granted_at is None:
+def _lasted_a_week(storage: Storage, copy: str) -> bool:
+    found, beside = storage.read([copy_key(copy), note_key(copy)])
+    note, credential = Note.found(copy, beside), _credential(copy_key(copy), found)
+    if credential is None or credential.granted_at is None or note.reason != "invalid_grant":
         return False
-    try:
-        ended = datetime.fromisoformat(str(note.get("time")))
-    except ValueError:
-        return False
-    ended = ended if ended.tzinfo else ended.replace(tzinfo=UTC)
-    refused = note.get("reason") == "invalid_grant"
-    return refused and _WEEK <= ended - credential.granted_at < _WEEK + timedelta(days=1)
+    return _WEEK <= note.time - credential.granted_at < _WEEK + timedelta(days=1)
 
 
-def _credential(folder: SealedFolder, name: str) -> Credential | None:
+def _credential(key: Key, found: Found) -> Credential | None:
     """None: not ours, or it does not open, which other checks tell."""
-    document = _document(folder, name)
-    if document is None:
+    owner = key.kind.owner_of(key.name)
+    if owner is None or not isinstance(found, Stored):
         return None
     try:
-        return Credential.from_document(Owner.from_stem(name.partition(".")[0]), document)
-    except (CustodyError, ValueError):
-        return None
-
-
-def _document(folder: SealedFolder, name: str) -> dict[str, Any] | None:
-    try:
-        return folder.read(name)
-    except (CustodyError, ValueError):
+        return Credential.from_document(owner, found.open())
+    except CustodyError:
         return None
 
 
-def _names(folder: SealedFolder) -> list[str]:
+def _names(storage: Storage, kind: Kind) -> list[str]:
     try:
-        return folder.names()
+        return storage.names(kind)
     except CustodyError:
         return []
 

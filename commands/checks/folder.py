@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Final
 
 from commands.checks.finding import Finding, count, failed, ok, skipped, warning
+from commands.runtime import Installation
 from security.errors import OperatorFault
-from security.recovery.sealed_folders import holds_ours
-from security.storage.files.private_files import FILE_MODE, FOLDER_MODE, probe_writing, reason_of
+from security.storage.disk_faults import reason_of
 
+_FILE_MODE: Final = 0o600
+_FOLDER_MODE: Final = 0o700
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 # The name is a module of the kernel or of FUSE; what it speaks goes over a network.
 _NETWORK: Final = re.compile(
@@ -33,9 +35,9 @@ _LITTLE_SHARE: Final = 0.05
 _NO_INODES: Final = 1_000
 
 
-def check_folder(folder: Path) -> list[Finding]:
+def check_folder(there: Installation) -> list[Finding]:
     """It is there, ours, and takes a small file just now."""
-    name = "data folder"
+    name, folder = "data folder", there.folder
     try:
         status = folder.stat()
     except FileNotFoundError:
@@ -53,11 +55,11 @@ def check_folder(folder: Path) -> list[Finding]:
         do = "Run it as the user the bot runs as; if that is this one, chown -R the folder to it."
         return [(warning if os.geteuid() == 0 else failed)(name, says, do)]
     try:
-        holds_ours(folder)
+        there.is_in_use()
     except OperatorFault as fault:
         return [failed(name, f"{fault}.", "Correct USER_DATA_DIR.")]
     try:
-        probe_writing(folder)
+        there.storage.check_writable()
     except OperatorFault as fault:
         return [
             failed(
@@ -162,7 +164,7 @@ def check_permissions(folder: Path) -> list[Finding]:
 def _walk(folder: Path) -> Iterator[str]:
     """What is wrong, once for each thing: folder, file, owner, closed, stranger."""
     top = folder.stat()
-    if stat.S_IMODE(top.st_mode) != FOLDER_MODE:
+    if stat.S_IMODE(top.st_mode) != _FOLDER_MODE:
         yield "folder"
     waiting = [str(folder)]
     while waiting:
@@ -180,11 +182,11 @@ def _walk(folder: Path) -> Iterator[str]:
                 yield "owner"
             if stat.S_ISDIR(status.st_mode):
                 waiting.append(entry.path)
-                if stat.S_IMODE(status.st_mode) != FOLDER_MODE:
+                if stat.S_IMODE(status.st_mode) != _FOLDER_MODE:
                     yield "folder"
             elif not stat.S_ISREG(status.st_mode):
                 yield "stranger"
-            elif stat.S_IMODE(status.st_mode) != FILE_MODE:
+            elif stat.S_IMODE(status.st_mode) != _FILE_MODE:
                 yield "file"
 
 

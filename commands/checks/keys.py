@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from commands.checks.finding import Finding, count, failed, ok, skipped, warning
+from commands.runtime import Installation
 from config import Settings
-from security.encryption import TokenEncryption
 from security.errors import OperatorFault
 from security.recovery.key_use import Census, census
 
 _SHOWN = 5
 
 
-def check_keys(settings: Settings) -> list[Finding]:
+def check_keys(there: Installation) -> list[Finding]:
     """Every document is tried with the configured keys; nothing is changed."""
-    folder: Path = settings.user_data_dir
-    keyring = TokenEncryption(settings.encryption_keys)
+    kid = there.storage.sealer.keyring.kid
     encryption = "encryption"
-    if keyring.kid is None:
+    if kid is None:
         found = [
             warning(
                 encryption,
@@ -27,15 +24,15 @@ def check_keys(settings: Settings) -> list[Finding]:
             )
         ]
     else:
-        found = [ok(encryption, f"What is saved is encrypted under key {keyring.kid}.")]
-    if not folder.is_dir():
+        found = [ok(encryption, f"What is saved is encrypted under key {kid}.")]
+    if not there.folder.is_dir():
         return [*found, skipped("keys", "There is no data folder, hence nothing to open.")]
     try:
-        counted = census(folder, keyring)
+        counted = census(there.storage)
     except OperatorFault as fault:
         do = "Run this as the user the bot runs as."
         return [*found, failed("keys", f"The documents could not be read: {fault}.", do)]
-    return [*found, *_plaintext(counted, settings), *judge_keys(counted)]
+    return [*found, *_plaintext(counted, there.settings), *judge_keys(counted)]
 
 
 def _plaintext(counted: Census, settings: Settings) -> list[Finding]:
@@ -67,8 +64,8 @@ def judge_keys(counted: Census) -> list[Finding]:
     damaged = sum(
         number
         for use in counted.of("damaged")
-        for place, number in use.files.items()
-        if place != "quarantine"
+        for kind, number in use.files.items()
+        if kind != "quarantine"
     )
     if damaged:
         says = f"{count(damaged, 'document')} damaged: no key opens them any more."

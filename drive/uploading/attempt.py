@@ -15,7 +15,7 @@ from drive.uploading.session import SessionLost, UploadSession
 from drive.uploading.source import StopSignal, UploadCancelled
 from drive.uploading.window import Window
 from security.errors import CustodyError, TransientFault
-from security.jitter import jittered
+from security.google.jitter import jittered
 
 _TRIES: Final = 6
 _LONGEST_WAIT: Final = 60  # in first pauses, whatever a server asks for

@@ -14,11 +14,13 @@ from typing import Any, Final
 import structlog
 from pydantic import SecretStr
 
-from config import GoogleClient
 from security.consent.pending import PendingConsent, PendingConsents, Stage
 from security.credential import DRIVE_FILE_SCOPE
 from security.custody.custodian import Custodian
+from security.custody.leases import Leases
+from security.custody.workers import Workers
 from security.errors import ConsentRequired, CustodyError, TransientFault
+from security.google.clients import Clients
 from security.google.oauth import ConsentDenied, GoogleOAuth, TokenGrant
 from security.google.oauth_errors import Question, meaning_of
 
@@ -40,22 +42,29 @@ AccountLookup = Callable[[SecretStr], Awaitable[GoogleAccount]]
 """From an access token to its account."""
 
 
+@dataclass(frozen=True, slots=True)
+class ConsentParts:
+    """What asking for consent stands on."""
+
+    pending: PendingConsents
+    workers: Workers
+    leases: Leases
+    custodian: Custodian
+    oauth: GoogleOAuth
+    clients: Clients
+    look_up_account: AccountLookup
+
+
 class Approvals:
     """Takes requests from Google's answer to the account behind it, one step on disk at a time."""
 
-    def __init__(
-        self,
-        client: GoogleClient,
-        pending: PendingConsents,
-        custodian: Custodian,
-        oauth: GoogleOAuth,
-        look_up_account: AccountLookup,
-    ) -> None:
-        self._client = client
-        self._pending = pending
-        self._custodian = custodian
-        self._oauth = oauth
-        self._look_up_account = look_up_account
+    def __init__(self, parts: ConsentParts) -> None:
+        self._pending = parts.pending
+        self._workers = parts.workers
+        self._leases = parts.leases
+        self._oauth = parts.oauth
+        self._clients = parts.clients
+        self._look_up_account = parts.look_up_account
 
     async def redeem(
         self, asked: PendingConsent, *, code: str | None, error: str | None
@@ -71,13 +80,13 @@ class Approvals:
         """
         if not code and not error:
             raise ConsentDenied("an address without an answer of Google's", code="wrong_state")
-        if asked.is_over(datetime.now(UTC)):
+        if asked.has_expired(datetime.now(UTC)):
             raise ConsentDenied("the request's time is over", code="expired")
         digest = SecretStr(hashlib.sha256((code or "").encode("utf-8", "replace")).hexdigest())
         if asked.stage in ("approved", "claimed"):
-            return _same_again(asked, digest)
+            return _outcome_of_repeat(asked, digest)
         # To its end, though whoever asked may have gone: by then the code is spent.
-        redeemed = await self._custodian.finish(self._redeem(asked, code or "", error, digest))
+        redeemed = await self._workers.finish(self._redeem(asked, code or "", error, digest))
         return await self.identify(redeemed)
 
     async def poll(self, pending: PendingConsent) -> PendingConsent:
@@ -88,7 +97,7 @@ class Approvals:
             ConsentDenied: declined, lapsed, or superseded by a newer request.
         """
         if pending.stage == "asked":
-            pending = await self._custodian.finish(self._poll(pending))
+            pending = await self._workers.finish(self._poll(pending))
         return await self.identify(pending)
 
     async def identify(self, granted: PendingConsent) -> PendingConsent:
@@ -99,8 +108,8 @@ class Approvals:
         """
         if granted.stage != "granted":
             return granted
-        async with self._ending(granted):
-            account = await self._account(granted.access_token)
+        async with self._ends_on_failure(granted):
+            account = await self._ask_account(granted.access_token)
             if not account.address.get_secret_value().strip():
                 raise TransientFault("Drive names nobody", code="not_json")
         approved = await self.advance(
@@ -120,7 +129,7 @@ class Approvals:
         Raises:
             ConsentDenied: a newer request has taken its place.
         """
-        async with self._custodian.locked(pending.owner):
+        async with self._leases.held(pending.owner):
             current = await self._current(pending)
             if current.stage != at:
                 return current
@@ -128,21 +137,22 @@ class Approvals:
 
     async def end(self, pending: PendingConsent) -> None:
         """End this request; a newer one of the same owner stays."""
-        async with self._custodian.locked(pending.owner):
+        async with self._leases.held(pending.owner):
             await self._delete(pending)
 
     async def _redeem(
         self, asked: PendingConsent, code: str, error: str | None, digest: SecretStr
     ) -> PendingConsent:
-        async with self._custodian.locked(asked.owner):
+        async with self._leases.held(asked.owner):
             current = await self._current(asked)
-            if current.is_over(datetime.now(UTC)):
+            if current.has_expired(datetime.now(UTC)):
                 raise ConsentDenied("the request's time is over", code="expired")
             if current.stage != "asked":
-                return _same_again(current, digest)
+                return _outcome_of_repeat(current, digest)
             try:
                 if error:
                     raise meaning_of(Question.REDIRECT, error).error() or ConsentDenied(error)
+                client = self._clients.by_id(current.client_id)
                 current = await self._change(
                     current,
                     stage="redeeming",
@@ -150,7 +160,7 @@ class Approvals:
                     claim_code=SecretStr(secrets.token_urlsafe(24)),
                 )
                 grant = await self._oauth.exchange(
-                    self._client,
+                    client,
                     code=code,
                     code_verifier=current.code_verifier.get_secret_value(),
                     redirect_uri=current.redirect_uri,
@@ -164,15 +174,16 @@ class Approvals:
                 raise
 
     async def _poll(self, pending: PendingConsent) -> PendingConsent:
+        client = self._clients.by_id(pending.client_id)
         try:
-            grant = await self._oauth.poll_device(self._client, pending.device_code)
+            grant = await self._oauth.poll_device(client, pending.device_code)
         except ConsentRequired:
             raise ConsentDenied("Google no longer knows the code", code="expired") from None
-        async with self._ending(pending):
+        async with self._ends_on_failure(pending):
             return await self.advance(pending, "asked", **_granted(grant))
 
     @asynccontextmanager
-    async def _ending(self, pending: PendingConsent) -> AsyncIterator[None]:
+    async def _ends_on_failure(self, pending: PendingConsent) -> AsyncIterator[None]:
         """The code is used up: whatever fails from here on ends the request."""
         try:
             yield
@@ -183,7 +194,7 @@ class Approvals:
             await self.end(pending)
             raise
 
-    async def _account(self, access_token: SecretStr) -> GoogleAccount:
+    async def _ask_account(self, access_token: SecretStr) -> GoogleAccount:
         for pause in _PAUSES_SECONDS:
             try:
                 return await self._look_up_account(access_token)
@@ -192,34 +203,34 @@ class Approvals:
         return await self._look_up_account(access_token)
 
     async def _current(self, pending: PendingConsent) -> PendingConsent:
-        current = await self._custodian.run(self._pending.load, pending.owner)
+        current = await self._workers.run(self._pending.load, pending.owner)
         if current is None or current.id != pending.id:
             raise ConsentDenied("a newer request has taken its place", code="superseded")
         return current
 
     async def _change(self, pending: PendingConsent, **changes: Any) -> PendingConsent:
         changed = pending.model_copy(update=changes)
-        await self._custodian.run(self._pending.save, changed)
+        await self._workers.run(self._pending.save, changed)
         return changed
 
     async def _delete(self, pending: PendingConsent) -> None:
-        current = await self._custodian.run(self._pending.load, pending.owner)
+        current = await self._workers.run(self._pending.load, pending.owner)
         if current is not None and current.id == pending.id:
-            await self._custodian.run(self._pending.delete, pending.owner)
+            await self._workers.run(self._pending.delete, pending.owner)
 
 
-def same(expected: SecretStr, given: str) -> bool:
+def is_same_secret(expected: SecretStr, given: str) -> bool:
     """Whether `given` is the secret, which is one; in constant time."""
     wanted = expected.get_secret_value().encode()
     return bool(wanted) and secrets.compare_digest(wanted, given.encode("utf-8", "replace"))
 
 
-def _same_again(current: PendingConsent, digest: SecretStr) -> PendingConsent:
+def _outcome_of_repeat(current: PendingConsent, digest: SecretStr) -> PendingConsent:
     """What a code has become that comes again.
 
     One that is still with Google (`redeeming`, though the lock is free) was sent before a crash.
     """
-    is_same = same(current.code_digest, digest.get_secret_value())
+    is_same = is_same_secret(current.code_digest, digest.get_secret_value())
     if not is_same or current.stage not in ("granted", "approved"):
         raise ConsentDenied("this address has been used already", code="used")
     return current

@@ -14,118 +14,122 @@ docs/security.md).
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import structlog
 from pydantic import SecretStr
 
 from config import GoogleClient
-from security.consent.approvals import LIFETIME, AccountLookup, Approvals, same
-from security.consent.approvals import GoogleAccount as GoogleAccount
+from security.consent.approvals import LIFETIME, Approvals, ConsentParts, is_same_secret
 from security.consent.pasted_address import pasted_parameters
-from security.consent.pending import PendingConsent, PendingConsents
+from security.consent.pending import Flow, PendingConsent
 from security.credential import Credential, Owner
-from security.custody.custodian import Custodian
-from security.google.oauth import ConsentDenied, GoogleOAuth
+from security.google.oauth import ConsentDenied
 
 PASTE_REDIRECT: Final = "http://127.0.0.1:47851/"
 """A loopback address nothing listens on (RFC 8252 §7.3): the browser shows it, to be copied."""
 _STATE_BYTES: Final = 32
 _STATE_LENGTH: Final = 43  # of that many bytes in url-safe base64
-_TELLING: Final = 16  # so much of a beginning, and it is nobody else's state
+_ENOUGH: Final = 16  # so much of a beginning, and it is nobody else's state
 _log = structlog.get_logger()
 
 
-class ConsentDesk:
-    """Begins, follows and finishes requests for consent."""
+@dataclass(frozen=True, slots=True)
+class ConsentMethod:
+    """How somebody is asked; the request keeps it, and each of its later steps goes by that."""
 
-    def __init__(
-        self,
-        *,
-        flow: Literal["device", "callback", "paste"],
-        client: GoogleClient,
-        redirect_uri: str,
-        pending: PendingConsents,
-        custodian: Custodian,
-        oauth: GoogleOAuth,
-        look_up_account: AccountLookup,
-    ) -> None:
-        self.flow = flow
-        self._client = client
-        self._redirect_uri = redirect_uri
-        self._pending = pending
-        self._custodian = custodian
-        self._oauth = oauth
-        self._approvals = Approvals(client, pending, custodian, oauth, look_up_account)
+    flow: Flow
+    client: GoogleClient
+    redirect_uri: str = ""
+    """Where Google's page sends the browser; the device flow has no use for it."""
+
+
+class ConsentFlows:
+    """Begins, follows and finishes requests for consent, of any flow and client."""
+
+    def __init__(self, parts: ConsentParts) -> None:
+        self._pending = parts.pending
+        self._workers = parts.workers
+        self._leases = parts.leases
+        self._custodian = parts.custodian
+        self._oauth = parts.oauth
+        self._clients = parts.clients
+        self._approvals = Approvals(parts)
         self._ending: set[str] = set()
         """Ids of requests that are over, while the person is being told."""
 
-    async def begin(self, owner: Owner) -> PendingConsent:
+    async def begin(self, owner: Owner, method: ConsentMethod) -> PendingConsent:
         """A new request for `owner`; an earlier one ends with it.
 
         Raises:
             TransientFault, OperatorFault: Google did not give a device code.
         """
         now = datetime.now(UTC)
-        common: dict[str, Any] = {
-            "owner": owner,
-            "id": secrets.token_hex(6),
-            "flow": self.flow,
-            "client_id": self._client.id,
-            "created_at": now,
-        }
-        if self.flow == "device":
-            device = await self._oauth.start_device(self._client)
-            pending = PendingConsent(
-                **common,
-                expires_at=now + timedelta(seconds=device.expires_in),
-                address=device.verification_url,
-                user_code=device.user_code,
-                interval=device.interval,
-                device_code=device.device_code,
-            )
-        else:
-            state = secrets.token_urlsafe(_STATE_BYTES)
-            # In a thread: the first time a library has to be imported for it.
-            address, verifier = await self._custodian.read(
-                self._oauth.authorization_address,
-                self._client,
-                redirect_uri=self._redirect_uri,
-                state=state,
-            )
-            pending = PendingConsent(
-                **common,
-                expires_at=now + LIFETIME,
-                address=address,
-                state=SecretStr(state),
-                code_verifier=SecretStr(verifier),
-            )
-        async with self._custodian.locked(owner):
-            await self._custodian.run(self._pending.save, pending)
-        _log.info("consent_started", owner=owner, flow=self.flow)
+        pending = PendingConsent(
+            owner=owner,
+            id=secrets.token_hex(6),
+            flow=method.flow,
+            client_id=method.client.id,
+            created_at=now,
+            **await self._ask(method, now),
+        )
+        # To its end, though whoever asked may have gone: Google gives few device codes.
+        await self._workers.finish(self._save_first(pending))
         return pending
+
+    async def _ask(self, method: ConsentMethod, now: datetime) -> dict[str, Any]:
+        """What a new request is approved by, as fields of it."""
+        if method.flow == "device":
+            device = await self._oauth.start_device(method.client)
+            return {
+                "expires_at": now + timedelta(seconds=device.expires_in),
+                "address": device.verification_url,
+                "user_code": device.user_code,
+                "interval": device.interval,
+                "device_code": device.device_code,
+            }
+        state = secrets.token_urlsafe(_STATE_BYTES)
+        # In a thread: the first time a library has to be imported for it.
+        address, verifier = await self._workers.read(
+            self._oauth.authorization_address,
+            method.client,
+            redirect_uri=method.redirect_uri,
+            state=state,
+        )
+        return {
+            "expires_at": now + LIFETIME,
+            "address": address,
+            "state": SecretStr(state),
+            "code_verifier": SecretStr(verifier),
+        }
+
+    async def _save_first(self, pending: PendingConsent) -> None:
+        async with self._leases.held(pending.owner):
+            await self._workers.run(self._pending.save, pending)
+        _log.info("consent_started", owner=pending.owner, flow=pending.flow)
 
     async def latest(self, owner: Owner) -> PendingConsent | None:
         """The owner's request, if its time is not over."""
-        pending = await self._custodian.read(self._pending.load, owner)
-        return None if pending is None or pending.is_over(datetime.now(UTC)) else pending
+        pending = await self._workers.read(self._pending.load, owner)
+        return None if pending is None or pending.has_expired(datetime.now(UTC)) else pending
 
     async def all(self) -> list[PendingConsent]:
         """Every request there is, for start-up."""
-        return await self._custodian.read(self._pending.all)
+        return await self._workers.read(self._pending.all)
 
-    async def over(self) -> list[PendingConsent]:
+    async def expired(self) -> list[PendingConsent]:
         """The requests whose time is over, and which nobody has told so."""
         now = datetime.now(UTC)
-        return [pending for pending in await self.all() if pending.is_over(now)]
+        return [pending for pending in await self.all() if pending.has_expired(now)]
 
     async def note_message(
         self, pending: PendingConsent, message_id: int, topic_id: int = 0
     ) -> PendingConsent:
         """Remember which message shows the request, and in which topic (0: none)."""
-        async with self._custodian.locked(pending.owner):
-            noted = await self._custodian.run(
+        async with self._leases.held(pending.owner):
+            noted = await self._workers.run(
                 self._pending.replace, pending, message_id=message_id, topic_id=topic_id
             )
         if noted is None:
@@ -134,10 +138,10 @@ class ConsentDesk:
 
     async def cancel(self, owner: Owner) -> bool:
         """End the owner's request; False where there was none."""
-        async with self._custodian.locked(owner):
-            return await self._custodian.run(self._pending.delete, owner)
+        async with self._leases.held(owner):
+            return await self._workers.run(self._pending.delete, owner)
 
-    def announce_end(self, pending: PendingConsent) -> None:
+    def mark_ending(self, pending: PendingConsent) -> None:
         """This request connects nothing any more; `end` follows once the person has been told."""
         self._ending.add(pending.id)
 
@@ -165,8 +169,8 @@ class ConsentDesk:
         """
         if pending.stage != "redeeming":
             return False
-        async with self._custodian.locked(pending.owner):
-            current = await self._custodian.run(self._pending.load, pending.owner)
+        async with self._leases.held(pending.owner):
+            current = await self._workers.run(self._pending.load, pending.owner)
         return current is not None and current.id == pending.id and current.stage == "redeeming"
 
     async def poll(self, pending: PendingConsent) -> PendingConsent:
@@ -176,20 +180,21 @@ class ConsentDesk:
             DevicePending: not yet.
             ConsentDenied: declined, lapsed, or superseded by a newer request.
         """
-        if pending.is_over(datetime.now(UTC)):
+        if pending.has_expired(datetime.now(UTC)):
             raise ConsentDenied("the code's time is over", code="expired")
-        current = await self._custodian.run(self._pending.load, pending.owner)
+        current = await self._workers.run(self._pending.load, pending.owner)
         if current is None or current.id != pending.id:
             raise ConsentDenied("a newer request has taken its place", code="superseded")
         return await self._approvals.poll(current)
 
     async def by_state(self, state: str) -> PendingConsent | None:
-        """callback: the request this state belongs to."""
+        """callback: the request this state belongs to; no other flow comes back to a page."""
         if len(state) != _STATE_LENGTH:  # anybody may ask
             return None
-        return await self._custodian.read(self._pending.by_state, state)
+        pending = await self._workers.read(self._pending.by_state, state)
+        return None if pending is None or pending.flow != "callback" else pending
 
-    async def redirected(
+    async def accept_redirect(
         self, asked: PendingConsent | None, *, code: str | None, error: str | None
     ) -> PendingConsent:
         """callback: what Google's redirect brought; the result page offers its `claim_code`.
@@ -215,15 +220,16 @@ class ConsentDesk:
         pending = await self.latest(owner)
         if (
             pending is None
+            or pending.flow != "callback"
             or pending.stage not in ("approved", "claimed")
-            or not same(pending.claim_code, claim_code)
+            or not is_same_secret(pending.claim_code, claim_code)
         ):
             raise ConsentDenied("not this person's code, or used already", code="wrong_state")
         return await self._approvals.advance(
             pending, "approved", stage="claimed", expires_at=datetime.now(UTC) + LIFETIME
         )
 
-    async def pasted(self, owner: Owner, text: str) -> PendingConsent:
+    async def accept_pasted(self, owner: Owner, text: str) -> PendingConsent:
         """paste: the redirected address, in the asker's own chat.
 
         Raises:
@@ -235,29 +241,31 @@ class ConsentDesk:
         if pending is None:
             raise ConsentDenied("there is no request, or its time is over", code="expired")
         is_cut = not query.get("code") and not query.get("error")
-        if is_cut and _begins(pending.state, state):
+        if is_cut and _is_beginning_of(pending.state, state):
             raise ConsentDenied("the end of the address is missing", code="incomplete")
-        if not same(pending.state, state):
+        if pending.flow != "paste" or not is_same_secret(pending.state, state):
             raise ConsentDenied("the address belongs to another request", code="wrong_state")
         return await self._approvals.redeem(
             pending, code=query.get("code"), error=query.get("error")
         )
 
-    async def is_known(self, pending: PendingConsent) -> bool:
+    async def is_last_account(self, pending: PendingConsent) -> bool:
         """Whether the account is the one that its owner was connected with last."""
         last = await self._custodian.last_credential(pending.owner)
         if last is None or last.account_id is None:
             return False
-        return same(last.account_id, pending.account_id.get_secret_value())
+        return is_same_secret(last.account_id, pending.account_id.get_secret_value())
 
     async def confirm(self, owner: Owner, consent_id: str) -> Credential:
         """The asker says that the account shown is theirs; save the credential.
 
         Raises:
             ConsentDenied: it is not for them to say, or over.
+            OperatorFault: the client it was asked with is no longer configured.
         """
         pending = await self._to_confirm(owner, consent_id)
-        return await self._custodian.finish(self._save_latest(pending))
+        self._clients.by_id(pending.client_id)  # or what is saved could never be refreshed
+        return await self._workers.finish(self._save_latest(pending))
 
     async def refuse(self, owner: Owner, consent_id: str) -> None:
         """The account shown is not the asker's; forget its tokens unused.
@@ -287,18 +295,18 @@ class ConsentDesk:
             granted_at=datetime.now(UTC),
             refresh_expires_at=pending.refresh_expires_at,
         )
-        async with self._custodian.locked(pending.owner):
-            current = await self._custodian.run(self._pending.load, pending.owner)
+        async with self._leases.held(pending.owner) as lease:
+            current = await self._workers.run(self._pending.load, pending.owner)
             if current is None or current.id != pending.id:
                 raise ConsentDenied("a newer request has taken its place", code="superseded")
-            saved = await self._custodian.save_consent(credential)
-            await self._custodian.run(self._pending.delete, pending.owner)
+            saved = await self._custodian.save_consent(credential, lease)
+            await self._workers.run(self._pending.delete, pending.owner)
         _log.info("consent_saved", owner=pending.owner, generation=saved.generation)
         if saved.ends_within_days:  # the operator's to know on the first day, not on the eighth
             _log.warning("testing_status_suspected", owner=pending.owner)
         return saved
 
 
-def _begins(state: SecretStr, given: str) -> bool:
+def _is_beginning_of(state: SecretStr, given: str) -> bool:
     """Whether `given` is the state, or enough of its beginning to know whose it is."""
-    return len(given) >= _TELLING and state.get_secret_value().startswith(given)
+    return len(given) >= _ENOUGH and state.get_secret_value().startswith(given)

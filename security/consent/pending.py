@@ -6,7 +6,6 @@ One document an owner: asking again replaces it, and so only the latest can ever
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
@@ -20,13 +19,11 @@ from pydantic import (
     ValidationError,
 )
 
-from security.consent.state_index import StateIndex
 from security.credential import Owner
-from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, OperatorFault
-from security.storage.catalogue import CONSENTS
-from security.storage.files.private_files import SealedFolder
-from security.storage.sealing import Sealer
+from security.storage.catalogue import Document, Kind, claims_owner
+from security.storage.documents import Documents
+from security.storage.protocol import Storage
 
 OwnerName = Annotated[
     Owner,
@@ -36,6 +33,7 @@ OwnerName = Annotated[
 Secret = Annotated[
     SecretStr, PlainSerializer(lambda secret: secret.get_secret_value(), when_used="json")
 ]
+Flow = Literal["device", "callback", "paste"]
 Stage = Literal["asked", "redeeming", "granted", "approved", "claimed"]
 """
 redeeming  a code is with Google, under the owner's lock
@@ -54,8 +52,9 @@ class PendingConsent(BaseModel):
     owner: OwnerName
     id: str
     """Ties buttons to this request; no secret."""
-    flow: Literal["device", "callback", "paste"]
+    flow: Flow
     client_id: str
+    """Of the OAuth client that it was asked with: no other can go on with it."""
     created_at: datetime
     expires_at: datetime
     stage: Stage = "asked"
@@ -100,51 +99,53 @@ class PendingConsent(BaseModel):
         age = datetime.now(UTC) - self.created_at
         return self.stage == "asked" and age < timedelta(seconds=seconds)
 
-    def is_over(self, now: datetime) -> bool:
+    def has_expired(self, now: datetime) -> bool:
         """Whether its time is over."""
         return now >= self.expires_at
 
 
+def _states_of(document: Document) -> dict[str, str | None]:
+    state = document.get("state")
+    return {"state": state if isinstance(state, str) and state else None}
+
+
+CONSENTS: Final = Kind("consents", claims=claims_owner, indexes=_states_of)
+
+
 class PendingConsents:
-    """The documents, one an owner. Every method blocks on the disk."""
+    """The documents, one an owner. Every method blocks."""
 
-    def __init__(self, folder: Path, sealer: Sealer | TokenEncryption) -> None:
-        self._folder = SealedFolder(folder, sealer, CONSENTS)
-        self._states = StateIndex(self._folder, self._state_in)
-
-    def prepare(self) -> None:
-        """Make the folder private, and learn the states in it."""
-        self._folder.prepare()
-        self._states.name_of("")
+    def __init__(self, storage: Storage) -> None:
+        self._documents = Documents(storage, CONSENTS)
 
     def save(self, pending: PendingConsent) -> None:
-        """Keep `pending` as its owner's latest."""
-        name = pending.owner.stem
-        self._folder.write(name, pending.model_dump(mode="json"))
-        self._states.learn(name, pending.state.get_secret_value())
+        """Keep `pending` as its owner's latest request."""
+        self._documents.write(pending.owner.stem, pending.model_dump(mode="json"))
 
     def load(self, owner: Owner) -> PendingConsent | None:
-        """The owner's latest; None where there is none or it cannot be read: they ask again."""
+        """The owner's latest request; None: there is none, or none that can be read."""
         try:
-            document = self._folder.read(owner.stem)
+            document = self._documents.read(owner.stem)
             return None if document is None else _from_document(owner, document)
         except CorruptCredential:
             return None
 
     def by_state(self, state: str) -> PendingConsent | None:
         """The request that `state` belongs to; no other is opened for it."""
-        name = self._states.name_of(state)
-        pending = None if name is None else self._by_name(name)
-        return pending if pending and pending.state.get_secret_value() == state != "" else None
+        names = self._documents.storage.find(CONSENTS, "state", state) if state else []
+        for pending in filter(None, map(self._by_name, names)):
+            if pending.state.get_secret_value() == state:
+                return pending
+        return None
 
     def all(self) -> list[PendingConsent]:
         """Every request that can be read, finished by time or not."""
-        found = (self._by_name(name) for name in self._folder.names())
+        found = (self._by_name(name) for name in self._documents.names())
         return [pending for pending in found if pending is not None]
 
     def delete(self, owner: Owner) -> bool:
         """Forget the owner's request."""
-        return self._folder.delete(owner.stem)
+        return self._documents.delete(owner.stem)
 
     def replace(self, pending: PendingConsent, **changes: Any) -> PendingConsent | None:
         """Save the request with `changes`; None where it is no longer its owner's latest."""
@@ -160,10 +161,6 @@ class PendingConsents:
             return self.load(Owner.from_stem(name))
         except (ValueError, OperatorFault):
             return None  # not ours, or one owner's fault: the others' requests go on
-
-    def _state_in(self, name: str) -> str:
-        pending = self._by_name(name)
-        return "" if pending is None else pending.state.get_secret_value()
 
 
 def _from_document(owner: Owner, document: dict[str, Any]) -> PendingConsent:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
@@ -24,7 +24,7 @@ MOST: Final = 24
 _PATIENCE_SECONDS: Final = 0.01
 
 
-class Lane:
+class BatchScheduler:
     """Where batches of several kinds are done one after the other.
 
     Threads side by side would only take the interpreter from each other, and from whoever waits for
@@ -83,12 +83,14 @@ class _Asked(Generic[T, R]):
 class Batches(Generic[T, R]):
     """Hands calls of one kind to a thread, several at once where several wait."""
 
-    def __init__(self, lane: Lane, work: Callable[[Sequence[T]], Sequence[R | Exception]]) -> None:
+    def __init__(
+        self, scheduler: BatchScheduler, work: Callable[[Sequence[T]], Sequence[R | Exception]]
+    ) -> None:
         """
         Args:
             work: blocks; gives for each item its result, or what shall be raised.
         """
-        self._lane = lane
+        self._scheduler = scheduler
         self._work = work
         self._waiting: list[_Asked[T, R]] = []
 
@@ -102,7 +104,7 @@ class Batches(Generic[T, R]):
         what is given to one who is cancelled later is dropped."""
         asked: _Asked[T, R] = _Asked(item, asyncio.get_running_loop().create_future())
         if not self._waiting:
-            self._lane.ask(self)
+            self._scheduler.ask(self)
         self._waiting.append(asked)
         return await asked.answer
 
@@ -114,7 +116,7 @@ class Batches(Generic[T, R]):
             return None
         try:
             work = partial(self._work, [asked.item for asked in batch])
-            done = self._lane.threads.start(work)
+            done = self._scheduler.threads.start(work)
         except RuntimeError as closed:
             for asked in batch:
                 asked.answer.set_exception(closed)
@@ -133,18 +135,3 @@ class Batches(Generic[T, R]):
                 asked.answer.set_exception(outcome)
             else:
                 asked.answer.set_result(outcome)
-
-
-def each(step: Callable[[T], R], items: Iterable[T | Exception]) -> list[R | Exception]:
-    """One step for all: what it gives or raises for each; one's trouble is nobody else's.
-
-    An error of an earlier step stays what it is.
-    """
-    return [item if isinstance(item, Exception) else _attempt(step, item) for item in items]
-
-
-def _attempt(step: Callable[[T], R], item: T) -> R | Exception:
-    try:
-        return step(item)
-    except Exception as error:
-        return error

@@ -1,30 +1,28 @@
 """The custodian: "a valid access token for this owner", and nobody else refreshes.
 
-Single flight within the process, a file lock between processes, read again under the lock, refresh,
+Single flight within the process, a lease between processes, read again under the lease, refresh,
 save under the generation that was read. From the request to the save nothing cancels: it runs as a
-task of its own, which `close` waits for.
+task of its own, which `Workers.close` waits for.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import structlog
 from pydantic import SecretStr
 
-from config import GoogleClient
 from security.credential import Credential, Owner
-from security.custody.batching import Batches, Lane
-from security.custody.disconnect import Departures, Farewell
-from security.custody.refresh import Refreshed, RefreshFiles, Wanted, serves
+from security.custody.leases import Leases
+from security.custody.outcomes import Outcomes
+from security.custody.refresh import Refreshes, serves
 from security.custody.refused_clients import NotAsked
-from security.custody.rejection import Court
-from security.custody.workers import Guard
+from security.custody.rejecting import Rejecting
+from security.custody.workers import Workers
 from security.errors import (
     ConsentRequired,
     CorruptCredential,
@@ -35,10 +33,13 @@ from security.errors import (
     RefusedByOrganisation,
     TransientFault,
 )
+from security.google.clients import Clients
 from security.google.oauth import GoogleOAuth
-from security.maintenance.records import Records
-from security.storage.files.index import Stamp
-from security.token_store import Reading, TokenStore
+from security.owner_documents import Reading
+from security.quarantine.policy import Rejections
+from security.storage.events import Event
+from security.storage.protocol import Lease, Version
+from security.token_store import TokenStore
 
 Asking = Callable[[str], AbstractAsyncContextManager[None]]
 """From a client's id to what is held while Google is asked with it, and may refuse that."""
@@ -60,42 +61,46 @@ def _at_once(_client_id: str) -> AbstractAsyncContextManager[None]:
     return nullcontext()
 
 
-class Custodian(Guard):
+class Custodian:
     """Keeps credentials alive on demand, and sets aside those that cannot be used."""
 
     def __init__(
         self,
+        workers: Workers,
+        leases: Leases,
         store: TokenStore,
         oauth: GoogleOAuth,
-        clients: Sequence[GoogleClient],
-        records: Records,
+        clients: Clients,
+        rejections: Rejections,
+        rejecting: Rejecting,
+        outcomes: Outcomes,
         *,
         lead: timedelta = timedelta(minutes=15),
     ) -> None:
-        super().__init__(store)
+        """
+        Args:
+            lead: how long before its end an access token is due.
+        """
+        self._workers = workers
+        self._store = store
         self._oauth = oauth
-        self._clients = {client.id: client for client in clients}
-        self._memory = records.memory
-        self._audit = records.audit
-        self._on_refresh = records.on_refresh
+        self._clients = clients
+        self._rejections = rejections
+        self._rejecting = rejecting
+        self._outcomes = outcomes
         self.lead = lead
-        self.court = Court(self, store, records)
-        self.departures = Departures(self, store, oauth, records)
         self._flights: dict[Owner, asyncio.Task[Kept]] = {}
-        self._files = RefreshFiles(store, records, lead)
-        lane = Lane(self._writers)
-        self._looks = Batches(lane, self._files.look)
-        self._saves = Batches(lane, self._files.save)
+        self._refreshes = Refreshes(workers, leases, store, lead)
 
     async def load(self, owner: Owner) -> Credential | None:
-        """What is stored for `owner`; a damaged file is condemned and is None.
+        """What is stored for `owner`; a damaged one is rejected, and is None.
 
         Raises:
             OperatorFault: it cannot be read for a reason an operator must mend.
         """
-        reading = await self.read(self._store.read, owner)
+        reading = await self._workers.read(self._store.read, owner)
         if reading.damage is not None:
-            await self.court.condemn(owner, reading.damage.code, reading.stamp)
+            await self._rejecting.reject(owner, reading.damage.code, reading.version)
         return reading.credential
 
     async def keeps(self, owner: Owner) -> bool:
@@ -106,9 +111,9 @@ class Custodian(Guard):
             return True
 
     async def was_quarantined(self, owner: Owner) -> bool:
-        """Whether a copy of this owner's is in quarantine, or condemned to go there."""
-        return owner in self._memory.verdicts or bool(
-            await self.read(self._store.quarantined, owner)
+        """Whether a copy of this owner's is in quarantine, or about to go there."""
+        return owner in self._rejections or bool(
+            await self._workers.read(self._store.copies.names, owner)
         )
 
     async def last_credential(self, owner: Owner) -> Credential | None:
@@ -117,8 +122,8 @@ class Custodian(Guard):
         None: there is neither, or what there is cannot be read.
         """
         try:
-            reading = await self.read(self._store.read, owner)
-            last = reading.credential or await self.read(self._store.copies.newest, owner)
+            reading = await self._workers.read(self._store.read, owner)
+            last = reading.credential or await self._workers.read(self._store.copies.newest, owner)
         except CustodyError:
             return None
         return None if last is None or last.state == "leaving" else last
@@ -162,7 +167,7 @@ class Custodian(Guard):
         return await asyncio.shield(self._flight(owner, rejected))
 
     async def refresh_within(self, owner: Owner, seconds: float, asking: Asking) -> Kept:
-        """Likewise; whoever waits gives up after `seconds`, the refresh does not.
+        """Refresh as `refresh` does; whoever waits gives up after `seconds`, the refresh does not.
 
         Args:
             asking: what is held while Google is asked.
@@ -181,107 +186,87 @@ class Custodian(Guard):
     ) -> asyncio.Task[Kept]:
         flight = self._flights.get(owner)
         if flight is None:
-            flight = self.uncancelled(self._refresh(owner, rejected, asking))
+            flight = self._workers.uncancelled(self._refresh(owner, rejected, asking))
             self._flights[owner] = flight
             flight.add_done_callback(lambda _: self._flights.pop(owner, None))
         return flight
 
-    async def disconnect(self, owner: Owner) -> Farewell:
-        """End the owner's grant at Google where nobody else uses it, and forget the credential.
+    async def save_consent(self, credential: Credential, lease: Lease) -> Credential:
+        """Save a new consent as the newest generation; what is damaged is set aside first.
 
-        Revoking failed: the credential is deleted all the same, and `Farewell.revoked` is False.
+        Args:
+            lease: the owner's.
         """
-        return await self.departures.disconnect(owner)
-
-    async def save_consent(self, credential: Credential) -> Credential:
-        """Save a new consent as the newest generation. The caller holds `locked(owner)`."""
-
-        def save() -> Credential:
-            saved = self._store.save_consent(credential)
-            self._audit.record("authorised", credential.owner)
-            return self._files.noted(saved)
-
-        saved = await self.run(save)
-        self._memory.pauses.clear(saved.owner)
-        self._memory.organisations.clear(saved.owner)
-        self._memory.verdicts.release(saved.owner)
-        self._memory.activity.begin(saved.owner, datetime.now(UTC).timestamp())
+        event = Event("authorised", credential.owner)
+        saved = await self._workers.run(
+            self._store.save_consent, credential, lease=lease, events=[event]
+        )
+        self._rejections.release(saved.owner)
+        self._outcomes.connected(saved.owner)
         return saved
 
     async def _refresh(self, owner: Owner, rejected: SecretStr | None, asking: Asking) -> Kept:
-        stamp: Stamp | None = None
+        version: Version | None = None
         try:
-            look_at = partial(self._looks.run, Wanted(owner, rejected))
-            async with self.holding(look_at) as look:
-                stamp = look.reading.stamp
+            async with self._refreshes.look(owner, rejected) as look:
+                version = look.reading.version
                 credential = _usable(look.reading)
                 if serves(credential, rejected, self.lead):
                     return Kept(credential)  # another process was faster
                 try:
-                    try:
-                        if look.unwritable is not None:
-                            raise look.unwritable
-                        refreshed = await self._ask_google(credential, asking)
-                    except Fault as fault:
-                        self._note(owner, fault)
-                        if serves(credential, rejected):
-                            return Kept(credential, fault)
+                    if look.unwritable is not None:
+                        raise look.unwritable
+                    refreshed = await self._ask_google(credential, asking)
+                except Fault as fault:
+                    self._note(owner, fault)
+                    if serves(credential, rejected):
+                        return Kept(credential, fault)
+                    raise
+                except ConsentRequired as refusal:
+                    again = await self._workers.run(self._store.read, owner)
+                    if again.credential is None or (
+                        again.credential.refresh_token == credential.refresh_token
+                    ):
+                        if refusal.code == "invalid_grant":
+                            _suspect_testing(credential)
                         raise
-                    except ConsentRequired as refusal:
-                        again = await self.run(self._store.read, owner)
-                        if again.credential is None or (
-                            again.credential.refresh_token == credential.refresh_token
-                        ):
-                            if refusal.code == "invalid_grant":
-                                _suspect_testing(credential)
-                            raise
-                        # A program that knows no lock has connected this owner anew meanwhile.
-                        credential, stamp = again.credential, again.stamp
-                        refreshed = await self._ask_google(credential, asking)
-                    new = Refreshed(refreshed, credential.generation, look)
-                    saved = await self._saves.run(new)
-                finally:
-                    if look.room is not None and look.room.is_open:
-                        await self.run(look.room.give_up)
+                    # A program that knows no lease has connected this owner anew meanwhile.
+                    credential, version = again.credential, again.version
+                    refreshed = await self._ask_google(credential, asking)
+                saved = await self._refreshes.save(refreshed, credential.generation, look)
         except CorruptCredential as damage:
-            await self.court.condemn(owner, damage.code, stamp)
+            await self._rejecting.reject(owner, damage.code, version)
             raise ConsentRequired("the stored credential is damaged", code=damage.code) from damage
         except ConsentRequired as refusal:
             if refusal.code != "not_connected":
-                await self.court.condemn(owner, refusal.code, stamp)
+                await self._rejecting.reject(owner, refusal.code, version)
             raise
-        self._memory.pauses.clear(owner)
-        self._memory.organisations.clear(owner)
-        if self._memory.verdicts.acquit(owner):
+        self._outcomes.works(owner)
+        if self._rejections.reinstate(owner):
             _log.info("token_released", owner=owner, result="ok")
         return Kept(saved, asked=True)
 
     def _note(self, owner: Owner, fault: Fault) -> None:
         if isinstance(fault, RefusedByOrganisation):
-            self._memory.organisations.refuse(owner, fault.code)
+            self._outcomes.refused_by_organisation(owner, fault.code)
         if not isinstance(fault, NotAsked):
             _log.warning("token_refresh_failed", owner=owner, result=fault.code)
 
     async def _ask_google(self, credential: Credential, asking: Asking) -> Credential:
         if credential.refresh_token is None:
             raise ConsentRequired("there is no refresh token", code="no_refresh_token")
-        client = self._clients.get(credential.client_id)
-        if client is None:
-            raise OperatorFault(
-                "issued by an OAuth client that is not configured (GOOGLE_OTHER_CLIENTS)",
-                code="unknown_client",
-            )
+        client = self._clients.by_id(credential.client_id)
         try:
             async with asking(client.id):
-                self.refuse_if_stopping()
+                self._workers.refuse_if_stopping()
                 grant = await self._oauth.refresh(client, credential.refresh_token)
         except NotAsked:
             raise
         except CustodyError as error:
-            self._on_refresh(error.code)
+            self._outcomes.asked(error.code)
             raise
-        self._on_refresh("ok")
-        self._memory.verdicts.tried(datetime.now(UTC).timestamp(), grant=True)
+        self._outcomes.asked("ok")
+        self._rejections.count_good(datetime.now(UTC).timestamp(), grant=True)
         return replace(
             credential,
             access_token=grant.access_token,

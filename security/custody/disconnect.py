@@ -5,23 +5,27 @@ Google's revoke ends every token of the project for that Google account, whoever
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
 from security.credential import Credential, Owner
-from security.custody.workers import Guard
+from security.custody.leases import Leases
+from security.custody.outcomes import Outcomes
+from security.custody.workers import Workers
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.google.oauth import GoogleOAuth
-from security.maintenance.records import Records
+from security.owner_documents import CREDENTIALS, Reading
+from security.storage.events import Event
+from security.storage.protocol import Lease
 from security.token_store import TokenStore
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Farewell:
+class Disconnection:
     """How a disconnection went."""
 
     was_connected: bool
@@ -31,24 +35,33 @@ class Farewell:
     """Not revoked because that would disconnect somebody else (or might: it cannot be told)."""
 
 
-class Departures:
+class Disconnecting:
     """Owners who leave, and those whose leaving a crash interrupted."""
 
     def __init__(
-        self, guard: Guard, store: TokenStore, oauth: GoogleOAuth, records: Records
+        self,
+        workers: Workers,
+        leases: Leases,
+        store: TokenStore,
+        oauth: GoogleOAuth,
+        outcomes: Outcomes,
     ) -> None:
-        self._guard = guard
+        self._workers = workers
+        self._leases = leases
         self._store = store
         self._oauth = oauth
-        self._records = records
+        self._outcomes = outcomes
 
-    async def disconnect(self, owner: Owner) -> Farewell:
-        """See `Custodian.disconnect`."""
-        return await self._guard.finish(self._disconnect(owner))
+    async def disconnect(self, owner: Owner) -> Disconnection:
+        """End the owner's grant at Google where nobody else uses it, and forget the credential.
+
+        Where revoking fails the credential is deleted all the same.
+        """
+        return await self._workers.finish(self._disconnect(owner))
 
     async def finish_interrupted(self) -> int:
         """At start-up: finish disconnections a crash interrupted; how many there were."""
-        leaving = await self._guard.read(self._leaving)
+        leaving = await self._workers.read(self._leaving)
         return sum([await self.finish(owner) for owner in leaving])
 
     async def finish(self, owner: Owner) -> bool:
@@ -60,63 +73,73 @@ class Departures:
             return False
         return True
 
-    async def forget_gone(self) -> None:
-        """Nothing is remembered of those of whom no credential, nor a copy of one, is there."""
-        memory = self._records.memory
-        with suppress(OperatorFault):  # the disk fails just now: another day
-            for owner in await self._guard.read(self._gone, memory.names()):
-                memory.forget(owner)
-
-    def _gone(self, names: set[str]) -> list[Owner]:
-        there = {*self._store.owners(), *self._store.copies.owners()}
-        gone = []
-        for name in names - {owner.name for owner in there}:
-            with suppress(ValueError):  # a damaged document's
-                gone.append(Owner.parse(name))
-        return gone
-
     def _leaving(self) -> list[Owner]:
-        found = []
-        for owner in self._store.owners():
-            try:
-                credential = self._store.load(owner)
-            except CustodyError:
-                continue
-            if credential is not None and credential.state == "leaving":
-                found.append(owner)
-        return found
+        owners = self._store.owners()
+        readings = zip(owners, self._store.read_all(owners), strict=True)
+        return [
+            owner
+            for owner, reading in readings
+            if isinstance(reading, Reading)
+            and reading.credential is not None
+            and reading.credential.state == "leaving"
+        ]
 
-    async def _disconnect(self, owner: Owner) -> Farewell:
-        async with self._guard.locked(owner):
+    async def _disconnect(self, owner: Owner) -> Disconnection:
+        async with self._leases.held(owner) as lease:
+            credential: Credential | None = None
             try:
-                credential = await self._guard.run(self._store.mark_leaving, owner)
+                credential = await self._workers.run(self._store.mark_leaving, owner, lease=lease)
                 was_connected = credential is not None
             except (CorruptCredential, OperatorFault) as error:
                 # It cannot be opened, hence not be revoked; it is deleted all the same.
                 _log.warning("token_revoke_failed", owner=owner, result=error.code)
-                credential, was_connected = None, True
-            shared = credential is not None and await self._is_shared(credential)
+                was_connected = True
+            shared = credential is not None and await self._workers.run(
+                shares_account, self._store, credential
+            )
             revoked = False
             token = credential and (credential.refresh_token or credential.access_token)
             if token and not shared:
-                self._guard.refuse_if_stopping()  # it is marked: the next start goes on
+                self._workers.refuse_if_stopping()  # it is marked: the next start goes on
                 try:
                     await self._oauth.revoke(token)
                     revoked = True
                 except CustodyError as error:
                     _log.warning("token_revoke_failed", owner=owner, result=error.code)
-            await self._guard.run(self._delete, owner)
-        self._records.memory.forget(owner)
-        await self._guard.remember(self._records.memory)
+            await self._workers.run(self._delete, owner, lease)
+        self._outcomes.left(owner)
+        await self._outcomes.save()
         _log.info("token_disconnected", owner=owner, result="ok")
-        return Farewell(was_connected=was_connected, revoked=revoked, shared=shared)
+        return Disconnection(was_connected=was_connected, revoked=revoked, shared=shared)
 
-    def _delete(self, owner: Owner) -> None:
-        self._store.delete(owner)
-        self._records.audit.record("revoked", owner)
-        self._records.watch.forget(owner)
+    def _delete(self, owner: Owner, lease: Lease) -> None:
+        self._store.delete(owner, lease=lease, events=[Event("revoked", owner)])
 
-    async def _is_shared(self, credential: Credential) -> bool:
-        """Whether revoking would, or might, end somebody else's grant."""
-        others = await self._guard.run(self._store.others, than=credential.owner)
-        return any(other is None or credential.may_share_account(other) for other in others)
+
+def shares_account(store: TokenStore, credential: Credential) -> bool:
+    """Whether revoking this credential at Google would, or might, end somebody else's grant.
+
+    Accounts that are unknown, and credentials that cannot be read, count as shared.
+    """
+    find = partial(store.storage.find, CREDENTIALS)
+    account_id, account = (
+        secret.get_secret_value().lower() if secret else None
+        for secret in (credential.account_id, credential.account)
+    )
+    # Those whose account the storage cannot tell are read, and so are those of this account.
+    names = {*find("account_id", account_id), *find("account_id", None)}
+    if account_id is None:
+        names = (
+            set(store.storage.names(CREDENTIALS))
+            if account is None
+            else {*find("account", account), *find("account", None)}
+        )
+    others = store.read_all([Owner.from_stem(name) for name in names - {credential.owner.stem}])
+    return any(_may_share(credential, other) for other in others)
+
+
+def _may_share(credential: Credential, other: Reading | Exception) -> bool:
+    if isinstance(other, Exception) or other.damage is not None:
+        return True
+    theirs = other.credential
+    return theirs is not None and theirs.state != "leaving" and credential.may_share_account(theirs)

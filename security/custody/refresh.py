@@ -1,32 +1,40 @@
-"""The disk's part of a refresh: what the lock protects, and the save; for several owners at once.
+"""The storage's part of a refresh: what the lease protects, and the save.
 
-Everything here blocks, and runs in threads.
+Refreshes that come together are looked at and saved together, in threads (`batching.py`); whoever
+wants one need not know it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final
 
 import structlog
 from pydantic import SecretStr
 
 from security.credential import Credential, Owner
-from security.custody.batching import each
-from security.custody.workers import Locked
-from security.errors import OperatorFault
-from security.maintenance.records import Records
-from security.storage.files.index import Stamp
-from security.storage.files.locks import PrivateLock
-from security.storage.files.staged_file import Room
-from security.token_store import Reading, Save, TokenStore
+from security.custody.batching import Batches, BatchScheduler
+from security.custody.leases import Leases, Locked
+from security.custody.workers import Workers
+from security.errors import CustodyError, OperatorFault
+from security.owner_documents import Reading
+from security.storage.each import each
+from security.storage.events import Event
+from security.storage.protocol import Lease, Reservation
+from security.token_store import Save, TokenStore
 
 _log = structlog.get_logger()
 
 
+NOTHING: Final = Reading(None)
+
+
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class _Wanted:
     """A refresh that is due by all that is known without a look."""
 
     owner: Owner
@@ -36,90 +44,122 @@ class Wanted:
 
 @dataclass(slots=True)
 class Look:
-    """What was found under the lock."""
+    """What was found under the lease."""
 
-    wanted: Wanted
-    lock: PrivateLock
-    reading: Reading = field(default_factory=lambda: Reading(None))
-    room: Room | None = None
+    wanted: _Wanted
+    lease: Lease
+    reading: Reading = NOTHING
+    reservation: Reservation | None = None
     """Kept for the save; None: none is due, or there is none."""
     unwritable: OperatorFault | None = None
     """Why there is none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refreshed:
-    """A credential with a new token, and what it came of."""
-
+class _Refreshed:
     credential: Credential
     based_on: int
     look: Look
 
 
-class RefreshFiles:
-    """Looks and saves, a step of each for all who want it, then the next."""
+class Refreshes:
+    """Looks, with the lease held, and saves."""
 
-    def __init__(self, store: TokenStore, records: Records, lead: timedelta) -> None:
+    def __init__(
+        self, workers: Workers, leases: Leases, store: TokenStore, lead: timedelta
+    ) -> None:
+        self._workers = workers
+        self._leases = leases
         self._store = store
-        self._watch = records.watch
-        self._audit = records.audit
         self._lead = lead
+        scheduler = BatchScheduler(workers.writers)
+        self._looks = Batches(scheduler, self._look_all)
+        self._saves = Batches(scheduler, self._save_all)
 
-    def look(self, wanted: Sequence[Wanted]) -> list[Look | Exception]:
-        """What the locks protect; and room for a new token for whom one is due."""
-        return each(self._make_room, each(self._read, each(self._take_lock, wanted)))
+    @asynccontextmanager
+    async def look(self, owner: Owner, rejected: SecretStr | None) -> AsyncIterator[Look]:
+        """What is kept, under its lease, and room for a new token where one is due.
 
-    def save(self, refreshed: Sequence[Refreshed]) -> list[Credential | Exception]:
-        """Save, with all that follows, and give the locks back."""
+        Raises:
+            TransientFault: another process held the lease for too long.
+            OperatorFault: it cannot be read.
+        """
+        look_at = partial(self._looks.run, _Wanted(owner, rejected))
+        async with self._leases.holding(look_at) as look:
+            try:
+                yield look
+            finally:
+                if look.reservation is not None and look.reservation.is_open:
+                    await self._workers.run(look.reservation.give_up)
+
+    async def save(self, refreshed: Credential, based_on: int, look: Look) -> Credential:
+        """Save what came of the credential of generation `based_on`, and give the lease back.
+
+        Raises:
+            GenerationConflict: something newer is there.
+            OperatorFault: it cannot be saved.
+        """
+        return await self._saves.run(_Refreshed(refreshed, based_on, look))
+
+    def _look_all(self, wanted: Sequence[_Wanted]) -> list[Look | Exception]:
+        leases = self._store.storage.lease([one.owner.stem for one in wanted])
+        looks = each(_begin, zip(wanted, leases, strict=True))
+        begun = [look for look in looks if isinstance(look, Look)]
+        try:
+            readings = self._store.read_all([look.wanted.owner for look in begun])
+        except BaseException:
+            for look in begun:
+                look.lease.release()
+            raise
+        read = iter(each(self._reserve, zip(begun, readings, strict=True)))
+        return [next(read) if isinstance(look, Look) else look for look in looks]
+
+    def _save_all(self, refreshed: Sequence[_Refreshed]) -> list[Credential | Exception]:
         outcomes = self._store.save_all(
-            Save(new.credential, new.based_on, seen=new.look.reading, room=new.look.room)
-            for new in refreshed
+            [
+                Save(
+                    new.credential,
+                    new.based_on,
+                    new.look.lease,
+                    seen=new.look.reading,
+                    reservation=new.look.reservation,
+                    events=[Event("refreshed", new.credential.owner)],
+                )
+                for new in refreshed
+            ]
         )
-        whole = [saved for saved in outcomes if isinstance(saved, Credential)]
-        self._audit.record_all("refreshed", [saved.owner for saved in whole])
-        outcomes = each(self.noted, outcomes)
         for new in refreshed:
-            new.look.lock.release()
+            new.look.lease.release()
         log = _log.bind(result="ok")
-        for saved in whole:
-            log.info("token_refreshed", owner=saved.owner, generation=saved.generation)
+        for saved in outcomes:
+            if isinstance(saved, Credential):
+                log.info("token_refreshed", owner=saved.owner, generation=saved.generation)
         return outcomes
 
-    def noted(self, saved: Credential) -> Credential:
-        """Let the next scan know what has just been saved."""
-        self._note(saved, self._store.stamp(saved.owner))
-        return saved
-
-    def _note(self, credential: Credential, stamp: Stamp | None) -> None:
-        expires = credential.serves_until(datetime.now(UTC))
-        self._watch.note(credential.owner, stamp, expires, credential.client_id)
-
-    def _take_lock(self, wanted: Wanted) -> Look:
-        lock = self._store.try_lock(wanted.owner)
-        if lock is None:
-            raise Locked
-        return Look(wanted, lock)
-
-    def _read(self, look: Look) -> Look:
-        try:
-            look.reading = self._store.read(look.wanted.owner)
-        except BaseException:
-            look.lock.release()
-            raise
-        return look
-
-    def _make_room(self, look: Look) -> Look:
-        credential = look.reading.credential
+    def _reserve(self, read: tuple[Look, Reading | Exception]) -> Look:
+        look, reading = read
+        if isinstance(reading, Exception):
+            look.lease.release()
+            raise reading
+        look.reading, credential = reading, reading.credential
         if credential is None or credential.state != "active":
             return look
         if serves(credential, look.wanted.rejected, self._lead):
-            self._note(credential, look.reading.stamp)
             return look
         try:
-            look.room = self._store.reserve(credential.owner, look.reading)
+            look.reservation = self._store.reserve(credential.owner, reading, look.lease)
         except OperatorFault as fault:
             look.unwritable = fault
         return look
+
+
+def _begin(asked: tuple[_Wanted, Lease | CustodyError | None]) -> Look:
+    wanted, lease = asked
+    if lease is None:
+        raise Locked
+    if isinstance(lease, CustodyError):
+        raise lease
+    return Look(wanted, lease)
 
 
 def serves(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from security.credential import Owner
 
@@ -26,16 +25,17 @@ class Activity:
         """
         self._idle_after = idle_after
         self._days: dict[str, int] = {}
-        self.changed = False
+        self.changed: set[Owner] = set()
+        """Who has been active on another day than is kept."""
 
     @property
     def is_on(self) -> bool:
         """Whether the settings know idle owners at all."""
         return self._idle_after is not None
 
-    def names(self) -> list[str]:
-        """Of whom a sign of life is known."""
-        return list(self._days)
+    def owners(self) -> set[Owner]:
+        """Of whom a sign of life is known, or assumed."""
+        return set(map(Owner.parse, self._days))
 
     def note(self, owner: Owner, now: float) -> bool:
         """A sign of life of somebody who has a credential; whether they were idle until now."""
@@ -43,19 +43,17 @@ class Activity:
         today = int(now // _DAY)
         if self._days.get(owner.name, today) != today:
             self._days[owner.name] = today
-            self.changed = True
+            self.changed.add(owner)
         return was_idle
 
     def begin(self, owner: Owner, now: float) -> None:
         """They have just connected."""
         self._days[owner.name] = int(now // _DAY)
-        self.changed = True
+        self.changed.add(owner)
 
     def assume(self, owner: Owner, moment: float) -> None:
         """Somebody of whom no sign of life is known counts as active at `moment`."""
-        if owner.name not in self._days:
-            self._days[owner.name] = int(moment // _DAY)
-            self.changed = True
+        self._days.setdefault(owner.name, int(moment // _DAY))
 
     def is_idle(self, owner: Owner, now: float) -> bool:
         """Whether the owner has been away for longer than the settings allow."""
@@ -67,12 +65,13 @@ class Activity:
     def forget(self, owner: Owner) -> None:
         """Nothing is kept of somebody who has left."""
         if self._days.pop(owner.name, None) is not None:
-            self.changed = True
+            self.changed.add(owner)
 
-    def to_document(self) -> dict[str, Any]:
-        """What is kept over a restart."""
-        return dict(self._days)
+    def day_of(self, owner: Owner) -> int | None:
+        """What is kept of an owner over a restart; None: nothing."""
+        return self._days.get(owner.name)
 
-    def load(self, document: Mapping[str, Any]) -> None:
-        """What `to_document` gave."""
-        self._days = {name: int(day) for name, day in document.items()}
+    def load_day(self, owner: Owner, day: object) -> None:
+        """What `day_of` gave; anything else is left out."""
+        if isinstance(day, int):
+            self._days[owner.name] = day

@@ -10,16 +10,15 @@ network's failures outlast it.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from security.credential import Owner
+from security.google.jitter import jittered
 
 _FIRST_SECONDS: Final = 120
 _LONGEST_SECONDS: Final = 1800
 _REST_SECONDS: Final = 86400
-_JITTER: Final = 0.25
 
 
 class _Pause(NamedTuple):
@@ -34,14 +33,15 @@ class Pauses:
 
     def __init__(self) -> None:
         self._by_owner: dict[str, _Pause] = {}
-        self.changed = False
+        self.changed: set[Owner] = set()
+        """Whose pause is another one than is kept."""
 
     def __len__(self) -> int:
         return len(self._by_owner)
 
-    def names(self) -> list[str]:
+    def owners(self) -> set[Owner]:
         """Whose they are."""
-        return list(self._by_owner)
+        return set(map(Owner.parse, self._by_owner))
 
     def is_paused(self, owner: Owner, now: float) -> bool:
         """Whether the owner is to be left alone for now."""
@@ -68,33 +68,31 @@ class Pauses:
         return self._pause(owner, now, seconds, failures, after)
 
     def rest(self, owner: Owner, now: float, after: str) -> float:
-        """About a day, for what is mended neither here nor soon: likewise."""
+        """A pause of a day, for what is mended neither here nor soon; its length in seconds."""
         return self._pause(owner, now, _REST_SECONDS, 1, after)
 
     def _pause(
         self, owner: Owner, now: float, seconds: float, failures: int, after: str | None
     ) -> float:
-        seconds *= random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - jitter
+        seconds = jittered(seconds)
         self._by_owner[owner.name] = _Pause(failures, now + seconds, after)
-        self.changed = True
+        self.changed.add(owner)
         return seconds
 
     def clear(self, owner: Owner) -> None:
         """It works again, or there is nothing left to try."""
         if self._by_owner.pop(owner.name, None) is not None:
-            self.changed = True
+            self.changed.add(owner)
 
-    def to_document(self) -> dict[str, Any]:
-        """What is kept over a restart."""
-        return {
-            name: [pause.failures, pause.until]
-            for name, pause in self._by_owner.items()
-            if pause.after is None
-        }
+    def entry_of(self, owner: Owner) -> dict[str, Any]:
+        """What is kept of an owner over a restart."""
+        pause = self._by_owner.get(owner.name)
+        if pause is None or pause.after is not None:
+            return {}
+        return {"pause": [pause.failures, pause.until]}
 
-    def load(self, document: Mapping[str, Any]) -> None:
-        """What `to_document` gave; entries that make no sense are left out."""
-        for name, pause in document.items():
-            match pause:
-                case [int(failures), int() | float() as until] if failures > 0:
-                    self._by_owner[name] = _Pause(failures, float(until))
+    def load_entry(self, owner: Owner, kept: Mapping[str, Any]) -> None:
+        """What `entry_of` gave; anything else is left out."""
+        match kept.get("pause"):
+            case [int(failures), int() | float() as until] if failures > 0:
+                self._by_owner[owner.name] = _Pause(failures, float(until))

@@ -7,7 +7,7 @@ sweep shows so (a sweep that could not look says nothing), or whoever opened it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,16 +17,6 @@ HOLD: Final = "on_hold"
 OUTAGE: Final = "unavailable"
 SWEEP_FAILED: Final = "failed"
 """The sweep itself fails: a defect of the program."""
-UPDATES_NOT_SAVED: Final = "updates_not_saved"
-UPDATE_SET_ASIDE: Final = "update_set_aside"
-LOCAL_FILE_UNREADABLE: Final = "local_file_unreadable"
-"""What the local Bot API server has fetched cannot be read."""
-OF_DRIVE: Final = frozenset({"api_not_found", "api_disabled"})
-"""There is no Drive for anybody: the address, or the Cloud project, is not right."""
-_OF_OTHERS: Final = (
-    frozenset({UPDATES_NOT_SAVED, UPDATE_SET_ASIDE, LOCAL_FILE_UNREADABLE}) | OF_DRIVE
-)
-"""No sweep can tell whether these are over: whoever opened them does."""
 _AWAY: Final = frozenset({"unavailable", "timeout", "rate_limited", "not_json"})
 _ANSWERS: Final = frozenset(
     {
@@ -72,9 +62,16 @@ class Incident:
 class Incidents:
     """Those that are open, and those whose end has not been told yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, others: Collection[str] = ()) -> None:
+        """
+        Args:
+            others: codes of which no sweep can tell whether they are over: whoever opens these
+                ends them.
+        """
+        self._others = frozenset(others)
         self._by_code: dict[str, Incident] = {}
-        self.changed = False
+        self.changed: set[str] = set()
+        """The codes of which something else is to be kept than before."""
 
     def open(self) -> list[Incident]:
         """What is going on, oldest first."""
@@ -117,7 +114,7 @@ class Incidents:
             google_is_there = away * _STRAGGLERS <= answered
         failing = sum(n for code, n in report.results.items() if code in operator_codes - OF_FILES)
         untried = report.transient + skipped + failing
-        for code in self._by_code.keys() - seen.keys() - _OF_OTHERS:
+        for code in self._by_code.keys() - seen.keys() - self._others:
             if google_is_there if code == OUTAGE else _is_over(code, report, untried):
                 self.end(code, now)
 
@@ -132,7 +129,7 @@ class Incidents:
             return
         else:
             incident.owners = owners
-        self.changed = True
+        self.changed.add(code)
 
     def end(self, code: str, now: float) -> None:
         """It is over; whoever was told of it is to be told so."""
@@ -143,7 +140,7 @@ class Incidents:
             incident.until, incident.logged = now, False
         else:
             del self._by_code[code]
-        self.changed = True
+        self.changed.add(code)
 
     def to_tell(self, now: float) -> list[Incident]:
         """Those whose beginning or end administrators should hear of now."""
@@ -163,7 +160,7 @@ class Incidents:
             self._by_code.pop(incident.code, None)
         else:
             incident.told = True
-        self.changed = True
+        self.changed.add(incident.code)
 
     def untold(self, incident: Incident) -> None:
         """Takes `told` back: nobody could be reached, and it is to be tried again."""
@@ -171,24 +168,31 @@ class Incidents:
             incident.told = False
         elif incident.code not in self._by_code:
             self._by_code[incident.code] = incident
-        self.changed = True
+        self.changed.add(incident.code)
 
-    def to_document(self) -> dict[str, Any]:
-        """What is kept over a restart."""
-        return {i.code: [i.since, i.owners, i.told, i.until] for i in self._by_code.values()}
+    def entry_of(self, code: str) -> dict[str, Any] | None:
+        """What is kept of an incident over a restart; None: nothing."""
+        incident = self._by_code.get(code)
+        if incident is None:
+            return None
+        return {
+            "since": incident.since,
+            "owners": incident.owners,
+            "told": incident.told,
+            "until": incident.until,
+        }
 
-    def load(self, document: Mapping[str, Any]) -> None:
-        """What `to_document` gave; entries that make no sense are left out."""
-        for code, entry in document.items():
-            match entry:
-                case [
-                    int() | float() as since,
-                    int(owners),
-                    bool(told),
-                    None | int() | float() as until,
-                ]:
-                    logged = told and until is None
-                    self._by_code[code] = Incident(code, since, owners, told, until, logged)
+    def load_entry(self, code: str, kept: Mapping[str, Any]) -> None:
+        """What `entry_of` gave; anything else is left out."""
+        match kept:
+            case {
+                "since": int() | float() as since,
+                "owners": int(owners),
+                "told": bool(told),
+                "until": None | int() | float() as until,
+            }:
+                logged = told and until is None
+                self._by_code[code] = Incident(code, since, owners, told, until, logged)
 
 
 def _is_over(code: str, report: SweepReport, untried: int) -> bool:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
+from security.storage.protocol import Due
+
 _FEW: Final = 3
+BOUNDS: Final = (0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0, float("inf"))
+"""Upper bounds of the histogram of minutes left."""
 
 
 class SweepReport(BaseModel):
@@ -57,19 +64,19 @@ class SweepReport(BaseModel):
 class Tally:
     """What happened so far in this pass."""
 
+    seen: int = 0
     refreshed: int = 0
     transient: int = 0
     operator: int = 0
-    condemned: int = 0
+    rejected: int = 0
     skipped: int = 0
-    faster: int = 0
     results: Counter[str] = field(default_factory=Counter)
     waiting: Counter[str] = field(default_factory=Counter)
     ended_by: str | None = None
 
     @property
     def tried(self) -> int:
-        return self.refreshed + self.transient + self.operator + self.condemned
+        return self.refreshed + self.transient + self.operator + self.rejected
 
     def fail(self, code: str) -> None:
         """Somebody met what passes by itself, or what is not ours to mend."""
@@ -81,9 +88,9 @@ class Tally:
         self.operator += 1
         self.results[code] += 1
 
-    def condemn(self, code: str) -> None:
+    def reject(self, code: str) -> None:
         """Somebody's credential is of no use any more."""
-        self.condemned += 1
+        self.rejected += 1
         self.results[code] += 1
 
     def skip(self, after: str | None = None) -> None:
@@ -91,3 +98,21 @@ class Tally:
         self.skipped += 1
         if after is not None:
             self.waiting[after] += 1
+
+
+def minutes_left(known: Iterable[Due], now: float) -> tuple[float | None, list[tuple[float, int]]]:
+    """The fewest minutes left on any live token, and cumulative counts below `BOUNDS`.
+
+    Tokens that have run out (of idle owners, say) count in the first bucket, and are not the
+    fewest: they are nobody's deadline any more.
+    """
+    counts, fewest = [0] * len(BOUNDS), float("inf")
+    for _, moment in known:
+        if moment is None:
+            continue
+        minutes = (moment - now) / 60
+        if 0 < minutes < fewest:
+            fewest = minutes
+        counts[bisect_left(BOUNDS, minutes)] += 1
+    cumulative = list(zip(BOUNDS, accumulate(counts), strict=True))
+    return None if fewest == float("inf") else fewest, cumulative

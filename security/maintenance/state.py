@@ -1,143 +1,229 @@
-"""What maintenance remembers over a restart, as small documents under `user_data/maintenance/`.
+"""What maintenance remembers over a restart, as small documents.
 
-Losing it loses no credential: pauses begin anew, and trouble that lasts is told once more.
+One of an owner's troubles, one of their last active day, one of each incident, and one of each
+process: what it swept, and what the last hour is measured by. Losing them loses no credential:
+pauses begin anew, and trouble that lasts is told once more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container
-from datetime import timedelta
-from pathlib import Path
+import asyncio
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import structlog
 from pydantic import TypeAdapter
 
 from security.credential import Owner
-from security.encryption import TokenEncryption
-from security.errors import CustodyError
+from security.custody.workers import Workers
+from security.errors import OperatorFault
 from security.maintenance.activity import Activity
 from security.maintenance.backoff import Pauses
+from security.maintenance.documents import ACTIVE, EARLIER, INCIDENT, OWNER, PROCESS, divide
 from security.maintenance.incidents import Incidents
 from security.maintenance.organisations import Organisations
 from security.maintenance.report import SweepReport
-from security.quarantine.policy import Verdicts
-from security.storage.catalogue import MAINTENANCE
-from security.storage.files.private_files import SealedFolder
-from security.storage.sealing import Sealer
+from security.quarantine.policy import Rejections
+from security.storage.catalogue import Document, Kind, claims_owner, owner_by_stem
+from security.storage.protocol import Drop, Key, Put, Step, Storage, Stored, Unit
 
 _KEPT_SWEEPS: Final = 144  # a day of them, every ten minutes
 _REPORTS: Final = TypeAdapter(list[SweepReport])
+_WRONG: Final = (ValueError, TypeError, KeyError, AttributeError)
+"""What a document raises that another version wrote, or that is damaged."""
+_log = structlog.get_logger()
 
 
-class Memory:
-    """The parts live in memory, on the event loop; saving takes a copy and writes in a thread."""
+def _owner_of(name: str) -> Owner | None:
+    return owner_by_stem(name.removeprefix(OWNER).removeprefix(ACTIVE))
+
+
+MAINTENANCE: Final = Kind("maintenance", in_use=False, owner_of=_owner_of, claims=claims_owner)
+
+
+class MaintenanceState:
+    """The parts live in memory, on the event loop; saving takes a copy and writes in a thread.
+
+    Listens to custody (`Outcomes`).
+    """
 
     def __init__(
         self,
-        folder: Path,
-        sealer: Sealer | TokenEncryption,
+        storage: Storage,
+        workers: Workers,
         idle_after: timedelta | None = None,
         *,
+        incident_codes: Collection[str] = (),
+        on_refresh: Callable[[str], None] = lambda _: None,
+        process: str = "bot",
         keeps: bool = True,
     ) -> None:
         """
         Args:
             idle_after: as in `Activity`.
+            incident_codes: as in `Incidents`.
+            on_refresh: told the result code of every refresh that was asked of Google.
+            process: under what name this process's own figures are kept.
             keeps: False: reads only; another process keeps these documents.
         """
+        self._storage = storage
+        self._workers = workers
+        self._on_refresh = on_refresh
+        self._process = process
         self._keeps = keeps
-        self._folder = SealedFolder(folder, sealer, MAINTENANCE)
+        self._saving = asyncio.Lock()
         self.pauses = Pauses()
         self.organisations = Organisations()
-        self.verdicts = Verdicts()
-        self.incidents = Incidents()
+        self.rejections = Rejections()
+        self.incidents = Incidents(incident_codes)
         self.activity = Activity(idle_after)
         self.sweeps: list[SweepReport] = []
         """The last ones, oldest first."""
         self._dumped: list[dict[str, Any]] = []
-        self._sweeps_changed = False
 
-    def prepare(self) -> None:
+    @property
+    def _troubles(self) -> tuple[Pauses, Organisations, Rejections]:
+        return self.pauses, self.organisations, self.rejections
+
+    def load(self) -> None:
         """Read what is kept. Blocks.
 
         Raises:
-            OperatorFault: the folder cannot be used, or its key is missing.
+            OperatorFault: it cannot be listed.
         """
-        self._folder.prepare()
-        self.load()
-
-    def load(self) -> None:
-        """Likewise, and change nothing. Blocks."""
-        for name, part in self._parts().items():
-            document = self._read(name)
-            if document is None:
-                continue
+        names = self._storage.names(MAINTENANCE)
+        found = self._storage.read([Key(MAINTENANCE, name) for name in names])
+        documents = {
+            name: stored.document
+            for name, stored in zip(names, found, strict=True)
+            if isinstance(stored, Stored) and stored.document is not None
+        }
+        old = {name: documents.pop(name) for name in EARLIER if name in documents}
+        if old:
+            documents = self._upgrade(old) | documents
+        for name, document in documents.items():
             try:
-                part.load(document)
-            except (ValueError, TypeError, KeyError, AttributeError):
+                self._load(name, document)
+            except _WRONG:
                 continue  # of another version, or damaged: begin anew
-        try:
-            self.sweeps = _REPORTS.validate_python((self._read("sweeps") or {}).get("sweeps", []))
-        except ValueError:
-            self.sweeps = []
+        self.sweeps.sort(key=lambda report: report.started_at)
         self._dumped = [report.model_dump(mode="json") for report in self.sweeps]
+
+    def _upgrade(self, old: dict[str, Document]) -> dict[str, Document]:
+        """What earlier versions kept in one document for all; the new ones are written first."""
+        documents = divide(old, self._process)
+        if self._keeps:
+            steps = [_step(name, document) for name, document in documents.items()]
+            drops = [_step(name, None) for name in old]
+            self._storage.apply([Unit([*steps, *drops])])
+        return documents
+
+    def _load(self, name: str, document: Document) -> None:
+        if name.startswith(PROCESS):
+            self.sweeps += _REPORTS.validate_python(document["sweeps"])
+            self.rejections.load_counts(document)
+        elif name.startswith(INCIDENT):
+            self.incidents.load_entry(name.removeprefix(INCIDENT), document)
+        elif (owner := _owner_of(name)) is not None and name.startswith(ACTIVE):
+            self.activity.load_day(owner, document["day"])
+        elif owner is not None:
+            for part in self._troubles:
+                part.load_entry(owner, document)
 
     def add(self, report: SweepReport) -> None:
         """Remember what a sweep did."""
         self.sweeps = [*self.sweeps[1 - _KEPT_SWEEPS :], report]
         self._dumped = [*self._dumped[1 - _KEPT_SWEEPS :], report.model_dump(mode="json")]
-        self._sweeps_changed = True
+        self.rejections.counts_changed = True
 
-    def forget(self, owner: Owner) -> None:
-        """The owner has left: nothing of them is kept."""
+    def owners(self) -> set[Owner]:
+        """Everyone of whom anything is kept."""
+        return {owner for part in (*self._troubles, self.activity) for owner in part.owners()}
+
+    # Custody's outcomes
+
+    def asked(self, result: str) -> None:
+        """See `Outcomes`."""
+        self._on_refresh(result)
+
+    def works(self, owner: Owner) -> None:
+        """See `Outcomes`."""
         self.pauses.clear(owner)
         self.organisations.clear(owner)
-        self.verdicts.acquit(owner)
+
+    set_aside = works
+
+    def connected(self, owner: Owner) -> None:
+        """See `Outcomes`."""
+        self.works(owner)
+        self.activity.begin(owner, datetime.now(UTC).timestamp())
+
+    def refused_by_organisation(self, owner: Owner, code: str) -> None:
+        """See `Outcomes`."""
+        self.organisations.refuse(owner, code)
+
+    def left(self, owner: Owner) -> None:
+        """See `Outcomes`."""
+        self.works(owner)
+        self.rejections.reinstate(owner)
         self.activity.forget(owner)
 
-    def names(self) -> set[str]:
-        """The names of all owners of whom anything is kept."""
-        kept = (self.pauses, self.organisations, self.verdicts, self.activity)
-        return {name for part in kept for name in part.names()}
+    async def save(self) -> None:
+        """Write down what has changed. Never raises: it is in memory all the same."""
+        async with self._saving:  # no older state is written over a newer one
+            changes = self._take_changes()
+            if not changes or not self._keeps:
+                return
+            outcomes = await self._workers.run(
+                self._storage.apply, [Unit([step]) for step in changes.values()]
+            )
+            failed = [
+                name
+                for name, outcome in zip(changes, outcomes, strict=True)
+                if isinstance(outcome, Exception)
+            ]
+            for name in failed:
+                self._not_saved(name)
+            if failed:
+                fault = next(outcome for outcome in outcomes if isinstance(outcome, Exception))
+                code = fault.code if isinstance(fault, OperatorFault) else "failed"
+                _log.warning("memory_not_saved", result=code)
 
-    def changes(self) -> dict[str, dict[str, Any]]:
-        """What has changed since the last call, to be given to `write`."""
-        documents = {}
-        for name, part in self._parts().items():
-            if part.changed:
-                documents[name] = part.to_document()
-                part.changed = False
-        if self._sweeps_changed:
-            documents["sweeps"] = {"sweeps": self._dumped}
-            self._sweeps_changed = False
-        return documents if self._keeps else {}
+    def _take_changes(self) -> dict[str, Step]:
+        """By name the document that is to be kept from now on, or goes."""
+        changes: dict[str, Document | None] = {}
+        for owner in {owner for part in self._troubles for owner in part.changed}:
+            entry = {
+                key: kept for part in self._troubles for key, kept in part.entry_of(owner).items()
+            }
+            changes[OWNER + owner.stem] = {"owner": owner.name, **entry} if entry else None
+        for owner in self.activity.changed:
+            day = self.activity.day_of(owner)
+            changes[ACTIVE + owner.stem] = (
+                None if day is None else {"owner": owner.name, "day": day}
+            )
+        for code in self.incidents.changed:
+            changes[INCIDENT + code] = self.incidents.entry_of(code)
+        if self.rejections.counts_changed:
+            counts = {**self.rejections.counts(), "sweeps": self._dumped}
+            changes[PROCESS + self._process] = counts
+            self.rejections.counts_changed = False
+        for part in (*self._troubles, self.activity, self.incidents):
+            part.changed.clear()
+        return {name: _step(name, document) for name, document in changes.items()}
 
-    def not_saved(self, documents: Container[str]) -> None:
-        """What `changes` gave could not be written: it comes with the next changes again."""
-        for name, part in self._parts().items():
-            part.changed = part.changed or name in documents
-        self._sweeps_changed = self._sweeps_changed or "sweeps" in documents
+    def _not_saved(self, name: str) -> None:
+        """It comes with the next changes again."""
+        if name.startswith(PROCESS):
+            self.rejections.counts_changed = True
+        elif name.startswith(INCIDENT):
+            self.incidents.changed.add(name.removeprefix(INCIDENT))
+        elif (owner := _owner_of(name)) is not None:
+            part = self.activity if name.startswith(ACTIVE) else self.pauses
+            part.changed.add(owner)
 
-    def write(self, documents: dict[str, dict[str, Any]]) -> None:
-        """Save what `changes` gave. Blocks.
 
-        Raises:
-            OperatorFault: the disk does not take it; it is in memory all the same.
-        """
-        for name, document in documents.items():
-            self._folder.write(name, document)
-
-    def _parts(self) -> dict[str, Pauses | Organisations | Verdicts | Incidents | Activity]:
-        return {
-            "pauses": self.pauses,
-            "organisations": self.organisations,
-            "verdicts": self.verdicts,
-            "incidents": self.incidents,
-            "activity": self.activity,
-        }
-
-    def _read(self, name: str) -> dict[str, Any] | None:
-        try:
-            return self._folder.read(name)
-        except CustodyError:
-            return None  # an old key, or damage: begin anew
+def _step(name: str, document: Document | None) -> Step:
+    key = Key(MAINTENANCE, name)
+    return Drop(key) if document is None else Put(key, document)

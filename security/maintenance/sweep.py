@@ -1,8 +1,9 @@
-"""One pass over all owners: keep, refresh ahead of expiry, condemn; and count what was done.
+"""One pass over all owners: keep, refresh ahead of expiry, reject; and count what was done.
 
-Knows nothing of who starts it. An owner whose file has not changed and whose token is not due
-costs one stat (`watch.py`). What is due goes through the custodian, which shares the refresh with
-whoever asks at the same moment, and whose work from the request to the save nothing cancels.
+Knows nothing of who starts it. An owner whose credential has not changed and whose token is not due
+costs next to nothing (`Storage.due`). What is due goes through the custodian, which shares the
+refresh with whoever asks at the same moment, and whose work from the request to the save nothing
+cancels.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,10 +20,12 @@ from typing import Final
 import structlog
 
 from security.credential import Owner
-from security.custody.batching import each
 from security.custody.custodian import Custodian
-from security.custody.pacing import Pace, Turn
+from security.custody.disconnect import Disconnecting
+from security.custody.limiter import RefreshLimiter, RefreshSlot
 from security.custody.refused_clients import NotAsked, RefusedClients
+from security.custody.rejecting import Rejecting
+from security.custody.workers import Workers
 from security.errors import (
     ConsentRequired,
     CustodyError,
@@ -33,10 +36,12 @@ from security.errors import (
     TransientFault,
 )
 from security.maintenance.activity import IDLE_REFRESH_EVERY
-from security.maintenance.records import Records
-from security.maintenance.report import SweepReport, Tally
-from security.storage.files.index import Scan, owners_of
-from security.token_store import Reading, TokenStore
+from security.maintenance.report import SweepReport, Tally, minutes_left
+from security.maintenance.state import MaintenanceState
+from security.owner_documents import CREDENTIALS, Reading
+from security.storage.protocol import DuePage
+from security.storage.refusals import Refusals
+from security.token_store import TokenStore
 
 _FULL_EVERY: Final = timedelta(days=1)
 _BESIDE: Final = 32
@@ -54,6 +59,8 @@ class SweepOptions:
     """Requests to Google at once."""
     timeout: timedelta = timedelta(seconds=30)
     """The longest one owner may take."""
+    may_use: Callable[[Owner], bool] = lambda _: True
+    """Of whom nothing is refreshed otherwise; damage is seen to all the same."""
 
 
 class Sweep:
@@ -61,24 +68,24 @@ class Sweep:
 
     def __init__(
         self,
+        workers: Workers,
         store: TokenStore,
         custodian: Custodian,
-        records: Records,
+        rejecting: Rejecting,
+        disconnecting: Disconnecting,
+        state: MaintenanceState,
+        refusals: Refusals,
         options: SweepOptions,
-        may_use: Callable[[Owner], bool] = lambda _: True,
     ) -> None:
-        """
-        Args:
-            may_use: of whom nothing is refreshed otherwise; damage is seen to all the same.
-        """
+        self._workers = workers
         self._store = store
         self._custodian = custodian
-        self._memory = records.memory
-        self._watch = records.watch
-        self._refusals = records.refusals
+        self._rejecting = rejecting
+        self._disconnecting = disconnecting
+        self._state = state
+        self._refusals = refusals
         self._options = options
-        self._may_use = may_use
-        self._pace = Pace(options.concurrency)
+        self._limiter = RefreshLimiter(options.concurrency)
         # While one is read or saved, another may be asked for: Google's time is not ours to waste.
         self._at_once = options.concurrency + min(options.concurrency // 2, _BESIDE)
         self._running = asyncio.Lock()
@@ -98,28 +105,19 @@ class Sweep:
         """One pass; waits for one that is under way.
 
         Args:
-            full: read every file, changed or not; so does the first pass, and one a day.
+            full: read every credential, changed or not; so does the first pass, and one a day.
             dry_run: only say what is due and what is damaged; nothing is asked, nothing is moved.
         """
         async with self._running:
             started_at, began = datetime.now(UTC), time.monotonic()
             full = full or self._last_full is None or started_at - self._last_full >= _FULL_EVERY
-            if full:
-                self._watch.clear()
-            tally, scan, self._clients = Tally(), Scan(), RefusedClients()
-            self._custodian.court.taken()
+            tally, self._clients = Tally(), RefusedClients()
+            self._rejecting.take_count()
             try:
-                scan = await self._custodian.read(self._watch.scan, self._due_before(started_at))
+                self._pass_task = asyncio.create_task(self._pass(tally, full, dry_run))
                 if self._stopping:
-                    tally.ended_by = "stopped"
-                elif dry_run:
-                    await self._look_only(scan, tally)
-                else:
-                    self._pass_task = asyncio.create_task(self._pass(scan, tally))
-                    await self._pass_task
-            except OperatorFault as fault:
-                tally.need_operator(fault.code)
-                tally.ended_by = fault.code
+                    self._pass_task.cancel()
+                await self._pass_task
             except asyncio.CancelledError:
                 if not self._stopping:
                     raise
@@ -128,23 +126,21 @@ class Sweep:
                 self._last_full = None  # whoever was left out is looked for by the next one
             elif full and not dry_run:
                 self._last_full = started_at
-                await self._custodian.departures.forget_gone()
+                await self._forget_gone()
             if not dry_run:
-                tally.results += await self._custodian.read(self._refusals.standing)
-            now = datetime.now(UTC).timestamp()
-            fewest, self.minutes_left = await self._custodian.read(self._watch.minutes_left, now)
-            moved, held = self._custodian.court.taken(), len(self._memory.verdicts.held())
+                tally.results += await self._workers.read(self._refusals.standing)
+            fewest, self.minutes_left = await self._workers.read(self._minutes_left)
             report = SweepReport(
                 started_at=started_at,
                 seconds=time.monotonic() - began,
                 full=full,
-                seen=scan.seen,
-                fresh=max(scan.seen - tally.tried - tally.skipped, 0),
+                seen=tally.seen,
+                fresh=max(tally.seen - tally.tried - tally.skipped, 0),
                 refreshed=tally.refreshed,
                 transient=tally.transient,
                 operator=tally.operator,
-                quarantined=moved,
-                held=held,
+                quarantined=self._rejecting.take_count(),
+                held=len(self._state.rejections.held()),
                 skipped=tally.skipped,
                 results=dict(tally.results),
                 waiting=dict(tally.waiting),
@@ -152,12 +148,9 @@ class Sweep:
                 ended_by=tally.ended_by,
             )
             if not dry_run:
-                self._memory.add(report)
-                await self._custodian.remember(self._memory)
+                self._state.add(report)
+                await self._state.save()
         return report
-
-    def _due_before(self, now: datetime) -> float:
-        return (now + self._custodian.lead).timestamp()
 
     def stop(self) -> None:
         """The process ends: no further owner; refreshes under way go on to their save."""
@@ -165,38 +158,63 @@ class Sweep:
         if self._pass_task is not None:
             self._pass_task.cancel()
 
-    async def _pass(self, scan: Scan, tally: Tally) -> None:
-        """Read what changed, and refresh what is due, some at once."""
-        due, turn = self._due(scan, tally), asyncio.Lock()
-        async with self._custodian.court.deferring(), asyncio.TaskGroup() as group:
-            for _ in range(min(self._at_once, len(scan.due) + len(scan.changed))):
-                group.create_task(self._work(due, turn, tally))
+    def _due_before(self) -> float:
+        return (datetime.now(UTC) + self._custodian.lead).timestamp()
 
-    async def _due(self, scan: Scan, tally: Tally) -> AsyncIterator[Owner]:
-        """Those whose token is due: known ones soonest first, then what turns up on reading."""
-        for number, (expires, name) in enumerate(scan.due):
-            if number % _IN_A_ROW == 0:  # of the idle there may be very many
-                await asyncio.sleep(0)
-            for owner in owners_of([name]):
-                if self._is_time(owner, expires, tally):
-                    yield owner
+    def _minutes_left(self) -> tuple[float | None, list[tuple[float, int]]]:
+        return minutes_left(self._store.storage.known(CREDENTIALS), time.time())
+
+    async def _pass(self, tally: Tally, full: bool, dry_run: bool) -> None:
+        """Read what changed, and refresh what is due, some at once."""
         size = self._options.batch_size
-        for start in range(0, len(scan.changed), size):
-            owners = owners_of(scan.changed[start : start + size])
-            readings = await self._custodian.read(self._read, owners)
-            for owner, reading in zip(owners, readings, strict=True):
+        pages = self._store.storage.due(CREDENTIALS, self._due_before(), size, everything=full)
+        due, turn = self._due(partial(next, pages, None), tally, dry_run), asyncio.Lock()
+        if dry_run:
+            async for _ in due:
+                tally.refreshed += 1
+            return
+        if (first := await anext(due, None)) is None:
+            return
+        async with self._rejecting.deferring(), asyncio.TaskGroup() as group:
+            for number in range(self._at_once):
+                group.create_task(self._work(due, None if number else first, turn, tally))
+
+    async def _due(
+        self, next_page: Callable[[], DuePage | None], tally: Tally, dry_run: bool
+    ) -> AsyncIterator[Owner]:
+        """Those whose token is due: known ones soonest first, then what turns up on reading."""
+        while True:
+            try:
+                page = await self._workers.read(next_page)
+            except OperatorFault as fault:
+                tally.need_operator(fault.code)
+                tally.ended_by = fault.code
+                return
+            if page is None:
+                return
+            tally.seen += page.seen
+            changed = []
+            for number, (name, moment) in enumerate(page.due):
+                if number % _IN_A_ROW == 0:  # of the idle there may be very many
+                    await asyncio.sleep(0)
+                owner = Owner.from_stem(name)
+                if moment is None:
+                    changed.append(owner)
+                elif self._is_time(owner, moment, tally):
+                    yield owner
+            readings = await self._workers.read(self._store.read_all, changed)
+            for owner, reading in zip(changed, readings, strict=True):
                 try:
-                    is_due = await self._is_due(owner, reading, tally)
+                    is_due = await self._is_due(owner, reading, tally, dry_run)
                 except Exception as error:
                     self._unforeseen(owner, error, tally)
                 else:
                     if is_due:
                         yield owner
 
-    def _read(self, owners: list[Owner]) -> list[Reading | Exception]:
-        return each(self._store.read, owners)
-
-    async def _is_due(self, owner: Owner, reading: Reading | Exception, tally: Tally) -> bool:
+    async def _is_due(
+        self, owner: Owner, reading: Reading | Exception, tally: Tally, dry_run: bool
+    ) -> bool:
         """Whether what was read calls for a refresh; damage and leave-taking are seen to."""
         if isinstance(reading, OperatorFault):
             tally.need_operator(reading.code)
@@ -204,72 +222,69 @@ class Sweep:
         if isinstance(reading, Exception):
             raise reading
         if reading.damage is not None:
-            tally.condemn(reading.damage.code)
-            await self._custodian.court.condemn(owner, reading.damage.code, reading.stamp)
+            tally.reject(reading.damage.code)
+            if not dry_run:
+                await self._rejecting.reject(owner, reading.damage.code, reading.version)
             return False
-        now = datetime.now(UTC).timestamp()
-        self._memory.verdicts.tried(now, grant=False)
+        now = datetime.now(UTC)
+        self._state.rejections.count_good(now.timestamp(), grant=False)
         credential = reading.credential
         if credential is None:
             return False
         if credential.state == "leaving":
-            await self._custodian.departures.finish(owner)
+            if not dry_run:
+                await self._disconnecting.finish(owner)
             return False
-        granted = credential.granted_at
-        self._memory.activity.assume(owner, granted.timestamp() if granted else now)
-        expires = credential.serves_until(datetime.now(UTC))
-        self._watch.note(owner, reading.stamp, expires, credential.client_id)
-        return expires < self._due_before(datetime.now(UTC)) and self._is_time(
-            owner, expires, tally
-        )
+        self._state.activity.assume(owner, (credential.granted_at or now).timestamp())
+        expires = credential.serves_until(now)
+        return expires < self._due_before() and self._is_time(owner, expires, tally)
 
     def _is_time(self, owner: Owner, expires: float, tally: Tally) -> bool:
-        """Whether a token that is due is to be refreshed now: not in a pause, nor while idle, nor
-        with a client that Google refuses."""
+        """Whether a token that is due is to be refreshed now: not in a pause, nor while idle."""
         now = datetime.now(UTC).timestamp()
-        if not self._may_use(owner):
+        if not self._options.may_use(owner):
             tally.skip("not_allowed")
             return False
-        if self._memory.pauses.is_paused(owner, now):
-            tally.skip(self._memory.pauses.after(owner))
+        if self._state.pauses.is_paused(owner, now):
+            tally.skip(self._state.pauses.after(owner))
             return False
-        idle = self._memory.activity.is_idle(owner, now)
-        if idle and expires + IDLE_REFRESH_EVERY.total_seconds() >= now:
-            return False
-        refusal = self._clients.refusal(self._watch.client_of(owner))
-        if refusal is not None:
-            tally.skip(refusal)
-        return refusal is None
+        idle = self._state.activity.is_idle(owner, now)
+        return not (idle and expires + IDLE_REFRESH_EVERY.total_seconds() >= now)
 
-    async def _work(self, due: AsyncIterator[Owner], turn: asyncio.Lock, tally: Tally) -> None:
+    async def _work(
+        self, due: AsyncIterator[Owner], first: Owner | None, turn: asyncio.Lock, tally: Tally
+    ) -> None:
+        owner = first
         while True:
-            async with turn:
-                owner = await anext(due, None)
+            if owner is None:
+                async with turn:
+                    owner = await anext(due, None)
             if owner is None:
                 return
-            mine = await self._pace.turn()
+            slot = await self._limiter.slot()
             try:
                 if tally.ended_by is None:
-                    await self._keep(owner, tally, mine)
+                    await self._keep(owner, tally, slot)
                 else:
                     tally.skip()
             except Exception as error:
                 self._unforeseen(owner, error, tally)
             finally:
-                mine.end()
+                slot.end()
+            owner = None
 
     def _unforeseen(self, owner: Owner, error: Exception, tally: Tally) -> None:
         """One owner's trouble is nobody else's, whatever it is."""
         tally.fail("failed")
-        self._memory.pauses.extend(owner, datetime.now(UTC).timestamp())
+        self._state.pauses.extend(owner, datetime.now(UTC).timestamp())
         _log.error("sweep_owner_failed", owner=owner, exc_info=error)
 
-    async def _keep(self, owner: Owner, tally: Tally, turn: Turn) -> None:
+    async def _keep(self, owner: Owner, tally: Tally, slot: RefreshSlot) -> None:
         fault: Fault | None
         try:
             # The time-out ends the waiting, never the refresh itself (`refresh_within`).
             seconds = self._options.timeout.total_seconds()
-            asking = partial(_asking, self._clients, turn)
+            asking = partial(_asking, self._clients, slot)
             kept = await self._custodian.refresh_within(owner, seconds, asking)
             fault = kept.fault
         except TimeoutError:
@@ -278,8 +293,8 @@ class Sweep:
             fault = error
         except ConsentRequired as refusal:
             if refusal.code != "not_connected":
-                tally.condemn(refusal.code)
-                self._memory.pauses.extend(owner, datetime.now(UTC).timestamp())
+                tally.reject(refusal.code)
+                self._state.pauses.extend(owner, datetime.now(UTC).timestamp())
             return
         except GenerationConflict:
             return  # somebody else saved a newer one
@@ -291,7 +306,7 @@ class Sweep:
     async def _weigh(self, owner: Owner, fault: Fault, tally: Tally) -> None:
         """Count it, and leave the owner alone for a while. It says nothing about anybody else, but
         where nothing at all can be saved: then the pass ends, and everybody keeps their place."""
-        pauses, now = self._memory.pauses, datetime.now(UTC).timestamp()
+        pauses, now = self._state.pauses, datetime.now(UTC).timestamp()
         match fault:
             case NotAsked():
                 tally.skip(fault.code)
@@ -309,42 +324,27 @@ class Sweep:
                 pauses.extend(owner, now, at_least=fault.retry_after)
 
     async def _can_write(self) -> bool:
-        try:
-            await self._custodian.run(self._store.check_writable)
-        except OperatorFault:
-            return False
-        return True
+        with suppress(OperatorFault):
+            await self._workers.run(self._store.storage.check_writable)
+            return True
+        return False
 
-    async def _look_only(self, scan: Scan, tally: Tally) -> None:
-        """Count what a pass would find; the refreshes it would make count as refreshed."""
-        now = datetime.now(UTC).timestamp()
-        for expires, name in scan.due:
-            for owner in owners_of([name]):
-                tally.refreshed += self._is_time(owner, expires, tally)
-        size = self._options.batch_size
-        for start in range(0, len(scan.changed), size):
-            owners = owners_of(scan.changed[start : start + size])
-            readings = await self._custodian.read(self._read, owners)
-            for owner, reading in zip(owners, readings, strict=True):
-                match reading:
-                    case OperatorFault(code=code):
-                        tally.need_operator(code)
-                    case Exception():
-                        tally.fail("failed")
-                    case Reading(damage=CustodyError(code=code)):
-                        tally.condemn(code)
-                    case Reading(credential=credential) if credential is not None:
-                        expires = credential.serves_until(datetime.now(UTC))
-                        self._watch.note(owner, reading.stamp, expires, credential.client_id)
-                        if expires - now < self._custodian.lead.total_seconds():
-                            tally.refreshed += self._is_time(owner, expires, tally)
+    async def _forget_gone(self) -> None:
+        """Nothing is remembered of those of whom no credential, nor a copy of one, is there."""
+        with suppress(CustodyError):  # the storage fails just now: another day
+            there = await self._workers.read(self._store.owners)
+            copied = await self._workers.read(self._store.copies.owners)
+            for owner in self._state.owners().difference(there, copied):
+                self._state.left(owner)
 
 
 @asynccontextmanager
-async def _asking(clients: RefusedClients, turn: Turn, client_id: str) -> AsyncIterator[None]:
+async def _asking(
+    clients: RefusedClients, slot: RefreshSlot, client_id: str
+) -> AsyncIterator[None]:
     """What is held while Google is asked with a client. Looked at twice: it is waited for."""
     clients.check(client_id)
-    async with turn:
+    async with slot:
         clients.check(client_id)
         with clients.asking(client_id):
             yield

@@ -6,211 +6,188 @@ goes: a crash in between leaves one too many, never none.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final, Protocol
 
 from security.credential import Credential, Owner
-from security.encryption import TokenEncryption, is_encrypted
 from security.errors import CorruptCredential, CustodyError, OperatorFault, RestoreRefused
-from security.quarantine.notes import SUFFIX, Note, Notes, name_copy, owner_of_copy
-from security.storage.catalogue import QUARANTINE
-from security.storage.files.private_files import SealedFolder
-from security.storage.sealing import Sealer
+from security.owner_documents import (
+    QUARANTINE,
+    copy_key,
+    credential_key,
+    name_copy,
+    note_key,
+    owner_of_copy,
+)
+from security.quarantine.notes import Note
+from security.quarantine.records import QuarantineRecord, Restoration
+from security.storage.catalogue import NOTE
+from security.storage.events import Event
+from security.storage.protocol import (
+    ANY,
+    Conflict,
+    Copy,
+    Drop,
+    Key,
+    Lease,
+    Put,
+    Step,
+    Storage,
+    Stored,
+    Unit,
+    Version,
+)
 
 _REPLACEABLE: Final = frozenset({"unknown_key", "unknown_envelope", "plaintext_refused"})
-"""Operator faults of a file itself. The others (disk, no key at all) are mended first."""
+"""Operator faults of a document itself. The others (disk, no key at all) are mended first."""
 
 
-@dataclass(frozen=True, slots=True)
-class QuarantineRecord:
-    """One copy. `time` is aware, in UTC."""
-
-    name: str = field(repr=False)
-    """The copy's own name; it holds the Telegram id: not to be shown."""
-    owner_mask: str
-    owner: Owner
-    reason: str
-    """A result code."""
-    time: datetime
-    told: bool
-    """Whether the owner has been told."""
-
-    @property
-    def id(self) -> str:
-        """What to show instead of the name, and what `Quarantine.find` takes: mask and time."""
-        return f"{self.owner_mask}.{self.name.partition('.')[2]}"
-
-
-@dataclass(frozen=True, slots=True)
-class Restoration:
-    """What a restore did."""
-
-    owner: Owner
-    generation: int
-    """The restored credential's; newer than any before."""
-    replaced: str | None
-    """Why the file that was in its place could not stay (it is in quarantine now); None: none."""
-
-
-class HeldLock(Protocol):
-    """A lock that is held."""
-
-    def release(self) -> None:
-        """Give it back."""
-
-
-class TokenFiles(Protocol):
+class Credentials(Protocol):
     """What the quarantine needs of the store."""
 
-    def check_writable(self) -> None:
-        """Raise OperatorFault where a save would fail."""
+    def lease(self, owner: Owner) -> Lease | None:
+        """The owner's lease, or None."""
 
-    def try_lock(self, owner: Owner) -> HeldLock | None:
-        """The owner's lock, held, or None."""
-
-    def locked(self, owner: Owner, timeout_seconds: float = 30) -> AbstractContextManager[None]:
-        """Hold the owner's lock."""
+    def holding(self, owner: Owner, lease: Lease | None) -> AbstractContextManager[Lease]:
+        """The owner's lease, for as long as this takes."""
 
     def load(self, owner: Owner) -> Credential | None:
         """The owner's credential, where it counts."""
 
-    def read_bytes(self, owner: Owner) -> bytes | None:
-        """The owner's file as it is."""
+    def burying(self, owner: Owner, more: int = 0) -> Put:
+        """The step that raises the tombstone to the credential's generation."""
 
-    def retire(self, owner: Owner) -> None:
-        """Raise the tombstone to the credential's generation and remove its file."""
-
-    def save_newest(self, credential: Credential) -> Credential:
+    def save_newest(
+        self,
+        credential: Credential,
+        *,
+        lease: Lease | None = None,
+        also: Sequence[Step] = (),
+        events: Sequence[Event] = (),
+    ) -> Credential:
         """Save as newer than anything before."""
+
+    def change(self, unit: Unit) -> None:
+        """Make one unit durable."""
 
 
 class Quarantine:
-    """The copies. Every method blocks on the disk."""
+    """The copies. Every method blocks."""
 
-    def __init__(
-        self,
-        store: TokenFiles,
-        folder: Path,
-        sealer: Sealer | TokenEncryption,
-        mask: Callable[[str], str],
-    ) -> None:
+    def __init__(self, store: Credentials, storage: Storage, mask: Callable[[str], str]) -> None:
         self._store = store
-        self._sealer = sealer = Sealer.of(sealer)
+        self._storage = storage
         self._mask = mask
-        self._sealed = SealedFolder(folder, sealer, QUARANTINE)
-        self._notes = Notes(self._sealed, mask)
         self._begun: dict[Owner, str] = {}  # copies whose original a fault has left in its place
-
-    def prepare(self) -> None:
-        """Make the folder private.
-
-        Raises:
-            OperatorFault: it cannot be used, or holds envelopes and no key is set.
-        """
-        self._sealed.prepare()
 
     def finish_interrupted(self) -> None:
         """At start-up: finish what a crash left half set aside, and drop notes without a copy."""
-        names = set(self._sealed.names())
-        for name in sorted({name.removesuffix(SUFFIX) for name in names}):
+        names = {name.removesuffix(NOTE) for name in self._storage.names(QUARANTINE)}
+        for name in sorted(names):
             owner = owner_of_copy(name)
             if owner is not None:
                 with suppress(CustodyError):  # one owner's fault stops nobody else's start
                     self._finish(owner, name)
 
-    # With the owner's lock held
+    def set_aside(
+        self,
+        owner: Owner,
+        reason: str,
+        *,
+        lease: Lease | None = None,
+        version: Version = ANY,
+        told: bool = False,
+        events: Sequence[Event] = (),
+    ) -> bool:
+        """Put the owner's credential here: its bytes as they were, but sealed where there is a key.
 
-    def set_aside(self, owner: Owner, reason: str, *, told: bool = False) -> None:
-        """Put the owner's file here: its bytes as they were, but encrypted where there is a key.
-
-        The caller holds the owner's lock. Where an earlier attempt was interrupted, this one
-        goes on with its copy.
+        False: there is none. Where an earlier attempt was interrupted, it goes on with that copy.
 
         Args:
             reason: a result code, kept in the note.
+            lease: the owner's; None: it is taken for this.
+            version: of the credential that was judged.
             told: whether the owner knows already.
+
+        Raises:
+            Conflict: another credential is in its place.
         """
-        data = self._store.read_bytes(owner)
-        if data is None:
-            return
-        # Remembered, not looked for: the copies of a whole fleet are many.
-        begun = self._begun.get(owner)
-        if begun is None or not self._holds(begun, data):
-            name, now = self._new_name(owner)
-            # Note, copy, tombstone, removal. The tombstone before the copy would hide a file that
-            # is nowhere else; the removal before the tombstone would let an old backup in.
-            self._notes.write(owner, name, Note(reason, now, told))
-            self._sealed.write_sealed(name, self._sealer.set_aside(QUARANTINE, name, data))
+        with self._store.holding(owner, lease) as held:
+            present = self._stored(credential_key(owner))
+            if present is None:
+                return False
+            if version not in (ANY, present.version):
+                raise Conflict("another credential has taken this one's place")
+            # Remembered, not looked for: the copies of a whole fleet are many.
+            name, steps = self._begun.get(owner), list[Step]()
+            if name is None or not self._holds(name, present.raw):
+                name, now = self.new_name(owner)
+                # Note, copy, tombstone, removal. The tombstone before the copy would hide what is
+                # nowhere else; the removal before the tombstone would let an old backup in.
+                note = Note(reason, now, told).to_document(self._mask(owner.name))
+                steps.append(Put(note_key(name), note))
+                steps.append(Copy(copy_key(name), credential_key(owner), version))
+            steps += [self._store.burying(owner), Drop(credential_key(owner), version)]
             self._begun[owner] = name
-        self._store.retire(owner)
-        self._begun.pop(owner, None)
+            self._store.change(Unit(steps, held, events))
+            self._begun.pop(owner, None)
+            return True
 
     def names(self, owner: Owner) -> list[str]:
         """The names of the owner's copies, oldest first."""
-        return [n for n in self._all(owner) if not n.endswith(SUFFIX)]
+        return [name for name in self._all(owner) if not name.endswith(NOTE)]
 
     def newest(self, owner: Owner) -> Credential | None:
         """What the owner's newest copy holds.
 
         Raises:
-            CorruptCredential, OperatorFault: as `SealedFolder.read`.
+            CorruptCredential, OperatorFault: it cannot be read.
         """
         names = self.names(owner)
-        document = self._sealed.read(names[-1]) if names else None
-        return None if document is None else Credential.from_document(owner, document)
+        found = self._stored(copy_key(names[-1])) if names else None
+        return None if found is None else Credential.from_document(owner, found.open())
 
-    def purge_owner(self, owner: Owner) -> None:
-        """Delete the owner's copies and their notes. The caller holds the owner's lock."""
-        for name in self._all(owner):  # sorted: each copy before its note
-            self._sealed.delete(name)
+    def dropping(self, owner: Owner) -> list[Step]:
+        """The steps that delete the owner's copies, each before its note."""
+        return [Drop(Key(QUARANTINE, name)) for name in self._all(owner)]
 
-    def mark_told(self, name: str, told: bool) -> None:
-        """Note whether the owner has been told; nothing where the copy has gone meanwhile.
+    def mark_told(self, name: str, told: bool, *, lease: Lease | None = None) -> None:
+        """Note whether the owner has been told; nothing where the copy has gone meanwhile."""
+        if (owner := owner_of_copy(name)) is None:
+            return
+        with self._store.holding(owner, lease) as held:
+            if self._exists(name):
+                self._put_note(owner, name, told, held)
 
-        The caller holds the owner's lock.
-        """
-        owner = owner_of_copy(name)
-        if owner is not None and self._sealed.read_bytes(name) is not None:
-            self._notes.write(owner, name, replace(self._notes.read(name), told=told))
+    def mark_owner_told(self, owner: Owner, *, lease: Lease | None = None) -> None:
+        """Note of all the owner's copies that they know."""
+        with self._store.holding(owner, lease) as held:
+            for name in self.names(owner):
+                if not self._note(name).told:
+                    self._put_note(owner, name, True, held)
 
-    def mark_owner_told(self, owner: Owner) -> None:
-        """Note of all the owner's copies that they know. The caller holds the owner's lock."""
-        for name in self.names(owner):
-            note = self._notes.read(name)
-            if not note.told:
-                self._notes.write(owner, name, replace(note, told=True))
-
-    # For operators; these take the owner's lock themselves
+    # For operators
 
     def size(self) -> int:
         """How many copies there are."""
-        return sum(owner_of_copy(name) is not None for name in self._sealed.names())
+        return sum(owner_of_copy(name) is not None for name in self._storage.names(QUARANTINE))
 
     def owners(self) -> set[Owner]:
         """Everyone with a copy."""
-        return {owner for name in self._sealed.names() if (owner := owner_of_copy(name))}
+        names = self._storage.names(QUARANTINE)
+        return {owner for name in names if (owner := owner_of_copy(name))}
 
     def records(self) -> list[QuarantineRecord]:
         """Every copy, oldest first. A note that is missing or cannot be read hides none."""
         found = []
-        for name in self._sealed.names():
-            owner = owner_of_copy(name)
-            if owner is not None:
-                note = self._notes.read(name)
-                found.append(
-                    QuarantineRecord(
-                        name=name,
-                        owner_mask=self._mask(owner.name),
-                        owner=owner,
-                        reason=note.reason,
-                        time=note.time,
-                        told=note.told,
-                    )
-                )
+        for name in self._storage.names(QUARANTINE):
+            if (owner := owner_of_copy(name)) is not None:
+                note, mask = self._note(name), self._mask(owner.name)
+                record = QuarantineRecord(name, mask, owner, note.reason, note.time, note.told)
+                found.append(record)
         return sorted(found, key=lambda record: (record.time, record.name))
 
     def find(self, text: str) -> list[QuarantineRecord]:
@@ -226,20 +203,20 @@ class Quarantine:
         """Put a copy back into its owner's place, as the newest credential there is.
 
         It is tried first: it must open, be this owner's, and have a refresh token. An unreadable
-        file in its place goes into quarantine; a usable one stays, and so does the copy.
+        one in its place goes into quarantine; a usable one stays, and so does the copy.
 
         Raises:
             RestoreRefused: there is no such copy, it has no refresh token, or its owner has a
                 credential or is disconnecting.
-            CorruptCredential, OperatorFault: the copy, or the disk, cannot be used.
+            CorruptCredential, OperatorFault: the copy, or the storage, cannot be used.
         """
         owner = self._known(name)
-        with self._store.locked(owner):
+        with self._store.holding(owner, None) as lease:
             credential = self._verified(owner, name)
-            self._store.check_writable()
-            replaced = self._make_room(owner)
-            saved = self._store.save_newest(credential)
-            self._delete(name)
+            self._storage.check_writable()
+            replaced = self._make_room(owner, lease)
+            drops = (Drop(copy_key(name)), Drop(note_key(name)))
+            saved = self._store.save_newest(credential, lease=lease, also=drops)
         return Restoration(owner, saved.generation, replaced)
 
     def purge(self, name: str) -> None:
@@ -249,9 +226,10 @@ class Quarantine:
             RestoreRefused: there is no such copy.
         """
         owner = self._known(name)
-        with self._store.locked(owner):
-            if not self._delete(name):
+        with self._store.holding(owner, None) as lease:
+            if not self._exists(name):
                 raise RestoreRefused("there is no such copy in quarantine", code="gone")
+            self._store.change(Unit([Drop(copy_key(name)), Drop(note_key(name))], lease))
 
     def mask_of(self, owner: Owner) -> str:
         """What stands for the owner in a list: as in the logs."""
@@ -259,20 +237,20 @@ class Quarantine:
 
     def _known(self, name: str) -> Owner:
         owner = owner_of_copy(name)
-        if owner is None or self._sealed.read_bytes(name) is None:
+        if owner is None or not self._exists(name):
             raise RestoreRefused("there is no such copy in quarantine", code="gone")
         return owner
 
     def _verified(self, owner: Owner, name: str) -> Credential:
-        document = self._sealed.read(name)
-        if document is None:  # another process was faster
+        found = self._stored(copy_key(name))
+        if found is None:  # another process was faster
             raise RestoreRefused("there is no such copy in quarantine", code="gone")
-        credential = Credential.from_document(owner, document)
+        credential = Credential.from_document(owner, found.open())
         if credential.refresh_token is None:
             raise RestoreRefused("the copy has no refresh token", code="no_refresh_token")
         return replace(credential, state="active")
 
-    def _make_room(self, owner: Owner) -> str | None:
+    def _make_room(self, owner: Owner, lease: Lease) -> str | None:
         """Set aside what is in the way and cannot be used; the reason, None where nothing was."""
         try:
             current = self._store.load(owner)
@@ -287,53 +265,60 @@ class Quarantine:
                 raise RestoreRefused("the owner is disconnecting", code="not_connected")
             if current is not None:
                 raise RestoreRefused("the owner has a credential that can be read")
-            reason = RestoreRefused.default_code  # a file no newer than its tombstone, if any
-        if self._store.read_bytes(owner) is None:
+            reason = RestoreRefused.default_code  # one no newer than its tombstone, if any
+        if self._stored(credential_key(owner)) is None:
             return None
-        self.set_aside(owner, reason)
+        self.set_aside(owner, reason, lease=lease)
         return reason
 
     def _finish(self, owner: Owner, name: str) -> None:
-        copy = self._sealed.read_bytes(name)
-        data = self._store.read_bytes(owner)
-        if copy is not None and (data is None or not self._holds(name, data)):
+        present = self._stored(credential_key(owner))
+        if self._exists(name) and (present is None or not self._holds(name, present.raw)):
             return
-        lock = self._store.try_lock(owner)
-        if lock is None:  # somebody is at it just now
+        lease = self._store.lease(owner)
+        if lease is None:  # somebody is at it just now
             return
         try:
             with suppress(CorruptCredential):
                 self._store.load(owner)  # an operator fault is mended first
-            data = self._store.read_bytes(owner)
-            if self._sealed.read_bytes(name) is None:
-                self._notes.delete(name)
-            elif data is not None and self._holds(name, data):
-                self._store.retire(owner)
+            present = self._stored(credential_key(owner))
+            if not self._exists(name):
+                self._store.change(Unit([Drop(note_key(name))], lease))
+            elif present is not None and self._holds(name, present.raw):
+                drop = Drop(credential_key(owner), present.version)
+                self._store.change(Unit([self._store.burying(owner), drop], lease))
         finally:
-            lock.release()
+            lease.release()
 
-    def _holds(self, name: str, data: bytes) -> bool:
+    def _holds(self, name: str, raw: bytes) -> bool:
         """Whether the copy is one of these very bytes."""
-        copy = self._sealed.read_bytes(name)
-        if copy is None or copy == data:
-            return copy is not None
-        if is_encrypted(data):
-            return False
-        try:
-            return self._sealer.examine(QUARANTINE, name, copy).content == data
-        except CustodyError:
-            return False
+        return self._storage.holds(copy_key(name), raw)
 
-    def _new_name(self, owner: Owner) -> tuple[str, datetime]:
+    def new_name(self, owner: Owner) -> tuple[str, datetime]:
+        """A name for one more copy of the owner's, and the time in it, in UTC."""
         now = datetime.now(UTC)
-        while self._sealed.read_bytes(name := name_copy(owner, now)) is not None:
+        while self._stored(copy_key(name := name_copy(owner, now))) is not None:
             now += timedelta(microseconds=1)
         return name, now
 
-    def _all(self, owner: Owner) -> list[str]:
-        return self._sealed.names(f"{owner.stem}.")
+    def _exists(self, name: str) -> bool:
+        """Whether there is such a copy; it is not opened for that."""
+        return name in self._storage.names(QUARANTINE, name)
 
-    def _delete(self, name: str) -> bool:
-        deleted = self._sealed.delete(name)
-        self._notes.delete(name)
-        return deleted
+    def _all(self, owner: Owner) -> list[str]:
+        return self._storage.names(QUARANTINE, f"{owner.stem}.")
+
+    def _stored(self, key: Key) -> Stored | None:
+        """What is there. Raises OperatorFault where the storage does not say."""
+        [found] = self._storage.read([key])
+        if isinstance(found, CustodyError):
+            raise found
+        return found
+
+    def _note(self, name: str) -> Note:
+        return Note.found(name, self._storage.read([note_key(name)])[0])
+
+    def _put_note(self, owner: Owner, name: str, told: bool, lease: Lease) -> None:
+        note = replace(self._note(name), told=told)
+        put = Put(note_key(name), note.to_document(self._mask(owner.name)))
+        self._store.change(Unit([put], lease))

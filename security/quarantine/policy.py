@@ -1,9 +1,9 @@
-"""Credentials that are condemned: to be set aside, or on hold.
+"""Who is set aside, and who is put on hold.
 
-A fleet does not go bad at once; a configuration does. So where the condemned of the last hour are
+A fleet does not go bad at once; a configuration does. So where the rejected of the last hour are
 three or more and over a tenth of the owners tried in it, none is moved: they are on hold until an
-administrator confirms, or until they work again. A bad answer about a grant is weighed against
-the grants Google was asked about, a damaged file against the files that were read.
+administrator confirms, or until they work again. A bad answer about a grant is weighed against the
+grants Google was asked about, a damaged credential against those that were read.
 """
 
 from __future__ import annotations
@@ -13,97 +13,100 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from security.credential import Owner
-from security.storage.files.index import Stamp
+from security.storage.protocol import Version
 
 _HOUR: Final = 3600.0
 _FEW: Final = 3
 _SHARE: Final = 10
 GRANT: Final = frozenset({"invalid_grant", "access_denied", "scope_missing", "no_refresh_token"})
-"""Reasons that are about the grant, as Google tells of it; the others are about the file."""
+"""Reasons that are about the grant, as Google tells of it; the others are about the document."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """Why a credential is condemned. `since` in Unix seconds."""
+class Rejection:
+    """Why a credential cannot be used. `since` in Unix seconds."""
 
     reason: str
     since: float
-    stamp: Stamp
-    """Which file was condemned: another in its place is none of it."""
+    version: Version
+    """Which state of it was rejected: another in its place is none of it."""
     held: bool = False
     told: bool = False
     """Whether its owner has been asked to connect again."""
 
 
-class Verdicts:
-    """The condemned by owner, and how many owners were found well in the last hour."""
+class Rejections:
+    """The rejected by owner, and how many owners were found well in the last hour."""
 
     def __init__(self) -> None:
-        self._verdicts: dict[Owner, Verdict] = {}
-        self._condemned: dict[Owner, tuple[float, bool]] = {}
-        self._tried: dict[bool, dict[int, int]] = {True: {}, False: {}}
-        self.changed = False
+        self._by_owner: dict[Owner, Rejection] = {}
+        self._lately: dict[Owner, tuple[float, bool]] = {}
+        self._good: dict[bool, dict[int, int]] = {True: {}, False: {}}
+        self.changed: set[Owner] = set()
+        """Of whom something else is to be kept than before."""
+        self.counts_changed = False
 
     def __contains__(self, owner: Owner) -> bool:
-        return owner in self._verdicts
+        return owner in self._by_owner
 
-    def names(self) -> list[str]:
-        """Whoever is condemned, or was within the hour."""
-        return [owner.name for owner in {*self._verdicts, *self._condemned}]
+    def owners(self) -> set[Owner]:
+        """Whoever is rejected, or was within the hour."""
+        return {*self._by_owner, *self._lately}
 
-    def get(self, owner: Owner) -> Verdict | None:
-        """The owner's verdict, while the credential is still in its place."""
-        return self._verdicts.get(owner)
+    def get(self, owner: Owner) -> Rejection | None:
+        """The owner's, while the credential is still in its place."""
+        return self._by_owner.get(owner)
 
-    def held(self) -> dict[Owner, Verdict]:
+    def held(self) -> dict[Owner, Rejection]:
         """Who is on hold."""
-        return {owner: verdict for owner, verdict in self._verdicts.items() if verdict.held}
+        return {owner: entry for owner, entry in self._by_owner.items() if entry.held}
 
-    def tried(self, now: float, count: int = 1, *, grant: bool) -> None:
-        """`count` owners were tried and found well: by Google (`grant`), or on reading their files.
+    def count_good(self, now: float, *, grant: bool) -> None:
+        """One more owner was found well: by Google (`grant`), or on reading the credential.
 
-        Those who were not are counted by `condemn`, each once, however often they are tried.
+        Those who were not are counted by `reject`, each once, however often they are tried.
         """
-        minutes = self._tried[grant]
-        minutes[int(now // 60)] = minutes.get(int(now // 60), 0) + count
-        self.changed = True
+        minutes = self._good[grant]
+        minutes[int(now // 60)] = minutes.get(int(now // 60), 0) + 1
+        self.counts_changed = True
 
-    def condemn(self, owner: Owner, reason: str, stamp: Stamp, now: float) -> bool:
+    def reject(self, owner: Owner, reason: str, version: Version, now: float) -> bool:
         """Note it; whether it is still to be settled."""
         # Also where it is no news: trouble that lasts does not look small after an hour.
-        self._condemned[owner] = (now, reason in GRANT)
-        self.changed = True
-        known = self._verdicts.get(owner)
-        if known is not None and known.stamp == stamp:
+        self._lately[owner] = (now, reason in GRANT)
+        self.changed.add(owner)
+        known = self._by_owner.get(owner)
+        if known is not None and known.version == version:
             return not known.held
-        self._verdicts[owner] = Verdict(reason, now, stamp)
+        self._by_owner[owner] = Rejection(reason, now, version)
         return True
 
     def release(self, owner: Owner) -> bool:
         """It works, or has gone; whether it was on hold."""
-        verdict = self._verdicts.pop(owner, None)
-        self.changed = self.changed or verdict is not None
-        return verdict is not None and verdict.held
+        entry = self._by_owner.pop(owner, None)
+        if entry is not None:
+            self.changed.add(owner)
+        return entry is not None and entry.held
 
-    def tell(self, owner: Owner) -> None:
+    def mark_told(self, owner: Owner) -> None:
         """The owner has been asked to connect again: no notice need follow."""
-        verdict = self._verdicts.get(owner)
-        if verdict is not None and not verdict.told:
-            self._verdicts[owner] = replace(verdict, told=True)
-            self.changed = True
+        entry = self._by_owner.get(owner)
+        if entry is not None and not entry.told:
+            self._by_owner[owner] = replace(entry, told=True)
+            self.changed.add(owner)
 
-    def acquit(self, owner: Owner) -> bool:
-        """It works after all, or its owner has left: it does not count as condemned either."""
-        counted = self._condemned.pop(owner, None)
-        self.changed = self.changed or counted is not None
+    def reinstate(self, owner: Owner) -> bool:
+        """It works after all, or its owner has left: it does not count as rejected either."""
+        if self._lately.pop(owner, None) is not None:
+            self.changed.add(owner)
         return self.release(owner)
 
     def settle(self, now: float) -> tuple[list[Owner], list[Owner]]:
         """Whom to move, and whom this puts on hold."""
-        for owner in [o for o, (when, _) in self._condemned.items() if when < now - _HOUR]:
-            del self._condemned[owner]
-            self.changed = True
-        for minutes in self._tried.values():
+        for owner in [o for o, (when, _) in self._lately.items() if when < now - _HOUR]:
+            del self._lately[owner]
+            self.changed.add(owner)
+        for minutes in self._good.values():
             for minute in [m for m in minutes if m < (now - _HOUR) // 60]:
                 del minutes[minute]
         move: list[Owner] = []
@@ -111,37 +114,47 @@ class Verdicts:
         for grant in (True, False):
             fresh = [
                 owner
-                for owner, verdict in self._verdicts.items()
-                if not verdict.held and (verdict.reason in GRANT) is grant
+                for owner, entry in self._by_owner.items()
+                if not entry.held and (entry.reason in GRANT) is grant
             ]
-            condemned = sum(kind is grant for _, kind in self._condemned.values())
-            tried = condemned + sum(self._tried[grant].values())
-            suspicious = condemned >= _FEW and condemned * _SHARE > tried
+            rejected = sum(kind is grant for _, kind in self._lately.values())
+            tried = rejected + sum(self._good[grant].values())
+            suspicious = rejected >= _FEW and rejected * _SHARE > tried
             (hold if suspicious else move).extend(fresh)
         for owner in hold:
-            self._verdicts[owner] = replace(self._verdicts[owner], held=True)
-            self.changed = True
+            self._by_owner[owner] = replace(self._by_owner[owner], held=True)
+            self.changed.add(owner)
         return move, hold
 
-    def to_document(self) -> dict[str, Any]:
-        """What is kept over a restart: the verdicts, and what the last hour is measured by."""
+    def entry_of(self, owner: Owner) -> dict[str, Any]:
+        """What is kept of an owner over a restart."""
+        kept: dict[str, Any] = {}
+        if (entry := self._by_owner.get(owner)) is not None:
+            state = [entry.reason, entry.since, entry.version, entry.held, entry.told]
+            kept["rejection"] = state
+        if (lately := self._lately.get(owner)) is not None:
+            kept["rejected"] = list(lately)
+        return kept
+
+    def load_entry(self, owner: Owner, kept: Mapping[str, Any]) -> None:
+        """What `entry_of` gave; ValueError or TypeError where it is anything else."""
+        if "rejection" in kept:
+            reason, since, version, held, told = kept["rejection"]
+            self._by_owner[owner] = Rejection(
+                str(reason), float(since), str(version), bool(held), bool(told)
+            )
+        if "rejected" in kept:
+            when, grant = kept["rejected"]
+            self._lately[owner] = (float(when), bool(grant))
+
+    def counts(self) -> dict[str, Any]:
+        """What the last hour is measured by, to be kept over a restart."""
         return {
-            "verdicts": {
-                owner.name: [v.reason, v.since, list(v.stamp), v.held, v.told]
-                for owner, v in self._verdicts.items()
-            },
-            "condemned": {owner.name: list(entry) for owner, entry in self._condemned.items()},
-            "asked": {str(minute): count for minute, count in self._tried[True].items()},
-            "read": {str(minute): count for minute, count in self._tried[False].items()},
+            "asked": {str(minute): count for minute, count in self._good[True].items()},
+            "read": {str(minute): count for minute, count in self._good[False].items()},
         }
 
-    def load(self, document: Mapping[str, Any]) -> None:
-        """What `to_document` gave; ValueError, TypeError or KeyError where it is anything else."""
-        for name, (reason, since, stamp, held, told) in document["verdicts"].items():
-            self._verdicts[Owner.parse(name)] = Verdict(
-                str(reason), float(since), Stamp(*map(int, stamp)), bool(held), bool(told)
-            )
-        for name, (when, grant) in document["condemned"].items():
-            self._condemned[Owner.parse(name)] = (float(when), bool(grant))
+    def load_counts(self, kept: Mapping[str, Any]) -> None:
+        """What `counts` gave; ValueError, TypeError or KeyError where it is anything else."""
         for grant, key in ((True, "asked"), (False, "read")):
-            self._tried[grant] = {int(m): int(n) for m, n in document[key].items()}
+            self._good[grant] = {int(minute): int(count) for minute, count in kept[key].items()}

@@ -30,8 +30,8 @@ from pydantic import SecretStr
 
 from security.encryption import fingerprint, is_kid
 from security.errors import CorruptCredential, OperatorFault
-from security.storage.files.private_files import FILE_MODE, sync_folder
 
+_FILE_MODE: Final = 0o600
 _KIND: Final = "backup"
 _VERSION: Final = 1
 _HEADER_BYTES: Final = 1024
@@ -117,7 +117,7 @@ def new_archive(
     temporary = Path(name)
     try:
         with archive_faults(), os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, FILE_MODE)  # no more from the beginning, no less by the umask
+            os.fchmod(descriptor, _FILE_MODE)  # no more from the beginning, no less by the umask
             writer = ArchiveWriter(file, keys[0])
             yield writer
             writer.finish()
@@ -126,10 +126,19 @@ def new_archive(
         with archive_faults():
             _refuse_taken(target, replace=replace)
             temporary.replace(target)
-            sync_folder(folder)
+            _sync_folder(folder)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the archive's name in it durable (fsync(2))."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _refuse_taken(target: Path, *, replace: bool) -> None:

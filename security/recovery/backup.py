@@ -1,8 +1,8 @@
 """A backup: what is kept of every owner, in one encrypted archive, beside a running bot.
 
 Each owner's credential, tombstone and quarantined copies are read in one go under the owner's
-lock, so that every owner's state in the archive is whole and was true at one moment. Different
-owners are read one after another.
+lease, so that every owner's state in the archive is whole and was true at one moment. Different
+owners are of different moments.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from pydantic import SecretBytes, SecretStr
 from security.credential import Owner
 from security.errors import CorruptCredential, OperatorFault
 from security.recovery.archive import ArchiveWriter, new_archive, read_archive
-from security.recovery.owner_files import OwnerFiles
-from security.recovery.snapshot import Holdings
+from security.recovery.owner_state import list_owners, take_snapshot
+from security.recovery.snapshot import OwnerSnapshot
 from security.token_store import TokenStore
 
 _ABOUT: Final = "about"
@@ -84,24 +84,24 @@ class BackupReport:
     left_out: int = 0
     """Files whose bytes are not in the archive: the disk did not give them, or they are too big."""
     locked: int = 0
-    """Owners who are not in the archive: their lock stayed busy."""
+    """Owners who are not in the archive: their lease stayed taken."""
 
     @property
     def is_complete(self) -> bool:
         """Whether every file of every owner is in the archive, and could be read."""
         return not (self.unreadable or self.left_out or self.locked)
 
-    def count(self, held: Holdings) -> None:
+    def count(self, snapshot: OwnerSnapshot) -> None:
         """Add one owner."""
         self.owners += 1
-        self.credentials += held.credential is not None
-        self.tombstones += held.tombstone != 0
-        self.copies += len(held.copies)
-        self.left_out += held.left_out
-        if held.fault is not None:
-            self.unreadable[held.fault] += 1
-            self.left_out += held.sealed is None
-        if held.tombstone is None:
+        self.credentials += snapshot.credential is not None
+        self.tombstones += snapshot.tombstone != 0
+        self.copies += len(snapshot.copies)
+        self.left_out += snapshot.left_out
+        if snapshot.fault is not None:
+            self.unreadable[snapshot.fault] += 1
+            self.left_out += snapshot.sealed is None
+        if snapshot.tombstone is None:
             self.unreadable["tombstone"] += 1
 
 
@@ -110,37 +110,38 @@ def write_backup(
     keys: Sequence[SecretStr],
     about: About,
     store: TokenStore,
-    files: OwnerFiles,
     *,
+    outside: Path,
     replace: bool = False,
-    lock_seconds: float = _LONG_SECONDS,
+    lease_seconds: float = _LONG_SECONDS,
     on_progress: Progress = lambda done, total: None,
 ) -> BackupReport:
     """Write an archive of every owner to `target`, whole or not at all.
 
     Args:
         keys: the backup keys, newest first.
+        outside: the data folder, which no archive may be in.
         replace: whether a file of that name may be replaced.
-        lock_seconds: how long owners whose lock is busy are waited for, all together, after
+        lease_seconds: how long owners whose lease is taken are waited for, all together, after
             everybody else is done.
 
     Raises:
-        OperatorFault: there is no key, or the target or the data folder cannot be used.
+        OperatorFault: there is no key, or the target or the storage cannot be used.
     """
-    report = BackupReport()
-    with new_archive(target, keys, outside=store.folder, replace=replace) as writer:
+    report, storage = BackupReport(), store.storage
+    with new_archive(target, keys, outside=outside, replace=replace) as writer:
         writer.add(_ABOUT, about.to_body())
-        files.prepare()
-        owners = files.owners()
+        storage.prepare()
+        owners = list_owners(storage)
         busy: list[Owner] = []
         for number, owner in enumerate(owners, start=1):
-            if not _add(writer, owner, store, files, _SHORT_SECONDS, report):
+            if not _add(writer, owner, store, _SHORT_SECONDS, report):
                 busy.append(owner)
             on_progress(number - len(busy), len(owners))
-        deadline = time.monotonic() + lock_seconds
+        deadline = time.monotonic() + lease_seconds
         for owner in busy:
             remaining = max(deadline - time.monotonic(), _SHORT_SECONDS)
-            report.locked += not _add(writer, owner, store, files, remaining, report)
+            report.locked += not _add(writer, owner, store, remaining, report)
             on_progress(len(owners) - report.locked, len(owners))
     return report
 
@@ -149,25 +150,24 @@ def _add(
     writer: ArchiveWriter,
     owner: Owner,
     store: TokenStore,
-    files: OwnerFiles,
-    lock_seconds: float,
+    lease_seconds: float,
     report: BackupReport,
 ) -> bool:
-    """Put one owner into the archive; False where somebody else holds the lock."""
+    """Put one owner into the archive; False where somebody else holds the lease."""
     try:
-        with store.locked(owner, lock_seconds):
-            held = files.holdings(owner)
+        with store.leased(owner, lease_seconds):
+            snapshot = take_snapshot(store.storage, owner, store.copies.names(owner))
     except OperatorFault as fault:
         if fault.code != "locked":
             raise
         return False
-    if not held.is_empty:
-        writer.add(_OWNER, held.to_body())
-        report.count(held)
+    if not snapshot.is_empty:
+        writer.add(_OWNER, snapshot.to_body())
+        report.count(snapshot)
     return True
 
 
-def read_backup(path: Path, keys: Sequence[SecretStr]) -> Iterator[About | Holdings]:
+def read_backup(path: Path, keys: Sequence[SecretStr]) -> Iterator[About | OwnerSnapshot]:
     """What is in an archive: first what it says of itself, then each owner once.
 
     Raises:
@@ -184,10 +184,10 @@ def read_backup(path: Path, keys: Sequence[SecretStr]) -> Iterator[About | Holdi
             yield About.from_body(body)
             kind_due = _OWNER
             continue
-        held = Holdings.from_body(body)
-        if held.owner in seen:
+        snapshot = OwnerSnapshot.from_body(body)
+        if snapshot.owner in seen:
             raise CorruptCredential("the archive names an owner twice", code="tampered")
-        seen.add(held.owner)
-        yield held
+        seen.add(snapshot.owner)
+        yield snapshot
     if kind_due == _ABOUT:
         raise CorruptCredential("the archive is empty", code="tampered")

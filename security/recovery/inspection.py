@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,8 +9,8 @@ from typing import Final, Literal
 
 from security.credential import DRIVE_FILE_SCOPE, Credential, Owner
 from security.encryption import is_encrypted, kid_of
-from security.errors import CorruptCredential, OperatorFault
-from security.storage.files.private_files import FILE_MODE, disk_faults
+from security.errors import CustodyError
+from security.recovery.owner_state import read_state
 from security.token_store import TokenStore
 
 State = Literal["active", "leaving", "ended", "damaged", "locked"]
@@ -28,18 +27,18 @@ FINDINGS: Final[dict[str, str]] = {
     "no_refresh_token": "It has no refresh token.",
     "looser_mode": "Other users of the machine can reach the file.",
 }
-"""What can be wrong with a file besides the result codes of the errors that reading it raised."""
+"""What can be wrong with a credential besides the result codes of errors that reading it raised."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenFacts:
-    """One owner's file, as it was found. Times are aware, in UTC; None: not known."""
+    """One owner's credential, as it was found. Times are aware, in UTC; None: not known."""
 
     owner: Owner
     state: State
     encrypted: bool
     kid: str | None
-    """Which key it is encrypted under, where the file names one."""
+    """Which key it is encrypted under, where it names one."""
     private: bool
     """Whether nobody else on the machine can reach it."""
     credential: Credential | None
@@ -59,51 +58,43 @@ class TokenFacts:
 
 
 def inspect(store: TokenStore, owner: Owner, client_ids: Collection[str]) -> TokenFacts | None:
-    """Open the owner's file and look at everything in it; None: there is no file.
+    """Open the owner's credential and look at everything in it; None: there is none.
 
-    Takes no lock and changes nothing. What is wrong is in the answer, never raised.
+    Takes no lease and changes nothing. What is wrong is in the answer, never raised.
 
     Args:
         client_ids: of the OAuth clients that are configured.
     """
-    private, data, credential = True, b"", None
-    state: State
-    findings: list[str] = []
     try:
-        with disk_faults():
-            try:
-                mode = (store.folder / f"{owner.stem}.json").stat().st_mode
-            except FileNotFoundError:
-                return None
-        private = stat.S_IMODE(mode) & ~FILE_MODE == 0
-        data = store.read_bytes(owner) or b""
-        credential = store.load(owner)
-    except CorruptCredential as damage:
-        state, findings = "damaged", [damage.code]
-    except OperatorFault as fault:
-        state, findings = "locked", [fault.code]
-    else:
-        state = "ended" if credential is None else credential.state
-    if not private:
+        now = read_state(store.storage, owner)
+    except CustodyError as fault:
+        return TokenFacts(owner, "locked", False, None, True, None, (fault.code,))
+    if now.stored is None:
+        return None
+    state: State = now.credential.state if now.credential else "ended"
+    if now.fault is not None:
+        state = "damaged" if now.is_damaged else "locked"
+    findings = [] if now.fault is None else [now.fault]
+    if not now.stored.is_private:
         findings.append("looser_mode")
-    if credential is not None:
-        findings += _faults_of(credential, client_ids)
+    if now.credential is not None:
+        findings += _faults_of(now.credential, client_ids)
     return TokenFacts(
         owner=owner,
         state=state,
-        encrypted=is_encrypted(data),
-        kid=kid_of(data),
-        private=private,
-        credential=credential,
+        encrypted=is_encrypted(now.stored.raw),
+        kid=kid_of(now.stored.raw),
+        private=now.stored.is_private,
+        credential=now.credential,
         findings=tuple(findings),
     )
 
 
 def inspect_all(store: TokenStore, client_ids: Collection[str]) -> Iterator[TokenFacts]:
-    """Everybody with a token file, in the owners' order.
+    """Everybody with a stored credential, in the owners' order.
 
     Raises:
-        OperatorFault: the folder itself cannot be read.
+        OperatorFault: they cannot be listed.
     """
     for owner in store.owners():
         facts = inspect(store, owner, client_ids)

@@ -1,4 +1,4 @@
-"""A restore: what an archive holds goes back, owner by owner, under each owner's lock.
+"""A restore: what an archive holds goes back, owner by owner, under each owner's lease.
 
 The archive is read through and verified before anything changes. What has ended since (somebody
 disconnected) and what is newer here stays as it is, unless the restore is a rollback. Whatever is
@@ -11,29 +11,33 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import SecretBytes, SecretStr
+from pydantic import SecretStr
 
-from security.audit import AuditTrail
-from security.credential import Owner
+from security.credential import Credential, Owner
 from security.errors import CorruptCredential, CustodyError, OperatorFault
-from security.logging_utils import MASK_KEY_FILE
-from security.recovery.backup import About, Progress, read_backup
-from security.recovery.owner_files import OwnerFiles
-from security.recovery.restore_plan import Steps, decide
-from security.recovery.snapshot import Holdings
-from security.storage.files.locks import bot_stopped as bot_stopped
-from security.storage.files.private_files import (
-    disk_faults,
-    ensure_private_folder,
-    write_atomically,
+from security.owner_documents import (
+    CREDENTIALS,
+    copy_key,
+    credential_key,
+    note_key,
+    tombstone_key,
+    tombstone_of,
 )
+from security.quarantine.notes import Note
+from security.recovery.backup import About, Progress, read_backup
+from security.recovery.owner_state import OwnerState, copies_by_owner, has_copy, read_state
+from security.recovery.restore_plan import Plan, decide
+from security.recovery.snapshot import OwnerSnapshot
+from security.storage.events import Event
+from security.storage.protocol import Copy, Put, PutRaw, Step, Stored, Unit
 from security.token_store import TokenStore
 
 MaskKeyOutcome = Literal["same", "restored", "differs"]
-_LOCK_SECONDS: Final = 30.0
+_LEASE_SECONDS: Final = 30.0
 _EXPECTED: Final = frozenset({"ended", "not_newer", "newer_consent", "leaving"})
 
 
@@ -84,21 +88,21 @@ class RestoreReport:
             not self.unreadable and self.refused.keys() <= _EXPECTED and self.mask_key != "differs"
         )
 
-    def count(self, owner: Owner, steps: Steps) -> None:
+    def count(self, owner: Owner, plan: Plan) -> None:
         """Add one owner."""
         self.owners += 1
-        self.restored += steps.outcome == "restored"
-        self.unchanged += steps.outcome == "unchanged"
-        self.quarantined += steps.set_aside is not None
-        self.copies += len(steps.copies)
-        self.copies_refused += steps.copies_refused
-        self.tombstones += steps.tombstone is not None
-        if steps.outcome == "refused":
-            self.refused[steps.reason] += 1
-        if steps.outcome == "unreadable":
-            self.unreadable[steps.reason] += 1
-        if steps.reason and steps.reason not in _EXPECTED and len(self.findings) < 1000:
-            self.findings.append((owner, steps.reason))
+        self.restored += plan.outcome == "restored"
+        self.unchanged += plan.outcome == "unchanged"
+        self.quarantined += plan.set_aside is not None
+        self.copies += len(plan.copies)
+        self.copies_refused += plan.copies_refused
+        self.tombstones += plan.tombstone is not None
+        if plan.outcome == "refused":
+            self.refused[plan.reason] += 1
+        if plan.outcome == "unreadable":
+            self.unreadable[plan.reason] += 1
+        if plan.reason and plan.reason not in _EXPECTED and len(self.findings) < 1000:
+            self.findings.append((owner, plan.reason))
 
 
 def verify(path: Path, keys: Sequence[SecretStr]) -> Contents:
@@ -112,11 +116,11 @@ def verify(path: Path, keys: Sequence[SecretStr]) -> Contents:
     if not isinstance(about, About):
         raise CorruptCredential("the archive holds a record out of place", code="tampered")
     owners = credentials = copies = 0
-    for held in records:
-        if isinstance(held, Holdings):
+    for snapshot in records:
+        if isinstance(snapshot, OwnerSnapshot):
             owners += 1
-            credentials += held.credential is not None
-            copies += len(held.copies)
+            credentials += snapshot.credential is not None
+            copies += len(snapshot.copies)
     return Contents(about, owners, credentials, copies)
 
 
@@ -126,25 +130,23 @@ class Restore:
     def __init__(
         self,
         store: TokenStore,
-        files: OwnerFiles,
-        audit: AuditTrail,
         *,
         rollback: bool = False,
         dry_run: bool = False,
-        lock_seconds: float = _LOCK_SECONDS,
+        lease_seconds: float = _LEASE_SECONDS,
     ) -> None:
         """
         Args:
             rollback: override tombstones and newer credentials; the caller holds `bot_stopped`.
-            dry_run: change nothing, take no lock, and say what would be done.
-            lock_seconds: how long an owner's lock is waited for.
+            dry_run: change nothing, take no lease, and say what would be done.
+            lease_seconds: how long an owner's lease is waited for.
         """
         self._store = store
-        self._files = files
-        self._audit = audit
+        self._storage = store.storage
         self._rollback = rollback
         self._dry_run = dry_run
-        self._lock_seconds = lock_seconds
+        self._lease_seconds = lease_seconds
+        self._copies: dict[Owner, list[str]] = {}
         self.report = RestoreReport()
         """Up to date at any time, also after a fault."""
 
@@ -158,96 +160,88 @@ class Restore:
         """Put back everything in the archive that `verify` has read.
 
         Raises:
-            OperatorFault: the disk failed. What was restored is whole; run it again to go on.
+            CustodyError: the storage failed. What was restored is whole; run it again to go on.
             CorruptCredential: the archive is not the one that was verified any more.
         """
         if not self._dry_run:
-            self._files.prepare()
+            self._storage.prepare()
+            self._copies = copies_by_owner(self._storage)
         for number, record in enumerate(read_backup(path, keys)):
-            if isinstance(record, Holdings):
-                self._restore(record, contents.about)
+            if isinstance(record, OwnerSnapshot):
+                self._restore(self._reread(record), contents.about)
                 on_progress(number, contents.owners)
             elif record != contents.about:
                 raise CorruptCredential("the archive was replaced meanwhile", code="tampered")
 
-    def _restore(self, archived: Holdings, about: About) -> None:
-        owner, held = archived.owner, self._reread(archived)
+    def _restore(self, snapshot: OwnerSnapshot, about: About) -> None:
+        owner = snapshot.owner
         if self._dry_run:
-            self.report.count(owner, self._decide(held, about))
-            return
-        try:
-            with self._store.locked(owner, self._lock_seconds):
-                steps = self._decide(held, about)
-                self._carry_out(owner, steps)
-        except OperatorFault as fault:
-            if fault.code != "locked":
-                raise
-            steps = Steps("refused", "locked")
-        self.report.count(owner, steps)
-        if steps.set_aside is not None:
-            self._audit.record("quarantined", owner, steps.set_aside)
-        if steps.outcome == "restored":
-            self._audit.record("restored", owner)
+            plan = self._decide(snapshot, about, read_state(self._storage, owner))
+        else:
+            try:
+                with self._store.leased(owner, self._lease_seconds) as lease:
+                    now = read_state(self._storage, owner)
+                    plan = self._decide(snapshot, about, now)
+                    self._store.change(Unit(self._steps(owner, now, plan), lease))
+            except OperatorFault as fault:
+                if fault.code != "locked":
+                    raise
+                plan = Plan("refused", "locked")
+            self._storage.record(_events(owner, plan))
+        self.report.count(owner, plan)
 
-    def _reread(self, archived: Holdings) -> Holdings:
+    def _reread(self, archived: OwnerSnapshot) -> OwnerSnapshot:
         """The same, where bytes that could not be read then can be read now: a key was found."""
         if archived.sealed is None:
             return archived
+        owner, sealer = archived.owner, self._storage.sealer
         try:
-            return archived.with_credential(self._files.read(archived.owner, archived.sealed))
+            document = sealer.open(CREDENTIALS, owner.stem, archived.sealed)
+            return archived.with_credential(Credential.from_document(owner, document))
         except CustodyError:
             return archived
 
-    def _decide(self, held: Holdings, about: About) -> Steps:
+    def _decide(self, snapshot: OwnerSnapshot, about: About, now: OwnerState) -> Plan:
         return decide(
-            held,
-            self._files.current(held.owner),
-            has_copy=self._files.has_copy,
+            snapshot,
+            now,
+            has_copy=partial(has_copy, self._storage),
             archived_at=about.created,
             rollback=self._rollback,
-            encrypted=self._files.is_encrypted,
+            encrypted=self._storage.sealer.is_sealing,
         )
 
-    def _carry_out(self, owner: Owner, steps: Steps) -> None:
-        for copy in steps.copies:
-            self._files.put_copy(owner, copy)
-        if steps.set_aside is not None:
-            self._files.copy_aside(owner, steps.set_aside)
-        if steps.credential is not None:
-            self._files.put_credential(steps.credential)
+    def _steps(self, owner: Owner, now: OwnerState, plan: Plan) -> list[Step]:
+        """In an order of which every beginning leaves each credential whole."""
+        steps: list[Step] = []
+        for copy in plan.copies:
+            if copy.note is not None:  # before the copy: a note alone is nothing
+                note = {"owner": self._store.copies.mask_of(owner), **copy.note}
+                steps.append(Put(note_key(copy.name), note))
+            steps.append(PutRaw(copy_key(copy.name), copy.content, is_believed=copy.opened))
+        if plan.set_aside is not None and now.stored is not None:
+            steps += self._copying_aside(owner, now.stored, plan.set_aside)
+        if plan.credential is not None:
+            steps.append(Put(credential_key(owner), plan.credential.to_document()))
         # Last: raised before, it could hide the credential that is still in place.
-        if steps.tombstone is not None:
-            self._files.put_tombstone(owner, steps.tombstone)
+        if plan.tombstone is not None:
+            steps.append(Put(tombstone_key(owner), tombstone_of(owner, plan.tombstone)))
+        return steps
+
+    def _copying_aside(self, owner: Owner, stored: Stored, reason: str) -> list[Step]:
+        """Copy what is there into quarantine; it stays until it is replaced.
+
+        A copy that was made before a crash is found again. The owner need not be told: a
+        credential is about to take its place.
+        """
+        known = self._copies.get(owner, ())
+        if any(self._storage.holds(copy_key(name), stored.raw) for name in known):
+            return []
+        name, now = self._store.copies.new_name(owner)
+        note = Note(reason, now, told=True).to_document(self._store.copies.mask_of(owner))
+        return [Put(note_key(name), note), Copy(copy_key(name), credential_key(owner))]
 
 
-def restore_mask_key(
-    folder: Path,
-    archived: SecretBytes,
-    configured: SecretStr | None,
-    *,
-    rollback: bool,
-    dry_run: bool,
-) -> MaskKeyOutcome:
-    """Put the mask key back where there is none, or where this is a rollback.
-
-    A key that is replaced stays beside it, as `log_mask.key.old`.
-
-    Args:
-        configured: LOG_MASK_KEY, which no archive overrides.
-    """
-    key, path = archived.get_secret_value(), folder / MASK_KEY_FILE
-    if configured is not None:
-        return "same" if configured.get_secret_value().encode() == key else "differs"
-    with disk_faults():
-        present = path.read_bytes().strip() if path.exists() else b""
-        if present == key:
-            return "same"
-        if present and not rollback:
-            return "differs"
-        if dry_run:
-            return "restored"
-        ensure_private_folder(folder)
-        if present:
-            write_atomically(path.with_name(f"{MASK_KEY_FILE}.old"), present)
-        write_atomically(path, key)
-    return "restored"
+def _events(owner: Owner, plan: Plan) -> list[Event]:
+    events = [] if plan.set_aside is None else [Event("quarantined", owner, plan.set_aside)]
+    return [*events, Event("restored", owner)] if plan.outcome == "restored" else events

@@ -1,6 +1,6 @@
 """What a restore does about one owner: decided from what is archived and what is there now.
 
-Nothing here touches the disk, so that a dry run decides exactly as the restore does.
+Nothing here touches the storage, so that a dry run decides exactly as the restore does.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Final, Literal
 
 from security.credential import Credential
 from security.encryption import is_encrypted
-from security.recovery.owner_files import Current
-from security.recovery.snapshot import Copy, Holdings
+from security.owner_documents import has_ended, name_copy
+from security.recovery.owner_state import OwnerState
+from security.recovery.snapshot import ArchivedCopy, OwnerSnapshot
 
 Outcome = Literal["restored", "unchanged", "refused", "unreadable", "nothing"]
 _LOST_KEY: Final = "unknown_key"
@@ -23,18 +24,18 @@ _REPLACED: Final = "superseded"
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
+class Plan:
     """What is to be done, in this order: copies, set aside, credential, tombstone."""
 
     outcome: Outcome
     """What becomes of the archived credential; "nothing": there is none."""
     reason: str = ""
     """Why, where it is refused or unreadable."""
-    copies: tuple[Copy, ...] = ()
+    copies: tuple[ArchivedCopy, ...] = ()
     """To be put into quarantine."""
     copies_refused: int = 0
     set_aside: str | None = None
-    """A copy of the file that is there goes into quarantine, with this result code."""
+    """What is there is copied into quarantine, with this result code."""
     credential: Credential | None = None
     """To be written."""
     tombstone: int | None = None
@@ -42,15 +43,15 @@ class Steps:
 
 
 def decide(
-    held: Holdings,
-    now: Current,
+    snapshot: OwnerSnapshot,
+    now: OwnerState,
     *,
     has_copy: Callable[[str], bool],
     archived_at: datetime,
     rollback: bool,
     encrypted: bool,
-) -> Steps:
-    """The steps for one owner.
+) -> Plan:
+    """What is to be done about one owner.
 
     Args:
         has_copy: whether the quarantine has a copy of this name.
@@ -58,14 +59,14 @@ def decide(
         rollback: override what has ended and what is newer.
         encrypted: whether there is a key for what is written.
     """
-    steps = _for_credential(held, now, rollback=rollback)
-    wanted = held.copies
-    if held.fault is not None:
-        steps = Steps("unreadable", held.fault)
-        if held.sealed not in (None, now.data) and now.credential is None:
-            wanted += (_unreadable_copy(held, archived_at),)
+    plan = _for_credential(snapshot, now, rollback=rollback)
+    wanted = snapshot.copies
+    if snapshot.fault is not None:
+        plan = Plan("unreadable", snapshot.fault)
+        if snapshot.sealed not in (None, now.raw) and now.credential is None:
+            wanted += (_unreadable_copy(snapshot, archived_at),)
     missing = tuple(copy for copy in wanted if not has_copy(copy.name))
-    ended = now.tombstone is None or now.tombstone > (held.tombstone or 0)
+    ended = now.tombstone is None or now.tombstone > (snapshot.tombstone or 0)
     leaving = now.credential is not None and now.credential.state == "leaving"
     copies = tuple(
         copy
@@ -73,35 +74,32 @@ def decide(
         if (rollback or not (ended or leaving)) and (encrypted or not _is_sealed(copy))
     )
     return replace(
-        steps,
+        plan,
         copies=copies,
         copies_refused=len(missing) - len(copies),
-        tombstone=_tombstone(held, now, steps.credential),
+        tombstone=_tombstone(snapshot, now, plan.credential),
     )
 
 
-def _for_credential(held: Holdings, now: Current, *, rollback: bool) -> Steps:
-    archived, present = held.credential, now.credential
+def _for_credential(snapshot: OwnerSnapshot, now: OwnerState, *, rollback: bool) -> Plan:
+    archived, present = snapshot.credential, now.credential
     if archived is None:
         # What the archive knows to have ended would hide this one; but it works, so it stays.
-        buried = present is not None and 0 < present.generation <= (held.tombstone or 0)
-        left = present is not None and present.state == "leaving"
-        return Steps("refused", "ended_in_archive") if buried and not left else Steps("nothing")
+        hides = present is not None and has_ended(present, snapshot.tombstone or 0)
+        return Plan("refused", "ended_in_archive") if hides else Plan("nothing")
     if present is not None and _is_same(present, archived):
-        return Steps("unchanged")
-    refusal = now.fault if now.fault == _NO_KEY else None
-    if refusal is None and not rollback:
-        refusal = _refusal(archived, now)
+        return Plan("unchanged")
+    refusal = now.fault if now.fault == _NO_KEY else None if rollback else _refusal(archived, now)
     if refusal is not None:
-        return Steps("refused", refusal)
+        return Plan("refused", refusal)
     set_aside = now.fault
-    if rollback and now.fault is None and now.data is not None:
+    if rollback and now.fault is None and now.stored is not None:
         set_aside = _REPLACED
-    credential = replace(archived, generation=_generation(archived, held, now))
-    return Steps("restored", set_aside=set_aside, credential=credential)
+    credential = replace(archived, generation=_generation(archived, snapshot, now))
+    return Plan("restored", set_aside=set_aside, credential=credential)
 
 
-def _refusal(archived: Credential, now: Current) -> str | None:
+def _refusal(archived: Credential, now: OwnerState) -> str | None:
     """Why a plain restore leaves what is there; None: it does not."""
     present = now.credential
     if present is not None:
@@ -121,7 +119,7 @@ def _refusal(archived: Credential, now: Current) -> str | None:
     return "ended" if archived.generation <= now.tombstone else None
 
 
-def _generation(archived: Credential, held: Holdings, now: Current) -> int:
+def _generation(archived: Credential, snapshot: OwnerSnapshot, now: OwnerState) -> int:
     """The archived one's own generation where that is the newest, else newest + 1.
 
     Where the newest cannot be read it may be any: Unix seconds are more than any counter has
@@ -132,20 +130,18 @@ def _generation(archived: Credential, held: Holdings, now: Current) -> int:
     newest = max(
         unknown if now.tombstone is None else now.tombstone,
         unknown if now.fault is not None else present,
-        held.tombstone or 0,
+        snapshot.tombstone or 0,
     )
     return archived.generation if archived.generation > newest else newest + 1
 
 
-def _tombstone(held: Holdings, now: Current, written: Credential | None) -> int | None:
+def _tombstone(snapshot: OwnerSnapshot, now: OwnerState, written: Credential | None) -> int | None:
     """The archived tombstone, where it is the newer one and hides no credential that counts."""
-    generation = held.tombstone or 0
+    generation = snapshot.tombstone or 0
     if now.tombstone is None or generation <= now.tombstone:
         return None
-    if written is not None:
-        return generation if generation < written.generation else None
-    if now.credential is not None:
-        return generation if generation < now.credential.generation else None
+    if (counting := written or now.credential) is not None:
+        return generation if generation < counting.generation else None
     return generation if now.fault is None else None
 
 
@@ -154,12 +150,12 @@ def _is_same(present: Credential, archived: Credential) -> bool:
     return present.to_document() == replace(archived, generation=present.generation).to_document()
 
 
-def _unreadable_copy(held: Holdings, archived_at: datetime) -> Copy:
-    """The archived file as a copy in quarantine, under the same name at every restore."""
-    note = {"reason": held.fault, "time": archived_at.isoformat(), "told": False}
-    name = f"{held.owner.stem}.{archived_at:%Y%m%dt%H%M%S%f}"
-    return Copy(name, held.sealed or b"", opened=False, note=note)
+def _unreadable_copy(snapshot: OwnerSnapshot, archived_at: datetime) -> ArchivedCopy:
+    """What could not be read then, as a copy in quarantine: of one name at every restore."""
+    note = {"reason": snapshot.fault, "time": archived_at.isoformat(), "told": False}
+    name = name_copy(snapshot.owner, archived_at)
+    return ArchivedCopy(name, snapshot.sealed or b"", opened=False, note=note)
 
 
-def _is_sealed(copy: Copy) -> bool:
+def _is_sealed(copy: ArchivedCopy) -> bool:
     return not copy.opened and is_encrypted(copy.content)

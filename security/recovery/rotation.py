@@ -1,7 +1,7 @@
-"""Re-encryption of everything under the data folder: under a new key, from plaintext, or back.
+"""Re-encryption of everything that is kept: under a new key, from plaintext, or back.
 
 Each document is read, opened, converted, opened again for comparison and replaced in one step,
-under the lock that its writers hold: beside a running bot no save is lost, and nothing deleted
+with its writers kept away: beside a running bot no save is lost, and nothing deleted
 comes back. What is converted already is left alone, so that a run that was stopped is simply run
 again. Generations stay as they are.
 """
@@ -15,27 +15,23 @@ from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
 from typing import Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
 from security.credential import Owner
-from security.encryption import TokenEncryption, is_object, kid_of
+from security.encryption import is_object, kid_of
 from security.errors import CorruptCredential, CustodyError, OperatorFault
-from security.recovery.sealed_folders import Place, documents, owner_of
 from security.storage.catalogue import Kind
-from security.storage.files.locks import LOCK_POLL_SECONDS
-from security.storage.files.private_files import SealedFolder, ensure_private_folder
-from security.storage.sealing import Sealer
+from security.storage.protocol import Convert, Key, Lease
 from security.token_store import TokenStore
 
 _IN_A_ROW: Final = 20
+_PAUSE_SECONDS: Final = 0.01
 _MIGHT_OPEN: Final = frozenset({"locked", "store_failed", "failed"})
 
 Outcome = Literal["changed", "already", "unreadable", "locked", "vanished"]
 OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
-Convert = Callable[[bytes], bytes | None]
 
 
 class Mode(StrEnum):
@@ -50,22 +46,22 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class Plaintext:
     """A document in plaintext: anybody who can write into the folder may have put it there."""
 
-    place: str
+    kind: str
     owner: Owner | None
     """None: it is nobody's alone."""
     digest: str
     """Of its name and its bytes."""
 
 
-class Left(BaseModel):
+class Unconverted(BaseModel):
     """One document that was left as it is."""
 
     model_config = ConfigDict(frozen=True)
 
-    place: str
+    kind: str
     owner: str | None
     """The owner's mask; None: it is nobody's alone."""
     result: str
@@ -81,14 +77,14 @@ class RotationReport(BaseModel):
 
     mode: Mode
     dry_run: bool
-    places: dict[str, dict[Outcome, int]]
-    """Place → outcome → documents."""
-    left: list[Left]
+    kinds: dict[str, dict[Outcome, int]]
+    """Kind → outcome → documents."""
+    left: list[Unconverted]
     """Unreadable or locked."""
 
     def count(self, *outcomes: Outcome) -> int:
-        """Documents with one of `outcomes`, in all places."""
-        return sum(counts[o] for counts in self.places.values() for o in outcomes)
+        """Documents with one of `outcomes`, of all kinds."""
+        return sum(counts[o] for counts in self.kinds.values() for o in outcomes)
 
     @property
     def is_complete(self) -> bool:
@@ -97,48 +93,54 @@ class RotationReport(BaseModel):
 
 
 class Rotation:
-    """Runs over the data folder of `store`. Blocks on the disk and on locks."""
+    """Runs over the storage of `store`. Blocks on the storage and on leases."""
 
     def __init__(
         self,
         store: TokenStore,
-        sealer: Sealer | TokenEncryption,
-        mask: Callable[[str], str],
         *,
-        lock_seconds: float = 30,
-        believed: Collection[Doubt] | None = None,
+        lease_seconds: float = 30,
+        believed: Collection[Plaintext] | None = None,
     ) -> None:
         """
         Args:
             believed: the only plaintext that `Mode.ENCRYPT` takes; None: all there is.
-            mask: turns an owner's name into what reports may show.
-            lock_seconds: how long to wait for one owner's lock before their document is left.
+            lease_seconds: how long to wait for an owner's lease before their document is left.
         """
         self._store = store
-        self._sealer = Sealer.of(sealer)
+        self._storage = store.storage
+        self._sealer = store.storage.sealer
         self._reader = self._sealer.believing_plaintext()
-        self._mask = mask
-        self._lock_seconds = lock_seconds
+        self._lease_seconds = lease_seconds
         self._taken = believed
 
-    def doubts(self) -> list[Doubt]:
+    def find_plaintext(self) -> list[Plaintext]:
         """What lies there in plaintext, or was set aside as such. Changes nothing."""
         found = []
-        for place, sealed, names in documents(self._store.folder, self._sealer):
-            for name in names:
-                with suppress(CustodyError):  # a run says why it is left
-                    data = sealed.read_bytes(name)
-                    if data is not None and self._is_doubtful(place.kind, name, data):
-                        found.append(self._doubt(place.kind, name, data))
+        for kind, name in self._keys():
+            with suppress(CustodyError):  # a run says why it is left
+                raw = self._read(Key(kind, name))
+                if raw is not None and self._is_doubtful(kind, name, raw):
+                    found.append(self._plaintext(kind, name, raw))
         return found
+
+    def _keys(self) -> list[Key]:
+        kinds = self._storage.kinds
+        return [Key(kind, name) for kind in kinds for name in self._storage.names(kind)]
+
+    def _read(self, key: Key) -> bytes | None:
+        [found] = self._storage.read([key])
+        if isinstance(found, CustodyError):
+            raise found
+        return None if found is None else found.raw
 
     def _is_doubtful(self, kind: Kind, name: str, data: bytes) -> bool:
         opened = self._reader.examine(kind, name, data)
         return opened.kid is None or opened.was_plaintext
 
-    def _doubt(self, kind: Kind, name: str, data: bytes) -> Doubt:
+    def _plaintext(self, kind: Kind, name: str, data: bytes) -> Plaintext:
         digest = hashlib.sha256(name.encode() + b"\0" + data).hexdigest()
-        return Doubt(kind.name, owner_of(name), digest)
+        return Plaintext(kind.label, kind.owner_of(name), digest)
 
     def run(
         self,
@@ -150,44 +152,46 @@ class Rotation:
         """Convert everything.
 
         Args:
-            dry_run: change nothing and take no lock.
+            dry_run: change nothing and take no lease.
             progress: called with the documents done and their number.
 
         Raises:
-            OperatorFault: there is no key to encrypt under, or the disk does not take any more.
+            OperatorFault: there is no key to encrypt under, or the storage does not take any more.
                 What was converted by then stays so.
         """
         if mode is not Mode.DECRYPT and not self._sealer.is_sealing:
             raise OperatorFault("TOKEN_ENCRYPTION_KEY is not set", code="key_missing")
-        found = list(documents(self._store.folder, self._sealer))
-        if not dry_run:
-            ensure_private_folder(self._store.folder / "locks")
-            for _, sealed, names in found:
-                if names:  # a crash may have left an older save's plaintext half written
-                    ensure_private_folder(sealed.folder)
-        total, done = sum(len(names) for _, _, names in found), 0
-        places: dict[str, dict[Outcome, int]] = {}
-        left: list[Left] = []
-        for place, sealed, names in found:
-            counts: Counter[Outcome] = Counter()
-            for name in names:
-                convert = self._converter(mode, place.kind, name)
-                try:
-                    outcome = self._one(place, sealed, name, convert, dry_run)
-                except _LeftAsItIs as reason:
-                    outcome = "locked" if reason.result == "locked" else "unreadable"
-                    left.append(self._entry(place, name, reason))
-                counts[outcome] += 1
-                done += 1
-                progress(done, total)
-                if outcome == "changed" and not dry_run and not place.by_owner:
-                    _let_others_in(counts["changed"])
-            places[place.label] = {outcome: counts[outcome] for outcome in OUTCOMES}
-        return RotationReport(mode=mode, dry_run=dry_run, places=places, left=left)
+        keys = self._keys()
+        if not dry_run:  # a crash may have left an older save's plaintext half written
+            self._storage.prepare()
+        counts = {kind.label: Counter[Outcome]() for kind in self._storage.kinds}
+        left: list[Unconverted] = []
+        for done, key in enumerate(keys, start=1):
+            outcome = self._one(key, mode, dry_run)
+            if isinstance(outcome, _LeftAsItIs):
+                left.append(self._entry(key, outcome))
+                outcome = "locked" if outcome.code == "locked" else "unreadable"
+            counts[key.kind.label][outcome] += 1
+            progress(done, len(keys))
+            if outcome == "changed" and not dry_run and not key.kind.leased:
+                _let_others_in(counts[key.kind.label]["changed"])
+        kinds = {kind: {o: count[o] for o in OUTCOMES} for kind, count in counts.items()}
+        return RotationReport(mode=mode, dry_run=dry_run, kinds=kinds, left=left)
 
-    def _converter(self, mode: Mode, kind: Kind, name: str) -> Convert:
-        steps = {Mode.ROTATE: self._rotated, Mode.ENCRYPT: self._believed, Mode.DECRYPT: self._bare}
-        return partial(steps[mode], kind, name)
+    def _converter(self, mode: Mode, key: Key) -> Convert:
+        convert = {
+            Mode.ROTATE: self._rotated,
+            Mode.ENCRYPT: self._believed,
+            Mode.DECRYPT: self._bare,
+        }[mode]
+
+        def convert_or_leave(data: bytes) -> bytes | None:
+            try:
+                return convert(*key, data)
+            except CustodyError as fault:
+                raise _LeftAsItIs(fault.code, data) from None
+
+        return convert_or_leave
 
     def _believed(self, kind: Kind, name: str, data: bytes) -> bytes | None:
         opened = self._reader.examine(kind, name, data)
@@ -196,7 +200,7 @@ class Rotation:
             return None
         is_doubtful = opened.kid is None or opened.was_plaintext
         taken = self._taken
-        if is_doubtful and taken is not None and self._doubt(kind, name, data) not in taken:
+        if is_doubtful and taken is not None and self._plaintext(kind, name, data) not in taken:
             raise OperatorFault("put there since it was asked", code="plaintext_refused")
         return self._sealed(kind, name, opened.content)
 
@@ -228,65 +232,55 @@ class Rotation:
             raise OperatorFault("does not come back as it was", code="failed")
         return sealed
 
-    def _one(
-        self, place: Place, sealed: SealedFolder, name: str, convert: Convert, dry_run: bool
-    ) -> Outcome:
-        data: bytes | None = None
-        # Without the lock first: on a second run almost everything is converted already.
+    def _one(self, key: Key, mode: Mode, dry_run: bool) -> Outcome | _LeftAsItIs:
+        raw: bytes | None = None
+        convert = self._converter(mode, key)
+        # Without the lease first: on a second run almost everything is converted already.
         try:
-            data = sealed.read_bytes(name)
-            if data is None:
+            raw = self._read(key)
+            if raw is None:
                 return "vanished"
-            if convert(data) is None:
+            if convert(raw) is None:
                 return "already"
         except CustodyError as fault:
-            raise _LeftAsItIs(fault.code, data) from None
+            return fault if isinstance(fault, _LeftAsItIs) else _LeftAsItIs(fault.code, raw)
         if dry_run:
             return "changed"
-        refusals: list[_LeftAsItIs] = []
-
-        def convert_now(data: bytes) -> bytes | None:
-            try:
-                return convert(data)
-            except CustodyError as fault:  # replaced meanwhile, by something that does not open
-                refusals.append(_LeftAsItIs(fault.code, data))
-                return None
-
         try:
-            with self._guard(place, name):
-                outcome: Outcome = sealed.reseal(name, convert_now)
+            with self._leased(key) as lease:
+                return self._storage.reseal(key, convert, lease)
+        except _LeftAsItIs as reason:  # replaced meanwhile, by something that does not open
+            return reason
         except OperatorFault as fault:
             if fault.code != "locked":
                 raise
-            raise _LeftAsItIs("locked", data) from None
-        if refusals:
-            raise refusals[0]
-        return outcome
+            return _LeftAsItIs("locked", raw)
 
-    def _guard(self, place: Place, name: str) -> AbstractContextManager[None]:
-        owner = owner_of(name) if place.by_owner else None
+    def _leased(self, key: Key) -> AbstractContextManager[Lease | None]:
+        owner = key.kind.owner_of(key.name) if key.kind.leased else None
         if owner is None:
-            return nullcontext()  # the folder's own lock; a stray file there has no writer
-        return self._store.locked(owner, self._lock_seconds)
+            return nullcontext()  # the storage's own lock; a stray document has no writer
+        return self._store.leased(owner, self._lease_seconds)
 
-    def _entry(self, place: Place, name: str, reason: _LeftAsItIs) -> Left:
-        owner = owner_of(name)
-        return Left(
-            place=place.label,
-            owner=None if owner is None else self._mask(owner.name),
-            result=reason.result,
-            kid=None if reason.data is None else kid_of(reason.data),
+    def _entry(self, key: Key, reason: _LeftAsItIs) -> Unconverted:
+        owner = key.kind.owner_of(key.name)
+        return Unconverted(
+            kind=key.kind.label,
+            owner=None if owner is None else self._store.copies.mask_of(owner),
+            result=reason.code,
+            kid=None if reason.raw is None else kid_of(reason.raw),
         )
 
 
-class _LeftAsItIs(Exception):
-    def __init__(self, result: str, data: bytes | None) -> None:
-        super().__init__(result)
-        self.result = result
-        self.data = data
+class _LeftAsItIs(CustodyError):
+    """A document is not converted; `code` says why."""
+
+    def __init__(self, code: str, raw: bytes | None) -> None:
+        super().__init__("left as it is", code=code)
+        self.raw = raw
 
 
 def _let_others_in(changed: int) -> None:
     """Now and then pause for longer than a writer's look at the lock, or it might wait for long."""
     if changed % _IN_A_ROW == 0:
-        time.sleep(2 * LOCK_POLL_SECONDS)
+        time.sleep(_PAUSE_SECONDS)

@@ -15,39 +15,38 @@ from typing import Any, Final
 
 from security.credential import Credential, Owner
 from security.errors import CorruptCredential
+from security.owner_documents import has_ended, owner_of_copy
 
-STAMP: Final = re.compile(r"\d{8}t\d{12}")
-"""What stands behind the owner's stem in a quarantined copy's name."""
 _CODE: Final = re.compile(r"[a-z][a-z_]{0,40}")  # a result code, maybe of another version
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class ArchivedCopy:
     """One copy in quarantine."""
 
     name: str
     """`<owner's stem>.<time>`, as in the quarantine."""
     content: bytes
     opened: bool
-    """Whether `content` is without the data's encryption; else it is the file as it was."""
+    """Whether `content` is without the data's encryption; else it is the copy as it stood."""
     note: dict[str, Any] | None = None
     """Reason, time and told; None: there is none, or it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
-class Holdings:
-    """All that is kept of one owner, read in one go under the owner's lock."""
+class OwnerSnapshot:
+    """All that is kept of one owner, read in one go under the owner's lease."""
 
     owner: Owner
     credential: Credential | None = None
     """Only one that counts: neither ended, nor of somebody who is disconnecting."""
     fault: str | None = None
-    """The result code of a credential's file that cannot be read; None: it can, or is not there."""
+    """The result code of a credential that cannot be read; None: it can, or is not there."""
     sealed: bytes | None = None
-    """That file's bytes, where they can be had."""
+    """Its bytes as they stand, where they can be had."""
     tombstone: int | None = 0
     """The newest generation that has ended; 0: none, None: it cannot be read."""
-    copies: tuple[Copy, ...] = ()
+    copies: tuple[ArchivedCopy, ...] = ()
     left_out: int = 0
     """Copies that could not be taken along: the disk does not give them, or they are no copies."""
 
@@ -77,7 +76,7 @@ class Holdings:
         }
 
     @classmethod
-    def from_body(cls, body: dict[str, Any]) -> Holdings:
+    def from_body(cls, body: dict[str, Any]) -> OwnerSnapshot:
         """The inverse of `to_body`.
 
         Raises:
@@ -87,14 +86,14 @@ class Holdings:
             owner = Owner.parse(body["owner"])
             document, fault, tombstone = body["credential"], body["fault"], body["tombstone"]
             sealed = body["sealed"]
-            held = cls(
+            snapshot = cls(
                 owner=owner,
                 credential=None if document is None else Credential.from_document(owner, document),
                 fault=fault,
                 sealed=None if sealed is None else _decode(sealed),
                 tombstone=tombstone,
                 copies=tuple(
-                    Copy(
+                    ArchivedCopy(
                         name=item["name"],
                         content=_decode(item["content"]),
                         opened=item["opened"] is True,
@@ -103,27 +102,26 @@ class Holdings:
                     for item in body["copies"]
                 ),
             )
-            held._check()
+            snapshot._check()
         except (KeyError, TypeError, AttributeError, ValueError, CorruptCredential):
             raise CorruptCredential("the archive holds a broken record", code="tampered") from None
-        return held
+        return snapshot
 
     def _check(self) -> None:
         """ValueError or TypeError where a name could lead elsewhere, or a number is none."""
-        stamps = [copy.name.removeprefix(f"{self.owner.stem}.") for copy in self.copies]
-        named = all(STAMP.fullmatch(stamp) for stamp in stamps)
+        named = all(owner_of_copy(copy.name) == self.owner for copy in self.copies)
         counted = self.tombstone is None or (type(self.tombstone) is int and self.tombstone >= 0)
         if not named or not counted or not (self.fault is None or _CODE.fullmatch(self.fault)):
             raise ValueError("not what was written")
 
-    def with_credential(self, credential: Credential) -> Holdings:
-        """The same where the file can be read after all."""
-        counts = credential.generation == 0 or credential.generation > (self.tombstone or 0)
-        kept = credential if counts and credential.state == "active" else None
-        return replace(self, credential=counting(kept, self.tombstone), fault=None, sealed=None)
+    def with_credential(self, credential: Credential) -> OwnerSnapshot:
+        """The same where the credential can be read after all."""
+        counts = credential.state == "active" and not has_ended(credential, self.tombstone or 0)
+        kept = with_generation(credential if counts else None, self.tombstone)
+        return replace(self, credential=kept, fault=None, sealed=None)
 
 
-def counting(credential: Credential | None, tombstone: int | None) -> Credential | None:
+def with_generation(credential: Credential | None, tombstone: int | None) -> Credential | None:
     """The credential with a generation of ours: another program's file has none, and is new."""
     if credential is None or credential.generation > 0:
         return credential

@@ -1,12 +1,11 @@
-"""The kinds of documents there are: where each is kept, and which document a name stands for.
-
-The one table of them. Whatever goes over everything that may be sealed (rotation, the count of
-keys in use, the look at start-up) goes by it; a new kind of documents is added here.
+"""What a kind of documents is. Each kind is defined by whoever owns its documents, and registered
+by the wiring: whatever goes over everything that is kept goes by that list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +14,23 @@ from security.credential import Owner
 Document = dict[str, Any]
 Claims = tuple[object, object]
 """The name and the owner that a document gives itself by its own fields; None: it gives none."""
-_NOTE: Final = ".note"
+NOTE: Final = ".note"
+"""What follows a copy's name in that of the note beside it."""
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,120}")
+"""What a document or a lease may be called: it may become a part of a file's name."""
+
+
+def owner_by_stem(name: str) -> Owner | None:
+    """The owner whose stem the name is, or begins with before a full stop; None: nobody's."""
+    try:
+        return Owner.from_stem(name.partition(".")[0])
+    except ValueError:
+        return None
+
+
+def claims_owner(document: Document) -> Claims:
+    """What documents say of themselves that have a field `owner`."""
+    return None, document.get("owner")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -31,95 +46,48 @@ class Identity:
         return f"Identity({self.kind})"  # names hold ids
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
     """One kind of documents."""
 
     name: str
-    """Also what reports call them."""
-    subfolder: str
-    """Below the data folder; empty: the data folder itself."""
+    """Also the folder they are kept in, where there are folders."""
     leased: bool = False
-    """Writers hold the lock of the document's owner; else that of the folder."""
+    """Writers hold the lease of the document's owner; else the storage itself serialises them."""
     in_use: bool = True
     """Whether the bot works with them as they are; else they are remnants or records, which it can
     do without, and which are no reason to refuse a start."""
+    owner_of: Callable[[str], Owner | None] = owner_by_stem
+    """Whom a document is about, by its name; None: nobody alone."""
     claims: Callable[[Document], Claims] = lambda document: (None, None)
     """Reads what a document says of itself. Those from before sealed documents named themselves
     have nothing else to be compared by."""
     copies_of: Kind | None = None
     """Its documents are those of another kind, moved as they stand; only notes are its own."""
+    is_owners: bool = False
+    """Whether every document has an owner's name. Other programs' files may lie beside them."""
+    indexes: Callable[[Document], Mapping[str, str | None]] | None = None
+    """By what a document is found without its name; the value None: not known of this one."""
+    due: Callable[[Document], float | None] | None = None
+    """When a document is to be seen to, in Unix seconds; None: at every look."""
+    reported_as: str = ""
+    """What reports call them, where it is not their name: one that was divided is one there."""
+
+    @property
+    def label(self) -> str:
+        """What reports call them."""
+        return self.reported_as or self.name
 
     def identify(self, name: str) -> Identity:
         """The document that is kept under `name`."""
-        if self.copies_of is not None and not name.endswith(_NOTE):
+        if self.copies_of is not None and not name.endswith(NOTE):
             return self.copies_of.identify(name.partition(".")[0])
-        owner = owner_of(name)
+        owner = self.owner_of(name)
         return Identity(self.name, name, None if owner is None else owner.name)
 
     def is_ours(self, name: str) -> bool:
-        """Whether a file of this name is the program's. Others may lie beside credentials."""
-        return self is not CREDENTIALS or _owner(Owner.from_stem, name) is not None
-
-
-def _by_owner(document: Document) -> Claims:
-    return None, document.get("owner")
-
-
-def _of_credential(document: Document) -> Claims:
-    own = document.get("drivekeeper")
-    return None, own.get("owner") if isinstance(own, dict) else None
-
-
-def _of_job(document: Document) -> Claims:
-    return document.get("id"), document.get("owner")
-
-
-def _of_update(document: Document) -> Claims:
-    number = document.get("update_id")
-    return None if number is None else str(number), None
-
-
-CREDENTIALS: Final = Kind("credentials", "", leased=True, claims=_of_credential)
-TOMBSTONES: Final = Kind("tombstones", "tombstones", leased=True, in_use=False, claims=_by_owner)
-QUARANTINE: Final = Kind(
-    "quarantine", "quarantine", leased=True, in_use=False, copies_of=CREDENTIALS
-)
-CONSENTS: Final = Kind("consents", "consents", claims=_by_owner)
-UPDATES: Final = Kind("updates", "updates", in_use=False, claims=_of_update)
-UPLOADS: Final = Kind("uploads", "uploads", claims=_of_job)
-PREFERENCES: Final = Kind("preferences", "preferences", claims=_by_owner)
-MAINTENANCE: Final = Kind("maintenance", "maintenance", in_use=False)
-KINDS: Final = (
-    CREDENTIALS,
-    TOMBSTONES,
-    QUARANTINE,
-    CONSENTS,
-    UPDATES,
-    UPLOADS,
-    PREFERENCES,
-    MAINTENANCE,
-)
-
-
-def kind_in(folder: str) -> Kind:
-    """The kind whose folder has this name; where none has, one of that name alone."""
-    found = (kind for kind in KINDS if kind.subfolder == folder)
-    return next(found, None) or Kind(folder, folder)
-
-
-def owner_of(name: str) -> Owner | None:
-    """Whom a document is about, by its name; None: nobody alone.
-
-    Names are `<stem>`, `<stem>.<time>`, `<stem>.<time>.note`, or `<key>-<number>` of an upload.
-    """
-    return _owner(Owner.from_stem, name.partition(".")[0]) or _owner(
-        Owner.parse, f"user:{name.rpartition('-')[0]}"
-    )
-
-
-def _owner(find: Callable[[str], Owner], text: str) -> Owner | None:
-    try:
-        return find(text)
-    except ValueError:
-        return None
+        """Whether a document of this name is the program's."""
+        if self.is_owners:
+            owner = self.owner_of(name)
+            return owner is not None and owner.stem == name
+        return NAME.fullmatch(name) is not None

@@ -13,7 +13,7 @@ from typing import Final
 
 from security.credential import Owner
 from security.errors import CustodyError
-from security.storage.catalogue import CREDENTIALS, Kind, owner_of
+from security.storage.catalogue import Kind
 
 NOT_BELIEVED: Final = frozenset(
     {"plaintext_refused", "wrong_document", "wrong_owner", "older_generation"}
@@ -44,7 +44,7 @@ class Refusals:
         known = self._met.get((kind, name))
         if known is None or known[0] != code:
             self._met[kind, name] = (code, look)
-            self._tell(kind, owner_of(name), code)
+            self._tell(kind, kind.owner_of(name), code)
 
     def standing(self) -> Counter[str]:
         """Result code → how many of them still lie there. Credentials are left to the sweep.
@@ -56,7 +56,7 @@ class Refusals:
             try:
                 look()
             except CustodyError:
-                counts[code] += kind is not CREDENTIALS
+                counts[code] += kind.due is None
             else:
                 self._met.pop((kind, name), None)
         return +counts

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from security.encryption import TokenEncryption, is_encrypted, is_object
-from security.errors import CorruptCredential, OperatorFault
-from security.storage.catalogue import CREDENTIALS, Document, Identity, Kind
+from security.errors import CorruptCredential, CustodyError, OperatorFault
+from security.storage.catalogue import Document, Identity, Kind
 from security.storage.refusals import Refusals
 
 _HEAD: Final = b'{"sealed": '
@@ -111,12 +111,21 @@ class Sealer:
         """What `data` is. Raises as `open`, but not for bytes that are no document."""
         return self._examine(kind, name, data)[0]
 
+    def holds(self, kind: Kind, name: str, data: bytes, raw: bytes) -> bool:
+        """Whether `data`, kept under `name`, is what `set_aside` makes of `raw`."""
+        if data == raw or is_encrypted(raw):
+            return data == raw
+        try:
+            return self.examine(kind, name, data).content == raw
+        except CustodyError:
+            return False
+
     def _examine(self, kind: Kind, name: str, data: bytes) -> tuple[Opened, Document | None]:
         plain, kid = self.keyring.open(data)
         bound, content = _unbind(plain) if kid is not None else (None, plain)
         document = _parse(content)
         if bound is not None:
-            _compare(kind.identify(name), bound)
+            _compare(kind, kind.identify(name), bound)
         elif document is not None:
             _compare_claims(kind, name, document)
         was_plaintext = bound is not None and bound.get("was") == _PLAINTEXT
@@ -151,25 +160,30 @@ def _unbind(plain: bytes) -> tuple[dict[str, Any] | None, bytes]:
     raise CorruptCredential("names itself in no form that is known", code="unreadable")
 
 
-def _compare(identity: Identity, named: dict[str, Any]) -> None:
+def _compare(kind: Kind, identity: Identity, named: dict[str, Any]) -> None:
     if (named.get("kind"), named.get("name"), named.get("owner")) == (
         identity.kind,
         identity.name,
         identity.owner,
     ):
         return
-    if identity.kind == CREDENTIALS.name and named.get("owner") != identity.owner:
+    if _source(kind, identity).is_owners and named.get("owner") != identity.owner:
         raise CorruptCredential("belongs to another owner", code="wrong_owner")
     raise CorruptCredential("is another document, moved here", code="wrong_document")
+
+
+def _source(kind: Kind, identity: Identity) -> Kind:
+    """The kind that the document is of, wherever a copy of it was put."""
+    return kind.copies_of if kind.copies_of and identity.kind != kind.name else kind
 
 
 def _compare_claims(kind: Kind, name: str, document: Document) -> None:
     """By its own fields: of plaintext, and of what an earlier version sealed."""
     identity = kind.identify(name)
-    source = kind.copies_of if kind.copies_of and identity.kind != kind.name else kind
+    source = _source(kind, identity)
     its_name, its_owner = source.claims(document)
     if its_owner not in (None, identity.owner):
-        code = "wrong_owner" if identity.kind == CREDENTIALS.name else "wrong_document"
+        code = "wrong_owner" if source.is_owners else "wrong_document"
         raise CorruptCredential("belongs to another owner", code=code)
     if its_name not in (None, identity.name):
         raise CorruptCredential("is another document, moved here", code="wrong_document")

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from bot.uploads.jobs import UploadJournal
+from bot.uploads.journal import UploadJournal
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.telegram_controls import TelegramControls
 from sandbox.server import Sandbox
 from security.encryption import TokenEncryption
 from tests.bot.upkeep import Upkeep
 from tests.bot.upload_line import Disk
-from tests.security.kit import World, records_in
+from tests.security.kit import World
+from tests.stores import storage_in
 
 
 @pytest.fixture
@@ -38,16 +39,15 @@ async def upkeep(
 def journal(upkeep: Upkeep) -> UploadJournal:
     """Of uploads, and nothing is in it."""
     world = upkeep.world
-    made = UploadJournal(world.folder / "uploads", world.keyring)
+    made = UploadJournal(storage_in(world.folder, world.keyring))
     made.prepare()
     return made
 
 
 @pytest.fixture
-async def disk(upkeep: Upkeep) -> AsyncIterator[Disk]:
+async def disk() -> AsyncIterator[Disk]:
     """Where that journal is."""
-    world = upkeep.world
-    made = Disk(world.store, world.oauth, (), records_in(world.folder, world.keyring))
+    made = Disk()
     yield made
     if made.writes is not None:
         made.writes.set()

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from bot.uploads.albums import Albums
-from bot.uploads.jobs import UploadJob, UploadJournal
+from bot.uploads.jobs import UploadJob
+from bot.uploads.journal import UploadJournal
 from bot.uploads.queue import UploadQueue
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
@@ -48,10 +49,10 @@ async def test_an_album_cancelled_while_more_of_it_is_awaited_stays_cancelled(
 
 
 async def test_a_part_that_is_being_written_down_belongs_to_its_album(
-    journal: UploadJournal, disk: Disk, monkeypatch: pytest.MonkeyPatch
+    journal: UploadJournal,
+    disk: Disk,
 ) -> None:
     """However long the disk takes for it; and the album is complete once."""
-    monkeypatch.setattr("bot.uploads.albums.SETTLE_SECONDS", 0.1)
     complete: list[int] = []
 
     async def nothing(_job: UploadJob, _halt: StopSignal | None = None) -> None:
@@ -60,7 +61,7 @@ async def test_a_part_that_is_being_written_down_belongs_to_its_album(
     async def note(whole: UploadJob) -> None:
         complete.append(len(whole.files))
 
-    albums = Albums(UploadQueue(journal, disk, nothing, nothing))
+    albums = Albums(UploadQueue(journal, disk, nothing, nothing), end_seconds=0.1)
     first, second = (job(ANN, number, id="501-galbum") for number in (1, 2))
     assert await albums.take(first, note)
     disk.writes, asked = asyncio.Event(), disk.asked

@@ -38,8 +38,8 @@ async def greet(*everybody: Person) -> None:
 
 def actions(bot: RunningBot) -> list[str]:
     """The audit trail's actions, oldest first."""
-    trail = bot.services.core.records.audit
-    return [entry.action for entry in trail.read(newest_first=False)]
+    events = bot.services.core.storage.events(newest_first=False)
+    return [entry.action for entry in events]
 
 
 async def test_a_wrong_client_secret_is_one_alert_and_one_end_for_each_administrator(
@@ -177,7 +177,7 @@ async def test_an_alert_that_meets_the_stop_is_told_by_the_next_start(
         by_hand(bot)
         await greet(root)
         hanging = await google.fault("telegram.sendMessage", "hang", count=None)
-        memory = bot.services.core.records.memory
+        memory = bot.services.core.state
         memory.incidents.see("invalid_client", datetime.now(UTC).timestamp(), 4)
         telling = asyncio.create_task(alerts.tell_administrators(bot.application.bot, bot.services))
         await asyncio.sleep(0.3)

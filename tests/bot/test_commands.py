@@ -237,8 +237,9 @@ async def test_strangers_are_refused_and_logged(start_bot: StartBot, people: Peo
         await until(lambda: bot.log.getvalue().count('"access_denied"') == 3)
         assert len([m for m in eve.messages() if m.from_bot]) == 1  # told once, not every time
         assert "987654321" not in bot.log.getvalue()
-        trail = bot.services.core.records.audit
-        denied = list(trail.read(action="denied"))  # as often as they were told
+        denied = list(
+            bot.services.core.storage.events(action="denied")
+        )  # as often as they were told
         assert [entry.result for entry in denied] == ["not_allowed"]
         assert "987654321" not in str(denied)
         assert not unfinished(bot.settings)

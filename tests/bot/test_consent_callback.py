@@ -11,11 +11,20 @@ import pytest
 
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
-from security.consent.flows import ConsentDesk
+from security.consent.flows import ConsentFlows
 from security.consent.pending import PendingConsents
 from security.credential import Owner
 from tests.fixtures import RunningBot, StartBot
-from tests.journeys import ask_link, claim_code, confirm, forge_tap, open_page, until
+from tests.journeys import (
+    ask_device_code,
+    ask_link,
+    claim_code,
+    confirm,
+    forge_tap,
+    open_page,
+    until,
+)
+from tests.stores import storage_in
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("on")
@@ -91,7 +100,7 @@ async def test_a_reload_shows_the_same_page_until_its_button_was_used(
     assert await exchanges(google) == 1
 
 
-async def is_noted(consents: ConsentDesk, person: Person) -> bool:
+async def is_noted(consents: ConsentFlows, person: Person) -> bool:
     """Whether the bot has written down which message shows the request."""
     found = await consents.latest(Owner.user(person.id))
     return found is not None and found.message_id != 0
@@ -352,6 +361,46 @@ async def test_a_request_survives_a_restart(
     assert await exchanges(google) == 1
 
 
+async def test_a_link_is_served_whatever_the_bot_asks_with_now(
+    start_bot: StartBot, google: GoogleControls, people: People
+) -> None:
+    """Ann has a link, Bob is asked for a device code: each is connected in their own way."""
+    ann, bob = people(501, "Ann"), people(502, "Bob")
+    async with start_bot(flow="callback"):
+        redirected = urlsplit(await google.consent(await ask_link(ann), "amy@example.com"))
+    async with start_bot(flow="device") as bot:
+        code = await ask_device_code(bob)
+        moved = redirected._replace(netloc=f"127.0.0.1:{bot.settings.web_port}")
+        status, page = await open_page(urlunsplit(moved))
+        assert status == 200
+        await ann.wait_for("Google says yes")
+        await ann.start("guessed-code")
+        await ann.wait_for("does not belong to your latest request")
+        await ann.start(claim_code(page))
+        await confirm(ann, "amy@example.com")
+        await google.approve_device(code, "ben@example.com")
+        await confirm(bob, "ben@example.com")
+        status, page = await open_page(urlunsplit(moved))
+        assert (status, "This link is over" in page) == (404, True)
+
+
+async def test_where_nobody_is_sent_to_the_page_there_is_none(
+    start_bot: StartBot, google: GoogleControls, people: People
+) -> None:
+    """Nor is another flow's state one of its own."""
+    ann = people()
+    async with start_bot(flow="paste") as bot:
+        redirected = urlsplit(await google.consent(await ask_link(ann), "amy@example.com"))
+        base = f"http://127.0.0.1:{bot.settings.web_port}/api/auth/google/callback"
+        states = ("", "?state=", "?code=x", "?state=" + "x" * 43 + "&code=x")
+        for query in (*states, f"?{redirected.query}"):
+            status, page = await open_page(base + query)
+            assert (status, "This link is over" in page) == (404, True), query
+        assert await exchanges(google) == 0
+        await ann.send(urlunsplit(redirected))
+        await confirm(ann, "amy@example.com")
+
+
 async def test_a_code_that_was_with_google_at_a_crash_ends_with_a_word(
     start_bot: StartBot, google: GoogleControls, people: People
 ) -> None:
@@ -359,7 +408,7 @@ async def test_a_code_that_was_with_google_at_a_crash_ends_with_a_word(
     ann = people()
     async with start_bot(flow="callback") as bot:
         redirected = urlsplit(await google.consent(await ask_link(ann), "amy@example.com"))
-        consents = PendingConsents(bot.folder / "consents", bot.keyring)
+        consents = PendingConsents(storage_in(bot.folder, bot.keyring))
     pending = consents.load(Owner.user(501))
     assert pending is not None
     consents.replace(pending, stage="redeeming")

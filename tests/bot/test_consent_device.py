@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 
-from bot.connecting import connect as bot_connect
 from bot.connecting.consent_outcome import job_name
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
@@ -103,14 +102,13 @@ async def test_an_unticked_drive_box_is_explained(
     assert await bot.services.core.custodian.load(Owner.user(501)) is None
 
 
+@pytest.mark.timing(same_request=0)
 async def test_a_newer_request_takes_an_older_ones_place(
     bot: RunningBot,
     google: GoogleControls,
     people: People,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Approving the older code connects nothing; the newer one works."""
-    monkeypatch.setattr(bot_connect, "AGAIN_SECONDS", 0)
     ann = people()
     older = await ask_device_code(ann)
     newer = await ask_device_code(ann)

@@ -14,6 +14,7 @@ from security.consent.pending import PendingConsents
 from security.credential import Owner
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import ask_link, confirm, until
+from tests.stores import storage_in
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("off")
@@ -34,6 +35,21 @@ async def test_pasting_the_address_connects_and_removes_it_from_the_chat(
     pasted = await ann.send(await google.consent(await ask_link(ann), "amy@example.com"))
     await confirm(ann, "amy@example.com")
     assert pasted.id not in [message.id for message in ann.messages()]
+
+
+async def test_an_address_is_taken_whatever_the_bot_asks_with_now(
+    start_bot: StartBot, google: GoogleControls, people: People
+) -> None:
+    """Ann has a link from before the setting was changed; something else is no address."""
+    ann = people()
+    async with start_bot(flow="paste"):
+        address = await google.consent(await ask_link(ann), "amy@example.com")
+    async with start_bot(flow="device"):
+        await ann.send("hello")
+        await ann.wait_for("That is not the address I need")
+        pasted = await ann.send(address)
+        await confirm(ann, "amy@example.com")
+        assert pasted.id not in [message.id for message in ann.messages()]
 
 
 async def test_an_address_works_once(
@@ -88,7 +104,7 @@ async def test_an_approval_that_an_earlier_version_left_is_asked_about(
     async with start_bot(flow="paste") as bot:
         await ann.send(await google.consent(await ask_link(ann), "amy@example.com"))
         await ann.wait_for("has approved")
-        consents = PendingConsents(bot.folder / "consents", bot.keyring)
+        consents = PendingConsents(storage_in(bot.folder, bot.keyring))
     pending = consents.load(Owner.user(501))
     assert pending is not None
     assert pending.stage == "approved"

@@ -156,12 +156,13 @@ async def test_no_button_is_dead_where_nothing_can_be_edited(
     assert troubles(bot) == []
 
 
+@pytest.mark.timing(first_progress=0.1, progress_interval=0.2)
 async def test_progress_that_cannot_be_shown_is_given_up_after_one_new_message(
-    bot: RunningBot, google: GoogleControls, people: People, monkeypatch: pytest.MonkeyPatch
+    bot: RunningBot,
+    google: GoogleControls,
+    people: People,
 ) -> None:
     """A chat is no place for a message every three seconds."""
-    monkeypatch.setattr("bot.uploads.progress.INTERVAL_SECONDS", 0.2)
-    monkeypatch.setattr("bot.uploads.progress._FIRST_SECONDS", 0.1)
     ann = people()
     await connect(ann, google, AMY)
     await refuse_edits(google)
@@ -346,16 +347,15 @@ def test_nobody_speaks_past_the_place_that_knows_how() -> None:
         ("x", "Try again"),
     ],
 )
+@pytest.mark.timing(get_file_pauses=(0.1, 0.1))
 async def test_a_file_that_telegram_refuses_in_unknown_words_is_not_given_up(
     bot: RunningBot,
     google: GoogleControls,
     people: People,
     reason: str,
     end: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Only what can never be had is; else there is a button."""
-    monkeypatch.setattr("bot.uploads.running.telegram_files._PAUSES", (0.1, 0.1))
     ann = people()
     await connect(ann, google, AMY)
     await google.fault("telegram.getFile", "status", status=400, reason=reason, count=0)

@@ -42,12 +42,13 @@ def reply(number: int, to: int) -> Update:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.timing(messages_per_second=1000, background_per_second=1000)
 async def test_four_hundred_files_forwarded_at_once_all_arrive_in_order(
-    start_bot: StartBot, google: GoogleControls, people: People, monkeypatch: pytest.MonkeyPatch
+    start_bot: StartBot,
+    google: GoogleControls,
+    people: People,
 ) -> None:
     """By default settings, though Drive takes them slower than Telegram would bring them."""
-    for name in ("_BACKGROUND_PER_SECOND", "_OVERALL_PER_SECOND"):
-        monkeypatch.setattr(f"bot.delivery.rate_limits.{name}", 1000)
     async with start_bot(WEB_PORT=0) as bot:
         await _four_hundred_files(bot, google, people(501, "Ann"), people(502, "Bo"))
 

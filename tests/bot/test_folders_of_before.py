@@ -19,24 +19,27 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
+from bot.kinds import PREFERENCES, UPDATES
 from bot.preferences.folder_choices import FolderChoices
 from bot.updates.journal import UpdateJournal
-from bot.uploads.jobs import UploadJournal
+from bot.uploads.journal import UploadJournal
 from cli import app
 from security.consent.pending import PendingConsents
 from security.credential import Owner
+from security.custody.workers import Workers
 from security.encryption import TokenEncryption
 from security.errors import CustodyError
-from security.logging_utils import OwnerMask, load_mask_key
-from security.maintenance.state import Memory
+from security.logging_utils import OwnerMask
+from security.maintenance.state import MaintenanceState
 from security.recovery.rotation import Mode, Rotation
-from security.recovery.sealed_folders import documents
-from security.storage.files.private_files import SealedFolder
-from security.storage.sealing import Sealer
+from security.storage.documents import Documents
+from security.storage.files.data_folder import load_mask_key
+from security.storage.protocol import Key, Stored
 from security.token_store import TokenStore
 from tests.bot.upkeep import by_hand, logged, sweep
 from tests.fixtures import StartBot
 from tests.security.kit import ANN, BOB, TOWN, secret
+from tests.stores import storage_in, store_in
 
 # Each folder brings its own way along.
 pytestmark = pytest.mark.encryption("off")
@@ -71,9 +74,11 @@ def keyring_of(kind: str) -> TokenEncryption:
     return TokenEncryption([KEY] if kind == "sealed" else [])
 
 
-def check_all_there(folder: Path, sealer: Sealer) -> None:
+def check_all_there(folder: Path, keyring: TokenEncryption) -> None:
     """Every document is read, and says what it said."""
-    store = TokenStore(folder, sealer, OwnerMask(load_mask_key(folder, None)))
+    mask = OwnerMask(load_mask_key(folder, None))
+    storage = storage_in(folder, keyring, mask)
+    store = TokenStore(storage, mask)
     store.prepare()
     loaded = {owner: store.load(owner) for owner in (ANN, BOB, CLEO, DORA, EVE, TOWN)}
     generations = {owner: c.generation for owner, c in loaded.items() if c is not None}
@@ -85,7 +90,7 @@ def check_all_there(folder: Path, sealer: Sealer) -> None:
     assert ann.refresh_token == SecretStr("1//made-up-refresh-501")
     (record,) = store.copies.records()
     assert (record.owner, record.reason, record.told) == (DORA, "invalid_grant", True)
-    pending = PendingConsents(folder / "consents", sealer)
+    pending = PendingConsents(storage)
     assert {(p.owner, p.flow, p.stage) for p in pending.all()} == {
         (BOB, "device", "asked"),
         (FAY, "callback", "asked"),
@@ -94,7 +99,7 @@ def check_all_there(folder: Path, sealer: Sealer) -> None:
     found = pending.by_state("s" * 43)
     assert found is not None
     assert found.owner == FAY
-    jobs = UploadJournal(folder / "uploads", sealer)
+    jobs = UploadJournal(storage)
     jobs.prepare()
     assert {(job.id, job.state) for job in jobs.all()} == {
         ("501-41", "queued"),
@@ -105,35 +110,37 @@ def check_all_there(folder: Path, sealer: Sealer) -> None:
     assert half is not None
     assert half.files[0].session is not None
     assert half.files[0].drive_file_id == "made-up-drive-file"
-    assert len(UpdateJournal(folder / "updates", sealer, BOT_ID).load()[1]) == 1
-    update = SealedFolder(folder / "updates", sealer).read("43") or {}
+    assert len(UpdateJournal(storage, BOT_ID).load()[1]) == 1
+    update = Documents(storage, UPDATES).read("43") or {}
     assert update["message"]["text"] == "/privacy"
-    preferences = SealedFolder(folder / "preferences", sealer)
+    preferences = Documents(storage, PREFERENCES)
     assert (preferences.read("token_501") or {})["chosen"] == "zh_Hant"
     choice = FolderChoices(preferences).load(ANN, "permission-501")
     assert choice is not None
     assert choice.path == ("Telegram", "Reports")
-    memory = Memory(folder / "maintenance", sealer)
-    memory.prepare()
-    assert set(memory.verdicts.held()) == {EVE}
-    assert memory.incidents.is_open("on_hold")
-    assert sealer.refusals.standing() == {}
+    for _ in range(2):  # from what an earlier version kept, and from what it was made of
+        state = MaintenanceState(storage, Workers())
+        state.load()
+        assert set(state.rejections.held()) == {EVE}
+        assert state.incidents.is_open("on_hold")
+    assert storage.sealer.refusals.standing() == {}
 
 
 @pytest.mark.parametrize("kind", ["plain", "sealed"])
 def test_every_document_of_before_is_read(lay_out: LayOut, kind: str) -> None:
     """And stays so when it has been rotated, hence named inside."""
-    folder, sealer = lay_out(kind), Sealer(keyring_of(kind))
-    check_all_there(folder, sealer)
+    folder, keyring = lay_out(kind), keyring_of(kind)
+    check_all_there(folder, keyring)
     if kind == "sealed":
-        store = TokenStore(folder, sealer, str)
-        rotated = Rotation(store, sealer, str).run(Mode.ROTATE)
+        store = store_in(folder, keyring, str)
+        rotated = Rotation(store).run(Mode.ROTATE)
         assert (rotated.left, rotated.count("changed") > 15) == ([], True)
-        for place, sealed, names in documents(folder, sealer):
-            for name in names:
-                data = sealed.read_bytes(name) or b""
-                assert sealer.examine(place.kind, name, data).is_bound, place.label
-        check_all_there(folder, sealer)
+        storage = store.storage
+        keys = [Key(kept, name) for kept in storage.kinds for name in storage.names(kept)]
+        for key, found in zip(keys, storage.read(keys), strict=True):
+            assert isinstance(found, Stored)
+            assert storage.sealer.examine(*key, found.raw).is_bound, key.kind.name
+        check_all_there(folder, keyring)
 
 
 @pytest.mark.parametrize("kind", ["plain", "sealed"])
@@ -164,7 +171,7 @@ async def test_a_key_over_the_plain_one_is_refused_until_somebody_believes_it(
     monkeypatch.setenv("TOKEN_ENCRYPTION_KEY", secret(KEY))
     line = ["tokens", "encrypt", "--yes", "--env-file", os.devnull]
     assert CliRunner().invoke(app, line).exit_code == 0
-    check_all_there(folder, Sealer(TokenEncryption([KEY])))
+    check_all_there(folder, TokenEncryption([KEY]))
 
 
 @pytest.mark.parametrize(

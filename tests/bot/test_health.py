@@ -25,7 +25,7 @@ pytestmark = pytest.mark.one_way("on")
 
 def without_a_picture(bot: RunningBot) -> None:
     """From now on nothing can be drawn: there is no place for such a number in a chart."""
-    memory = bot.services.core.records.memory
+    memory = bot.services.core.state
     memory.sweeps = [
         report.model_copy(update={"minutes_left": float("inf")}) for report in memory.sweeps
     ]
@@ -98,7 +98,7 @@ async def test_for_others_it_is_an_unknown_command_and_a_forged_tap_is_refused(
                 await telegram.inject("callback_query", {**query, "data": data})
         await until(lambda: bot.log.getvalue().count('"not_allowed"') == 3)
         assert await said_to(ann, "Quarantine") == []
-        trail = [entry.action for entry in bot.services.core.records.audit.read()]
+        trail = [entry.action for entry in bot.services.core.storage.events()]
         assert trail.count("denied") == 1  # a flood must not push others out of the trail
 
 
@@ -117,9 +117,7 @@ async def test_idle_paused_and_held_owners_are_counted_apart(
         await upkeep.connect(Owner.user(502), minutes_left=5)
         long_ago = a_credential().granted_at
         assert long_ago is not None
-        bot.services.core.records.memory.activity.begin(
-            Owner.user(502), long_ago.timestamp() - 10 * 86400
-        )
+        bot.services.core.state.activity.begin(Owner.user(502), long_ago.timestamp() - 10 * 86400)
         await sweep(bot)
         standing = await standing_of(bot.services)
         assert standing.free_bytes is not None

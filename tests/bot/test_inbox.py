@@ -21,18 +21,19 @@ from hypothesis import strategies as st
 from telegram import Bot, Update
 
 from bot.access.policy import Access, Verdict
+from bot.kinds import UPDATE_SET_ASIDE, UPDATES_NOT_SAVED
 from bot.updates.handled_ids import HandledIds
 from bot.updates.inbox import Inbox
 from bot.updates.journal import UpdateJournal
 from security.credential import Owner
 from security.custody.members import Members
-from security.custody.workers import Guard
+from security.custody.workers import Workers
 from security.encryption import TokenEncryption, is_encrypted
 from security.errors import OperatorFault, TransientFault
-from security.maintenance.incidents import UPDATE_SET_ASIDE, UPDATES_NOT_SAVED, Incidents
-from security.token_store import TokenStore
+from security.maintenance.incidents import Incidents
 from tests.journeys import until
-from tests.security.kit import MASK, full_disk, new_key
+from tests.security.kit import full_disk, new_key
+from tests.stores import storage_in
 
 BOT = Bot("110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw")
 DAY = 24 * 3600
@@ -69,15 +70,16 @@ class Runs:
 
     def __init__(self, folder: Path, keyring: TokenEncryption, bot_id: int = 1) -> None:
         self.folder = folder / "updates"
-        self._journal = UpdateJournal(self.folder, keyring, bot_id)
-        self._journal.prepare()
+        self.storage = storage_in(folder, keyring)
+        self.storage.open()
+        self._journal = UpdateJournal(self.storage, bot_id)
         self.log = io.StringIO()
         self.incidents = Incidents()
-        self.guard = Guard(TokenStore(folder, keyring, MASK))
+        self.workers = Workers()
 
     async def start(self, told: list[str] | None = None) -> Inbox:
         """The next run; `told` gets an entry whenever administrators would hear of something."""
-        inbox = Inbox(self._journal, self.guard, self.incidents, EVERYBODY)
+        inbox = Inbox(self._journal, self.workers, self.incidents, EVERYBODY, pause_seconds=0.01)
         if told is not None:
             inbox.on_trouble = lambda: told.append("trouble")
         await inbox.resume(BOT)
@@ -96,7 +98,7 @@ async def runs(
     # pytest's own capture is a file, which a full disk would not take either.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(made.log))
     yield made
-    await made.guard.close()
+    await made.workers.close()
 
 
 async def queued(inbox: Inbox, count: int = 1) -> list[int]:
@@ -304,7 +306,7 @@ async def test_the_update_that_kills_every_run_is_set_aside_after_three_and_no_o
 @pytest.mark.one_way("on")
 async def test_what_was_set_aside_is_kept_for_a_day(runs: Runs, keyring: TokenEncryption) -> None:
     """And then it is deleted, and the trouble over."""
-    journal = UpdateJournal(runs.folder, keyring, 1)
+    journal = UpdateJournal(runs.storage, 1)
     for number, days in ((7, 0.9), (8, 1.1)):
         journal.write(number, message(number))
         since = time.time() - days * DAY
@@ -329,7 +331,7 @@ async def test_updates_under_a_key_that_is_missing_wait_for_it(
     await inbox.put(update(8))
     assert await queued(inbox) == [8]
     await handle(inbox, 8)
-    await other.guard.close()
+    await other.workers.close()
     assert runs.kept() == {"7"}
     inbox = await runs.start()
     assert await queued(inbox) == [7]
@@ -362,7 +364,7 @@ async def test_another_bots_updates_are_forgotten(
     assert runs.kept() == set()
     await inbox.put(update(7))
     assert await queued(inbox) == [7]
-    await other.guard.close()
+    await other.workers.close()
 
 
 @pytest.mark.one_way("on")
@@ -384,10 +386,9 @@ async def test_damaged_documents_are_passed_over(runs: Runs, keyring: TokenEncry
 
 @pytest.mark.one_way("on")
 async def test_a_full_disk_holds_put_up_tells_once_and_loses_nothing(
-    runs: Runs, monkeypatch: pytest.MonkeyPatch
+    runs: Runs,
 ) -> None:
     """`put` never raises: that would end the polling."""
-    monkeypatch.setattr("bot.updates.inbox._FIRST_PAUSE_SECONDS", 0.01)
     told: list[str] = []
     inbox = await runs.start(told)
     await inbox.put(update(6))

@@ -20,7 +20,7 @@ from security.encryption import TokenEncryption
 from security.token_store import TokenStore
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, until
-from tests.security.kit import MASK
+from tests.stores import store_in
 
 People = Callable[..., Person]
 AMY = "amy@example.com"
@@ -37,7 +37,7 @@ def events(bot: RunningBot, name: str) -> list[dict[str, object]]:
 
 def store_of(bot: RunningBot) -> TokenStore:
     """Its store, as another process sees it."""
-    return TokenStore(bot.folder, TokenEncryption(bot.settings.encryption_keys), MASK)
+    return store_in(bot.folder, TokenEncryption(bot.settings.encryption_keys))
 
 
 def stored(bot: RunningBot) -> Credential:

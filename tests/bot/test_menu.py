@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -85,11 +84,13 @@ async def test_only_what_differs_is_published_and_one_refusal_holds_up_nothing_e
     assert [name for name in called if name.startswith("telegram.set")] == []
 
 
+@pytest.mark.timing(menu_again=0.1)
 async def test_a_menu_that_has_to_wait_is_published_when_it_may(
-    start_bot: StartBot, google: GoogleControls, people: People, monkeypatch: pytest.MonkeyPatch
+    start_bot: StartBot,
+    google: GoogleControls,
+    people: People,
 ) -> None:
     """By itself, without a restart."""
-    monkeypatch.setattr("bot.commands._AGAIN", timedelta(seconds=0.1))
     ann = await people().open()
     await google.fault("telegram.setMyCommands", "status", status=429, retry_after=1, count=1)
     async with start_bot(WEB_PORT=0) as bot:

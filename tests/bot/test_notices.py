@@ -145,11 +145,11 @@ async def test_owners_whose_locks_are_held_keep_no_thread_from_the_others(
     """Whoever waits for a lock waits on the event loop: threads are few, and saves need them."""
     store, core = upkeep.world.store, bot.services.core
     owners = [Owner.user(600 + number) for number in range(40)]
-    locks = [store.try_lock(owner) for owner in owners]
+    locks = [store.lease(owner) for owner in owners]
     waiting = [asyncio.create_task(core.note_owner_told(owner)) for owner in owners]
     await asyncio.sleep(0.1)
     async with asyncio.timeout(2):
-        await core.custodian.run(store.check_writable)
+        await core.workers.run(store.storage.check_writable)
     for lock in locks:
         assert lock is not None
         lock.release()

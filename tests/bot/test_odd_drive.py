@@ -30,6 +30,7 @@ BODIES: Final = (
         *("drive.files.get", "upload.start", "upload.chunk", "upload.status"),
     ],
 )
+@pytest.mark.timing(upload_pause=0.02)
 async def test_a_file_arrives_once_though_one_answer_cannot_be_read(
     bot: RunningBot,
     google: GoogleControls,
@@ -38,7 +39,6 @@ async def test_a_file_arrives_once_though_one_answer_cannot_be_read(
     operation: str,
 ) -> None:
     """With 200, which a proxy's page has as well."""
-    monkeypatch.setattr("upload.PAUSE_SECONDS", 0.02)
     monkeypatch.setattr("drive.calls.random.random", lambda: 0.01)
     ann = people()
     await connect(ann, google, AMY)

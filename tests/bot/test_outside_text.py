@@ -19,7 +19,7 @@ from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.server import Sandbox
 from security.credential import Owner
-from security.storage.files.private_files import _NAME
+from security.storage.catalogue import NAME
 from tests.bot.test_file_actions import AMY, arrived, drive_file
 from tests.fixtures import RunningBot
 from tests.journeys import connect
@@ -89,7 +89,7 @@ def test_an_albums_name_becomes_a_documents_and_a_buttons(album: str) -> None:
     """Whatever Telegram calls it; digits stay what they were."""
     owner = Owner.user(2**52)
     job_id = job_id_of(owner, 1, album)
-    assert _NAME.fullmatch(job_id)
+    assert NAME.fullmatch(job_id)
     assert len(f"uploads-cancel:{job_id}".encode()) <= 64
     assert job_id != job_id_of(owner, 1, f"{album}0")
     assert job_id_of(owner, 1, "13579") == f"{owner.key}-g13579"

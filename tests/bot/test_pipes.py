@@ -45,7 +45,7 @@ async def test_the_bot_starts_and_serves_beside_them(
     async with start_bot() as bot:
         by_hand(bot)
         await sweep(bot)
-        (report,) = bot.services.core.records.memory.sweeps
+        (report,) = bot.services.core.state.sweeps
         assert (report.refreshed, report.ended_by) == (1, None)
         await bob.send_document(b"mine", "mine.pdf")
         await bob.wait_for("is in your Drive")

@@ -22,11 +22,11 @@ from sandbox.clients.person import Person
 from security.consent.pending import PendingConsent
 from security.credential import Owner
 from security.encryption import TokenEncryption
-from security.storage.files.private_files import SealedFolder
-from security.token_store import TokenStore
+from security.owner_documents import CREDENTIALS
 from tests.bot.upkeep import Upkeep, by_hand, logged, sweep
 from tests.fixtures import RunningBot, StartBot
-from tests.security.kit import ANN, BOB, MASK, a_credential, new_key
+from tests.security.kit import ANN, BOB, a_credential, new_key
+from tests.stores import storage_in, store_in
 
 pytestmark = pytest.mark.encryption("on")
 
@@ -115,8 +115,8 @@ def put(folder: Path, name: str, document: dict[str, Any]) -> Path:
 
 def refused_in(bot: RunningBot) -> list[tuple[str | None, str]]:
     """The trail's lines about documents that were not believed."""
-    trail = bot.services.core.records.audit
-    return [(entry.owner, entry.result) for entry in trail.read(action="refused")]
+    events = bot.services.core.storage.events(action="refused")
+    return [(entry.owner, entry.result) for entry in events]
 
 
 async def test_everything_planted_while_the_bot_was_away(
@@ -142,7 +142,7 @@ async def test_everything_planted_while_the_bot_was_away(
         assert await core.consents.all() == []
         assert await core.preferences.language(ANN) == "en"
         await sweep(bot)
-        (report,) = core.records.memory.sweeps
+        (report,) = core.state.sweeps
         assert report.ended_by is None
         assert report.results["plaintext_refused"] >= 6
         assert [line["result"] for line in logged(bot, "incident_opened")] == ["plaintext_refused"]
@@ -150,8 +150,8 @@ async def test_everything_planted_while_the_bot_was_away(
         kinds = {line["kind"] for line in logged(bot, "document_refused")}
         assert {"credentials", "tombstones", "consents", "updates", "uploads"} <= kinds
         assert {"preferences", "maintenance"} <= kinds
-        mask = bot.services.core.records.audit._mask
-        assert (mask(ANN.name), "plaintext_refused") in refused_in(bot)
+        mask = bot.services.core.quarantine.mask_of
+        assert (mask(ANN), "plaintext_refused") in refused_in(bot)
         said = len(refused_in(bot))
         await sweep(bot, 2)
         assert len(refused_in(bot)) == said  # once each
@@ -175,7 +175,7 @@ async def test_each_planted_document_alone(
         by_hand(bot)
         await bot.services.core.preferences.language(ANN)
         await sweep(bot)
-        (report,) = bot.services.core.records.memory.sweeps
+        (report,) = bot.services.core.state.sweeps
         assert (report.refreshed, report.ended_by) == (1, None)
         if what not in ("folder", "consent"):  # nobody has asked for these
             assert len(refused_in(bot)) == 1
@@ -196,7 +196,7 @@ async def test_a_credential_that_is_brought_back_is_not_used(
         await sweep(bot)
         (folder / "token_501.json").write_bytes(old)
         await sweep(bot)
-        report = bot.services.core.records.memory.sweeps[-1]
+        report = bot.services.core.state.sweeps[-1]
         assert report.results == {"older_generation": 1}
         assert [line["result"] for line in logged(bot, "incident_opened")] == ["older_generation"]
         assert [code for _, code in refused_in(bot)] == ["older_generation"]
@@ -204,7 +204,7 @@ async def test_a_credential_that_is_brought_back_is_not_used(
     async with start_bot() as bot:
         by_hand(bot)
         await sweep(bot)
-        assert bot.services.core.records.memory.sweeps[-1].refreshed == 1
+        assert bot.services.core.state.sweeps[-1].refreshed == 1
 
 
 async def test_an_old_credential_behind_an_old_tombstone_reconnects_nobody(
@@ -230,17 +230,17 @@ async def test_an_old_credential_behind_an_old_tombstone_reconnects_nobody(
 def test_plaintext_aside_never_comes_back_as_a_credential(tmp_path: Path) -> None:
     """Planted, then moved into quarantine by a restore: sealed there, and believed no more."""
     keyring = TokenEncryption([new_key()])
-    store = TokenStore(tmp_path, keyring, MASK)
+    store = store_in(tmp_path, keyring)
     store.prepare()
     store.save_consent(a_credential(ANN))
-    store.quarantine(ANN, "invalid_grant")
+    store.copies.set_aside(ANN, "invalid_grant")
     put(tmp_path, "token_501.json", replace(a_credential(ANN), generation=99).to_document())
-    assert store.copies.restore(store.quarantined(ANN)[0]).replaced == "plaintext_refused"
-    (planted,) = store.quarantined(ANN)
-    store.quarantine(ANN, "invalid_grant")
+    assert store.copies.restore(store.copies.names(ANN)[0]).replaced == "plaintext_refused"
+    (planted,) = store.copies.names(ANN)
+    store.copies.set_aside(ANN, "invalid_grant")
     with pytest.raises(Exception, match="plaintext"):
         store.copies.restore(planted)
-    assert SealedFolder(tmp_path, keyring).names("token_501") == []
+    assert storage_in(tmp_path, keyring).names(CREDENTIALS) == []
 
 
 @pytest.mark.parametrize("required", ["", "true"])
@@ -249,7 +249,7 @@ async def test_a_key_over_a_folder_in_plaintext_ends_the_start_with_the_command(
 ) -> None:
     """Nothing is sealed yet: it is the operator who believes it, not the bot."""
     folder = tmp_path / "user_data"
-    plain = TokenStore(folder, TokenEncryption(), MASK)
+    plain = store_in(folder, TokenEncryption())
     plain.prepare()
     plain.save_consent(a_credential(ANN))
     before = (folder / "token_501.json").read_bytes()
@@ -264,7 +264,7 @@ async def test_plaintext_that_is_allowed_is_warned_of_at_each_start(
     start_bot: StartBot, upkeep: Upkeep
 ) -> None:
     """TOKEN_REQUIRE_ENCRYPTION=false."""
-    plain = TokenStore(upkeep.world.folder, TokenEncryption(), MASK)
+    plain = store_in(upkeep.world.folder, TokenEncryption())
     plain.save_consent(a_credential(ANN))
     for _ in range(2):
         async with start_bot(TOKEN_REQUIRE_ENCRYPTION="false") as bot:

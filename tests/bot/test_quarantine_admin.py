@@ -23,14 +23,13 @@ pytestmark = pytest.mark.one_way("on")
 def set_aside(upkeep: Upkeep, owner: Owner, reason: str = "invalid_grant") -> None:
     """The owner's credential goes into quarantine."""
     store = upkeep.world.store
-    with store.locked(owner):
-        store.quarantine(owner, reason)
+    store.copies.set_aside(owner, reason)
 
 
 def actions(bot: RunningBot) -> list[str]:
     """The audit trail's actions, oldest first."""
-    trail = bot.services.core.records.audit
-    return [entry.action for entry in trail.read(newest_first=False)]
+    events = bot.services.core.storage.events(newest_first=False)
+    return [entry.action for entry in events]
 
 
 async def opened(root: Person, number: int) -> Message:

@@ -166,7 +166,7 @@ async def test_a_restored_copy_is_told_of_as_google_judges_it(
     """Whose fault it is, and what there is to do."""
     root, owner = people(900, "Root"), Owner.user(501)
     await upkeep.connect(owner)
-    upkeep.world.store.quarantine(owner, "invalid_grant")
+    upkeep.world.store.copies.set_aside(owner, "invalid_grant")
     async with start_bot(ADMIN_USER_IDS="900") as bot:
         by_hand(bot)
         await root.start()

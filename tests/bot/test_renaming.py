@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 import pytest
 
+from bot.core import Timing
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.messages import Message
 from sandbox.clients.person import Person
@@ -78,7 +78,9 @@ async def test_a_file_in_line_waits_until_its_owner_has_decided(
 
 
 async def test_an_unanswered_question_keeps_a_file_for_some_minutes_also_over_a_restart(
-    start_bot: StartBot, google: GoogleControls, people: People, monkeypatch: pytest.MonkeyPatch
+    start_bot: StartBot,
+    google: GoogleControls,
+    people: People,
 ) -> None:
     """Then it goes on under its old name; the answer comes too late for that, not for Drive."""
     ann = people()
@@ -88,8 +90,7 @@ async def test_an_unanswered_question_keeps_a_file_for_some_minutes_also_over_a_
             question = await ask(ann)
         await ann.wait_for("first.bin (781.2 KB) is in your Drive", since=0)
         await until(lambda: [job.state for job in unfinished(bot.settings)] == ["asking"])
-    monkeypatch.setattr("bot.receiving.renaming.PATIENCE", timedelta(seconds=1))
-    async with start_bot() as bot:
+    async with start_bot(timing=Timing(renaming=1)) as bot:
         await ann.wait_for("second.txt (6 bytes) is in your Drive", since=0)
         await until(lambda: not unfinished(bot.settings))
         await ann.send("later", reply_to=question.id)

@@ -114,11 +114,11 @@ async def test_a_language_that_cannot_be_written_down_keeps_nobody_from_an_answe
 
 
 @pytest.mark.paced
+@pytest.mark.timing(last_handlers=0.5)  # nobody reads the other answers
 async def test_one_persons_flood_keeps_nobody_else_waiting(
     bot: RunningBot,
     google: GoogleControls,
     people: People,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Updates that wait for their own person take no place."""
     ann, ben = people(501, "Ann"), people(502, "Ben")
@@ -131,7 +131,6 @@ async def test_one_persons_flood_keeps_nobody_else_waiting(
     await ben.send("/help")
     await ben.wait_for("20 MB")
     assert time.monotonic() - began < 2
-    monkeypatch.setattr("bot.lifecycle._HANDLERS_SECONDS", 0.5)  # nobody reads the other answers
 
 
 async def test_one_chats_flood_limit_halts_no_other_chat(
@@ -274,14 +273,13 @@ async def test_connect_again_and_again_asks_google_once(
     assert (await google.calls())["counts"]["google.device_code"] == 1
 
 
+@pytest.mark.timing(ask_account_again=0.2)
 async def test_an_approval_nobody_could_be_shown_is_shown_again(
     bot: RunningBot,
     google: GoogleControls,
     people: People,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One lost message does not lose the approval."""
-    monkeypatch.setattr("bot.connecting.whose_account._ASK_AGAIN_SECONDS", 0.2)
     ann = people()
     code = await ask_device_code(ann)
     await google.fault("telegram.editMessageText", "status", status=502, count=1)
@@ -310,13 +308,13 @@ async def test_erasing_in_the_middle_of_an_upload_leaves_no_name(
 
 
 async def test_two_bots_do_not_share_a_data_folder(
-    bot: RunningBot, monkeypatch: pytest.MonkeyPatch
+    bot: RunningBot,
 ) -> None:
     """Both would upload what the journal holds."""
-    monkeypatch.setattr(bot_process, "_OVERLAP_SECONDS", 0.1)
-    async with bot_process.only_bot_on(bot.folder):
+    storage = bot.services.core.storage
+    async with bot_process.only_bot_on(storage):
         with pytest.raises(bot_process.StartupError, match="another Drivekeeper"):
-            async with bot_process.only_bot_on(bot.folder):
+            async with bot_process.only_bot_on(storage, 0.1):
                 pass
 
 

@@ -75,11 +75,13 @@ async def test_a_message_that_may_have_arrived_is_not_sent_once_more(
     assert said(ann, "20 MB") == 1
 
 
+@pytest.mark.timing(send_pauses=(0.01, 0.01, 0.01))
 async def test_a_refusal_that_stays_is_given_up(
-    bot: RunningBot, google: GoogleControls, people: People, monkeypatch: pytest.MonkeyPatch
+    bot: RunningBot,
+    google: GoogleControls,
+    people: People,
 ) -> None:
     """After four tries, and with a line in the log; so is what is no passing one, at once."""
-    monkeypatch.setattr("bot.delivery.rate_limits._PAUSES", (0.01, 0.01, 0.01))
     ann = people()
     await google.fault("telegram.sendMessage", "status", status=502, count=4)
     await ann.send("/help")

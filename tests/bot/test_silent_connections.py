@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -31,7 +32,7 @@ LIMITED = (
 
 
 @asynccontextmanager
-async def a_port(app: FastAPI | None = None) -> AsyncIterator[int]:
+async def a_port(app: FastAPI | None = None, **limits: Any) -> AsyncIterator[int]:
     """A port of ours that answers /ok."""
     if app is None:
         app = FastAPI()
@@ -41,7 +42,7 @@ async def a_port(app: FastAPI | None = None) -> AsyncIterator[int]:
             return "ok"
 
     listener = listen("127.0.0.1", 0)
-    async with serving(app, listener):
+    async with serving(app, listener, **limits):
         yield listener.getsockname()[1]
 
 
@@ -92,10 +93,9 @@ OpenPeer = Callable[[int], "asyncio.Future[Peer]"]
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> float:
+def impatient() -> float:
     """Two seconds stand for the ten."""
     assert PATIENCE_SECONDS == 10
-    monkeypatch.setattr("web.connections.PATIENCE_SECONDS", 2.0)
     return 2.0
 
 
@@ -108,7 +108,7 @@ async def test_without_a_complete_head_a_connection_is_closed(
     open_peer: OpenPeer, impatient: float, beginning: bytes
 ) -> None:
     """Whatever it has said of one."""
-    async with a_port() as port:
+    async with a_port(patience_seconds=impatient) as port:
         peer, began = await open_peer(port), time.monotonic()
         peer.say(beginning)
         await peer.until_closed()
@@ -119,7 +119,7 @@ async def test_a_head_that_comes_byte_by_byte_has_no_longer(
     open_peer: OpenPeer, impatient: float
 ) -> None:
     """A sign of life now and then is no request."""
-    async with a_port() as port:
+    async with a_port(patience_seconds=impatient) as port:
         peer, began = await open_peer(port), time.monotonic()
 
         async def drip() -> None:
@@ -135,7 +135,7 @@ async def test_a_head_that_comes_byte_by_byte_has_no_longer(
 
 async def test_after_an_answer_the_wait_begins_anew(open_peer: OpenPeer, impatient: float) -> None:
     """Kept connections are for the next request, not for ever."""
-    async with a_port() as port:
+    async with a_port(patience_seconds=impatient) as port:
         peer = await open_peer(port)
         for _ in range(2):
             await asyncio.sleep(impatient * 0.6)
@@ -151,7 +151,7 @@ async def test_a_body_nobody_reads_keeps_no_connection(
     open_peer: OpenPeer, impatient: float
 ) -> None:
     """It is answered, and what still comes is no next request."""
-    async with a_port() as port:
+    async with a_port(patience_seconds=impatient) as port:
         peer = await open_peer(port)
         peer.say(REQUEST[:-2] + b"Content-Length: 100000\r\n\r\n")
         assert b"200" in await peer.answer()
@@ -177,7 +177,7 @@ async def test_an_answer_that_takes_long_is_waited_for(
         await asyncio.sleep(impatient * 1.2)
         return "ok"
 
-    async with a_port(app) as port:
+    async with a_port(app, patience_seconds=impatient) as port:
         peer = await open_peer(port)
         peer.say(REQUEST + REQUEST)  # the second waits for the first
         assert b"200" in await peer.answer()
@@ -185,10 +185,9 @@ async def test_an_answer_that_takes_long_is_waited_for(
 
 
 async def test_where_there_are_too_many_the_one_that_waits_longest_goes(
-    open_peer: OpenPeer, monkeypatch: pytest.MonkeyPatch
+    open_peer: OpenPeer,
 ) -> None:
     """Not one whose request is under way, nor one that has just been answered."""
-    monkeypatch.setattr("web.connections._MOST", 4)
     release = asyncio.Event()
     app = FastAPI()
 
@@ -201,7 +200,7 @@ async def test_where_there_are_too_many_the_one_that_waits_longest_goes(
         await release.wait()
         return "ok"
 
-    async with a_port(app) as port:
+    async with a_port(app, most=4) as port:
         slow_one, kept, first, second = [await open_peer(port) for _ in range(4)]
         slow_one.say(REQUEST.replace(b"/ok", b"/slow"))
         kept.say(REQUEST)

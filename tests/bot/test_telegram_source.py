@@ -9,6 +9,7 @@ import socket
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from bot.uploads.running.telegram_source import LocalFile, LocalFileUnreadable, TelegramDownload
+from bot.uploads.running import telegram_source
+from bot.uploads.running.telegram_source import LocalFile, LocalFileUnreadable
 from upload import SourceFailed, SourceSpoilt
 
 CUT = 300_000
@@ -25,10 +27,8 @@ CONTENT = os.urandom(1_000_000)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tries that follow one another at once."""
-    monkeypatch.setattr("bot.uploads.running.telegram_source._PAUSE_SECONDS", 0.001)
+TelegramDownload = partial(telegram_source.TelegramDownload, pause_seconds=0.001)
+"""Its tries follow one another at once."""
 
 
 @asynccontextmanager
@@ -41,7 +41,7 @@ async def served(handler: Handler) -> AsyncIterator[SecretStr]:
         yield SecretStr(str(server.make_url("/file")))
 
 
-async def read(source: TelegramDownload, offset: int = 0) -> bytes:
+async def read(source: telegram_source.TelegramDownload, offset: int = 0) -> bytes:
     """All of it, in a thread."""
     return await asyncio.to_thread(lambda: b"".join(source.open(offset)))
 

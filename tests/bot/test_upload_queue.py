@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from bot.uploads.jobs import UploadJob, UploadJournal
+from bot.uploads.jobs import UploadJob
+from bot.uploads.journal import UploadJournal
 from bot.uploads.queue import UploadQueue
 from security.errors import OperatorFault
 from tests.bot.upkeep import Upkeep
 from tests.bot.upload_line import ANN, BOB, Disk, job
 from tests.journeys import until
+from tests.stores import storage_in
 from upload import StopSignal
 
 pytestmark = pytest.mark.one_way("on")
@@ -199,7 +201,7 @@ async def test_how_many_files_have_not_ended_is_known_after_a_restart(
 
     for number in range(200):
         journal.save(job(ANN, number))
-    again = UploadJournal(upkeep.world.folder / "uploads", upkeep.world.keyring)
+    again = UploadJournal(storage_in(upkeep.world.folder, upkeep.world.keyring))
     again.prepare()
     line = open_line(run)
     line.queue._journal = again

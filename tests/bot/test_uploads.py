@@ -292,18 +292,16 @@ async def test_an_album_is_one_job_with_one_message_and_one_summary(
     assert sorted(files) == sorted(map(md5_of, contents))
 
 
+@pytest.mark.timing(upload_pause=0.01)  # in earnest half a minute
 async def test_a_lasting_fault_ends_in_one_clear_message(
     start_bot: StartBot,
     google: GoogleControls,
     people: People,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Nothing in Drive, a Try again button, and then it works."""
     ann = people()
     async with start_bot() as bot:
         await connect(ann, google, AMY)
-        # The pauses between tries add up to half a minute in earnest.
-        monkeypatch.setattr("upload.PAUSE_SECONDS", 0.01)
         await google.fault("google.upload.chunk", "status", status=503, count=0)
         await ann.send_document(os.urandom(5000), "later.bin")
         message = await ann.wait_for("does not answer just now", timeout=30)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from telegram import Update
 
-from bot.uploads.jobs import UploadJournal
+from bot.uploads.journal import UploadJournal
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from security.credential import Owner
@@ -19,6 +19,7 @@ from tests.bot.test_updates import answers
 from tests.bot.upkeep import by_hand, logged, sweep
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, unfinished, until, until_uploading
+from tests.stores import storage_in
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("on")
@@ -71,7 +72,7 @@ async def test_after_seven_days_the_waiting_ends(
     ann = people(501, "Ann")
     async with start_bot(**WITH) as bot:
         await two_files_in_line(bot, google, ann)
-    journal = UploadJournal(bot.folder / "uploads", keyring)
+    journal = UploadJournal(storage_in(bot.folder, keyring))
     for job in journal.all():
         created_at = datetime.now(UTC) - timedelta(days=7, minutes=1)
         journal.save(job.model_copy(update={"created_at": created_at}))

@@ -45,11 +45,8 @@ IN_ITS_PLACE: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tries that follow one another at once."""
-    monkeypatch.setattr("bot.uploads.running.telegram_source._PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr("upload.PAUSE_SECONDS", 0.05)
+# Tries that follow one another at once.
+pytestmark = pytest.mark.timing(download_pause=0.001, upload_pause=0.05)
 
 
 async def in_drive(google: GoogleControls, name: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from bot.uploads.jobs import JobFile, UploadJob
 from security.credential import Owner
-from security.custody.custodian import Custodian
+from security.custody.workers import Workers
 
 ANN, BOB = Owner.user(501), Owner.user(502)
 _TURNS = 20
@@ -36,8 +36,8 @@ def job(owner: Owner, number: int, **changes: Any) -> UploadJob:
     return made.model_copy(update=changes)
 
 
-class Disk(Custodian):
-    """A custodian over a disk that can be made to wait."""
+class Disk(Workers):
+    """Workers over a disk that can be made to wait."""
 
     is_slow = False
     """Whether everybody else comes to their turn before something is read."""

@@ -16,9 +16,11 @@ from typer.testing import CliRunner, Result
 
 from cli import app
 from security.encryption import TokenEncryption
-from security.logging_utils import OwnerMask, load_mask_key
+from security.logging_utils import OwnerMask
+from security.storage.files.data_folder import load_mask_key
 from security.token_store import TokenStore
 from tests.security.kit import ANN, BOB, a_credential, mode_of, new_key, secret
+from tests.stores import folder_of, store_in
 
 KEY, BACKUP_KEY = new_key(), new_key()
 SECRETS: Final = (secret(KEY), secret(BACKUP_KEY), "1//0", "ya29.", "amy@example.com", "501", "502")
@@ -75,7 +77,7 @@ def store(folder: Path) -> TokenStore:
 def open_store(folder: Path, key: SecretStr = KEY) -> TokenStore:
     """The folder's store, with the masks of there."""
     mask = OwnerMask(load_mask_key(folder, None))
-    return TokenStore(folder, TokenEncryption([key]), mask)
+    return store_in(folder, TokenEncryption([key]), mask)
 
 
 def in_json(result: Result) -> dict[str, Any]:
@@ -94,7 +96,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 def test_an_archive_is_written_and_counted(store: TokenStore, run: Run, archive: str) -> None:
-    store.quarantine(BOB, "invalid_grant")
+    store.copies.set_aside(BOB, "invalid_grant")
     result = run("backup", archive, "--json")
     assert result.exit_code == 0
     assert in_json(result) == {
@@ -115,7 +117,7 @@ def test_an_archive_is_written_and_counted(store: TokenStore, run: Run, archive:
 def test_what_could_not_be_read_is_an_exit_code_of_its_own(
     store: TokenStore, run: Run, archive: str
 ) -> None:
-    (store.folder / "token_501.json").write_bytes(b"rubbish")
+    (folder_of(store) / "token_501.json").write_bytes(b"rubbish")
     result = run("backup", archive, "--json")
     assert (result.exit_code, in_json(result)["unreadable"]) == (1, {"unreadable": 1})
 
@@ -153,7 +155,7 @@ def test_another_machine_gets_it_back_with_masks_that_stay_the_same(
     store: TokenStore, run: Run, archive: str, tmp_path: Path
 ) -> None:
     """Also where the folder is not there yet."""
-    mask_key = load_mask_key(store.folder, None)
+    mask_key = load_mask_key(folder_of(store), None)
     run("backup", archive, LOG_LEVEL="INFO")
     key, there = new_key(), tmp_path / "there"
     new = {"USER_DATA_DIR": there, "TOKEN_ENCRYPTION_KEY": secret(key)}
@@ -204,8 +206,8 @@ def test_an_archive_that_is_not_whole_changes_nothing(
     run("backup", archive)
     run("backup", f"{archive}.other")
     store.delete(ANN)
-    (store.folder / "token_502.json").write_bytes(b"rubbish")
-    before = tree(store.folder)
+    (folder_of(store) / "token_502.json").write_bytes(b"rubbish")
+    before = tree(folder_of(store))
     data, other = Path(archive).read_bytes(), Path(f"{archive}.other").read_bytes()
     lines = data.splitlines(keepends=True)
     middle = len(data) // 2
@@ -224,7 +226,7 @@ def test_an_archive_that_is_not_whole_changes_nothing(
     key = secret(new_key())
     assert run("restore", archive, *rollback, TOKEN_BACKUP_KEY=key).exit_code == 3
     assert run("restore", f"{archive}.none", *rollback).exit_code == 3
-    assert tree(store.folder) == before
+    assert tree(folder_of(store)) == before
 
 
 def test_who_has_disconnected_stays_away_until_a_rollback(
@@ -243,12 +245,12 @@ def test_who_has_disconnected_stays_away_until_a_rollback(
 def test_a_rollback_wants_the_bot_stopped(store: TokenStore, run: Run, archive: str) -> None:
     run("backup", archive)
     store.delete(ANN)
-    before = tree(store.folder)
-    with FileLock(store.folder / "locks" / "bot.lock"):
+    before = tree(folder_of(store))
+    with FileLock(folder_of(store) / "locks" / "bot.lock"):
         result = run("restore", archive, "--rollback")
         assert result.exit_code == 3
         assert "stop it" in result.stderr
-        assert {**before, "locks/bot.lock": b""} == tree(store.folder)
+        assert {**before, "locks/bot.lock": b""} == tree(folder_of(store))
         assert run("restore", archive).exit_code == 0
     assert store.load(ANN) is None
 
@@ -256,8 +258,8 @@ def test_a_rollback_wants_the_bot_stopped(store: TokenStore, run: Run, archive: 
 def test_whom_to_look_at_is_named_by_a_mask(store: TokenStore, run: Run, archive: str) -> None:
     run("backup", archive)
     store.delete(ANN)
-    (store.folder / "tombstones" / "token_501.json").write_bytes(b"rubbish")
-    mask = OwnerMask(load_mask_key(store.folder, None))(ANN.name)
+    (folder_of(store) / "tombstones" / "token_501.json").write_bytes(b"rubbish")
+    mask = OwnerMask(load_mask_key(folder_of(store), None))(ANN.name)
     result = run("restore", archive, "--json")
     assert result.exit_code == 1
     assert in_json(result)["findings"] == [{"owner": mask, "reason": "tombstone_unreadable"}]
@@ -269,11 +271,11 @@ def test_a_restore_that_stops_half_way_says_what_to_do(
 ) -> None:
     run("backup", archive)
     for owner in (ANN, BOB):
-        (store.folder / f"{owner.stem}.json").unlink()
-    (store.folder / "token_502.json").mkdir()
+        (folder_of(store) / f"{owner.stem}.json").unlink()
+    (folder_of(store) / "token_502.json").mkdir()
     result = run("restore", archive)
     assert result.exit_code == 3
     assert "Stopped after 1 of 2 owners" in result.stderr
-    (store.folder / "token_502.json").rmdir()
+    (folder_of(store) / "token_502.json").rmdir()
     assert run("restore", archive).exit_code == 0
     assert store.load(BOB) is not None

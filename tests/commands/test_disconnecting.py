@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from cli import app
 from commands.output import Exit
+from security.consent.flows import ConsentMethod
 from tests.commands.test_maintenance import Installation
 from tests.commands.test_maintenance import installed as installed  # a fixture
 from tests.security.kit import AMY, ANN, BOB, MASK
@@ -86,7 +87,7 @@ async def test_a_request_for_consent_under_way_ends_with_it(installed: Installat
     """What is approved afterwards would connect them again."""
     world = installed.world
     await world.connect(ANN, AMY)
-    await world.new_desk("device").begin(ANN)
+    await world.new_consents().begin(ANN, ConsentMethod("device", world.client))
     assert world.pending.load(ANN) is not None
     assert (await disconnect(installed, MINE, "--yes")).exit_code == Exit.OK
     assert world.pending.load(ANN) is None

@@ -28,16 +28,17 @@ from commands.checks.google import judge_clock
 from commands.checks.http import Answer
 from commands.checks.telegram import judge_webhook
 from commands.doctor import _guarded, examine
+from commands.runtime import Installation, read_settings
 from processes import bot as bot_process
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox
 from security.credential import Owner
 from security.encryption import TokenEncryption
-from security.token_store import TokenStore
 from tests.canaries import Canaries, marker, telegram_id
 from tests.fixtures import StartBot
 from tests.security.kit import MASK, a_credential, full_disk
+from tests.stores import store_in
 
 NOWHERE = "http://127.0.0.1:9"
 TESTING_TERM = timedelta(seconds=604799)
@@ -57,7 +58,7 @@ class Patient:
             "TOKEN_BACKUP_KEY": self.backup_key,
             "ADMIN_USER_IDS": "1,2",
         }
-        self.store = TokenStore(self.folder, TokenEncryption([SecretStr(self.key)]), MASK)
+        self.store = store_in(self.folder, TokenEncryption([SecretStr(self.key)]), MASK)
         self.store.prepare()
         for part in ("consents", "uploads", "preferences", "locks"):
             (self.folder / part).mkdir(mode=0o700, exist_ok=True)
@@ -235,7 +236,7 @@ async def test_a_running_bot_holds_its_folder_and_its_port(
     start_bot: StartBot, patient: Patient
 ) -> None:
     async with (
-        bot_process.only_bot_on(patient.folder),
+        bot_process.only_bot_on(patient.store.storage),
         start_bot(
             WEB_PORT=patient.values["WEB_PORT"],
             USER_DATA_DIR=str(patient.folder),
@@ -412,10 +413,12 @@ async def test_a_file_in_the_folders_place_fails(hermit: Patient) -> None:
     assert wrong(found) == {"data folder"}
 
 
-def test_a_full_disk_fails(tmp_path: Path) -> None:
+def test_a_full_disk_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tmp_path.chmod(0o700)
+    monkeypatch.setenv("USER_DATA_DIR", str(tmp_path))
+    there = Installation.of(read_settings(Path(os.devnull)))
     with full_disk():
-        (finding,) = folder_checks.check_folder(tmp_path)
+        (finding,) = folder_checks.check_folder(there)
     assert finding.state is State.FAILED
     assert str(tmp_path) not in finding.says
     assert list(tmp_path.iterdir()) == []
@@ -484,7 +487,7 @@ async def test_no_key_where_documents_are_encrypted_fails(hermit: Patient) -> No
     ("required", "state"), [("false", State.WARNING), ("", State.FAILED), ("true", State.FAILED)]
 )
 async def test_plaintext_beside_a_key_is_told(hermit: Patient, required: str, state: State) -> None:
-    plain = TokenStore(hermit.folder, TokenEncryption(), MASK)
+    plain = store_in(hermit.folder, TokenEncryption())
     plain.save_consent(a_credential(Owner.user(77)))
     found = await hermit.examine(offline=True, TOKEN_REQUIRE_ENCRYPTION=required)
     assert found["encryption"].state is state
@@ -534,7 +537,7 @@ async def test_a_connection_that_ended_after_a_week_is_a_hint(
 ) -> None:
     granted = datetime.now(UTC) - timedelta(days=days)
     hermit.store.save_consent(replace(hermit.credential, granted_at=granted))
-    hermit.store.quarantine(hermit.owner, reason)
+    hermit.store.copies.set_aside(hermit.owner, reason)
     assert (await hermit.examine(offline=True))["testing"].state is state
 
 

@@ -17,13 +17,13 @@ from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 from cli import app
-from security.audit import AuditTrail
+from processes.wiring import KINDS
 from security.encryption import TokenEncryption
 from security.logging_utils import OwnerMask
-from security.storage.files.locks import is_bot_running
-from security.token_store import TokenStore
-from tests.security.kit import ANN, BOB, MASK, a_credential, full_disk, new_key, secret
+from security.storage.protocol import BOT_LEASE
+from tests.security.kit import ANN, BOB, a_credential, full_disk, new_key, secret
 from tests.security.test_rotation import documents, kids, seed, tree
+from tests.stores import folder_of, storage_in, store_in
 
 OLD, NEW = new_key(), new_key()
 SECRETS: Final = (secret(OLD), secret(NEW), "1//0", "ya29.", "amy@example.com", "501", "502")
@@ -124,7 +124,8 @@ def test_check_counts_each_folder_and_each_key_for_programs(run: Run, folder: Pa
         "credentials": 2,
         "tombstones": 1,
         "quarantine": 2,
-        **dict.fromkeys(("consents", "updates", "uploads", "preferences", "maintenance"), 2),
+        **{kind.label: 2 for kind in KINDS if not kind.leased},
+        "uploads": 4,  # of either kind
     }
     assert older["may_be_dropped"] is False
     rest = {key: use["files"] for key, use in list(found.items())[2:]}
@@ -136,7 +137,7 @@ def test_check_counts_each_folder_and_each_key_for_programs(run: Run, folder: Pa
         ("plaintext", None): one,
     }
     assert (in_json(result)["unopened"], result.exit_code) == (3, 1)
-    assert store.folder == folder
+    assert folder_of(store) == folder
 
 
 def test_check_works_where_nothing_opens_and_the_bot_would_not_start(
@@ -254,16 +255,16 @@ def test_no_bot_starts_while_everything_is_decrypted(
 ) -> None:
     """The folder is held from the question to the end."""
     seed(folder, TokenEncryption([OLD]))
-    answers = []
+    answers, storage = [], storage_in(folder, TokenEncryption([OLD]))
 
     def confirm(*_: object, **__: object) -> bool:
-        answers.append(is_bot_running(folder))
+        answers.append(storage.is_leased(BOT_LEASE))
         return False
 
     monkeypatch.setattr(typer, "confirm", confirm)
     assert run("tokens decrypt", OLD).exit_code == 1
     assert answers == [True]
-    assert is_bot_running(folder) is False
+    assert storage.is_leased(BOT_LEASE) is False
 
 
 @pytest.mark.parametrize("line", ["tokens encrypt", "tokens decrypt"])
@@ -293,8 +294,8 @@ def test_encrypting_says_whose_plaintext_it_is_about_to_believe(run: Run, folder
         f"{mask(BOB.name)}: 1 credentials",
     }
     assert run("tokens encrypt --yes", OLD).exit_code == 0
-    trail = AuditTrail(folder, mask)
-    believed = [entry.owner for entry in trail.read(action="believed")]
+    trail = storage_in(folder, TokenEncryption([OLD])).events(action="believed")
+    believed = [entry.owner for entry in trail]
     assert sorted(map(str, believed)) == sorted([mask(ANN.name)] * 2 + [mask(BOB.name)])
     assert run("keys check", OLD).exit_code == 0
 
@@ -326,4 +327,4 @@ def test_plaintext_that_the_settings_refuse_is_a_finding(run: Run, folder: Path)
     assert (result.exit_code, "nothing believes" in result.stdout) == (1, True)
     assert run("tokens encrypt --yes", OLD, **required).exit_code == 0
     assert run("keys check", OLD, **required).exit_code == 0
-    assert TokenStore(folder, TokenEncryption([OLD], required=True), MASK).load(ANN) is not None
+    assert store_in(folder, TokenEncryption([OLD], required=True)).load(ANN) is not None

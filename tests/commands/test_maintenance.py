@@ -107,7 +107,7 @@ async def test_beside_a_running_bot_its_memory_is_left_to_it(installed: Installa
     """Pauses and incidents are the bot's to write down."""
     await installed.world.connect(minutes_left=5)
     await installed.world.google.fault("google.token.refresh", "status", status=503, count=0)
-    kept = installed.world.folder / "maintenance" / "pauses.json"
+    kept = installed.world.folder / "maintenance" / f"owner.{ANN.stem}.json"
     with FileLock(installed.world.folder / "locks" / "bot.lock"):
         assert (await installed.run()).exit_code == Exit.FINDINGS
         assert not kept.exists()

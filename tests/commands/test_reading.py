@@ -12,12 +12,14 @@ from cryptography.fernet import Fernet
 from typer.testing import CliRunner, Result
 
 from cli import app
-from security.audit import AuditTrail
+from processes.wiring import KINDS
 from security.encryption import TokenEncryption
 from security.errors import OperatorFault
-from security.recovery.sealed_folders import holds_ours
-from security.token_store import TokenStore
+from security.storage.events import Event
+from security.storage.files.audit_trail import AuditTrail
+from security.storage.files.data_folder import holds_ours
 from tests.security.kit import ANN, BOB, MASK, a_credential, mode_of
+from tests.stores import store_in
 
 NOBODY = "u_aaaaaaaaaaaaaaaa"
 LOOKS = (
@@ -100,7 +102,7 @@ def test_a_folder_that_is_not_ours_is_refused_and_left_as_it_is(
 def test_the_bot_refuses_it_as_well(run: Run, home: Path) -> None:
     """Before its mode is changed, and a crash's remains are looked for in it."""
     with pytest.raises(OperatorFault, match="USER_DATA_DIR"):
-        holds_ours(home)
+        holds_ours(home, KINDS)
 
 
 @pytest.mark.parametrize("names", [(), ("lost+found",), (".gitkeep",)])
@@ -111,7 +113,7 @@ def test_an_empty_folder_is_nobodys(run: Run, tmp_path: Path, names: tuple[str, 
     for name in names:
         (folder / name).mkdir()
     before = everything(folder)
-    assert holds_ours(folder) is False
+    assert holds_ours(folder, KINDS) is False
     result = run(folder, "tokens list")
     assert (result.exit_code, "has not run here yet" in result.output) == (2, True)
     assert everything(folder) == before
@@ -121,17 +123,17 @@ def test_token_files_alone_are_ours(tmp_path: Path) -> None:
     """Another program's folder, taken over."""
     (tmp_path / "token_501.json").write_text("{}")
     (tmp_path / "notes.txt").write_text("mine")
-    assert holds_ours(tmp_path)
+    assert holds_ours(tmp_path, KINDS)
 
 
 @pytest.mark.parametrize("line", LOOKS)
 def test_looking_changes_nothing(run: Run, tmp_path: Path, line: str) -> None:
     """No mode mended, no folder or key of masks made, no remains cleared, no time stamp moved."""
     folder = tmp_path / "user_data"
-    store = TokenStore(folder, TokenEncryption(), MASK)
+    store = store_in(folder, TokenEncryption())
     store.prepare()
     store.save_consent(a_credential(ANN))
-    AuditTrail(folder, MASK).record("authorised", ANN)
+    store.storage.record([Event("authorised", ANN)])
     (folder / ".token_9.json.tmp").write_text("half")
     os.utime(folder / ".token_9.json.tmp", (time.time() - 3600,) * 2)
     for name in ("quarantine", "tombstones"):
@@ -152,7 +154,7 @@ def test_looking_changes_nothing(run: Run, tmp_path: Path, line: str) -> None:
 def test_a_pipe_in_the_place_of_any_file_hangs_nothing(run: Run, tmp_path: Path, line: str) -> None:
     """Nobody writes into it: whoever opened it as a file is opened would wait for ever."""
     folder = tmp_path / "user_data"
-    store = TokenStore(folder, TokenEncryption(), MASK)
+    store = store_in(folder, TokenEncryption())
     store.prepare()
     store.save_consent(a_credential(BOB))
     for name in (
@@ -170,7 +172,7 @@ def test_a_pipe_in_the_place_of_any_file_hangs_nothing(run: Run, tmp_path: Path,
 def test_loose_modes_of_the_trail_are_mended_at_the_start(tmp_path: Path) -> None:
     """Also where nothing is to be written into it yet."""
     trail = AuditTrail(tmp_path, MASK)
-    trail.record("authorised", ANN)
+    trail.record([Event("authorised", ANN)])
     trail.close()
     part = tmp_path / "audit" / "audit.jsonl"
     part.with_name("audit.1.jsonl").write_bytes(part.read_bytes())
@@ -186,6 +188,6 @@ def test_only_remains_of_ours_are_cleared(tmp_path: Path) -> None:
     for name in ("theirs.tmp", ".token_501.json.tmp"):
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (time.time() - 3600,) * 2)
-    TokenStore(tmp_path, TokenEncryption(), MASK).prepare()
+    store_in(tmp_path, TokenEncryption()).prepare()
     assert (tmp_path / "theirs.tmp").exists()
     assert not (tmp_path / ".token_501.json.tmp").exists()

@@ -14,13 +14,13 @@ from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 from cli import app
-from security.audit import AuditTrail
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.recovery.inspection import FINDINGS
-from security.storage.files.private_files import SealedFolder
+from security.storage.events import Event
 from security.token_store import TokenStore
 from tests.security.kit import ANN, BOB, MASK, TOWN, a_credential, in_minutes, new_key, secret
+from tests.stores import folder_of, keep, storage_in, store_in
 
 MASK_KEY: Final = "a mask key for tests"
 PRIVATE: Final = re.compile(
@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def store(folder: Path, keyring: TokenEncryption) -> TokenStore:
     """The same store that the commands open."""
-    made = TokenStore(folder, keyring, MASK)
+    made = store_in(folder, keyring)
     made.prepare()
     return made
 
@@ -85,20 +85,20 @@ def in_json(result: Result) -> dict[str, Any]:
 
 def trail(folder: Path) -> list[tuple[str, str | None, str]]:
     """What the trail says, oldest first."""
-    entries = AuditTrail(folder, MASK).read(newest_first=False)
+    entries = storage_in(folder, TokenEncryption()).events(newest_first=False)
     return [(entry.action, entry.owner, entry.result) for entry in entries]
 
 
 def quarantined(store: TokenStore, owner: Owner = ANN, reason: str = "invalid_grant") -> str:
     """The id of a new copy of `owner`'s."""
     store.save_consent(a_credential(owner))
-    store.quarantine(owner, reason)
+    store.copies.set_aside(owner, reason)
     return store.copies.records()[-1].id
 
 
 def spoil(store: TokenStore, owner: Owner = BOB) -> None:
     """The owner's file is damaged."""
-    (store.folder / f"{owner.stem}.json").write_bytes(b"rubbish")
+    (folder_of(store) / f"{owner.stem}.json").write_bytes(b"rubbish")
 
 
 # tokens
@@ -130,7 +130,7 @@ def test_whatever_wants_attention_is_found(run: Run, store: TokenStore) -> None:
     )
     store.save_consent(a_credential(BOB))
     spoil(store)
-    (store.folder / "token_501.json").chmod(0o640)
+    (folder_of(store) / "token_501.json").chmod(0o640)
     result = run("tokens list --json")
     ann, bob = in_json(result)["credentials"]
     assert result.exit_code == 1
@@ -145,15 +145,15 @@ def test_verifying_counts_what_is_wrong_and_changes_nothing(run: Run, store: Tok
         store.save_consent(a_credential(Owner.user(number)))
     assert "5 credentials checked, 5 of them good" in run("tokens verify").stdout
     spoil(store, Owner.user(2))
-    (store.folder / "token_3.json").rename(store.folder / "token_4.json")
-    before = {path: path.read_bytes() for path in store.folder.glob("*.json")}
+    (folder_of(store) / "token_3.json").rename(folder_of(store) / "token_4.json")
+    before = {path: path.read_bytes() for path in folder_of(store).glob("*.json")}
     result = run("tokens verify --json")
     document = in_json(result)
     assert result.exit_code == 1
     assert (document["checked"], document["good"]) == (4, 2)
     assert document["findings"] == {"unreadable": 1, "wrong_owner": 1}
     assert MASK("user:2") in run("tokens verify").stdout
-    assert {path: path.read_bytes() for path in store.folder.glob("*.json")} == before
+    assert {path: path.read_bytes() for path in folder_of(store).glob("*.json")} == before
 
 
 @pytest.mark.encryption("on")
@@ -195,9 +195,9 @@ def test_nobody_and_nonsense_are_told_apart(run: Run, store: TokenStore) -> None
 def test_an_ended_credential_is_called_so(run: Run, store: TokenStore) -> None:
     """An old backup was put there."""
     store.save_consent(a_credential())
-    old = (store.folder / "token_501.json").read_bytes()
+    old = (folder_of(store) / "token_501.json").read_bytes()
     store.delete(ANN)
-    (store.folder / "token_501.json").write_bytes(old)
+    (folder_of(store) / "token_501.json").write_bytes(old)
     (ann,) = in_json(run("tokens list --json"))["credentials"]
     assert ann["state"] == "ended"
 
@@ -317,17 +317,15 @@ def test_all_copies_of_an_owner_are_purged_by_mask(run: Run, store: TokenStore) 
 
 
 @pytest.fixture
-def history(folder: Path, store: TokenStore) -> AuditTrail:
+def history(store: TokenStore) -> None:
     """Ann came, Bob was refused, Ann left."""
-    made = AuditTrail(folder, MASK)
-    made.record("authorised", ANN)
-    made.record("denied", BOB, "not_allowed")
-    made.record("revoked", ANN)
-    return made
+    events = (Event("authorised", ANN), Event("denied", BOB, "not_allowed"), Event("revoked", ANN))
+    for event in events:
+        store.storage.record([event])
 
 
 @pytest.mark.encryption("off")
-def test_the_trail_is_shown_newest_first(run: Run, history: AuditTrail) -> None:
+def test_the_trail_is_shown_newest_first(run: Run, history: None) -> None:
     """As many as asked for."""
     entries = in_json(run("audit --json"))["entries"]
     assert [entry["action"] for entry in entries] == ["revoked", "denied", "authorised"]
@@ -338,7 +336,7 @@ def test_the_trail_is_shown_newest_first(run: Run, history: AuditTrail) -> None:
 
 
 @pytest.mark.encryption("off")
-def test_the_trail_is_filtered(run: Run, history: AuditTrail) -> None:
+def test_the_trail_is_filtered(run: Run, history: None) -> None:
     """By owner, action, time."""
 
     def actions(options: str) -> list[str]:
@@ -392,9 +390,7 @@ def test_whoever_anything_is_kept_of_is_found(
         ("consents", "token_15"),
         ("uploads", "16-ab"),
     ):
-        sealed = SealedFolder(folder / place, keyring)
-        sealed.prepare()
-        sealed.write(name, {})
+        keep(folder, place, name, {}, keyring)
     for number in range(11, 17):
         found = run(f"whois {MASK(f'user:{number}')}")
         assert (found.exit_code, found.stdout) == (0, f"Telegram id {number}\n")

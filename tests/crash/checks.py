@@ -8,8 +8,6 @@ from pathlib import Path
 
 from security.credential import Owner
 from security.errors import CustodyError
-from security.recovery.sealed_folders import PLACES
-from security.storage.files.private_files import ensure_private_folder
 from tests.crash.fates import Remains, before
 from tests.crash.operation import ALL_DONE, Hands, Operation
 from tests.crash.owner_operations import end
@@ -72,12 +70,8 @@ def _again(operation: Operation, hands: Hands) -> list[str]:
 
 def next_start(hands: Hands) -> None:
     """What the bot does at its start, with the disk."""
-    ensure_private_folder(hands.folder / "locks")
     store = hands.store()
     store.prepare()
-    for place in PLACES:
-        if not place.by_owner:
-            place.open(hands.folder, hands.keyring).prepare()
     for owner in store.owners():
         try:
             credential = store.load(owner)

@@ -10,9 +10,10 @@ from typing import Protocol
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, CustodyError
-from security.storage.files.private_files import SealedFolder
+from security.owner_documents import TOMBSTONES
 from security.token_store import TokenStore
 from tests.crash import world
+from tests.stores import documents_in
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Remains:
     def ended(self, owner: Owner) -> int | None:
         """The generation in the owner's tombstone; None: there is none that can be read."""
         try:
-            found = SealedFolder(self.folder / "tombstones", self.keyring).read(owner.stem)
+            found = documents_in(self.folder, TOMBSTONES, self.keyring).read(owner.stem)
         except CustodyError:
             return None
         return None if found is None else int(found["generation"])

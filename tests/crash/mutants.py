@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from security.storage.files.private_files import FILE_MODE
+from security.storage.files.unix import FILE_MODE
 
 StrPath = str | os.PathLike[str]
 

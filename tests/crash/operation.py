@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from security.audit import AuditTrail
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.token_store import TokenStore
 from tests.crash.fates import Fate, Remains
 from tests.crash.world import DATA, World
+from tests.stores import store_in
 
 ALL_DONE: Final = "all"
 """What an operation reports once it has done everything."""
@@ -37,11 +37,7 @@ class Hands:
 
     def store(self) -> TokenStore:
         """A store as in a process that has just started."""
-        return TokenStore(self.folder, self.keyring, self.world.mask)
-
-    def audit(self) -> AuditTrail:
-        """The trail that belongs to every change."""
-        return AuditTrail(self.folder, self.world.mask)
+        return store_in(self.folder, self.keyring, self.world.mask)
 
     def remains(self) -> Remains:
         """What is in the folder now."""

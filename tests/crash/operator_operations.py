@@ -12,11 +12,11 @@ from security.credential import Owner
 from security.encryption import TokenEncryption, is_encrypted
 from security.errors import CustodyError, OperatorFault
 from security.recovery.backup import About, read_backup, write_backup
-from security.recovery.owner_files import OwnerFiles
 from security.recovery.restore import Restore, verify
 from security.recovery.rotation import Mode, Rotation
-from security.recovery.sealed_folders import documents
-from security.recovery.snapshot import Holdings
+from security.recovery.snapshot import OwnerSnapshot
+from security.storage.events import Event
+from security.storage.protocol import Key, Stored
 from tests.crash.fates import Both, Current, Damaged, Fate, Kept, SetAside, Unknown
 from tests.crash.operation import ALL_DONE, Hands, Operation, Steps
 from tests.crash.world import (
@@ -33,16 +33,13 @@ from tests.crash.world import (
     a_credential,
     damage,
 )
+from tests.stores import storage_in
 
 _ARCHIVE: Final = "archive.backup"
 
 
 def _backup_keys(world: World) -> list[SecretStr]:
     return [world.backup_key]
-
-
-def _files(hands: Hands) -> OwnerFiles:
-    return OwnerFiles(hands.folder, hands.keyring, hands.world.mask)
 
 
 def _write_archive(hands: Hands, day: int) -> None:
@@ -53,7 +50,8 @@ def _write_archive(hands: Hands, day: int) -> None:
         mask_key=SecretBytes(b"mask"),
     )
     target, keys = hands.scratch / _ARCHIVE, _backup_keys(hands.world)
-    report = write_backup(target, keys, about, hands.store(), _files(hands), replace=True)
+    store = hands.store()
+    report = write_backup(target, keys, about, store, outside=hands.folder, replace=True)
     if report.left_out or report.locked:  # the command says so, and its exit code as well
         raise OperatorFault("the archive lacks what the disk did not give", code="store_failed")
 
@@ -68,10 +66,10 @@ def _backup(hands: Hands) -> Steps:
     yield ALL_DONE
 
 
-def _read_archive(hands: Hands) -> tuple[About, dict[Owner, Holdings]]:
+def _read_archive(hands: Hands) -> tuple[About, dict[Owner, OwnerSnapshot]]:
     about, *held = read_backup(hands.scratch / _ARCHIVE, _backup_keys(hands.world))
     assert isinstance(about, About)
-    return about, {one.owner: one for one in held if isinstance(one, Holdings)}
+    return about, {one.owner: one for one in held if isinstance(one, OwnerSnapshot)}
 
 
 def _archive_is_whole(hands: Hands) -> list[str]:
@@ -88,7 +86,7 @@ def _archive_is_whole(hands: Hands) -> list[str]:
     ]
 
 
-def _lacks_copies(held: Holdings) -> bool:
+def _lacks_copies(held: OwnerSnapshot) -> bool:
     """Copies that the disk did not give are told by the command, not by the archive."""
     return held.owner in (FAY, GUS) and not held.copies
 
@@ -102,7 +100,7 @@ def _archive_is_new(hands: Hands) -> list[str]:
     return found
 
 
-def _is_kept(world: World, held: Holdings) -> bool:
+def _is_kept(world: World, held: OwnerSnapshot) -> bool:
     """Whether an archive holds what there was of this owner."""
     if held.owner in (FAY, GUS):
         return [copy.content for copy in held.copies] == [world.raw[held.owner]]
@@ -126,14 +124,14 @@ def _lose_some(hands: Hands) -> None:
 
 def _restore(hands: Hands) -> Steps:
     """Two copies out of quarantine, then everything out of the archive."""
-    store, audit = hands.store(), hands.audit()
+    store = hands.store()
     for owner in (FAY, GUS):
         if store.load(owner) is None:
-            store.copies.restore(store.quarantined(owner)[0])
-            audit.record("restored", owner)
+            store.copies.restore(store.copies.names(owner)[0])
+            store.storage.record([Event("restored", owner)])
         yield owner.name
     archive, keys = hands.scratch / _ARCHIVE, _backup_keys(hands.world)
-    restore = Restore(store, _files(hands), audit)
+    restore = Restore(store)
     restore.run(archive, keys, verify(archive, keys))
     if "tombstone_unreadable" in restore.report.refused:  # the command says so as well
         raise OperatorFault("not everything could be restored", code="store_failed")
@@ -165,7 +163,7 @@ def _half_restored(world: World) -> dict[Owner, Fate]:
 
 
 def _convert(hands: Hands, mode: Mode) -> Steps:
-    report = Rotation(hands.store(), hands.keyring, hands.world.mask).run(mode)
+    report = Rotation(hands.store()).run(mode)
     if not report.is_complete:  # the command says so, and its exit code as well
         raise OperatorFault("not everything could be tried", code="store_failed")
     yield ALL_DONE
@@ -193,16 +191,18 @@ def _holds_no_plaintext(hands: Hands) -> list[str]:
 def _open_under(hands: Hands, keyring: TokenEncryption) -> list[str]:
     """Every document is an envelope and opens, but for the one that was damaged before."""
     found = []
-    for place, sealed, names in documents(hands.folder, keyring):
-        for name in names:
-            data = sealed.read_bytes(name) or b""
+    storage = storage_in(hands.folder, keyring)
+    for kind in storage.kinds:
+        keys = [Key(kind, name) for name in storage.names(kind)]
+        for stored in storage.read(keys):
+            data = stored.raw if isinstance(stored, Stored) else b""
             try:
                 if data != hands.world.raw[EVE]:
                     keyring.decrypt(data)
             except CustodyError as error:
-                found.append(f"{place.label}: {error}")
+                found.append(f"{kind.name}: {error}")
             if CANARY.encode() in data or not is_encrypted(data):
-                found.append(f"{place.label}: one is plaintext")
+                found.append(f"{kind.name}: one is plaintext")
     return found
 
 

@@ -6,7 +6,8 @@ from contextlib import ExitStack, suppress
 
 from security.credential import Owner
 from security.errors import CorruptCredential
-from security.storage.files.staged_file import Room
+from security.storage.events import Event
+from security.storage.protocol import Reservation
 from security.token_store import Save, TokenStore
 from tests.crash.fates import Both, Current, Fate, Gone, Kept, SetAside
 from tests.crash.operation import Hands, Operation, Steps
@@ -15,7 +16,7 @@ from tests.crash.world import ANN, BOB, CAT, EVE, FAY, NEW, World, a_credential
 
 def _save(hands: Hands) -> Steps:
     """Refreshes of an encrypted and two plain ones, a first consent, one over a damaged file."""
-    store, audit = hands.store(), hands.audit()
+    store = hands.store()
     for owners in ((ANN,), (BOB, CAT)):  # alone, and together
         with ExitStack() as leaving:
             saves = [_reserved(store, owner, leaving) for owner in owners]
@@ -23,28 +24,27 @@ def _save(hands: Hands) -> Steps:
                 if isinstance(outcome, Exception):
                     raise outcome
         for owner in owners:
-            audit.record("refreshed", owner)
             yield owner.name
     for owner in (NEW, EVE):
-        with store.locked(owner):
-            store.save_consent(a_credential(owner, version="new"))
-        audit.record("authorised", owner)
+        new = a_credential(owner, version="new")
+        store.save_consent(new, events=[Event("authorised", owner)])
         yield owner.name
 
 
 def _reserved(store: TokenStore, owner: Owner, leaving: ExitStack) -> Save:
     """What is done before Google is asked, and what came of asking."""
-    leaving.enter_context(store.locked(owner))
+    lease = leaving.enter_context(store.leased(owner))
     seen = store.read(owner)
     assert seen.credential is not None
-    room = store.reserve(owner, seen)
-    leaving.callback(_give_up, room)
-    return Save(a_credential(owner, version="new"), seen.credential.generation, seen, room)
+    reservation = store.reserve(owner, seen, lease)
+    leaving.callback(_give_up, reservation)
+    new, events = a_credential(owner, version="new"), [Event("refreshed", owner)]
+    return Save(new, seen.credential.generation, lease, seen, reservation, events)
 
 
-def _give_up(room: Room) -> None:
-    if room.is_open:
-        room.give_up()
+def _give_up(reservation: Reservation) -> None:
+    if reservation.is_open:
+        reservation.give_up()
 
 
 def _saved(world: World) -> dict[Owner, Fate]:
@@ -61,17 +61,17 @@ def _half_saved(world: World) -> dict[Owner, Fate]:
 
 def _quarantine(hands: Hands) -> Steps:
     """Encrypted ones, plain ones, a damaged one."""
-    store, audit = hands.store(), hands.audit()
+    store = hands.store()
     for owner in (ANN, BOB, EVE):
-        with store.locked(owner):
+        with store.leased(owner) as lease:
             try:
                 store.load(owner)
             except CorruptCredential as error:
                 reason = error.code
             else:
                 reason = "revoked"
-            store.quarantine(owner, reason)
-        audit.record("quarantined", owner, reason)
+            event = Event("quarantined", owner, reason)
+            store.copies.set_aside(owner, reason, lease=lease, events=[event])
         yield owner.name
 
 
@@ -82,20 +82,18 @@ def _set_aside(world: World) -> dict[Owner, Fate]:
 
 def _disconnect(hands: Hands) -> Steps:
     """Google left out; also those whose credential is damaged or in quarantine."""
-    audit = hands.audit()
     for owner in (ANN, BOB, EVE, FAY):
         end(hands, owner)
-        audit.record("revoked", owner)
         yield owner.name
 
 
 def end(hands: Hands, owner: Owner) -> None:
     """Disconnect one owner."""
     store = hands.store()
-    with store.locked(owner):
+    with store.leased(owner) as lease:
         with suppress(CorruptCredential):  # it cannot be revoked; it is deleted all the same
-            store.mark_leaving(owner)
-        store.delete(owner)
+            store.mark_leaving(owner, lease=lease)
+        store.delete(owner, lease=lease, events=[Event("revoked", owner)])
 
 
 def _disconnected(world: World) -> dict[Owner, Fate]:

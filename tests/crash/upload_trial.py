@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from bench.owners import CLIENT_ID, CLIENT_SECRET
 from bench.uploads.content import Content
 from bench.world import BOT_TOKEN, FIRST_PERSON, connect
-from bot.uploads.jobs import UploadJournal
+from bot.uploads.journal import UploadJournal
 from sandbox.clients.messages import Message
 from sandbox.clients.person import Person
 from sandbox.faults.metering import Meter, MeteredReader
@@ -30,8 +30,8 @@ from sandbox.operations import operation_of
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox, SandboxConfig
 from security.encryption import TokenEncryption
-from security.token_store import TokenStore
 from tests.crash.upload_bot import Bot, Moment, Mutant, Order, Step, read_trace
+from tests.stores import storage_in, store_in
 
 WATCHED: Final = re.compile(
     r"telegram\.(sendMessage|editMessageText|getFile)|google\.(drive|upload)\..+"
@@ -161,7 +161,7 @@ class Trial:
         async with AsyncExitStack() as stack:
             sandbox = WatchedSandbox(config, self.moment, first.kill)
             await stack.enter_async_context(sandbox)
-            store = TokenStore(self.data, TokenEncryption([self.key]), str)
+            store = store_in(self.data, TokenEncryption([self.key]), str)
             store.prepare()
             await connect(sandbox, store, 1)
             ann = await stack.enter_async_context(Person(sandbox.url, FIRST_PERSON, "Ann", "en"))
@@ -246,7 +246,7 @@ class Trial:
         return {name for name in self.sending.files if any(name in text for text in texts)}
 
     def _is_idle(self) -> bool:
-        journal = UploadJournal(self.data / "uploads", TokenEncryption([self.key]))
+        journal = UploadJournal(storage_in(self.data, TokenEncryption([self.key])))
         waiting = [path for path in (self.data / "updates").glob("*.json") if path.stem.isdecimal()]
         return not waiting and all(job.has_ended for job in journal.all())
 

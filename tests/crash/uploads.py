@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.uploads.content import make
-from bot.uploads.jobs import UploadJob, UploadJournal
+from bot.uploads.jobs import UploadJob
+from bot.uploads.journal import UploadJournal
 from tests.crash.tracing import TraceError
 from tests.crash.upload_bot import Moment, Step
 from tests.crash.upload_trial import Found, Sending, try_moment

@@ -20,14 +20,20 @@ from typing import Any, Final
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
+from bot.kinds import PREFERENCES, UPLOADS
+from processes.wiring import KINDS
+from security.consent.pending import CONSENTS
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption
 from security.errors import CustodyError
-from security.logging_utils import OwnerMask, load_mask_key
-from security.storage.catalogue import CREDENTIALS
-from security.storage.files.private_files import FILE_MODE, FOLDER_MODE, SealedFolder
+from security.logging_utils import OwnerMask
+from security.owner_documents import CREDENTIALS, QUARANTINE
+from security.storage.catalogue import Kind
+from security.storage.documents import Documents
+from security.storage.files.data_folder import load_mask_key
+from security.storage.files.unix import FILE_MODE, FOLDER_MODE
 from security.storage.sealing import Sealer
-from security.token_store import TokenStore
+from tests.stores import documents_in, store_in
 
 CANARY: Final = "canary"
 DATA: Final = "user_data"
@@ -103,20 +109,19 @@ def build_world(scratch: Path) -> World:
     plain_files: list[str] = []
 
     def fill(
-        keyring: TokenEncryption, current: list[Owner], aside: Owner, kinds: tuple[str, ...]
+        keyring: TokenEncryption, current: list[Owner], aside: Owner, kinds: tuple[Kind, ...]
     ) -> None:
-        store = TokenStore(folder, keyring, mask)
+        store = store_in(folder, keyring, mask)
         store.prepare()
         for owner in [*current, aside]:
             credentials[owner] = store.save_consent(a_credential(owner))
-        store.quarantine(aside, "revoked")
+        store.copies.set_aside(aside, "revoked")
         for kind in kinds:
-            sealed = SealedFolder(folder / kind, keyring)
-            sealed.prepare()
-            document = {"owner": current[0].name, "secret": f"{CANARY}-{kind}"}
-            sealed.write(current[0].stem, document)
+            document = {"owner": current[0].name, "secret": f"{CANARY}-{kind.name}"}
+            name = f"{current[0].key}-1" if kind is UPLOADS else current[0].stem
+            Documents(store.storage, kind).write(name, document)
 
-    fill(TokenEncryption(), [BOB], GUS, ("consents", "uploads"))
+    fill(TokenEncryption(), [BOB], GUS, (CONSENTS, UPLOADS))
     foreign = a_credential(CAT).to_document()
     del foreign["drivekeeper"]
     (folder / f"{CAT.stem}.json").write_text(json.dumps(foreign))
@@ -126,13 +131,14 @@ def build_world(scratch: Path) -> World:
         if CANARY.encode() in path.read_bytes():
             plain_files.append(str(path.relative_to(scratch)))
     keyring = TokenEncryption([old_key], required=False)
-    fill(keyring, [ANN, EVE, TOWN], FAY, ("consents", "preferences"))
+    fill(keyring, [ANN, EVE, TOWN], FAY, (CONSENTS, PREFERENCES))
     raw: dict[Owner, bytes] = {EVE: damage(folder / f"{EVE.stem}.json")}
     for owner in (ANN, BOB, CAT, TOWN):
         data = (folder / f"{owner.stem}.json").read_bytes()
         raw[owner] = Sealer(keyring).examine(CREDENTIALS, owner.stem, data).content
     for owner in (FAY, GUS):
         raw[owner] = quarantined(folder, keyring)[owner][0]
+    _take_away_what_is_made_anew(folder)
     state = take_in(scratch)
     damaged_ann = damage(folder / f"{ANN.stem}.json")
     world = World(
@@ -151,6 +157,16 @@ def build_world(scratch: Path) -> World:
     return world
 
 
+def _take_away_what_is_made_anew(folder: Path) -> None:
+    """Locks and empty folders: the operations are to make them, so that a cut may meet that too."""
+    for lock in (folder / "locks").iterdir():
+        lock.unlink()
+    for kind in KINDS:
+        if not kind.leased:
+            with suppress(OSError):  # something is kept there
+                (folder / kind.name).rmdir()
+
+
 def damage(path: Path) -> bytes:
     """Make an encrypted file one that no key opens; what it holds then."""
     path.write_bytes(path.read_bytes().replace(b'"gAAAA', b'"gAAAB'))
@@ -164,7 +180,7 @@ def quarantined(folder: Path, keyring: TokenEncryption) -> dict[Owner, list[byte
         AssertionError: one has no note that can be read.
     """
     found: dict[Owner, list[bytes]] = {}
-    sealed = SealedFolder(folder / "quarantine", keyring)
+    sealed = documents_in(folder, QUARANTINE, keyring)
     for name in sealed.names():
         if name.endswith(".note"):
             continue
@@ -172,9 +188,10 @@ def quarantined(folder: Path, keyring: TokenEncryption) -> dict[Owner, list[byte
         note = sealed.read(f"{name}.note")
         assert note, "a quarantined copy without its note"
         assert note["owner"] != owner.name, "a note that names its owner"
-        data = sealed.read_bytes(name) or b""
+        copy = sealed.stored(name)
+        data = copy.raw if copy else b""
         with suppress(CustodyError):  # it was damaged when it was set aside
-            data = sealed.sealer.examine(sealed.kind, name, data).content
+            data = sealed.storage.sealer.examine(sealed.kind, name, data).content
         found.setdefault(owner, []).append(data)
     return found
 
@@ -182,9 +199,9 @@ def quarantined(folder: Path, keyring: TokenEncryption) -> dict[Owner, list[byte
 def other_documents(folder: Path, keyring: TokenEncryption) -> dict[str, dict[str, Any]]:
     """Consents, uploads and preferences by path, decrypted."""
     return {
-        f"{kind}/{name}": sealed.read(name) or {}
-        for kind in ("consents", "uploads", "preferences")
-        for sealed in [SealedFolder(folder / kind, keyring)]
+        f"{kind.name}/{name}": sealed.read(name) or {}
+        for kind in (CONSENTS, UPLOADS, PREFERENCES)
+        for sealed in [documents_in(folder, kind, keyring)]
         for name in sealed.names()
     }
 

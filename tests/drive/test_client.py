@@ -228,13 +228,12 @@ def test_every_request_that_can_says_that_it_means_shared_drives_too(world: Worl
 
 
 async def test_drives_are_closed_after_half_a_minute(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World,
 ) -> None:
     """Also where nobody asks anything any more."""
     before = sockets()
     await asyncio.gather(*(world.drives.run(ANN, lambda drive: drive.about()) for _ in range(4)))
     world.drives.close_idle()
     assert sockets() > before
-    monkeypatch.setattr("drive.connection._IDLE_SECONDS", 0.0)
-    world.drives.close_idle()
+    world.drives.close_idle(0)
     await until(lambda: sockets() <= before)

@@ -39,11 +39,10 @@ from cli import app
 from commands.checks.finding import State as CheckState
 from commands.output import Exit
 from config import Settings, SettingsError, load_settings
-from custody_parts import CustodyParts
-from custody_parts import custody as custody_of_settings
 from drive import DriveApi, Drives
 from metrics import Metrics
 from processes import bot as bot_process
+from processes import wiring
 from sandbox.clients.google_controls import GoogleControls as GoogleControls
 from sandbox.clients.group import Group as Group
 from sandbox.clients.messages import Message as Message
@@ -51,13 +50,12 @@ from sandbox.clients.person import Person as Person
 from sandbox.clients.telegram_controls import TelegramControls as TelegramControls
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox as Sandbox
-from security import audit, log_schema
-from security.consent.flows import PASTE_REDIRECT, ConsentDesk
+from security import log_schema
+from security.consent.flows import PASTE_REDIRECT, ConsentFlows, ConsentMethod
 from security.consent.pending import PendingConsent as PendingConsent
-from security.consent.pending import PendingConsents
 from security.credential import Credential, Owner
 from security.custody.members import Members
-from security.custody.workers import Guard
+from security.custody.workers import Workers
 from security.encryption import TokenEncryption
 from security.errors import CustodyError as CustodyError
 from security.errors import OperatorFault as OperatorFault
@@ -66,7 +64,7 @@ from security.logging_utils import OwnerMask
 from security.maintenance.incidents import Incidents
 from security.maintenance.report import SweepReport
 from security.recovery.inspection import FINDINGS, STATES
-from security.token_store import TokenStore
+from security.storage import events
 
 ROOT: Final = Path(__file__).parents[2]
 MOVED: Final[dict[str, str]] = {}
@@ -100,7 +98,7 @@ def may_be_logged(field: str, value: Any) -> bool:
 def codes() -> dict[str, list[str]]:
     """Words that stand in answers, in the audit trail and in metrics."""
     return {
-        "audit actions": sorted(audit.ACTIONS),
+        "audit actions": sorted(events.ACTIONS),
         "why not ready": sorted(REASONS),
         "states of a credential": sorted(STATES),
         "findings about a credential": sorted(FINDINGS),
@@ -198,8 +196,9 @@ def key_of_before() -> str:
 class Custody:
     """Custody of one data folder, as one process has it: what can be asked of it."""
 
-    parts: CustodyParts
-    desk: ConsentDesk
+    parts: wiring.Custody
+    consents: ConsentFlows
+    method: ConsentMethod
 
     async def token(self, user: int) -> str:
         """An access token of this Telegram user's that serves."""
@@ -216,41 +215,41 @@ class Custody:
 
     async def disconnect(self, user: int) -> None:
         """End it, here and at Google."""
-        await self.parts.custodian.disconnect(Owner.user(user))
+        await self.parts.disconnecting.disconnect(Owner.user(user))
 
     async def restore(self, user: int) -> None:
         """The newest quarantined copy back in its owner's place."""
-        copies, custodian = self.parts.store.copies, self.parts.custodian
-        name = (await custodian.read(copies.names, Owner.user(user)))[-1]
-        await custodian.run(copies.restore, name)
+        copies, workers = self.parts.store.copies, self.parts.workers
+        name = (await workers.read(copies.names, Owner.user(user)))[-1]
+        await workers.run(copies.restore, name)
 
     async def begin_consent(self, user: int) -> PendingConsent:
         """A request; its `address`, and with the device flow its `user_code`."""
-        return await self.desk.begin(Owner.user(user))
+        return await self.consents.begin(Owner.user(user), self.method)
 
     async def approved(self, pending: PendingConsent, redirect: Mapping[str, str]) -> None:
         """Google's yes comes in: by a poll, a redirect that is opened, or one that is pasted."""
         match pending.flow:
             case "device":
-                await self.desk.poll(pending)
+                await self.consents.poll(pending)
             case "paste":
                 query = "&".join(f"{name}={value}" for name, value in redirect.items())
-                await self.desk.pasted(pending.owner, f"{PASTE_REDIRECT}?{query}")
+                await self.consents.accept_pasted(pending.owner, f"{PASTE_REDIRECT}?{query}")
             case "callback":
-                asked = await self.desk.by_state(redirect["state"])
-                await self.desk.redirected(asked, code=redirect["code"], error=None)
+                asked = await self.consents.by_state(redirect["state"])
+                await self.consents.accept_redirect(asked, code=redirect["code"], error=None)
 
     async def claim(self, user: int) -> None:
         """callback: the asker comes back from the result page by its button."""
-        pending = await self.desk.latest(Owner.user(user))
+        pending = await self.consents.latest(Owner.user(user))
         assert pending is not None
-        await self.desk.claim(pending.owner, pending.claim_code.get_secret_value())
+        await self.consents.claim(pending.owner, pending.claim_code.get_secret_value())
 
     async def confirm(self, user: int) -> None:
         """The asker says that the account is theirs."""
-        pending = await self.desk.latest(Owner.user(user))
+        pending = await self.consents.latest(Owner.user(user))
         assert pending is not None
-        await self.desk.confirm(pending.owner, pending.id)
+        await self.consents.confirm(pending.owner, pending.id)
 
     def mask(self, user: int) -> str:
         """What stands for this user in logs and commands."""
@@ -259,7 +258,7 @@ class Custody:
     def stop(self) -> None:
         """The process is told to end."""
         self.parts.sweep.stop()
-        self.parts.custodian.stop()
+        self.parts.workers.stop()
 
 
 def _text(credential: Credential) -> str:
@@ -272,28 +271,20 @@ async def custody(environment: Mapping[str, str]) -> AsyncIterator[Custody]:
     """Begun and, at the end, closed as a process does."""
     settings = Settings.model_validate({key.lower(): value for key, value in environment.items()})
     mask = OwnerMask(MASK_KEY.encode())
-    async with custody_of_settings(settings, mask) as parts:
-        pending = PendingConsents(settings.user_data_dir / "consents", parts.sealer)
-        await parts.custodian.run(pending.prepare)
+    storage, options = wiring.storage_of(settings, mask), wiring.CustodyOptions.of(settings)
+    async with wiring.custody(settings, storage, mask, options) as parts:
         drives = Drives(
             DriveApi(settings.google_api_endpoint, Network.of(settings)), parts.custodian, threads=1
         )
         flow = settings.google_oauth_flow
-        desk = ConsentDesk(
-            flow=flow,
-            client=settings.google_clients[0],
-            redirect_uri=(
-                f"{settings.public_url}/oauth/callback" if flow == "callback" else PASTE_REDIRECT
-            ),
-            pending=pending,
-            custodian=parts.custodian,
-            oauth=parts.oauth,
-            look_up_account=drives.account,
+        redirect_uri = (
+            f"{settings.public_url}/oauth/callback" if flow == "callback" else PASTE_REDIRECT
         )
+        method = ConsentMethod(flow, settings.google_clients[0], redirect_uri)
         try:
-            yield Custody(parts, desk)
+            yield Custody(parts, parts.consent_flows(drives.account), method)
         finally:
-            await parts.custodian.close()
+            await parts.workers.close()
             await drives.close()
 
 
@@ -339,15 +330,16 @@ class UpdatesRun:
         Args:
             members: Telegram ids of those who may write.
         """
-        journal = UpdateJournal(folder / "updates", keyring, _BOT_ID)
-        journal.prepare()
-        self._threads = Guard(TokenStore(folder, keyring, OwnerMask(b"frozen")))
+        storage = wiring.open_storage(folder, keyring, OwnerMask(b"frozen"))
+        storage.open()
+        journal = UpdateJournal(storage, _BOT_ID)
+        self._threads = Workers()
 
         async def nothing_is_kept(owner: Owner) -> bool:
             return False
 
         access = Access(Members(members), frozenset(), nothing_is_kept)
-        self._inbox = Inbox(journal, self._threads, Incidents(), access)
+        self._inbox = Inbox(journal, self._threads, Incidents(), access, 0.001)
         self._order = PerUserOrder(self._inbox)
         self.refused: list[int] = []
         """The updates whose senders are told that there is no room for more."""
@@ -417,7 +409,6 @@ def small_updates(each: int, texts_beside: int, total: int, total_for_texts: int
         patch.setattr(_capacity, "MOST_BYTES", total)
         patch.setattr(_capacity, "_BYTES_FOR_TEXTS", total_for_texts)
         patch.setattr(_ordering, "_BREATH_SECONDS", 0)
-        patch.setattr(_inbox, "_FIRST_PAUSE_SECONDS", 0.001)
         patch.setattr(_inbox, "_LONGEST_PAUSE_SECONDS", 0.001)
         yield
 

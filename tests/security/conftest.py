@@ -11,7 +11,8 @@ from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox, SandboxConfig
 from security.encryption import TokenEncryption
 from security.token_store import TokenStore
-from tests.security.kit import MASK, World
+from tests.security.kit import World
+from tests.stores import store_in
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def store(folder: Path, keyring: TokenEncryption) -> TokenStore:
     """A prepared store with the keys of this run."""
-    made = TokenStore(folder, keyring, MASK)
+    made = store_in(folder, keyring)
     made.prepare()
     return made
 

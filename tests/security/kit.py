@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from cryptography.fernet import Fernet
@@ -19,27 +19,26 @@ from pydantic import SecretStr
 
 from config import GoogleClient
 from drive import DriveApi, Drives
+from processes.wiring import Custody, CustodyOptions
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox
-from security.audit import AuditTrail
-from security.consent.flows import PASTE_REDIRECT, ConsentDesk
+from security.consent.approvals import ConsentParts
+from security.consent.flows import PASTE_REDIRECT, ConsentFlows
 from security.consent.pending import PendingConsents
 from security.credential import Credential, Owner
 from security.custody.custodian import Custodian
 from security.encryption import TokenEncryption
 from security.google.oauth import GoogleOAuth, OAuthEndpoints
-from security.logging_utils import OwnerMask
-from security.maintenance.records import Records
-from security.maintenance.state import Memory
-from security.storage.catalogue import QUARANTINE
-from security.storage.files.index import Watch
+from security.owner_documents import QUARANTINE
+from security.storage.protocol import Storage
 from security.storage.sealing import Sealer
-from security.token_store import TokenStore
+from tests.stores import MASK as MASK
+from tests.stores import storage_in
+from tests.stores import store_in as store_in
 
 ROOT = Path(__file__).parents[2]
 ANN, BOB, TOWN = Owner.user(501), Owner.user(502), Owner.parse("department:tanhae")
 AMY, BEN = "amy@example.com", "ben@example.com"
-MASK = OwnerMask(b"a mask key for tests")
 
 
 def new_key() -> SecretStr:
@@ -121,15 +120,8 @@ def answer_of(redirect: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(redirect).query).items()}
 
 
-def records_in(folder: Path, keyring: TokenEncryption) -> Records:
-    """What a custodian keeps besides, as after a restart."""
-    memory = Memory(folder / "maintenance", keyring)
-    memory.prepare()
-    return Records(memory, Watch(folder), AuditTrail(folder, MASK))
-
-
 class World:
-    """One data folder, one keyring, one Google; custodians as many as wanted."""
+    """One data folder, one keyring, one Google; custodies as many as wanted."""
 
     def __init__(
         self, sandbox: Sandbox, google: GoogleControls, folder: Path, keyring: TokenEncryption
@@ -138,16 +130,16 @@ class World:
         self.client = GoogleClient(
             sandbox.config.client_id, SecretStr(sandbox.config.client_secret)
         )
-        self.store = TokenStore(folder, keyring, MASK)
-        self.store.prepare()
-        self.pending = PendingConsents(folder / "consents", keyring)
-        self.pending.prepare()
         self.api = DriveApi(sandbox.url)
         self._oauths: list[GoogleOAuth] = []
-        self._custodians: list[Custodian] = []
+        self._custodies: list[Custody] = []
         self._drives: list[Drives] = []
         self.oauth = self.new_oauth()
-        self.custodian = self.new_custodian()
+        self.custody = self.new_custody()
+        self.custody.store.prepare()
+        self.store, self.storage = self.custody.store, self.custody.storage
+        self.custodian, self.state = self.custody.custodian, self.custody.state
+        self.pending = PendingConsents(self.storage)
         self.drives = self.new_drives()
 
     @property
@@ -166,23 +158,28 @@ class World:
         self._oauths.append(made)
         return made
 
-    def new_custodian(
+    def new_custody(
         self,
         *,
         oauth: GoogleOAuth | None = None,
         clients: tuple[GoogleClient, ...] | None = None,
-        records: Records | None = None,
-    ) -> Custodian:
-        """One more over the same folder, as in another process."""
-        made = Custodian(
-            TokenStore(self.folder, self.keyring, MASK),
+        storage: Storage | None = None,
+        **options: Any,
+    ) -> Custody:
+        """One more over the same folder, as in another process, or after a restart."""
+        made = Custody(
+            storage or storage_in(self.folder, self.keyring),
+            MASK,
             oauth or self.oauth,
-            (self.client,) if clients is None else clients,
-            records or records_in(self.folder, self.keyring),
-            lead=timedelta(minutes=15),
+            CustodyOptions(clients=(self.client,) if clients is None else clients, **options),
         )
-        self._custodians.append(made)
+        made.state.load()
+        self._custodies.append(made)
         return made
+
+    def new_custodian(self, **options: Any) -> Custodian:
+        """The custodian of one more custody."""
+        return self.new_custody(**options).custodian
 
     def new_drives(self) -> Drives:
         """One more pool of threads for Drive."""
@@ -190,20 +187,18 @@ class World:
         self._drives.append(made)
         return made
 
-    def new_desk(
-        self,
-        flow: Literal["device", "callback", "paste"],
-        redirect_uri: str = PASTE_REDIRECT,
-    ) -> ConsentDesk:
-        """A desk over the same folder, as after a restart."""
-        return ConsentDesk(
-            flow=flow,
-            client=self.client,
-            redirect_uri=redirect_uri,
-            pending=PendingConsents(self.folder / "consents", self.keyring),
-            custodian=self.custodian,
-            oauth=self.oauth,
-            look_up_account=self.drives.account,
+    def new_consents(self) -> ConsentFlows:
+        """Flows over the same folder, as after a restart."""
+        return ConsentFlows(
+            ConsentParts(
+                PendingConsents(storage_in(self.folder, self.keyring)),
+                self.custody.workers,
+                self.custody.leases,
+                self.custodian,
+                self.oauth,
+                self.custody.clients,
+                self.drives.account,
+            )
         )
 
     async def grant(self, owner: Owner, account: str) -> Credential:
@@ -248,8 +243,8 @@ class World:
 
     async def close(self) -> None:
         """Close everything that was opened."""
-        for custodian in self._custodians:
-            await custodian.close()
+        for custody in self._custodies:
+            await custody.workers.close()
         for drives in self._drives:
             await drives.close()
         for oauth in self._oauths:

@@ -11,23 +11,17 @@ import json
 import os
 import random
 import sys
-import tempfile
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from config import GoogleClient
-from security.audit import AuditTrail
+from processes.wiring import Custody, CustodyOptions, open_storage
 from security.credential import Owner
-from security.custody.custodian import Custodian
 from security.encryption import TokenEncryption
 from security.google.oauth import GoogleOAuth, OAuthEndpoints
 from security.logging_utils import OwnerMask, configure_logging
-from security.maintenance.records import Records
-from security.maintenance.state import Memory
-from security.maintenance.sweep import Sweep, SweepOptions
-from security.storage.files.index import Watch
-from security.token_store import TokenStore
+from security.maintenance.sweep import SweepOptions
 
 
 async def contend(
@@ -35,21 +29,17 @@ async def contend(
 ) -> dict[str, int]:
     """One process's part: a sweep, and people who come by in another order meanwhile."""
     keyring, mask = TokenEncryption(keys), OwnerMask(b"a mask key for tests")
-    store = TokenStore(folder, keyring, mask)
-    memory = Memory(Path(tempfile.mkdtemp(dir=folder.parent)), keyring)
-    records = Records(memory, Watch(folder), AuditTrail(folder, mask))
     oauth = GoogleOAuth(OAuthEndpoints("", token_uri, "", ""))
-    custodian = Custodian(store, oauth, [client], records)
-    sweep = Sweep(store, custodian, records, SweepOptions(concurrency=16))
+    options = CustodyOptions(clients=[client], sweep=SweepOptions(concurrency=16), remembers=False)
+    custody = Custody(open_storage(folder, keyring, mask), mask, oauth, options)
     owners = [Owner.user(1000 + number) for number in range(count)]
     random.shuffle(owners)
-    sweeping = asyncio.create_task(sweep.run())
+    sweeping = asyncio.create_task(custody.sweep.run())
     served = await asyncio.gather(
-        *(custodian.access_token(owner) for owner in owners[: count // 4])
+        *(custody.custodian.access_token(owner) for owner in owners[: count // 4])
     )
     report = await sweeping
-    await custodian.close()
-    await oauth.close()
+    await custody.close()
     return {
         "refreshed": report.refreshed,
         "transient": report.transient,

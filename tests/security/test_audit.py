@@ -11,14 +11,16 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from security.audit import AuditTrail
 from security.credential import Owner
+from security.storage.events import Event
+from security.storage.files.audit_trail import AuditTrail
 from tests.security.kit import ANN, BOB, MASK, TOWN, full_disk, mode_of, python, umask
 
 WRITER = """
 import sys, threading
 from pathlib import Path
-from security.audit import AuditTrail
+from security.storage.files.audit_trail import AuditTrail
+from security.storage.events import Event
 from security.credential import Owner
 from security.logging_utils import OwnerMask
 
@@ -27,7 +29,7 @@ trail = AuditTrail(folder, OwnerMask(b"a mask key for tests"), max_bytes=5_000, 
 
 def write(owner):
     for _ in range(lines):
-        trail.record("refreshed", owner)
+        trail.record([Event("refreshed", owner)])
 
 print("ready", flush=True)
 sys.stdin.readline()
@@ -55,13 +57,13 @@ def test_what_was_done_to_several_at_once_is_a_line_for_each(
     trail: AuditTrail, folder: Path
 ) -> None:
     """Of one moment, in one write, as if each had been recorded alone; nobody is no line."""
-    trail.record_all("refreshed", [ANN, BOB, TOWN])
+    trail.record([Event("refreshed", owner) for owner in [ANN, BOB, TOWN]])
     entries = list(trail.read(newest_first=False))
     assert [entry.owner for entry in entries] == [MASK(owner.name) for owner in (ANN, BOB, TOWN)]
     assert {(entry.action, entry.result) for entry in entries} == {("refreshed", "ok")}
     assert len({entry.time for entry in entries}) == 1
     written = newest(folder).read_bytes()
-    trail.record_all("refreshed", [])
+    trail.record([])
     assert newest(folder).read_bytes() == written
 
 
@@ -69,7 +71,7 @@ def test_a_line_says_what_was_done_to_whom_and_names_nobody(
     trail: AuditTrail, folder: Path
 ) -> None:
     """Four fields; the owner is a mask."""
-    trail.record("authorised", ANN)
+    trail.record([Event("authorised", ANN)])
     (line,) = newest(folder).read_text().splitlines()
     written = json.loads(line)
     assert list(written) == ["time", "action", "owner", "result"]
@@ -79,7 +81,7 @@ def test_a_line_says_what_was_done_to_whom_and_names_nobody(
 
 def test_a_result_that_is_no_code_is_not_written(trail: AuditTrail, folder: Path) -> None:
     """Whatever somebody passes, an address does not get in."""
-    trail.record("quarantined", None, "amy@example.com")
+    trail.record([Event("quarantined", None, "amy@example.com")])
     assert b"amy" not in newest(folder).read_bytes()
     assert next(trail.read()).result == "failed"
 
@@ -87,7 +89,7 @@ def test_a_result_that_is_no_code_is_not_written(trail: AuditTrail, folder: Path
 def test_the_trail_is_private(trail: AuditTrail, folder: Path) -> None:
     """Whatever the umask."""
     with umask(0):
-        trail.record("denied", ANN, "not_allowed")
+        trail.record([Event("denied", ANN, "not_allowed")])
     assert mode_of(newest(folder)) == 0o600
     assert mode_of(folder / "audit") == 0o700
 
@@ -104,7 +106,7 @@ def test_processes_and_threads_at_once_lose_no_line_and_tear_none(folder: Path) 
         writer.stdin.flush()
     here = AuditTrail(folder, MASK, max_bytes=5_000, kept=60)
     for _ in range(300):
-        here.record("refreshed", ANN)
+        here.record([Event("refreshed", ANN)])
     for writer in writers:
         assert writer.communicate(timeout=60)[1] == ""
     parts = sorted((folder / "audit").iterdir())
@@ -119,7 +121,7 @@ def test_a_part_that_is_full_is_set_aside_and_the_oldest_goes(folder: Path) -> N
     """Nothing of what is kept is torn, and the newest is there."""
     trail = AuditTrail(folder, MASK, max_bytes=500, kept=2)
     for number in range(1, 41):
-        trail.record("refreshed", Owner.user(number))
+        trail.record([Event("refreshed", Owner.user(number))])
     parts = {path.name: path.stat().st_size for path in (folder / "audit").iterdir()}
     assert set(parts) == {"audit.jsonl", "audit.1.jsonl", "audit.2.jsonl"}
     assert all(size < 700 for size in parts.values())
@@ -130,20 +132,20 @@ def test_a_part_that_is_full_is_set_aside_and_the_oldest_goes(folder: Path) -> N
 def test_a_part_another_process_has_set_aside_is_left_after_a_second(folder: Path) -> None:
     """It must not be written for ever by one that is idle most of the time."""
     mine, theirs = AuditTrail(folder, MASK), AuditTrail(folder, MASK, max_bytes=1)
-    mine.record("refreshed", ANN)
-    theirs.record("refreshed", BOB)
+    mine.record([Event("refreshed", ANN)])
+    theirs.record([Event("refreshed", BOB)])
     time.sleep(1.1)
-    mine.record("revoked", ANN)
+    mine.record([Event("revoked", ANN)])
     assert "revoked" in newest(folder).read_text()
     assert [entry.action for entry in mine.read()] == ["revoked", "refreshed", "refreshed"]
 
 
 def test_a_trail_that_was_deleted_begins_anew(trail: AuditTrail, folder: Path) -> None:
     """An operator has cleared the folder beside the running bot."""
-    trail.record("refreshed", ANN)
+    trail.record([Event("refreshed", ANN)])
     newest(folder).unlink()
     time.sleep(1.1)
-    trail.record("refreshed", BOB)
+    trail.record([Event("refreshed", BOB)])
     assert [entry.owner for entry in trail.read()] == [MASK(BOB.name)]
 
 
@@ -152,32 +154,32 @@ def test_a_trail_that_was_deleted_begins_anew(trail: AuditTrail, folder: Path) -
 
 def test_a_full_disk_is_logged_once_each_time_it_begins(trail: AuditTrail) -> None:
     """And raises nothing: what has happened has happened."""
-    trail.record("refreshed", ANN)
+    trail.record([Event("refreshed", ANN)])
     with capture_logs() as logs:
         for _ in range(2):
             with full_disk():
                 for _ in range(3):
-                    trail.record("refreshed", ANN)
-            trail.record("revoked", ANN)
+                    trail.record([Event("refreshed", ANN)])
+            trail.record([Event("revoked", ANN)])
     assert [(log["event"], log["result"]) for log in logs] == [("audit_failed", "store_failed")] * 2
     assert [entry.action for entry in trail.read()] == ["revoked", "revoked", "refreshed"]
 
 
 def test_a_line_cut_by_a_full_disk_spoils_no_other(trail: AuditTrail, folder: Path) -> None:
     """Neither those before nor those after."""
-    trail.record("refreshed", ANN)
+    trail.record([Event("refreshed", ANN)])
     with capture_logs(), full_disk(room=newest(folder).stat().st_size + 20):
-        trail.record("refreshed", BOB)
-    trail.record("revoked", ANN)
+        trail.record([Event("refreshed", BOB)])
+    trail.record([Event("revoked", ANN)])
     assert [entry.action for entry in trail.read()] == ["revoked", "refreshed"]
 
 
 def test_a_line_right_behind_a_cut_one_is_read(trail: AuditTrail, folder: Path) -> None:
     """Another process crashed in the middle of a line; this one had the file open."""
-    trail.record("refreshed", ANN)
+    trail.record([Event("refreshed", ANN)])
     with newest(folder).open("ab") as file:
         file.write(b'{"time": "2026-01')
-    trail.record("revoked", BOB)
+    trail.record([Event("revoked", BOB)])
     assert [entry.action for entry in trail.read()] == ["revoked", "refreshed"]
 
 
@@ -186,8 +188,8 @@ def test_a_folder_that_cannot_be_used_stops_nobody(trail: AuditTrail, folder: Pa
     folder.mkdir()
     (folder / "audit").write_text("in the way")
     with capture_logs() as logs:
-        trail.record("refreshed", ANN)
-        trail.record("refreshed", ANN)
+        trail.record([Event("refreshed", ANN)])
+        trail.record([Event("refreshed", ANN)])
     assert [log["event"] for log in logs] == ["audit_failed"]
 
 
@@ -203,12 +205,12 @@ def test_nothing_written_is_nothing_read(trail: AuditTrail) -> None:
 def history(folder: Path) -> AuditTrail:
     """Six entries in several parts."""
     trail = AuditTrail(folder, MASK, max_bytes=250)
-    trail.record("authorised", ANN)
-    trail.record("refreshed", ANN)
-    trail.record("denied", BOB, "not_allowed")
-    trail.record("refreshed", TOWN)
-    trail.record("quarantined", ANN, "invalid_grant")
-    trail.record("revoked", TOWN)
+    trail.record([Event("authorised", ANN)])
+    trail.record([Event("refreshed", ANN)])
+    trail.record([Event("denied", BOB, "not_allowed")])
+    trail.record([Event("refreshed", TOWN)])
+    trail.record([Event("quarantined", ANN, "invalid_grant")])
+    trail.record([Event("revoked", TOWN)])
     return trail
 
 
@@ -234,7 +236,7 @@ def test_entries_are_filtered(history: AuditTrail) -> None:
 def test_long_trails_are_read_in_pieces(trail: AuditTrail) -> None:
     """No line at the border of two pieces is lost."""
     for number in range(1, 1501):
-        trail.record("refreshed", Owner.user(number))
+        trail.record([Event("refreshed", Owner.user(number))])
     backwards = [entry.owner for entry in trail.read()]
     assert backwards == [MASK(Owner.user(n).name) for n in range(1500, 0, -1)]
     assert [entry.owner for entry in trail.read(newest_first=False)] == backwards[::-1]
@@ -259,8 +261,8 @@ def test_what_is_no_line_of_the_trail_is_passed_over(
     trail: AuditTrail, folder: Path, rubbish: bytes
 ) -> None:
     """Blocks that a power cut left empty, and what somebody else has written there."""
-    trail.record("refreshed", ANN)
+    trail.record([Event("refreshed", ANN)])
     with newest(folder).open("ab") as file:
         file.write(rubbish + b"\n")
-    trail.record("revoked", ANN)
+    trail.record([Event("revoked", ANN)])
     assert [entry.action for entry in trail.read()] == ["revoked", "refreshed"]

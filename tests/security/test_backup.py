@@ -6,12 +6,12 @@ import base64
 import json
 import os
 import threading
-import time
 import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretBytes, SecretStr
@@ -21,9 +21,8 @@ from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.recovery.archive import new_archive
 from security.recovery.backup import About, BackupReport, read_backup, write_backup
-from security.recovery.owner_files import OwnerFiles
 from security.recovery.restore import Contents, verify
-from security.recovery.snapshot import Holdings
+from security.recovery.snapshot import OwnerSnapshot
 from security.token_store import TokenStore
 from tests.security.kit import (
     AMY,
@@ -39,48 +38,45 @@ from tests.security.kit import (
     secret,
     umask,
 )
+from tests.stores import folder_of, store_in
 
 KEY = new_key()
 ABOUT = About(datetime.now(UTC), "1.0", ("LOG_LEVEL",), SecretBytes(b"mask key"))
 
 
-def back_up(
-    store: TokenStore, keyring: TokenEncryption, target: Path, lock_seconds: float = 5
-) -> BackupReport:
+def back_up(store: TokenStore, target: Path, **options: Any) -> BackupReport:
     """An archive of everything in `store`."""
-    files = OwnerFiles(store.folder, keyring, MASK)
-    return write_backup(target, [KEY], ABOUT, store, files, lock_seconds=lock_seconds)
+    options = {"outside": folder_of(store), "lease_seconds": 5, **options}
+    return write_backup(target, [KEY], ABOUT, store, **options)
 
 
-def held_in(archive: Path) -> dict[Owner, Holdings]:
+def held_in(archive: Path) -> dict[Owner, OwnerSnapshot]:
     """What an archive holds, by owner."""
-    return {r.owner: r for r in read_backup(archive, [KEY]) if isinstance(r, Holdings)}
+    return {r.owner: r for r in read_backup(archive, [KEY]) if isinstance(r, OwnerSnapshot)}
 
 
 @pytest.fixture
-def archive(tmp_path: Path, store: TokenStore, keyring: TokenEncryption) -> Path:
+def archive(tmp_path: Path, store: TokenStore) -> Path:
     """Of three owners, one of them gone."""
     for owner in (ANN, BOB, TOWN):
         store.save_consent(a_credential(owner))
     store.delete(BOB)
     target = tmp_path / "a.dkb"
-    back_up(store, keyring, target)
+    back_up(store, target)
     return target
 
 
 # What is in it
 
 
-def test_an_archive_holds_each_owners_whole_state(
-    store: TokenStore, keyring: TokenEncryption, tmp_path: Path
-) -> None:
+def test_an_archive_holds_each_owners_whole_state(store: TokenStore, tmp_path: Path) -> None:
     """Credential, tombstone, quarantined copies with their notes."""
     first = store.save_consent(a_credential())
-    store.quarantine(ANN, "invalid_grant")
+    store.copies.set_aside(ANN, "invalid_grant")
     second = store.save_consent(a_credential())
     store.save_consent(a_credential(BOB))
     store.delete(BOB)
-    report = back_up(store, keyring, tmp_path / "a.dkb")
+    report = back_up(store, tmp_path / "a.dkb")
     held = held_in(tmp_path / "a.dkb")
     assert set(held) == {ANN, BOB}
     ann = held[ANN]
@@ -98,12 +94,12 @@ def test_an_archive_holds_each_owners_whole_state(
 
 
 def test_nothing_in_an_archive_can_be_read_without_its_key(
-    store: TokenStore, keyring: TokenEncryption, tmp_path: Path
+    store: TokenStore, tmp_path: Path
 ) -> None:
     """Tokens, ids, addresses, masks; as they are or in base64."""
     store.save_consent(a_credential(TOWN))
     kept = store.save_consent(a_credential())
-    back_up(store, keyring, tmp_path / "a.dkb")
+    back_up(store, tmp_path / "a.dkb")
     data = (tmp_path / "a.dkb").read_bytes()
     layers = data + b"".join(
         base64.urlsafe_b64decode(line) for line in data.splitlines() if line.startswith(b"gAAAA")
@@ -115,49 +111,44 @@ def test_nothing_in_an_archive_can_be_read_without_its_key(
 
 
 @pytest.mark.parametrize("bits", [0, 0o777])
-def test_an_archive_is_its_owners_alone(
-    store: TokenStore, keyring: TokenEncryption, tmp_path: Path, bits: int
-) -> None:
+def test_an_archive_is_its_owners_alone(store: TokenStore, tmp_path: Path, bits: int) -> None:
     """0600, whatever the umask."""
     with umask(bits):
-        back_up(store, keyring, tmp_path / "a.dkb")
+        back_up(store, tmp_path / "a.dkb")
     assert mode_of(tmp_path / "a.dkb") == 0o600
 
 
 def test_somebody_who_is_disconnecting_has_gone_for_the_archive(
-    store: TokenStore, keyring: TokenEncryption, tmp_path: Path
+    store: TokenStore, tmp_path: Path
 ) -> None:
     """The tombstone that will stand there stands there already."""
     saved = store.save_consent(a_credential())
     store.mark_leaving(ANN)
-    back_up(store, keyring, tmp_path / "a.dkb")
-    assert held_in(tmp_path / "a.dkb") == {ANN: Holdings(ANN, tombstone=saved.generation)}
+    back_up(store, tmp_path / "a.dkb")
+    assert held_in(tmp_path / "a.dkb") == {ANN: OwnerSnapshot(ANN, tombstone=saved.generation)}
 
 
-def test_a_file_that_its_tombstone_overrules_is_left_out(
-    store: TokenStore, keyring: TokenEncryption, tmp_path: Path
-) -> None:
+def test_a_file_that_its_tombstone_overrules_is_left_out(store: TokenStore, tmp_path: Path) -> None:
     """An old backup was copied into the folder."""
     store.save_consent(a_credential())
-    path = store.folder / "token_501.json"
+    path = folder_of(store) / "token_501.json"
     old = path.read_bytes()
     store.delete(ANN)
     path.write_bytes(old)
-    back_up(store, keyring, tmp_path / "a.dkb")
-    assert held_in(tmp_path / "a.dkb") == {ANN: Holdings(ANN, tombstone=1)}
+    back_up(store, tmp_path / "a.dkb")
+    assert held_in(tmp_path / "a.dkb") == {ANN: OwnerSnapshot(ANN, tombstone=1)}
 
 
 def test_what_cannot_be_read_is_taken_along_and_reported(folder: Path, tmp_path: Path) -> None:
     """Under a lost key, and damaged; in place, and in quarantine."""
     lost, keyring = TokenEncryption([new_key()]), TokenEncryption([new_key()])
-    TokenStore(folder, lost, MASK).prepare()
-    TokenStore(folder, lost, MASK).save_consent(a_credential())
-    store = TokenStore(folder, keyring, MASK)
+    store_in(folder, lost).prepare()
+    store_in(folder, lost).save_consent(a_credential())
+    store = store_in(folder, keyring)
     (folder / "token_502.json").write_bytes(b"rubbish")
     (folder / "token_503.json").write_bytes(b"{}")
-    with store.locked(Owner.user(503)):
-        store.quarantine(Owner.user(503), "unreadable")
-    report = back_up(store, keyring, tmp_path / "a.dkb")
+    store.copies.set_aside(Owner.user(503), "unreadable")
+    report = back_up(store, tmp_path / "a.dkb")
     held = held_in(tmp_path / "a.dkb")
     assert (held[ANN].fault, held[ANN].sealed) == (
         "unknown_key",
@@ -170,11 +161,11 @@ def test_what_cannot_be_read_is_taken_along_and_reported(folder: Path, tmp_path:
 
 
 def test_a_file_too_large_for_a_credential_is_reported_and_left_out(
-    store: TokenStore, keyring: TokenEncryption, tmp_path: Path
+    store: TokenStore, tmp_path: Path
 ) -> None:
     """Somebody's film has got the name of a token file."""
-    (store.folder / "token_501.json").write_bytes(bytes(2_000_000))
-    report = back_up(store, keyring, tmp_path / "a.dkb")
+    (folder_of(store) / "token_501.json").write_bytes(bytes(2_000_000))
+    report = back_up(store, tmp_path / "a.dkb")
     assert (report.left_out, report.unreadable) == (1, {"unreadable": 1})
     assert (tmp_path / "a.dkb").stat().st_size < 10_000
 
@@ -182,61 +173,48 @@ def test_a_file_too_large_for_a_credential_is_reported_and_left_out(
 # Where it is written
 
 
-def test_without_a_key_nothing_is_written(
-    store: TokenStore, keyring: TokenEncryption, tmp_path: Path
-) -> None:
+def test_without_a_key_nothing_is_written(store: TokenStore, tmp_path: Path) -> None:
     """There is no archive in plaintext."""
-    files = OwnerFiles(store.folder, keyring, MASK)
     with pytest.raises(OperatorFault, match="TOKEN_BACKUP_KEY") as caught:
-        write_backup(tmp_path / "a.dkb", [], ABOUT, store, files)
+        write_backup(tmp_path / "a.dkb", [], ABOUT, store, outside=folder_of(store))
     assert caught.value.code == "key_missing"
     assert not (tmp_path / "a.dkb").exists()
 
 
-def test_an_archive_in_the_data_folder_is_refused(
-    store: TokenStore, keyring: TokenEncryption, tmp_path: Path
-) -> None:
+def test_an_archive_in_the_data_folder_is_refused(store: TokenStore, tmp_path: Path) -> None:
     """Whatever way leads there."""
-    (tmp_path / "link").symlink_to(store.folder)
-    for place in (store.folder, store.folder / "quarantine", tmp_path / "link"):
+    (tmp_path / "link").symlink_to(folder_of(store))
+    for place in (folder_of(store), folder_of(store) / "quarantine", tmp_path / "link"):
         with pytest.raises(OperatorFault, match="inside the data folder"):
-            back_up(store, keyring, place / "a.dkb")
+            back_up(store, place / "a.dkb")
 
 
-def test_an_archive_replaces_another_only_on_demand(
-    archive: Path, store: TokenStore, keyring: TokenEncryption
-) -> None:
+def test_an_archive_replaces_another_only_on_demand(archive: Path, store: TokenStore) -> None:
     """Also where the name is a link's that leads nowhere."""
     before = archive.read_bytes()
     with pytest.raises(OperatorFault) as caught:
-        back_up(store, keyring, archive)
+        back_up(store, archive)
     assert (caught.value.code, archive.read_bytes()) == ("exists", before)
-    files = OwnerFiles(store.folder, keyring, MASK)
-    write_backup(archive, [KEY], ABOUT, store, files, replace=True)
+    back_up(store, archive, replace=True)
     assert archive.read_bytes() != before
     (archive.parent / "b.dkb").symlink_to("nowhere")
     with pytest.raises(OperatorFault):
-        back_up(store, keyring, archive.parent / "b.dkb")
+        back_up(store, archive.parent / "b.dkb")
 
 
-def test_a_place_that_cannot_be_used_is_one_sentence(
-    store: TokenStore, keyring: TokenEncryption, tmp_path: Path
-) -> None:
+def test_a_place_that_cannot_be_used_is_one_sentence(store: TokenStore, tmp_path: Path) -> None:
     """No traceback, and no path."""
     for target in (tmp_path / "no" / "a.dkb", tmp_path, tmp_path / ".."):
         with pytest.raises(OperatorFault) as caught:
-            back_up(store, keyring, target)
+            back_up(store, target)
         assert str(tmp_path) not in str(caught.value)
 
 
-def test_a_full_disk_leaves_no_archive_and_no_rest(
-    archive: Path, store: TokenStore, keyring: TokenEncryption
-) -> None:
+def test_a_full_disk_leaves_no_archive_and_no_rest(archive: Path, store: TokenStore) -> None:
     """Half an archive would be taken for one."""
     before = {path: path.read_bytes() for path in archive.parent.glob("*.dkb")}
-    files = OwnerFiles(store.folder, keyring, MASK)
     with full_disk(room=100), pytest.raises(OperatorFault) as caught:
-        write_backup(archive, [KEY], ABOUT, store, files, replace=True)
+        back_up(store, archive, replace=True)
     assert caught.value.code == "store_failed"
     assert {path: path.read_bytes() for path in archive.parent.glob("*.dkb")} == before
     assert not list(archive.parent.glob(".*"))
@@ -274,11 +252,9 @@ DAMAGES: dict[str, Callable[[list[bytes], list[bytes]], bytes]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.encryption("on")
-def test_a_damaged_archive_is_refused(
-    damage: str, archive: Path, store: TokenStore, keyring: TokenEncryption
-) -> None:
+def test_a_damaged_archive_is_refused(damage: str, archive: Path, store: TokenStore) -> None:
     """Cut, reordered, put together from two, appended to."""
-    back_up(store, keyring, archive.with_name("b.dkb"))
+    back_up(store, archive.with_name("b.dkb"))
     own, other = (
         path.read_bytes().splitlines(keepends=True)
         for path in (archive, archive.with_name("b.dkb"))
@@ -350,7 +326,7 @@ def test_an_archive_of_a_later_version_is_left_alone(archive: Path) -> None:
 )
 def test_a_record_that_is_none_is_refused(body: dict[str, object], tmp_path: Path) -> None:
     """Authentic, but not what this program writes: names lead nowhere else."""
-    whole = Holdings(ANN).to_body()
+    whole = OwnerSnapshot(ANN).to_body()
     record = {**whole, **body} if len(body) > 1 or "owner" not in body else body
     (tmp_path / "data").mkdir()
     with new_archive(tmp_path / "a.dkb", [KEY], outside=tmp_path / "data") as writer:
@@ -368,24 +344,24 @@ from dataclasses import replace
 from pathlib import Path
 from pydantic import SecretStr
 from security.encryption import TokenEncryption
-from security.token_store import TokenStore
-from tests.security.kit import ANN, BOB, MASK, a_credential
+from tests.security.kit import ANN, BOB, a_credential
+from tests.stores import store_in
 
 def marked(credential):
     number = credential.generation + 1
     return replace(credential, refresh_token=SecretStr(f"r{number}"),
                    access_token=SecretStr(f"a{number}"))
 
-store = TokenStore(Path(sys.argv[1]), TokenEncryption([SecretStr(sys.argv[2])]), MASK)
+store = store_in(Path(sys.argv[1]), TokenEncryption([SecretStr(sys.argv[2])]))
 for number in range(100_000):
     for owner in (ANN, BOB):
-        with store.locked(owner):
+        with store.leased(owner) as lease:
             current = store.load(owner)
             if number % 3 == 2:
-                store.quarantine(owner, "invalid_grant")
-                store.save_consent(marked(current))
+                store.copies.set_aside(owner, "invalid_grant", lease=lease)
+                store.save_newest(marked(current), lease=lease)
             else:
-                store.save(marked(current), based_on=current.generation)
+                store.save(marked(current), based_on=current.generation, lease=lease)
     if number == 1:
         print("going", flush=True)
 """
@@ -394,7 +370,6 @@ for number in range(100_000):
 @pytest.mark.encryption("on")
 def test_each_owner_is_of_one_moment_while_another_process_writes(
     store: TokenStore,
-    keyring: TokenEncryption,
     encryption_keys: tuple[SecretStr, ...],
     tmp_path: Path,
 ) -> None:
@@ -403,7 +378,7 @@ def test_each_owner_is_of_one_moment_while_another_process_writes(
         store.save_consent(
             a_credential(owner, refresh_token=SecretStr("r1"), access_token=SecretStr("a1"))
         )
-    process = python(WRITER, str(store.folder), secret(encryption_keys[0]))
+    process = python(WRITER, str(folder_of(store)), secret(encryption_keys[0]))
     generations: set[tuple[Owner, int]] = set()
     try:
         assert process.stdout is not None
@@ -411,7 +386,7 @@ def test_each_owner_is_of_one_moment_while_another_process_writes(
         for number in count():
             if number >= 4 and len(generations) > 2:
                 break  # the writer was at it
-            report = back_up(store, keyring, tmp_path / f"{number}.dkb")
+            report = back_up(store, tmp_path / f"{number}.dkb")
             assert report.is_complete
             for held in held_in(tmp_path / f"{number}.dkb").values():
                 credential = held.credential
@@ -431,47 +406,43 @@ def test_each_owner_is_of_one_moment_while_another_process_writes(
 
 
 @pytest.mark.encryption("on")
-def test_a_busy_owner_is_waited_for(
-    store: TokenStore, keyring: TokenEncryption, tmp_path: Path
-) -> None:
+def test_a_busy_owner_is_waited_for(store: TokenStore, tmp_path: Path) -> None:
     """After everybody else."""
     store.save_consent(a_credential())
-    lock = store.try_lock(ANN)
+    lock = store.lease(ANN)
     assert lock is not None
     timer = threading.Timer(0.3, lock.release)
     timer.start()
-    report = back_up(store, keyring, tmp_path / "a.dkb")
+    report = back_up(store, tmp_path / "a.dkb")
     timer.join()
     assert (report.credentials, report.locked) == (1, 0)
 
 
 @pytest.mark.encryption("on")
 def test_an_owner_who_stays_busy_is_reported_and_holds_up_nobody(
-    store: TokenStore, keyring: TokenEncryption, tmp_path: Path
+    store: TokenStore, tmp_path: Path
 ) -> None:
     """The archive of the others is good."""
     for owner in (ANN, BOB, TOWN):
         store.save_consent(a_credential(owner))
-    lock = store.try_lock(ANN)
+    lock = store.lease(ANN)
     assert lock is not None
-    report = back_up(store, keyring, tmp_path / "a.dkb", lock_seconds=0)
+    report = back_up(store, tmp_path / "a.dkb", lease_seconds=0)
     lock.release()
     assert (report.credentials, report.locked, report.is_complete) == (2, 1, False)
     assert set(held_in(tmp_path / "a.dkb")) == {BOB, TOWN}
 
 
 @pytest.mark.encryption("off")
-def test_memory_does_not_grow_with_the_archive(
-    store: TokenStore, keyring: TokenEncryption, tmp_path: Path
-) -> None:
+def test_memory_does_not_grow_with_the_archive(store: TokenStore, tmp_path: Path) -> None:
     """Four megabytes of copies, one at a time."""
-    folder = store.folder / "quarantine"
+    folder = folder_of(store) / "quarantine"
     for number in range(1, 81):
         name = f"token_{number}.20260101t000000000000.json"
         (folder / name).write_bytes(os.urandom(50_000))
     tracemalloc.start()
     try:
-        back_up(store, keyring, tmp_path / "a.dkb")
+        back_up(store, tmp_path / "a.dkb")
         verify(tmp_path / "a.dkb", [KEY])
         _, peak = tracemalloc.get_traced_memory()
     finally:
@@ -480,14 +451,19 @@ def test_memory_does_not_grow_with_the_archive(
     assert peak < 2_000_000
 
 
-def test_copies_that_come_during_a_backup_are_found(
-    store: TokenStore, keyring: TokenEncryption
-) -> None:
-    """The list of them is kept only while the folder stays as it was."""
-    files = OwnerFiles(store.folder, keyring, MASK)
-    store.save_consent(a_credential())
-    assert files.holdings(ANN).copies == ()
-    time.sleep(0.15)
-    assert files.holdings(ANN).copies == ()
-    store.quarantine(ANN, "invalid_grant")
-    assert len(files.holdings(ANN).copies) == 1
+def test_copies_that_come_during_a_backup_are_found(store: TokenStore, tmp_path: Path) -> None:
+    """The owner was busy when everybody else was looked at, and was set aside meanwhile."""
+    store.save_newest(a_credential())
+    lease = store.lease(ANN)
+    assert lease is not None
+
+    def set_aside() -> None:
+        store.copies.set_aside(ANN, "invalid_grant", lease=lease)
+        lease.release()
+
+    timer = threading.Timer(0.3, set_aside)
+    timer.start()
+    report = back_up(store, tmp_path / "a.dkb")
+    timer.join()
+    assert (report.credentials, report.copies, report.locked) == (0, 1, 0)
+    assert len(held_in(tmp_path / "a.dkb")[ANN].copies) == 1

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
-from security.custody.batching import MOST, Batches, Lane, each
+from security.custody.batching import MOST, Batches, BatchScheduler
 from security.custody.threads import Threads
+from security.storage.each import each
 
 
 class Refused(Exception):
@@ -48,7 +49,7 @@ class Halves:
 async def test_what_comes_together_is_done_together(threads: Threads) -> None:
     """As many as a batch holds; everyone gets their own."""
     work = Halves()
-    batches = Batches(Lane(threads), work)
+    batches = Batches(BatchScheduler(threads), work)
     numbers = range(2 * MOST + 5)
     assert await asyncio.gather(*(batches.run(2 * n + 2) for n in numbers)) == [
         n + 1 for n in numbers
@@ -58,7 +59,7 @@ async def test_what_comes_together_is_done_together(threads: Threads) -> None:
 
 async def test_one_error_is_nobody_elses(threads: Threads) -> None:
     """Neither in the batch, nor in a later step for what an earlier one has refused."""
-    batches = Batches(Lane(threads), Halves())
+    batches = Batches(BatchScheduler(threads), Halves())
     outcomes = await asyncio.gather(*map(batches.run, (2, 3, 4)), return_exceptions=True)
     assert [outcomes[0], outcomes[2]] == [1, 2]
     assert isinstance(outcomes[1], Refused)
@@ -75,7 +76,7 @@ async def test_what_comes_during_a_batch_waits_for_its_end_but_not_for_long(
 ) -> None:
     """One that hangs holds nobody up."""
     work = Halves()
-    batches = Batches(Lane(threads), work)
+    batches = Batches(BatchScheduler(threads), work)
     hanging = asyncio.create_task(batches.run(0))
     await asyncio.to_thread(work.begun.wait, 10)
     async with asyncio.timeout(5):
@@ -95,7 +96,7 @@ async def test_work_that_fails_as_a_whole_fails_for_all(threads: Threads) -> Non
             raise Refused
         return list(numbers)
 
-    batches = Batches(Lane(threads), work)
+    batches = Batches(BatchScheduler(threads), work)
     outcomes = await asyncio.gather(batches.run(1), batches.run(2), return_exceptions=True)
     assert all(isinstance(outcome, Refused) for outcome in outcomes)
     fails = False
@@ -105,7 +106,7 @@ async def test_work_that_fails_as_a_whole_fails_for_all(threads: Threads) -> Non
 async def test_whoever_is_cancelled_before_it_begins_spares_it(threads: Threads) -> None:
     """Later, it is done, and what it gives is dropped."""
     work = Halves()
-    batches = Batches(Lane(threads), work)
+    batches = Batches(BatchScheduler(threads), work)
     early = asyncio.create_task(batches.run(2))
     late = asyncio.create_task(batches.run(0))
     await asyncio.sleep(0)  # both have asked
@@ -124,7 +125,7 @@ async def test_threads_that_were_given_back_take_nothing_more() -> None:
     threads = Threads(1, "test")
     await threads.close(1)
     with pytest.raises(RuntimeError):
-        await Batches(Lane(threads), Halves()).run(2)
+        await Batches(BatchScheduler(threads), Halves()).run(2)
 
 
 async def test_batches_of_different_kinds_are_done_one_after_the_other(threads: Threads) -> None:
@@ -138,8 +139,8 @@ async def test_batches_of_different_kinds_are_done_one_after_the_other(threads: 
 
         return do
 
-    lane = Lane(threads)
-    looks, saves = Batches(lane, work("look")), Batches(lane, work("save"))
+    turns = BatchScheduler(threads)
+    looks, saves = Batches(turns, work("look")), Batches(turns, work("save"))
     numbers = range(2 * MOST)
     await asyncio.gather(*map(looks.run, numbers), saves.run(1))
     assert order == ["look", "save", "look"]
@@ -147,11 +148,11 @@ async def test_batches_of_different_kinds_are_done_one_after_the_other(threads: 
 
 async def test_a_batch_that_hangs_holds_no_other_kind_up(threads: Threads) -> None:
     """Ten milliseconds are as long as anybody waits for it."""
-    hanging, lane = Halves(), Lane(threads)
-    first = asyncio.create_task(Batches(lane, hanging).run(0))
+    hanging, turns = Halves(), BatchScheduler(threads)
+    first = asyncio.create_task(Batches(turns, hanging).run(0))
     await asyncio.to_thread(hanging.begun.wait, 10)
     async with asyncio.timeout(5):
-        assert await Batches(lane, Halves()).run(2) == 1
+        assert await Batches(turns, Halves()).run(2) == 1
     assert not first.done()
     hanging.may_end.set()
     assert await first == 0
@@ -159,8 +160,8 @@ async def test_a_batch_that_hangs_holds_no_other_kind_up(threads: Threads) -> No
 
 async def test_turns_go_on_when_all_who_asked_were_cancelled(threads: Threads) -> None:
     """Whoever asks next is served, of this kind and of others."""
-    lane, spared = Lane(threads), Halves()
-    looks, saves = Batches(lane, spared), Batches(lane, Halves())
+    turns, spared = BatchScheduler(threads), Halves()
+    looks, saves = Batches(turns, spared), Batches(turns, Halves())
     given_up = asyncio.create_task(looks.run(2))
     served = asyncio.create_task(saves.run(4))
     await asyncio.sleep(0)  # both have asked

@@ -5,35 +5,39 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from datetime import timedelta
-from typing import Literal
 from urllib.parse import urlencode
 
 import pytest
 from freezegun import freeze_time
 from pydantic import SecretStr
 
-from security.consent.flows import PASTE_REDIRECT, ConsentDesk
-from security.consent.pending import PendingConsent
+from security.consent.flows import PASTE_REDIRECT, ConsentFlows, ConsentMethod
+from security.consent.pending import CONSENTS, Flow, PendingConsent
 from security.credential import Owner
 from security.errors import CustodyError, OperatorFault, RefusedByOrganisation, TransientFault
 from security.google.oauth import ConsentDenied, DevicePending
-from security.storage.files.private_files import SealedFolder
 from tests.security.kit import AMY, ANN, BEN, BOB, TOWN, World, answer_of, in_minutes, secret
+from tests.stores import documents_in
 
 CALLBACK = "http://127.0.0.1:8080/api/auth/google/callback"
-Flow = Literal["device", "callback", "paste"]
 FLOWS: tuple[Flow, ...] = ("device", "callback", "paste")
 
 
-def desk(world: World, flow: Flow) -> ConsentDesk:
-    """A desk for a flow; one more over the same folder is a restart."""
-    return world.new_desk(flow, CALLBACK if flow == "callback" else PASTE_REDIRECT)
+def consents(world: World) -> ConsentFlows:
+    """Another one over the same folder is a restart."""
+    return world.new_consents()
+
+
+def method(world: World, flow: Flow) -> ConsentMethod:
+    """How the bot asks with this flow."""
+    redirect_uri = CALLBACK if flow == "callback" else PASTE_REDIRECT
+    return ConsentMethod(flow, world.client, redirect_uri)
 
 
 async def begin(world: World, flow: Flow, owner: Owner = ANN) -> PendingConsent:
     """A new request."""
     await world.google.device_interval(0)
-    return await desk(world, flow).begin(owner)
+    return await consents(world).begin(owner, method(world, flow))
 
 
 async def approve(world: World, pending: PendingConsent, account: str = AMY) -> str:
@@ -53,14 +57,14 @@ async def denied(work: object) -> str:
 
 async def come_back(world: World, pending: PendingConsent, redirect: str) -> PendingConsent:
     """callback: the browser opens our page."""
-    answer, here = answer_of(redirect), desk(world, "callback")
+    answer, here = answer_of(redirect), consents(world)
     asked = await here.by_state(answer["state"])
-    return await here.redirected(asked, code=answer.get("code"), error=answer.get("error"))
+    return await here.accept_redirect(asked, code=answer.get("code"), error=answer.get("error"))
 
 
 async def show(world: World, pending: PendingConsent, redirect: str) -> None:
     """Until the asker may be shown whose account it is, whichever way."""
-    here = desk(world, pending.flow)
+    here = consents(world)
     match pending.flow:
         case "device":
             await here.poll(pending)
@@ -68,13 +72,13 @@ async def show(world: World, pending: PendingConsent, redirect: str) -> None:
             back = await come_back(world, pending, redirect)
             await here.claim(pending.owner, secret(back.claim_code))
         case "paste":
-            await here.pasted(pending.owner, redirect)
+            await here.accept_pasted(pending.owner, redirect)
 
 
 async def finish(world: World, pending: PendingConsent, redirect: str) -> None:
     """And they say that it is theirs."""
     await show(world, pending, redirect)
-    await desk(world, pending.flow).confirm(pending.owner, pending.id)
+    await consents(world).confirm(pending.owner, pending.id)
 
 
 # The way it should go
@@ -90,16 +94,16 @@ async def test_a_consent_is_saved_for_whoever_asked(world: World, flow: Flow) ->
     assert (secret(saved.account), saved.generation) == (AMY, 1)
     assert saved.account_id is not None
     assert saved.granted_at is not None
-    assert await desk(world, flow).all() == []
+    assert await consents(world).all() == []
     assert world.store.owners() == [ANN]
 
 
 @pytest.mark.parametrize("flow", FLOWS)
 async def test_a_request_survives_a_restart(world: World, flow: Flow) -> None:
-    """Every step at a new desk, in a new custodian."""
+    """Every step by new flows, in a new custodian."""
     pending = await begin(world, flow)
     world.custodian = world.new_custodian(oauth=world.new_oauth())
-    found = await desk(world, flow).latest(ANN)
+    found = await consents(world).latest(ANN)
     assert found == pending
     await finish(world, found, await approve(world, found))
     assert world.store.load(ANN) is not None
@@ -140,7 +144,7 @@ async def test_pending_requests_are_kept_like_credentials(
     pending = await begin(world, flow)
     redirect = await approve(world, pending)
     if flow == "device":
-        approved = await desk(world, flow).poll(pending)
+        approved = await consents(world).poll(pending)
     elif flow == "callback":
         approved = await come_back(world, pending, redirect)
     else:
@@ -168,7 +172,7 @@ async def test_a_finished_request_cannot_be_finished_again(world: World, flow: F
     """Neither by a second tap nor by a second paste."""
     pending = await begin(world, flow)
     redirect = await approve(world, pending)
-    here = desk(world, flow)
+    here = consents(world)
     if flow == "callback":
         back = await come_back(world, pending, redirect)
         await here.claim(ANN, secret(back.claim_code))
@@ -181,7 +185,7 @@ async def test_a_finished_request_cannot_be_finished_again(world: World, flow: F
         assert await denied(here.poll(pending)) == "superseded"
     else:
         await finish(world, pending, redirect)
-        assert await denied(here.pasted(ANN, redirect)) == "expired"
+        assert await denied(here.accept_pasted(ANN, redirect)) == "expired"
     saved = world.store.load(ANN)
     assert saved is not None
     assert saved.generation == 1
@@ -200,9 +204,9 @@ async def test_the_same_redirect_gives_the_same_until_it_is_claimed(world: World
     for _ in range(3):
         assert await come_back(world, pending, redirect) == back
     assert await exchanges(world) == 1
-    await desk(world, "callback").claim(ANN, secret(back.claim_code))
+    await consents(world).claim(ANN, secret(back.claim_code))
     assert await denied(come_back(world, pending, redirect)) == "used"
-    await desk(world, "callback").confirm(ANN, pending.id)
+    await consents(world).confirm(ANN, pending.id)
     assert await denied(come_back(world, pending, redirect)) == "wrong_state"
 
 
@@ -210,11 +214,11 @@ async def test_of_redirects_at_once_one_sends_the_code_and_all_see_the_same(worl
     """A double click, in one process and in several over one folder."""
     pending = await begin(world, "callback")
     redirect = await approve(world, pending)
-    answer, here = answer_of(redirect), desk(world, "callback")
+    answer, here = answer_of(redirect), consents(world)
     asked = await here.by_state(answer["state"])
     found = await asyncio.gather(
         *(come_back(world, pending, redirect) for _ in range(4)),
-        *(here.redirected(asked, code=answer["code"], error=None) for _ in range(4)),
+        *(here.accept_redirect(asked, code=answer["code"], error=None) for _ in range(4)),
     )
     assert {secret(one.claim_code) for one in found} == {secret(found[0].claim_code)}
     assert await exchanges(world) == 1
@@ -247,7 +251,7 @@ async def test_a_code_that_was_with_google_at_a_crash_is_not_sent_again(world: W
     """RFC 6749 §4.1.2: nobody can tell whether it was redeemed."""
     pending = await begin(world, "callback")
     redirect = await approve(world, pending)
-    here = desk(world, "callback")
+    here = consents(world)
     assert not await here.is_interrupted(pending)
     digest = SecretStr(hashlib.sha256(answer_of(redirect)["code"].encode()).hexdigest())
     crashed = world.pending.replace(pending, stage="redeeming", code_digest=digest)
@@ -295,7 +299,7 @@ async def test_a_claim_may_be_repeated_until_it_is_confirmed(world: World) -> No
     """START pressed twice, or by two at once: the same question, one credential."""
     pending = await begin(world, "callback")
     back = await come_back(world, pending, await approve(world, pending))
-    here = desk(world, "callback")
+    here = consents(world)
     await asyncio.gather(*(here.claim(ANN, secret(back.claim_code)) for _ in range(4)))
     results = await asyncio.gather(
         *(here.confirm(ANN, pending.id) for _ in range(4)), return_exceptions=True
@@ -316,21 +320,20 @@ async def test_only_the_account_connected_last_is_known(world: World, flow: Flow
     async def is_known(account: str) -> bool:
         pending = await begin(world, flow)
         await show(world, pending, await approve(world, pending, account))
-        shown = await desk(world, flow).latest(ANN)
+        shown = await consents(world).latest(ANN)
         assert shown is not None
         assert secret(shown.account) == account
-        return await desk(world, flow).is_known(shown)
+        return await consents(world).is_last_account(shown)
 
     assert not await is_known(AMY)
     await world.connect(ANN, AMY)
     await world.connect(BOB, BEN)
     assert await is_known(AMY)
     assert not await is_known(BEN)
-    with world.store.locked(ANN):
-        world.store.quarantine(ANN, "invalid_grant")
+    world.store.copies.set_aside(ANN, "invalid_grant")
     assert await is_known(AMY)
     assert not await is_known(BEN)
-    await world.custodian.disconnect(ANN)
+    await world.custody.disconnecting.disconnect(ANN)
     assert not await is_known(AMY)
 
 
@@ -341,7 +344,7 @@ async def test_nothing_is_saved_before_the_asker_has_said_that_it_is_theirs(
     """In every flow; and "no" throws it away."""
     pending = await begin(world, flow)
     await show(world, pending, await approve(world, pending, BEN))
-    here = desk(world, flow)
+    here = consents(world)
     assert world.store.load(ANN) is None
     await here.refuse(ANN, pending.id)
     assert await denied(here.confirm(ANN, pending.id)) == "expired"
@@ -362,7 +365,7 @@ async def test_an_account_without_a_name_is_nobodys(world: World) -> None:
         count=0,
     )
     assert await denied(show(world, pending, redirect)) in ("unavailable", "not_json")
-    assert await desk(world, "paste").all() == []
+    assert await consents(world).all() == []
 
 
 @pytest.mark.parametrize("flow", FLOWS)
@@ -371,13 +374,13 @@ async def test_a_newer_request_ends_the_earlier_one(world: World, flow: Flow) ->
     first = await begin(world, flow)
     redirect = await approve(world, first, BEN)
     second = await begin(world, flow)
-    here = desk(world, flow)
+    here = consents(world)
     if flow == "device":
         assert await denied(here.poll(first)) == "superseded"
     elif flow == "callback":
         assert await denied(come_back(world, first, redirect)) == "wrong_state"
     else:
-        assert await denied(here.pasted(ANN, redirect)) == "wrong_state"
+        assert await denied(here.accept_pasted(ANN, redirect)) == "wrong_state"
     assert world.store.load(ANN) is None
     await finish(world, second, await approve(world, second, AMY))
     saved = world.store.load(ANN)
@@ -389,25 +392,25 @@ async def test_an_approved_request_that_was_superseded_is_not_saved(world: World
     """Approved, then asked anew: the old button does nothing."""
     first = await begin(world, "device")
     await approve(world, first)
-    await desk(world, "device").poll(first)
+    await consents(world).poll(first)
     second = await begin(world, "device")
-    assert await denied(desk(world, "device").confirm(ANN, first.id)) == "expired"
-    assert await desk(world, "device").latest(ANN) == second
+    assert await denied(consents(world).confirm(ANN, first.id)) == "expired"
+    assert await consents(world).latest(ANN) == second
 
 
 async def test_ending_an_old_request_leaves_the_newer_one(world: World) -> None:
     """A late refusal of the first must not end the second."""
     first = await begin(world, "device")
     second = await begin(world, "device")
-    await desk(world, "device").end(first)
-    assert await desk(world, "device").latest(ANN) == second
+    await consents(world).end(first)
+    assert await consents(world).latest(ANN) == second
 
 
 async def test_noting_its_message_late_does_not_undo_an_approval(world: World) -> None:
     """Telegram answers slowly; the person was faster."""
     pending = await begin(world, "callback")
     back = await come_back(world, pending, await approve(world, pending))
-    here = desk(world, "callback")
+    here = consents(world)
     noted = await here.note_message(pending, 77)
     assert (noted.message_id, noted.stage) == (77, "approved")
     assert (await here.claim(ANN, secret(back.claim_code))).message_id == 77
@@ -416,9 +419,9 @@ async def test_noting_its_message_late_does_not_undo_an_approval(world: World) -
 async def test_approving_does_not_forget_the_message(world: World) -> None:
     """It is edited later."""
     pending = await begin(world, "device")
-    await desk(world, "device").note_message(pending, 77)
+    await consents(world).note_message(pending, 77)
     await approve(world, pending)
-    assert (await desk(world, "device").poll(pending)).message_id == 77
+    assert (await consents(world).poll(pending)).message_id == 77
 
 
 @pytest.mark.parametrize("flow", FLOWS)
@@ -426,8 +429,8 @@ async def test_a_cancelled_request_cannot_be_finished(world: World, flow: Flow) 
     """The person, or disconnecting, ended it."""
     pending = await begin(world, flow)
     redirect = await approve(world, pending)
-    assert await desk(world, flow).cancel(ANN)
-    assert not await desk(world, flow).cancel(ANN)
+    assert await consents(world).cancel(ANN)
+    assert not await consents(world).cancel(ANN)
     await denied(finish(world, pending, redirect))
     assert world.store.load(ANN) is None
 
@@ -439,7 +442,7 @@ async def test_another_person_can_neither_confirm_nor_refuse(world: World) -> No
     """The button was made for Ann."""
     pending = await begin(world, "device")
     await approve(world, pending)
-    here = desk(world, "device")
+    here = consents(world)
     await here.poll(pending)
     await begin(world, "device", BOB)
     assert await denied(here.confirm(BOB, pending.id)) == "expired"
@@ -453,7 +456,7 @@ async def test_another_person_cannot_claim(world: World) -> None:
     pending = await begin(world, "callback", BOB)
     await begin(world, "callback", ANN)
     back = await come_back(world, pending, await approve(world, pending, AMY))
-    here = desk(world, "callback")
+    here = consents(world)
     assert await denied(here.claim(ANN, secret(back.claim_code))) == "wrong_state"
     assert world.store.owners() == []
 
@@ -464,7 +467,7 @@ async def test_whoever_asked_cannot_finish_without_the_code_of_the_result_page(
     """Bob had Amy approve his link: a forged button must not do what his claim cannot."""
     pending = await begin(world, "callback", BOB)
     await come_back(world, pending, await approve(world, pending, AMY))
-    here = desk(world, "callback")
+    here = consents(world)
     assert await denied(here.confirm(BOB, pending.id)) == "expired"
     for code in ("", "x", secret(pending.state), "\ud800"):
         assert await denied(here.claim(BOB, code)) == "wrong_state"
@@ -475,11 +478,11 @@ async def test_another_person_cannot_paste(world: World) -> None:
     """Bob's redirect in Ann's chat, with a request of her own and without."""
     pending = await begin(world, "paste", BOB)
     redirect = await approve(world, pending, BEN)
-    here = desk(world, "paste")
-    assert await denied(here.pasted(ANN, redirect)) == "expired"
+    here = consents(world)
+    assert await denied(here.accept_pasted(ANN, redirect)) == "expired"
     await begin(world, "paste", ANN)
-    assert await denied(here.pasted(ANN, redirect)) == "wrong_state"
-    assert (await here.pasted(BOB, redirect)).owner == BOB
+    assert await denied(here.accept_pasted(ANN, redirect)) == "wrong_state"
+    assert (await here.accept_pasted(BOB, redirect)).owner == BOB
     assert await denied(here.confirm(ANN, pending.id)) == "expired"
 
 
@@ -493,23 +496,23 @@ async def test_another_person_cannot_paste(world: World) -> None:
 async def test_pasted_rubbish_is_refused_and_the_request_goes_on(world: World, text: str) -> None:
     """Copied half, or something else altogether."""
     pending = await begin(world, "paste")
-    assert await denied(desk(world, "paste").pasted(ANN, text)) == "wrong_state"
+    assert await denied(consents(world).accept_pasted(ANN, text)) == "wrong_state"
     await finish(world, pending, await approve(world, pending))
 
 
 async def test_rubbish_does_not_end_a_device_request(world: World) -> None:
     """It has no state, and an empty one is none."""
     pending = await begin(world, "device")
-    assert await denied(desk(world, "paste").pasted(ANN, "hello")) == "wrong_state"
-    assert await desk(world, "device").latest(ANN) == pending
+    assert await denied(consents(world).accept_pasted(ANN, "hello")) == "wrong_state"
+    assert await consents(world).latest(ANN) == pending
 
 
 @pytest.mark.parametrize("state", ["", "x", "../token_501", "\ud800"])
 async def test_an_unknown_state_is_refused(world: World, state: str) -> None:
     """Also the empty one, which device requests have."""
     await begin(world, "device")
-    here = desk(world, "callback")
-    redirected = here.redirected(await here.by_state(state), code="4/0A", error=None)
+    here = consents(world)
+    redirected = here.accept_redirect(await here.by_state(state), code="4/0A", error=None)
     assert await denied(redirected) == "wrong_state"
 
 
@@ -539,7 +542,7 @@ async def test_what_googles_page_refuses_is_told_apart(
     back = (
         come_back(world, pending, redirect)
         if flow == "callback"
-        else desk(world, flow).pasted(ANN, redirect)
+        else consents(world).accept_pasted(ANN, redirect)
     )
     with pytest.raises(kind) as caught:
         await back
@@ -558,7 +561,7 @@ async def test_declining_ends_the_request(world: World, flow: Flow) -> None:
         redirect = await world.google.consent(pending.address, AMY, allow=False)
     assert await denied(finish(world, pending, redirect)) == "access_denied"
     assert world.store.load(ANN) is None
-    assert flow == "device" or await desk(world, flow).latest(ANN) is None
+    assert flow == "device" or await consents(world).latest(ANN) is None
 
 
 @pytest.mark.parametrize("flow", FLOWS)
@@ -572,14 +575,14 @@ async def test_without_drive_ticked_nothing_is_saved(world: World, flow: Flow) -
         redirect = await world.google.consent(pending.address, AMY, grant_drive=False)
     assert await denied(finish(world, pending, redirect)) == "scope_missing"
     assert world.store.load(ANN) is None
-    assert await desk(world, flow).latest(ANN) is None
+    assert await consents(world).latest(ANN) is None
 
 
 async def test_a_refused_account_is_forgotten_unused(world: World) -> None:
     """Not mine, says the asker."""
     pending = await begin(world, "device")
     await approve(world, pending, BEN)
-    here = desk(world, "device")
+    here = consents(world)
     await here.poll(pending)
     await here.refuse(ANN, pending.id)
     assert await here.all() == []
@@ -591,14 +594,14 @@ async def test_a_device_request_that_is_not_decided_is_pending(world: World) -> 
     """And stays."""
     pending = await begin(world, "device")
     with pytest.raises(DevicePending):
-        await desk(world, "device").poll(pending)
-    assert await desk(world, "device").latest(ANN) == pending
+        await consents(world).poll(pending)
+    assert await consents(world).latest(ANN) == pending
 
 
 async def test_nothing_can_be_confirmed_before_it_is_approved(world: World) -> None:
     """A button kept from before."""
     pending = await begin(world, "device")
-    assert await denied(desk(world, "device").confirm(ANN, pending.id)) == "expired"
+    assert await denied(consents(world).confirm(ANN, pending.id)) == "expired"
 
 
 async def test_a_code_made_up_beside_the_right_state_is_refused(world: World) -> None:
@@ -621,8 +624,8 @@ async def test_where_google_gives_no_device_code_nothing_is_pending(
     """The error says whose fault it is."""
     await world.google.fault("google.device_code", **fault)
     with pytest.raises(expected):
-        await desk(world, "device").begin(ANN)
-    assert await desk(world, "device").all() == []
+        await consents(world).begin(ANN, method(world, "device"))
+    assert await consents(world).all() == []
 
 
 async def test_a_poll_that_fails_can_be_repeated(world: World) -> None:
@@ -631,7 +634,7 @@ async def test_a_poll_that_fails_can_be_repeated(world: World) -> None:
     await approve(world, pending)
     await world.google.fault("google.token.device", "status", status=503)
     with pytest.raises(TransientFault):
-        await desk(world, "device").poll(pending)
+        await consents(world).poll(pending)
     await finish(world, pending, "")
 
 
@@ -653,8 +656,8 @@ async def test_a_request_lapses(world: World, flow: Flow) -> None:
     redirect = await approve(world, pending)
     with freeze_time(in_minutes(31 if flow == "device" else 11), real_asyncio=True):
         assert await denied(finish(world, pending, redirect)) == "expired"
-        assert await desk(world, flow).latest(ANN) is None
-        assert await desk(world, flow).over() == [pending]
+        assert await consents(world).latest(ANN) is None
+        assert await consents(world).expired() == [pending]
     assert world.store.load(ANN) is None
 
 
@@ -662,11 +665,11 @@ async def test_an_approved_request_lapses_ten_minutes_later(world: World) -> Non
     """Tokens do not wait for ever for a tap."""
     pending = await begin(world, "device")
     await approve(world, pending)
-    approved = await desk(world, "device").poll(pending)
+    approved = await consents(world).poll(pending)
     left = approved.expires_at - in_minutes(0)
     assert timedelta(minutes=9) < left <= timedelta(minutes=10)
     with freeze_time(in_minutes(11), real_asyncio=True):
-        assert await denied(desk(world, "device").confirm(ANN, pending.id)) == "expired"
+        assert await denied(consents(world).confirm(ANN, pending.id)) == "expired"
 
 
 # Damage
@@ -676,7 +679,7 @@ async def test_a_damaged_request_is_as_none(world: World) -> None:
     """They ask again."""
     pending = await begin(world, "paste")
     (world.folder / "consents" / "token_501.json").write_bytes(b"rubbish")
-    assert await desk(world, "paste").latest(ANN) is None
+    assert await consents(world).latest(ANN) is None
     again = await begin(world, "paste")
     assert again.id != pending.id
 
@@ -686,7 +689,7 @@ async def test_a_request_under_another_owners_name_is_as_none(world: World) -> N
     await begin(world, "paste")
     folder = world.folder / "consents"
     (folder / "token_501.json").rename(folder / "token_502.json")
-    assert await desk(world, "paste").latest(BOB) is None
+    assert await consents(world).latest(BOB) is None
 
 
 async def test_other_files_beside_the_requests_disturb_nobody(world: World) -> None:
@@ -696,7 +699,7 @@ async def test_other_files_beside_the_requests_disturb_nobody(world: World) -> N
     (folder / "notes.json").write_text("{}")
     (folder / "token_7.json").write_text("rubbish")
     (folder / "token_8.json").write_text('{"v": 9, "alg": "new"}')
-    assert await desk(world, "callback").all() == [pending]
+    assert await consents(world).all() == [pending]
     await finish(world, pending, await approve(world, pending))
 
 
@@ -704,22 +707,22 @@ async def test_a_request_with_a_field_of_the_wrong_type_is_as_none(world: World)
     """Written by another version."""
     pending = await begin(world, "paste")
     document = {**pending.model_dump(mode="json"), "stage": "dancing"}
-    SealedFolder(world.folder / "consents", world.keyring).write(ANN.stem, document)
-    assert await desk(world, "paste").latest(ANN) is None
+    documents_in(world.folder, CONSENTS, world.keyring).write(ANN.stem, document)
+    assert await consents(world).latest(ANN) is None
 
 
 async def test_a_caller_cancelled_while_a_consent_is_saved_loses_nothing(world: World) -> None:
     """The lock stays held until it is saved, and closing waits for that."""
     pending = await begin(world, "device")
     await approve(world, pending)
-    here = desk(world, "device")
+    here = consents(world)
     await here.poll(pending)
-    async with world.custodian.locked(ANN):
+    async with world.custody.leases.held(ANN):
         confirming = asyncio.create_task(here.confirm(ANN, pending.id))
         async with asyncio.timeout(30):
-            while not world.custodian._critical:  # noqa: ASYNC110 - it waits for the lock then
+            while not world.custody.workers._critical:  # noqa: ASYNC110 - it waits for the lock then
                 await asyncio.sleep(0.001)
         confirming.cancel()
         await asyncio.gather(confirming, return_exceptions=True)
-    await world.custodian.close()
+    await world.custody.workers.close()
     assert world.store.load(ANN) is not None

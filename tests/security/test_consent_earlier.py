@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from security.consent.approvals import LIFETIME
-from security.consent.pending import PendingConsent
+from security.consent.flows import ConsentMethod
+from security.consent.pending import CONSENTS, Flow, PendingConsent
 from security.google.oauth import ConsentDenied
-from security.storage.files.private_files import SealedFolder
 from tests.security.kit import AMY, ANN, World, answer_of, secret
+from tests.stores import documents_in
 
 CALLBACK = "http://127.0.0.1:8080/api/auth/google/callback"
 PASTE = "http://127.0.0.1:47851/"
@@ -41,14 +42,13 @@ FIELDS = frozenset(
     }
 )
 """What it wrote."""
-Flow = Literal["device", "callback", "paste"]
 
 
 async def left_behind(world: World, flow: Flow, stage: str) -> tuple[PendingConsent, str]:
     """A request as that version left it at this stage, and where Google redirected to."""
     await world.google.device_interval(0)
-    desk = world.new_desk(flow, CALLBACK if flow == "callback" else PASTE)
-    pending, redirect = await desk.begin(ANN), ""
+    method = ConsentMethod(flow, world.client, CALLBACK if flow == "callback" else PASTE)
+    pending, redirect = await world.new_consents().begin(ANN, method), ""
     if flow == "device":
         await world.google.approve_device(pending.user_code, AMY)
     else:
@@ -68,7 +68,7 @@ async def left_behind(world: World, flow: Flow, stage: str) -> tuple[PendingCons
     document = pending.model_dump(mode="json") | found | {"stage": stage}
     document = {name: value for name, value in document.items() if name in FIELDS}
     assert set(document) == FIELDS
-    SealedFolder(world.folder / "consents", world.keyring).write(ANN.stem, document)
+    documents_in(world.folder, CONSENTS, world.keyring).write(ANN.stem, document)
     left = world.pending.load(ANN)
     assert left is not None
     return left, redirect
@@ -76,14 +76,14 @@ async def left_behind(world: World, flow: Flow, stage: str) -> tuple[PendingCons
 
 async def connected(world: World, pending: PendingConsent) -> bool:
     """Whether the asker's yes saves it."""
-    saved = await world.new_desk(pending.flow).confirm(ANN, pending.id)
+    saved = await world.new_consents().confirm(ANN, pending.id)
     return secret(saved.account) == AMY
 
 
 async def test_an_asked_device_code_is_polled(world: World) -> None:
     """And then shown."""
     pending, _ = await left_behind(world, "device", "asked")
-    assert (await world.new_desk("device").poll(pending)).may_be_confirmed
+    assert (await world.new_consents().poll(pending)).may_be_confirmed
     assert await connected(world, pending)
 
 
@@ -97,29 +97,29 @@ async def test_the_buttons_of_an_approved_device_code_work(world: World) -> None
 async def test_an_asked_link_works(world: World) -> None:
     """Found by its state, in the same way."""
     pending, redirect = await left_behind(world, "callback", "asked")
-    desk, answer = world.new_desk("callback", CALLBACK), answer_of(redirect)
-    asked = await desk.by_state(answer["state"])
-    back = await desk.redirected(asked, code=answer["code"], error=None)
-    await desk.claim(ANN, secret(back.claim_code))
+    consents, answer = world.new_consents(), answer_of(redirect)
+    asked = await consents.by_state(answer["state"])
+    back = await consents.accept_redirect(asked, code=answer["code"], error=None)
+    await consents.claim(ANN, secret(back.claim_code))
     assert await connected(world, pending)
 
 
 async def test_the_page_of_an_approved_link_works_and_a_reload_of_it_is_over(world: World) -> None:
     """Which code it was for is not known: whoever asked knows the state, too."""
     pending, redirect = await left_behind(world, "callback", "approved")
-    desk, answer = world.new_desk("callback", CALLBACK), answer_of(redirect)
+    consents, answer = world.new_consents(), answer_of(redirect)
     with pytest.raises(ConsentDenied):
-        await desk.redirected(pending, code=answer["code"], error=None)
+        await consents.accept_redirect(pending, code=answer["code"], error=None)
     with pytest.raises(ConsentDenied):
-        await desk.confirm(ANN, pending.id)
-    assert (await desk.claim(ANN, "one-time")).may_be_confirmed
+        await consents.confirm(ANN, pending.id)
+    assert (await consents.claim(ANN, "one-time")).may_be_confirmed
     assert await connected(world, pending)
 
 
 async def test_an_asked_paste_works(world: World) -> None:
     """The address is accepted, and the account shown."""
     pending, redirect = await left_behind(world, "paste", "asked")
-    assert (await world.new_desk("paste").pasted(ANN, redirect)).may_be_confirmed
+    assert (await world.new_consents().accept_pasted(ANN, redirect)).may_be_confirmed
     assert await connected(world, pending)
 
 
@@ -134,10 +134,10 @@ async def test_an_approved_paste_is_shown(world: World) -> None:
 async def test_a_code_that_was_with_google_is_told_as_over(world: World, flow: Flow) -> None:
     """Nobody knows what became of it."""
     pending, redirect = await left_behind(world, flow, "redeeming")
-    desk, answer = world.new_desk(flow), answer_of(redirect)
-    assert await desk.is_interrupted(pending)
+    consents, answer = world.new_consents(), answer_of(redirect)
+    assert await consents.is_interrupted(pending)
     with pytest.raises(ConsentDenied):
-        await desk.redirected(pending, code=answer["code"], error=None)
+        await consents.accept_redirect(pending, code=answer["code"], error=None)
 
 
 def test_the_fields_are_still_read() -> None:

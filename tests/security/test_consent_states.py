@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import SecretStr
 
-from security.consent.flows import ConsentDesk
 from security.consent.pending import PendingConsent, PendingConsents
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.google.oauth import ConsentDenied
 from tests.security.kit import ANN, BOB, World, in_minutes
+from tests.stores import storage_in
 
 MANY = 100
 
@@ -68,12 +68,12 @@ async def test_an_unknown_state_opens_nothing(
     world: World, keyring: Counting, requests: list[PendingConsent]
 ) -> None:
     """However often, and whatever it looks like."""
-    desk = a_desk(world)
+    consents = world.custody.consent_flows(world.drives.account)
     keyring.opened = 0
     states = [secrets.token_urlsafe(32) for _ in range(300)]
     for state in (*states, "", "x" * 43, "\ud800" * 43):
         with pytest.raises(ConsentDenied):
-            await desk.redirected(await desk.by_state(state), code="4/0A", error=None)
+            await consents.accept_redirect(await consents.by_state(state), code="4/0A", error=None)
     assert keyring.opened == 0
 
 
@@ -83,12 +83,14 @@ async def test_a_known_state_opens_its_own_request_alone(
     """Three hundred at once, with a code that is not the one that was redeemed."""
     spent = requests[7]
     world.pending.replace(spent, stage="approved", code_digest=SecretStr("of another code"))
-    desk = a_desk(world)
+    consents = world.custody.consent_flows(world.drives.account)
     keyring.opened = 0
 
     async def ask() -> None:
         with pytest.raises(ConsentDenied):
-            await desk.redirected(await desk.by_state(state_of(spent)), code="x", error=None)
+            await consents.accept_redirect(
+                await consents.by_state(state_of(spent)), code="x", error=None
+            )
 
     await asyncio.gather(*(ask() for _ in range(300)))
     assert keyring.opened == 300
@@ -99,9 +101,9 @@ async def test_after_a_restart_each_request_is_opened_once(
 ) -> None:
     """At the start, before anybody asks."""
     keyring.opened = 0
-    again = PendingConsents(world.folder / "consents", keyring)
-    again.prepare()
-    assert keyring.opened <= MANY
+    again = PendingConsents(storage_in(world.folder, keyring))
+    again.by_state(state_of(requests[0]))
+    assert keyring.opened <= MANY + 1
     keyring.opened = 0
     for request in requests[:10]:
         assert again.by_state(state_of(request)) == request
@@ -110,7 +112,7 @@ async def test_after_a_restart_each_request_is_opened_once(
 
 def test_what_another_process_writes_is_found(world: World, keyring: Counting) -> None:
     """And what it replaces or deletes is not."""
-    here, there = world.pending, PendingConsents(world.folder / "consents", keyring)
+    here, there = world.pending, PendingConsents(storage_in(world.folder, keyring))
     first, second, bobs = a_request(), a_request(), a_request(BOB)
     for request in (first, bobs):
         there.save(request)
@@ -129,19 +131,6 @@ def test_the_empty_state_finds_nothing(world: World) -> None:
     assert world.pending.by_state("") is None
 
 
-def a_desk(world: World) -> ConsentDesk:
-    """Over the requests of the world, as the bot's is over its own."""
-    return ConsentDesk(
-        flow="callback",
-        client=world.client,
-        redirect_uri="http://127.0.0.1:8080/api/auth/google/callback",
-        pending=world.pending,
-        custodian=world.custodian,
-        oauth=world.oauth,
-        look_up_account=world.drives.account,
-    )
-
-
 @pytest.mark.parametrize("what", ["loop", "folder", "pipe", "too long a link"])
 def test_what_lies_in_one_persons_place_is_nobody_elses_concern(world: World, what: str) -> None:
     made = a_request(BOB)
@@ -155,7 +144,6 @@ def test_what_lies_in_one_persons_place_is_nobody_elses_concern(world: World, wh
         os.mkfifo(place)
     else:
         place.symlink_to("x" * 300)
-    again = PendingConsents(world.folder / "consents", world.keyring)
-    again.prepare()
+    again = PendingConsents(storage_in(world.folder, world.keyring))
     assert again.by_state(state_of(made)) == made
     assert {request.owner for request in again.all()} == {BOB}

@@ -17,7 +17,8 @@ from security.credential import DRIVE_FILE_SCOPE, Credential, Owner
 from security.encryption import TokenEncryption
 from security.errors import CorruptCredential
 from security.token_store import TokenStore
-from tests.security.kit import ANN, BOB, MASK, TOWN, a_credential, in_minutes, secret
+from tests.security.kit import ANN, BOB, TOWN, a_credential, in_minutes, secret
+from tests.stores import store_in
 
 moments = st.datetimes(timezones=st.just(UTC))
 tokens = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1).map(SecretStr)
@@ -75,7 +76,7 @@ def test_a_file_of_google_auth_loads_as_it_is(tmp_path: Path, microsecond: int) 
     """Its owner is the one in the file's name."""
     expiry = datetime(2031, 2, 3, 4, 5, 6, microsecond)  # noqa: DTZ001 - google-auth's are naive
     (tmp_path / "token_501.json").write_text(json.dumps(written_by_google_auth(expiry)))
-    loaded = TokenStore(tmp_path, TokenEncryption(), MASK).load(ANN)
+    loaded = store_in(tmp_path, TokenEncryption()).load(ANN)
     assert loaded is not None
     assert loaded.owner == ANN
     assert secret(loaded.refresh_token) == "1//0theirs"
@@ -86,7 +87,7 @@ def test_a_file_of_google_auth_loads_as_it_is(tmp_path: Path, microsecond: int) 
 
 def test_google_auth_loads_a_file_of_ours(tmp_path: Path) -> None:
     """The way back to another program stays open."""
-    store = TokenStore(tmp_path / "data", TokenEncryption(), MASK)
+    store = store_in(tmp_path / "data", TokenEncryption())
     store.prepare()
     saved = store.save_consent(a_credential())
     theirs = Credentials.from_authorized_user_file(  # type: ignore[no-untyped-call]

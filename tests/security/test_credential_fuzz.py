@@ -14,7 +14,8 @@ from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.logging_utils import describe
 from security.token_store import TokenStore
-from tests.security.kit import ANN, BOB, MASK, a_credential, kept_in, new_key, secret
+from tests.security.kit import ANN, BOB, a_credential, kept_in, new_key, secret
+from tests.stores import folder_of, store_in
 
 KEYRINGS = {"plain": TokenEncryption(), "encrypted": TokenEncryption([new_key()])}
 values = st.recursive(
@@ -61,7 +62,7 @@ def damage(draw: st.DrawFn, good: bytes) -> bytes:
 
 def check(store: TokenStore, data: bytes) -> None:
     """Either it is a credential that can be used and saved, or one of two refusals."""
-    (store.folder / "token_501.json").write_bytes(data)
+    (folder_of(store) / "token_501.json").write_bytes(data)
     refusal: CustodyError | None = None
     try:
         loaded = store.load(ANN)
@@ -82,13 +83,13 @@ def check(store: TokenStore, data: bytes) -> None:
 
 def _set_aside(store: TokenStore, data: bytes, reason: str) -> None:
     """With its reason, and its bytes as they were (encrypted, where there is a key)."""
-    store.quarantine(ANN, reason)
+    store.copies.set_aside(ANN, reason)
     assert store.load(ANN) is None
     [record] = store.copies.records()
     assert (record.owner, record.reason) == (ANN, reason)
-    [copy] = (p for p in (store.folder / "quarantine").glob("*.json") if ".note" not in p.name)
+    [copy] = (p for p in (folder_of(store) / "quarantine").glob("*.json") if ".note" not in p.name)
     assert copy.read_bytes() == data or kept_in(KEYRINGS["encrypted"], copy) == data
-    store.purge_quarantine(ANN)
+    store.delete(ANN)
 
 
 @pytest.mark.parametrize("kind", KEYRINGS)
@@ -99,7 +100,7 @@ def test_a_damaged_file_loads_or_is_refused_as_corrupt_or_as_the_operators(
 ) -> None:
     """No other exception ever reaches a sweep or a handler."""
     folder = tmp_path_factory.getbasetemp() / f"fuzz-{kind}"
-    store = TokenStore(folder, KEYRINGS[kind], MASK)
+    store = store_in(folder, KEYRINGS[kind])
     if not folder.exists():
         store.prepare()
     (folder / "token_501.json").unlink(missing_ok=True)
@@ -117,7 +118,7 @@ def test_any_json_in_an_envelope_loads_or_is_refused(
 ) -> None:
     """The key is right, and what it opens is rubbish."""
     folder = tmp_path_factory.getbasetemp() / "fuzz-content"
-    store = TokenStore(folder, KEYRINGS["encrypted"], MASK)
+    store = store_in(folder, KEYRINGS["encrypted"])
     if not folder.exists():
         store.prepare()
     check_content = KEYRINGS["encrypted"].encrypt(json.dumps(content).encode())
@@ -131,12 +132,12 @@ def test_swapping_two_files_that_name_their_owners_is_noticed(
     kind: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Neither serves the other."""
-    store = TokenStore(tmp_path_factory.mktemp("swap") / "user_data", KEYRINGS[kind], MASK)
+    store = store_in(tmp_path_factory.mktemp("swap") / "user_data", KEYRINGS[kind])
     store.prepare()
     store.save_consent(a_credential(ANN))
     store.save_consent(a_credential(BOB))
-    ann, bob = store.folder / "token_501.json", store.folder / "token_502.json"
-    (third := store.folder / "swap").write_bytes(ann.read_bytes())
+    ann, bob = folder_of(store) / "token_501.json", folder_of(store) / "token_502.json"
+    (third := folder_of(store) / "swap").write_bytes(ann.read_bytes())
     bob.replace(ann)
     third.replace(bob)
     for owner in (ANN, BOB):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -13,11 +13,11 @@ from structlog.testing import capture_logs
 
 from config import GoogleClient
 from security.credential import Credential, Owner
-from security.custody.refresh import Look, Wanted
-from security.custody.workers import Locked
+from security.custody.leases import Locked
+from security.custody.workers import Workers
 from security.encryption import TokenEncryption
 from security.errors import ConsentRequired, OperatorFault, TransientFault
-from security.storage.files.index import Stamp
+from security.storage.protocol import Lease
 from tests.security.kit import (
     AMY,
     ANN,
@@ -27,7 +27,6 @@ from tests.security.kit import (
     full_disk,
     in_minutes,
     python,
-    records_in,
     secret,
 )
 
@@ -129,28 +128,20 @@ from pathlib import Path
 from pydantic import SecretStr
 from config import GoogleClient
 from security.credential import Owner
-from security.custody.custodian import Custodian
 from security.encryption import TokenEncryption
 from security.google.oauth import GoogleOAuth, OAuthEndpoints
-from security.audit import AuditTrail
-from security.maintenance.state import Memory
-from security.maintenance.records import Records
-from security.token_store import TokenStore
-from security.storage.files.index import Watch
+from processes.wiring import Custody, CustodyOptions, open_storage
 folder, url, id, secret, keys = sys.argv[1:]
 keyring = TokenEncryption([SecretStr(key) for key in keys.split(",") if key])
 async def main():
     oauth = GoogleOAuth(OAuthEndpoints("", f"{url}/token", "", ""))
-    store = TokenStore(Path(folder), keyring, str)
-    records = Records(Memory(Path(folder) / "maintenance", keyring), Watch(Path(folder)),
-                      AuditTrail(Path(folder), str))
-    custodian = Custodian(store, oauth, [GoogleClient(id, SecretStr(secret))], records)
+    options = CustodyOptions(clients=[GoogleClient(id, SecretStr(secret))])
+    custody = Custody(open_storage(Path(folder), keyring, str), str, oauth, options)
     print("ready", flush=True)
     sys.stdin.readline()
-    served = await custodian.access_token(Owner.user(501))
+    served = await custody.custodian.access_token(Owner.user(501))
     print(served.access_token.get_secret_value(), flush=True)
-    await custodian.close()
-    await oauth.close()
+    await custody.close()
 asyncio.run(main())
 """
 
@@ -427,11 +418,11 @@ async def test_closing_waits_for_a_refresh_to_be_saved(world: World) -> None:
     await world.google.act("rotate_refresh_tokens", on=True)
     kept = await world.connect(minutes_left=-1)
     await world.google.fault("google.token.refresh", "latency", seconds=0.2)
-    custodian = world.new_custodian()
-    asking = asyncio.create_task(custodian.access_token(ANN))
+    custody = world.new_custody()
+    asking = asyncio.create_task(custody.custodian.access_token(ANN))
     await asyncio.sleep(0.1)
     asking.cancel()
-    await custodian.close()
+    await custody.workers.close()
     assert (await stored(world)).refresh_token != kept.refresh_token
 
 
@@ -441,7 +432,7 @@ async def test_a_caller_cancelled_while_it_waits_for_the_lock_leaves_it_free(
     """At any of a hundred moments."""
 
     async def hold() -> None:
-        async with world.custodian.locked(ANN):
+        async with world.custody.leases.held(ANN):
             await asyncio.sleep(0)
 
     for number in range(100):
@@ -451,23 +442,24 @@ async def test_a_caller_cancelled_while_it_waits_for_the_lock_leaves_it_free(
         await asyncio.gather(task, return_exceptions=True)
     async with asyncio.timeout(15):
         # The thread of the last one may just have taken it: then it lets go of it.
-        while (lock := await world.custodian.run(world.store.try_lock, ANN)) is None:  # noqa: ASYNC110
+        workers = world.custody.workers
+        while (lease := await workers.run(world.store.lease, ANN)) is None:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-    lock.release()
+    lease.release()
 
 
 async def test_finished_work_survives_its_caller(world: World) -> None:
     """What `finish` was given goes to its end, and `close` waits for it."""
-    custodian, done = world.new_custodian(), asyncio.Event()
+    workers, done = Workers(), asyncio.Event()
 
     async def work() -> None:
         await asyncio.sleep(0.1)
         done.set()
 
-    caller = asyncio.create_task(custodian.finish(work()))
+    caller = asyncio.create_task(workers.finish(work()))
     await asyncio.sleep(0.02)
     caller.cancel()
-    await custodian.close()
+    await workers.close()
     assert done.is_set()
 
 
@@ -477,7 +469,7 @@ async def test_finished_work_survives_its_caller(world: World) -> None:
 async def test_disconnecting_revokes_and_forgets(world: World) -> None:
     """At Google and on disk."""
     await world.connect()
-    farewell = await world.custodian.disconnect(ANN)
+    farewell = await world.custody.disconnecting.disconnect(ANN)
     assert (farewell.was_connected, farewell.revoked, farewell.shared) == (True, True, False)
     assert world.store.load(ANN) is None
     assert await allowing(world) == []
@@ -492,10 +484,10 @@ async def test_an_account_somebody_else_uses_is_not_revoked(world: World) -> Non
     """It would disconnect them as well."""
     await world.connect(ANN, AMY)
     await world.connect(BOB, AMY, minutes_left=1)
-    farewell = await world.custodian.disconnect(ANN)
+    farewell = await world.custody.disconnecting.disconnect(ANN)
     assert (farewell.revoked, farewell.shared) == (False, True)
     assert (await world.custodian.access_token(BOB)).generation == 2
-    assert (await world.custodian.disconnect(BOB)).revoked
+    assert (await world.custody.disconnecting.disconnect(BOB)).revoked
 
 
 async def test_an_account_another_programs_file_names_by_address_is_not_revoked(
@@ -506,14 +498,14 @@ async def test_an_account_another_programs_file_names_by_address_is_not_revoked(
     document = (await world.grant(BOB, AMY)).to_document()
     del document["drivekeeper"]
     (world.folder / "token_502.json").write_text(json.dumps(document))
-    assert (await world.custodian.disconnect(ANN)).shared
+    assert (await world.custody.disconnecting.disconnect(ANN)).shared
 
 
 async def test_an_account_that_cannot_be_told_from_others_is_not_revoked(world: World) -> None:
     """Somebody's file cannot be read."""
     await world.connect(ANN, AMY)
     (world.folder / "token_7.json").write_bytes(b"rubbish")
-    assert (await world.custodian.disconnect(ANN)).shared
+    assert (await world.custody.disconnecting.disconnect(ANN)).shared
 
 
 @pytest.mark.parametrize(
@@ -528,8 +520,8 @@ async def test_where_revoking_fails_the_credential_is_deleted_all_the_same(
     """And the person is told."""
     await world.connect()
     await world.google.fault("google.revoke", kind, **options)
-    custodian = world.new_custodian(oauth=world.new_oauth(timeout_seconds=0.3))
-    farewell = await custodian.disconnect(ANN)
+    custody = world.new_custody(oauth=world.new_oauth(timeout_seconds=0.3))
+    farewell = await custody.disconnecting.disconnect(ANN)
     assert (farewell.was_connected, farewell.revoked) == (True, False)
     assert world.store.load(ANN) is None
     assert not (world.folder / "token_501.json").exists()
@@ -537,7 +529,7 @@ async def test_where_revoking_fails_the_credential_is_deleted_all_the_same(
 
 async def test_disconnecting_nobody_is_no_error(world: World) -> None:
     """Twice is as good as once."""
-    farewell = await world.custodian.disconnect(ANN)
+    farewell = await world.custody.disconnecting.disconnect(ANN)
     assert (farewell.was_connected, farewell.revoked) == (False, False)
 
 
@@ -545,7 +537,7 @@ async def test_a_damaged_credential_is_deleted_all_the_same(world: World) -> Non
     """It cannot be revoked."""
     await world.connect()
     (world.folder / "token_501.json").write_bytes(b"rubbish")
-    assert not (await world.custodian.disconnect(ANN)).revoked
+    assert not (await world.custody.disconnecting.disconnect(ANN)).revoked
     assert not (world.folder / "token_501.json").exists()
 
 
@@ -556,10 +548,10 @@ async def test_start_up_finishes_what_was_interrupted(world: World) -> None:
     world.store.mark_leaving(ANN)
     with pytest.raises(ConsentRequired):
         await world.custodian.access_token(ANN)
-    assert await world.custodian.departures.finish_interrupted() == 1
+    assert await world.custody.disconnecting.finish_interrupted() == 1
     assert world.store.owners() == [BOB]
     assert await allowing(world) == [BEN]
-    assert await world.custodian.departures.finish_interrupted() == 0
+    assert await world.custody.disconnecting.finish_interrupted() == 0
 
 
 async def test_a_slow_refresh_brings_no_disconnected_owner_back(world: World) -> None:
@@ -568,7 +560,7 @@ async def test_a_slow_refresh_brings_no_disconnected_owner_back(world: World) ->
     await world.google.fault("google.token.refresh", "latency", seconds=0.2)
     asking = asyncio.create_task(world.custodian.access_token(ANN))
     await asyncio.sleep(0.1)
-    farewell = await world.new_custodian().disconnect(ANN)
+    farewell = await world.new_custody().disconnecting.disconnect(ANN)
     await asking
     assert farewell.revoked
     assert world.store.load(ANN) is None
@@ -582,13 +574,20 @@ async def test_a_consent_during_a_slow_refresh_wins(world: World) -> None:
     await world.google.fault("google.token.refresh", "latency", seconds=0.2)
     asking = asyncio.create_task(world.custodian.access_token(ANN))
     await asyncio.sleep(0.1)
-    other = world.new_custodian()
-    async with other.locked(ANN):
-        await other.save_consent(newer)
+    other = world.new_custody()
+    async with other.leases.held(ANN) as lease:
+        await other.custodian.save_consent(newer, lease)
     await asking
     final = await stored(world)
     assert final.refresh_token == newer.refresh_token
     assert final.generation == 3
+
+
+@dataclass
+class Taken:
+    """What `Leases.holding` holds."""
+
+    lease: Lease
 
 
 @pytest.mark.parametrize("is_free", [True, False])
@@ -596,21 +595,21 @@ async def test_a_stop_ends_the_waiting_for_a_lock_after_a_last_look(
     world: World, is_free: bool
 ) -> None:
     """It may have become free while the look before it was under way."""
-    looks, custodian = 0, world.custodian
+    looks, custody = 0, world.custody
 
-    async def take() -> Look:
+    async def take() -> Taken:
         nonlocal looks
         looks += 1
         if looks == 1:
-            custodian.stop()
-        lock = world.store.try_lock(ANN) if looks > 1 and is_free else None
-        if lock is None:
+            custody.workers.stop()
+        lease = world.store.lease(ANN) if looks > 1 and is_free else None
+        if lease is None:
             raise Locked
-        return Look(Wanted(ANN, None), lock)
+        return Taken(lease)
 
     try:
-        async with asyncio.timeout(5), custodian.holding(take):
-            assert world.store.try_lock(ANN) is None
+        async with asyncio.timeout(5), custody.leases.holding(take):
+            assert world.store.lease(ANN) is None
             outcome = "held"
     except TransientFault as fault:
         outcome = fault.code
@@ -621,7 +620,7 @@ async def test_a_process_that_stops_asks_google_for_nothing_more(world: World) -
     """What still serves is served; nobody is condemned, and nothing is lost."""
     await world.connect(minutes_left=5)
     await world.connect(BOB, BEN, minutes_left=-5)
-    world.custodian.stop()
+    world.custody.workers.stop()
     assert secret((await world.custodian.access_token(ANN)).access_token)
     with pytest.raises(TransientFault) as caught:
         await world.custodian.access_token(BOB)
@@ -635,11 +634,11 @@ async def test_a_disconnection_that_meets_the_stop_is_finished_by_the_next_start
 ) -> None:
     """The mark is there, and Google has not been told yet."""
     await world.connect()
-    world.custodian.stop()
+    world.custody.workers.stop()
     with pytest.raises(TransientFault):
-        await world.custodian.disconnect(ANN)
+        await world.custody.disconnecting.disconnect(ANN)
     assert (await world.google.calls())["counts"].get("google.revoke", 0) == 0
-    assert await world.new_custodian().departures.finish_interrupted() == 1
+    assert await world.new_custody().disconnecting.finish_interrupted() == 1
     assert (await world.google.calls())["counts"]["google.revoke"] == 1
     assert world.store.load(ANN) is None
 
@@ -650,7 +649,7 @@ async def test_the_condemned_are_set_aside_after_the_next_start_where_this_one_e
     """However many there are, the stop does not wait for them."""
     await world.connect(minutes_left=5)
     (world.folder / "token_501.json").write_text("{")
-    world.custodian.stop()
+    world.custody.workers.stop()
     assert await world.custodian.load(ANN) is None
     assert world.quarantine_notes() == []
     assert await world.new_custodian().load(ANN) is None
@@ -659,14 +658,15 @@ async def test_the_condemned_are_set_aside_after_the_next_start_where_this_one_e
 
 async def test_what_is_remembered_last_is_what_stays_on_disk(world: World) -> None:
     """The first writing is long, and the second must not be overtaken by its end."""
-    memory = records_in(world.folder, world.keyring).memory
-    for number in range(20_000):
-        memory.pauses.extend(Owner.user(number + 1), 0.0)
-    memory.verdicts.condemn(ANN, "unreadable", Stamp(1, 2, 3), 0.0)
-    first = asyncio.create_task(world.custodian.remember(memory))
+    state = world.state
+    for number in range(200):
+        state.pauses.extend(Owner.user(number + 1), 0.0)
+    state.rejections.reject(ANN, "unreadable", "1-2-3", 0.0)
+    first = asyncio.create_task(state.save())
     await asyncio.sleep(0)
-    memory.verdicts.condemn(BOB, "unreadable", Stamp(1, 2, 3), 0.0)
-    await asyncio.gather(first, world.custodian.remember(memory))
-    again = records_in(world.folder, world.keyring).memory
-    assert ANN in again.verdicts
-    assert BOB in again.verdicts
+    state.rejections.reject(ANN, "tampered", "4-5-6", 0.0)
+    state.rejections.reject(BOB, "unreadable", "1-2-3", 0.0)
+    await asyncio.gather(first, state.save())
+    again = world.new_custody().state
+    assert again.rejections.get(ANN) == state.rejections.get(ANN)
+    assert BOB in again.rejections

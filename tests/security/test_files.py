@@ -13,16 +13,31 @@ import pytest
 
 from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, OperatorFault
+from security.storage.catalogue import Kind
+from security.storage.documents import Documents
 from security.storage.files.group_commit import NewContent, replace_together
 from security.storage.files.private_files import (
-    SealedFolder,
     ensure_private_folder,
-    probe_writing,
-    remove,
     reserve_room,
     write_atomically,
 )
+from security.storage.files.storage import FileStorage
+from security.storage.sealing import Sealer
 from tests.security.kit import full_disk, mode_of, new_key, python, umask
+
+DATA = Kind("data")
+
+
+def documents(folder: Path, keyring: TokenEncryption | None = None) -> Documents:
+    """The documents in `folder / "data"`."""
+    sealer = Sealer(keyring or TokenEncryption())
+    return Documents(FileStorage(folder, sealer, str, (DATA,)), DATA)
+
+
+def probe(folder: Path) -> None:
+    """Whether something can be written there."""
+    documents(folder).storage.check_writable()
+
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 
@@ -137,9 +152,9 @@ def test_a_full_disk_leaves_the_old_file_and_is_an_operator_fault(
 @pytest.mark.parametrize("room", [0, 4096])
 def test_a_full_disk_is_noticed_before_anything_is_spent(tmp_path: Path, room: int) -> None:
     """Google's answer would have nowhere to go."""
-    probe_writing(tmp_path)
+    probe(tmp_path)
     with full_disk(room), pytest.raises(OperatorFault) as caught:
-        probe_writing(tmp_path)
+        probe(tmp_path)
     assert caught.value.code == "store_failed"
     assert list(tmp_path.iterdir()) == []
 
@@ -163,7 +178,9 @@ def test_reserved_room_goes_to_the_save_or_is_given_up(tmp_path: Path) -> None:
     room = reserve_room(path)
     assert mode_of(temporary) == 0o600
     assert not path.exists()
-    assert replace_together(tmp_path, [NewContent(str(path), b"new", room)]) == [None]
+    assert not isinstance(
+        replace_together(tmp_path, [NewContent(str(path), b"new", room)])[0], Exception
+    )
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]
     room = reserve_room(path)
@@ -179,7 +196,9 @@ def test_a_save_does_without_the_room_that_somebody_took_for_remains(tmp_path: P
     path = tmp_path / "a.json"
     room = reserve_room(path)
     (tmp_path / ".a.json.tmp").unlink()
-    assert replace_together(tmp_path, [NewContent(str(path), b"new", room)]) == [None]
+    assert not isinstance(
+        replace_together(tmp_path, [NewContent(str(path), b"new", room)])[0], Exception
+    )
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -188,7 +207,7 @@ def test_a_save_does_without_the_room_that_somebody_took_for_remains(tmp_path: P
     ("name", "write"),
     [
         (".a.json.tmp", lambda folder: write_atomically(folder / "a.json", b"new")),
-        (".probe.tmp", probe_writing),
+        (".probe.tmp", probe),
         (".a.json.tmp", lambda folder: reserve_room(folder / "a.json")),
     ],
     ids=["save", "probe", "reserve"],
@@ -236,26 +255,19 @@ def test_killing_the_process_at_any_time_leaves_one_whole_document(tmp_path: Pat
         assert path.read_bytes() in whole
 
 
-def test_removing_what_is_not_there_says_so(tmp_path: Path) -> None:
-    """No error: it is gone, as wished."""
-    (tmp_path / "a").touch()
-    assert remove(tmp_path / "a")
-    assert not remove(tmp_path / "a")
-
-
 @pytest.mark.parametrize(
     "name", ["", ".", "..", "../a", "a/b", "/etc/passwd", ".hidden", "A", "a\n", "a\0", "x" * 122]
 )
 def test_what_is_no_name_is_refused(tmp_path: Path, name: str) -> None:
     """A name out of reach of the folder would be a way out of it."""
     with pytest.raises(ValueError, match="not a name"):
-        SealedFolder(tmp_path, TokenEncryption()).path(name)
+        documents(tmp_path).write(name, {})
 
 
 def test_a_document_comes_back(tmp_path: Path, keyring: TokenEncryption) -> None:
     """Any Unicode, in either kind of run."""
-    sealed = SealedFolder(tmp_path / "data", keyring)
-    sealed.prepare()
+    sealed = documents(tmp_path, keyring)
+    sealed.storage.open()
     sealed.write("a", {"name": "報告 🎉", "half": "\ud800"})
     assert sealed.read("a") == {"name": "報告 🎉", "half": "\ud800"}
     assert sealed.names() == ["a"]
@@ -265,7 +277,7 @@ def test_a_document_comes_back(tmp_path: Path, keyring: TokenEncryption) -> None
 
 def test_a_folder_that_was_never_made_is_empty(tmp_path: Path, keyring: TokenEncryption) -> None:
     """Nothing has been kept yet."""
-    sealed = SealedFolder(tmp_path / "nowhere", keyring)
+    sealed = documents(tmp_path / "nowhere", keyring)
     assert sealed.names() == []
     assert sealed.read("a") is None
 
@@ -273,37 +285,43 @@ def test_a_folder_that_was_never_made_is_empty(tmp_path: Path, keyring: TokenEnc
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"null", b"\xff\xfe", b"[" * 100_000])
 def test_what_is_not_one_json_object_is_corrupt(tmp_path: Path, content: bytes) -> None:
     """Also what would exhaust the parser."""
-    (tmp_path / "a.json").write_bytes(content)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.json").write_bytes(content)
     with pytest.raises(CorruptCredential) as caught:
-        SealedFolder(tmp_path, TokenEncryption()).read("a")
+        documents(tmp_path).read("a")
     assert caught.value.code == "unreadable"
 
 
 def test_plaintext_never_replaces_an_envelope(tmp_path: Path) -> None:
     """The key was forgotten: what is there is kept as it is."""
-    sealed = SealedFolder(tmp_path, TokenEncryption([new_key()]))
+    sealed = documents(tmp_path, TokenEncryption([new_key()]))
     sealed.write("a", {"secret": 1})
-    before = (tmp_path / "a.json").read_bytes()
+    before = (tmp_path / "data" / "a.json").read_bytes()
     with pytest.raises(OperatorFault) as caught:
-        SealedFolder(tmp_path, TokenEncryption()).write("a", {"secret": 2})
+        documents(tmp_path).write("a", {"secret": 2})
     assert caught.value.code == "key_missing"
-    assert (tmp_path / "a.json").read_bytes() == before
+    assert (tmp_path / "data" / "a.json").read_bytes() == before
 
 
 def test_without_its_key_an_encrypted_folder_is_refused_at_start_up(tmp_path: Path) -> None:
     """Pending consents, tombstones and all: half of them plaintext would be worse than a stop."""
-    SealedFolder(tmp_path, TokenEncryption([new_key()])).write("a", {"secret": 1})
+    documents(tmp_path, TokenEncryption([new_key()])).write("a", {"secret": 1})
     with pytest.raises(OperatorFault) as caught:
-        SealedFolder(tmp_path, TokenEncryption()).prepare()
+        documents(tmp_path).storage.open()
     assert caught.value.code == "key_missing"
 
 
 def test_plaintext_is_encrypted_at_its_next_save(tmp_path: Path) -> None:
     """A key was added, and TOKEN_REQUIRE_ENCRYPTION=false."""
-    SealedFolder(tmp_path, TokenEncryption()).write("a", {"secret": "canary"})
-    sealed = SealedFolder(tmp_path, TokenEncryption([new_key()], required=False))
+    documents(tmp_path).write("a", {"secret": "canary"})
+    sealed = documents(tmp_path, TokenEncryption([new_key()], required=False))
     document = sealed.read("a")
     assert document is not None
     sealed.write("a", document)
-    assert set(json.loads((tmp_path / "a.json").read_bytes())) == {"v", "alg", "kid", "data"}
+    assert set(json.loads((tmp_path / "data" / "a.json").read_bytes())) == {
+        "v",
+        "alg",
+        "kid",
+        "data",
+    }
     assert sealed.read("a") == {"secret": "canary"}

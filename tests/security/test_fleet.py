@@ -20,8 +20,8 @@ from security.encryption import TokenEncryption
 from security.errors import OperatorFault
 from security.log_schema import OPERATOR_FAULTS
 from security.maintenance.sweep import Sweep, SweepOptions
-from security.token_store import TokenStore
-from tests.security.kit import MASK, World, full_disk, new_key, records_in
+from tests.security.kit import MASK, World, full_disk, new_key
+from tests.stores import store_in
 
 OWNERS = [Owner.user(1000 + number) for number in range(12)]
 EVERY = timedelta(minutes=10)
@@ -40,30 +40,30 @@ class Fleet:
 
     def __init__(self, world: World, clock: FrozenDateTimeFactory) -> None:
         self.world, self.clock = world, clock
-        self.records = records_in(world.folder, world.keyring)
         self.heard: list[tuple[str, str]] = []
         self._sweep = self._with(world.client)
 
     def _with(self, client: GoogleClient) -> Sweep:
-        custodian = self.world.new_custodian(
-            oauth=self.world.new_oauth(timeout_seconds=0.2), records=self.records, clients=(client,)
+        custody = self.world.new_custody(
+            oauth=self.world.new_oauth(timeout_seconds=0.2),
+            clients=(client,),
+            sweep=SweepOptions(concurrency=8),
         )
-        return Sweep(self.world.store, custodian, self.records, SweepOptions(concurrency=8))
+        self.state = custody.state
+        return custody.sweep
 
-    def use(self, client: GoogleClient) -> None:
-        """The settings say so from now on."""
+    async def use(self, client: GoogleClient) -> None:
+        """A restart: the settings say so from now on, and only what is written down is left."""
+        await self.state.save()
         self._sweep = self._with(client)
 
-    def restart(self) -> None:
-        """Only what is written down is left."""
-        documents = self.records.memory.changes()
-        self.records.memory.write(documents)
-        self.records = records_in(self.world.folder, self.world.keyring)
-        self._sweep = self._with(self.world.client)
+    async def restart(self) -> None:
+        """The settings are as they were."""
+        await self.use(self.world.client)
 
     async def sweeps(self, count: int) -> None:
         """So many, ten minutes apart."""
-        incidents = self.records.memory.incidents
+        incidents = self.state.incidents
         for _ in range(count):
             self.clock.tick(EVERY)
             incidents.learn(await self._sweep.run(), OPERATOR_FAULTS)
@@ -94,16 +94,16 @@ Trouble = Callable[[Fleet], AbstractAsyncContextManager[None]]
 
 @asynccontextmanager
 async def wrong_secret(fleet: Fleet) -> AsyncIterator[None]:
-    fleet.use(GoogleClient(fleet.world.client.id, SecretStr("GOCSPX-wrong")))
+    await fleet.use(GoogleClient(fleet.world.client.id, SecretStr("GOCSPX-wrong")))
     yield
-    fleet.use(fleet.world.client)
+    await fleet.use(fleet.world.client)
 
 
 @asynccontextmanager
 async def another_client(fleet: Fleet) -> AsyncIterator[None]:
-    fleet.use(GoogleClient("another.apps.googleusercontent.com", SecretStr("GOCSPX-another")))
+    await fleet.use(GoogleClient("another.apps.googleusercontent.com", SecretStr("GOCSPX-another")))
     yield
-    fleet.use(fleet.world.client)
+    await fleet.use(fleet.world.client)
 
 
 @asynccontextmanager
@@ -148,7 +148,7 @@ async def test_everybodys_trouble_is_told_once_and_passes(
     assert fleet.fresh() == len(OWNERS)
     assert fleet.world.quarantine_notes() == []
     assert fleet.heard == [(code, "begins"), (code, "over")]
-    assert fleet.records.memory.verdicts.held() == {}
+    assert fleet.state.rejections.held() == {}
 
 
 @pytest.mark.encryption("on")
@@ -160,7 +160,7 @@ async def test_without_its_key_nothing_starts_and_nothing_is_lost(
     for owner in OWNERS:
         await world.connect(owner, f"u{owner.key}@example.com")
     before = _files(folder)
-    stranger = TokenStore(folder, TokenEncryption([new_key() for _ in range(keys)]), MASK)
+    stranger = store_in(folder, TokenEncryption([new_key() for _ in range(keys)]), MASK)
     with pytest.raises(OperatorFault, match="TOKEN_ENCRYPTION_KEY"):
         stranger.prepare()
     assert _files(folder) == before
@@ -199,13 +199,13 @@ async def test_owners_of_a_forgotten_client_are_told_of_once_and_keep_nobody_wai
     for _ in range(3):
         await fleet.sweeps(9)
         assert fleet.fresh() == len(OWNERS) - 3
-        fleet.restart()
+        await fleet.restart()
     assert fleet.heard == [("unknown_client", "begins")]
     for owner in OWNERS[:3]:  # as if the sandbox had issued them to the other one
         credential = fleet.world.store.load(owner)
         assert credential is not None
         fleet.world.store.save_consent(replace(credential, client_id=fleet.world.client.id))
-    fleet.restart()
+    await fleet.restart()
     await fleet.sweeps(1)
     assert fleet.fresh() == len(OWNERS)
     assert fleet.heard == [("unknown_client", "begins"), ("unknown_client", "over")]
@@ -224,9 +224,9 @@ async def test_what_organisations_forbid_alarms_no_administrator(fleet: Fleet) -
         )
     await fleet.sweeps(30)
     assert (fleet.fresh(), fleet.heard) == (6, [])
-    assert fleet.records.memory.verdicts.held() == {}
-    assert len(fleet.records.memory.organisations.untold()) == 6
+    assert fleet.state.rejections.held() == {}
+    assert len(fleet.state.organisations.untold()) == 6
     await fleet.world.google.clear_faults()
-    fleet.restart()
+    await fleet.restart()
     await fleet.sweeps(1)
     assert fleet.fresh() == len(OWNERS)

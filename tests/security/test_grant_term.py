@@ -13,11 +13,12 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from security.consent.pending import Flow
 from security.credential import Credential
 from security.encryption import TokenEncryption
 from security.google.oauth import TokenGrant
 from tests.security.kit import ANN, World, a_credential, in_minutes
-from tests.security.test_consent import FLOWS, Flow, approve, begin, finish
+from tests.security.test_consent import FLOWS, approve, begin, finish
 
 WEEK = timedelta(days=7)
 SUSPECTED = "testing_status_suspected"

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from security.custody.workers import Guard
+from security.custody.workers import Workers
 from security.encryption import TokenEncryption
 from security.log_schema import OPERATOR_FAULTS
 from security.maintenance.incidents import HOLD, OUTAGE, SWEEP_FAILED, Incidents
 from security.maintenance.report import SweepReport
-from security.maintenance.state import Memory
-from security.token_store import TokenStore
-from tests.security.kit import MASK
+from security.maintenance.state import MaintenanceState
+from tests.stores import storage_in
 
 START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 EVERY = timedelta(minutes=10)
@@ -72,9 +71,10 @@ class Administrators:
 
     def restart(self) -> None:
         """Only what is written down is left."""
-        document = self.incidents.to_document()
-        self.incidents = Incidents()
-        self.incidents.load(document)
+        before, self.incidents = self.incidents, Incidents()
+        for code in (*OPERATOR_FAULTS, HOLD, OUTAGE, SWEEP_FAILED):
+            if (entry := before.entry_of(code)) is not None:
+                self.incidents.load_entry(code, entry)
 
 
 @pytest.fixture
@@ -267,7 +267,7 @@ def test_what_nobody_could_be_told_is_told_another_time(admins: Administrators) 
         admins.restart()
     admins.tell()
     assert admins.heard == ["unknown_key 1", "unknown_key over"]
-    assert admins.incidents.to_document() == {}
+    assert admins.incidents.entry_of("unknown_key") is None
 
 
 def test_what_is_back_before_its_end_was_told_has_never_ended(admins: Administrators) -> None:
@@ -289,38 +289,33 @@ def test_what_ended_before_anybody_was_told_is_not_told(admins: Administrators) 
 
 
 @pytest.mark.parametrize(
-    "entry", [None, [], [1.0, 2], ["x", 1, True, None], [1.0, 1, 7, None], [1.0, 1, True, "x"]]
+    "change",
+    [{"since": "x"}, {"owners": None}, {"told": 7}, {"until": "x"}, {"since": True, "owners": 1.5}],
 )
-def test_an_entry_that_makes_no_sense_is_left_out(entry: object) -> None:
+def test_an_entry_that_makes_no_sense_is_left_out(change: dict[str, object]) -> None:
     """The others are kept."""
     incidents = Incidents()
-    incidents.load({"unknown_key": entry, OUTAGE: [5.0, 3, True, None]})
+    entry = {"since": 5.0, "owners": 3, "told": True, "until": None}
+    incidents.load_entry("unknown_key", entry | change)
+    incidents.load_entry("unknown_client", {})
+    incidents.load_entry(OUTAGE, entry)
     assert [incident.code for incident in incidents.open()] == [OUTAGE]
 
 
-@pytest.fixture
-def guard(tmp_path: Path) -> Guard:
-    """Of a data folder of its own."""
-    store = TokenStore(tmp_path, TokenEncryption(), MASK)
-    store.prepare()
-    return Guard(store)
-
-
-async def test_what_a_full_disk_did_not_take_is_written_when_it_does(
-    guard: Guard, tmp_path: Path
-) -> None:
+async def test_what_a_full_disk_did_not_take_is_written_when_it_does(tmp_path: Path) -> None:
     """Else a restart would tell it once more."""
-    memory = Memory(tmp_path / "maintenance", TokenEncryption())
-    memory.prepare()
-    memory.incidents.see("store_failed", START.timestamp(), 1)
+    storage, workers = storage_in(tmp_path, TokenEncryption()), Workers()
+    storage.open()
+    state = MaintenanceState(storage, workers)
+    state.incidents.see("store_failed", START.timestamp(), 1)
     folder, aside = tmp_path / "maintenance", tmp_path / "aside"
     folder.rename(aside)
     folder.write_text("")  # every write fails, as on a full disk
-    await guard.remember(memory)
+    await state.save()
     folder.unlink()
     aside.rename(folder)
-    await guard.remember(memory)
-    await guard.close()
-    again = Memory(folder, TokenEncryption())
-    again.prepare()
+    await state.save()
+    await workers.close()
+    again = MaintenanceState(storage_in(tmp_path, TokenEncryption()), Workers())
+    again.load()
     assert [incident.code for incident in again.incidents.open()] == ["store_failed"]

@@ -9,17 +9,16 @@ import pytest
 
 from security.encryption import TokenEncryption
 from security.errors import OperatorFault
-from security.recovery.key_use import check_some_open
-from security.storage.files.private_files import SealedFolder
 from security.token_store import TokenStore
-from tests.security.kit import ANN, BOB, MASK, TOWN, a_credential, new_key
+from tests.security.kit import ANN, BOB, TOWN, a_credential, new_key
+from tests.stores import keep, storage_in, store_in
 
 OLD, NEW = (TokenEncryption([new_key()]) for _ in range(2))
 
 
 def store_with(folder: Path, keyring: TokenEncryption) -> TokenStore:
     """Three people's credentials under one key."""
-    store = TokenStore(folder, keyring, MASK)
+    store = store_in(folder, keyring)
     store.prepare()
     for owner in (ANN, BOB, TOWN):
         store.save_consent(a_credential(owner))
@@ -31,7 +30,7 @@ def test_where_no_credential_opens_the_start_is_refused_with_key_and_setting(fol
     store_with(folder, OLD)
     before = [path.read_bytes() for path in sorted(folder.glob("*.json"))]
     with pytest.raises(OperatorFault) as caught:
-        TokenStore(folder, NEW, MASK).prepare()
+        store_in(folder, NEW).prepare()
     assert caught.value.code == "unknown_key"
     assert str(caught.value) == (
         f"no encrypted document opens: TOKEN_ENCRYPTION_KEY lacks key {OLD.kid}"
@@ -46,14 +45,14 @@ def test_several_missing_keys_are_named_the_most_needed_first(folder: Path) -> N
     for number, stranger in enumerate([*strangers, strangers[3]], start=1):
         (folder / f"token_{number}.json").write_bytes(stranger.encrypt(b"{}"))
     with pytest.raises(OperatorFault, match=rf"lacks key {strangers[3].kid}, \w+, \w+$"):
-        check_some_open(folder, NEW)
+        storage_in(folder, NEW).check_keys()
 
 
 def test_without_any_key_the_message_names_the_setting_too(folder: Path) -> None:
     """The key was forgotten in the settings."""
     store_with(folder, OLD)
     with pytest.raises(OperatorFault) as caught:
-        TokenStore(folder, TokenEncryption(), MASK).prepare()
+        store_in(folder, TokenEncryption()).prepare()
     assert caught.value.code == "key_missing"
     assert f"key {OLD.kid}" in str(caught.value)
     assert "TOKEN_ENCRYPTION_KEY" in str(caught.value)
@@ -63,30 +62,24 @@ def test_where_one_credential_opens_it_starts(folder: Path) -> None:
     """The others are left to the sweep, which skips them."""
     store_with(folder, OLD)
     (folder / "token_502.json").write_bytes(NEW.encrypt(b"{}"))
-    TokenStore(folder, NEW, MASK).prepare()
+    store_in(folder, NEW).prepare()
 
 
 @pytest.mark.parametrize("name", ["consents", "uploads", "preferences"])
 def test_without_encrypted_credentials_the_other_folders_decide(folder: Path, name: str) -> None:
     """Half of what is there in one key and half in another would be worse than a stop."""
-    sealed = SealedFolder(folder / name, OLD)
-    sealed.prepare()
-    sealed.write("token_501", {"a": 1})
+    keep(folder, name, "token_501", {"a": 1}, OLD)
     with pytest.raises(OperatorFault, match=f"lacks key {OLD.kid}"):
-        TokenStore(folder, NEW, MASK).prepare()
-    other = SealedFolder(folder / "preferences", NEW)
-    other.prepare()
-    other.write("token_502", {"a": 1})
-    TokenStore(folder, NEW, MASK).prepare()
+        store_in(folder, NEW).prepare()
+    keep(folder, "preferences", "token_502", {"a": 1}, NEW)
+    store_in(folder, NEW).prepare()
 
 
 @pytest.mark.parametrize("name", ["tombstones", "quarantine", "maintenance"])
 def test_remnants_under_a_lost_key_stop_nobody(folder: Path, name: str) -> None:
     """The bot can do without them."""
-    sealed = SealedFolder(folder / name, OLD)
-    sealed.prepare()
-    sealed.write("token_501", {"a": 1})
-    TokenStore(folder, NEW, MASK).prepare()
+    keep(folder, name, "token_501", {"a": 1}, OLD)
+    store_in(folder, NEW).prepare()
 
 
 def test_plaintext_and_damage_are_no_missing_key(folder: Path) -> None:
@@ -94,7 +87,7 @@ def test_plaintext_and_damage_are_no_missing_key(folder: Path) -> None:
     store_with(folder, TokenEncryption())
     envelope = NEW.encrypt(b"{}")
     (folder / "token_504.json").write_bytes(envelope.replace(b"gAAAA", b"gAAAB"))
-    TokenStore(folder, NEW, MASK).prepare()
+    store_in(folder, NEW).prepare()
 
 
 @pytest.mark.timeout(20)
@@ -102,7 +95,7 @@ def test_it_stops_at_the_first_document_that_opens(folder: Path) -> None:
     """Whoever reads on comes to a pipe that nobody writes into, and waits for ever."""
     store_with(folder, OLD)
     os.mkfifo(folder / "token_900.json")
-    check_some_open(folder, OLD)
+    storage_in(folder, OLD).check_keys()
 
 
 @pytest.mark.timeout(20)
@@ -111,4 +104,4 @@ def test_without_a_key_the_first_envelope_is_enough(folder: Path) -> None:
     store_with(folder, OLD)
     os.mkfifo(folder / "token_900.json")
     with pytest.raises(OperatorFault):
-        TokenStore(folder, TokenEncryption(), MASK).prepare()
+        store_in(folder, TokenEncryption()).prepare()

@@ -29,9 +29,9 @@ from security.logging_utils import (
     OwnerMask,
     Redaction,
     configure_logging,
-    load_mask_key,
     mask_token_path,
 )
+from security.storage.files.data_folder import load_mask_key
 from tests.security.kit import ANN, BOB, TOWN, mode_of, umask
 
 CANARY = "1//0canary-7301948265-amy@example.com"

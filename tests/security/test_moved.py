@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from bot.kinds import PREFERENCES
 from bot.preferences.folder_choices import FolderChoice, FolderChoices
-from bot.uploads.jobs import JobFile, UploadJob, UploadJournal
+from bot.uploads.jobs import JobFile, UploadJob
+from bot.uploads.journal import UploadJournal
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.errors import CorruptCredential
-from security.storage.files.private_files import SealedFolder
+from security.owner_documents import tombstone_of
 from security.token_store import TokenStore
-from tests.security.kit import ANN, BOB, MASK, a_credential, new_key
+from tests.security.kit import ANN, BOB, a_credential, new_key
+from tests.stores import documents_in, documents_named, folder_of, keep, storage_in, store_in
 
 KEYRING = TokenEncryption([new_key()])
 
@@ -23,7 +26,7 @@ KEYRING = TokenEncryption([new_key()])
 @pytest.fixture
 def store(folder: Path) -> TokenStore:
     """A prepared store with a key."""
-    made = TokenStore(folder, KEYRING, MASK)
+    made = store_in(folder, KEYRING)
     made.prepare()
     return made
 
@@ -34,7 +37,7 @@ def test_another_s_tombstone_ends_nobody(store: TokenStore) -> None:
     for _ in range(3):
         store.save_consent(a_credential(BOB))
     store.delete(BOB)
-    tombstones = store.folder / "tombstones"
+    tombstones = folder_of(store) / "tombstones"
     shutil.copy(tombstones / "token_502.json", tombstones / "token_501.json")
     loaded = store.load(ANN)
     assert loaded is not None
@@ -52,7 +55,8 @@ def test_another_s_upload_shows_neither_file_nor_link(folder: Path) -> None:
         state="done",
         link="https://drive.example/private",
     )
-    jobs = UploadJournal(folder / "uploads", KEYRING)
+    done = folder / "finished_uploads"
+    jobs = UploadJournal(storage_in(folder, KEYRING))
     jobs.prepare()
     jobs.save(
         UploadJob(
@@ -65,8 +69,8 @@ def test_another_s_upload_shows_neither_file_nor_link(folder: Path) -> None:
             reply_to=1,
         )
     )
-    shutil.copy(folder / "uploads" / "501-7.json", folder / "uploads" / "502-8.json")
-    again = UploadJournal(folder / "uploads", KEYRING)
+    shutil.copy(done / "501-7.json", done / "502-8.json")
+    again = UploadJournal(storage_in(folder, KEYRING))
     again.prepare()
     assert again.of(BOB) == []
     assert again.load("502-8") is None
@@ -75,9 +79,7 @@ def test_another_s_upload_shows_neither_file_nor_link(folder: Path) -> None:
 
 def test_another_s_choice_of_a_folder_is_not_taken(folder: Path) -> None:
     """Both use one Google account: the account alone does not tell them apart."""
-    sealed = SealedFolder(folder / "preferences", KEYRING)
-    sealed.prepare()
-    choices = FolderChoices(sealed)
+    choices = FolderChoices(documents_in(folder, PREFERENCES, KEYRING))
     choices.save(ANN, FolderChoice(account="shared", folder_id="x", path=("Private",)))
     preferences = folder / "preferences"
     shutil.copy(preferences / "token_501.folder.json", preferences / "token_502.folder.json")
@@ -98,32 +100,28 @@ def test_a_document_under_another_name_is_refused(
     folder: Path, kind: str, mine: str, other: str
 ) -> None:
     """Also one of nobody's, and one of the same owner's."""
-    sealed = SealedFolder(folder / kind, KEYRING)
-    sealed.prepare()
-    sealed.write(mine, {"seen": "en"})
+    kept = documents_named(folder, kind, KEYRING)
+    keep(folder, kind, mine, {"seen": "en"}, KEYRING)
     shutil.copy(folder / kind / f"{mine}.json", folder / kind / f"{other}.json")
-    assert sealed.read(mine) == {"seen": "en"}
+    assert kept.read(mine) == {"seen": "en"}
     with pytest.raises(CorruptCredential):
-        sealed.read(other)
+        kept.read(other)
 
 
 def test_a_document_in_another_folder_is_refused(folder: Path) -> None:
     """A request for consent holds tokens; it is no credential, and no tombstone is a language."""
-    for kind in ("consents", "tombstones", "preferences"):
-        SealedFolder(folder / kind, KEYRING).prepare()
-    SealedFolder(folder / "tombstones", KEYRING).write(
-        ANN.stem, {"owner": ANN.name, "generation": 3}
-    )
+    store_in(folder, KEYRING).prepare()
+    keep(folder, "tombstones", ANN.stem, tombstone_of(ANN, 3), KEYRING)
     for kind in ("consents", "preferences"):
         shutil.copy(folder / "tombstones" / "token_501.json", folder / kind / "token_501.json")
         with pytest.raises(CorruptCredential):
-            SealedFolder(folder / kind, KEYRING).read(ANN.stem)
+            documents_named(folder, kind, KEYRING).read(ANN.stem)
 
 
 def test_a_swapped_credential_goes_into_quarantine(store: TokenStore) -> None:
     """The reason says that somebody has moved files."""
     store.save_consent(a_credential(ANN))
-    shutil.copy(store.folder / "token_501.json", store.folder / "token_509.json")
+    shutil.copy(folder_of(store) / "token_501.json", folder_of(store) / "token_509.json")
     with pytest.raises(CorruptCredential) as caught:
         store.load(Owner.user(509))
     assert caught.value.code == "wrong_owner"

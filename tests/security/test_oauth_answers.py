@@ -321,7 +321,7 @@ async def test_disconnecting_says_whether_google_was_told(world: World, body: st
     for status, told in ((200, True), (302, False), (403, False), (503, False)):
         await world.connect(ANN)
         await world.google.fault("google.revoke", "status", status=status, body=body)
-        farewell = await world.custodian.disconnect(ANN)
+        farewell = await world.custody.disconnecting.disconnect(ANN)
         assert (farewell.was_connected, farewell.revoked) == (True, told)
         assert world.store.load(ANN) is None
 

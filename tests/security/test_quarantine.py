@@ -13,7 +13,7 @@ from freezegun import freeze_time
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, OperatorFault, RestoreRefused
-from security.quarantine.copies import QuarantineRecord
+from security.quarantine.records import QuarantineRecord
 from security.token_store import TokenStore
 from tests.security.kit import (
     ANN,
@@ -26,13 +26,14 @@ from tests.security.kit import (
     new_key,
     secret,
 )
+from tests.stores import folder_of, store_in
 
 
 def set_aside(store: TokenStore, owner: Owner = ANN, reason: str = "invalid_grant") -> str:
     """The owner connected, and the credential went into quarantine: the copy's name."""
     store.save_consent(a_credential(owner))
-    store.quarantine(owner, reason)
-    return store.quarantined(owner)[-1]
+    store.copies.set_aside(owner, reason)
+    return store.copies.names(owner)[-1]
 
 
 def loaded(store: TokenStore, owner: Owner = ANN) -> Credential:
@@ -44,19 +45,19 @@ def loaded(store: TokenStore, owner: Owner = ANN) -> Credential:
 
 def token_file(store: TokenStore) -> Path:
     """Ann's."""
-    return store.folder / "token_501.json"
+    return folder_of(store) / "token_501.json"
 
 
 def copy_file(store: TokenStore, name: str) -> Path:
     """Where a copy is."""
-    return store.folder / "quarantine" / f"{name}.json"
+    return folder_of(store) / "quarantine" / f"{name}.json"
 
 
 def snapshot(store: TokenStore) -> dict[str, bytes]:
     """Every file with its bytes, but for locks."""
-    files = (path for path in store.folder.rglob("*") if path.is_file())
+    files = (path for path in folder_of(store).rglob("*") if path.is_file())
     return {
-        str(path.relative_to(store.folder)): path.read_bytes()
+        str(path.relative_to(folder_of(store))): path.read_bytes()
         for path in files
         if path.parent.name != "locks"
     }
@@ -74,17 +75,17 @@ def only_record(store: TokenStore) -> QuarantineRecord:
 def test_a_second_attempt_goes_on_with_the_copy_of_the_first(store: TokenStore) -> None:
     """The tombstone could not be written; the next sweep comes by again and again."""
     store.save_consent(a_credential())
-    tombstone = store.folder / "tombstones" / f"{ANN.stem}.json"
+    tombstone = folder_of(store) / "tombstones" / f"{ANN.stem}.json"
     tombstone.mkdir()
     with pytest.raises(OperatorFault):
-        store.quarantine(ANN, "invalid_grant")
+        store.copies.set_aside(ANN, "invalid_grant")
     name = only_record(store).name
     store.copies.mark_told(name, told=True)
     with pytest.raises(OperatorFault):
-        store.quarantine(ANN, "revoked")
+        store.copies.set_aside(ANN, "revoked")
     assert token_file(store).exists()
     tombstone.rmdir()
-    store.quarantine(ANN, "revoked")
+    store.copies.set_aside(ANN, "revoked")
     record = only_record(store)
     assert (record.name, record.reason, record.told) == (name, "invalid_grant", True)
     assert not token_file(store).exists()
@@ -94,7 +95,7 @@ def test_a_full_disk_leaves_the_credential_where_it_is(store: TokenStore) -> Non
     """Nobody is disconnected by that."""
     store.save_consent(a_credential())
     with full_disk(), pytest.raises(OperatorFault):
-        store.quarantine(ANN, "invalid_grant")
+        store.copies.set_aside(ANN, "invalid_grant")
     assert loaded(store).generation == 1
     assert store.copies.records() == []
 
@@ -115,7 +116,7 @@ def after_the_note(store: TokenStore, before: TokenStore, name: str) -> None:
 
 def after_the_copy(store: TokenStore, before: TokenStore, name: str) -> None:
     """No tombstone, and the file in place."""
-    shutil.rmtree(store.folder / "tombstones")
+    shutil.rmtree(folder_of(store) / "tombstones")
     after_the_tombstone(store, before, name)
 
 
@@ -132,12 +133,12 @@ def test_start_up_finishes_what_a_crash_interrupted(
     interrupt: Callable[[TokenStore, TokenStore, str], None],
 ) -> None:
     """In place and whole, or in quarantine and whole: nothing in between, and no orphans."""
-    before, store = (TokenStore(path, keyring, MASK) for path in (tmp_path / "before", folder))
+    before, store = (store_in(path, keyring) for path in (tmp_path / "before", folder))
     before.prepare()
     saved = before.save_consent(a_credential())
-    shutil.copytree(before.folder, folder)
-    store.quarantine(ANN, "invalid_grant")
-    interrupt(store, before, store.quarantined(ANN)[0])
+    shutil.copytree(folder_of(before), folder)
+    store.copies.set_aside(ANN, "invalid_grant")
+    interrupt(store, before, store.copies.names(ANN)[0])
 
     store.prepare()
 
@@ -155,11 +156,11 @@ def test_start_up_keeps_away_from_what_somebody_is_at(store: TokenStore) -> None
     """A command beside it holds the lock, half-way through."""
     name = set_aside(store)
     copy_file(store, name).unlink()
-    with store.locked(ANN):
+    with store.leased(ANN):
         store.prepare()
-        assert (store.folder / "quarantine" / f"{name}.note.json").exists()
+        assert (folder_of(store) / "quarantine" / f"{name}.note.json").exists()
     store.prepare()
-    assert not (store.folder / "quarantine" / f"{name}.note.json").exists()
+    assert not (folder_of(store) / "quarantine" / f"{name}.note.json").exists()
 
 
 def test_start_up_leaves_a_restored_credential_in_place(store: TokenStore) -> None:
@@ -182,14 +183,14 @@ def test_start_up_leaves_a_restored_credential_in_place(store: TokenStore) -> No
 def test_a_restored_credential_loads_above_its_tombstone(store: TokenStore, owner: Owner) -> None:
     """With all that was in it; the copy and its note are gone."""
     before = store.save_consent(a_credential(owner))
-    store.quarantine(owner, "invalid_grant")
+    store.copies.set_aside(owner, "invalid_grant")
     done = store.copies.restore(only_record(store).name)
     after = loaded(store, owner)
     assert (done.owner, done.generation, done.replaced) == (owner, after.generation, None)
     assert after.generation > before.generation
     assert secret(after.refresh_token) == secret(before.refresh_token)
     assert after.account_id == before.account_id
-    assert list((store.folder / "quarantine").iterdir()) == []
+    assert list((folder_of(store) / "quarantine").iterdir()) == []
     assert store.save(after, based_on=after.generation).generation == after.generation + 1
 
 
@@ -243,11 +244,10 @@ def test_an_unreadable_file_goes_into_quarantine_before_it_is_replaced(
 def test_a_file_under_a_lost_key_makes_room_as_well(folder: Path) -> None:
     """Its key may come back: it is kept as it is."""
     key = new_key()
-    lost = TokenStore(folder, TokenEncryption([new_key()]), MASK)
+    lost = store_in(folder, TokenEncryption([new_key()]))
     lost.prepare()
-    store = TokenStore(folder, TokenEncryption([key]), MASK)
+    store = store_in(folder, TokenEncryption([key]))
     name = set_aside(store)
-    lost.copies.purge_owner(BOB)
     (folder / "tombstones" / "token_501.json").unlink()
     lost.save_consent(a_credential())
     locked = token_file(store).read_bytes()
@@ -262,21 +262,21 @@ def test_an_old_backup_in_its_place_is_set_aside(store: TokenStore) -> None:
     saved = store.save_consent(a_credential(access_token=None))
     old = token_file(store).read_bytes()
     store.save(saved, based_on=saved.generation)
-    store.quarantine(ANN, "invalid_grant")
+    store.copies.set_aside(ANN, "invalid_grant")
     token_file(store).write_bytes(old)
-    assert store.copies.restore(store.quarantined(ANN)[0]).replaced == "superseded"
+    assert store.copies.restore(store.copies.names(ANN)[0]).replaced == "superseded"
     assert loaded(store).generation > 2
     assert len(store.copies.records()) == 1
 
 
 def test_without_its_key_nothing_is_restored(folder: Path) -> None:
     """An operator's to mend; the copy stays."""
-    sealed = TokenStore(folder, TokenEncryption([new_key()]), MASK)
+    sealed = store_in(folder, TokenEncryption([new_key()]))
     sealed.prepare()
     name = set_aside(sealed)
     before = snapshot(sealed)
     with pytest.raises(OperatorFault) as caught:
-        TokenStore(folder, TokenEncryption(), MASK).copies.restore(name)
+        store_in(folder, TokenEncryption()).copies.restore(name)
     assert caught.value.code == "key_missing"
     assert snapshot(sealed) == before
 
@@ -284,7 +284,7 @@ def test_without_its_key_nothing_is_restored(folder: Path) -> None:
 def test_a_copy_without_a_refresh_token_stays_where_it_is(store: TokenStore) -> None:
     """It would go back into quarantine at the next sweep."""
     store.save_consent(a_credential(refresh_token=None))
-    store.quarantine(ANN, "no_refresh_token")
+    store.copies.set_aside(ANN, "no_refresh_token")
     before = snapshot(store)
     with pytest.raises(RestoreRefused) as caught:
         store.copies.restore(only_record(store).name)
@@ -357,7 +357,7 @@ def test_a_copy_is_listed_whatever_has_become_of_its_note(
 ) -> None:
     """Its name says whose and when; the reason is not known any more."""
     name = set_aside(store)
-    path = store.folder / "quarantine" / f"{name}.note.json"
+    path = folder_of(store) / "quarantine" / f"{name}.note.json"
     was = only_record(store)
     path.unlink() if note is None else path.write_bytes(note)
     record = only_record(store)
@@ -371,10 +371,10 @@ def test_a_copy_is_listed_whatever_has_become_of_its_note(
 
 def test_a_copy_is_listed_though_its_note_is_under_a_lost_key(folder: Path) -> None:
     """And that its owner was told can still be noted: nobody is told twice."""
-    lost = TokenStore(folder, TokenEncryption([new_key()]), MASK)
+    lost = store_in(folder, TokenEncryption([new_key()]))
     lost.prepare()
     name = set_aside(lost)
-    store = TokenStore(folder, TokenEncryption([new_key()]), MASK)
+    store = store_in(folder, TokenEncryption([new_key()]))
     assert only_record(store).reason == "unreadable"
     store.copies.mark_told(name, told=True)
     assert only_record(store).told
@@ -396,7 +396,7 @@ def test_telling_of_a_copy_that_has_gone_leaves_no_note(store: TokenStore) -> No
     name = set_aside(store)
     store.copies.purge(name)
     store.copies.mark_told(name, told=True)
-    assert list((store.folder / "quarantine").iterdir()) == []
+    assert list((folder_of(store) / "quarantine").iterdir()) == []
 
 
 def test_copies_are_found_by_id_and_by_owner(store: TokenStore) -> None:
@@ -417,7 +417,7 @@ def test_purging_deletes_one_copy_and_its_note(store: TokenStore) -> None:
     first, second = set_aside(store), set_aside(store)
     store.copies.purge(first)
     assert only_record(store).name == second
-    assert len(list((store.folder / "quarantine").iterdir())) == 2
+    assert len(list((folder_of(store) / "quarantine").iterdir())) == 2
     with pytest.raises(RestoreRefused) as caught:
         store.copies.purge(first)
     assert caught.value.code == "gone"
@@ -438,7 +438,9 @@ def test_setting_one_aside_costs_the_same_however_many_are_there(store: TokenSto
     """Otherwise a whole fleet on hold, once confirmed, would take hours."""
     store.save_consent(a_credential())
     for number in range(2000):
-        (store.folder / "quarantine" / f"token_{number + 1000}.20260101t000000000000.json").touch()
+        (
+            folder_of(store) / "quarantine" / f"token_{number + 1000}.20260101t000000000000.json"
+        ).touch()
     listed: list[object] = []
 
     def listen(event: str, arguments: tuple[object, ...]) -> None:
@@ -446,6 +448,6 @@ def test_setting_one_aside_costs_the_same_however_many_are_there(store: TokenSto
             listed.append(arguments)
 
     sys.addaudithook(listen)  # the interpreter's own: there is no way to take one back
-    store.quarantine(ANN, "invalid_grant")
+    store.copies.set_aside(ANN, "invalid_grant")
     assert listed == []
-    assert len(store.quarantined(ANN)) == 1
+    assert len(store.copies.names(ANN)) == 1

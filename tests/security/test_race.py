@@ -15,12 +15,13 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from config import GoogleClient
+from processes.wiring import Custody, CustodyOptions
 from security.credential import Credential, Owner
-from security.custody.custodian import Custodian
 from security.encryption import TokenEncryption
 from security.google.oauth import GoogleOAuth, OAuthEndpoints
 from security.token_store import TokenStore
-from tests.security.kit import ANN, MASK, ROOT, a_credential, in_minutes, records_in, secret
+from tests.security.kit import ANN, ROOT, a_credential, in_minutes, secret
+from tests.stores import MASK, storage_in
 
 PROCESSES, OWNERS = 8, 200
 CLIENT = GoogleClient("client.apps.googleusercontent.com", SecretStr("GOCSPX-secret"))
@@ -136,18 +137,17 @@ async def test_a_consent_during_a_slow_refresh_wins(
     async with served(slowly) as address:
         oauth = GoogleOAuth(OAuthEndpoints("", address, "", ""))
         refreshing, consenting = (
-            Custodian(
-                TokenStore(folder, keyring, MASK), oauth, [CLIENT], records_in(folder, keyring)
-            )
+            Custody(storage_in(folder, keyring), MASK, oauth, CustodyOptions(clients=[CLIENT]))
             for _ in range(2)
         )
-        refresh = asyncio.create_task(refreshing.access_token(ANN))
+        refresh = asyncio.create_task(refreshing.custodian.access_token(ANN))
         await asked.wait()
 
         async def consent() -> Credential:
-            async with consenting.locked(ANN):
-                return await consenting.save_consent(
-                    a_credential(ANN, client_id=CLIENT.id, refresh_token=SecretStr("1//0anew"))
+            async with consenting.leases.held(ANN) as lease:
+                return await consenting.custodian.save_consent(
+                    a_credential(ANN, client_id=CLIENT.id, refresh_token=SecretStr("1//0anew")),
+                    lease,
                 )
 
         connecting = asyncio.create_task(consent())
@@ -160,6 +160,6 @@ async def test_a_consent_during_a_slow_refresh_wins(
         final = store.load(ANN)
         assert final is not None
         assert secret(final.refresh_token) == "1//0anew"
-        for custodian in (refreshing, consenting):
-            await custodian.close()
+        for custody in (refreshing, consenting):
+            await custody.workers.close()
         await oauth.close()

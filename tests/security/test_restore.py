@@ -12,14 +12,18 @@ import pytest
 from filelock import FileLock
 from pydantic import SecretBytes, SecretStr
 
-from security.audit import AuditTrail
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption, kid_of
 from security.errors import CorruptCredential, OperatorFault
+from security.owner_documents import copy_key, credential_key, note_key
+from security.quarantine.notes import Note
 from security.recovery.backup import About, write_backup
-from security.recovery.owner_files import OwnerFiles
-from security.recovery.restore import Restore, RestoreReport, bot_stopped, restore_mask_key, verify
-from security.token_store import TokenStore
+from security.recovery.bot_stopped import bot_stopped
+from security.recovery.owner_state import take_snapshot
+from security.recovery.restore import Restore, RestoreReport, verify
+from security.recovery.snapshot import OwnerSnapshot
+from security.storage.files.data_folder import restore_mask_key
+from security.storage.protocol import Copy, Put, Unit
 from tests.security.kit import (
     ANN,
     BOB,
@@ -32,6 +36,7 @@ from tests.security.kit import (
     new_key,
     secret,
 )
+from tests.stores import store_in
 
 KEY = new_key()
 
@@ -42,23 +47,24 @@ class Place:
     def __init__(self, folder: Path, *keys: SecretStr) -> None:
         self.folder = folder
         self.keyring = TokenEncryption(keys)
-        self.store = TokenStore(folder, self.keyring, MASK)
-        self.files = OwnerFiles(folder, self.keyring, MASK)
+        self.store = store_in(folder, self.keyring)
 
     def back_up(self, name: str = "a.dkb") -> Path:
         """An archive of it, beside the folder."""
         about = About(datetime.now(UTC), "1.0", (), SecretBytes(b"mask key"))
         target = self.folder.parent / name
-        write_backup(target, [KEY], about, self.store, self.files, replace=True)
+        write_backup(target, [KEY], about, self.store, outside=self.folder, replace=True)
         return target
 
     def restore(self, archive: Path, **options: Any) -> RestoreReport:
         """What `drivekeeper restore` does."""
-        run = Restore(
-            self.store, self.files, AuditTrail(self.folder, MASK), **{"lock_seconds": 0, **options}
-        )
+        run = Restore(self.store, **{"lease_seconds": 0, **options})
         run.run(archive, [KEY], verify(archive, [KEY]))
         return run.report
+
+    def snapshot(self, owner: Owner) -> OwnerSnapshot:
+        """What an archive would hold of the owner."""
+        return take_snapshot(self.store.storage, owner, self.store.copies.names(owner))
 
     def path(self, owner: Owner = ANN) -> Path:
         """The owner's file."""
@@ -116,7 +122,7 @@ def test_an_empty_folder_elsewhere_gets_everything_under_its_own_keys(
     here: Place, there: Place
 ) -> None:
     """Files that load, private ones, encrypted under the keys of there; a start finds no fault."""
-    here.store.quarantine(BOB, "invalid_grant")
+    here.store.copies.set_aside(BOB, "invalid_grant")
     here.store.save_consent(a_credential(BOB))
     here.store.save_consent(a_credential(TOWN))
     here.store.delete(TOWN)
@@ -128,8 +134,8 @@ def test_an_empty_folder_elsewhere_gets_everything_under_its_own_keys(
     for owner in (ANN, BOB):
         assert loaded(there, owner) == loaded(here, owner)
     assert there.store.owners() == [ANN, BOB]
-    assert there.files.holdings(TOWN).tombstone == 1
-    assert there.store.quarantined(BOB) == here.store.quarantined(BOB)
+    assert there.snapshot(TOWN).tombstone == 1
+    assert there.store.copies.names(BOB) == here.store.copies.names(BOB)
     assert there.notes() == [("invalid_grant", False)]
     for path in there.folder.rglob("*.json"):
         assert kid_of(path.read_bytes()) == there.keyring.kid
@@ -138,7 +144,7 @@ def test_an_empty_folder_elsewhere_gets_everything_under_its_own_keys(
 
 def test_a_second_restore_changes_nothing_and_says_so(here: Place, there: Place) -> None:
     """Every file is byte for byte as it was."""
-    here.store.quarantine(BOB, "invalid_grant")
+    here.store.copies.set_aside(BOB, "invalid_grant")
     (here.folder / "token_7.json").write_bytes(b"rubbish")
     archive = here.back_up()
     there.restore(archive)
@@ -188,7 +194,7 @@ def test_restored_and_quarantined_stand_in_the_trail(here: Place) -> None:
 
 def test_somebody_who_has_disconnected_does_not_come_back(here: Place) -> None:
     """Neither the credential nor a copy in quarantine."""
-    here.store.quarantine(BOB, "invalid_grant")
+    here.store.copies.set_aside(BOB, "invalid_grant")
     archive = here.back_up()
     for owner in (ANN, BOB):
         here.store.delete(owner)
@@ -302,7 +308,7 @@ def test_an_owner_whose_lock_is_busy_is_reported(here: Place) -> None:
     """And comes with the next run."""
     archive = here.back_up()
     here.path().unlink()
-    lock = here.store.try_lock(ANN)
+    lock = here.store.lease(ANN)
     assert lock is not None
     assert here.restore(archive).refused == {"locked": 1}
     lock.release()
@@ -322,7 +328,7 @@ def test_a_damaged_file_goes_into_quarantine_and_is_replaced(here: Place, conten
     restored = loaded(here)
     assert replace(restored, generation=1) == before
     assert restored.generation > 1_000_000_000
-    (name,) = here.store.quarantined(ANN)
+    (name,) = here.store.copies.names(ANN)
     assert kept_in(here.keyring, here.folder / "quarantine" / f"{name}.json") == content
     assert here.notes() == [("unreadable", True)]
     tree = here.tree()
@@ -339,7 +345,7 @@ def test_a_file_under_a_lost_key_goes_into_quarantine_as_it_is(here: Place, ther
     before = lost.path().read_bytes()
     report = there.restore(archive)
     assert (report.restored, report.quarantined) == (2, 1)
-    (name,) = there.store.quarantined(ANN)
+    (name,) = there.store.copies.names(ANN)
     assert (there.folder / "quarantine" / f"{name}.json").read_bytes() == before
     there.store.prepare()
 
@@ -357,11 +363,15 @@ def test_a_restore_that_a_crash_interrupted_is_finished_by_another(here: Place) 
     """Between the copy in quarantine and the credential in its place."""
     archive = here.back_up()
     here.path().write_bytes(b"rubbish")
-    here.files.copy_aside(ANN, "unreadable")
+    name, now = here.store.copies.new_name(ANN)
+    note = Note("unreadable", now, told=True).to_document(MASK(ANN.name))
+    steps = [Put(note_key(name), note), Copy(copy_key(name), credential_key(ANN))]
+    with here.store.leased(ANN) as lease:
+        here.store.change(Unit(steps, lease))
     assert here.path().read_bytes() == b"rubbish"
     assert here.restore(archive).restored == 1
     assert loaded(here).generation > 1
-    assert len(here.store.quarantined(ANN)) == 1
+    assert len(here.store.copies.names(ANN)) == 1
 
 
 def test_a_restore_that_a_full_disk_interrupted_is_finished_by_another(
@@ -369,7 +379,7 @@ def test_a_restore_that_a_full_disk_interrupted_is_finished_by_another(
 ) -> None:
     """What was there is whole meanwhile."""
     archive = here.back_up()
-    there.files.prepare()
+    there.store.storage.prepare()
     with full_disk(room=0), pytest.raises(OperatorFault) as caught:
         there.restore(archive)
     assert caught.value.code == "store_failed"
@@ -436,7 +446,7 @@ def test_a_rollback_overrides_what_has_ended_and_what_is_newer(here: Place) -> N
     assert loaded(here).generation == newer.generation + 1
     assert loaded(here, BOB).generation == 2
     assert here.notes() == [("superseded", True)]
-    (copy,) = here.files.holdings(ANN).copies
+    (copy,) = here.snapshot(ANN).copies
     assert json.loads(copy.content) == newer.to_document()
     tree = here.tree()
     again = here.restore(archive, rollback=True)
@@ -446,11 +456,11 @@ def test_a_rollback_overrides_what_has_ended_and_what_is_newer(here: Place) -> N
 
 def test_a_rollback_brings_back_copies_too(here: Place) -> None:
     """Also of somebody who disconnected."""
-    here.store.quarantine(BOB, "invalid_grant")
+    here.store.copies.set_aside(BOB, "invalid_grant")
     archive = here.back_up()
     here.store.delete(BOB)
     assert here.restore(archive, rollback=True).copies == 1
-    assert len(here.store.quarantined(BOB)) == 1
+    assert len(here.store.copies.names(BOB)) == 1
 
 
 def test_a_rollback_leaves_who_came_later(here: Place) -> None:
@@ -466,9 +476,9 @@ def test_a_rollback_is_refused_while_the_bot_runs(here: Place) -> None:
     """And while it lasts the bot does not start."""
     path = here.folder / "locks" / "bot.lock"
     with FileLock(path), pytest.raises(OperatorFault, match="stop it") as caught:
-        bot_stopped(here.folder).__enter__()
+        bot_stopped(here.store.storage).__enter__()
     assert caught.value.code == "second_instance"
-    with bot_stopped(here.folder):
+    with bot_stopped(here.store.storage):
         assert not _is_free(path)
     assert _is_free(path)
 
@@ -494,7 +504,7 @@ def test_an_archive_that_was_exchanged_after_verifying_is_refused(
     archive = here.back_up()
     contents = verify(archive, [KEY])
     here.back_up()
-    run = Restore(there.store, there.files, AuditTrail(there.folder, MASK))
+    run = Restore(there.store)
     with pytest.raises(CorruptCredential, match="replaced"):
         run.run(archive, [KEY], contents)
     assert there.tree() == {}

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from bot.kinds import PREFERENCES, UPLOADS
+from processes.wiring import KINDS
 from security.credential import Owner
 from security.encryption import TokenEncryption, is_encrypted, kid_of
 from security.errors import OperatorFault
 from security.recovery.rotation import Mode, Rotation, RotationReport
-from security.recovery.sealed_folders import PLACES
-from security.storage.files.private_files import SealedFolder
 from security.token_store import TokenStore
 from tests.security.kit import (
     ANN,
@@ -31,6 +31,7 @@ from tests.security.kit import (
     python,
     secret,
 )
+from tests.stores import documents_in, store_in
 
 OLD, NEW = new_key(), new_key()
 PLAIN, UNDER_OLD = TokenEncryption(), TokenEncryption([OLD])
@@ -58,18 +59,17 @@ def tree(folder: Path) -> Tree:
 
 def seed(folder: Path, keyring: TokenEncryption) -> TokenStore:
     """A data folder with documents of every kind."""
-    store = TokenStore(folder, keyring, MASK)
+    store = store_in(folder, keyring)
     store.prepare()
     for owner in (ANN, BOB, TOWN):
         store.save_consent(a_credential(owner))
-    store.quarantine(BOB, "invalid_grant")
+    store.copies.set_aside(BOB, "invalid_grant")
     store.save_consent(a_credential(BOB))
-    for place in PLACES:
-        if not place.by_owner:
-            sealed = place.open(folder, keyring)
-            sealed.prepare()
-            sealed.write("token_501", {"of": place.label, "name": "報告"})
-            sealed.write("501-0a1b2c", {"of": place.label})
+    for kind in KINDS:
+        if not kind.leased:
+            kept = documents_in(folder, kind, keyring)
+            kept.write("token_501", {"of": kind.name, "name": "報告"})
+            kept.write("501-0a1b2c", {"of": kind.name})
     return store
 
 
@@ -79,12 +79,11 @@ def run(
     keyring: TokenEncryption,
     *,
     dry_run: bool = False,
-    lock_seconds: float = 5,
+    lease_seconds: float = 5,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> RotationReport:
     """One run over the folder."""
-    store = TokenStore(folder, keyring, MASK)
-    rotation = Rotation(store, keyring, MASK, lock_seconds=lock_seconds)
+    rotation = Rotation(store_in(folder, keyring, tells=False), lease_seconds=lease_seconds)
     return rotation.run(mode, dry_run=dry_run, progress=progress)
 
 
@@ -102,16 +101,16 @@ def test_off_on_rotated_and_off_again_gives_the_very_same_documents(folder: Path
     assert kids(folder) == {UNDER_OLD.kid}
     rotated = run(folder, Mode.ROTATE, BOTH)
     assert kids(folder) == {BOTH.kid}
-    assert TokenStore(folder, TokenEncryption([NEW]), MASK).load(ANN) is not None
+    assert store_in(folder, TokenEncryption([NEW])).load(ANN) is not None
     decrypted = run(folder, Mode.DECRYPT, TokenEncryption([NEW]))
 
     assert documents(folder) == before
     for report in (encrypted, rotated, decrypted):
-        assert all(counts["changed"] > 0 for counts in report.places.values())
+        assert all(counts["changed"] > 0 for counts in report.kinds.values())
         assert report.count("changed") == len(before)
         assert report.is_complete
         assert report.left == []
-    assert len(PLACES) == len(encrypted.places)
+    assert {kind.label for kind in KINDS} == set(encrypted.kinds)
 
 
 def test_a_second_run_changes_nothing(folder: Path) -> None:
@@ -131,7 +130,7 @@ def test_a_dry_run_changes_no_byte_and_counts_what_a_run_would(folder: Path, mod
     before = tree(folder)
     told = run(folder, mode, BOTH, dry_run=True)
     assert tree(folder) == before
-    assert told.places == run(folder, mode, BOTH).places
+    assert told.kinds == run(folder, mode, BOTH).kinds
 
 
 def test_rotation_takes_plaintext_along_and_encrypting_leaves_old_envelopes(folder: Path) -> None:
@@ -156,7 +155,7 @@ def test_rotation_believes_no_plaintext(folder: Path) -> None:
     path.write_text(json.dumps(a_credential().to_document()))
     before = path.read_bytes()
     report = run(folder, Mode.ROTATE, BOTH)
-    assert [(left.place, left.owner, left.result) for left in report.left] == [
+    assert [(left.kind, left.owner, left.result) for left in report.left] == [
         ("credentials", MASK(ANN.name), "plaintext_refused")
     ]
     assert path.read_bytes() == before
@@ -167,7 +166,7 @@ def test_a_bare_token_becomes_an_envelope(folder: Path) -> None:
     store = seed(folder, UNDER_OLD)
     path = folder / "token_501.json"
     path.write_bytes(json.loads(path.read_bytes())["data"].encode() + b"\n")
-    assert run(folder, Mode.ENCRYPT, UNDER_OLD).places["credentials"]["changed"] == 1
+    assert run(folder, Mode.ENCRYPT, UNDER_OLD).kinds["credentials"]["changed"] == 1
     assert kid_of(path.read_bytes()) == UNDER_OLD.kid
     assert store.load(ANN) is not None
 
@@ -177,7 +176,7 @@ def test_plaintext_is_converted_also_where_it_is_refused_otherwise(folder: Path)
     seed(folder, PLAIN)
     required = TokenEncryption([NEW], required=True)
     assert run(folder, Mode.ENCRYPT, required).left == []
-    assert TokenStore(folder, required, MASK).load(ANN) is not None
+    assert store_in(folder, required).load(ANN) is not None
 
 
 def test_the_generation_stays(folder: Path) -> None:
@@ -185,7 +184,7 @@ def test_the_generation_stays(folder: Path) -> None:
     store = seed(folder, UNDER_OLD)
     before = store.load(BOB)
     run(folder, Mode.ROTATE, BOTH)
-    after = TokenStore(folder, BOTH, MASK).load(BOB)
+    after = store_in(folder, BOTH).load(BOB)
     assert before is not None
     assert after == before
     assert after.generation == 2
@@ -209,7 +208,7 @@ def test_what_an_unknown_key_encrypted_is_left_as_it_is_and_named(folder: Path) 
     report = run(folder, Mode.ROTATE, BOTH)
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
     (left,) = report.left
-    assert (left.place, left.owner, left.result, left.kid) == (
+    assert (left.kind, left.owner, left.result, left.kid) == (
         *("credentials", MASK(ANN.name), "unknown_key"),
         stranger.kid,
     )
@@ -238,7 +237,7 @@ def test_quarantined_damage_is_kept_byte_for_byte(folder: Path) -> None:
     assert kept == list(copies.values())[:3]
     assert all(is_encrypted(data) for _, data in opened)
     assert untouched == copies[last]
-    assert [(left.place, left.result) for left in report.left] == [("quarantine", "tampered")]
+    assert [(left.kind, left.result) for left in report.left] == [("quarantine", "tampered")]
     run(folder, Mode.DECRYPT, BOTH)
     assert {name: (folder / "quarantine" / name).read_bytes() for name in copies} == copies
 
@@ -286,11 +285,11 @@ def test_a_full_disk_stops_it_and_nothing_is_lost(folder: Path) -> None:
 def test_an_owner_who_stays_locked_is_left_and_said_to_be(folder: Path) -> None:
     """The others go on, and the old key is still needed."""
     store = seed(folder, UNDER_OLD)
-    lock = store.try_lock(ANN)
+    lock = store.lease(ANN)
     assert lock is not None
-    report = run(folder, Mode.ROTATE, BOTH, lock_seconds=0.05)
+    report = run(folder, Mode.ROTATE, BOTH, lease_seconds=0.05)
     lock.release()
-    assert [(left.place, left.result) for left in report.left] == [("credentials", "locked")]
+    assert [(left.kind, left.result) for left in report.left] == [("credentials", "locked")]
     assert not report.is_complete
     assert kid_of((folder / "token_501.json").read_bytes()) == UNDER_OLD.kid
     assert run(folder, Mode.ROTATE, BOTH).is_complete
@@ -302,13 +301,12 @@ def test_what_vanishes_meanwhile_is_not_brought_back(folder: Path) -> None:
 
     def disconnect(done: int, total: int) -> None:
         if done == 1:
-            with store.locked(BOB):
-                store.delete(BOB)
-            SealedFolder(folder / "uploads", UNDER_OLD).delete("token_501")
+            store.delete(BOB)
+            documents_in(folder, UPLOADS, UNDER_OLD).delete("token_501")
 
     report = run(folder, Mode.ROTATE, BOTH, progress=disconnect)
     assert report.count("vanished") == 4  # the credential, the copy, its note, and an upload
-    assert TokenStore(folder, BOTH, MASK).load(BOB) is None
+    assert store_in(folder, BOTH).load(BOB) is None
     assert not (folder / "uploads" / "token_501.json").exists()
 
 
@@ -318,20 +316,20 @@ from pathlib import Path
 from pydantic import SecretStr
 from security.credential import Owner
 from security.encryption import TokenEncryption
-from security.storage.files.private_files import SealedFolder
-from security.token_store import TokenStore
+from bot.kinds import PREFERENCES, UPLOADS
+from tests.stores import documents_in, store_in
 folder, keys = Path(sys.argv[1]), [SecretStr(key) for key in sys.argv[2:]]
 owner, keyring = Owner.user(501), TokenEncryption(keys)
-store = TokenStore(folder, keyring, str)
-notes = SealedFolder(folder / "preferences", keyring)
-jobs = SealedFolder(folder / "uploads", keyring)
+store = store_in(folder, keyring, str)
+notes = documents_in(folder, PREFERENCES, keyring)
+jobs = documents_in(folder, UPLOADS, keyring)
 print("go", flush=True)
 number = 0
 while True:
     number += 1
-    with store.locked(owner):
+    with store.leased(owner) as lease:
         before = store.load(owner)
-        generation = store.save(before, based_on=before.generation).generation
+        generation = store.save(before, based_on=before.generation, lease=lease).generation
     assert (notes.read("token_501") or {}).get("number", 0) == number - 1 or number == 1
     notes.write("token_501", {"number": number})
     jobs.write(f"501-{number % 3}", {"number": number})
@@ -359,8 +357,8 @@ def test_beside_another_process_that_saves_nothing_is_lost_or_resurrected(folder
     assert errors == ""
     number, generation = map(int, lines[-1].split())
     assert number > 3
-    after = TokenStore(folder, back, MASK).load(ANN)
-    note = SealedFolder(folder / "preferences", back).read("token_501")
+    after = store_in(folder, back).load(ANN)
+    note = documents_in(folder, PREFERENCES, back).read("token_501")
     assert after is not None
     assert note is not None
     # The process may have been stopped between a save and the line that tells of it.
@@ -376,14 +374,14 @@ from pathlib import Path
 from pydantic import SecretStr
 from security.encryption import TokenEncryption
 from security.recovery.rotation import Mode, Rotation
-from security.token_store import TokenStore
+from tests.stores import store_in
 keyring = TokenEncryption([SecretStr(key) for key in sys.argv[2:]])
-store = TokenStore(Path(sys.argv[1]), keyring, str)
+store = store_in(Path(sys.argv[1]), keyring, str)
 def tell(done, total):
     print(done, flush=True)
     if done == 4:
         sys.stdin.read()
-Rotation(store, keyring, str).run(Mode.ENCRYPT, progress=tell)
+Rotation(store).run(Mode.ENCRYPT, progress=tell)
 """
 
 
@@ -396,7 +394,7 @@ def test_killed_in_the_middle_it_goes_on_when_run_again(folder: Path) -> None:
         while process.stdout.readline() != "4\n":
             assert process.poll() is None
         process.kill()
-    report = run(folder, Mode.ENCRYPT, TokenEncryption([NEW]), lock_seconds=0.5)
+    report = run(folder, Mode.ENCRYPT, TokenEncryption([NEW]), lease_seconds=0.5)
     assert (report.count("already"), report.count("changed")) == (4, number - 4)
     assert all(is_encrypted(data) for data in documents(folder).values())
 
@@ -404,13 +402,13 @@ def test_killed_in_the_middle_it_goes_on_when_run_again(folder: Path) -> None:
 def test_a_hundred_owners_cost_little(folder: Path) -> None:
     """One lock and two fsyncs for each; a department's is one of them."""
     owners = [Owner.user(number) for number in range(1, 100)]
-    store = TokenStore(folder, UNDER_OLD, MASK)
+    store = store_in(folder, UNDER_OLD)
     store.prepare()
     for owner in owners:
         store.save_consent(a_credential(owner, access_token=SecretStr("ya29.x")))
     seen: list[tuple[int, int]] = []
     report = run(folder, Mode.ROTATE, BOTH, progress=lambda *state: seen.append(state))
-    assert report.places["credentials"]["changed"] == len(owners)
+    assert report.kinds["credentials"]["changed"] == len(owners)
     assert seen == [(number, len(owners)) for number in range(1, len(owners) + 1)]
 
 
@@ -419,7 +417,7 @@ NOT_SEALED = {"locks", "audit", "probe"}
 
 def test_every_folder_under_the_data_folder_is_in_the_table_or_known_to_be_in_plaintext() -> None:
     """A new one that nobody entered would keep its old key, or its plaintext, for ever."""
-    named = set()
+    folders, kinds = set(), set()
     for path in [
         *ROOT.glob("*.py"),
         *(path for top in ("security", "processes", "bot") for path in (ROOT / top).rglob("*.py")),
@@ -432,6 +430,8 @@ def test_every_folder_under_the_data_folder_is_in_the_table_or_known_to_be_in_pl
                     op=ast.Div(),
                     right=ast.Constant(value=str(name)),
                 ) if "." not in name:
-                    named.add(name)
-    assert {"consents", "locks"} <= named
-    assert named - NOT_SEALED == {place.subfolder for place in PLACES} - {""}
+                    folders.add(name)
+                case ast.Call(func=ast.Name(id="Kind"), args=[ast.Constant(value=str(name)), *_]):
+                    kinds.add(name)
+    assert folders == NOT_SEALED
+    assert kinds == {kind.name for kind in KINDS}

@@ -10,28 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.kinds import PREFERENCES, UPDATES, UPLOADS
 from bot.updates.journal import UpdateJournal
-from bot.uploads.jobs import UploadJournal
-from security.consent.pending import PendingConsents
+from bot.uploads.journal import UploadJournal
+from processes.wiring import KINDS
+from security.consent.pending import CONSENTS, PendingConsents
 from security.credential import Owner
 from security.encryption import TokenEncryption, is_encrypted
 from security.errors import CorruptCredential, CustodyError, OperatorFault
-from security.storage.catalogue import (
-    CONSENTS,
-    CREDENTIALS,
-    KINDS,
-    MAINTENANCE,
-    PREFERENCES,
-    QUARANTINE,
-    TOMBSTONES,
-    UPDATES,
-    UPLOADS,
-    Kind,
-)
-from security.storage.files.private_files import SealedFolder
+from security.maintenance.state import MAINTENANCE
+from security.owner_documents import CREDENTIALS, QUARANTINE, TOMBSTONES
+from security.storage.catalogue import Kind
+from security.storage.protocol import Key, Stored
 from security.storage.sealing import Sealer
-from security.token_store import TokenStore
-from tests.security.kit import ANN, BOB, MASK, a_credential, new_key
+from tests.security.kit import ANN, BOB, a_credential, new_key
+from tests.stores import storage_in, store_in
 
 KEY, OTHER = new_key(), new_key()
 KEYRING = TokenEncryption([KEY])
@@ -49,6 +42,20 @@ NAMES: list[tuple[Kind, str]] = [
     *((MAINTENANCE, name) for name in ("pauses", "verdicts", "incidents")),
 ]
 """Kinds and names, no two of them of one document."""
+
+
+def place(folder: Path, kind: Kind, name: str) -> Path:
+    """Where a document is kept."""
+    path = (folder if kind is CREDENTIALS else folder / kind.name) / f"{name}.json"
+    path.parent.mkdir(exist_ok=True)
+    return path
+
+
+def opened(folder: Path, keyring: TokenEncryption, kind: Kind, name: str) -> dict[str, Any]:
+    """What the storage finds in it."""
+    [found] = storage_in(folder, keyring).read([Key(kind, name)])
+    assert isinstance(found, Stored)
+    return found.open()
 
 
 @given(
@@ -157,27 +164,25 @@ def test_documents_of_before_stay_readable_and_a_rewrite_binds_them(
     kind: Kind, name: str, document: dict[str, Any], tmp_path: Path
 ) -> None:
     """Read as they are; named inside from the next save on."""
-    folder = SealedFolder(tmp_path, KEYRING, kind)
-    folder.path(name).write_bytes(of_before(document))
-    assert folder.read(name) == document
-    assert not SEALER.examine(kind, name, folder.read_bytes(name) or b"").is_bound
-    folder.write_sealed(name, folder.seal(name, document))
-    assert folder.read(name) == document
-    assert SEALER.examine(kind, name, folder.read_bytes(name) or b"").is_bound
+    path = place(tmp_path, kind, name)
+    path.write_bytes(of_before(document))
+    assert opened(tmp_path, KEYRING, kind, name) == document
+    assert not SEALER.examine(kind, name, path.read_bytes()).is_bound
+    path.write_bytes(SEALER.seal(kind, name, document))
+    assert opened(tmp_path, KEYRING, kind, name) == document
+    assert SEALER.examine(kind, name, path.read_bytes()).is_bound
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_plaintext_beside_a_key_is_refused_in_every_folder(kind: Kind, tmp_path: Path) -> None:
     """Whoever can write into the folder has no key; `TOKEN_REQUIRE_ENCRYPTION=false` reads it."""
-    name = "501-7" if kind is UPLOADS else ANN.stem
-    plain = SealedFolder(tmp_path / kind.subfolder, TokenEncryption(), kind)
-    plain.folder.mkdir(exist_ok=True)
-    plain.path(name).write_bytes(b'{"planted": true}')
+    name = "501-7" if "uploads" in kind.name else ANN.stem
+    place(tmp_path, kind, name).write_bytes(b'{"planted": true}')
     with pytest.raises(OperatorFault) as caught:
-        SealedFolder(plain.folder, KEYRING, kind).read(name)
+        opened(tmp_path, KEYRING, kind, name)
     assert caught.value.code == "plaintext_refused"
     allowing = TokenEncryption([KEY], required=False)
-    assert SealedFolder(plain.folder, allowing, kind).read(name) == {"planted": True}
+    assert opened(tmp_path, allowing, kind, name) == {"planted": True}
 
 
 def test_plaintext_that_was_set_aside_stays_nobodys_word() -> None:
@@ -201,7 +206,7 @@ def test_what_is_sealed_moves_as_it_stands() -> None:
 
 def test_another_s_tombstone_ends_nobody(tmp_path: Path) -> None:
     """Bob has left; Ann's credential counts, whatever is put in the place of her tombstone."""
-    store = TokenStore(tmp_path, KEYRING, MASK)
+    store = store_in(tmp_path, KEYRING)
     store.prepare()
     for owner in (ANN, BOB):
         store.save_consent(a_credential(owner))
@@ -210,25 +215,23 @@ def test_another_s_tombstone_ends_nobody(tmp_path: Path) -> None:
     store.delete(BOB)
     tombstones = tmp_path / "tombstones"
     (tombstones / "token_501.json").write_bytes((tombstones / "token_502.json").read_bytes())
-    loaded = TokenStore(tmp_path, KEYRING, MASK).load(ANN)
+    loaded = store_in(tmp_path, KEYRING).load(ANN)
     assert loaded is not None
     assert loaded.generation == 1
 
 
 def test_swapped_documents_serve_nobody(tmp_path: Path) -> None:
     """A job's link, a request, an update, a language: each is read as if it were not there."""
-    jobs = UploadJournal(tmp_path / "uploads", KEYRING)
-    consents = PendingConsents(tmp_path / "consents", KEYRING)
-    updates = UpdateJournal(tmp_path / "updates", KEYRING, 1)
-    for part in (jobs, consents, updates):
-        part.prepare()
+    storage = storage_in(tmp_path, KEYRING)
+    storage.open()
+    jobs, consents = UploadJournal(storage), PendingConsents(storage)
+    updates = UpdateJournal(storage, 1)
     for kind, mine, others, document in (
         (UPLOADS, "501-7", "502-7", {"id": "501-7", "owner": ANN.name}),
         (CONSENTS, ANN.stem, BOB.stem, {"owner": ANN.name}),
         (UPDATES, "7", "8", {"update_id": 7}),
     ):
-        folder = SealedFolder(tmp_path / kind.subfolder, KEYRING, kind)
-        folder.path(others).write_bytes(folder.seal(mine, document))
+        place(tmp_path, kind, others).write_bytes(SEALER.seal(kind, mine, document))
     assert jobs.load("502-7") is None
     assert consents.load(BOB) is None
     assert updates.load()[1] == []

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,12 +18,9 @@ from structlog.testing import capture_logs
 
 from config import GoogleClient
 from security.credential import Credential, Owner
-from security.maintenance.activity import Activity
-from security.maintenance.records import Records
 from security.maintenance.report import SweepReport
-from security.maintenance.state import Memory
-from security.maintenance.sweep import Sweep, SweepOptions
-from security.storage.files.index import Stamp
+from security.maintenance.sweep import SweepOptions
+from security.owner_documents import CREDENTIALS
 from tests.security.kit import (
     ANN,
     BOB,
@@ -32,7 +29,6 @@ from tests.security.kit import (
     full_disk,
     in_minutes,
     new_key,
-    records_in,
 )
 
 pytestmark = pytest.mark.one_way("on")
@@ -49,18 +45,21 @@ sys.addaudithook(_hear)  # the interpreter's own: there is no way to take one ba
 
 
 class Keeper:
-    """A custodian and its sweep, as in one process."""
+    """Custody with its sweep, as in one process."""
 
-    def __init__(self, world: World, **options: Any) -> None:
-        self.records: Records = options.pop("records", None) or records_in(
-            world.folder, world.keyring
+    def __init__(
+        self,
+        world: World,
+        *,
+        custodian: Mapping[str, Any] | None = None,
+        idle_after: timedelta | None = None,
+        **options: Any,
+    ) -> None:
+        self.custody = world.new_custody(
+            sweep=SweepOptions(**options), idle_after=idle_after, **(custodian or {})
         )
-        self.custodian = world.new_custodian(records=self.records, **options.pop("custodian", {}))
-        self.sweep = Sweep(world.store, self.custodian, self.records, SweepOptions(**options))
-
-    @property
-    def memory(self) -> Memory:
-        return self.records.memory
+        self.custodian, self.sweep = self.custody.custodian, self.custody.sweep
+        self.state, self.rejecting = self.custody.state, self.custody.rejecting
 
     async def run(self, **how: bool) -> SweepReport:
         return await self.sweep.run(**how)
@@ -121,8 +120,8 @@ async def test_its_own_refresh_is_no_change_to_look_into(world: World) -> None:
     await world.connect(ANN, minutes_left=1)
     keeper = Keeper(world)
     await keeper.run()
-    scan = keeper.records.watch.scan(0)
-    assert (scan.seen, scan.changed) == (1, [])
+    [page] = keeper.custody.storage.due(CREDENTIALS, 0, 500, everything=False)
+    assert (page.seen, page.due) == (1, [])
 
 
 async def test_damage_is_noticed_when_the_file_changes(world: World) -> None:
@@ -184,7 +183,7 @@ async def test_an_administrators_word_moves_those_on_hold(world: World) -> None:
         await world.google.revoke(f"u{owner.key}@example.com")
     keeper = Keeper(world)
     await keeper.run()
-    assert await keeper.custodian.court.confirm_held() == 3
+    assert await keeper.rejecting.confirm_held() == 3
     assert len(world.quarantine_notes()) == 3
     assert (await keeper.run()).held == 0
 
@@ -198,11 +197,11 @@ async def test_connecting_again_releases_from_hold(world: World) -> None:
     keeper = Keeper(world)
     assert (await keeper.run()).held == 3
     granted = await world.grant(everybody[0], "new@example.com")
-    async with keeper.custodian.locked(everybody[0]):
-        await keeper.custodian.save_consent(granted)
-    assert everybody[0] not in keeper.memory.verdicts
+    async with keeper.custody.leases.held(everybody[0]) as lease:
+        await keeper.custodian.save_consent(granted, lease)
+    assert everybody[0] not in keeper.state.rejections
     assert (await keeper.run()).held == 2
-    assert await keeper.custodian.court.confirm_held() == 2
+    assert await keeper.rejecting.confirm_held() == 2
     assert world.store.load(everybody[0]) is not None
 
 
@@ -215,7 +214,7 @@ async def test_a_passing_fault_keeps_the_credential_and_pauses(world: World) -> 
     keeper = Keeper(world)
     assert (await keeper.run()).skipped == 1
     assert await world.refreshes() == 1
-    keeper.memory.pauses.clear(ANN)
+    keeper.state.pauses.clear(ANN)
     assert (await keeper.run()).refreshed == 1
 
 
@@ -227,7 +226,7 @@ async def test_whoever_comes_by_in_a_pause_is_served(world: World) -> None:
     await keeper.run()
     served = await keeper.custodian.access_token(ANN)
     assert served.expires_at is not None
-    assert not keeper.memory.pauses.is_paused(ANN, datetime.now(UTC).timestamp())
+    assert not keeper.state.pauses.is_paused(ANN, datetime.now(UTC).timestamp())
 
 
 async def test_a_wrong_client_is_asked_with_three_times_and_quarantines_nobody(
@@ -264,7 +263,7 @@ async def test_one_hanging_owner_holds_up_nobody(world: World) -> None:
     keeper = Keeper(world, timeout=timedelta(seconds=1.5))
     report = await keeper.run()
     assert (report.refreshed, report.transient, report.results) == (4, 1, {"timeout": 1})
-    await keeper.custodian.close()
+    await keeper.custody.workers.close()
     assert all(
         credential is not None and credential.generation == 2
         for credential in map(world.store.load, owners(5))
@@ -281,7 +280,7 @@ async def test_stopping_lets_what_is_under_way_be_saved(world: World) -> None:
     keeper.sweep.stop()
     report = await running
     assert report.ended_by == "stopped"
-    await keeper.custodian.close()
+    await keeper.custody.workers.close()
     assert await world.refreshes() == 2
     newer = [c for c in map(world.store.load, owners(6)) if c and c.generation == 2]
     assert len(newer) == 2
@@ -296,7 +295,7 @@ async def test_stopping_before_anything_began_asks_for_nobody(world: World) -> N
     keeper.sweep.stop()
     assert (await running).ended_by == "stopped"
     assert (await keeper.run()).ended_by == "stopped"
-    await keeper.custodian.close()
+    await keeper.custody.workers.close()
     assert await world.refreshes() == 0
 
 
@@ -304,13 +303,11 @@ async def test_stopping_before_anything_began_asks_for_nobody(world: World) -> N
 @pytest.mark.one_way("off")
 async def test_thousands_who_are_idle_do_not_hold_the_event_loop(world: World) -> None:
     """Their tokens have run out, so each sweep comes across them, and passes them by."""
-    records = records_in(world.folder, world.keyring)
-    records.memory.activity = Activity(timedelta(days=1))
-    now, keeper = datetime.now(UTC), Keeper(world, records=records)
+    now, keeper = datetime.now(UTC), Keeper(world, idle_after=timedelta(days=1))
     for owner in owners(5000):
         document = a_credential(owner, expires_at=now - timedelta(hours=1)).to_document()
         (world.folder / f"{owner.stem}.json").write_text(json.dumps(document))
-        records.memory.activity.begin(owner, now.timestamp() - 5 * 86400)
+        keeper.state.activity.begin(owner, now.timestamp() - 5 * 86400)
     assert (await keeper.run()).refreshed == 0
     longest: list[float] = []
     for _ in range(3):  # the collector, or a stranger in the processor's cache, may be in one
@@ -356,19 +353,17 @@ async def test_nothing_is_remembered_of_those_who_have_gone(world: World) -> Non
     keeper = Keeper(world)
     for owner in (ANN, BOB, cy, dee):
         await world.connect(owner, f"u{owner.key}@example.com")
-        keeper.memory.activity.begin(owner, 0.0)
-        keeper.memory.pauses.extend(owner, 0.0)
-        keeper.memory.verdicts.condemn(owner, "unreadable", Stamp(1, 2, 3), 0.0)
+        keeper.state.activity.begin(owner, 0.0)
+        keeper.state.pauses.extend(owner, 0.0)
+        keeper.state.rejections.reject(owner, "unreadable", "1-2-3", 0.0)
     for owner in (ANN, cy):
-        world.store.quarantine(owner, "unreadable")
-    world.store.purge_quarantine(ANN)
+        world.store.copies.set_aside(owner, "unreadable")
+    world.store.delete(ANN)
     (world.folder / f"{BOB.stem}.json").unlink()
     await keeper.run()
-    for part in (keeper.memory.activity, keeper.memory.pauses, keeper.memory.verdicts):
-        kept = json.dumps(part.to_document())
-        assert ANN.name not in kept
-        assert BOB.name not in kept
-    assert set(keeper.memory.activity.to_document()) == {cy.name, dee.name}
+    assert keeper.state.owners() == {cy, dee}
+    assert keeper.state.activity.owners() == {cy, dee}
+    assert Keeper(world).state.owners() == {cy, dee}
 
 
 async def test_two_sweeps_are_never_one_inside_the_other(world: World) -> None:
@@ -516,18 +511,18 @@ async def test_an_organisations_refusal_is_asked_about_seldom(world: World) -> N
     report = await keeper.run()
     assert (report.results, report.operator, report.quarantined) == ({"org_internal": 1}, 0, 0)
     now = datetime.now(UTC).timestamp()
-    assert keeper.memory.pauses.is_paused(ANN, now + 12 * 3600)
-    assert not keeper.memory.pauses.is_paused(ANN, now + 36 * 3600)
-    assert keeper.memory.organisations.untold() == [(ANN, "org_internal")]
-    keeper.memory.organisations.tell(ANN)
-    await keeper.custodian.remember(keeper.memory)
+    assert keeper.state.pauses.is_paused(ANN, now + 12 * 3600)
+    assert not keeper.state.pauses.is_paused(ANN, now + 36 * 3600)
+    assert keeper.state.organisations.untold() == [(ANN, "org_internal")]
+    keeper.state.organisations.mark_told(ANN)
+    await keeper.state.save()
     restarted = Keeper(world)
     await restarted.run()
-    assert restarted.memory.organisations.untold() == []
+    assert restarted.state.organisations.untold() == []
     await world.google.clear_faults()
     await restarted.custodian.refresh(ANN)
-    assert restarted.memory.organisations.names() == []
-    assert not restarted.memory.pauses.is_paused(ANN, now)
+    assert restarted.state.organisations.owners() == set()
+    assert not restarted.state.pauses.is_paused(ANN, now)
 
 
 async def test_one_folder_in_the_place_of_a_file_waits_alone(world: World) -> None:

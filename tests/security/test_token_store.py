@@ -12,9 +12,10 @@ from filelock import FileLock, Timeout
 from pydantic import SecretStr
 
 from security.credential import Credential
+from security.custody.disconnect import shares_account
 from security.encryption import TokenEncryption
 from security.errors import GenerationConflict, OperatorFault
-from security.storage.files.private_files import SealedFolder
+from security.owner_documents import QUARANTINE
 from security.token_store import Save, TokenStore
 from tests.security.kit import (
     ANN,
@@ -31,16 +32,19 @@ from tests.security.kit import (
     secret,
     umask,
 )
+from tests.stores import documents_in, folder_of, store_in
 
 
 def file_of(store: TokenStore, credential: Credential) -> Path:
     """Where it is kept."""
-    return store.folder / f"{credential.owner.stem}.json"
+    return folder_of(store) / f"{credential.owner.stem}.json"
 
 
 def put(store: TokenStore, document: dict[str, Any], keyring: TokenEncryption) -> None:
     """Ann's file, as some program wrote it."""
-    (store.folder / "token_501.json").write_bytes(keyring.encrypt(json.dumps(document).encode()))
+    (folder_of(store) / "token_501.json").write_bytes(
+        keyring.encrypt(json.dumps(document).encode())
+    )
 
 
 # Saving
@@ -65,10 +69,10 @@ def test_every_file_and_folder_is_private(store: TokenStore) -> None:
     """Tokens, tombstones, quarantine with its notes, locks; whatever the umask."""
     with umask(0):
         for owner in (ANN, BOB):
-            with store.locked(owner):
-                store.save_consent(a_credential(owner))
-        store.quarantine(ANN, "tampered")
-    paths = [store.folder, *store.folder.rglob("*")]
+            with store.leased(owner) as lease:
+                store.save_consent(a_credential(owner), lease=lease)
+        store.copies.set_aside(ANN, "tampered")
+    paths = [folder_of(store), *folder_of(store).rglob("*")]
     assert len([path for path in paths if path.is_file()]) == 6
     assert {mode_of(path) for path in paths if path.is_file()} == {0o600}
     assert {mode_of(path) for path in paths if path.is_dir()} == {0o700}
@@ -86,8 +90,14 @@ def test_of_several_saves_each_has_its_own_end(store: TokenStore) -> None:
     ann, bob = (store.save_consent(a_credential(owner)) for owner in (ANN, BOB))
     newest = store.save(ann, based_on=ann.generation)
     new = replace(bob, access_token=SecretStr("ya29.new"))
-    saves = [Save(ann, ann.generation), Save(a_credential(TOWN), 1), Save(new, bob.generation)]
-    outcomes = store.save_all(saves)
+    with store.leased(ANN) as one, store.leased(TOWN) as two, store.leased(BOB) as three:
+        outcomes = store.save_all(
+            [
+                Save(ann, ann.generation, one),
+                Save(a_credential(TOWN), 1, two),
+                Save(new, bob.generation, three),
+            ]
+        )
     assert [type(outcome) for outcome in outcomes] == [
         GenerationConflict,
         GenerationConflict,
@@ -148,7 +158,7 @@ def test_a_consent_replaces_a_damaged_file_and_keeps_its_bytes(store: TokenStore
     file_of(store, saved).write_bytes(b"rubbish")
     again = store.save_consent(a_credential())
     assert again.generation > saved.generation
-    assert len(store.quarantined(ANN)) == 1
+    assert len(store.copies.names(ANN)) == 1
 
 
 # Tombstones
@@ -227,18 +237,18 @@ def test_a_damaged_tombstone_stops_nobody_from_connecting(
     """And never lowers the counter."""
     store.save_consent(a_credential())
     store.delete(ANN)
-    (store.folder / "tombstones" / "token_501.json").write_bytes(content)
+    (folder_of(store) / "tombstones" / "token_501.json").write_bytes(content)
     assert store.save_consent(a_credential()).generation > 1_000_000_000
     assert store.load(ANN) is not None
 
 
 def test_a_tombstone_under_a_lost_key_stops_nobody(folder: Path) -> None:
     """Keys are rotated out; tombstones are small and old."""
-    before = TokenStore(folder, TokenEncryption([new_key()]), MASK)
+    before = store_in(folder, TokenEncryption([new_key()]), MASK)
     before.prepare()
     before.save_consent(a_credential())
     before.delete(ANN)
-    after = TokenStore(folder, TokenEncryption([new_key()]), MASK)
+    after = store_in(folder, TokenEncryption([new_key()]), MASK)
     after.prepare()
     after.save_consent(a_credential())
     assert after.load(ANN) is not None
@@ -251,10 +261,10 @@ def test_a_tombstone_under_a_lost_key_stops_nobody(folder: Path) -> None:
 
 def test_with_a_key_no_token_lies_in_plaintext(folder: Path) -> None:
     """Anywhere under the folder, quarantine and tombstones included."""
-    store = TokenStore(folder, TokenEncryption([new_key()]), MASK)
+    store = store_in(folder, TokenEncryption([new_key()]), MASK)
     store.prepare()
     store.save_consent(a_credential())
-    store.quarantine(ANN, "invalid_grant")
+    store.copies.set_aside(ANN, "invalid_grant")
     store.save_consent(a_credential())
     everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     for hidden in (b"1//0", b"ya29", b"amy@", b"user:501"):
@@ -265,10 +275,10 @@ def test_plaintext_loads_where_it_is_allowed_and_is_encrypted_at_the_next_save(
     folder: Path,
 ) -> None:
     """A key was added, and TOKEN_REQUIRE_ENCRYPTION=false."""
-    plain = TokenStore(folder, TokenEncryption(), MASK)
+    plain = store_in(folder, TokenEncryption())
     plain.prepare()
     saved = plain.save_consent(a_credential())
-    sealed = TokenStore(folder, TokenEncryption([new_key()], required=False), MASK)
+    sealed = store_in(folder, TokenEncryption([new_key()], required=False), MASK)
     sealed.prepare()
     loaded = sealed.load(ANN)
     assert loaded is not None
@@ -278,12 +288,12 @@ def test_plaintext_loads_where_it_is_allowed_and_is_encrypted_at_the_next_save(
 
 def test_plaintext_never_replaces_an_envelope(folder: Path) -> None:
     """Not by a consent either."""
-    sealed = TokenStore(folder, TokenEncryption([new_key()]), MASK)
+    sealed = store_in(folder, TokenEncryption([new_key()]), MASK)
     sealed.prepare()
     saved = sealed.save_consent(a_credential())
     before = file_of(sealed, saved).read_bytes()
     with pytest.raises(OperatorFault) as caught:
-        TokenStore(folder, TokenEncryption(), MASK).save_consent(a_credential())
+        store_in(folder, TokenEncryption()).save_consent(a_credential())
     assert caught.value.code == "key_missing"
     assert file_of(sealed, saved).read_bytes() == before
 
@@ -291,33 +301,33 @@ def test_plaintext_never_replaces_an_envelope(folder: Path) -> None:
 def test_start_up_without_a_key_is_refused_where_envelopes_are(folder: Path) -> None:
     """And the message names the key."""
     keyring = TokenEncryption([new_key()])
-    store = TokenStore(folder, keyring, MASK)
+    store = store_in(folder, keyring)
     store.prepare()
     store.save_consent(a_credential())
     with pytest.raises(OperatorFault, match=str(keyring.kid)) as caught:
-        TokenStore(folder, TokenEncryption(), MASK).prepare()
+        store_in(folder, TokenEncryption()).prepare()
     assert caught.value.code == "key_missing"
 
 
 def test_start_up_without_a_key_is_refused_where_only_tombstones_are_sealed(folder: Path) -> None:
     """Everybody has disconnected, and the key was forgotten."""
-    store = TokenStore(folder, TokenEncryption([new_key()]), MASK)
+    store = store_in(folder, TokenEncryption([new_key()]), MASK)
     store.prepare()
     store.save_consent(a_credential())
     store.delete(ANN)
     with pytest.raises(OperatorFault) as caught:
-        TokenStore(folder, TokenEncryption(), MASK).prepare()
+        store_in(folder, TokenEncryption()).prepare()
     assert caught.value.code == "key_missing"
 
 
 def test_start_up_is_refused_where_no_file_opens_with_the_keys(folder: Path) -> None:
     """The wrong key altogether."""
     lost = TokenEncryption([new_key()])
-    store = TokenStore(folder, lost, MASK)
+    store = store_in(folder, lost)
     store.prepare()
     store.save_consent(a_credential())
     with pytest.raises(OperatorFault, match=str(lost.kid)) as caught:
-        TokenStore(folder, TokenEncryption([new_key()]), MASK).prepare()
+        store_in(folder, TokenEncryption([new_key()]), MASK).prepare()
     assert caught.value.code == "unknown_key"
 
 
@@ -325,12 +335,12 @@ def test_one_file_under_a_lost_key_does_not_stop_everybody(folder: Path) -> None
     """It is that owner's operator fault."""
     key = new_key()
     for owner, its_key in ((ANN, new_key()), (BOB, key)):
-        one = TokenStore(folder / "made" / owner.key, TokenEncryption([its_key]), MASK)
+        one = store_in(folder / "made" / owner.key, TokenEncryption([its_key]))
         one.prepare()
         saved = one.save_consent(a_credential(owner))
         folder.mkdir(exist_ok=True)
         (folder / f"{owner.stem}.json").write_bytes(file_of(one, saved).read_bytes())
-    store = TokenStore(folder, TokenEncryption([key]), MASK)
+    store = store_in(folder, TokenEncryption([key]))
     store.prepare()
     assert store.load(BOB) is not None
     with pytest.raises(OperatorFault) as caught:
@@ -389,15 +399,15 @@ def test_quarantine_keeps_the_bytes_and_a_note(
     store: TokenStore, keyring: TokenEncryption, content: bytes
 ) -> None:
     """Encrypted first where a key is set and they were not."""
-    path = store.folder / "token_501.json"
+    path = folder_of(store) / "token_501.json"
     path.write_bytes(content)
-    store.quarantine(ANN, "unreadable")
-    (name,) = store.quarantined(ANN)
+    store.copies.set_aside(ANN, "unreadable")
+    (name,) = store.copies.names(ANN)
     assert not path.exists()
-    copy = store.folder / "quarantine" / f"{name}.json"
+    copy = folder_of(store) / "quarantine" / f"{name}.json"
     assert kept_in(keyring, copy) == content
     assert (copy.read_bytes() == content) is (keyring.kid is None)
-    note = SealedFolder(store.folder / "quarantine", keyring).read(f"{name}.note")
+    note = documents_in(folder_of(store), QUARANTINE, keyring).read(f"{name}.note")
     assert note is not None
     assert set(note) == {"owner", "reason", "time", "told"}
     assert (note["owner"], note["reason"]) == (MASK("user:501"), "unreadable")
@@ -405,18 +415,18 @@ def test_quarantine_keeps_the_bytes_and_a_note(
 
 def test_an_envelope_goes_into_quarantine_as_it_is(folder: Path) -> None:
     """Its key may come back."""
-    store = TokenStore(folder, TokenEncryption([new_key()]), MASK)
+    store = store_in(folder, TokenEncryption([new_key()]), MASK)
     store.prepare()
     before = file_of(store, store.save_consent(a_credential())).read_bytes()
-    store.quarantine(ANN, "invalid_grant")
-    (name,) = store.quarantined(ANN)
+    store.copies.set_aside(ANN, "invalid_grant")
+    (name,) = store.copies.names(ANN)
     assert (folder / "quarantine" / f"{name}.json").read_bytes() == before
 
 
 def test_the_quarantined_are_gone_from_the_owners(store: TokenStore) -> None:
     """They must connect again."""
     store.save_consent(a_credential())
-    store.quarantine(ANN, "invalid_grant")
+    store.copies.set_aside(ANN, "invalid_grant")
     assert store.load(ANN) is None
     assert store.owners() == []
     assert store.save_consent(a_credential()).generation == 2
@@ -424,8 +434,8 @@ def test_the_quarantined_are_gone_from_the_owners(store: TokenStore) -> None:
 
 def test_quarantining_nobody_leaves_no_trace(store: TokenStore) -> None:
     """No note without bytes."""
-    store.quarantine(ANN, "invalid_grant")
-    assert list((store.folder / "quarantine").iterdir()) == []
+    store.copies.set_aside(ANN, "invalid_grant")
+    assert list((folder_of(store) / "quarantine").iterdir()) == []
 
 
 def test_purging_spares_whoever_has_a_similar_id(store: TokenStore) -> None:
@@ -433,20 +443,20 @@ def test_purging_spares_whoever_has_a_similar_id(store: TokenStore) -> None:
     longer = a_credential(type(ANN).user(5011))
     for credential in (a_credential(), longer):
         store.save_consent(credential)
-        store.quarantine(credential.owner, "invalid_grant")
-    store.purge_quarantine(ANN)
-    assert store.quarantined(ANN) == []
-    assert len(store.quarantined(longer.owner)) == 1
-    assert len(list((store.folder / "quarantine").iterdir())) == 2
+        store.copies.set_aside(credential.owner, "invalid_grant")
+    store.delete(ANN)
+    assert store.copies.names(ANN) == []
+    assert len(store.copies.names(longer.owner)) == 1
+    assert len(list((folder_of(store) / "quarantine").iterdir())) == 2
 
 
 def test_deleting_removes_the_quarantined_copies_too(store: TokenStore) -> None:
     """What is forgotten is forgotten; the tombstone alone stays."""
     store.save_consent(a_credential())
-    store.quarantine(ANN, "invalid_grant")
+    store.copies.set_aside(ANN, "invalid_grant")
     store.save_consent(a_credential())
     store.delete(ANN)
-    left = [path for path in store.folder.rglob("*.json") if path.is_file()]
+    left = [path for path in folder_of(store).rglob("*.json") if path.is_file()]
     assert [path.parent.name for path in left] == ["tombstones"]
 
 
@@ -460,20 +470,23 @@ def test_deleting_removes_the_quarantined_copies_too(store: TokenStore) -> None:
 )  # fmt: skip
 def test_files_that_are_not_ours_are_ignored(store: TokenStore, name: str) -> None:
     """Whatever they hold."""
-    (store.folder / name).write_text("{")
+    (folder_of(store) / name).write_text("{")
     store.prepare()
     assert store.owners() == []
 
 
-def test_the_others_are_those_who_stay(store: TokenStore) -> None:
-    """Not the one who asks, not the leaving; the unreadable as None."""
-    for owner in (ANN, BOB, TOWN):
-        store.save_consent(a_credential(owner))
+def test_only_those_who_stay_share_an_account(store: TokenStore) -> None:
+    """Not the one who asks, not the leaving, nobody of another account; the unreadable may."""
+    ann = store.save_consent(a_credential())
+    store.save_consent(a_credential(TOWN, account_id=SecretStr("another")))
+    bob = a_credential(BOB, account_id=SecretStr("PERMISSION-1"))
+    assert not shares_account(store, ann)
+    store.save_consent(bob)
+    assert shares_account(store, ann)
     store.mark_leaving(BOB)
-    (store.folder / "token_7.json").write_text("{")
-    others = store.others(than=ANN)
-    assert [other.owner for other in others if other is not None] == [TOWN]
-    assert others.count(None) == 1
+    assert not shares_account(store, ann)
+    (folder_of(store) / "token_7.json").write_text("{")
+    assert shares_account(store, ann)
 
 
 @pytest.mark.parametrize(
@@ -505,32 +518,32 @@ def test_one_account_is_told_by_id_then_by_address_else_it_may_be_shared(
 
 def test_a_lock_is_held_once_and_its_file_stays(store: TokenStore) -> None:
     """Also within one process; deleting it would make two locks of it."""
-    first = store.try_lock(ANN)
+    first = store.lease(ANN)
     assert first is not None
-    assert store.try_lock(ANN) is None
-    other = store.try_lock(BOB)
+    assert store.lease(ANN) is None
+    other = store.lease(BOB)
     assert other is not None
     other.release()
     first.release()
-    second = store.try_lock(ANN)
+    second = store.lease(ANN)
     assert second is not None
     second.release()
-    path = store.folder / "locks" / "token_501.lock"
+    path = folder_of(store) / "locks" / "token_501.lock"
     assert mode_of(path) == 0o600
 
 
 def test_a_dropped_lock_is_free_again(store: TokenStore) -> None:
     """Whoever waited for it was cancelled."""
-    assert store.try_lock(ANN) is not None
-    assert store.try_lock(ANN) is not None
+    assert store.lease(ANN) is not None
+    assert store.lease(ANN) is not None
 
 
 def test_a_lock_that_stays_held_is_an_operator_fault(store: TokenStore) -> None:
     """After the time-out."""
     with (
-        store.locked(ANN),
+        store.leased(ANN),
         pytest.raises(OperatorFault) as caught,
-        store.locked(ANN, timeout_seconds=0.05),
+        store.leased(ANN, timeout_seconds=0.05),
     ):
         raise AssertionError("two hold one lock")
     assert caught.value.code == "locked"
@@ -538,12 +551,12 @@ def test_a_lock_that_stays_held_is_an_operator_fault(store: TokenStore) -> None:
 
 def test_a_lock_and_one_of_filelock_keep_each_other_out(store: TokenStore) -> None:
     """Programs of former versions took them with it, and scripts of operators may."""
-    path = store.folder / "locks" / "token_501.lock"
-    with store.locked(ANN), pytest.raises(Timeout):
+    path = folder_of(store) / "locks" / "token_501.lock"
+    with store.leased(ANN), pytest.raises(Timeout):
         FileLock(path).acquire(blocking=False)
     with FileLock(path):
-        assert store.try_lock(ANN) is None
-    with store.locked(ANN, timeout_seconds=0):
+        assert store.lease(ANN) is None
+    with store.leased(ANN, timeout_seconds=0):
         pass
 
 
@@ -552,9 +565,9 @@ import sys
 from pathlib import Path
 from security.credential import Owner
 from security.encryption import TokenEncryption
-from security.token_store import Save, TokenStore
-store = TokenStore(Path(sys.argv[1]), TokenEncryption(), str)
-with store.locked(Owner.user(501)):
+from tests.stores import store_in
+store = store_in(Path(sys.argv[1]), TokenEncryption(), str)
+with store.leased(Owner.user(501)):
     print("held", flush=True)
     sys.stdin.readline()
 print("free", flush=True)
@@ -565,11 +578,11 @@ sys.stdin.readline()
 def test_a_lock_keeps_other_processes_out_and_ends_with_its_process(store: TokenStore) -> None:
     """Given back in order, and by SIGKILL."""
     for killed in (False, True):
-        with python(_HOLDER, str(store.folder)) as holder:
+        with python(_HOLDER, str(folder_of(store))) as holder:
             assert holder.stdin is not None
             assert holder.stdout is not None
             assert holder.stdout.readline() == "held\n"
-            assert store.try_lock(ANN) is None
+            assert store.lease(ANN) is None
             if killed:
                 holder.kill()
                 holder.wait()
@@ -577,7 +590,7 @@ def test_a_lock_keeps_other_processes_out_and_ends_with_its_process(store: Token
                 holder.stdin.write("\n")
                 holder.stdin.flush()
                 assert holder.stdout.readline() == "free\n"
-            with store.locked(ANN, timeout_seconds=5):
+            with store.leased(ANN, timeout_seconds=5):
                 pass
             holder.kill()
 
@@ -587,18 +600,18 @@ import sys
 from pathlib import Path
 from security.credential import Owner
 from security.encryption import TokenEncryption
-from security.token_store import Save, TokenStore
-store = TokenStore(Path(sys.argv[1]), TokenEncryption(), str)
+from tests.stores import store_in
+store = store_in(Path(sys.argv[1]), TokenEncryption(), str)
 owner = Owner.user(501)
 for _ in range(20):
-    with store.locked(owner):
-        store.save_consent(store.load(owner))
+    with store.leased(owner) as lease:
+        store.save_consent(store.load(owner), lease=lease)
 """
 
 
 def test_consents_of_several_processes_are_all_counted(folder: Path) -> None:
     """No save is lost between reading and writing."""
-    store = TokenStore(folder, TokenEncryption(), MASK)
+    store = store_in(folder, TokenEncryption())
     store.prepare()
     store.save_consent(a_credential(expires_at=in_minutes(1)))
     writers = [python(_COUNTER, str(folder)) for _ in range(2)]

@@ -10,14 +10,9 @@ import pytest
 from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 
-from security.audit import AuditTrail
+from processes.wiring import Custody
 from security.credential import Credential, Owner
-from security.custody.custodian import Custodian
-from security.maintenance.records import Records
-from security.maintenance.state import Memory
-from security.maintenance.sweep import Sweep, SweepOptions
-from security.storage.files.index import Watch
-from tests.security.kit import AMY, ANN, BEN, BOB, MASK, World
+from tests.security.kit import AMY, ANN, BEN, BOB, World
 
 LEAD, EVERY = timedelta(minutes=15), timedelta(minutes=10)
 WEEK = timedelta(days=7)
@@ -34,13 +29,9 @@ def clock() -> Iterator[FrozenDateTimeFactory]:
         yield frozen
 
 
-def keeper(world: World, idle_after: timedelta | None = None) -> tuple[Custodian, Sweep, Records]:
+def keeper(world: World, idle_after: timedelta | None = None) -> Custody:
     """Custody as after a start."""
-    memory = Memory(world.folder / "maintenance", world.keyring, idle_after)
-    memory.prepare()
-    records = Records(memory, Watch(world.folder), AuditTrail(world.folder, MASK))
-    custodian = world.new_custodian(records=records)
-    return custodian, Sweep(world.store, custodian, records, SweepOptions()), records
+    return world.new_custody(idle_after=idle_after)
 
 
 def stored(world: World, owner: Owner) -> Credential:
@@ -61,7 +52,7 @@ async def test_a_credential_is_refreshed_ahead_each_hour_for_a_week(
 ) -> None:
     """It never has less than the lead less one pause; people who come by never wait for Google."""
     await world.connect(ANN)
-    _, sweep, _ = keeper(world)
+    sweep = keeper(world).sweep
     began, generation, renewed = datetime.now(UTC), stored(world, ANN).generation, []
     while datetime.now(UTC) - began < WEEK:
         clock.tick(EVERY)
@@ -84,7 +75,8 @@ async def test_no_token_expires_under_an_upload_of_hours(
 ) -> None:
     """Each chunk goes out under a token that Google accepts, and none waits for a refresh."""
     await world.connect(ANN)
-    custodian, sweep, _ = keeper(world)
+    custody = keeper(world)
+    custodian, sweep = custody.custodian, custody.sweep
     for minute in range(5 * 60):
         clock.tick(timedelta(minutes=1))
         if minute % 10 == 9:
@@ -105,8 +97,8 @@ async def test_idle_owners_are_refreshed_seldom_and_at_once_when_they_come_back(
     """Ann writes every day, Bob not at all; after a month he is refreshed once, for the grant."""
     await world.connect(ANN, AMY)
     await world.connect(BOB, BEN)
-    custodian, sweep, records = keeper(world, idle_after=timedelta(days=2))
-    activity = records.memory.activity
+    custody = keeper(world, idle_after=timedelta(days=2))
+    custodian, sweep, activity = custody.custodian, custody.sweep, custody.state.activity
     for _ in range(7 * 24):
         clock.tick(timedelta(hours=1))
         activity.note(ANN, datetime.now(UTC).timestamp())
@@ -132,23 +124,24 @@ async def test_an_hours_outage_is_over_without_anybodys_help(
 ) -> None:
     """Pauses grow, the credential stays, and the first sweep after them refreshes it."""
     await world.connect(ANN)
-    _, sweep, records = keeper(world)
+    custody = keeper(world)
+    sweep, incidents = custody.sweep, custody.state.incidents
     await world.google.fault("google.token.refresh", "status", status=503, count=0)
     alerts = set()
     for _ in range(12):
         clock.tick(EVERY)
-        records.memory.incidents.learn(await sweep.run(), frozenset())
-        for incident in records.memory.incidents.to_tell(datetime.now(UTC).timestamp()):
+        incidents.learn(await sweep.run(), frozenset())
+        for incident in incidents.to_tell(datetime.now(UTC).timestamp()):
             alerts.add((incident.code, incident.over))
-            records.memory.incidents.told(incident)
+            incidents.told(incident)
     assert await world.refreshes() < 8
     await world.google.clear_faults()
     for _ in range(6):
         clock.tick(EVERY)
-        records.memory.incidents.learn(await sweep.run(), frozenset())
-        for incident in records.memory.incidents.to_tell(datetime.now(UTC).timestamp()):
+        incidents.learn(await sweep.run(), frozenset())
+        for incident in incidents.to_tell(datetime.now(UTC).timestamp()):
             alerts.add((incident.code, incident.over))
-            records.memory.incidents.told(incident)
+            incidents.told(incident)
     assert left(stored(world, ANN)) > LEAD
     assert alerts == {("unavailable", False), ("unavailable", True)}
     assert world.quarantine_notes() == []

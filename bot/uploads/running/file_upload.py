@@ -35,18 +35,22 @@ class FileUpload:
         running: RunningJob,
         number: int,
         source: Source,
-        destinations: Destinations,
         candidates: Candidates | None,
+        *,
+        destinations: Destinations,
+        pause_seconds: float,
     ) -> None:
         """
         Args:
             number: of the file in the job.
             candidates: asked on the event loop what may be the same file in Drive already.
+            pause_seconds: before a second try; doubles with every further one.
         """
         self._running = running
         self._number = number
         self._source = source
         self._destinations = destinations
+        self._pause_seconds = pause_seconds
         self.candidates = candidates
         """None: the file is to be uploaded, whatever is in Drive."""
         file = running.job.files[number]
@@ -111,6 +115,7 @@ class FileUpload:
             ),
             progress=lambda gone_out: self._running.report_progress(self._number, gone_out),
             stop=self._running.stop,
+            pause_seconds=self._pause_seconds,
             session=self._session,
             on_session=self._on_session,
             on_new_id=self._on_new_id,

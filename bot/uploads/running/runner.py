@@ -11,12 +11,14 @@ import structlog
 from telegram.ext import ExtBot
 
 from bot.core import BotOptions, Core
+from bot.kinds import LOCAL_FILE_UNREADABLE
 from bot.texts.buttons import Shown
 from bot.texts.catalogue import Texts
 from bot.texts.unexpected import Unexpected, new_reference
 from bot.uploads import group_texts, upload_texts
 from bot.uploads.destinations import Destinations
-from bot.uploads.jobs import JobFile, UploadJob, UploadJournal
+from bot.uploads.jobs import JobFile, UploadJob
+from bot.uploads.journal import UploadJournal
 from bot.uploads.progress import UploadMessage
 from bot.uploads.running.running_job import RunningJob
 from bot.uploads.running.telegram_files import TelegramFiles, patiently
@@ -31,7 +33,6 @@ from security.errors import (
     OperatorFault,
     RefusedByOrganisation,
 )
-from security.maintenance.incidents import LOCAL_FILE_UNREADABLE
 from upload import StopSignal, UploadCancelled, UploadInterrupted
 
 _ALL_ALIKE: Final = frozenset(
@@ -59,9 +60,11 @@ class UploadRunner:
         self._bot = bot
         self._core = core
         self._journal = journal
-        self._transfer = Transfer(core, destinations, TelegramFiles(bot, core, options))
+        files = TelegramFiles(bot, core, options)
+        self._transfer = Transfer(core, destinations, files, options.timing)
         self._has_room = has_room
         self._links = options.link_base_url
+        self._timing = options.timing
         self._messages: dict[str, UploadMessage] = {}
         self.on_trouble: Callable[[], None] = lambda: None
         """Called when an incident begins or ends."""
@@ -73,7 +76,7 @@ class UploadRunner:
     async def run(self, job: UploadJob, stop: StopSignal) -> Announcement | None:
         """Upload `job`. Every end has its message, whatever fails: it is what comes back."""
         texts = Texts(await self._core.preferences.language(job.owner))
-        message = UploadMessage(self._bot, job, texts, self._has_room)
+        message = UploadMessage(self._bot, job, texts, self._has_room, self._timing)
         message.start()
         self._messages[job.id] = message
         try:
@@ -106,7 +109,10 @@ class UploadRunner:
         Raises:
             CustodyError: what the other files would meet as well, or the only one has met.
         """
-        credential = await patiently(lambda: self._core.custodian.access_token(running.job.owner))
+        credential = await patiently(
+            lambda: self._core.custodian.access_token(running.job.owner),
+            self._timing.get_file_pauses,
+        )
         account = credential.account_key or ""
         if running.job.account_id and running.job.account_id != account:
             raise UploadCancelled("the account has changed", code="account_changed")
@@ -171,7 +177,7 @@ class UploadRunner:
         if state == "waiting":
             await self._core.note_owner_told(running.job.owner)
         elif isinstance(error, RefusedByOrganisation):
-            self._core.records.memory.organisations.tell(running.job.owner)
+            self._core.state.organisations.mark_told(running.job.owner)
 
     async def _say(self, running: RunningJob, shown: Shown, in_group: Shown) -> None:
         await running.message.finish(*shown, in_group=in_group)
@@ -184,13 +190,13 @@ class UploadRunner:
         return Unexpected(reference)
 
     async def _save(self, job: UploadJob) -> None:
-        await self._core.custodian.run(self._journal.save, job)
+        await self._core.workers.run(self._journal.save, job)
 
     async def _keep(self, running: RunningJob, state: str) -> None:
         ended = datetime.now(UTC) if state in ("done", "cancelled") else None
         running.job = running.job.shown_in(*running.message.sent)
         running.change(state=state, finished_at=ended)
-        await self._core.custodian.run(self._write_down, running.job)
+        await self._core.workers.run(self._write_down, running.job)
 
     async def _keep_ended(self, running: RunningJob, state: str) -> None:
         try:
@@ -204,7 +210,7 @@ class UploadRunner:
 
     def _alert(self, running: RunningJob, result: str) -> None:
         """Administrators hear when the local server's files cannot be read, and when they can."""
-        incidents, now = self._core.records.memory.incidents, time.time()
+        incidents, now = self._core.state.incidents, time.time()
         was_open = incidents.is_open(LOCAL_FILE_UNREADABLE)
         if result == LOCAL_FILE_UNREADABLE:
             incidents.see(LOCAL_FILE_UNREADABLE, now, 0)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import shutil
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
@@ -20,13 +19,13 @@ from bot.core import BotOptions, Core
 from bot.uploads.jobs import JobFile
 from bot.uploads.running.telegram_source import LocalFile, TelegramDownload
 from security.errors import OperatorFault, TransientFault
+from security.google.jitter import jittered
 from upload import Source, SourceFailed, StopSignal
 
 _GET_FILE_SECONDS: Final = 30
 _LEAST_BYTES_PER_SECOND: Final = 500_000
 _NOTICED_SECONDS: Final = 0.5
 """A cancel by then."""
-_PAUSES: Final = (1.0, 3.0)
 T = TypeVar("T")
 
 
@@ -41,6 +40,7 @@ class TelegramFiles:
         self._bot = bot
         self._core = core
         self._folder = options.files_folder
+        self._timing = options.timing
         self._local_copies: Counter[Path] = Counter()
         """Which of a local server's copies are being read, by how many jobs."""
 
@@ -57,7 +57,9 @@ class TelegramFiles:
             OperatorFault: a local Bot API server's disk has no room for it.
             UploadCancelled, UploadInterrupted: as `stop` says.
         """
-        asked = asyncio.create_task(patiently(lambda: self._ask(file)))
+        asked = asyncio.create_task(
+            patiently(lambda: self._ask(file), self._timing.get_file_pauses)
+        )
         try:
             while not asked.done():  # a local server takes its time: the whole download's
                 await asyncio.wait({asked}, timeout=_NOTICED_SECONDS)
@@ -75,11 +77,11 @@ class TelegramFiles:
             self._local_copies[source.path] -= 1
             if self._local_copies[source.path] <= 0:
                 del self._local_copies[source.path]
-                await self._core.custodian.run(source.remove)
+                await self._core.workers.run(source.remove)
 
     async def _ask(self, file: JobFile) -> Source:
         if self._folder is not None and file.size is not None:
-            await self._core.custodian.run(_make_sure_of_room, self._folder, file.size)
+            await self._core.workers.run(_make_sure_of_room, self._folder, file.size)
         try:
             # A local Bot API server answers only when it has the whole file.
             patience = _GET_FILE_SECONDS + (file.size or 0) / _LEAST_BYTES_PER_SECOND
@@ -101,16 +103,17 @@ class TelegramFiles:
         if self._folder is not None:
             token = SecretStr(self._bot.token)
             return LocalFile(Path(path), size, folder=self._folder, token=token)
-        return TelegramDownload(SecretStr(base + quote(path)), size, self._core.downloads)
+        address, pause = SecretStr(base + quote(path)), self._timing.download_pause
+        return TelegramDownload(address, size, self._core.downloads, pause_seconds=pause)
 
 
-async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
-    """`ask`, and ask again after what may pass by itself."""
-    for pause in _PAUSES:
+async def patiently(ask: Callable[[], Awaitable[T]], pauses: Iterable[float]) -> T:
+    """`ask`, and ask again after what may pass by itself; `pauses` in seconds, before each."""
+    for pause in pauses:
         try:
             return await ask()
         except (TransientFault, _TelegramAway):
-            await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
+            await asyncio.sleep(jittered(pause))
     return await ask()
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import errno
 import mimetypes
 import os
-import random
 import stat
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from pydantic import SecretStr
 from bot.delivery.httpx_options import httpx_options
 from drive import Body, NotTheFile, check_head
 from security.errors import OperatorFault
+from security.google.jitter import jittered
 from security.google.network import DIRECT, Network
 from upload import SourceFailed, SourceSpoilt
 
@@ -53,16 +53,23 @@ class TelegramDownload:
     seekable = False
 
     def __init__(
-        self, address: SecretStr, size: int | None, client: httpx.Client | None = None
+        self,
+        address: SecretStr,
+        size: int | None,
+        client: httpx.Client | None = None,
+        *,
+        pause_seconds: float = _PAUSE_SECONDS,
     ) -> None:
         """
         Args:
             address: holds the bot's token.
             size: in bytes, as `getFile` said.
             client: `download_client`, which its owner closes; None: a new one for each request.
+            pause_seconds: before a broken connection is opened anew; doubles each time.
         """
         self._address = address
         self._client = client
+        self._pause_seconds = pause_seconds
         self.size = size
 
     def open(self, offset: int = 0) -> Iterator[bytes]:
@@ -98,7 +105,7 @@ class TelegramDownload:
             failures += 1
             if failures >= _TRIES:
                 raise SourceFailed("Telegram's file server failed") from fault
-            time.sleep(_PAUSE_SECONDS * 2 ** (failures - 1) * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
+            time.sleep(jittered(self._pause_seconds * 2 ** (failures - 1)))
 
     @contextmanager
     def _asked(self, begin: int) -> Iterator[httpx.Response]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
-from bot.core import Core
+from bot.core import Core, Timing
 from bot.uploads.destinations import Destinations
 from bot.uploads.jobs import JobFile, UploadJob
 from bot.uploads.running.file_upload import FileUpload, SameSize
@@ -45,9 +45,14 @@ class _Precheck:
 class Transfer:
     """Uploads single files; what must outlast a kill is in the journal before it happens."""
 
-    def __init__(self, core: Core, destinations: Destinations, files: TelegramFiles) -> None:
+    def __init__(
+        self, core: Core, destinations: Destinations, files: TelegramFiles, timing: Timing
+    ) -> None:
         self._core = core
         self._destinations = destinations
+        self._file_upload = partial(
+            FileUpload, destinations=destinations, pause_seconds=timing.upload_pause
+        )
         self._files = files
 
     async def upload(self, running: RunningJob, number: int) -> tuple[DriveFile, str]:
@@ -61,7 +66,7 @@ class Transfer:
         run = partial(self._core.upload_drives.run, job.owner)
         if file.session is not None:  # begun before: whatever can be known beforehand was
             source = await self._open(running, file)
-            send = FileUpload(running, number, source, self._destinations, None).send
+            send = self._file_upload(running, number, source, None).send
             return await run(send), "ok"
         # Beside the download's and the session's beginning: the answers come in time for the bytes.
         precheck = _Precheck(partial(self._check_ahead, job, file))
@@ -71,7 +76,7 @@ class Transfer:
                 with contextlib.suppress(TransientFault):
                     await precheck.result()
             source = await self._open(running, file)
-            uploading = FileUpload(running, number, source, self._destinations, precheck.result)
+            uploading = self._file_upload(running, number, source, precheck.result)
             try:
                 return await run(uploading.send), "ok"
             except SameSize as some:

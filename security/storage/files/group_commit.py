@@ -6,6 +6,7 @@ than for one, if all are asked for at once; and one fsync of the folder is enoug
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -13,10 +14,11 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Final
 
-from security.custody.batching import each
 from security.errors import OperatorFault
-from security.storage.files.private_files import disk_faults, sync_folder
-from security.storage.files.staged_file import Room, StrPath
+from security.storage.disk_faults import disk_faults
+from security.storage.each import each
+from security.storage.files.staged_file import StagedFile, StrPath
+from security.storage.files.unix import sync_folder
 
 _QUICK_SECONDS: Final = 0.0005
 """No more than it costs to have another thread do it."""
@@ -29,61 +31,69 @@ class NewContent:
 
     path: str
     data: bytes
-    room: Room | None = None
+    staged: StagedFile | None = None
     """What `reserve_room` has kept for it."""
 
 
 def replace_together(
-    folder: StrPath, contents: Sequence[NewContent | Exception]
-) -> list[Exception | None]:
-    """Replace files of `folder`, each whole or not at all: for each None, durable, or why not.
+    folder: StrPath,
+    contents: Sequence[NewContent | Exception],
+    quick_seconds: float = _QUICK_SECONDS,
+) -> list[os.stat_result | Exception]:
+    """Replace files of `folder`, each whole or not at all: for each its status, or why not.
 
     The caller keeps other writers of them away. An exception among `contents` stays one.
+
+    Args:
+        quick_seconds: a disk that takes longer for an fsync is asked for the others all at once.
     """
-    placed = each(_take_place, _synced(each(_write, contents)))
-    faults = [content if isinstance(content, Exception) else None for content in placed]
-    if all(faults):
-        return faults
+    placed = each(_take_place, _synced(each(_write, contents), quick_seconds))
+    if all(isinstance(outcome, Exception) for outcome in placed):
+        return placed
     try:
         with disk_faults():
             sync_folder(folder)
     except OperatorFault as fault:
-        return [earlier or fault for earlier in faults]
-    return faults
+        return [outcome if isinstance(outcome, Exception) else fault for outcome in placed]
+    return placed
 
 
 def _write(content: NewContent) -> NewContent:
     with disk_faults():
-        content.room = content.room or Room(content.path)
-        content.room.write(content.data)
+        content.staged = content.staged or StagedFile(content.path)
+        content.staged.write(content.data)
     return content
 
 
-def _take_place(content: NewContent) -> NewContent:
+def _take_place(content: NewContent) -> os.stat_result:
     with disk_faults():
         try:
-            if content.room is not None:
-                content.room.take_place()
+            if content.staged is not None:
+                return content.staged.take_place()
         except FileNotFoundError:
-            # Kept for so long that somebody's start took it for a crash's remains.
-            Room(content.path).become(content.data)
-    return content
+            pass  # kept for so long that somebody's start took it for a crash's remains
+        staged = StagedFile(content.path)
+        staged.write(content.data)
+        staged.sync()
+        return staged.take_place()
 
 
 def _sync(content: NewContent) -> NewContent:
     with disk_faults():
-        if content.room is not None:
-            content.room.sync()
+        if content.staged is not None:
+            content.staged.sync()
     return content
 
 
-def _synced(contents: Sequence[NewContent | Exception]) -> list[NewContent | Exception]:
+def _synced(
+    contents: Sequence[NewContent | Exception], quick_seconds: float
+) -> list[NewContent | Exception]:
     """One after the other while the disk is quick, then the rest at once."""
     synced: list[NewContent | Exception] = []
     for content in contents:
         began = time.monotonic()
         synced += each(_sync, [content])
-        if time.monotonic() - began > _QUICK_SECONDS:
+        if time.monotonic() - began > quick_seconds:
             break
     return synced + _syncers.sync(contents[len(synced) :])
 

@@ -1,26 +1,26 @@
-"""What the last look at each credential's file found, so that a sweep asks no more than needed.
+"""What the last look at each file of a folder found: the next one asks no more than needed.
 
-An owner whose file has not changed and whose token is not due costs one stat: no lock, no read, no
-decryption. The stamp of a file is its inode, size and time of modification: every save makes a new
-inode (rename), and whoever writes in place changes the time.
+A file that has not changed costs one stat: no read, no decryption. Every save makes a new inode
+(rename), and whoever writes in place changes the time.
 """
 
 from __future__ import annotations
 
 import os
-import sys
+import secrets
 from bisect import bisect_left
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
+from hashlib import blake2b
+from itertools import islice, takewhile
 from typing import Final, NamedTuple
 
-from security.credential import Owner
-from security.storage.files.private_files import disk_faults
+from security.storage.catalogue import Document, Kind
+from security.storage.disk_faults import disk_faults
+from security.storage.protocol import Due, Version
 
-_PREFIX, _SUFFIX = "token_", ".json"
-BOUNDS: Final = (0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0, float("inf"))
-"""Upper bounds of the histogram of minutes left."""
+ENDING: Final = ".json"
+_SETTLED_SECONDS: Final = 0.1  # a folder's time may be as coarse as a tick of the clock
+_HASH_BYTES: Final = 8  # whoever is found by it is read: it need only be seldom wrong
 
 
 class Stamp(NamedTuple):
@@ -35,73 +35,94 @@ class Stamp(NamedTuple):
         """The stamp of a file that has been stat'ed."""
         return cls(status.st_ino, status.st_size, status.st_mtime_ns)
 
+    @property
+    def version(self) -> Version:
+        """As it crosses the seam."""
+        return f"{self.inode}-{self.size}-{self.mtime_ns}"
+
+
+class _Known(NamedTuple):
+    """Of one file: its stamp, when it is due, and the hashes by which it is found."""
+
+    inode: int
+    size: int
+    mtime_ns: int
+    moment: float | None
+    hashes: tuple[int | None, ...]
+
 
 @dataclass(slots=True)
-class Scan:
-    """One look over the folder. `due` comes with the expiry (Unix seconds), soonest first."""
+class Look:
+    """One look over the folder. `due` is sorted; both hold names of files."""
 
     seen: int = 0
     changed: list[str] = field(default_factory=list)
     due: list[tuple[float, str]] = field(default_factory=list)
 
 
-class Known(NamedTuple):
-    """What the last look at a file found: its stamp, and of the credential in it what is asked
-    about it most. `expires` in Unix seconds."""
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The names of a folder's documents, sorted, as they were at some moment."""
 
-    inode: int
-    size: int
-    mtime_ns: int
-    expires: float
-    client_id: str
+    changed_ns: int
+    """When the folder had changed last."""
+    listed_at: float
+    names: list[str]
+
+    def is_of(self, changed_ns: int) -> bool:
+        """Whether nothing was added or removed since, where the folder last changed then."""
+        settled = self.listed_at - self.changed_ns / 1e9 > _SETTLED_SECONDS
+        return settled and self.changed_ns == changed_ns
+
+    def beginning(self, prefix: str) -> list[str]:
+        """The names that begin so."""
+        first = bisect_left(self.names, prefix)
+        return list(
+            takewhile(lambda name: name.startswith(prefix), islice(self.names, first, None))
+        )
 
 
-class Watch:
-    """What is known by file name. Single operations are safe from any thread."""
+class Index:
+    """What is known by a file's name. Single operations are safe from any thread."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: str, kind: Kind) -> None:
         self._folder = folder
-        self._known: dict[str, Known] = {}
+        self._kind = kind
+        self._known: dict[str, _Known] = {}
+        self._key = secrets.token_bytes(32)  # hashes of states and accounts leave no process
+        self._indexes: tuple[str, ...] = ()
 
-    def note(self, owner: Owner, stamp: Stamp | None, expires: float, client_id: str) -> None:
-        """Remember what was read or saved. `expires` in Unix seconds, 0 where it is unknown."""
-        if stamp is None:
-            self.forget(owner)
-        else:
-            # Interned: the clients are few, their owners many.
-            self._known[f"{owner.stem}{_SUFFIX}"] = Known(*stamp, expires, sys.intern(client_id))
+    def learn(self, name: str, stamp: Stamp, document: Document) -> None:
+        """This file was read, or has just been written."""
+        kind = self._kind
+        values = kind.indexes(document) if kind.indexes else {}
+        self._indexes = self._indexes or tuple(values)
+        hashes = tuple(map(self._hash, values.values()))
+        moment = kind.due(document) if kind.due else float("inf")
+        self._known[name + ENDING] = _Known(*stamp, moment, hashes)
 
-    def client_of(self, owner: Owner) -> str | None:
-        """The id of the client that issued what was found; None: nothing is known."""
-        known = self._known.get(f"{owner.stem}{_SUFFIX}")
-        return known.client_id if known is not None else None
+    def forget(self, name: str) -> None:
+        """The next look finds this file changed, if it is there."""
+        self._known.pop(name + ENDING, None)
 
-    def forget(self, owner: Owner) -> None:
-        """The next scan finds this owner's file changed."""
-        self._known.pop(f"{owner.stem}{_SUFFIX}", None)
-
-    def clear(self) -> None:
-        """The next scan finds every file changed."""
-        self._known = {}
-
-    def scan(self, due_before: float) -> Scan:
-        """Look at every token file. Blocks: 100,000 files take about half a second.
+    def look(self, before: float = float("-inf")) -> Look:
+        """Look at every file. Blocks: 100,000 files take about half a second.
 
         Args:
-            due_before: tokens that expire before this moment (Unix seconds) are due.
+            before: what is due before this moment (Unix seconds) is told.
 
         Raises:
             OperatorFault: the folder cannot be read.
         """
-        scan, known, found = Scan(), self._known, 0
-        changed, due, get = scan.changed, scan.due, known.get
+        look, known, found, is_ours = Look(), self._known, 0, self._kind.is_ours
+        changed, due, get = look.changed, look.due, known.get
         with disk_faults(), os.scandir(self._folder) as entries:
             for entry in entries:
                 name = entry.name
                 last = get(name)
                 if last is None:
-                    if name.startswith(_PREFIX) and name.endswith(_SUFFIX):
-                        scan.seen += 1
+                    if name.endswith(ENDING) and is_ours(name[: -len(ENDING)]):
+                        look.seen += 1
                         changed.append(name)
                     continue
                 try:
@@ -109,64 +130,46 @@ class Watch:
                 except FileNotFoundError:  # removed since the folder was listed
                     continue
                 found += 1
-                inode, size, mtime_ns, expires, _ = last
+                inode, size, mtime_ns, moment, _ = last
                 if (
-                    status.st_mtime_ns != mtime_ns
+                    moment is None
+                    or status.st_mtime_ns != mtime_ns
                     or status.st_ino != inode
                     or status.st_size != size
                 ):
                     changed.append(name)
-                elif expires < due_before:
-                    due.append((expires, name))
-        scan.seen += found
+                elif moment < before:
+                    due.append((moment, name))
+        look.seen += found
         if found != len(known):
-            self._forget_gone(known)
+            self._forget_gone()
         due.sort()
-        return scan
+        return look
 
-    def _forget_gone(self, known: dict[str, Known]) -> None:
-        """One by one: a set of all names, made at every scan, would hold everybody up."""
-        for name in list(known):
+    def found(self, index: str, value: str | None) -> list[str]:
+        """The names of the documents known to have this value; None: of which none is known."""
+        if index not in self._indexes:
+            return []
+        at, wanted = self._indexes.index(index), self._hash(value)
+        known = list(self._known.items())
+        return [_stem(name) for name, last in known if last.hashes[at] == wanted]
+
+    def known(self) -> list[Due]:
+        """Everything that was looked at."""
+        return [Due(_stem(name), last.moment) for name, last in list(self._known.items())]
+
+    def _forget_gone(self) -> None:
+        """One by one: a set of all names, made at every look, would hold everybody up."""
+        for name in list(self._known):
             if not os.path.lexists(f"{self._folder}/{name}"):
-                known.pop(name, None)
+                self._known.pop(name, None)
 
-    def standing(self, due_before: float, but: Iterable[Owner]) -> tuple[int, list[Owner]]:
-        """How many credentials are known to be whole, and whose of them are due; `but` for these.
-
-        Args:
-            due_before: as `scan`.
-        """
-        left_out = {f"{owner.stem}{_SUFFIX}" for owner in but}
-        known = [entry for entry in list(self._known.items()) if entry[0] not in left_out]
-        return len(known), owners_of(name for name, last in known if last.expires < due_before)
-
-    def minutes_left(self, now: float) -> tuple[float | None, list[tuple[float, int]]]:
-        """The fewest minutes left on any live token, and cumulative counts below `BOUNDS`.
-
-        Tokens that have run out (of idle owners, say) count in the first bucket, and are not the
-        fewest: they are nobody's deadline any more.
-        """
-        counts, fewest = [0] * (len(BOUNDS) + 1), float("inf")
-        for known in list(self._known.values()):
-            minutes = (known.expires - now) / 60
-            if 0 < minutes < fewest:
-                fewest = minutes
-            counts[bisect_left(BOUNDS, minutes)] += 1
-        total, cumulative = 0, []
-        for bound, count in zip(BOUNDS, counts[:-1], strict=True):
-            total += count
-            cumulative.append((bound, total))
-        return None if fewest == float("inf") else fewest, cumulative
+    def _hash(self, value: str | None) -> int | None:
+        if value is None:
+            return None
+        digest = blake2b(value.encode("utf-8", "replace"), key=self._key, digest_size=_HASH_BYTES)
+        return int.from_bytes(digest.digest())
 
 
-def owner_of(name: str) -> Owner | None:
-    """The owner whose token file `name` is; None: it is nobody's."""
-    try:
-        return Owner.from_stem(name.removesuffix(_SUFFIX))
-    except ValueError:
-        return None
-
-
-def owners_of(names: Iterable[str]) -> list[Owner]:
-    """The owners of those names that are somebody's."""
-    return [owner for owner in map(owner_of, names) if owner is not None]
+def _stem(name: str) -> str:
+    return name[: -len(ENDING)]

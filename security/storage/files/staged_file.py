@@ -11,32 +11,30 @@ import stat
 from contextlib import suppress
 from typing import Final
 
-FILE_MODE: Final = 0o600
+from security.storage.files.unix import FILE_MODE, WRITING, make_private, write_at
+
 StrPath = str | os.PathLike[str]
 _ROOM: Final = bytes(8192)  # more than a credential takes
 _BLOCK: Final = 4096
 
 
-class Room:
+class StagedFile:
     """A file beside `path`, 0600 and open, that takes its place or is given up.
 
     Raises OSError, as do all its methods. The caller keeps others away from `path`.
     """
 
     def __init__(self, path: StrPath) -> None:
-        self._path = os.fspath(path)
-        folder, name = os.path.split(self._path)
+        self._path = path = os.fspath(path)
+        folder, name = os.path.split(path)
         self._temporary = os.path.join(folder, f".{name}.tmp")  # noqa: PTH118 - as below
         self._descriptor: int | None = None
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        self._descriptor = descriptor = os.open(self._temporary, flags, FILE_MODE)
+        self._descriptor = descriptor = os.open(self._temporary, WRITING, FILE_MODE)
         try:
             status = os.fstat(descriptor)
             _only_regular(status)
             self._size = status.st_size  # a crash may have left it
-            # Looked at first: to set what is set already would wait for the journal.
-            if stat.S_IMODE(status.st_mode) != FILE_MODE:
-                os.fchmod(descriptor, FILE_MODE)
+            make_private(descriptor, status)
         except BaseException:
             self.give_up()
             raise
@@ -55,7 +53,7 @@ class Room:
         """
         wanted = bytes(size) if 0 < 2 * size <= _BLOCK else _ROOM
         try:
-            written = self._write(wanted)
+            written = write_at(self._opened, wanted, 0)
         except BaseException:
             self.give_up()
             raise
@@ -64,18 +62,12 @@ class Room:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._size = max(self._size, len(wanted))
 
-    def become(self, data: bytes) -> None:
-        """Hold `data` durably, and take the place of `path`; that is not durable yet."""
-        self.write(data)
-        self.sync()
-        self.take_place()
-
     def write(self, data: bytes) -> None:
         """Hold `data`; not durably."""
         try:
             view, written = memoryview(data), 0
             while written < len(data):
-                written += self._write(view[written:], written)
+                written += write_at(self._opened, view[written:], written)
             # Shortened only now: what was reserved for `data` nobody else has got meanwhile.
             if self._size > len(data):
                 os.ftruncate(self._opened, len(data))
@@ -91,14 +83,16 @@ class Room:
             self.give_up()
             raise
 
-    def take_place(self) -> None:
-        """Replace `path`. What has been written is durable by now."""
+    def take_place(self) -> os.stat_result:
+        """Replace `path`, which is not durable yet; what has been written is. The file's status."""
         try:
+            status = os.fstat(self._opened)
             self._close()
             os.replace(self._temporary, self._path)  # noqa: PTH105 - strings: every refresh is here
         except BaseException:
             self.give_up()
             raise
+        return status
 
     def give_up(self) -> None:
         """Remove it. What cannot be removed now, the next start does."""
@@ -112,9 +106,6 @@ class Room:
         if self._descriptor is None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         return self._descriptor
-
-    def _write(self, data: bytes | memoryview, offset: int = 0) -> int:
-        return os.pwrite(self._opened, data, offset)
 
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, None

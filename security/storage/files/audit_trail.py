@@ -1,4 +1,4 @@
-"""The audit trail: who was authorised, refreshed, denied, revoked, quarantined, and when.
+"""The audit trail as files.
 
 Append-only lines of JSON under `user_data/audit/`, owners masked, rotated by size: `audit.jsonl` is
 the newest part, `audit.1.jsonl` the one before it, and so on. Several processes write it at once.
@@ -12,40 +12,29 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Final
 
 import structlog
 from filelock import Timeout
 
-from security.credential import Owner
 from security.log_schema import MASK, RESULTS
-from security.logging_utils import OwnerMask
-from security.storage.files.locks import PrivateLock
-from security.storage.files.private_files import (
+from security.storage.disk_faults import disk_faults
+from security.storage.events import ACTIONS, Action, AuditEntry, Event
+from security.storage.files.locks import waiting_lock
+from security.storage.files.private_files import ensure_private_folder
+from security.storage.files.unix import (
+    APPENDING,
     FILE_MODE,
-    disk_faults,
-    ensure_private_folder,
+    NOT_FOLLOWING,
+    make_private,
+    read_at,
     sync_folder,
 )
-
-Action = Literal[
-    "authorised",
-    "refreshed",
-    "denied",
-    "revoked",
-    "quarantined",
-    "confirmed",
-    "restored",
-    "purged",
-    "refused",
-    "believed",
-]
-ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 
 _MAX_BYTES: Final = 5 * 1024 * 1024
 _KEPT: Final = 9
@@ -56,30 +45,16 @@ _BEGINNING: Final = b'{"time"'
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """One line of the trail. `time` is aware, in UTC; `owner` a mask, None: nobody is known."""
-
-    time: datetime
-    action: Action
-    owner: str | None
-    result: str
-
-    def to_document(self) -> dict[str, Any]:
-        """As it stands in the trail."""
-        return {
-            "time": self.time.isoformat(timespec="milliseconds"),
-            "action": self.action,
-            "owner": self.owner,
-            "result": self.result,
-        }
-
-
 class AuditTrail:
     """Writes the trail. Every method blocks on the disk, and may be called from any thread."""
 
     def __init__(
-        self, folder: Path, mask: OwnerMask, *, max_bytes: int = _MAX_BYTES, kept: int = _KEPT
+        self,
+        folder: Path,
+        mask: Callable[[str], str],
+        *,
+        max_bytes: int = _MAX_BYTES,
+        kept: int = _KEPT,
     ) -> None:
         """
         Args:
@@ -104,22 +79,16 @@ class AuditTrail:
         Raises:
             OperatorFault: it cannot be used.
         """
-        if self._folder.exists():
+        with disk_faults():
+            is_there = self._folder.exists()
+        if is_there:
             ensure_private_folder(self._folder)
 
-    def record(self, action: Action, owner: Owner | None, result: str = "ok") -> None:
-        """Append a line. Never raises: what has happened has happened."""
-        self.record_all(action, (owner,), result)
-
-    def record_all(
-        self, action: Action, owners: Iterable[Owner | None], result: str = "ok"
-    ) -> None:
-        """Likewise a line for each, of the same moment."""
+    def record(self, events: Sequence[Event]) -> None:
+        """Append a line for each, of one moment. Never raises: what has happened has happened."""
         try:
-            now, known = datetime.now(UTC), result if result in RESULTS else "failed"
-            masks = (self._mask(owner.name) if owner else None for owner in owners)
-            entries = (AuditEntry(now, action, mask, known) for mask in masks)
-            lines = "".join(f"{json.dumps(entry.to_document())}\n" for entry in entries)
+            now = datetime.now(UTC)
+            lines = "".join(map(partial(self._line, now), events))
             if lines:
                 with self._guard:
                     self._append(lines.encode("ascii"))
@@ -129,6 +98,11 @@ class AuditTrail:
                 _log.error("audit_failed", result="store_failed", exc_info=True)
         else:
             self._failing = False
+
+    def _line(self, now: datetime, event: Event) -> str:
+        mask = self._mask(event.owner.name) if event.owner else None
+        known = event.result if event.result in RESULTS else "failed"
+        return f"{json.dumps(AuditEntry(now, event.action, mask, known).to_document())}\n"
 
     def close(self) -> None:
         """Give the descriptor back; a later `record` opens it anew."""
@@ -140,7 +114,7 @@ class AuditTrail:
         *,
         newest_first: bool = True,
         owner: str | None = None,
-        action: str | None = None,
+        action: Action | None = None,
         since: datetime | None = None,
     ) -> Iterator[AuditEntry]:
         """The lines that fit, of all parts; what is no whole line of the trail is passed over.
@@ -202,13 +176,13 @@ class AuditTrail:
 
     def _open(self, now: float) -> int:
         ensure_private_folder(self._folder)
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = os.open(self._part(0), flags, FILE_MODE)
+        descriptor = os.open(self._part(0), APPENDING, FILE_MODE)
         try:
             _only_regular(descriptor)
-            os.fchmod(descriptor, FILE_MODE)
-            size = os.fstat(descriptor).st_size
-            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            status = os.fstat(descriptor)
+            make_private(descriptor, status)
+            size = status.st_size
+            if size and read_at(descriptor, 1, size - 1) != b"\n":
                 # A crash or a full disk has cut the last line: the next one begins a line anyway.
                 size += os.write(descriptor, b"\n")
         except BaseException:
@@ -242,7 +216,7 @@ class AuditTrail:
     @contextmanager
     def _locked(self, timeout: float) -> Iterator[None]:
         ensure_private_folder(self._lock_path.parent)
-        with PrivateLock(self._lock_path).acquire(timeout=timeout):
+        with waiting_lock(self._lock_path, timeout):
             yield
 
     def _open_parts(self) -> list[int]:
@@ -256,8 +230,7 @@ class AuditTrail:
             with self._locked(_READER_SECONDS) if is_rotated else nullcontext():
                 for number in range(self._kept + 1):
                     with suppress(FileNotFoundError):
-                        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-                        parts.append(os.open(self._part(number), flags))
+                        parts.append(os.open(self._part(number), NOT_FOLLOWING))
                         _only_regular(parts[-1])
         return parts
 
@@ -298,7 +271,7 @@ def _lines(descriptor: int, *, backwards: bool) -> Iterator[bytes]:
     rest = b""
     for offset in reversed(offsets) if backwards else offsets:
         with disk_faults():
-            chunk = os.pread(descriptor, min(_CHUNK, size - offset), offset)
+            chunk = read_at(descriptor, min(_CHUNK, size - offset), offset)
         if backwards:
             rest, *lines = (chunk + rest).split(b"\n")
             yield from reversed(lines)

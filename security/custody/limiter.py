@@ -2,7 +2,7 @@
 
 One that waits for Google costs nobody anything, and as many may wait as the settings allow. One
 that is looked at, sent or saved stands between the event loop and whoever has asked something; and
-more of these than fill the batches (`batches.py`) are little faster.
+more of these than fill the batches (`batching.py`) are little faster.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Final
 IN_HAND: Final = 20
 
 
-class Pace:
-    """Gives refreshes their turns."""
+class RefreshLimiter:
+    """Gives refreshes their slots."""
 
     def __init__(self, asking: int) -> None:
         """
@@ -27,8 +27,8 @@ class Pace:
         self._in_hand = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    async def turn(self) -> Turn:
-        """A turn, as soon as one more may be in hand. `Turn.end` it."""
+    async def slot(self) -> RefreshSlot:
+        """A slot, as soon as one more may be in hand. `RefreshSlot.end` it."""
         while self._in_hand >= IN_HAND:
             free: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append(free)
@@ -38,14 +38,14 @@ class Pace:
                 self._wake()  # whoever comes next
                 raise
         self.take_up()
-        return Turn(self)
+        return RefreshSlot(self)
 
     def take_up(self) -> None:
         """One more is in hand, be there too many or not: Google has answered."""
         self._in_hand += 1
 
     def put_down(self) -> None:
-        """One less, and somebody else's turn."""
+        """One less, and somebody else's slot."""
         self._in_hand -= 1
         self._wake()
 
@@ -57,17 +57,17 @@ class Pace:
                 break
 
 
-class Turn:
-    """One refresh's turn; as a context manager, to be held while Google is asked."""
+class RefreshSlot:
+    """One refresh's slot; as a context manager, to be held while Google is asked."""
 
-    def __init__(self, pace: Pace) -> None:
-        self._pace = pace
+    def __init__(self, limiter: RefreshLimiter) -> None:
+        self._limiter = limiter
         self._in_hand = True
         self._ended = False
 
     async def __aenter__(self) -> None:
         self._put_down()
-        await self._pace.asking.acquire()
+        await self._limiter.asking.acquire()
 
     async def __aexit__(
         self,
@@ -75,9 +75,9 @@ class Turn:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._pace.asking.release()
+        self._limiter.asking.release()
         if not self._ended:
-            self._pace.take_up()
+            self._limiter.take_up()
             self._in_hand = True
 
     def end(self) -> None:
@@ -88,4 +88,4 @@ class Turn:
     def _put_down(self) -> None:
         if self._in_hand:
             self._in_hand = False
-            self._pace.put_down()
+            self._limiter.put_down()

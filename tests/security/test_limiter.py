@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 
-from security.custody.pacing import IN_HAND, Pace, Turn
+from security.custody.limiter import IN_HAND, RefreshLimiter, RefreshSlot
 
 
-async def turns(pace: Pace, count: int) -> list[Turn]:
+async def turns(pace: RefreshLimiter, count: int) -> list[RefreshSlot]:
     """So many, taken one after the other."""
     async with asyncio.timeout(5):
-        return [await pace.turn() for _ in range(count)]
+        return [await pace.slot() for _ in range(count)]
 
 
-async def has_turn(pace: Pace) -> bool:
+async def has_turn(pace: RefreshLimiter) -> bool:
     """Whether one more would be given; it is given back."""
     try:
         async with asyncio.timeout(0.02):
-            turn = await pace.turn()
+            turn = await pace.slot()
     except TimeoutError:
         return False
     turn.end()
@@ -26,9 +26,9 @@ async def has_turn(pace: Pace) -> bool:
 
 async def test_few_are_in_hand() -> None:
     """The next one has its turn when one of them ends, and everyone has it in the end."""
-    pace = Pace(64)
+    pace = RefreshLimiter(64)
     first, *others = await turns(pace, IN_HAND)
-    waiting = [asyncio.create_task(pace.turn()) for _ in range(3)]
+    waiting = [asyncio.create_task(pace.slot()) for _ in range(3)]
     await asyncio.sleep(0.01)
     assert not any(task.done() for task in waiting)
     first.end()
@@ -43,11 +43,11 @@ async def test_few_are_in_hand() -> None:
 
 async def test_whoever_asks_google_is_not_in_hand() -> None:
     """As many ask as the settings allow, and no more."""
-    pace, asked, answer = Pace(40), 0, asyncio.Event()
+    pace, asked, answer = RefreshLimiter(40), 0, asyncio.Event()
 
     async def refresh() -> None:
         nonlocal asked
-        turn = await pace.turn()
+        turn = await pace.slot()
         async with turn:
             asked += 1
             await answer.wait()
@@ -64,7 +64,7 @@ async def test_whoever_asks_google_is_not_in_hand() -> None:
 
 async def test_answers_are_taken_up_whatever_is_in_hand() -> None:
     """Google's answers wait for nobody; who begins anew waits for them."""
-    pace = Pace(32)
+    pace = RefreshLimiter(32)
     for turn in (asking := await turns(pace, IN_HAND)):
         await turn.__aenter__()
     busy = await turns(pace, IN_HAND)
@@ -79,7 +79,7 @@ async def test_answers_are_taken_up_whatever_is_in_hand() -> None:
 
 async def test_what_takes_too_long_keeps_nobody_from_a_turn() -> None:
     """Given up while Google was asked: its answer, when it comes, is no longer counted."""
-    pace = Pace(32)
+    pace = RefreshLimiter(32)
     for turn in (slow := await turns(pace, IN_HAND)):
         await turn.__aenter__()
         turn.end()
@@ -94,7 +94,7 @@ async def test_what_takes_too_long_keeps_nobody_from_a_turn() -> None:
 
 async def test_a_wait_for_google_that_is_cancelled_leaves_nothing_behind() -> None:
     """Neither a turn nor a place at Google."""
-    pace = Pace(1)
+    pace = RefreshLimiter(1)
     first, second = await turns(pace, 2)
     async with first:
         waiting = asyncio.create_task(second.__aenter__())

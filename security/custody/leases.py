@@ -1,0 +1,112 @@
+"""Owners' leases held by tasks of the event loop: waited for without a thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Final, Protocol, TypeVar
+
+from security.credential import Owner
+from security.custody.workers import Workers
+from security.errors import TransientFault
+from security.google.jitter import doubling, jittered
+from security.storage.protocol import Lease
+from security.token_store import TokenStore
+
+T = TypeVar("T")
+
+_WAIT_SECONDS: Final = 30
+
+
+class Locked(Exception):
+    """Another process, or another task of this one, holds the owner's lease."""
+
+
+class Holding(Protocol):
+    """What was found under an owner's lease, and the lease itself."""
+
+    @property
+    def lease(self) -> Lease:
+        """Held; may be given back early."""
+
+
+H = TypeVar("H", bound=Holding)
+
+
+class _Taken:
+    def __init__(self, lease: Lease) -> None:
+        self.lease = lease
+
+
+class Leases:
+    """Gives tasks their owners' leases."""
+
+    def __init__(self, workers: Workers, store: TokenStore) -> None:
+        self._workers = workers
+        self._store = store
+
+    async def under(self, owner: Owner, work: Callable[[Lease], T]) -> T:
+        """What `work`, which blocks, gives with the owner's lease held.
+
+        It is done in the thread that takes the lease, and no thread waits for that.
+
+        Raises:
+            TransientFault: another process held it for too long.
+        """
+        done: list[T] = []
+
+        def take() -> _Taken:
+            taken = self._take(owner)
+            try:
+                done.append(work(taken.lease))
+            except BaseException:
+                taken.lease.release()
+                raise
+            return taken
+
+        async with self.holding(partial(self._workers.run, take)):
+            return done[0]
+
+    @asynccontextmanager
+    async def held(self, owner: Owner) -> AsyncIterator[Lease]:
+        """Hold the owner's lease.
+
+        Raises:
+            TransientFault: another process held it for too long.
+        """
+        async with self.holding(partial(self._workers.run, self._take, owner)) as taken:
+            yield taken.lease
+
+    def _take(self, owner: Owner) -> _Taken:
+        lease = self._store.lease(owner)
+        if lease is None:
+            raise Locked
+        return _Taken(lease)
+
+    @asynccontextmanager
+    async def holding(self, take: Callable[[], Awaitable[H]]) -> AsyncIterator[H]:
+        """Hold what `take` takes; it raises `Locked` until the lease is free.
+
+        Raises:
+            TransientFault: another process held it for too long.
+        """
+        loop = asyncio.get_running_loop()
+        deadline, pauses = loop.time() + _WAIT_SECONDS, doubling(0.005, 0.1)
+        while True:
+            # A stop ends the waiting, but not without a last look: the lease may be free by now.
+            is_last = self._workers.is_stopping or loop.time() > deadline
+            try:
+                taken = await take()
+                break
+            except Locked:
+                if is_last:
+                    raise TransientFault(
+                        "another process holds this credential", code="locked"
+                    ) from None
+            await asyncio.sleep(jittered(next(pauses), 0.5))
+        try:
+            yield taken
+        finally:
+            taken.lease.release()

@@ -1,0 +1,262 @@
+"""What is kept of one owner: a credential, a tombstone, copies in quarantine with their notes.
+
+The kinds of these documents, their names and forms, and the one rule of what has ended. The owner's
+lease guards all of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final
+
+from security.credential import Credential, Owner, moment_of, serves_until
+from security.errors import CorruptCredential, CustodyError, OperatorFault
+from security.storage.catalogue import NOTE, Claims, Document, Kind, claims_owner
+from security.storage.each import each
+from security.storage.protocol import Found, Key, Storage, Stored, Version
+
+_TIME: Final = "%Y%m%dt%H%M%S%f"
+COPY_TIME: Final = re.compile(r"\d{8}t\d{12}")
+"""What stands behind the owner's stem in a copy's name."""
+
+
+def _claims_of_credential(document: Document) -> Claims:
+    own = document.get("drivekeeper")
+    return None, own.get("owner") if isinstance(own, dict) else None
+
+
+def _accounts_of(document: Document) -> dict[str, str | None]:
+    own = document.get("drivekeeper")
+    account_id = own.get("account_id") if isinstance(own, dict) else None
+    return {"account_id": _folded(account_id), "account": _folded(document.get("account"))}
+
+
+def _folded(value: object) -> str | None:
+    return value.lower() if isinstance(value, str) and value else None
+
+
+def _runs_out(document: Document) -> float | None:
+    """When the access token does; whoever is disconnecting is to be looked at in any case."""
+    own = document.get("drivekeeper")
+    if isinstance(own, dict) and own.get("state") == "leaving":
+        return None
+    return serves_until(document.get("token"), moment_of(document.get("expiry")), datetime.now(UTC))
+
+
+CREDENTIALS: Final = Kind(
+    "credentials",
+    leased=True,
+    claims=_claims_of_credential,
+    is_owners=True,
+    indexes=_accounts_of,
+    due=_runs_out,
+)
+TOMBSTONES: Final = Kind("tombstones", leased=True, in_use=False, claims=claims_owner)
+QUARANTINE: Final = Kind("quarantine", leased=True, in_use=False, copies_of=CREDENTIALS)
+
+
+def credential_key(owner: Owner) -> Key:
+    """Where the owner's credential is kept."""
+    return Key(CREDENTIALS, owner.stem)
+
+
+def tombstone_key(owner: Owner) -> Key:
+    """Where the newest generation of the owner's that has ended is kept."""
+    return Key(TOMBSTONES, owner.stem)
+
+
+def copy_key(name: str) -> Key:
+    """Where a copy is kept."""
+    return Key(QUARANTINE, name)
+
+
+def note_key(copy: str) -> Key:
+    """Where the note beside a copy is kept."""
+    return Key(QUARANTINE, copy + NOTE)
+
+
+def name_copy(owner: Owner, time: datetime) -> str:
+    """A copy's name: `<owner's stem>.<time>`. `time` is in UTC."""
+    return f"{owner.stem}.{time.strftime(_TIME)}"
+
+
+def owner_of_copy(name: str) -> Owner | None:
+    """Whose copy it is; None: the name is none of a copy."""
+    stem, _, time = name.partition(".")
+    try:
+        return Owner.from_stem(stem) if COPY_TIME.fullmatch(time) else None
+    except ValueError:
+        return None
+
+
+def time_of_copy(name: str) -> datetime:
+    """When a copy was made, by its name; the beginning of 1970 where that tells no time."""
+    try:
+        return datetime.strptime(name.partition(".")[2], _TIME).replace(tzinfo=UTC)
+    except ValueError:  # digits, but no time
+        return datetime.fromtimestamp(0, UTC)
+
+
+def tombstone_of(owner: Owner, generation: int) -> dict[str, Any]:
+    """The document that says that this generation, and all before it, have ended."""
+    return {"owner": owner.name, "generation": generation}
+
+
+def ended_generation(document: Document | None) -> int:
+    """The newest generation that has ended; 0: none has.
+
+    Raises:
+        CorruptCredential: the document does not tell.
+    """
+    generation = 0 if document is None else document.get("generation")
+    if type(generation) is not int or generation < 0:
+        raise CorruptCredential("a field of the wrong type", code="unreadable")
+    return generation
+
+
+def has_ended(credential: Credential, ended: int) -> bool:
+    """Whether a credential is no newer than its owner's tombstone: an old backup has come back.
+
+    Other programs' files have no generation, and count as new. Whoever is disconnecting has marked
+    theirs, which is to be finished.
+    """
+    return credential.state == "active" and 0 < credential.generation <= ended
+
+
+class Generations:
+    """The newest generation of each owner that this process has seen: nothing older is believed.
+
+    Somebody who can write into the data folder may keep a sealed document and bring it back later,
+    when its owner has connected another account, or none. Over a restart nothing is remembered:
+    what remains stands in docs/security.md. Single operations are safe from any thread.
+    """
+
+    def __init__(self) -> None:
+        self._newest: dict[int | str, int] = {}  # of a hundred thousand: no object for each
+
+    def newest(self, owner: Owner) -> int:
+        """0: none was seen. Asked before a look at the storage: what is saved beside that look is
+        no step back."""
+        return self._newest.get(owner.telegram_id or owner.key, 0)
+
+    def saw(self, owner: Owner, generation: int) -> None:
+        """It was read, or is durable by now."""
+        if generation > self.newest(owner):
+            self._newest[owner.telegram_id or owner.key] = generation
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was found of a credential, or damage; neither: nothing that counts."""
+
+    version: Version | None
+    """Which state of the document it was; None: there is none."""
+    credential: Credential | None = None
+    damage: CorruptCredential | None = None
+    size: int = 0
+    """Of the document as it stands, in bytes."""
+
+
+class OwnerReader:
+    """Reads credentials beside their tombstones, and believes nothing older than it has seen."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self.seen = Generations()
+        """The newest generation of each owner's credential."""
+        self.ended = Generations()
+        """The newest generation of each owner's that has ended."""
+
+    def read(self, owners: Sequence[Owner]) -> list[Reading | Exception]:
+        """For each owner what is kept of their credential, or why it cannot be told."""
+        # Asked before the look: what is saved beside it is no step back.
+        newest = {owner: self.seen.newest(owner) for owner in owners}
+        found = self._storage.read([credential_key(owner) for owner in owners])
+        readings = each(_parsed, zip(owners, found, strict=True))
+        active = [
+            reading.credential.owner
+            for reading in readings
+            if isinstance(reading, Reading)
+            and reading.credential is not None
+            and reading.credential.state == "active"
+            and reading.credential.generation  # other programs' have none, and count as new
+        ]
+        before = [self.ended.newest(owner) for owner in active]
+        tombstones = self._storage.read([tombstone_key(owner) for owner in active])
+        ended = {
+            owner: self._ended_at(owner, known, tombstone, unreadable=0)
+            for owner, known, tombstone in zip(active, before, tombstones, strict=True)
+        }
+        return each(partial(self._believed, newest, ended), readings)
+
+    def _believed(
+        self, newest: Mapping[Owner, int], ended: Mapping[Owner, int], reading: Reading
+    ) -> Reading:
+        credential = reading.credential
+        if credential is None:
+            return reading
+        owner, generation = credential.owner, credential.generation
+        if has_ended(credential, ended.get(owner, 0)):
+            return replace(reading, credential=None)
+        if 0 < generation < newest[owner]:
+            self._refuse_older(credential_key(owner), partial(self._read_one, owner))
+        self.seen.saw(owner, generation)
+        return reading
+
+    def _ended_at(self, owner: Owner, newest: int, found: Found, *, unreadable: int) -> int:
+        """The newest generation that has ended; `unreadable` where nobody can tell.
+
+        Never less than this process has seen, whatever is kept by now.
+        """
+        try:
+            if isinstance(found, CustodyError):
+                raise found
+            generation = ended_generation(found.open() if found is not None else None)
+            if generation < newest:
+                self._refuse_older(tombstone_key(owner), partial(self._read_ended, owner))
+        except CustodyError:
+            return max(unreadable, newest)
+        self.ended.saw(owner, generation)
+        return generation
+
+    def newest_ended(self, owner: Owner, unreadable: int) -> int:
+        """The newest generation that has ended; `unreadable` where nobody can tell."""
+        newest = self.ended.newest(owner)
+        [found] = self._storage.read([tombstone_key(owner)])
+        return self._ended_at(owner, newest, found, unreadable=unreadable)
+
+    def _read_ended(self, owner: Owner) -> None:
+        """Raise CustodyError while the tombstone is older than one that was seen."""
+        [found] = self._storage.read([tombstone_key(owner)])
+        document = found.open() if isinstance(found, Stored) else None
+        if ended_generation(document) < self.ended.newest(owner):
+            raise OperatorFault("an older tombstone", code="older_generation")
+
+    def _refuse_older(self, key: Key, look: Callable[[], object]) -> None:
+        self._storage.sealer.refusals.note(key.kind, key.name, "older_generation", look)
+        raise OperatorFault(
+            "an older generation than one that was seen before", code="older_generation"
+        )
+
+    def _read_one(self, owner: Owner) -> None:
+        """Raise CustodyError while the owner's credential is not to be believed."""
+        [reading] = self.read([owner])
+        if isinstance(reading, Exception):
+            raise reading
+
+
+def _parsed(asked: tuple[Owner, Found]) -> Reading:
+    owner, found = asked
+    if found is None:
+        return Reading(None)
+    if isinstance(found, CustodyError):
+        raise found
+    try:
+        credential = Credential.from_document(owner, found.open())
+    except CorruptCredential as damage:
+        return Reading(found.version, damage=damage, size=len(found.raw))
+    return Reading(found.version, credential, size=len(found.raw))

@@ -1,0 +1,68 @@
+"""Documents of one kind by their names: for whoever keeps something simple."""
+
+from __future__ import annotations
+
+from security.errors import CustodyError
+from security.storage.catalogue import Document, Kind
+from security.storage.protocol import Drop, Key, Put, Step, Storage, Stored, Unit
+
+
+class Documents:
+    """The documents of a kind without an owner's lease. Every method blocks."""
+
+    def __init__(self, storage: Storage, kind: Kind) -> None:
+        self.storage = storage
+        self.kind = kind
+
+    def names(self, prefix: str = "") -> list[str]:
+        """Every document's name that begins so, sorted.
+
+        Raises:
+            OperatorFault: they cannot be listed.
+        """
+        return self.storage.names(self.kind, prefix)
+
+    def stored(self, name: str) -> Stored | None:
+        """The document as it stands; None: there is none.
+
+        Raises:
+            CustodyError: the storage does not say.
+        """
+        [found] = self.storage.read([Key(self.kind, name)])
+        if isinstance(found, CustodyError):
+            raise found
+        return found
+
+    def read(self, name: str) -> Document | None:
+        """What is in the document; None: there is none.
+
+        Raises:
+            CorruptCredential: it is not one JSON object, or was tampered with.
+            OperatorFault: it cannot be read, or its key is not configured.
+        """
+        found = self.stored(name)
+        return None if found is None else found.open()
+
+    def write(self, name: str, document: Document) -> None:
+        """Keep `document`.
+
+        Raises:
+            OperatorFault: it cannot be kept.
+        """
+        self.change([Put(Key(self.kind, name), document)])
+
+    def delete(self, name: str) -> bool:
+        """Keep it no longer; False: there was none.
+
+        Raises:
+            OperatorFault: it cannot be removed.
+        """
+        was_there = self.stored(name) is not None
+        self.change([Drop(Key(self.kind, name))])
+        return was_there
+
+    def change(self, steps: list[Step]) -> None:
+        """Make steps durable, one after the other; raises what ended them."""
+        [outcome] = self.storage.apply([Unit(steps)])
+        if isinstance(outcome, Exception):
+            raise outcome

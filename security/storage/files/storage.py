@@ -1,0 +1,307 @@
+"""Storage in one folder on one machine: a folder for each kind, a file for each document.
+
+Credentials lie in the data folder itself, locks in `locks/`, the audit trail in `audit/`. Whoever
+changes a leased kind holds the owner's lock; for each other kind there is one lock of its folder,
+so that whoever re-encrypts it loses no save and brings back nothing deleted.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from time import time
+from typing import Final
+
+from filelock import Timeout
+
+from security.errors import CorruptCredential, CustodyError, OperatorFault
+from security.storage.catalogue import NAME, Document, Kind
+from security.storage.disk_faults import disk_faults
+from security.storage.events import Action, AuditEntry, Event
+from security.storage.files.audit_trail import AuditTrail
+from security.storage.files.changes import Changes, check_lease
+from security.storage.files.index import ENDING, Index, Listing, Stamp
+from security.storage.files.locks import FileLease, is_locked, waiting_lock
+from security.storage.files.private_files import (
+    ensure_private_folder,
+    read_regular,
+    reserve_room,
+    write_atomically,
+)
+from security.storage.files.staged_file import StagedFile
+from security.storage.files.unix import is_private
+from security.storage.key_check import check_some_open
+from security.storage.protocol import (
+    Convert,
+    Due,
+    DuePage,
+    Found,
+    Key,
+    Lease,
+    Resealed,
+    Stored,
+    Unit,
+    Version,
+)
+from security.storage.refusals import NOT_BELIEVED
+from security.storage.sealing import Sealer
+
+_LOCK_SECONDS: Final = 30
+
+
+class FileStorage:
+    """See `Storage`, whose methods these are."""
+
+    def __init__(
+        self, folder: Path, sealer: Sealer, mask: Callable[[str], str], kinds: Sequence[Kind]
+    ) -> None:
+        """
+        Args:
+            folder: the data folder, `user_data/`.
+            mask: turns an owner's name into what the audit trail may show.
+            kinds: the documents that are kept here.
+        """
+        self.folder = folder
+        self.kinds = kinds
+        self._locks = folder / "locks"
+        self.sealer = sealer
+        self._trail = AuditTrail(folder, mask)
+        self._queues: defaultdict[Kind, threading.Lock] = defaultdict(threading.Lock)
+        self._indexes: dict[Kind, Index] = {}
+        self._listings: dict[Kind, Listing] = {}
+
+    def open(self) -> None:
+        self.prepare()
+        self.check_writable()
+        self.check_keys()
+
+    def prepare(self) -> None:
+        for folder in (self.folder, *map(self._folder_of, self.kinds), self._locks):
+            ensure_private_folder(folder)
+        self._trail.prepare()
+
+    def check_keys(self) -> None:
+        check_some_open(self, self.kinds, self.sealer.keyring)
+
+    def close(self) -> None:
+        self._trail.close()
+
+    def now(self) -> float:
+        return time()
+
+    def check_writable(self) -> None:
+        reserve_room(self.folder / "probe").give_up()
+
+    def read(self, keys: Sequence[Key]) -> list[Found]:
+        return [self._read(key) for key in keys]
+
+    def holds(self, key: Key, raw: bytes) -> bool:
+        found = read_regular(self._path(key))
+        return found is not None and self.sealer.holds(key.kind, key.name, found[0], raw)
+
+    def names(self, kind: Kind, prefix: str = "") -> list[str]:
+        if not prefix:
+            return self._list(kind)
+        with disk_faults():
+            try:
+                changed = self._folder_of(kind).stat().st_mtime_ns
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+        listing = self._listings.get(kind)
+        if listing is None or not listing.is_of(changed):
+            # Asked for one owner after the other: a folder that has not changed is listed once.
+            listing = self._listings[kind] = Listing(changed, time(), self._list(kind))
+        return listing.beginning(prefix)
+
+    def _list(self, kind: Kind) -> list[str]:
+        with disk_faults():
+            try:
+                with os.scandir(self._folder_of(kind)) as entries:
+                    files = [entry.name for entry in entries if entry.name.endswith(ENDING)]
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+        names = (file[: -len(ENDING)] for file in files)
+        return sorted(filter(kind.is_ours, names))
+
+    def find(self, kind: Kind, index: str, value: str | None) -> list[str]:
+        known = self._index(kind)
+        try:
+            changed = [name[: -len(ENDING)] for name in known.look().changed]
+        except OperatorFault:
+            if not self._folder_of(kind).exists():
+                return []
+            raise
+        unread = [name for name in changed if not self._is_readable(Key(kind, name))]
+        return sorted({*known.found(index, value), *(unread if value is None else ())})
+
+    def apply(self, units: Sequence[Unit]) -> list[list[Version] | Exception]:
+        kinds = {step.key.kind for unit in units for step in unit.steps}
+        with ExitStack() as locks:
+            try:
+                for kind in sorted(kinds, key=lambda kind: kind.name):
+                    locks.enter_context(self._serialised(kind))
+            except OperatorFault as fault:
+                return [fault for _ in units]
+            outcomes = Changes(self.sealer, self._path, self._learn).make(units)
+        done = [
+            unit for unit, outcome in zip(units, outcomes, strict=True) if isinstance(outcome, list)
+        ]
+        self.record([event for unit in done for event in unit.events])
+        return outcomes
+
+    def reseal(self, key: Key, convert: Convert, lease: Lease | None) -> Resealed:
+        check_lease(key, lease)
+        with self._serialised(key.kind):
+            found = read_regular(self._path(key))
+            if found is None:
+                return "vanished"
+            converted = convert(found[0])
+            if converted is None:
+                return "already"
+            write_atomically(self._path(key), converted)
+            return "changed"
+
+    def lease(self, names: Sequence[str]) -> list[Lease | CustodyError | None]:
+        return [self._lease(name) for name in names]
+
+    def is_leased(self, name: str) -> bool | None:
+        return is_locked(self._lock_path(name))
+
+    def reserve(self, key: Key, size: int, lease: Lease) -> StagedFile:
+        return reserve_room(self._path(key), size)
+
+    def due(self, kind: Kind, before: float, size: int, *, everything: bool) -> Iterator[DuePage]:
+        due: list[Due] = []
+        if everything:
+            changed = self.names(kind)
+            seen = len(changed)
+        else:
+            look = self._index(kind).look(before)
+            seen, changed = look.seen, [name[: -len(ENDING)] for name in look.changed]
+            due = [Due(name[: -len(ENDING)], moment) for moment, name in look.due]
+        due += [Due(name, None) for name in changed]
+        for start in range(0, len(due) or 1, size):
+            yield DuePage(0 if start else seen, due[start : start + size])
+
+    def known(self, kind: Kind) -> list[Due]:
+        return self._index(kind).known()
+
+    def record(self, events: Sequence[Event]) -> None:
+        self._trail.record(events)
+
+    def events(
+        self,
+        *,
+        newest_first: bool = True,
+        owner: str | None = None,
+        action: Action | None = None,
+        since: datetime | None = None,
+    ) -> Iterator[AuditEntry]:
+        return self._trail.read(newest_first=newest_first, owner=owner, action=action, since=since)
+
+    def _folder_of(self, kind: Kind) -> Path:
+        return self.folder if kind.is_owners else self.folder / kind.name
+
+    def _path(self, key: Key) -> str:
+        if not NAME.fullmatch(key.name):
+            raise ValueError("not a name of a document")
+        return f"{self._folder_of(key.kind)}/{key.name}{ENDING}"
+
+    def _lock_path(self, name: str) -> Path:
+        if not NAME.fullmatch(name):
+            raise ValueError("not a name of a lease")
+        return self._locks / f"{name}.lock"
+
+    def _lease(self, name: str) -> Lease | CustodyError | None:
+        lease = FileLease(self._lock_path(name), name)
+        try:
+            with disk_faults():
+                try:
+                    return lease if lease.acquire() else None
+                except FileNotFoundError:  # the first one of all
+                    ensure_private_folder(self._locks)
+                    return lease if lease.acquire() else None
+        except OperatorFault as fault:
+            return fault
+
+    def _index(self, kind: Kind) -> Index:
+        return self._indexes.setdefault(kind, Index(str(self._folder_of(kind)), kind))
+
+    def _learn(self, key: Key, stamp: Stamp | None, document: Document | None) -> None:
+        if key.kind.indexes is None and key.kind.due is None:
+            return
+        if stamp is None or document is None:
+            self._index(key.kind).forget(key.name)
+        else:
+            self._index(key.kind).learn(key.name, stamp, document)
+
+    def _read(self, key: Key) -> Found:
+        try:
+            found = read_regular(self._path(key))
+        except OperatorFault as fault:
+            return fault
+        if found is None:
+            self._learn(key, None, None)
+            return None
+        raw, status = found
+        stamp, private = Stamp.of(status), is_private(status)
+        try:
+            document = self.sealer.open(key.kind, key.name, raw)
+        except (CorruptCredential, OperatorFault) as fault:
+            if fault.code in NOT_BELIEVED:
+                look = partial(self._look_again, key)
+                self.sealer.refusals.note(key.kind, key.name, fault.code, look)
+            self._learn(key, None, None)
+            # Its traceback would keep frames, and by them whoever has read this, in a circle.
+            fault = fault.with_traceback(None)
+            return Stored(stamp.version, raw, fault=fault, is_private=private)
+        self._learn(key, stamp, document)
+        return Stored(stamp.version, raw, document, is_private=private)
+
+    def _look_again(self, key: Key) -> None:
+        found = self._read(key)
+        if isinstance(found, CustodyError):
+            raise found
+        if found is not None:
+            found.open()
+
+    def _is_readable(self, key: Key) -> bool:
+        found = self._read(key)
+        return found is None or (isinstance(found, Stored) and found.fault is None)
+
+    @contextmanager
+    def _serialised(self, kind: Kind) -> Iterator[None]:
+        """Keep every other writer of the kind away, in this process and in others.
+
+        Raises:
+            OperatorFault: somebody else held the lock for half a minute.
+        """
+        if kind.leased:  # its writers hold the owner's lease
+            yield
+            return
+        with disk_faults():
+            if not self._locks.is_dir():
+                ensure_private_folder(self._locks)
+            if not self._folder_of(kind).is_dir():
+                ensure_private_folder(self._folder_of(kind))
+        # Threads of one process queue up here, in their order; only processes poll.
+        queue = self._queues[kind]
+        if not queue.acquire(timeout=_LOCK_SECONDS):
+            raise OperatorFault("a folder stayed locked", code="locked")
+        try:
+            with ExitStack() as stack:
+                lock = waiting_lock(self._locks / f"folder_{kind.name}.lock", _LOCK_SECONDS)
+                with disk_faults():
+                    try:
+                        stack.enter_context(lock)
+                    except Timeout:
+                        raise OperatorFault("a folder stayed locked", code="locked") from None
+                yield
+        finally:
+            queue.release()

@@ -1,0 +1,70 @@
+"""Storages and stores over a data folder, wired as the product wires them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from processes.wiring import KINDS, open_storage
+from security.encryption import TokenEncryption
+from security.logging_utils import OwnerMask
+from security.storage.catalogue import Kind
+from security.storage.documents import Documents
+from security.storage.files.storage import FileStorage
+from security.storage.protocol import Key, Put, Storage, Unit
+from security.token_store import TokenStore
+
+MASK = OwnerMask(b"a mask key for tests")
+
+
+def storage_in(
+    folder: Path,
+    keyring: TokenEncryption,
+    mask: Callable[[str], str] = MASK,
+    *,
+    tells: bool = True,
+) -> Storage:
+    """The storage in `folder`."""
+    return open_storage(folder, keyring, mask, tells=tells)
+
+
+def store_in(
+    folder: Path,
+    keyring: TokenEncryption,
+    mask: Callable[[str], str] = MASK,
+    *,
+    tells: bool = True,
+) -> TokenStore:
+    """The token store in `folder`."""
+    return TokenStore(storage_in(folder, keyring, mask, tells=tells), mask)
+
+
+def documents_in(folder: Path, kind: Kind, keyring: TokenEncryption) -> Documents:
+    """The documents of one kind in `folder`."""
+    return Documents(storage_in(folder, keyring), kind)
+
+
+def documents_named(folder: Path, kind: str, keyring: TokenEncryption) -> Documents:
+    """The same, by the kind's name."""
+    return documents_in(folder, next(known for known in KINDS if known.name == kind), keyring)
+
+
+def keep(
+    folder: Path, kind: str, name: str, document: dict[str, Any], keyring: TokenEncryption
+) -> None:
+    """Put a document of whatever kind into `folder`, as its writers would."""
+    kept = documents_named(folder, kind, keyring)
+    kept.storage.prepare()
+    owner = kept.kind.owner_of(name)
+    [lease] = kept.storage.lease([owner.stem]) if kept.kind.leased and owner else [None]
+    assert not isinstance(lease, Exception)
+    [outcome] = kept.storage.apply([Unit([Put(Key(kept.kind, name), document)], lease)])
+    assert not isinstance(outcome, Exception)
+
+
+def folder_of(store: TokenStore) -> Path:
+    """The data folder a store was made over."""
+    storage = store.storage
+    assert isinstance(storage, FileStorage)
+    return storage.folder
