@@ -1,0 +1,1 @@
+"""The contract of every storage, and custody's rules over each of them."""
