@@ -8,10 +8,11 @@ No other answer says anything about anybody else.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
+from security.custody.limiter import RefreshSlot
 from security.errors import ClientRefused, CustodyError
 
 _IN_A_ROW: Final = 3
@@ -29,18 +30,25 @@ class RefusedClients:
         self._serving: set[str] = set()
         self._refused: dict[str, str] = {}
 
-    def refusal(self, client_id: str | None) -> str | None:
-        """The result code that others have met; None: Google is to be asked."""
-        return self._refused.get(client_id) if client_id is not None else None
+    @asynccontextmanager
+    async def asking(self, slot: RefreshSlot, client_id: str) -> AsyncIterator[None]:
+        """Hold `slot` around a question, whose end is noted; `slot` is waited for.
 
-    def check(self, client_id: str) -> None:
-        """Raise NotAsked where Google is not to be asked."""
-        if (code := self.refusal(client_id)) is not None:
+        Raises:
+            NotAsked: others have met a refusal often enough, at first or while this one waited.
+        """
+        self._check(client_id)
+        async with slot:
+            self._check(client_id)
+            with self._noting(client_id):
+                yield
+
+    def _check(self, client_id: str) -> None:
+        if (code := self._refused.get(client_id)) is not None:
             raise NotAsked("Google refuses the OAuth client", code=code)
 
     @contextmanager
-    def asking(self, client_id: str) -> Iterator[None]:
-        """Around a question: how it ends is noted."""
+    def _noting(self, client_id: str) -> Iterator[None]:
         try:
             yield
         except ClientRefused as refusal:

@@ -88,6 +88,11 @@ class Tally:
         self.operator += 1
         self.results[code] += 1
 
+    def end(self, code: str) -> None:
+        """Nothing more can be done: an operator has to mend that first."""
+        self.need_operator(code)
+        self.ended_by = code
+
     def reject(self, code: str) -> None:
         """Somebody's credential is of no use any more."""
         self.rejected += 1

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -114,10 +114,16 @@ class Sweep:
             tally, self._clients = Tally(), RefusedClients()
             self._rejecting.take_count()
             try:
-                self._pass_task = asyncio.create_task(self._pass(tally, full, dry_run))
+                next_page = self._pages(full)
+                page = await self._workers.read(next_page)
                 if self._stopping:
-                    self._pass_task.cancel()
-                await self._pass_task
+                    tally.ended_by = "stopped"
+                else:
+                    due = self._due(page, next_page, tally, dry_run)
+                    self._pass_task = asyncio.create_task(self._pass(due, tally, dry_run))
+                    await self._pass_task
+            except OperatorFault as fault:
+                tally.end(fault.code)
             except asyncio.CancelledError:
                 if not self._stopping:
                     raise
@@ -164,11 +170,14 @@ class Sweep:
     def _minutes_left(self) -> tuple[float | None, list[tuple[float, int]]]:
         return minutes_left(self._store.storage.known(CREDENTIALS), time.time())
 
-    async def _pass(self, tally: Tally, full: bool, dry_run: bool) -> None:
-        """Read what changed, and refresh what is due, some at once."""
+    def _pages(self, full: bool) -> Callable[[], DuePage | None]:
         size = self._options.batch_size
         pages = self._store.storage.due(CREDENTIALS, self._due_before(), size, everything=full)
-        due, turn = self._due(partial(next, pages, None), tally, dry_run), asyncio.Lock()
+        return partial(next, pages, None)
+
+    async def _pass(self, due: AsyncIterator[Owner], tally: Tally, dry_run: bool) -> None:
+        """Read what changed, and refresh what is due, some at once."""
+        turn = asyncio.Lock()
         if dry_run:
             async for _ in due:
                 tally.refreshed += 1
@@ -180,18 +189,14 @@ class Sweep:
                 group.create_task(self._work(due, None if number else first, turn, tally))
 
     async def _due(
-        self, next_page: Callable[[], DuePage | None], tally: Tally, dry_run: bool
+        self,
+        page: DuePage | None,
+        next_page: Callable[[], DuePage | None],
+        tally: Tally,
+        dry_run: bool,
     ) -> AsyncIterator[Owner]:
         """Those whose token is due: known ones soonest first, then what turns up on reading."""
-        while True:
-            try:
-                page = await self._workers.read(next_page)
-            except OperatorFault as fault:
-                tally.need_operator(fault.code)
-                tally.ended_by = fault.code
-                return
-            if page is None:
-                return
+        while page is not None:
             tally.seen += page.seen
             changed = []
             for number, (name, moment) in enumerate(page.due):
@@ -211,6 +216,11 @@ class Sweep:
                 else:
                     if is_due:
                         yield owner
+            try:
+                page = await self._workers.read(next_page)
+            except OperatorFault as fault:
+                tally.end(fault.code)
+                return
 
     async def _is_due(
         self, owner: Owner, reading: Reading | Exception, tally: Tally, dry_run: bool
@@ -284,7 +294,7 @@ class Sweep:
         try:
             # The time-out ends the waiting, never the refresh itself (`refresh_within`).
             seconds = self._options.timeout.total_seconds()
-            asking = partial(_asking, self._clients, slot)
+            asking = partial(self._clients.asking, slot)
             kept = await self._custodian.refresh_within(owner, seconds, asking)
             fault = kept.fault
         except TimeoutError:
@@ -336,15 +346,3 @@ class Sweep:
             copied = await self._workers.read(self._store.copies.owners)
             for owner in self._state.owners().difference(there, copied):
                 self._state.left(owner)
-
-
-@asynccontextmanager
-async def _asking(
-    clients: RefusedClients, slot: RefreshSlot, client_id: str
-) -> AsyncIterator[None]:
-    """What is held while Google is asked with a client. Looked at twice: it is waited for."""
-    clients.check(client_id)
-    async with slot:
-        clients.check(client_id)
-        with clients.asking(client_id):
-            yield
