@@ -928,7 +928,9 @@ async def test_the_callback_flow_in_the_consoles_style(
         await ann.wait_for("does not belong")
         # A defect behind the page, and a chat that cannot be reached.
         with monkeypatch.context() as broken:
-            broken.setattr(bot.services.core.consents, "accept_redirect", exploding(stage.everything()))
+            broken.setattr(
+                bot.services.core.consents, "accept_redirect", exploding(stage.everything())
+            )
             await visit(await ask(ann))
         redirected = await ask(ann)
         edit, owner = "telegram.editMessageText", str(ann.id)
