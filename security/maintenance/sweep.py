@@ -182,9 +182,10 @@ class Sweep:
             async for _ in due:
                 tally.refreshed += 1
             return
-        if (first := await anext(due, None)) is None:
-            return
         async with self._rejecting.deferring(), asyncio.TaskGroup() as group:
+            # Reading finds the damaged as well: they are deferred from the first one on.
+            if (first := await anext(due, None)) is None:
+                return
             for number in range(self._at_once):
                 group.create_task(self._work(due, None if number else first, turn, tally))
 

@@ -175,6 +175,28 @@ async def test_many_condemned_at_once_are_held_and_everybody_else_goes_on(world:
     assert (again.quarantined, again.held) == (0, 3)
 
 
+async def test_damaged_ones_alone_are_held_together(world: World) -> None:
+    """Nobody is due: still the rule looks at all of a pass, not at the first of it alone."""
+    everybody = owners(12)
+    await connect_all(world, everybody, minutes_left=600)
+    for owner in everybody[:5]:
+        (world.folder / f"token_{owner.key}.json").write_bytes(b"damaged")
+    report = await Keeper(world).run()
+    assert (report.refreshed, report.quarantined, report.held) == (0, 0, 5)
+    assert all((world.folder / f"token_{owner.key}.json").exists() for owner in everybody)
+
+
+async def test_damaged_ones_before_the_first_who_is_due_are_held_together(world: World) -> None:
+    """They are read first, in the order of names."""
+    damaged, due = owners(5), Owner.user(9000)
+    await connect_all(world, damaged, minutes_left=600)
+    await connect_all(world, [due], minutes_left=1)
+    for owner in damaged:
+        (world.folder / f"token_{owner.key}.json").write_bytes(b"damaged")
+    report = await Keeper(world, batch_size=1).run()
+    assert (report.refreshed, report.quarantined, report.held) == (1, 0, 5)
+
+
 async def test_an_administrators_word_moves_those_on_hold(world: World) -> None:
     """And nothing else does."""
     everybody = owners(4)
