@@ -230,6 +230,39 @@ def _broken_links(document: Path) -> Iterator[str]:
             yield link
 
 
+def test_modules_named_in_documents_exist() -> None:
+    """By their path or by their name alone; the changelog tells of what was there once."""
+    there = [path.relative_to(ROOT).as_posix() for path in _modules()]
+    missing = [
+        f"{document.relative_to(ROOT)}: {name}"
+        for document in DOCUMENTS
+        if document.name != "CHANGELOG.md"
+        for name in re.findall(r"(?<![\w*./-])[\w./]*\w\.py\b", document.read_text("utf-8"))
+        if not any(f"/{path}".endswith(f"/{name}") for path in there)
+    ]
+    assert missing == []
+
+
+def test_what_the_image_is_built_from_exists() -> None:
+    """What `.dockerignore` lets in is there, and nothing that is copied is kept out."""
+    let_in = re.findall(r"(?m)^!(\S+)$", (ROOT / ".dockerignore").read_text("utf-8"))
+    copied = [
+        source
+        for sources in re.findall(r"(?m)^COPY (?!--)(.*) \S+$", (ROOT / "Dockerfile").read_text())
+        for source in sources.split()
+    ]
+    assert [name for name in let_in if not (ROOT / name).exists()] == []
+    assert sorted(let_in) == sorted(copied)
+
+
+def _modules() -> Iterator[Path]:
+    for folder in ROOT.iterdir():
+        if folder.is_file() and folder.suffix == ".py":
+            yield folder
+        elif folder.is_dir() and not folder.name.startswith((".", "venv")):
+            yield from folder.rglob("*.py")
+
+
 def test_make_targets_in_the_readme_exist() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     code = code_in((ROOT / "README.md").read_text("utf-8"))
