@@ -237,16 +237,17 @@ class Sweep:
             if not dry_run:
                 await self._rejecting.reject(owner, reading.damage.code, reading.version)
             return False
-        now = datetime.now(UTC)
-        self._state.rejections.count_good(now.timestamp(), grant=False)
-        credential = reading.credential
+        credential, now = reading.credential, datetime.now(UTC)
+        if not dry_run:
+            self._state.rejections.count_good(now.timestamp(), grant=False)
         if credential is None:
             return False
         if credential.state == "leaving":
             if not dry_run:
                 await self._disconnecting.finish(owner)
             return False
-        self._state.activity.assume(owner, (credential.granted_at or now).timestamp())
+        if not dry_run:
+            self._state.activity.assume(owner, (credential.granted_at or now).timestamp())
         expires = credential.serves_until(now)
         return expires < self._due_before() and self._is_time(owner, expires, tally)
 

@@ -197,6 +197,19 @@ async def test_damaged_ones_before_the_first_who_is_due_are_held_together(world:
     assert (report.refreshed, report.quarantined, report.held) == (1, 0, 5)
 
 
+async def test_dry_runs_change_nothing_of_what_the_rule_counts(world: World) -> None:
+    """Whoever looks often does not make three of twelve a small share."""
+    everybody = owners(12)
+    await connect_all(world, everybody, minutes_left=600)
+    keeper = Keeper(world)
+    for _ in range(4):
+        await keeper.run(full=True, dry_run=True)
+    for owner in everybody[:3]:
+        (world.folder / f"token_{owner.key}.json").write_bytes(b"damaged")
+    report = await keeper.run()
+    assert (report.quarantined, report.held) == (0, 3)
+
+
 async def test_an_administrators_word_moves_those_on_hold(world: World) -> None:
     """And nothing else does."""
     everybody = owners(4)
