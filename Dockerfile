@@ -16,7 +16,7 @@ RUN python -m pip install --require-hashes -r requirements-build.txt \
     && python -m pip --python /opt/drivekeeper/bin/python install --require-hashes -r requirements.txt
 
 COPY pyproject.toml README.md LICENSE ./
-COPY cli.py metrics.py upload.py ./
+COPY cli.py upload.py ./
 COPY bot bot
 COPY commands commands
 COPY config config

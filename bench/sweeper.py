@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.child import Json, serve
 from bench.idle import Ticker, look_bare
 from bench.owners import read_settings
-from metrics import Metrics
+from bot.monitoring.metrics import Metrics
 from processes.bot import prepare_logs
 from processes.wiring import CustodyOptions, custody, storage_of, tune_garbage_collector
 

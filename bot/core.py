@@ -11,9 +11,9 @@ from typing import Final
 import httpx
 from pydantic import SecretStr
 
+from bot.monitoring.metrics import Metrics
 from bot.preferences.store import Preferences
 from drive import Drives
-from metrics import Metrics
 from security.consent.flows import ConsentFlows, ConsentMethod
 from security.credential import Owner
 from security.custody.custodian import Custodian

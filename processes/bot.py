@@ -25,6 +25,7 @@ from bot.connecting import consent_outcome
 from bot.context import BotApplication
 from bot.core import IN_EARNEST, BotOptions, Core, Timing
 from bot.delivery.file_sender import AT_ONCE
+from bot.monitoring.metrics import Metrics
 from bot.preferences.store import Preferences
 from bot.readiness import Readiness
 from bot.updates.journal import UpdateJournal
@@ -33,7 +34,6 @@ from bot.uploads.running.telegram_source import download_client
 from config import Settings
 from drive import DriveApi, Drives
 from drive.errors import INCIDENTS as DRIVE_INCIDENTS
-from metrics import Metrics
 from processes.wiring import (
     CustodyOptions,
     custody,
@@ -305,7 +305,7 @@ def _operations(application: BotApplication) -> FastAPI:
     metrics.ask_quarantine(quarantine.size)
     return create_operations_app(
         OperationsParts(
-            metrics=metrics,
+            metrics=metrics.text,
             is_alive=parts.telegram_health.is_alive,
             obstacles=Readiness(application).obstacles,
         )

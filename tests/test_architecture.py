@@ -28,7 +28,7 @@ CORE = (
     *("drive", "upload", "sheets"),
 )
 """The core's packages: each knows only those before it."""
-CORE_MODULES = {package.partition(".")[0] for package in CORE} | {"config", "metrics"}
+CORE_MODULES = {package.partition(".")[0] for package in CORE} | {"config"}
 BACKENDS = ("security.storage.files", "security.storage.sql")
 """Known to nobody outside `security/storage/` but the wiring."""
 FRONT_LIBRARIES = {"telegram", "fastapi", "starlette", "uvicorn", "typer", "rich", "httpx"}

@@ -10,8 +10,8 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from bot.monitoring.metrics import OUTCOMES, Metrics
 from bot.readiness import REASONS
-from metrics import OUTCOMES, Metrics
 from security.errors import OperatorFault
 from security.log_schema import OPERATOR_FAULTS, RESULTS
 from security.maintenance.report import SweepReport

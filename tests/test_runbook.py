@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.monitoring.metrics import Metrics
 from bot.readiness import REASONS
-from metrics import Metrics
 from security.log_schema import CONNECTION_FAULTS, EVENTS, RESULTS
 from tests.test_metrics import shown_name
 

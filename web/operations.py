@@ -14,8 +14,6 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from metrics import Metrics
-
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -23,7 +21,8 @@ _HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosni
 class OperationsParts:
     """What the port tells about the rest of the process."""
 
-    metrics: Metrics
+    metrics: Callable[[], bytes]
+    """What Prometheus is told, in its text format; blocks."""
     is_alive: Callable[[], bool]
     obstacles: Callable[[], Awaitable[Sequence[str]]]
     """Codes of what keeps the process from its work; none: it is ready."""
@@ -42,7 +41,7 @@ def create_operations_app(parts: OperationsParts) -> FastAPI:
     @app.get("/metrics")
     async def metrics() -> Response:
         """Prometheus' text format."""
-        text = await asyncio.to_thread(parts.metrics.text)
+        text = await asyncio.to_thread(parts.metrics)
         return Response(text, 200, _HEADERS, CONTENT_TYPE_LATEST)
 
     @app.get("/healthz")

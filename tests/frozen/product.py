@@ -28,6 +28,7 @@ from typer.testing import CliRunner
 
 import cli
 from bot.access.policy import Access
+from bot.monitoring.metrics import Metrics
 from bot.readiness import REASONS
 from bot.updates import capacity as _capacity
 from bot.updates import inbox as _inbox
@@ -40,7 +41,6 @@ from commands.checks.finding import State as CheckState
 from commands.output import Exit
 from config import Settings, SettingsError, load_settings
 from drive import DriveApi, Drives
-from metrics import Metrics
 from processes import bot as bot_process
 from processes import wiring
 from sandbox.clients.google_controls import GoogleControls as GoogleControls
