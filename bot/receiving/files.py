@@ -60,7 +60,7 @@ async def take(
         if not found:
             return
     uploads = context.services.uploads
-    if await uploads.remaining(owner) < len(found):
+    if uploads.remaining(owner) < len(found):
         _log.info("upload_failed", owner=owner, kind=found[0].kind, result="too_many")
         context.core.metrics.uploaded("too_many", None)
         await say(

@@ -6,36 +6,17 @@ What has ended is a kind of its own, so that a start reads only what has not.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from datetime import datetime
-from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from bot.kinds import FINISHED_UPLOADS, UPLOADS
-from bot.uploads.jobs import ENDED, State, UploadJob
+from bot.uploads.jobs import State, UploadJob
 from security.credential import Owner
 from security.errors import CustodyError
-from security.storage.catalogue import Kind
 from security.storage.documents import Documents
 from security.storage.protocol import Drop, Found, Key, Put, Step, Storage, Stored
-
-
-class JobFacts(NamedTuple):
-    """What of a job it takes to find it, or to let it go: of all of them at once."""
-
-    created_at: datetime
-    reply_to: int
-    id: str
-    owner: Owner
-    state: State
-    finished_at: datetime | None
-
-    @classmethod
-    def of(cls, job: UploadJob) -> JobFacts:
-        """Of this job."""
-        return cls(job.created_at, job.reply_to, job.id, job.owner, job.state, job.finished_at)
 
 
 class UploadJournal:
@@ -45,15 +26,17 @@ class UploadJournal:
         self._storage = storage
         self._documents = Documents(storage, UPLOADS)
         self._lock = threading.Lock()
-        self._ids: dict[str, dict[str, int | None]] = {}
+        self._ids: dict[str, dict[str, int]] = {}
         """By owner: each file that comes in asks for its owner's jobs, among everybody's. With how
-        many files of each have not ended; None: not known yet."""
+        many files of each have not ended."""
 
     def prepare(self) -> None:
-        """See what there is: nobody else writes there."""
-        for kind, unfinished in ((FINISHED_UPLOADS, 0), (UPLOADS, None)):
+        """See what there is: nobody else writes there, and nothing runs yet."""
+        for kind in (FINISHED_UPLOADS, UPLOADS):
             for job_id in self._storage.names(kind):
-                self._of(job_id)[job_id] = unfinished
+                self._of(job_id)[job_id] = 0
+        for job in self._unended():
+            self._of(job.id)[job.id] = job.unfinished
 
     def save(self, job: UploadJob) -> None:
         """Write the job down as it stands."""
@@ -87,29 +70,19 @@ class UploadJournal:
             ids = list(self._ids.get(owner.key, ()))
         return self._load_all(ids)
 
-    def unfinished_facts(self) -> list[JobFacts]:
-        """Of every job that has not ended and can be read, in the order the files were sent."""
-        facts = self._facts(UPLOADS)
-        return [job for job in facts if job.state not in ENDED]
+    def owners(self) -> list[Owner]:
+        """Everybody of whom there are jobs."""
+        with self._lock:
+            return [Owner("user", key) for key, ids in self._ids.items() if ids]
 
-    def facts(self) -> list[JobFacts]:
-        """Of every job that can be read, in the order the files were sent."""
-        return sorted({*self._facts(UPLOADS), *self._facts(FINISHED_UPLOADS)})
+    def in_state(self, state: State) -> list[UploadJob]:
+        """Everybody's jobs that have not ended and are in this state, as they were sent."""
+        return _as_sent(job for job in self._unended() if job.state == state)
 
     def unfinished(self, owner: Owner) -> int:
-        """How many of the owner's files have not ended."""
+        """How many of the owner's files have not ended. Does not block for long."""
         with self._lock:
-            counts = dict(self._ids.get(owner.key, {}))
-        for job_id in [job_id for job_id, count in counts.items() if count is None]:
-            if (job := self.load(job_id)) is not None:
-                counts[job_id] = job.unfinished
-                self._count(job)
-        return sum(count or 0 for count in counts.values())
-
-    def known_unfinished(self, owner: Owner) -> int:
-        """How many of the owner's files have not ended, as far as is known without a look."""
-        with self._lock:
-            return sum(count or 0 for count in self._ids.get(owner.key, {}).values())
+            return sum(self._ids.get(owner.key, {}).values())
 
     def delete(self, job_id: str) -> None:
         """Nothing of it is kept."""
@@ -117,27 +90,16 @@ class UploadJournal:
         with self._lock:
             self._of(job_id).pop(job_id, None)
 
-    def _facts(self, kind: Kind) -> list[JobFacts]:
-        found = []
-        for name in self._storage.names(kind):  # never all of them in memory
-            if (job := self._first(self._storage.read([Key(kind, name)]))) is None:
-                continue
-            if kind is UPLOADS and job.has_ended:
+    def _unended(self) -> Iterator[UploadJob]:
+        for name in self._storage.names(UPLOADS):  # never all of them in memory
+            job = self._first(self._storage.read([Key(UPLOADS, name)]))
+            if job is not None and job.has_ended:
                 self.save(job)  # earlier versions kept it among the others
-            found.append(JobFacts.of(job))
-            self._count(job)
-        return sorted(found)
-
-    def _count(self, job: UploadJob) -> None:
-        with self._lock:
-            theirs = self._of(job.id)
-            if job.id in theirs and theirs[job.id] is None:  # else it was saved meanwhile
-                theirs[job.id] = job.unfinished
+            elif job is not None:
+                yield job
 
     def _load_all(self, ids: Iterable[str]) -> list[UploadJob]:
-        jobs = (self.load(job_id) for job_id in ids)
-        found = [job for job in jobs if job is not None]
-        return sorted(found, key=lambda job: (job.created_at, job.reply_to))
+        return _as_sent(filter(None, map(self.load, ids)))
 
     @staticmethod
     def _first(found: Iterable[Found]) -> UploadJob | None:
@@ -148,8 +110,12 @@ class UploadJournal:
                     return UploadJob.model_validate(stored.open())
         return None
 
-    def _of(self, job_id: str) -> dict[str, int | None]:
+    def _of(self, job_id: str) -> dict[str, int]:
         return self._ids.setdefault(job_id.rpartition("-")[0], {})
+
+
+def _as_sent(jobs: Iterable[UploadJob]) -> list[UploadJob]:
+    return sorted(jobs, key=lambda job: (job.created_at, job.reply_to))
 
 
 def _keys(job_id: str) -> list[Key]:

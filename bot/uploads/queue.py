@@ -9,8 +9,8 @@ from typing import Any, Final, Literal
 from weakref import WeakValueDictionary
 
 from bot.delivery.conversation import Conversation
-from bot.uploads.jobs import ENDED, State, UploadJob
-from bot.uploads.journal import JobFacts, UploadJournal
+from bot.uploads.jobs import State, UploadJob
+from bot.uploads.journal import UploadJournal
 from bot.uploads.scheduler import RunJob, Scheduler
 from security.credential import Owner
 from security.custody.workers import Workers
@@ -60,10 +60,10 @@ class UploadQueue:
         now: they wait, and nobody has told their owners yet.
         """
         withdrawn = dict[Owner, int]()
-        for facts in await self._in_state("queued"):
-            if self._may_use(facts.owner):
-                self._scheduler.add(facts.owner, facts.id)
-            elif (job := await self._read(facts.id)) is not None:
+        for job in await self._in_state("queued"):
+            if self._may_use(job.owner):
+                self._scheduler.add(job.owner, job.id)
+            else:
                 await self._add(job)
                 withdrawn[job.owner] = withdrawn.get(job.owner, 0) + job.unfinished
         return withdrawn
@@ -101,7 +101,7 @@ class UploadQueue:
 
     async def find(self, owner: Owner, job_id: str) -> UploadJob | None:
         """The owner's job of this id, whatever its state."""
-        job = await self._workers.read(self._journal.load, job_id)
+        job = await self._read(job_id)
         return job if job is not None and job.owner == owner else None
 
     async def jobs(self, owner: Owner) -> list[UploadJob]:
@@ -120,17 +120,16 @@ class UploadQueue:
         """How many of the owner's jobs are before this one."""
         return self._scheduler.ahead(job.owner, job.id)
 
-    async def remaining(self, owner: Owner) -> int:
+    def remaining(self, owner: Owner) -> int:
         """How many more files the owner may send before some of them have ended."""
-        return max(self._limit - await self._workers.read(self._journal.unfinished, owner), 0)
+        return max(self._limit - self._journal.unfinished(owner), 0)
 
     def is_full(self, owner: Owner) -> bool:
         """Whether there will be room for the owner's files once some that are in line have ended.
 
         Of what waits for its owner, or has failed, nothing ends by itself.
         """
-        moves = self._scheduler.length(owner) > 0
-        return moves and self._journal.known_unfinished(owner) >= self._limit
+        return self._scheduler.length(owner) > 0 and not self.remaining(owner)
 
     def counts(self) -> tuple[int, int]:
         """How many jobs are in line, and how many are on their way."""
@@ -154,17 +153,11 @@ class UploadQueue:
 
         What runs, or is in line, finds out by itself, when Telegram refuses its message.
         """
-        for job in await self._workers.read(self._journal.all):
-            if job.chat_id != chat_id:
-                continue
-            async with self._lock_of(job.owner):
-                current = await self.find(job.owner, job.id)
-                if (
-                    current is not None
-                    and current.chat_id == chat_id
-                    and not self.is_running(current)
-                ):
-                    await self.save(current.shown_in(Conversation(moved_to), 0))
+        for owner in self._journal.owners():
+            async with self._lock_of(owner):
+                for job in await self.jobs(owner):
+                    if job.chat_id == chat_id and not self.is_running(job):
+                        await self.save(job.shown_in(Conversation(moved_to), 0))
 
     async def retry(self, owner: Owner, job_id: str) -> UploadJob | None:
         """Queue a failed job anew; None where it is gone or not failed."""
@@ -200,8 +193,7 @@ class UploadQueue:
 
     async def asking(self) -> list[UploadJob]:
         """Everybody's jobs that wait for an answer."""
-        found = [await self._read(job.id) for job in await self._in_state("asking")]
-        return [job for job in found if job is not None and job.state == "asking"]
+        return await self._in_state("asking")
 
     async def cancel(self, owner: Owner, job_id: str) -> UploadJob | Literal["running"] | None:
         """Cancel one job; None: there is none. A running one ends soon, and says so itself."""
@@ -248,31 +240,24 @@ class UploadQueue:
 
     async def forget_old(self, now: datetime) -> list[UploadJob]:
         """Drop what is older than KEPT and not in line; returns what had not ended."""
-        dropped, kept = [], dict[Owner, int]()
-        for job in reversed(await self._workers.read(self._journal.facts)):
-            if job.state == "queued":
-                continue
-            is_old = (job.finished_at or job.created_at) < now - KEPT
-            if job.state in ENDED:
-                kept[job.owner] = kept.get(job.owner, 0) + 1
-                is_old = is_old or kept[job.owner] > _KEPT_EACH
-            if is_old:
-                whole = None if job.state in ENDED else await self._read(job.id)
-                await self._workers.run(self._journal.delete, job.id)
-                if whole is not None:
-                    dropped.append(whole)
+        dropped = []
+        for owner in self._journal.owners():  # never everybody's in memory
+            kept = 0
+            for job in reversed(await self.jobs(owner)):
+                kept += job.has_ended
+                is_old = (job.finished_at or job.created_at) < now - KEPT
+                if job.state != "queued" and (is_old or (job.has_ended and kept > _KEPT_EACH)):
+                    await self._workers.run(self._journal.delete, job.id)
+                    if not job.has_ended:
+                        dropped.append(job)
         return dropped
 
-    async def _in_state(self, state: State) -> list[JobFacts]:
-        jobs = await self._workers.read(self._journal.unfinished_facts)
-        return [job for job in jobs if job.state == state]
+    async def _in_state(self, state: State) -> list[UploadJob]:
+        return await self._workers.read(self._journal.in_state, state)
 
     def _lock_of(self, owner: Owner) -> asyncio.Lock:
         """One change of a person's jobs at a time: each reads what the one before has written."""
-        lock = self._changing.get(owner)
-        if lock is None:
-            lock = self._changing[owner] = asyncio.Lock()
-        return lock
+        return self._changing.setdefault(owner, asyncio.Lock())
 
     async def _add(self, job: UploadJob) -> None:
         if job.state == "queued" and not self._may_use(job.owner):

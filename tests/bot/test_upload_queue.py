@@ -205,7 +205,7 @@ async def test_how_many_files_have_not_ended_is_known_after_a_restart(
     again.prepare()
     line = open_line(run)
     line.queue._journal = again
-    assert await line.queue.remaining(ANN) == 0
+    assert line.queue.remaining(ANN) == 0
     assert not line.queue.is_full(ANN)  # nothing of theirs is in line: nothing would ever end
     await line.queue.start()
     assert line.queue.is_full(ANN)
@@ -215,4 +215,4 @@ async def test_how_many_files_have_not_ended_is_known_after_a_restart(
     gate.set()
     await line.until_idle()
     assert ended == [False] * 200
-    assert await line.queue.remaining(ANN) == 200
+    assert line.queue.remaining(ANN) == 200
