@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, TypeVar
+from functools import lru_cache
+from typing import Any, Final
 
 from telegram._utils.types import JSONDict
 from telegram.error import BadRequest, NetworkError, RetryAfter
@@ -34,7 +35,8 @@ _MASSES: Final = (BACKGROUND, RESULT, PROGRESS)
 _SECOND: Final = 1.1  # it is Telegram's clock that counts, and not all are as long on their way
 _CHAT_SPARE: Final = 1
 """How many of those messages masses leave to whatever else a person asks."""
-_GROUP_IN_A_MINUTE: Final = 20
+_IN_A_GROUP: Final = 20
+"""Messages in a minute."""
 _NO_MESSAGES: Final = frozenset({"sendChatAction", "deleteMessage"})
 """What nobody is notified of: no limit on messages counts it."""
 _AGAIN: Final = frozenset(
@@ -45,7 +47,6 @@ _SAID: Final = _AGAIN | {"sendMessage"}
 """What is said again at all. Files and settings are their callers' affair."""
 _REMEMBERED_CHATS: Final = 10_000
 _TRIES: Final = 8  # of all kinds together
-L = TypeVar("L")
 
 
 class RateLimiter(BaseRateLimiter[int]):
@@ -61,8 +62,8 @@ class RateLimiter(BaseRateLimiter[int]):
         self._overall = Window(timing.messages_per_second, _SECOND)
         # Evenly, a quarter at a time: there is always some room for what is no mass.
         self._background = Window(max(timing.background_per_second // 4, 1), _SECOND / 4)
-        self._chats: OrderedDict[object, Bucket] = OrderedDict()
-        self._groups: OrderedDict[object, Window] = OrderedDict()
+        self._bucket_of = lru_cache(_REMEMBERED_CHATS)(lambda chat: Bucket(timing.chat_burst))
+        self._window_of = lru_cache(_REMEMBERED_CHATS)(lambda group: Window(_IN_A_GROUP, 60.5))
 
     def has_room(self) -> bool:
         """Whether a progress edit would go out at once; else it is not worth sending."""
@@ -91,10 +92,10 @@ class RateLimiter(BaseRateLimiter[int]):
         pauses = iter(self._timing.send_pauses)
         for attempt in range(_TRIES):
             if (chat := data.get("chat_id")) is not None and endpoint not in _NO_MESSAGES:
-                if _is_group(chat):
-                    await _of(self._groups, chat, _window).acquire()
+                if str(chat).startswith("-"):
+                    await self._window_of(chat).acquire()
                 spare = _CHAT_SPARE if rate_limit_args in (BACKGROUND, PROGRESS) else 0
-                await _of(self._chats, chat, self._bucket).acquire(spare)
+                await self._bucket_of(chat).acquire(spare)
                 if rate_limit_args in _MASSES:
                     await self._background.acquire()
                 await self._overall.acquire()
@@ -113,9 +114,6 @@ class RateLimiter(BaseRateLimiter[int]):
                     raise
                 await asyncio.sleep(jittered(seconds))
         raise AssertionError("unreachable")
-
-    def _bucket(self) -> Bucket:
-        return Bucket(self._timing.chat_burst)
 
 
 class Window:
@@ -168,21 +166,3 @@ def _is_to_be_repeated(error: NetworkError, endpoint: str) -> bool:
     if isinstance(error, BadRequest) or endpoint not in _SAID:
         return False
     return endpoint in _AGAIN or surely_not_done(error)
-
-
-def _is_group(chat: object) -> bool:
-    return str(chat).startswith("-")
-
-
-def _window() -> Window:
-    return Window(_GROUP_IN_A_MINUTE, 60.5)
-
-
-def _of(limits: OrderedDict[object, L], chat: object, make: Callable[[], L]) -> L:
-    limit = limits.get(chat)
-    if limit is None:
-        limit = limits[chat] = make()
-        if len(limits) > _REMEMBERED_CHATS:
-            limits.popitem(last=False)
-    limits.move_to_end(chat)
-    return limit

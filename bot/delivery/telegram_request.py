@@ -16,7 +16,6 @@ from telegram._utils.types import ODVInput
 from telegram.error import BadRequest, NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, HTTPXRequest
 
-from bot.delivery.httpx_options import httpx_options
 from security.google.network import DIRECT, Network
 
 CLOUD: Final = "https://api.telegram.org"
@@ -158,6 +157,16 @@ class TelegramRequest(HTTPXRequest):
                     closing = asyncio.create_task(client.aclose())
                     self._closing.add(closing)
                     closing.add_done_callback(self._closing.discard)
+
+
+def httpx_options(network: Network, address: str) -> dict[str, Any]:
+    """How httpx is told of proxy and authorities: for Telegram's server here, and no other."""
+    proxy = network.proxy_for(address)
+    return {
+        "verify": network.tls,
+        "proxy": None if proxy is None else httpx.Proxy(proxy.address, headers=proxy.headers),
+        "trust_env": False,
+    }
 
 
 async def _watch(request: httpx.Request) -> None:

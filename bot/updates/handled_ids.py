@@ -5,8 +5,9 @@ https://core.telegram.org/bots/api#getting-updates
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
+
+from pydantic import RootModel
 
 _RESENT_SECONDS: Final = 24 * 3600
 """Telegram keeps an update, and sends it again where it must, for no longer than this."""
@@ -15,30 +16,26 @@ Run = tuple[int, int, float]
 seconds)."""
 
 
-class HandledIds:
+class HandledIds(RootModel[list[Run]]):
     """Numbers of updates handled within a day, as runs of neighbours: Telegram counts upwards.
 
     A run is forgotten once nothing was added to it for a day. After a week of silence Telegram
     begins to count somewhere else. The runs are few, so they are looked through one by one.
     """
 
-    def __init__(self, runs: Iterable[Run] = ()) -> None:
-        self._runs = list(runs)
+    root: list[Run] = []
+    """In the order of their numbers."""
 
     def __contains__(self, number: int) -> bool:
-        return any(first <= number <= last for first, last, _ in self._runs)
+        return any(first <= number <= last for first, last, _ in self.root)
 
     def add(self, number: int, now: float) -> None:
         """This one was handled just now."""
-        joined = [run for run in self._runs if run[0] - 1 <= number <= run[1] + 1]
-        self._runs = [run for run in self._runs if run not in joined]
+        joined = [run for run in self.root if run[0] - 1 <= number <= run[1] + 1]
         ends = [number, *(end for first, last, _ in joined for end in (first, last))]
-        self._runs.append((min(ends), max(ends), now))
+        others = [run for run in self.root if run not in joined]
+        self.root = sorted([*others, (min(ends), max(ends), now)])
 
     def forget_old(self, now: float) -> None:
         """Drop what Telegram no longer sends."""
-        self._runs = [run for run in self._runs if now - run[2] < _RESENT_SECONDS]
-
-    def runs(self) -> list[Run]:
-        """What `__init__` takes, in the order of their numbers."""
-        return sorted(self._runs)
+        self.root = [run for run in self.root if now - run[2] < _RESENT_SECONDS]

@@ -75,7 +75,7 @@ class Inbox(asyncio.Queue[object]):
         self._capacity = Capacity(self.waiting)
         self._kept: dict[int, QueuedUpdate] = {}
         """What is written down and not handled, but for what was set aside."""
-        self._ledger = Ledger()
+        self._ledger = Ledger(bot=0)
         self._ended: set[int] = set()
         """Numbers of documents that are to be removed, once the ledger has them."""
         self._fetching: set[asyncio.Task[None]] = set()
@@ -214,7 +214,8 @@ class Inbox(asyncio.Queue[object]):
             ended, self._ended, self._unsettled = self._ended, set(), False
             settled = False
             try:
-                await self._workers.run(self._journal.settle, self._ledger.document(), ended)
+                ledger = self._ledger.model_dump(mode="json")  # as it stands now
+                await self._workers.run(self._journal.settle, ledger, ended)
                 settled = True
             except OperatorFault as fault:
                 self._note_failure(fault)

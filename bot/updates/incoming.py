@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -15,29 +14,11 @@ ALLOWED_UPDATES: Final = [Update.MESSAGE, Update.CALLBACK_QUERY, Update.MY_CHAT_
 _HIGHEST: Final = 2**63 - 1
 """Telegram's numbers are far below. One beyond, asked for as an offset, or a negative one, would
 acknowledge others: https://core.telegram.org/bots/api#getupdates"""
-_BITS: Final = 52
-"""Of an identifier of Telegram's, at most: https://core.telegram.org/bots/api#chat"""
+_COUNT: Final = range(1 << 52)
+"""Telegram's identifiers have at most 52 bits: https://core.telegram.org/bots/api#chat"""
+_PERSON: Final = _COUNT[1:]
+_IDENTIFIER: Final = range(1 - len(_COUNT), len(_COUNT))
 _log = structlog.get_logger()
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_yes_or_no(value: Any) -> bool:
-    return isinstance(value, bool)
-
-
-def _is_count(value: Any) -> bool:
-    return _is_identifier(value) and value >= 0
-
-
-def _is_person(value: Any) -> bool:
-    return _is_identifier(value) and value > 0
-
-
-def _is_identifier(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << _BITS
 
 
 _NEEDED: Final[dict[str, tuple[str, ...]]] = {
@@ -48,29 +29,27 @@ _NEEDED: Final[dict[str, tuple[str, ...]]] = {
     "from": ("id", "is_bot", "first_name"),
 }
 """Without these there is no such thing: https://core.telegram.org/bots/api#available-types"""
-_READ: Final[dict[str, Callable[[Any], bool]]] = {
-    **dict.fromkeys(("chat.id", "sender_chat.id"), _is_identifier),
-    **dict.fromkeys(("from.id", "user.id"), _is_person),
-    **dict.fromkeys(("chat.type", "callback_query.id", "callback_query.data"), _is_text),
+_READ: Final[dict[str, type | range]] = {
+    **dict.fromkeys(("chat.id", "sender_chat.id"), _IDENTIFIER),
+    **dict.fromkeys(("from.id", "user.id"), _PERSON),
+    **dict.fromkeys(("chat.type", "callback_query.id", "callback_query.data"), str),
     **dict.fromkeys(
         (
             *("text", "caption", "file_id", "file_unique_id", "file_name", "mime_type"),
             *("media_group_id", "first_name", "last_name", "username", "title", "language_code"),
             *("inline_message_id", "chat_instance", "url"),
         ),
-        _is_text,
+        str,
     ),
     **dict.fromkeys(
         (
             *("message_id", "message_thread_id", "date", "edit_date", "file_size"),
             *("width", "height", "duration", "offset", "length"),
         ),
-        _is_count,
+        _COUNT,
     ),
-    **dict.fromkeys(("migrate_to_chat_id", "migrate_from_chat_id"), _is_identifier),
-    **dict.fromkeys(
-        ("is_bot", "is_topic_message", "is_forum", "is_animated", "is_video"), _is_yes_or_no
-    ),
+    **dict.fromkeys(("migrate_to_chat_id", "migrate_from_chat_id"), _IDENTIFIER),
+    **dict.fromkeys(("is_bot", "is_topic_message", "is_forum", "is_animated", "is_video"), bool),
 }
 """What the bot looks at, by its name (and what it stands in), and what each may be."""
 _SPARE: Final = frozenset(
@@ -121,11 +100,17 @@ def _told(value: Any, without: frozenset[str], name: str = "") -> Any:
         field: _told(inside, without, field)
         for field, inside in value.items()
         if field not in without
-        and ((is_read := _READ.get(f"{name}.{field}", _READ.get(field))) is None or is_read(inside))
+        and _is_of(_READ.get(f"{name}.{field}", _READ.get(field, object)), inside)
     }
     if not all(told.get(field) is not None for field in _NEEDED.get(name, ())):
         raise LookupError(name)
     return told
+
+
+def _is_of(kind: type | range, value: Any) -> bool:
+    if isinstance(kind, range):
+        return type(value) is int and value in kind  # True is no number
+    return isinstance(value, kind)
 
 
 def written(update: Update) -> dict[str, Any]:

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from bot.kinds import UPDATES
-from bot.updates.handled_ids import HandledIds, Run
+from bot.updates.handled_ids import HandledIds
 from bot.updates.queued_update import QueuedUpdate
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.documents import Documents
@@ -27,21 +26,15 @@ _LEDGER: Final = "ledger"
 _log = structlog.get_logger()
 
 
-class _Ledger(BaseModel):
-    bot: int
-    handled: list[Run] = []
-    begun: dict[int, int] = {}
-    aside: dict[int, float] = {}
-
-
-@dataclass(slots=True)
-class Ledger:
+class Ledger(BaseModel):
     """Numbers alone: what is known of updates beside the documents of those that wait."""
 
-    handled: HandledIds = field(default_factory=HandledIds)
-    begun: dict[int, int] = field(default_factory=dict)
+    bot: int
+    """Whose updates they are: Telegram counts each bot's apart."""
+    handled: HandledIds = Field(default_factory=HandledIds)
+    begun: dict[int, int] = {}
     """How many starts have begun to handle an update that was left by the run before."""
-    aside: dict[int, float] = field(default_factory=dict)
+    aside: dict[int, float] = {}
     """Updates that are not tried again, and since when (Unix seconds)."""
 
     def knows(self, number: int, now: float) -> bool:
@@ -59,14 +52,6 @@ class Ledger:
         """Forget how often others were begun, and that they were set aside."""
         self.begun = {number: times for number, times in self.begun.items() if number in there}
         self.aside = {number: since for number, since in self.aside.items() if number in there}
-
-    def document(self) -> dict[str, Any]:
-        """What `UpdateJournal.settle` writes down, as it stands."""
-        return {
-            "handled": self.handled.runs(),
-            "begun": dict(self.begun),
-            "aside": dict(self.aside),
-        }
 
 
 class UpdateJournal:
@@ -88,16 +73,13 @@ class UpdateJournal:
         Raises:
             OperatorFault: the disk failed.
         """
-        found = self._ledger()
+        ledger, left = self._ledger(), []
         names = [name for name in self._documents.names() if name.isdecimal()]
-        if found is not None and found.bot != self._bot_id:
+        if ledger.bot != self._bot_id:
             # The token is another bot's by now: it cannot answer what was written to this one.
             self._forget(names)
-            found = None
-        ledger, left = Ledger(), []
-        if found is not None:
-            ledger = Ledger(HandledIds(found.handled), found.begun, found.aside)
-            ledger.handled.forget_old(time.time())
+            ledger = Ledger(bot=self._bot_id)
+        ledger.handled.forget_old(time.time())
         for name in sorted(names, key=int):
             if int(name) in ledger.handled:
                 self._forget([name])
@@ -119,7 +101,7 @@ class UpdateJournal:
         return self._read(str(number), passes=("store_failed",))
 
     def settle(self, ledger: dict[str, Any], ended: Iterable[int]) -> None:
-        """Write `Ledger.document` down, then forget the updates that have ended.
+        """Write the ledger down, as its `model_dump`, then forget the updates that have ended.
 
         In this order: after a kill in between the ledger says that they were handled.
         """
@@ -153,8 +135,8 @@ class UpdateJournal:
             _log.error("update_skipped", result=fault.code)
         return None
 
-    def _ledger(self) -> _Ledger | None:
+    def _ledger(self) -> Ledger:
         try:
-            return _Ledger.model_validate(self._documents.read(_LEDGER) or {"bot": self._bot_id})
+            return Ledger.model_validate(self._documents.read(_LEDGER) or {"bot": self._bot_id})
         except (CustodyError, ValidationError):
-            return None  # what is handled twice then is recognised by its job
+            return Ledger(bot=self._bot_id)  # what is handled twice is recognised by its job

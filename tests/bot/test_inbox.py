@@ -453,9 +453,9 @@ def test_handled_numbers_are_those_that_were_added(numbers: list[int]) -> None:
     handled = HandledIds()
     for number in numbers:
         handled.add(number, 0)
-    handled = HandledIds(handled.runs())
+    handled = HandledIds.model_validate(handled.model_dump())
     assert [number for number in range(-1, 42) if number in handled] == sorted({*numbers})
-    runs = handled.runs()
+    runs = handled.root
     assert all(before[1] + 1 < after[0] for before, after in pairwise(runs))
 
 

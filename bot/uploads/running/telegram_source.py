@@ -18,7 +18,7 @@ import httpx
 import structlog
 from pydantic import SecretStr
 
-from bot.delivery.httpx_options import httpx_options
+from bot.delivery.telegram_request import httpx_options
 from drive import Body, NotTheFile, check_head
 from security.errors import OperatorFault
 from security.google.jitter import jittered
