@@ -25,7 +25,6 @@ from bot.errors import on_error
 from bot.handlers import handlers
 from bot.receiving import files, renaming
 from bot.services import Services
-from bot.updates import overflow
 from bot.updates.inbox import LOOK_SECONDS, Inbox
 from bot.updates.journal import UpdateJournal
 from bot.updates.ordering import PerUserOrder
@@ -94,7 +93,7 @@ def build_application(
         journal,
         core.workers,
         runner.run,
-        runner.discard,
+        runner.transfer.discard,
         at_once=options.uploads_at_once,
         limit=options.uploads_per_user,
         may_use=options.members.may_use,
@@ -137,7 +136,7 @@ def build_application(
             tell_of_trouble()
 
     def tell_of_overflow(update: Update) -> None:
-        application.create_task(overflow.tell(bot, core.preferences, update), name="overflow")
+        application.create_task(files.tell_overflow(bot, services, update), name="overflow")
 
     for drives in core.all_drives:
         drives.on_result = note_drive

@@ -94,21 +94,21 @@ async def stop(application: BotApplication) -> None:
         with contextlib.suppress(Exception):  # whatever ended polling is no reason not to stop
             async with asyncio.timeout(_POLLING_SECONDS):
                 await updater.stop()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_UPLOADS_SECONDS):
-            await asyncio.gather(services.uploads.stop(), services.sender.stop())
+    uploads, sending = services.uploads.stop(), services.sender.stop()
+    await _within(_UPLOADS_SECONDS, asyncio.gather(uploads, sending))
     if application.running:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(services.options.timing.last_handlers):
-                await application.stop()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_NOTES_SECONDS):
-            await services.inbox.uncount_interrupted()
+        await _within(services.options.timing.last_handlers, application.stop())
+    await _within(_NOTES_SECONDS, services.inbox.uncount_interrupted())
     if application.job_queue is not None and application.job_queue.scheduler.running:
         application.job_queue.scheduler.shutdown(wait=False)  # nothing more is begun
+    await _within(_CONNECTIONS_SECONDS, application.shutdown())
+
+
+async def _within(seconds: float, work: Awaitable[object]) -> None:
+    """Wait for `work`, but no longer than so many seconds."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_CONNECTIONS_SECONDS):
-            await application.shutdown()
+        async with asyncio.timeout(seconds):
+            await work
 
 
 async def _introduce(application: BotApplication) -> None:

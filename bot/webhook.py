@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 from typing import Final
 
 import structlog
@@ -20,6 +19,7 @@ from bot.core import BotOptions
 from bot.errors import on_polling_error
 from bot.updates.incoming import ALLOWED_UPDATES, read_update
 from security.errors import OperatorFault
+from security.google.answers import json_object
 
 EVERY_SECONDS: Final = 30
 """How often Telegram is asked whether all is well; the health check wants an answer in 90 s."""
@@ -67,11 +67,7 @@ async def take_in(application: BotApplication, body: bytes) -> None:
         OperatorFault: the update cannot be written down.
         TransientFault: the bot is starting or stopping.
     """
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        document = None
-    update = read_update(document, application.bot)
+    update = read_update(json_object(body), application.bot)
     if update is not None:
         await application.bot_data.inbox.accept(update)
 

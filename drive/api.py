@@ -13,7 +13,6 @@ from googleapiclient.discovery import build_from_document
 from drive.cache import DriveCache
 from drive.connection import Http
 from drive.resources import origin_of
-from security.credential import Owner
 from security.google.network import DIRECT, Network
 
 _RESOURCES: Final = ("about", "files", "permissions")
@@ -33,7 +32,7 @@ class DriveApi:
         """
         self._network = network
         self.retries = retries
-        self.cache_of = lru_cache(_CACHES)(_new_cache)
+        self.cache_of = lru_cache(_CACHES)(lambda owner, account_key: DriveCache())
         """The cache of an owner who uses this account: identifiers serve only the account they are
         for. Called from one thread only: another might be given a second cache."""
         document = json.loads(discovery_cache.get_static_doc("drive", "v3"))
@@ -73,7 +72,3 @@ def _shared_drive_parameters(document: dict[str, Any]) -> dict[str, dict[str, bo
         for method, described in document["resources"][name]["methods"].items()
     }
     return always | {"files.get_media": always["files.get"]}
-
-
-def _new_cache(owner: Owner, account_key: str) -> DriveCache:
-    return DriveCache()

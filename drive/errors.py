@@ -47,13 +47,16 @@ def translating_errors() -> Iterator[None]:
     """Turn what the way to Google raises into the errors of this project."""
     try:
         yield
-    except google.auth.exceptions.TransportError as error:
-        raise TransientFault("Drive could not be reached") from error
     except google.auth.exceptions.RefreshError as error:
         raise TransientFault("the token ended while it was renewed") from error
     except TimeoutError as error:
         raise TransientFault("Drive did not answer in time", code="timeout") from error
-    except (httplib2.HttpLib2Error, http.client.HTTPException, OSError) as error:
+    except (
+        google.auth.exceptions.TransportError,
+        httplib2.HttpLib2Error,
+        http.client.HTTPException,
+        OSError,
+    ) as error:
         raise TransientFault("Drive could not be reached") from error
     except (ValueError, LookupError) as error:  # httplib2, of a redirect to what is no address
         raise unreadable_answer() from error

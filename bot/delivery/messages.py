@@ -237,14 +237,18 @@ async def tell(
     owner: Owner,
     message_id: int,
     text: str,
+    markup: InlineKeyboardMarkup | None = None,
     *,
     to: Conversation | None = None,
+    reply_to: int = 0,
     background: int | None = None,
 ) -> None:
     """Edit or send, where what has been done stays done if nobody can be told."""
+    to = to or Conversation(chat_of(owner))
     with tolerated(owner):
-        to = to or Conversation(chat_of(owner))
-        await edit_or_send(bot, to, message_id, text, background=background)
+        await edit_or_send(
+            bot, to, message_id, text, markup, reply_to=reply_to, background=background
+        )
 
 
 async def deliver(

@@ -7,7 +7,6 @@ https://core.telegram.org/bots/api#making-requests
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any, Final
 
@@ -22,6 +21,8 @@ from telegram import (
 )
 from telegram.error import NetworkError
 from telegram.request import BaseRequest
+
+from security.google.answers import json_object
 
 _SOONEST_SECONDS: Final = 5
 """After a 429 that does not say how long to wait."""
@@ -81,11 +82,8 @@ class DecidedAnswers(BaseRequest):
     @staticmethod
     def parse_json_payload(payload: bytes) -> Answer:
         """As the base class, which would log what it cannot read."""
-        try:
-            answer = json.loads(payload.decode("utf-8", "replace"))
-        except (ValueError, RecursionError):
-            answer = None
-        if not isinstance(answer, dict):
+        answer = json_object(payload.decode("utf-8", "replace"))
+        if answer is None:
             raise NetworkError("Telegram's answer cannot be read")
         if answer.get("ok") is True:
             return {"result": None, **answer}

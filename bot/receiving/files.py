@@ -241,3 +241,23 @@ async def tell_withdrawn(bot: ExtBot[int], services: Services, files: dict[Owner
             count=count,
         )
         await deliver(bot, owner, text, None, background=BACKGROUND)
+
+
+async def tell_overflow(bot: ExtBot[int], services: Services, update: Update) -> None:
+    """Say from which file on nothing was taken: `update` is the first without room."""
+    if update.effective_user is None:
+        return
+    owner = Owner.user(update.effective_user.id)
+    texts = Texts(await services.core.preferences.language(owner))
+    if update.message and (found := incoming_files(update.message)):
+        text = texts.tr(
+            "✋ From <b>{name}</b> on I have taken nothing: more is waiting than I can keep. Send "
+            "it and what came after it once more when everything before it has arrived.",
+            name=found[0].name,
+        )
+    else:
+        text = texts.tr(
+            "✋ I have stopped reading your messages for now: more is waiting than I can keep. "
+            "Write once more when I have answered what came before."
+        )
+    await deliver(bot, owner, text, None, background=BACKGROUND)

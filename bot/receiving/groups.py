@@ -10,7 +10,14 @@ from telegram.constants import ChatMemberStatus, ChatType
 from telegram.ext import ExtBot
 
 from bot.context import BotContext
-from bot.delivery.conversation import Conversation, argument_of, conversation_of, owner_of, query_of
+from bot.delivery.conversation import (
+    Conversation,
+    argument_of,
+    conversation_of,
+    message_of,
+    owner_of,
+    query_of,
+)
 from bot.delivery.messages import acknowledge, say, send, show_instead, tolerated
 from bot.receiving import files
 from bot.texts.catalogue import Texts, language_of
@@ -80,18 +87,15 @@ def may_tap(query: CallbackQuery, owner: Owner) -> bool:
 
 async def receive(update: Update, context: BotContext) -> None:
     """A message in a group: take the file it brings or replies to; all else is for elsewhere."""
-    message = update.message
-    if message is None or message.from_user is None:
-        return
+    message = message_of(update)
     if (album_id := _album_of(message)) is not None:
         for earlier in context.services.albums.expect(album_id):
-            if earlier.message is not None:
-                caption = earlier.message.caption or ""
-                await files.take(earlier, context, earlier.message, caption)
+            await files.receive(earlier, context)
     source = _file_asked_for(message)
     if source is not None:
         said = (source.caption if isinstance(source, Message) else None) or ""
-        caption = _without_name(said, context.bot.username)
+        # Without what was meant for the bot: the rest describes the file.
+        caption = naming(context.bot.username).sub("", said).strip()
         await files.take(update, context, source, caption)
         return
     await say(
@@ -201,8 +205,3 @@ def _file_asked_for(message: Message) -> Message | ExternalReplyInfo | None:
         return None
     commands = [text for entity, text in _named(message).items() if entity.type == "bot_command"]
     return replied if all(text.lower().startswith("/save@") for text in commands) else None
-
-
-def _without_name(caption: str, username: str) -> str:
-    """A caption without what was meant for the bot: the rest describes the file."""
-    return naming(username).sub("", caption).strip()

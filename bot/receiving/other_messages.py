@@ -7,6 +7,7 @@ from telegram import Update
 from bot.connecting import connect
 from bot.connecting.consent_outcome import not_the_address
 from bot.context import BotContext
+from bot.delivery.conversation import message_of, query_of
 from bot.delivery.messages import acknowledge, say
 from bot.receiving import files
 from bot.texts.filenames import incoming_file
@@ -14,12 +15,10 @@ from bot.texts.filenames import incoming_file
 
 async def text(update: Update, context: BotContext) -> None:
     """Plain text: the pasted address of the paste flow, or a word about what to send."""
-    message = update.message
-    if message is None or message.text is None:
-        return
+    message = message_of(update)
     replied = message.external_reply
     if replied is not None and incoming_file(replied) is not None:
-        await files.take(update, context, replied, message.text)  # a file from another chat
+        await files.take(update, context, replied, message.text or "")  # a file from another chat
         return
     if await connect.may_be_asked_by(context, "paste"):
         pasted = connect.looks_pasted(message)
@@ -51,9 +50,5 @@ async def unknown_command(update: Update, context: BotContext) -> None:
 
 async def stale_button(update: Update, context: BotContext) -> None:
     """A button of an older version, or of nobody."""
-    if update.callback_query is not None:
-        texts = context.t
-        await acknowledge(
-            update.callback_query,
-            texts.label("This button no longer works. /help shows what I can do."),
-        )
+    gone = context.t.label("This button no longer works. /help shows what I can do.")
+    await acknowledge(query_of(update), gone)

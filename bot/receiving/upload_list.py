@@ -7,7 +7,7 @@ from typing import Final
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Update
 
 from bot.context import BotContext
-from bot.delivery.conversation import argument_of
+from bot.delivery.conversation import argument_of, query_of
 from bot.delivery.messages import acknowledge, say, show_instead
 from bot.receiving import files
 from bot.texts.buttons import Row, button, keyboard
@@ -31,10 +31,9 @@ async def uploads(update: Update, context: BotContext) -> None:
 
 async def cancel(update: Update, context: BotContext) -> None:
     """A Cancel button of the list."""
-    if (query := update.callback_query) is None:
-        return
     await files.cancel_tapped(update, context)
-    shown = await _list(context, context.owner, context.t, ending=argument_of(query))
+    ending = argument_of(query_of(update))
+    shown = await _list(context, context.owner, context.t, ending)
     await show_instead(update, context, *shown)
 
 

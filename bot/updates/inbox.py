@@ -238,12 +238,7 @@ class Inbox(asyncio.Queue[object]):
         for number in [number for number, since in aside.items() if now - since > _ASIDE_SECONDS]:
             self._end(number)
         await self.settle()
-        known = {incident.code for incident in self._incidents.open()}
-        if aside and UPDATE_SET_ASIDE not in known:
-            self._incidents.see(UPDATE_SET_ASIDE, now, 0)
-            self.on_trouble()
-        elif not aside and UPDATE_SET_ASIDE in known:
-            self._incidents.end(UPDATE_SET_ASIDE, now)
+        if self._incidents.note(UPDATE_SET_ASIDE, now, is_there=bool(aside)):
             self.on_trouble()
 
     async def forget(self, owner: Owner) -> None:

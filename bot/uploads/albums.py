@@ -6,7 +6,7 @@ https://core.telegram.org/bots/api#message (media_group_id)
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -33,7 +33,7 @@ class Albums:
         self._end_seconds = end_seconds
         self._gathering: dict[str, asyncio.TimerHandle] = {}
         self._completing: set[asyncio.Task[None]] = set()
-        self._expected: OrderedDict[str, None] = OrderedDict()
+        self._expected: deque[str] = deque(maxlen=_REMEMBERED)
         self._overheard: OrderedDict[str, list[Update]] = OrderedDict()
 
     def expect(self, job_id: str) -> list[Update]:
@@ -42,9 +42,7 @@ class Albums:
         Returns those that have come before it. The name stands in the caption, and Telegram Desktop
         puts that under the last of several documents.
         """
-        self._expected[job_id] = None
-        if len(self._expected) > _REMEMBERED:
-            self._expected.popitem(last=False)
+        self._expected.append(job_id)
         return self._overheard.pop(job_id, [])
 
     def is_expected(self, job_id: str) -> bool:

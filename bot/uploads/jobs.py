@@ -183,9 +183,9 @@ class UploadJob(BaseModel):
             else file.model_copy(update={"drive_file_id": "", "session": None})
             for file in self.files
         )
-        nowhere: dict[str, Any] = {"account_id": "", "folder_id": "", "folder_name": ""}
-        nowhere |= {"folder_was_made_again": False}
-        return self.model_copy(update={**nowhere, "files": files})
+        nowhere = dict.fromkeys(("account_id", "folder_id", "folder_name"), "")
+        changes = {**nowhere, "folder_was_made_again": False, "files": files}
+        return self.model_copy(update=changes)
 
 
 def job_id_of(owner: Owner, update_id: int, album: str | None = None) -> str:

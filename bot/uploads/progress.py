@@ -21,7 +21,7 @@ from bot.delivery.messages import (
     edit_or_send,
     may_pass,
     send,
-    tolerated,
+    tell,
 )
 from bot.delivery.rate_limits import BACKGROUND, PROGRESS, RESULT
 from bot.texts.buttons import Shown
@@ -67,11 +67,16 @@ async def tell_of(
     bot: ExtBot[int], job: UploadJob, text: str, markup: InlineKeyboardMarkup | None = None
 ) -> None:
     """Say in the job's own message what has become of it; it stays so if nobody can be told."""
-    number, replied = job.status_message_id, job.reply_to
-    with tolerated(job.owner):
-        await edit_or_send(
-            bot, job.conversation, number, text, markup, reply_to=replied, background=BACKGROUND
-        )
+    await tell(
+        bot,
+        job.owner,
+        job.status_message_id,
+        text,
+        markup,
+        to=job.conversation,
+        reply_to=job.reply_to,
+        background=BACKGROUND,
+    )
 
 
 class UploadMessage:

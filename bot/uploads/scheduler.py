@@ -35,10 +35,6 @@ class _PersonalQueue:
     def __len__(self) -> int:
         return len(self.waiting) + (self.running is not None)
 
-    def position_of(self, job_id: str) -> int | None:
-        """Its position among those that wait, from 0."""
-        return self.waiting.index(job_id) if job_id in self.waiting else None
-
 
 class Scheduler:
     """Whose job runs next. It is in memory alone, and what it says is so until the next await."""
@@ -82,9 +78,9 @@ class Scheduler:
     def remove(self, owner: Owner, job_id: str) -> bool:
         """Take a job out of its queue; whether it was there. No worker takes it after that."""
         queue = self._queues.get(owner)
-        if queue is None or (position := queue.position_of(job_id)) is None:
+        if queue is None or job_id not in queue.waiting:
             return False
-        del queue.waiting[position]
+        queue.waiting.remove(job_id)
         return True
 
     def stop_running(self, owner: Owner) -> None:
@@ -99,7 +95,7 @@ class Scheduler:
     def has(self, owner: Owner, job_id: str) -> bool:
         """Whether this job waits, or is on its way."""
         queue = self._queues.get(owner, _PersonalQueue())
-        return queue.position_of(job_id) is not None or self.is_running(owner, job_id)
+        return job_id in (*queue.waiting, queue.running)
 
     def length(self, owner: Owner) -> int:
         """How many of the owner's jobs are before the next one."""
@@ -108,10 +104,9 @@ class Scheduler:
     def ahead(self, owner: Owner, job_id: str) -> int:
         """How many of the owner's jobs are before this one."""
         queue = self._queues.get(owner, _PersonalQueue())
-        position = queue.position_of(job_id)
-        if position is None:
-            return 0 if self.is_running(owner, job_id) else len(queue)
-        return position + (queue.running is not None)
+        if job_id in queue.waiting:
+            return queue.waiting.index(job_id) + (queue.running is not None)
+        return 0 if self.is_running(owner, job_id) else len(queue)
 
     def counts(self) -> tuple[int, int]:
         """How many jobs wait, and how many are on their way."""

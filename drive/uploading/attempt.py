@@ -81,7 +81,7 @@ class Attempt:
         """
         found = self._send()
         self.window.finish()  # the md5 means nothing before the whole source has been read
-        if not self._matches(found):
+        if found.md5 != self.window.md5:
             self.drive.delete(self.target.file_id)
             raise IdentifierSpent("it is not what was read", code="checksum_mismatch")
         if self.stop.cancelled:  # while Drive's answer was on its way
@@ -96,7 +96,7 @@ class Attempt:
         if self.window.whole:
             with suppress(CustodyError):
                 found = self.drive.find(self.target.file_id)
-                if found is not None and self._matches(found):
+                if found is not None and found.md5 == self.window.md5:
                     return replace(found, size=self.window.read)
         return None
 
@@ -184,10 +184,6 @@ class Attempt:
         if gone_out > self.reported:
             self.reported = gone_out
             self.progress(gone_out)
-
-    def _matches(self, found: DriveFile) -> bool:
-        """Whether `found` has the bytes that were read."""
-        return found.md5 == self.window.md5
 
     def _with_checksum(self, found: DriveFile | None) -> DriveFile:
         """The file under the identifier with its checksum, from `found` if that tells it.

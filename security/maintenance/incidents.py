@@ -142,6 +142,15 @@ class Incidents:
             del self._by_code[code]
         self.changed.add(code)
 
+    def note(self, code: str, now: float, *, is_there: bool) -> bool:
+        """Trouble of this kind is there, or is over; whether either is news."""
+        was_open = self.is_open(code)
+        if is_there:
+            self.see(code, now, 0)
+        else:
+            self.end(code, now)
+        return self.is_open(code) != was_open
+
     def to_tell(self, now: float) -> list[Incident]:
         """Those whose beginning or end administrators should hear of now."""
         return [

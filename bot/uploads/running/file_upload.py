@@ -118,16 +118,13 @@ class FileUpload:
             pause_seconds=self._pause_seconds,
             session=self._session,
             on_session=self._on_session,
-            on_new_id=self._on_new_id,
+            on_new_id=lambda file_id: self._write_down(file_id, None),
         )
 
     def _on_session(self, session: SecretStr) -> None:
         if self.candidates is not None and (found := self._running.ask(self.candidates())):
             raise SameSize(found)
         self._write_down(self._file_id, session)  # from here on, bytes move
-
-    def _on_new_id(self, file_id: str) -> None:
-        self._write_down(file_id, None)
 
     def _write_down(self, file_id: str, session: SecretStr | None) -> None:
         self._file_id, self._session = file_id, session

@@ -61,17 +61,13 @@ class UploadRunner:
         self._core = core
         self._journal = journal
         files = TelegramFiles(bot, core, options)
-        self._transfer = Transfer(core, destinations, files, options.timing)
+        self.transfer = Transfer(core, destinations, files, options.timing)
         self._has_room = has_room
         self._links = options.link_base_url
         self._timing = options.timing
         self._messages: dict[str, UploadMessage] = {}
         self.on_trouble: Callable[[], None] = lambda: None
         """Called when an incident begins or ends."""
-
-    async def discard(self, job: UploadJob) -> None:
-        """Delete from Drive what was begun for a job that is given up while it does not run."""
-        await self._transfer.discard(job)
 
     async def run(self, job: UploadJob, stop: StopSignal) -> Announcement | None:
         """Upload `job`. Every end has its message, whatever fails: it is what comes back."""
@@ -120,7 +116,7 @@ class UploadRunner:
         while (number := running.job.next_number) is not None:
             began = time.monotonic()
             try:
-                found, result = await self._transfer.upload(running, number)
+                found, result = await self.transfer.upload(running, number)
             except CustodyError as error:
                 self._alert(running, error.code)
                 if (
@@ -130,13 +126,13 @@ class UploadRunner:
                     or _is_everybodys(error)
                 ):
                     raise
-                await self._transfer.release_source(running)
+                await self.transfer.release_source(running)
                 await running.save_file(number, state="failed", result=error.code)
                 self._count(running.job.files[number], running, error.code, began)
             else:
                 self._alert(running, result)
                 # Before the note of it: a kill in between has it fetched again, and not left.
-                await self._transfer.release_source(running)
+                await self.transfer.release_source(running)
                 try:
                     await running.save_file(
                         number,
@@ -168,7 +164,7 @@ class UploadRunner:
                 # Whoever connects next may choose another account: then it is a new file there.
                 running.job = running.job.unplaced()
             # Tried again, it is asked for again: nobody may ever come back for it.
-            await self._transfer.release_source(running)
+            await self.transfer.release_source(running)
             await self._keep(running, state)
         finally:
             address = f"{self._links}/{self._bot.username}"
@@ -210,14 +206,11 @@ class UploadRunner:
 
     def _alert(self, running: RunningJob, result: str) -> None:
         """Administrators hear when the local server's files cannot be read, and when they can."""
-        incidents, now = self._core.state.incidents, time.time()
-        was_open = incidents.is_open(LOCAL_FILE_UNREADABLE)
-        if result == LOCAL_FILE_UNREADABLE:
-            incidents.see(LOCAL_FILE_UNREADABLE, now, 0)
-        elif result == "ok" and isinstance(running.source, LocalFile):
-            incidents.end(LOCAL_FILE_UNREADABLE, now)
-        if incidents.is_open(LOCAL_FILE_UNREADABLE) != was_open:
-            self.on_trouble()
+        failed = result == LOCAL_FILE_UNREADABLE
+        if failed or (result == "ok" and isinstance(running.source, LocalFile)):
+            note = self._core.state.incidents.note
+            if note(LOCAL_FILE_UNREADABLE, time.time(), is_there=failed):
+                self.on_trouble()
 
     def _count(self, file: JobFile, running: RunningJob, result: str, began: float) -> None:
         _log.info(
