@@ -51,12 +51,10 @@ async def is_meant(update: Update, context: BotContext) -> bool:
     if album_id is None or user is None:
         return False
     # The caption, and with it the bot's name, comes with one part of an album only.
-    services = context.services
-    if services.albums.is_expected(album_id):
+    albums, find = context.services.albums, context.services.uploads.find
+    if albums.is_expected(album_id) or await find(Owner.user(user.id), album_id) is not None:
         return True
-    if await services.uploads.find(Owner.user(user.id), album_id) is not None:
-        return True
-    services.albums.overhear(album_id, update)
+    albums.overhear(album_id, update)
     return False
 
 
