@@ -21,13 +21,34 @@ from security.storage.disk_faults import reason_of
 _FILE_MODE: Final = 0o600
 _FOLDER_MODE: Final = 0o700
 _MOUNTS: Final = Path("/proc/self/mountinfo")
-# The name is a module of the kernel or of FUSE; what it speaks goes over a network.
-_NETWORK: Final = re.compile(
-    r"nfs\d?|cifs|smb\w*|9p|afs|ceph|glusterfs|lustre|gpfs|ocfs2|gfs2|virtiofs|"
-    r"fuse\.(sshfs|s3fs|rclone|gcsfuse|glusterfs|ceph\w*|goofys|davfs\d?|juicefs|mergerfs)|davfs"
+_UNFIT: Final = (
+    (
+        # The name is a module of the kernel or of FUSE; what it speaks goes over a network.
+        re.compile(
+            r"nfs\d?|cifs|smb\w*|9p|afs|ceph|glusterfs|lustre|gpfs|ocfs2|gfs2|virtiofs|davfs|"
+            r"fuse\.(sshfs|s3fs|rclone|gcsfuse|glusterfs|ceph\w*|goofys|davfs\d?|juicefs|mergerfs)"
+        ),
+        "The data folder is on a network file system ({}): whether renames are atomic, and locks "
+        "hold between machines, depends on its server.",
+        "Put the data folder on a local disk.",
+    ),
+    (
+        re.compile(r"vfat|msdos|exfat|ntfs\d?|fuseblk"),
+        "The data folder is on {}, which keeps no owners and modes.",
+        "Put the data folder on a disk of Linux's own kind, such as ext4 or xfs.",
+    ),
+    (
+        re.compile(r"tmpfs|ramfs"),
+        "The data folder is in memory ({}): a restart of the machine empties it.",
+        "Put the data folder on a disk.",
+    ),
+    (
+        re.compile(r"overlay"),
+        "The data folder is in the container's own layer, which goes with the container.",
+        "Mount a volume there (compose.yaml has one).",
+    ),
 )
-_WITHOUT_MODES: Final = re.compile(r"vfat|msdos|exfat|ntfs\d?|fuseblk")
-_FLEETING: Final = re.compile(r"tmpfs|ramfs")
+"""Kinds of file systems that do not keep what the bot counts on; what is said of each, and done."""
 
 _LITTLE_BYTES: Final = 1_000_000_000
 _NO_BYTES: Final = 100_000_000
@@ -46,14 +67,8 @@ def check_folder(there: Installation) -> list[Finding]:
         return [_unreadable(name, error)]
     if not stat.S_ISDIR(status.st_mode):
         return [failed(name, "USER_DATA_DIR is not a folder.", "Name a folder there.")]
-    if status.st_uid != os.geteuid() and os.geteuid() != 0 and os.access(folder, os.W_OK):
-        says = "The data folder belongs to another user, who lets this one write there."
-        do = "Name a folder below it in USER_DATA_DIR: the bot makes it, and makes it private."
-        return [failed(name, says, do)]
     if status.st_uid != os.geteuid():
-        says = "The data folder belongs to another user than the one who runs this command."
-        do = "Run it as the user the bot runs as; if that is this one, chown -R the folder to it."
-        return [(warning if os.geteuid() == 0 else failed)(name, says, do)]
+        return [_of_another_user(name, folder)]
     try:
         there.is_in_use()
     except OperatorFault as fault:
@@ -68,21 +83,31 @@ def check_folder(there: Installation) -> list[Finding]:
                 "Make room, or mount it writable: until then no refreshed token can be saved.",
             )
         ]
-    if (reason := _refuses_locks(folder)) is not None:
-        return [failed(name, f"It cannot be locked: {reason}.", "Name a folder on a local disk.")]
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        says = f"It cannot be locked: {reason_of(error)}."
+        return [failed(name, says, "Name a folder on a local disk.")]
     return [
         ok(name, "It is there, belongs to this user, can be written, and locks work."),
         *check_above(folder),
     ]
 
 
-def _refuses_locks(folder: Path) -> str | None:
-    try:
-        with tempfile.TemporaryFile(dir=folder) as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return reason_of(error)
-    return None
+def _of_another_user(name: str, folder: Path) -> Finding:
+    is_root = os.geteuid() == 0
+    if not is_root and os.access(folder, os.W_OK):
+        return failed(
+            name,
+            "The data folder belongs to another user, who lets this one write there.",
+            "Name a folder below it in USER_DATA_DIR: the bot makes it, and makes it private.",
+        )
+    return (warning if is_root else failed)(
+        name,
+        "The data folder belongs to another user than the one who runs this command.",
+        "Run it as the user the bot runs as; if that is this one, chown -R the folder to it.",
+    )
 
 
 def check_above(folder: Path) -> list[Finding]:
@@ -112,53 +137,61 @@ def _missing(name: str, folder: Path) -> Finding:
 
 
 def _unreadable(name: str, error: OSError) -> Finding:
-    reason = os.strerror(error.errno) if error.errno else type(error).__name__
     return failed(
         name,
-        f"It cannot be looked at ({reason}).",
+        f"It cannot be looked at ({reason_of(error)}).",
         "Run this as the user the bot runs as, and see that USER_DATA_DIR names a folder of its.",
     )
 
 
 def _nearest(folder: Path) -> Path:
     """The folder, or the nearest one above it that is there."""
-    for candidate in (folder, *folder.absolute().parents):
-        try:
-            if candidate.is_dir():
-                return candidate
-        except OSError:
-            continue
-    return Path("/")
+    return next(filter(_is_there, (folder, *folder.absolute().parents)), Path("/"))
+
+
+def _is_there(folder: Path) -> bool:
+    try:
+        return folder.is_dir()
+    except OSError:
+        return False
 
 
 def check_permissions(folder: Path) -> list[Finding]:
     """0700 and 0600, everywhere, and one owner. Counts only: names hold Telegram ids."""
     name = "permissions"
-    if not _is_folder(folder):
+    if not _is_there(folder) or not os.access(folder, os.R_OK | os.X_OK):
         return [skipped(name, "There is no data folder to look at.")]
     wrong = Counter(_walk(folder))
     if not wrong:
         return [ok(name, "Folders are 0700 and files 0600, and all belong to one user.")]
-    findings = []
-    if loose := wrong["folder"] + wrong["file"]:
-        parts = [count(wrong[kind], kind) for kind in ("folder", "file") if wrong[kind]]
-        verb = "has" if loose == 1 else "have"
-        says = f"{' and '.join(parts)} under the data folder {verb} a mode other than 0700 or 0600."
-        do = "Start the bot, which mends it, or: chmod -R u=rwX,go= the data folder."
-        findings.append(failed(name, says, do))
-    if wrong["owner"]:
-        says = f"{count(wrong['owner'], 'entry', 'entries')} under the data "
-        says += "folder: not of the folder's own user."
-        do = "chown -R the folder to the user the bot runs as; run commands as that user."
-        findings.append(failed(name, says, do))
-    if wrong["closed"]:
-        says = f"{count(wrong['closed'], 'folder')} could not be looked into."
-        findings.append(failed(name, says, "Run this as the user the bot runs as."))
-    if wrong["stranger"]:
-        says = f"{count(wrong['stranger'], 'link')} or other things that are neither files nor "
-        says += "folders lie under the data folder."
-        findings.append(warning(name, says, "Find out who put them there; the bot needs none."))
-    return findings
+    loose = [count(wrong[kind], kind) for kind in ("folder", "file") if wrong[kind]]
+    verb = "has" if wrong["folder"] + wrong["file"] == 1 else "have"
+    findings = {
+        "owner": failed(
+            name,
+            f"{count(wrong['owner'], 'entry', 'entries')} under the data folder: not of the "
+            "folder's own user.",
+            "chown -R the folder to the user the bot runs as; run commands as that user.",
+        ),
+        "closed": failed(
+            name,
+            f"{count(wrong['closed'], 'folder')} could not be looked into.",
+            "Run this as the user the bot runs as.",
+        ),
+        "stranger": warning(
+            name,
+            f"{count(wrong['stranger'], 'link')} or other things that are neither files nor "
+            "folders lie under the data folder.",
+            "Find out who put them there; the bot needs none.",
+        ),
+    }
+    modes = failed(
+        name,
+        f"{' and '.join(loose)} under the data folder {verb} a mode other than 0700 or 0600.",
+        "Start the bot, which mends it, or: chmod -R u=rwX,go= the data folder.",
+    )
+    others = [finding for kind, finding in findings.items() if wrong[kind]]
+    return [modes, *others] if loose else others
 
 
 def _walk(folder: Path) -> Iterator[str]:
@@ -188,13 +221,6 @@ def _walk(folder: Path) -> Iterator[str]:
                 yield "stranger"
             elif stat.S_IMODE(status.st_mode) != _FILE_MODE:
                 yield "file"
-
-
-def _is_folder(folder: Path) -> bool:
-    try:
-        return folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)
-    except OSError:
-        return False
 
 
 def check_file_system(folder: Path) -> list[Finding]:
@@ -229,31 +255,9 @@ def judge_file_system(kind: str | None) -> Finding:
     name = "file system"
     if kind is None:
         return skipped(name, "This system does not say what kind it is.")
-    if _NETWORK.fullmatch(kind):
-        return warning(
-            name,
-            f"The data folder is on a network file system ({kind}): whether renames are atomic, "
-            "and locks hold between machines, depends on its server.",
-            "Put the data folder on a local disk.",
-        )
-    if _WITHOUT_MODES.fullmatch(kind):
-        return warning(
-            name,
-            f"The data folder is on {kind}, which keeps no owners and modes.",
-            "Put the data folder on a disk of Linux's own kind, such as ext4 or xfs.",
-        )
-    if _FLEETING.fullmatch(kind):
-        return warning(
-            name,
-            f"The data folder is in memory ({kind}): a restart of the machine empties it.",
-            "Put the data folder on a disk.",
-        )
-    if kind == "overlay":
-        return warning(
-            name,
-            "The data folder is in the container's own layer, which goes with the container.",
-            "Mount a volume there (compose.yaml has one).",
-        )
+    for pattern, says, do in _UNFIT:
+        if pattern.fullmatch(kind):
+            return warning(name, says.format(kind), do)
     return ok(name, f"A local file system ({kind}): renames are atomic, and locks hold.")
 
 
@@ -285,10 +289,8 @@ def check_space(folder: Path) -> list[Finding]:
 def judge_space(space: Space) -> Finding:
     """Warning below 1 GB or 5 %; failed below 100 MB or a thousand inodes."""
     name = "disk space"
-    says = f"{space.free_bytes / 1e9:,.1f} GB of {space.bytes / 1e9:,.1f} GB are free"
-    if space.inodes:
-        says += f", and {space.free_inodes:,} of {space.inodes:,} inodes"
-    says += "."
+    inodes = f", and {space.free_inodes:,} of {space.inodes:,} inodes" if space.inodes else ""
+    says = f"{space.free_bytes / 1e9:,.1f} GB of {space.bytes / 1e9:,.1f} GB are free{inodes}."
     do = "Make room: without it no refreshed token can be saved."
     if space.free_bytes < _NO_BYTES or (space.inodes and space.free_inodes < _NO_INODES):
         return failed(name, says, do)

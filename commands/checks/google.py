@@ -11,6 +11,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -20,7 +21,6 @@ from commands.checks.http import (
     Answer,
     Asker,
     Unreachable,
-    object_of,
     reason_of,
 )
 from config import GoogleClient, Settings
@@ -28,6 +28,7 @@ from drive.connection import Http
 from drive.errors import translating_errors
 from security.credential import DRIVE_FILE_SCOPE
 from security.errors import TransientFault
+from security.google.answers import json_object
 from security.google.network import Network
 from security.google.oauth_errors import Question, meaning_of
 
@@ -70,15 +71,10 @@ async def _check_clients(asker: Asker, settings: Settings) -> list[Finding]:
         _ask_for_code(asker, settings),
         asyncio.gather(*(_refresh(asker, settings, c) for c in settings.google_clients)),
     )
-    first = replies[0]
-    clients = [
-        judge_client(f"oauth client {number}" if number > 1 else "oauth client", number, reply)
-        for number, reply in enumerate(replies, start=1)
-    ]
     return [
-        judge_reach(first, settings.google_token_uri),
-        judge_clock(first),
-        *clients,
+        judge_reach(replies[0], settings.google_token_uri),
+        judge_clock(replies[0]),
+        *(judge_client(number, reply) for number, reply in enumerate(replies, start=1)),
         judge_device(device),
     ]
 
@@ -127,13 +123,11 @@ def _ask_drive(network: Network, endpoint: str) -> Reply:
     http = Http(network)
     http.timeout, http.follow_redirects = TIMEOUT_SECONDS, False
     try:
-        with translating_errors():
+        with closing(http), translating_errors():
             response, body = http.request(f"{endpoint}/drive/v3/about?fields=user")
     except TransientFault as fault:
         return Unreachable(reason_of(fault))
-    finally:
-        http.close()
-    return Answer(response.status, object_of(body), None, None)
+    return Answer(response.status, json_object(body), None, None)
 
 
 def host_of(address: str) -> str:
@@ -168,9 +162,11 @@ def judge_page(reply: Reply | None, address: str) -> Finding:
     if reply is None:
         return skipped(name, "GOOGLE_OAUTH_FLOW is device: the bot leads nobody to it.")
     if isinstance(reply, Unreachable):
-        says = f"Google's consent page ({host_of(address)}) {reply}."
-        do = "It is for people's browsers; the bot itself does not ask it. Can they open it?"
-        return warning(name, says, do)
+        return warning(
+            name,
+            f"Google's consent page ({host_of(address)}) {reply}.",
+            "It is for people's browsers; the bot itself does not ask it. Can they open it?",
+        )
     return ok(name, f"Google's consent page ({host_of(address)}) answers.")
 
 
@@ -180,11 +176,17 @@ def _judge(
     if isinstance(reply, Unreachable):
         return failed(name, f"{what} {reply}.", "Let this machine reach Google by https.")
     if reply.is_fault:
-        says = f"{what} answers with a fault of its own ({reply.status})."
-        return warning(name, says, "It passes by itself: try again later.")
+        return warning(
+            name,
+            f"{what} answers with a fault of its own ({reply.status}).",
+            "It passes by itself: try again later.",
+        )
     if not is_google(reply):
-        says = f"{what} does not speak as Google does ({reply.status}): something answers for it."
-        return failed(name, says, f"Look for a proxy or captive portal, and at {variable}.")
+        return failed(
+            name,
+            f"{what} does not speak as Google does ({reply.status}): something answers for it.",
+            f"Look for a proxy or captive portal, and at {variable}.",
+        )
     return ok(name, f"{what} answers.")
 
 
@@ -199,30 +201,34 @@ def judge_clock(reply: Reply) -> Finding:
     name = "clock"
     if isinstance(reply, Unreachable) or reply.ahead_seconds is None:
         return skipped(name, "Google has told no time to compare with.")
-    ahead = reply.ahead_seconds
-    if abs(ahead) <= _CLOCK_WARNING_SECONDS:
-        return ok(name, f"This machine's clock agrees with Google's (within {abs(ahead):.0f} s).")
-    says = f"This machine's clock is {abs(ahead):,.0f} seconds "
-    says += "ahead of Google's." if ahead > 0 else "behind Google's."
-    do = "Set the clock (timedatectl set-ntp true, or chrony): tokens are refreshed by it."
-    return (failed if abs(ahead) > _CLOCK_FAILED_SECONDS else warning)(name, says, do)
+    off, side = abs(reply.ahead_seconds), "ahead of" if reply.ahead_seconds > 0 else "behind"
+    if off <= _CLOCK_WARNING_SECONDS:
+        return ok(name, f"This machine's clock agrees with Google's (within {off:.0f} s).")
+    return (failed if off > _CLOCK_FAILED_SECONDS else warning)(
+        name,
+        f"This machine's clock is {off:,.0f} seconds {side} Google's.",
+        "Set the clock (timedatectl set-ntp true, or chrony): tokens are refreshed by it.",
+    )
 
 
-def judge_client(name: str, number: int, reply: Reply) -> Finding:
-    """What the answer to the made-up token says of the client."""
+def judge_client(number: int, reply: Reply) -> Finding:
+    """What the answer to the made-up token says of the client; the first is number 1."""
+    name = "oauth client" if number == 1 else f"oauth client {number}"
     error = None if isinstance(reply, Unreachable) or reply.is_fault else _error(reply)
     if error is None:
         return skipped(name, "Google gave no answer to judge it by.")
     if isinstance(meaning_of(Question.REFRESH, error).error(), TransientFault):
         return skipped(name, f"Google cannot judge it just now ({error}).")
     if error == "invalid_grant":
-        says = "Google accepts the client (it refused a made-up token, and only that)."
-        return ok(name, says)
-    variables = "GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET" if number == 1 else "it"
-    where = "" if number == 1 else f" It is pair {number - 1} of GOOGLE_OTHER_CLIENTS."
-    says = f"Google {_BAD.get(error, 'refuses the client')} ({error}).{where}"
-    do = f"Compare {variables} with the console (Google Auth Platform, Clients); no quotes around."
-    return failed(name, says, do)
+        return ok(name, "Google accepts the client (it refused a made-up token, and only that).")
+    variables, where = "GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET", ""
+    if number > 1:
+        variables, where = "it", f" It is pair {number - 1} of GOOGLE_OTHER_CLIENTS."
+    return failed(
+        name,
+        f"Google {_BAD.get(error, 'refuses the client')} ({error}).{where}",
+        f"Compare {variables} with the console (Google Auth Platform, Clients); no quotes around.",
+    )
 
 
 def judge_device(reply: Reply | None) -> Finding:

@@ -5,7 +5,6 @@ The bot's token is a part of every address at Telegram.
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from security.google.answers import json_object
 from security.google.connection_faults import connection_fault
 from security.google.network import Network
 
@@ -75,16 +75,12 @@ class Asker:
                 **self._network.through(address),
             ) as response:
                 body = await _beginning(response)
-                headers, status = response.headers, response.status
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            reason = reason_of(error)
-        else:
-            # The server wrote its time down some time between the question and the answer.
-            here = (asked + time.time()) / 2
-            return Answer(
-                status, object_of(body), headers.get("Allow"), _ahead(here, headers.get("Date"))
-            )
-        raise Unreachable(reason)
+            # Not beside its cause: that may hold the address.
+            raise Unreachable(reason_of(error)) from None
+        # The server wrote its time down some time between the question and the answer.
+        ahead = _ahead((asked + time.time()) / 2, response.headers.get("Date"))
+        return Answer(response.status, json_object(body), response.headers.get("Allow"), ahead)
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> bytes:
@@ -94,15 +90,6 @@ async def _beginning(response: aiohttp.ClientResponse) -> bytes:
         if len(body) > _MOST:
             break
     return bytes(body)
-
-
-def object_of(body: bytes) -> dict[str, Any] | None:
-    """The body, where it is one JSON object."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
 
 
 def _ahead(here: float, date: str | None) -> float | None:

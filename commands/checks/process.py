@@ -38,28 +38,42 @@ async def check_port(name: str, host: str, port: int, runs: bool | None) -> list
     """
     if port == 0:
         return [skipped(name, "It is turned off.")]
+    return [await _judge_port(name, host, port, runs)]
+
+
+async def _judge_port(name: str, host: str, port: int, runs: bool | None) -> Finding:
     fault = _bind(host, port)
     if fault is None:
         if runs:
-            says = f"Nothing listens on port {port} here: the bot may be in a container of its own."
-            return [ok(name, says)]
-        return [ok(name, f"Port {port} is free for the bot.")]
+            away = "the bot may be in a container of its own"
+            return ok(name, f"Nothing listens on port {port} here: {away}.")
+        return ok(name, f"Port {port} is free for the bot.")
     if fault != errno.EADDRINUSE:
-        do = "Correct the address or the port; below 1024 takes a privilege."
-        return [failed(name, f"Nothing can listen there ({os.strerror(fault)}).", do)]
+        return failed(
+            name,
+            f"Nothing can listen there ({os.strerror(fault)}).",
+            "Correct the address or the port; below 1024 takes a privilege.",
+        )
     alive = await _alive(host, port)
     if alive is None:
-        says = f"Port {port} is taken, and what listens there is not Drivekeeper."
-        return [failed(name, says, "Stop the other program, or choose another port.")]
+        return failed(
+            name,
+            f"Port {port} is taken, and what listens there is not Drivekeeper.",
+            "Stop the other program, or choose another port.",
+        )
     if runs is False:
-        says = f"Another Drivekeeper listens on port {port}, on another data folder."
-        do = "Stop one of the two; with one bot token, only one may run."
-        return [warning(name, says, do)]
+        return warning(
+            name,
+            f"Another Drivekeeper listens on port {port}, on another data folder.",
+            "Stop one of the two; with one bot token, only one may run.",
+        )
     if not alive:
-        says = f"The bot listens on port {port}, but Telegram does not answer its polling."
-        do = "Look for polling_failed and polling_conflict (a second instance) in its log."
-        return [warning(name, says, do)]
-    return [ok(name, f"The running bot listens on port {port} and is well.")]
+        return warning(
+            name,
+            f"The bot listens on port {port}, but Telegram does not answer its polling.",
+            "Look for polling_failed and polling_conflict (a second instance) in its log.",
+        )
+    return ok(name, f"The running bot listens on port {port} and is well.")
 
 
 def _bind(host: str, port: int) -> int | None:
@@ -97,15 +111,13 @@ async def check_public_url(settings: Settings, runs: bool | None) -> list[Findin
     name = "public url"
     if settings.google_oauth_flow != "callback" or settings.public_url is None:
         return [skipped(name, "Only GOOGLE_OAUTH_FLOW=callback needs one.")]
-    async with Asker(Network.of(settings)) as asker:
-        try:
-            reached = await _is_ours(asker, settings.public_url)
-        except Unreachable as nothing:
-            reached, why = False, f"PUBLIC_URL {nothing}."
-        else:
-            why = "PUBLIC_URL leads to something else than the bot."
-    if reached:
-        return [ok(name, "PUBLIC_URL leads to the bot.")]
+    why = "PUBLIC_URL leads to something else than the bot."
+    try:
+        async with Asker(Network.of(settings)) as asker:
+            if await _is_ours(asker, settings.public_url):
+                return [ok(name, "PUBLIC_URL leads to the bot.")]
+    except Unreachable as nothing:
+        why = f"PUBLIC_URL {nothing}."
     if runs is False:
         why += " No bot runs here just now, which may be all."
     do = "Look at the reverse proxy and at DNS; ask from outside, too: some networks lead not back."

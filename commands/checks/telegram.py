@@ -27,24 +27,19 @@ async def check_telegram(settings: Settings) -> list[Finding]:
         why = "There is no TELEGRAM_BOT_TOKEN to ask with."
         return [skipped("telegram", why), skipped("webhook", why)]
     base = f"{settings.telegram_api_base_url}/bot{token.get_secret_value()}"
-    async with Asker(Network.of(settings)) as asker:
-        try:
+    try:
+        async with Asker(Network.of(settings)) as asker:
             me, webhook = await asyncio.gather(
                 asker.ask("POST", f"{base}/getMe"),
                 asker.ask("POST", f"{base}/getWebhookInfo"),
             )
-        except Unreachable as nothing:
-            reason = str(nothing)
-        else:
-            return [
-                judge_me(me),
-                judge_webhook(webhook, settings.telegram_webhook_url, time.time()),
-            ]
-    do = "Let this machine reach it by https; look at TELEGRAM_API_BASE_URL."
-    return [
-        failed("telegram", f"Telegram {reason}.", do),
-        skipped("webhook", "Telegram could not be asked."),
-    ]
+    except Unreachable as nothing:
+        do = "Let this machine reach it by https; look at TELEGRAM_API_BASE_URL."
+        return [
+            failed("telegram", f"Telegram {nothing}.", do),
+            skipped("webhook", "Telegram could not be asked."),
+        ]
+    return [judge_me(me), judge_webhook(webhook, settings.telegram_webhook_url, time.time())]
 
 
 def judge_me(answer: Answer) -> Finding:
@@ -56,19 +51,29 @@ def judge_me(answer: Answer) -> Finding:
         shown = f"@{username}" if _USERNAME.fullmatch(username) else "without a username"
         return ok(name, f"Telegram accepts the token; the bot is {shown}.")
     if answer.is_fault:
-        says = f"Telegram answers with a fault of its own ({answer.status})."
-        return warning(name, says, "It passes by itself: try again later.")
+        return warning(
+            name,
+            f"Telegram answers with a fault of its own ({answer.status}).",
+            "It passes by itself: try again later.",
+        )
     document = answer.document or {}
     if document.get("description") == "Logged out":
-        says = "This bot is logged out of Telegram's cloud."
-        do = "It was moved to a local Bot API server: set TELEGRAM_API_BASE_URL to that."
-        return failed(name, says, do)
+        return failed(
+            name,
+            "This bot is logged out of Telegram's cloud.",
+            "It was moved to a local Bot API server: set TELEGRAM_API_BASE_URL to that.",
+        )
     if document.get("ok") is False and answer.status in (401, 404):
-        says = "Telegram does not accept TELEGRAM_BOT_TOKEN."
-        do = "Compare it with what @BotFather shows; a revoked token never works again."
-        return failed(name, says, do)
-    says = f"What answers in Telegram's place ({answer.status}) does not speak as Telegram does."
-    return failed(name, says, "Look for a proxy, and at TELEGRAM_API_BASE_URL.")
+        return failed(
+            name,
+            "Telegram does not accept TELEGRAM_BOT_TOKEN.",
+            "Compare it with what @BotFather shows; a revoked token never works again.",
+        )
+    return failed(
+        name,
+        f"What answers in Telegram's place ({answer.status}) does not speak as Telegram does.",
+        "Look for a proxy, and at TELEGRAM_API_BASE_URL.",
+    )
 
 
 def judge_webhook(answer: Answer, wanted: str | None, now: float) -> Finding:
@@ -84,9 +89,11 @@ def judge_webhook(answer: Answer, wanted: str | None, now: float) -> Finding:
         return skipped(name, "Telegram could not be asked.")
     found = result.get("url")
     if found and found != wanted:
-        says = "Somebody has set a webhook for this bot: its messages go there."
-        do = "Find out who else uses the token. Starting the bot takes the webhook away."
-        return warning(name, says, do)
+        return warning(
+            name,
+            "Somebody has set a webhook for this bot: its messages go there.",
+            "Find out who else uses the token. Starting the bot takes the webhook away.",
+        )
     if wanted is None:
         return ok(name, "None is set: messages wait for the bot to ask for them.")
     if not found:
@@ -96,17 +103,16 @@ def judge_webhook(answer: Answer, wanted: str | None, now: float) -> Finding:
         return ok(name, "Telegram brings messages to TELEGRAM_WEBHOOK_URL.")
     status = _STATUS.match(str(result.get("last_error_message", "")))
     answered = f"was answered {status[1]}" if status else "could not connect"
-    says = f"Telegram brings messages to TELEGRAM_WEBHOOK_URL, but lately {answered} there."
-    do = (
+    return warning(
+        name,
+        f"Telegram brings messages to TELEGRAM_WEBHOOK_URL, but lately {answered} there.",
         "403: something else answers there, or the secret differs; 404: the proxy changes the "
         "path; 502 or 503: the bot was away, or cannot write. Else look at DNS, firewall and "
-        "certificate."
+        "certificate.",
     )
-    return warning(name, says, do)
 
 
 def _result(answer: Answer) -> dict[str, Any] | None:
     document = answer.document or {}
-    result = document.get("result")
-    good = answer.status == 200 and document.get("ok") is True and isinstance(result, dict)
-    return result if good and isinstance(result, dict) else None
+    result = document.get("result") if document.get("ok") is True else None
+    return result if answer.status == 200 and isinstance(result, dict) else None
