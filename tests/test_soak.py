@@ -51,7 +51,7 @@ MB: Final = 1_000_000
 _LINK: Final = "/file/d/"
 _BOT: Final = """
 import asyncio, runpy, time, types
-import bot.limits as limits
+import bot.delivery.rate_limits as limits
 pace = {pace}
 limits.time = types.SimpleNamespace(monotonic=lambda: time.monotonic() * pace)
 limits.asyncio = types.SimpleNamespace(**vars(asyncio))
