@@ -19,9 +19,9 @@ from security.credential import DRIVE_FILE_SCOPE
 from security.custody.custodian import Custodian
 from security.custody.leases import Leases
 from security.custody.workers import Workers
-from security.errors import ConsentRequired, CustodyError, TransientFault
+from security.errors import ConsentDenied, ConsentRequired, CustodyError, TransientFault
 from security.google.clients import Clients
-from security.google.oauth import ConsentDenied, GoogleOAuth, TokenGrant
+from security.google.oauth import GoogleOAuth, TokenGrant
 from security.google.oauth_errors import Question, meaning_of
 
 LIFETIME: Final = timedelta(minutes=10)
@@ -59,12 +59,7 @@ class Approvals:
     """Takes requests from Google's answer to the account behind it, one step on disk at a time."""
 
     def __init__(self, parts: ConsentParts) -> None:
-        self._pending = parts.pending
-        self._workers = parts.workers
-        self._leases = parts.leases
-        self._oauth = parts.oauth
-        self._clients = parts.clients
-        self._look_up_account = parts.look_up_account
+        self._parts = parts
 
     async def redeem(
         self, asked: PendingConsent, *, code: str | None, error: str | None
@@ -86,7 +81,7 @@ class Approvals:
         if asked.stage in ("approved", "claimed"):
             return _outcome_of_repeat(asked, digest)
         # To its end, though whoever asked may have gone: by then the code is spent.
-        redeemed = await self._workers.finish(self._redeem(asked, code or "", error, digest))
+        redeemed = await self._parts.workers.finish(self._redeem(asked, code or "", error, digest))
         return await self.identify(redeemed)
 
     async def poll(self, pending: PendingConsent) -> PendingConsent:
@@ -97,7 +92,7 @@ class Approvals:
             ConsentDenied: declined, lapsed, or superseded by a newer request.
         """
         if pending.stage == "asked":
-            pending = await self._workers.finish(self._poll(pending))
+            pending = await self._parts.workers.finish(self._poll(pending))
         return await self.identify(pending)
 
     async def identify(self, granted: PendingConsent) -> PendingConsent:
@@ -129,22 +124,22 @@ class Approvals:
         Raises:
             ConsentDenied: a newer request has taken its place.
         """
-        async with self._leases.held(pending.owner):
-            current = await self._current(pending)
+        async with self._parts.leases.held(pending.owner):
+            current = await self._parts.workers.run(self._parts.pending.current, pending)
             if current.stage != at:
                 return current
-            return await self._change(current, **changes)
+            return await self._parts.workers.run(self._parts.pending.change, current, **changes)
 
     async def end(self, pending: PendingConsent) -> None:
         """End this request; a newer one of the same owner stays."""
-        async with self._leases.held(pending.owner):
-            await self._delete(pending)
+        async with self._parts.leases.held(pending.owner):
+            await self._parts.workers.run(self._parts.pending.end, pending)
 
     async def _redeem(
         self, asked: PendingConsent, code: str, error: str | None, digest: SecretStr
     ) -> PendingConsent:
-        async with self._leases.held(asked.owner):
-            current = await self._current(asked)
+        async with self._parts.leases.held(asked.owner):
+            current = await self._parts.workers.run(self._parts.pending.current, asked)
             if current.has_expired(datetime.now(UTC)):
                 raise ConsentDenied("the request's time is over", code="expired")
             if current.stage != "asked":
@@ -152,31 +147,33 @@ class Approvals:
             try:
                 if error:
                     raise meaning_of(Question.REDIRECT, error).error() or ConsentDenied(error)
-                client = self._clients.by_id(current.client_id)
-                current = await self._change(
+                client = self._parts.clients.by_id(current.client_id)
+                current = await self._parts.workers.run(
+                    self._parts.pending.change,
                     current,
                     stage="redeeming",
                     code_digest=digest,
                     claim_code=SecretStr(secrets.token_urlsafe(24)),
                 )
-                grant = await self._oauth.exchange(
+                grant = await self._parts.oauth.exchange(
                     client,
                     code=code,
                     code_verifier=current.code_verifier.get_secret_value(),
                     redirect_uri=current.redirect_uri,
                 )
-                return await self._change(current, **_granted(grant))
-            except ConsentRequired:
-                await self._delete(current)
-                raise ConsentDenied("Google does not accept the code", code="used") from None
-            except CustodyError:
-                await self._delete(current)
+                return await self._parts.workers.run(
+                    self._parts.pending.change, current, **_granted(grant)
+                )
+            except CustodyError as fault:
+                await self._parts.workers.run(self._parts.pending.end, current)
+                if isinstance(fault, ConsentRequired):
+                    raise ConsentDenied("Google does not accept the code", code="used") from None
                 raise
 
     async def _poll(self, pending: PendingConsent) -> PendingConsent:
-        client = self._clients.by_id(pending.client_id)
+        client = self._parts.clients.by_id(pending.client_id)
         try:
-            grant = await self._oauth.poll_device(client, pending.device_code)
+            grant = await self._parts.oauth.poll_device(client, pending.device_code)
         except ConsentRequired:
             raise ConsentDenied("Google no longer knows the code", code="expired") from None
         async with self._ends_on_failure(pending):
@@ -197,26 +194,10 @@ class Approvals:
     async def _ask_account(self, access_token: SecretStr) -> GoogleAccount:
         for pause in _PAUSES_SECONDS:
             try:
-                return await self._look_up_account(access_token)
+                return await self._parts.look_up_account(access_token)
             except TransientFault:
                 await asyncio.sleep(pause)
-        return await self._look_up_account(access_token)
-
-    async def _current(self, pending: PendingConsent) -> PendingConsent:
-        current = await self._workers.run(self._pending.load, pending.owner)
-        if current is None or current.id != pending.id:
-            raise ConsentDenied("a newer request has taken its place", code="superseded")
-        return current
-
-    async def _change(self, pending: PendingConsent, **changes: Any) -> PendingConsent:
-        changed = pending.model_copy(update=changes)
-        await self._workers.run(self._pending.save, changed)
-        return changed
-
-    async def _delete(self, pending: PendingConsent) -> None:
-        current = await self._workers.run(self._pending.load, pending.owner)
-        if current is not None and current.id == pending.id:
-            await self._workers.run(self._pending.delete, pending.owner)
+        return await self._parts.look_up_account(access_token)
 
 
 def is_same_secret(expected: SecretStr, given: str) -> bool:

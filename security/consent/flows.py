@@ -26,7 +26,7 @@ from security.consent.approvals import LIFETIME, Approvals, ConsentParts, is_sam
 from security.consent.pasted_address import pasted_parameters
 from security.consent.pending import Flow, PendingConsent
 from security.credential import Credential, Owner
-from security.google.oauth import ConsentDenied
+from security.errors import ConsentDenied
 
 PASTE_REDIRECT: Final = "http://127.0.0.1:47851/"
 """A loopback address nothing listens on (RFC 8252 §7.3): the browser shows it, to be copied."""
@@ -50,12 +50,7 @@ class ConsentFlows:
     """Begins, follows and finishes requests for consent, of any flow and client."""
 
     def __init__(self, parts: ConsentParts) -> None:
-        self._pending = parts.pending
-        self._workers = parts.workers
-        self._leases = parts.leases
-        self._custodian = parts.custodian
-        self._oauth = parts.oauth
-        self._clients = parts.clients
+        self._parts = parts
         self._approvals = Approvals(parts)
         self._ending: set[str] = set()
         """Ids of requests that are over, while the person is being told."""
@@ -76,13 +71,13 @@ class ConsentFlows:
             **await self._ask(method, now),
         )
         # To its end, though whoever asked may have gone: Google gives few device codes.
-        await self._workers.finish(self._save_first(pending))
+        await self._parts.workers.finish(self._save_first(pending))
         return pending
 
     async def _ask(self, method: ConsentMethod, now: datetime) -> dict[str, Any]:
         """What a new request is approved by, as fields of it."""
         if method.flow == "device":
-            device = await self._oauth.start_device(method.client)
+            device = await self._parts.oauth.start_device(method.client)
             return {
                 "expires_at": now + timedelta(seconds=device.expires_in),
                 "address": device.verification_url,
@@ -92,8 +87,8 @@ class ConsentFlows:
             }
         state = secrets.token_urlsafe(_STATE_BYTES)
         # In a thread: the first time a library has to be imported for it.
-        address, verifier = await self._workers.read(
-            self._oauth.authorization_address,
+        address, verifier = await self._parts.workers.read(
+            self._parts.oauth.authorization_address,
             method.client,
             redirect_uri=method.redirect_uri,
             state=state,
@@ -106,18 +101,18 @@ class ConsentFlows:
         }
 
     async def _save_first(self, pending: PendingConsent) -> None:
-        async with self._leases.held(pending.owner):
-            await self._workers.run(self._pending.save, pending)
+        async with self._parts.leases.held(pending.owner):
+            await self._parts.workers.run(self._parts.pending.save, pending)
         _log.info("consent_started", owner=pending.owner, flow=pending.flow)
 
     async def latest(self, owner: Owner) -> PendingConsent | None:
         """The owner's request, if its time is not over."""
-        pending = await self._workers.read(self._pending.load, owner)
+        pending = await self._parts.workers.read(self._parts.pending.load, owner)
         return None if pending is None or pending.has_expired(datetime.now(UTC)) else pending
 
     async def all(self) -> list[PendingConsent]:
         """Every request there is, for start-up."""
-        return await self._workers.read(self._pending.all)
+        return await self._parts.workers.read(self._parts.pending.all)
 
     async def expired(self) -> list[PendingConsent]:
         """The requests whose time is over, and which nobody has told so."""
@@ -128,18 +123,15 @@ class ConsentFlows:
         self, pending: PendingConsent, message_id: int, topic_id: int = 0
     ) -> PendingConsent:
         """Remember which message shows the request, and in which topic (0: none)."""
-        async with self._leases.held(pending.owner):
-            noted = await self._workers.run(
-                self._pending.replace, pending, message_id=message_id, topic_id=topic_id
+        async with self._parts.leases.held(pending.owner):
+            return await self._parts.workers.run(
+                self._parts.pending.replace, pending, message_id=message_id, topic_id=topic_id
             )
-        if noted is None:
-            raise ConsentDenied("a newer request has taken its place", code="superseded")
-        return noted
 
     async def cancel(self, owner: Owner) -> bool:
         """End the owner's request; False where there was none."""
-        async with self._leases.held(owner):
-            return await self._workers.run(self._pending.delete, owner)
+        async with self._parts.leases.held(owner):
+            return await self._parts.workers.run(self._parts.pending.delete, owner)
 
     def mark_ending(self, pending: PendingConsent) -> None:
         """This request connects nothing any more; `end` follows once the person has been told."""
@@ -169,8 +161,8 @@ class ConsentFlows:
         """
         if pending.stage != "redeeming":
             return False
-        async with self._leases.held(pending.owner):
-            current = await self._workers.run(self._pending.load, pending.owner)
+        async with self._parts.leases.held(pending.owner):
+            current = await self._parts.workers.run(self._parts.pending.load, pending.owner)
         return current is not None and current.id == pending.id and current.stage == "redeeming"
 
     async def poll(self, pending: PendingConsent) -> PendingConsent:
@@ -182,16 +174,14 @@ class ConsentFlows:
         """
         if pending.has_expired(datetime.now(UTC)):
             raise ConsentDenied("the code's time is over", code="expired")
-        current = await self._workers.run(self._pending.load, pending.owner)
-        if current is None or current.id != pending.id:
-            raise ConsentDenied("a newer request has taken its place", code="superseded")
+        current = await self._parts.workers.run(self._parts.pending.current, pending)
         return await self._approvals.poll(current)
 
     async def by_state(self, state: str) -> PendingConsent | None:
         """callback: the request this state belongs to; no other flow comes back to a page."""
         if len(state) != _STATE_LENGTH:  # anybody may ask
             return None
-        pending = await self._workers.read(self._pending.by_state, state)
+        pending = await self._parts.workers.read(self._parts.pending.by_state, state)
         return None if pending is None or pending.flow != "callback" else pending
 
     async def accept_redirect(
@@ -251,7 +241,7 @@ class ConsentFlows:
 
     async def is_last_account(self, pending: PendingConsent) -> bool:
         """Whether the account is the one that its owner was connected with last."""
-        last = await self._custodian.last_credential(pending.owner)
+        last = await self._parts.custodian.last_credential(pending.owner)
         if last is None or last.account_id is None:
             return False
         return is_same_secret(last.account_id, pending.account_id.get_secret_value())
@@ -264,8 +254,8 @@ class ConsentFlows:
             OperatorFault: the client it was asked with is no longer configured.
         """
         pending = await self._to_confirm(owner, consent_id)
-        self._clients.by_id(pending.client_id)  # or what is saved could never be refreshed
-        return await self._workers.finish(self._save_latest(pending))
+        self._parts.clients.by_id(pending.client_id)  # or what is saved could never be refreshed
+        return await self._parts.workers.finish(self._save_latest(pending))
 
     async def refuse(self, owner: Owner, consent_id: str) -> None:
         """The account shown is not the asker's; forget its tokens unused.
@@ -295,12 +285,10 @@ class ConsentFlows:
             granted_at=datetime.now(UTC),
             refresh_expires_at=pending.refresh_expires_at,
         )
-        async with self._leases.held(pending.owner) as lease:
-            current = await self._workers.run(self._pending.load, pending.owner)
-            if current is None or current.id != pending.id:
-                raise ConsentDenied("a newer request has taken its place", code="superseded")
-            saved = await self._custodian.save_consent(credential, lease)
-            await self._workers.run(self._pending.delete, pending.owner)
+        async with self._parts.leases.held(pending.owner) as lease:
+            await self._parts.workers.run(self._parts.pending.current, pending)
+            saved = await self._parts.custodian.save_consent(credential, lease)
+            await self._parts.workers.run(self._parts.pending.delete, pending.owner)
         _log.info("consent_saved", owner=pending.owner, generation=saved.generation)
         if saved.ends_within_days:  # the operator's to know on the first day, not on the eighth
             _log.warning("testing_status_suspected", owner=pending.owner)

@@ -5,6 +5,7 @@ One document an owner: asking again replaces it, and so only the latest can ever
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
@@ -20,7 +21,7 @@ from pydantic import (
 )
 
 from security.credential import Owner
-from security.errors import CorruptCredential, OperatorFault
+from security.errors import ConsentDenied, CorruptCredential, OperatorFault
 from security.storage.catalogue import Document, Kind, claims_owner
 from security.storage.documents import Documents
 from security.storage.protocol import Storage
@@ -126,48 +127,58 @@ class PendingConsents:
         """The owner's latest request; None: there is none, or none that can be read."""
         try:
             document = self._documents.read(owner.stem)
-            return None if document is None else _from_document(owner, document)
-        except CorruptCredential:
+            pending = None if document is None else PendingConsent.model_validate(document)
+        except (CorruptCredential, ValidationError):
             return None
+        return pending if pending is not None and pending.owner == owner else None
+
+    def current(self, pending: PendingConsent) -> PendingConsent:
+        """The request as it stands by now.
+
+        Raises:
+            ConsentDenied: it is no longer its owner's latest.
+        """
+        latest = self.load(pending.owner)
+        if latest is None or latest.id != pending.id:
+            raise ConsentDenied("a newer request has taken its place", code="superseded")
+        return latest
 
     def by_state(self, state: str) -> PendingConsent | None:
         """The request that `state` belongs to; no other is opened for it."""
         names = self._documents.storage.find(CONSENTS, "state", state) if state else []
-        for pending in filter(None, map(self._by_name, names)):
-            if pending.state.get_secret_value() == state:
-                return pending
-        return None
+        found = filter(None, map(self._by_name, names))
+        return next((one for one in found if one.state.get_secret_value() == state), None)
 
     def all(self) -> list[PendingConsent]:
         """Every request that can be read, finished by time or not."""
-        found = (self._by_name(name) for name in self._documents.names())
-        return [pending for pending in found if pending is not None]
+        return list(filter(None, map(self._by_name, self._documents.names())))
 
     def delete(self, owner: Owner) -> bool:
         """Forget the owner's request."""
         return self._documents.delete(owner.stem)
 
-    def replace(self, pending: PendingConsent, **changes: Any) -> PendingConsent | None:
-        """Save the request with `changes`; None where it is no longer its owner's latest."""
-        current = self.load(pending.owner)
-        if current is None or current.id != pending.id:
-            return None
+    def end(self, pending: PendingConsent) -> None:
+        """Forget this request; a newer one of the same owner stays."""
+        with suppress(ConsentDenied):
+            self.current(pending)
+            self.delete(pending.owner)
+
+    def change(self, current: PendingConsent, **changes: Any) -> PendingConsent:
+        """Save with `changes` what is known to be its owner's latest request."""
         changed = current.model_copy(update=changes)
         self.save(changed)
         return changed
+
+    def replace(self, pending: PendingConsent, **changes: Any) -> PendingConsent:
+        """Save the request as it stands by now, with `changes`.
+
+        Raises:
+            ConsentDenied: it is no longer its owner's latest.
+        """
+        return self.change(self.current(pending), **changes)
 
     def _by_name(self, name: str) -> PendingConsent | None:
         try:
             return self.load(Owner.from_stem(name))
         except (ValueError, OperatorFault):
             return None  # not ours, or one owner's fault: the others' requests go on
-
-
-def _from_document(owner: Owner, document: dict[str, Any]) -> PendingConsent:
-    try:
-        pending = PendingConsent.model_validate(document)
-    except ValidationError:
-        raise CorruptCredential("a field of the wrong type", code="unreadable") from None
-    if pending.owner != owner:
-        raise CorruptCredential("belongs to another owner", code="wrong_owner")
-    return pending
