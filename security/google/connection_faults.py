@@ -14,13 +14,21 @@ from typing import Final
 from security.errors import CustodyError, TransientFault
 
 # By name: the core knows not every library that fronts use.
-_PROXY_REFUSED: Final = frozenset({"ProxyRefused", "ProxyError", "ClientHttpProxyError"})
-_BROKEN: Final = frozenset(
-    {
-        *("ServerDisconnectedError", "ClientPayloadError"),  # aiohttp
-        *("ReadError", "WriteError", "RemoteProtocolError"),  # httpx, httpcore
-        *("RemoteDisconnected", "IncompleteRead", "BadStatusLine"),  # http.client
-    }
+_BY_NAME: Final = {
+    **dict.fromkeys(("ProxyRefused", "ProxyError", "ClientHttpProxyError"), "proxy_refused"),
+    # Of aiohttp; of httpx and httpcore; of http.client.
+    **dict.fromkeys(("ServerDisconnectedError", "ClientPayloadError"), "broken"),
+    **dict.fromkeys(("ReadError", "WriteError", "RemoteProtocolError"), "broken"),
+    **dict.fromkeys(("RemoteDisconnected", "IncompleteRead", "BadStatusLine"), "broken"),
+}
+_BY_KIND: Final = (  # the first that fits: a subclass stands before its base
+    (socket.gaierror, "dns"),
+    (ssl.SSLCertVerificationError, "certificate"),
+    ((ssl.SSLEOFError, ssl.SSLZeroReturnError), "broken"),
+    (ssl.SSLError, "tls"),
+    (ConnectionRefusedError, "refused"),
+    (TimeoutError, "timeout"),
+    (ConnectionError, "broken"),
 )
 _LIBRARIES: Final = ("aiohttp", "httpx", "httpcore", "httplib2", "http.client", "ssl", "telegram")
 _UNREACHABLE: Final = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN)
@@ -60,24 +68,8 @@ def _is_of_a_client(link: BaseException) -> bool:
 
 
 def _kind(link: BaseException) -> str | None:
-    name = type(link).__name__
-    if name in _PROXY_REFUSED:
-        return "proxy_refused"
-    match link:
-        case socket.gaierror():
-            return "dns"
-        case ssl.SSLCertVerificationError():
-            return "certificate"
-        case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
-            return "broken"
-        case ssl.SSLError():
-            return "tls"
-        case ConnectionRefusedError():
-            return "refused"
-        case TimeoutError():
-            return "timeout"
-        case OSError(errno=number) if number in _UNREACHABLE:
-            return "unreachable"
-        case ConnectionError():
-            return "broken"
-    return "broken" if name in _BROKEN else None
+    if (word := _BY_NAME.get(type(link).__name__)) is not None:
+        return word
+    if isinstance(link, OSError) and link.errno in _UNREACHABLE:
+        return "unreachable"
+    return next((word for kind, word in _BY_KIND if isinstance(link, kind)), None)

@@ -25,6 +25,7 @@ from security.owner_documents import (
 from security.quarantine.notes import Note
 from security.quarantine.records import QuarantineRecord, Restoration
 from security.storage.catalogue import NOTE
+from security.storage.documents import read_one
 from security.storage.events import Event
 from security.storage.protocol import (
     ANY,
@@ -36,7 +37,6 @@ from security.storage.protocol import (
     Put,
     Step,
     Storage,
-    Stored,
     Unit,
     Version,
 )
@@ -116,7 +116,7 @@ class Quarantine:
             Conflict: another credential is in its place.
         """
         with self._store.holding(owner, lease) as held:
-            present = self._stored(credential_key(owner))
+            present = read_one(self._storage, credential_key(owner))
             if present is None:
                 return False
             if version not in (ANY, present.version):
@@ -147,7 +147,7 @@ class Quarantine:
             CorruptCredential, OperatorFault: it cannot be read.
         """
         names = self.names(owner)
-        found = self._stored(copy_key(names[-1])) if names else None
+        found = read_one(self._storage, copy_key(names[-1])) if names else None
         return None if found is None else Credential.from_document(owner, found.open())
 
     def dropping(self, owner: Owner) -> list[Step]:
@@ -242,7 +242,7 @@ class Quarantine:
         return owner
 
     def _verified(self, owner: Owner, name: str) -> Credential:
-        found = self._stored(copy_key(name))
+        found = read_one(self._storage, copy_key(name))
         if found is None:  # another process was faster
             raise RestoreRefused("there is no such copy in quarantine", code="gone")
         credential = Credential.from_document(owner, found.open())
@@ -266,13 +266,13 @@ class Quarantine:
             if current is not None:
                 raise RestoreRefused("the owner has a credential that can be read")
             reason = RestoreRefused.default_code  # one no newer than its tombstone, if any
-        if self._stored(credential_key(owner)) is None:
+        if read_one(self._storage, credential_key(owner)) is None:
             return None
         self.set_aside(owner, reason, lease=lease)
         return reason
 
     def _finish(self, owner: Owner, name: str) -> None:
-        present = self._stored(credential_key(owner))
+        present = read_one(self._storage, credential_key(owner))
         if self._exists(name) and (present is None or not self._holds(name, present.raw)):
             return
         lease = self._store.lease(owner)
@@ -281,7 +281,7 @@ class Quarantine:
         try:
             with suppress(CorruptCredential):
                 self._store.load(owner)  # an operator fault is mended first
-            present = self._stored(credential_key(owner))
+            present = read_one(self._storage, credential_key(owner))
             if not self._exists(name):
                 self._store.change(Unit([Drop(note_key(name))], lease))
             elif present is not None and self._holds(name, present.raw):
@@ -297,7 +297,7 @@ class Quarantine:
     def new_name(self, owner: Owner) -> tuple[str, datetime]:
         """A name for one more copy of the owner's, and the time in it, in UTC."""
         now = datetime.now(UTC)
-        while self._stored(copy_key(name := name_copy(owner, now))) is not None:
+        while read_one(self._storage, copy_key(name := name_copy(owner, now))) is not None:
             now += timedelta(microseconds=1)
         return name, now
 
@@ -307,13 +307,6 @@ class Quarantine:
 
     def _all(self, owner: Owner) -> list[str]:
         return self._storage.names(QUARANTINE, f"{owner.stem}.")
-
-    def _stored(self, key: Key) -> Stored | None:
-        """What is there. Raises OperatorFault where the storage does not say."""
-        [found] = self._storage.read([key])
-        if isinstance(found, CustodyError):
-            raise found
-        return found
 
     def _note(self, name: str) -> Note:
         return Note.found(name, self._storage.read([note_key(name)])[0])

@@ -30,6 +30,7 @@ from pydantic import SecretStr
 
 from security.encryption import fingerprint, is_kid
 from security.errors import CorruptCredential, OperatorFault
+from security.google.answers import json_object
 
 _FILE_MODE: Final = 0o600
 _KIND: Final = "backup"
@@ -187,11 +188,8 @@ def read_archive(path: Path, keys: Sequence[SecretStr]) -> Iterator[tuple[str, d
 
 def _open(header: bytes, keys: Sequence[SecretStr]) -> tuple[Fernet, str]:
     """The key and the identifier of the archive that begins with `header`."""
-    try:
-        document = json.loads(header)
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict) or document.get("drivekeeper") != _KIND:
+    document = json_object(header)
+    if document is None or document.get("drivekeeper") != _KIND:
         raise CorruptCredential("this is no archive of Drivekeeper's", code="unreadable")
     if document.get("v") != _VERSION or document.get("alg") != "fernet":
         raise OperatorFault("the archive is of an unknown version", code="unknown_envelope")

@@ -8,7 +8,6 @@ owners are of different moments.
 from __future__ import annotations
 
 import base64
-import binascii
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -65,7 +64,7 @@ class About:
             names = tuple(str(name) for name in body["settings"])
             key = base64.b64decode(body["mask_key"], validate=True)
             return cls(created, str(body["version"]), names, SecretBytes(key))
-        except (KeyError, TypeError, ValueError, OverflowError, binascii.Error):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise CorruptCredential("the archive holds a broken record", code="tampered") from None
 
 

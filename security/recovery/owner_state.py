@@ -113,14 +113,6 @@ def list_owners(storage: Storage) -> list[Owner]:
     return sorted(found)
 
 
-def has_copy(storage: Storage, name: str) -> bool:
-    """Whether the quarantine holds a copy of this name; CustodyError: it cannot be told."""
-    [found] = storage.read([copy_key(name)])
-    if isinstance(found, CustodyError):
-        raise found
-    return found is not None
-
-
 def _ended(tombstone: Found) -> int | None:
     if isinstance(tombstone, CustodyError):
         return None

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
@@ -29,9 +28,10 @@ from security.owner_documents import (
 )
 from security.quarantine.notes import Note
 from security.recovery.backup import About, Progress, read_backup
-from security.recovery.owner_state import OwnerState, copies_by_owner, has_copy, read_state
+from security.recovery.owner_state import OwnerState, copies_by_owner, read_state
 from security.recovery.restore_plan import Plan, decide
 from security.recovery.snapshot import OwnerSnapshot
+from security.storage.documents import read_one
 from security.storage.events import Event
 from security.storage.protocol import Copy, Put, PutRaw, Step, Stored, Unit
 from security.token_store import TokenStore
@@ -205,11 +205,14 @@ class Restore:
         return decide(
             snapshot,
             now,
-            has_copy=partial(has_copy, self._storage),
+            has_copy=self._has_copy,
             archived_at=about.created,
             rollback=self._rollback,
             encrypted=self._storage.sealer.is_sealing,
         )
+
+    def _has_copy(self, name: str) -> bool:
+        return read_one(self._storage, copy_key(name)) is not None
 
     def _steps(self, owner: Owner, now: OwnerState, plan: Plan) -> list[Step]:
         """In an order of which every beginning leaves each credential whole."""

@@ -23,7 +23,9 @@ from security.credential import Owner
 from security.encryption import is_object, kid_of
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import Kind
+from security.storage.documents import read_one
 from security.storage.protocol import Convert, Key, Lease
+from security.storage.sealing import Opened
 from security.token_store import TokenStore
 
 _IN_A_ROW: Final = 20
@@ -119,24 +121,14 @@ class Rotation:
         found = []
         for kind, name in self._keys():
             with suppress(CustodyError):  # a run says why it is left
-                raw = self._read(Key(kind, name))
-                if raw is not None and self._is_doubtful(kind, name, raw):
-                    found.append(self._plaintext(kind, name, raw))
+                stored = read_one(self._storage, Key(kind, name))
+                if stored and _is_doubtful(self._reader.examine(kind, name, stored.raw)):
+                    found.append(self._plaintext(kind, name, stored.raw))
         return found
 
     def _keys(self) -> list[Key]:
         kinds = self._storage.kinds
         return [Key(kind, name) for kind in kinds for name in self._storage.names(kind)]
-
-    def _read(self, key: Key) -> bytes | None:
-        [found] = self._storage.read([key])
-        if isinstance(found, CustodyError):
-            raise found
-        return None if found is None else found.raw
-
-    def _is_doubtful(self, kind: Kind, name: str, data: bytes) -> bool:
-        opened = self._reader.examine(kind, name, data)
-        return opened.kid is None or opened.was_plaintext
 
     def _plaintext(self, kind: Kind, name: str, data: bytes) -> Plaintext:
         digest = hashlib.sha256(name.encode() + b"\0" + data).hexdigest()
@@ -167,10 +159,11 @@ class Rotation:
         counts = {kind.label: Counter[Outcome]() for kind in self._storage.kinds}
         left: list[Unconverted] = []
         for done, key in enumerate(keys, start=1):
-            outcome = self._one(key, mode, dry_run)
-            if isinstance(outcome, _LeftAsItIs):
-                left.append(self._entry(key, outcome))
-                outcome = "locked" if outcome.code == "locked" else "unreadable"
+            try:
+                outcome = self._one(key, mode, dry_run)
+            except _LeftAsItIs as reason:
+                left.append(self._entry(key, reason))
+                outcome = "locked" if reason.code == "locked" else "unreadable"
             counts[key.kind.label][outcome] += 1
             progress(done, len(keys))
             if outcome == "changed" and not dry_run and not key.kind.leased:
@@ -196,11 +189,10 @@ class Rotation:
     def _believed(self, kind: Kind, name: str, data: bytes) -> bytes | None:
         opened = self._reader.examine(kind, name, data)
         # A bare token has no kid, and a damaged one is not the key's that opened it.
-        if opened.kid is not None and kid_of(data) == opened.kid and not opened.was_plaintext:
-            return None
-        is_doubtful = opened.kid is None or opened.was_plaintext
-        taken = self._taken
-        if is_doubtful and taken is not None and self._plaintext(kind, name, data) not in taken:
+        if not _is_doubtful(opened):
+            if kid_of(data) == opened.kid:
+                return None
+        elif self._taken is not None and self._plaintext(kind, name, data) not in self._taken:
             raise OperatorFault("put there since it was asked", code="plaintext_refused")
         return self._sealed(kind, name, opened.content)
 
@@ -232,29 +224,27 @@ class Rotation:
             raise OperatorFault("does not come back as it was", code="failed")
         return sealed
 
-    def _one(self, key: Key, mode: Mode, dry_run: bool) -> Outcome | _LeftAsItIs:
-        raw: bytes | None = None
+    def _one(self, key: Key, mode: Mode, dry_run: bool) -> Outcome:
+        """What became of one document; raises `_LeftAsItIs` where it is not converted."""
         convert = self._converter(mode, key)
         # Without the lease first: on a second run almost everything is converted already.
         try:
-            raw = self._read(key)
-            if raw is None:
-                return "vanished"
-            if convert(raw) is None:
-                return "already"
+            found = read_one(self._storage, key)
         except CustodyError as fault:
-            return fault if isinstance(fault, _LeftAsItIs) else _LeftAsItIs(fault.code, raw)
+            raise _LeftAsItIs(fault.code, None) from None
+        if found is None:
+            return "vanished"
+        if convert(found.raw) is None:
+            return "already"
         if dry_run:
             return "changed"
         try:
             with self._leased(key) as lease:
                 return self._storage.reseal(key, convert, lease)
-        except _LeftAsItIs as reason:  # replaced meanwhile, by something that does not open
-            return reason
         except OperatorFault as fault:
             if fault.code != "locked":
                 raise
-            return _LeftAsItIs("locked", raw)
+            raise _LeftAsItIs("locked", found.raw) from None
 
     def _leased(self, key: Key) -> AbstractContextManager[Lease | None]:
         owner = key.kind.owner_of(key.name) if key.kind.leased else None
@@ -278,6 +268,11 @@ class _LeftAsItIs(CustodyError):
     def __init__(self, code: str, raw: bytes | None) -> None:
         super().__init__("left as it is", code=code)
         self.raw = raw
+
+
+def _is_doubtful(opened: Opened) -> bool:
+    """Whether it is plaintext, or was set aside as such."""
+    return opened.kid is None or opened.was_plaintext
 
 
 def _let_others_in(changed: int) -> None:

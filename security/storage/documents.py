@@ -7,6 +7,18 @@ from security.storage.catalogue import Document, Kind
 from security.storage.protocol import Drop, Key, Put, Step, Storage, Stored, Unit
 
 
+def read_one(storage: Storage, key: Key) -> Stored | None:
+    """The document as it stands; None: there is none.
+
+    Raises:
+        CustodyError: the storage does not say.
+    """
+    [found] = storage.read([key])
+    if isinstance(found, CustodyError):
+        raise found
+    return found
+
+
 class Documents:
     """The documents of a kind without an owner's lease. Every method blocks."""
 
@@ -28,10 +40,7 @@ class Documents:
         Raises:
             CustodyError: the storage does not say.
         """
-        [found] = self.storage.read([Key(self.kind, name)])
-        if isinstance(found, CustodyError):
-            raise found
-        return found
+        return read_one(self.storage, Key(self.kind, name))
 
     def read(self, name: str) -> Document | None:
         """What is in the document; None: there is none.
