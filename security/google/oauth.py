@@ -60,15 +60,12 @@ class OAuthEndpoints:
 
     def of(self, question: Question) -> str:
         """Where it is asked."""
-        match question:
-            case Question.DEVICE_CODE:
-                return self.device
-            case Question.REVOKE:
-                return self.revoke
-            case Question.REDIRECT:
-                return self.auth
-            case _:
-                return self.token
+        others = {
+            Question.DEVICE_CODE: self.device,
+            Question.REVOKE: self.revoke,
+            Question.REDIRECT: self.auth,
+        }
+        return others.get(question, self.token)
 
 
 class GoogleOAuth:

@@ -49,19 +49,14 @@ def divide(old: Mapping[str, Document], process: str) -> dict[str, Document]:
             about(OWNER, name, rejected=rejected)
     for name, day in old.get("activity", {}).items():
         about(ACTIVE, name, day=day)
-    for code, (since, owners, told, until) in _whole(old.get("incidents", {})):
-        made[INCIDENT + code] = {"since": since, "owners": owners, "told": told, "until": until}
+    for code, entry in old.get("incidents", {}).items():
+        match entry:
+            case [since, owners, told, until]:
+                kept = {"since": since, "owners": owners, "told": told, "until": until}
+                made[INCIDENT + code] = kept
     made[PROCESS + process] = {
         "asked": verdicts.get("asked", {}),
         "read": verdicts.get("read", {}),
         "sweeps": old.get("sweeps", {}).get("sweeps", []),
     }
     return made
-
-
-def _whole(incidents: Document) -> list[tuple[str, list[Any]]]:
-    return [
-        (code, entry)
-        for code, entry in incidents.items()
-        if isinstance(entry, list) and len(entry) == 4
-    ]

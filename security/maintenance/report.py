@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import accumulate
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
@@ -111,13 +110,6 @@ def minutes_left(known: Iterable[Due], now: float) -> tuple[float | None, list[t
     Tokens that have run out (of idle owners, say) count in the first bucket, and are not the
     fewest: they are nobody's deadline any more.
     """
-    counts, fewest = [0] * len(BOUNDS), float("inf")
-    for _, moment in known:
-        if moment is None:
-            continue
-        minutes = (moment - now) / 60
-        if 0 < minutes < fewest:
-            fewest = minutes
-        counts[bisect_left(BOUNDS, minutes)] += 1
-    cumulative = list(zip(BOUNDS, accumulate(counts), strict=True))
-    return None if fewest == float("inf") else fewest, cumulative
+    minutes = sorted((moment - now) / 60 for _, moment in known if moment is not None)
+    fewest = next((left for left in minutes if left > 0), None)
+    return fewest, [(bound, bisect_right(minutes, bound)) for bound in BOUNDS]

@@ -81,6 +81,8 @@ class MaintenanceState:
         self.sweeps: list[SweepReport] = []
         """The last ones, oldest first."""
         self._dumped: list[dict[str, Any]] = []
+        self._unsaved: dict[str, Step] = {}
+        """What could not be written down: it comes with the next changes again."""
 
     @property
     def _troubles(self) -> tuple[Pauses, Organisations, Rejections]:
@@ -172,21 +174,20 @@ class MaintenanceState:
     async def save(self) -> None:
         """Write down what has changed. Never raises: it is in memory all the same."""
         async with self._saving:  # no older state is written over a newer one
-            changes = self._take_changes()
+            changes = self._unsaved | self._take_changes()
             if not changes or not self._keeps:
                 return
             outcomes = await self._workers.run(
                 self._storage.apply, [Unit([step]) for step in changes.values()]
             )
-            failed = [
-                name
+            faults = {
+                name: outcome
                 for name, outcome in zip(changes, outcomes, strict=True)
                 if isinstance(outcome, Exception)
-            ]
-            for name in failed:
-                self._not_saved(name)
-            if failed:
-                fault = next(outcome for outcome in outcomes if isinstance(outcome, Exception))
+            }
+            self._unsaved = {name: changes[name] for name in faults}
+            if faults:
+                fault = next(iter(faults.values()))
                 code = fault.code if isinstance(fault, OperatorFault) else "failed"
                 _log.warning("memory_not_saved", result=code)
 
@@ -212,16 +213,6 @@ class MaintenanceState:
         for part in (*self._troubles, self.activity, self.incidents):
             part.changed.clear()
         return {name: _step(name, document) for name, document in changes.items()}
-
-    def _not_saved(self, name: str) -> None:
-        """It comes with the next changes again."""
-        if name.startswith(PROCESS):
-            self.rejections.counts_changed = True
-        elif name.startswith(INCIDENT):
-            self.incidents.changed.add(name.removeprefix(INCIDENT))
-        elif (owner := _owner_of(name)) is not None:
-            part = self.activity if name.startswith(ACTIVE) else self.pauses
-            part.changed.add(owner)
 
 
 def _step(name: str, document: Document | None) -> Step:

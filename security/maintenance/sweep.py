@@ -177,17 +177,17 @@ class Sweep:
 
     async def _pass(self, due: AsyncIterator[Owner], tally: Tally, dry_run: bool) -> None:
         """Read what changed, and refresh what is due, some at once."""
-        turn = asyncio.Lock()
         if dry_run:
             async for _ in due:
                 tally.refreshed += 1
             return
+        places = asyncio.Semaphore(self._at_once)
+        # Reading finds the damaged as well: they are deferred from the first one on.
         async with self._rejecting.deferring(), asyncio.TaskGroup() as group:
-            # Reading finds the damaged as well: they are deferred from the first one on.
-            if (first := await anext(due, None)) is None:
-                return
-            for number in range(self._at_once):
-                group.create_task(self._work(due, None if number else first, turn, tally))
+            async for owner in due:
+                await places.acquire()
+                task = group.create_task(self._take_turn(owner, tally))
+                task.add_done_callback(lambda _: places.release())
 
     async def _due(
         self,
@@ -263,27 +263,17 @@ class Sweep:
         idle = self._state.activity.is_idle(owner, now)
         return not (idle and expires + IDLE_REFRESH_EVERY.total_seconds() >= now)
 
-    async def _work(
-        self, due: AsyncIterator[Owner], first: Owner | None, turn: asyncio.Lock, tally: Tally
-    ) -> None:
-        owner = first
-        while True:
-            if owner is None:
-                async with turn:
-                    owner = await anext(due, None)
-            if owner is None:
-                return
-            slot = await self._limiter.slot()
-            try:
-                if tally.ended_by is None:
-                    await self._keep(owner, tally, slot)
-                else:
-                    tally.skip()
-            except Exception as error:
-                self._unforeseen(owner, error, tally)
-            finally:
-                slot.end()
-            owner = None
+    async def _take_turn(self, owner: Owner, tally: Tally) -> None:
+        slot = await self._limiter.slot()
+        try:
+            if tally.ended_by is None:
+                await self._keep(owner, tally, slot)
+            else:
+                tally.skip()
+        except Exception as error:
+            self._unforeseen(owner, error, tally)
+        finally:
+            slot.end()
 
     def _unforeseen(self, owner: Owner, error: Exception, tally: Tally) -> None:
         """One owner's trouble is nobody else's, whatever it is."""
