@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -18,11 +19,9 @@ from pydantic import TypeAdapter
 from security.credential import Owner
 from security.custody.workers import Workers
 from security.errors import OperatorFault
-from security.maintenance.activity import Activity
-from security.maintenance.backoff import Pauses
 from security.maintenance.documents import ACTIVE, EARLIER, INCIDENT, OWNER, PROCESS, divide
 from security.maintenance.incidents import Incidents
-from security.maintenance.organisations import Organisations
+from security.maintenance.owners import Activity, Organisations, Pauses
 from security.maintenance.report import SweepReport
 from security.quarantine.policy import Rejections
 from security.storage.catalogue import Document, Kind, claims_owner, owner_by_stem
@@ -105,10 +104,8 @@ class MaintenanceState:
         if old:
             documents = self._upgrade(old) | documents
         for name, document in documents.items():
-            try:
+            with suppress(*_WRONG):  # of another version, or damaged: begin anew
                 self._load(name, document)
-            except _WRONG:
-                continue  # of another version, or damaged: begin anew
         self.sweeps.sort(key=lambda report: report.started_at)
         self._dumped = [report.model_dump(mode="json") for report in self.sweeps]
 
@@ -169,7 +166,7 @@ class MaintenanceState:
         """See `Outcomes`."""
         self.works(owner)
         self.rejections.reinstate(owner)
-        self.activity.forget(owner)
+        self.activity.clear(owner)
 
     async def save(self) -> None:
         """Write down what has changed. Never raises: it is in memory all the same."""

@@ -35,7 +35,7 @@ from security.errors import (
     RefusedByOrganisation,
     TransientFault,
 )
-from security.maintenance.activity import IDLE_REFRESH_EVERY
+from security.maintenance.owners import IDLE_REFRESH_EVERY
 from security.maintenance.report import SweepReport, Tally, minutes_left
 from security.maintenance.state import MaintenanceState
 from security.owner_documents import CREDENTIALS, Reading
