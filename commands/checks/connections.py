@@ -13,7 +13,7 @@ from commands.runtime import Installation
 from security.credential import Credential
 from security.errors import CustodyError
 from security.owner_documents import CREDENTIALS, QUARANTINE, copy_key, note_key, owner_of_copy
-from security.quarantine.notes import Note
+from security.quarantine.records import Note
 from security.storage.catalogue import Kind
 from security.storage.protocol import Found, Key, Storage, Stored
 

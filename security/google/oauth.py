@@ -228,13 +228,10 @@ def form_body(form: Mapping[str, str]) -> bytes:
 
     aiohttp's own encoder of forms prepares for files as well: a third of the whole refresh.
     """
-    return "&".join(f"{name}={_UNSAFE.sub(_quoted, value)}" for name, value in form.items()).encode(
-        "ascii"
-    )
-
-
-def _quoted(match: re.Match[str]) -> str:
-    return quote_plus(match[0])
+    return "&".join(
+        f"{name}={_UNSAFE.sub(lambda match: quote_plus(match[0]), value)}"
+        for name, value in form.items()
+    ).encode("ascii")
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

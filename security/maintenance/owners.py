@@ -62,9 +62,6 @@ class _Pause(NamedTuple):
 class Pauses(ByOwner[_Pause]):
     """Pauses by owner. Times in Unix seconds."""
 
-    def __len__(self) -> int:
-        return len(self._by_owner)
-
     def is_paused(self, owner: Owner, now: float) -> bool:
         """Whether the owner is to be left alone for now."""
         pause = self._by_owner.get(owner.name)
@@ -77,8 +74,8 @@ class Pauses(ByOwner[_Pause]):
 
     def extend(
         self, owner: Owner, now: float, at_least: float | None = None, *, after: str | None = None
-    ) -> float:
-        """Another failure: the length of the next pause in seconds.
+    ) -> None:
+        """Another failure, and a longer pause than the one before.
 
         Args:
             at_least: seconds the server asked for (Retry-After), where it did.
@@ -87,18 +84,11 @@ class Pauses(ByOwner[_Pause]):
         failures = self._by_owner.get(owner.name, _Pause(0, 0.0)).failures + 1
         seconds = min(_FIRST_SECONDS * 2.0 ** (min(failures, 16) - 1), _LONGEST_SECONDS)
         seconds = max(seconds, min(at_least or 0.0, _LONGEST_SECONDS))
-        return self._pause(owner, now, seconds, failures, after)
+        self._remember(owner, _Pause(failures, now + jittered(seconds), after))
 
-    def rest(self, owner: Owner, now: float, after: str) -> float:
-        """A pause of a day, for what is mended neither here nor soon; its length in seconds."""
-        return self._pause(owner, now, _REST_SECONDS, 1, after)
-
-    def _pause(
-        self, owner: Owner, now: float, seconds: float, failures: int, after: str | None
-    ) -> float:
-        seconds = jittered(seconds)
-        self._remember(owner, _Pause(failures, now + seconds, after))
-        return seconds
+    def rest(self, owner: Owner, now: float, after: str) -> None:
+        """A pause of a day, for what is mended neither here nor soon."""
+        self._remember(owner, _Pause(1, now + jittered(_REST_SECONDS), after))
 
     def entry_of(self, owner: Owner) -> dict[str, Any]:
         """What is kept of an owner over a restart."""

@@ -22,8 +22,7 @@ from security.owner_documents import (
     note_key,
     owner_of_copy,
 )
-from security.quarantine.notes import Note
-from security.quarantine.records import QuarantineRecord, Restoration
+from security.quarantine.records import Note, QuarantineRecord, Restoration
 from security.storage.catalogue import NOTE
 from security.storage.documents import read_one
 from security.storage.events import Event
@@ -48,8 +47,8 @@ _REPLACEABLE: Final = frozenset({"unknown_key", "unknown_envelope", "plaintext_r
 class Credentials(Protocol):
     """What the quarantine needs of the store."""
 
-    def lease(self, owner: Owner) -> Lease | None:
-        """The owner's lease, or None."""
+    def leased(self, owner: Owner, timeout_seconds: float) -> AbstractContextManager[Lease]:
+        """The owner's lease, or OperatorFault where it stays taken for so long."""
 
     def holding(self, owner: Owner, lease: Lease | None) -> AbstractContextManager[Lease]:
         """The owner's lease, for as long as this takes."""
@@ -275,10 +274,7 @@ class Quarantine:
         present = read_one(self._storage, credential_key(owner))
         if self._exists(name) and (present is None or not self._holds(name, present.raw)):
             return
-        lease = self._store.lease(owner)
-        if lease is None:  # somebody is at it just now
-            return
-        try:
+        with self._store.leased(owner, 0) as lease:  # not where somebody is at it just now
             with suppress(CorruptCredential):
                 self._store.load(owner)  # an operator fault is mended first
             present = read_one(self._storage, credential_key(owner))
@@ -287,8 +283,6 @@ class Quarantine:
             elif present is not None and self._holds(name, present.raw):
                 drop = Drop(credential_key(owner), present.version)
                 self._store.change(Unit([self._store.burying(owner), drop], lease))
-        finally:
-            lease.release()
 
     def _holds(self, name: str, raw: bytes) -> bool:
         """Whether the copy is one of these very bytes."""

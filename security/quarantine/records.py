@@ -1,11 +1,53 @@
-"""What lists of the quarantine show, and what a restore from it did."""
+"""What is known of a quarantined copy: its note, its line in lists, and what a restore of it did.
+
+The note lies beside the copy: why and when it was set aside, and whether its owner knows.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 from security.credential import Owner
+from security.log_schema import RESULTS
+from security.owner_documents import time_of_copy
+from security.storage.protocol import Found, Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Why and when a copy was set aside. `time` is aware, in UTC."""
+
+    reason: str
+    """A result code."""
+    time: datetime
+    told: bool = False
+    """Whether the owner has been told."""
+
+    @classmethod
+    def found(cls, copy: str, found: Found) -> Note:
+        """The copy's note; what cannot be read in it is as the copy's name says."""
+        document = (found.document if isinstance(found, Stored) else None) or {}
+        reason = document.get("reason")
+        try:
+            time = datetime.fromisoformat(document["time"]).astimezone(UTC)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            time = time_of_copy(copy)
+        return cls(
+            reason=reason if isinstance(reason, str) and reason in RESULTS else "unreadable",
+            time=time,
+            told=document.get("told") is True,
+        )
+
+    def to_document(self, mask: str) -> dict[str, Any]:
+        """What is kept, with the owner's mask."""
+        return {
+            "owner": mask,
+            "reason": self.reason,
+            "time": self.time.isoformat(),
+            "told": self.told,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from security.owner_documents import (
     tombstone_key,
     tombstone_of,
 )
-from security.quarantine.notes import Note
+from security.quarantine.records import Note
 from security.recovery.backup import About, Progress, read_backup
 from security.recovery.owner_state import OwnerState, copies_by_owner, read_state
 from security.recovery.restore_plan import Plan, decide

@@ -16,7 +16,7 @@ from security.credential import Credential, Owner
 from security.encryption import TokenEncryption, kid_of
 from security.errors import CorruptCredential, OperatorFault
 from security.owner_documents import copy_key, credential_key, note_key
-from security.quarantine.notes import Note
+from security.quarantine.records import Note
 from security.recovery.backup import About, write_backup
 from security.recovery.bot_stopped import bot_stopped
 from security.recovery.owner_state import take_snapshot
