@@ -22,7 +22,8 @@ from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox, SandboxConfig
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption
-from security.google.oauth import GoogleOAuth, OAuthEndpoints, TokenGrant
+from security.google.grants import TokenGrant
+from security.google.oauth import GoogleOAuth, OAuthEndpoints
 from security.token_store import TokenStore
 
 FIRST_PERSON = 1000

@@ -22,8 +22,7 @@ from bot.delivery.rate_limits import BACKGROUND
 from bot.texts.catalogue import Texts
 from security.consent.pasted_address import pasted_parameters
 from security.consent.pending import Flow, PendingConsent
-from security.errors import CustodyError
-from security.google.oauth import ConsentDenied
+from security.errors import ConsentDenied, CustodyError
 
 _log = structlog.get_logger()
 

@@ -14,8 +14,7 @@ from bot.context import BotContext
 from bot.delivery.messages import tolerated
 from bot.texts.unexpected import Unexpected, new_reference
 from security.consent.pending import PendingConsent
-from security.errors import CustodyError, TransientFault
-from security.google.oauth import ConsentDenied, DevicePending
+from security.errors import ConsentDenied, CustodyError, DevicePending, TransientFault
 
 _TELL_AGAIN_SECONDS: Final = 5
 _OLD_NEWS: Final = timedelta(minutes=30)

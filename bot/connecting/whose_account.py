@@ -15,8 +15,7 @@ from bot.delivery.conversation import Conversation, argument_of, query_of
 from bot.delivery.messages import acknowledge, edit_or_send, privately, show_instead
 from bot.delivery.rate_limits import BACKGROUND
 from security.consent.pending import PendingConsent
-from security.errors import CustodyError
-from security.google.oauth import ConsentDenied
+from security.errors import ConsentDenied, CustodyError
 
 _log = structlog.get_logger()
 

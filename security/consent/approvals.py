@@ -21,7 +21,8 @@ from security.custody.leases import Leases
 from security.custody.workers import Workers
 from security.errors import ConsentDenied, ConsentRequired, CustodyError, TransientFault
 from security.google.clients import Clients
-from security.google.oauth import GoogleOAuth, TokenGrant
+from security.google.grants import TokenGrant
+from security.google.oauth import GoogleOAuth
 from security.google.oauth_errors import Question, meaning_of
 
 LIFETIME: Final = timedelta(minutes=10)

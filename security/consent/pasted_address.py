@@ -65,7 +65,5 @@ def _parameters(word: str) -> dict[str, str]:
 def _decoded(value: str) -> str:
     """Neither a state nor a code has a percent sign: what is left of one was encoded twice."""
     for _ in range(_TURNS):
-        if "%" not in value:
-            break
         value = unquote(value)
     return value

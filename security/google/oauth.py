@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from config import GOOGLE_ADDRESSES, GoogleClient
 from security.credential import DRIVE_FILE_SCOPE, covers_drive
-from security.errors import ConsentDenied, ConsentRequired, DevicePending, TransientFault
+from security.errors import ConsentRequired, TransientFault
 from security.google.grants import (
     Answer,
     DeviceAuthorization,
@@ -31,16 +31,6 @@ from security.google.grants import (
 )
 from security.google.network import DIRECT, Network
 from security.google.oauth_errors import Question
-
-__all__ = [
-    "ConsentDenied",
-    "DeviceAuthorization",
-    "DevicePending",
-    "GoogleOAuth",
-    "OAuthEndpoints",
-    "TokenGrant",
-    "form_body",
-]
 
 _GOOGLE: Final = GOOGLE_ADDRESSES["google_auth_uri"]
 _MAX_BODY: Final = 256 * 1024

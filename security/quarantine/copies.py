@@ -226,8 +226,7 @@ class Quarantine:
         """
         owner = self._known(name)
         with self._store.holding(owner, None) as lease:
-            if not self._exists(name):
-                raise RestoreRefused("there is no such copy in quarantine", code="gone")
+            self._known(name)  # another process may have been faster
             self._store.change(Unit([Drop(copy_key(name)), Drop(note_key(name))], lease))
 
     def mask_of(self, owner: Owner) -> str:

@@ -14,8 +14,14 @@ from pydantic import SecretStr
 from security.consent.flows import PASTE_REDIRECT, ConsentFlows, ConsentMethod
 from security.consent.pending import CONSENTS, Flow, PendingConsent
 from security.credential import Owner
-from security.errors import CustodyError, OperatorFault, RefusedByOrganisation, TransientFault
-from security.google.oauth import ConsentDenied, DevicePending
+from security.errors import (
+    ConsentDenied,
+    CustodyError,
+    DevicePending,
+    OperatorFault,
+    RefusedByOrganisation,
+    TransientFault,
+)
 from tests.security.kit import AMY, ANN, BEN, BOB, TOWN, World, answer_of, in_minutes, secret
 from tests.stores import documents_in
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from security.consent.approvals import LIFETIME
 from security.consent.flows import ConsentMethod
 from security.consent.pending import CONSENTS, Flow, PendingConsent
-from security.google.oauth import ConsentDenied
+from security.errors import ConsentDenied
 from tests.security.kit import AMY, ANN, World, answer_of, secret
 from tests.stores import documents_in
 

@@ -11,8 +11,7 @@ from config import GoogleClient
 from security.consent.flows import PASTE_REDIRECT, ConsentFlows, ConsentMethod
 from security.consent.pending import Flow, PendingConsent
 from security.credential import Owner
-from security.errors import OperatorFault
-from security.google.oauth import ConsentDenied
+from security.errors import ConsentDenied, OperatorFault
 from tests.security.kit import AMY, ANN, BEN, BOB, TOWN, World, answer_of, secret
 
 PAGE = "http://127.0.0.1:8080/api/auth/google/callback"

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from security.consent.pending import PendingConsent, PendingConsents
 from security.credential import Owner
 from security.encryption import TokenEncryption
-from security.google.oauth import ConsentDenied
+from security.errors import ConsentDenied
 from tests.security.kit import ANN, BOB, World, in_minutes
 from tests.stores import storage_in
 

@@ -16,15 +16,16 @@ from config import GoogleClient
 from security.consent.flows import PASTE_REDIRECT
 from security.credential import DRIVE_FILE_SCOPE
 from security.encryption import TokenEncryption
-from security.errors import ConsentRequired, CustodyError, OperatorFault, TransientFault
-from security.google.grants import read_answer
-from security.google.oauth import (
+from security.errors import (
     ConsentDenied,
+    ConsentRequired,
+    CustodyError,
     DevicePending,
-    GoogleOAuth,
-    OAuthEndpoints,
-    form_body,
+    OperatorFault,
+    TransientFault,
 )
+from security.google.grants import read_answer
+from security.google.oauth import GoogleOAuth, OAuthEndpoints, form_body
 from security.google.oauth_errors import Question
 from tests.security.kit import AMY, ANN, World, answer_of, secret
 

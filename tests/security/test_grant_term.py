@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from security.consent.pending import Flow
 from security.credential import Credential
 from security.encryption import TokenEncryption
-from security.google.oauth import TokenGrant
+from security.google.grants import TokenGrant
 from tests.security.kit import ANN, World, a_credential, in_minutes
 from tests.security.test_consent import FLOWS, approve, begin, finish
 
