@@ -60,9 +60,9 @@ class Call:
             value = 0
         return max(low, min(high, value))
 
-    def chat(self, *, write: bool = True) -> Chat:
+    def chat(self) -> Chat:
         """The chat that `chat_id` names; raises ApiError."""
-        return self.world.find_chat(self.text("chat_id"), write=write)
+        return self.world.find_chat(self.text("chat_id"))
 
     def strings(self, name: str) -> list[str] | None:
         """A parameter that is a JSON array of strings."""

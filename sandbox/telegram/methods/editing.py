@@ -25,8 +25,8 @@ _CAPTION_KEYS = ("caption", "caption_entities", "reply_markup", "edit_date")
 _MEDIA_KEYS = (*KINDS, *_CAPTION_KEYS)
 
 
-def _find(call: Call, what: str, *, write: bool = True) -> tuple[Chat, Message]:
-    chat = call.chat(write=write)
+def _find(call: Call, what: str) -> tuple[Chat, Message]:
+    chat = call.chat()
     message = chat.messages.get(call.number("message_id"))
     if message is None:
         raise bad_request(f"{what} not found")
@@ -74,17 +74,6 @@ async def edit_message_text(call: Call) -> Any:
     result = _apply(call, chat, message, changes | _markup(markup), _TEXT_KEYS)
     call.world.preview(chat, changes)
     return result
-
-
-@METHODS.add("editMessageCaption")
-async def edit_message_caption(call: Call) -> Any:
-    """https://core.telegram.org/bots/api#editmessagecaption."""
-    markup = inline_only(call.text("reply_markup"))
-    changes = caption_content(call)
-    chat, message = _own(call)
-    if not any(kind in message.data for kind in KINDS):
-        raise bad_request("There is no caption in the message to edit")
-    return _apply(call, chat, message, changes | _markup(markup), _CAPTION_KEYS)
 
 
 @METHODS.add("editMessageReplyMarkup")
@@ -150,14 +139,4 @@ async def answer_callback_query(call: Call) -> Any:
         show_alert=call.flag("show_alert"),
         url=url,
     )
-    return True
-
-
-@METHODS.add("setMessageReaction")
-async def set_message_reaction(call: Call) -> Any:
-    """https://core.telegram.org/bots/api#setmessagereaction."""
-    raw = call.text("reaction") or "[]"
-    reactions = parse_json(raw, "reaction types", list, "Expected an Array of ReactionType")
-    chat, message = _find(call, "message to react", write=False)
-    chat.events.add("reaction", message_id=message.id, reaction=reactions)
     return True

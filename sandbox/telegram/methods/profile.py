@@ -7,7 +7,6 @@ from typing import Any
 from sandbox.telegram.call import Call
 from sandbox.telegram.errors import ApiError, bad_request
 from sandbox.telegram.methods.registry import METHODS
-from sandbox.telegram.parameters import parse_json
 from sandbox.telegram.profile import (
     TEXT_LIMITS,
     Scope,
@@ -47,14 +46,6 @@ async def get_my_commands(call: Call) -> Any:
     return call.world.profile.commands.get(_where(call), [])
 
 
-@METHODS.add("deleteMyCommands")
-async def delete_my_commands(call: Call) -> Any:
-    """https://core.telegram.org/bots/api#deletemycommands."""
-    call.world.profile.commands.pop(_where(call), None)
-    _tell(call)
-    return True
-
-
 def _register_text(name: str) -> None:
     title = "".join(word.capitalize() for word in name.split("_"))
 
@@ -76,16 +67,3 @@ def _register_text(name: str) -> None:
 
 for _name in TEXT_LIMITS:
     _register_text(_name)
-
-
-@METHODS.add("setChatMenuButton")
-async def set_chat_menu_button(call: Call) -> Any:
-    """https://core.telegram.org/bots/api#setchatmenubutton."""
-    unsupported = "Can't parse menu button: MenuButton has unsupported type"
-    raw = call.text("menu_button") or '{"type":"default"}'
-    button = parse_json(raw, "menu button", dict, unsupported)
-    if button.get("type") not in ("default", "commands", "web_app"):
-        raise bad_request(unsupported)
-    if call.text("chat_id"):
-        call.chat()  # refuses one that is unknown; the chat page shows no such button
-    return True

@@ -7,8 +7,6 @@ Telegram's own servers know (too long, blocked, too fast) comes last.
 from __future__ import annotations
 
 import json
-import random
-import secrets
 from typing import Any
 
 from sandbox.telegram.call import Call, Upload
@@ -24,7 +22,6 @@ from sandbox.telegram.parameters import parse_json
 
 _WIDEST_PHOTO = 10000  # "The photo's width and height must not exceed 10000 in total"
 _SLOWEST_RATIO = 20
-_ALBUM = range(2, 11)
 _ACTIONS = frozenset(
     {
         "cancel",
@@ -159,63 +156,6 @@ def _register_media(kind: str) -> None:
 
 for _kind in KINDS:
     _register_media(_kind)
-
-
-@METHODS.add("sendMediaGroup")
-async def send_media_group(call: Call) -> Any:
-    """https://core.telegram.org/bots/api#sendmediagroup."""
-    raw = call.text("media") or "null"
-    items = parse_json(raw, "media", list, "Expected an Array of InputMedia")
-    if len(items) not in _ALBUM:
-        raise bad_request("there must be 2 to 10 messages in the album to send")
-    contents = []
-    for item in items:
-        kind = str(item.get("type", ""))
-        if kind not in ("photo", "video", "document", "audio"):
-            problem = f'type "{kind}" can\'t be used in sendMediaGroup'
-            raise bad_request(f"Can't parse InputMedia: {problem}")
-        source = call.media("media", kind, str(item.get("media", "")))
-        if source is None:
-            raise bad_request("Can't parse InputMedia: media not found")
-        contents.append(shown_media(call, kind, source, item) | caption_content(call, item))
-    chat = call.chat()
-    album = {"media_group_id": str(secrets.randbits(48))}
-    return [deliver(call, content | album, markup=None, chat=chat).data for content in contents]
-
-
-@METHODS.add("sendLocation")
-async def send_location(call: Call) -> Any:
-    """https://core.telegram.org/bots/api#sendlocation."""
-    place: Json = {}
-    for name in ("latitude", "longitude"):
-        if not call.text(name):
-            raise bad_request(f"{name} is empty")
-        place[name] = float(call.text(name))
-    markup = parse_markup(call.text("reply_markup"))
-    return deliver(call, {"location": place}, markup=markup).data
-
-
-@METHODS.add("sendContact")
-async def send_contact(call: Call) -> Any:
-    """https://core.telegram.org/bots/api#sendcontact."""
-    contact = {
-        name: call.text(name)
-        for name in ("phone_number", "first_name", "last_name")
-        if call.text(name)
-    }
-    for name in ("phone_number", "first_name"):
-        if name not in contact:
-            raise bad_request(f'Parameter "{name}" is required')
-    markup = parse_markup(call.text("reply_markup"))
-    return deliver(call, {"contact": contact}, markup=markup).data
-
-
-@METHODS.add("sendDice")
-async def send_dice(call: Call) -> Any:
-    """https://core.telegram.org/bots/api#senddice."""
-    dice = {"emoji": call.text("emoji") or "🎲", "value": random.randint(1, 6)}  # noqa: S311
-    markup = parse_markup(call.text("reply_markup"))
-    return deliver(call, {"dice": dice}, markup=markup).data
 
 
 @METHODS.add("sendChatAction")
