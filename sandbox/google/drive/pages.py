@@ -137,7 +137,6 @@ class DrivePages:
                 self._world.files.place(file, [account.root_id], "")
             case action:
                 file.trashed = action == "trash"
-        self._world.note_change()
         raise web.HTTPSeeOther(_folder_link(account, parent))
 
     def _around(self, account: Account, file: DriveFile) -> Html:
