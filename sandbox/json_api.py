@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from typing import Any, ParamSpec
 
@@ -11,6 +11,7 @@ from aiohttp import web
 
 P = ParamSpec("P")
 Handler = Callable[P, Awaitable[web.StreamResponse]]
+Kinds = Mapping[str, type | tuple[type, ...]]
 
 
 class InvalidRequest(ValueError):
@@ -26,6 +27,25 @@ async def read_object(request: web.Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise InvalidRequest("the body is no JSON object")
     return body
+
+
+def check_kinds(body: Mapping[str, Any], kinds: Kinds, *needed: str) -> None:
+    """Refuse a name that is unknown, a value of another kind, and what lacks or is empty.
+
+    Args:
+        kinds: of the values, by name; a Boolean is no number.
+        needed: the names that have to be there.
+    """
+    for name in needed:
+        if body.get(name) in (None, ""):
+            raise InvalidRequest(f"{name}: needed")
+    for name, value in body.items():
+        if name not in kinds:
+            raise InvalidRequest(f"{name}: unknown")
+        if not isinstance(value, kinds[name]) or (
+            isinstance(value, bool) and kinds[name] is not bool
+        ):
+            raise InvalidRequest(f"{name}: wrong type")
 
 
 def explaining(handler: Handler[P], *also: type[Exception]) -> Handler[P]:

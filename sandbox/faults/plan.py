@@ -16,7 +16,6 @@ from fnmatch import fnmatchcase
 from typing import Any, cast
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
 
 from sandbox.faults.answers import failure_response, html_response, odd_response
 from sandbox.faults.metering import (
@@ -27,7 +26,7 @@ from sandbox.faults.metering import (
     MeteredWriter,
     PlainFileResponse,
 )
-from sandbox.faults.rules import Fault, Rate, read_fault
+from sandbox.faults.rules import Fault, read_fault
 from sandbox.json_api import InvalidRequest, read_object
 from sandbox.operations import OWNER, drain, operation_of
 
@@ -42,7 +41,7 @@ class FaultPlan:
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
         self.faults: dict[str, Fault] = {}
-        self.rates: dict[str, Rate] = {}
+        self.rates: dict[str, float] = {}  # pattern → bytes a second, each way, of each request
         self.counts: Counter[str] = Counter()
         self.recent: deque[dict[str, Any]] = deque(maxlen=HISTORY)
         # Set by the Google half: who a bearer token belongs to, for rules with an owner.
@@ -67,22 +66,18 @@ class FaultPlan:
         for fault_id in list(self.faults):
             self.remove(fault_id)
 
-    def set_rate(self, target: str, bytes_per_second: float | None) -> Rate | None:
+    def set_rate(self, target: str, bytes_per_second: float | None) -> None:
         """Limit matching requests; 0 or None lifts the limit of exactly this pattern."""
-        for rate in [r for r in self.rates.values() if r.target == target]:
-            del self.rates[rate.id]
-        if not bytes_per_second:
-            return None
-        rate = Rate(str(next(self._numbers)), target, float(bytes_per_second))
-        self.rates[rate.id] = rate
-        return rate
+        self.rates.pop(target, None)
+        if bytes_per_second:
+            self.rates[target] = float(bytes_per_second)
 
     def rate_of(self, operation: str) -> float | None:
         """The tightest limit on an operation."""
         limits = [
-            rate.bytes_per_second
-            for rate in self.rates.values()
-            if fnmatchcase(operation.lower(), rate.target.lower())
+            limit
+            for target, limit in self.rates.items()
+            if fnmatchcase(operation.lower(), target.lower())
         ]
         return min(limits, default=None)
 
@@ -124,34 +119,29 @@ class FaultPlan:
             }
         )
 
-    @property
-    def middleware(self) -> Middleware:
-        """The aiohttp middleware that makes the rules happen."""
-
-        @web.middleware
-        async def apply_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
-            operation = await operation_of(request)
-            if operation is None:
-                return await handler(request)
-            started = time.monotonic()
-            status = 0
-            try:
-                response = await self._answer(operation, request, handler)
-                status = response.status
-            except web.HTTPException as answer:
-                status = answer.status
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Make the rules happen."""
+        operation = await operation_of(request)
+        if operation is None:
+            return await handler(request)
+        started = time.monotonic()
+        status = 0
+        try:
+            response = await self._answer(operation, request, handler)
+            status = response.status
+        except web.HTTPException as answer:
+            status = answer.status
+            raise
+        except _DropError:
+            return _closed(request)
+        except ConnectionResetError:
+            if request.transport is not None:
                 raise
-            except _DropError:
-                return _closed(request)
-            except ConnectionResetError:
-                if request.transport is not None:
-                    raise
-                return _closed(request)  # whoever asked has left in the middle of it
-            finally:
-                self.record(operation, status, started, request)
-            return response
-
-        return apply_faults
+            return _closed(request)  # whoever asked has left in the middle of it
+        finally:
+            self.record(operation, status, started, request)
+        return response
 
     async def _answer(
         self, operation: str, request: web.Request, handler: Handler
@@ -171,7 +161,7 @@ class FaultPlan:
             await _wait(fault, request, None)
         if kind in ("drop", "hang"):
             raise _DropError
-        rate = self.rate_of(operation) if self.rates else None
+        rate = self.rate_of(operation)
         inside = cast("Any", request)
         if rate or kind in ("cut_body", "cut_response"):
             cut = options.get("after_bytes")

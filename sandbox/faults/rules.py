@@ -5,26 +5,33 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from types import NoneType
 from typing import Any
 
-from sandbox.json_api import InvalidRequest
+from sandbox.json_api import InvalidRequest, Kinds, check_kinds
 
-KINDS = frozenset(
-    {
-        "status",
-        "oauth_error",
-        "html",
-        "drop",
-        "hang",
-        "latency",
-        "cut_body",
-        "cut_response",
-        "altered",
-        "after",
-        "odd",
-    }
-)
-_OPTIONS: dict[str, type | tuple[type, ...]] = {
+# Each kind, and the options that it cannot do without.
+KINDS: dict[str, tuple[str, ...]] = {
+    "status": (),
+    "oauth_error": ("error",),
+    "html": (),
+    "drop": (),
+    "hang": (),
+    "latency": ("seconds",),
+    "cut_body": ("after_bytes",),
+    "cut_response": ("after_bytes",),
+    "altered": (),
+    "after": (),
+    "odd": (),
+}
+_OF_ALL: Kinds = {
+    "target": str,
+    "kind": str,
+    "count": (int, NoneType),
+    "skip": int,
+    "owner": (str, int, NoneType),
+}
+_OPTIONS: Kinds = {
     "status": int,
     "retry_after": (int, float),
     "body": (str, dict, list),
@@ -40,12 +47,6 @@ _OPTIONS: dict[str, type | tuple[type, ...]] = {
     "padded": bool,
     "chunked": bool,
     "gzip": bool,
-}
-_NEEDED = {
-    "oauth_error": "error",
-    "latency": "seconds",
-    "cut_body": "after_bytes",
-    "cut_response": "after_bytes",
 }
 
 
@@ -93,36 +94,18 @@ class Fault:
         }
 
 
-@dataclass(frozen=True)
-class Rate:
-    """A limit on the bytes per second of each matching request, in each direction."""
-
-    id: str
-    target: str
-    bytes_per_second: float
-
-
 def read_fault(number: str, spec: dict[str, Any]) -> Fault:
     """Make a rule of a JSON object; raises InvalidRequest."""
-    spec = dict(spec)
-    target, kind = spec.pop("target", None), spec.pop("kind", None)
-    if not isinstance(target, str) or not target:
-        raise InvalidRequest("target: a pattern over operation names is needed")
+    kind = str(spec.get("kind"))
     if kind not in KINDS:
         raise InvalidRequest(f"kind: one of {', '.join(sorted(KINDS))}")
-    count, skip, owner = spec.pop("count", 1), spec.pop("skip", 0), spec.pop("owner", None)
-    if count is not None and (not isinstance(count, int) or isinstance(count, bool)):
-        raise InvalidRequest("count: a whole number, or null for 'until cleared'")
-    if not isinstance(skip, int) or skip < 0:
-        raise InvalidRequest("skip: a whole number")
-    for name, value in spec.items():
-        if name not in _OPTIONS:
-            raise InvalidRequest(f"{name}: unknown")
-        if not isinstance(value, _OPTIONS[name]):
-            raise InvalidRequest(f"{name}: wrong type")
-    if (needed := _NEEDED.get(kind)) and needed not in spec:
-        raise InvalidRequest(f"{needed}: needed for kind {kind}")
-    if kind == "status" and "status" not in spec and "reason" not in spec:
+    check_kinds(spec, {**_OF_ALL, **_OPTIONS}, "target", *KINDS[kind])
+    if kind == "status" and spec.keys().isdisjoint(("status", "reason")):
         raise InvalidRequest("status: needed for kind status")
-    remaining = None if count is None or count <= 0 else count
-    return Fault(number, target, kind, remaining, skip, None if owner is None else str(owner), spec)
+    if (skip := spec.get("skip", 0)) < 0:
+        raise InvalidRequest("skip: a whole number")
+    count, owner = spec.get("count", 1), spec.get("owner")
+    remaining = count if count and count > 0 else None
+    options = {name: value for name, value in spec.items() if name in _OPTIONS}
+    whose = None if owner is None else str(owner)
+    return Fault(number, spec["target"], kind, remaining, skip, whose, options)

@@ -6,15 +6,17 @@ Tests and the control panel use the same paths; docs/sandbox.md lists them.
 from __future__ import annotations
 
 from pathlib import Path
+from types import NoneType
 
 from aiohttp import web
 
 from sandbox.faults.plan import FaultPlan
 from sandbox.google import GoogleWorld
 from sandbox.google.actions import ACTIONS
-from sandbox.json_api import InvalidRequest, explaining, read_object
+from sandbox.json_api import Kinds, check_kinds, explaining, read_object
 
 BASE = "/sandbox/control"
+_RATE: Kinds = {"target": str, "bytes_per_second": (int, float, NoneType)}
 STATIC = Path(__file__).parent / "static"
 PANEL_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'"
@@ -76,18 +78,17 @@ class ControlApi:
 
     async def list_rates(self, request: web.Request) -> web.StreamResponse:
         """GET rate: all limits."""
-        return web.json_response({"rates": [vars(rate) for rate in self._faults.rates.values()]})
+        rates = self._faults.rates.items()
+        return web.json_response(
+            {"rates": [{"target": target, "bytes_per_second": limit} for target, limit in rates]}
+        )
 
     async def set_rate(self, request: web.Request) -> web.StreamResponse:
         """POST rate: limit the bytes per second of each matching request; 0 lifts it."""
         body = await read_object(request)
-        target, limit = body.get("target"), body.get("bytes_per_second")
-        if not isinstance(target, str) or not target:
-            raise InvalidRequest("target: a pattern over operation names is needed")
-        if limit is not None and not isinstance(limit, int | float):
-            raise InvalidRequest("bytes_per_second: a number")
-        rate = self._faults.set_rate(target, limit)
-        return web.json_response(vars(rate) if rate is not None else {})
+        check_kinds(body, _RATE, "target")
+        self._faults.set_rate(body["target"], body.get("bytes_per_second"))
+        return web.json_response({})
 
     async def calls(self, request: web.Request) -> web.StreamResponse:
         """GET calls: counts by operation, and the last thousand."""

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.json_api import Kinds, check_kinds
 from sandbox.telegram.errors import too_many_requests
 from sandbox.telegram.model import Chat, Json
 
 _KEPT = 200
-_KINDS: dict[str, type | tuple[type, ...]] = {
+_KINDS: Kinds = {
     "enforce": bool,
     "burst": int,
     "per_second": (int, float),
@@ -39,17 +40,13 @@ class Limits:
     violations: int = 0
     recent: deque[Json] = field(default_factory=lambda: deque(maxlen=_KEPT))
     _buckets: dict[int, tuple[float, float]] = field(default_factory=dict)
-    _groups: dict[int, deque[float]] = field(default_factory=dict)
+    _groups: defaultdict[int, deque[float]] = field(default_factory=lambda: defaultdict(deque))
     _overall: deque[float] = field(default_factory=deque)
 
     def configure(self, changes: dict[str, Any]) -> None:
-        """Change limits by name; raises ValueError or TypeError."""
+        """Change limits by name; raises InvalidRequest."""
+        check_kinds(changes, _KINDS)
         for name, value in changes.items():
-            kind = _KINDS.get(name)
-            if kind is None:
-                raise ValueError(f"{name}: unknown")
-            if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-                raise TypeError(f"{name}: wrong type")
             setattr(self, name, value)
 
     def as_json(self) -> Json:
@@ -59,7 +56,12 @@ class Limits:
     def note(self, chat: Chat, method: str) -> None:
         """Count a message or an edit; raises ApiError 429 where limits are enforced."""
         now = time.monotonic()
-        wait, which = max(self._chat(chat.id, now), self._all(now), self._group(chat, now))
+        group = deque[float]() if chat.type == "private" else self._groups[chat.id]
+        wait, which = max(
+            (self._chat(chat.id, now), "chat"),
+            (_pause(self._overall, self.overall_per_second, 1, now), "overall"),
+            (_pause(group, self.group_per_minute, 60, now), "group"),
+        )
         if wait > 0:
             self.violations += 1
             self.recent.append(
@@ -70,26 +72,17 @@ class Limits:
         tokens, at = self._buckets[chat.id]
         self._buckets[chat.id] = (max(tokens - 1, 0.0), at)
         self._overall.append(now)
-        if chat.type != "private":
-            self._groups[chat.id].append(now)
+        group.append(now)
 
-    def _chat(self, chat_id: int, now: float) -> tuple[float, str]:
+    def _chat(self, chat_id: int, now: float) -> float:
         tokens, at = self._buckets.get(chat_id, (float(self.burst), now))
         tokens = min(float(self.burst), tokens + (now - at) * self.per_second)
         self._buckets[chat_id] = (tokens, now)
-        return (1 - tokens) / self.per_second, "chat"
+        return (1 - tokens) / self.per_second
 
-    def _all(self, now: float) -> tuple[float, str]:
-        while self._overall and self._overall[0] <= now - 1:
-            self._overall.popleft()
-        full = len(self._overall) >= self.overall_per_second
-        return (self._overall[0] + 1 - now if full else 0.0), "overall"
 
-    def _group(self, chat: Chat, now: float) -> tuple[float, str]:
-        if chat.type == "private":
-            return 0.0, "group"
-        times = self._groups.setdefault(chat.id, deque())
-        while times and times[0] <= now - 60:
-            times.popleft()
-        full = len(times) >= self.group_per_minute
-        return (times[0] + 60 - now if full else 0.0), "group"
+def _pause(times: deque[float], most: int, seconds: int, now: float) -> float:
+    """How long to wait so that no more than so many fall into so many seconds."""
+    while times and times[0] <= now - seconds:
+        times.popleft()
+    return times[0] + seconds - now if times and len(times) >= most else 0.0

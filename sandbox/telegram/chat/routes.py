@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.json_api import InvalidRequest, explaining, read_object
+from sandbox.json_api import InvalidRequest, Kinds, check_kinds, explaining, read_object
 from sandbox.telegram.chat.people import People
 from sandbox.telegram.errors import ApiError
 from sandbox.telegram.files.media import KINDS
@@ -22,7 +22,7 @@ BASE = "/sandbox/chat"
 _PING = 15.0
 _PIECE = 256 * 1024
 _SHOWN_INLINE = ("image/", "video/", "audio/")
-_CONTROLS: dict[str, type | tuple[type, ...]] = {
+_CONTROLS: Kinds = {
     "local_mode": bool,
     "local_delay": (int, float),
     "callback_lifetime": (int, float),
@@ -239,9 +239,8 @@ class ChatApi:
         changes = await read_object(request)
         if "previews" in changes:
             self.world.previews.enabled = bool(changes.pop("previews"))
+        check_kinds(changes, _CONTROLS)
         for name, value in changes.items():
-            if name not in _CONTROLS or not isinstance(value, _CONTROLS[name]):
-                raise InvalidRequest(f"{name}: unknown, or of the wrong type")
             setattr(self.world, name, value)
         return _json({})
 
