@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Self
 
 import aiohttp
@@ -14,6 +14,7 @@ from sandbox.clients.messages import CallbackAnswer, Message
 
 Wanted = str | Callable[[Message], bool]
 TIMEOUT = 30.0
+_LONGEST_LINE = 1 << 26  # a snapshot has all messages of a chat in one
 
 
 class WaitError(AssertionError, TimeoutError):
@@ -85,9 +86,12 @@ class ChatWatcher(Connection):
         while True:
             url = f"{self.base_url}{self.api}/chats/{self.id}/events"
             try:
-                async with self.session.get(url, params={"after": str(after)}) as stream:
-                    async for event in _events(stream):
-                        after = await self._take(event)
+                async with self.session.get(
+                    url, params={"after": str(after)}, read_bufsize=_LONGEST_LINE
+                ) as stream:
+                    async for line in stream.content:
+                        if line.startswith(b"data: "):
+                            after = await self._take(json.loads(line[6:]))
             except aiohttp.ClientError:
                 await asyncio.sleep(0.2)  # the server is gone for the moment
 
@@ -184,14 +188,3 @@ class ChatWatcher(Connection):
         """Wait until a message is deleted. Raises TimeoutError."""
         async with asyncio.timeout(timeout), self._changed:
             await self._changed.wait_for(lambda: message_id not in self._messages)
-
-
-async def _events(stream: aiohttp.ClientResponse) -> AsyncIterator[Json]:
-    """Read Server-Sent Events; lines can be long, so they are put together here."""
-    rest = b""
-    async for piece in stream.content.iter_any():
-        *lines, rest = (rest + piece).split(b"\n")
-        for line in lines:
-            if line.startswith(b"data: "):
-                event: Json = json.loads(line[6:])
-                yield event

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Self
 
 import aiohttp
@@ -22,18 +23,14 @@ class Connection:
     def __init__(self, base_url: str, session: aiohttp.ClientSession | None = None):
         self.base_url = base_url.rstrip("/")
         self._lent = session
-        self._own: aiohttp.ClientSession | None = None
 
-    @property
+    @cached_property
     def session(self) -> aiohttp.ClientSession:
         """The session of aiohttp behind it, made when first needed."""
-        if self._lent is None and self._own is None:
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
-            connector = aiohttp.TCPConnector(limit=0)
-            self._own = aiohttp.ClientSession(timeout=timeout, connector=connector)
-        session = self._lent or self._own
-        assert session is not None  # noqa: S101 - made above
-        return session
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
+        return self._lent or aiohttp.ClientSession(
+            timeout=timeout, connector=aiohttp.TCPConnector(limit=0)
+        )
 
     async def ask(self, verb: str, path: str, body: Json | None = None, **options: Any) -> Json:
         """Call the API; raises SandboxError."""
@@ -48,9 +45,9 @@ class Connection:
 
     async def close(self) -> None:
         """Close the pool, if it is this object's own."""
-        if self._own is not None:
-            await self._own.close()
-            self._own = None
+        if self._lent is None:
+            await self.session.close()
+            del self.session
 
     async def __aenter__(self) -> Self:
         return self
