@@ -9,8 +9,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from sandbox.telegram.bot_api import bot_api_routes
-from sandbox.telegram.chat.page import page_routes
-from sandbox.telegram.chat.routes import chat_routes
+from sandbox.telegram.chat.routes import chat_routes, page_routes
 from sandbox.telegram.world import TelegramWorld
 
 __all__ = ["TelegramWorld", "telegram_routes"]

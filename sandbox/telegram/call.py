@@ -122,6 +122,9 @@ class Methods(dict[str, tuple[str, Method]]):
         return register
 
 
+METHODS = Methods()
+
+
 def _written(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"

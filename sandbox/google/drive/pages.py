@@ -10,8 +10,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from sandbox.google.drive.download import content_response
-from sandbox.google.drive.resource import is_public, view_link
+from sandbox.google.drive.resource import content_response, is_public, view_link
 from sandbox.google.html import STATIC, Html, avatar, human_size, join, page, page_to_raise, render
 from sandbox.google.model import Account, DriveFile
 from sandbox.google.oauth.consent_pages import chooser
@@ -100,7 +99,7 @@ class DrivePages:
             raise web.HTTPNotFound
         self._admitted(request, file)
         shown = request.query.get("export") == "view" and _kind(file) is not None
-        return content_response(self._world.files, file, attachment=not shown)
+        return content_response(self._world, file, attachment=not shown)
 
     async def home(self, request: web.Request) -> web.StreamResponse:
         """/drive: whose Drive?, or the root of one."""

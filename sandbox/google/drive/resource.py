@@ -1,4 +1,4 @@
-"""How Drive shows files, accounts and permissions.
+"""How Drive shows files, with their bytes, accounts and permissions.
 
 https://developers.google.com/workspace/drive/api/reference/rest/v3/files
 """
@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import quote
+
+from aiohttp import web
 
 from sandbox.google.model import Account, DriveFile
 from sandbox.google.world import GoogleWorld
@@ -152,3 +155,16 @@ def view_link(origin: str, file: DriveFile) -> str:
     if file.is_folder:
         return f"{origin}/drive/folders/{file.id}"
     return f"{origin}/file/d/{file.id}/view"
+
+
+def content_response(
+    world: GoogleWorld, file: DriveFile, *, attachment: bool = False
+) -> web.FileResponse:
+    """Answer with a file's bytes, or a Range of them (RFC 9110 §14.2); an impossible one is 416."""
+    headers = {"Content-Type": file.mime_type}
+    if attachment:
+        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(file.name)}"
+        # A file's own type could make it a page of this origin.
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Content-Security-Policy"] = "sandbox"
+    return web.FileResponse(world.files.path(file), headers=headers)

@@ -13,13 +13,13 @@ from aiohttp import web
 
 from sandbox.google.drive.access import Caller, for_callers
 from sandbox.google.drive.discovery import check_body
-from sandbox.google.drive.download import content_response
 from sandbox.google.drive.files import new_file_id
 from sandbox.google.drive.listing import list_files
 from sandbox.google.drive.resource import (
     ANYONE,
     OWNER_ROLE,
     about_resource,
+    content_response,
     permission_resource,
     permissions_of,
 )
@@ -99,7 +99,7 @@ class DriveApi:
                 "Use Export with Docs Editors files.",
                 location="alt",
             )
-        return content_response(self.world.files, file)
+        return content_response(self.world, file)
 
     @for_callers
     async def update(self, request: web.Request, caller: Caller) -> Answer:

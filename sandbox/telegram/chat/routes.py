@@ -1,10 +1,12 @@
-"""The people's side over HTTP, JSON, under /sandbox/chat: what the chat page and tests use.
+"""The people's side over HTTP, JSON, under /sandbox/chat: what the chat page and tests use; and
+the page.
 
 docs/sandbox.md lists the paths.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -19,6 +21,16 @@ from sandbox.telegram.updates.queue import TYPES
 from sandbox.telegram.world import TelegramWorld
 
 BASE = "/sandbox/chat"
+STATIC = Path(__file__).parent / "static"
+_PAGE_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+        "img-src 'self' blob:; media-src 'self' blob:; base-uri 'none'; form-action 'none'"
+    ),
+    "Cache-Control": "no-cache",
+    # Not `no-referrer`: forms would then send "Origin: null".
+    "Referrer-Policy": "same-origin",
+}
 _PING = 15.0
 _PIECE = 256 * 1024
 _SHOWN_INLINE = ("image/", "video/", "audio/")
@@ -64,6 +76,23 @@ def chat_routes(world: TelegramWorld) -> list[web.RouteDef]:
     return [
         web.route(verb, path, explaining(handler, ApiError, ValueError, TypeError))
         for verb, path, handler in table
+    ]
+
+
+async def _page(_request: web.Request) -> web.StreamResponse:
+    """The chat page: a small Telegram in the browser, at / and at /<bot's username>?start=…"""
+    return web.FileResponse(
+        STATIC / "chat.html", headers=_PAGE_HEADERS
+    )  # its scripts read the address
+
+
+def page_routes(world: TelegramWorld) -> list[web.AbstractRouteDef]:
+    """The chat page and its parts."""
+    return [
+        web.get("/", _page),
+        # A deep link, https://core.telegram.org/bots/features#deep-linking.
+        web.get(f"/{world.bot_username}", _page),
+        web.static(f"{BASE}/static", STATIC),
     ]
 
 

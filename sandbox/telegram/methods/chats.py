@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from sandbox.telegram.call import Call
+from sandbox.telegram.call import METHODS, Call
 from sandbox.telegram.errors import bad_request
 from sandbox.telegram.files.store import DOWNLOAD_LIMIT
-from sandbox.telegram.methods.registry import METHODS
 
 
 @METHODS.add("getFile")

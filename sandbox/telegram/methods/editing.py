@@ -8,12 +8,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sandbox.telegram.call import Call
+from sandbox.telegram.call import METHODS, Call
 from sandbox.telegram.errors import NOT_MODIFIED, ApiError, bad_request
 from sandbox.telegram.files.media import KINDS
 from sandbox.telegram.formatting.markup import inline_only
 from sandbox.telegram.formatting.text import TEXT_LIMIT
-from sandbox.telegram.methods.registry import METHODS
 from sandbox.telegram.methods.sending import caption_content, shown_media, text_content
 from sandbox.telegram.model import Chat, Json, Message
 from sandbox.telegram.parameters import parse_json

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.telegram.call import Call
+from sandbox.telegram.call import METHODS, Call
 from sandbox.telegram.errors import ApiError, bad_request
-from sandbox.telegram.methods.registry import METHODS
 from sandbox.telegram.profile import (
     TEXT_LIMITS,
     Scope,

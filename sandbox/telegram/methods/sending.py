@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sandbox.telegram.call import Call, Upload
+from sandbox.telegram.call import METHODS, Call, Upload
 from sandbox.telegram.errors import bad_request
 from sandbox.telegram.files.media import KINDS, WITH_CAPTION, media_content
 from sandbox.telegram.files.pictures import picture_size
 from sandbox.telegram.files.store import PHOTO_LIMIT, StoredFile
 from sandbox.telegram.formatting.markup import parse_markup
 from sandbox.telegram.formatting.text import CAPTION_LIMIT, TEXT_LIMIT, format_text, preview_options
-from sandbox.telegram.methods.registry import METHODS
 from sandbox.telegram.model import Chat, Json, Message
 from sandbox.telegram.parameters import parse_json
 

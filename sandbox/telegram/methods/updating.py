@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.telegram.call import Call, Described, Raw
+from sandbox.telegram.call import METHODS, Call, Described, Raw
 from sandbox.telegram.errors import ApiError
-from sandbox.telegram.methods.registry import METHODS
 
 
 @METHODS.add("getMe")
