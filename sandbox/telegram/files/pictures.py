@@ -6,11 +6,11 @@ from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 
-from PIL import Image
-
 
 def picture_size(path: Path) -> tuple[int, int] | None:
     """Width and height of a picture; None for anything else."""
+    from PIL import Image  # where a picture comes, not at every start
+
     try:
         with Image.open(path) as picture:
             return picture.size
@@ -27,6 +27,8 @@ def scaled(size: tuple[int, int], longest: int) -> tuple[int, int]:
 @lru_cache(maxsize=64)
 def plain_png(width: int, height: int, colour: tuple[int, int, int] = (168, 199, 228)) -> bytes:
     """A PNG of one colour: a stand-in for a scaled-down picture."""
+    from PIL import Image
+
     written = BytesIO()
     Image.new("RGB", (width, height), colour).save(written, "PNG")
     return written.getvalue()
