@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import hashlib
+import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -25,6 +27,7 @@ from security.encryption import TokenEncryption
 from tests.stores import storage_in
 
 DEVICE_CODE = re.compile(r"[A-Z]{4}-[A-Z]{4}")
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 
 
 async def ask_device_code(person: Person, patience: float = 15) -> str:
@@ -138,6 +141,30 @@ def put(thing: Path, path: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         elif thing.exists():
             path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def out_of_place(folder: Path, text: str = "") -> Iterator[None]:
+    """A file where a folder should be: every write into it fails, as on a full disk.
+
+    At no moment is nothing there: the running bot would make the folder anew, and write into it.
+    """
+    wrong = folder.with_name(f"out-of-place-{folder.name}")
+    wrong.write_text(text)
+    _exchange(wrong, folder)
+    try:
+        yield
+    finally:
+        _exchange(wrong, folder)
+        wrong.unlink()
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Each takes the other's place, in one step (renameat2(2))."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    paths = os.fsencode(one), os.fsencode(other)
+    if libc.renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE):
+        raise OSError(ctypes.get_errno(), "cannot be exchanged")
 
 
 def md5_of(content: bytes) -> str:

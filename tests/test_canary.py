@@ -22,7 +22,7 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -76,7 +76,7 @@ from tests.canary_outside import (
     settings_file,
 )
 from tests.fixtures import RunningBot, StartBot
-from tests.journeys import DEVICE_CODE, connect, put, until
+from tests.journeys import DEVICE_CODE, connect, out_of_place, put, until
 from tests.network_kit import NAME, Authority, proxy_to
 from tests.stores import storage_in
 
@@ -1072,7 +1072,8 @@ async def fail_to_refresh(stage: Stage, root: Person, cast: list[Person]) -> Non
     await cast[0].send("/status")  # and this time Google knows better
     await cast[0].wait_for("Connected as")
     for name in ("maintenance", "quarantine"):
-        with out_of_place(stage, name):
+        wrong = stage.world.new("a file in the wrong place")
+        with out_of_place(stage.bot.folder / name, wrong):
             await sweep(stage.bot)
             await root.tap("aside", alert)
             await root.wait_for("credentials aside?")
@@ -1105,18 +1106,6 @@ def due(stage: Stage, person: Person) -> None:
     assert credential is not None
     soon = datetime.now(UTC) + timedelta(minutes=1)
     store.save(replace(credential, expires_at=soon), based_on=credential.generation)
-
-
-@contextlib.contextmanager
-def out_of_place(stage: Stage, name: str) -> Iterator[None]:
-    """A file where a folder should be: every write into it fails."""
-    path = stage.bot.folder / name
-    aside = stage.bot.folder.with_name(f"aside-{name}")
-    path.rename(aside)
-    path.write_text(stage.world.new("a file in the wrong place"))
-    yield
-    path.unlink()
-    aside.rename(path)
 
 
 async def administer(stage: Stage, root: Person, ann: Person) -> None:
@@ -1298,7 +1287,8 @@ async def test_updates_left_over_and_a_webhook(
                 assert await answer.read() == b""
         await ann.start(world.new("start payload"))
         await ann.wait_for("Drivekeeper")
-        with out_of_place(stage, folder.name):
+        wrong = world.new("a file in the wrong place")
+        with out_of_place(folder, wrong):
             await ann.send(world.new("message"))
             await stage.says('"update_not_saved"')
         await ann.wait_for("Send me a file")

@@ -22,7 +22,7 @@ from tests.bot.test_operations import free_port
 from tests.bot.test_updates import NO_NUMBERS, answers, kept, message, short
 from tests.bot.upkeep import logged
 from tests.fixtures import RunningBot, StartBot
-from tests.journeys import until
+from tests.journeys import out_of_place, until
 from web.webhook import LARGEST
 
 People = Callable[..., Person]
@@ -114,15 +114,11 @@ async def test_what_cannot_be_written_down_is_brought_again(hooked: Hooked, peop
     ann = people()
     await ann.start()
     await ann.wait_for("Drivekeeper")
-    folder, away = hooked.bot.folder / "updates", hooked.bot.folder / "away"
     await until(lambda: not kept(hooked.bot.folder))
-    folder.rename(away)
-    folder.write_text("")  # every write fails, as on a full disk
-    assert await hooked.post(message(ann, 9, "/help")) == 503
-    await ann.send("/cancel")
-    assert hooked.bot.services.inbox.is_failing
-    folder.unlink()
-    away.rename(folder)
+    with out_of_place(hooked.bot.folder / "updates"):
+        assert await hooked.post(message(ann, 9, "/help")) == 503
+        await ann.send("/cancel")
+        assert hooked.bot.services.inbox.is_failing
     await ann.wait_for("nothing to cancel")
     assert len(logged(hooked.bot, "update_not_saved")) == 1
     hooked.bot.services.inbox.close()
