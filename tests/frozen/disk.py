@@ -33,6 +33,7 @@ class Disk:
         self.is_dead = False
         """The process has been killed: every call fails from then on."""
         self._left: int | None = None
+        self._spoilt = ""
 
     def die_after(self, calls: int | None) -> None:
         """Be killed before the next but so many calls; None: not at all."""
@@ -60,15 +61,17 @@ class Disk:
         return cls._watched
 
     def damage(self, path: Path) -> None:
-        """Spoil a file, whatever else the disk does."""
-        self.unwatch()
+        """Spoil a file, whatever else the disk does; what threads do meanwhile is listened to."""
+        self._spoilt = str(path)
         path.write_bytes(b"{")
-        self.watch()
+        self._spoilt = ""
 
     def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Raise what becomes of this call."""
         path = os.fspath(arguments[0]) if isinstance(arguments[0], (str, os.PathLike)) else ""
         if not path.startswith(self._root) or f"{os.sep}locks{os.sep}" in path:
+            return
+        if path == self._spoilt:
             return
         if event == "open" and not arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
             return

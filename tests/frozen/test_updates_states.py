@@ -375,6 +375,7 @@ class UpdatesStates(RuleBasedStateMachine):
             await bot.until(lambda: bool(model.alone & bot.running.keys()))
             model.run(min(model.alone & bot.running.keys()))
             self.has_settled = True
+        await bot.come_to_rest(*([self.blocked[1]] if self.blocked is not None else []))
 
     async def _is_lost(self, number: int) -> bool:
         """Whether the bot has seen that this document is damaged; else it need not look."""

@@ -95,6 +95,18 @@ class Bot:
                     raise Killed
                 await asyncio.sleep(0.0002)
 
+    async def come_to_rest(self, *waiting: asyncio.Task[None]) -> None:
+        """Wait until nothing is under way but handlers, and tasks that are known to be `waiting`.
+
+        What one can see of an end, say that a document is gone, may come before the bot counts it.
+        """
+
+        def is_at_rest() -> bool:
+            known = {asyncio.current_task(), self._fetching, *waiting}
+            return asyncio.all_tasks() <= known | set(self._processing.values())
+
+        await self.until(is_at_rest)
+
     async def stop(self) -> None:
         """In order: what still runs is cut off."""
         self.product.begin_stop()

@@ -180,6 +180,7 @@ class Model:
         """Its document was damaged: it is as if it had never come."""
         self.lines[self.sent[number].person].discard(number)
         self.owed.pop(number, None)
+        self.left.discard(number)
         self.documents.discard(number)
 
     def lapse(self, now: float) -> None:
