@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 import structlog
-from telegram import BotCommand, BotCommandScopeChat
+from telegram import BotCommand, BotCommandScopeChat, BotDescription, BotShortDescription
 from telegram.error import RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
@@ -70,7 +70,7 @@ async def publish(context: BotContext) -> None:
     for shown in await _everything(context):
         try:
             if await shown.read() != shown.wanted:
-                await shown.write(shown.wanted)
+                await shown.write()
         except TelegramError as error:
             failure = error
             if isinstance(error, RetryAfter) or may_pass(error):
@@ -95,62 +95,50 @@ async def publish(context: BotContext) -> None:
 class _Shown:
     """One thing that Telegram shows of the bot."""
 
-    wanted: Any
-    read: Callable[[], Awaitable[Any]]
-    write: Callable[[Any], Awaitable[object]]
+    wanted: object
+    read: Callable[[], Awaitable[object]]
+    write: Callable[[], Awaitable[object]]
 
 
 async def _everything(context: BotContext) -> list[_Shown]:
     """For whoever has not spoken to the bot yet, by the language of their Telegram; and the menu
     of whoever is an administrator by now, and needs not look for it.
     """
-    found: list[_Shown] = []
-    for code, language in ((None, "en"), ("zh", "zh_Hans")):
-        found += _in_language(context.bot, code, Texts(language))
+    bot = context.bot
+    found = [*_in_language(bot, None, Texts("en")), *_in_language(bot, "zh", Texts("zh_Hans"))]
     for user_id in sorted(context.services.options.admin_user_ids):
         texts = await context.texts_for(Owner.user(user_id))
-        scope = BotCommandScopeChat(user_id)
-        found.append(_menu(context.bot, texts, {"scope": scope}, is_admin=True))
+        found.append(_menu(bot, texts, {"scope": BotCommandScopeChat(user_id)}, is_admin=True))
     return found
 
 
 def _in_language(bot: ExtBot[int], code: str | None, texts: Texts) -> list[_Shown]:
     where: dict[str, Any] = {"language_code": code, "rate_limit_args": COURTESY}
-
-    async def description() -> str:
-        return (await bot.get_my_description(**where)).description
-
-    async def short_description() -> str:
-        return (await bot.get_my_short_description(**where)).short_description
-
+    description, short = texts.label(DESCRIPTION), texts.label(SHORT_DESCRIPTION)
     return [
         _menu(bot, texts, {"language_code": code}, is_admin=False),
         _Shown(
-            texts.label(DESCRIPTION),
-            description,
-            lambda text: bot.set_my_description(text, **where),
+            BotDescription(description),
+            lambda: bot.get_my_description(**where),
+            lambda: bot.set_my_description(description, **where),
         ),
         _Shown(
-            texts.label(SHORT_DESCRIPTION),
-            short_description,
-            lambda text: bot.set_my_short_description(text, **where),
+            BotShortDescription(short),
+            lambda: bot.get_my_short_description(**where),
+            lambda: bot.set_my_short_description(short, **where),
         ),
     ]
 
 
 def _menu(bot: ExtBot[int], texts: Texts, where: dict[str, Any], *, is_admin: bool) -> _Shown:
-    where = {**where, "rate_limit_args": COURTESY}
-
-    async def read() -> list[BotCommand]:
-        return list(await bot.get_my_commands(**where))
-
+    where, commands = {**where, "rate_limit_args": COURTESY}, _commands(texts, is_admin=is_admin)
     return _Shown(
-        _commands(texts, is_admin=is_admin),
-        read,
-        lambda commands: bot.set_my_commands(commands, **where),
+        commands,
+        lambda: bot.get_my_commands(**where),
+        lambda: bot.set_my_commands(commands, **where),
     )
 
 
-def _commands(texts: Texts, *, is_admin: bool) -> list[BotCommand]:
+def _commands(texts: Texts, *, is_admin: bool) -> tuple[BotCommand, ...]:
     menu = command_menu(is_admin=is_admin)
-    return [BotCommand(name, texts.label(meaning)) for name, meaning in menu]
+    return tuple(BotCommand(name, texts.label(meaning)) for name, meaning in menu)

@@ -36,7 +36,7 @@ async def _answer(update: object, context: BotContext) -> None:
         return
     reference = new_reference()
     owner = owner_of(person) if person is not None else None
-    fields = {"owner": owner} if owner is not None else {}
+    fields = {} if owner is None else {"owner": owner}
     _log.error("handler_failed", reference=reference, exc_info=error, **fields)
     if person is None or owner is None:
         return

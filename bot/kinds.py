@@ -22,10 +22,6 @@ def _owner_of_job(name: str) -> Owner | None:
         return None
 
 
-def _nobody(_name: str) -> None:
-    return None
-
-
 def _claims_of_job(document: Document) -> Claims:
     return document.get("id"), document.get("owner")
 
@@ -35,7 +31,7 @@ def _claims_of_update(document: Document) -> Claims:
     return None if number is None else str(number), None
 
 
-UPDATES: Final = Kind("updates", in_use=False, owner_of=_nobody, claims=_claims_of_update)
+UPDATES: Final = Kind("updates", in_use=False, owner_of=lambda _: None, claims=_claims_of_update)
 UPLOADS: Final = Kind("uploads", owner_of=_owner_of_job, claims=_claims_of_job)
 FINISHED_UPLOADS: Final = Kind(
     "finished_uploads",

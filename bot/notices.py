@@ -88,7 +88,8 @@ async def _finish(core: Core, owner: Owner, notice: Coroutine[Any, Any, None]) -
 async def _tell(bot: ExtBot[int], services: Services, record: QuarantineRecord) -> None:
     core, owner = services.core, record.owner
     try:
-        is_connected = await _is_connected(core, owner)
+        # Again, meanwhile; or about to leave.
+        is_connected = await core.custodian.load(owner) is not None
         if not is_connected and owner.kind == "department" and not services.options.admin_user_ids:
             return  # the start that has administrators tells them
         await core.leases.under(
@@ -104,9 +105,8 @@ async def _tell(bot: ExtBot[int], services: Services, record: QuarantineRecord) 
         outcomes = await to_administrators(bot, services, partial(_of_department, record))
     elif services.options.members.may_use(owner):
         texts = Texts(await core.preferences.language(owner))
-        markup = buttons.connect(texts)
-        text = _text(record, texts)
-        outcomes = {await deliver(bot, owner, text, markup, background=BACKGROUND)}
+        shown = _text(record, texts), buttons.connect(texts)
+        outcomes = {await deliver(bot, owner, *shown, background=BACKGROUND)}
     if "sent" in outcomes:
         _log.info("owner_told", owner=owner, result=record.reason)
     elif "later" in outcomes:
@@ -133,11 +133,6 @@ async def _tell_refused(bot: ExtBot[int], services: Services, owner: Owner, code
         _log.info("owner_told", owner=owner, result=code)
     elif outcome == "later":
         organisations.mark_told(owner, told=False)
-
-
-async def _is_connected(core: Core, owner: Owner) -> bool:
-    """Whether the owner has connected again meanwhile, or is about to leave."""
-    return await core.custodian.load(owner) is not None
 
 
 def _of_department(record: QuarantineRecord, t: Texts) -> Shown:

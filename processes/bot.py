@@ -20,7 +20,8 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from telegram.error import InvalidToken
 
-from bot import build_application, kinds, lifecycle, webhook
+from bot import kinds, lifecycle, webhook
+from bot.application import build_application
 from bot.connecting import consent_outcome
 from bot.context import BotApplication
 from bot.core import IN_EARNEST, BotOptions, Core, Timing

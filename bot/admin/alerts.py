@@ -47,20 +47,14 @@ async def tell_administrators(bot: ExtBot[int], services: Services) -> None:
 
 
 async def _tell(bot: ExtBot[int], services: Services, incident: Incident) -> None:
-    core = services.core
-    incidents = core.state.incidents
+    state = services.core.state
     _note(incident)
-    incidents.told(incident)
-    await core.state.save()
-    if not await _reached(bot, services, incident):
-        incidents.untold(incident)
-        await core.state.save()
-
-
-async def _reached(bot: ExtBot[int], services: Services, incident: Incident) -> bool:
-    """Whether somebody was; False only where that may be otherwise another time."""
+    state.incidents.told(incident)
+    await state.save()
     outcomes = await to_administrators(bot, services, partial(_message, incident, services))
-    return "sent" in outcomes or "later" not in outcomes
+    if "later" in outcomes and "sent" not in outcomes:  # that may be otherwise another time
+        state.incidents.untold(incident)
+        await state.save()
 
 
 def _note(incident: Incident) -> None:
@@ -79,9 +73,11 @@ def _message(incident: Incident, services: Services, t: Texts) -> Shown:
     name = admin_texts.title(incident.code, t)
     if incident.until is not None:
         lasted = t.duration(incident.until - incident.since)
-        text = t.tr("Everything works again. It lasted {duration}.", duration=lasted)
-        if incident.code == HOLD:
-            text = t.tr("Nothing is on hold any more. It lasted {duration}.", duration=lasted)
+        text = (
+            t.tr("Nothing is on hold any more. It lasted {duration}.", duration=lasted)
+            if incident.code == HOLD
+            else t.tr("Everything works again. It lasted {duration}.", duration=lasted)
+        )
         return t.tr("✅ <b>Over:</b>") + f" {name}\n\n{text}", None
     facts = [t.tr("Since {time}", time=t.moment(datetime.fromtimestamp(incident.since, UTC)))]
     if incident.owners:

@@ -38,7 +38,7 @@ OUTCOMES: Final = (
 """The counts of a `SweepReport` that tell what became of its owners."""
 
 
-class Metrics:
+class Metrics(Collector):
     """One process's metrics, in a registry of their own. May be told things from any thread."""
 
     def __init__(self) -> None:
@@ -73,20 +73,19 @@ class Metrics:
             "Bytes that have arrived in people's Drives.",
             registry=self.registry,
         )
-        self._standing = _Standing()
-        self.registry.register(self._standing)
         for counter in (self._refreshes, self._sweeps, self._uploads):
             counter.labels("ok")  # from the start, so that the first one is seen as an increase
-        self._refreshed_well = self._refreshes.labels("ok")
-
-    @property
-    def last_sweep(self) -> SweepReport | None:
+        self.last_sweep: SweepReport | None = None
         """The last one of this process."""
-        return self._standing.report
+        self._buckets: tuple[tuple[float, int], ...] = ()
+        self._incidents: dict[str, int] = {}
+        self._quarantine: Callable[[], int] | None = None
+        self._telegram: Callable[[], bool] | None = None
+        self.registry.register(self)
 
     def refreshed(self, result: str) -> None:
         """Google was asked for a new access token."""
-        (self._refreshed_well if result == "ok" else self._refreshes.labels(_code(result))).inc()
+        self._refreshes.labels(_code(result)).inc()
 
     def swept(self, report: SweepReport) -> None:
         """A sweep has ended."""
@@ -94,7 +93,7 @@ class Metrics:
         self._durations.observe(report.seconds)
         for result, owners in report.results.items():
             self._troubles.labels(_code(result)).inc(owners)
-        self._standing.report = report
+        self.last_sweep = report
 
     def minutes_left(self, counts: Sequence[tuple[float, int]]) -> None:
         """How the kept access tokens stand, as of the last sweep.
@@ -105,11 +104,11 @@ class Metrics:
         """
         if counts and not math.isinf(counts[-1][0]):
             raise ValueError("the last bucket must hold all")
-        self._standing.buckets = tuple(counts)
+        self._buckets = tuple(counts)
 
     def incidents(self, open_now: Mapping[str, int]) -> None:
         """What administrators are told of: by result code, how many owners it touches."""
-        self._standing.incidents = {_code(code): owners for code, owners in open_now.items()}
+        self._incidents = {_code(code): owners for code, owners in open_now.items()}
 
     def uploaded(self, result: str, size: int | None) -> None:
         """An upload has ended; `size` in bytes where the file has arrived."""
@@ -119,92 +118,91 @@ class Metrics:
 
     def ask_quarantine(self, size: Callable[[], int]) -> None:
         """Ask for the number of quarantined credentials whenever the metrics are read."""
-        self._standing.quarantine = size
+        self._quarantine = size
 
     def ask_telegram(self, is_alive: Callable[[], bool]) -> None:
         """Ask whether Telegram answers whenever the metrics are read."""
-        self._standing.telegram = is_alive
+        self._telegram = is_alive
 
     def text(self) -> bytes:
         """Everything, in Prometheus' text format. Blocks: it looks into the quarantine."""
         return generate_latest(self.registry)
 
-    def _by_result(self, name: str, meaning: str) -> Counter:
-        return Counter(name, meaning, ["result"], registry=self.registry)
-
-
-class _Standing(Collector):
-    """How things stand. What is not known, before the first sweep, has no sample."""
-
-    def __init__(self) -> None:
-        self.report: SweepReport | None = None
-        self.buckets: tuple[tuple[float, int], ...] = ()
-        self.incidents: dict[str, int] = {}
-        self.quarantine: Callable[[], int] | None = None
-        self.telegram: Callable[[], bool] | None = None
-
     def collect(self) -> Iterable[Metric]:
-        """As `prometheus_client` asks for it."""
-        yield from self._last_sweep()
+        """How things stand, as `prometheus_client` asks for it.
+
+        What is not known, before the first sweep, has no sample.
+        """
+        yield from self._of_the_last_sweep()
         yield self._left()
         incidents = GaugeMetricFamily(
             "drivekeeper_incidents",
             "Trouble that is going on: how many owners it touches, by result code.",
             labels=["result"],
         )
-        for code, owners in self.incidents.items():
+        for code, owners in self._incidents.items():
             incidents.add_metric([code], owners)
         quarantine = GaugeMetricFamily(
             "drivekeeper_quarantined_credentials", "Credentials in quarantine."
         )
-        telegram = GaugeMetricFamily(
-            "drivekeeper_telegram_alive", "1 if Telegram has answered within the last 90 seconds."
-        )
-        if self.telegram is not None:
-            telegram.add_metric([], self.telegram())
         # Where the disk fails, the other metrics are wanted all the more.
         with contextlib.suppress(OSError, CustodyError):
-            if self.quarantine is not None:
-                quarantine.add_metric([], self.quarantine())
+            if self._quarantine is not None:
+                quarantine.add_metric([], self._quarantine())
+        telegram = GaugeMetricFamily(
+            "drivekeeper_telegram_alive",
+            "1 if Telegram has answered within the last 90 seconds.",
+            value=None if self._telegram is None else self._telegram(),
+        )
         yield from (incidents, quarantine, telegram)
 
-    def _last_sweep(self) -> Iterable[Metric]:
-        report = self.report
-        ended = GaugeMetricFamily(
-            "drivekeeper_last_sweep_timestamp_seconds", "When the last sweep ended."
-        )
-        owners = GaugeMetricFamily(
-            "drivekeeper_owners", "Owners with a stored credential, as of the last sweep."
-        )
+    def _of_the_last_sweep(self) -> Iterable[Metric]:
+        report = self.last_sweep
         outcomes = GaugeMetricFamily(
             "drivekeeper_last_sweep_owners",
             "What became of the owners in the last sweep.",
             labels=["outcome"],
         )
-        least = GaugeMetricFamily(
-            "drivekeeper_token_least_left_seconds",
-            "The least time left on any access token that is kept fresh, as of the last sweep.",
-        )
+        ended = seconds_left = None
         if report is not None:
-            ended.add_metric([], report.started_at.timestamp() + report.seconds)
-            owners.add_metric([], report.seen)
+            ended = report.started_at.timestamp() + report.seconds
             for outcome in OUTCOMES:
                 outcomes.add_metric([outcome], getattr(report, outcome))
             if report.minutes_left is not None:
-                least.add_metric([], report.minutes_left * 60)
-        return ended, owners, outcomes, least
+                seconds_left = report.minutes_left * 60
+        return (
+            GaugeMetricFamily(
+                "drivekeeper_last_sweep_timestamp_seconds",
+                "When the last sweep ended.",
+                value=ended,
+            ),
+            GaugeMetricFamily(
+                "drivekeeper_owners",
+                "Owners with a stored credential, as of the last sweep.",
+                value=None if report is None else report.seen,
+            ),
+            outcomes,
+            GaugeMetricFamily(
+                "drivekeeper_token_least_left_seconds",
+                "The least time left on any access token that is kept fresh, as of the last sweep.",
+                value=seconds_left,
+            ),
+        )
 
     def _left(self) -> Metric:
         family = GaugeHistogramMetricFamily(
             "drivekeeper_token_left_seconds",
             "Access tokens by the time they have left, as of the last sweep.",
         )
-        if self.buckets:
-            named = [(_bound(minutes), float(count)) for minutes, count in self.buckets]
+        if self._buckets:
+            named = [(_bound(minutes), float(count)) for minutes, count in self._buckets]
             family.add_metric([], named, gsum_value=None)
             # Their sum is not known, and no quantile needs it.
             family.samples = [s for s in family.samples if not s.name.endswith("_gsum")]
         return family
+
+    def _by_result(self, name: str, meaning: str) -> Counter:
+        return Counter(name, meaning, ["result"], registry=self.registry)
 
 
 def _bound(minutes: float) -> str:
