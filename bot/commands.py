@@ -84,11 +84,7 @@ async def publish(context: BotContext) -> None:
     least = timedelta(seconds=context.services.options.timing.menu_again)
     pause = failure._retry_after if isinstance(failure, RetryAfter) else least
     if isinstance(failure, RetryAfter) or may_pass(failure):
-        context.jobs.run_once(
-            publish,
-            max(least, min(pause, _AGAIN_AT_THE_LATEST)),
-            job_kwargs={"misfire_grace_time": None},
-        )
+        context.later(max(least, min(pause, _AGAIN_AT_THE_LATEST)), publish, name="publish")
 
 
 @dataclass(frozen=True, slots=True)

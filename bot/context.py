@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from typing import Any, cast
 
 from telegram.ext import Application, CallbackContext, ExtBot, JobQueue
 
 from bot.core import Core
 from bot.services import Services
-from bot.texts.catalogue import Texts
+from bot.texts import questions
+from bot.texts.catalogue import Html, Texts
 from security.credential import Owner
 from security.errors import OperatorFault
 
@@ -39,6 +42,27 @@ class BotContext(CallbackContext[ExtBot[int], Bag, Bag, Services]):
         if self.job_queue is None:
             raise RuntimeError("the application was built without its JobQueue")
         return cast("JobQueue[BotContext]", self.job_queue)
+
+    def later(
+        self,
+        seconds: float | timedelta,
+        work: Callable[..., Coroutine[Any, Any, None]],
+        *arguments: object,
+        name: str,
+    ) -> None:
+        """Do `work(context, *arguments)` in a while, as a job of that name."""
+        self.jobs.run_once(
+            lambda context: work(context, *arguments),
+            seconds,
+            name=name,
+            # What is late is still wanted: JobQueue would skip it after one second.
+            job_kwargs={"misfire_grace_time": None},
+        )
+
+    def sign(self, emoji: str, purpose: str, argument: str = "") -> Html:
+        """For a question that is answered by a reply: see `questions.sign`."""
+        base_url = self.services.options.link_base_url
+        return questions.sign(self.bot, base_url, emoji, purpose, argument)
 
     @property
     def private_address(self) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import structlog
 from telegram import Update
 
@@ -11,7 +9,7 @@ from bot.commands import command_menu, show_menu
 from bot.connecting import connect, keyboards
 from bot.connecting.consent_outcome import shown_in
 from bot.context import BotContext
-from bot.delivery.conversation import argument_of, query_of
+from bot.delivery.conversation import argument_of
 from bot.delivery.messages import acknowledge, say, show_instead, tell
 from bot.drive_files import file_texts
 from bot.texts import buttons
@@ -21,7 +19,6 @@ from bot.uploads import upload_texts
 from bot.uploads.jobs import UploadJob
 from bot.uploads.progress import tell_of
 from drive import Drive
-from security.credential import Owner
 from security.errors import ConsentRequired, CustodyError, OperatorFault, RefusedByOrganisation
 
 _log = structlog.get_logger()
@@ -66,7 +63,7 @@ async def status(update: Update, context: BotContext) -> None:
         about = await context.core.drives.run(owner, Drive.about)
         credential = await context.core.custodian.load(owner)
     except ConsentRequired:
-        await _say_not_connected(update, context, owner, texts)
+        await _say_not_connected(update, context)
         return
     except CustodyError as error:
         log = _log.warning if isinstance(error, OperatorFault) else _log.info
@@ -103,37 +100,31 @@ async def status(update: Update, context: BotContext) -> None:
 
 async def disconnect(update: Update, context: BotContext) -> None:
     """/disconnect asks; its buttons answer."""
-    owner, texts = context.owner, context.t
-    query, answer = update.callback_query, argument_of(update.callback_query)
-    if answer in ("", "ask"):
-        if query is not None:
-            await acknowledge(query)
-        if not await context.is_connected(owner):
-            await _say_not_connected(update, context, owner, texts)
-            return
+    texts, answer = context.t, argument_of(update.callback_query)
+    await acknowledge(update.callback_query)
+    if answer == "yes":
+        await show_instead(update, context, await _disconnect(update, context))
+    elif answer not in ("", "ask"):
+        await show_instead(update, context, texts.tr("👌 Everything stays as it is."))
+    elif not await context.is_connected(context.owner):
+        await _say_not_connected(update, context)
+    else:
         text = texts.tr(
             "Disconnect your Google Drive?\n\nI forget your credentials and cancel uploads that "
             "are under way. Files already in your Drive stay there."
         )
         markup = keyboards.yes_no(texts, "disconnect", texts.label("Yes, disconnect"))
         await say(update, context, text, markup)
-    elif query is not None:
-        await acknowledge(query)
-        text = (
-            await _disconnect(update, context, owner, texts)
-            if answer == "yes"
-            else texts.tr("👌 Everything stays as it is.")
-        )
-        await show_instead(update, context, text)
 
 
-async def _disconnect(update: Update, context: BotContext, owner: Owner, texts: Texts) -> str:
-    work = await _end_work(update, context, owner)
+async def _disconnect(update: Update, context: BotContext) -> str:
+    owner, texts = context.owner, context.t
+    _, jobs = await _end_work(update, context)
     await context.services.uploads.forget(owner)
     outcome = await context.core.disconnecting.disconnect(owner)
     # Not before: an upload that still ended could have remembered the folder anew.
     await context.core.preferences.forget_folder(owner)
-    await _tell_ended(context, work.jobs, texts)
+    await _tell_ended(context, jobs)
     if not outcome.was_connected:
         return texts.tr("You are not connected to Google Drive.")
     text = texts.tr("👋 <b>Disconnected.</b> I have deleted my access to your Drive.")
@@ -150,25 +141,23 @@ async def _disconnect(update: Update, context: BotContext, owner: Owner, texts: 
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    anything: bool
-    jobs: list[UploadJob]
+async def _end_work(update: Update, context: BotContext) -> tuple[bool, list[UploadJob]]:
+    """Cancel the request for consent and every upload, without a word: Telegram may fail.
 
-
-async def _end_work(update: Update, context: BotContext, owner: Owner) -> _Ended:
-    """Cancel the request for consent and every upload, without a word: Telegram may fail."""
+    Returns whether there was anything to end, and the uploads whose messages are to say so.
+    """
+    owner = context.owner
     running = context.services.uploads.position(owner) > 0
     asked = await context.core.consents.cancel(owner)
     # Files sent before this, which it has overtaken: they are meant as well.
     waited = await context.services.inbox.drop_files(owner, update.update_id)
     jobs = await context.services.uploads.cancel_all(owner)
-    return _Ended(running or asked or waited > 0 or bool(jobs), jobs)
+    return running or asked or waited > 0 or bool(jobs), jobs
 
 
-async def _tell_ended(context: BotContext, jobs: list[UploadJob], texts: Texts) -> None:
+async def _tell_ended(context: BotContext, jobs: list[UploadJob]) -> None:
     for job in jobs:
-        await tell_of(context.bot, job, upload_texts.cancelled(job, texts))
+        await tell_of(context.bot, job, upload_texts.cancelled(job, context.t))
 
 
 async def privacy(update: Update, context: BotContext) -> None:
@@ -192,15 +181,15 @@ async def privacy(update: Update, context: BotContext) -> None:
 
 async def erase(update: Update, context: BotContext) -> None:
     """The button of /privacy asks, and its buttons answer."""
-    query, owner, texts = query_of(update), context.owner, context.t
-    await acknowledge(query)
+    owner, texts = context.owner, context.t
+    await acknowledge(update.callback_query)
     match argument_of(update.callback_query):
         case "ask":
             text = texts.tr("Delete everything I keep about you, and disconnect your Drive?")
             markup = keyboards.yes_no(texts, "erase", texts.label("Yes, delete everything"))
             await show_instead(update, context, text, markup)
         case "yes":
-            text = await _disconnect(update, context, owner, texts)
+            text = await _disconnect(update, context)
             await context.core.preferences.forget(owner)
             await context.services.inbox.forget(owner)
             _log.info("data_erased", owner=owner, result="ok")
@@ -214,8 +203,7 @@ async def language(update: Update, context: BotContext) -> None:
     """/language offers; its buttons choose."""
     query, owner = update.callback_query, context.owner
     if query is None:
-        texts = context.t
-        await say(update, context, texts.tr("Which language?"), keyboards.languages())
+        await say(update, context, context.t.tr("Which language?"), keyboards.languages())
         return
     if (chosen := argument_of(update.callback_query)) not in LANGUAGES:
         await acknowledge(query)
@@ -231,30 +219,29 @@ async def language(update: Update, context: BotContext) -> None:
 async def cancel(update: Update, context: BotContext) -> None:
     """/cancel: end what is under way, a connection or uploads."""
     pending = await context.core.consents.latest(context.owner)
-    work = await _end_work(update, context, context.owner)
-    await _tell_ended(context, work.jobs, context.t)
+    was_anything, jobs = await _end_work(update, context)
+    await _tell_ended(context, jobs)
     if pending is not None and pending.message_id:
         text = context.t.tr("⏹ Cancelled. Nothing was connected.")
         await tell(context.bot, context.owner, pending.message_id, text, to=shown_in(pending))
     text = (
         context.t.tr("⏹ Cancelled.")
-        if work.anything
+        if was_anything
         else context.t.tr("There is nothing to cancel.")
     )
     await say(update, context, text)
 
 
-async def _say_not_connected(
-    update: Update, context: BotContext, owner: Owner, texts: Texts
-) -> None:
-    quarantined = await context.core.custodian.was_quarantined(owner)
-    if quarantined:
-        text = texts.tr(
+async def _say_not_connected(update: Update, context: BotContext) -> None:
+    quarantined = await context.core.custodian.was_quarantined(context.owner)
+    text = (
+        context.t.tr(
             "🔌 Your connection to Google Drive has stopped working, so I stopped using "
             "it. Connect again to carry on."
         )
-    else:
-        text = texts.tr("You are not connected to Google Drive yet.")
-    await say(update, context, text, buttons.connect(texts))
+        if quarantined
+        else context.t.tr("You are not connected to Google Drive yet.")
+    )
+    await say(update, context, text, buttons.connect(context.t))
     if quarantined:
-        await context.core.note_owner_told(owner)
+        await context.core.note_owner_told(context.owner)

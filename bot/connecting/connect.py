@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
+from typing import Any
+
 import structlog
 from telegram import Message, Update
 
@@ -16,7 +19,7 @@ from bot.connecting.consent_outcome import (
 from bot.connecting.device_flow import poll_later
 from bot.connecting.whose_account import save_or_ask
 from bot.context import BotContext
-from bot.delivery.conversation import query_of
+from bot.delivery.conversation import message_of
 from bot.delivery.messages import acknowledge, privately, say, send, show_instead, tell, tolerated
 from bot.delivery.rate_limits import BACKGROUND
 from bot.texts.catalogue import Texts
@@ -29,19 +32,17 @@ _log = structlog.get_logger()
 
 async def connect(update: Update, context: BotContext) -> None:
     """/connect, and every Connect button."""
-    if update.callback_query is not None:
-        await acknowledge(update.callback_query)
+    await acknowledge(update.callback_query)
     owner, texts = context.owner, context.t
     earlier = await context.core.consents.latest(owner)
     try:
         # Asked twice in a row, the same request is shown again: Google's device endpoint has one
         # quota for the whole project, and one person could use it up.
-        seconds = context.services.options.timing.same_request
-        again = earlier is not None and earlier.is_young(seconds)
-        if earlier is None or not again or context.core.consents.is_ending(earlier):
-            pending = await context.core.consents.begin(owner, context.core.consent_method)
-        else:
+        seconds, consents = context.services.options.timing.same_request, context.core.consents
+        if earlier and earlier.is_young(seconds) and not consents.is_ending(earlier):
             pending = earlier
+        else:
+            pending = await consents.begin(owner, context.core.consent_method)
     except CustodyError as error:
         _log.warning("consent_failed", owner=owner, result=error.code)
         text, markup = explain_refusal(error, texts)
@@ -68,37 +69,36 @@ async def connect(update: Update, context: BotContext) -> None:
 
 
 def _instructions(pending: PendingConsent, t: Texts) -> str:
-    if pending.flow == "device":
-        return t.tr(
+    return {
+        "device": t.tr(
             "🔗 <b>Connect your Google Drive</b>\n\n"
             "1. Tap the button to open Google's page.\n"
             "2. Enter this code: <code>{code}</code> (tap it to copy)\n"
             "3. Choose your account and allow access.\n\n"
             "Only enter a code you asked for yourself. When you are done, I write to you here.",
             code=pending.user_code,
-        )
-    if pending.flow == "callback":
-        return t.tr(
+        ),
+        "callback": t.tr(
             "🔗 <b>Connect your Google Drive</b>\n\n"
             "1. Tap the button, choose your account and allow access.\n"
             "2. On the page that follows, tap “Back to Telegram”.\n\n"
             "The link is for you alone and works for 10 minutes."
-        )
-    return t.tr(
-        "🔗 <b>Connect your Google Drive</b>\n\n"
-        "1. Tap the button, choose your account and allow access.\n"
-        "2. Your browser then shows a page that cannot be reached. That is expected.\n"
-        "3. Copy that page's whole address and send it to me.\n\n"
-        "The link is for you alone and works for 10 minutes."
-    )
+        ),
+        "paste": t.tr(
+            "🔗 <b>Connect your Google Drive</b>\n\n"
+            "1. Tap the button, choose your account and allow access.\n"
+            "2. Your browser then shows a page that cannot be reached. That is expected.\n"
+            "3. Copy that page's whole address and send it to me.\n\n"
+            "The link is for you alone and works for 10 minutes."
+        ),
+    }[pending.flow]
 
 
 async def cancel_consent(update: Update, context: BotContext) -> None:
     """The Cancel button below a request for consent."""
-    query = query_of(update)
     stop_polling(context, context.owner)
     await context.core.consents.cancel(context.owner)
-    await acknowledge(query)
+    await acknowledge(update.callback_query)
     text = context.t.tr("⏹ Cancelled. Nothing was connected.")
     await show_instead(update, context, text, keyboards.try_again(context.t))
 
@@ -123,11 +123,7 @@ async def may_be_asked_by(context: BotContext, flow: Flow) -> bool:
 
 async def claim(update: Update, context: BotContext, code: str) -> None:
     """callback: /start with the one-time code of the result page."""
-    try:
-        pending = await context.core.consents.claim(context.owner, code)
-        await save_or_ask(context, pending, anew=privately(update, context.owner))
-    except CustodyError as refusal:
-        await say_refused(context, context.owner, refusal, privately(update, context.owner))
+    await _go_on(update, context, context.core.consents.claim(context.owner, code))
 
 
 def looks_pasted(message: Message) -> str:
@@ -141,15 +137,21 @@ def looks_pasted(message: Message) -> str:
 
 async def paste(update: Update, context: BotContext, text: str) -> None:
     """paste: the redirected address, in the person's own chat."""
-    if update.message is not None:
-        # It holds a code: spent or not, it need not stay in the chat.
-        with tolerated(context.owner):
-            await update.message.delete()
+    # It holds a code: spent or not, it need not stay in the chat.
+    with tolerated(context.owner):
+        await message_of(update).delete()
+    await _go_on(update, context, context.core.consents.accept_pasted(context.owner, text))
+
+
+async def _go_on(
+    update: Update, context: BotContext, approval: Coroutine[Any, Any, PendingConsent]
+) -> None:
+    """With what the person has brought back from Google; if it is of no use, say why."""
+    here = privately(update, context.owner)
     try:
-        pending = await context.core.consents.accept_pasted(context.owner, text)
-        await save_or_ask(context, pending, anew=privately(update, context.owner))
+        await save_or_ask(context, await approval, anew=here)
     except CustodyError as refusal:
-        await say_refused(context, context.owner, refusal, privately(update, context.owner))
+        await say_refused(context, context.owner, refusal, here)
 
 
 async def expire(context: BotContext) -> None:

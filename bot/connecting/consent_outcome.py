@@ -125,36 +125,35 @@ async def tell_refused(
 
 def explain_refusal(error: CustodyError, t: Texts) -> tuple[str, InlineKeyboardMarkup]:
     """Why nothing was connected, and what to do next."""
-    match error.code:
-        case "access_denied":
-            text = t.tr("🙅 You declined on Google's page. Nothing was connected.")
-        case "expired" | "superseded":
-            text = t.tr(
-                "⌛ That took too long, and the request has expired. Nothing was connected."
-            )
-        case "used":
-            text = t.tr("♻️ This link or code has been used already. Please start again.")
-        case "wrong_state":
-            text = t.tr(
-                "🤔 This does not belong to your latest request. If somebody else sent it to "
-                "you, do not use it. To connect your own Drive, start again here."
-            )
-        case "incomplete":
-            text = not_the_address(t)
-        case "scope_missing":
-            text = t.tr(
-                "☑️ On Google's page the box for Google Drive was not ticked, and without it I "
-                "cannot put files there. Please try again and tick it."
-            )
-        case _ if isinstance(error, Unexpected):
+    texts = {
+        "access_denied": t.tr("🙅 You declined on Google's page. Nothing was connected."),
+        **dict.fromkeys(
+            ("expired", "superseded"),
+            t.tr("⌛ That took too long, and the request has expired. Nothing was connected."),
+        ),
+        "used": t.tr("♻️ This link or code has been used already. Please start again."),
+        "wrong_state": t.tr(
+            "🤔 This does not belong to your latest request. If somebody else sent it to "
+            "you, do not use it. To connect your own Drive, start again here."
+        ),
+        "incomplete": not_the_address(t),
+        "scope_missing": t.tr(
+            "☑️ On Google's page the box for Google Drive was not ticked, and without it I "
+            "cannot put files there. Please try again and tick it."
+        ),
+    }
+    match error:
+        case _ if error.code in texts:
+            text = texts[error.code]
+        case Unexpected():
             text = t.tr(
                 "⚠️ Something went wrong on my side. Please try again. If it happens again, tell "
                 "whoever runs this bot this code: {reference}",
                 reference=error.reference,
             )
-        case _ if isinstance(error, RefusedByOrganisation):
+        case RefusedByOrganisation():
             text = organisation_refuses(error.code, t)
-        case _ if isinstance(error, OperatorFault):
+        case OperatorFault():
             text = t.tr(
                 "⚠️ This bot's set-up at Google is not right. It is not your fault; "
                 "whoever runs this bot has to fix it. Please try again later."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from telegram.error import TelegramError
@@ -24,22 +24,10 @@ _log = structlog.get_logger()
 
 def poll_later(context: BotContext, pending: PendingConsent, seconds: float) -> None:
     """device: ask Google again in `seconds`."""
-    context.jobs.run_once(
-        _poll,
-        seconds,
-        data=(pending, seconds),
-        name=job_name(pending.owner),
-        # A poll that is late is still wanted: JobQueue would skip it after one second.
-        job_kwargs={"misfire_grace_time": None},
-    )
+    context.later(seconds, _poll, pending, seconds, name=job_name(pending.owner))
 
 
-async def _poll(context: BotContext) -> None:
-    if context.job is None:
-        return
-    data: Any = context.job.data
-    pending: PendingConsent = data[0]
-    interval: float = data[1]
+async def _poll(context: BotContext, pending: PendingConsent, interval: float) -> None:
     try:
         await _ask(context, pending, interval)
     except Exception as error:  # the last resort: no approval is lost in silence
@@ -72,19 +60,8 @@ async def _refuse(context: BotContext, pending: PendingConsent, error: CustodyEr
     except (TelegramError, CustodyError):
         _log.warning("message_not_sent", owner=pending.owner)
         if datetime.now(UTC) - pending.expires_at < _OLD_NEWS:
-            context.jobs.run_once(
-                _refuse_again,
-                _TELL_AGAIN_SECONDS,
-                data=(pending, error),
-                name=job_name(pending.owner),
-                job_kwargs={"misfire_grace_time": None},
-            )
-
-
-async def _refuse_again(context: BotContext) -> None:
-    if context.job is not None:
-        data: Any = context.job.data
-        await _refuse(context, *data)
+            name = job_name(pending.owner)
+            context.later(_TELL_AGAIN_SECONDS, _refuse, pending, error, name=name)
 
 
 async def resume(context: BotContext) -> None:

@@ -11,7 +11,7 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 from bot.connecting import keyboards
 from bot.connecting.consent_outcome import current_state, finish, job_name, shown_in
 from bot.context import BotContext
-from bot.delivery.conversation import Conversation, argument_of, query_of
+from bot.delivery.conversation import Conversation, argument_of
 from bot.delivery.messages import acknowledge, edit_or_send, privately, show_instead
 from bot.delivery.rate_limits import BACKGROUND
 from security.consent.pending import PendingConsent
@@ -45,20 +45,13 @@ async def ask_or_later(context: BotContext, pending: PendingConsent) -> None:
         _log.warning("message_not_sent", owner=pending.owner, exc_info=True)
     except TelegramError:
         _log.warning("message_not_sent", owner=pending.owner)
-        context.jobs.run_once(
-            _ask_later,
-            context.services.options.timing.ask_account_again,
-            data=pending,
-            name=job_name(pending.owner),
-            job_kwargs={"misfire_grace_time": None},
-        )
+        seconds = context.services.options.timing.ask_account_again
+        context.later(seconds, _ask_again, pending, name=job_name(pending.owner))
 
 
-async def _ask_later(context: BotContext) -> None:
-    if context.job is None or not isinstance(context.job.data, PendingConsent):
-        return
-    current = await context.core.consents.latest(context.job.data.owner)
-    if current is not None and current.id == context.job.data.id:
+async def _ask_again(context: BotContext, pending: PendingConsent) -> None:
+    current = await context.core.consents.latest(pending.owner)
+    if current is not None and current.id == pending.id:
         await ask_or_later(context, current)
 
 
@@ -85,17 +78,16 @@ async def _ask(context: BotContext, pending: PendingConsent) -> None:
 
 async def confirm_account(update: Update, context: BotContext) -> None:
     """Yes, that is mine."""
-    query = query_of(update)
-    await acknowledge(query)
-    await finish(context, context.owner, argument_of(query), privately(update, context.owner))
+    await acknowledge(update.callback_query)
+    consent_id = argument_of(update.callback_query)
+    await finish(context, context.owner, consent_id, privately(update, context.owner))
 
 
 async def refuse_account(update: Update, context: BotContext) -> None:
     """No, not mine."""
-    query = query_of(update)
-    await acknowledge(query)
+    await acknowledge(update.callback_query)
     try:
-        await context.core.consents.refuse(context.owner, argument_of(query))
+        await context.core.consents.refuse(context.owner, argument_of(update.callback_query))
     except CustodyError as refusal:
         _log.info("consent_refused", owner=context.owner, result=refusal.code)
         text, markup = await current_state(context, context.owner, refusal, context.t)

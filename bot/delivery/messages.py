@@ -223,13 +223,15 @@ def tolerated(owner: Owner | None = None, *also: type[Exception]) -> Iterator[No
         _log.info("message_not_sent", **({} if owner is None else {"owner": owner}))
 
 
-async def acknowledge(query: CallbackQuery, text: str = "", *, alert: bool = False) -> None:
-    """Answer a tap. One that has grown too old is carried out all the same: only the toast is lost.
+async def acknowledge(query: CallbackQuery | None, text: str = "", *, alert: bool = False) -> None:
+    """Answer a tap, if there was one; None: somebody has written.
 
+    One that has grown too old is carried out all the same: only the toast is lost.
     https://core.telegram.org/bots/api#answercallbackquery
     """
     with contextlib.suppress(TelegramError):
-        await query.answer(text or None, show_alert=alert)
+        if query is not None:
+            await query.answer(text or None, show_alert=alert)
 
 
 async def tell(
@@ -262,11 +264,9 @@ async def deliver(
     """Send what the bot itself begins; "later": what kept it from arriving may pass by itself."""
     try:
         await send(bot, Conversation(chat_of(owner)), text, markup, background=background)
-    except Forbidden:
-        _log.info("user_blocked_bot", owner=owner)
-        return "refused"
-    except BadRequest:  # no such chat: they have never written to the bot
-        _log.info("message_not_sent", owner=owner)
+    except REFUSALS as refusal:  # BadRequest: no such chat, they have never written to the bot
+        is_blocked = isinstance(refusal, Forbidden)
+        _log.info("user_blocked_bot" if is_blocked else "message_not_sent", owner=owner)
         return "refused"
     except (TelegramError, RuntimeError) as error:  # RuntimeError: the process is stopping
         _log.info("message_not_sent", owner=owner)
