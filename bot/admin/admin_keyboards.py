@@ -7,7 +7,7 @@ from typing import Final
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bot.texts.buttons import Row, button, keyboard
+from bot.texts.buttons import Row, button, keyboard, turns
 from bot.texts.catalogue import Texts
 
 VERBS: Final = frozenset({"health", "quarantine", "hold"})
@@ -52,13 +52,15 @@ def quarantine(
         )
     taps = [button(str(number), f"quarantine:open:{id}") for number, id in entries]
     rows += [taps[start : start + _IN_A_ROW] for start in range(0, len(taps), _IN_A_ROW)]
-    turns: Row = []
-    if page > 0:
-        turns.append(button(t.label("◀ Newer"), f"quarantine:page:{page - 1}"))
-    if page + 1 < pages:
-        turns.append(button(t.label("Older ▶"), f"quarantine:page:{page + 1}"))
+    beside = turns(
+        page,
+        "quarantine:page:{}".format,
+        more=page + 1 < pages,
+        back=t.label("◀ Newer"),
+        on=t.label("Older ▶"),
+    )
     refresh = button(t.label("🔄 Refresh"), f"quarantine:page:{page}")
-    return keyboard(*rows, turns, [refresh])
+    return keyboard(*rows, beside, [refresh])
 
 
 def entry(t: Texts, id: str) -> InlineKeyboardMarkup:

@@ -20,13 +20,12 @@ from bot.admin import admin_keyboards
 from bot.context import BotContext
 from bot.delivery.conversation import Conversation
 from bot.delivery.messages import (
-    REFUSALS,
     acknowledge,
     privately,
     put_into,
     say,
-    says_so_already,
     show_instead,
+    was_taken,
 )
 from bot.services import Services
 from bot.texts import admin_texts
@@ -62,15 +61,13 @@ class Standing:
     @property
     def connected(self) -> int:
         """Everyone with a stored credential."""
-        lists = (self.healthy, self.due, self.paused, self.idle, self.held, self.unreadable)
-        return sum(lists)
+        return self.healthy + self.due + self.paused + self.idle + self.held + self.unreadable
 
 
 async def health(update: Update, context: BotContext) -> None:
     """/health, and its Refresh button."""
     services, query = context.services, update.callback_query
-    if query is not None:
-        await acknowledge(query)
+    await acknowledge(query)
     text = _text(services, await standing_of(services), context.t)
     markup = admin_keyboards.health(context.t)
     picture = await _picture(services)
@@ -82,12 +79,8 @@ async def health(update: Update, context: BotContext) -> None:
             await say(update, context, text, markup)
         return
     if isinstance(shown, Message) and shown.photo:
-        try:
-            await shown.edit_media(InputMediaPhoto(picture, caption=text), reply_markup=markup)
-        except REFUSALS as refusal:
-            if says_so_already(refusal):
-                return
-        else:
+        media = InputMediaPhoto(picture, caption=text)
+        if await was_taken(shown.edit_media(media, reply_markup=markup)):
             return
 
     async def once(here: Conversation, _: int | None) -> Message:
@@ -143,11 +136,6 @@ def _unless_the_disk_fails(ask: Callable[[], T]) -> T | None:
 
 def _text(services: Services, standing: Standing, t: Texts) -> str:
     memory, now = services.core.state, datetime.now(UTC)
-    lines = [
-        f"🩺 <b>Drivekeeper {version('drivekeeper')}</b>",
-        "",
-        t.tr("<b>Connected: {count}</b>", count=standing.connected),
-    ]
     parts = [
         t.tr("healthy {count}", count=standing.healthy),
         t.tr("due {count}", count=standing.due),
@@ -158,20 +146,28 @@ def _text(services: Services, standing: Standing, t: Texts) -> str:
     parts.append(t.tr("on hold {count}", count=standing.held))
     if standing.unreadable:
         parts.append(t.tr("cannot be decrypted {count}", count=standing.unreadable))
-    lines.append(" · ".join(parts))
-    lines.append(t.tr("In quarantine: {count}", count=_or_unknown(standing.quarantined)))
+    quarantined = "?" if standing.quarantined is None else standing.quarantined
     left, _ = minutes_left(services.core.storage.known(CREDENTIALS), now.timestamp())
     shortest = "–" if left is None else t.duration(left * 60)
-    lines.append(t.tr("Shortest time left on a token: {time}", time=shortest))
     queued, running = services.uploads.counts()
-    lines.append(
-        t.tr("Uploads: {running} running, {queued} in line", running=running, queued=queued)
-    )
     free = "?" if standing.free_bytes is None else t.size(standing.free_bytes)
-    lines.append(t.tr("Free disk space: {size}", size=free))
-    lines.append(t.tr("Encryption: on") if services.options.encrypted else t.tr("Encryption: off"))
-    lines += ["", *_incidents(services, now, t), "", *_sweeps(memory.sweeps, t)]
-    lines += ["", t.tr("As of {time}", time=now.strftime("%Y-%m-%d %H:%M:%S UTC"))]
+    lines = [
+        f"🩺 <b>Drivekeeper {version('drivekeeper')}</b>",
+        "",
+        t.tr("<b>Connected: {count}</b>", count=standing.connected),
+        " · ".join(parts),
+        t.tr("In quarantine: {count}", count=quarantined),
+        t.tr("Shortest time left on a token: {time}", time=shortest),
+        t.tr("Uploads: {running} running, {queued} in line", running=running, queued=queued),
+        t.tr("Free disk space: {size}", size=free),
+        t.tr("Encryption: on") if services.options.encrypted else t.tr("Encryption: off"),
+        "",
+        *_incidents(services, now, t),
+        "",
+        *_sweeps(memory.sweeps, t),
+        "",
+        t.tr("As of {time}", time=now.strftime("%Y-%m-%d %H:%M:%S UTC")),
+    ]
     return "\n".join(lines)
 
 
@@ -206,10 +202,6 @@ def _sweeps(sweeps: list[SweepReport], t: Texts) -> list[str]:
             line += " · " + t.tr("set aside {count}", count=report.quarantined)
         lines.append(line)
     return lines
-
-
-def _or_unknown(count: int | None) -> str:
-    return "?" if count is None else str(count)
 
 
 async def _picture(services: Services) -> bytes | None:

@@ -14,7 +14,7 @@ from telegram import InlineKeyboardMarkup, Message, Update
 from bot import notices
 from bot.admin import admin_keyboards, alerts
 from bot.context import BotContext
-from bot.delivery.conversation import argument_of, query_of
+from bot.delivery.conversation import argument_of
 from bot.delivery.messages import acknowledge, say, show_instead
 from bot.texts import admin_texts
 from bot.texts.catalogue import Texts
@@ -37,28 +37,25 @@ _log = structlog.get_logger()
 
 async def quarantine(update: Update, context: BotContext) -> None:
     """/quarantine, and every button of it."""
-    query = update.callback_query
     action, _, argument = argument_of(update.callback_query).partition(":")
-    if query is not None:
-        await acknowledge(query)
+    await acknowledge(update.callback_query)
     if action in ("", "new", "page"):
         page = int(argument) if argument.isdecimal() and len(argument) < 6 else 0
-        text, markup = await _list(context, page, context.t)
-        await _show(update, context, text, markup, anew=action != "page")
-        return
-    found = await context.core.workers.read(context.core.quarantine.find, argument)
-    record = next((record for record in found if record.id == argument), None)
-    if record is None:
-        text, markup = _gone(context.t), admin_keyboards.to_list(context.t)
+        shown = await _list(context, page, context.t)
     else:
-        text, markup = await _do(context, action, record, context.t)
-    await _show(update, context, text, markup)
+        found = await context.core.workers.read(context.core.quarantine.find, argument)
+        record = next((record for record in found if record.id == argument), None)
+        shown = (
+            await _do(context, action, record, context.t)
+            if record is not None
+            else (_gone(context.t), admin_keyboards.to_list(context.t))
+        )
+    await _show(update, context, *shown, anew=action in ("", "new"))
 
 
 async def hold(update: Update, context: BotContext) -> None:
     """The buttons about those on hold: set all aside, or leave them."""
-    query = query_of(update)
-    await acknowledge(query)
+    await acknowledge(update.callback_query)
     count = len(context.core.state.rejections.held())
     match argument_of(update.callback_query):
         case "ask" if count:
@@ -287,7 +284,5 @@ async def _show(
 ) -> None:
     """In the place of what was tapped; anew where that is to stay, or nothing was."""
     query = update.callback_query
-    if anew or query is None or not isinstance(query.message, Message):
-        await say(update, context, text, markup)
-    else:
-        await show_instead(update, context, text, markup)
+    stays = anew or query is None or not isinstance(query.message, Message)
+    await (say if stays else show_instead)(update, context, text, markup)

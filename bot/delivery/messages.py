@@ -122,14 +122,25 @@ async def edit(
     Raises:
         telegram.error.TelegramError: Telegram did not answer, or the group has moved.
     """
-    try:
-        await bot.edit_message_text(
+    return await was_taken(
+        bot.edit_message_text(
             text,
             chat_id=sent.to.chat_id,
             message_id=sent.message_id,
             reply_markup=markup,
             rate_limit_args=background,
         )
+    )
+
+
+async def was_taken(edit: Awaitable[object]) -> bool:
+    """Whether Telegram shows what an edit is to show; False: it refuses the edit.
+
+    Raises:
+        telegram.error.TelegramError: Telegram did not answer, or the group has moved.
+    """
+    try:
+        await edit
     except REFUSALS as refusal:
         return says_so_already(refusal)
     return True

@@ -10,7 +10,7 @@ import structlog
 from telegram import InlineKeyboardMarkup, Update
 
 from bot.context import BotContext
-from bot.delivery.conversation import argument_of, query_of
+from bot.delivery.conversation import argument_of
 from bot.delivery.messages import acknowledge, say, show_instead
 from bot.drive_files import file_texts
 from security.errors import ConsentRequired, CustodyError
@@ -22,7 +22,7 @@ _log = structlog.get_logger()
 def explained(
     *, anew: bool = False, about: Callable[[Update], str] = lambda _: ""
 ) -> Callable[[Handler], Handler]:
-    """Decorates a handler: when it raises a CustodyError, the person is told why.
+    """Decorates a handler: a tap is acknowledged; when it raises a CustodyError, they are told why.
 
     Args:
         anew: in a new message, so that what was tapped stays; otherwise in its place.
@@ -32,6 +32,7 @@ def explained(
     def decorate(handler: Handler) -> Handler:
         @wraps(handler)
         async def explaining(update: Update, context: BotContext) -> None:
+            await acknowledge(update.callback_query)
             try:
                 await handler(update, context)
             except CustodyError as error:
@@ -59,9 +60,7 @@ async def show(
     await answer(update, context, text, markup)
 
 
-async def tapped(update: Update) -> tuple[str, str]:
-    """Acknowledge a tap; the identifier that its button names first, and whatever follows it."""
-    query = query_of(update)
-    await acknowledge(query)
-    identifier, _, rest = argument_of(query).partition(":")
+def tapped(update: Update) -> tuple[str, str]:
+    """The identifier that the tapped button names first, and whatever follows it; "" for none."""
+    identifier, _, rest = argument_of(update.callback_query).partition(":")
     return identifier, rest

@@ -13,7 +13,7 @@ import structlog
 from telegram import Update
 
 from bot.context import BotContext
-from bot.delivery.conversation import argument_of, message_of
+from bot.delivery.conversation import message_of
 from bot.delivery.messages import say, show_instead
 from bot.drive_files import file_texts
 from bot.drive_files.explaining import explained, show, tapped
@@ -29,7 +29,7 @@ _log = structlog.get_logger()
 def _file_of(update: Update) -> str:
     """The file that was tapped, or that the answered question is about."""
     if update.callback_query is not None:
-        return argument_of(update.callback_query).partition(":")[0]
+        return tapped(update)[0]
     return questions.answer_in(message_of(update))[0]
 
 
@@ -39,22 +39,19 @@ _explained = explained(about=_file_of)
 @_explained
 async def back(update: Update, context: BotContext) -> None:
     """Show the file again."""
-    file_id, _ = await tapped(update)
-    await _show_card(update, context, file_id)
+    await _show_card(update, context)
 
 
 @_explained
 async def ask_name(update: Update, context: BotContext) -> None:
     """Rename: the new name is the answer to a question."""
-    file_id, _ = await tapped(update)
-    name = await _name_of(context, file_id)
-    base_url = context.services.options.link_base_url
+    name = await _name_of(update, context)
     await say(
         update,
         context,
         context.t.tr(
             "{sign} What shall <b>{name}</b> be called? Reply to this message with the new name.",
-            sign=questions.sign(context.bot, base_url, "✏️", RENAMING, file_id),
+            sign=context.sign("✏️", RENAMING, _file_of(update)),
             name=name,
         ),
         questions.box(name),
@@ -64,23 +61,22 @@ async def ask_name(update: Update, context: BotContext) -> None:
 @_explained
 async def rename(update: Update, context: BotContext) -> None:
     """Rename the file as the answer to `ask_name` says."""
-    file_id, wanted = questions.answer_in(message_of(update))
+    _, wanted = questions.answer_in(message_of(update))
     if not clean_name(wanted.replace("\n", " "), ""):
         await say(update, context, context.t.tr("🤔 That cannot be a file's name."))
         return
 
-    def work(drive: Drive) -> None:
+    def work(drive: Drive, file_id: str) -> None:
         found = card_of(drive, file_id)
         drive.rename(file_id, new_name(wanted, found.file.name))
 
-    note = context.t.tr("✏️ It has its new name.")
-    await _show_card(update, context, file_id, work, note, result="renamed")
+    await _show_card(update, context, work, context.t.tr("✏️ It has its new name."), "renamed")
 
 
 @_explained
 async def look_inside(update: Update, context: BotContext) -> None:
     """Move: the bot's folders, level by level."""
-    file_id, key = await tapped(update)
+    file_id, key = tapped(update)
     card, folders = await context.core.drives.run(
         context.owner, lambda drive: (card_of(drive, file_id), drive.all_folders())
     )
@@ -110,103 +106,97 @@ async def look_inside(update: Update, context: BotContext) -> None:
 @_explained
 async def move(update: Update, context: BotContext) -> None:
     """Into the chosen folder."""
-    file_id, key = await tapped(update)
+    _, key = tapped(update)
 
-    def work(drive: Drive) -> None:
+    def work(drive: Drive, file_id: str) -> None:
         folder = _by_key(drive.all_folders(), key)
         if folder is None:
             raise FolderGone("there is no such folder any more")
         drive.move(file_id, folder.id)
 
-    note = context.t.tr("📁 It has been moved.")
-    await _show_card(update, context, file_id, work, note, result="moved")
+    await _show_card(update, context, work, context.t.tr("📁 It has been moved."), "moved")
 
 
 @_explained
 async def ask_share(update: Update, context: BotContext) -> None:
     """Share asks first."""
-    file_id, _ = await tapped(update)
     text = context.t.tr(
         "🔗 Share <b>{name}</b>?\n\nAnyone who has the link can then open it, without signing "
         "in, until you stop sharing.",
-        name=await _name_of(context, file_id),
+        name=await _name_of(update, context),
     )
-    yes = context.t.label("Yes, share it")
-    markup = file_keyboards.sure(context.t, file_id, "file-share-yes", yes)
-    await show_instead(update, context, text, markup)
+    await _make_sure(update, context, text, "file-share-yes", context.t.label("Yes, share it"))
 
 
 @_explained
 async def share(update: Update, context: BotContext) -> None:
     """The person has said yes: whoever has the link may open the file."""
-    file_id, _ = await tapped(update)
-    await _show_card(update, context, file_id, lambda drive: drive.share(file_id), result="shared")
+    await _show_card(update, context, Drive.share, result="shared")
 
 
 @_explained
 async def unshare(update: Update, context: BotContext) -> None:
     """The link opens for its owner alone again."""
-    file_id, _ = await tapped(update)
     note = context.t.tr("🔒 The link no longer opens for others.")
-    await _show_card(
-        update, context, file_id, lambda drive: drive.unshare(file_id), note, result="unshared"
-    )
+    await _show_card(update, context, Drive.unshare, note, "unshared")
 
 
 @_explained
 async def ask_delete(update: Update, context: BotContext) -> None:
     """Delete asks first."""
-    file_id, _ = await tapped(update)
-    name = await _name_of(context, file_id)
+    name = await _name_of(update, context)
     text = context.t.tr("🗑 Put <b>{name}</b> into your Drive's bin?", name=name)
-    yes = context.t.label("Yes, into the bin")
-    markup = file_keyboards.sure(context.t, file_id, "file-bin-yes", yes)
-    await show_instead(update, context, text, markup)
+    await _make_sure(update, context, text, "file-bin-yes", context.t.label("Yes, into the bin"))
 
 
 @_explained
 async def delete(update: Update, context: BotContext) -> None:
     """The person has said yes: into the bin, which can be undone."""
-    file_id, _ = await tapped(update)
-    await _show_card(update, context, file_id, lambda drive: drive.trash(file_id), result="trashed")
+    await _show_card(update, context, Drive.trash, result="trashed")
 
 
 @_explained
 async def undelete(update: Update, context: BotContext) -> None:
     """Out of the bin again."""
-    file_id, _ = await tapped(update)
 
-    def work(drive: Drive) -> None:
+    def work(drive: Drive, file_id: str) -> None:
         if drive.untrash(file_id).trashed:
             raise FolderInBin("its folder is in the bin")
 
     note = context.t.tr("↩️ It is out of the bin again.")
-    await _show_card(update, context, file_id, work, note, result="restored")
+    await _show_card(update, context, work, note, "restored")
 
 
-async def _name_of(context: BotContext, file_id: str) -> str:
+async def _name_of(update: Update, context: BotContext) -> str:
+    file_id = _file_of(update)
     found = await context.core.drives.run(context.owner, lambda drive: card_of(drive, file_id))
     return clean_name(found.file.name)
+
+
+async def _make_sure(update: Update, context: BotContext, text: str, verb: str, yes: str) -> None:
+    """Ask whether to go on; `verb`: of the button that says yes."""
+    markup = file_keyboards.sure(context.t, _file_of(update), verb, yes)
+    await show_instead(update, context, text, markup)
 
 
 async def _show_card(
     update: Update,
     context: BotContext,
-    file_id: str,
-    work: Callable[[Drive], object] = lambda _: None,
+    work: Callable[[Drive, str], object] = lambda *_: None,
     note: str = "",
-    *,
     result: str = "",
 ) -> None:
     """Do something with the file, and show how it stands then.
 
     Args:
+        work: given the person's Drive and the file's identifier.
         note: what has been done, for the person.
         result: what has been done, for the log; "": nothing.
     """
+    file_id = _file_of(update)
 
     def both(drive: Drive) -> file_texts.Card:
-        work(drive)
+        work(drive, file_id)
         return card_of(drive, file_id)
 
     found = await context.core.drives.run(context.owner, both)

@@ -31,33 +31,32 @@ _log = structlog.get_logger()
 @explained()
 async def files(update: Update, context: BotContext) -> None:
     """/files and /files words: the first page; its buttons: another one."""
-    if update.callback_query is None:
-        await _show_page(update, context, 0, " ".join(context.args or ()))
-    else:
-        number, wanted = await tapped(update)
-        await _show_page(update, context, int(number) if number.isdecimal() else 0, wanted)
+    number, wanted = tapped(update)
+    wanted = wanted or " ".join(context.args or ())
+    await _show_page(update, context, int(number) if number.isdecimal() else 0, wanted)
 
 
+@explained()
 async def ask_search(update: Update, context: BotContext) -> None:
     """The Search button."""
-    await tapped(update)
     text = context.t.tr(
         "{sign} What is it called? Reply to this message with the beginning of a word of its name.",
-        sign=_sign(context, "🔎", SEARCHING),
+        sign=context.sign("🔎", SEARCHING),
     )
-    await _ask(update, context, text)
+    await say(update, context, text, questions.box())
 
 
 @explained()
 async def search(update: Update, context: BotContext) -> None:
     """Show the files that match what somebody has replied to `ask_search`."""
-    await _show_page(update, context, 0, questions.answer_in(message_of(update))[1])
+    _, wanted = questions.answer_in(message_of(update))
+    await _show_page(update, context, 0, " ".join(wanted.split()))
 
 
 @explained(anew=True)
 async def open_card(update: Update, context: BotContext) -> None:
     """A file of the list: its card in a message of its own, so that the list stays."""
-    file_id, _ = await tapped(update)
+    file_id, _ = tapped(update)
     found = await context.core.drives.run(context.owner, lambda drive: card_of(drive, file_id))
     await say(update, context, *file_texts.card(found, context.t))
 
@@ -65,15 +64,14 @@ async def open_card(update: Update, context: BotContext) -> None:
 @explained()
 async def get(update: Update, context: BotContext) -> None:
     """/get name; without a name it is asked for."""
-    wanted = " ".join(context.args or ())
-    if wanted:
-        await _get(update, context, wanted)
+    if context.args:
+        await _get(update, context, " ".join(context.args))
         return
     text = context.t.tr(
         "{sign} Which file shall I send? Reply to this message with its name, or how it begins.",
-        sign=_sign(context, "⬇️", GETTING),
+        sign=context.sign("⬇️", GETTING),
     )
-    await _ask(update, context, text)
+    await say(update, context, text, questions.box())
 
 
 @explained()
@@ -85,7 +83,7 @@ async def get_answer(update: Update, context: BotContext) -> None:
 @explained(anew=True)
 async def send(update: Update, context: BotContext) -> None:
     """The button "Send here"."""
-    file_id, _ = await tapped(update)
+    file_id, _ = tapped(update)
     found = await context.core.drives.run(context.owner, lambda drive: _file(drive, file_id))
     await _send(update, context, found)
 
@@ -168,8 +166,6 @@ def _unsent(error: CustodyError, file: DriveFile, limit: int, texts: Texts) -> S
 
 async def _show_page(update: Update, context: BotContext, number: int, wanted: str) -> None:
     texts = context.t
-    if update.callback_query is None:
-        wanted = " ".join(wanted.split())
     found = await context.core.drives.run(
         context.owner, lambda drive: _files(drive, number, wanted)
     )
@@ -210,11 +206,3 @@ def _file(drive: Drive, file_id: str) -> DriveFile:
     if found is None or found.trashed or found.is_folder:
         raise DriveRefused("there is no such file", code="file_gone")
     return found
-
-
-def _sign(context: BotContext, emoji: str, purpose: str) -> str:
-    return questions.sign(context.bot, context.services.options.link_base_url, emoji, purpose)
-
-
-async def _ask(update: Update, context: BotContext, text: str) -> None:
-    await say(update, context, text, questions.box())

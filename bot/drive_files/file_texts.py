@@ -96,10 +96,10 @@ def trouble(error: CustodyError, t: Texts, file_id: str = "") -> Shown:
     markup = file_keyboards.back(t, file_id) if file_id else None
     match error:
         case ConsentRequired() | CorruptCredential():
-            text = t.tr(
-                "🔌 Your Google Drive is not connected. Connect it, and then try this again."
+            return (
+                t.tr("🔌 Your Google Drive is not connected. Connect it, and then try this again."),
+                buttons.connect(t),
             )
-            return text, buttons.connect(t)
         case FolderGone():
             text = t.tr("🤷 That folder is no longer in your Drive.")
         case FolderInBin():
@@ -108,8 +108,10 @@ def trouble(error: CustodyError, t: Texts, file_id: str = "") -> Shown:
                 "drive.google.com, and the file comes with it."
             )
         case DriveRefused(code="file_gone"):
-            text = t.tr("🤷 That is no longer in your Drive, or I am no longer allowed to see it.")
-            return text, None
+            return (
+                t.tr("🤷 That is no longer in your Drive, or I am no longer allowed to see it."),
+                None,
+            )
         case DriveRefused(code=code):
             text = _refused(code, t)
         case RefusedByOrganisation(code=code):

@@ -8,7 +8,7 @@ from typing import Final
 from telegram import InlineKeyboardMarkup
 
 from bot.preferences.folder_choices import TEMPLATES
-from bot.texts.buttons import Row, button, keyboard
+from bot.texts.buttons import Row, button, keyboard, turns
 from bot.texts.catalogue import Texts
 from bot.texts.filenames import clean_name
 from drive import DriveFolder
@@ -41,18 +41,13 @@ def level(
     for folder in inside[page * PAGE : (page + 1) * PAGE]:
         sign = "📂" if folder.id == chosen else "📁"
         rows.append([button(f"{sign} {_short(folder.name)}", f"folder:{folder.id}")])
-    turns: Row = []
-    if page:
-        turns.append(button("◀", f"folder:{here}:{page - 1}"))
-    if len(inside) > (page + 1) * PAGE:
-        turns.append(button("▶", f"folder:{here}:{page + 1}"))
-    rows.append(turns)
+    more = len(inside) > (page + 1) * PAGE
+    rows.append(turns(page, lambda other: f"folder:{here}:{other}", more=more))
     if path:
         above = path[-2].id if len(path) > 1 else ""
         rows.append([button(t.label("⬆️ Up"), f"folder:{above}")])
     rows.append([button(t.label("➕ New folder here"), f"folder-new:{here}")])
-    following = _following(template)
-    rows.append([button(_by_date(t, template), f"folder-date:{here}:{following}")])
+    rows.append([button(_by_date(t, template), f"folder-date:{here}:{_following(template)}")])
     return keyboard(*rows)
 
 
@@ -64,13 +59,12 @@ def _following(template: str) -> str:
 
 
 def _by_date(t: Texts, template: str) -> str:
-    if template == TEMPLATES["off"]:
-        return t.label("🗓 By date: off")
-    if template == TEMPLATES["year"]:
-        return t.label("🗓 By date: year")
-    if template == TEMPLATES["month"]:
-        return t.label("🗓 By date: year and month")
-    return t.label("🗓 By date: {template}", template=template)
+    labels = {
+        TEMPLATES["off"]: t.label("🗓 By date: off"),
+        TEMPLATES["year"]: t.label("🗓 By date: year"),
+        TEMPLATES["month"]: t.label("🗓 By date: year and month"),
+    }
+    return labels.get(template) or t.label("🗓 By date: {template}", template=template)
 
 
 def _short(name: str) -> str:

@@ -36,25 +36,23 @@ class _Level:
 @explained()
 async def folder(update: Update, context: BotContext) -> None:
     """/folder and /folder template …; its buttons open a folder, or turn its pages."""
-    if update.callback_query is not None:
-        folder_id, page = await tapped(update)
-        await _show(update, context, folder_id, page=int(page) if page.isdecimal() else 0)
-        return
     arguments = context.args or []
     if arguments and arguments[0].lower() == "template":
+        text = " ".join(arguments[1:])
         try:
-            template = _template(" ".join(arguments[1:]))
+            template = TEMPLATES[text] if text in TEMPLATES else clean_template(text)
         except ValueError:
             await say(update, context, _no_template(context.t))
             return
         await _choose(context, template=template)
-    await _show(update, context, "")
+    folder_id, page = tapped(update)
+    await _show(update, context, folder_id, page=int(page) if page.isdecimal() else 0)
 
 
 @explained()
 async def use(update: Update, context: BotContext) -> None:
     """The button that makes a folder the one files go into."""
-    folder_id, _ = await tapped(update)
+    folder_id, _ = tapped(update)
     await _choose(context, folder_id=folder_id)
     await _show(update, context, folder_id)
 
@@ -62,20 +60,17 @@ async def use(update: Update, context: BotContext) -> None:
 @explained()
 async def by_date(update: Update, context: BotContext) -> None:
     """The button of the sub-folders by date."""
-    folder_id, kind = await tapped(update)
-    template = TEMPLATES.get(kind, "")
-    await _choose(context, template=template)
+    folder_id, kind = tapped(update)
+    await _choose(context, template=TEMPLATES.get(kind, ""))
     await _show(update, context, folder_id)
 
 
 @explained()
 async def ask_name(update: Update, context: BotContext) -> None:
     """The button that makes a new folder: its name is the answer to a question."""
-    folder_id, _ = await tapped(update)
+    folder_id, _ = tapped(update)
     level = await _look(context, folder_id)
-    base_url = context.services.options.link_base_url
-    parent_id = level.path[-1].id if level.path else ""
-    sign = questions.sign(context.bot, base_url, "➕", NAMING, parent_id)
+    sign = context.sign("➕", NAMING, level.path[-1].id if level.path else "")
     text = (
         context.t.tr(
             "{sign} What shall the new folder in “{folder}” be called? Reply to this message with "
@@ -188,10 +183,6 @@ def _described(level: _Level, choice: FolderChoice, t: Texts) -> str:
             else t.tr("I have made no folders in your Drive yet.")
         )
     return "\n".join(lines)
-
-
-def _template(text: str) -> str:
-    return TEMPLATES[text] if text in TEMPLATES else clean_template(text)
 
 
 def _no_template(t: Texts) -> str:

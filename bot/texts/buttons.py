@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.texts.catalogue import Texts
@@ -24,6 +26,24 @@ def link(text: str, address: str) -> InlineKeyboardButton:
 def keyboard(*rows: Row) -> InlineKeyboardMarkup:
     """The buttons of a message, row by row; an empty row is left out."""
     return InlineKeyboardMarkup([row for row in rows if row])
+
+
+def turns(
+    page: int, data: Callable[[int], str], *, more: bool, back: str = "◀", on: str = "▶"
+) -> Row:
+    """To the pages beside this one, as far as there are any.
+
+    Args:
+        page: this one, from 0.
+        data: of the button that leads to a page of that number.
+        more: whether another one follows.
+    """
+    row: Row = []
+    if page:
+        row.append(button(back, data(page - 1)))
+    if more:
+        row.append(button(on, data(page + 1)))
+    return row
 
 
 def connect_row(t: Texts) -> Row:

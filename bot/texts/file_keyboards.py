@@ -12,7 +12,7 @@ from typing import Final
 
 from telegram import InlineKeyboardMarkup
 
-from bot.texts.buttons import Row, button, keyboard, link
+from bot.texts.buttons import Row, button, keyboard, link, turns
 from bot.texts.catalogue import Texts
 from bot.texts.filenames import clean_name
 from drive import DriveFile, DriveFolder
@@ -98,15 +98,11 @@ def page(
 ) -> InlineKeyboardMarkup:
     """A page of files: each opens its card."""
     rows = [[button(_named(t, file), f"file:{file.id}")] for file in files]
-    turns: Row = []
-    if number:
-        turns.append(button("◀", files_data(number - 1, search)))
-    if more:
-        turns.append(button("▶", files_data(number + 1, search)))
+    beside = turns(number, lambda other: files_data(other, search), more=more)
     last = [button(t.label("🔎 Search"), "files-search")]
     if search:
         last.append(button(t.label("🗂 All files"), files_data(0, "")))
-    return keyboard(*rows, turns, last)
+    return keyboard(*rows, beside, last)
 
 
 def offers(t: Texts, files: Sequence[DriveFile]) -> InlineKeyboardMarkup:

@@ -44,9 +44,8 @@ def box(placeholder: str = "") -> ForceReply:
 def answered(message: Message) -> tuple[str, str] | None:
     """Purpose and argument of the bot's question that `message` replies to."""
     question = message.reply_to_message
-    if question is None or question.from_user is None:
-        return None
-    if question.from_user.id != message.get_bot().id:
+    asker = question.from_user if question is not None else None
+    if question is None or asker is None or asker.id != message.get_bot().id:
         return None
     for entity in question.entities:
         if entity.type == MessageEntity.TEXT_LINK and entity.url and entity.offset == 0:
