@@ -111,6 +111,7 @@ def build_application(
         telegram_health=telegram_health,
         refusals=Refusals(),
     )
+    jobs = JobQueue[BotContext]()
     application: BotApplication = (
         ApplicationBuilder()
         .bot(bot)
@@ -120,7 +121,7 @@ def build_application(
         )
         .update_queue(inbox)
         .concurrent_updates(PerUserOrder(inbox))
-        .job_queue(JobQueue[BotContext]())
+        .job_queue(jobs)
         .build()
     )
     for group, handler in handlers(options.admin_user_ids):
@@ -145,8 +146,7 @@ def build_application(
     uploads.on_end = inbox.release
     inbox.on_overflow = tell_of_overflow
     inbox.on_trouble = runner.on_trouble = tell_of_trouble
-    if application.job_queue is not None:
-        _schedule(application.job_queue, options)
+    _schedule(jobs, options)
     return application
 
 

@@ -83,7 +83,7 @@ class BotContext(CallbackContext[ExtBot[int], Bag, Bag, Services]):
 
     async def texts_for(self, owner: Owner) -> Texts:
         """The catalogue in this person's language."""
-        return Texts(await self.core.preferences.language(owner))
+        return await self.core.preferences.texts(owner)
 
 
 BotApplication = Application[ExtBot[int], BotContext, Bag, Bag, Services, JobQueue[BotContext]]

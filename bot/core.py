@@ -27,6 +27,7 @@ from security.google.network import DIRECT, Network
 from security.maintenance.state import MaintenanceState
 from security.maintenance.sweep import Sweep
 from security.quarantine.copies import Quarantine
+from security.storage.events import Event
 from security.storage.protocol import Storage
 from upload import PAUSE_SECONDS
 
@@ -61,6 +62,10 @@ class Core:
     def all_drives(self) -> tuple[Drives, Drives, Drives]:
         """Each of the pools of calls to people's Drives."""
         return self.drives, self.upload_drives, self.sending_drives
+
+    async def record(self, event: Event) -> None:
+        """Write one event into the trail."""
+        await self.workers.run(self.storage.record, [event])
 
     async def note_owner_told(self, owner: Owner) -> None:
         """Remember that the owner was asked to connect again, so that no notice need follow."""

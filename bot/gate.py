@@ -69,10 +69,8 @@ async def gate(update: Update, context: BotContext) -> None:
         _log.warning("access_denied", owner=owner, result="not_allowed")
         try:
             if context.services.refusals.is_due(owner):
-                core = context.core
                 # As seldom as it is answered: a flood must not push others out of the trail.
-                event = Event("denied", owner, "not_allowed")
-                await core.workers.run(core.storage.record, [event])
+                await context.core.record(Event("denied", owner, "not_allowed"))
                 await _refuse(update, context, owner, is_allowed=is_allowed)
         finally:
             # Whatever became of the answer: an error here must not open the gate.

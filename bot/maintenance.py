@@ -15,7 +15,6 @@ from security.credential import Owner
 from security.errors import CustodyError
 from security.log_schema import OPERATOR_FAULTS
 from security.maintenance.incidents import SWEEP_FAILED
-from security.maintenance.report import SweepReport
 
 FIRST_SECONDS: Final = 5
 """After the start: by then the bot answers people."""
@@ -33,12 +32,21 @@ async def sweep(context: BotContext) -> None:
         incidents.see(SWEEP_FAILED, datetime.now(UTC).timestamp(), 0)
         await alerts.tell_administrators(context.bot, services)
         return
+    left = {} if report.minutes_left is None else {"minutes_left": round(report.minutes_left, 1)}
     _log.info(
         "sweep_finished",
         result=report.ended_by or "ok",
         seconds=round(report.seconds, 3),
         full=report.full,
-        **_counts(report),
+        **left,
+        seen=report.seen,
+        fresh=report.fresh,
+        refreshed=report.refreshed,
+        transient=report.transient,
+        operator=report.operator,
+        quarantined=report.quarantined,
+        held=report.held,
+        skipped=report.skipped,
     )
     incidents.learn(report, OPERATOR_FAULTS)
     metrics.swept(report)
@@ -61,18 +69,3 @@ async def came_by(context: BotContext, owner: Owner) -> None:
 async def _wake(context: BotContext, owner: Owner) -> None:
     with contextlib.suppress(CustodyError):  # what they ask for next tells them what is wrong
         await context.core.custodian.access_token(owner)
-
-
-def _counts(report: SweepReport) -> dict[str, float]:
-    left = report.minutes_left
-    return {
-        **({} if left is None else {"minutes_left": round(left, 1)}),
-        "seen": report.seen,
-        "fresh": report.fresh,
-        "refreshed": report.refreshed,
-        "transient": report.transient,
-        "operator": report.operator,
-        "quarantined": report.quarantined,
-        "held": report.held,
-        "skipped": report.skipped,
-    }

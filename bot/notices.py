@@ -72,7 +72,7 @@ async def to_administrators(
     outcomes = set()
     for user_id in sorted(services.options.admin_user_ids):
         owner = Owner.user(user_id)
-        texts = Texts(await services.core.preferences.language(owner))
+        texts = await services.core.preferences.texts(owner)
         outcomes.add(await deliver(bot, owner, *message(texts)))
     return outcomes
 
@@ -104,7 +104,7 @@ async def _tell(bot: ExtBot[int], services: Services, record: QuarantineRecord) 
     if owner.kind == "department":
         outcomes = await to_administrators(bot, services, partial(_of_department, record))
     elif services.options.members.may_use(owner):
-        texts = Texts(await core.preferences.language(owner))
+        texts = await core.preferences.texts(owner)
         shown = _text(record, texts), buttons.connect(texts)
         outcomes = {await deliver(bot, owner, *shown, background=BACKGROUND)}
     if "sent" in outcomes:
@@ -122,7 +122,7 @@ async def _tell_refused(bot: ExtBot[int], services: Services, owner: Owner, code
     await core.state.save()
     if owner.kind == "department" or not services.options.members.may_use(owner):
         return
-    texts = Texts(await core.preferences.language(owner))
+    texts = await core.preferences.texts(owner)
     text = (
         organisation_refuses(code, texts)
         + "\n\n"

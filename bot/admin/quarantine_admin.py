@@ -70,7 +70,7 @@ async def hold(update: Update, context: BotContext) -> None:
                 update, context, text, admin_keyboards.confirm_held(context.t, count), anew=True
             )
         case "yes" if count:
-            await _show(update, context, await _confirm(update, context, context.t))
+            await _show(update, context, await _confirm(context, context.t))
             context.application.create_task(_tell(context), name="told of the hold")
         case "no":
             text = context.t.tr(
@@ -82,11 +82,10 @@ async def hold(update: Update, context: BotContext) -> None:
             await _show(update, context, context.t.tr("Nothing is on hold any more."))
 
 
-async def _confirm(update: Update, context: BotContext, t: Texts) -> str:
+async def _confirm(context: BotContext, t: Texts) -> str:
     core = context.core
     # Who said so comes before what follows from it.
-    event = Event("confirmed", context.owner, HOLD)
-    await core.workers.run(core.storage.record, [event])
+    await core.record(Event("confirmed", context.owner, HOLD))
     moved = await core.workers.finish(core.rejecting.confirm_held())
     left = len(core.state.rejections.held())
     text = t.tr("📦 Set aside: {count}. Their owners are told now.", count=moved)

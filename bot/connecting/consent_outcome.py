@@ -107,7 +107,7 @@ async def refused(context: BotContext, pending: PendingConsent, error: CustodyEr
 
 async def tell_approved(services: Services, bot: ExtBot[int], pending: PendingConsent) -> None:
     """callback: Google's page is done; the asker still has to come back by its button."""
-    texts = Texts(await services.core.preferences.language(pending.owner))
+    texts = await services.core.preferences.texts(pending.owner)
     text = texts.tr(
         "👍 Google says yes. Now tap “Back to Telegram” on the page in your browser to go on here."
     )
@@ -118,7 +118,7 @@ async def tell_refused(
     services: Services, bot: ExtBot[int], pending: PendingConsent, error: CustodyError
 ) -> None:
     """callback: it ended on the page; the chat says so, too."""
-    texts = Texts(await services.core.preferences.language(pending.owner))
+    texts = await services.core.preferences.texts(pending.owner)
     text, markup = explain_refusal(error, texts)
     await edit_or_send(bot, shown_in(pending), pending.message_id, text, markup)
 

@@ -83,11 +83,11 @@ async def look_inside(update: Update, context: BotContext) -> None:
     here = _by_key(folders, key)
     by_id = {folder.id: folder for folder in folders}
     parents = {folder.parent_id for folder in folders}
-    around = here.id if here else ""
-    offered = [(folder, folder.id in parents) for folder in folders_in(folders, around)]
     # Where it lies already is no place to go, unless there are others inside.
     inside = [
-        (to, has_more) for to, has_more in offered if has_more or to.id != card.file.folder_id
+        (folder, folder.id in parents)
+        for folder in folders_in(folders, here.id if here else "")
+        if folder.id in parents or folder.id != card.file.folder_id
     ]
     text = context.t.tr("📁 Where shall <b>{name}</b> go?", name=clean_name(card.file.name))
     if here is not None:

@@ -90,10 +90,9 @@ async def send(update: Update, context: BotContext) -> None:
 
 async def _get(update: Update, context: BotContext, wanted: str) -> None:
     texts = context.t
-    page = await context.core.drives.run(
-        context.owner, lambda drive: drive.files(page_size=_PAGE + 1, search=wanted)
+    found = await context.core.drives.run(
+        context.owner, lambda drive: drive.files(page_size=_PAGE + 1, search=wanted).files
     )
-    found = page.files
     if len(found) == 1:
         await _send(update, context, found[0])
     elif not found:

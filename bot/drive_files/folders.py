@@ -154,8 +154,9 @@ async def _show(
     """A level of the bot's folders with the person's choice, instead of what was tapped."""
     account = await _account(context)
     level = await _look(context, folder_id, made)
-    choice_in = context.services.destinations.choice
-    choice = await context.core.workers.run(choice_in, context.owner, account)
+    choice = await context.core.workers.run(
+        context.services.destinations.choice, context.owner, account
+    )
     page = min(page, max(len(level.inside) - 1, 0) // folder_keyboards.PAGE)
     markup = folder_keyboards.level(
         context.t, level.path, level.inside, page, choice.folder_id, choice.template

@@ -195,7 +195,10 @@ class Metrics(Collector):
             "Access tokens by the time they have left, as of the last sweep.",
         )
         if self._buckets:
-            named = [(_bound(minutes), float(count)) for minutes, count in self._buckets]
+            named = [
+                ("+Inf" if math.isinf(minutes) else str(float(minutes * 60)), float(count))
+                for minutes, count in self._buckets
+            ]
             family.add_metric([], named, gsum_value=None)
             # Their sum is not known, and no quantile needs it.
             family.samples = [s for s in family.samples if not s.name.endswith("_gsum")]
@@ -203,10 +206,6 @@ class Metrics(Collector):
 
     def _by_result(self, name: str, meaning: str) -> Counter:
         return Counter(name, meaning, ["result"], registry=self.registry)
-
-
-def _bound(minutes: float) -> str:
-    return "+Inf" if math.isinf(minutes) else str(float(minutes * 60))
 
 
 def _code(result: str) -> str:

@@ -55,7 +55,7 @@ class FolderChoices:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
-        self._changing = threading.Lock()
+        self._changing = threading.RLock()
 
     def load(self, owner: Owner, account: str) -> FolderChoice | None:
         """The owner's choice in this account; None: there is none that can be read."""
@@ -69,21 +69,18 @@ class FolderChoices:
     def save(self, owner: Owner, choice: FolderChoice) -> None:
         """Remember the owner's choice."""
         with self._changing:
-            self._save(owner, choice)
+            self._documents.write(_name(owner), choice.model_dump(mode="json"))
 
     def replace(self, owner: Owner, old: FolderChoice | None, new: FolderChoice) -> None:
         """`new` where the owner has not chosen anything else than `old` meanwhile."""
         with self._changing:
             if self.load(owner, new.account) == old:
-                self._save(owner, new)
+                self.save(owner, new)
 
     def forget(self, owner: Owner) -> None:
         """Delete the owner's choice."""
         with self._changing:
             self._documents.delete(_name(owner))
-
-    def _save(self, owner: Owner, choice: FolderChoice) -> None:
-        self._documents.write(_name(owner), choice.model_dump(mode="json"))
 
 
 def clean_template(text: str) -> str:

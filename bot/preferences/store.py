@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from bot.kinds import PREFERENCES
 from bot.preferences.folder_choices import FolderChoices
-from bot.texts.catalogue import LANGUAGES, language_of
+from bot.texts.catalogue import LANGUAGES, Texts, language_of
 from security.credential import Owner
 from security.custody.workers import Workers
 from security.errors import CorruptCredential, OperatorFault
@@ -28,6 +28,10 @@ class Preferences:
         """The language chosen, or else that of the person's Telegram when last seen."""
         chosen, seen = await self._get(owner)
         return chosen or seen
+
+    async def texts(self, owner: Owner) -> Texts:
+        """The catalogue in this person's language."""
+        return Texts(await self.language(owner))
 
     async def note_language(self, owner: Owner, telegram_code: str | None) -> bool:
         """Note the language of the person's Telegram; whether it is another than before."""
