@@ -182,11 +182,13 @@ class Activity(ByOwner[int]):
             return False
         return now - (day + 1) * _DAY > self._idle_after.total_seconds()
 
-    def day_of(self, owner: Owner) -> int | None:
-        """What is kept of an owner over a restart; None: nothing."""
-        return self._by_owner.get(owner.name)
+    def entry_of(self, owner: Owner) -> dict[str, Any]:
+        """What is kept of an owner over a restart."""
+        day = self._by_owner.get(owner.name)
+        return {} if day is None else {"day": day}
 
-    def load_day(self, owner: Owner, day: object) -> None:
-        """What `day_of` gave; anything else is left out."""
-        if isinstance(day, int):
-            self._by_owner[owner.name] = day
+    def load_entry(self, owner: Owner, kept: Mapping[str, Any]) -> None:
+        """What `entry_of` gave; anything else is left out."""
+        match kept.get("day"):
+            case int(day):
+                self._by_owner[owner.name] = day

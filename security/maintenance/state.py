@@ -77,15 +77,16 @@ class MaintenanceState:
         self.rejections = Rejections()
         self.incidents = Incidents(incident_codes)
         self.activity = Activity(idle_after)
+        self._by_prefix: Final = {
+            OWNER: (self.pauses, self.organisations, self.rejections),
+            ACTIVE: (self.activity,),
+        }
+        """What is remembered of owners, by the documents it is kept in."""
         self.sweeps: list[SweepReport] = []
         """The last ones, oldest first."""
         self._dumped: list[dict[str, Any]] = []
         self._unsaved: dict[str, Step] = {}
         """What could not be written down: it comes with the next changes again."""
-
-    @property
-    def _troubles(self) -> tuple[Pauses, Organisations, Rejections]:
-        return self.pauses, self.organisations, self.rejections
 
     def load(self) -> None:
         """Read what is kept. Blocks.
@@ -124,10 +125,8 @@ class MaintenanceState:
             self.rejections.load_counts(document)
         elif name.startswith(INCIDENT):
             self.incidents.load_entry(name.removeprefix(INCIDENT), document)
-        elif (owner := _owner_of(name)) is not None and name.startswith(ACTIVE):
-            self.activity.load_day(owner, document["day"])
-        elif owner is not None:
-            for part in self._troubles:
+        elif (owner := _owner_of(name)) is not None:
+            for part in self._by_prefix[ACTIVE if name.startswith(ACTIVE) else OWNER]:
                 part.load_entry(owner, document)
 
     def add(self, report: SweepReport) -> None:
@@ -138,7 +137,8 @@ class MaintenanceState:
 
     def owners(self) -> set[Owner]:
         """Everyone of whom anything is kept."""
-        return {owner for part in (*self._troubles, self.activity) for owner in part.owners()}
+        parts = (part for parts in self._by_prefix.values() for part in parts)
+        return {owner for part in parts for owner in part.owners()}
 
     # Custody's outcomes
 
@@ -191,24 +191,19 @@ class MaintenanceState:
     def _take_changes(self) -> dict[str, Step]:
         """By name the document that is to be kept from now on, or goes."""
         changes: dict[str, Document | None] = {}
-        for owner in {owner for part in self._troubles for owner in part.changed}:
-            entry = {
-                key: kept for part in self._troubles for key, kept in part.entry_of(owner).items()
-            }
-            changes[OWNER + owner.stem] = {"owner": owner.name, **entry} if entry else None
-        for owner in self.activity.changed:
-            day = self.activity.day_of(owner)
-            changes[ACTIVE + owner.stem] = (
-                None if day is None else {"owner": owner.name, "day": day}
-            )
+        for prefix, parts in self._by_prefix.items():
+            for owner in {owner for part in parts for owner in part.changed}:
+                entry = {k: kept for part in parts for k, kept in part.entry_of(owner).items()}
+                changes[prefix + owner.stem] = {"owner": owner.name, **entry} if entry else None
+            for part in parts:
+                part.changed.clear()
         for code in self.incidents.changed:
             changes[INCIDENT + code] = self.incidents.entry_of(code)
+        self.incidents.changed.clear()
         if self.rejections.counts_changed:
             counts = {**self.rejections.counts(), "sweeps": self._dumped}
             changes[PROCESS + self._process] = counts
             self.rejections.counts_changed = False
-        for part in (*self._troubles, self.activity, self.incidents):
-            part.changed.clear()
         return {name: _step(name, document) for name, document in changes.items()}
 
 

@@ -96,10 +96,7 @@ def inspect_all(store: TokenStore, client_ids: Collection[str]) -> Iterator[Toke
     Raises:
         OperatorFault: they cannot be listed.
     """
-    for owner in store.owners():
-        facts = inspect(store, owner, client_ids)
-        if facts is not None:
-            yield facts
+    yield from filter(None, (inspect(store, owner, client_ids) for owner in store.owners()))
 
 
 def _faults_of(credential: Credential, client_ids: Collection[str]) -> list[str]:
