@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import json
 import os
 import secrets
@@ -166,8 +167,7 @@ def read_archive(path: Path, keys: Sequence[SecretStr]) -> Iterator[tuple[str, d
         header = file.readline(_HEADER_BYTES)
         fernet, archive_id = _open(header, keys)
         digest = hashlib.sha256(header)
-        number = 0
-        while True:
+        for number in itertools.count():
             line = file.readline(_LINE_BYTES + 1)
             record = _record(line, fernet)
             if record.pop("archive", None) != archive_id or record.pop("seq", None) != number:
@@ -178,7 +178,6 @@ def read_archive(path: Path, keys: Sequence[SecretStr]) -> Iterator[tuple[str, d
             if kind == _END:
                 break
             digest.update(line)
-            number += 1
             yield kind, record
         if record.get("sha256") != digest.hexdigest():
             raise _changed("its bytes are not those that were written")

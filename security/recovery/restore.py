@@ -27,7 +27,7 @@ from security.owner_documents import (
     tombstone_of,
 )
 from security.quarantine.records import Note
-from security.recovery.backup import About, Progress, read_backup
+from security.recovery.backup import About, BackupReport, Progress, read_backup
 from security.recovery.owner_state import OwnerState, copies_by_owner, read_state
 from security.recovery.restore_plan import Plan, decide
 from security.recovery.snapshot import OwnerSnapshot
@@ -115,13 +115,11 @@ def verify(path: Path, keys: Sequence[SecretStr]) -> Contents:
     about = next(records)
     if not isinstance(about, About):
         raise CorruptCredential("the archive holds a record out of place", code="tampered")
-    owners = credentials = copies = 0
+    held = BackupReport()
     for snapshot in records:
         if isinstance(snapshot, OwnerSnapshot):
-            owners += 1
-            credentials += snapshot.credential is not None
-            copies += len(snapshot.copies)
-    return Contents(about, owners, credentials, copies)
+            held.count(snapshot)
+    return Contents(about, held.owners, held.credentials, held.copies)
 
 
 class Restore:
