@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
+from collections.abc import Callable
 from typing import Annotated, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from config.values import ONE_WORD, of_text
+from pydantic import BeforeValidator
+
+from config.values import ONE_WORD, ip_of, of_text
 
 _PATH = re.compile(r"[A-Za-z0-9/._~-]*")
 _HOST = re.compile(r"[A-Za-z0-9_.-]{1,253}")
@@ -16,6 +18,9 @@ _BOT_IN_PATH = re.compile(r"/(file/)?bot[^/]*(/|$)", re.IGNORECASE)
 
 CALLBACK_PATH: Final = "/api/auth/google/callback"
 _TAKEN_PATHS: Final = frozenset({"/healthz", CALLBACK_PATH})
+
+_Rule = tuple[Callable[[SplitResult], object], str]
+"""Whether an address keeps it; and what is wrong where it does not."""
 
 
 def _any_address(value: str) -> str:
@@ -38,46 +43,23 @@ def _is_host(host: str) -> bool:
     Raises:
         UnicodeError: it has an empty label, or one that is too long.
     """
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        name = host.removesuffix(".").encode("idna").decode("ascii")
-        # Some take numbers in other spellings for addresses, which nobody has looked at.
-        return bool(_HOST.fullmatch(name)) and not _NUMERIC.fullmatch(name.rpartition(".")[2])
-    return True
+    if ip_of(host) is not None:
+        return True
+    name = host.removesuffix(".").encode("idna").decode("ascii")
+    # Some take numbers in other spellings for addresses, which nobody has looked at.
+    return bool(_HOST.fullmatch(name)) and not _NUMERIC.fullmatch(name.rpartition(".")[2])
 
 
-def _telegrams_address(value: str) -> str:
-    address = _private_address(value)
-    if _BOT_IN_PATH.search(urlsplit(address).path):
-        raise ValueError("must end before /bot: that and the token are put behind it")
-    return address
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine itself."""
+    ip = ip_of(host)
+    return host == "localhost" or (ip is not None and ip.is_loopback)
 
 
-def _private_address(value: str) -> str:
-    address = _any_address(value)
-    parts = urlsplit(address)
-    host = parts.hostname or ""
-    if parts.scheme == "http" and "." in host and not _is_private(host):
-        raise ValueError("must begin with https:// (plain http is for private networks only)")
-    return address
-
-
-def _is_private(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_private
-    except ValueError:
-        return False
-
-
-def _webhook_address(value: str) -> str:
-    address = _private_address(value)
-    path = urlsplit(address).path
-    if not _PATH.fullmatch(path):
-        raise ValueError("must have a path of plain characters: A-Z a-z 0-9 / . _ ~ -")
-    if path in _TAKEN_PATHS:
-        raise ValueError("must have another path: this one the bot serves already")
-    return address
+def _is_near(host: str) -> bool:
+    """Whether `host` is in a private network; names without a dot are of the container's own."""
+    ip = ip_of(host)
+    return "." not in host or (ip is not None and ip.is_private)
 
 
 def is_for_telegrams_cloud(address: str) -> bool:
@@ -86,37 +68,66 @@ def is_for_telegrams_cloud(address: str) -> bool:
     return parts.scheme == "https" and (parts.port or 443) in (443, 80, 88, 8443)
 
 
-def _address(value: str) -> str:
-    address = _any_address(value)
-    parts = urlsplit(address)
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise ValueError("must begin with https:// (plain http is for this machine itself only)")
-    return address
+def _address(*rules: _Rule) -> BeforeValidator:
+    """An address that keeps all `rules`, without the slashes at its end."""
+
+    def check(value: str) -> str:
+        address = _any_address(value)
+        for is_kept, otherwise in rules:
+            if not is_kept(urlsplit(address)):
+                raise ValueError(otherwise)
+        return address
+
+    return of_text(check)
 
 
-def _public_address(value: str) -> str:
-    address = _address(value)
-    path = urlsplit(address).path
-    if CALLBACK_PATH in path:
-        raise ValueError(f"must end before {CALLBACK_PATH}: that is put behind it")
-    if not _PATH.fullmatch(path):
-        raise ValueError("must have a path of plain characters, or better none")
-    return address
+_PLAIN_HTTP_HERE: Final[_Rule] = (
+    lambda parts: parts.scheme == "https" or is_loopback(parts.hostname or ""),
+    "must begin with https:// (plain http is for this machine itself only)",
+)
+_PLAIN_HTTP_NEARBY: Final[_Rule] = (
+    lambda parts: parts.scheme == "https" or _is_near(parts.hostname or ""),
+    "must begin with https:// (plain http is for private networks only)",
+)
 
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine itself."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-Address = Annotated[str, of_text(_address)]
-PublicAddress = Annotated[str, of_text(_public_address)]
+Address = Annotated[str, _address(_PLAIN_HTTP_HERE)]
+PublicAddress = Annotated[
+    str,
+    _address(
+        _PLAIN_HTTP_HERE,
+        (
+            lambda parts: CALLBACK_PATH not in parts.path,
+            f"must end before {CALLBACK_PATH}: that is put behind it",
+        ),
+        (
+            lambda parts: _PATH.fullmatch(parts.path),
+            "must have a path of plain characters, or better none",
+        ),
+    ),
+]
 # A local Bot API server speaks plain http, often from the container next door.
-ServerAddress = Annotated[str, of_text(_telegrams_address)]
+ServerAddress = Annotated[
+    str,
+    _address(
+        _PLAIN_HTTP_NEARBY,
+        (
+            lambda parts: not _BOT_IN_PATH.search(parts.path),
+            "must end before /bot: that and the token are put behind it",
+        ),
+    ),
+]
 # It also brings updates over plain http.
-WebhookAddress = Annotated[str, of_text(_webhook_address)]
+WebhookAddress = Annotated[
+    str,
+    _address(
+        _PLAIN_HTTP_NEARBY,
+        (
+            lambda parts: _PATH.fullmatch(parts.path),
+            "must have a path of plain characters: A-Z a-z 0-9 / . _ ~ -",
+        ),
+        (
+            lambda parts: parts.path not in _TAKEN_PATHS,
+            "must have another path: this one the bot serves already",
+        ),
+    ),
+]

@@ -22,7 +22,7 @@ import certifi
 from pydantic import SecretStr
 from pydantic_settings import NoDecode
 
-from config.values import of_text
+from config.values import Ip, ip_of, of_text
 
 _LABEL: Final = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME: Final = re.compile(rf"{_LABEL}(\.{_LABEL})*")
@@ -32,7 +32,6 @@ _NUMERIC: Final = re.compile(
 _BRACKETED: Final = re.compile(r"\[([^\[\]]*)\](/.*)?")
 _HASHED: Final = re.compile(r"[0-9a-f]{8}\.[0-9]+")  # openssl-rehash(1)
 
-Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 Net = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -154,10 +153,7 @@ def _is_name(text: str) -> bool:
 
 
 def _ip(text: str) -> Ip | None:
-    try:
-        ip = ipaddress.ip_address(text)
-    except ValueError:
-        return None
+    ip = ip_of(text)
     return getattr(ip, "ipv4_mapped", None) or ip
 
 

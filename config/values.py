@@ -14,15 +14,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
 _SLUG = re.compile(r"[a-z][a-z0-9]{0,30}")
 _DEPARTMENT = re.compile(r"[^=,;，、；\x00-\x1f\x7f]{1,80}")
-_BOT_TOKEN = re.compile(r"[0-9]{3,16}:[A-Za-z0-9_-]{30,}")
-_WEBHOOK_SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _WHOLE = re.compile(r"[0-9]{1,9}")
 _USER_ID = re.compile(r"[1-9][0-9]{0,15}")
@@ -31,7 +29,8 @@ _FERNET_KEY = re.compile(r"[A-Za-z0-9+/_-]{43}=")
 ONE_WORD = re.compile(r"[^\s,\"'\x00-\x20\x7f]+")
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._-]+")
 _HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_])?")
-_LEAST_MASK_KEY: Final = 12
+
+Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,26 @@ def _secret(check: Callable[[str], str]) -> BeforeValidator:
     return of_text(lambda value: SecretStr(check(value)))
 
 
+def ip_of(text: str) -> Ip | None:
+    """The IP address that `text` is; None: it is none."""
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
 # One value
+
+
+def _of_form(form: str, otherwise: str) -> Callable[[str], str]:
+    """A word that is all of this form; `otherwise` says what is wrong with any other."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(form, value):
+            raise ValueError(otherwise)
+        return value
+
+    return check
 
 
 def whole(least: int, most: int) -> BeforeValidator:
@@ -115,33 +133,10 @@ def _folder(value: str) -> Path:
 
 def _host(value: str) -> str:
     bare = value[1:-1] if value.startswith("[") and value.endswith("]") else value
-    try:
-        return str(ipaddress.ip_address(bare))
-    except ValueError:
-        if bare != value or not _HOST_NAME.fullmatch(value) or value.replace(".", "").isdigit():
-            raise ValueError(
-                "must be an address such as 127.0.0.1 or ::, or a name, without a port"
-            ) from None
-    return value
-
-
-def _bot_token(value: str) -> str:
-    if not _BOT_TOKEN.fullmatch(value):
-        raise ValueError("is not a bot token (BotFather gives one like 123456:ABC…)")
-    return value
-
-
-def _webhook_secret(value: str) -> str:
-    if not _WEBHOOK_SECRET.fullmatch(value):
-        raise ValueError("must be 1 to 256 of the characters A-Z a-z 0-9 _ -")
-    return value
-
-
-def _mask_key(value: str) -> str:
-    if len(value) < _LEAST_MASK_KEY:
-        raise ValueError(
-            f"must have {_LEAST_MASK_KEY} characters or more: with fewer, masks can be undone"
-        )
+    if (ip := ip_of(bare)) is not None:
+        return str(ip)
+    if bare != value or not _HOST_NAME.fullmatch(value) or value.replace(".", "").isdigit():
+        raise ValueError("must be an address such as 127.0.0.1 or ::, or a name, without a port")
     return value
 
 
@@ -237,11 +232,32 @@ def _departments(value: str) -> tuple[str, ...]:
 Switch = Annotated[bool, of_text(_yes_or_no)]
 Folder = Annotated[Path, of_text(_folder)]
 Host = Annotated[str, of_text(_host)]
-BotToken = Annotated[SecretStr, _secret(_bot_token)]
+BotToken = Annotated[
+    SecretStr,
+    _secret(
+        _of_form(
+            r"[0-9]{3,16}:[A-Za-z0-9_-]{30,}",
+            "is not a bot token (BotFather gives one like 123456:ABC…)",
+        )
+    ),
+]
 ClientId = Annotated[str, of_text(_client_id)]
 ClientSecret = Annotated[SecretStr, _secret(_client_secret)]
-MaskKey = Annotated[SecretStr, _secret(_mask_key)]
-WebhookSecret = Annotated[SecretStr, _secret(_webhook_secret)]
+MaskKey = Annotated[
+    SecretStr,
+    _secret(
+        _of_form(
+            r"(?s:.{12,})",
+            "must have 12 characters or more: with fewer, masks can be undone",
+        )
+    ),
+]
+WebhookSecret = Annotated[
+    SecretStr,
+    _secret(
+        _of_form(r"[A-Za-z0-9_-]{1,256}", "must be 1 to 256 of the characters A-Z a-z 0-9 _ -")
+    ),
+]
 DatabaseAddress = Annotated[SecretStr, _secret(str)]
 ServiceAccount = Annotated[SecretStr, _secret(_service_account)]
 ServiceAccounts = Annotated[Mapping[str, ServiceAccount], BeforeValidator(dict)]
