@@ -25,6 +25,9 @@ from config.sources import OTHERS, Variables
 
 DEFAULT_ENV_FILE: Final = Path(".env")
 
+_Rule = tuple[object, str, str]
+"""Whether it is broken, the field that is at fault, and what is wrong with that."""
+
 
 class SettingsError(Exception):
     """All faults of the settings at once, each as "NAME: what is wrong"."""
@@ -106,59 +109,94 @@ def _shown(name: str) -> str:
 def _faults_between(
     s: Settings, faulty: Collection[str], *, for_bot: bool
 ) -> Iterable[tuple[str, str]]:
-    """Faults that only show when several settings are seen together.
+    """Faults that only show when several settings are seen together, each by its field.
 
     Args:
         faulty: fields that stand at their default because their value has a fault of its own.
     """
-    if for_bot:
-        for name in ("telegram_bot_token", "google_client_id", "google_client_secret"):
-            if getattr(s, name) is None:
-                yield name, "is missing"
-        if s.google_oauth_flow == "callback" and s.public_url is None:
-            yield "public_url", "is missing (GOOGLE_OAUTH_FLOW=callback needs it)"
-        if s.google_oauth_flow == "callback" and s.web_port == 0:
-            yield "web_port", "must not be 0 (GOOGLE_OAUTH_FLOW=callback needs the web server)"
-        if s.telegram_webhook_url is not None and s.web_port == 0:
-            yield "web_port", "must not be 0 (TELEGRAM_WEBHOOK_URL needs the web server)"
-        if s.telegram_local_mode and s.telegram_files_dir is None:
-            yield (
-                "telegram_files_dir",
-                "is missing (TELEGRAM_LOCAL_MODE=true needs it: the local server's own folder)",
-            )
-        if s.database_url is not None:
-            yield "database_url", "is not supported by this version yet; leave it empty"
-    if (
-        s.telegram_webhook_url is not None
-        and s.telegram_api_base_url == TELEGRAMS_CLOUD
-        and not is_for_telegrams_cloud(s.telegram_webhook_url)
-    ):
-        yield (
-            "telegram_webhook_url",
-            "must begin with https:// and have port 443, 80, 88 or 8443 (Telegram wants it so)",
-        )
+    rules = [*(_needs_of_the_bot(s) if for_bot else ()), *_rules_for_all(s, faulty)]
+    yield from ((name, reason) for is_broken, name, reason in rules if is_broken)
     files = s.telegram_files_dir if s.telegram_local_mode else None
     if files is not None and (reason := _fault_of_files_dir(files, s.user_data_dir)):
         yield "telegram_files_dir", reason
-    if bool(s.google_client_id) != bool(s.google_client_secret):
-        missing = "google_client_secret" if s.google_client_id else "google_client_id"
-        yield missing, "is missing (the client's id and secret go together)"
-    if s.token_encryption_key and s.encryption_key and s.token_encryption_key != s.encryption_key:
-        yield "encryption_key", "differs from TOKEN_ENCRYPTION_KEY; keep only one of them"
-    if {*s.token_backup_key} & {*s.token_encryption_key, *s.encryption_key}:
-        yield "token_backup_key", "holds a key of TOKEN_ENCRYPTION_KEY; backups need their own"
-    key_faulty = not {"token_encryption_key", "encryption_key"}.isdisjoint(faulty)
-    if s.token_require_encryption and not s.encryption_keys and not key_faulty:
-        yield "token_encryption_key", "is missing (TOKEN_REQUIRE_ENCRYPTION=true needs it)"
     moved = {name for name, default in GOOGLE_ADDRESSES.items() if getattr(s, name) != default}
     for name in GOOGLE_ADDRESSES.keys() - moved if moved else ():
         yield name, "must be set too: Google's addresses are changed all together or not at all"
-    ids = [client.id for client in s.google_clients]
-    if len(set(ids)) < len(ids):
-        yield "google_other_clients", "names a client twice"
     slugs = {entry.partition("=")[0] for entry in s.departments}
     for slug in s.service_accounts.keys() - slugs if "departments" not in faulty else ():
         yield service_account_variable(slug), "belongs to no slug in DEPARTMENTS"
+
+
+def _needs_of_the_bot(s: Settings) -> list[_Rule]:
+    called_back = s.google_oauth_flow == "callback"
+    return [
+        *(
+            (getattr(s, name) is None, name, "is missing")
+            for name in ("telegram_bot_token", "google_client_id", "google_client_secret")
+        ),
+        (
+            called_back and s.public_url is None,
+            "public_url",
+            "is missing (GOOGLE_OAUTH_FLOW=callback needs it)",
+        ),
+        (
+            called_back and s.web_port == 0,
+            "web_port",
+            "must not be 0 (GOOGLE_OAUTH_FLOW=callback needs the web server)",
+        ),
+        (
+            s.telegram_webhook_url is not None and s.web_port == 0,
+            "web_port",
+            "must not be 0 (TELEGRAM_WEBHOOK_URL needs the web server)",
+        ),
+        (
+            s.telegram_local_mode and s.telegram_files_dir is None,
+            "telegram_files_dir",
+            "is missing (TELEGRAM_LOCAL_MODE=true needs it: the local server's own folder)",
+        ),
+        (
+            s.database_url is not None,
+            "database_url",
+            "is not supported by this version yet; leave it empty",
+        ),
+    ]
+
+
+def _rules_for_all(s: Settings, faulty: Collection[str]) -> list[_Rule]:
+    ids = [client.id for client in s.google_clients]
+    key_faulty = not {"token_encryption_key", "encryption_key"}.isdisjoint(faulty)
+    return [
+        (
+            s.telegram_webhook_url is not None
+            and s.telegram_api_base_url == TELEGRAMS_CLOUD
+            and not is_for_telegrams_cloud(s.telegram_webhook_url),
+            "telegram_webhook_url",
+            "must begin with https:// and have port 443, 80, 88 or 8443 (Telegram wants it so)",
+        ),
+        (
+            bool(s.google_client_id) != bool(s.google_client_secret),
+            "google_client_secret" if s.google_client_id else "google_client_id",
+            "is missing (the client's id and secret go together)",
+        ),
+        (
+            s.token_encryption_key
+            and s.encryption_key
+            and s.token_encryption_key != s.encryption_key,
+            "encryption_key",
+            "differs from TOKEN_ENCRYPTION_KEY; keep only one of them",
+        ),
+        (
+            {*s.token_backup_key} & {*s.token_encryption_key, *s.encryption_key},
+            "token_backup_key",
+            "holds a key of TOKEN_ENCRYPTION_KEY; backups need their own",
+        ),
+        (
+            s.token_require_encryption and not s.encryption_keys and not key_faulty,
+            "token_encryption_key",
+            "is missing (TOKEN_REQUIRE_ENCRYPTION=true needs it)",
+        ),
+        (len({*ids}) < len(ids), "google_other_clients", "names a client twice"),
+    ]
 
 
 def _fault_of_files_dir(folder: Path, data: Path) -> str | None:
