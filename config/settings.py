@@ -222,16 +222,6 @@ class Settings(BaseSettings):
         names += map(service_account_variable, self.service_accounts)
         return tuple(sorted(name.upper() for name in names))
 
-    @property
-    def secrets(self) -> tuple[SecretStr, ...]:
-        """Every secret value among the settings, for the tests that look for leaks."""
-        values: list[Any] = []
-        for name in type(self).model_fields:
-            value = getattr(self, name)
-            values += value if isinstance(value, tuple) else [value]
-        values += self.service_accounts.values()
-        return tuple(value for value in values if isinstance(value, SecretStr))
-
 
 def service_account_variable(slug: int | str) -> str:
     return f"{slug}_google_service_account_json"

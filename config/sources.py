@@ -90,8 +90,8 @@ def read_variables(
         if value:
             values[small] = value
     values = lines.values | values
-    for name in names.among(values):
-        if reason := _misplaced(values[name]):
+    for name, value in values.items():
+        if name in names and (reason := _misplaced(value)):
             faults.setdefault(name, reason)
     return Variables(values, faults, tuple(lines.warnings))
 
@@ -150,10 +150,6 @@ class _Names:
 
     def __contains__(self, name: str) -> bool:
         return name in self._ours or name.endswith("_google_service_account_json")
-
-    def among(self, values: Mapping[str, str]) -> list[str]:
-        """Those of ours that are set."""
-        return [name for name in values if name in self]
 
     def fault(self, name: str, value: str = "") -> str | None:
         """Why a name that is not ours cannot be let pass; None: it is somebody else's."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from config import SettingsError, load_settings, settings_warnings
 from config.network import Exemption
@@ -69,7 +70,7 @@ def test_user_and_password_go_to_the_proxy_as_they_are(
         text = f"{shown!r}{shown}"
         assert header not in text
         assert given not in text
-    assert settings.https_proxy in settings.secrets
+    assert isinstance(settings.https_proxy, SecretStr)
 
 
 @pytest.mark.parametrize(
