@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
@@ -63,14 +63,12 @@ def doctor(
         )
     else:
         show_table(
-            "Drivekeeper doctor", ("", "check", "what was found", "what to do"), _rows(findings)
+            "Drivekeeper doctor",
+            ("", "check", "what was found", "what to do"),
+            [(_SIGNS[f.state], f.check, f.says, f.do) for f in findings],
         )
         typer.echo(", ".join(f"{counts[state]} {state.value}" for state in State))
     raise typer.Exit(Exit.FINDINGS if counts[State.FAILED] else Exit.OK)
-
-
-def _rows(findings: Sequence[Finding]) -> list[Sequence[object]]:
-    return [(_SIGNS[f.state], f.check, f.says, f.do) for f in findings]
 
 
 async def examine(env_file: Path, *, offline: bool = False) -> list[Finding]:

@@ -5,6 +5,7 @@ The bot's token is a part of every address at Telegram.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -84,12 +85,10 @@ class Asker:
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    async for piece in response.content.iter_any():
-        body += piece
-        if len(body) > _MOST:
-            break
-    return bytes(body)
+    try:
+        return await response.content.readexactly(_MOST)
+    except asyncio.IncompleteReadError as whole:
+        return whole.partial
 
 
 def _ahead(here: float, date: str | None) -> float | None:

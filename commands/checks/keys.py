@@ -15,16 +15,11 @@ def check_keys(there: Installation) -> list[Finding]:
     """Every document is tried with the configured keys; nothing is changed."""
     kid = there.storage.sealer.keyring.kid
     encryption = "encryption"
+    found = [ok(encryption, f"What is saved is encrypted under key {kid}.")]
     if kid is None:
-        found = [
-            warning(
-                encryption,
-                "TOKEN_ENCRYPTION_KEY is not set: credentials are kept in plaintext.",
-                "Make a key (drivekeeper keys generate), set it, and keep a copy elsewhere.",
-            )
-        ]
-    else:
-        found = [ok(encryption, f"What is saved is encrypted under key {kid}.")]
+        says = "TOKEN_ENCRYPTION_KEY is not set: credentials are kept in plaintext."
+        do = "Make a key (drivekeeper keys generate), set it, and keep a copy elsewhere."
+        found = [warning(encryption, says, do)]
     if not there.folder.is_dir():
         return [*found, skipped("keys", "There is no data folder, hence nothing to open.")]
     try:

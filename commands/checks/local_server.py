@@ -25,39 +25,48 @@ def check_local_server(settings: Settings) -> list[Finding]:
     if folder is None or token is None:
         return []  # which the settings' own line says
     try:
-        return [_of_folder(folder) or _of_bot(folder / token.get_secret_value()) or _room(folder)]
+        return [
+            _fault(
+                folder,
+                follow_links=True,
+                mode=os.X_OK,
+                missing=failed(NAME, "There is no folder where TELEGRAM_FILES_DIR says.", _SHARE),
+                other="TELEGRAM_FILES_DIR is not a folder.",
+                closed="TELEGRAM_FILES_DIR may not be entered by this user.",
+            )
+            or _fault(
+                folder / token.get_secret_value(),
+                follow_links=False,
+                mode=os.R_OK | os.W_OK | os.X_OK,
+                missing=warning(
+                    NAME,
+                    "The local Bot API server has kept nothing for this bot in TELEGRAM_FILES_DIR "
+                    "yet.",
+                    f"Nothing, before its first file. Else: {_SHARE}",
+                ),
+                other="What stands for this bot in TELEGRAM_FILES_DIR is no folder; links are not "
+                "followed.",
+                closed="What the local Bot API server keeps for this bot may not be read and "
+                "deleted.",
+            )
+            or _room(folder)
+        ]
     except OSError as error:  # its text may have the token
         reason = os.strerror(error.errno) if error.errno else type(error).__name__
         return [failed(NAME, f"TELEGRAM_FILES_DIR cannot be looked at ({reason}).", _SHARE)]
 
 
-def _of_folder(folder: Path) -> Finding | None:
+def _fault(
+    folder: Path, *, follow_links: bool, mode: int, missing: Finding, other: str, closed: str
+) -> Finding | None:
+    """What is wrong with a folder: `missing`, something `other`, or `closed` to this `mode`."""
     try:
-        is_folder = stat.S_ISDIR(folder.stat().st_mode)
+        is_folder = stat.S_ISDIR(folder.stat(follow_symlinks=follow_links).st_mode)
     except FileNotFoundError:
-        return failed(NAME, "There is no folder where TELEGRAM_FILES_DIR says.", _SHARE)
+        return missing
     if not is_folder:
-        return failed(NAME, "TELEGRAM_FILES_DIR is not a folder.", _SHARE)
-    if not os.access(folder, os.X_OK):
-        return failed(NAME, "TELEGRAM_FILES_DIR may not be entered by this user.", _SHARE)
-    return None
-
-
-def _of_bot(folder: Path) -> Finding | None:
-    try:
-        is_folder = stat.S_ISDIR(folder.stat(follow_symlinks=False).st_mode)
-    except FileNotFoundError:
-        says = "The local Bot API server has kept nothing for this bot in TELEGRAM_FILES_DIR yet."
-        return warning(NAME, says, f"Nothing, before its first file. Else: {_SHARE}")
-    if not is_folder:
-        says = (
-            "What stands for this bot in TELEGRAM_FILES_DIR is no folder; links are not followed."
-        )
-        return failed(NAME, says, _SHARE)
-    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        says = "What the local Bot API server keeps for this bot may not be read and deleted."
-        return failed(NAME, says, _SHARE)
-    return None
+        return failed(NAME, other, _SHARE)
+    return None if os.access(folder, mode) else failed(NAME, closed, _SHARE)
 
 
 def _room(folder: Path) -> Finding:
