@@ -77,7 +77,7 @@ def read_variables(
         OSError, UnicodeDecodeError: the file cannot be read.
     """
     names = _Names(frozenset(ours), frozenset(secrets))
-    lines = _Lines(file, names)
+    lines = _read_lines(file, names)
     faults = dict(lines.faults)
     values: dict[str, str] = {}
     seen: dict[str, str] = {}
@@ -89,11 +89,11 @@ def read_variables(
             faults[name.strip()] = reason
         if value:
             values[small] = value
-    values = lines.values | values
+    values = {**lines.values, **values}
     for name, value in values.items():
         if name in names and (reason := _misplaced(value)):
             faults.setdefault(name, reason)
-    return Variables(values, faults, tuple(lines.warnings))
+    return Variables(values, faults, lines.warnings)
 
 
 class NotAFile(OSError):
@@ -186,44 +186,32 @@ def distance(one: str, other: str) -> int:
     return row[-1]
 
 
-class _Lines:
+def _read_lines(file: Path | None, names: _Names) -> Variables:
     """The file's assignments, each line looked at."""
-
-    def __init__(self, file: Path | None, names: _Names) -> None:
-        self.values: dict[str, str] = {}
-        self.faults: dict[str, str] = {}
-        self.warnings: list[str] = []
-        self._names = names
-        self._first: dict[str, int] = {}
-        self._file = file.name if file else ""
-        if file is None or not file.exists():
-            return
-        for line, name, value in _assignments(read_text(file)):
-            self._take(line, name, value)
-
-    def _take(self, line: int, name: str | None, value: str | None) -> None:
-        if name is None or value is None or not _NAME.fullmatch(name) or _KEY_ALONE.fullmatch(name):
+    values: dict[str, str] = {}
+    faults: dict[str, str] = {}
+    warnings: list[str] = []
+    first: dict[str, int] = {}
+    if file is None or not file.exists():
+        return Variables(values)
+    for line, name, text in _assignments(read_text(file)):
+        where = f"{file.name}, line {line}"
+        if name is None or text is None or not _NAME.fullmatch(name) or _KEY_ALONE.fullmatch(name):
             # Its text is not repeated: it may be half of a secret.
-            self.faults[f"{self._file}, line {line}"] = "is no assignment (NAME=value)"
-            return
-        small, value = name.lower(), trimmed(value)
-        first = self._first.setdefault(small, line)
-        if first != line and small in self._names and value != self.values.get(small, ""):
-            self.faults[f"{self._file}, line {line}"] = (
-                f"sets {name.upper()} again, as line {first}"
-            )
-        if small not in self._names:
-            self._meet(line, name)
-        elif value:
-            self.values[small] = value
-
-    def _meet(self, line: int, name: str) -> None:
-        where = f"{self._file}, line {line}"
-        if reason := self._names.fault(name.lower()):
-            self.faults[where] = f"{name} {reason}"
+            faults[where] = "is no assignment (NAME=value)"
+            continue
+        small, value = name.lower(), trimmed(text)
+        if small in names:
+            if first.setdefault(small, line) != line and value != values.get(small, ""):
+                faults[where] = f"sets {name.upper()} again, as line {first[small]}"
+            if value:
+                values[small] = value
+        elif reason := names.fault(small):
+            faults[where] = f"{name} {reason}"
         elif name.upper() not in OTHERS:
             shown = name if _SHOWABLE.fullmatch(name) else "this name"
-            self.warnings.append(f"{where}: {shown} is no setting of Drivekeeper's, and is ignored")
+            warnings.append(f"{where}: {shown} is no setting of Drivekeeper's, and is ignored")
+    return Variables(values, faults, tuple(warnings))
 
 
 def _assignments(text: str) -> Iterator[tuple[int, str | None, str | None]]:

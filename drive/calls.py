@@ -139,7 +139,7 @@ class Calls:
 
     def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Call a method of Drive's; the JSON object of its answer."""
-        return self._request(method, _object, **parameters)[1]
+        return self._request(method, object_of, **parameters)[1]
 
     def _page(
         self, method: str, name: str, **parameters: Any
@@ -204,7 +204,12 @@ def identified(resources: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     return (found for found in resources if is_identifier(found.get("id")))
 
 
-def _object(content: bytes) -> dict[str, Any]:
+def object_of(content: bytes) -> dict[str, Any]:
+    """The JSON object that an answer is.
+
+    Raises:
+        TransientFault: it is none.
+    """
     answer = answers.json_object(content)
     if answer is None:
         raise unreadable_answer()

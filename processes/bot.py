@@ -265,14 +265,14 @@ def _bot_link(application: BotApplication, base: str) -> str | None:
 async def web_front(settings: Settings, application: BotApplication) -> AsyncIterator[None]:
     """The web front and the operations port, in this process; port 0 turns either off."""
     async with AsyncExitStack() as stack:
-        if settings.web_port:
-            listener = _listen("WEB", settings.web_host, settings.web_port)
-            await stack.enter_async_context(serving(_pages(application), listener))
-            _log.info("web_started", port=settings.web_port)
-        if settings.metrics_port:
-            listener = _listen("METRICS", settings.metrics_host, settings.metrics_port)
-            await stack.enter_async_context(serving(_operations(application), listener))
-            _log.info("web_started", port=settings.metrics_port)
+        for prefix, host, port, app_of in (
+            ("WEB", settings.web_host, settings.web_port, _pages),
+            ("METRICS", settings.metrics_host, settings.metrics_port, _operations),
+        ):
+            if port:
+                listener = _listen(prefix, host, port)
+                await stack.enter_async_context(serving(app_of(application), listener))
+                _log.info("web_started", port=port)
         yield
 
 

@@ -195,18 +195,18 @@ class Custody:
             )
         )
 
-    async def prepare(self) -> None:
+    async def prepare(self, *, looks_only: bool = False) -> None:
         """Make the storage ready, and read what maintenance remembers.
+
+        Args:
+            looks_only: nothing is made, mended or written: for a dry run.
 
         Raises:
             OperatorFault: the storage cannot be used, or no sealed document opens.
         """
-        await self.workers.run(self.store.prepare)
-        await self.workers.run(self.state.load)
-
-    async def look(self) -> None:
-        """For a dry run: nothing is made, mended or written."""
-        if self.storage.sealer.is_sealing:  # without a key each document says so itself
+        if not looks_only:
+            await self.workers.run(self.store.prepare)
+        elif self.storage.sealer.is_sealing:  # without a key each document says so itself
             await self.workers.run(self.storage.check_keys)
         await self.workers.run(self.state.load)
 
@@ -299,7 +299,7 @@ async def custody(
     oauth = GoogleOAuth(endpoints, Network.of(settings))
     made = Custody(storage, mask, oauth, options)
     try:
-        await (made.look() if looks_only else made.prepare())
+        await made.prepare(looks_only=looks_only)
         yield made
     finally:
         await made.close()

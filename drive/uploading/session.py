@@ -17,8 +17,8 @@ from googleapiclient.http import MediaIoBaseUpload
 from pydantic import SecretStr
 
 from drive import Drive, DriveFile, error_of_answer, unreadable_answer
+from drive.calls import object_of
 from security.errors import CustodyError, TransientFault
-from security.google import answers
 
 _DONE = (200, 201)
 _INCOMPLETE = 308
@@ -109,9 +109,8 @@ class UploadSession:
             raise TransientFault("Drive's count differs")
         if head.status not in _DONE:
             raise error_of_answer(head.status, head, content)
-        answer = answers.json_object(content)
-        if answer is None:
-            raise unreadable_answer()  # perhaps somebody else's page: Drive is asked how far it is
+        # What is none is perhaps somebody else's page: Drive is asked how far it is.
+        answer = object_of(content)
         try:
             return DriveFile.from_answer(answer)
         except TransientFault:
