@@ -10,7 +10,7 @@ import sys
 from enum import StrEnum
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from typer.main import get_command
@@ -18,6 +18,7 @@ from typer.main import get_command
 from commands import audit, doctor, keys, maintenance, quarantine, tokens
 from commands.backup import backup, restore
 from commands.checks.folder import check_above
+from commands.output import Exit, stop
 from commands.runtime import DEFAULT_ENV_FILE, EnvFile
 from config import (
     SettingsError,
@@ -53,11 +54,6 @@ class Flow(StrEnum):
     paste = "paste"
 
 
-def _stop(message: str, code: int) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(code)
-
-
 @app.command()
 def bot(env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
     """Run the bot against Telegram and Google, as the settings say."""
@@ -68,10 +64,10 @@ def bot(env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
             typer.echo(f"Warning: {warning}", err=True)
     except SettingsError as error:
         faults = "\n".join(f"  • {fault}" for fault in error.faults)
-        _stop(
+        stop(
             f"Drivekeeper cannot start: these settings are missing or wrong.\n{faults}\n"
             "Set them in the environment or in a file named .env (see .env.example).",
-            code=2,
+            Exit.USAGE,
         )
     # Imported here: it takes a second of CPU, which no other command needs to wait for. What it
     # makes stays, and the collector need not look for what could go meanwhile.
@@ -83,7 +79,7 @@ def bot(env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
     try:
         run_to_the_end(settings)
     except StartupError as error:
-        _stop(f"Drivekeeper cannot start: {error}", code=3)
+        stop(f"Drivekeeper cannot start: {error}", Exit.FAULT)
 
 
 @app.command()
@@ -116,9 +112,10 @@ def sandbox(
             )
         )
     except FolderTaken as error:
-        _stop(f"--folder: {error}", code=2)
+        stop(f"--folder: {error}", Exit.USAGE)
     except OSError as error:
-        _stop(f"The sandbox cannot listen on port {port} ({error.strerror}); try --port 0.", code=3)
+        says = f"The sandbox cannot listen on port {port} ({error.strerror}); try --port 0."
+        stop(says, Exit.FAULT)
     raise typer.Exit(code)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from commands.output import AsJson, Exit, show_json, show_table, stop
+from commands.output import AsJson, Exit, Mask, show_json, show_table, stop
 from commands.runtime import DEFAULT_ENV_FILE, Custody, EnvFile, open_custody
 from security.credential import Owner
 from security.errors import CustodyError
@@ -49,7 +49,7 @@ def audit(
 
 
 def whois(
-    mask: Annotated[str, typer.Argument(metavar="MASK", help="An owner, as logs name them.")],
+    mask: Mask,
     env_file: EnvFile = DEFAULT_ENV_FILE,
     as_json: AsJson = False,
 ) -> None:
@@ -57,8 +57,6 @@ def whois(
 
     Masks are not reversible: this makes those of everybody of whom something is kept, and compares.
     """
-    if not MASK.fullmatch(mask):
-        stop("That is no mask: u_ or d_ and 16 characters.", Exit.USAGE)
     with open_custody(env_file) as custody:
         known, unread = _known(custody)
         found = [owner for owner in known if custody.mask(owner.name) == mask]

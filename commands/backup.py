@@ -12,7 +12,6 @@ import typer
 from commands.output import AsJson, Exit, progress, show_json, show_table, stop
 from commands.runtime import (
     DEFAULT_ENV_FILE,
-    Custody,
     EnvFile,
     custody_for_restore,
     open_custody,
@@ -52,7 +51,12 @@ def backup(
         report = write_backup(
             file,
             settings.token_backup_key,
-            _about(custody),
+            About(
+                created=datetime.now(UTC),
+                version=installed_version("drivekeeper"),
+                settings=settings.names_set,
+                mask_key=custody.mask_key,
+            ),
             custody.store,
             outside=settings.user_data_dir,
             replace=force,
@@ -122,15 +126,6 @@ def _refuse_plaintext(settings: Settings, contents: Contents) -> None:
             "be restored in plaintext. Set a key; it need not be the one of then.",
             Exit.USAGE,
         )
-
-
-def _about(custody: Custody) -> About:
-    return About(
-        created=datetime.now(UTC),
-        version=installed_version("drivekeeper"),
-        settings=custody.settings.names_set,
-        mask_key=custody.mask_key,
-    )
 
 
 def _show_backup(report: BackupReport, *, as_json: bool) -> None:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
 
 import typer
 
-from commands.output import AsJson, Exit, Yes, ask, show_json, stop
+from commands.output import AsJson, Exit, Mask, Yes, ask, show_json, stop
 from commands.runtime import DEFAULT_ENV_FILE, Custody, EnvFile, open_custody
 from security.credential import Owner
 from security.custody.disconnect import Disconnection
-from security.log_schema import MASK
 
 
 def disconnect(
-    mask: Annotated[str, typer.Argument(metavar="MASK", help="An owner, as logs name them.")],
+    mask: Mask,
     yes: Yes = False,
     env_file: EnvFile = DEFAULT_ENV_FILE,
     as_json: AsJson = False,
@@ -26,8 +24,6 @@ def disconnect(
     cannot be undone: the owner connects again. Exit code 1: nothing was done, or Google could not
     be told.
     """
-    if not MASK.fullmatch(mask):
-        stop("That is no mask: u_ or d_ and 16 characters.", Exit.USAGE)
     with open_custody(env_file, changes=True) as custody:
         owner = _find(custody, mask)
         if owner is None:

@@ -15,6 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from security.log_schema import MASK
+
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 _WIDEST: Final = 400
@@ -36,6 +38,17 @@ def stop(message: str, code: Exit) -> NoReturn:
     """End the command with one sentence on stderr."""
     typer.echo(message, err=True)
     raise typer.Exit(code)
+
+
+def _checked(mask: str) -> str:
+    if not MASK.fullmatch(mask):
+        stop("That is no mask: u_ or d_ and 16 characters.", Exit.USAGE)
+    return mask
+
+
+Mask = Annotated[
+    str, typer.Argument(metavar="MASK", help="An owner, as logs name them.", callback=_checked)
+]
 
 
 def ask(question: str, *, yes: bool, otherwise: str = "Nothing was changed.") -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from commands.output import AsJson, Exit, at, show_json, show_table, stop
+from commands.output import AsJson, Exit, Mask, at, show_json, show_table
 from commands.runtime import DEFAULT_ENV_FILE, Custody, EnvFile, open_custody
-from security.log_schema import MASK
 from security.recovery.inspection import FINDINGS, STATES, TokenFacts, inspect, inspect_all
 
 
@@ -35,7 +34,7 @@ def list_tokens(env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False) -
 
 
 def show_token(
-    mask: Annotated[str, typer.Argument(metavar="MASK", help="An owner, as logs name them.")],
+    mask: Mask,
     env_file: EnvFile = DEFAULT_ENV_FILE,
     as_json: AsJson = False,
 ) -> None:
@@ -43,8 +42,6 @@ def show_token(
 
     Exit code 1: it wants attention, or there is none.
     """
-    if not MASK.fullmatch(mask):
-        stop("That is no mask: u_ or d_ and 16 characters.", Exit.USAGE)
     with open_custody(env_file) as custody:
         owners = [o for o in custody.store.owners() if custody.mask(o.name) == mask]
         facts = inspect(custody.store, owners[0], _client_ids(custody)) if owners else None
@@ -75,25 +72,20 @@ def verify_tokens(env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False)
     refresh token, and the file's mode (0600). Changes nothing. Exit code 1: something is wrong.
     """
     with open_custody(env_file) as custody:
-        checked = 0
-        bad: list[TokenFacts] = []
-        counts: Counter[str] = Counter()
-        for facts in inspect_all(custody.store, _client_ids(custody)):
-            checked += 1
-            counts.update(facts.findings)
-            if facts.findings:
-                bad.append(facts)
+        found = list(inspect_all(custody.store, _client_ids(custody)))
+        bad = [facts for facts in found if facts.findings]
+        good = len(found) - len(bad)
         if as_json:
             show_json(
                 {
-                    "checked": checked,
-                    "good": checked - len(bad),
-                    "findings": dict(counts),
+                    "checked": len(found),
+                    "good": good,
+                    "findings": Counter(code for facts in bad for code in facts.findings),
                     "bad": [_document(custody, facts) for facts in bad],
                 }
             )
         else:
-            typer.echo(f"{checked} credentials checked, {checked - len(bad)} of them good.")
+            typer.echo(f"{len(found)} credentials checked, {good} of them good.")
             if bad:
                 rows = [
                     (custody.mask(facts.owner.name), code, FINDINGS.get(code, STATES[facts.state]))

@@ -164,9 +164,9 @@ def test_operations_page_explains_every_exit_code_of_the_commands(guide: str) ->
 @pytest.mark.parametrize("guide", GUIDES)
 def test_operations_page_explains_every_exit_code_of_the_bot(guide: str) -> None:
     """Those of `cli.py`: 2 and 3 are said there, 0 and 1 are Python's own."""
-    said = re.findall(r"\bcode=(\d)", (ROOT / "cli.py").read_text("utf-8"))
+    said = re.findall(r"\bExit\.([A-Z]+)", (ROOT / "cli.py").read_text("utf-8"))
     listed = first_codes(guide, "## Starting, and refusing to start")
-    assert listed == sorted({"0", "1", *said})
+    assert listed == sorted({"0", "1", *(str(Exit[name].value) for name in said)})
 
 
 @pytest.mark.parametrize("guide", GUIDES)
