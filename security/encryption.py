@@ -141,21 +141,28 @@ def is_object(data: bytes, *, utf8: bool = False) -> bool:
     Args:
         utf8: in the one encoding that JSON has since RFC 8259, without a byte order mark.
     """
+    return parse_object(data, utf8=utf8) is not None
+
+
+def parse_object(data: bytes, *, utf8: bool = False) -> dict[str, Any] | None:
+    """The one JSON object that `data` is, or None where it is anything else.
+
+    Args:
+        utf8: as of `is_object`.
+    """
     try:
-        return isinstance(json.loads(data.decode("utf-8") if utf8 else data), dict)
+        document = json.loads(data.decode("utf-8") if utf8 else data)
     except (ValueError, RecursionError):
-        return False
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def parse_envelope(data: bytes) -> dict[str, Any] | None:
     """The envelope, or None where `data` is anything else."""
     if b'"alg"' not in data:  # plaintext is not to be read twice
         return None
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) and "alg" in document else None
+    document = parse_object(data)
+    return document if document is not None and "alg" in document else None
 
 
 def is_encrypted(data: bytes) -> bool:

@@ -16,8 +16,8 @@ from typing import Any, Final
 from security.credential import Credential, Owner, moment_of, serves_until
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import NOTE, Claims, Document, Kind, claims_owner
-from security.storage.each import each
-from security.storage.protocol import Found, Key, Storage, Stored, Version
+from security.storage.each import each, only
+from security.storage.protocol import Found, Key, Storage, Version
 
 _TIME: Final = "%Y%m%dt%H%M%S%f"
 COPY_TIME: Final = re.compile(r"\d{8}t\d{12}")
@@ -25,14 +25,20 @@ COPY_TIME: Final = re.compile(r"\d{8}t\d{12}")
 
 
 def _claims_of_credential(document: Document) -> Claims:
-    own = document.get("drivekeeper")
-    return None, own.get("owner") if isinstance(own, dict) else None
+    return None, _own_part(document).get("owner")
 
 
 def _accounts_of(document: Document) -> dict[str, str | None]:
+    return {
+        "account_id": _folded(_own_part(document).get("account_id")),
+        "account": _folded(document.get("account")),
+    }
+
+
+def _own_part(document: Document) -> dict[str, Any]:
+    """What google-auth's format lacks; empty where another program has written it."""
     own = document.get("drivekeeper")
-    account_id = own.get("account_id") if isinstance(own, dict) else None
-    return {"account_id": _folded(account_id), "account": _folded(document.get("account"))}
+    return own if isinstance(own, dict) else {}
 
 
 def _folded(value: object) -> str | None:
@@ -41,8 +47,7 @@ def _folded(value: object) -> str | None:
 
 def _runs_out(document: Document) -> float | None:
     """When the access token does; whoever is disconnecting is to be looked at in any case."""
-    own = document.get("drivekeeper")
-    if isinstance(own, dict) and own.get("state") == "leaving":
+    if _own_part(document).get("state") == "leaving":
         return None
     return serves_until(document.get("token"), moment_of(document.get("expiry")), datetime.now(UTC))
 
@@ -160,6 +165,12 @@ class Reading:
     size: int = 0
     """Of the document as it stands, in bytes."""
 
+    def open(self) -> Credential | None:
+        """The credential, where there is one that counts; raises `damage`."""
+        if self.damage is not None:
+            raise self.damage
+        return self.credential
+
 
 class OwnerReader:
     """Reads credentials beside their tombstones, and believes nothing older than it has seen."""
@@ -213,9 +224,7 @@ class OwnerReader:
         Never less than this process has seen, whatever is kept by now.
         """
         try:
-            if isinstance(found, CustodyError):
-                raise found
-            generation = ended_generation(found.open() if found is not None else None)
+            generation = _ended_by([found])
             if generation < newest:
                 self._refuse_older(tombstone_key(owner), partial(self._read_ended, owner))
         except CustodyError:
@@ -231,9 +240,7 @@ class OwnerReader:
 
     def _read_ended(self, owner: Owner) -> None:
         """Raise CustodyError while the tombstone is older than one that was seen."""
-        [found] = self._storage.read([tombstone_key(owner)])
-        document = found.open() if isinstance(found, Stored) else None
-        if ended_generation(document) < self.ended.newest(owner):
+        if _ended_by(self._storage.read([tombstone_key(owner)])) < self.ended.newest(owner):
             raise OperatorFault("an older tombstone", code="older_generation")
 
     def _refuse_older(self, key: Key, look: Callable[[], object]) -> None:
@@ -244,9 +251,13 @@ class OwnerReader:
 
     def _read_one(self, owner: Owner) -> None:
         """Raise CustodyError while the owner's credential is not to be believed."""
-        [reading] = self.read([owner])
-        if isinstance(reading, Exception):
-            raise reading
+        only(self.read([owner]))
+
+
+def _ended_by(tombstone: Sequence[Found]) -> int:
+    """As `ended_generation`; raises CustodyError where that cannot be told."""
+    found = only(tombstone)
+    return ended_generation(None if found is None else found.open())
 
 
 def _parsed(asked: tuple[Owner, Found]) -> Reading:

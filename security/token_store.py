@@ -26,7 +26,7 @@ from security.owner_documents import (
     tombstone_of,
 )
 from security.quarantine.copies import Quarantine
-from security.storage.each import each
+from security.storage.each import each, only
 from security.storage.events import Event
 from security.storage.protocol import (
     ABSENT,
@@ -94,10 +94,7 @@ class TokenStore:
         Raises:
             CustodyError: it could not be asked for.
         """
-        [lease] = self.storage.lease([owner.stem])
-        if isinstance(lease, CustodyError):
-            raise lease
-        return lease
+        return only(self.storage.lease([owner.stem]))
 
     @contextmanager
     def leased(self, owner: Owner, timeout_seconds: float = _LEASE_SECONDS) -> Iterator[Lease]:
@@ -123,10 +120,7 @@ class TokenStore:
             CorruptCredential: it is damaged, or another document.
             OperatorFault: it cannot be read, or its key is not configured.
         """
-        reading = self.read(owner)
-        if reading.damage is not None:
-            raise reading.damage
-        return reading.credential
+        return self.read(owner).open()
 
     def read(self, owner: Owner) -> Reading:
         """What is kept of the owner's credential; damage is told, not raised.
@@ -134,10 +128,7 @@ class TokenStore:
         Raises:
             OperatorFault: it cannot be read, or its key is not configured.
         """
-        [reading] = self.read_all([owner])
-        if isinstance(reading, Exception):
-            raise reading
-        return reading
+        return only(self.read_all([owner]))
 
     def read_all(self, owners: Sequence[Owner]) -> list[Reading | Exception]:
         """For each owner what `read` gives or raises."""
@@ -163,10 +154,7 @@ class TokenStore:
             GenerationConflict: a newer one has been saved, or the owner has disconnected.
         """
         with self.holding(credential.owner, lease) as held:
-            [outcome] = self.save_all([Save(credential, based_on, held)])
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+            return only(self.save_all([Save(credential, based_on, held)]))
 
     def save_all(self, saves: Sequence[Save]) -> list[Credential | Exception]:
         """For each what was saved, or why not. They become durable together."""
@@ -198,9 +186,7 @@ class TokenStore:
         owner = save.credential.owner
         if isinstance(seen, Exception):
             raise seen
-        if seen.damage is not None:
-            raise seen.damage
-        current = seen.credential
+        current = seen.open()
         if current is None or current.generation != save.based_on or current.state == "leaving":
             raise GenerationConflict("a newer credential, or none, has taken this one's place")
         # One with a generation has been found above its tombstone; another program's has none.
@@ -229,11 +215,10 @@ class TokenStore:
         owner = credential.owner
         with self.holding(owner, lease) as held:
             reading = self.read(owner)
-            if reading.damage is not None:
-                raise reading.damage
+            current = reading.open()
             newest = max(
                 self._reader.newest_ended(owner, int(time.time())),
-                reading.credential.generation if reading.credential else 0,
+                current.generation if current else 0,
                 credential.generation,
                 self._reader.seen.newest(owner),
             )
@@ -257,9 +242,7 @@ class TokenStore:
         """Note that the owner is disconnecting, so that start-up finishes what is interrupted."""
         with self.holding(owner, lease) as held:
             reading = self.read(owner)
-            if reading.damage is not None:
-                raise reading.damage
-            current = reading.credential
+            current = reading.open()
             if current is not None and current.state != "leaving":
                 current = replace(current, state="leaving")
                 self.change(Unit([self._put(current, reading.version or ABSENT)], held))

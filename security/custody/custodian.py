@@ -57,10 +57,6 @@ class Kept:
     """Whether Google gave a new token; False also where somebody else was faster."""
 
 
-def _at_once(_client_id: str) -> AbstractAsyncContextManager[None]:
-    return nullcontext()
-
-
 class Custodian:
     """Keeps credentials alive on demand, and sets aside those that cannot be used."""
 
@@ -182,7 +178,10 @@ class Custodian:
         return flight.result()
 
     def _flight(
-        self, owner: Owner, rejected: SecretStr | None, asking: Asking = _at_once
+        self,
+        owner: Owner,
+        rejected: SecretStr | None,
+        asking: Asking = lambda client_id: nullcontext(),
     ) -> asyncio.Task[Kept]:
         flight = self._flights.get(owner)
         if flight is None:
@@ -278,11 +277,10 @@ class Custodian:
 
 
 def _usable(reading: Reading) -> Credential:
-    if reading.damage is not None:
-        raise reading.damage
-    if reading.credential is None or reading.credential.state == "leaving":
+    credential = reading.open()
+    if credential is None or credential.state == "leaving":
         raise ConsentRequired("not connected", code="not_connected")
-    return reading.credential
+    return credential
 
 
 def _suspect_testing(credential: Credential) -> None:

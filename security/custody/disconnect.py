@@ -18,7 +18,6 @@ from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.google.oauth import GoogleOAuth
 from security.owner_documents import CREDENTIALS, Reading
 from security.storage.events import Event
-from security.storage.protocol import Lease
 from security.token_store import TokenStore
 
 _log = structlog.get_logger()
@@ -106,14 +105,12 @@ class Disconnecting:
                     revoked = True
                 except CustodyError as error:
                     _log.warning("token_revoke_failed", owner=owner, result=error.code)
-            await self._workers.run(self._delete, owner, lease)
+            ended = [Event("revoked", owner)]
+            await self._workers.run(self._store.delete, owner, lease=lease, events=ended)
         self._outcomes.left(owner)
         await self._outcomes.save()
         _log.info("token_disconnected", owner=owner, result="ok")
         return Disconnection(was_connected=was_connected, revoked=revoked, shared=shared)
-
-    def _delete(self, owner: Owner, lease: Lease) -> None:
-        self._store.delete(owner, lease=lease, events=[Event("revoked", owner)])
 
 
 def shares_account(store: TokenStore, credential: Credential) -> bool:

@@ -55,13 +55,6 @@ class Look:
     """Why there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Refreshed:
-    credential: Credential
-    based_on: int
-    look: Look
-
-
 class Refreshes:
     """Looks, with the lease held, and saves."""
 
@@ -99,7 +92,15 @@ class Refreshes:
             GenerationConflict: something newer is there.
             OperatorFault: it cannot be saved.
         """
-        return await self._saves.run(_Refreshed(refreshed, based_on, look))
+        save = Save(
+            refreshed,
+            based_on,
+            look.lease,
+            seen=look.reading,
+            reservation=look.reservation,
+            events=[Event("refreshed", refreshed.owner)],
+        )
+        return await self._saves.run(save)
 
     def _look_all(self, wanted: Sequence[_Wanted]) -> list[Look | Exception]:
         leases = self._store.storage.lease([one.owner.stem for one in wanted])
@@ -114,22 +115,10 @@ class Refreshes:
         read = iter(each(self._reserve, zip(begun, readings, strict=True)))
         return [next(read) if isinstance(look, Look) else look for look in looks]
 
-    def _save_all(self, refreshed: Sequence[_Refreshed]) -> list[Credential | Exception]:
-        outcomes = self._store.save_all(
-            [
-                Save(
-                    new.credential,
-                    new.based_on,
-                    new.look.lease,
-                    seen=new.look.reading,
-                    reservation=new.look.reservation,
-                    events=[Event("refreshed", new.credential.owner)],
-                )
-                for new in refreshed
-            ]
-        )
-        for new in refreshed:
-            new.look.lease.release()
+    def _save_all(self, saves: Sequence[Save]) -> list[Credential | Exception]:
+        outcomes = self._store.save_all(saves)
+        for save in saves:
+            save.lease.release()
         log = _log.bind(result="ok")
         for saved in outcomes:
             if isinstance(saved, Credential):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from security.errors import CustodyError
 from security.storage.catalogue import Document, Kind
+from security.storage.each import only
 from security.storage.protocol import Drop, Key, Put, Step, Storage, Stored, Unit
 
 
@@ -13,10 +13,7 @@ def read_one(storage: Storage, key: Key) -> Stored | None:
     Raises:
         CustodyError: the storage does not say.
     """
-    [found] = storage.read([key])
-    if isinstance(found, CustodyError):
-        raise found
-    return found
+    return only(storage.read([key]))
 
 
 class Documents:
@@ -72,6 +69,4 @@ class Documents:
 
     def change(self, steps: list[Step]) -> None:
         """Make steps durable, one after the other; raises what ended them."""
-        [outcome] = self.storage.apply([Unit(steps)])
-        if isinstance(outcome, Exception):
-            raise outcome
+        only(self.storage.apply([Unit(steps)]))

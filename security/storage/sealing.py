@@ -16,7 +16,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from security.encryption import TokenEncryption, is_encrypted, is_object
+from security.encryption import TokenEncryption, is_encrypted, is_object, parse_object
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import Document, Identity, Kind
 from security.storage.refusals import Refusals
@@ -50,11 +50,6 @@ class Sealer:
         """
         self.keyring = keyring
         self.refusals = refusals or Refusals()
-
-    @classmethod
-    def of(cls, sealer: Sealer | TokenEncryption) -> Sealer:
-        """The Sealer itself, or one with this keyring that tells nobody of refusals."""
-        return sealer if isinstance(sealer, Sealer) else cls(sealer)
 
     @property
     def is_sealing(self) -> bool:
@@ -123,7 +118,7 @@ class Sealer:
     def _examine(self, kind: Kind, name: str, data: bytes) -> tuple[Opened, Document | None]:
         plain, kid = self.keyring.open(data)
         bound, content = _unbind(plain) if kid is not None else (None, plain)
-        document = _parse(content)
+        document = parse_object(content)
         if bound is not None:
             _compare(kind, kind.identify(name), bound)
         elif document is not None:
@@ -187,11 +182,3 @@ def _compare_claims(kind: Kind, name: str, document: Document) -> None:
         raise CorruptCredential("belongs to another owner", code=code)
     if its_name not in (None, identity.name):
         raise CorruptCredential("is another document, moved here", code="wrong_document")
-
-
-def _parse(content: bytes) -> Document | None:
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
