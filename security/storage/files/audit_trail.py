@@ -6,14 +6,12 @@ the newest part, `audit.1.jsonl` the one before it, and so on. Several processes
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -33,6 +31,7 @@ from security.storage.files.unix import (
     NOT_FOLLOWING,
     make_private,
     read_at,
+    status_of_regular,
     sync_folder,
 )
 
@@ -40,7 +39,6 @@ _MAX_BYTES: Final = 5 * 1024 * 1024
 _KEPT: Final = 9
 _LOOK_SECONDS: Final = 1.0  # how long lines may go on into a part another process has set aside
 _READER_SECONDS: Final = 10  # a rotation takes milliseconds
-_CHUNK: Final = 64 * 1024
 _BEGINNING: Final = b'{"time"'
 _log = structlog.get_logger()
 
@@ -129,7 +127,8 @@ class AuditTrail:
         parts = self._open_parts()
         try:
             for descriptor in parts if newest_first else reversed(parts):
-                for line in _lines(descriptor, backwards=newest_first):
+                lines = _lines(descriptor)
+                for line in reversed(lines) if newest_first else lines:
                     entry = _parse(line)
                     if (
                         entry is not None
@@ -163,12 +162,10 @@ class AuditTrail:
 
     def _look(self, descriptor: int, now: float) -> int | None:
         """The descriptor, if it still is the newest part's, and how far others have filled that."""
-        own = os.fstat(descriptor)
-        try:
-            there = self._part(0).stat()
-        except FileNotFoundError:
-            there = None
-        if there is None or (there.st_dev, there.st_ino) != (own.st_dev, own.st_ino):
+        own, is_newest = os.fstat(descriptor), False
+        with suppress(FileNotFoundError):
+            is_newest = os.path.samestat(own, self._part(0).stat())
+        if not is_newest:
             self._close()
             return None
         self._size, self._looked_at = own.st_size, now
@@ -178,8 +175,7 @@ class AuditTrail:
         ensure_private_folder(self._folder)
         descriptor = os.open(self._part(0), APPENDING, FILE_MODE)
         try:
-            _only_regular(descriptor)
-            status = os.fstat(descriptor)
+            status = status_of_regular(descriptor)
             make_private(descriptor, status)
             size = status.st_size
             if size and read_at(descriptor, 1, size - 1) != b"\n":
@@ -213,32 +209,24 @@ class AuditTrail:
             return self._open(now) if current is None else current
         return descriptor
 
-    @contextmanager
-    def _locked(self, timeout: float) -> Iterator[None]:
+    def _locked(self, timeout: float) -> AbstractContextManager[None]:
         ensure_private_folder(self._lock_path.parent)
-        with waiting_lock(self._lock_path, timeout):
-            yield
+        return waiting_lock(self._lock_path, timeout)
 
+    @disk_faults()
     def _open_parts(self) -> list[int]:
         """Every part, newest first, opened together, so that a rotation shifts none of them."""
         parts: list[int] = []
-        with disk_faults():
-            if not self._folder.is_dir():
-                return parts
-            # Where no part was ever set aside there is no lock, and a reader makes none.
-            is_rotated = self._lock_path.exists()
-            with self._locked(_READER_SECONDS) if is_rotated else nullcontext():
-                for number in range(self._kept + 1):
-                    with suppress(FileNotFoundError):
-                        parts.append(os.open(self._part(number), NOT_FOLLOWING))
-                        _only_regular(parts[-1])
+        if not self._folder.is_dir():
+            return parts
+        # Where no part was ever set aside there is no lock, and a reader makes none.
+        is_rotated = self._lock_path.exists()
+        with self._locked(_READER_SECONDS) if is_rotated else nullcontext():
+            for number in range(self._kept + 1):
+                with suppress(FileNotFoundError):
+                    parts.append(os.open(self._part(number), NOT_FOLLOWING))
+                    status_of_regular(parts[-1])
         return parts
-
-
-def _only_regular(descriptor: int) -> None:
-    """A pipe in a part's place would hang who reads it, or whoever writes."""
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
 
 
 def _parse(line: bytes) -> AuditEntry | None:
@@ -263,19 +251,8 @@ def _parse(line: bytes) -> AuditEntry | None:
     return entry if known else None
 
 
-def _lines(descriptor: int, *, backwards: bool) -> Iterator[bytes]:
-    """The lines of a file, from its beginning or from its end, as it was when this began."""
-    with disk_faults():
-        size = os.fstat(descriptor).st_size
-    offsets = range(0, size, _CHUNK)
-    rest = b""
-    for offset in reversed(offsets) if backwards else offsets:
-        with disk_faults():
-            chunk = read_at(descriptor, min(_CHUNK, size - offset), offset)
-        if backwards:
-            rest, *lines = (chunk + rest).split(b"\n")
-            yield from reversed(lines)
-        else:
-            *lines, rest = (rest + chunk).split(b"\n")
-            yield from lines
-    yield rest
+@disk_faults()
+def _lines(descriptor: int) -> list[bytes]:
+    """The lines of a part that was just opened; it has a few megabytes at most."""
+    with open(descriptor, "rb", buffering=0, closefd=False) as part:
+        return part.readall().split(b"\n")

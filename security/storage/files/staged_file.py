@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
-from security.storage.files.unix import FILE_MODE, WRITING, make_private, write_at
+from security.storage.files.unix import (
+    FILE_MODE,
+    WRITING,
+    make_private,
+    status_of_regular,
+    write_at,
+)
 
 StrPath = str | os.PathLike[str]
 _ROOM: Final = bytes(8192)  # more than a credential takes
@@ -30,14 +36,10 @@ class StagedFile:
         self._temporary = os.path.join(folder, f".{name}.tmp")  # noqa: PTH118 - as below
         self._descriptor: int | None = None
         self._descriptor = descriptor = os.open(self._temporary, WRITING, FILE_MODE)
-        try:
-            status = os.fstat(descriptor)
-            _only_regular(status)
+        with self._given_up_on_errors():
+            status = status_of_regular(descriptor)
             self._size = status.st_size  # a crash may have left it
             make_private(descriptor, status)
-        except BaseException:
-            self.give_up()
-            raise
 
     @property
     def is_open(self) -> bool:
@@ -52,46 +54,32 @@ class StagedFile:
         cut off then.
         """
         wanted = bytes(size) if 0 < 2 * size <= _BLOCK else _ROOM
-        try:
-            written = write_at(self._opened, wanted, 0)
-        except BaseException:
-            self.give_up()
-            raise
-        if written < len(wanted):  # room for a part of it
-            self.give_up()
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        with self._given_up_on_errors():
+            if write_at(self._opened, wanted, 0) < len(wanted):  # room for a part of it
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._size = max(self._size, len(wanted))
 
     def write(self, data: bytes) -> None:
         """Hold `data`; not durably."""
-        try:
+        with self._given_up_on_errors():
             view, written = memoryview(data), 0
             while written < len(data):
                 written += write_at(self._opened, view[written:], written)
             # Shortened only now: what was reserved for `data` nobody else has got meanwhile.
             if self._size > len(data):
                 os.ftruncate(self._opened, len(data))
-        except BaseException:
-            self.give_up()
-            raise
 
     def sync(self) -> None:
         """Make what has been written durable."""
-        try:
+        with self._given_up_on_errors():
             os.fsync(self._opened)
-        except BaseException:
-            self.give_up()
-            raise
 
     def take_place(self) -> os.stat_result:
         """Replace `path`, which is not durable yet; what has been written is. The file's status."""
-        try:
+        with self._given_up_on_errors():
             status = os.fstat(self._opened)
             self._close()
             os.replace(self._temporary, self._path)  # noqa: PTH105 - strings: every refresh is here
-        except BaseException:
-            self.give_up()
-            raise
         return status
 
     def give_up(self) -> None:
@@ -100,6 +88,14 @@ class StagedFile:
             os.unlink(self._temporary)  # noqa: PTH108 - as above
         with suppress(OSError):
             self._close()
+
+    @contextmanager
+    def _given_up_on_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.give_up()
+            raise
 
     @property
     def _opened(self) -> int:
@@ -115,9 +111,3 @@ class StagedFile:
     def __del__(self) -> None:
         if self.is_open:  # whoever waited for it was cancelled
             self.give_up()
-
-
-def _only_regular(status: os.stat_result) -> None:
-    """A pipe in its place would hang whoever writes."""
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))

@@ -105,14 +105,15 @@ class FileStorage:
         found = read_regular(self._path(key))
         return found is not None and self.sealer.holds(key.kind, key.name, found[0], raw)
 
+    @disk_faults()
     def names(self, kind: Kind, prefix: str = "") -> list[str]:
-        if not prefix:
-            return self._list(kind)
-        with disk_faults():
-            try:
-                changed = self._folder_of(kind).stat().st_mtime_ns
-            except (FileNotFoundError, NotADirectoryError):
-                return []
+        try:
+            return self._beginning(kind, prefix) if prefix else self._list(kind)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def _beginning(self, kind: Kind, prefix: str) -> list[str]:
+        changed = self._folder_of(kind).stat().st_mtime_ns
         listing = self._listings.get(kind)
         if listing is None or not listing.is_of(changed):
             # Asked for one owner after the other: a folder that has not changed is listed once.
@@ -120,12 +121,8 @@ class FileStorage:
         return listing.beginning(prefix)
 
     def _list(self, kind: Kind) -> list[str]:
-        with disk_faults():
-            try:
-                with os.scandir(self._folder_of(kind)) as entries:
-                    files = [entry.name for entry in entries if entry.name.endswith(ENDING)]
-            except (FileNotFoundError, NotADirectoryError):
-                return []
+        with os.scandir(self._folder_of(kind)) as entries:
+            files = [entry.name for entry in entries if entry.name.endswith(ENDING)]
         names = (file[: -len(ENDING)] for file in files)
         return sorted(filter(kind.is_ours, names))
 
@@ -286,22 +283,19 @@ class FileStorage:
             yield
             return
         with disk_faults():
-            if not self._locks.is_dir():
-                ensure_private_folder(self._locks)
-            if not self._folder_of(kind).is_dir():
-                ensure_private_folder(self._folder_of(kind))
+            for folder in (self._locks, self._folder_of(kind)):
+                if not folder.is_dir():
+                    ensure_private_folder(folder)
         # Threads of one process queue up here, in their order; only processes poll.
         queue = self._queues[kind]
         if not queue.acquire(timeout=_LOCK_SECONDS):
             raise OperatorFault("a folder stayed locked", code="locked")
-        try:
-            with ExitStack() as stack:
-                lock = waiting_lock(self._locks / f"folder_{kind.name}.lock", _LOCK_SECONDS)
-                with disk_faults():
-                    try:
-                        stack.enter_context(lock)
-                    except Timeout:
-                        raise OperatorFault("a folder stayed locked", code="locked") from None
-                yield
-        finally:
-            queue.release()
+        with ExitStack() as held:
+            held.callback(queue.release)
+            lock = waiting_lock(self._locks / f"folder_{kind.name}.lock", _LOCK_SECONDS)
+            with disk_faults():
+                try:
+                    held.enter_context(lock)
+                except Timeout:
+                    raise OperatorFault("a folder stayed locked", code="locked") from None
+            yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -52,6 +53,14 @@ def make_private(descriptor: int, status: os.stat_result) -> None:
     """0600, whatever the umask. Looked at first: to set what is set would wait for the journal."""
     if stat.S_IMODE(status.st_mode) != FILE_MODE:
         os.fchmod(descriptor, FILE_MODE)
+
+
+def status_of_regular(descriptor: int) -> os.stat_result:
+    """A regular file's status; OSError for a pipe in its place, which hangs who reads or writes."""
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    return status
 
 
 def is_ours(status: os.stat_result) -> bool:
