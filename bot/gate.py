@@ -32,11 +32,11 @@ async def gate(update: Update, context: BotContext) -> None:
     """Let people through, if they are allowed: in their private chats, and in groups where they
     mean the bot. Stop everything else.
     """
-    chat, options = update.effective_chat, context.services.options
+    chat, query = update.effective_chat, update.callback_query
     if update.my_chat_member is not None:
         await _came_or_went(update, context)
         raise ApplicationHandlerStop
-    in_group = chat is not None and chat.id in options.allowed_chat_ids
+    in_group = chat is not None and chat.id in context.services.options.allowed_chat_ids
     if in_group and not await groups.is_meant(update, context):
         await groups.moved(update, context)
         raise ApplicationHandlerStop
@@ -49,14 +49,13 @@ async def gate(update: Update, context: BotContext) -> None:
     owner = owner_of(update)
     if verdict == "not_private":
         _log.info("access_denied", owner=owner, result=verdict)
-        if update.callback_query is not None:  # in a group that has moved, or was taken off
+        if query is not None:  # in a group that has moved, or was taken off
             texts = await context.texts_for(owner)
             gone = texts.label("This button no longer works. /help shows what I can do.")
-            await acknowledge(update.callback_query, gone)
+            await acknowledge(query, gone)
         raise ApplicationHandlerStop
     is_admin = context.is_admin(owner)
     is_allowed = verdict in ("pass", "leave")
-    query = update.callback_query
     is_theirs = query is None or (
         groups.may_tap(query, owner) if in_group else _names_own_job(query, owner)
     )

@@ -61,8 +61,7 @@ async def sweep(context: BotContext) -> None:
 
 async def came_by(context: BotContext, owner: Owner) -> None:
     """A sign of life: whoever was idle is refreshed at once, while they type."""
-    now = datetime.now(UTC).timestamp()
-    if context.core.state.activity.note(owner, now):
+    if context.core.state.activity.note(owner, datetime.now(UTC).timestamp()):
         context.application.create_task(_wake(context, owner), name="wake")
 
 

@@ -47,20 +47,19 @@ class Readiness:
                     await self._services.inbox.look_after()
         if self._services.inbox.is_failing:
             found.append(UPDATES_NOT_SAVED)
-        found += [fault for fault in [await self._store_fault()] if fault]
-        found += self._sweep_obstacles()
+        found += await self._store_obstacles() + self._sweep_obstacles()
         return list(dict.fromkeys(found))
 
-    async def _store_fault(self) -> str | None:
+    async def _store_obstacles(self) -> list[str]:
         try:
             # A network's disk may hang: whoever asks gets an answer all the same.
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 await asyncio.to_thread(self._services.core.storage.check_writable)
         except OperatorFault as fault:
-            return fault.code
+            return [fault.code]
         except TimeoutError:
-            return "store_failed"
-        return None
+            return ["store_failed"]
+        return []
 
     def _sweep_obstacles(self) -> list[str]:
         """What the last sweep says: that it is long ago, and what no user can mend."""

@@ -59,8 +59,7 @@ def quarantine(
         back=t.label("◀ Newer"),
         on=t.label("Older ▶"),
     )
-    refresh = button(t.label("🔄 Refresh"), f"quarantine:page:{page}")
-    return keyboard(*rows, beside, [refresh])
+    return keyboard(*rows, beside, [button(t.label("🔄 Refresh"), f"quarantine:page:{page}")])
 
 
 def entry(t: Texts, id: str) -> InlineKeyboardMarkup:

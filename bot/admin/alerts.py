@@ -65,8 +65,11 @@ def _note(incident: Incident) -> None:
     if incident.until is None:
         _log.warning("incident_opened", result=incident.code, count=incident.owners)
     else:
-        seconds = round(incident.until - incident.since)
-        _log.info("incident_closed", result=incident.code, seconds=seconds)
+        _log.info(
+            "incident_closed",
+            result=incident.code,
+            seconds=round(incident.until - incident.since),
+        )
 
 
 def _message(incident: Incident, services: Services, t: Texts) -> Shown:

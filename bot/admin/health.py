@@ -195,8 +195,7 @@ def _sweeps(sweeps: list[SweepReport], t: Texts) -> list[str]:
             seconds=f"{report.seconds:.1f}",
             count=report.refreshed,
         )
-        trouble = report.transient + report.operator
-        if trouble:
+        if trouble := report.transient + report.operator:
             line += " · " + t.tr("failed {count}", count=trouble)
         if report.quarantined:
             line += " · " + t.tr("set aside {count}", count=report.quarantined)

@@ -82,17 +82,16 @@ async def status(update: Update, context: BotContext) -> None:
     lines = [texts.tr("✅ <b>Connected</b> as {account}", account=about.address.get_secret_value())]
     if credential is not None and credential.granted_at is not None:
         lines.append(texts.tr("Since {date}", date=texts.date(credential.granted_at)))
-    if about.limit is None:
-        lines.append(texts.tr("Used: {used}, no limit", used=texts.size(about.usage)))
-    else:
-        lines.append(
-            texts.tr(
-                "Used: {used} of {limit}, {free} free",
-                used=texts.size(about.usage),
-                limit=texts.size(about.limit),
-                free=texts.size(about.free or 0),
-            )
+    lines.append(
+        texts.tr("Used: {used}, no limit", used=texts.size(about.usage))
+        if about.limit is None
+        else texts.tr(
+            "Used: {used} of {limit}, {free} free",
+            used=texts.size(about.usage),
+            limit=texts.size(about.limit),
+            free=texts.size(about.free or 0),
         )
+    )
     if waiting := context.services.uploads.position(owner):
         lines.append(texts.tr("Files on their way: {count}", count=waiting))
     await say(update, context, "\n".join(lines), keyboards.status(texts))

@@ -129,10 +129,8 @@ async def claim(update: Update, context: BotContext, code: str) -> None:
 def looks_pasted(message: Message) -> str:
     """What of a message may be the address, a link's hidden one included; "": nothing."""
     links = [entity.url for entity in message.entities if entity.url]
-    for text in (message.text or "", *links):
-        if "state=" in text or pasted_parameters(text):
-            return text
-    return ""
+    said = (message.text or "", *links)
+    return next((text for text in said if "state=" in text or pasted_parameters(text)), "")
 
 
 async def paste(update: Update, context: BotContext, text: str) -> None:

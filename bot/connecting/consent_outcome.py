@@ -101,8 +101,11 @@ async def refused(context: BotContext, pending: PendingConsent, error: CustodyEr
     except (Forbidden, BadRequest):  # nor would it be taken another time
         _log.info("message_not_sent", owner=pending.owner)
     await context.core.consents.end(pending)
-    event = "consent_lapsed" if error.code == "expired" else "consent_declined"
-    _log.info(event, owner=pending.owner, result=error.code)
+    _log.info(
+        "consent_lapsed" if error.code == "expired" else "consent_declined",
+        owner=pending.owner,
+        result=error.code,
+    )
 
 
 async def tell_approved(services: Services, bot: ExtBot[int], pending: PendingConsent) -> None:

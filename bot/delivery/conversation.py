@@ -29,10 +29,12 @@ class Conversation:
 
 def conversation_of(message: MaybeInaccessibleMessage) -> Conversation:
     """Where `message` stands. Of one that Telegram no longer shows the topic is not known."""
-    topic_id = None
-    if isinstance(message, Message) and message.is_topic_message:
+    topic_id = (
+        message.message_thread_id
         # Else it is no topic but a chain of replies, into which Telegram lets nobody send.
-        topic_id = message.message_thread_id
+        if isinstance(message, Message) and message.is_topic_message
+        else None
+    )
     return Conversation(message.chat.id, topic_id)
 
 

@@ -108,9 +108,8 @@ class RateLimiter(BaseRateLimiter[int]):
                 await asyncio.sleep(pause.total_seconds() + 0.1)
             except NetworkError as error:
                 seconds = next(pauses, None)
-                if seconds is None or attempt == _TRIES - 1:
-                    raise
-                if rate_limit_args == PROGRESS or not _is_to_be_repeated(error, endpoint):
+                is_over = attempt == _TRIES - 1 or rate_limit_args == PROGRESS
+                if seconds is None or is_over or not _is_to_be_repeated(error, endpoint):
                     raise
                 await asyncio.sleep(jittered(seconds))
         raise AssertionError("unreachable")
@@ -163,6 +162,5 @@ class Bucket:
 
 def _is_to_be_repeated(error: NetworkError, endpoint: str) -> bool:
     """Whether it may pass by itself, and does no harm when it is asked once more."""
-    if isinstance(error, BadRequest) or endpoint not in _SAID:
-        return False
-    return endpoint in _AGAIN or surely_not_done(error)
+    may_be_said = endpoint in _SAID and not isinstance(error, BadRequest)
+    return may_be_said and (endpoint in _AGAIN or surely_not_done(error))

@@ -134,12 +134,9 @@ def _with_a_size_or_none(result: Any) -> Any:
 
     Nor is 0 believed: Telegram takes no empty files, and of one nothing would be asked for.
     """
-    if not isinstance(result, dict) or "file_size" not in result:
-        return result
-    size = result["file_size"]
-    if isinstance(size, int) and not isinstance(size, bool) and 0 < size < _MOST_BYTES:
-        return result
-    return {name: value for name, value in result.items() if name != "file_size"}
+    if isinstance(result, dict) and not _is_count(result.get("file_size"), _MOST_BYTES):
+        return {name: value for name, value in result.items() if name != "file_size"}
+    return result
 
 
 def _what_was_sent(result: Any) -> Answer:
@@ -147,7 +144,10 @@ def _what_was_sent(result: Any) -> Answer:
 
     It has been done, and must not be done twice: this is no error.
     """
-    number = result.get("message_id") if isinstance(result, dict) else None
-    if not isinstance(number, int) or isinstance(number, bool) or not 0 < number < _MOST_MESSAGES:
-        number = 0
+    told = result.get("message_id") if isinstance(result, dict) else None
+    number = told if _is_count(told, _MOST_MESSAGES) else 0
     return {"message_id": number, "date": 0, "chat": {"id": 0, "type": "private"}}
+
+
+def _is_count(value: Any, limit: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < limit

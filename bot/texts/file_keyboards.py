@@ -79,8 +79,9 @@ def destinations(
     """
     rows: list[Row] = []
     if here is not None:
-        chosen = f"file-to:{file_id}:{folder_key(here.id)}"
-        rows.append([button(t.label("✅ Move it here"), chosen)])
+        rows.append(
+            [button(t.label("✅ Move it here"), f"file-to:{file_id}:{folder_key(here.id)}")]
+        )
     for folder, has_more in inside[:MOST_FOLDERS]:
         key = folder_key(folder.id)
         row = [button(f"📁 {short(folder.name)}", f"file-to:{file_id}:{key}")]
