@@ -45,8 +45,7 @@ async def connect(update: Update, context: BotContext) -> None:
             pending = await consents.begin(owner, context.core.consent_method)
     except CustodyError as error:
         _log.warning("consent_failed", owner=owner, result=error.code)
-        text, markup = explain_refusal(error, texts)
-        await say(update, context, text, markup)
+        await say(update, context, *explain_refusal(error, texts))
         return
     if earlier is not None:
         stop_polling(context, owner)

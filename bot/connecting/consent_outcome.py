@@ -122,8 +122,7 @@ async def tell_refused(
 ) -> None:
     """callback: it ended on the page; the chat says so, too."""
     texts = await services.core.preferences.texts(pending.owner)
-    text, markup = explain_refusal(error, texts)
-    await edit_or_send(bot, shown_in(pending), pending.message_id, text, markup)
+    await edit_or_send(bot, shown_in(pending), pending.message_id, *explain_refusal(error, texts))
 
 
 def explain_refusal(error: CustodyError, t: Texts) -> tuple[str, InlineKeyboardMarkup]:

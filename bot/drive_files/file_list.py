@@ -141,8 +141,7 @@ async def _send(update: Update, context: BotContext, file: DriveFile) -> None:
         if error is None:
             await context.bot.delete_message(notice.to.chat_id, notice.message_id)
             return
-        text, markup = _unsent(error, file, sender.limit, texts)
-        await edit_or_send(context.bot, *notice, text, markup)
+        await edit_or_send(context.bot, *notice, *_unsent(error, file, sender.limit, texts))
 
     sender.begin(Order(owner, notice.to, file, ended))
 
