@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Annotated, Final
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BeforeValidator
 
-from config.values import ONE_WORD, ip_of, of_text
+from config.values import ONE_WORD, Rule, ip_of, keeping, of_text
 
 _PATH = re.compile(r"[A-Za-z0-9/._~-]*")
 _HOST = re.compile(r"[A-Za-z0-9_.-]{1,253}")
@@ -18,9 +17,6 @@ _BOT_IN_PATH = re.compile(r"/(file/)?bot[^/]*(/|$)", re.IGNORECASE)
 
 CALLBACK_PATH: Final = "/api/auth/google/callback"
 _TAKEN_PATHS: Final = frozenset({"/healthz", CALLBACK_PATH})
-
-_Rule = tuple[Callable[[SplitResult], object], str]
-"""Whether an address keeps it; and what is wrong where it does not."""
 
 
 def _any_address(value: str) -> str:
@@ -68,24 +64,22 @@ def is_for_telegrams_cloud(address: str) -> bool:
     return parts.scheme == "https" and (parts.port or 443) in (443, 80, 88, 8443)
 
 
-def _address(*rules: _Rule) -> BeforeValidator:
-    """An address that keeps all `rules`, without the slashes at its end."""
+def _address(*rules: Rule[SplitResult]) -> BeforeValidator:
+    """An address whose parts keep all `rules`, without the slashes at its end."""
 
     def check(value: str) -> str:
         address = _any_address(value)
-        for is_kept, otherwise in rules:
-            if not is_kept(urlsplit(address)):
-                raise ValueError(otherwise)
+        keeping(*rules)(urlsplit(address))
         return address
 
     return of_text(check)
 
 
-_PLAIN_HTTP_HERE: Final[_Rule] = (
+_PLAIN_HTTP_HERE: Final[Rule[SplitResult]] = (
     lambda parts: parts.scheme == "https" or is_loopback(parts.hostname or ""),
     "must begin with https:// (plain http is for this machine itself only)",
 )
-_PLAIN_HTTP_NEARBY: Final[_Rule] = (
+_PLAIN_HTTP_NEARBY: Final[Rule[SplitResult]] = (
     lambda parts: parts.scheme == "https" or _is_near(parts.hostname or ""),
     "must begin with https:// (plain http is for private networks only)",
 )

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
@@ -27,10 +27,12 @@ _USER_ID = re.compile(r"[1-9][0-9]{0,15}")
 _CHAT_ID = re.compile(r"-[1-9][0-9]{0,15}")
 _FERNET_KEY = re.compile(r"[A-Za-z0-9+/_-]{43}=")
 ONE_WORD = re.compile(r"[^\s,\"'\x00-\x20\x7f]+")
-_CLIENT_ID = re.compile(r"[A-Za-z0-9._-]+")
 _HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_])?")
 
 Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
+T = TypeVar("T")
+Rule = tuple[Callable[[T], object], str]
+"""Whether a value keeps it; and what is wrong with one that does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,17 @@ def ip_of(text: str) -> Ip | None:
 # One value
 
 
-def _of_form(form: str, otherwise: str) -> Callable[[str], str]:
-    """A word that is all of this form; `otherwise` says what is wrong with any other."""
+def keeping(*rules: Rule[T]) -> Callable[[T], T]:
+    """A check that gives the value back as it is.
 
-    def check(value: str) -> str:
-        if not re.fullmatch(form, value):
-            raise ValueError(otherwise)
+    Raises:
+        ValueError: by the check, with what the first rule that is broken says.
+    """
+
+    def check(value: T) -> T:
+        for is_kept, otherwise in rules:
+            if not is_kept(value):
+                raise ValueError(otherwise)
         return value
 
     return check
@@ -140,20 +147,23 @@ def _host(value: str) -> str:
     return value
 
 
-def _client_id(value: str) -> str:
-    if value.startswith("GOCSPX-"):
-        raise ValueError("is a client's secret; the id ends in .apps.googleusercontent.com")
-    if not _CLIENT_ID.fullmatch(value):
-        raise ValueError("is not a client's id (Google's end in .apps.googleusercontent.com)")
-    return value
-
-
-def _client_secret(value: str) -> str:
-    if value.endswith(".apps.googleusercontent.com"):
-        raise ValueError("is a client's id, not its secret")
-    if not ONE_WORD.fullmatch(value):
-        raise ValueError("is not a client's secret (one word, such as GOCSPX-…)")
-    return value
+_client_id = keeping(
+    (
+        lambda value: not value.startswith("GOCSPX-"),
+        "is a client's secret; the id ends in .apps.googleusercontent.com",
+    ),
+    (
+        re.compile(r"[A-Za-z0-9._-]+").fullmatch,
+        "is not a client's id (Google's end in .apps.googleusercontent.com)",
+    ),
+)
+_client_secret = keeping(
+    (
+        lambda value: not value.endswith(".apps.googleusercontent.com"),
+        "is a client's id, not its secret",
+    ),
+    (ONE_WORD.fullmatch, "is not a client's secret (one word, such as GOCSPX-…)"),
+)
 
 
 def _service_account(value: str) -> str:
@@ -235,9 +245,11 @@ Host = Annotated[str, of_text(_host)]
 BotToken = Annotated[
     SecretStr,
     _secret(
-        _of_form(
-            r"[0-9]{3,16}:[A-Za-z0-9_-]{30,}",
-            "is not a bot token (BotFather gives one like 123456:ABC…)",
+        keeping(
+            (
+                re.compile(r"[0-9]{3,16}:[A-Za-z0-9_-]{30,}").fullmatch,
+                "is not a bot token (BotFather gives one like 123456:ABC…)",
+            )
         )
     ),
 ]
@@ -246,16 +258,23 @@ ClientSecret = Annotated[SecretStr, _secret(_client_secret)]
 MaskKey = Annotated[
     SecretStr,
     _secret(
-        _of_form(
-            r"(?s:.{12,})",
-            "must have 12 characters or more: with fewer, masks can be undone",
+        keeping(
+            (
+                lambda value: len(value) >= 12,
+                "must have 12 characters or more: with fewer, masks can be undone",
+            )
         )
     ),
 ]
 WebhookSecret = Annotated[
     SecretStr,
     _secret(
-        _of_form(r"[A-Za-z0-9_-]{1,256}", "must be 1 to 256 of the characters A-Z a-z 0-9 _ -")
+        keeping(
+            (
+                re.compile(r"[A-Za-z0-9_-]{1,256}").fullmatch,
+                "must be 1 to 256 of the characters A-Z a-z 0-9 _ -",
+            )
+        )
     ),
 ]
 DatabaseAddress = Annotated[SecretStr, _secret(str)]
