@@ -8,8 +8,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version as installed_version
@@ -92,11 +92,14 @@ async def run(settings: Settings) -> None:
         raise StartupError(str(error)) from error
     try:
         async with AsyncExitStack() as stack:
-            with _refused_by_the_system():
+            try:
                 storage = storage_of(settings, mask)
                 await stack.enter_async_context(only_bot_on(storage))
                 application = await stack.enter_async_context(services(settings, storage, mask))
                 await stack.enter_async_context(web_front(settings, application))
+            except OSError as error:
+                # At the start a sentence is of more use than a traceback, whatever was refused.
+                raise StartupError(f"the operating system: {reason_of(error)}") from error
             await _serve(application)
         _log.info("bot_stopped", result="ok")
     except CustodyError as error:
@@ -105,15 +108,6 @@ async def run(settings: Settings) -> None:
     except StartupError:
         _log.critical("bot_refused_to_start", result="failed")
         raise
-
-
-@contextmanager
-def _refused_by_the_system() -> Iterator[None]:
-    """At the start a sentence is of more use than a traceback, whatever was refused."""
-    try:
-        yield
-    except OSError as error:
-        raise StartupError(f"the operating system: {reason_of(error)}") from error
 
 
 def prepare_logs(settings: Settings) -> OwnerMask:
