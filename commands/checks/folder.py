@@ -9,7 +9,6 @@ import stat
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -261,40 +260,28 @@ def judge_file_system(kind: str | None) -> Finding:
     return ok(name, f"A local file system ({kind}): renames are atomic, and locks hold.")
 
 
-@dataclass(frozen=True, slots=True)
-class Space:
-    """What is free to this user, of how much. Inodes: 0 of 0 where there is no limit."""
-
-    free_bytes: int
-    bytes: int
-    free_inodes: int
-    inodes: int
-
-
 def check_space(folder: Path) -> list[Finding]:
     """Free bytes and inodes."""
     try:
-        found = os.statvfs(_nearest(folder))
+        return [judge_space(os.statvfs(_nearest(folder)))]
     except OSError as error:
         return [_unreadable("disk space", error)]
-    space = Space(
-        free_bytes=found.f_bavail * found.f_frsize,
-        bytes=found.f_blocks * found.f_frsize,
-        free_inodes=found.f_favail,
-        inodes=found.f_files,
-    )
-    return [judge_space(space)]
 
 
-def judge_space(space: Space) -> Finding:
-    """Warning below 1 GB or 5 %; failed below 100 MB or a thousand inodes."""
+def judge_space(found: os.statvfs_result) -> Finding:
+    """Warning below 1 GB or 5 %; failed below 100 MB or a thousand inodes, where they are limited.
+
+    What is free is what is free to this user; the file system's number of inodes is 0 where there
+    is no limit.
+    """
     name = "disk space"
-    inodes = f", and {space.free_inodes:,} of {space.inodes:,} inodes" if space.inodes else ""
-    says = f"{space.free_bytes / 1e9:,.1f} GB of {space.bytes / 1e9:,.1f} GB are free{inodes}."
+    free, size = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+    inodes = f", and {found.f_favail:,} of {found.f_files:,} inodes" if found.f_files else ""
+    says = f"{free / 1e9:,.1f} GB of {size / 1e9:,.1f} GB are free{inodes}."
     do = "Make room: without it no refreshed token can be saved."
-    if space.free_bytes < _NO_BYTES or (space.inodes and space.free_inodes < _NO_INODES):
+    if free < _NO_BYTES or (found.f_files and found.f_favail < _NO_INODES):
         return failed(name, says, do)
-    little = space.free_bytes < max(_LITTLE_BYTES, _LITTLE_SHARE * space.bytes)
-    if little or space.free_inodes < _LITTLE_SHARE * space.inodes:
+    little = free < max(_LITTLE_BYTES, _LITTLE_SHARE * size)
+    if little or found.f_favail < _LITTLE_SHARE * found.f_files:
         return warning(name, says, do)
     return ok(name, says)

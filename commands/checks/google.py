@@ -57,9 +57,9 @@ async def check_google(settings: Settings) -> list[Finding]:
         )
     return [
         *findings,
-        judge_drive(drive, settings.google_api_endpoint),
+        _judge("drive", "The Drive API", "GOOGLE_API_ENDPOINT", settings, drive, _is_refusal),
         judge_page(page, settings.google_auth_uri),
-        *judge_revoking(revoking, settings.google_revoke_uri),
+        *_judge_revoking(settings, revoking),
     ]
 
 
@@ -72,7 +72,14 @@ async def _check_clients(asker: Asker, settings: Settings) -> list[Finding]:
         asyncio.gather(*(_refresh(asker, settings, c) for c in settings.google_clients)),
     )
     return [
-        judge_reach(replies[0], settings.google_token_uri),
+        _judge(
+            "google",
+            "Google's token endpoint",
+            "GOOGLE_TOKEN_URI",
+            settings,
+            replies[0],
+            lambda answer: _error(answer) is not None,
+        ),
         judge_clock(replies[0]),
         *(judge_client(number, reply) for number, reply in enumerate(replies, start=1)),
         judge_device(device),
@@ -135,27 +142,6 @@ def host_of(address: str) -> str:
     return urlsplit(address).netloc
 
 
-def judge_reach(reply: Reply, address: str) -> Finding:
-    """Whether it is Google that answers where tokens are refreshed."""
-    what = f"Google's token endpoint ({host_of(address)})"
-    return _judge("google", what, "GOOGLE_TOKEN_URI", reply, lambda a: _error(a) is not None)
-
-
-def judge_drive(reply: Reply, address: str) -> Finding:
-    """Whether it is Google that answers where files go."""
-    what = f"The Drive API ({host_of(address)})"
-    return _judge("drive", what, "GOOGLE_API_ENDPOINT", reply, _is_refusal)
-
-
-def judge_revoking(reply: Reply | None, address: str) -> list[Finding]:
-    """Whether grants can be ended; nothing, where it is the host that was asked for tokens."""
-    if reply is None:
-        return []
-    what = f"Google's revocation endpoint ({host_of(address)})"
-    is_google = lambda answer: answer.status == 200 or _error(answer) is not None  # noqa: E731
-    return [_judge("revocation", what, "GOOGLE_REVOKE_URI", reply, is_google)]
-
-
 def judge_page(reply: Reply | None, address: str) -> Finding:
     """Whether the consent page is reached from here: people's browsers ask it, the bot does not."""
     name = "consent page"
@@ -170,9 +156,32 @@ def judge_page(reply: Reply | None, address: str) -> Finding:
     return ok(name, f"Google's consent page ({host_of(address)}) answers.")
 
 
+def _judge_revoking(settings: Settings, reply: Reply | None) -> list[Finding]:
+    """Whether grants can be ended; nothing, where it is the host that was asked for tokens."""
+    if reply is None:
+        return []
+    return [
+        _judge(
+            "revocation",
+            "Google's revocation endpoint",
+            "GOOGLE_REVOKE_URI",
+            settings,
+            reply,
+            lambda answer: answer.status == 200 or _error(answer) is not None,
+        )
+    ]
+
+
 def _judge(
-    name: str, what: str, variable: str, reply: Reply, is_google: Callable[[Answer], bool]
+    name: str,
+    what: str,
+    variable: str,
+    settings: Settings,
+    reply: Reply,
+    is_google: Callable[[Answer], bool],
 ) -> Finding:
+    """Whether it is Google that answers at the address which `variable` holds."""
+    what = f"{what} ({host_of(getattr(settings, variable.lower()))})"
     if isinstance(reply, Unreachable):
         return failed(name, f"{what} {reply}.", "Let this machine reach Google by https.")
     if reply.is_fault:

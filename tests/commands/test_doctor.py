@@ -23,7 +23,7 @@ from typer.testing import CliRunner, Result
 from cli import app
 from commands.checks import folder as folder_checks
 from commands.checks.finding import Finding, State
-from commands.checks.folder import Space, file_system_of, judge_file_system, judge_space
+from commands.checks.folder import file_system_of, judge_file_system, judge_space
 from commands.checks.google import judge_clock
 from commands.checks.http import Answer
 from commands.checks.telegram import judge_webhook
@@ -424,20 +424,25 @@ def test_a_full_disk_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert list(tmp_path.iterdir()) == []
 
 
+def space(free_bytes: int, size: int, free_inodes: int, inodes: int) -> os.statvfs_result:
+    """What the system says of a file system."""
+    return os.statvfs_result((1, 1, size, 0, free_bytes, inodes, 0, free_inodes, 0, 255))
+
+
 @pytest.mark.parametrize(
-    ("space", "state"),
+    ("found", "state"),
     [
-        (Space(50_000_000_000, 100_000_000_000, 900_000, 1_000_000), State.OK),
-        (Space(50_000_000_000, 100_000_000_000, 0, 0), State.OK),
-        (Space(999_999_999, 2_000_000_000, 900_000, 1_000_000), State.WARNING),
-        (Space(4_000_000_000, 100_000_000_000, 900_000, 1_000_000), State.WARNING),
-        (Space(50_000_000_000, 100_000_000_000, 40_000, 1_000_000), State.WARNING),
-        (Space(99_999_999, 100_000_000_000, 900_000, 1_000_000), State.FAILED),
-        (Space(50_000_000_000, 100_000_000_000, 999, 1_000_000), State.FAILED),
+        (space(50_000_000_000, 100_000_000_000, 900_000, 1_000_000), State.OK),
+        (space(50_000_000_000, 100_000_000_000, 0, 0), State.OK),
+        (space(999_999_999, 2_000_000_000, 900_000, 1_000_000), State.WARNING),
+        (space(4_000_000_000, 100_000_000_000, 900_000, 1_000_000), State.WARNING),
+        (space(50_000_000_000, 100_000_000_000, 40_000, 1_000_000), State.WARNING),
+        (space(99_999_999, 100_000_000_000, 900_000, 1_000_000), State.FAILED),
+        (space(50_000_000_000, 100_000_000_000, 999, 1_000_000), State.FAILED),
     ],
 )
-def test_little_room_is_told_in_time(space: Space, state: State) -> None:
-    assert judge_space(space).state is state
+def test_little_room_is_told_in_time(found: os.statvfs_result, state: State) -> None:
+    assert judge_space(found).state is state
 
 
 @pytest.mark.parametrize(
