@@ -35,43 +35,24 @@ class BatchScheduler:
     def __init__(self, threads: Threads) -> None:
         self.threads: Final = threads
         self._asking: deque[Batches[Any, Any]] = deque()
-        self._running = 0
-        self._began_at = 0.0
-        self._next: asyncio.Handle | None = None
+        self._turns: asyncio.Task[None] | None = None
 
     def ask(self, batches: Batches[Any, Any]) -> None:
         """Have `batches` begin one when it is their turn."""
         self._asking.append(batches)
-        if self._next is None:
-            self._arrange()
+        if self._turns is None:
+            self._turns = asyncio.create_task(self._take_turns())
 
-    def _arrange(self) -> None:
-        """At the earliest when all have had their turn who are about to ask as well."""
-        loop = asyncio.get_running_loop()
-        patience = self._began_at + _PATIENCE_SECONDS - loop.time() if self._running else 0.0
-        if patience > 0:
-            self._next = loop.call_later(patience, self._begin)
-        else:
-            self._next = loop.call_soon(self._begin)
-
-    def _begin(self) -> None:
-        self._next = None
-        batches = self._asking.popleft()
-        done = batches.begin()
-        if batches.is_asked:
-            self._asking.append(batches)
-        if done is not None:
-            self._running += 1
-            self._began_at = asyncio.get_running_loop().time()
-            done.add_done_callback(self._end)
-        if self._asking:
-            self._arrange()
-
-    def _end(self, _: object) -> None:
-        self._running -= 1
-        if self._next is not None and not self._running:
-            self._next.cancel()
-            self._arrange()
+    async def _take_turns(self) -> None:
+        while self._asking:
+            batches = self._asking.popleft()
+            done = batches.begin()
+            if batches.is_asked:
+                self._asking.append(batches)
+            if done is not None:
+                await asyncio.wait((done,), timeout=_PATIENCE_SECONDS)
+                await asyncio.sleep(0)  # all have their turn who are about to ask as well
+        self._turns = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
@@ -24,20 +24,14 @@ class Locked(Exception):
     """Another process, or another task of this one, holds the owner's lease."""
 
 
-class Holding(Protocol):
-    """What was found under an owner's lease, and the lease itself."""
+class Held(Protocol):
+    """An owner's lease, or what was found under it."""
 
-    @property
-    def lease(self) -> Lease:
-        """Held; may be given back early."""
-
-
-H = TypeVar("H", bound=Holding)
+    def release(self) -> None:
+        """Give the lease back, where that has not been done yet."""
 
 
-class _Taken:
-    def __init__(self, lease: Lease) -> None:
-        self.lease = lease
+H = TypeVar("H", bound=Held)
 
 
 class Leases:
@@ -50,40 +44,31 @@ class Leases:
     async def under(self, owner: Owner, work: Callable[[Lease], T]) -> T:
         """What `work`, which blocks, gives with the owner's lease held.
 
-        It is done in the thread that takes the lease, and no thread waits for that.
+        It is done to its end, whatever becomes of the caller.
 
         Raises:
             TransientFault: another process held it for too long.
         """
-        done: list[T] = []
 
-        def take() -> _Taken:
-            taken = self._take(owner)
-            try:
-                done.append(work(taken.lease))
-            except BaseException:
-                taken.lease.release()
-                raise
-            return taken
+        async def do() -> T:
+            async with self.held(owner) as lease:
+                return await self._workers.run(work, lease)
 
-        async with self.holding(partial(self._workers.run, take)):
-            return done[0]
+        return await self._workers.finish(do())
 
-    @asynccontextmanager
-    async def held(self, owner: Owner) -> AsyncIterator[Lease]:
+    def held(self, owner: Owner) -> AbstractAsyncContextManager[Lease]:
         """Hold the owner's lease.
 
         Raises:
             TransientFault: another process held it for too long.
         """
-        async with self.holding(partial(self._workers.run, self._take, owner)) as taken:
-            yield taken.lease
+        return self.holding(partial(self._workers.run, self._take, owner))
 
-    def _take(self, owner: Owner) -> _Taken:
+    def _take(self, owner: Owner) -> Lease:
         lease = self._store.lease(owner)
         if lease is None:
             raise Locked
-        return _Taken(lease)
+        return lease
 
     @asynccontextmanager
     async def holding(self, take: Callable[[], Awaitable[H]]) -> AsyncIterator[H]:
@@ -109,4 +94,4 @@ class Leases:
         try:
             yield taken
         finally:
-            taken.lease.release()
+            taken.release()

@@ -8,7 +8,6 @@ more of these than fill the batches (`batching.py`) are little faster.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from types import TracebackType
 from typing import Final
 
@@ -25,18 +24,13 @@ class RefreshLimiter:
         """
         self.asking = asyncio.Semaphore(asking)
         self._in_hand = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._free = asyncio.Event()
 
     async def slot(self) -> RefreshSlot:
         """A slot, as soon as one more may be in hand. `RefreshSlot.end` it."""
         while self._in_hand >= IN_HAND:
-            free: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(free)
-            try:
-                await free
-            except asyncio.CancelledError:
-                self._wake()  # whoever comes next
-                raise
+            self._free.clear()
+            await self._free.wait()
         self.take_up()
         return RefreshSlot(self)
 
@@ -47,14 +41,8 @@ class RefreshLimiter:
     def put_down(self) -> None:
         """One less, and somebody else's slot."""
         self._in_hand -= 1
-        self._wake()
-
-    def _wake(self) -> None:
-        while self._waiting and self._in_hand < IN_HAND:
-            free = self._waiting.popleft()
-            if not free.done():
-                free.set_result(None)
-                break
+        if self._in_hand < IN_HAND:
+            self._free.set()
 
 
 class RefreshSlot:

@@ -54,6 +54,10 @@ class Look:
     unwritable: OperatorFault | None = None
     """Why there is none."""
 
+    def release(self) -> None:
+        """Give the lease back."""
+        self.lease.release()
+
 
 class Refreshes:
     """Looks, with the lease held, and saves."""
@@ -110,7 +114,7 @@ class Refreshes:
             readings = self._store.read_all([look.wanted.owner for look in begun])
         except BaseException:
             for look in begun:
-                look.lease.release()
+                look.release()
             raise
         read = iter(each(self._reserve, zip(begun, readings, strict=True)))
         return [next(read) if isinstance(look, Look) else look for look in looks]
@@ -128,7 +132,7 @@ class Refreshes:
     def _reserve(self, read: tuple[Look, Reading | Exception]) -> Look:
         look, reading = read
         if isinstance(reading, Exception):
-            look.lease.release()
+            look.release()
             raise reading
         look.reading, credential = reading, reading.credential
         if credential is None or credential.state != "active":

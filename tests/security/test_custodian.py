@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -583,13 +583,6 @@ async def test_a_consent_during_a_slow_refresh_wins(world: World) -> None:
     assert final.generation == 3
 
 
-@dataclass
-class Taken:
-    """What `Leases.holding` holds."""
-
-    lease: Lease
-
-
 @pytest.mark.parametrize("is_free", [True, False])
 async def test_a_stop_ends_the_waiting_for_a_lock_after_a_last_look(
     world: World, is_free: bool
@@ -597,7 +590,7 @@ async def test_a_stop_ends_the_waiting_for_a_lock_after_a_last_look(
     """It may have become free while the look before it was under way."""
     looks, custody = 0, world.custody
 
-    async def take() -> Taken:
+    async def take() -> Lease:
         nonlocal looks
         looks += 1
         if looks == 1:
@@ -605,7 +598,7 @@ async def test_a_stop_ends_the_waiting_for_a_lock_after_a_last_look(
         lease = world.store.lease(ANN) if looks > 1 and is_free else None
         if lease is None:
             raise Locked
-        return Taken(lease)
+        return lease
 
     try:
         async with asyncio.timeout(5), custody.leases.holding(take):

@@ -10,7 +10,9 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import cache
 from queue import SimpleQueue
 from typing import Final
 
@@ -95,40 +97,35 @@ def _synced(
         synced += each(_sync, [content])
         if time.monotonic() - began > quick_seconds:
             break
-    return synced + _syncers.sync(contents[len(synced) :])
+    return synced + _sync_at_once(contents[len(synced) :])
 
 
-_Answers = SimpleQueue[tuple[int, NewContent | Exception]]
+_asked: Final = SimpleQueue[tuple[NewContent | Exception, Future[NewContent | Exception]]]()
+_starting: Final = threading.Lock()
 
 
-class _Syncers:
+def _sync_at_once(
+    contents: Sequence[NewContent | Exception],
+) -> list[NewContent | Exception]:
+    if len(contents) < 2:
+        return each(_sync, contents)
+    with _starting:
+        _start_syncers()
+    answers = [Future[NewContent | Exception]() for _ in contents]
+    for asked in zip(contents, answers, strict=True):
+        _asked.put(asked)
+    return [answer.result() for answer in answers]
+
+
+@cache
+def _start_syncers() -> None:
     """Threads that are started when they are first needed, and for which no exit waits."""
-
-    def __init__(self) -> None:
-        self._asked: SimpleQueue[tuple[int, NewContent | Exception, _Answers]] = SimpleQueue()
-        self._starting = threading.Lock()
-        self._started = 0
-
-    def sync(self, contents: Sequence[NewContent | Exception]) -> list[NewContent | Exception]:
-        """All at once."""
-        if len(contents) < 2:
-            return each(_sync, contents)
-        with self._starting:
-            while self._started < _THREADS:
-                self._started += 1
-                name = f"custody-sync-{self._started}"
-                threading.Thread(target=self._serve, name=name, daemon=True).start()
-        answers: _Answers = SimpleQueue()
-        for number, content in enumerate(contents):
-            self._asked.put((number, content, answers))
-        answered = dict(answers.get() for _ in contents)
-        return [answered[number] for number in range(len(contents))]
-
-    def _serve(self) -> None:
-        while True:
-            number, content, answers = self._asked.get()
-            answers.put((number, each(_sync, [content])[0]))
-            del content, answers  # what was saved is the caller's alone
+    for number in range(_THREADS):
+        threading.Thread(target=_serve, name=f"custody-sync-{number}", daemon=True).start()
 
 
-_syncers = _Syncers()
+def _serve() -> None:
+    while True:
+        content, answer = _asked.get()
+        answer.set_result(each(_sync, [content])[0])
+        del content, answer  # what was saved is the caller's alone

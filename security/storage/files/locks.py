@@ -54,16 +54,12 @@ class FileLease:
 
     def acquire(self) -> bool:
         """Take it now, or not at all: False where somebody else holds it, maybe in this process."""
-        descriptor = open_lock(self._path)
+        taken, self._descriptor = False, open_lock(self._path)
         try:
-            taken = try_lock(descriptor)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        if taken:
-            self._descriptor = descriptor
-        else:
-            os.close(descriptor)
+            taken = try_lock(self._descriptor)
+        finally:
+            if not taken:
+                self.release()
         return taken
 
     def may_begin(self) -> bool:
