@@ -261,11 +261,10 @@ def _ended_by(tombstone: Sequence[Found]) -> int:
 
 
 def _parsed(asked: tuple[Owner, Found]) -> Reading:
-    owner, found = asked
+    owner, outcome = asked
+    found = only([outcome])
     if found is None:
         return Reading(None)
-    if isinstance(found, CustodyError):
-        raise found
     try:
         credential = Credential.from_document(owner, found.open())
     except CorruptCredential as damage:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -182,10 +182,8 @@ class TokenStore:
 
     def _next(self, asked: tuple[Save, Reading | Exception]) -> tuple[Credential, Unit]:
         """What shall be kept, if what has been read is what the save is based on."""
-        save, seen = asked
-        owner = save.credential.owner
-        if isinstance(seen, Exception):
-            raise seen
+        save, found = asked
+        owner, seen = save.credential.owner, only([found])
         current = seen.open()
         if current is None or current.generation != save.based_on or current.state == "leaving":
             raise GenerationConflict("a newer credential, or none, has taken this one's place")
@@ -273,14 +271,9 @@ class TokenStore:
         newest = max(self._reader.newest_ended(owner, unknown), generation) + more
         return Put(tombstone_key(owner), tombstone_of(owner, newest))
 
-    @contextmanager
-    def holding(self, owner: Owner, lease: Lease | None) -> Iterator[Lease]:
+    def holding(self, owner: Owner, lease: Lease | None) -> AbstractContextManager[Lease]:
         """The lease that is held already, or the owner's for as long as this takes."""
-        if lease is not None:
-            yield lease
-        else:
-            with self.leased(owner) as taken:
-                yield taken
+        return self.leased(owner) if lease is None else nullcontext(lease)
 
     @staticmethod
     def _put(

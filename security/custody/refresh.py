@@ -22,7 +22,7 @@ from security.custody.leases import Leases, Locked
 from security.custody.workers import Workers
 from security.errors import CustodyError, OperatorFault
 from security.owner_documents import Reading
-from security.storage.each import each
+from security.storage.each import each, only
 from security.storage.events import Event
 from security.storage.protocol import Lease, Reservation
 from security.token_store import Save, TokenStore
@@ -135,9 +135,11 @@ class Refreshes:
             look.release()
             raise reading
         look.reading, credential = reading, reading.credential
-        if credential is None or credential.state != "active":
-            return look
-        if serves(credential, look.wanted.rejected, self._lead):
+        if (
+            credential is None
+            or credential.state != "active"
+            or serves(credential, look.wanted.rejected, self._lead)
+        ):
             return look
         try:
             look.reservation = self._store.reserve(credential.owner, reading, look.lease)
@@ -147,11 +149,10 @@ class Refreshes:
 
 
 def _begin(asked: tuple[_Wanted, Lease | CustodyError | None]) -> Look:
-    wanted, lease = asked
+    wanted, found = asked
+    lease = only([found])
     if lease is None:
         raise Locked
-    if isinstance(lease, CustodyError):
-        raise lease
     return Look(wanted, lease)
 
 

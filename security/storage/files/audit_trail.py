@@ -71,15 +71,14 @@ class AuditTrail:
         self._looked_at = 0.0
         self._failing = False
 
+    @disk_faults()
     def prepare(self) -> None:
         """Make what is there already private.
 
         Raises:
             OperatorFault: it cannot be used.
         """
-        with disk_faults():
-            is_there = self._folder.exists()
-        if is_there:
+        if self._folder.exists():
             ensure_private_folder(self._folder)
 
     def record(self, events: Sequence[Event]) -> None:

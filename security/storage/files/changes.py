@@ -84,11 +84,11 @@ class Changes:
             folders.setdefault(os.path.dirname(self._path(step.key)), []).append(number)  # noqa: PTH120
         for folder, numbers in folders.items():
             kept = [number for number in numbers if not isinstance(steps[number], Drop)]
-            contents = each(self._content, _of(steps, kept))
+            contents = each(self._content, [steps[number] for number in kept])
             for number, placed in zip(kept, replace_together(folder, contents), strict=True):
                 results[number] = self._keep(steps[number], placed)
             gone = [number for number in numbers if number not in results]
-            dropped = each(self._drop, _of(steps, gone))
+            dropped = each(self._drop, [steps[number] for number in gone])
             results |= zip(gone, _synced(folder, dropped), strict=True)
         return [results[number] for number in range(len(steps))]
 
@@ -124,17 +124,17 @@ class Changes:
         self._learn(step.key, stamp, step.document if isinstance(step, Put) else None)
         return stamp.version
 
+    @disk_faults()
     def _drop(self, step: Step) -> bool:
         """Whether there was something to remove."""
         path = self._path(step.key)
         if isinstance(step, Drop):
             self._expect(path, step.expected)
         self._learn(step.key, None, None)
-        with disk_faults():
-            try:
-                os.unlink(path)  # noqa: PTH108 - a string, as all paths here
-            except FileNotFoundError:
-                return False
+        try:
+            os.unlink(path)  # noqa: PTH108 - a string, as all paths here
+        except FileNotFoundError:
+            return False
         return True
 
     def _check(self, unit: Unit) -> None:
@@ -145,20 +145,16 @@ class Changes:
             check_lease(step.key, unit.lease)
 
     @staticmethod
+    @disk_faults()
     def _expect(path: str, expected: Version) -> None:
         if expected == ANY:
             return
-        with disk_faults():
-            try:
-                version = Stamp.of(os.stat(path)).version  # noqa: PTH116 - at each save
-            except FileNotFoundError:
-                version = ABSENT
+        try:
+            version = Stamp.of(os.stat(path)).version  # noqa: PTH116 - at each save
+        except FileNotFoundError:
+            version = ABSENT
         if version != expected:
             raise Conflict("another document has taken this one's place, or none")
-
-
-def _of(steps: Sequence[Step], numbers: Sequence[int]) -> list[Step | Exception]:
-    return [steps[number] for number in numbers]
 
 
 def _synced(folder: str, dropped: Sequence[bool | Exception]) -> list[Version | Exception]:

@@ -29,10 +29,9 @@ def load_mask_key(folder: Path, configured: SecretStr | None) -> bytes:
 
     It is independent of the encryption key: logs stay comparable when that one is rotated.
     """
-    if configured:
-        return configured.get_secret_value().encode()
-    ensure_private_folder(folder)
-    key = read_mask_key(folder, None)
+    if not configured:
+        ensure_private_folder(folder)
+    key = read_mask_key(folder, configured)
     if key is None:
         key = secrets.token_hex(32).encode()
         write_atomically(folder / MASK_KEY_FILE, key)

@@ -60,30 +60,30 @@ def replace_together(
     return placed
 
 
+@disk_faults()
 def _write(content: NewContent) -> NewContent:
-    with disk_faults():
-        content.staged = content.staged or StagedFile(content.path)
-        content.staged.write(content.data)
+    content.staged = content.staged or StagedFile(content.path)
+    content.staged.write(content.data)
     return content
 
 
+@disk_faults()
 def _take_place(content: NewContent) -> os.stat_result:
-    with disk_faults():
-        try:
-            if content.staged is not None:
-                return content.staged.take_place()
-        except FileNotFoundError:
-            pass  # kept for so long that somebody's start took it for a crash's remains
-        staged = StagedFile(content.path)
-        staged.write(content.data)
-        staged.sync()
-        return staged.take_place()
-
-
-def _sync(content: NewContent) -> NewContent:
-    with disk_faults():
+    try:
         if content.staged is not None:
-            content.staged.sync()
+            return content.staged.take_place()
+    except FileNotFoundError:
+        pass  # kept for so long that somebody's start took it for a crash's remains
+    staged = StagedFile(content.path)
+    staged.write(content.data)
+    staged.sync()
+    return staged.take_place()
+
+
+@disk_faults()
+def _sync(content: NewContent) -> NewContent:
+    if content.staged is not None:
+        content.staged.sync()
     return content
 
 

@@ -29,23 +29,23 @@ _STALE_SECONDS: Final = 60  # a save takes milliseconds: what is older was left 
 _PIECE: Final = 65536
 
 
+@disk_faults()
 def ensure_private_folder(folder: Path) -> None:
     """Make `folder` 0700, mending looser modes there and 0600 for the files in it.
 
     Raises:
         OperatorFault: it belongs to somebody else, or cannot be made.
     """
-    with disk_faults():
-        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        status = folder.stat()
-        if not is_ours(status):
-            raise OperatorFault(_whose(folder), code="store_failed")
-        if stat.S_IMODE(status.st_mode) != FOLDER_MODE:
-            folder.chmod(FOLDER_MODE)
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                with suppress(FileNotFoundError):  # a save beside this has just renamed it
-                    _mend(entry)
+    folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    status = folder.stat()
+    if not is_ours(status):
+        raise OperatorFault(_whose(folder), code="store_failed")
+    if stat.S_IMODE(status.st_mode) != FOLDER_MODE:
+        folder.chmod(FOLDER_MODE)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):  # a save beside this has just renamed it
+                _mend(entry)
 
 
 def _whose(folder: Path) -> str:
@@ -72,16 +72,17 @@ def _mend(entry: os.DirEntry[str]) -> None:
         Path(entry.path).chmod(FILE_MODE)
 
 
+@disk_faults()
 def write_atomically(path: StrPath, data: bytes) -> None:
     """Replace `path` by `data`, durably. The caller keeps other writers of `path` away."""
-    with disk_faults():
-        staged = StagedFile(path)
-        staged.write(data)
-        staged.sync()
-        staged.take_place()
-        sync_folder(os.path.dirname(path))  # noqa: PTH120 - a string may be all there is
+    staged = StagedFile(path)
+    staged.write(data)
+    staged.sync()
+    staged.take_place()
+    sync_folder(os.path.dirname(path))  # noqa: PTH120 - a string may be all there is
 
 
+@disk_faults()
 def reserve_room(path: StrPath, size: int = 0) -> StagedFile:
     """Make sure that `path` could be replaced just now, and keep the room for it.
 
@@ -91,12 +92,12 @@ def reserve_room(path: StrPath, size: int = 0) -> StagedFile:
     Raises:
         OperatorFault: it could not.
     """
-    with disk_faults():
-        staged = StagedFile(path)
-        staged.reserve(size)
-        return staged
+    staged = StagedFile(path)
+    staged.reserve(size)
+    return staged
 
 
+@disk_faults()
 def read_regular(path: StrPath) -> tuple[bytes, os.stat_result] | None:
     """The bytes of a regular file, and the status of the very file they came from; None: no file.
 
@@ -105,18 +106,17 @@ def read_regular(path: StrPath) -> tuple[bytes, os.stat_result] | None:
     Raises:
         OperatorFault: it is anything else, or cannot be read.
     """
-    with disk_faults():
-        try:
-            descriptor = os.open(path, READING)
-        except FileNotFoundError:
-            return None
-        try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise OperatorFault("a folder or pipe in a file's place", code="store_failed")
-            data = os.read(descriptor, status.st_size + 1)
-            while len(data) != status.st_size and (piece := os.read(descriptor, _PIECE)):
-                data += piece
-        finally:
-            os.close(descriptor)
-        return data, status
+    try:
+        descriptor = os.open(path, READING)
+    except FileNotFoundError:
+        return None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OperatorFault("a folder or pipe in a file's place", code="store_failed")
+        data = os.read(descriptor, status.st_size + 1)
+        while len(data) != status.st_size and (piece := os.read(descriptor, _PIECE)):
+            data += piece
+    finally:
+        os.close(descriptor)
+    return data, status

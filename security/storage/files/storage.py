@@ -23,6 +23,7 @@ from filelock import Timeout
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import NAME, Document, Kind
 from security.storage.disk_faults import disk_faults
+from security.storage.each import only
 from security.storage.events import Action, AuditEntry, Event
 from security.storage.files.audit_trail import AuditTrail
 from security.storage.files.changes import Changes, check_lease
@@ -262,9 +263,7 @@ class FileStorage:
         return Stored(stamp.version, raw, document, is_private=private)
 
     def _look_again(self, key: Key) -> None:
-        found = self._read(key)
-        if isinstance(found, CustodyError):
-            raise found
+        found = only([self._read(key)])
         if found is not None:
             found.open()
 
