@@ -23,26 +23,27 @@ class RefreshLimiter:
             asking: how many requests Google may have at once.
         """
         self.asking = asyncio.Semaphore(asking)
-        self._in_hand = 0
-        self._free = asyncio.Event()
+        self._free = asyncio.Semaphore(IN_HAND)
+        self._beyond = 0
 
     async def slot(self) -> RefreshSlot:
         """A slot, as soon as one more may be in hand. `RefreshSlot.end` it."""
-        while self._in_hand >= IN_HAND:
-            self._free.clear()
-            await self._free.wait()
-        self.take_up()
+        await self._free.acquire()
         return RefreshSlot(self)
 
-    def take_up(self) -> None:
-        """One more is in hand, be there too many or not: Google has answered."""
-        self._in_hand += 1
+    async def take_up(self) -> None:
+        """One more is in hand, be there too many or not: Google has answered. Never waits."""
+        if self._free.locked():
+            self._beyond += 1
+        else:
+            await self._free.acquire()
 
     def put_down(self) -> None:
         """One less, and somebody else's slot."""
-        self._in_hand -= 1
-        if self._in_hand < IN_HAND:
-            self._free.set()
+        if self._beyond:
+            self._beyond -= 1
+        else:
+            self._free.release()
 
 
 class RefreshSlot:
@@ -65,7 +66,7 @@ class RefreshSlot:
     ) -> None:
         self._limiter.asking.release()
         if not self._ended:
-            self._limiter.take_up()
+            await self._limiter.take_up()
             self._in_hand = True
 
     def end(self) -> None:
