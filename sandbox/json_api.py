@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
+from types import UnionType
 from typing import Any, ParamSpec
 
 from aiohttp import web
 
 P = ParamSpec("P")
 Handler = Callable[P, Awaitable[web.StreamResponse]]
-Kinds = Mapping[str, type | tuple[type, ...]]
+Kinds = Mapping[str, type | tuple[type, ...] | UnionType]
 
 
 class InvalidRequest(ValueError):

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from sandbox.faults.plan import FaultPlan
 from sandbox.google import GoogleWorld
-from sandbox.google.actions import ACTIONS
+from sandbox.google.actions import ACTIONS, act
 from sandbox.json_api import Kinds, check_kinds, explaining, read_object
 
 BASE = "/sandbox/control"
@@ -128,7 +128,7 @@ class ControlApi:
 
     async def google_action(self, request: web.Request) -> web.StreamResponse:
         """POST google/{action}; see ``sandbox/google/actions.py``."""
-        world, action = self._world(), ACTIONS.get(request.match_info["action"])
-        if action is None:
+        world, name = self._world(), request.match_info["action"]
+        if name not in ACTIONS:
             raise web.HTTPNotFound
-        return web.json_response(action(world, await read_object(request)))
+        return web.json_response(act(world, name, await read_object(request)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import re
 from typing import Any
 
 from sandbox.google.drive.access import Caller
@@ -17,7 +16,6 @@ from sandbox.google.model import DriveFile
 MOST = 1000
 _ORDER = {
     "name": lambda file: file.name.casefold(),
-    "name_natural": lambda file: _natural(file.name),
     "createdTime": lambda file: file.created,
     "modifiedTime": lambda file: file.modified,
     "modifiedByMeTime": lambda file: file.modified,
@@ -63,11 +61,6 @@ def _sort(files: list[DriveFile], order: str) -> None:
         if not words or words[0] not in _ORDER or words[1:] not in ([], ["desc"]):
             raise invalid_value("orderBy")
         files.sort(key=_ORDER[words[0]], reverse=len(words) == 2)
-
-
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    parts = re.split(r"(\d+)", name.casefold())
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
 
 def _token(start: int, question: str, order: str) -> str:
