@@ -12,14 +12,18 @@ from aiohttp import web
 
 from sandbox.operations import OWNER
 from sandbox.telegram.call import Described, Raw, read_call
-from sandbox.telegram.errors import ApiError
+from sandbox.telegram.errors import ApiError, bad_request
 from sandbox.telegram.files.store import DOWNLOAD_LIMIT, StoredFile
 from sandbox.telegram.methods import METHODS
 from sandbox.telegram.model import dumps
 from sandbox.telegram.world import TelegramWorld
 
 _TOKEN = re.compile(r"[1-9]\d{0,16}:[\w-]{20,}", re.ASCII)
-_LOGGED_OUT_ALLOWS = frozenset({"logout"})
+# Parameters that others have replaced, or that no bot here uses.
+_NOT_MODELLED = (
+    *("reply_to_message_id", "allow_sending_without_reply", "disable_web_page_preview"),
+    "protect_content",
+)
 
 
 def bot_api_routes(world: TelegramWorld) -> list[web.RouteDef]:
@@ -61,11 +65,14 @@ class BotApi:
         found = METHODS.get(name)
         if found is None:
             raise ApiError(404, "Not Found: method not found")
-        if self.world.logged_out and name not in _LOGGED_OUT_ALLOWS:
+        if self.world.logged_out and name != "logout":
             raise ApiError(400, "Logged out")
         canonical, method = found
         self.world.calls[canonical] += 1
         call = await read_call(request, self.world, canonical)
+        for parameter in _NOT_MODELLED:
+            if parameter in call.args:
+                raise bad_request(f"the sandbox does not model {parameter}")
         request[OWNER] = call.text("chat_id") or None  # for the record of calls
         return await method(call)
 
@@ -81,9 +88,12 @@ class BotApi:
     def _stored(self, request: web.Request) -> StoredFile:
         self._check_token(request.match_info["token"])
         stored = self.world.files.at(request.match_info["path"])
-        if self.world.local_mode or stored is None or not stored.blob.path.exists():
-            raise ApiError(404, "Not Found")
-        if stored.blob.size > DOWNLOAD_LIMIT:
+        if (
+            self.world.local_mode
+            or stored is None
+            or not stored.blob.path.exists()
+            or stored.blob.size > DOWNLOAD_LIMIT
+        ):
             raise ApiError(404, "Not Found")
         return stored
 

@@ -96,8 +96,6 @@ def _number(given: Json, name: str, default: int) -> int:
 
 def _sticker(given: Json) -> Json:
     shown: Json = {"width": 512, "height": 512, "emoji": given.get("emoji") or "👍"}
-    if given.get("set_name"):
-        shown["set_name"] = given["set_name"]
     flags = {name: bool(given.get(name)) for name in ("is_animated", "is_video")}
     return shown | flags | {"type": "regular"}
 

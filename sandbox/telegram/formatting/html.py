@@ -28,11 +28,10 @@ _STYLES: Final = {
     "tg-spoiler": "spoiler",
     "span": "spoiler",
 }
-_OTHERS: Final = frozenset({"a", "code", "pre", "blockquote", "tg-emoji", "tg-time"})
+_OTHERS: Final = frozenset({"a", "code", "pre", "blockquote"})
 # Tag and attribute → what its value begins with; other attributes are ignored.
 _ATTRIBUTES: Final = {
     ("a", "href"): "",
-    ("tg-emoji", "emoji-id"): "",
     ("code", "class"): "language-",
     ("span", "class"): "tg-",
 }
@@ -200,10 +199,6 @@ def _entity(tag: str, argument: str, inner: str) -> Json | None:
             return {"type": "pre"}
         case "code":
             return {"type": "code", "_language": argument}
-        case "tg-emoji":
-            if not argument.isdecimal():
-                raise EntityError("Invalid custom emoji identifier specified")
-            return {"type": "custom_emoji", "custom_emoji_id": argument}
         case _:
             return {"type": _STYLES[tag]} if tag in _STYLES else None
 

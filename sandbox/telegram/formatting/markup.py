@@ -15,10 +15,13 @@ from sandbox.telegram.model import Json
 from sandbox.telegram.parameters import parse_json
 
 DATA_LIMIT = 64  # bytes, https://core.telegram.org/bots/api#inlinekeyboardbutton
-COPY_LIMIT = 256
 PLACEHOLDER_LIMIT = 64  # "1-64 characters", https://core.telegram.org/bots/api#forcereply
 MOST_BUTTONS = 100
 _INLINE = "inline keyboard button"
+_NOT_MODELLED = (
+    *("callback_game", "pay", "copy_text", "switch_inline_query"),
+    *("switch_inline_query_current_chat", "switch_inline_query_chosen_chat"),
+)
 
 
 def _text_field(value: Json, name: str, what: str = _INLINE, *, required: bool = False) -> str:
@@ -122,22 +125,11 @@ def _inline_kind(button: Json) -> Json:
         if len(data.encode()) > DATA_LIMIT:
             raise ApiError(400, "Bad Request: BUTTON_DATA_INVALID")
         return {"callback_data": data}
-    for name in ("callback_game", "pay"):
+    for name in _NOT_MODELLED:
         if name in button:
-            return {name: button[name]}
-    for name in ("switch_inline_query", "switch_inline_query_current_chat"):
-        if name in button:
-            return {name: _text_field(button, name)}
-    if "switch_inline_query_chosen_chat" in button:
-        name = "switch_inline_query_chosen_chat"
-        return {name: _object_field(button, name)}
+            raise bad_request(f"the sandbox does not model {name} of a button")
     for name, what in (("login_url", "login "), ("web_app", "Web App ")):
         if name in button:
             given = _text_field(_object_field(button, name), "url", required=True)
             return {name: {"url": button_link(given, what, https_only=True)}}
-    if "copy_text" in button:
-        copied = _text_field(_object_field(button, "copy_text"), "text", required=True)
-        if not 1 <= len(copied) <= COPY_LIMIT:
-            raise ApiError(400, "Bad Request: BUTTON_COPY_TEXT_INVALID")
-        return {"copy_text": {"text": copied}}
     raise bad_request(f"Can't parse {_INLINE}: Text buttons are unallowed in the inline keyboard")

@@ -131,11 +131,8 @@ def links_in(text: str, entities: list[Json]) -> list[str]:
 
 
 def preview_options(args: dict[str, str]) -> Json:
-    """Parse `link_preview_options`, or the older `disable_web_page_preview`."""
-    raw = args.get("link_preview_options", "")
-    if not raw:
-        disabled = args.get("disable_web_page_preview", "").strip().lower()
-        return {"is_disabled": True} if disabled in ("true", "yes", "1") else {}
+    """Parse `link_preview_options`."""
+    raw = args.get("link_preview_options") or "{}"
     otherwise = "Object expected as link preview options"
     return parse_json(raw, "link preview options", dict, otherwise)
 

@@ -44,17 +44,14 @@ _ACTIONS = frozenset(
 
 def reply_target(call: Call, chat: Chat) -> int:
     """The message replied to; refuses one that is gone, unless told to send without."""
-    number = call.number("reply_to_message_id")
-    lenient = call.flag("allow_sending_without_reply")
-    if raw := call.text("reply_parameters"):
-        value = parse_json(raw, "reply parameters", dict, "Object expected as reply parameters")
-        number = int(value.get("message_id") or 0)
-        lenient = bool(value.get("allow_sending_without_reply"))
-    if number > 0 and number not in chat.messages:
-        if not lenient:
-            raise bad_request("message to be replied not found")
-        number = 0
-    return number
+    raw = call.text("reply_parameters") or "{}"
+    value = parse_json(raw, "reply parameters", dict, "Object expected as reply parameters")
+    number = int(value.get("message_id") or 0)
+    if number <= 0 or number in chat.messages:
+        return number
+    if not value.get("allow_sending_without_reply"):
+        raise bad_request("message to be replied not found")
+    return 0
 
 
 def deliver(call: Call, content: Json, *, markup: Json | None, chat: Chat | None = None) -> Message:
@@ -66,8 +63,6 @@ def deliver(call: Call, content: Json, *, markup: Json | None, chat: Chat | None
     wanted = call.number("message_thread_id")
     topic = world.topics.target(chat, wanted, reply, may_closed=chat.bot_is_admin)
     world.limits.note(chat, call.method)
-    if call.flag("protect_content"):
-        content = content | {"has_protected_content": True}
     content = topic | content
     return world.post(chat, world.bot_json(), content, from_bot=True, reply_to=reply, markup=markup)
 

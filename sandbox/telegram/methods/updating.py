@@ -76,10 +76,3 @@ async def log_out(call: Call) -> Any:
     call.world.logged_out = not call.world.local_mode
     call.world.queue.clear()
     return True
-
-
-@METHODS.add("close")
-async def close(call: Call) -> Any:
-    """https://core.telegram.org/bots/api#close."""
-    await call.world.webhook.delete()
-    return True
