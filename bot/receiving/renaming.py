@@ -85,9 +85,8 @@ async def reply(update: Update, context: BotContext) -> None:
 
 async def resume(context: BotContext) -> None:
     """After a start: the patience of those questions that had been asked before goes on."""
-    for job in await context.services.uploads.asking():
-        asked_at = job.asked_at or job.created_at
-        await _expect(context, job, asked_at)
+    for job in await context.services.uploads.in_state("asking"):
+        await _expect(context, job, job.asked_at or job.created_at)
 
 
 async def _question(

@@ -33,8 +33,7 @@ async def cancel(update: Update, context: BotContext) -> None:
     """A Cancel button of the list."""
     await files.cancel_tapped(update, context)
     ending = argument_of(query_of(update))
-    shown = await _list(context, context.owner, context.t, ending)
-    await show_instead(update, context, *shown)
+    await show_instead(update, context, *await _list(context, context.owner, context.t, ending))
 
 
 async def retry(update: Update, context: BotContext) -> None:
@@ -53,20 +52,19 @@ async def _list(
     open_ = [job for job in jobs if not job.has_ended]
     # The line's own order: what runs, what is next, and what waits for the person.
     open_.sort(key=lambda job: (job.state != "queued", queue.ahead(job)))
-    ended = sorted((j for j in jobs if j.has_ended), key=_moment, reverse=True)
+    ended = [job for job in jobs if job.has_ended]
+    ended.sort(key=lambda job: (job.finished_at or job.created_at).timestamp(), reverse=True)
     if not open_ and not ended:
         text = t.tr("📭 Nothing is on its way. Send me a file, and you can follow it here.")
         return text, keyboard([_refresh(t)])
     lines, buttons = [t.tr("📬 <b>Your uploads</b>")], Row()
     for number, job in enumerate(open_[:_SHOWN], 1):
-        is_ending = job.id == ending
-        running = context.services.progress_of(job)
-        lines.append(
-            f"{number}. "
-            + (_ending(job, t) if is_ending else running or _open(job, queue.ahead(job), t))
-        )
-        if not is_ending:
+        if job.id == ending:
+            text = t.tr("⏹ <b>{name}</b> is being cancelled …", name=_name(job, t))
+        else:
+            text = context.services.progress_of(job) or _open(job, queue.ahead(job), t)
             buttons += _buttons(job, number, t)
+        lines.append(f"{number}. {text}")
     if len(open_) > _SHOWN:
         lines.append(t.tr("… and {count} more.", count=len(open_) - _SHOWN))
     if ended:
@@ -76,18 +74,10 @@ async def _list(
     return "\n".join(lines), keyboard(*rows, [_refresh(t)])
 
 
-def _moment(job: UploadJob) -> float:
-    return (job.finished_at or job.created_at).timestamp()
-
-
 def _name(job: UploadJob, t: Texts) -> str:
     if len(job.files) == 1:
         return short(job.name)
     return t.label("An album of {count} files", count=len(job.files))
-
-
-def _ending(job: UploadJob, t: Texts) -> str:
-    return t.tr("⏹ <b>{name}</b> is being cancelled …", name=_name(job, t))
 
 
 def _open(job: UploadJob, before: int, t: Texts) -> str:

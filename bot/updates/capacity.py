@@ -23,29 +23,22 @@ class Capacity:
 
     def __init__(self, waiting: FairQueue) -> None:
         self._waiting = waiting
-        self._bytes = 0
+        self.bytes = 0
+        """Of everybody's, written down and unhandled."""
         self._overflowing: set[int] = set()
         """People of whom no more files are taken, until all they have sent is handled."""
-
-    def take(self, size: int) -> None:
-        """So many bytes have been written down."""
-        self._bytes += size
-
-    def give_back(self, size: int) -> None:
-        """So many bytes no longer count."""
-        self._bytes -= size
 
     def reason_to_refuse(self, queued: QueuedUpdate) -> Overflow | None:
         """Why there is no room for it."""
         count, texts = self._waiting.count(queued.person)
-        if count == 0 and self._bytes <= MOST_BYTES // 2:
+        if count == 0 and self.bytes <= MOST_BYTES // 2:
             self._overflowing.discard(queued.person)
         if queued.is_file and queued.person in self._overflowing:
             return "too_many"  # what is said to begin with one file must be so for the next
         if count >= MOST_EACH and (queued.is_file or texts >= _TEXTS_BESIDE):
             return "too_many"
         most = MOST_BYTES - (_BYTES_FOR_TEXTS if queued.is_file else 0)
-        return "too_much" if self._bytes >= most else None
+        return "too_much" if self.bytes >= most else None
 
     def is_first_refused(self, queued: QueuedUpdate) -> bool:
         """Whether it is the first of this person's without room: to be told of, once."""

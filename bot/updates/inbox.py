@@ -166,9 +166,9 @@ class Inbox(asyncio.Queue[object]):
             try:
                 queued.size = await self._workers.run(self._journal.write, number, document)
             except OperatorFault as fault:
-                self._note_failure(fault)
+                self._note(fault)
                 raise
-            self._note_success()
+            self._note(None)
             queued.update = update
             self._keep(queued)
             self.release()
@@ -218,7 +218,7 @@ class Inbox(asyncio.Queue[object]):
                 await self._workers.run(self._journal.settle, ledger, ended)
                 settled = True
             except OperatorFault as fault:
-                self._note_failure(fault)
+                self._note(fault)
             except RuntimeError:  # the process has stopped around a late handler
                 _log.warning("update_not_saved", result="stopped")
             finally:
@@ -233,7 +233,7 @@ class Inbox(asyncio.Queue[object]):
                 await self._workers.run(self._journal.probe)
             except OperatorFault:
                 return
-            self._note_success()
+            self._note(None)
         aside, now = self._ledger.aside, time.time()
         for number in [number for number, since in aside.items() if now - since > _ASIDE_SECONDS]:
             self._end(number)
@@ -280,7 +280,7 @@ class Inbox(asyncio.Queue[object]):
 
     def _keep(self, queued: QueuedUpdate) -> None:
         self._kept[queued.number] = queued
-        self._capacity.take(queued.size)
+        self._capacity.bytes += queued.size
         self.waiting.add(queued)
 
     def _refuse(self, queued: QueuedUpdate, why: Overflow, update: Update) -> None:
@@ -307,7 +307,7 @@ class Inbox(asyncio.Queue[object]):
                 document = await self._workers.read(self._journal.read, number)
                 break
             except OperatorFault as fault:
-                self._note_failure(fault)
+                self._note(fault)
                 await asyncio.sleep(pause)
         update = read_update(document, self._bot) if document is not None else None
         if update is not None:
@@ -330,17 +330,14 @@ class Inbox(asyncio.Queue[object]):
 
     def _forget(self, number: int) -> None:
         if (queued := self._kept.pop(number, None)) is not None:
-            self._capacity.give_back(queued.size)
+            self._capacity.bytes -= queued.size
 
-    def _note_failure(self, fault: OperatorFault) -> None:
-        if not self.is_failing:
-            self.is_failing = True
+    def _note(self, fault: OperatorFault | None) -> None:
+        """The disk does not take what is to be written, or (None) takes it again."""
+        if self.is_failing == (fault is not None):
+            return
+        self.is_failing = fault is not None
+        if fault is not None:
             _log.error("update_not_saved", result=fault.code)
-            self._incidents.see(UPDATES_NOT_SAVED, time.time(), 0)
-            self.on_trouble()
-
-    def _note_success(self) -> None:
-        if self.is_failing:
-            self.is_failing = False
-            self._incidents.end(UPDATES_NOT_SAVED, time.time())
-            self.on_trouble()
+        self._incidents.note(UPDATES_NOT_SAVED, time.time(), is_there=self.is_failing)
+        self.on_trouble()

@@ -54,8 +54,7 @@ class Albums:
         self._overheard.setdefault(job_id, []).append(update)
         if len(self._overheard) > _OVERHEARD:
             self._overheard.popitem(last=False)
-        loop = asyncio.get_running_loop()
-        loop.call_later(_OVERHEARD_SECONDS, self._overheard.pop, job_id, None)
+        asyncio.get_running_loop().call_later(_OVERHEARD_SECONDS, self._overheard.pop, job_id, None)
 
     async def take(self, job: UploadJob, complete: Complete) -> bool:
         """A further part of the album `job.id`; False: that one is complete, this comes too late.
@@ -84,8 +83,9 @@ class Albums:
         finally:
             if gathers:
                 loop = asyncio.get_running_loop()
-                timer = loop.call_later(self._end_seconds, self._settle, job, complete)
-                self._gathering[job.id] = timer
+                self._gathering[job.id] = loop.call_later(
+                    self._end_seconds, self._settle, job, complete
+                )
         return True
 
     def _settle(self, job: UploadJob, complete: Complete) -> None:

@@ -63,8 +63,7 @@ class Destinations:
             cached: what was seen in the last minutes is good enough.
         """
         stored = self._choices.load(owner, account)
-        choice = self._usual(account) if stored is None else stored
-        found, again = self._in_drive(drive, choice, cached=cached)
+        found, again = self._in_drive(drive, stored or self._usual(account), cached=cached)
         if found != stored:
             self._choices.replace(owner, stored, found)
         below = folders_for(found.template, moment)

@@ -184,8 +184,7 @@ class UploadJob(BaseModel):
             for file in self.files
         )
         nowhere = dict.fromkeys(("account_id", "folder_id", "folder_name"), "")
-        changes = {**nowhere, "folder_was_made_again": False, "files": files}
-        return self.model_copy(update=changes)
+        return self.model_copy(update={**nowhere, "folder_was_made_again": False, "files": files})
 
 
 def job_id_of(owner: Owner, update_id: int, album: str | None = None) -> str:

@@ -27,8 +27,10 @@ def private_chat(t: Texts, address: str, job_id: str = "") -> InlineKeyboardMark
         address: of the private chat.
         job_id: of a group's file that waits for its owner to connect, and can be cancelled.
     """
-    row = [link(t.label("💬 Write to me privately"), address)]
-    return keyboard(row, _cancel_row(t, job_id) if job_id else [])
+    return keyboard(
+        [link(t.label("💬 Write to me privately"), address)],
+        _cancel_row(t, job_id) if job_id else [],
+    )
 
 
 def show_link(t: Texts, job_id: str) -> InlineKeyboardMarkup:
@@ -38,8 +40,9 @@ def show_link(t: Texts, job_id: str) -> InlineKeyboardMarkup:
 
 def retry(t: Texts, job_id: str) -> InlineKeyboardMarkup:
     """An upload failed in a way that may pass."""
-    row = [button(t.label("🔄 Try again"), f"upload-retry:{job_id}")]
-    return keyboard(row, _cancel_row(t, job_id))
+    return keyboard(
+        [button(t.label("🔄 Try again"), f"upload-retry:{job_id}")], _cancel_row(t, job_id)
+    )
 
 
 def accepted(t: Texts, job: UploadJob) -> InlineKeyboardMarkup:
@@ -50,8 +53,9 @@ def accepted(t: Texts, job: UploadJob) -> InlineKeyboardMarkup:
 
 def asked_name(t: Texts, job: UploadJob) -> InlineKeyboardMarkup:
     """An upload waits for its new name."""
-    row = [button(t.label("Keep the name"), f"upload-keep:{job.id}")]
-    return keyboard(row, _cancel_row(t, job.id))
+    return keyboard(
+        [button(t.label("Keep the name"), f"upload-keep:{job.id}")], _cancel_row(t, job.id)
+    )
 
 
 def uploaded(t: Texts, job: UploadJob) -> InlineKeyboardMarkup | None:

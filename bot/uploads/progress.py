@@ -45,7 +45,7 @@ async def first_message(
     """
     for pause in (*_PAUSES, None) if job.state == "waiting" else (None,):
         try:
-            sent = await send(
+            return await send(
                 bot,
                 job.conversation,
                 text,
@@ -57,8 +57,6 @@ async def first_message(
             if pause is None or not may_pass(error) or isinstance(error, TimedOut):
                 break
             await asyncio.sleep(pause)
-        else:
-            return sent
     _log.info("message_not_sent", owner=job.owner)
     return Sent(job.conversation, 0)
 
@@ -142,17 +140,17 @@ class UploadMessage:
                 _log.info(
                     "user_blocked_bot" if blocked else "message_not_sent", owner=self._job.owner
                 )
+                break
             except TelegramError as error:
                 # An edit can be made twice; a new message that was only late would stand there so.
                 is_safe = bool(self.sent.message_id) or not isinstance(error, TimedOut)
-                if pause and may_pass(error) and is_safe:
-                    await asyncio.sleep(pause)
-                    continue
-                _log.warning("message_not_sent", owner=self._job.owner, exc_info=True)
+                if pause is None or not (may_pass(error) and is_safe):
+                    _log.warning("message_not_sent", owner=self._job.owner, exc_info=True)
+                    break
+                await asyncio.sleep(pause)
             else:
                 return True
-            return False
-        raise AssertionError("unreachable")
+        return False
 
     async def _put(self, text: str, markup: InlineKeyboardMarkup | None, background: int) -> None:
         to, number = self.sent

@@ -60,7 +60,7 @@ class UploadQueue:
         now: they wait, and nobody has told their owners yet.
         """
         withdrawn = dict[Owner, int]()
-        for job in await self._in_state("queued"):
+        for job in await self.in_state("queued"):
             if self._may_use(job.owner):
                 self._scheduler.add(job.owner, job.id)
             else:
@@ -137,7 +137,7 @@ class UploadQueue:
 
     async def waiting_owners(self) -> set[Owner]:
         """Whose files wait for a connection alone."""
-        waiting = {job.owner for job in await self._in_state("waiting")}
+        waiting = {job.owner for job in await self.in_state("waiting")}
         return set(filter(self._may_use, waiting))
 
     async def release(self, owner: Owner) -> int:
@@ -163,7 +163,11 @@ class UploadQueue:
         """Queue a failed job anew; None where it is gone or not failed."""
         async with self._lock_of(owner):
             job = await self.find(owner, job_id)
-            if job is None or not self._can_be_retried(job):
+            if job is None:
+                return None
+            # Also what is in no line though it should be: its end could not be written down.
+            is_stranded = job.state == "queued" and not self._scheduler.has(owner, job_id)
+            if job.state != "failed" and not is_stranded:
                 return None
             job = job.anew()
             await self._add(job)
@@ -172,9 +176,8 @@ class UploadQueue:
     async def pause(self, owner: Owner, job_id: str) -> UploadJob | None:
         """Take a job out of the line while its owner is asked; None: it runs, or has ended."""
         async with self._lock_of(owner):
-            if self._runs_already(owner, job_id):
-                return None
-            job = await self.find(owner, job_id)
+            runs = self._runs_already(owner, job_id)
+            job = None if runs else await self.find(owner, job_id)
             if job is None or job.has_ended:
                 return None
             job = job.model_copy(update={"state": "asking", "asked_at": datetime.now(UTC)})
@@ -191,9 +194,9 @@ class UploadQueue:
             await self._add(job.model_copy(update={"state": state, "asked_at": None}))
             return True
 
-    async def asking(self) -> list[UploadJob]:
-        """Everybody's jobs that wait for an answer."""
-        return await self._in_state("asking")
+    async def in_state(self, state: State) -> list[UploadJob]:
+        """Everybody's jobs that have not ended and are in this state, as they were sent."""
+        return await self._workers.read(self._journal.in_state, state)
 
     async def cancel(self, owner: Owner, job_id: str) -> UploadJob | Literal["running"] | None:
         """Cancel one job; None: there is none. A running one ends soon, and says so itself."""
@@ -205,11 +208,11 @@ class UploadQueue:
             if job is None or job.has_ended:
                 return None
             ended = {"state": "cancelled", "finished_at": datetime.now(UTC)}
-            begun, job = job, job.model_copy(update=ended)
-            await self.save(job)
-            self._workers.uncancelled(self._discard(begun))
+            cancelled = job.model_copy(update=ended)
+            await self.save(cancelled)
+            self._workers.uncancelled(self._discard(job))
             self.on_end()
-            return job
+            return cancelled
 
     async def cancel_all(
         self, owner: Owner, *, unless_account: str | None = None
@@ -252,9 +255,6 @@ class UploadQueue:
                         dropped.append(job)
         return dropped
 
-    async def _in_state(self, state: State) -> list[UploadJob]:
-        return await self._workers.read(self._journal.in_state, state)
-
     def _lock_of(self, owner: Owner) -> asyncio.Lock:
         """One change of a person's jobs at a time: each reads what the one before has written."""
         return self._changing.setdefault(owner, asyncio.Lock())
@@ -270,11 +270,6 @@ class UploadQueue:
         # Out of the line before anything is awaited: from here on no worker takes it.
         was_waiting = self._scheduler.remove(owner, job_id)
         return not was_waiting and self._scheduler.is_running(owner, job_id)
-
-    def _can_be_retried(self, job: UploadJob) -> bool:
-        # Also what is in no line though it should be: its end could not be written down.
-        is_stranded = job.state == "queued" and not self._scheduler.has(job.owner, job.id)
-        return job.state == "failed" or is_stranded
 
     async def _read(self, job_id: str) -> UploadJob | None:
         return await self._workers.read(self._journal.load, job_id)

@@ -89,8 +89,7 @@ class Scheduler:
 
     def is_running(self, owner: Owner, job_id: str) -> bool:
         """Whether this job is on its way just now."""
-        queue = self._queues.get(owner)
-        return queue is not None and queue.running == job_id
+        return self._queues.get(owner, _PersonalQueue()).running == job_id
 
     def has(self, owner: Owner, job_id: str) -> bool:
         """Whether this job waits, or is on its way."""

@@ -91,7 +91,9 @@ class UploadRunner:
                 error = UploadCancelled("cancelled")
             return self._stopped(running, error)
         except Exception:
-            return self._stopped(running, self._unexpected(running))
+            reference = new_reference()
+            _log.exception("handler_failed", owner=running.job.owner, reference=reference)
+            return self._stopped(running, Unexpected(reference))
         return self._finished(running)
 
     def progress_of(self, job: UploadJob) -> str | None:
@@ -179,11 +181,6 @@ class UploadRunner:
         await running.message.finish(*shown, in_group=in_group)
         if running.message.sent.to.chat_id != running.job.chat_id:  # its buttons find it there
             await self._keep_ended(running, running.job.state)
-
-    def _unexpected(self, running: RunningJob) -> Unexpected:
-        reference = new_reference()
-        _log.exception("handler_failed", owner=running.job.owner, reference=reference)
-        return Unexpected(reference)
 
     async def _save(self, job: UploadJob) -> None:
         await self._core.workers.run(self._journal.save, job)

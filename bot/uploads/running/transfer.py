@@ -66,8 +66,7 @@ class Transfer:
         run = partial(self._core.upload_drives.run, job.owner)
         if file.session is not None:  # begun before: whatever can be known beforehand was
             source = await self._open(running, file)
-            send = self._file_upload(running, number, source, None).send
-            return await run(send), "ok"
+            return await run(self._file_upload(running, number, source, None).send), "ok"
         # Beside the download's and the session's beginning: the answers come in time for the bytes.
         precheck = _Precheck(partial(self._check_ahead, job, file))
         try:
