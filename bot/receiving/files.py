@@ -164,8 +164,7 @@ async def retry_tapped(update: Update, context: BotContext) -> UploadJob | None:
     query = query_of(update)
     job = await context.services.uploads.retry(context.owner, argument_of(query))
     if job is None:
-        texts = context.t
-        gone = texts.label("This file is gone. Please send it again.")
+        gone = context.t.label("This file is gone. Please send it again.")
         await acknowledge(query, gone, alert=True)
         return None
     _log.info("upload_retried", owner=job.owner, kind=job.kind)
@@ -216,16 +215,17 @@ async def forget_old(context: BotContext) -> None:
     """Repeating job: a file nobody came back for is dropped, and its message says so."""
     for job in await context.services.uploads.forget_old(datetime.now(UTC)):
         texts = await context.texts_for(job.owner)
-        if context.services.options.members.may_use(job.owner):
-            text = texts.tr(
+        text = (
+            texts.tr(
                 "⌛ <b>{name}</b> has waited for seven days and is no longer kept. Send it again "
                 "to upload it.",
                 name=job.name,
             )
-        else:
-            text = texts.tr(
+            if context.services.options.members.may_use(job.owner)
+            else texts.tr(
                 "⌛ <b>{name}</b> has waited for seven days and is no longer kept.", name=job.name
             )
+        )
         await tell_of(context.bot, job, text)
 
 

@@ -89,8 +89,7 @@ async def receive(update: Update, context: BotContext) -> None:
     if (album_id := _album_of(message)) is not None:
         for earlier in context.services.albums.expect(album_id):
             await files.receive(earlier, context)
-    source = _file_asked_for(message)
-    if source is not None:
+    if (source := _file_asked_for(message)) is not None:
         said = (source.caption if isinstance(source, Message) else None) or ""
         # Without what was meant for the bot: the rest describes the file.
         caption = naming(context.bot.username).sub("", said).strip()
@@ -127,11 +126,12 @@ async def refuse_anonymous(update: Update, context: BotContext) -> None:
     message = update.message
     if message is None or not context.services.refusals.is_due(message.chat_id):
         return
-    texts = Texts(language_of(None))
     await _say(
         context,
         conversation_of(message),
-        texts.tr("I cannot tell who you are: write as yourself, not as the group or a channel."),
+        Texts(language_of(None)).tr(
+            "I cannot tell who you are: write as yourself, not as the group or a channel."
+        ),
     )
 
 

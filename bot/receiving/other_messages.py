@@ -21,8 +21,7 @@ async def text(update: Update, context: BotContext) -> None:
         await files.take(update, context, replied, message.text or "")  # a file from another chat
         return
     if await connect.may_be_asked_by(context, "paste"):
-        pasted = connect.looks_pasted(message)
-        if pasted:
+        if pasted := connect.looks_pasted(message):
             await connect.paste(update, context, pasted)
             return
         pending = await context.core.consents.latest(context.owner)
@@ -36,11 +35,14 @@ async def text(update: Update, context: BotContext) -> None:
 
 async def unsupported(update: Update, context: BotContext) -> None:
     """A contact, a place, a story, …: nothing that is a file, or none that a bot is given."""
-    text = context.t.tr(
-        "I cannot put this into a Drive. I take documents, photos, live photos, videos, audio, "
-        "voice and video messages, and stickers."
+    await say(
+        update,
+        context,
+        context.t.tr(
+            "I cannot put this into a Drive. I take documents, photos, live photos, videos, audio, "
+            "voice and video messages, and stickers."
+        ),
     )
-    await say(update, context, text)
 
 
 async def unknown_command(update: Update, context: BotContext) -> None:

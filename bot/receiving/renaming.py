@@ -107,10 +107,13 @@ async def _question(
 
 async def _rename(update: Update, context: BotContext, job: UploadJob | None, wanted: str) -> None:
     if job is not None and len(job.files) > 1:
-        text = context.t.tr(
-            "📚 I rename the files of an album when they are in your Drive: see /files."
+        await say(
+            update,
+            context,
+            context.t.tr(
+                "📚 I rename the files of an album when they are in your Drive: see /files."
+            ),
         )
-        await say(update, context, text)
         return
     if not clean_name(wanted.replace("\n", " "), ""):
         await say(update, context, context.t.tr("🤔 That cannot be a file's name."))

@@ -63,10 +63,10 @@ class Albums:
             job: as it would be if this were the album's only part.
             complete: told the whole job once nothing more comes. A restart before that queues it.
         """
-        timer = self._gathering.get(job.id)
-        gathers = timer is not None
-        if timer is not None:
-            timer.cancel()  # nothing is complete while a part of it is being written down
+        if gathers := job.id in self._gathering:
+            self._gathering[
+                job.id
+            ].cancel()  # nothing is complete while a part of it is being written down
         try:
             known = await self._uploads.find(job.owner, job.id)
             if known is not None:

@@ -137,8 +137,8 @@ class UploadQueue:
 
     async def waiting_owners(self) -> set[Owner]:
         """Whose files wait for a connection alone."""
-        waiting = {job.owner for job in await self.in_state("waiting")}
-        return set(filter(self._may_use, waiting))
+        waiting = await self.in_state("waiting")
+        return {job.owner for job in waiting if self._may_use(job.owner)}
 
     async def release(self, owner: Owner) -> int:
         """The owner has connected: queue what waited for that. Returns how many."""
@@ -221,14 +221,12 @@ class UploadQueue:
 
         Returns those that were not running; a running one says itself that it has ended.
         """
-        cancelled = []
-        for job in await self.jobs(owner):
-            if unless_account is not None and job.account_id in ("", unless_account):
-                continue
-            done = await self.cancel(owner, job.id)
-            if isinstance(done, UploadJob):
-                cancelled.append(done)
-        return cancelled
+        ended = [
+            await self.cancel(owner, job.id)
+            for job in await self.jobs(owner)
+            if unless_account is None or job.account_id not in ("", unless_account)
+        ]
+        return [job for job in ended if isinstance(job, UploadJob)]
 
     async def forget(self, owner: Owner) -> None:
         """Delete the owner's jobs; a running one once it has ended."""

@@ -136,15 +136,12 @@ def _album(job: UploadJob, t: Texts) -> Shown:
 
 
 def _arrived(job: UploadJob, t: Texts) -> list[str]:
-    lines = []
-    for file in job.arrived:
-        link = t.link(file.name, file.link)
-        lines.append(
-            t.tr("♻️ {name} (it was there before)", name=link)
-            if file.result == "duplicate"
-            else t.tr("• {name}", name=link)
-        )
-    return lines
+    return [
+        t.tr("♻️ {name} (it was there before)", name=t.link(file.name, file.link))
+        if file.result == "duplicate"
+        else t.tr("• {name}", name=t.link(file.name, file.link))
+        for file in job.arrived
+    ]
 
 
 def _why(code: str) -> str:
