@@ -64,9 +64,8 @@ class Albums:
             complete: told the whole job once nothing more comes. A restart before that queues it.
         """
         if gathers := job.id in self._gathering:
-            self._gathering[
-                job.id
-            ].cancel()  # nothing is complete while a part of it is being written down
+            # Nothing is complete while a part of it is being written down.
+            self._gathering[job.id].cancel()
         try:
             known = await self._uploads.find(job.owner, job.id)
             if known is not None:

@@ -22,9 +22,8 @@ from telegram import Bot, Update
 
 from bot.access.policy import Access, Verdict
 from bot.kinds import UPDATE_SET_ASIDE, UPDATES_NOT_SAVED
-from bot.updates.handled_ids import HandledIds
 from bot.updates.inbox import Inbox
-from bot.updates.journal import UpdateJournal
+from bot.updates.journal import HandledIds, UpdateJournal
 from security.credential import Owner
 from security.custody.members import Members
 from security.custody.workers import Workers
