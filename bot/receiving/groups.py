@@ -190,8 +190,10 @@ def _texts_of(update: Update) -> Texts:
 
 
 def _named(message: Message) -> dict[MessageEntity, str]:
-    found = message.parse_entities(_NAMING) if message.text else {}
-    return {**found, **(message.parse_caption_entities(_NAMING) if message.caption else {})}
+    return {
+        **(message.parse_entities(_NAMING) if message.text else {}),
+        **(message.parse_caption_entities(_NAMING) if message.caption else {}),
+    }
 
 
 def _file_asked_for(message: Message) -> Message | ExternalReplyInfo | None:

@@ -92,13 +92,14 @@ async def resume(context: BotContext) -> None:
 async def _question(
     context: BotContext, job: UploadJob, texts: Texts, purpose: str, argument: str
 ) -> None:
-    base_url = context.services.options.link_base_url
     await send(
         context.bot,
         job.conversation,
         texts.tr(
             "{sign} What shall <b>{name}</b> be called? Reply to this message with the new name.",
-            sign=questions.sign(context.bot, base_url, "✏️", purpose, argument),
+            sign=questions.sign(
+                context.bot, context.services.options.link_base_url, "✏️", purpose, argument
+            ),
             name=job.name,
         ),
         questions.box(job.name),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Update
+from telegram import InlineKeyboardMarkup, Update
 
 from bot.context import BotContext
 from bot.delivery.conversation import argument_of, query_of
@@ -47,7 +47,7 @@ async def _list(
     context: BotContext, owner: Owner, t: Texts, ending: str = ""
 ) -> tuple[str, InlineKeyboardMarkup]:
     """What there is to say now. `ending`: this one has been told to stop, and soon will."""
-    queue = context.services.uploads
+    queue, refresh = context.services.uploads, [button(t.label("🔄 Refresh"), "uploads")]
     jobs = await queue.jobs(owner)
     open_ = [job for job in jobs if not job.has_ended]
     # The line's own order: what runs, what is next, and what waits for the person.
@@ -56,7 +56,7 @@ async def _list(
     ended.sort(key=lambda job: (job.finished_at or job.created_at).timestamp(), reverse=True)
     if not open_ and not ended:
         text = t.tr("📭 Nothing is on its way. Send me a file, and you can follow it here.")
-        return text, keyboard([_refresh(t)])
+        return text, keyboard(refresh)
     lines, buttons = [t.tr("📬 <b>Your uploads</b>")], Row()
     for number, job in enumerate(open_[:_SHOWN], 1):
         if job.id == ending:
@@ -71,7 +71,7 @@ async def _list(
         lines.append("\n" + t.tr("<b>Recent</b>"))
         lines += [_ended(job, t) for job in ended[:_SHOWN]]
     rows = [buttons[first : first + 2] for first in range(0, len(buttons), 2)]
-    return "\n".join(lines), keyboard(*rows, [_refresh(t)])
+    return "\n".join(lines), keyboard(*rows, refresh)
 
 
 def _name(job: UploadJob, t: Texts) -> str:
@@ -115,7 +115,3 @@ def _buttons(job: UploadJob, number: int, t: Texts) -> Row:
         return [stop]
     again = button(t.label("🔄 Try {number} again", number=number), f"uploads-retry:{job.id}")
     return [again, stop]
-
-
-def _refresh(t: Texts) -> InlineKeyboardButton:
-    return button(t.label("🔄 Refresh"), "uploads")

@@ -141,8 +141,9 @@ class UploadJob(BaseModel):
     @property
     def next_number(self) -> int | None:
         """The number of the file that is to be uploaded next, from 0; None: all have ended."""
-        waiting = (number for number, file in enumerate(self.files) if file.state == "waiting")
-        return next(waiting, None)
+        return next(
+            (number for number, file in enumerate(self.files) if file.state == "waiting"), None
+        )
 
     @property
     def next_file(self) -> JobFile | None:

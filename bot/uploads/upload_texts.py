@@ -64,8 +64,10 @@ def accepted(job: UploadJob, before: int, t: Texts) -> Shown:
 
 def asked_name(job: UploadJob, t: Texts) -> Shown:
     """A file waits while its owner thinks of a name."""
-    text = t.tr("✏️ <b>{name}</b> waits for its new name.", name=job.name)
-    return text, keyboards.asked_name(t, job)
+    return (
+        t.tr("✏️ <b>{name}</b> waits for its new name.", name=job.name),
+        keyboards.asked_name(t, job),
+    )
 
 
 def cancelled(job: UploadJob, t: Texts) -> str:

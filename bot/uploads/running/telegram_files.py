@@ -101,10 +101,15 @@ class TelegramFiles:
         base = f"{self._bot.base_file_url}/"
         path = found.file_path.removeprefix(base)
         if self._folder is not None:
-            token = SecretStr(self._bot.token)
-            return LocalFile(Path(path), size, folder=self._folder, token=token)
-        address, pause = SecretStr(base + quote(path)), self._timing.download_pause
-        return TelegramDownload(address, size, self._core.downloads, pause_seconds=pause)
+            return LocalFile(
+                Path(path), size, folder=self._folder, token=SecretStr(self._bot.token)
+            )
+        return TelegramDownload(
+            SecretStr(base + quote(path)),
+            size,
+            self._core.downloads,
+            pause_seconds=self._timing.download_pause,
+        )
 
 
 async def patiently(ask: Callable[[], Awaitable[T]], pauses: Iterable[float]) -> T:
