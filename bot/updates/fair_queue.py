@@ -107,6 +107,10 @@ class FairQueue:
         else:
             del self._queues[person]
 
+    def has_waiting(self, person: int) -> bool:
+        """Whether anything of this person's waits, behind what is being handled or without it."""
+        return bool(self._queues.get(person))
+
     def count(self, person: int) -> tuple[int, int]:
         """How many of this person's are unhandled, and how many of these are texts that wait."""
         queue = self._queues.get(person)

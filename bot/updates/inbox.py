@@ -292,7 +292,7 @@ class Inbox(asyncio.Queue[object]):
             self.on_overflow(update)
 
     def _turn_away(self, queued: QueuedUpdate, verdict: Verdict, update: Update) -> None:
-        if queued.person and self.waiting.count(queued.person)[0]:
+        if queued.person and self.waiting.has_waiting(queued.person):
             # The gate answers once a minute, and is about to: a flood is not kept waiting for it.
             _log.warning("access_denied", owner=Owner.user(queued.person), result=verdict)
             return

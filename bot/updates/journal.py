@@ -139,7 +139,7 @@ class UpdateJournal:
 
     def probe(self) -> None:
         """Raise OperatorFault where nothing can be written down just now."""
-        self._documents.storage.check_writable()
+        self._documents.storage.check_writable(self._documents.kind)
 
     def _forget(self, names: Iterable[str]) -> None:
         for name in names:

@@ -205,8 +205,11 @@ class Storage(Protocol):
     def now(self) -> float:
         """The storage's own clock, in Unix seconds."""
 
-    def check_writable(self) -> None:
-        """Raise OperatorFault where a small document cannot be kept just now."""
+    def check_writable(self, kind: Kind | None = None) -> None:
+        """Raise OperatorFault where a small document of this kind cannot be kept just now.
+
+        None: one of any kind; each may have a place of its own that refuses it.
+        """
 
     def read(self, keys: Sequence[Key]) -> list[Found]:
         """What there is, for each key; one's fault hides nothing of the others.

@@ -30,7 +30,7 @@ from security.custody.workers import Workers
 from security.encryption import TokenEncryption, is_encrypted
 from security.errors import OperatorFault, TransientFault
 from security.maintenance.incidents import Incidents
-from tests.journeys import until
+from tests.journeys import out_of_place, until
 from tests.security.kit import full_disk, new_key
 from tests.stores import storage_in
 
@@ -47,6 +47,13 @@ class Open(Access):
 
     async def of(self, update: Update) -> Verdict:
         return "pass"
+
+
+class Closed(Access):
+    """Answers everybody that they may not use the bot."""
+
+    async def of(self, update: Update) -> Verdict:
+        return "anonymous_sender"
 
 
 EVERYBODY = Open(Members(), frozenset(), nothing_is_kept)
@@ -76,9 +83,9 @@ class Runs:
         self.incidents = Incidents()
         self.workers = Workers()
 
-    async def start(self, told: list[str] | None = None) -> Inbox:
+    async def start(self, told: list[str] | None = None, access: Access = EVERYBODY) -> Inbox:
         """The next run; `told` gets an entry whenever administrators would hear of something."""
-        inbox = Inbox(self._journal, self.workers, self.incidents, EVERYBODY, pause_seconds=0.01)
+        inbox = Inbox(self._journal, self.workers, self.incidents, access, pause_seconds=0.01)
         if told is not None:
             inbox.on_trouble = lambda: told.append("trouble")
         await inbox.resume(BOT)
@@ -417,6 +424,34 @@ async def test_a_disk_that_works_again_is_noticed_without_another_update(runs: R
         await inbox.accept(update(8))
     await inbox.look_after()
     assert not inbox.is_failing
+
+
+@pytest.mark.one_way("on")
+async def test_updates_alone_that_cannot_be_written_are_no_working_disk(runs: Runs) -> None:
+    """Their folder may be another disk, or somebody else's: told once, not every half minute."""
+    told: list[str] = []
+    inbox = await runs.start(told)
+    with out_of_place(runs.folder):
+        with pytest.raises(OperatorFault):
+            await inbox.accept(update(8))
+        await inbox.look_after()
+        assert (inbox.is_failing, told) == (True, ["trouble"])
+    await inbox.look_after()
+    assert (inbox.is_failing, told) == (False, ["trouble", "trouble"])
+
+
+@pytest.mark.one_way("on")
+async def test_a_refused_one_behind_another_that_is_handled_is_not_dropped(runs: Runs) -> None:
+    """All anonymous administrators of all groups are one sender to Telegram."""
+    inbox = await runs.start(access=Closed(Members(), frozenset(), nothing_is_kept))
+    for number in (6, 7, 8):
+        await inbox.accept(update(number))
+    assert await queued(inbox) == [6]
+    await handle(inbox, 6)
+    assert await queued(inbox) == [7]
+    await inbox.accept(update(9))
+    await handle(inbox, 7)
+    assert await queued(inbox) == [9]
 
 
 @pytest.mark.one_way("on")

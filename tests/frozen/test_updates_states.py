@@ -331,8 +331,8 @@ class UpdatesStates(RuleBasedStateMachine):
         if is_known or kind == "empty":
             return  # `_look` finds it if it is handled all the same
         if person == STRANGER:
-            if person not in model.out:
-                model.take(number)
+            if not len(model.lines[person]):  # else it is dropped: one answer a minute is enough
+                model.lines[person].texts.append(number)
             return
         is_new, may_refuse = model.is_new(number, time.time()), model.may_refuse(number)
         path = product.updates_kept(self.root).get(number)
@@ -363,7 +363,7 @@ class UpdatesStates(RuleBasedStateMachine):
     async def _catch_up(self) -> None:
         """What may be handled by now is, and nothing else."""
         model, bot = self.model, self.bot
-        for person in PEOPLE:
+        for person in (*PEOPLE, STRANGER):
             while (number := model.next_of(person, self.held)) is not None:
                 if number in model.damaged and await self._is_lost(number):
                     model.lose(number)

@@ -166,8 +166,9 @@ class Model:
 
     def end(self, number: int, now: float) -> None:
         """It need not be handled any more."""
-        self.lines[self.sent[number].person].discard(number)
         was_kept = self.owed.pop(number, None) is not None
+        if was_kept:  # of who is refused nothing is, and the same one may have come once more
+            self.lines[self.sent[number].person].discard(number)
         was_aside = self.memory.aside.pop(number, None) is not None
         if was_kept or was_aside:
             self.memory.handled[number] = now

@@ -149,7 +149,7 @@ class MemoryStorage:
     def now(self) -> float:
         return time.time()
 
-    def check_writable(self) -> None:
+    def check_writable(self, kind: Kind | None = None) -> None:
         if self.shelf.is_full:
             raise OperatorFault("no space left", code="store_failed")
 

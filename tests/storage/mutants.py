@@ -224,7 +224,7 @@ class WithoutRoomThePlaceIsEmpty(MemoryStorage):
 
 @breaks(test_contract.test_without_room_nothing_changes)
 class ItSaysThatThereIsRoom(MemoryStorage):
-    def check_writable(self) -> None:
+    def check_writable(self, kind: Kind | None = None) -> None:
         """Always."""
 
 

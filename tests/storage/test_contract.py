@@ -239,6 +239,8 @@ def test_without_room_nothing_changes(backend: Backend) -> None:
             assert caught.value.code == "store_failed"
         with pytest.raises(OperatorFault):
             backend.storage.check_writable()
+        with pytest.raises(OperatorFault):
+            backend.storage.check_writable(ONE.kind)
     assert (backend.document(ONE), backend.stored(ONE).version) == ({"n": 1}, version)
     assert backend.document(TWO) is None
     backend.storage.check_writable()

@@ -96,8 +96,9 @@ class FileStorage:
     def now(self) -> float:
         return time()
 
-    def check_writable(self) -> None:
-        reserve_room(self.folder / "probe").give_up()
+    def check_writable(self, kind: Kind | None = None) -> None:
+        folder = self.folder if kind is None else self._folder_of(kind)
+        reserve_room(folder / "probe").give_up()
 
     def read(self, keys: Sequence[Key]) -> list[Found]:
         return [self._read(key) for key in keys]
