@@ -125,11 +125,13 @@ class Sandbox:
         return int(self._runner.addresses[-1][1])
 
     async def stop(self) -> None:
-        """Stop listening, and let go of whoever hangs."""
+        """Stop listening, let go of whoever hangs, and write Google's state down."""
         self.faults.clear()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        if self.google is not None:
+            self.google.save()
         self._url = ""
 
     async def __aenter__(self) -> Self:

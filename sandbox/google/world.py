@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox import operations
+from sandbox.google import state
 from sandbox.google.drive.files import FileStore
 from sandbox.google.drive.shared_drives import SharedDrive
 from sandbox.google.model import Account, AuthCode, DeviceCode, OAuthClient, RefreshToken
@@ -44,6 +46,9 @@ class GoogleWorld:
         self.grants = Grants(self.now)
         self.files = FileStore(self.folder / "blobs", self.now, keeps_bytes=keeps_bytes)
         self.sessions = SessionStore(self.folder / "sessions", self.now, keeps_bytes=keeps_bytes)
+        self._state_path = self.folder / "state.json"
+        self._next_save = time.monotonic() + state.SAVE_EVERY
+        state.load(self, self._state_path)
         self.grants.clients[client_id] = OAuthClient(client_id, client_secret)
         for email, name in _ACCOUNTS:
             self.account(email, name)
@@ -121,6 +126,21 @@ class GoogleWorld:
             case _:
                 known = grants.codes.get(str(form.get("code", "")))
         return known.account if known else None
+
+    def note_change(self) -> None:
+        """Note that the state has changed; it is written down now and then, and at the end."""
+        if time.monotonic() > self._next_save:
+            self.save()
+
+    def save(self) -> None:
+        """Write the state down, so that a restarted sandbox knows its people again."""
+        started = time.monotonic()
+        body = json.dumps(state.dump(self), ensure_ascii=False)
+        temporary = self._state_path.with_suffix(".tmp")
+        temporary.write_text(body, encoding="utf-8")
+        temporary.replace(self._state_path)
+        took = time.monotonic() - started
+        self._next_save = time.monotonic() + max(state.SAVE_EVERY, took / state.SAVE_SHARE)
 
     def summary(self) -> dict[str, Any]:
         """The state as tests and the control panel look at it."""

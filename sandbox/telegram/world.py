@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 import secrets
 import time
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 from sandbox.telegram.errors import bad_request, forbidden
@@ -28,10 +28,11 @@ _USERS = (
     User(500000003, "小红", "李", "xiaohong", "zh-hans"),
 )
 CALLBACK_LIFETIME = 15 * 60.0
+_GAP = 1000  # message numbers left out at a restart, so that none is used twice
 
 
 class TelegramWorld:
-    """State of the Telegram half. Blobs are kept under `folder / "telegram"`."""
+    """State of the Telegram half. Blobs and people are kept under `folder / "telegram"`."""
 
     def __init__(self, folder: Path, *, token: str, local_mode: bool = False):
         self.folder = folder / "telegram"
@@ -44,7 +45,8 @@ class TelegramWorld:
         self.logged_out = False
         self.callback_lifetime = CALLBACK_LIFETIME
         self.files = FileStore(self.folder, token)
-        self.queue = UpdateQueue()
+        kept = self._kept()
+        self.queue = UpdateQueue(int(kept.get("next_update_id", 0)))
         self.limits = Limits()
         self.profile = Profile("Drivekeeper")
         self.previews = Previews()
@@ -55,12 +57,39 @@ class TelegramWorld:
         self.callbacks: dict[str, CallbackQuery] = {}
         self.calls: Counter[str] = Counter()
         self._message_ids = itertools.count(1)
+        self._last_message_id = 0
         self._supergroup_ids: dict[int, itertools.count[int]] = {}
         self._callback_ids = itertools.count(secrets.randbits(40) << 20)
-        for user in _USERS:
-            self._add(replace(user))
+        self._load(kept)
 
     # -- people and chats ---------------------------------------------------------------------
+
+    @property
+    def _people_file(self) -> Path:
+        return self.folder / "people.json"
+
+    def _kept(self) -> Json:
+        if not self._people_file.exists():
+            return {}
+        kept: Json = json.loads(self._people_file.read_text("utf-8"))
+        return kept
+
+    def _load(self, kept: Json) -> None:
+        people = [User(**fields) for fields in kept.get("users", [])]
+        for user in people or [User(**vars(user)) for user in _USERS]:
+            self._add(user)
+        start = int(kept.get("last_message_id", 0))
+        self._message_ids = itertools.count(start + _GAP if start else 1)
+        self._last_message_id = start
+
+    def save(self) -> None:
+        """Write the people down (messages are not kept over a restart)."""
+        people = {
+            "users": [vars(user) for user in self.users.values()],
+            "last_message_id": self._last_message_id,
+            "next_update_id": self.queue.next_id,
+        }
+        self._people_file.write_text(json.dumps(people, ensure_ascii=False), "utf-8")
 
     def _add(self, user: User) -> Chat:
         self.users[user.id] = user
@@ -77,6 +106,7 @@ class TelegramWorld:
         for name in ("first_name", "last_name", "username", "language_code"):
             if fields.get(name) is not None:
                 setattr(user, name, str(fields[name]))
+        self.save()
         return user
 
     def find_chat(self, chat_id: str, *, write: bool = True) -> Chat:
@@ -124,7 +154,8 @@ class TelegramWorld:
         """Private chats and basic groups share one row of numbers; a supergroup has its own."""
         if chat.type == "supergroup":
             return next(self._supergroup_ids.setdefault(chat.id, itertools.count(1)))
-        return next(self._message_ids)
+        self._last_message_id = next(self._message_ids)
+        return self._last_message_id
 
     def post(
         self,
@@ -200,9 +231,10 @@ class TelegramWorld:
         return query
 
     async def close(self) -> None:
-        """Stop what runs in the background, and let go of who waits."""
+        """Stop what runs in the background, let go of who waits, write the people down."""
         self.queue.release_poll()
         for chat in self.chats.values():
             chat.events.close()
         await self.webhook.delete()
         await self.previews.close()
+        self.save()

@@ -1,7 +1,13 @@
-"""The pages where a person looks where their files went."""
+"""The pages where a person looks where their files went; and a restart."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import aiohttp
+
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.server import Sandbox, SandboxConfig
 from tests.sandbox.google_kit import AMY, BEN, Kit
 
 
@@ -59,3 +65,23 @@ async def test_owner_trashes_restores_and_deletes_on_the_drive_page(kit: Kit) ->
         form = {"file_id": file["id"], "action": action}
         assert (await kit.ask("POST", "/drive/act", data=form)).status == 303
         assert [f["trashed"] for f in await kit.google.files(AMY)] == trashed
+
+
+async def test_restarted_sandbox_knows_its_people_and_files_again(tmp_path: Path) -> None:
+    config = SandboxConfig(tmp_path, parts=frozenset({"google"}))
+    async with (
+        Sandbox(config) as sandbox,
+        GoogleControls(sandbox.url) as google,
+        aiohttp.ClientSession() as http,
+    ):
+        kit = Kit(sandbox, google, http)
+        tokens = await kit.connect()
+        file = await (await kit.bearer()).upload(b"kept")
+    async with (
+        Sandbox(config) as sandbox,
+        GoogleControls(sandbox.url) as google,
+        aiohttp.ClientSession() as http,
+    ):
+        kit = Kit(sandbox, google, http)
+        assert (await kit.refresh(tokens["refresh_token"])).status == 200
+        assert await google.file_bytes(file["id"]) == b"kept"

@@ -1,4 +1,4 @@
-"""Limits, previews, commands by language, entities and state."""
+"""Limits, previews, commands by language, entities, state, and what survives a restart."""
 
 from __future__ import annotations
 
@@ -148,6 +148,22 @@ async def test_previews_open_links_in_texts_but_never_those_of_buttons(kit: Kit)
     await ann.send(f"{kit.url}/pasted")
     await eventually(lambda: len(opened) == 3 and all(o["status"] == 404 for o in opened))
     assert [o["url"].rsplit("/", 1)[1] for o in opened] == ["hidden", "edited", "pasted"]
+
+
+async def test_people_and_their_numbers_survive_a_restart(tmp_path: Path) -> None:
+    async with running(tmp_path) as kit:
+        ann = await kit.person(701)
+        await ann.block()
+        number = (await kit.updates())[-1]["update_id"]
+        last = ann.messages()[-1].id
+        fresh = kit.world.put_user({"first_name": "New"})
+    async with running(tmp_path) as kit:
+        assert kit.world.users[701].blocked
+        assert fresh.id in kit.world.users
+        assert kit.world.put_user({"first_name": "Newer"}).id > fresh.id
+        bo = await kit.person(702)
+        assert bo.messages()[-1].id > last
+        assert (await kit.updates())[-1]["update_id"] >= number
 
 
 async def test_wait_for_looks_only_behind_the_last_deed_and_says_what_came(kit: Kit) -> None:

@@ -105,12 +105,16 @@ def authenticate(world: GoogleWorld, request: web.Request) -> Caller:
 def for_callers(
     method: Callable[[Any, web.Request, Caller], Awaitable[Answer]],
 ) -> Callable[[Any, web.Request], Awaitable[web.StreamResponse]]:
-    """Let a handler serve authenticated callers."""
+    """Let a handler serve authenticated callers; what they change is written down."""
 
     @refusing
     @wraps(method)
     async def answer(self: Any, request: web.Request) -> Answer:
         check_query(request)
-        return await method(self, request, authenticate(self.world, request))
+        caller = authenticate(self.world, request)
+        found = await method(self, request, caller)
+        if request.method != "GET":
+            caller.world.note_change()
+        return found
 
     return answer

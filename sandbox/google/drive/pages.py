@@ -136,6 +136,7 @@ class DrivePages:
                 self._world.files.place(file, [account.root_id], "")
             case action:
                 file.trashed = action == "trash"
+        self._world.note_change()
         raise web.HTTPSeeOther(_folder_link(account, parent))
 
     def _around(self, account: Account, file: DriveFile) -> Html:

@@ -121,6 +121,7 @@ class ConsentPages:
             offline=asked.offline,
             asked_again="consent" in asked.prompts,
         )
+        self._world.note_change()
         return asked.back(code=code, scope=" ".join(scopes), authuser="0", prompt="consent")
 
     def _check(self, request: web.Request) -> AuthRequest:

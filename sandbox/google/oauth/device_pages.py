@@ -78,6 +78,7 @@ class DevicePages:
         ticked = {str(value) for value in form.getall("scope", [])}
         granted = granted_scopes(device.scopes, ticked)
         self._world.grants.decide_device(device, account.email, granted if allowed else None)
+        self._world.note_change()
         if allowed:
             return page("Device connected", render("device_done.html", email=account.email))
         return page("Not connected", render("device_denied.html"))

@@ -43,6 +43,7 @@ class OAuthEndpoints:
     async def token(self, request: web.Request) -> web.Response:
         """POST /token."""
         answer = await self._token(request)
+        self._world.note_change()
         return web.json_response(answer, headers=NO_STORE)
 
     async def _token(self, request: web.Request) -> dict[str, str | int]:
@@ -108,6 +109,7 @@ class OAuthEndpoints:
             raise OAuthRefusal(400, "invalid_token", "Token expired or revoked")
         request[OWNER] = account
         self._grants.revoke_account(account)
+        self._world.note_change()
         return {}
 
 

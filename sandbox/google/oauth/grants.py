@@ -254,8 +254,7 @@ class Grants:
             now + ACCESS_LIFE,
             origin,
         )
-        self.access[access.token] = access
-        self._expiring.append(access)
+        self.add_access(access)
         answer: Answer = {"access_token": access.token, "expires_in": ACCESS_LIFE}
         if with_refresh:
             answer["refresh_token"] = self._new_refresh(account, client_id, scopes, origin)
@@ -269,17 +268,27 @@ class Grants:
         token = RefreshToken(
             f"1//0{secrets.token_urlsafe(72)}", account, client_id, scopes, self._now(), origin
         )
-        self.refresh[token.token] = token
-        live = self._live.setdefault((account, client_id), deque())
-        live.append(token)
+        self.add_refresh(token)
+        live = self._live[(account, client_id)]
         if len(live) > REFRESH_TOKENS_PER_CLIENT:
             live.popleft().alive = False  # the oldest dies, and nobody is told
         return token.token
 
+    def add_refresh(self, token: RefreshToken) -> None:
+        """Take in a refresh token (a new one, or one from the state file)."""
+        self.refresh[token.token] = token
+        if token.alive:
+            self._live.setdefault((token.account, token.client_id), deque()).append(token)
+
+    def add_access(self, token: AccessToken) -> None:
+        """Take in an access token (a new one, or one from the state file)."""
+        self.access[token.token] = token
+        self._expiring.append(token)
+
     def _kill(self, token: RefreshToken) -> None:
         token.alive = False
-        live = self._live[token.account, token.client_id]
-        if token in live:
+        live = self._live.get((token.account, token.client_id))
+        if live is not None and token in live:
             live.remove(token)
 
     def _end_origin(self, origin: str) -> None:

@@ -168,6 +168,7 @@ class Uploads:
         files.set_content(file, session.blob)
         if target is None:
             files.add(file)
+        self.world.note_change()
         return file
 
     def _check_room(self, caller: Caller, file: DriveFile, size: int) -> None:

@@ -73,6 +73,8 @@ class SessionStore:
 
     def __init__(self, folder: Path, now: Callable[[], float], *, keeps_bytes: bool = True):
         folder.mkdir(parents=True, exist_ok=True)
+        for leftover in folder.iterdir():  # of a run before this one, which nobody can resume
+            leftover.unlink(missing_ok=True)
         self._folder = folder
         self._keeps_bytes = keeps_bytes
         self._now = now

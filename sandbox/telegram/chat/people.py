@@ -53,6 +53,7 @@ class People:
             raise InvalidRequest("the user has blocked the bot: unblock first")
         if chat.user is not None and not user.started:
             user.started = True
+            self.world.save()
         content = self._content(draft)
         sender: Json = user.as_json()
         if draft.get("anonymous"):
@@ -161,6 +162,7 @@ class People:
         if user.blocked == blocked:
             return
         user.blocked = blocked
+        self.world.save()
         chat = self.world.chats[user.id]
         member: Json = {"status": "member"}
         kicked: Json = {"status": "kicked", "until_date": 0}
@@ -184,6 +186,7 @@ class People:
     def deactivate(self, user: User) -> None:
         """Delete a person's account."""
         user.deactivated = True
+        self.world.save()
 
     def make_group(self, options: Json) -> Chat:
         """Make a group with the bot in it."""

@@ -62,9 +62,9 @@ class Update:
 class UpdateQueue:
     """Updates of one bot, oldest first."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_id: int = 0) -> None:
         # Rises over restarts of the sandbox too: a bot may remember which updates it has seen.
-        self._next_id = int(time.time())
+        self._next_id = max(first_id, int(time.time()))
         self.pending: deque[Update] = deque()
         self.allowed: frozenset[str] = DEFAULT_TYPES
         self.webhook_active = False
@@ -89,6 +89,11 @@ class UpdateQueue:
         """Remember `allowed_updates`; an empty list means the default again."""
         known = frozenset(kind for kind in kinds if kind in TYPES)
         self.allowed = known or DEFAULT_TYPES
+
+    @property
+    def next_id(self) -> int:
+        """The number of the next update."""
+        return self._next_id
 
     def release_poll(self) -> None:
         """Let the long poll that is waiting answer now."""
