@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from security.errors import CustodyError
 from security.storage.catalogue import Document, Kind
 from security.storage.each import only
 from security.storage.protocol import Drop, Key, Put, Step, Storage, Stored, Unit
@@ -58,12 +59,15 @@ class Documents:
         self.change([Put(Key(self.kind, name), document)])
 
     def delete(self, name: str) -> bool:
-        """Keep it no longer; False: there was none.
+        """Keep it no longer, whether it can be read or not; False: there was none.
 
         Raises:
             OperatorFault: it cannot be removed.
         """
-        was_there = self.stored(name) is not None
+        try:
+            was_there = self.stored(name) is not None
+        except CustodyError:
+            was_there = True
         self.change([Drop(Key(self.kind, name))])
         return was_there
 

@@ -275,6 +275,22 @@ def test_a_document_comes_back(tmp_path: Path, keyring: TokenEncryption) -> None
     assert sealed.read("a") is None
 
 
+def test_what_cannot_be_read_is_deleted_all_the_same(
+    tmp_path: Path, keyring: TokenEncryption
+) -> None:
+    """Somebody wants to be forgotten, and the disk does not give what it keeps of them."""
+    kept = documents(tmp_path, keyring)
+    kept.write("token_501", {"a": 1})
+    place = tmp_path / "data" / "token_501.json"
+    place.unlink()
+    os.mkfifo(place)
+    with pytest.raises(OperatorFault):
+        kept.read("token_501")
+    assert kept.delete("token_501")
+    assert not place.exists()
+    assert not kept.delete("token_501")
+
+
 def test_a_folder_that_was_never_made_is_empty(tmp_path: Path, keyring: TokenEncryption) -> None:
     """Nothing has been kept yet."""
     sealed = documents(tmp_path / "nowhere", keyring)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -118,6 +119,10 @@ class Backend(ABC):
         """Somebody removes a document by other means."""
 
     @abstractmethod
+    def withhold(self, key: Key) -> None:
+        """From now on the place does not give what is kept there: a read fails."""
+
+    @abstractmethod
     def full(self) -> AbstractContextManager[None]:
         """Within, there is no room for anything."""
 
@@ -203,6 +208,10 @@ class FileBackend(Backend):
     def take_away(self, key: Key) -> None:
         self._path(key).unlink()
 
+    def withhold(self, key: Key) -> None:
+        self._path(key).unlink()
+        os.mkfifo(self._path(key))  # as little to be read as a bad sector, by root as well
+
     def spoil_lease(self, name: str) -> None:
         (self.folder / "locks" / f"{name}.lock").symlink_to("elsewhere")
 
@@ -242,6 +251,9 @@ class MemoryBackend(Backend):
 
     def take_away(self, key: Key) -> None:
         del self.shelf.documents[key]
+
+    def withhold(self, key: Key) -> None:
+        self.shelf.withheld.add(key)
 
     def spoil_lease(self, name: str) -> None:
         self.shelf.spoilt.add(name)

@@ -56,6 +56,8 @@ class Shelf:
     trail: list[AuditEntry] = field(default_factory=list)
     leases: dict[str, MemoryLease] = field(default_factory=dict)
     is_full: bool = False
+    withheld: set[Key] = field(default_factory=set)
+    """Documents that are there and cannot be read."""
     spoilt: set[str] = field(default_factory=set)
     """Leases that cannot be asked for."""
     numbers: Iterator[int] = field(default_factory=partial(count, 1))
@@ -66,8 +68,15 @@ class Shelf:
         if self.is_full:
             raise OperatorFault("no space left", code="store_failed")
         version = str(next(self.numbers))
+        self.withheld.discard(key)
         self.documents[key] = (version, raw)
         return version
+
+    def raw(self, key: Key) -> tuple[Version, bytes] | None:
+        """What is there, with its version."""
+        if key in self.withheld and key in self.documents:
+            raise OperatorFault("it cannot be read", code="store_failed")
+        return self.documents.get(key)
 
     def version(self, key: Key) -> Version:
         """Which version is there now."""
@@ -157,7 +166,7 @@ class MemoryStorage:
         return [self._read(key) for key in keys]
 
     def holds(self, key: Key, raw: bytes) -> bool:
-        there = self.shelf.documents.get(key)
+        there = self.shelf.raw(key)
         return there is not None and self.sealer.holds(key.kind, key.name, there[1], raw)
 
     def names(self, kind: Kind, prefix: str = "") -> list[str]:
@@ -253,7 +262,10 @@ class MemoryStorage:
 
     def _read(self, key: Key) -> Found:
         _check_name(key)
-        there = self.shelf.documents.get(key)
+        try:
+            there = self.shelf.raw(key)
+        except OperatorFault as fault:
+            return fault
         if there is None:
             return None
         version, raw = there

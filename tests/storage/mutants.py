@@ -103,6 +103,14 @@ class SealedBytesAreNotHeld(MemoryStorage):
         return self.shelf.documents.get(key, (ABSENT, None))[1] == raw
 
 
+@breaks(test_contract.test_what_cannot_be_read_can_be_dropped)
+class ADropReadsFirst(MemoryStorage):
+    def _make(self, step: Step) -> Version:
+        if isinstance(step, Drop):
+            self.shelf.raw(step.key)
+        return super()._make(step)
+
+
 # Versions
 
 

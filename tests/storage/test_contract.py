@@ -111,6 +111,20 @@ def test_bytes_are_held_sealed_since_or_not(backend: Backend) -> None:
     assert backend.storage.holds(ONE, backend.stored(ONE).raw)
 
 
+def test_what_cannot_be_read_can_be_dropped(backend: Backend) -> None:
+    """A read of it fails, with what is beside it untouched; then there is nothing."""
+    backend.put(ONE, {"a": 1})
+    backend.put(TWO, {"a": 2})
+    backend.withhold(ONE)
+    withheld, beside = backend.storage.read([ONE, TWO])
+    assert isinstance(withheld, OperatorFault)
+    assert isinstance(beside, Stored)
+    assert backend.storage.names(PAGES) == ["one", "two"]
+    assert backend.apply(Drop(ONE)) == [ABSENT]
+    assert backend.storage.read([ONE]) == [None]
+    assert backend.storage.names(PAGES) == ["two"]
+
+
 # Versions
 
 
