@@ -28,10 +28,12 @@ def _claims_of_credential(document: Document) -> Claims:
     return None, _own_part(document).get("owner")
 
 
-def _accounts_of(document: Document) -> dict[str, str | None]:
+def _indexes_of(document: Document) -> dict[str, str | None]:
+    client_id = document.get("client_id")
     return {
         "account_id": _folded(_own_part(document).get("account_id")),
         "account": _folded(document.get("account")),
+        "client_id": client_id if isinstance(client_id, str) else None,
     }
 
 
@@ -57,7 +59,7 @@ CREDENTIALS: Final = Kind(
     leased=True,
     claims=_claims_of_credential,
     is_owners=True,
-    indexes=_accounts_of,
+    indexes=_indexes_of,
     due=_runs_out,
 )
 TOMBSTONES: Final = Kind("tombstones", leased=True, in_use=False, claims=claims_owner)
@@ -198,25 +200,38 @@ class OwnerReader:
         ]
         before = [self.ended.newest(owner) for owner in active]
         tombstones = self._storage.read([tombstone_key(owner) for owner in active])
-        ended = {
-            owner: self._ended_at(owner, known, tombstone, unreadable=0)
-            for owner, known, tombstone in zip(active, before, tombstones, strict=True)
-        }
-        return each(partial(self._believed, newest, ended), readings)
+        ends = each(self._ended_by_then, zip(active, before, tombstones, strict=True))
+        ended = dict(zip(active, ends, strict=True))
+        believed = each(partial(self._believed, newest, ended), readings)
+        # The storage has opened them all the same: of these it would see no change.
+        self._storage.look_again(
+            [
+                credential_key(owner)
+                for owner, reading in zip(owners, believed, strict=True)
+                if isinstance(reading, Exception) or reading.credential is None
+            ]
+        )
+        return believed
 
     def _believed(
-        self, newest: Mapping[Owner, int], ended: Mapping[Owner, int], reading: Reading
+        self, newest: Mapping[Owner, int], ended: Mapping[Owner, int | Exception], reading: Reading
     ) -> Reading:
         credential = reading.credential
         if credential is None:
             return reading
         owner, generation = credential.owner, credential.generation
-        if has_ended(credential, ended.get(owner, 0)):
+        end = ended.get(owner, 0)
+        if isinstance(end, Exception):
+            raise end
+        if has_ended(credential, end):
             return replace(reading, credential=None)
         if 0 < generation < newest[owner]:
             self._refuse_older(credential_key(owner), partial(self._read_one, owner))
         self.seen.saw(owner, generation)
         return reading
+
+    def _ended_by_then(self, asked: tuple[Owner, int, Found]) -> int:
+        return self._ended_at(*asked, unreadable=0)
 
     def _ended_at(self, owner: Owner, newest: int, found: Found, *, unreadable: int) -> int:
         """The newest generation that has ended; `unreadable` where nobody can tell.

@@ -12,7 +12,7 @@ network's failures outlast it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from security.credential import Owner
@@ -171,9 +171,18 @@ class Activity(ByOwner[int]):
         """They have just connected."""
         self._remember(owner, int(now // _DAY))
 
-    def assume(self, owner: Owner, moment: float) -> None:
-        """Somebody of whom no sign of life is known counts as active at `moment`."""
-        self._by_owner.setdefault(owner.name, int(moment // _DAY))
+    def assume(self, owner: Owner, granted_at: datetime | None, now: float) -> None:
+        """Somebody of whom no sign of life is known counts as active when they connected.
+
+        Where nobody knows when that was, this is the day, and it is kept: no later look may take
+        its own day for it.
+        """
+        if owner.name in self._by_owner:
+            return
+        if granted_at is None:
+            self.begin(owner, now)
+        else:
+            self._by_owner[owner.name] = int(granted_at.timestamp() // _DAY)
 
     def is_idle(self, owner: Owner, now: float) -> bool:
         """Whether the owner has been away for longer than the settings allow."""

@@ -89,7 +89,7 @@ class Sweep:
         # While one is read or saved, another may be asked for: Google's time is not ours to waste.
         self._at_once = options.concurrency + min(options.concurrency // 2, _BESIDE)
         self._running = asyncio.Lock()
-        self._clients = RefusedClients()
+        self._clients = RefusedClients(self._workers, self._store.storage)
         self._last_full: datetime | None = None
         self._pass_task: asyncio.Task[None] | None = None
         self._stopping = False
@@ -111,7 +111,7 @@ class Sweep:
         async with self._running:
             started_at, began = datetime.now(UTC), time.monotonic()
             full = full or self._last_full is None or started_at - self._last_full >= _FULL_EVERY
-            tally, self._clients = Tally(), RefusedClients()
+            tally, self._clients = Tally(), RefusedClients(self._workers, self._store.storage)
             self._rejecting.take_count()
             try:
                 next_page = self._pages(full)
@@ -206,14 +206,17 @@ class Sweep:
                 owner = Owner.from_stem(name)
                 if moment is None:
                     changed.append(owner)
-                elif self._is_time(owner, moment, tally):
+                elif self._is_time(owner, moment, await self._clients.refusal(name), tally):
                     yield owner
             readings = await self._workers.read(self._store.read_all, changed)
             for owner, reading in zip(changed, readings, strict=True):
                 try:
                     is_due = await self._is_due(owner, reading, tally, dry_run)
                 except Exception as error:
-                    self._unforeseen(owner, error, tally)
+                    if dry_run:
+                        tally.fail("failed")
+                    else:
+                        self._unforeseen(owner, error, tally)
                 else:
                     if is_due:
                         yield owner
@@ -247,12 +250,14 @@ class Sweep:
                 await self._disconnecting.finish(owner)
             return False
         if not dry_run:
-            self._state.activity.assume(owner, (credential.granted_at or now).timestamp())
+            self._state.activity.assume(owner, credential.granted_at, now.timestamp())
         expires = credential.serves_until(now)
-        return expires < self._due_before() and self._is_time(owner, expires, tally)
+        refusal = self._clients.refused.get(credential.client_id)
+        return expires < self._due_before() and self._is_time(owner, expires, refusal, tally)
 
-    def _is_time(self, owner: Owner, expires: float, tally: Tally) -> bool:
-        """Whether a token that is due is to be refreshed now: not in a pause, nor while idle."""
+    def _is_time(self, owner: Owner, expires: float, refusal: str | None, tally: Tally) -> bool:
+        """Whether a token that is due is to be refreshed now: not in a pause, nor while idle, nor
+        with a client that Google refuses (`refusal`, a result code)."""
         now = datetime.now(UTC).timestamp()
         if not self._options.may_use(owner):
             tally.skip("not_allowed")
@@ -261,7 +266,11 @@ class Sweep:
             tally.skip(self._state.pauses.after(owner))
             return False
         idle = self._state.activity.is_idle(owner, now)
-        return not (idle and expires + IDLE_REFRESH_EVERY.total_seconds() >= now)
+        if idle and expires + IDLE_REFRESH_EVERY.total_seconds() >= now:
+            return False
+        if refusal is not None:
+            tally.skip(refusal)
+        return refusal is None
 
     async def _take_turn(self, owner: Owner, tally: Tally) -> None:
         slot = await self._limiter.slot()
@@ -333,8 +342,9 @@ class Sweep:
 
     async def _forget_gone(self) -> None:
         """Nothing is remembered of those of whom no credential, nor a copy of one, is there."""
+        remembered = self._state.owners()  # before the look: who connects beside it is there
         with suppress(CustodyError):  # the storage fails just now: another day
             there = await self._workers.read(self._store.owners)
             copied = await self._workers.read(self._store.copies.owners)
-            for owner in self._state.owners().difference(there, copied):
+            for owner in remembered.difference(there, copied):
                 self._state.left(owner)

@@ -74,8 +74,8 @@ def census(storage: Storage) -> Census:
     )
 
 
-def _use_of(found: Stored | CustodyError, reader: TokenEncryption) -> tuple[State, str | None]:
-    if isinstance(found, CustodyError):
+def _use_of(found: Stored | Exception, reader: TokenEncryption) -> tuple[State, str | None]:
+    if isinstance(found, Exception):
         return "not readable", None
     try:
         _, kid = reader.open(found.raw)

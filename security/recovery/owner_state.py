@@ -57,7 +57,7 @@ def read_state(storage: Storage, owner: Owner) -> OwnerState:
         CustodyError: the storage does not give the credential's document.
     """
     found, tombstone = storage.read([credential_key(owner), tombstone_key(owner)])
-    if isinstance(found, CustodyError):
+    if isinstance(found, Exception):
         raise found
     ended = _ended(tombstone)
     if found is None:
@@ -114,7 +114,7 @@ def list_owners(storage: Storage) -> list[Owner]:
 
 
 def _ended(tombstone: Found) -> int | None:
-    if isinstance(tombstone, CustodyError):
+    if isinstance(tombstone, Exception):
         return None
     try:
         return ended_generation(None if tombstone is None else tombstone.open())

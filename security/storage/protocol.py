@@ -66,9 +66,9 @@ class Stored:
         return self.document
 
 
-Found = Stored | CustodyError | None
+Found = Stored | Exception | None
 """What `Storage.read` gives for one key; None: there is no such document. An error: the storage
-itself did not answer for it."""
+itself did not answer for it, or has a defect that this one document brings out."""
 
 
 class Lease(Protocol):
@@ -212,7 +212,7 @@ class Storage(Protocol):
         """
 
     def read(self, keys: Sequence[Key]) -> list[Found]:
-        """What there is, for each key; one's fault hides nothing of the others.
+        """What there is, for each key; one's trouble, whatever it is, hides nothing of the others.
 
         What is not what its name says (`refusals.NOT_BELIEVED`) is noted as refused.
 
@@ -236,7 +236,9 @@ class Storage(Protocol):
 
     def find(self, kind: Kind, index: str, value: str | None) -> list[str]:
         """The names of the documents whose `Kind.indexes` have this value, sorted; None: those of
-        which it is not known, be it that they cannot be read. Reads no others.
+        which it is not known, be it that they cannot be read.
+
+        Reads what has changed and no others, and is no look that `due` knows of.
 
         Raises:
             OperatorFault: they cannot be looked through.
@@ -295,6 +297,10 @@ class Storage(Protocol):
         Raises:
             OperatorFault: they cannot be looked through.
         """
+
+    def look_again(self, keys: Sequence[Key]) -> None:
+        """What was read there is of no use, though it opens: `due` gives it at every look, until it
+        is read or put again and nobody says this of it."""
 
     def known(self, kind: Kind) -> list[Due]:
         """What is known of the documents that this process has read or put, without another

@@ -137,6 +137,7 @@ class MemoryStorage:
         self.sealer = sealer
         self._mask = mask
         self._looked_at: dict[Key, tuple[Version, Document]] = {}
+        self._wanted: set[Key] = set()
 
     def _note_refused(self, key: Key, code: str) -> None:
         look = partial(self._look_again, key)
@@ -230,9 +231,12 @@ class MemoryStorage:
         for start in range(0, len(due) or 1, size):
             yield DuePage(0 if start else len(names), due[start : start + size])
 
+    def look_again(self, keys: Sequence[Key]) -> None:
+        self._wanted.update(keys)
+
     def known(self, kind: Kind) -> list[Due]:
         return [
-            Due(key.name, kind.due(document) if kind.due else float("inf"))
+            Due(key.name, self._moment_of(key, document))
             for key, (_, document) in self._looked_at.items()
             if key.kind is kind and key in self.shelf.documents
         ]
@@ -276,6 +280,7 @@ class MemoryStorage:
                 self._note_refused(key, fault.code)
             return Stored(version, raw, fault=fault)
         self._looked_at[key] = (version, document)
+        self._wanted.discard(key)
         return Stored(version, raw, document)
 
     def _look_again(self, key: Key) -> None:
@@ -289,6 +294,7 @@ class MemoryStorage:
         if known is not None and known[0] == self.shelf.version(key):
             return known[1]
         found = self._read(key)
+        self.look_again([key])
         return found.document if isinstance(found, Stored) else None
 
     def _moment(self, key: Key) -> float | None:
@@ -296,7 +302,12 @@ class MemoryStorage:
         known = self._looked_at.get(key)
         if known is None or known[0] != self.shelf.version(key):
             return None
-        return key.kind.due(known[1]) if key.kind.due else float("inf")
+        return self._moment_of(key, known[1])
+
+    def _moment_of(self, key: Key, document: Document) -> float | None:
+        if key in self._wanted:
+            return None
+        return key.kind.due(document) if key.kind.due else float("inf")
 
     def _lease(self, name: str) -> MemoryLease | OperatorFault | None:
         if not NAME.fullmatch(name):
@@ -346,6 +357,7 @@ class MemoryStorage:
                 self._expect(key, expected)
                 version = self._keep(key, self.sealer.seal(*key, document))
                 self._looked_at[key] = (version, document)
+                self._wanted.discard(key)
                 if reservation is not None:
                     reservation.give_up()
                 return version

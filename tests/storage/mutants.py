@@ -657,6 +657,21 @@ class WhatIsDueLaterIsDue(MemoryStorage):
         return super().due(kind, float("inf"), size, everything=everything)
 
 
+@breaks(test_contract_finding.test_what_is_of_no_use_is_due_at_every_look_though_it_opens)
+class WhatOpensIsOfUse(MemoryStorage):
+    def look_again(self, keys: Sequence[Key]) -> None:
+        """It has been looked at."""
+
+
+@breaks(test_contract_finding.test_to_be_found_is_not_to_be_looked_at)
+class AFindIsALook(MemoryStorage):
+    def find(self, kind: Kind, index: str, value: str | None) -> list[str]:
+        wanted = set(self._wanted)
+        found = super().find(kind, index, value)
+        self._wanted = wanted
+        return found
+
+
 @breaks(test_contract_finding.test_what_is_due_comes_in_pages)
 class OnePageHoldsAll(MemoryStorage):
     def due(self, kind: Kind, before: float, size: int, *, everything: bool) -> Iterator[DuePage]:

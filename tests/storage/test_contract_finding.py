@@ -160,6 +160,34 @@ def test_what_cannot_be_read_is_due_at_every_look(backend: Backend) -> None:
     assert due(backend) == []
 
 
+def test_what_is_of_no_use_is_due_at_every_look_though_it_opens(backend: Backend) -> None:
+    """Until it is read or put and nobody says so; no moment of it is known meanwhile."""
+    backend.put(page("a"), {"due": 5})
+    backend.put(page("b"), {"due": 500})
+    for _ in range(2):
+        backend.storage.look_again([page("b"), page("nothing")])
+        assert [due(backend) for _ in range(2)] == [[("a", 5), ("b", None)]] * 2
+        assert sorted(backend.storage.known(PAGES)) == [("a", 5), ("b", None)]
+        backend.stored(page("b"))
+        assert due(backend) == [("a", 5)]
+    backend.storage.look_again([page("b")])
+    backend.put(page("b"), {"due": 400})
+    assert due(backend) == [("a", 5)]
+    assert sorted(backend.storage.known(PAGES)) == [("a", 5), ("b", 400)]
+
+
+def test_to_be_found_is_not_to_be_looked_at(backend: Backend) -> None:
+    """Whoever sees to what is due may find something in it that finding does not know of."""
+    backend.put(page("a"), {"due": 500, "colour": "0"})
+    backend.plant(page("a"), backend.stored(page("a")).raw)
+    for _ in range(2):
+        assert backend.storage.find(PAGES, "colour", "0") == ["a"]
+        assert due(backend) == [("a", None)]
+    backend.stored(page("a"))
+    assert backend.storage.find(PAGES, "colour", "0") == ["a"]
+    assert due(backend) == []
+
+
 def test_what_is_due_comes_in_pages(backend: Backend) -> None:
     """Each of the size that was asked for; the first says how many were looked at."""
     for number in range(7):

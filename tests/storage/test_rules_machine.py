@@ -214,7 +214,7 @@ class Life(RuleBasedStateMachine):
         if present is None:
             self.backend.take_away(KEY)
         else:
-            assert not isinstance(present, CustodyError)
+            assert not isinstance(present, Exception)
             self.backend.plant(KEY, present.raw)
 
     @invariant()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from security.encryption import is_encrypted
 from security.errors import OperatorFault
@@ -35,6 +36,8 @@ from security.storage.protocol import (
 )
 from security.storage.sealing import Sealer
 
+_AT_ONCE: Final = 64
+"""Units whose files are open at the same time: a process may have a thousand, and needs others."""
 Learn = Callable[[Key, Stamp | None, Document | None], None]
 """Told what a document is now: its stamp and content; without content: to be looked at again."""
 
@@ -55,9 +58,9 @@ class Changes:
         """For each unit the versions after its steps, or what ended it."""
         for unit in units:
             self._check(unit)
-        if _share_documents(units):
-            return [outcome for unit in units for outcome in self._make_apart([unit])]
-        return self._make_apart(units)
+        size = 1 if _share_documents(units) else _AT_ONCE
+        portions = (units[start : start + size] for start in range(0, len(units), size))
+        return [outcome for portion in portions for outcome in self._make_apart(portion)]
 
     def _make_apart(self, units: Sequence[Unit]) -> list[list[Version] | Exception]:
         outcomes: list[list[Version] | Exception] = [[] for _ in units]

@@ -23,7 +23,7 @@ from filelock import Timeout
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import NAME, Document, Kind
 from security.storage.disk_faults import disk_faults
-from security.storage.each import only
+from security.storage.each import each
 from security.storage.events import Action, AuditEntry, Event
 from security.storage.files.audit_trail import AuditTrail
 from security.storage.files.changes import Changes, check_lease
@@ -101,7 +101,9 @@ class FileStorage:
         reserve_room(folder / "probe").give_up()
 
     def read(self, keys: Sequence[Key]) -> list[Found]:
-        return [self._read(key) for key in keys]
+        for key in keys:
+            self._path(key)  # a wrong name is the caller's defect, no document's
+        return each(self._read, keys)
 
     def holds(self, key: Key, raw: bytes) -> bool:
         found = read_regular(self._path(key))
@@ -137,6 +139,7 @@ class FileStorage:
                 return []
             raise
         unread = [name for name in changed if not self._is_readable(Key(kind, name))]
+        self.look_again([Key(kind, name) for name in changed])
         return sorted({*known.found(index, value), *(unread if value is None else ())})
 
     def apply(self, units: Sequence[Unit]) -> list[list[Version] | Exception]:
@@ -178,15 +181,22 @@ class FileStorage:
     def due(self, kind: Kind, before: float, size: int, *, everything: bool) -> Iterator[DuePage]:
         due: list[Due] = []
         if everything:
+            with disk_faults():  # a folder that has gone is no empty one
+                self._folder_of(kind).stat()
             changed = self.names(kind)
             seen = len(changed)
         else:
             look = self._index(kind).look(before)
-            seen, changed = look.seen, [name[: -len(ENDING)] for name in look.changed]
+            seen = look.seen
+            changed = [name[: -len(ENDING)] for name in (*look.changed, *look.wanted)]
             due = [Due(name[: -len(ENDING)], moment) for moment, name in look.due]
         due += [Due(name, None) for name in changed]
         for start in range(0, len(due) or 1, size):
             yield DuePage(0 if start else seen, due[start : start + size])
+
+    def look_again(self, keys: Sequence[Key]) -> None:
+        for key in keys:
+            self._index(key.kind).want(key.name)
 
     def known(self, kind: Kind) -> list[Due]:
         return self._index(kind).known()
@@ -207,6 +217,13 @@ class FileStorage:
     def _folder_of(self, kind: Kind) -> Path:
         return self.folder if kind.is_owners else self.folder / kind.name
 
+    def _make(self, folder: Path) -> None:
+        """Make a folder in the data folder, which nobody but `prepare` makes: where that has gone,
+        a new one would hide that everything has."""
+        with disk_faults():
+            self.folder.stat()
+        ensure_private_folder(folder)
+
     def _path(self, key: Key) -> str:
         if not NAME.fullmatch(key.name):
             raise ValueError("not a name of a document")
@@ -224,7 +241,7 @@ class FileStorage:
                 try:
                     return lease if lease.acquire() else None
                 except FileNotFoundError:  # the first one of all
-                    ensure_private_folder(self._locks)
+                    self._make(self._locks)
                     return lease if lease.acquire() else None
         except OperatorFault as fault:
             return fault
@@ -240,11 +257,12 @@ class FileStorage:
         else:
             self._index(key.kind).learn(key.name, stamp, document)
 
-    def _read(self, key: Key) -> Found:
+    def _read(self, key: Key) -> Stored | None:
         try:
             found = read_regular(self._path(key))
-        except OperatorFault as fault:
-            return fault
+        except OperatorFault:
+            self._learn(key, None, None)
+            raise
         if found is None:
             self._learn(key, None, None)
             return None
@@ -264,12 +282,12 @@ class FileStorage:
         return Stored(stamp.version, raw, document, is_private=private)
 
     def _look_again(self, key: Key) -> None:
-        found = only([self._read(key)])
+        found = self._read(key)
         if found is not None:
             found.open()
 
     def _is_readable(self, key: Key) -> bool:
-        found = self._read(key)
+        [found] = self.read([key])
         return found is None or (isinstance(found, Stored) and found.fault is None)
 
     @contextmanager
@@ -285,7 +303,7 @@ class FileStorage:
         with disk_faults():
             for folder in (self._locks, self._folder_of(kind)):
                 if not folder.is_dir():
-                    ensure_private_folder(folder)
+                    self._make(folder)
         # Threads of one process queue up here, in their order; only processes poll.
         queue = self._queues[kind]
         if not queue.acquire(timeout=_LOCK_SECONDS):

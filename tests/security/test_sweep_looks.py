@@ -1,0 +1,243 @@
+"""What a sweep looks at again: what was refused, what cannot be read, and whom it leaves alone."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from processes.wiring import KINDS
+from security.credential import Owner
+from security.log_schema import OPERATOR_FAULTS
+from security.owner_documents import CREDENTIALS
+from security.storage.catalogue import Document, Kind
+from security.storage.files.storage import FileStorage
+from security.storage.refusals import Refusals
+from security.storage.sealing import Sealer
+from tests.security.kit import ANN, BOB, MASK, World, a_credential, in_minutes
+from tests.security.test_sweep import Keeper, connect_all, owners
+
+pytestmark = pytest.mark.one_way("on")
+
+_openings: list[Callable[[str], None]] = []
+
+
+def _hear(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "open":
+        for listener in _openings or ():  # at the interpreter's end there is no list any more
+            listener(str(arguments[0]))
+
+
+sys.addaudithook(_hear)  # the interpreter's own: there is no way to take one back
+
+
+@contextmanager
+def hearing(listener: Callable[[str], None]) -> Iterator[None]:
+    """Within, `listener` is told every path that is opened, and may raise."""
+    _openings.append(listener)
+    try:
+        yield
+    finally:
+        _openings.remove(listener)
+
+
+@contextmanager
+def unreadable(name: str) -> Iterator[None]:
+    """Within, the operating system lets nobody open files of this name."""
+
+    def refuse(path: str) -> None:
+        if path.endswith(f"/{name}"):
+            raise PermissionError(13, "Permission denied")
+
+    with hearing(refuse):
+        yield
+
+
+async def open_incidents(keeper: Keeper, **how: bool) -> list[str]:
+    """The codes of those that are open after one more sweep."""
+    report = await keeper.run(**how)
+    keeper.state.incidents.learn(report, OPERATOR_FAULTS)
+    for incident in keeper.state.incidents.to_tell(report.started_at.timestamp()):
+        keeper.state.incidents.told(incident)
+    return [incident.code for incident in keeper.state.incidents.open()]
+
+
+def bring_back_an_older(world: World, keeper: Keeper) -> None:
+    """Ann's credential from before she connected again; the process has seen the newer one."""
+    path = world.folder / f"{ANN.stem}.json"
+    before = path.read_bytes()
+    keeper.custody.store.save_consent(a_credential(ANN))
+    path.write_bytes(before)
+
+
+async def test_an_older_credential_is_told_of_as_long_as_it_lies_there(world: World) -> None:
+    """Though its token lives, and the storage has opened it."""
+    for owner in (ANN, BOB):
+        world.store.save_consent(a_credential(owner))
+    keeper = Keeper(world)
+    await keeper.run()
+    bring_back_an_older(world, keeper)
+    for _ in range(3):
+        assert await open_incidents(keeper) == ["older_generation"]
+    assert {one.name for one in keeper.custody.storage.known(CREDENTIALS) if one.moment} == {
+        BOB.stem
+    }
+    world.store.delete(ANN)
+    assert await open_incidents(keeper) == []
+
+
+@pytest.mark.parametrize("somebody_else", [False, True])
+async def test_an_older_credential_is_told_of_whoever_comes_by_before_the_sweep(
+    world: World, somebody_else: bool
+) -> None:
+    """Its owner, or somebody who disconnects: then all of the same account are looked for."""
+    for owner in (ANN, BOB):
+        world.store.save_consent(a_credential(owner))
+    keeper = Keeper(world)
+    await keeper.run()
+    bring_back_an_older(world, keeper)
+    if somebody_else:
+        keeper.custody.storage.find(CREDENTIALS, "account", "somebody@example.com")
+    else:
+        with capture_logs(), pytest.raises(Exception, match="older generation"):
+            await keeper.custodian.access_token(ANN)
+    for _ in range(2):
+        assert await open_incidents(keeper) == ["older_generation"]
+
+
+@pytest.mark.encryption("off")
+@pytest.mark.one_way("off")
+async def test_what_is_no_credential_is_counted_by_every_sweep_though_it_is_json(
+    world: World,
+) -> None:
+    """Three of twelve, on hold: an hour later they still are many, and a fourth is held as well."""
+    everybody = owners(12)
+    for owner in everybody:
+        world.store.save_consent(a_credential(owner))
+
+    def spoil(owner: Owner) -> None:
+        path = world.folder / f"{owner.stem}.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "client_id": None}))
+
+    for owner in everybody[:3]:
+        spoil(owner)
+    keeper = Keeper(world)
+    for _ in range(3):
+        report = await keeper.run()
+        assert (report.held, report.fresh, sum(report.results.values())) == (3, 9, 3)
+    spoil(everybody[3])
+    report = await keeper.run()
+    assert (report.held, report.quarantined) == (4, 0)
+
+
+async def test_a_file_that_cannot_be_read_stays_an_incident(world: World) -> None:
+    """Though it has not changed since it could."""
+    for owner in (ANN, BOB):
+        world.store.save_consent(a_credential(owner))
+    keeper = Keeper(world)
+    await keeper.run()
+    with unreadable(f"{ANN.stem}.json"):
+        assert await open_incidents(keeper, full=True) == ["store_failed"]
+        for _ in range(2):
+            assert await open_incidents(keeper) == ["store_failed"]
+    await open_incidents(keeper)
+    assert {one.name for one in keeper.custody.storage.known(CREDENTIALS)} == {ANN.stem, BOB.stem}
+
+
+async def test_a_data_folder_that_has_gone_is_a_fault_and_nothing_is_forgotten(
+    world: World,
+) -> None:
+    """Not even by a full sweep; nor is it made anew, which would hide what has happened."""
+    world.store.save_consent(a_credential(ANN))
+    keeper = Keeper(world)
+    keeper.state.pauses.extend(ANN, in_minutes(0).timestamp())
+    await keeper.run()
+    away = world.folder.parent / "away"
+    world.folder.rename(away)
+    for full in (True, False):
+        with capture_logs() as logs:
+            assert await open_incidents(keeper, full=full) == ["store_failed"]
+        assert "memory_not_saved" in [entry["event"] for entry in logs]
+        assert not world.folder.exists()
+    assert keeper.state.pauses.owners() == {ANN}
+    away.rename(world.folder)
+    assert (await keeper.run()).ended_by is None
+
+
+async def test_owners_of_a_refused_client_are_neither_locked_nor_read(world: World) -> None:
+    """Three are asked with it; of the others nothing but what is known is needed."""
+    everybody = owners(12)
+    await connect_all(world, everybody, 5)
+    await world.google.fault("google.token.refresh", "oauth_error", error="invalid_client", count=0)
+    keeper = Keeper(world, concurrency=1)
+    first = await keeper.run()
+    assert (first.operator, first.waiting) == (3, {"invalid_client": 9})
+    opened: set[str] = set()
+
+    def note(path: str) -> None:
+        if "token_1" in path:
+            opened.add(path.rpartition("token_")[2].partition(".")[0])
+
+    with hearing(note):
+        second = await keeper.run()
+    assert (second.operator, second.waiting) == (3, {"invalid_client": 9})
+    assert len(opened) <= 4  # one more is taken up while the third is asked about
+
+
+class Defective(Sealer):
+    """One document brings out a defect."""
+
+    def open(self, kind: Kind, name: str, data: bytes) -> Document:
+        if name == "token_1001":
+            raise ZeroDivisionError
+        return super().open(kind, name, data)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_a_defect_that_one_document_brings_out_is_its_owners_alone(
+    world: World, dry_run: bool
+) -> None:
+    """Everybody else is refreshed; a dry run counts it, and no pause follows."""
+    everybody = owners(4)
+    await connect_all(world, everybody, 5)
+    storage = FileStorage(world.folder, Defective(world.keyring, Refusals()), MASK, KINDS)
+    keeper = Keeper(world, custodian={"storage": storage})
+    with capture_logs() as logs:
+        report = await keeper.run(full=True, dry_run=dry_run)
+    assert (report.refreshed, report.results) == (3, {"failed": 1})
+    failed = [entry for entry in logs if entry["event"] == "sweep_owner_failed"]
+    assert len(failed) == (0 if dry_run else 1)
+    assert len(keeper.state.pauses.owners()) == (0 if dry_run else 1)
+
+
+class Interrupted(FileStorage):
+    """Something happens right after the credentials were listed for the second time."""
+
+    listed = 0
+    then: Callable[[], None]
+
+    def names(self, kind: Kind, prefix: str = "") -> list[str]:
+        found = super().names(kind, prefix)
+        if kind is CREDENTIALS:
+            self.listed += 1
+            if self.listed == 2:
+                self.then()
+        return found
+
+
+async def test_whoever_connects_while_a_sweep_looks_who_has_gone_is_not_forgotten(
+    world: World,
+) -> None:
+    """Their last day is kept, which their connecting has begun."""
+    world.store.save_consent(a_credential(BOB))
+    storage = Interrupted(world.folder, Sealer(world.keyring, Refusals()), MASK, KINDS)
+    keeper = Keeper(world, custodian={"storage": storage})
+    storage.then = lambda: keeper.state.connected(ANN)
+    await keeper.run(full=True)
+    assert storage.listed == 2
+    assert ANN in keeper.state.activity.owners()
