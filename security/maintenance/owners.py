@@ -174,15 +174,16 @@ class Activity(ByOwner[int]):
     def assume(self, owner: Owner, granted_at: datetime | None, now: float) -> None:
         """Somebody of whom no sign of life is known counts as active when they connected.
 
-        Where nobody knows when that was, this is the day, and it is kept: no later look may take
-        its own day for it.
+        Where nobody knows when that was, this is the day, and it is kept where anything follows
+        from it: no later start may take its own day for it.
         """
         if owner.name in self._by_owner:
             return
-        if granted_at is None:
+        if granted_at is None and self.is_on:
             self.begin(owner, now)
         else:
-            self._by_owner[owner.name] = int(granted_at.timestamp() // _DAY)
+            active_at = granted_at.timestamp() if granted_at else now
+            self._by_owner[owner.name] = int(active_at // _DAY)
 
     def is_idle(self, owner: Owner, now: float) -> bool:
         """Whether the owner has been away for longer than the settings allow."""

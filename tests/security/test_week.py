@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -145,3 +146,16 @@ async def test_an_hours_outage_is_over_without_anybodys_help(
     assert left(stored(world, ANN)) > LEAD
     assert alerts == {("unavailable", False), ("unavailable", True)}
     assert world.quarantine_notes() == []
+
+
+async def test_of_whom_nobody_knows_when_they_connected_the_first_look_counts(
+    world: World, clock: FrozenDateTimeFactory
+) -> None:
+    """Over restarts as well: they are idle some day, however often the bot is started."""
+    granted = await world.connect(ANN)
+    world.store.save_consent(replace(granted, granted_at=None))
+    for _ in range(5):
+        custody = keeper(world, idle_after=timedelta(days=2))
+        await custody.sweep.run()
+        clock.tick(timedelta(days=1))
+    assert custody.state.activity.is_idle(ANN, datetime.now(UTC).timestamp())
