@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import structlog
 
@@ -17,9 +18,11 @@ from security.custody.workers import Workers
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.google.oauth import GoogleOAuth
 from security.owner_documents import CREDENTIALS, Reading
+from security.storage.each import portions
 from security.storage.events import Event
 from security.token_store import TokenStore
 
+_READ_AT_ONCE: Final = 500  # of a hundred thousand: never all of them in memory
 _log = structlog.get_logger()
 
 
@@ -73,11 +76,10 @@ class Disconnecting:
         return True
 
     def _leaving(self) -> list[Owner]:
-        owners = self._store.owners()
-        readings = zip(owners, self._store.read_all(owners), strict=True)
         return [
             owner
-            for owner, reading in readings
+            for owners in portions(self._store.owners(), _READ_AT_ONCE)
+            for owner, reading in zip(owners, self._store.read_all(owners), strict=True)
             if isinstance(reading, Reading)
             and reading.credential is not None
             and reading.credential.state == "leaving"

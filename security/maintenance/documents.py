@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Final
 
 from security.credential import Owner
@@ -17,6 +18,9 @@ INCIDENT: Final = "incident."
 """Before an incident's code."""
 PROCESS: Final = "process."
 """Before a process's name: its sweeps, and what the last hour is measured by."""
+_TIMES: Final = (("rejection", 1), ("rejected", 0))
+"""The fields of an owner's document that say when, and where in them."""
+_WRONG: Final = (ValueError, TypeError, LookupError, AttributeError)
 EARLIER: Final[tuple[str, ...]] = (
     "pauses",
     "organisations",
@@ -25,6 +29,60 @@ EARLIER: Final[tuple[str, ...]] = (
     "activity",
     "sweeps",
 )
+
+
+def bring_up(
+    old: Mapping[str, Document], kept: Mapping[str, Document], process: str
+) -> dict[str, Document]:
+    """What is to be kept from now on, by name, where earlier versions' documents are there.
+
+    Beside this version's they lie where an earlier one was started again since, or where dividing
+    them was cut short. Those that speak of a later moment are right as a whole: what the others
+    know besides is over. A last active day never goes back.
+
+    Args:
+        kept: this version's.
+    """
+    divided = divide(old, process)
+    newest_divided, newest_kept = _newest(divided), _newest(kept)
+    if newest_divided == newest_kept:
+        right = {**divided, **kept}
+    else:
+        right = dict(divided if newest_divided > newest_kept else kept)
+    for name in {**divided, **kept}:
+        if name.startswith(ACTIVE):
+            known = [documents[name] for documents in (divided, kept) if name in documents]
+            right[name] = max(known, key=_day_of)
+    return right
+
+
+def _day_of(document: Document) -> int:
+    day = document.get("day")
+    return day if isinstance(day, int) else 0
+
+
+def _newest(documents: Mapping[str, Document]) -> float:
+    """The latest moment that has passed by any of them, in Unix seconds."""
+    newest = float("-inf")
+    for name, document in documents.items():
+        with suppress(*_WRONG):
+            newest = max(newest, *_moments(name, document))
+    return newest
+
+
+def _moments(name: str, document: Document) -> list[float]:
+    """When something has happened; never none."""
+    moments: list[Any] = [float("-inf")]
+    if name.startswith(PROCESS):
+        minutes = (*document["asked"], *document["read"])
+        moments += [int(minute) * 60 for minute in minutes]
+        sweeps = document["sweeps"]
+        moments += [datetime.fromisoformat(sweep["started_at"]).timestamp() for sweep in sweeps]
+    elif name.startswith(INCIDENT):
+        moments += [document["since"], document["until"] or document["since"]]
+    else:
+        moments += [document[k][at] for k, at in _TIMES if k in document]
+    return [float(moment) for moment in moments]
 
 
 def divide(old: Mapping[str, Document], process: str) -> dict[str, Document]:
@@ -41,7 +99,7 @@ def divide(old: Mapping[str, Document], process: str) -> dict[str, Document]:
     for name, refusal in old.get("organisations", {}).items():
         about(OWNER, name, organisation=refusal)
     verdicts = old.get("verdicts", {})
-    with suppress(ValueError, TypeError, KeyError, AttributeError):
+    with suppress(*_WRONG):
         for name, (reason, since, stamp, held, told) in verdicts["verdicts"].items():
             version = "-".join(map(str, stamp))  # as the storage in files gives it
             about(OWNER, name, rejection=[reason, since, version, held, told])

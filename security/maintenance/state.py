@@ -8,7 +8,7 @@ pauses begin anew, and trouble that lasts is told once more.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -19,15 +19,17 @@ from pydantic import TypeAdapter
 from security.credential import Owner
 from security.custody.workers import Workers
 from security.errors import OperatorFault
-from security.maintenance.documents import ACTIVE, EARLIER, INCIDENT, OWNER, PROCESS, divide
+from security.maintenance.documents import ACTIVE, EARLIER, INCIDENT, OWNER, PROCESS, bring_up
 from security.maintenance.incidents import Incidents
 from security.maintenance.owners import Activity, Organisations, Pauses
 from security.maintenance.report import SweepReport
 from security.quarantine.policy import Rejections
 from security.storage.catalogue import Document, Kind, claims_owner, owner_by_stem
+from security.storage.each import portions
 from security.storage.protocol import Drop, Key, Put, Step, Storage, Stored, Unit
 
 _KEPT_SWEEPS: Final = 144  # a day of them, every ten minutes
+_READ_AT_ONCE: Final = 500
 _REPORTS: Final = TypeAdapter(list[SweepReport])
 _WRONG: Final = (ValueError, TypeError, KeyError, AttributeError)
 """What a document raises that another version wrote, or that is damaged."""
@@ -95,28 +97,42 @@ class MaintenanceState:
             OperatorFault: it cannot be listed.
         """
         names = self._storage.names(MAINTENANCE)
-        found = self._storage.read([Key(MAINTENANCE, name) for name in names])
-        documents = {
-            name: stored.document
-            for name, stored in zip(names, found, strict=True)
-            if isinstance(stored, Stored) and stored.document is not None
-        }
-        old = {name: documents.pop(name) for name in EARLIER if name in documents}
-        if old:
-            documents = self._upgrade(old) | documents
-        for name, document in documents.items():
+        found: Iterable[tuple[str, Document]] = self._read(names)
+        if not set(EARLIER).isdisjoint(names):
+            found = self._upgrade(dict(found)).items()
+        for name, document in found:
             with suppress(*_WRONG):  # of another version, or damaged: begin anew
                 self._load(name, document)
         self.sweeps.sort(key=lambda report: report.started_at)
         self._dumped = [report.model_dump(mode="json") for report in self.sweeps]
 
-    def _upgrade(self, old: dict[str, Document]) -> dict[str, Document]:
-        """What earlier versions kept in one document for all; the new ones are written first."""
-        documents = divide(old, self._process)
+    def _read(self, names: Sequence[str]) -> Iterator[tuple[str, Document]]:
+        for some in portions(names, _READ_AT_ONCE):
+            found = self._storage.read([Key(MAINTENANCE, name) for name in some])
+            for name, stored in zip(some, found, strict=True):
+                if isinstance(stored, Stored) and stored.document is not None:
+                    yield name, stored.document
+
+    def _upgrade(self, found: dict[str, Document]) -> dict[str, Document]:
+        """What is right where documents of an earlier version are there as well.
+
+        It is written first; only then what it was made of goes.
+        """
+        old = {name: found.pop(name) for name in EARLIER if name in found}
+        documents = bring_up(old, found, self._process)
         if self._keeps:
-            steps = [_step(name, document) for name, document in documents.items()]
-            drops = [_step(name, None) for name in old]
-            self._storage.apply([Unit([*steps, *drops])])
+            self._write(
+                {
+                    name: _step(name, documents.get(name))
+                    for name in found | documents
+                    if documents.get(name) != found.get(name)
+                }
+            )
+            gone = {name: _step(name, None) for name in old}
+            if self._unsaved:
+                self._unsaved |= gone
+            else:
+                self._write(gone)
         return documents
 
     def _load(self, name: str, document: Document) -> None:
@@ -174,19 +190,20 @@ class MaintenanceState:
             changes = self._unsaved | self._take_changes()
             if not changes or not self._keeps:
                 return
-            outcomes = await self._workers.run(
-                self._storage.apply, [Unit([step]) for step in changes.values()]
-            )
-            faults = {
-                name: outcome
-                for name, outcome in zip(changes, outcomes, strict=True)
-                if isinstance(outcome, Exception)
-            }
-            self._unsaved = {name: changes[name] for name in faults}
-            if faults:
-                fault = next(iter(faults.values()))
-                code = fault.code if isinstance(fault, OperatorFault) else "failed"
-                _log.warning("memory_not_saved", result=code)
+            await self._workers.run(self._write, changes)
+
+    def _write(self, changes: dict[str, Step]) -> None:
+        outcomes = self._storage.apply([Unit([step]) for step in changes.values()])
+        faults = {
+            name: outcome
+            for name, outcome in zip(changes, outcomes, strict=True)
+            if isinstance(outcome, Exception)
+        }
+        self._unsaved = {name: changes[name] for name in faults}
+        if faults:
+            fault = next(iter(faults.values()))
+            code = fault.code if isinstance(fault, OperatorFault) else "failed"
+            _log.warning("memory_not_saved", result=code)
 
     def _take_changes(self) -> dict[str, Step]:
         """By name the document that is to be kept from now on, or goes."""

@@ -1,8 +1,8 @@
-"""One step for several, in which one's trouble is nobody else's; and the one outcome of one."""
+"""One step for several, in which one's trouble is nobody else's; the one outcome; portions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -20,6 +20,11 @@ def only(outcomes: Sequence[R | Exception]) -> R:
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
+
+
+def portions(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """All of them in their order, `size` at a time."""
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def _attempt(step: Callable[[T], R], item: T) -> R | Exception:

@@ -14,7 +14,7 @@ from security.encryption import is_encrypted
 from security.errors import OperatorFault
 from security.storage.catalogue import Document
 from security.storage.disk_faults import disk_faults
-from security.storage.each import each
+from security.storage.each import each, portions
 from security.storage.files.group_commit import NewContent, replace_together
 from security.storage.files.index import Stamp
 from security.storage.files.private_files import read_regular
@@ -59,8 +59,7 @@ class Changes:
         for unit in units:
             self._check(unit)
         size = 1 if _share_documents(units) else _AT_ONCE
-        portions = (units[start : start + size] for start in range(0, len(units), size))
-        return [outcome for portion in portions for outcome in self._make_apart(portion)]
+        return [outcome for some in portions(units, size) for outcome in self._make_apart(some)]
 
     def _make_apart(self, units: Sequence[Unit]) -> list[list[Version] | Exception]:
         outcomes: list[list[Version] | Exception] = [[] for _ in units]
