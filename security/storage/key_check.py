@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Final
 
 from security.encryption import TokenEncryption, is_encrypted, is_object, kid_of
 from security.errors import CorruptCredential, OperatorFault
 from security.storage.catalogue import Kind
-from security.storage.protocol import Key, Storage, Stored
 
 _NAMED: Final = 3
 
 
-def raw_documents(storage: Storage, kinds: Iterable[Kind]) -> Iterator[bytes]:
-    """Every document as it stands; those that the storage does not give are left out."""
-    for kind in kinds:
-        for name in storage.names(kind):
-            [found] = storage.read([Key(kind, name)])
-            if isinstance(found, Stored):
-                yield found.raw
+GiveRaw = Callable[[Kind], Iterable[bytes]]
+"""Gives a kind's documents as they stand, but those that cannot be read. Nobody is told of any: a
+start that is refused over and over would fill the log and the audit trail."""
 
 
-def check_some_open(storage: Storage, kinds: Sequence[Kind], keyring: TokenEncryption) -> None:
+def check_some_open(give_raw: GiveRaw, kinds: Sequence[Kind], keyring: TokenEncryption) -> None:
     """Try the keys before anything is done with them; stops at the first document that opens.
 
     Credentials decide. Where none of them is sealed, the other kinds in use together do. Without a
@@ -34,16 +30,16 @@ def check_some_open(storage: Storage, kinds: Sequence[Kind], keyring: TokenEncry
             yet, and plaintext is there that is not to be believed.
     """
     if keyring.kid is None:
-        for raw in raw_documents(storage, kinds):
+        for raw in chain.from_iterable(map(give_raw, kinds)):
             if is_encrypted(raw):
                 _try(keyring, raw)
         return
     credentials = [kind for kind in kinds if kind.is_owners]
     others = [kind for kind in kinds if kind.in_use and not kind.is_owners]
     for tried in (credentials, others):
-        if _some_open(raw_documents(storage, tried), keyring):
+        if _some_open(chain.from_iterable(map(give_raw, tried)), keyring):
             return
-    if keyring.requires_sealing and _is_plaintext_only(raw_documents(storage, kinds)):
+    if keyring.requires_sealing and _is_plaintext_only(chain.from_iterable(map(give_raw, kinds))):
         raise OperatorFault(
             "a key is set, and what is stored is in plaintext, which is not believed: run "
             "`drivekeeper tokens encrypt`, or set TOKEN_REQUIRE_ENCRYPTION=false",

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from security.encryption import TokenEncryption
 from security.errors import OperatorFault
@@ -80,6 +81,19 @@ def test_remnants_under_a_lost_key_stop_nobody(folder: Path, name: str) -> None:
     """The bot can do without them."""
     keep(folder, name, "token_501", {"a": 1}, OLD)
     store_in(folder, NEW).prepare()
+
+
+def test_a_start_that_is_refused_again_and_again_fills_neither_log_nor_trail(
+    folder: Path,
+) -> None:
+    """What has happened to credentials would be pushed out of the trail."""
+    store_with(folder, TokenEncryption())
+    for _ in range(3):
+        with capture_logs() as logs, pytest.raises(OperatorFault, match="tokens encrypt"):
+            store_in(folder, NEW).prepare()
+        assert logs == []
+    trail = storage_in(folder, NEW).events()
+    assert [entry.action for entry in trail] == []
 
 
 def test_plaintext_and_damage_are_no_missing_key(folder: Path) -> None:

@@ -151,7 +151,7 @@ class MemoryStorage:
         self.check_keys()
 
     def check_keys(self) -> None:
-        check_some_open(self, self.kinds, self.sealer.keyring)
+        check_some_open(self._give_raw, self.kinds, self.sealer.keyring)
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -282,6 +282,10 @@ class MemoryStorage:
         self._looked_at[key] = (version, document)
         self._wanted.discard(key)
         return Stored(version, raw, document)
+
+    def _give_raw(self, kind: Kind) -> Iterator[bytes]:
+        keys = [Key(kind, name) for name in self.names(kind)]
+        return (self.shelf.documents[key][1] for key in keys if key not in self.shelf.withheld)
 
     def _look_again(self, key: Key) -> None:
         found = self._read(key)

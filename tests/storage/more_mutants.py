@@ -159,6 +159,21 @@ class PreparingTriesTheKeys(MemoryStorage):
         self.check_keys()
 
 
+@breaks(test_contract_keys.test_of_what_is_looked_at_to_try_the_keys_nobody_is_told)
+class TryingTheKeysTells(MemoryStorage):
+    def check_keys(self) -> None:
+        self.read(list(self.shelf.documents))
+        super().check_keys()
+
+
+@breaks(test_contract_keys.test_a_document_that_cannot_be_read_decides_nothing)
+class EveryDocumentMustBeRead(MemoryStorage):
+    def check_keys(self) -> None:
+        for key in self.shelf.documents:
+            self.shelf.raw(key)
+        super().check_keys()
+
+
 @breaks(test_contract_keys.test_an_empty_storage_opens_with_any_keys)
 class SomethingMustOpen(MemoryStorage):
     def check_keys(self) -> None:

@@ -202,6 +202,35 @@ def test_plaintext_alone_is_refused_where_a_key_is_required(make: Make) -> None:
     assert refusal(backend, sealing(key)) is None
 
 
+def test_of_what_is_looked_at_to_try_the_keys_nobody_is_told(make: Make) -> None:
+    """Whoever starts it again and again would fill the log and the trail with that."""
+    backend = make(TokenEncryption())
+    for key in (credential_key(ANN), tombstone_key(ANN), ONE):
+        backend.put(key, {"name": "another"} if key is ONE else {})
+    storage = backend.another(sealing())
+    for start in (storage.check_keys, storage.open):
+        with pytest.raises(OperatorFault):
+            start()
+    backend.another(TokenEncryption()).open()
+    assert backend.told == []
+    assert storage.sealer.refusals.standing() == {}
+
+
+def test_a_document_that_cannot_be_read_decides_nothing(make: Make) -> None:
+    """The others do."""
+    key = new_key()
+    backend = make(sealing(key))
+    for owner in (ANN, BOB):
+        backend.put(credential_key(owner), {})
+    backend.withhold(credential_key(ANN))
+    backend.another(sealing(key)).open()
+    with pytest.raises(OperatorFault) as caught:
+        backend.another(TokenEncryption()).check_keys()
+    assert caught.value.code == "key_missing"
+    backend.withhold(credential_key(BOB))
+    backend.another(TokenEncryption()).check_keys()
+
+
 def test_a_storage_that_cannot_be_written_does_not_open(backend: Backend) -> None:
     """Better now than when a token has been spent."""
     with backend.full(), pytest.raises(OperatorFault) as caught:

@@ -88,7 +88,7 @@ class FileStorage:
         self._trail.prepare()
 
     def check_keys(self) -> None:
-        check_some_open(self, self.kinds, self.sealer.keyring)
+        check_some_open(self._give_raw, self.kinds, self.sealer.keyring)
 
     def close(self) -> None:
         self._trail.close()
@@ -280,6 +280,15 @@ class FileStorage:
             return Stored(stamp.version, raw, fault=fault, is_private=private)
         self._learn(key, stamp, document)
         return Stored(stamp.version, raw, document, is_private=private)
+
+    def _give_raw(self, kind: Kind) -> Iterator[bytes]:
+        for name in self.names(kind):
+            try:
+                found = read_regular(self._path(Key(kind, name)))
+            except OperatorFault:  # one file that the disk does not give
+                continue
+            if found is not None:
+                yield found[0]
 
     def _look_again(self, key: Key) -> None:
         found = self._read(key)
