@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -431,6 +433,19 @@ def test_other_peoples_files_in_the_folder_are_passed_over(store: TokenStore) ->
     assert only_record(store).name == name
     store.prepare()
     assert store.copies.find(MASK(ANN.name)) == [only_record(store)]
+
+
+def test_nothing_stays_of_who_leaves_where_times_of_folders_are_coarse(store: TokenStore) -> None:
+    """Two copies within the two seconds that such a disk does not tell apart."""
+    quarantine = folder_of(store) / "quarantine"
+    tick = time.time() - 1.9
+    for owner in (ANN, BOB):
+        store.save_consent(a_credential(owner))
+        store.copies.set_aside(owner, "invalid_grant")
+        os.utime(quarantine, (tick, tick))
+        assert len(store.copies.names(ANN)) == 1
+    store.delete(BOB)
+    assert {path.name.partition(".")[0] for path in quarantine.iterdir()} == {ANN.stem}
 
 
 @pytest.mark.encryption("off")

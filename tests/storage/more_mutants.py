@@ -135,6 +135,13 @@ class DamageIsLookedAtOnce(MemoryStorage):
         return found
 
 
+@breaks(test_contract_finding.test_names_are_those_of_this_moment)
+class AListingIsKept(MemoryStorage):
+    def names(self, kind: Kind, prefix: str = "") -> list[str]:
+        listed: list[str] = vars(self).setdefault(prefix, super().names(kind, prefix))
+        return listed
+
+
 @breaks(test_contract_finding.test_what_is_removed_is_not_due)
 class WhatWasDueIsDue(MemoryStorage):
     def due(self, kind: Kind, before: float, size: int, *, everything: bool) -> Iterator[DuePage]:

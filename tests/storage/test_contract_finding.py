@@ -39,6 +39,17 @@ def test_names_are_those_of_one_kind_that_begin_so_sorted(backend: Backend) -> N
     assert backend.storage.names(PAGES, "b") == ["b", "b.2", "bb"]
 
 
+def test_names_are_those_of_this_moment(backend: Backend) -> None:
+    """Whatever was listed just before, and whoever has put or removed something since."""
+    for number in range(3):
+        name = f"token_501.{number}"
+        assert name not in backend.storage.names(QUARANTINE, "token_501.")
+        backend.plant(copy_key(name), b"{}")
+        assert name in backend.storage.names(QUARANTINE, "token_501.")
+    backend.take_away(copy_key("token_501.1"))
+    assert backend.storage.names(QUARANTINE, "token_501.") == ["token_501.0", "token_501.2"]
+
+
 def test_a_copys_name_begins_with_its_owner_and_nobody_elses(backend: Backend) -> None:
     """501 and 5011."""
     for name in ("token_501.20260101t000000000001", "token_5011.20260101t000000000001"):

@@ -19,7 +19,9 @@ from security.storage.disk_faults import disk_faults
 from security.storage.protocol import Due, Version
 
 ENDING: Final = ".json"
-_SETTLED_SECONDS: Final = 0.1  # a folder's time may be as coarse as a tick of the clock
+_SETTLED_SECONDS: Final = 2.5
+"""A folder's time may be as coarse as two seconds (FAT; ext3 and some network disks: one): one that
+changed less long ago may change again without another time, and a copy in it stay unseen."""
 _HASH_BYTES: Final = 8  # whoever is found by it is read: it need only be seldom wrong
 
 
