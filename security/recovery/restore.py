@@ -236,11 +236,18 @@ class Restore:
         credential is about to take its place.
         """
         known = self._copies.get(owner, ())
-        if any(self._storage.holds(copy_key(name), stored.raw) for name in known):
+        if any(self._holds(name, stored.raw) for name in known):
             return []
         name, now = self._store.copies.new_name(owner)
         note = Note(reason, now, told=True).to_document(self._store.copies.mask_of(owner))
         return [Put(note_key(name), note), Copy(copy_key(name), credential_key(owner))]
+
+    def _holds(self, name: str, raw: bytes) -> bool:
+        """Whether it is a copy of these bytes; one that the disk does not give counts as none."""
+        try:
+            return self._storage.holds(copy_key(name), raw)
+        except CustodyError:
+            return False
 
 
 def _events(owner: Owner, plan: Plan) -> list[Event]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -334,6 +335,18 @@ def test_a_damaged_file_goes_into_quarantine_and_is_replaced(here: Place, conten
     tree = here.tree()
     assert not here.restore(archive).changed
     assert here.tree() == tree
+
+
+def test_an_old_copy_that_cannot_be_read_holds_up_nobody(here: Place) -> None:
+    """It counts as another one: the damaged file is copied, and everybody is restored."""
+    archive = here.back_up()
+    here.path().write_bytes(b"rubbish")
+    here.path(BOB).unlink()
+    os.mkfifo(here.folder / "quarantine" / f"{ANN.stem}.20260101t000000000000.json")
+    report = here.restore(archive)
+    assert (report.restored, report.quarantined) == (2, 1)
+    assert loaded(here, BOB).state == "active"
+    assert len(here.store.copies.names(ANN)) == 2
 
 
 def test_a_file_under_a_lost_key_goes_into_quarantine_as_it_is(here: Place, there: Place) -> None:
