@@ -148,7 +148,7 @@ class Unit:
 
     steps: Sequence[Step]
     lease: Lease | None = None
-    """Of the owner, wherever a step's kind is leased."""
+    """Of the owner, wherever a step's kind is leased and the name an owner's."""
     events: Sequence[Event] = ()
     """For the audit trail, once all steps are made."""
 
@@ -253,7 +253,8 @@ class Storage(Protocol):
         recorded once its last step is made.
 
         Raises:
-            RuntimeError: a leased kind is changed without its owner's lease, which is a defect;
+            RuntimeError: an owner's document of a leased kind is changed without the owner's lease,
+            which is a defect;
             ValueError: a name is none. Nothing has been done then.
         """
 
@@ -264,7 +265,8 @@ class Storage(Protocol):
 
         Raises:
             CustodyError: what `convert` raises, or the storage's fault. Nothing has changed.
-            RuntimeError: the kind is leased, and the lease is not its owner's or not held.
+            RuntimeError: the kind is leased, and the lease is not its owner's or not held. What is
+                nobody's by its name wants none.
         """
 
     def lease(self, names: Sequence[str]) -> list[Lease | CustodyError | None]:

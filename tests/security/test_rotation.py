@@ -253,6 +253,21 @@ def test_files_that_are_not_ours_are_left_in_peace(folder: Path) -> None:
     assert [path.read_bytes() for path in others] == [b"{}"] * 3
 
 
+@pytest.mark.parametrize("stray", ["quarantine/before-migration", "tombstones/old"])
+def test_a_stray_file_among_ours_is_converted_and_stops_nothing(folder: Path, stray: str) -> None:
+    """A copy that somebody has made: its name is no owner's. Everything behind it goes on."""
+    seed(folder, PLAIN)
+    before = len(documents(folder))
+    (folder / f"{stray}.json").write_bytes(b'{"refresh_token": "1//0"}')
+    for mode, keyring, kid in (
+        (Mode.ENCRYPT, UNDER_OLD, UNDER_OLD.kid),
+        (Mode.ROTATE, BOTH, BOTH.kid),
+        (Mode.DECRYPT, BOTH, None),
+    ):
+        assert run(folder, mode, keyring).count("changed") == before + 1
+        assert kids(folder) == {kid}
+
+
 @pytest.mark.parametrize("after", [1, 6])
 def test_stopped_in_the_middle_it_goes_on_when_run_again(folder: Path, after: int) -> None:
     """Ctrl-C: some are under the new key, the others under the old, each whole."""

@@ -411,7 +411,8 @@ def _check_name(key: Key) -> None:
 
 
 def _check_lease(key: Key, lease: Lease | None) -> None:
-    if key.kind.leased:
-        owner = key.kind.owner_of(key.name)
-        if lease is None or owner is None or lease.name != owner.stem or not lease.may_begin():
-            raise RuntimeError("a change of an owner's documents without the owner's lease")
+    owner = key.kind.owner_of(key.name) if key.kind.leased else None
+    if owner is None:
+        return
+    if lease is None or lease.name != owner.stem or not lease.may_begin():
+        raise RuntimeError("a change of an owner's documents without the owner's lease")

@@ -157,6 +157,14 @@ class ItsClockBeginsAtZero(MemoryStorage):
         return super().now() - 1_000_000_000
 
 
+@breaks(test_contract_leases.test_a_stray_document_is_changed_without_a_lease)
+class AStrayDocumentWantsALease(MemoryStorage):
+    def reseal(self, key: Key, convert: Convert, lease: Lease | None) -> Resealed:
+        if key.kind.leased and lease is None:
+            raise RuntimeError("a change without a lease")
+        return super().reseal(key, convert, lease)
+
+
 # Keys, and what is not believed
 
 

@@ -12,12 +12,20 @@ import pytest
 
 from security.encryption import TokenEncryption
 from security.errors import OperatorFault
-from security.owner_documents import copy_key, credential_key, tombstone_key
+from security.owner_documents import (
+    QUARANTINE,
+    TOMBSTONES,
+    copy_key,
+    credential_key,
+    tombstone_key,
+)
 from security.storage.protocol import (
+    ABSENT,
     BOT_LEASE,
     Conflict,
     Copy,
     Drop,
+    Key,
     Lease,
     Put,
     PutRaw,
@@ -154,6 +162,16 @@ def test_an_owners_documents_are_changed_under_the_owners_lease_alone(backend: B
             if isinstance(step, Copy):
                 backend.apply(Put(CREDENTIAL, {}), lease=held)
             backend.apply(step, lease=held)
+
+
+def test_a_stray_document_is_changed_without_a_lease(backend: Backend) -> None:
+    """It lies among owners' documents, its name is nobody's, and nobody else writes it."""
+    for kind in (QUARANTINE, TOMBSTONES):
+        stray = Key(kind, "before-migration")
+        backend.plant(stray, b"{")
+        assert backend.storage.reseal(stray, lambda raw: raw + b"}", None) == "changed"
+        assert backend.stored(stray).raw == b"{}"
+        assert backend.apply(Drop(stray)) == [ABSENT]
 
 
 def test_a_unit_spans_the_kinds_of_one_owner(backend: Backend) -> None:

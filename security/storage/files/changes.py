@@ -181,11 +181,13 @@ def _refuse_over_sealed(path: str) -> None:
 
 
 def check_lease(key: Key, lease: Lease | None) -> None:
-    """Raise RuntimeError where a leased kind would be changed without its owner's lease."""
-    if key.kind.leased:
-        owner = key.kind.owner_of(key.name)
-        if lease is None or owner is None or lease.name != owner.stem or not lease.may_begin():
-            raise RuntimeError("a change of an owner's documents without the owner's lease")
+    """Raise RuntimeError where an owner's document of a leased kind would be changed without the
+    owner's lease. A stray one, whose name is no owner's, has no writer to be kept away."""
+    owner = key.kind.owner_of(key.name) if key.kind.leased else None
+    if owner is None:
+        return
+    if lease is None or lease.name != owner.stem or not lease.may_begin():
+        raise RuntimeError("a change of an owner's documents without the owner's lease")
 
 
 def _keys_of(step: Step) -> tuple[Key, ...]:
