@@ -24,6 +24,7 @@ from security.storage.files.private_files import (
 from security.storage.files.storage import FileStorage
 from security.storage.sealing import Sealer
 from tests.security.kit import full_disk, mode_of, new_key, python, umask
+from tests.stores import storage_in
 
 DATA = Kind("data")
 
@@ -341,3 +342,13 @@ def test_plaintext_is_encrypted_at_its_next_save(tmp_path: Path) -> None:
         "data",
     }
     assert sealed.read("a") == {"secret": "canary"}
+
+
+def test_the_first_lease_of_all_makes_the_data_folder(tmp_path: Path) -> None:
+    """The bot takes its own before it prepares anything."""
+    storage = storage_in(tmp_path / "user_data", TokenEncryption())
+    [lease] = storage.lease(["bot"])
+    assert lease is not None
+    assert not isinstance(lease, Exception)
+    lease.release()
+    storage.open()

@@ -155,6 +155,7 @@ async def test_a_data_folder_that_has_gone_is_a_fault_and_nothing_is_forgotten(
     """Not even by a full sweep; nor is it made anew, which would hide what has happened."""
     world.store.save_consent(a_credential(ANN))
     keeper = Keeper(world)
+    keeper.custody.store.prepare()
     keeper.state.pauses.extend(ANN, in_minutes(0).timestamp())
     await keeper.run()
     away = world.folder.parent / "away"

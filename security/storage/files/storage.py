@@ -71,6 +71,7 @@ class FileStorage:
         self.folder = folder
         self.kinds = kinds
         self._locks = folder / "locks"
+        self._is_prepared = False
         self.sealer = sealer
         self._trail = AuditTrail(folder, mask)
         self._queues: defaultdict[Kind, threading.Lock] = defaultdict(threading.Lock)
@@ -86,6 +87,7 @@ class FileStorage:
         for folder in (self.folder, *map(self._folder_of, self.kinds), self._locks):
             ensure_private_folder(folder)
         self._trail.prepare()
+        self._is_prepared = True
 
     def check_keys(self) -> None:
         check_some_open(self._give_raw, self.kinds, self.sealer.keyring)
@@ -218,10 +220,11 @@ class FileStorage:
         return self.folder if kind.is_owners else self.folder / kind.name
 
     def _make(self, folder: Path) -> None:
-        """Make a folder in the data folder, which nobody but `prepare` makes: where that has gone,
-        a new one would hide that everything has."""
-        with disk_faults():
-            self.folder.stat()
+        """Make a folder in the data folder. Where that has gone since `prepare`, it is none of a
+        first start, and a new one would hide that everything has."""
+        if self._is_prepared:
+            with disk_faults():
+                self.folder.stat()
         ensure_private_folder(folder)
 
     def _path(self, key: Key) -> str:
