@@ -44,15 +44,17 @@ class BatchScheduler:
             self._turns = asyncio.create_task(self._take_turns())
 
     async def _take_turns(self) -> None:
-        while self._asking:
-            batches = self._asking.popleft()
-            done = batches.begin()
-            if batches.is_asked:
-                self._asking.append(batches)
-            if done is not None:
-                await asyncio.wait((done,), timeout=_PATIENCE_SECONDS)
-                await asyncio.sleep(0)  # all have their turn who are about to ask as well
-        self._turns = None
+        try:
+            while self._asking:
+                batches = self._asking.popleft()
+                done = batches.begin()
+                if batches.is_asked:
+                    self._asking.append(batches)
+                if done is not None:
+                    await asyncio.wait((done,), timeout=_PATIENCE_SECONDS)
+                    await asyncio.sleep(0)  # all have their turn who are about to ask as well
+        finally:
+            self._turns = None  # also where the loop ends amid it: the next one begins anew
 
 
 @dataclass(frozen=True, slots=True)
