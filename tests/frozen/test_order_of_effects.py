@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -290,6 +291,14 @@ async def test_sweep_of_several(sandbox: Sandbox, google: GoogleControls, folder
     assert set(done.values()) == {len(users)}
 
 
+def _is_forgotten(updates: Path) -> bool:
+    """No update is kept, and what was done for that has ended: its lock is given back."""
+    if any(updates.glob("[0-9]*.json")):
+        return False
+    lock = updates.parent / "locks" / "folder_updates.lock"
+    return f":{lock.stat().st_ino} " not in Path("/proc/locks").read_text("ascii")
+
+
 async def test_bot(
     sandbox: Sandbox, google: GoogleControls, folder: Folder, people: Callable[..., Person]
 ) -> None:
@@ -301,12 +310,12 @@ async def test_bot(
         try:
             await person.send("/start")
             await person.wait_for("Send me a file")
-            await until(lambda: not any(updates.glob("[0-9]*.json")))
+            await until(partial(_is_forgotten, updates))
             trace.mark("consent and upload")
             await connected_by(person, google, ACCOUNTS[ANN])
             await person.send_document(b"content", "a.txt")
             await person.wait_for("is in your Drive")
-            await until(lambda: not any(updates.glob("[0-9]*.json")))
+            await until(partial(_is_forgotten, updates))
         finally:
             running.cancel()
             await asyncio.wait((running,))
