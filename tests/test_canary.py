@@ -1231,7 +1231,9 @@ def leave_updates(stage_folder: Path, keyring: TokenEncryption, world: MarkedWor
     """What an earlier run has left of one person's: to be handled, set aside, damaged."""
     folder = stage_folder / "updates"
     bot_id = int(world.config.bot_token.partition(":")[0])
-    journal = UpdateJournal(storage_in(stage_folder, keyring), bot_id)
+    storage = storage_in(stage_folder, keyring)
+    storage.prepare()
+    journal = UpdateJournal(storage, bot_id)
     person = {"id": 7, "is_bot": False, "first_name": world.new("first name")}
     chat = {"id": 7, "type": "private", "first_name": world.new("first name")}
     for number in range(1, 4):

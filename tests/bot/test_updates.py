@@ -161,7 +161,9 @@ async def test_what_an_earlier_run_left_is_answered_first_and_in_order(
 ) -> None:
     """Though the person has written more meanwhile."""
     ann = people()
-    journal = UpdateJournal(storage_in(tmp_path / "user_data", keyring), BOT_ID)
+    storage = storage_in(tmp_path / "user_data", keyring)
+    storage.prepare()
+    journal = UpdateJournal(storage, BOT_ID)
     for number, text in ((9, "/help"), (10, "/status"), (11, "/cancel")):
         journal.write(number, message(ann, number, text))
     await ann.send("/privacy")
@@ -179,7 +181,9 @@ async def test_an_update_that_killed_three_runs_is_set_aside_and_told_once(
     """Everybody else is served, and nothing of it stays once its sender wants to be forgotten."""
     root, ann = people(900, "Root"), people(501, "Ann")
     await root.start()
-    journal = UpdateJournal(storage_in(tmp_path / "user_data", keyring), BOT_ID)
+    storage = storage_in(tmp_path / "user_data", keyring)
+    storage.prepare()
+    journal = UpdateJournal(storage, BOT_ID)
     journal.write(9, message(ann, 9, "/help"))
     journal.settle({"handled": [], "begun": {9: 3}, "aside": {}}, ())
     for _ in range(2):
