@@ -34,7 +34,7 @@ from security.google.oauth import GoogleOAuth, OAuthEndpoints
 from security.logging_utils import OwnerMask
 from security.maintenance.state import MAINTENANCE, MaintenanceState
 from security.maintenance.sweep import Sweep, SweepOptions
-from security.owner_documents import CREDENTIALS, QUARANTINE, TOMBSTONES
+from security.owner_documents import OWNER_KINDS
 from security.storage.catalogue import Kind
 from security.storage.events import Event
 from security.storage.files.data_folder import (
@@ -50,7 +50,7 @@ from security.storage.refusals import Refusals
 from security.storage.sealing import Sealer
 from security.token_store import TokenStore
 
-KINDS: Final = (CREDENTIALS, TOMBSTONES, QUARANTINE, CONSENTS, *bot_kinds.KINDS, MAINTENANCE)
+KINDS: Final = (*OWNER_KINDS, CONSENTS, *bot_kinds.KINDS, MAINTENANCE)
 """Every kind of documents there is, in the order of reports."""
 _log = structlog.get_logger()
 

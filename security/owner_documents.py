@@ -64,6 +64,8 @@ CREDENTIALS: Final = Kind(
 )
 TOMBSTONES: Final = Kind("tombstones", leased=True, in_use=False, claims=claims_owner)
 QUARANTINE: Final = Kind("quarantine", leased=True, in_use=False, copies_of=CREDENTIALS)
+OWNER_KINDS: Final = (CREDENTIALS, TOMBSTONES, QUARANTINE)
+"""What a backup holds of every owner."""
 
 
 def credential_key(owner: Owner) -> Key:

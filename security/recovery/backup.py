@@ -20,6 +20,7 @@ from pydantic import SecretBytes, SecretStr
 
 from security.credential import Owner
 from security.errors import CorruptCredential, OperatorFault
+from security.owner_documents import OWNER_KINDS
 from security.recovery.archive import ArchiveWriter, new_archive, read_archive
 from security.recovery.owner_state import list_owners, take_snapshot
 from security.recovery.snapshot import OwnerSnapshot
@@ -130,7 +131,7 @@ def write_backup(
     report, storage = BackupReport(), store.storage
     with new_archive(target, keys, outside=outside, replace=replace) as writer:
         writer.add(_ABOUT, about.to_body())
-        storage.prepare()
+        storage.prepare(OWNER_KINDS)
         owners = list_owners(storage)
         busy: list[Owner] = []
         for number, owner in enumerate(owners, start=1):

@@ -20,6 +20,7 @@ from security.credential import Credential, Owner
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.owner_documents import (
     CREDENTIALS,
+    OWNER_KINDS,
     copy_key,
     credential_key,
     note_key,
@@ -162,7 +163,7 @@ class Restore:
             CorruptCredential: the archive is not the one that was verified any more.
         """
         if not self._dry_run:
-            self._storage.prepare()
+            self._storage.prepare(OWNER_KINDS)
             self._copies = copies_by_owner(self._storage)
         for number, record in enumerate(read_backup(path, keys)):
             if isinstance(record, OwnerSnapshot):

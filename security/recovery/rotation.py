@@ -155,7 +155,7 @@ class Rotation:
             raise OperatorFault("TOKEN_ENCRYPTION_KEY is not set", code="key_missing")
         keys = self._keys()
         if not dry_run:  # a crash may have left an older save's plaintext half written
-            self._storage.prepare()
+            self._storage.prepare(list(dict.fromkeys(key.kind for key in keys)))
         counts = {kind.label: Counter[Outcome]() for kind in self._storage.kinds}
         left: list[Unconverted] = []
         for done, key in enumerate(keys, start=1):

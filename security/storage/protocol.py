@@ -7,7 +7,7 @@ custody's threads call it. `tests/storage/` holds the contract that every backen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal, NamedTuple, Protocol
@@ -188,8 +188,11 @@ class Storage(Protocol):
                 is kept (`check_keys`).
         """
 
-    def prepare(self) -> None:
+    def prepare(self, kinds: Collection[Kind] | None = None) -> None:
         """The part of `open` that tries neither keys nor room: for whoever is to mend them.
+
+        Args:
+            kinds: the only ones that are worked with; None: all of them, and the audit trail.
 
         Raises:
             OperatorFault: it cannot be used.

@@ -19,6 +19,7 @@ from pydantic import SecretBytes, SecretStr
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, CustodyError, OperatorFault
+from security.owner_documents import OWNER_KINDS
 from security.recovery.archive import new_archive
 from security.recovery.backup import About, BackupReport, read_backup, write_backup
 from security.recovery.restore import Contents, verify
@@ -208,6 +209,20 @@ def test_a_place_that_cannot_be_used_is_one_sentence(store: TokenStore, tmp_path
         with pytest.raises(OperatorFault) as caught:
             back_up(store, target)
         assert str(tmp_path) not in str(caught.value)
+
+
+@pytest.mark.parametrize("other", ["updates", "audit"])
+def test_what_no_archive_holds_is_no_reason_against_one(
+    folder: Path, keyring: TokenEncryption, tmp_path: Path, other: str
+) -> None:
+    """A folder of the bot's that is not to be used; nor is one made."""
+    store = store_in(folder, keyring)
+    store.storage.prepare(OWNER_KINDS)
+    store.save_consent(a_credential())
+    (folder / other).touch()
+    assert back_up(store, tmp_path / "a.dkb").is_complete
+    assert (folder / other).is_file()
+    assert not (folder / "preferences").exists()
 
 
 def test_a_full_disk_leaves_no_archive_and_no_rest(archive: Path, store: TokenStore) -> None:

@@ -143,6 +143,18 @@ def test_an_empty_folder_elsewhere_gets_everything_under_its_own_keys(
         assert mode_of(path) == 0o600
 
 
+@pytest.mark.parametrize("other", ["updates", "audit"])
+def test_what_no_archive_holds_is_no_reason_against_a_restore(
+    here: Place, there: Place, other: str
+) -> None:
+    """A folder of the bot's that is not to be used."""
+    archive = here.back_up()
+    there.folder.mkdir()
+    (there.folder / other).touch()
+    assert there.restore(archive).restored == 2
+    assert not (there.folder / "preferences").exists()
+
+
 def test_a_second_restore_changes_nothing_and_says_so(here: Place, there: Place) -> None:
     """Every file is byte for byte as it was."""
     here.store.copies.set_aside(BOB, "invalid_grant")

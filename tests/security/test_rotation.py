@@ -16,6 +16,7 @@ from processes.wiring import KINDS
 from security.credential import Owner
 from security.encryption import TokenEncryption, is_encrypted, kid_of
 from security.errors import OperatorFault
+from security.owner_documents import OWNER_KINDS
 from security.recovery.rotation import Mode, Rotation, RotationReport
 from security.token_store import TokenStore
 from tests.security.kit import (
@@ -251,6 +252,18 @@ def test_files_that_are_not_ours_are_left_in_peace(folder: Path) -> None:
         path.write_bytes(b"{}")
     run(folder, Mode.ENCRYPT, UNDER_OLD)
     assert [path.read_bytes() for path in others] == [b"{}"] * 3
+
+
+@pytest.mark.parametrize("other", ["updates", "audit"])
+def test_folders_without_documents_stop_nothing(folder: Path, other: str) -> None:
+    """One that is not to be used, and those that are not there."""
+    store = store_in(folder, PLAIN)
+    store.storage.prepare(OWNER_KINDS)
+    store.save_consent(a_credential())
+    (folder / other).touch()
+    assert run(folder, Mode.ENCRYPT, UNDER_OLD).is_complete
+    assert kids(folder) == {UNDER_OLD.kid}
+    assert not (folder / "preferences").exists()
 
 
 @pytest.mark.parametrize("stray", ["quarantine/before-migration", "tombstones/old"])

@@ -7,7 +7,7 @@ on a `Shelf`: another `MemoryStorage` over the same shelf is another process, or
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -143,7 +143,7 @@ class MemoryStorage:
         look = partial(self._look_again, key)
         self.sealer.refusals.note(key.kind, key.name, code, look)
 
-    def prepare(self) -> None:
+    def prepare(self, kinds: Collection[Kind] | None = None) -> None:
         """Nothing has to be made."""
 
     def open(self) -> None:

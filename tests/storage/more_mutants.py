@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from security.encryption import is_encrypted
@@ -170,7 +170,7 @@ class AStrayDocumentWantsALease(MemoryStorage):
 
 @breaks(test_contract_keys.test_a_storage_is_prepared_for_whoever_is_to_mend_its_keys_or_its_room)
 class PreparingTriesTheKeys(MemoryStorage):
-    def prepare(self) -> None:
+    def prepare(self, kinds: Collection[Kind] | None = None) -> None:
         self.check_keys()
 
 

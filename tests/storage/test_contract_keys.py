@@ -245,6 +245,7 @@ def test_a_storage_is_prepared_for_whoever_is_to_mend_its_keys_or_its_room(make:
     storage = backend.another(TokenEncryption())
     with backend.full():
         storage.prepare()
+        storage.prepare([PAGES])
     [found] = storage.read([ONE])
     assert isinstance(found, Stored)
     assert isinstance(found.fault, OperatorFault)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import partial
@@ -83,10 +83,12 @@ class FileStorage:
         self.check_writable()
         self.check_keys()
 
-    def prepare(self) -> None:
-        for folder in (self.folder, *map(self._folder_of, self.kinds), self._locks):
+    def prepare(self, kinds: Collection[Kind] | None = None) -> None:
+        worked_with = self.kinds if kinds is None else kinds
+        for folder in (self.folder, *map(self._folder_of, worked_with), self._locks):
             ensure_private_folder(folder)
-        self._trail.prepare()
+        if kinds is None:
+            self._trail.prepare()
         self._is_prepared = True
 
     def check_keys(self) -> None:
