@@ -241,7 +241,8 @@ class Storage(Protocol):
         """The names of the documents whose `Kind.indexes` have this value, sorted; None: those of
         which it is not known, be it that they cannot be read.
 
-        Reads what has changed and no others, and is no look that `due` knows of.
+        Reads what has changed and no others (nor again what could not be read and has not changed
+        since), and is no look that `due` knows of.
 
         Raises:
             OperatorFault: they cannot be looked through.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import sys
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -14,7 +16,7 @@ from security.consent.pending import PendingConsent, PendingConsents
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.errors import ConsentDenied
-from tests.security.kit import ANN, BOB, World, in_minutes
+from tests.security.kit import ANN, BOB, World, in_minutes, new_key
 from tests.stores import storage_in
 
 MANY = 100
@@ -75,6 +77,38 @@ async def test_an_unknown_state_opens_nothing(
         with pytest.raises(ConsentDenied):
             await consents.accept_redirect(await consents.by_state(state), code="4/0A", error=None)
     assert keyring.opened == 0
+
+
+async def test_an_unknown_state_tries_nothing_again_that_cannot_be_read(
+    world: World, keyring: Counting, requests: list[PendingConsent]
+) -> None:
+    """Under a lost key, say; and once the folder has been left alone, no file is looked at."""
+    consents = world.folder / "consents"
+    for request in requests[:30]:
+        place = consents / f"{request.owner.stem}.json"
+        place.unlink()
+        place.write_bytes(TokenEncryption([new_key()]).encrypt(b"{}"))
+    world.pending.by_state("x" * 43)
+    keyring.opened = 0
+    for _ in range(20):
+        assert world.pending.by_state("x" * 43) is None
+    assert keyring.opened == 0
+    long_ago = time.time() - 60
+    os.utime(consents, (long_ago, long_ago))
+    world.pending.by_state("x" * 43)
+    listed: list[object] = []
+
+    def listen(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "os.scandir" and str(arguments[0]).endswith("consents"):
+            listed.append(arguments)
+
+    sys.addaudithook(listen)  # the interpreter's own: there is no way to take one back
+    assert world.pending.by_state("x" * 43) is None
+    assert world.pending.by_state(state_of(requests[50])) == requests[50]
+    assert listed == []
+    newest = a_request()
+    PendingConsents(storage_in(world.folder, keyring)).save(newest)
+    assert world.pending.by_state(state_of(newest)) == newest
 
 
 async def test_a_known_state_opens_its_own_request_alone(

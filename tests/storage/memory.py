@@ -137,6 +137,7 @@ class MemoryStorage:
         self.sealer = sealer
         self._mask = mask
         self._looked_at: dict[Key, tuple[Version, Document]] = {}
+        self._unread: dict[Key, Version] = {}
         self._wanted: set[Key] = set()
 
     def _note_refused(self, key: Key, code: str) -> None:
@@ -297,9 +298,14 @@ class MemoryStorage:
         known = self._looked_at.get(key)
         if known is not None and known[0] == self.shelf.version(key):
             return known[1]
+        if self._unread.get(key) == self.shelf.version(key):
+            return None
         found = self._read(key)
         self.look_again([key])
-        return found.document if isinstance(found, Stored) else None
+        document = found.document if isinstance(found, Stored) else None
+        if document is None:
+            self._unread[key] = self.shelf.version(key)
+        return document
 
     def _moment(self, key: Key) -> float | None:
         """When a document is to be seen to; None: it has changed, or wants a look."""

@@ -142,6 +142,13 @@ class AListingIsKept(MemoryStorage):
         return listed
 
 
+@breaks(test_contract_finding.test_a_find_tries_nothing_again_that_cannot_be_read)
+class AFindTriesEverythingAgain(MemoryStorage):
+    def find(self, kind: Kind, index: str, value: str | None) -> list[str]:
+        self._unread.clear()
+        return super().find(kind, index, value)
+
+
 @breaks(test_contract_finding.test_what_is_removed_is_not_due)
 class WhatWasDueIsDue(MemoryStorage):
     def due(self, kind: Kind, before: float, size: int, *, everything: bool) -> Iterator[DuePage]:

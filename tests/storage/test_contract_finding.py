@@ -11,7 +11,7 @@ from security.encryption import TokenEncryption
 from security.owner_documents import CREDENTIALS, QUARANTINE, copy_key, credential_key
 from security.storage.events import Event
 from security.storage.protocol import Copy, Drop, Due, Key, Put, PutRaw
-from tests.storage.backends import ANN, BOB, LISTS, MASK, PAGES, Backend, new_key, page
+from tests.storage.backends import ANN, BOB, LISTS, MASK, PAGES, Backend, Make, new_key, page
 
 INFINITE = float("inf")
 
@@ -139,6 +139,24 @@ def test_a_find_reads_what_has_changed_and_no_others(backend: Backend) -> None:
     backend.plant(page("p-3"), backend.sealer.seal(PAGES, "p-3", {"colour": "0"}))
     assert len(backend.storage.find(PAGES, "colour", "1")) == 4
     assert backend.sealer.opened == before + 1
+
+
+def test_a_find_tries_nothing_again_that_cannot_be_read(make: Make) -> None:
+    """Before it has changed: whoever can ask for a value would have it opened at each request."""
+    backend = make(TokenEncryption([new_key()]))
+    for number in range(5):
+        backend.put(page(f"p-{number}"), {"colour": "red"})
+        backend.plant(page(f"p-{number}"), TokenEncryption([new_key()]).encrypt(b"{}"))
+    find, before = backend.storage.find, backend.sealer.opened
+    for _ in range(3):
+        assert find(PAGES, "colour", "red") == []
+        assert len(find(PAGES, "colour", None)) == 5
+        backend.put(page("other"), {"colour": "blue"})
+    assert backend.sealer.opened == before + 5
+    backend.plant(page("p-3"), backend.sealer.seal(PAGES, "p-3", {"colour": "red"}))
+    assert find(PAGES, "colour", "red") == ["p-3"]
+    assert len(find(PAGES, "colour", None)) == 4
+    assert backend.sealer.opened == before + 6
 
 
 # What is due

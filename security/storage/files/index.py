@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import secrets
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice, takewhile
+from time import time
 from typing import Final, NamedTuple
 
 from security.storage.catalogue import Document, Kind
@@ -86,6 +88,15 @@ class Listing:
         )
 
 
+class _Unread(NamedTuple):
+    """Of a file that could not be read: what changes where it is written, or its mode mended."""
+
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+
 class Index:
     """What is known by a file's name. Single operations are safe from any thread."""
 
@@ -95,6 +106,9 @@ class Index:
         self._known: dict[str, _Known] = {}
         self._key = secrets.token_bytes(32)  # hashes of states and accounts leave no process
         self._indexes: tuple[str, ...] = ()
+        self._unread: dict[str, _Unread | None] = {}
+        self._caught_up: Listing | None = None
+        """What could not be read; None: a file is to be looked at that may not have changed."""
 
     def learn(self, name: str, stamp: Stamp, document: Document) -> None:
         """This file was read, or has just been written."""
@@ -104,10 +118,13 @@ class Index:
         hashes = tuple(map(self._hash, values.values()))
         moment = kind.due(document) if kind.due else float("inf")
         self._known[name + ENDING] = _Known(*stamp, moment, hashes)
+        if self._unread.pop(name, False) is not False:
+            self._caught_up = None
 
     def forget(self, name: str) -> None:
         """The next look finds this file changed, if it is there."""
         self._known.pop(name + ENDING, None)
+        self._caught_up = None
 
     def want(self, name: str) -> None:
         """The next looks find that this file is to be looked at, until it is learnt anew."""
@@ -156,6 +173,44 @@ class Index:
             self._forget_gone()
         due.sort()
         return look
+
+    def catch_up(self, is_readable: Callable[[str], bool]) -> list[str]:
+        """Have all read that has changed; the names of what cannot be read.
+
+        Anybody may ask for a state. So what could not be read is tried again only once it has
+        changed; and where nothing has come or gone, one look at the folder is all. Other programs
+        may write into owners' files where they lie: of these each is looked at.
+
+        Args:
+            is_readable: reads a document, which has it learnt.
+
+        Raises:
+            OperatorFault: the folder cannot be read.
+        """
+        with disk_faults():
+            changed_ns, now = os.stat(self._folder).st_mtime_ns, time()  # noqa: PTH116
+        last = self._caught_up
+        if last is not None and not self._kind.is_owners and last.is_of(changed_ns):
+            return last.names
+        before = self._unread
+        unread: dict[str, _Unread | None] = {}
+        for name in map(_stem, self.look().changed):
+            status = self._status(name)
+            if status is None or before.get(name) != status:
+                readable = is_readable(name)
+                self.want(name)  # it is no look that the sweep knows of
+                if readable:
+                    continue
+            unread[name] = status
+        self._unread, self._caught_up = unread, Listing(changed_ns, now, sorted(unread))
+        return self._caught_up.names
+
+    def _status(self, name: str) -> _Unread | None:
+        try:
+            status = os.lstat(f"{self._folder}/{name}{ENDING}")
+        except OSError:
+            return None
+        return _Unread(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
     def found(self, index: str, value: str | None) -> list[str]:
         """The names of the documents known to have this value; None: of which none is known."""

@@ -137,13 +137,11 @@ class FileStorage:
     def find(self, kind: Kind, index: str, value: str | None) -> list[str]:
         known = self._index(kind)
         try:
-            changed = [name[: -len(ENDING)] for name in known.look().changed]
+            unread = known.catch_up(lambda name: self._is_readable(Key(kind, name)))
         except OperatorFault:
             if not self._folder_of(kind).exists():
                 return []
             raise
-        unread = [name for name in changed if not self._is_readable(Key(kind, name))]
-        self.look_again([Key(kind, name) for name in changed])
         return sorted({*known.found(index, value), *(unread if value is None else ())})
 
     def apply(self, units: Sequence[Unit]) -> list[list[Version] | Exception]:
