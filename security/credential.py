@@ -180,30 +180,41 @@ class Credential:
             raise CorruptCredential("a field of the wrong type", code="unreadable")
         if own.get("owner", owner.name) != owner.name:
             raise CorruptCredential("belongs to another owner", code="wrong_owner")
-        refresh_token, client_id = document.get("refresh_token"), document.get("client_id")
-        generation, state = own.get("generation", 0), own.get("state", "active")
-        if (
-            not (is_token(refresh_token) or refresh_token in (None, ""))
-            or not (isinstance(client_id, str) and client_id)
-            or not (type(generation) is int and generation >= 0)
-            or state not in ("active", "leaving")
-        ):
+        if not has_sound_fields(document, own):
             raise CorruptCredential("a field of the wrong type", code="unreadable")
-        access_token = document.get("token")
+        refresh_token, access_token = document.get("refresh_token"), document.get("token")
         return cls(
             owner=owner,
-            client_id=client_id,
+            client_id=document["client_id"],
             refresh_token=SecretStr(refresh_token) if refresh_token else None,
             access_token=SecretStr(access_token) if is_token(access_token) else None,
             expires_at=moment_of(document.get("expiry")),
             scopes=_scopes(document.get("scopes")),
             account=_secret(document.get("account")),
             account_id=_secret(own.get("account_id")),
-            generation=generation,
+            generation=own.get("generation", 0),
             granted_at=moment_of(own.get("granted_at")),
             refresh_expires_at=moment_of(own.get("refresh_expires_at")),
-            state=state,
+            state=own.get("state", "active"),
         )
+
+
+def has_sound_fields(document: dict[str, Any], own: dict[str, Any]) -> bool:
+    """Whether what cannot be had again is there, and of use.
+
+    Args:
+        own: the part that this program alone writes.
+    """
+    refresh_token, client_id = document.get("refresh_token"), document.get("client_id")
+    generation = own.get("generation", 0)
+    return (
+        (is_token(refresh_token) or refresh_token in (None, ""))
+        and isinstance(client_id, str)
+        and client_id != ""
+        and type(generation) is int
+        and generation >= 0
+        and own.get("state", "active") in ("active", "leaving")
+    )
 
 
 def serves_until(access_token: object, expires_at: datetime | None, now: datetime) -> float:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
-from security.credential import Credential, Owner, moment_of, serves_until
+from security.credential import Credential, Owner, has_sound_fields, moment_of, serves_until
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import NOTE, Claims, Document, Kind, claims_owner
 from security.storage.each import each, only
@@ -29,11 +29,15 @@ def _claims_of_credential(document: Document) -> Claims:
 
 
 def _indexes_of(document: Document) -> dict[str, str | None]:
-    client_id = document.get("client_id")
+    own = document.get("drivekeeper")
+    own = {} if own is None else own
+    if not isinstance(own, dict) or not has_sound_fields(document, own):
+        # No credential: nothing else in it is believed either.
+        return {"account_id": None, "account": None, "client_id": None}
     return {
-        "account_id": _folded(_own_part(document).get("account_id")),
+        "account_id": _folded(own.get("account_id")),
         "account": _folded(document.get("account")),
-        "client_id": client_id if isinstance(client_id, str) else None,
+        "client_id": document["client_id"],
     }
 
 

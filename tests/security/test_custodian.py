@@ -17,6 +17,7 @@ from security.custody.leases import Locked
 from security.custody.workers import Workers
 from security.encryption import TokenEncryption
 from security.errors import ConsentRequired, OperatorFault, TransientFault
+from security.owner_documents import CREDENTIALS
 from security.storage.protocol import Lease
 from tests.security.kit import (
     AMY,
@@ -506,6 +507,19 @@ async def test_an_account_that_cannot_be_told_from_others_is_not_revoked(world: 
     await world.connect(ANN, AMY)
     (world.folder / "token_7.json").write_bytes(b"rubbish")
     assert (await world.custody.disconnecting.disconnect(ANN)).shared
+
+
+@pytest.mark.parametrize("damaged", ["client_id", "generation"])
+async def test_what_is_no_credential_may_be_of_any_account(world: World, damaged: str) -> None:
+    """Whatever else it says of itself."""
+    await world.connect(ANN, AMY)
+    other = replace(await world.grant(BOB, BEN), account_id=SecretStr("of ben"), generation=1)
+    document = other.to_document()
+    (document if damaged in document else document["drivekeeper"])[damaged] = []
+    sealed = world.storage.sealer.seal(CREDENTIALS, BOB.stem, document)
+    (world.folder / "token_502.json").write_bytes(sealed)
+    farewell = await world.custody.disconnecting.disconnect(ANN)
+    assert (farewell.revoked, farewell.shared) == (False, True)
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_documents_of_other_programs_beside_credentials_are_left_out(
     backend: Backend, name: str
 ) -> None:
     """Whatever they hold, and wherever one looks."""
-    backend.put(credential_key(ANN), {"account": "a"})
+    backend.put(credential_key(ANN), {"account": "a", "client_id": "c"})
     backend.plant(Key(CREDENTIALS, name), b"{")
     storage = backend.storage
     assert storage.names(CREDENTIALS) == [ANN.stem]
