@@ -522,6 +522,19 @@ async def test_what_is_no_credential_may_be_of_any_account(world: World, damaged
     assert (farewell.revoked, farewell.shared) == (False, True)
 
 
+async def test_what_is_older_than_what_was_seen_may_be_of_any_account(world: World) -> None:
+    """It was brought back: whose account its owner has by now is not in it."""
+    await world.connect(ANN, AMY)
+    await world.connect(BOB, BEN)
+    file = world.folder / "token_502.json"
+    older = file.read_bytes()
+    await world.connect(BOB, AMY)
+    file.write_bytes(older)
+    with capture_logs():
+        farewell = await world.custody.disconnecting.disconnect(ANN)
+    assert (farewell.revoked, farewell.shared) == (False, True)
+
+
 @pytest.mark.parametrize(
     ("kind", "options"),
     # To a revocation 200 is a yes, whatever its body (RFC 7009 §2.2).
