@@ -107,8 +107,8 @@ class Index:
         self._key = secrets.token_bytes(32)  # hashes of states and accounts leave no process
         self._indexes: tuple[str, ...] = ()
         self._unread: dict[str, _Unread | None] = {}
-        self._caught_up: Listing | None = None
         """What could not be read; None: a file is to be looked at that may not have changed."""
+        self._caught_up: Listing | None = None
 
     def learn(self, name: str, stamp: Stamp, document: Document) -> None:
         """This file was read, or has just been written."""
