@@ -104,7 +104,7 @@ async def standing_of(services: Services) -> Standing:
         due_before, at = (now + core.custodian.lead).timestamp(), now.timestamp()
         known = [
             (Owner.from_stem(name), moment)
-            for name, moment in core.storage.known(CREDENTIALS)
+            for name, moment in core.storage.known(CREDENTIALS).items()
             if moment is not None
         ]
         whole = [(owner, moment) for owner, moment in known if owner not in held]
@@ -146,7 +146,7 @@ def _text(services: Services, standing: Standing, t: Texts) -> str:
     if standing.unreadable:
         parts.append(t.tr("cannot be decrypted {count}", count=standing.unreadable))
     quarantined = "?" if standing.quarantined is None else standing.quarantined
-    left, _ = minutes_left(services.core.storage.known(CREDENTIALS), now.timestamp())
+    left, _ = minutes_left(services.core.storage.known(CREDENTIALS).values(), now.timestamp())
     shortest = "–" if left is None else t.duration(left * 60)
     queued, running = services.uploads.counts()
     free = "?" if standing.free_bytes is None else t.size(standing.free_bytes)

@@ -134,7 +134,7 @@ def shares_account(store: TokenStore, credential: Credential) -> bool:
             else {*find("account", account), *find("account", None)}
         )
     # By their own words goes nobody who was refused, nor who was only found so far.
-    names |= {name for name, moment in store.storage.known(CREDENTIALS) if moment is None}
+    names |= {name for name, moment in store.storage.known(CREDENTIALS).items() if moment is None}
     others = store.read_all([Owner.from_stem(name) for name in names - {credential.owner.stem}])
     return any(_may_share(credential, other) for other in others)
 

@@ -168,7 +168,7 @@ class Sweep:
         return (datetime.now(UTC) + self._custodian.lead).timestamp()
 
     def _minutes_left(self) -> tuple[float | None, list[tuple[float, int]]]:
-        return minutes_left(self._store.storage.known(CREDENTIALS), time.time())
+        return minutes_left(self._store.storage.known(CREDENTIALS).values(), time.time())
 
     def _pages(self, full: bool) -> Callable[[], DuePage | None]:
         size = self._options.batch_size

@@ -308,9 +308,9 @@ class Storage(Protocol):
         """What was read there is of no use, though it opens: `due` gives it at every look, until it
         is read or put again and nobody says this of it."""
 
-    def known(self, kind: Kind) -> list[Due]:
-        """What is known of the documents that this process has read or put, without another
-        look: others may have changed or removed them since."""
+    def known(self, kind: Kind) -> dict[str, float | None]:
+        """By name, when documents are due (as in `Due`) that this process has read or put, without
+        another look: others may have changed or removed them since."""
 
     def record(self, events: Sequence[Event]) -> None:
         """Add to the audit trail. Never raises: what has happened has happened."""

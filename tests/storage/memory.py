@@ -235,12 +235,12 @@ class MemoryStorage:
     def look_again(self, keys: Sequence[Key]) -> None:
         self._wanted.update(keys)
 
-    def known(self, kind: Kind) -> list[Due]:
-        return [
-            Due(key.name, self._moment_of(key, document))
+    def known(self, kind: Kind) -> dict[str, float | None]:
+        return {
+            key.name: self._moment_of(key, document)
             for key, (_, document) in self._looked_at.items()
             if key.kind is kind and key in self.shelf.documents
-        ]
+        }
 
     def record(self, events: Sequence[Event]) -> None:
         now = datetime.now(UTC)

@@ -704,7 +704,7 @@ class EverythingIsWhatIsDue(MemoryStorage):
 
 @breaks(test_contract_finding.test_what_is_known_was_looked_at)
 class KnownIsReadAnew(MemoryStorage):
-    def known(self, kind: Kind) -> list[Due]:
+    def known(self, kind: Kind) -> dict[str, float | None]:
         self.read([Key(kind, name) for name in self.names(kind)])
         return super().known(kind)
 

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from security.encryption import TokenEncryption
 from security.owner_documents import CREDENTIALS, QUARANTINE, copy_key, credential_key
 from security.storage.events import Event
-from security.storage.protocol import Copy, Drop, Due, Key, Put, PutRaw
+from security.storage.protocol import Copy, Drop, Key, Put, PutRaw
 from tests.storage.backends import ANN, BOB, LISTS, MASK, PAGES, Backend, Make, new_key, page
 
 INFINITE = float("inf")
@@ -69,7 +69,7 @@ def test_documents_of_other_programs_beside_credentials_are_left_out(
     assert storage.find(CREDENTIALS, "account", None) == []
     pages = storage.due(CREDENTIALS, 0, 10, everything=True)
     assert [one.name for found in pages for one in found.due] == [ANN.stem]
-    assert storage.known(CREDENTIALS) == [Due(ANN.stem, 0)]
+    assert storage.known(CREDENTIALS) == {ANN.stem: 0}
 
 
 # Finding
@@ -196,13 +196,13 @@ def test_what_is_of_no_use_is_due_at_every_look_though_it_opens(backend: Backend
     for _ in range(2):
         backend.storage.look_again([page("b"), page("nothing")])
         assert [due(backend) for _ in range(2)] == [[("a", 5), ("b", None)]] * 2
-        assert sorted(backend.storage.known(PAGES)) == [("a", 5), ("b", None)]
+        assert backend.storage.known(PAGES) == {"a": 5, "b": None}
         backend.stored(page("b"))
         assert due(backend) == [("a", 5)]
     backend.storage.look_again([page("b")])
     backend.put(page("b"), {"due": 400})
     assert due(backend) == [("a", 5)]
-    assert sorted(backend.storage.known(PAGES)) == [("a", 5), ("b", 400)]
+    assert backend.storage.known(PAGES) == {"a": 5, "b": 400}
 
 
 def test_to_be_found_is_not_to_be_looked_at(backend: Backend) -> None:
@@ -266,14 +266,14 @@ def test_what_is_known_was_looked_at(backend: Backend) -> None:
     backend.put(page("c"), {})
     backend.plant(page("new"), b"{}")
     before = backend.sealer.opened
-    assert sorted(backend.storage.known(PAGES)) == [("a", 5), ("b", None), ("c", INFINITE)]
+    assert backend.storage.known(PAGES) == {"a": 5, "b": None, "c": INFINITE}
     assert backend.sealer.opened == before
     backend.apply(Drop(page("a")))
-    assert {one.name for one in backend.storage.known(PAGES)} == {"b", "c"}
+    assert backend.storage.known(PAGES).keys() == {"b", "c"}
     other = backend.another()
-    assert other.known(PAGES) == []
+    assert other.known(PAGES) == {}
     other.read([page("c")])
-    assert other.known(PAGES) == [Due("c", INFINITE)]
+    assert other.known(PAGES) == {"c": INFINITE}
 
 
 # The audit trail

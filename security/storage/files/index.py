@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from security.storage.catalogue import Document, Kind
 from security.storage.disk_faults import disk_faults
-from security.storage.protocol import Due, Version
+from security.storage.protocol import Version
 
 ENDING: Final = ".json"
 _SETTLED_SECONDS: Final = 2.5
@@ -220,9 +220,10 @@ class Index:
         known = list(self._known.items())
         return [_stem(name) for name, last in known if last.hashes[at] == wanted]
 
-    def known(self) -> list[Due]:
-        """Everything that was looked at."""
-        return [Due(_stem(name), last.moment) for name, last in list(self._known.items())]
+    def known(self) -> dict[str, float | None]:
+        """When everything is due that was looked at, by name."""
+        ending = len(ENDING)
+        return {name[:-ending]: last.moment for name, last in list(self._known.items())}
 
     def _forget_gone(self) -> None:
         """One by one: a set of all names, made at every look, would hold everybody up."""

@@ -200,7 +200,7 @@ class FileStorage:
         for key in keys:
             self._index(key.kind).want(key.name)
 
-    def known(self, kind: Kind) -> list[Due]:
+    def known(self, kind: Kind) -> dict[str, float | None]:
         return self._index(kind).known()
 
     def record(self, events: Sequence[Event]) -> None:
