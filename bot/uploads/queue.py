@@ -156,8 +156,13 @@ class UploadQueue:
         for owner in self._journal.owners():
             async with self._lock_of(owner):
                 for job in await self.jobs(owner):
-                    if job.chat_id == chat_id and not self.is_running(job):
-                        await self.save(job.shown_in(Conversation(moved_to), 0))
+                    if job.chat_id != chat_id or self.is_running(job):
+                        continue
+                    # Read anew: no lock holds up one that runs, and it may have ended by now.
+                    current = await self.find(owner, job.id)
+                    if current is None or current.chat_id != chat_id or self.is_running(current):
+                        continue
+                    await self.save(current.shown_in(Conversation(moved_to), 0))
 
     async def retry(self, owner: Owner, job_id: str) -> UploadJob | None:
         """Queue a failed job anew; None where it is gone or not failed."""

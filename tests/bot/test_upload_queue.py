@@ -97,6 +97,35 @@ async def test_who_has_sent_a_hundred_files_comes_round_as_often_as_who_has_sent
     assert line.begun.index(bobs.id) in (1, 2)
 
 
+async def test_what_ends_while_its_group_becomes_a_supergroup_stays_ended(
+    open_line: OpenLine, disk: Disk
+) -> None:
+    """It runs beside the move, which has read it before it ended."""
+    gate = asyncio.Event()
+
+    async def run(one: UploadJob, halt: StopSignal) -> None:
+        await gate.wait()
+        line.journal.save(one.with_file(0, state="done").model_copy(update={"state": "done"}))
+
+    line = open_line(run)
+    waiting = job(ANN, 1, chat_id=-100, state="waiting")
+    running = job(ANN, 2, chat_id=-100)
+    await line.queue.save(waiting)
+    await line.add(running)
+    await line.until_begun(running)
+    disk.writes, asked = asyncio.Event(), disk.asked
+    moving = asyncio.create_task(line.queue.move_chat(-100, -200))
+    await until(lambda: disk.asked > asked)
+    gate.set()
+    await line.until_idle()
+    disk.writes.set()
+    await moving
+    moved = await line.queue.find(ANN, waiting.id)
+    assert moved is not None
+    assert moved.chat_id == -200
+    assert line.journal_state(running.id) == "done"
+
+
 async def test_nothing_that_is_said_to_be_cancelled_runs(open_line: OpenLine) -> None:
     """While one is being cancelled the worker takes the next; which is on its way then, not that
     one.
