@@ -134,7 +134,7 @@ class UpdateJournal:
 
         In this order: after a kill in between the ledger says that they were handled.
         """
-        self._documents.write(_LEDGER, {"bot": self._bot_id, **ledger})
+        self._documents.write(_LEDGER, {**ledger, "bot": self._bot_id})
         self._forget(map(str, ended))
 
     def probe(self) -> None:

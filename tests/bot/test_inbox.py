@@ -23,7 +23,7 @@ from telegram import Bot, Update
 from bot.access.policy import Access, Verdict
 from bot.kinds import UPDATE_SET_ASIDE, UPDATES_NOT_SAVED
 from bot.updates.inbox import Inbox
-from bot.updates.journal import HandledIds, UpdateJournal
+from bot.updates.journal import HandledIds, Ledger, UpdateJournal
 from security.credential import Owner
 from security.custody.members import Members
 from security.custody.workers import Workers
@@ -307,6 +307,17 @@ async def test_the_update_that_kills_every_run_is_set_aside_after_three_and_no_o
     await inbox.forget(Owner.user(501))
     await inbox.look_after()
     assert (runs.kept(), runs.incidents.open(), told) == (set(), [], ["trouble"])
+
+
+@pytest.mark.one_way("on")
+async def test_a_ledger_of_before_the_start_is_this_bots(runs: Runs) -> None:
+    """It is written under the bot's own number, or the next start drops what waits."""
+    runs.storage.prepare()
+    journal = UpdateJournal(runs.storage, 1)
+    journal.write(7, message(7))
+    journal.settle(Ledger(bot=0).model_dump(), ())
+    ledger, left = journal.load()
+    assert (ledger.bot, [queued.number for queued in left]) == (1, [7])
 
 
 @pytest.mark.one_way("on")
