@@ -73,7 +73,12 @@ class UploadJournal:
     def owners(self) -> list[Owner]:
         """Everybody of whom there are jobs."""
         with self._lock:
-            return [Owner("user", key) for key, ids in self._ids.items() if ids]
+            keys = [key for key, ids in self._ids.items() if ids]
+        found = []
+        for key in keys:
+            with suppress(ValueError):  # a stray document's name tells of nobody
+                found.append(Owner.parse(f"user:{key}"))
+        return found
 
     def in_state(self, state: State) -> list[UploadJob]:
         """Everybody's jobs that have not ended and are in this state, as they were sent."""

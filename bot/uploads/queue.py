@@ -153,7 +153,7 @@ class UploadQueue:
 
         What runs, or is in line, finds out by itself, when Telegram refuses its message.
         """
-        for owner in self._journal.owners():
+        for owner in await self._workers.read(self._journal.owners):
             async with self._lock_of(owner):
                 for job in await self.jobs(owner):
                     if job.chat_id != chat_id or self.is_running(job):
@@ -247,7 +247,7 @@ class UploadQueue:
     async def forget_old(self, now: datetime) -> list[UploadJob]:
         """Drop what is older than KEPT and not in line; returns what had not ended."""
         dropped = []
-        for owner in self._journal.owners():  # never everybody's in memory
+        for owner in await self._workers.read(self._journal.owners):  # never everybody's in memory
             kept = 0
             for job in reversed(await self.jobs(owner)):
                 kept += job.has_ended

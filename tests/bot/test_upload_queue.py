@@ -126,6 +126,13 @@ async def test_what_ends_while_its_group_becomes_a_supergroup_stays_ended(
     assert line.journal_state(running.id) == "done"
 
 
+def test_a_stray_document_has_no_owner(journal: UploadJournal) -> None:
+    """Everybody else is found beside it."""
+    journal.save(job(ANN, 1))
+    journal.save(job(BOB, 2, id="notes-2"))
+    assert journal.owners() == [ANN]
+
+
 async def test_nothing_that_is_said_to_be_cancelled_runs(open_line: OpenLine) -> None:
     """While one is being cancelled the worker takes the next; which is on its way then, not that
     one.
