@@ -42,7 +42,8 @@ class Albums:
         Returns those that have come before it. The name stands in the caption, and Telegram Desktop
         puts that under the last of several documents.
         """
-        self._expected.append(job_id)
+        if job_id not in self._expected:
+            self._expected.append(job_id)
         return self._overheard.pop(job_id, [])
 
     def is_expected(self, job_id: str) -> bool:

@@ -77,6 +77,21 @@ async def test_a_part_that_is_being_written_down_belongs_to_its_album(
     assert not await albums.take(job(ANN, 3, id="501-galbum"), note)
 
 
+async def test_a_large_album_does_not_take_the_place_of_others(
+    journal: UploadJournal, disk: Disk
+) -> None:
+    """Each is remembered once, however many of its parts come."""
+
+    async def nothing(_job: UploadJob, _halt: StopSignal | None = None) -> None:
+        """Neither Telegram nor Drive is asked."""
+
+    albums = Albums(UploadQueue(journal, disk, nothing, nothing), end_seconds=0.1)
+    albums.expect("501-gsmall")
+    for _ in range(2000):
+        albums.expect("501-glarge")
+    assert albums.is_expected("501-gsmall")
+
+
 async def test_an_album_cancelled_before_its_first_message_got_through_is_not_queued(
     bot: RunningBot, google: GoogleControls, people: People
 ) -> None:
