@@ -9,6 +9,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import MAX_TEXT_CHUNK, PngInfo
 
 from sandbox.telegram.files.pictures import plain_png
 from tests.sandbox.telegram_kit import TOKEN, Kit, running
@@ -35,6 +37,14 @@ def contents(folder: Path) -> set[Path]:
 
 def size_of(path: Path) -> int:
     return path.stat().st_size
+
+
+def wordy_png() -> bytes:
+    """A picture with more text in it than Pillow unpacks."""
+    info, written = PngInfo(), BytesIO()
+    info.add_text("Comment", "x" * (MAX_TEXT_CHUNK + 1), zip=True)
+    Image.new("RGB", (400, 300)).save(written, "PNG", pnginfo=info)
+    return written.getvalue()
 
 
 async def test_a_download_has_its_length_and_may_begin_in_the_middle(kit: Kit) -> None:
@@ -121,8 +131,9 @@ async def test_what_cannot_be_sent_as_media(kit: Kit) -> None:
         assert answer.refusal == (400, f"Bad Request: {description}")
     empty = await kit.post("sendDocument", data=part("document", b""))
     assert empty.refusal == (400, "Bad Request: file must be non-empty")
-    no_picture = await kit.post("sendPhoto", data=part("photo", b"not a picture"))
-    assert no_picture.refusal == (400, "Bad Request: IMAGE_PROCESS_FAILED")
+    for data in (b"not a picture", wordy_png()):
+        no_picture = await kit.post("sendPhoto", data=part("photo", data))
+        assert no_picture.refusal == (400, "Bad Request: IMAGE_PROCESS_FAILED")
     stripe = await kit.post("sendPhoto", data=part("photo", plain_png(400, 10)))
     assert stripe.refusal == (400, "Bad Request: PHOTO_INVALID_DIMENSIONS")
 
