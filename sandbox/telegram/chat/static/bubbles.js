@@ -86,9 +86,8 @@ function key(button, place, onTap) {
   const busy = state.tapping.has(name);
   return el(
     "button",
-    { class: "key", type: "button", "aria-busy": busy ? "true" : null, onclick: () => onTap(button, place) },
+    { class: "key", type: "button", "aria-busy": busy ? "true" : null, onclick: () => onTap(place) },
     button.text,
-    button.copy_text ? icon("copy", "corner") : null,
     busy ? el("span", { class: "spinner" }) : null,
   );
 }

@@ -31,12 +31,7 @@ function jump(id) {
   setTimeout(() => target?.classList.remove("flash"), 1300);
 }
 
-async function tap(button, place) {
-  if (button.copy_text) {
-    await copyText(button.copy_text.text);
-    toast("Copied");
-    return;
-  }
+async function tap(place) {
   const name = `${place.message_id}:${place.row}:${place.column}`;
   if (state.tapping.has(name)) return;
   state.tapping.add(name);
