@@ -30,6 +30,12 @@ def _file(world: GoogleWorld, file_id: str) -> DriveFile:
     return file
 
 
+def _set_trashed(world: GoogleWorld, file_id: str, trashed: bool) -> Answer:
+    file = _file(world, file_id)
+    file.trashed = trashed
+    return world.files.summary_of(file)
+
+
 def revoke(world: GoogleWorld, account: str) -> Answer:
     """The user removes the app's access in their Google account: every token dies."""
     return {"revoked": world.grants.revoke_account(world.account(account).email)}
@@ -85,7 +91,8 @@ def client(
             raise InvalidRequest("client_id: unknown; give a secret to make a new client")
         known = clients[client_id] = OAuthClient(client_id, secret)
     known.state = state
-    known.secret = known.secret if secret is None else secret
+    if secret is not None:
+        known.secret = secret
     return {"client_id": client_id, "state": state}
 
 
@@ -120,16 +127,14 @@ def advance_clock(world: GoogleWorld, seconds: int | float) -> Answer:
     return {"offset": world.clock_offset}
 
 
-def trash(world: GoogleWorld, file_id: str, trashed: bool = True) -> Answer:
+def trash(world: GoogleWorld, file_id: str) -> Answer:
     """The user moves a file or folder to the trash."""
-    file = _file(world, file_id)
-    file.trashed = trashed
-    return world.files.summary_of(file)
+    return _set_trashed(world, file_id, trashed=True)
 
 
 def untrash(world: GoogleWorld, file_id: str) -> Answer:
     """The user takes a file or folder out of the trash."""
-    return trash(world, file_id, trashed=False)
+    return _set_trashed(world, file_id, trashed=False)
 
 
 def move(world: GoogleWorld, file_id: str, parent: str) -> Answer:
