@@ -233,7 +233,7 @@ async def tell_withdrawn(bot: ExtBot[int], services: Services, files: dict[Owner
     """Tell those who may no longer use the bot that their files, so many each, wait."""
     for owner, count in files.items():
         _log.info("upload_waiting", owner=owner, result="not_allowed", count=count)
-        texts = Texts(await services.core.preferences.language(owner))
+        texts = await services.core.preferences.texts(owner)
         text = texts.tr(
             "⏸ You no longer have access to this bot. Your files that were not uploaded yet: "
             "{count}. They go on by themselves if you get access again within seven days of "
@@ -248,7 +248,7 @@ async def tell_overflow(bot: ExtBot[int], services: Services, update: Update) ->
     if update.effective_user is None:
         return
     owner = Owner.user(update.effective_user.id)
-    texts = Texts(await services.core.preferences.language(owner))
+    texts = await services.core.preferences.texts(owner)
     if update.message and (found := incoming_files(update.message)):
         text = texts.tr(
             "✋ From <b>{name}</b> on I have taken nothing: more is waiting than I can keep. Send "

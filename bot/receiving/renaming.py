@@ -97,9 +97,7 @@ async def _question(
         job.conversation,
         texts.tr(
             "{sign} What shall <b>{name}</b> be called? Reply to this message with the new name.",
-            sign=questions.sign(
-                context.bot, context.services.options.link_base_url, "✏️", purpose, argument
-            ),
+            sign=context.sign("✏️", purpose, argument),
             name=job.name,
         ),
         questions.box(job.name),

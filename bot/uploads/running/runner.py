@@ -13,7 +13,6 @@ from telegram.ext import ExtBot
 from bot.core import BotOptions, Core
 from bot.kinds import LOCAL_FILE_UNREADABLE
 from bot.texts.buttons import Shown
-from bot.texts.catalogue import Texts
 from bot.texts.unexpected import Unexpected, new_reference
 from bot.uploads import group_texts, upload_texts
 from bot.uploads.destinations import Destinations
@@ -71,7 +70,7 @@ class UploadRunner:
 
     async def run(self, job: UploadJob, stop: StopSignal) -> Announcement | None:
         """Upload `job`. Every end has its message, whatever fails: it is what comes back."""
-        texts = Texts(await self._core.preferences.language(job.owner))
+        texts = await self._core.preferences.texts(job.owner)
         message = UploadMessage(self._bot, job, texts, self._has_room, self._timing)
         message.start()
         self._messages[job.id] = message
