@@ -77,11 +77,12 @@ class Asker:
             ) as response:
                 body = await _beginning(response)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            # Not beside its cause: that may hold the address.
-            raise Unreachable(reason_of(error)) from None
-        # The server wrote its time down some time between the question and the answer.
-        ahead = _ahead((asked + time.time()) / 2, response.headers.get("Date"))
-        return Answer(response.status, json_object(body), response.headers.get("Allow"), ahead)
+            reason = reason_of(error)
+        else:
+            # The server wrote its time down some time between the question and the answer.
+            ahead = _ahead((asked + time.time()) / 2, response.headers.get("Date"))
+            return Answer(response.status, json_object(body), response.headers.get("Allow"), ahead)
+        raise Unreachable(reason)  # not beside its cause: that may hold the address
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> bytes:

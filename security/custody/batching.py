@@ -39,7 +39,8 @@ class BatchScheduler:
 
     def ask(self, batches: Batches[Any, Any]) -> None:
         """Have `batches` begin one when it is their turn."""
-        self._asking.append(batches)
+        if batches not in self._asking:
+            self._asking.append(batches)
         if self._turns is None:
             self._turns = asyncio.create_task(self._take_turns())
 
@@ -86,9 +87,8 @@ class Batches(Generic[T, R]):
         """What `work` gives for `item`, or raises. Whoever is cancelled before it begins spares it;
         what is given to one who is cancelled later is dropped."""
         asked: _Asked[T, R] = _Asked(item, asyncio.get_running_loop().create_future())
-        if not self._waiting:
-            self._scheduler.ask(self)
         self._waiting.append(asked)
+        self._scheduler.ask(self)
         return await asked.answer
 
     def begin(self) -> asyncio.Future[Sequence[R | Exception]] | None:

@@ -135,8 +135,12 @@ def shares_account(store: TokenStore, credential: Credential) -> bool:
         )
     # By their own words goes nobody who was refused, nor who was only found so far.
     names |= {name for name, moment in store.storage.known(CREDENTIALS).items() if moment is None}
-    others = store.read_all([Owner.from_stem(name) for name in names - {credential.owner.stem}])
-    return any(_may_share(credential, other) for other in others)
+    others = [Owner.from_stem(name) for name in names - {credential.owner.stem}]
+    return any(
+        _may_share(credential, other)
+        for some in portions(others, _READ_AT_ONCE)
+        for other in store.read_all(some)
+    )
 
 
 def _may_share(credential: Credential, other: Reading | Exception) -> bool:

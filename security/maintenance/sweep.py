@@ -241,8 +241,6 @@ class Sweep:
                 await self._rejecting.reject(owner, reading.damage.code, reading.version)
             return False
         credential, now = reading.credential, datetime.now(UTC)
-        if not dry_run:
-            self._state.rejections.count_good(now.timestamp(), grant=False)
         if credential is None:
             return False
         if credential.state == "leaving":
@@ -250,6 +248,7 @@ class Sweep:
                 await self._disconnecting.finish(owner)
             return False
         if not dry_run:
+            self._state.rejections.count_good(now.timestamp(), grant=False)
             self._state.activity.assume(owner, credential.granted_at, now.timestamp())
         expires = credential.serves_until(now)
         refusal = self._clients.refused.get(credential.client_id)

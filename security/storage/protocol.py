@@ -192,7 +192,8 @@ class Storage(Protocol):
         """The part of `open` that tries neither keys nor room: for whoever is to mend them.
 
         Args:
-            kinds: the only ones that are worked with; None: all of them, and the audit trail.
+            kinds: the only ones that are worked with; None: all of them, and the audit trail. Of
+                others what a crash has left half done is removed, where that can be done.
 
         Raises:
             OperatorFault: it cannot be used.

@@ -17,6 +17,7 @@ from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.errors import ConsentDenied
 from tests.security.kit import ANN, BOB, World, in_minutes, new_key
+from tests.security.test_sweep_looks import unreadable
 from tests.stores import storage_in
 
 MANY = 100
@@ -142,6 +143,16 @@ async def test_after_a_restart_each_request_is_opened_once(
     for request in requests[:10]:
         assert again.by_state(state_of(request)) == request
     assert keyring.opened == 10
+
+
+def test_what_the_disk_did_not_give_once_is_found_later(world: World, keyring: Counting) -> None:
+    """Too many open files, say, at the first request after a start."""
+    request = a_request()
+    PendingConsents(storage_in(world.folder, keyring)).save(request)
+    again, state = PendingConsents(storage_in(world.folder, keyring)), state_of(request)
+    with unreadable(f"{request.owner.stem}.json"):
+        assert again.by_state(state) is None
+    assert again.by_state(state) == request
 
 
 def test_what_another_process_writes_is_found(world: World, keyring: Counting) -> None:

@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 
 from processes.wiring import KINDS
 from security.credential import Owner
+from security.custody.disconnect import shares_account
 from security.custody.workers import Workers
 from security.encryption import TokenEncryption
 from security.maintenance.state import MaintenanceState
@@ -26,6 +27,7 @@ from security.storage.catalogue import Document
 from security.storage.files.storage import FileStorage
 from security.storage.protocol import Found, Key
 from security.storage.sealing import Sealer
+from security.token_store import TokenStore
 from tests.security.kit import ANN, BOB, MASK, World, a_credential, full_disk
 from tests.stores import keep, storage_in
 
@@ -204,4 +206,17 @@ async def test_a_start_has_no_more_than_a_page_of_owners_in_memory(world: World)
     custody = world.new_custody(storage=storage)
     assert custody.state.activity.owners() == set(MANY)
     assert await custody.disconnecting.finish_interrupted() == 1
+    assert 0 < storage.most <= 500
+
+
+def test_a_look_for_others_of_an_account_has_no_more_than_a_page_in_memory(world: World) -> None:
+    """In a process that knows nobody yet, as a command's."""
+    sealer = Sealer(TokenEncryption())
+    for owner in MANY:
+        credential = a_credential(owner, account_id=SecretStr(owner.key))
+        plain = sealer.seal(CREDENTIALS, owner.stem, credential.to_document())
+        (world.folder / f"{owner.stem}.json").write_bytes(plain)
+    storage = Counting(world.folder, sealer, MASK, KINDS)
+    leaving = a_credential(MANY[0], account_id=SecretStr(MANY[0].key))
+    assert not shares_account(TokenStore(storage, MASK), leaving)
     assert 0 < storage.most <= 500

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -252,6 +254,18 @@ def test_files_that_are_not_ours_are_left_in_peace(folder: Path) -> None:
         path.write_bytes(b"{}")
     run(folder, Mode.ENCRYPT, UNDER_OLD)
     assert [path.read_bytes() for path in others] == [b"{}"] * 3
+
+
+def test_what_a_crash_left_in_plaintext_is_removed_where_nothing_else_lies(folder: Path) -> None:
+    """Half a save, the first of its kind."""
+    store = store_in(folder, PLAIN)
+    store.storage.prepare()
+    store.save_consent(a_credential())
+    left = folder / "consents" / ".token_1.json.tmp"
+    left.write_bytes(b'{"device_code": "plain"}')
+    os.utime(left, (time.time() - 3600,) * 2)
+    assert run(folder, Mode.ENCRYPT, UNDER_OLD).is_complete
+    assert not left.exists()
 
 
 @pytest.mark.parametrize("other", ["updates", "audit"])

@@ -241,3 +241,21 @@ async def test_whoever_connects_while_a_sweep_looks_who_has_gone_is_not_forgotte
     await keeper.run(full=True)
     assert storage.listed == 2
     assert ANN in keeper.state.activity.owners()
+
+
+async def test_who_has_ended_makes_no_share_of_the_rejected_smaller(world: World) -> None:
+    """An old backup's files beside their tombstones, which every sweep looks at again."""
+    everybody = owners(60)
+    await connect_all(world, everybody, minutes_left=600)
+    for owner in everybody[20:]:
+        path = world.folder / f"token_{owner.key}.json"
+        old = path.read_bytes()
+        world.store.delete(owner)
+        path.write_bytes(old)
+    keeper = Keeper(world)
+    for _ in range(6):
+        await keeper.run()
+    for owner in everybody[:12]:
+        (world.folder / f"token_{owner.key}.json").write_bytes(b"damaged")
+    report = await keeper.run()
+    assert (report.quarantined, report.held) == (0, 12)

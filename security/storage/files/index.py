@@ -174,7 +174,7 @@ class Index:
         due.sort()
         return look
 
-    def catch_up(self, is_readable: Callable[[str], bool]) -> list[str]:
+    def catch_up(self, is_readable: Callable[[str], bool | None]) -> list[str]:
         """Have all read that has changed; the names of what cannot be read.
 
         Anybody may ask for a state. So what could not be read is tried again only once it has
@@ -182,7 +182,8 @@ class Index:
         may write into owners' files where they lie: of these each is looked at.
 
         Args:
-            is_readable: reads a document, which has it learnt.
+            is_readable: reads a document, which has it learnt; None: the disk does not say just
+                now, so that it is tried again each time.
 
         Raises:
             OperatorFault: the folder cannot be read.
@@ -201,9 +202,12 @@ class Index:
                 self.want(name)  # it is no look that the sweep knows of
                 if readable:
                     continue
+                if readable is None:
+                    status = None
             unread[name] = status
-        self._unread, self._caught_up = unread, Listing(changed_ns, now, sorted(unread))
-        return self._caught_up.names
+        found = Listing(changed_ns, now, sorted(unread))
+        self._unread, self._caught_up = unread, None if None in unread.values() else found
+        return found.names
 
     def _status(self, name: str) -> _Unread | None:
         try:

@@ -54,12 +54,15 @@ class FileLease:
 
     def acquire(self) -> bool:
         """Take it now, or not at all: False where somebody else holds it, maybe in this process."""
-        taken, self._descriptor = False, open_lock(self._path)
+        descriptor, taken = open_lock(self._path), False
         try:
-            taken = try_lock(self._descriptor)
+            taken = try_lock(descriptor)
         finally:
             if not taken:
-                self.release()
+                with suppress(OSError):
+                    os.close(descriptor)
+        if taken:
+            self._descriptor = descriptor
         return taken
 
     def may_begin(self) -> bool:

@@ -11,7 +11,7 @@ import os
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -87,6 +87,13 @@ class FileStorage:
         worked_with = self.kinds if kinds is None else kinds
         for folder in (self.folder, *map(self._folder_of, worked_with), self._locks):
             ensure_private_folder(folder)
+        for folder in map(self._folder_of, set(self.kinds).difference(worked_with)):
+            with (
+                suppress(OperatorFault),
+                disk_faults(),
+            ):  # a crash may have left plaintext half written
+                if folder.is_dir():
+                    ensure_private_folder(folder)
         if kinds is None:
             self._trail.prepare()
         self._is_prepared = True
@@ -298,9 +305,12 @@ class FileStorage:
         if found is not None:
             found.open()
 
-    def _is_readable(self, key: Key) -> bool:
+    def _is_readable(self, key: Key) -> bool | None:
+        """None: the disk does not say just now."""
         [found] = self.read([key])
-        return found is None or (isinstance(found, Stored) and found.fault is None)
+        if isinstance(found, Exception):
+            return None
+        return found is None or found.fault is None
 
     @contextmanager
     def _serialised(self, kind: Kind) -> Iterator[None]:
