@@ -17,14 +17,13 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 
 from bot.uploads.jobs import UploadJob
-from bot.uploads.journal import UploadJournal
 from config import Settings
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.messages import Message
 from sandbox.clients.person import Person
 from sandbox.clients.telegram_controls import TelegramControls
 from security.encryption import TokenEncryption
-from tests.stores import storage_in
+from tests.stores import uploads_in
 
 DEVICE_CODE = re.compile(r"[A-Z]{4}-[A-Z]{4}")
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
@@ -107,7 +106,7 @@ async def until(happened: Callable[[], bool], seconds: float = 15) -> None:
 def unfinished(settings: Settings) -> list[UploadJob]:
     """The jobs of a bot with these settings that have not ended."""
     keyring = TokenEncryption(settings.encryption_keys)
-    jobs = UploadJournal(storage_in(settings.user_data_dir, keyring)).all()
+    jobs = uploads_in(settings.user_data_dir, keyring)
     return [job for job in jobs if not job.has_ended]
 
 

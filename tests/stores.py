@@ -6,6 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bot.kinds import FINISHED_UPLOADS, UPLOADS
+from bot.uploads.jobs import UploadJob
+from bot.uploads.journal import UploadJournal
 from processes.wiring import KINDS, open_storage
 from security.encryption import TokenEncryption
 from security.logging_utils import OwnerMask
@@ -48,6 +51,14 @@ def documents_in(folder: Path, kind: Kind, keyring: TokenEncryption) -> Document
 def documents_named(folder: Path, kind: str, keyring: TokenEncryption) -> Documents:
     """The same, by the kind's name."""
     return documents_in(folder, next(known for known in KINDS if known.name == kind), keyring)
+
+
+def uploads_in(folder: Path, keyring: TokenEncryption) -> list[UploadJob]:
+    """Every upload written down in `folder` that can be read, in the order the files were sent."""
+    storage = storage_in(folder, keyring)
+    names = {name for kind in (UPLOADS, FINISHED_UPLOADS) for name in storage.names(kind)}
+    jobs = filter(None, map(UploadJournal(storage).load, names))
+    return sorted(jobs, key=lambda job: (job.created_at, job.reply_to))
 
 
 def keep(

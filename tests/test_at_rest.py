@@ -24,7 +24,6 @@ from googleapiclient.discovery import build_from_document
 from googleapiclient.http import build_http
 from pydantic import SecretStr
 
-from bot.uploads.journal import UploadJournal
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.server import Sandbox
@@ -33,7 +32,7 @@ from security.encryption import TokenEncryption, is_encrypted
 from tests.canaries import Canaries, MarkedWorld
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import DEVICE_CODE, confirm
-from tests.stores import storage_in
+from tests.stores import uploads_in
 
 NO_DOCUMENTS: Final = frozenset({".lock", ".key"})
 """Empty files, and the key of the log's masks."""
@@ -237,9 +236,9 @@ async def test_what_lies_under_the_data_folder(
                 ended(people["ended"]),
                 damaged(people["damaged"]),
             )
-            jobs = UploadJournal(storage_in(folder, TokenEncryption(encryption_keys)))
+            keyring = TokenEncryption(encryption_keys)
             async with asyncio.timeout(10):  # it is noted as done after the person knows
-                while sum(not job.has_ended for job in jobs.all()) != 2:  # noqa: ASYNC110
+                while sum(not job.has_ended for job in uploads_in(folder, keyring)) != 2:  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
             files = await at_rest(folder)
             for person, account in zip((ann, bo), accounts[:2], strict=True):
@@ -252,7 +251,6 @@ async def test_what_lies_under_the_data_folder(
     check_modes(folder)
     world.harvest()
     # Everything was there to be found: tokens, codes, names, in each kind of document.
-    keyring = TokenEncryption(encryption_keys)
     opened = {
         path: data
         if path.parent.name == "quarantine" and not is_encrypted(data)

@@ -27,10 +27,10 @@ from bench.uploads.content import make
 from bench.uploads.processes import MB, Watch, family, memory, processor_seconds
 from bot.uploads.journal import UploadJournal
 from bot.uploads.queue import _KEPT_EACH, KEPT
-from processes.wiring import open_storage
 from sandbox.faults.metering import Meter
 from sandbox.google.drive.files import FileStore
 from security.encryption import TokenEncryption
+from tests.stores import storage_in, uploads_in
 
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - nothing is written there
 MOUNTS = """\
@@ -162,9 +162,9 @@ def test_uploads_of_before_a_start_are_such_as_the_bot_keeps(tmp_path: Path) -> 
     """It reads them, they have ended, and it drops none of them."""
     key = new_key()
     finish_uploads(tmp_path, 120, key)
-    journal = UploadJournal(open_storage(tmp_path, TokenEncryption([SecretStr(key)]), str))
-    journal.prepare()
-    jobs = journal.all()
+    keyring = TokenEncryption([SecretStr(key)])
+    UploadJournal(storage_in(tmp_path, keyring)).prepare()
+    jobs = uploads_in(tmp_path, keyring)
     assert len(jobs) == 120
     assert all(job.has_ended for job in jobs)
     assert jobs[0].created_at > datetime.now(UTC) - KEPT

@@ -59,16 +59,11 @@ class UploadJournal:
         except ValueError:  # no name of a document
             return None
 
-    def all(self) -> list[UploadJob]:
-        """Every job that can be read, in the order the files were sent."""
-        names = {name for kind in (UPLOADS, FINISHED_UPLOADS) for name in self._storage.names(kind)}
-        return self._load_all(names)
-
     def of(self, owner: Owner) -> list[UploadJob]:
         """The owner's jobs, in the order the files were sent."""
         with self._lock:
             ids = list(self._ids.get(owner.key, ()))
-        return self._load_all(ids)
+        return _as_sent(filter(None, map(self.load, ids)))
 
     def owners(self) -> list[Owner]:
         """Everybody of whom there are jobs."""
@@ -102,9 +97,6 @@ class UploadJournal:
                 self.save(job)  # earlier versions kept it among the others
             elif job is not None:
                 yield job
-
-    def _load_all(self, ids: Iterable[str]) -> list[UploadJob]:
-        return _as_sent(filter(None, map(self.load, ids)))
 
     @staticmethod
     def _first(found: Iterable[Found]) -> UploadJob | None:

@@ -39,7 +39,7 @@ from security.token_store import TokenStore
 from tests.bot.upkeep import by_hand, logged, sweep
 from tests.fixtures import StartBot
 from tests.security.kit import ANN, BOB, TOWN, secret
-from tests.stores import storage_in, store_in
+from tests.stores import storage_in, store_in, uploads_in
 
 # Each folder brings its own way along.
 pytestmark = pytest.mark.encryption("off")
@@ -101,7 +101,7 @@ def check_all_there(folder: Path, keyring: TokenEncryption) -> None:
     assert found.owner == FAY
     jobs = UploadJournal(storage)
     jobs.prepare()
-    assert {(job.id, job.state) for job in jobs.all()} == {
+    assert {(job.id, job.state) for job in uploads_in(folder, keyring)} == {
         ("501-41", "queued"),
         ("506-42", "waiting"),
         ("501-g13", "done"),

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from bot.uploads.jobs import UploadJob
-from bot.uploads.journal import UploadJournal
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.group import Group
 from sandbox.clients.person import Person
@@ -20,7 +19,7 @@ from sandbox.server import Sandbox
 from security.encryption import TokenEncryption
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, until
-from tests.stores import storage_in
+from tests.stores import uploads_in
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("off")
@@ -57,7 +56,7 @@ async def upgraded(telegram: TelegramControls, group: Group, ann: Person) -> Asy
 def jobs_of(bot: RunningBot) -> list[UploadJob]:
     """What the bot has written down."""
     keyring = TokenEncryption(bot.settings.encryption_keys)
-    return UploadJournal(storage_in(bot.folder, keyring)).all()
+    return uploads_in(bot.folder, keyring)
 
 
 def errors(bot: RunningBot) -> list[dict[str, Any]]:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from bot.uploads.jobs import UploadJob
-from bot.uploads.journal import UploadJournal
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.group import Group
 from sandbox.clients.messages import Message
@@ -23,7 +22,7 @@ from security.encryption import TokenEncryption
 from tests.bot.upkeep import by_hand
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import DEVICE_CODE, connect, until, until_struck
-from tests.stores import storage_in
+from tests.stores import uploads_in
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("off")
@@ -251,7 +250,7 @@ async def test_a_chain_of_replies_in_a_group_is_no_topic(
 def jobs_of(bot: RunningBot) -> list[UploadJob]:
     """What the bot has written down."""
     keyring = TokenEncryption(bot.settings.encryption_keys)
-    return UploadJournal(storage_in(bot.folder, keyring)).all()
+    return uploads_in(bot.folder, keyring)
 
 
 def test_a_job_of_an_earlier_version_has_no_topic() -> None:

@@ -19,7 +19,7 @@ from tests.bot.test_updates import answers
 from tests.bot.upkeep import by_hand, logged, sweep
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, unfinished, until, until_uploading
-from tests.stores import storage_in
+from tests.stores import storage_in, uploads_in
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("on")
@@ -73,7 +73,7 @@ async def test_after_seven_days_the_waiting_ends(
     async with start_bot(**WITH) as bot:
         await two_files_in_line(bot, google, ann)
     journal = UploadJournal(storage_in(bot.folder, keyring))
-    for job in journal.all():
+    for job in uploads_in(bot.folder, keyring):
         created_at = datetime.now(UTC) - timedelta(days=7, minutes=1)
         journal.save(job.model_copy(update={"created_at": created_at}))
     async with start_bot(**WITHOUT) as bot:

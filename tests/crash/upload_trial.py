@@ -22,7 +22,6 @@ from pydantic import SecretStr
 from bench.owners import CLIENT_ID, CLIENT_SECRET
 from bench.uploads.content import Content
 from bench.world import BOT_TOKEN, FIRST_PERSON, connect
-from bot.uploads.journal import UploadJournal
 from sandbox.clients.messages import Message
 from sandbox.clients.person import Person
 from sandbox.faults.metering import Meter, MeteredReader
@@ -31,7 +30,7 @@ from sandbox.run import bot_settings
 from sandbox.server import Sandbox, SandboxConfig
 from security.encryption import TokenEncryption
 from tests.crash.upload_bot import Bot, Moment, Mutant, Order, Step, read_trace
-from tests.stores import storage_in, store_in
+from tests.stores import store_in, uploads_in
 
 WATCHED: Final = re.compile(
     r"telegram\.(sendMessage|editMessageText|getFile)|google\.(drive|upload)\..+"
@@ -246,9 +245,9 @@ class Trial:
         return {name for name in self.sending.files if any(name in text for text in texts)}
 
     def _is_idle(self) -> bool:
-        journal = UploadJournal(storage_in(self.data, TokenEncryption([self.key])))
+        jobs = uploads_in(self.data, TokenEncryption([self.key]))
         waiting = [path for path in (self.data / "updates").glob("*.json") if path.stem.isdecimal()]
-        return not waiting and all(job.has_ended for job in journal.all())
+        return not waiting and all(job.has_ended for job in jobs)
 
     async def _stop(self, bot: Bot, found: Found) -> None:
         bot.stop()
