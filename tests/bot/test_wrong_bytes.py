@@ -15,7 +15,6 @@ from tests.fixtures import RunningBot
 from tests.journeys import connect, md5_of
 
 People = Callable[..., Person]
-pytestmark = pytest.mark.one_way("on")
 AMY = "amy@example.com"
 SIZE = 900_000
 PAGE = "<html>Please sign in</html>"
@@ -46,7 +45,10 @@ IN_ITS_PLACE: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 # Tries that follow one another at once.
-pytestmark = pytest.mark.timing(download_pause=0.001, upload_pause=0.05)
+pytestmark = [
+    pytest.mark.one_way("on"),
+    pytest.mark.timing(download_pause=0.001, upload_pause=0.05),
+]
 
 
 async def in_drive(google: GoogleControls, name: str) -> list[str]:

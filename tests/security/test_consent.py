@@ -358,6 +358,7 @@ async def test_nothing_is_saved_before_the_asker_has_said_that_it_is_theirs(
     assert await here.all() == []
 
 
+@pytest.mark.one_way("on")
 async def test_an_account_without_a_name_is_nobodys(world: World) -> None:
     """A blank cannot be recognised, and must not be asked about."""
     pending = await begin(world, "paste")
