@@ -1,7 +1,6 @@
 """A few threads for blocking calls, awaited one by one.
 
-What `ThreadPoolExecutor` does, but no exit waits for a thread that hangs; and at half its price for
-calls that take less time than their administration: no second future behind each.
+What `ThreadPoolExecutor` does, but no exit waits for a thread that hangs.
 """
 
 from __future__ import annotations
