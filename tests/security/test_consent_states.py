@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import sys
 import time
 from datetime import UTC, datetime
 
@@ -16,8 +15,8 @@ from security.consent.pending import PendingConsent, PendingConsents
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.errors import ConsentDenied
+from tests.security.hearing import hearing, unreadable
 from tests.security.kit import ANN, BOB, World, in_minutes, new_key
-from tests.security.test_sweep_looks import unreadable
 from tests.stores import storage_in
 
 MANY = 100
@@ -103,9 +102,9 @@ async def test_an_unknown_state_tries_nothing_again_that_cannot_be_read(
         if event == "os.scandir" and str(arguments[0]).endswith("consents"):
             listed.append(arguments)
 
-    sys.addaudithook(listen)  # the interpreter's own: there is no way to take one back
-    assert world.pending.by_state("x" * 43) is None
-    assert world.pending.by_state(state_of(requests[50])) == requests[50]
+    with hearing(listen):
+        assert world.pending.by_state("x" * 43) is None
+        assert world.pending.by_state(state_of(requests[50])) == requests[50]
     assert listed == []
     newest = a_request()
     PendingConsents(storage_in(world.folder, keyring)).save(newest)

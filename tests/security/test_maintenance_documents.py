@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import resource
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from security.storage.files.storage import FileStorage
 from security.storage.protocol import Found, Key
 from security.storage.sealing import Sealer
 from security.token_store import TokenStore
+from tests.security.hearing import hearing_paths
 from tests.security.kit import ANN, BOB, MASK, World, a_credential, full_disk
 from tests.stores import keep, storage_in
 
@@ -44,16 +44,6 @@ NOTHING: dict[str, Document] = {
 """What an earlier version keeps where there is nothing to be remembered."""
 NOW = time.time()
 _DAY = 86400
-_openings: list[Callable[[str], None]] = []
-
-
-def _hear(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "open":
-        for listener in _openings or ():  # at the interpreter's end there is no list any more
-            listener(str(arguments[0]))
-
-
-sys.addaudithook(_hear)  # the interpreter's own: there is no way to take one back
 
 
 @contextmanager
@@ -109,11 +99,8 @@ def test_the_first_start_waits_for_few_fsyncs(tmp_path: Path) -> None:
         nonlocal folder_opened
         folder_opened += path == str(tmp_path / "maintenance")
 
-    _openings.append(note)
-    try:
+    with hearing_paths(note):
         state = state_in(tmp_path)
-    finally:
-        _openings.remove(note)
     assert state.activity.owners() == set(MANY)
     assert folder_opened < len(MANY) / 10
     assert state_in(tmp_path).activity.owners() == set(MANY)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, OperatorFault, RestoreRefused
 from security.quarantine.records import QuarantineRecord
 from security.token_store import TokenStore
+from tests.security.hearing import hearing
 from tests.security.kit import (
     ANN,
     BOB,
@@ -462,7 +462,7 @@ def test_setting_one_aside_costs_the_same_however_many_are_there(store: TokenSto
         if event == "os.scandir" and str(arguments[0]).endswith("quarantine"):
             listed.append(arguments)
 
-    sys.addaudithook(listen)  # the interpreter's own: there is no way to take one back
-    store.copies.set_aside(ANN, "invalid_grant")
+    with hearing(listen):
+        store.copies.set_aside(ANN, "invalid_grant")
     assert listed == []
     assert len(store.copies.names(ANN)) == 1

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,6 +20,7 @@ from security.credential import Credential, Owner
 from security.maintenance.report import SweepReport
 from security.maintenance.sweep import SweepOptions
 from security.owner_documents import CREDENTIALS
+from tests.security.hearing import hearing_paths
 from tests.security.kit import (
     ANN,
     BOB,
@@ -32,16 +32,6 @@ from tests.security.kit import (
 )
 
 pytestmark = pytest.mark.one_way("on")
-
-_listeners: list[Callable[[str, tuple[Any, ...]], None]] = []
-
-
-def _hear(event: str, arguments: tuple[Any, ...]) -> None:
-    for listener in _listeners or ():  # at the interpreter's end there is no list any more
-        listener(event, arguments)
-
-
-sys.addaudithook(_hear)  # the interpreter's own: there is no way to take one back
 
 
 class Keeper:
@@ -100,18 +90,15 @@ async def test_nothing_due_costs_no_lock_and_no_reading(world: World) -> None:
     assert (await keeper.run()).full
     opened: list[str] = []
 
-    def listen(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "open" and "token_1" in str(arguments[0]):  # files and locks alike
-            opened.append(str(arguments[0]))
+    def listen(path: str) -> None:
+        if "token_1" in path:  # files and locks alike
+            opened.append(path)
 
-    _listeners.append(listen)
-    try:
+    with hearing_paths(listen):
         report = await keeper.run()
         assert opened == []
         await keeper.run(full=True)
         assert len(opened) >= 5
-    finally:
-        _listeners.remove(listen)
     assert (report.seen, report.fresh, report.full) == (5, 5, False)
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from structlog.testing import capture_logs
@@ -19,43 +16,11 @@ from security.storage.catalogue import Document, Kind
 from security.storage.files.storage import FileStorage
 from security.storage.refusals import Refusals
 from security.storage.sealing import Sealer
+from tests.security.hearing import hearing_paths, unreadable
 from tests.security.kit import ANN, BOB, MASK, World, a_credential, in_minutes
 from tests.security.test_sweep import Keeper, connect_all, owners
 
 pytestmark = pytest.mark.one_way("on")
-
-_openings: list[Callable[[str], None]] = []
-
-
-def _hear(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "open":
-        for listener in _openings or ():  # at the interpreter's end there is no list any more
-            listener(str(arguments[0]))
-
-
-sys.addaudithook(_hear)  # the interpreter's own: there is no way to take one back
-
-
-@contextmanager
-def hearing(listener: Callable[[str], None]) -> Iterator[None]:
-    """Within, `listener` is told every path that is opened, and may raise."""
-    _openings.append(listener)
-    try:
-        yield
-    finally:
-        _openings.remove(listener)
-
-
-@contextmanager
-def unreadable(name: str) -> Iterator[None]:
-    """Within, the operating system lets nobody open files of this name."""
-
-    def refuse(path: str) -> None:
-        if path.endswith(f"/{name}"):
-            raise PermissionError(13, "Permission denied")
-
-    with hearing(refuse):
-        yield
 
 
 async def open_incidents(keeper: Keeper, **how: bool) -> list[str]:
@@ -183,7 +148,7 @@ async def test_owners_of_a_refused_client_are_neither_locked_nor_read(world: Wor
         if "token_1" in path:
             opened.add(path.rpartition("token_")[2].partition(".")[0])
 
-    with hearing(note):
+    with hearing_paths(note):
         second = await keeper.run()
     assert (second.operator, second.waiting) == (3, {"invalid_client": 9})
     assert len(opened) <= 4  # one more is taken up while the third is asked about
