@@ -88,7 +88,7 @@ async def _finish(core: Core, owner: Owner, notice: Coroutine[Any, Any, None]) -
 async def _tell(bot: ExtBot[int], services: Services, record: QuarantineRecord) -> None:
     core, owner = services.core, record.owner
     try:
-        # Again, meanwhile; or about to leave.
+        # They may have connected again meanwhile; or are about to leave.
         is_connected = await core.custodian.load(owner) is not None
         if not is_connected and owner.kind == "department" and not services.options.admin_user_ids:
             return  # the start that has administrators tells them

@@ -73,9 +73,10 @@ async def health(update: Update, context: BotContext) -> None:
     picture = await _picture(services)
     shown = query.message if query else None
     if picture is None:
-        # Beside an old picture the new numbers would mislead.
-        in_place = isinstance(shown, Message) and not shown.photo
-        await (show_instead if in_place else say)(update, context, text, markup)
+        if isinstance(shown, Message) and not shown.photo:
+            await show_instead(update, context, text, markup)
+        else:  # beside an old picture the new numbers would mislead
+            await say(update, context, text, markup)
         return
     if isinstance(shown, Message) and shown.photo:
         media = InputMediaPhoto(picture, caption=text)

@@ -283,5 +283,7 @@ async def _show(
 ) -> None:
     """In the place of what was tapped; anew where that is to stay, or nothing was."""
     query = update.callback_query
-    stays = anew or query is None or not isinstance(query.message, Message)
-    await (say if stays else show_instead)(update, context, text, markup)
+    if anew or query is None or not isinstance(query.message, Message):
+        await say(update, context, text, markup)
+    else:
+        await show_instead(update, context, text, markup)

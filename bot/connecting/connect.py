@@ -143,7 +143,11 @@ async def paste(update: Update, context: BotContext, text: str) -> None:
 async def _go_on(
     update: Update, context: BotContext, approval: Coroutine[Any, Any, PendingConsent]
 ) -> None:
-    """With what the person has brought back from Google; if it is of no use, say why."""
+    """With what the person has brought back from Google; if it is of no use, say why.
+
+    Args:
+        approval: not yet begun, so that what it raises is said here.
+    """
     here = privately(update, context.owner)
     try:
         await save_or_ask(context, await approval, anew=here)
