@@ -22,7 +22,7 @@ _log = structlog.get_logger()
 def explained(
     *, anew: bool = False, about: Callable[[Update], str] = lambda _: ""
 ) -> Callable[[Handler], Handler]:
-    """Decorates a handler: a tap is acknowledged, and the person is told why it raised a CustodyError.
+    """Decorates a handler: a tap is acknowledged, and a CustodyError is told to the person.
 
     Args:
         anew: in a new message, so that what was tapped stays; otherwise in its place.
