@@ -30,9 +30,9 @@ RUN python -m pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
 
 
 FROM python:3.12-slim
+# Its version is pyproject.toml's: `docker run --rm drivekeeper version` says it.
 LABEL org.opencontainers.image.title="Drivekeeper" \
       org.opencontainers.image.description="A Telegram bot that puts files into people's own Google Drive" \
-      org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="MIT"
 
 # A named volume takes over the owner and mode of the folder it is mounted on.

@@ -8,7 +8,6 @@ import os
 import secrets
 import sys
 from enum import StrEnum
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +19,7 @@ from commands.backup import backup, restore
 from commands.checks.folder import check_above
 from commands.output import Exit, stop
 from commands.runtime import DEFAULT_ENV_FILE, EnvFile
+from commands.version import program_version
 from config import (
     SettingsError,
     child_environment,
@@ -131,7 +131,7 @@ def run() -> None:
 @app.command()
 def version() -> None:
     """Print the version."""
-    typer.echo(f"drivekeeper {installed_version('drivekeeper')}")
+    typer.echo(f"drivekeeper {program_version()}")
 
 
 def main() -> None:

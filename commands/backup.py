@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +16,7 @@ from commands.runtime import (
     open_custody,
     read_settings,
 )
+from commands.version import program_version
 from config import Settings
 from security.encryption import fingerprint
 from security.errors import CustodyError
@@ -53,7 +53,7 @@ def backup(
             settings.token_backup_key,
             About(
                 created=datetime.now(UTC),
-                version=installed_version("drivekeeper"),
+                version=program_version(),
                 settings=settings.names_set,
                 mask_key=custody.mask_key,
             ),
