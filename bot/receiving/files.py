@@ -22,13 +22,13 @@ from bot.texts.catalogue import Texts
 from bot.texts.filenames import (
     CLOUD_LIMIT,
     incoming_files,
-    names_of,
     shown_text,
     type_by_ending,
     wished_name,
 )
 from bot.uploads import group_texts, upload_texts
 from bot.uploads.jobs import JobFile, UploadJob, job_id_of
+from bot.uploads.names import with_names
 from bot.uploads.progress import first_message, tell_of
 from bot.uploads.upload_texts import too_big
 from security.credential import Owner
@@ -73,9 +73,7 @@ async def take(
             ),
         )
         return
-    # Of an album's files each caption belongs to one, and "#name" means one file.
-    wished, rest = wished_name("" if message.media_group_id else caption)
-    names, description = names_of(found, wished), rest if wished else caption
+    wished, rest = wished_name(caption)
     connected = await context.is_connected(owner)
     job = UploadJob(
         id=job_id_of(owner, update.update_id),
@@ -87,12 +85,16 @@ async def take(
             JobFile(
                 telegram_file_id=file.file_id,
                 kind=file.kind,
-                name=name,
-                mime_type=file.mime_type or type_by_ending(name),
+                name=file.name,
+                own_name=file.name,
+                is_made=file.is_made,
+                wish=wished,
+                place=(message.message_id, file.item),
+                mime_type=file.mime_type or type_by_ending(wished),
                 size=file.size,
-                description=description,
+                description=rest,
             )
-            for file, name in zip(found, names, strict=True)
+            for file in found
         ),
         created_at=datetime.now(UTC),
         reply_to=message.message_id,
@@ -105,6 +107,7 @@ async def take(
             return
     if (known := await uploads.find(owner, job.id)) is None:
         # Before anything else it is written down; Telegram's messages may fail.
+        job = await with_names(job, uploads)
         await uploads.save(job)
         await _accept(context, texts, job)
     elif known.is_untold:  # a kill came in between, and the update once more

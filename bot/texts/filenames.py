@@ -74,6 +74,10 @@ class IncomingFile:
     mime_type: str
     """"": nothing says what it is; Drive finds out."""
     size: int | None
+    is_made: bool = False
+    """Whether its name was made of its kind and time: it has none of its own."""
+    item: int = 0
+    """Which of several in one message it belongs to: a live photo's two files are one."""
 
 
 def clean_name(name: str, otherwise: str = "file") -> str:
@@ -85,7 +89,9 @@ def clean_name(name: str, otherwise: str = "file") -> str:
     kept = TAGS.sub(r"\1", "".join(map(_shown, name)))
     kept = STRAY_JOINERS.sub("", _few_marks(kept))
     kept = SPACES.sub(" ", kept).strip()
-    kept = _within_length(f"_{kept}" if DEVICE.match(kept) else kept)
+    kept = f"_{kept}" if DEVICE.match(kept) else kept
+    tail = _kept_ending(kept)
+    kept = _within_length(kept.removesuffix(tail), tail)
     kept = kept.rstrip(". \u3000")  # Windows could not delete it
     return kept if any(map(_has_shape, kept)) else otherwise
 
@@ -115,22 +121,35 @@ def wished_name(text: str) -> tuple[str, str]:
     return (wish[1].rstrip(), begun[wish.end() :]) if wish else ("", text)
 
 
-def names_of(files: tuple[IncomingFile, ...], wished: str) -> tuple[str, ...]:
-    """What files of one message are called, by their own names or by one wish for all of them."""
-    if not wished:
-        return tuple(file.name for file in files)
-    first = new_name(wished, files[0].name)
-    stem = first.rpartition(".")[0] or first
-    others = (clean_name(f"{stem}.{file.name.rpartition('.')[2]}") for file in files[1:])
-    return first, *others
+def names_from(wished: str, others: Sequence[str]) -> list[str]:
+    """What several files are called by one wish, each with the ending that it has by itself.
+
+    An ending in the wish that none of them has is part of the name: "v1.2".
+    """
+    endings = [_ending_of(name) for name in others]
+    stem, dot, ending = wished.rpartition(".")
+    has_theirs = dot and stem and f".{ending}".lower() in [known.lower() for known in endings]
+    begun = clean_name((stem if has_theirs else wished).replace("\n", " "))
+    return [_within_length(begun, end) for end in endings]
+
+
+def with_number(name: str, number: int) -> str:
+    """`name` with a number before its ending, however long it is."""
+    ending = _ending_of(name)
+    return _within_length(name.removesuffix(ending), f"_{number}{ending}")
 
 
 def new_name(wanted: str, old: str) -> str:
     """What somebody wrote as a name, with the old one's ending where they left it out."""
     name = clean_name(wanted.replace("\n", " "))
-    _, dot, ending = old.rpartition(".")
-    is_ending = dot and ending.isalnum() and len(ending) <= _ENDING_LENGTH
-    return clean_name(f"{name}.{ending}") if is_ending and "." not in name else name
+    ending = _ending_of(old)
+    return clean_name(f"{name}{ending}") if ending and "." not in name else name
+
+
+def _ending_of(name: str) -> str:
+    """With its dot; "": it has none."""
+    _, dot, ending = name.rpartition(".")
+    return f".{ending}" if dot and ending.isalnum() and len(ending) <= _ENDING_LENGTH else ""
 
 
 def _shown(char: str) -> str:
@@ -168,14 +187,17 @@ def _few_marks(text: str) -> str:
     return "".join(kept)
 
 
-def _within_length(name: str) -> str:
-    if len(name) <= _MAX_LENGTH:
-        return name
-    stem, dot, ending = name.rpartition(".")
-    tail = dot + ending if dot and len(ending) <= _ENDING_LENGTH else ""
-    stem, cut = stem if tail else name, _MAX_LENGTH - len(tail)
-    while cut > 1 and _belongs_together(stem[cut - 1], stem[cut]):
-        cut -= 1
+def _kept_ending(name: str) -> str:
+    _, dot, ending = name.rpartition(".")
+    return dot + ending if dot and len(ending) <= _ENDING_LENGTH else ""
+
+
+def _within_length(stem: str, tail: str) -> str:
+    """Both, of which `tail` stays whole, in 255 characters."""
+    cut = _MAX_LENGTH - len(tail)
+    if len(stem) > cut:
+        while cut > 1 and _belongs_together(stem[cut - 1], stem[cut]):
+            cut -= 1
     return stem[:cut] + tail
 
 
@@ -223,36 +245,38 @@ def _files(message: Message | ExternalReplyInfo, moment: datetime) -> Iterator[I
 
 def _paid(paid: PaidMediaInfo, moment: datetime) -> Iterator[IncomingFile]:
     """The files of paid media; what was not paid for is a preview without a file."""
-    for number, one in enumerate(paid.paid_media):
+    for item, one in enumerate(paid.paid_media):
         video = getattr(one, "video", None)
         pictures = getattr(one, "photo", None), getattr(one, "live_photo", None)
-        yield from _pictures(*pictures, moment, number)
+        yield from _pictures(*pictures, moment, item)
         if video is not None:
-            yield _file("video", video, moment, number)
+            yield _file("video", video, moment, item)
 
 
 def _pictures(
-    photo: Any, live_photo: Any, moment: datetime, number: int = 0
+    photo: Any, live_photo: Any, moment: datetime, item: int = 0
 ) -> Iterator[IncomingFile]:
     sizes = photo or (live_photo and live_photo.photo) or ()
     if sizes:
         largest = max(sizes, key=lambda size: size.width * size.height)
-        yield _file("photo", largest, moment, number)
+        yield _file("photo", largest, moment, item)
     if live_photo is not None:
-        yield _file("live_photo", live_photo, moment, number)
+        yield _file("live_photo", live_photo, moment, item)
 
 
-def _file(kind: str, media: Any, moment: datetime, number: int = 0) -> IncomingFile:
+def _file(kind: str, media: Any, moment: datetime, item: int = 0) -> IncomingFile:
     told = getattr(media, "file_name", None) or ""
     claimed = usable_type(getattr(media, "mime_type", None) or "")
     mime_type = claimed or type_by_ending(told) or _usual_type(kind, media)
-    made = _made_name(kind, mime_type, moment, number)
+    name = clean_name(told, otherwise="")
     return IncomingFile(
         file_id=media.file_id,
         kind=kind,
-        name=clean_name(told, otherwise=made),
+        name=name or _made_name(kind, mime_type, moment),
         mime_type=mime_type,
         size=media.file_size,
+        is_made=not name,
+        item=item,
     )
 
 
@@ -301,7 +325,6 @@ _ENDINGS: Final = {
 }
 
 
-def _made_name(kind: str, mime_type: str, moment: datetime, number: int) -> str:
+def _made_name(kind: str, mime_type: str, moment: datetime) -> str:
     ending = _ENDINGS.get(mime_type) or mimetypes.guess_extension(mime_type) or ""
-    which = f"_{number + 1}" if number else ""
-    return f"{kind}_{moment:%Y-%m-%d_%H-%M-%S}{which}{ending}"
+    return f"{kind}_{moment:%Y-%m-%d_%H-%M-%S}{ending}"

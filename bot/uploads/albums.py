@@ -13,6 +13,7 @@ from typing import Any, Final
 from telegram import Update
 
 from bot.uploads.jobs import UploadJob
+from bot.uploads.names import with_names
 from bot.uploads.queue import UploadQueue
 
 _REMEMBERED: Final = 1000
@@ -78,6 +79,8 @@ class Albums:
                 if not gathers:
                     return False
                 job = known.model_copy(update={"files": (*known.files, *new)})
+            # Anew with each part, since none of it is on its way yet.
+            job = await with_names(job, self._uploads)
             await self._uploads.save(job)
             gathers = True
         finally:

@@ -27,6 +27,14 @@ class JobFile(BaseModel):
     telegram_file_id: str
     kind: str
     name: str
+    own_name: str = ""
+    """The one it has by itself, or was given after its kind and time."""
+    is_made: bool = False
+    """Whether it was given that name."""
+    wish: str = ""
+    """What its caption wishes it, and its album, to be called."""
+    place: tuple[int, int] = (0, 0)
+    """The person's message, and which of that one's: what was sent first comes first."""
     mime_type: str
     size: int | None
     description: str = ""

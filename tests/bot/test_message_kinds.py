@@ -105,11 +105,11 @@ FILES: dict[str, tuple[dict[str, Any], list[tuple[str, str, str]]]] = {
 
 @pytest.mark.parametrize("what", FILES)
 def test_every_file_of_a_message_is_found(what: str) -> None:
-    """Also those that come two at a time; each with a name of its own."""
+    """Also those that come two at a time, or as several items of one message."""
     content, expected = FILES[what]
     found = incoming_files(message(**content))
     assert [(file.file_id, file.kind, file.mime_type) for file in found] == expected
-    assert len({file.name for file in found}) == len(found)
+    assert len({(file.kind, file.item) for file in found}) == len(found)
     assert incoming_file(message(**content)) == next(iter(found), None)
 
 

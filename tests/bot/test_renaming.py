@@ -126,7 +126,7 @@ async def test_a_reply_to_a_file_renames_it_before_and_after(
 async def test_a_caption_is_the_description_and_may_begin_with_the_name(
     bot: RunningBot, google: GoogleControls, people: People
 ) -> None:
-    """What follows the name's line is the description; an album's files keep their names."""
+    """What follows the name's line is the description; an album's files have it with numbers."""
     ann = people()
     await connect(ann, google, AMY)
     await ann.send_document(b"one", "scan.pdf", TEXT, caption="#name Invoice 7\nPaid in May\n2026")
@@ -135,7 +135,7 @@ async def test_a_caption_is_the_description_and_may_begin_with_the_name(
     await ann.wait_for("plain.pdf (3 bytes) is in your Drive")
     await ann.send_album([("document", b"3", "3.txt"), ("document", b"4", "4.txt")], "#name Five")
     await ann.wait_for("2 of 2 files are in your Drive")
-    assert await names(google) == ["Invoice 7.pdf", "plain.pdf", "3.txt", "4.txt"]
+    assert await names(google) == ["Invoice 7.pdf", "plain.pdf", "Five_1.txt", "Five_2.txt"]
     described = {str(f["name"]): f.get("description", "") for f in await google.files(AMY)}
     assert described["Invoice 7.pdf"] == "Paid in May\n2026"
     assert described["plain.pdf"] == "#named it"
