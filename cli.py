@@ -1,49 +1,35 @@
-"""The `drivekeeper` command. Each process's parts are wired together in its own module."""
+"""The `drivekeeper` command. Each process's parts are wired together in its own module.
+
+Nothing is imported here that `--help` and the version do without: a command's module is imported
+when the command is run (`commands/later.py`), and what the two below need, inside them.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import os
-import secrets
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from types import TracebackType
+from typing import Annotated, Final
 
 import typer
 from typer.main import get_command
 
-from commands import audit, doctor, keys, maintenance, quarantine, tokens
-from commands.backup import backup, restore
-from commands.checks.folder import check_above
-from commands.output import Exit, stop
-from commands.runtime import DEFAULT_ENV_FILE, EnvFile
+from commands.later import add_later
+from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.version import program_version
-from config import (
-    SettingsError,
-    child_environment,
-    is_configured,
-    load_settings,
-    settings_warnings,
-)
-from security.logging_utils import OwnerMask, configure_logging
+
+RUNNING: Final = "Running it"
+CREDENTIALS: Final = "Looking at credentials"
+KEYS: Final = "Keys and backups"
+TRYING: Final = "Trying it out"
 
 app = typer.Typer(
-    help="Drivekeeper: a Telegram bot that puts files into people's own Google Drive.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,  # it would print local variables, secrets among them
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(keys.app, name="keys")
-app.add_typer(tokens.app, name="tokens")
-app.command()(backup)
-app.command()(restore)
-app.add_typer(quarantine.app, name="quarantine")
-app.add_typer(maintenance.app, name="maintenance")
-app.command()(audit.audit)
-app.command()(audit.whois)
-app.command()(doctor.doctor)
 
 
 class Flow(StrEnum):
@@ -54,9 +40,33 @@ class Flow(StrEnum):
     paste = "paste"
 
 
-@app.command()
+def _tell_version(is_asked: bool) -> None:
+    if is_asked:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def drivekeeper(
+    is_asked: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Drivekeeper: a Telegram bot that puts files into people's own Google Drive."""
+
+
+@app.command(rich_help_panel=RUNNING)
 def bot(env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
     """Run the bot against Telegram and Google, as the settings say."""
+    import gc
+
+    from commands.checks.folder import check_above
+    from commands.output import Exit, stop
+    from config import SettingsError, load_settings, settings_warnings
+    from security.logging_utils import redact_logs
+
+    redact_logs()
     try:
         settings = load_settings(env_file=env_file)
         exposed = [finding.says for finding in check_above(settings.user_data_dir)]
@@ -69,8 +79,7 @@ def bot(env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
             "Set them in the environment or in a file named .env (see .env.example).",
             Exit.USAGE,
         )
-    # Imported here: it takes a second of CPU, which no other command needs to wait for. What it
-    # makes stays, and the collector need not look for what could go meanwhile.
+    # What this import makes stays, and the collector need not look for what could go meanwhile.
     gc.disable()
     from processes.bot import StartupError, run_to_the_end
 
@@ -82,7 +91,139 @@ def bot(env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
         stop(f"Drivekeeper cannot start: {error}", Exit.FAULT)
 
 
-@app.command()
+def _group(name: str, says: str, panel: str) -> typer.Typer:
+    group = typer.Typer(help=says, no_args_is_help=True)
+    app.add_typer(group, name=name, rich_help_panel=panel)
+    return group
+
+
+maintenance = _group("maintenance", "Sweeps: see and do what the bot does by itself.", RUNNING)
+tokens = _group("tokens", "Stored credentials: look at them, convert them.", CREDENTIALS)
+quarantine = _group("quarantine", "Credentials set aside: list, restore, purge.", CREDENTIALS)
+keys = _group("keys", "Encryption keys: make, check, rotate.", KEYS)
+
+
+@maintenance.callback()
+def _maintenance() -> None:
+    """Makes `run` a command of its own: typer would fold a single one into the group."""
+
+
+add_later(
+    app,
+    "doctor",
+    "commands.doctor:doctor",
+    "Check settings, disk, keys, clock, Telegram and Google. Exit code 1: something failed.",
+    RUNNING,
+)
+add_later(
+    maintenance,
+    "run",
+    "commands.maintenance:run",
+    "Read every credential, refresh what is due, and set aside what cannot be used.",
+)
+add_later(
+    app,
+    "audit",
+    "commands.audit:audit",
+    "The audit trail, newest first.",
+    CREDENTIALS,
+)
+add_later(
+    app,
+    "whois",
+    "commands.audit:whois",
+    "Print the Telegram id, or the department, behind a mask. Exit code 1: it is nobody's here.",
+    CREDENTIALS,
+)
+add_later(
+    tokens,
+    "list",
+    "commands.tokens.reports:list_tokens",
+    "Everybody with a stored credential: its state, expiry, key, and what wants attention.",
+)
+add_later(
+    tokens,
+    "show",
+    "commands.tokens.reports:show_token",
+    "One owner's credential, and the owner's copies in quarantine.",
+)
+add_later(
+    tokens,
+    "verify",
+    "commands.tokens.reports:verify_tokens",
+    "Open every stored credential in full, and count what is wrong.",
+)
+add_later(
+    tokens,
+    "encrypt",
+    "commands.tokens.encryption:encrypt",
+    "Believe what is stored in plaintext, and encrypt it: credentials and all beside them.",
+)
+add_later(
+    tokens,
+    "decrypt",
+    "commands.tokens.encryption:decrypt",
+    "Store everything in plaintext again. The bot must be stopped: it encrypts what it saves.",
+)
+add_later(
+    tokens,
+    "disconnect",
+    "commands.tokens.disconnecting:disconnect",
+    "Do for an owner what /disconnect does: revoke at Google, delete the credential and copies.",
+)
+add_later(
+    quarantine,
+    "list",
+    "commands.quarantine:list_copies",
+    "Every copy, oldest first: whose it is, why and when it was set aside, whether they know.",
+)
+add_later(
+    quarantine,
+    "restore",
+    "commands.quarantine:restore",
+    "Put a copy back into its owner's place, if it is whole and nothing usable is there.",
+)
+add_later(
+    quarantine,
+    "purge",
+    "commands.quarantine:purge",
+    "Delete a copy, or all of an owner's, for good.",
+)
+add_later(
+    app,
+    "backup",
+    "commands.backup:backup",
+    "Write an encrypted archive of credentials, tombstones and quarantine; the bot may run.",
+    KEYS,
+)
+add_later(
+    app,
+    "restore",
+    "commands.backup:restore",
+    "Put an archive back: only what is missing or older here, unless it is a rollback.",
+    KEYS,
+)
+add_later(
+    keys,
+    "generate",
+    "commands.keys.new_key:generate",
+    "Print a new key: on stdout the key and nothing else.",
+)
+add_later(
+    keys,
+    "check",
+    "commands.keys.in_use:check",
+    "Count the documents that need each key, and say which keys may be dropped.",
+)
+add_later(
+    keys,
+    "rotate",
+    "commands.keys.in_use:rotate",
+    "Encrypt everything that is stored under the newest key.",
+)
+
+
+@app.command(rich_help_panel=TRYING)
 def sandbox(
     port: Annotated[int, typer.Option(help="Port of the sandbox; 0: any free one.")] = 8765,
     flow: Annotated[Flow, typer.Option(help="How people connect.")] = Flow.device,
@@ -96,8 +237,14 @@ def sandbox(
     ] = True,
 ) -> None:
     """Play Telegram and Google on this machine alone, and run the same bot against them."""
-    from sandbox.run import FolderTaken, run_sandbox
+    import asyncio
 
+    from commands.output import Exit, stop
+    from config import child_environment
+    from sandbox.run import FolderTaken, run_sandbox
+    from security.logging_utils import redact_logs
+
+    redact_logs()
     # The very command an operator runs; no .env, which would mix real settings in.
     command = [sys.executable, "-m", "cli", "bot", "--env-file", os.devnull]
     try:
@@ -122,13 +269,15 @@ def sandbox(
 @app.command(hidden=True)
 def run() -> None:
     """What `make run` does: the bot where anything is configured, else the sandbox."""
+    from config import is_configured
+
     if is_configured():
         bot()
     else:
         sandbox()
 
 
-@app.command()
+@app.command(rich_help_panel=RUNNING)
 def version() -> None:
     """Print the version."""
     typer.echo(f"drivekeeper {program_version()}")
@@ -136,8 +285,15 @@ def version() -> None:
 
 def main() -> None:
     """The entry point. What breaks before a command has set up its own logs is redacted, too."""
-    configure_logging(OwnerMask(secrets.token_bytes(32)), level="WARNING", style=None)
+    sys.excepthook = _redacted
     get_command(app)()  # `app()` would bring back an excepthook that prints exceptions' texts
+
+
+def _redacted(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    from security.logging_utils import redact_logs
+
+    redact_logs()  # which has an excepthook of its own
+    sys.excepthook(kind, error, trace)
 
 
 if __name__ == "__main__":

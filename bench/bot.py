@@ -16,7 +16,8 @@ from bench.owners import read_settings
 from bot import lifecycle, maintenance
 from bot.context import BotApplication, BotContext
 from processes.bot import only_bot_on, prepare_logs, services
-from processes.wiring import storage_of, tune_garbage_collector
+from processes.storage import storage_of
+from processes.wiring import tune_garbage_collector
 
 
 class Sweeps:

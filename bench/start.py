@@ -27,7 +27,7 @@ from bench.report import Aims, Site, Wrong, median_of, report
 from bench.world import BOT_TOKEN
 from bot.uploads.jobs import JobFile, UploadJob, job_id_of
 from bot.uploads.journal import UploadJournal
-from processes.wiring import open_storage
+from processes.storage import open_storage
 from security.credential import Owner
 from security.encryption import TokenEncryption
 

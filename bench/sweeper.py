@@ -15,7 +15,8 @@ from bench.idle import Ticker, look_bare
 from bench.owners import read_settings
 from bot.monitoring.metrics import Metrics
 from processes.bot import prepare_logs
-from processes.wiring import CustodyOptions, custody, storage_of, tune_garbage_collector
+from processes.storage import storage_of
+from processes.wiring import CustodyOptions, custody, tune_garbage_collector
 
 
 async def main() -> None:

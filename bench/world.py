@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from bench.child import Json, serve
 from bench.owners import CLIENT_ID, CLIENT_SECRET
 from config import GoogleClient
-from processes.wiring import open_storage
+from processes.storage import open_storage
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox, SandboxConfig
 from security.credential import Credential, Owner

@@ -73,10 +73,7 @@ async def to_administrators(
     for user_id in sorted(services.options.admin_user_ids):
         owner = Owner.user(user_id)
         texts = await services.core.preferences.texts(owner)
-        outcome = await deliver(bot, owner, *message(texts))
-        outcomes.add(outcome)
-        if outcome == "refused":
-            _log.warning("administrator_not_reached", owner=owner)
+        outcomes.add(await deliver(bot, owner, *message(texts)))
     return outcomes
 
 

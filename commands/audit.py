@@ -9,8 +9,9 @@ from typing import Annotated, Final
 
 import typer
 
+from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson, Exit, Mask, show_json, show_table, stop
-from commands.runtime import DEFAULT_ENV_FILE, Custody, EnvFile, open_custody
+from commands.runtime import Custody, open_custody
 from security.credential import Owner
 from security.errors import CustodyError
 from security.log_schema import MASK

@@ -8,10 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson, Exit, progress, show_json, show_table, stop
 from commands.runtime import (
-    DEFAULT_ENV_FILE,
-    EnvFile,
     custody_for_restore,
     open_custody,
     read_settings,

@@ -6,7 +6,6 @@ It changes nothing, works beside a running bot, and works, too, where everything
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -27,10 +26,11 @@ from commands.checks import (
 )
 from commands.checks.finding import Finding, State, failed, skipped
 from commands.checks.settings import check_env_file, check_precautions, check_settings
+from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson, Exit, show_json, show_table
-from commands.runtime import DEFAULT_ENV_FILE, EnvFile, Installation
+from commands.runtime import Installation
 from config import Settings
-from security.logging_utils import OwnerMask, configure_logging
+from security.logging_utils import redact_logs
 from security.storage.protocol import BOT_LEASE
 
 _SIGNS: Final = {State.OK: "✓", State.WARNING: "!", State.FAILED: "✗", State.SKIPPED: "–"}
@@ -46,8 +46,7 @@ def doctor(
     ] = False,
 ) -> None:
     """Check settings, disk, keys, clock, Telegram and Google. Exit code 1: something failed."""
-    # What a library may say goes through the redaction, under a mask nobody can compare.
-    configure_logging(OwnerMask(secrets.token_bytes(32)), level="ERROR", style=None)
+    redact_logs(level="ERROR")
     findings = asyncio.run(examine(env_file, offline=offline))
     counts = Counter(finding.state for finding in findings)
     if as_json:

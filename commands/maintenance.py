@@ -9,21 +9,15 @@ from typing import Annotated
 
 import typer
 
+from commands.at_work import at_work
+from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson, Exit, show_json, show_table, stop
-from commands.runtime import DEFAULT_ENV_FILE, Custody, EnvFile, open_custody
+from commands.runtime import Custody, open_custody
 from security.maintenance.report import SweepReport
-
-app = typer.Typer(help="Sweeps: see and do what the bot does by itself.", no_args_is_help=True)
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count what is due; change nothing.")]
 
 
-@app.callback()
-def _group() -> None:
-    """Makes `run` a command of its own: typer would fold a single one into the group."""
-
-
-@app.command()
 def run(
     env_file: EnvFile = DEFAULT_ENV_FILE, dry_run: DryRun = False, as_json: AsJson = False
 ) -> None:
@@ -45,7 +39,7 @@ def run(
 
 
 async def _sweep(custody: Custody, *, dry_run: bool) -> SweepReport:
-    async with custody.at_work(looks_only=dry_run) as parts:
+    async with at_work(custody, looks_only=dry_run) as parts:
 
         def stop_soon() -> None:
             parts.workers.stop()

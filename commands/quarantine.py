@@ -6,20 +6,18 @@ from typing import Annotated
 
 import typer
 
+from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson, Exit, Yes, ask, at, show_json, show_table, stop
-from commands.runtime import DEFAULT_ENV_FILE, Custody, EnvFile, open_custody
+from commands.runtime import Custody, open_custody
 from security.errors import CorruptCredential, RestoreRefused
 from security.quarantine.records import QuarantineRecord
 from security.storage.events import Event
-
-app = typer.Typer(help="Credentials set aside: list, restore, purge.", no_args_is_help=True)
 
 Which = Annotated[
     str, typer.Argument(metavar="ID|MASK", help="A copy's id as `list` shows it, or its owner.")
 ]
 
 
-@app.command("list")
 def list_copies(env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False) -> None:
     """Every copy, oldest first: whose it is, why and when it was set aside, whether they know."""
     with open_custody(env_file) as custody:
@@ -47,7 +45,6 @@ def list_copies(env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False) -
     )
 
 
-@app.command()
 def restore(which: Which, env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False) -> None:
     """Put a copy back into its owner's place, if it is whole and nothing usable is there.
 
@@ -83,7 +80,6 @@ def restore(which: Which, env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson 
     typer.echo("The bot uses it from now on and needs no restart.")
 
 
-@app.command()
 def purge(
     which: Which,
     yes: Yes = False,

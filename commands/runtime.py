@@ -7,32 +7,31 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-import typer
 from pydantic import SecretBytes
 
 from commands.output import Exit, stop
-from config import DEFAULT_ENV_FILE as DEFAULT_ENV_FILE
 from config import Settings, SettingsError, load_settings
-from processes import wiring
+from processes.storage import (
+    find_mask_key,
+    is_in_use,
+    make_mask_key,
+    put_back_mask_key,
+    storage_of,
+    storage_to_look_at,
+)
 from security.consent.pending import PendingConsents
 from security.encryption import TokenEncryption
 from security.errors import CustodyError
-from security.logging_utils import OwnerMask, configure_logging
+from security.logging_utils import OwnerMask, configure_logging, redact_logs
 from security.recovery.bot_stopped import bot_stopped
 from security.recovery.restore import MaskKeyOutcome
 from security.storage.disk_faults import reason_of
-from security.storage.protocol import BOT_LEASE, Storage
+from security.storage.protocol import Storage
 from security.token_store import TokenStore
-
-EnvFile = Annotated[
-    Path,
-    typer.Option(help="Lines of NAME=value, below the environment. One that is named must exist."),
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +54,10 @@ class Custody:
         """Requests for consent under way."""
         return PendingConsents(self.storage)
 
-    def at_work(self, *, looks_only: bool = False) -> AbstractAsyncContextManager[wiring.Custody]:
-        """What keeps credentials, as in the bot's process; a running bot remembers for itself.
-
-        Args:
-            looks_only: nothing is made, mended or written: for a dry run.
-        """
-        remembers = not looks_only and self.storage.is_leased(BOT_LEASE) is False
-        storage = wiring.storage_of(self.settings, self.mask, tells=not looks_only)
-        options = wiring.CustodyOptions.of(self.settings, remembers=remembers)
-        return wiring.custody(self.settings, storage, self.mask, options, looks_only=looks_only)
-
 
 def read_settings(env_file: Path) -> Settings:
     """The settings; faults end the command, all of them listed."""
+    redact_logs()
     try:
         return load_settings(for_bot=False, env_file=env_file)
     except SettingsError as error:
@@ -85,7 +74,7 @@ def _custody_under(settings: Settings, mask_key: bytes) -> Custody:
     mask = OwnerMask(mask_key)
     # Commands answer on stdout; stderr is for what went wrong.
     configure_logging(mask, level="WARNING", style=settings.log_format)
-    storage = wiring.storage_of(settings, mask, tells=False)
+    storage = storage_of(settings, mask, tells=False)
     store = TokenStore(storage, mask)
     return Custody(settings, mask, SecretBytes(mask_key), storage, store)
 
@@ -103,18 +92,16 @@ def custody_for_restore(
     Raises:
         OperatorFault: the data folder is somebody else's or cannot be used, or the bot is running.
     """
-    wiring.is_in_use(settings)
+    is_in_use(settings)
     with ExitStack() as stack:
         if rollback and not dry_run:
-            stack.enter_context(bot_stopped(wiring.storage_to_look_at(settings)))
+            stack.enter_context(bot_stopped(storage_to_look_at(settings)))
         # Before anything makes a new one: masks shall be those of the archive's logs.
-        outcome = wiring.put_back_mask_key(
-            settings, archived_mask_key, rollback=rollback, dry_run=dry_run
-        )
+        outcome = put_back_mask_key(settings, archived_mask_key, rollback=rollback, dry_run=dry_run)
         if dry_run:
-            key = wiring.find_mask_key(settings) or archived_mask_key.get_secret_value()
+            key = find_mask_key(settings) or archived_mask_key.get_secret_value()
         else:
-            key = wiring.make_mask_key(settings)
+            key = make_mask_key(settings)
         yield _custody_under(settings, key), outcome
 
 
@@ -128,14 +115,14 @@ def open_custody(env_file: Path, *, changes: bool = False) -> Iterator[Custody]:
     """
     settings = read_settings(env_file)
     try:
-        if not wiring.is_in_use(settings):
+        if not is_in_use(settings):
             why = "There is no data folder (USER_DATA_DIR): the bot has not run here yet."
             stop(why, Exit.USAGE)
         if changes:
-            key = wiring.make_mask_key(settings)
+            key = make_mask_key(settings)
         else:
             # Masks made under a key that nobody keeps are good for this one answer.
-            key = wiring.find_mask_key(settings) or secrets.token_bytes(32)
+            key = find_mask_key(settings) or secrets.token_bytes(32)
         yield _custody_under(settings, key)
     except CustodyError as error:
         stop(f"Not done: {error}.", Exit.FAULT)
@@ -155,7 +142,7 @@ class Installation:
     @classmethod
     def of(cls, settings: Settings) -> Installation:
         """As the settings say."""
-        return cls(settings, wiring.storage_to_look_at(settings))
+        return cls(settings, storage_to_look_at(settings))
 
     @property
     def folder(self) -> Path:
@@ -164,4 +151,4 @@ class Installation:
 
     def is_in_use(self) -> bool:
         """Whether anything is kept there; OperatorFault: other things are, and nothing of ours."""
-        return wiring.is_in_use(self.settings)
+        return is_in_use(self.settings)

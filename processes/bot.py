@@ -35,13 +35,8 @@ from bot.uploads.running.telegram_source import download_client
 from config import Settings
 from drive import DriveApi, Drives
 from drive.errors import INCIDENTS as DRIVE_INCIDENTS
-from processes.wiring import (
-    CustodyOptions,
-    custody,
-    mask_of,
-    storage_of,
-    tune_garbage_collector,
-)
+from processes.storage import mask_of, storage_of
+from processes.wiring import CustodyOptions, custody, tune_garbage_collector
 from security.consent.flows import PASTE_REDIRECT, ConsentMethod
 from security.errors import CustodyError
 from security.google.network import Network
@@ -155,7 +150,7 @@ async def services(
         await parts.workers.run(journal.prepare)
         network = Network.of(settings)
         downloads = stack.enter_context(download_client(network, settings.telegram_api_base_url))
-        api = DriveApi(settings.google_api_endpoint, network, count=metrics.asked_drive)
+        api = DriveApi(settings.google_api_endpoint, network)
         drives = Drives(api, custodian, threads=_QUICK_THREADS + settings.uploads_at_once)
         upload_drives = Drives(api, custodian, threads=settings.uploads_at_once)
         sending_drives = Drives(api, custodian, threads=AT_ONCE)

@@ -3,55 +3,32 @@
 from __future__ import annotations
 
 import gc
-import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
-from typing import Final
 
 import structlog
-from pydantic import SecretBytes
 
-from bot import kinds as bot_kinds
 from config import GoogleClient, Settings
-from security import encryption
 from security.consent.approvals import AccountLookup, ConsentParts
 from security.consent.flows import ConsentFlows
-from security.consent.pending import CONSENTS, PendingConsents
-from security.credential import Owner
+from security.consent.pending import PendingConsents
 from security.custody.custodian import Custodian
 from security.custody.disconnect import Disconnecting
 from security.custody.leases import Leases
 from security.custody.members import Members
 from security.custody.rejecting import Rejecting
 from security.custody.workers import Workers
-from security.encryption import TokenEncryption
 from security.google.clients import Clients
 from security.google.network import Network
 from security.google.oauth import GoogleOAuth, OAuthEndpoints
 from security.logging_utils import OwnerMask
-from security.maintenance.state import MAINTENANCE, MaintenanceState
+from security.maintenance.state import MaintenanceState
 from security.maintenance.sweep import Sweep, SweepOptions
-from security.owner_documents import OWNER_KINDS
-from security.storage.catalogue import Kind
-from security.storage.events import Event
-from security.storage.files.data_folder import (
-    MaskKeyOutcome,
-    holds_ours,
-    load_mask_key,
-    read_mask_key,
-    restore_mask_key,
-)
-from security.storage.files.storage import FileStorage
 from security.storage.protocol import Storage
-from security.storage.refusals import Refusals
-from security.storage.sealing import Sealer
 from security.token_store import TokenStore
 
-KINDS: Final = (*OWNER_KINDS, CONSENTS, *bot_kinds.KINDS, MAINTENANCE)
-"""Every kind of documents there is, in the order of reports."""
 _log = structlog.get_logger()
 
 
@@ -65,24 +42,6 @@ def tune_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000)  # what is made for one request is gone by the end of it, mostly
-
-
-def open_storage(
-    folder: Path, keyring: TokenEncryption, mask: Callable[[str], str], *, tells: bool = True
-) -> Storage:
-    """The storage of an installation; nothing of it has been touched yet.
-
-    Args:
-        tells: whether the log and the audit trail are told of documents that are not believed.
-    """
-
-    def tell(kind: Kind, owner: Owner | None, code: str) -> None:
-        if tells:
-            _log.warning("document_refused", kind=kind.label, owner=owner, result=code)
-            storage.record([Event("refused", owner, code)])
-
-    storage = FileStorage(folder, Sealer(keyring, Refusals(tell)), mask, KINDS)
-    return storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,60 +174,6 @@ class Custody:
         await self.workers.close()
         await self.oauth.close()
         self.storage.close()
-
-
-def is_in_use(settings: Settings) -> bool:
-    """Whether anything is kept where the settings say. Changes nothing.
-
-    Raises:
-        OperatorFault: the data folder is somebody else's, or cannot be looked at.
-    """
-    return holds_ours(settings.user_data_dir, KINDS)
-
-
-def mask_of(settings: Settings) -> OwnerMask:
-    """How owners are named in logs; the key is made where there is none yet.
-
-    Raises:
-        OperatorFault: the data folder is somebody else's, or cannot be used.
-    """
-    is_in_use(settings)
-    return OwnerMask(make_mask_key(settings))
-
-
-def make_mask_key(settings: Settings) -> bytes:
-    """The key of the logs' masks, made where there is none yet."""
-    return load_mask_key(settings.user_data_dir, settings.log_mask_key)
-
-
-def find_mask_key(settings: Settings) -> bytes | None:
-    """The key of the logs' masks; None: there is none yet. Changes nothing."""
-    return read_mask_key(settings.user_data_dir, settings.log_mask_key)
-
-
-def put_back_mask_key(
-    settings: Settings, archived: SecretBytes, *, rollback: bool, dry_run: bool
-) -> MaskKeyOutcome:
-    """Put an archive's key of the masks in place, where `restore_mask_key` would."""
-    folder, configured = settings.user_data_dir, settings.log_mask_key
-    return restore_mask_key(folder, archived, configured, rollback=rollback, dry_run=dry_run)
-
-
-def storage_to_look_at(settings: Settings) -> Storage:
-    """The storage for whoever only looks, whatever else the settings require.
-
-    Nobody is told of documents that are not believed, and the process's keyring stays.
-    """
-    mask = OwnerMask(secrets.token_bytes(32))
-    keyring = TokenEncryption(settings.encryption_keys)
-    return open_storage(settings.user_data_dir, keyring, mask, tells=False)
-
-
-def storage_of(settings: Settings, mask: OwnerMask, *, tells: bool = True) -> Storage:
-    """The storage as the settings say, under the keyring that is this process's from now on."""
-    keyring = TokenEncryption(settings.encryption_keys, required=settings.token_require_encryption)
-    encryption.install(keyring)
-    return open_storage(settings.user_data_dir, keyring, mask, tells=tells)
 
 
 @asynccontextmanager

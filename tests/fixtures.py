@@ -25,7 +25,7 @@ from bot.core import Timing
 from bot.services import Services
 from config import Settings
 from processes import bot as bot_process
-from processes.wiring import storage_of
+from processes.storage import storage_of
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.run import bot_settings

@@ -9,7 +9,7 @@ from typing import Any
 from bot.kinds import FINISHED_UPLOADS, UPLOADS
 from bot.uploads.jobs import UploadJob
 from bot.uploads.journal import UploadJournal
-from processes.wiring import KINDS, open_storage
+from processes.storage import KINDS, open_storage
 from security.encryption import TokenEncryption
 from security.logging_utils import OwnerMask
 from security.storage.catalogue import Kind

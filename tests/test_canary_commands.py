@@ -67,7 +67,8 @@ def test_every_command_has_a_case_that_goes_well_and_one_that_does_not() -> None
 def test_a_command_without_a_case_is_noticed() -> None:
     """Also one in a group of its own."""
     app, group = typer.Typer(), typer.Typer()
-    app.add_typer(cli.app)
+    app.registered_commands = [*cli.app.registered_commands]
+    app.registered_groups = [*cli.app.registered_groups]
     app.add_typer(group, name="group")
     app.command()(new_command)
     group.command()(new_command)

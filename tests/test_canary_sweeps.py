@@ -17,7 +17,8 @@ from pydantic import SecretStr
 
 import cli
 from config import Settings
-from processes.wiring import Custody, CustodyOptions, custody, storage_of
+from processes.storage import storage_of
+from processes.wiring import Custody, CustodyOptions, custody
 from security.encryption import TokenEncryption
 from security.errors import OperatorFault
 from security.logging_utils import configure_logging

@@ -17,7 +17,7 @@ from typing import Final
 from bench.child import Json, serve
 from bench.owners import CLIENT_ID, CLIENT_SECRET
 from bench.world import BOT_TOKEN, FIRST_PERSON, connect
-from processes.wiring import open_storage
+from processes.storage import open_storage
 from sandbox.server import Sandbox, SandboxConfig
 from security.credential import Owner
 from security.encryption import TokenEncryption

@@ -29,7 +29,8 @@ from bot.context import BotApplication
 from bot.uploads.running.telegram_source import TelegramDownload
 from drive import FOLDER_TYPE, Drive
 from processes.bot import prepare_logs, services
-from processes.wiring import storage_of, tune_garbage_collector
+from processes.storage import storage_of
+from processes.wiring import tune_garbage_collector
 from security.credential import Owner
 from upload import StopSignal, Target, upload
 

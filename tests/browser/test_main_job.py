@@ -12,14 +12,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.kit import DESKTOP, Running, Visit, address_bar, make_run, person
-from tests.browser.steps import AMY, allow, become, send, start
-from tests.installed import needs
+from tests.browser.steps import AMY, NEEDS_CHROMIUM, allow, become, send, start
 
 SLOWLY = 1_000_000  # bytes a second: the bot edits its message every three seconds
 REPORT = "Quarterly report.pdf"
 TOKENS = ("ya29.", "1//0")  # how the sandbox's tokens begin, as Google's do
 
-pytestmark = needs("chromium")
+pytestmark = NEEDS_CHROMIUM
 
 
 def download(visit: Visit, file_page: Page, name: str) -> bytes:

@@ -12,10 +12,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.kit import Visit, make_run, person
-from tests.browser.steps import connect, send
-from tests.installed import needs
+from tests.browser.steps import NEEDS_CHROMIUM, connect, send
 
-pytestmark = needs("chromium")
+pytestmark = NEEDS_CHROMIUM
 PDF = "application/pdf"
 
 

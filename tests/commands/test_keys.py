@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 from cli import app
-from processes.wiring import KINDS
+from processes.storage import KINDS
 from security.encryption import TokenEncryption
 from security.logging_utils import OwnerMask
 from security.storage.protocol import BOT_LEASE

@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet
 from typer.testing import CliRunner, Result
 
 from cli import app
-from processes.wiring import KINDS
+from processes.storage import KINDS
 from security.encryption import TokenEncryption
 from security.errors import OperatorFault
 from security.storage.events import Event

@@ -21,7 +21,7 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from bot.kinds import PREFERENCES, UPLOADS
-from processes.wiring import KINDS
+from processes.storage import KINDS
 from security.consent.pending import CONSENTS
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption

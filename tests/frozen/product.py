@@ -42,6 +42,7 @@ from commands.output import Exit
 from config import Settings, SettingsError, load_settings
 from drive import DriveApi, Drives
 from processes import bot as bot_process
+from processes import storage as storage_parts
 from processes import wiring
 from sandbox.clients.google_controls import GoogleControls as GoogleControls
 from sandbox.clients.group import Group as Group
@@ -271,7 +272,7 @@ async def custody(environment: Mapping[str, str]) -> AsyncIterator[Custody]:
     """Begun and, at the end, closed as a process does."""
     settings = Settings.model_validate({key.lower(): value for key, value in environment.items()})
     mask = OwnerMask(MASK_KEY.encode())
-    storage, options = wiring.storage_of(settings, mask), wiring.CustodyOptions.of(settings)
+    storage, options = storage_parts.storage_of(settings, mask), wiring.CustodyOptions.of(settings)
     async with wiring.custody(settings, storage, mask, options) as parts:
         drives = Drives(
             DriveApi(settings.google_api_endpoint, Network.of(settings)), parts.custodian, threads=1
@@ -330,7 +331,7 @@ class UpdatesRun:
         Args:
             members: Telegram ids of those who may write.
         """
-        storage = wiring.open_storage(folder, keyring, OwnerMask(b"frozen"))
+        storage = storage_parts.open_storage(folder, keyring, OwnerMask(b"frozen"))
         storage.open()
         journal = UpdateJournal(storage, _BOT_ID)
         self._threads = Workers()

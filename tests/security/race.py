@@ -16,7 +16,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from config import GoogleClient
-from processes.wiring import Custody, CustodyOptions, open_storage
+from processes.storage import open_storage
+from processes.wiring import Custody, CustodyOptions
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.google.oauth import GoogleOAuth, OAuthEndpoints

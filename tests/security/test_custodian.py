@@ -131,7 +131,8 @@ from config import GoogleClient
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.google.oauth import GoogleOAuth, OAuthEndpoints
-from processes.wiring import Custody, CustodyOptions, open_storage
+from processes.storage import open_storage
+from processes.wiring import Custody, CustodyOptions
 folder, url, id, secret, keys = sys.argv[1:]
 keyring = TokenEncryption([SecretStr(key) for key in keys.split(",") if key])
 async def main():

@@ -14,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from processes.wiring import KINDS
+from processes.storage import KINDS
 from security.credential import Owner
 from security.custody.disconnect import shares_account
 from security.custody.workers import Workers

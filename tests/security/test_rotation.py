@@ -14,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from bot.kinds import PREFERENCES, UPLOADS
-from processes.wiring import KINDS
+from processes.storage import KINDS
 from security.credential import Owner
 from security.encryption import TokenEncryption, is_encrypted, kid_of
 from security.errors import OperatorFault

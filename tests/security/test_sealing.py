@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bot.kinds import PREFERENCES, UPDATES, UPLOADS
 from bot.updates.journal import UpdateJournal
 from bot.uploads.journal import UploadJournal
-from processes.wiring import KINDS
+from processes.storage import KINDS
 from security.consent.pending import CONSENTS, PendingConsents
 from security.credential import Owner
 from security.encryption import TokenEncryption, is_encrypted

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from structlog.testing import capture_logs
 
-from processes.wiring import KINDS
+from processes.storage import KINDS
 from security.credential import Owner
 from security.log_schema import OPERATOR_FAULTS
 from security.owner_documents import CREDENTIALS

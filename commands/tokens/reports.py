@@ -8,8 +8,9 @@ from typing import Any
 
 import typer
 
+from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson, Exit, Mask, at, show_json, show_table
-from commands.runtime import DEFAULT_ENV_FILE, Custody, EnvFile, open_custody
+from commands.runtime import Custody, open_custody
 from security.recovery.inspection import FINDINGS, STATES, TokenFacts, inspect, inspect_all
 
 

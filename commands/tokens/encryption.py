@@ -1,26 +1,17 @@
-"""`drivekeeper tokens …`: stored credentials, looked at and converted."""
+"""`drivekeeper tokens encrypt` and `decrypt`: everything that is stored, converted."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 
-import typer
-
-from commands import disconnecting, token_reports
+from commands.keys.reencrypt import DryRun, find_plaintext, reencrypt, show_report
+from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson, Exit, Yes, ask, stop
-from commands.reencrypt import DryRun, find_plaintext, reencrypt, show_report
-from commands.runtime import DEFAULT_ENV_FILE, EnvFile, open_custody
+from commands.runtime import open_custody
 from security.recovery.bot_stopped import bot_stopped
 from security.recovery.rotation import Mode
 
-app = typer.Typer(help="Stored credentials: look at them, convert them.", no_args_is_help=True)
-app.command("list")(token_reports.list_tokens)
-app.command("show")(token_reports.show_token)
-app.command("verify")(token_reports.verify_tokens)
-app.command("disconnect")(disconnecting.disconnect)
 
-
-@app.command()
 def encrypt(
     yes: Yes = False,
     dry_run: DryRun = False,
@@ -51,7 +42,6 @@ def encrypt(
     show_report(report, advice, as_json=as_json)
 
 
-@app.command()
 def decrypt(
     yes: Yes = False,
     dry_run: DryRun = False,

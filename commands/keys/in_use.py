@@ -1,36 +1,20 @@
-"""`drivekeeper keys …`: make encryption keys, see which are in use, rotate them."""
+"""`drivekeeper keys check` and `rotate`: which keys are in use, and everything under the newest."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import typer
-from cryptography.fernet import Fernet
 
+from commands.keys.reencrypt import DryRun, reencrypt, show_report
+from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson, Exit, show_json, show_table, stop
-from commands.reencrypt import DryRun, reencrypt, show_report
-from commands.runtime import DEFAULT_ENV_FILE, EnvFile, open_custody
+from commands.runtime import open_custody
 from security.encryption import TokenEncryption
 from security.recovery.key_use import Census, KeyUse, census
 from security.recovery.rotation import Mode, RotationReport
 
-app = typer.Typer(help="Encryption keys: make, check, rotate.", no_args_is_help=True)
 
-
-@app.command()
-def generate() -> None:
-    """Print a new key: on stdout the key and nothing else."""
-    typer.echo(Fernet.generate_key().decode("ascii"))
-    sys.stdout.flush()
-    typer.echo(
-        "A new key, for TOKEN_ENCRYPTION_KEY (in front: <new>,<old>) or TOKEN_BACKUP_KEY. Keep a "
-        "copy apart from the data. The bot reads it when it is started.",
-        err=True,
-    )
-
-
-@app.command()
 def check(env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False) -> None:
     """Count the documents that need each key, and say which keys may be dropped."""
     with open_custody(env_file) as custody:
@@ -61,7 +45,6 @@ def check(env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False) -> None
         raise typer.Exit(Exit.FINDINGS)
 
 
-@app.command()
 def rotate(
     env_file: EnvFile = DEFAULT_ENV_FILE, dry_run: DryRun = False, as_json: AsJson = False
 ) -> None:

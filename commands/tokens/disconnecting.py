@@ -6,8 +6,10 @@ import asyncio
 
 import typer
 
+from commands.at_work import at_work
+from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson, Exit, Mask, Yes, ask, show_json, stop
-from commands.runtime import DEFAULT_ENV_FILE, Custody, EnvFile, open_custody
+from commands.runtime import Custody, open_custody
 from security.credential import Owner
 from security.custody.disconnect import Disconnection
 
@@ -49,7 +51,7 @@ def _find(custody: Custody, mask: str) -> Owner | None:
 
 
 async def _disconnect(custody: Custody, owner: Owner) -> Disconnection:
-    async with custody.at_work() as parts:
+    async with at_work(custody) as parts:
         async with parts.leases.held(owner):  # what is approved from now on saves nothing
             await parts.workers.run(custody.consents.delete, owner)
         return await parts.disconnecting.disconnect(owner)

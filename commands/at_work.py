@@ -1,0 +1,27 @@
+"""What keeps credentials, for the commands that ask Google: as in the bot's process.
+
+Apart from `runtime.py`, because most commands ask nobody over the network.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+
+from commands.runtime import Custody
+from processes import wiring
+from processes.storage import storage_of
+from security.storage.protocol import BOT_LEASE
+
+
+def at_work(
+    custody: Custody, *, looks_only: bool = False
+) -> AbstractAsyncContextManager[wiring.Custody]:
+    """Custody that reads, asks and saves; a running bot remembers for itself.
+
+    Args:
+        looks_only: nothing is made, mended or written: for a dry run.
+    """
+    remembers = not looks_only and custody.storage.is_leased(BOT_LEASE) is False
+    storage = storage_of(custody.settings, custody.mask, tells=not looks_only)
+    options = wiring.CustodyOptions.of(custody.settings, remembers=remembers)
+    return wiring.custody(custody.settings, storage, custody.mask, options, looks_only=looks_only)

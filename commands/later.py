@@ -1,0 +1,61 @@
+"""Commands whose modules are imported when they are wanted: help and completion wait for none.
+
+What a command needs (cryptography, Google's client, the bot) takes up to a second of the processor
+to import, and no command needs all of it.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from importlib import import_module
+from typing import Any, ClassVar
+
+import typer
+from typer.core import TyperCommand
+from typer.main import get_command
+
+
+class LaterCommand(TyperCommand):
+    """Stands for a command of a module that has not been imported yet."""
+
+    where: ClassVar[str]
+    """Its function: the module's dotted name, a colon, the function's."""
+
+    @cached_property
+    def whole(self) -> Any:
+        """The command itself; its module is imported now."""
+        module, _, function = self.where.partition(":")
+        app = typer.Typer(add_completion=False)
+        app.command(self.name)(getattr(import_module(module), function))
+        return get_command(app)
+
+    @property
+    def params(self) -> Any:
+        """What the command itself takes."""
+        return self.whole.params
+
+    @params.setter
+    def params(self, _: Any) -> None:
+        """Typer sets those of the function that stands in: none."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """The command's own, from here on: parsed, helped, completed and run by it."""
+        return self.whole.make_context(*args, **kwargs)
+
+
+def add_later(
+    group: typer.Typer, name: str, where: str, says: str, panel: str | None = None
+) -> None:
+    """Add a command to a group without importing its module.
+
+    Args:
+        where: as `LaterCommand.where`.
+        says: the first paragraph of its help, for the list of commands.
+        panel: under which heading it stands in that list.
+    """
+    kind = type(LaterCommand.__name__, (LaterCommand,), {"where": where})
+    group.command(name, cls=kind, help=says, rich_help_panel=panel)(_stand_in)
+
+
+def _stand_in() -> None:
+    """Never called."""
