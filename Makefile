@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 help:
 	@echo "make run     install and start the bot (without .env: against the sandbox, on this machine alone)"
-	@echo "make test    install and run the whole test suite, without and with encryption"
+	@echo "make test    install and run the whole test suite, without and with encryption (ENCRYPTION=off, =on: one alone)"
 	@echo "make load-test   a hundred people at once, fifty with many files and faults, one of 2.2 GB; ten thousand owners"
 	@echo "make soak    5,000 uploads with faults: memory and connections come back (SOAK=options)"
 	@echo "make crash-test  killed, or no space left, at every file-system call, and amid uploads"
@@ -47,12 +47,14 @@ run: $(VENV)/.run
 # are more workers than cores, and files in memory where there is some. `.ci/run` adds what takes
 # longer: a hundred people at once, and the other way of `one_way` tests.
 WORKERS ?= 6
+# off, on: one way alone, with all of its tests; both: see `one_way` in tests/conftest.py.
+ENCRYPTION ?= both
 TEST_FILES := $(if $(wildcard /dev/shm),/dev/shm,/tmp)
 test test-rest load-test soak fuzz: export PYTEST_DEBUG_TEMPROOT = $(TEST_FILES)
 # Compiled modules are kept, whatever the environment says: each worker would compile them again.
 test test-rest load-test soak fuzz: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not load" -n $(WORKERS) --dist worksteal -q
+	$(BIN)/python -m pytest -m "not load" --encryption=$(ENCRYPTION) -n $(WORKERS) --dist worksteal -q
 test-rest: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not load" --encryption=rest -n $(WORKERS) --dist worksteal -q
 load-test: $(VENV)/.dev

@@ -13,7 +13,7 @@ from telegram.error import RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
 from bot.context import BotContext
-from bot.delivery.messages import may_pass, tolerated
+from bot.delivery.messages import REFUSALS, may_pass, tolerated
 from bot.delivery.rate_limits import COURTESY
 from bot.texts.catalogue import N_, Texts
 from security.credential import Owner
@@ -72,6 +72,10 @@ async def publish(context: BotContext) -> None:
             if await shown.read() != shown.wanted:
                 await shown.write()
         except TelegramError as error:
+            if shown.administrator is not None and isinstance(error, REFUSALS):
+                # They have not opened the bot yet. START brings their menu, too.
+                _log.info("administrator_not_reached", owner=shown.administrator)
+                continue
             failure = error
             if isinstance(error, RetryAfter) or may_pass(error):
                 break  # as the others would
@@ -94,6 +98,8 @@ class _Shown:
     wanted: object
     read: Callable[[], Awaitable[object]]
     write: Callable[[], Awaitable[object]]
+    administrator: Owner | None = None
+    """To whom alone, if not to everybody."""
 
 
 async def _everything(context: BotContext) -> list[_Shown]:
@@ -103,8 +109,9 @@ async def _everything(context: BotContext) -> list[_Shown]:
     bot = context.bot
     found = [*_in_language(bot, None, Texts("en")), *_in_language(bot, "zh", Texts("zh_Hans"))]
     for user_id in sorted(context.services.options.admin_user_ids):
-        texts = await context.texts_for(Owner.user(user_id))
-        found.append(_menu(bot, texts, {"scope": BotCommandScopeChat(user_id)}, is_admin=True))
+        owner = Owner.user(user_id)
+        commands = _commands(await context.texts_for(owner), is_admin=True)
+        found.append(_menu(bot, commands, {"scope": BotCommandScopeChat(user_id)}, owner))
     return found
 
 
@@ -112,7 +119,7 @@ def _in_language(bot: ExtBot[int], code: str | None, texts: Texts) -> list[_Show
     where: dict[str, Any] = {"language_code": code, "rate_limit_args": COURTESY}
     description, short = texts.label(DESCRIPTION), texts.label(SHORT_DESCRIPTION)
     return [
-        _menu(bot, texts, {"language_code": code}, is_admin=False),
+        _menu(bot, _commands(texts, is_admin=False), {"language_code": code}),
         _Shown(
             BotDescription(description),
             lambda: bot.get_my_description(**where),
@@ -126,12 +133,18 @@ def _in_language(bot: ExtBot[int], code: str | None, texts: Texts) -> list[_Show
     ]
 
 
-def _menu(bot: ExtBot[int], texts: Texts, where: dict[str, Any], *, is_admin: bool) -> _Shown:
-    where, commands = {**where, "rate_limit_args": COURTESY}, _commands(texts, is_admin=is_admin)
+def _menu(
+    bot: ExtBot[int],
+    commands: tuple[BotCommand, ...],
+    where: dict[str, Any],
+    administrator: Owner | None = None,
+) -> _Shown:
+    where = {**where, "rate_limit_args": COURTESY}
     return _Shown(
         commands,
         lambda: bot.get_my_commands(**where),
         lambda: bot.set_my_commands(commands, **where),
+        administrator,
     )
 
 

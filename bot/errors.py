@@ -8,8 +8,8 @@ from telegram.error import Conflict, Forbidden, TelegramError
 from telegram.ext import ApplicationHandlerStop
 
 from bot.context import BotContext
-from bot.delivery.conversation import owner_of
-from bot.delivery.messages import may_pass, privately, send
+from bot.delivery.conversation import asked_in, owner_of
+from bot.delivery.messages import may_pass, note_refusal, privately, send
 from bot.texts.catalogue import Texts
 from bot.texts.unexpected import new_reference
 from security.errors import OperatorFault, TransientFault
@@ -32,7 +32,9 @@ async def _answer(update: object, context: BotContext) -> None:
     if isinstance(error, Forbidden):
         # Whoever blocked the bot is left in peace; that is no incident.
         if person is not None:
-            _log.info("user_blocked_bot", owner=owner_of(person))
+            here = asked_in(person)
+            has_written = here is not None and here.is_private
+            note_refusal(error, owner_of(person), has_written=has_written)
         return
     reference = new_reference()
     owner = owner_of(person) if person is not None else None

@@ -73,7 +73,10 @@ async def to_administrators(
     for user_id in sorted(services.options.admin_user_ids):
         owner = Owner.user(user_id)
         texts = await services.core.preferences.texts(owner)
-        outcomes.add(await deliver(bot, owner, *message(texts)))
+        outcome = await deliver(bot, owner, *message(texts))
+        outcomes.add(outcome)
+        if outcome == "refused":
+            _log.warning("administrator_not_reached", owner=owner)
     return outcomes
 
 

@@ -12,6 +12,7 @@ from googleapiclient.discovery import build_from_document
 
 from drive.cache import DriveCache
 from drive.connection import Http
+from drive.quota import Count
 from drive.resources import origin_of
 from security.google.network import DIRECT, Network
 
@@ -23,13 +24,22 @@ _CACHES: Final = 1000
 class DriveApi:
     """Drive's service, built once from the description packaged with Google's client."""
 
-    def __init__(self, endpoint: str, network: Network = DIRECT, *, retries: int = 2) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        network: Network = DIRECT,
+        *,
+        retries: int = 2,
+        count: Count = lambda method, received: None,
+    ) -> None:
         """
         Args:
             endpoint: the base of Google's API, e.g. https://www.googleapis.com
             network: how it is reached.
             retries: of small requests, after 5xx, rate limits and broken connections.
+            count: told of each request that was sent, from any thread.
         """
+        self.count = count
         self._network = network
         self.retries = retries
         self.cache_of = lru_cache(_CACHES)(lambda owner, account_key: DriveCache())

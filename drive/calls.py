@@ -70,9 +70,13 @@ class Calls:
         return DriveFile.from_answer(answer)
 
     def send(
-        self, address: str, method: str, headers: Mapping[str, str], body: Any
+        self, name: str, address: str, method: str, headers: Mapping[str, str], body: Any
     ) -> tuple[httplib2.Response, bytes]:
         """Send one request; its answer, whatever that is.
+
+        Args:
+            name: which of Drive's methods it is, or which step of an upload: it is counted so.
+            method: HTTP's.
 
         Raises:
             CustodyError: there was no answer; an exception out of `body` passes through.
@@ -85,7 +89,9 @@ class Calls:
         except BaseException:
             # Half a request is under way on this connection, or its answer: the next takes another.
             self.http.close()
+            self.api.count(name, 0)
             raise
+        self.api.count(name, len(found[1]))
         return found
 
     def _generate_ids(self, count: int) -> list[str]:
@@ -120,7 +126,7 @@ class Calls:
         failures = 0
         while True:
             try:
-                head, content = self.send(address, verb, headers, body)
+                head, content = self.send(method, address, verb, headers, body)
                 if 200 <= head.status < 300:
                     return head, read(content)
                 if head.status == 404 and method in _ALWAYS_THERE:

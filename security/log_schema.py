@@ -23,6 +23,7 @@ EVENTS: Final = frozenset(
         "polling_failed",
         "webhook_set",
         "menu_not_published",
+        "administrator_not_reached",
         "log_redaction_failed",
         "library",
         # updates
@@ -144,6 +145,7 @@ RESULTS: Final = frozenset(
         "anonymous_sender",
         "not_private",
         "not_yours",
+        "refused",
         # uploads
         "too_big",
         "too_many",

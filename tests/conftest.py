@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import gc
 import os
+import re
+from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
 
@@ -75,6 +77,18 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """At the end, which Debian packages would make skipped tests run: their reasons name them."""
+    yield
+    reasons = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())]
+    wanted = [found[1] for text in reasons if (found := re.search(r"\(Debian: (.+?)\)", text))]
+    if wanted:
+        packages = " ".join(sorted(set(wanted)))
+        said = f"{len(wanted)} of the skipped tests would run after: apt-get install {packages}"
+        terminalreporter.write_line(said, yellow=True)
 
 
 @pytest.hookimpl(trylast=True)

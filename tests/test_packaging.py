@@ -18,6 +18,7 @@ from typing import Any, cast
 import pytest
 from packaging.specifiers import SpecifierSet
 
+from tests.installed import needs
 from tests.test_docs import variables
 from web.app import WebParts, create_app
 
@@ -328,7 +329,7 @@ def test_the_container_is_bounded_alike_by_compose_and_the_readme() -> None:
         assert option in readme, option
 
 
-@pytest.mark.skipif(SYSTEMD is None, reason="systemd is not installed")
+@needs("systemd-analyze")
 def test_the_systemd_unit_takes_away_what_the_service_does_not_need(tmp_path: Path) -> None:
     """systemd's own score of exposure, in tenths; it was 47 without most of the restrictions."""
     readme = (ROOT / "README.md").read_text("utf-8")

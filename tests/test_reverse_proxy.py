@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from tests.bot.test_operations import free_port
 from tests.documents import ROOT
+from tests.installed import needs
 from web.serving import listen, serving
 
 NGINX = shutil.which("nginx")
@@ -72,7 +73,7 @@ async def nginx(folder: Path, upstream: int) -> AsyncIterator[str]:
         await process.wait()
 
 
-@pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+@needs("nginx")
 @pytest.mark.parametrize("is_up", [True, False], ids=["the bot answers", "the bot is down"])
 async def test_nginx_writes_neither_state_nor_code(tmp_path: Path, is_up: bool) -> None:
     """Not where the bot does not answer, and not where somebody is turned away."""

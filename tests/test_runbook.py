@@ -12,8 +12,8 @@ from bot.readiness import REASONS
 from security.log_schema import CONNECTION_FAULTS, EVENTS, RESULTS
 from tests.test_metrics import shown_name
 
-DOCS = Path(__file__).parents[1] / "docs"
-TEXT = (DOCS / "runbook.md").read_text("utf-8")
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "docs/runbook.md").read_text("utf-8")
 INTRODUCTION = ("Before anything else", "What you see, and where to look")
 STEPS = ("You notice:", "It means:", "Do:", "It is over when:")
 
@@ -26,8 +26,8 @@ def incidents() -> dict[str, str]:
 
 
 def alerts() -> set[str]:
-    """The alerts that operations.md proposes."""
-    return set(re.findall(r"- alert: (\w+)", (DOCS / "operations.md").read_text("utf-8")))
+    """The alerts that the project proposes."""
+    return set(re.findall(r"- alert: (\w+)", (ROOT / "monitoring/alerts.yaml").read_text("utf-8")))
 
 
 @pytest.mark.parametrize("name", incidents())

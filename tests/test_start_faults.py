@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.installed import needs
 from tests.test_config import NEEDED
 
 ROOT = Path(__file__).parents[1]
 STRACE = shutil.which("strace")
 # Nobody listens there: a bot that starts all the same says so, and goes on trying.
 ENVIRONMENT = NEEDED | {"TELEGRAM_API_BASE_URL": "http://127.0.0.1:9", "WEB_PORT": "0"}
-needs_strace = pytest.mark.skipif(STRACE is None, reason="strace is not installed")
 AS_USER = ("setpriv", "--reuid", "10001", "--regid", "10001", "--clear-groups")
 
 
@@ -89,7 +89,7 @@ def below(folder: Path) -> list[str]:
     return [*(str(folder / name) for name in folders), str(folder / "locks" / "bot.lock")]
 
 
-@needs_strace
+@needs("strace")
 @pytest.mark.parametrize("error", ["ENOLCK", "ENOSYS", "EOPNOTSUPP"])
 def test_a_file_system_without_locks_is_refused_in_a_sentence(tmp_path: Path, error: str) -> None:
     """Exit code 3: starting again does not mend that, and systemd is told so."""
@@ -194,7 +194,7 @@ COMMANDS = (
 )
 
 
-@needs_strace
+@needs("strace")
 @pytest.mark.one_way
 @pytest.mark.usefixtures("encryption_keys")
 @pytest.mark.parametrize(

@@ -36,7 +36,14 @@ _MANY: Final = 30
 
 
 def draw(points: dict[str, Any]) -> bytes:
-    """The picture: what became of owners above, the fewest minutes left below."""
+    """The picture, as a PNG."""
+    picture = io.BytesIO()
+    figure_of(points).savefig(picture, format="png")
+    return picture.getvalue()
+
+
+def figure_of(points: dict[str, Any]) -> Figure:
+    """What became of owners above, the fewest minutes left below."""
     now, lead = float(points["now"]), float(points["lead"])
     sweeps = [sweep for sweep in points["sweeps"] if sweep[0] > now - _DAY]
     figure = Figure(figsize=(7.2, 6.4), dpi=150, facecolor="white")
@@ -55,9 +62,7 @@ def draw(points: dict[str, Any]) -> bytes:
     below.xaxis.set_major_locator(HourLocator(byhour=range(0, 24, 4), tz=UTC))  # type: ignore[no-untyped-call]
     below.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=UTC))  # type: ignore[no-untyped-call]
     below.set_xlabel("last 24 hours, time in UTC", fontsize=12, color=_FAINT)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    return picture.getvalue()
+    return figure
 
 
 def _outcomes(axes: Axes, sweeps: list[list[float]]) -> None:
@@ -79,13 +84,9 @@ def _outcomes(axes: Axes, sweeps: list[list[float]]) -> None:
         ],
     )
     if not sweeps:
-        axes.text(
-            *(0.5, 0.5, "no sweep yet"),
-            transform=axes.transAxes,
-            ha="center",
-            fontsize=14,
-            color=_FAINT,
-        )
+        _say_empty(axes, "No sweep in this time")
+    elif not any(any(sweep[1:5]) for sweep in sweeps):
+        _say_empty(axes, "Nothing yet: no sweep had anything to refresh")
 
 
 def _minutes_left(axes: Axes, sweeps: list[list[float]], lead: float) -> None:
@@ -100,6 +101,20 @@ def _minutes_left(axes: Axes, sweeps: list[list[float]], lead: float) -> None:
     for line, label in zip(lines, ("minutes", "refresh due"), strict=True):
         line.set_label(label)
     _legend(axes, lines)
+    if not known:
+        _say_empty(axes, "Nothing yet: no token is kept fresh", 0.7)
+
+
+def _say_empty(axes: Axes, text: str, height: float = 0.5) -> None:
+    """Where nothing is drawn, and a reader would wonder whether something is wrong."""
+    axes.text(
+        *(0.5, height, text),
+        transform=axes.transAxes,
+        ha="center",
+        fontsize=14,
+        color=_FAINT,
+        backgroundcolor="white",
+    )
 
 
 def _heading(axes: Axes, text: str) -> None:

@@ -156,6 +156,11 @@ def _text(services: Services, standing: Standing, t: Texts) -> str:
         "",
         t.tr("<b>Connected: {count}</b>", count=standing.connected),
         " · ".join(parts),
+        *(
+            []
+            if standing.connected
+            else [t.tr("Nobody is connected: there is nothing to show yet.")]
+        ),
         t.tr("In quarantine: {count}", count=quarantined),
         t.tr("Shortest time left on a token: {time}", time=shortest),
         t.tr("Uploads: {running} running, {queued} in line", running=running, queued=queued),

@@ -27,7 +27,7 @@ from telegram.error import Forbidden, NetworkError, RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
 from bot.delivery.conversation import Conversation
-from bot.delivery.messages import put_into
+from bot.delivery.messages import note_refusal, put_into
 from bot.texts.filenames import LOCAL_LIMIT, clean_name
 from drive import Drive, DriveFile, Drives
 from security.credential import Owner
@@ -187,8 +187,8 @@ class Sender:
         try:
             await put_into(order.to, once)
         except Forbidden as error:
-            _log.info("user_blocked_bot", owner=order.owner)
-            raise NotTaken("the person has blocked the bot") from error
+            note_refusal(error, order.owner, has_written=order.to.is_private)
+            raise NotTaken("nobody is there to be sent it") from error
         except RetryAfter as error:
             raise NotTaken("Telegram asks for patience", code="rate_limited") from error
         except TelegramError as error:

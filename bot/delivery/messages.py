@@ -219,6 +219,21 @@ async def show_instead(
     await edit_or_send(context.bot, to, number, text, markup)
 
 
+def note_refusal(refusal: TelegramError, owner: Owner, *, has_written: bool) -> None:
+    """Log that `owner` is not told, because Telegram refuses to.
+
+    Whoever has never opened the bot is refused as whoever has blocked it, but for Telegram's
+    sentence. So blocking is said of those alone who have written in that private chat.
+
+    Args:
+        has_written: whether it was refused in the private chat in which they have written.
+    """
+    if has_written and isinstance(refusal, Forbidden):
+        _log.info("user_blocked_bot", owner=owner)
+    else:
+        _log.info("message_not_sent", owner=owner, result="refused")
+
+
 @contextlib.contextmanager
 def tolerated(owner: Owner | None = None, *also: type[Exception]) -> Iterator[None]:
     """Let what has been done stand where Telegram does not take what is said of it: it is logged.
@@ -275,9 +290,8 @@ async def deliver(
     """Send what the bot itself begins; "later": what kept it from arriving may pass by itself."""
     try:
         await send(bot, Conversation(chat_of(owner)), text, markup, background=background)
-    except REFUSALS as refusal:  # BadRequest: no such chat, they have never written to the bot
-        is_blocked = isinstance(refusal, Forbidden)
-        _log.info("user_blocked_bot" if is_blocked else "message_not_sent", owner=owner)
+    except REFUSALS as refusal:
+        note_refusal(refusal, owner, has_written=False)
         return "refused"
     except (TelegramError, RuntimeError) as error:  # RuntimeError: the process is stopping
         _log.info("message_not_sent", owner=owner)

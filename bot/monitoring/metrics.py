@@ -26,6 +26,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from drive.quota import UNITS
 from security.errors import CustodyError
 from security.log_schema import RESULTS
 from security.maintenance.report import SweepReport
@@ -73,6 +74,24 @@ class Metrics(Collector):
             "Bytes that have arrived in people's Drives.",
             registry=self.registry,
         )
+        self._requests = Counter(
+            "drivekeeper_drive_requests",
+            "Requests sent to Drive, by its method or the step of an upload.",
+            ["method"],
+            registry=self.registry,
+        )
+        self._units = Counter(
+            "drivekeeper_drive_quota_units",
+            "Units of the project's quota that they cost, by Google's table.",
+            registry=self.registry,
+        )
+        self._egress = Counter(
+            "drivekeeper_drive_egress_bytes",
+            "Bytes that Drive has sent out in its answers.",
+            registry=self.registry,
+        )
+        for method in UNITS:
+            self._requests.labels(method)
         for counter in (self._refreshes, self._sweeps, self._uploads):
             counter.labels("ok")  # from the start, so that the first one is seen as an increase
         self.last_sweep: SweepReport | None = None
@@ -115,6 +134,12 @@ class Metrics(Collector):
         self._uploads.labels(_code(result)).inc()
         if size is not None:
             self._bytes.inc(size)
+
+    def asked_drive(self, method: str, received: int) -> None:
+        """A request was sent to Drive; `received` are the bytes of its answer's body."""
+        self._requests.labels(method).inc()
+        self._units.inc(UNITS[method])
+        self._egress.inc(received)
 
     def ask_quarantine(self, size: Callable[[], int]) -> None:
         """Ask for the number of quarantined credentials whenever the metrics are read."""

@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 from telegram import InlineKeyboardMarkup
-from telegram.error import Forbidden, TelegramError, TimedOut
+from telegram.error import TelegramError, TimedOut
 from telegram.ext import ExtBot
 
 from bot.core import Timing
@@ -20,6 +20,7 @@ from bot.delivery.messages import (
     edit,
     edit_or_send,
     may_pass,
+    note_refusal,
     send,
     tell,
 )
@@ -136,10 +137,7 @@ class UploadMessage:
             try:
                 await self._put(text, markup, RESULT)
             except REFUSALS as refusal:
-                blocked = isinstance(refusal, Forbidden)
-                _log.info(
-                    "user_blocked_bot" if blocked else "message_not_sent", owner=self._job.owner
-                )
+                note_refusal(refusal, self._job.owner, has_written=self._job.is_private)
                 break
             except TelegramError as error:
                 # An edit can be made twice; a new message that was only late would stand there so.

@@ -69,7 +69,7 @@ class UploadSession:
         length = "" if total is None else str(total)
         told = {"X-Upload-Content-Type": mime_type, "X-Upload-Content-Length": length}
         headers = request.headers | {name: value for name, value in told.items() if value}
-        head, content = drive.send(request.uri, "POST", headers, request.body)
+        head, content = drive.send("files.create", request.uri, "POST", headers, request.body)
         if head.status not in _DONE:
             raise error_of_answer(head.status, head, content)
         return cls(drive, _address(head, drive))
@@ -91,14 +91,15 @@ class UploadSession:
         """Have Drive forget what it has, as far as it can be reached."""
         with suppress(CustodyError):
             address = self.address.get_secret_value()
-            self._drive.send(address, "DELETE", {"Content-Length": "0"}, None)
+            self._drive.send("upload.cancel", address, "DELETE", {"Content-Length": "0"}, None)
 
     def _put(self, body: _Body | None, length: int, span: str | None) -> DriveFile | int | None:
         headers = {"Content-Length": str(length)}
         if span is not None:
             headers["Content-Range"] = span
         address = self.address.get_secret_value()
-        head, content = self._drive.send(address, "PUT", headers, body)
+        step = "upload.ask" if body is None else "upload.send"
+        head, content = self._drive.send(step, address, "PUT", headers, body)
         if head.status == _INCOMPLETE:
             if "location" in head:
                 self.address = _address(head, self._drive)

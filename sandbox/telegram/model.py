@@ -40,6 +40,13 @@ class User:
     started: bool = False
     blocked: bool = False
     deactivated: bool = False
+    met: bool = False
+    """Whether an update has told the bot of them, be it from a group."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the bot may ask for their chat; to write it takes more."""
+        return self.met or self.started
 
     def as_json(self) -> Json:
         """As the Bot API shows a user."""

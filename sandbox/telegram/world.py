@@ -120,7 +120,7 @@ class TelegramWorld:
             chat = next((c for c in groups if c.username.lower() == name), None)
         elif chat_id.lstrip("-").isdecimal():
             chat = self.chats.get(int(chat_id))
-        if chat is None:
+        if chat is None or (chat.user is not None and not chat.user.is_known):
             raise bad_request("chat not found")
         if chat.migrated_to:
             raise migrated(chat)
@@ -138,6 +138,13 @@ class TelegramWorld:
             raise forbidden("bot was blocked by the user")
         if not chat.user.started:
             raise forbidden("bot can't initiate conversation with a user")
+
+    def put_update(self, kind: str, payload: Json) -> None:
+        """Tell the bot of what somebody did: from then on it knows that they exist."""
+        user = self.users.get(payload["from"]["id"])
+        if user is not None:
+            user.met = True
+        self.queue.put(kind, payload)
 
     # -- messages -----------------------------------------------------------------------------
 
@@ -218,7 +225,7 @@ class TelegramWorld:
             "chat_instance": str(chat.id * 7919 % (1 << 62)),
             "data": data,
         }
-        self.queue.put("callback_query", payload)
+        self.put_update("callback_query", payload)
         return query
 
     def open_callback(self, query_id: str) -> CallbackQuery:

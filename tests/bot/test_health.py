@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.admin import chart
 from bot.admin.health import Standing, standing_of
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
@@ -70,6 +71,40 @@ async def test_an_administrator_sees_how_the_credentials_stand(
         await root.tap("Refresh", again)
         alone = await root.wait_for("Connected: 5", timeout=60)
         assert alone.media is None
+
+
+async def test_where_there_is_nothing_to_show_text_and_picture_say_so(
+    start_bot: StartBot, people: People
+) -> None:
+    """On the first day neither looks as if something were wrong."""
+    root = people(900, "Root")
+    async with start_bot(ADMIN_USER_IDS="900") as bot:
+        by_hand(bot)
+        await root.start()
+        await root.wait_for("Drivekeeper")
+        await sweep(bot)
+        await root.send("/health")
+        message = await root.wait_for("Connected: 0", timeout=60)
+        assert "Nobody is connected: there is nothing to show yet." in message.text
+
+
+def test_an_empty_picture_is_no_blank() -> None:
+    """It says what there will be, where a blank would look like a fault."""
+    now, idle = 1_796_000_000, [1_796_000_000 - 600, 0, 0, 0, 0, None]
+    shown: dict[str, set[str]] = {}
+    for name, sweeps in {
+        "none": [],
+        "idle": [idle],
+        "some": [[*idle[:1], 2, 0, 0, 0, 40.0]],
+    }.items():
+        figure = chart.figure_of({"now": now, "lead": 15, "sweeps": sweeps})
+        shown[name] = {text.get_text() for axes in figure.axes for text in axes.texts}
+    assert shown["none"] == {"No sweep in this time", "Nothing yet: no token is kept fresh"}
+    assert shown["idle"] == {
+        "Nothing yet: no sweep had anything to refresh",
+        "Nothing yet: no token is kept fresh",
+    }
+    assert shown["some"] == set()
 
 
 async def test_for_others_it_is_an_unknown_command_and_a_forged_tap_is_refused(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -121,6 +122,45 @@ async def test_a_refused_refresh_and_a_cancelled_upload_count_by_their_codes(
         await core.custodian.access_token(owner, rejected=credential.access_token)
     assert await port.value("drivekeeper_token_refreshes_total", result="unavailable") == 1
     assert await port.value("drivekeeper_uploads_total", result="cancelled") == 1
+
+
+async def test_requests_to_drive_are_counted_as_drive_counts_them(
+    port: Port, google: GoogleControls, people: People
+) -> None:
+    """By their methods, with retries; and what is sent back into the chat as bytes sent out."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await google.fault("google.upload.chunk", "status", status=503, count=1)
+    await ann.send_document(b"0123456789" * 1000, "wages.txt")
+    await ann.wait_for("is in your Drive")
+    first = await port.value("drivekeeper_drive_quota_units_total")
+    await ann.send_document(b"9876543210" * 999, "bonus.txt")
+    await ann.wait_for(lambda message: bool(re.search("bonus.*is in your Drive", message.text)))
+    second = await port.value("drivekeeper_drive_quota_units_total") - first
+    await ann.tap("Send here")
+    await ann.wait_for(lambda message: "document" in message.raw)
+    await until(lambda: port.bot.services.uploads.position(Owner.user(ann.id)) == 0)
+
+    counts = (await google.calls())["counts"]
+    for method, operation in (
+        *((name, f"google.drive.{name}") for name in ("files.list", "files.generateIds")),
+        ("about.get", "google.drive.about"),
+        ("upload.send", "google.upload.chunk"),
+        ("upload.ask", "google.upload.status"),
+    ):
+        told = await port.value("drivekeeper_drive_requests_total", method=method)
+        assert told == counts[operation], method
+    looked = sum(
+        [
+            await port.value("drivekeeper_drive_requests_total", method=method)
+            for method in ("files.get", "files.get_media")
+        ]
+    )
+    assert looked == counts["google.drive.files.get"]
+    made = await port.value("drivekeeper_drive_requests_total", method="files.create")
+    assert made == counts["google.drive.files.create"] + counts["google.upload.start"]
+    assert (first, second) == (315, 150)  # as docs/operations.md has it
+    assert await port.value("drivekeeper_drive_egress_bytes_total") > 10_000
 
 
 async def test_a_sweep_shows_in_the_metrics(

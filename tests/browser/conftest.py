@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 from pydantic import SecretStr
 
-from tests.browser.steps import CHROMIUM
+from tests.installed import CHROMIUM
 
 OPTIONS = [
     "--no-sandbox",

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.kit import Visit
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
 AMY = "amy@example.com"
 
 

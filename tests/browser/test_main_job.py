@@ -12,13 +12,14 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.kit import DESKTOP, Running, Visit, address_bar, make_run, person
-from tests.browser.steps import AMY, NEEDS_CHROMIUM, allow, become, send, start
+from tests.browser.steps import AMY, allow, become, send, start
+from tests.installed import needs
 
 SLOWLY = 1_000_000  # bytes a second: the bot edits its message every three seconds
 REPORT = "Quarterly report.pdf"
 TOKENS = ("ya29.", "1//0")  # how the sandbox's tokens begin, as Google's do
 
-pytestmark = NEEDS_CHROMIUM
+pytestmark = needs("chromium")
 
 
 def download(visit: Visit, file_page: Page, name: str) -> bytes:

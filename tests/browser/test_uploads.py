@@ -12,9 +12,10 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.kit import Visit, make_run, person
-from tests.browser.steps import NEEDS_CHROMIUM, connect, send
+from tests.browser.steps import connect, send
+from tests.installed import needs
 
-pytestmark = NEEDS_CHROMIUM
+pytestmark = needs("chromium")
 PDF = "application/pdf"
 
 

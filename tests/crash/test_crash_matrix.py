@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from tests.crash.durability import replay
 from tests.crash.tracing import Call, TraceError, parse
 from tests.crash.world import FolderState
+from tests.installed import needs
 
 ROOT = Path(__file__).parents[2]
 OLD: FolderState = {"data": (0o700, None), "data/a": (0o600, b"old")}
@@ -30,7 +30,7 @@ SAVE = """\
 """.splitlines()
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@needs("strace")
 def test_a_few_points_lose_nothing_and_each_safeguard_taken_out_is_missed() -> None:
     """The command itself: a sample of a save and of a small upload; a save without each fsync."""
     done = subprocess.run(

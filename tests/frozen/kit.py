@@ -25,6 +25,7 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from commands.version import program_version
 from config import child_environment
+from tests.installed import skip_for_want_of
 
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parents[1]
@@ -61,7 +62,7 @@ def version_under_test() -> Path:
 def base_version(into: Path) -> Path:
     """A worktree of the first commit; the test is skipped where there cannot be one."""
     if shutil.which("git") is None:
-        pytest.skip("git is not installed: the first commit's program cannot be had")
+        skip_for_want_of("git")  # the first commit's program cannot be had
     git = ("git", "-C", str(ROOT))
     target, base = into / "base", WRITTEN["base"]
     # Not registered as a worktree: several workers make their own, and nobody has to prune them.

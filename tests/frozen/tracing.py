@@ -22,6 +22,8 @@ from typing import Final
 
 import pytest
 
+from tests.installed import skip_for_want_of
+
 _PR_SET_PTRACER: Final = 0x59616D61
 _PATIENCE: Final = 30  # seconds: a process under strace is slow, and the machine may be busy
 _CALLS: Final = (
@@ -100,7 +102,7 @@ def traced(log: Path) -> Iterator[Trace]:
     """
     program = shutil.which("strace")
     if program is None:
-        pytest.skip("strace is not installed (apt-get install strace)")
+        skip_for_want_of("strace")
     # Where Yama lets only ancestors trace, strace (a child) needs leave.
     ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(-1))
     command = [program, "-f", "-y", "-x", "-s", "400", "-e", "signal=none", "-o", str(log)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Error, FilePayload, Page, async_playwright, expect
 
+from tests.installed import CHROMIUM, needs
 from tests.sandbox.telegram_kit import Kit, eventually, running
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 OPTIONS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -26,7 +25,7 @@ ALICE = 500000001
 
 # One browser, and so one event loop, for all tests of this file: starting it costs most.
 pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine"),
+    needs("chromium"),
     pytest.mark.asyncio(loop_scope="module"),
 ]
 

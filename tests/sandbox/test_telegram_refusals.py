@@ -201,6 +201,14 @@ async def test_loopback_urls_in_buttons_are_the_one_deliberate_difference(kit: K
 
 async def test_people_who_cannot_be_written_to(kit: Kit) -> None:
     ann = await kit.person(start=False)
+    for method in ("sendMessage", "getChat"):
+        answer = await kit.call(method, **GREETING)
+        assert answer.refusal == (400, "Bad Request: chat not found")
+    group = await kit.controls.make_group("Depot", [ANN], told=False)
+    await kit.controls.group_message(group, ANN, "not for the bot")
+    assert (await kit.call("getChat", **GREETING)).status == 400
+    await kit.controls.group_message(group, ANN, "/for_the_bot")
+    assert (await kit.call("getChat", **GREETING)).status == 200
     assert (await kit.call("sendMessage", **GREETING)).refusal == (
         403,
         "Forbidden: bot can't initiate conversation with a user",

@@ -65,7 +65,7 @@ class People:
         content = self.world.topics.target(chat, topic, reply, may_closed=False) | content
         message = self.world.post(chat, sender, content, from_bot=False, reply_to=reply)
         if chat.type == "private" or self._bot_may_read(chat, message):
-            self.world.queue.put("message", message.data)
+            self.world.put_update("message", message.data)
         self.world.preview(chat, message.data)
         return message
 
@@ -124,7 +124,7 @@ class People:
         keys = ("text", "entities") if "text" in message.data else ("caption", "caption_entities")
         kept = {name: value for name, value in message.data.items() if name not in keys}
         self.world.replace(chat, message, kept | _formatted(*keys, text.strip()))
-        self.world.queue.put("edited_message", message.data)
+        self.world.put_update("edited_message", message.data)
         return message
 
     def delete(self, chat: Chat, message_id: int) -> None:
@@ -181,7 +181,7 @@ class People:
             "old_chat_member": bot | old,
             "new_chat_member": bot | new,
         }
-        self.world.queue.put("my_chat_member", payload)
+        self.world.put_update("my_chat_member", payload)
 
     def deactivate(self, user: User) -> None:
         """Delete a person's account."""
@@ -234,10 +234,10 @@ class People:
         )
         founder = self.user(members[0]).as_json()
         told = self.world.post(chat, founder, {"migrate_to_chat_id": new.id}, from_bot=False)
-        self.world.queue.put("message", told.data)
+        self.world.put_update("message", told.data)
         chat.migrated_to = new.id
         told = self.world.post(new, founder, {"migrate_from_chat_id": chat.id}, from_bot=False)
-        self.world.queue.put("message", told.data)
+        self.world.put_update("message", told.data)
         return new
 
     def describe(self, user: User) -> Json:

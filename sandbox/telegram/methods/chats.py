@@ -36,3 +36,9 @@ async def leave_chat(call: Call) -> Any:
         raise bad_request("chat member status can't be changed in private chats")
     chat.bot_kicked = True
     return True
+
+
+@METHODS.add("getChat")
+async def get_chat(call: Call) -> Any:
+    """https://core.telegram.org/bots/api#getchat."""
+    return call.world.find_chat(call.text("chat_id"), write=False).as_json()

@@ -1,0 +1,35 @@
+"""Programs that some tests need and not every machine has: where they are, else who brings them."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Final, NoReturn
+
+import pytest
+
+PACKAGES: Final = {
+    "chromium": "chromium",
+    "git": "git",
+    "nginx": "nginx-light",
+    "promtool": "prometheus",
+    "strace": "strace",
+    "systemd-analyze": "systemd",
+}
+"""A program → the Debian package that brings it; `.ci/run` installs what lacks."""
+CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def skip_for_want_of(program: str) -> NoReturn:
+    """Skip the test that runs; `make test` ends with the packages of all such tests."""
+    pytest.skip(_reason(program))
+
+
+def needs(program: str) -> pytest.MarkDecorator:
+    """The mark of tests that run only where `program` is installed."""
+    found = CHROMIUM if program == "chromium" else shutil.which(program)
+    return pytest.mark.skipif(found is None, reason=_reason(program))
+
+
+def _reason(program: str) -> str:
+    # tests/conftest.py looks for the brackets.
+    return f"{program} is not installed (Debian: {PACKAGES[program]})"
