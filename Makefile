@@ -103,7 +103,7 @@ bench-start: $(VENV)/.dev
 # The catalogue: what the code says goes in, translations stay, what it no longer says goes.
 LANGUAGES := zh_Hant zh_Hans
 texts: $(VENV)/.run
-	$(BIN)/pybabel --quiet extract --keyword tr --keyword label --no-location --sort-output \
+	$(BIN)/pybabel --quiet extract --keyword tr --keyword label --keyword plural:1,2 --no-location --sort-output \
 		--project drivekeeper --output build-messages.pot bot
 	@for language in $(LANGUAGES); do \
 		test -f bot/locale/$$language.po || $(BIN)/pybabel --quiet init --input-file build-messages.pot \

@@ -285,7 +285,7 @@ async def talk(stage: Stage, ann: Person) -> None:
     await ann.send(f"/{world.new('unknown command')}")
     await ann.wait_for("I do not know this command")
     for command, answer in {
-        "/help": "20 MB",
+        "/help": "20 MiB",
         "/status": "not connected",
         "/cancel": "nothing to cancel",
         "/privacy": "What I keep about you",
@@ -307,7 +307,7 @@ async def talk(stage: Stage, ann: Person) -> None:
     await ann.wait_for("cannot put this into a Drive")
     await stage.connected(ann)
     await ann.send("/status")
-    await ann.wait_for("15 GB")
+    await ann.wait_for("15 GiB")
     await ann.send_document(world.new("file content").encode(), world.file_name("txt"))
     await ann.wait_for("is in your Drive")
     for wish, answer in {
@@ -651,7 +651,7 @@ async def break_disk(stage: Stage, ann: Person) -> None:
             await ann.wait_for("set-up")
         put(aside, path)
         if name == "locks":
-            await ann.wait_for("20 MB")
+            await ann.wait_for("20 MiB")
     last = await stage.google.fault("google.upload.chunk", "latency", seconds=100, owner=account)
     await ann.send_document(os.urandom(20), world.file_name("txt"))
     await stage.spent(last)

@@ -51,7 +51,7 @@ async def test_a_file_of_more_than_two_gigabytes_arrives_whole(
         await connect(ann, google, "amy@example.com")
         began, had = time.monotonic(), memory()
         await ann.send_document(blob.id, "film.mkv")
-        await ann.wait_for("film.mkv (2 GB) is in your Drive", timeout=300)
+        await ann.wait_for("film.mkv (2 GiB) is in your Drive", timeout=300)
         seconds, more = time.monotonic() - began, memory() - had
     print(f"2.2 GB in {seconds:.0f} s, {more / 1e6:.0f} MB more memory")
     [file] = [f for f in await google.files("amy@example.com") if f["md5"]]

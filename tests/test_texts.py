@@ -16,15 +16,19 @@ import pytest
 from babel.messages import pofile
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
+from pydantic import SecretStr
 
 import bot
 from bot.commands import command_menu
+from bot.connecting.account_texts import room
 from bot.texts.catalogue import LANGUAGES, Texts, language_of
+from config import sizes
+from drive import About
 from web.pages import approved_page, refused_page
 
 _BOT = Path(bot.__file__).parent
 _TRANSLATIONS = ("zh_Hant", "zh_Hans")
-_KEYWORDS = {"tr": None, "label": None, "N_": None}
+_KEYWORDS = {"tr": None, "label": None, "N_": None, "plural": (1, 2)}
 _TAGS = ("b", "i", "u", "s", "a", "code", "pre")  # of those Telegram knows, the ones in use here
 # https://core.telegram.org/bots/api#answercallbackquery and #botcommand
 _TOAST_LENGTH = 200
@@ -37,9 +41,14 @@ _REFUSALS = ("access_denied", "scope_missing", "expired", "used", "wrong_state",
 def _literals(path: Path, keyword: str) -> frozenset[str]:
     """What one of `_KEYWORDS` wraps in a file, read once for all of them."""
     with path.open("rb") as source:
-        found = [message for _, message, _, _ in extract("python", source, {keyword: None})]
-    assert all(isinstance(message, str) for message in found), "no plural forms in this catalogue"
-    return frozenset(map(str, found))
+        keywords = {keyword: _KEYWORDS[keyword]}
+        found = [message for _, message, _, _ in extract("python", source, keywords)]
+    return frozenset(form for message in found for form in _forms(message))
+
+
+def _forms(message: str | Iterable[str]) -> tuple[str, ...]:
+    """A message, or each of its plural forms."""
+    return (message,) if isinstance(message, str) else tuple(message)
 
 
 def _messages(*names: str, keywords: Iterable[str] = _KEYWORDS) -> set[str]:
@@ -55,7 +64,13 @@ def _catalogue(language: str) -> Catalog:
 
 
 def _translations(language: str) -> list[tuple[str, str]]:
-    return [(str(entry.id), str(entry.string)) for entry in _catalogue(language) if entry.id]
+    return [
+        (message, translation)
+        for entry in _catalogue(language)
+        if entry.id
+        for message in _forms(entry.id)
+        for translation in _forms(entry.string or "")
+    ]
 
 
 def _placeholders(text: str) -> Counter[tuple[str, str | None, str | None]]:
@@ -158,7 +173,7 @@ def test_placeholders_markup_and_signs_survive_translation(language: str) -> Non
 def test_messages_are_markup_that_telegram_accepts(language: str) -> None:
     """Known tags only, closed in the right order; placeholders are names and nothing more."""
     texts = Texts(language)
-    for message in _messages(keywords=("tr",)):
+    for message in _messages(keywords=("tr", "plural")):
         names = {str(name) for name, _, _ in _placeholders(message)}
         assert all(name.isidentifier() for name in names), message
         # Every value is a tag and an entity at once: only escaped does the result hold.
@@ -219,7 +234,7 @@ def test_a_button_is_called_what_it_says(language: str) -> None:
     texts = Texts(language)
     quoted = {
         words
-        for message in _messages(keywords=("tr",))
+        for message in _messages(keywords=("tr", "plural"))
         for words in re.findall(r"[“「]([^”」{]+)[”」]", texts.tr(message, **_any_values(message)))
         if words != "?"
     }
@@ -301,22 +316,65 @@ def test_a_name_is_never_a_format(language: str, name: str) -> None:
     [
         (0, "0", None),
         (1023, "1,023", None),
-        (1024, "1", "KB"),
-        (1536, "1.5", "KB"),
-        (5 * 1024**2, "5", "MB"),
-        (20 * 1024**2, "20", "MB"),
-        (5 * 1024**2 + 200 * 1024, "5.2", "MB"),
-        (3 * 1024**3 // 2, "1.5", "GB"),
-        (2 * 1024**4, "2", "TB"),
-        (5000 * 1024**4, "5,000", "TB"),
+        (1024, "1", "KiB"),
+        (1536, "1.5", "KiB"),
+        (5 * 1024**2, "5", "MiB"),
+        (20 * 1024**2, "20", "MiB"),
+        (5 * 1024**2 + 200 * 1024, "5.2", "MiB"),
+        (3 * 1024**3 // 2, "1.5", "GiB"),
+        (2 * 1024**4, "2", "TiB"),
+        (5000 * 1024**4, "5,000", "TiB"),
     ],
 )
 def test_sizes_are_for_people(language: str, count: int, number: str, unit: str | None) -> None:
-    """In steps of 1024, one decimal at most, as Drive and Telegram show them."""
+    """In steps of 1024, as Drive and Telegram count, and with the unit that means just that."""
     shown_number, shown_unit = Texts(language).size(count).split(" ")
     assert shown_number == number
     if unit is not None:
         assert shown_unit == unit
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_limit_is_never_rounded_up(language: str) -> None:
+    """Whoever goes by it must not be refused."""
+    texts = Texts(language)
+    assert texts.limit(20 * 1024**2) == "20 MiB"
+    assert texts.limit(2000 * 1024**2) == "2,000 MiB"
+    assert texts.limit(4 * 1024**3) == "4 GiB"
+    assert texts.size(2000 * 1024**2) == "2 GiB"
+
+
+def test_commands_say_sizes_as_the_chat_does() -> None:
+    """In English."""
+    for count in (0, 1, 2, 1023, 1024, 1536, 20 * 1024**2, 3 * 1024**3 // 2, 5000 * 1024**4):
+        assert sizes.size(count) == Texts("en").size(count)
+
+
+def test_one_of_a_thing_is_one() -> None:
+    """Where a language counts otherwise, its catalogue says so."""
+    texts = Texts("en")
+    assert [texts.size(count) for count in (1, 2)] == ["1 byte", "2 bytes"]
+    assert Texts("zh_Hant").size(1) == "1 位元組"
+
+
+@pytest.mark.parametrize(
+    ("used", "limit", "said"),
+    [
+        (0, None, "Your Drive is empty, and has no limit."),
+        (1536, None, "Used: 1.5 KiB, no limit"),
+        (0, 0, "Google gives this account no room for files."),
+        (5, 0, "Google gives this account no room for files."),
+        (0, 15 * 1024**3, "Your Drive is empty: 15 GiB free"),
+        (2 * 1024**2, 15 * 1024**2, "Used: 2 MiB of 15 MiB, 13 MiB free"),
+        (16 * 1024**3, 15 * 1024**3, "Used: 16 GiB of 15 GiB, nothing free"),
+    ],
+)
+def test_room_is_said_in_fitting_units_and_nothing_in_words(
+    used: int, limit: int | None, said: str
+) -> None:
+    """Never "0.0 GB of 0.0 GB"."""
+    about = About(SecretStr("amy@example.com"), SecretStr("1"), used, limit)
+    assert room(about, Texts("en")) == said
 
 
 def test_dates_are_written_as_the_language_does() -> None:

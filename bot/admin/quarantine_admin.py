@@ -59,12 +59,15 @@ async def hold(update: Update, context: BotContext) -> None:
     count = len(context.core.state.rejections.held())
     match argument_of(update.callback_query):
         case "ask" if count:
-            text = context.t.tr(
-                "Set {count} credentials aside?\n\n"
+            text = context.t.plural(
+                "Set {number} credential aside?\n\n"
+                "It goes into quarantine, and its owner is asked to connect again. If a wrong "
+                "setting is behind it, put that right instead: then it is released by itself.",
+                "Set {number} credentials aside?\n\n"
                 "They go into quarantine, and their owners are asked to connect again. If a wrong "
                 "setting is behind it, put that right instead: then they are released by "
                 "themselves.",
-                count=count,
+                count,
             )
             await _show(
                 update, context, text, admin_keyboards.confirm_held(context.t, count), anew=True

@@ -7,6 +7,7 @@ from telegram import Update
 
 from bot.commands import command_menu, show_menu
 from bot.connecting import connect, keyboards
+from bot.connecting.account_texts import room
 from bot.connecting.consent_outcome import shown_in
 from bot.context import BotContext
 from bot.delivery.conversation import argument_of
@@ -14,7 +15,7 @@ from bot.delivery.messages import acknowledge, say, show_instead, tell
 from bot.drive_files import file_texts
 from bot.texts import buttons
 from bot.texts.catalogue import LANGUAGES, Texts
-from bot.texts.filenames import LARGEST
+from bot.texts.filenames import CLOUD_LIMIT, LARGEST
 from bot.uploads import upload_texts
 from bot.uploads.jobs import UploadJob
 from bot.uploads.progress import tell_of
@@ -49,7 +50,7 @@ async def help_(update: Update, context: BotContext) -> None:
         "It goes into the folder “{folder}” of your own Google Drive, or into the one you choose "
         "with /folder, under its own name. Its caption becomes its description there; a caption "
         "or a reply that begins with “{wish}” gives it another name.",
-        limit=LARGEST if context.services.options.local_mode else "20 MB",
+        limit=context.t.limit(LARGEST if context.services.options.local_mode else CLOUD_LIMIT),
         folder=context.services.options.folder_name,
         wish="#name",
     )
@@ -82,16 +83,7 @@ async def status(update: Update, context: BotContext) -> None:
     lines = [texts.tr("✅ <b>Connected</b> as {account}", account=about.address.get_secret_value())]
     if credential is not None and credential.granted_at is not None:
         lines.append(texts.tr("Since {date}", date=texts.date(credential.granted_at)))
-    lines.append(
-        texts.tr("Used: {used}, no limit", used=texts.size(about.usage))
-        if about.limit is None
-        else texts.tr(
-            "Used: {used} of {limit}, {free} free",
-            used=texts.size(about.usage),
-            limit=texts.size(about.limit),
-            free=texts.size(about.free or 0),
-        )
-    )
+    lines.append(room(about, texts))
     if waiting := context.services.uploads.position(owner):
         lines.append(texts.tr("Files on their way: {count}", count=waiting))
     await say(update, context, "\n".join(lines), keyboards.status(texts))

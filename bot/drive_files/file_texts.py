@@ -190,7 +190,7 @@ def too_big_to_send(file: DriveFile, limit: int, t: Texts) -> Shown:
         "Open it in Drive instead.",
         name=clean_name(file.name),
         size=t.size(file.size or 0),
-        limit=t.size(limit),
+        limit=t.limit(limit),
     )
     return text, file_keyboards.opened(t, file.link)
 

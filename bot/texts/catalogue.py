@@ -10,6 +10,7 @@ import gettext
 import html
 import io
 import unicodedata
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,7 @@ from babel.messages import mofile, pofile
 from babel.numbers import format_decimal
 
 from bot.texts.patterns import TURNS
+from config import sizes
 
 LANGUAGES: Final = {"en": "English", "zh_Hant": "繁體中文", "zh_Hans": "简体中文"}
 """Code → the language's own name, in the order they are offered."""
@@ -71,17 +73,26 @@ class Texts:
 
     def tr(self, message: str, **values: object) -> str:
         """The message as Telegram HTML, with `values` escaped."""
+        return self._filled(self._catalogue.gettext(message), values)
+
+    def plural(self, one: str, many: str, number: int, **values: object) -> str:
+        """`tr` of `one` or `many`, as the language counts; both may say {number}."""
+        chosen = self._catalogue.ngettext(one, many, number)
+        return self._filled(chosen, {"number": number, **values})
+
+    def label(self, message: str, **values: object) -> str:
+        """The text of a button or a toast: plain."""
+        return self._catalogue.gettext(message).format(**values)
+
+    @staticmethod
+    def _filled(message: str, values: Mapping[str, object]) -> str:
         escaped = {
             name: value
             if isinstance(value, Html)
             else _isolated(html.escape(str(value), quote=False))
             for name, value in values.items()
         }
-        return self._catalogue.gettext(message).format(**escaped)
-
-    def label(self, message: str, **values: object) -> str:
-        """The text of a button or a toast: plain."""
-        return self._catalogue.gettext(message).format(**values)
+        return message.format(**escaped)
 
     def link(self, name: str, address: str) -> Html:
         """`name` as a link, for `tr`."""
@@ -89,15 +100,18 @@ class Texts:
         return Html(f'<a href="{html.escape(address)}">{text}</a>' if address else text)
 
     def size(self, count: int) -> str:
-        """`count` bytes for people: 5.2 MB, as Drive's and Telegram's own pages count."""
-        if count < 1024:
-            number = format_decimal(count, locale=self.language)
-            return self.tr("1 byte") if count == 1 else self.tr("{count} bytes", count=number)
-        value, units = float(count) / 1024, ["KB", "MB", "GB", "TB"]
-        while round(value, 1) >= 1024 and len(units) > 1:
-            value, units = value / 1024, units[1:]
-        number = format_decimal(value, format="#,##0.#", locale=self.language)
-        return f"{number} {units[0]}"
+        """`count` bytes for people: 5.2 MiB (see `config.sizes`)."""
+        return self._bytes(*sizes.in_its_unit(count))
+
+    def limit(self, count: int) -> str:
+        """`count` bytes for people as they stand, not rounded: 2,000 MiB."""
+        return self._bytes(*sizes.exactly(count))
+
+    def _bytes(self, figure: float, unit: str) -> str:
+        number = format_decimal(figure, format="#,##0.#", locale=self.language)
+        if unit == "bytes":
+            return self.plural("{count} byte", "{count} bytes", round(figure), count=number)
+        return f"{number} {unit}"
 
     def date(self, moment: date) -> str:
         """A date as the language writes it."""

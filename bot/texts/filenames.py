@@ -36,8 +36,9 @@ LOCAL_LIMIT: Final = 2000 * 1024 * 1024
 """The largest file a local Bot API server takes from a bot; to a bot it has no limit.
 
 https://core.telegram.org/bots/api#using-a-local-bot-api-server"""
-LARGEST: Final = "4 GB"
-"""What Telegram takes from a person, and so what such a server may have for a bot."""
+LARGEST: Final = 4000 * 1024 * 1024
+"""What Telegram takes from a person, and so what such a server may have for a bot: "4 GB", which
+are 8000 parts of 512 KiB (upload_max_fileparts_premium, https://core.telegram.org/api/config)."""
 
 _GOOGLES_OWN: Final = "application/vnd.google-apps"
 _SAY_NOTHING: Final = frozenset(

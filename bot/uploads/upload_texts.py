@@ -292,9 +292,9 @@ def too_big(t: Texts, name: str, size: int | None) -> str:
         "Telegram. Split or compress it, or upload it at drive.google.com yourself.",
         name=name,
         size=t.size(size) if size else "?",
-        limit=t.size(CLOUD_LIMIT),
+        limit=t.limit(CLOUD_LIMIT),
     )
     return f"{text}\n\n" + t.tr(
         "Whoever runs this bot can raise that to {limit}, with a Bot API server of their own.",
-        limit=LARGEST,
+        limit=t.limit(LARGEST),
     )

@@ -14,6 +14,7 @@ from typing import Final
 
 from commands.checks.finding import Finding, count, failed, ok, skipped, warning
 from commands.runtime import Installation
+from config.sizes import size
 from security.errors import OperatorFault
 from security.storage.disk_faults import reason_of
 
@@ -49,8 +50,8 @@ _UNFIT: Final = (
 )
 """Kinds of file systems that do not keep what the bot counts on; what is said of each, and done."""
 
-_LITTLE_BYTES: Final = 1_000_000_000
-_NO_BYTES: Final = 100_000_000
+_LITTLE_BYTES: Final = 1024**3
+_NO_BYTES: Final = 100 * 1024**2
 _LITTLE_SHARE: Final = 0.05
 _NO_INODES: Final = 1_000
 
@@ -269,19 +270,21 @@ def check_space(folder: Path) -> list[Finding]:
 
 
 def judge_space(found: os.statvfs_result) -> Finding:
-    """Warning below 1 GB or 5 %; failed below 100 MB or a thousand inodes, where they are limited.
+    """Warning below 1 GiB or 5 %; failed below 100 MiB or a thousand inodes, where limited.
 
     What is free is what is free to this user; the file system's number of inodes is 0 where there
     is no limit.
     """
     name = "disk space"
-    free, size = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+    free, whole = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
     inodes = f", and {found.f_favail:,} of {found.f_files:,} inodes" if found.f_files else ""
-    says = f"{free / 1e9:,.1f} GB of {size / 1e9:,.1f} GB are free{inodes}."
+    if not whole:
+        return skipped(name, "This file system does not say how large it is.")
+    says = f"{size(free)} of {size(whole)} free{inodes}."
     do = "Make room: without it no refreshed token can be saved."
     if free < _NO_BYTES or (found.f_files and found.f_favail < _NO_INODES):
         return failed(name, says, do)
-    little = free < max(_LITTLE_BYTES, _LITTLE_SHARE * size)
+    little = free < max(_LITTLE_BYTES, _LITTLE_SHARE * whole)
     if little or found.f_favail < _LITTLE_SHARE * found.f_files:
         return warning(name, says, do)
     return ok(name, says)

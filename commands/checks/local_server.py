@@ -10,9 +10,10 @@ from typing import Final
 
 from commands.checks.finding import Finding, failed, ok, warning
 from config import Settings
+from config.sizes import size
 
 NAME: Final = "local server"
-_LARGEST_BYTES: Final = 4_000_000_000
+_LARGEST_BYTES: Final = 4000 * 1024 * 1024
 _SHARE: Final = (
     "Let TELEGRAM_FILES_DIR be the local Bot API server's --dir, under the same path for both, "
     "and run both as the same user."
@@ -72,6 +73,7 @@ def _fault(
 def _room(folder: Path) -> Finding:
     free = shutil.disk_usage(folder).free
     if free < _LARGEST_BYTES:
-        says = f"Only {free / 1e9:,.1f} GB are free where the local Bot API server keeps files."
-        return warning(NAME, says, "Make room: a file may have 4 GB, and is fetched whole.")
+        says = f"Only {size(free)} free where the local Bot API server keeps files."
+        do = f"Make room: a file may have {size(_LARGEST_BYTES)}, and is fetched whole."
+        return warning(NAME, says, do)
     return ok(NAME, "Its folder is there, and this bot's files in it can be read and deleted.")

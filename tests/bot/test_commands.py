@@ -58,7 +58,7 @@ async def test_help_lists_the_commands(bot: RunningBot, people: People) -> None:
     """With what can be sent, and how large."""
     ann = people()
     await ann.send("/help")
-    message = await ann.wait_for("20 MB")
+    message = await ann.wait_for("20 MiB")
     assert "/disconnect" in message.text
 
 
@@ -71,7 +71,7 @@ async def test_status_says_account_date_and_room(
     await ann.send("/status")
     message = await ann.wait_for("amy@example.com")
     assert "Since" in message.text
-    assert "15 GB" in message.text
+    assert "15 GiB" in message.text
 
 
 async def test_status_of_a_revoked_grant_asks_to_connect_again(
@@ -257,7 +257,7 @@ async def test_anonymous_administrators_and_groups_are_refused(
         await telegram.group_message(group, 501, "/status")
         await telegram.anonymous_message(group, "/connect")
     await ann.send("/help")
-    await ann.wait_for("20 MB")
+    await ann.wait_for("20 MiB")
     log = bot.log.getvalue()
     assert '"not_private"' in log
     assert '"anonymous_sender"' in log
@@ -293,6 +293,6 @@ async def test_a_second_instance_is_named_clearly(
                 await second.get_updates(timeout=1)
     ann = people()
     await ann.send("/help")
-    await ann.wait_for("20 MB")
+    await ann.wait_for("20 MiB")
     assert '"polling_conflict"' in bot.log.getvalue()
     assert '"second_instance"' in bot.log.getvalue()

@@ -171,7 +171,7 @@ async def test_progress_that_cannot_be_shown_is_given_up_after_one_new_message(
     await ann.send_document(os.urandom(900_000), "slow.bin")
     await until_called(google, "telegram.editMessageText", 2)
     await google.rate("google.upload.*", 0)
-    await ann.wait_for("slow.bin (878.9 KB) is in your Drive", timeout=30)
+    await ann.wait_for("slow.bin (878.9 KiB) is in your Drive", timeout=30)
     about = [text for text in said(ann) if "slow.bin" in text]
     assert len(about) == 3, about
     assert troubles(bot) == []
@@ -196,7 +196,7 @@ async def test_what_says_so_already_is_not_said_again(
     await ann.tap("English")
     await ann.tap("English")
     await ann.send("/help")
-    await ann.wait_for("20 MB")
+    await ann.wait_for("20 MiB")
     assert not any("From now on" in text for text in said(ann))
     assert troubles(bot) == []
 

@@ -62,7 +62,7 @@ async def _four_hundred_files(
     for number, content in enumerate(contents):
         await ann.send_document(content, f"{number:03}.txt")
     await bo.send("/help")
-    await bo.wait_for("20 MB")
+    await bo.wait_for("20 MiB")
     await ann.send("/language")
     await ann.wait_for("Which language?", timeout=15)
     await until(lambda: len(logged(bot, "upload_finished")) == 400, 240)
@@ -99,7 +99,7 @@ async def test_ten_thousand_texts_from_a_stranger_add_no_document(
         assert kept(bot.folder) == set()
         monkeypatch.undo()
         await ann.send("/help")
-        await ann.wait_for("20 MB")
+        await ann.wait_for("20 MiB")
         assert len(answers(eve, "This bot is private")) <= 2
 
 

@@ -256,7 +256,7 @@ async def test_a_file_under_way_goes_where_it_was_going_whatever_is_chosen_since
         await ann.wait_for("go into the folder Work")
     await google.rate("google.upload.chunk", None)
     async with start_bot():
-        arrived = await ann.wait_for("long.bin (976.6 KB) is in your Drive", since=0)
+        arrived = await ann.wait_for("long.bin (976.6 KiB) is in your Drive", since=0)
         assert "in the folder “Telegram”" in arrived.text
         await send(ann, "next.txt")
     assert await path_of(google, "long.bin") == ["Telegram"]

@@ -82,7 +82,7 @@ async def test_a_file_that_names_the_bot_goes_to_its_sender_and_the_link_to_thei
     result = await group.wait_for("plan.bin is in Ann's Drive")
     assert "http" not in links_in(result)
     assert "Telegram" not in result.text
-    private = await ann.wait_for("plan.bin (2.9 KB) is in your Drive", since=0)
+    private = await ann.wait_for("plan.bin (2.9 KiB) is in your Drive", since=0)
     assert private.button("Open in Drive") is not None
     (file,) = [f for f in await google.files(AMY) if f["md5"]]
     assert (file["md5"], file["description"]) == (md5_of(content), "the new plan")
@@ -125,7 +125,7 @@ async def test_whoever_does_not_mean_the_bot_gets_no_answer(
             await group.send(words, reply_to=sent.id)
         await telegram.anonymous_message(number, "among ourselves")
         await ann.send("/help")
-        await ann.wait_for("20 MB")
+        await ann.wait_for("20 MiB")
         assert said(group) == []
         assert "access_denied" not in bot.log.getvalue().removeprefix(before)
         await group.send("Thank you", reply_to=0)
@@ -254,7 +254,7 @@ async def test_buttons_of_the_private_chat_do_nothing_in_a_group(
         await telegram.inject("callback_query", {**query, "data": data})
     await until(lambda: bot.log.getvalue().count('"not_yours"') == 6)
     await ann.send("/help")
-    await ann.wait_for("20 MB")
+    await ann.wait_for("20 MiB")
     assert (bot.folder / "token_502.json").exists()
     assert len(said(group)) == 1
 
@@ -296,7 +296,7 @@ async def test_a_restart_ends_in_the_same_message_of_the_group(
     async with start_bot(ALLOWED_CHAT_IDS=str(group.id)):
         done = await group.wait_for("long.bin is in Ann's Drive")
         assert done.id == shown.id
-        await ann.wait_for("long.bin (1.9 MB) is in your Drive", since=0)
+        await ann.wait_for("long.bin (1.9 MiB) is in your Drive", since=0)
     assert len([f for f in await google.files(AMY) if f["name"] == "long.bin"]) == 1
 
 

@@ -123,9 +123,9 @@ async def test_for_others_it_is_an_unknown_command_and_a_forged_tap_is_refused(
             await ann.send(command)
             shown = await ann.wait_for("I do not know this command")
         await ann.send("/help")
-        assert "/health" not in (await ann.wait_for("20 MB")).text
+        assert "/health" not in (await ann.wait_for("20 MiB")).text
         await root.send("/help")
-        assert "/health" in (await root.wait_for("20 MB")).text
+        assert "/health" in (await root.wait_for("20 MiB")).text
         user = {"id": 501, "is_bot": False, "first_name": "Ann", "language_code": "en"}
         async with TelegramControls(ann.base_url) as telegram:
             for data in ("health", "quarantine:page:0", "hold:ask"):

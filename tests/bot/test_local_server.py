@@ -152,9 +152,9 @@ async def test_a_file_of_more_than_two_gigabytes_is_taken(
     async with start_bot(TELEGRAM_LOCAL_MODE="true"):
         await connect(local, google, AMY)
         await announce(local, people(502, "Bob"), content, "film.mkv", LARGE)
-        await local.wait_for("film.mkv (4.9 KB) is in your Drive")
+        await local.wait_for("film.mkv (4.9 KiB) is in your Drive")
         await local.send("/help")
-        await local.wait_for("up to 4 GB")
+        await local.wait_for("up to 4,000 MiB")
     assert [file["md5"] for file in await google.files(AMY) if file["md5"]] == [md5_of(content)]
 
 
@@ -166,7 +166,7 @@ async def test_room_in_drive_is_looked_at_before_the_server_fetches_a_file(
         await connect(local, google, AMY)
         await google.set_quota(AMY, limit=LARGE, used=1_000_000_000)
         await announce(local, people(502, "Bob"), b"x", "film.mkv", LARGE)
-        await local.wait_for("this needs 3.3 GB, and your Google Drive has 2.3 GB left")
+        await local.wait_for("this needs 3.3 GiB, and your Google Drive has 2.3 GiB left")
     assert (await google.calls())["counts"].get("telegram.getFile", 0) == 0
 
 

@@ -98,7 +98,7 @@ async def test_a_slow_sweep_is_not_overtaken_and_keeps_nobody_waiting(
         before = expire_soon(bot)
         await until(lambda: bot.services.core.sweep.is_running, 20)
         await ann.send("/help")
-        await ann.wait_for("20 MB")
+        await ann.wait_for("20 MiB")
         assert stored(bot).generation == before.generation
         await until(lambda: stored(bot).generation > before.generation, 20)
         await asyncio.sleep(0.3)

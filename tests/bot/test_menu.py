@@ -52,7 +52,7 @@ async def test_the_bot_starts_and_answers_whatever_becomes_of_its_menu(
     async with asyncio.timeout(20):
         async with start_bot(WEB_PORT=0, ADMIN_USER_IDS="900") as bot:
             await ann.send("/help")
-            await ann.wait_for("20 MB")
+            await ann.wait_for("20 MiB")
             await until(lambda: "menu_not_published" in events(bot, "warning"))
             await google.clear_faults()
     assert events(bot, "error", "critical") == []
@@ -114,7 +114,7 @@ async def test_a_persons_menu_keeps_nobody_waiting(
         await ann.tap("English")
         await ann.wait_for("From now on")
         await ann.send("/help")
-        await ann.wait_for("20 MB")
+        await ann.wait_for("20 MiB")
     assert events(bot, "warning", "error") == []
 
 
@@ -142,5 +142,5 @@ async def test_who_the_bot_is_is_asked_until_it_is_said(
     await google.fault("telegram.getMe", "status", **options)
     async with start_bot(WEB_PORT=0) as bot:
         await ann.send("/help")
-        await ann.wait_for("20 MB")
+        await ann.wait_for("20 MiB")
         assert events(bot, "error", "critical") == []

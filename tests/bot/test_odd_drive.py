@@ -47,7 +47,7 @@ async def test_a_file_arrives_once_though_one_answer_cannot_be_read(
         await google.clear_faults()
         await google.fault(f"google.{operation}", "status", status=200, body=body)
         await ann.send_document(content, name)
-        await ann.wait_for(f"{name} (2.9 KB) is in your Drive")
+        await ann.wait_for(f"{name} (2.9 KiB) is in your Drive")
         files = [file["md5"] for file in await google.files(AMY) if file["name"] == name]
         assert files == [md5_of(content)]
     assert [file["name"] for file in await google.files(AMY)].count("Telegram") == 1

@@ -88,7 +88,7 @@ async def test_an_unanswered_question_keeps_a_file_for_some_minutes_also_over_a_
         await connect(ann, google, AMY)
         async with busy(ann, google):
             question = await ask(ann)
-        await ann.wait_for("first.bin (781.2 KB) is in your Drive", since=0)
+        await ann.wait_for("first.bin (781.2 KiB) is in your Drive", since=0)
         await until(lambda: [job.state for job in unfinished(bot.settings)] == ["asking"])
     async with start_bot(timing=Timing(renaming=1)) as bot:
         await ann.wait_for("second.txt (6 bytes) is in your Drive", since=0)

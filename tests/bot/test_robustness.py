@@ -46,7 +46,7 @@ async def test_a_refusal_that_cannot_be_sent_still_refuses(
         await google.fault("telegram.sendMessage", "status", status=502, count=1)
         await eve.send("/connect")
         await ann.send("/help")
-        await ann.wait_for("20 MB")
+        await ann.wait_for("20 MiB")
         assert (await google.calls())["counts"].get("google.device_code", 0) == 0
         await until(lambda: '"access_denied"' in bot.log.getvalue())
 
@@ -87,7 +87,7 @@ async def test_a_file_whose_end_cannot_be_written_down_is_in_drive_and_is_said_t
         wrong.write_text("")
         put(wrong, journal)
         await google.clear_faults()
-        said = await ann.wait_for("once.bin (4.9 KB) is in your Drive")
+        said = await ann.wait_for("once.bin (4.9 KiB) is in your Drive")
         assert [entry["result"] for entry in logged(bot, "upload_not_saved")] == ["store_failed"]
         assert len(logged(bot, "upload_finished")) == 1
         await until(lambda: bot.services.uploads.counts() == (0, 0))
@@ -109,7 +109,7 @@ async def test_a_language_that_cannot_be_written_down_keeps_nobody_from_an_answe
     (bot.folder / "preferences" / "token_501.json").mkdir()
     ann = people(501, "安", "zh-hant")
     await ann.send("/help")
-    assert "文件" in (await ann.wait_for("20 MB")).text
+    assert "文件" in (await ann.wait_for("20 MiB")).text
     assert "handler_failed" not in bot.log.getvalue()
 
 
@@ -129,7 +129,7 @@ async def test_one_persons_flood_keeps_nobody_else_waiting(
         await ann.send("hello")
     began = time.monotonic()
     await ben.send("/help")
-    await ben.wait_for("20 MB")
+    await ben.wait_for("20 MiB")
     assert time.monotonic() - began < 2
 
 
@@ -147,9 +147,9 @@ async def test_one_chats_flood_limit_halts_no_other_chat(
     await ann.send("/help")
     began = time.monotonic()
     await ben.send("/help")
-    await ben.wait_for("20 MB")
+    await ben.wait_for("20 MiB")
     assert time.monotonic() - began < 2
-    await ann.wait_for("20 MB")
+    await ann.wait_for("20 MiB")
 
 
 async def test_a_file_whose_acknowledgement_fails_is_uploaded_once(

@@ -30,8 +30,8 @@ async def test_an_answer_refused_in_passing_is_given(
     ann = people()
     await google.fault("telegram.sendMessage", "status", status=status, count=2)
     await ann.send("/help")
-    await ann.wait_for("20 MB")
-    assert said(ann, "20 MB") == 1
+    await ann.wait_for("20 MiB")
+    assert said(ann, "20 MiB") == 1
     assert logged(bot, "handler_failed") == []
 
 
@@ -70,9 +70,9 @@ async def test_a_message_that_may_have_arrived_is_not_sent_once_more(
     ann = people()
     await google.fault("telegram.sendMessage", "after")
     await ann.send("/help")
-    await ann.wait_for("20 MB")
+    await ann.wait_for("20 MiB")
     await until(lambda: bool(logged(bot, "handler_failed")))
-    assert said(ann, "20 MB") == 1
+    assert said(ann, "20 MiB") == 1
 
 
 @pytest.mark.timing(send_pauses=(0.01, 0.01, 0.01))

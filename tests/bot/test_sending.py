@@ -74,7 +74,7 @@ async def test_a_file_arrives_whole_under_its_name_and_the_notice_goes(
     content = os.urandom(5 * MB + 1)
     await put_file(bot, "名字 <b>.bin", content)
     await ann.send("/get 名字")
-    notice = await ann.wait_for("Sending 名字 <b>.bin (5 MB)")
+    notice = await ann.wait_for("Sending 名字 <b>.bin (5 MiB)")
     message = await ann.wait_for(is_file)
     assert md5_of(await received(bot, message)) == md5_of(content)
     assert names(ann) == ["名字 <b>.bin"]
@@ -84,7 +84,7 @@ async def test_a_file_arrives_whole_under_its_name_and_the_notice_goes(
 
 
 async def test_memory_stays_flat_and_no_file_is_to_be_seen(bot: RunningBot, ann: Person) -> None:
-    """Of 16 MB a few are held; what is on disk has no name."""
+    """Of 16 MiB a few are held; what is on disk has no name."""
     await put_file(bot, "large.bin", bytes(16 * MB))
     tracemalloc.start()
     try:
@@ -107,7 +107,7 @@ async def test_what_telegram_would_not_take_is_explained_before_a_byte_moves(
     await put_file(bot, "nothing.txt", b"")
     await google.forget_calls()
     await ann.send("/get film")
-    message = await ann.wait_for("too big for Telegram: I can send files of up to 50 MB")
+    message = await ann.wait_for("too big for Telegram: I can send files of up to 50 MiB")
     assert message.button("Open in Drive") is not None
     await ann.send("/get nothing")
     await ann.wait_for("Telegram takes no empty files")
@@ -119,7 +119,7 @@ async def test_what_telegram_would_not_take_is_explained_before_a_byte_moves(
 async def test_a_local_bot_api_server_takes_what_the_cloud_does_not(
     start_bot: StartBot, google: GoogleControls, people: People
 ) -> None:
-    """Up to 2000 MB, over the same way."""
+    """Up to 2000 MiB, over the same way."""
     ann = people()
     async with start_bot(TELEGRAM_LOCAL_MODE="true") as bot:
         async with TelegramControls(ann.base_url) as telegram:

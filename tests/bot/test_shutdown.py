@@ -105,5 +105,5 @@ async def test_who_was_not_told_that_a_file_waits_before_a_kill_is_told_after_it
         message = await ann.wait_for("waiting.txt is waiting. Connect your Google Drive", since=0)
         assert message.button("connect") is not None
         await ann.send("/help")
-        await ann.wait_for("20 MB")
+        await ann.wait_for("20 MiB")
     assert [m.id for m in ann.messages() if "is waiting" in m.text] == [message.id]

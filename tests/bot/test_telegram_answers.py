@@ -196,7 +196,7 @@ async def test_odd_answers_to_messages_and_polls_stop_nothing(
         await google.fault("telegram.getUpdates", "status", status=200, body=odd)
         await ann.send("/help")
         await until_called(google, "telegram.getUpdates", 1)
-        await ann.wait_for("20 MB")
+        await ann.wait_for("20 MiB")
     lines = [json.loads(line) for line in bot.log.getvalue().splitlines()]
     errors = [line["event"] for line in lines if line["level"] in ("error", "critical")]
     assert errors == ["update_skipped"]

@@ -164,7 +164,7 @@ async def test_a_private_chats_topic_has_every_answer(
     await ann.wait_for("Connected as")
     for text, answer in [
         ("/start", "Drivekeeper"),
-        ("/help", "20 MB"),
+        ("/help", "20 MiB"),
         ("/status", "Connected"),
         ("/folder", "Your files go into"),
         ("/language", "Which language"),

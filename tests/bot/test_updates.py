@@ -70,7 +70,7 @@ async def test_a_kill_loses_no_message_and_answers_none_twice(
         await google.fault("telegram.sendMessage", "hang", owner="502", count=None)
         async with asyncio.timeout(20):
             await asyncio.gather(ann.send("/help"), bo.send("/help"), bo.send("/cancel"))
-            await ann.wait_for("20 MB")
+            await ann.wait_for("20 MiB")
             await until_struck(google, "telegram.sendMessage", 1)
             await until_struck(google, "telegram.getUpdates", 1)
         await until(lambda: len(kept(folder)) == 2)
@@ -83,9 +83,9 @@ async def test_a_kill_loses_no_message_and_answers_none_twice(
         resumed = [json.loads(line) for line in bot.log().splitlines() if "updates_resumed" in line]
         assert [line["count"] for line in resumed] == [2]
         await until(lambda: not kept(folder))
-    assert len(answers(ann, "20 MB")) == 1
-    said = [text for text in answers(bo, "") if "20 MB" in text or "nothing to cancel" in text]
-    assert ["20 MB" in text for text in said] == [True, False]
+    assert len(answers(ann, "20 MiB")) == 1
+    said = [text for text in answers(bo, "") if "20 MiB" in text or "nothing to cancel" in text]
+    assert ["20 MiB" in text for text in said] == [True, False]
 
 
 @asynccontextmanager
@@ -126,8 +126,8 @@ async def test_without_space_on_the_disk_polling_goes_on_and_nothing_is_lost(
                 assert "updates_not_saved" in (await answer.json())["reasons"]
             await root.wait_for("updates_not_saved", since=0)
             await asyncio.sleep(1)  # it is tried again
-            assert answers(ann, "20 MB") == []
-        await ann.wait_for("20 MB")
+            assert answers(ann, "20 MiB") == []
+        await ann.wait_for("20 MiB")
         await root.wait_for("Over:", since=0)
         async with session.get("/readyz") as answer:
             assert (answer.status, await answer.json()) == (200, {"ready": True, "reasons": []})
@@ -150,7 +150,7 @@ async def test_an_update_nobody_can_read_ends_no_polling(bot: RunningBot, people
     async with TelegramControls(ann.base_url) as telegram:
         await telegram.inject("message", {"message_id": "not a number", "chat": "wages.pdf"})
         await ann.send("/help")
-        await ann.wait_for("20 MB")
+        await ann.wait_for("20 MiB")
     (skipped,) = logged(bot, "update_skipped")
     assert skipped["result"] == "unreadable"
     assert "wages" not in bot.log.getvalue()
@@ -169,7 +169,7 @@ async def test_what_an_earlier_run_left_is_answered_first_and_in_order(
     await ann.send("/privacy")
     async with start_bot() as bot:
         await ann.wait_for("What I keep")
-        wanted = ("20 MB", "not connected to Google Drive yet", "nothing to cancel", "What I keep")
+        wanted = ("20 MiB", "not connected to Google Drive yet", "nothing to cancel", "What I keep")
         said = [m.text for m in ann.messages() if m.from_bot and any(w in m.text for w in wanted)]
         assert [next(w for w in wanted if w in text) for text in said] == list(wanted)
         await until(lambda: not kept(bot.folder))
@@ -190,7 +190,7 @@ async def test_an_update_that_killed_three_runs_is_set_aside_and_told_once(
         async with start_bot(ADMIN_USER_IDS="900") as bot:
             await root.wait_for("update_set_aside", since=0)
             assert len(await said_to(root, "update_set_aside")) == 1
-    assert answers(ann, "20 MB") == []
+    assert answers(ann, "20 MiB") == []
     async with start_bot(ADMIN_USER_IDS="900") as bot:
         assert logged(bot, "update_set_aside") == []
         assert kept(bot.folder) == {"9"}
@@ -236,7 +236,7 @@ async def test_a_number_that_is_none_ends_no_polling_and_asks_for_nothing_else(
     together = {"ok": True, "result": [bad(number), message(ann, 9, "/help")]}
     await google.clear_faults()
     await google.fault("telegram.getUpdates", "status", status=200, body=together)
-    await ann.wait_for("20 MB", since=0)
+    await ann.wait_for("20 MiB", since=0)
     await ann.send("/cancel")
     await ann.wait_for("nothing to cancel")
     assert logged(bot, "handler_failed") == []

@@ -52,7 +52,7 @@ async def test_what_runs_waits_and_was_is_listed_and_can_be_cancelled(
     await ann.tap("Cancel 1", after)
     await ann.wait_for("long.bin is being cancelled", since=listed.seq)
     await google.rate("google.upload.chunk", None)
-    await ann.wait_for("third.bin (2.9 MB) is in your Drive", since=0)
+    await ann.wait_for("third.bin (2.9 MiB) is in your Drive", since=0)
     await until(lambda: not unfinished(bot.settings))
     await ann.tap("Refresh")
     end = await ann.wait_for(lambda m: m.id == listed.id and "✅ third.bin" in m.text)
@@ -73,7 +73,7 @@ async def test_what_has_failed_is_tried_again_from_the_list(
     await ann.send("/uploads")
     listed = await ann.wait_for("full.bin did not get into your Drive")
     await ann.tap("Try 1 again", listed)
-    done = await ann.wait_for("full.bin (4.9 KB) is in your Drive")
+    done = await ann.wait_for("full.bin (4.9 KiB) is in your Drive")
     assert done.id == message.id
 
 

@@ -61,8 +61,8 @@ async def test_a_file_over_telegrams_limit_is_refused_before_it_is_asked_for(
     await connect(ann, google, AMY)
     await ann.send_document(bytes(20 * 1024 * 1024 + 1), "big.iso")
     message = await ann.wait_for("too big")
-    assert "up to 20 MB" in message.text
-    assert "raise that to 4 GB" in message.text
+    assert "up to 20 MiB" in message.text
+    assert "raise that to 4,000 MiB" in message.text
     assert (await google.calls())["counts"].get("telegram.getFile", 0) == 0
 
 
@@ -245,7 +245,7 @@ async def test_too_little_space_is_said_before_a_byte_moves(
     await connect(ann, google, AMY)
     await google.set_quota(AMY, limit=4000)
     await ann.send_document(os.urandom(5000), "full.bin")
-    refusal = "this needs 4.9 KB, and your Google Drive has 3.9 KB left"
+    refusal = "this needs 4.9 KiB, and your Google Drive has 3.9 KiB left"
     message = await ann.wait_for(refusal)
     await ann.tap("Try again", message)
     message = await ann.wait_for(refusal)
@@ -268,10 +268,10 @@ async def test_the_same_bytes_are_not_uploaded_twice_unless_asked_for(
     message = await ann.wait_for("two.bin is in your Drive already")
     assert message.button("Open in Drive") is not None
     await ann.send_document(os.urandom(5000), "three.bin")
-    await ann.wait_for("three.bin (4.9 KB) is in your Drive")
+    await ann.wait_for("three.bin (4.9 KiB) is in your Drive")
     assert (await google.calls())["counts"]["google.upload.chunk"] == 2
     await ann.tap("Upload it all the same", message)
-    await ann.wait_for("two.bin (4.9 KB) is in your Drive", since=0)
+    await ann.wait_for("two.bin (4.9 KiB) is in your Drive", since=0)
     assert len([f for f in await google.files(AMY) if f["md5"] == md5_of(content)]) == 2
 
 
@@ -370,7 +370,7 @@ async def test_another_account_does_not_get_the_files_of_the_first(
 async def test_a_local_bot_api_servers_files_are_read_from_its_path(
     start_bot: StartBot, google: GoogleControls, people: People
 ) -> None:
-    """No 20 MB limit, and nothing over HTTP."""
+    """No 20 MiB limit, and nothing over HTTP."""
     ann, content = people(), os.urandom(21 * 1024 * 1024)
     async with start_bot(TELEGRAM_LOCAL_MODE="true"):
         async with TelegramControls(ann.base_url) as telegram:

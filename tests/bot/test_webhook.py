@@ -75,7 +75,7 @@ async def test_telegram_brings_updates_and_they_are_answered(
     """Without a request for updates; the bot is alive, ready, and keeps nothing handled."""
     ann = people()
     await ann.send("/help")
-    await ann.wait_for("20 MB")
+    await ann.wait_for("20 MiB")
     await until(lambda: not kept(hooked.bot.folder))
     assert (await google.calls())["counts"].get("telegram.getUpdates", 0) == 0
     async with hooked.session.get("/healthz") as answer:
@@ -101,12 +101,12 @@ async def test_an_update_brought_twice_is_answered_once(hooked: Hooked, people: 
     await ann.wait_for("Drivekeeper")
     update = message(ann, 9, "/help")
     assert [await hooked.post(update) for _ in range(3)] == [200] * 3
-    await ann.wait_for("20 MB")
+    await ann.wait_for("20 MiB")
     await until(lambda: not kept(hooked.bot.folder))
     assert await hooked.post(update) == 200
     await ann.send("/cancel")
     await ann.wait_for("nothing to cancel")
-    assert len(answers(ann, "20 MB")) == 1
+    assert len(answers(ann, "20 MiB")) == 1
 
 
 async def test_what_cannot_be_written_down_is_brought_again(hooked: Hooked, people: People) -> None:
@@ -152,7 +152,7 @@ async def test_a_number_that_is_none_is_skipped(
     assert kept(hooked.bot.folder) == set()
     highest = {**message(ann, 10, "/help"), "update_id": 2**63 - 1}
     assert await hooked.post(highest) == 200
-    await ann.wait_for("20 MB", since=0)
+    await ann.wait_for("20 MiB", since=0)
     assert logged(hooked.bot, "handler_failed") == []
 
 
@@ -171,7 +171,7 @@ async def test_a_webhook_that_somebody_took_away_is_set_again(
     assert logged(hooked.bot, "polling_conflict")[0]["result"] == "second_instance"
     ann = people()
     await ann.send("/help")
-    await ann.wait_for("20 MB")
+    await ann.wait_for("20 MiB")
 
 
 async def test_from_polling_to_the_webhook_and_back_nobody_waits_in_vain(
@@ -183,8 +183,8 @@ async def test_from_polling_to_the_webhook_and_back_nobody_waits_in_vain(
     for number, changes in enumerate(({}, variables, {})):
         await ann.send("/help")
         async with start_bot(**changes):
-            await ann.wait_for("20 MB")
-        assert len(answers(ann, "20 MB")) == number + 1
+            await ann.wait_for("20 MiB")
+        assert len(answers(ann, "20 MiB")) == number + 1
 
 
 async def test_an_address_telegram_does_not_take_refuses_the_start(

@@ -58,7 +58,7 @@ async def test_files_in_line_wait_and_go_on_when_their_owner_is_back(
             counts = (await google.calls())["counts"]
             assert not [name for name in counts if name.startswith(("google.upload", "google.dr"))]
     async with start_bot(**WITH) as bot:
-        await ann.wait_for("second.bin (97.7 KB) is in your Drive", since=0)
+        await ann.wait_for("second.bin (97.7 KiB) is in your Drive", since=0)
         await until(lambda: not unfinished(bot.settings))
     files = [file["name"] for file in await google.files(AMY) if file["md5"]]
     assert files == ["first.bin", "second.bin"]

@@ -66,7 +66,7 @@ async def test_the_next_try_has_the_file(
     await connect(ann, google, AMY)
     await google.fault("telegram.download", kind, **options)
     await ann.send_document(content, "a.bin")
-    await ann.wait_for("a.bin (878.9 KB) is in your Drive")
+    await ann.wait_for("a.bin (878.9 KiB) is in your Drive")
     assert await in_drive(google, "a.bin") == [md5_of(content)]
 
 
@@ -84,7 +84,7 @@ async def test_what_is_answered_every_time_is_told_as_a_failure(
     assert await in_drive(google, "a.bin") == []
     await google.clear_faults()
     await ann.tap("Try again", message)
-    await ann.wait_for("a.bin (878.9 KB) is in your Drive")
+    await ann.wait_for("a.bin (878.9 KiB) is in your Drive")
     assert await in_drive(google, "a.bin") == [md5_of(content)]
 
 
@@ -97,7 +97,7 @@ async def test_a_size_that_is_none_makes_no_other_file(
     await connect(ann, google, AMY)
     await google.fault("telegram.getFile", "odd", count=0, set={"result.file_size": size})
     await ann.send_document(content, "a.bin")
-    await ann.wait_for("a.bin (878.9 KB) is in your Drive")
+    await ann.wait_for("a.bin (878.9 KiB) is in your Drive")
     assert await in_drive(google, "a.bin") == [md5_of(content)]
 
 
@@ -108,11 +108,11 @@ async def test_no_page_is_taken_for_a_file_that_is_there_already(
     ann, page, content = people(), PAGE.ljust(SIZE).encode(), os.urandom(SIZE)
     await connect(ann, google, AMY)
     await ann.send_document(page, "page.bin")
-    await ann.wait_for("page.bin (878.9 KB) is in your Drive")
+    await ann.wait_for("page.bin (878.9 KiB) is in your Drive")
     wrong = {"body": PAGE, "padded": True, "content_type": "text/html"}
     await google.fault("telegram.download", "altered", skip=1, **wrong)
     await ann.send_document(content, "a.bin")
-    await ann.wait_for("a.bin (878.9 KB) is in your Drive")
+    await ann.wait_for("a.bin (878.9 KiB) is in your Drive")
     assert await in_drive(google, "a.bin") == [md5_of(content)]
 
 

@@ -41,7 +41,7 @@ def check_custody(running: Running, key: str) -> None:
 # One way each: Chromium sees no difference, and test_at_rest.py looks at every flow both ways.
 @pytest.mark.one_way("on")
 def test_device_flow_on_a_phone(browser: Browser, tmp_path: Path, key: str) -> None:
-    """START, connect with a code, drop 5 MB, watch it go, open the link, the same bytes."""
+    """START, connect with a code, drop 5 MiB, watch it go, open the link, the same bytes."""
     content = os.urandom(5 * 1024 * 1024)
     with make_run(tmp_path, None, key) as running, person(browser, "device") as visit:
         running.control("google/device_interval", seconds=0.5)
@@ -77,7 +77,7 @@ def test_device_flow_on_a_phone(browser: Browser, tmp_path: Path, key: str) -> N
         expect(under_way.get_by_role("button", name="Cancel")).to_be_visible()
         visit.picture("progress")
         visit.conversation("chat", "Connected as")
-        done = visit.says(f"{REPORT} (5 MB) is in your Drive")
+        done = visit.says(f"{REPORT} (5 MiB) is in your Drive")
         # One message, edited: more and more of it is there, then its link.
         assert percentages() == sorted(percentages())
         assert 0 < percentages()[-1] <= 100

@@ -114,7 +114,7 @@ def test_files_before_and_after_they_arrive(browser: Browser, tmp_path: Path, ke
         running.control("rate", target="telegram.download", bytes_per_second=70_000)
         use_the_list(visit)
         running.control("rate", target="telegram.download", bytes_per_second=0)
-        done = visit.says("Passport.pdf (29.3 KB) is in your Drive, in the folder “Travel”")
+        done = visit.says("Passport.pdf (29.3 KiB) is in your Drive, in the folder “Travel”")
         expect(done.locator(".key")).to_have_count(6)
         visit.wide_picture("arrived")
         use_the_buttons(visit)

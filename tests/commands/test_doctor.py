@@ -446,6 +446,19 @@ def test_little_room_is_told_in_time(found: os.statvfs_result, state: State) -> 
 
 
 @pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        (space(0, 0, 0, 0), "This file system does not say how large it is."),
+        (space(3 * 1024**2, 64 * 1024**2, 0, 0), "3 MiB of 64 MiB free."),
+        (space(0, 15 * 1024**3, 5, 10), "0 bytes of 15 GiB free, and 5 of 10 inodes."),
+    ],
+)
+def test_room_is_said_in_units_that_fit(found: os.statvfs_result, says: str) -> None:
+    """Not "0.0 GB of 0.0 GB"."""
+    assert judge_space(found).says == says
+
+
+@pytest.mark.parametrize(
     ("kind", "state"),
     [
         *((kind, State.OK) for kind in ("ext4", "xfs", "btrfs", "zfs", "f2fs")),
