@@ -11,6 +11,7 @@ from bot.context import BotContext
 from bot.delivery.conversation import asked_in, owner_of
 from bot.delivery.messages import may_pass, note_refusal, privately, send
 from bot.texts.catalogue import Texts
+from bot.texts.reader import that_is_you
 from bot.texts.unexpected import new_reference
 from security.errors import OperatorFault, TransientFault
 
@@ -56,13 +57,13 @@ async def _answer(update: object, context: BotContext) -> None:
             "⚠️ Something is wrong with this bot's set-up; whoever runs this bot has to fix "
             "it. Tell them this code: {reference}",
             reference=reference,
-        )
+        ) + that_is_you(texts)
     else:
         text = texts.tr(
             "⚠️ Something went wrong on my side. Please try again. If it happens again, tell "
             "whoever runs this bot this code: {reference}",
             reference=reference,
-        )
+        ) + that_is_you(texts)
     try:
         await send(context.bot, privately(person, owner), text)  # it concerns nobody else
     except TelegramError:

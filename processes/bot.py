@@ -167,7 +167,7 @@ async def services(
                 disconnecting=parts.disconnecting,
                 consents=parts.consent_flows(drives.account),
                 consent_method=_consent_method(settings),
-                preferences=Preferences(storage, parts.workers),
+                preferences=Preferences(storage, parts.workers, settings.admin_user_ids),
                 drives=drives,
                 upload_drives=upload_drives,
                 sending_drives=sending_drives,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from functools import cache
 from html.parser import HTMLParser
@@ -21,9 +21,13 @@ from pydantic import SecretStr
 import bot
 from bot.commands import command_menu
 from bot.connecting.account_texts import room
+from bot.connecting.consent_outcome import explain_refusal
+from bot.drive_files import file_texts
+from bot.texts.buttons import Shown
 from bot.texts.catalogue import LANGUAGES, Texts, language_of
 from config import sizes
 from drive import About
+from security.errors import CustodyError, OperatorFault
 from web.pages import approved_page, refused_page
 
 _BOT = Path(bot.__file__).parent
@@ -355,6 +359,20 @@ def test_one_of_a_thing_is_one() -> None:
     texts = Texts("en")
     assert [texts.size(count) for count in (1, 2)] == ["1 byte", "2 bytes"]
     assert Texts("zh_Hant").size(1) == "1 位元組"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("say", [file_texts.trouble, explain_refusal])
+def test_only_whoever_runs_the_bot_is_told_where_to_look(
+    language: str, say: Callable[[CustodyError, Texts], Shown]
+) -> None:
+    """To anybody else commands and logs mean nothing."""
+    fault = OperatorFault("the store failed", code="store_failed")
+    to_people, _ = say(fault, Texts(language))
+    to_administrators, _ = say(fault, Texts(language, to_administrator=True))
+    assert not re.search(r"/health|doctor|log|[A-Z]+_[A-Z]+", to_people)
+    assert to_administrators.startswith(to_people)
+    assert "/health" in to_administrators
 
 
 @pytest.mark.parametrize(

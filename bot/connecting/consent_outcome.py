@@ -17,6 +17,7 @@ from bot.delivery.rate_limits import BACKGROUND
 from bot.services import Services
 from bot.texts.catalogue import Texts
 from bot.texts.organisation import organisation_refuses
+from bot.texts.reader import that_is_you
 from bot.texts.unexpected import Unexpected
 from bot.uploads import upload_texts
 from bot.uploads.progress import tell_of
@@ -152,14 +153,14 @@ def explain_refusal(error: CustodyError, t: Texts) -> tuple[str, InlineKeyboardM
                 "⚠️ Something went wrong on my side. Please try again. If it happens again, tell "
                 "whoever runs this bot this code: {reference}",
                 reference=error.reference,
-            )
+            ) + that_is_you(t)
         case RefusedByOrganisation():
             text = organisation_refuses(error.code, t)
         case OperatorFault():
             text = t.tr(
                 "⚠️ This bot's set-up at Google is not right. It is not your fault; "
                 "whoever runs this bot has to fix it. Please try again later."
-            )
+            ) + that_is_you(t)
         case _:
             text = t.tr("⚠️ Google does not answer just now. Please try again in a few minutes.")
     return text, keyboards.try_again(t)

@@ -10,6 +10,7 @@ from bot.texts.buttons import Shown
 from bot.texts.catalogue import Texts
 from bot.texts.filenames import clean_name
 from bot.texts.organisation import organisation_refuses
+from bot.texts.reader import that_is_you
 from drive import Drive, DriveFile, DriveFolder, DriveRefused
 from security.errors import (
     ConsentRequired,
@@ -121,7 +122,7 @@ def trouble(error: CustodyError, t: Texts, file_id: str = "") -> Shown:
                 "⚠️ I cannot use your connection: something is wrong with this bot's set-up. "
                 "It is not your fault; whoever runs this bot has to fix it. You do not have to "
                 "connect again. Please try again later."
-            )
+            ) + that_is_you(t)
         case _:
             text = t.tr("⚠️ Google does not answer just now. Please try again in a few minutes.")
     return text, markup

@@ -17,9 +17,12 @@ from security.storage.protocol import Storage
 class Preferences:
     """Languages, on disk and in memory: messages the bot begins by itself need them as well."""
 
-    def __init__(self, storage: Storage, workers: Workers) -> None:
+    def __init__(
+        self, storage: Storage, workers: Workers, administrators: frozenset[int] = frozenset()
+    ) -> None:
         self._documents = Documents(storage, PREFERENCES)
         self._workers = workers
+        self._administrators = administrators
         self.folders = FolderChoices(self._documents)
         """Where people's files go."""
         self._cache: dict[Owner, tuple[str | None, str]] = {}
@@ -31,7 +34,8 @@ class Preferences:
 
     async def texts(self, owner: Owner) -> Texts:
         """The catalogue in this person's language."""
-        return Texts(await self.language(owner))
+        is_theirs = owner.telegram_id in self._administrators
+        return Texts(await self.language(owner), to_administrator=is_theirs)
 
     async def note_language(self, owner: Owner, telegram_code: str | None) -> bool:
         """Note the language of the person's Telegram; whether it is another than before."""

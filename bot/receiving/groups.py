@@ -149,10 +149,11 @@ async def moved(update: Update, context: BotContext) -> None:
         context,
         Conversation(message.migrate_to_chat_id),
         _texts_of(update).tr(
-            "This group has a new ID since it became a supergroup: <code>{id}</code>. I work here "
-            "again once whoever runs this bot has put it into ALLOWED_CHAT_IDS.",
+            "This group has a new ID since it became a supergroup: <code>{id}</code>. Send it to "
+            "whoever runs this bot; once they have let me in, I work here again.",
             id=message.migrate_to_chat_id,
-        ),
+        )
+        + _for_settings(update, context),
     )
 
 
@@ -170,10 +171,11 @@ async def came_or_went(update: Update, context: BotContext) -> None:
             context,
             Conversation(chat.id),
             _texts_of(update).tr(
-                "I work only in groups that whoever runs this bot has named. This group's ID is "
-                "<code>{id}</code>, for ALLOWED_CHAT_IDS. Until it is there, I am leaving.",
+                "I work only in groups that whoever runs this bot has let me into. Send them this "
+                "group's ID: <code>{id}</code>. Until then, I am leaving.",
                 id=chat.id,
-            ),
+            )
+            + _for_settings(update, context),
         )
     with tolerated():
         await context.bot.leave_chat(chat.id)
@@ -182,6 +184,16 @@ async def came_or_went(update: Update, context: BotContext) -> None:
 async def _say(context: BotContext, to: Conversation, text: str) -> None:
     with tolerated():
         await send(context.bot, to, text)
+
+
+def _for_settings(update: Update, context: BotContext) -> str:
+    """What an administrator does with a group's ID; "" for anybody else."""
+    user = update.effective_user
+    if user is None or user.id not in context.services.options.admin_user_ids:
+        return ""
+    return "\n\n" + _texts_of(update).tr(
+        "🛠 That is you: put it into ALLOWED_CHAT_IDS, restart me, and add me again."
+    )
 
 
 def _texts_of(update: Update) -> Texts:

@@ -65,9 +65,11 @@ class Html(str):
 
 
 class Texts:
-    """The catalogue in one language."""
+    """The catalogue in one language, for one kind of reader."""
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, *, to_administrator: bool = False) -> None:
+        self.to_administrator = to_administrator
+        """Whether whoever reads it runs this bot."""
         self.language = language if language in LANGUAGES else DEFAULT_LANGUAGE
         self._catalogue = _catalogue(self.language)
 

@@ -8,6 +8,7 @@ from bot.texts.buttons import Shown
 from bot.texts.catalogue import N_, Texts
 from bot.texts.filenames import CLOUD_LIMIT, LARGEST
 from bot.texts.organisation import organisation_refuses
+from bot.texts.reader import that_is_you
 from bot.texts.unexpected import Unexpected
 from bot.uploads import keyboards
 from bot.uploads.jobs import State, UploadJob
@@ -200,7 +201,7 @@ def ended_by(
                 "{reference}",
                 name=name,
                 reference=error.reference,
-            )
+            ) + that_is_you(t)
         case RefusedByOrganisation(code=code):
             head = t.tr("⚠️ <b>{name}</b> was not uploaded.", name=name)
             text = f"{head}\n\n{organisation_refuses(code, t)}"
@@ -210,7 +211,7 @@ def ended_by(
                 "set-up. It is not your fault; whoever runs this bot has to fix it. "
                 "Try again later.",
                 name=name,
-            )
+            ) + that_is_you(t)
         case _:
             text = t.tr(
                 "⚠️ <b>{name}</b> was not uploaded: Google Drive does not answer just now. "
@@ -288,13 +289,17 @@ def _with_album(job: UploadJob, t: Texts, text: str) -> str:
 def too_big(t: Texts, name: str, size: int | None) -> str:
     """Why a file cannot be had from Telegram's cloud, and what can be done. Size in bytes."""
     text = t.tr(
-        "⚠️ <b>{name}</b> ({size}) is too big: I can only get files of up to {limit} from "
-        "Telegram. Split or compress it, or upload it at drive.google.com yourself.",
+        "⚠️ <b>{name}</b> ({size}) is too big: Telegram hands me files of up to {limit} only.\n\n"
+        "Compress it, or split it into parts that are small enough, and send me those; or put it "
+        "into your Drive yourself, at drive.google.com or with Google's Drive app.",
         name=name,
         size=t.size(size) if size else "?",
         limit=t.limit(CLOUD_LIMIT),
     )
+    if not t.to_administrator:
+        return text
     return f"{text}\n\n" + t.tr(
-        "Whoever runs this bot can raise that to {limit}, with a Bot API server of their own.",
+        "🛠 You run this bot: with a Bot API server of your own it takes files of up to {limit}. "
+        "How is in docs/operations.md.",
         limit=t.limit(LARGEST),
     )

@@ -331,13 +331,23 @@ async def test_a_group_that_is_not_named_is_told_its_number_and_left(
     old = await telegram.make_group("Before", [501], told=False)
     new = await telegram.make_group("Now", [501])
     async with Group(sandbox.url, new) as added, Group(sandbox.url, old) as silent:
-        message = await added.wait_for("for ALLOWED_CHAT_IDS", since=0)
+        message = await added.wait_for("Send them this group's ID", since=0)
         assert str(new) in message.text
+        assert "ALLOWED_CHAT_IDS" not in message.text  # which says nothing to Ann
         await until(lambda: '"not_allowed"' in bot.log.getvalue())
         await silent.by(ann).send(f"/help{BOT}")
         await until(lambda: '"not_private"' in bot.log.getvalue())
         assert said(silent) == []
     assert (await telegram.state())["calls"]["leaveChat"] == 1
+
+
+async def test_an_administrator_who_adds_the_bot_to_a_group_is_told_which_setting(
+    bot: RunningBot, telegram: TelegramControls, sandbox: Sandbox, members: tuple[Person, Person]
+) -> None:
+    """They can do something about it."""
+    number = await telegram.make_group("Now", [502])
+    async with Group(sandbox.url, number) as added:
+        await added.wait_for("put it into ALLOWED_CHAT_IDS, restart me", since=0)
 
 
 async def test_a_group_that_becomes_a_supergroup_is_told_its_new_number(
@@ -353,7 +363,7 @@ async def test_a_group_that_becomes_a_supergroup_is_told_its_new_number(
     sent = await group.by(ann).send("soon a supergroup")
     await telegram.inject("message", {**sent.raw, "text": "", "migrate_to_chat_id": new})
     async with Group(sandbox.url, new) as moved:
-        message = await moved.wait_for("ALLOWED_CHAT_IDS", since=0)
+        message = await moved.wait_for("Send it to whoever runs this bot", since=0)
     assert str(new) in message.text
     assert '"group_moved"' in bot.log.getvalue()
 

@@ -128,7 +128,7 @@ async def test_new_wishes_wait_for_the_settings_and_old_buttons_say_so(
         number = await telegram.upgrade(group.id)
         async with Group(telegram.base_url, number) as supergroup:
             supergroup.by(ann)
-            await supergroup.wait_for("ALLOWED_CHAT_IDS", since=0)
+            await supergroup.wait_for("Send it to whoever runs this bot", since=0)
             await supergroup.wait_for("a.bin is in Ann's Drive", since=0)
             assert "no longer works" in (await supergroup.tap("Show")).text
             await supergroup.send_document(b"x", "new.bin", caption=BOT)

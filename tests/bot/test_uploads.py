@@ -54,15 +54,21 @@ async def test_an_empty_file_arrives_or_is_refused_but_never_silently(
 
 
 async def test_a_file_over_telegrams_limit_is_refused_before_it_is_asked_for(
-    bot: RunningBot, google: GoogleControls, people: People
+    start_bot: StartBot, google: GoogleControls, people: People
 ) -> None:
-    """With what can be done about it."""
-    ann = people()
-    await connect(ann, google, AMY)
-    await ann.send_document(bytes(20 * 1024 * 1024 + 1), "big.iso")
-    message = await ann.wait_for("too big")
-    assert "up to 20 MiB" in message.text
-    assert "raise that to 4,000 MiB" in message.text
+    """With what can be done about it, by who reads it: a server is nothing to who sends a file."""
+    ann, root = people(), people(900, "Root")
+    async with start_bot(WEB_PORT=0, ADMIN_USER_IDS="900"):
+        await connect(ann, google, AMY)
+        big = await ann.upload(bytes(20 * 1024 * 1024 + 1))
+        for person in (ann, root):
+            await person.send_document(big, "big.iso")
+        message = await ann.wait_for("too big")
+        assert "up to 20 MiB" in message.text
+        assert "split it into parts" in message.text
+        assert "server" not in message.text
+        message = await root.wait_for("too big")
+        assert "with a Bot API server of your own it takes files of up to 4,000 MiB" in message.text
     assert (await google.calls())["counts"].get("telegram.getFile", 0) == 0
 
 
