@@ -9,8 +9,8 @@ https://developers.google.com/workspace/drive/api/guides/manage-uploads#resumabl
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from typing import Final
 
@@ -25,11 +25,12 @@ from drive.uploading.source import (
     SourceFailed,
     SourceSpoilt,
     StopSignal,
+    TimeLimit,
     UploadCancelled,
     UploadInterrupted,
 )
 from drive.uploading.window import Window
-from security.errors import CustodyError, TransientFault
+from security.errors import CustodyError
 
 __all__ = [
     "ChunkBudget",
@@ -45,6 +46,9 @@ __all__ = [
 ]
 
 PAUSE_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 5.0
+"""How long Drive has to say what became of an upload that ends, and to forget it: a person waits
+for that."""
 _SHARED: Final = ChunkBudget()
 _ATTEMPTS: Final = 3
 
@@ -66,7 +70,7 @@ def upload(
 
     Args:
         progress: told the bytes that have gone out, from this thread; it only grows.
-        stop: set from elsewhere; looked at between pieces.
+        stop: set from elsewhere: whatever is waited for, the connection to Drive is cut at once.
         pause_seconds: before the second try; doubles with every further one, jittered.
         on_new_id: told the identifier that takes a spent one's place, before it is used.
         session: of an earlier run for the same target: Drive has some of it, or all.
@@ -75,36 +79,54 @@ def upload(
 
     Raises:
         UploadInterrupted: Drive keeps what it has, and `session` goes on.
-        UploadCancelled, DriveRefused, SourceFailed("file_gone"): for good; nothing is left in
-            Drive, as far as it could still be reached.
+        UploadCancelled: within seconds. Nothing is left in Drive, unless it says otherwise: what
+            has `arrived` stays there, whole, for the person to decide; where it `may_have_arrived`
+            Drive did not say in time.
+        DriveRefused, SourceFailed("file_gone"): for good; nothing is left in Drive, as far as it
+            could still be reached.
         SourceFailed, TransientFault, ConsentRequired, OperatorFault: it may pass; as interrupted.
     """
-    refusal: CustodyError
-    for _ in range(_ATTEMPTS):
-        with closing(Window(source, stop)) as window, budget.share() as next_chunk:
-            begun = UploadSession.resumed(drive, session)
-            attempt = Attempt(
-                drive, target, window, next_chunk, stop, progress, on_session, begun, pause_seconds
-            )
-            try:
-                return attempt.run()
-            except IdentifierSpent as spent:
-                refusal = spent
-            except SourceSpoilt as spoilt:
-                # Bytes that are not the file's may have gone into this session.
-                discard(drive, target.file_id, attempt.session_address)
-                refusal = spoilt
-                stop.wait(pause_seconds)
-            except CustodyError as error:
-                if isinstance(error, TransientFault) and (arrived := attempt.arrived()) is not None:
-                    return arrived
-                if error.code == "file_gone" or isinstance(error, UploadCancelled | DriveRefused):
-                    discard(drive, target.file_id, attempt.session_address)
-                raise
-        session = None
-        target = replace(target, file_id=drive.new_file_id())
-        on_new_id(target.file_id)
-    raise refusal
+    with drive.stopped_by(stop):
+        refusal: CustodyError
+        for _ in range(_ATTEMPTS):
+            with closing(Window(source, stop)) as window, budget.share() as next_chunk:
+                begun = UploadSession.resumed(drive, session)
+                attempt = Attempt(
+                    *(drive, target, window, next_chunk, stop, progress, on_session, begun),
+                    pause_seconds,
+                    may_be_whole=session is not None,
+                )
+                try:
+                    return attempt.run()
+                except IdentifierSpent as spent:
+                    refusal = spent
+                except SourceSpoilt as spoilt:
+                    # Bytes that are not the file's may have gone into this session.
+                    with _in_time(drive):
+                        discard(drive, target.file_id, attempt.session_address)
+                    refusal = spoilt
+                    stop.wait(pause_seconds)
+                except UploadCancelled as cancelled:
+                    if cancelled.arrived is None:
+                        with _in_time(drive):
+                            cancelled.arrived, cancelled.may_have_arrived = attempt.give_up()
+                    raise
+                except CustodyError as error:
+                    if error.code == "file_gone" or isinstance(error, DriveRefused):
+                        with _in_time(drive):
+                            discard(drive, target.file_id, attempt.session_address)
+                    raise
+            session = None
+            target = replace(target, file_id=drive.new_file_id())
+            on_new_id(target.file_id)
+        raise refusal
+
+
+@contextmanager
+def _in_time(drive: Drive) -> Iterator[None]:
+    """Within this Drive has so long for all its answers together, whatever stops the upload."""
+    with TimeLimit(LOOK_SECONDS) as limit, drive.stopped_by(limit):
+        yield
 
 
 def discard(drive: Drive, file_id: str, session: SecretStr | None) -> None:

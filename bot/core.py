@@ -52,7 +52,7 @@ class Core:
     sending_drives: Drives
     """With threads of their own, for files on their way out of Drive."""
     downloads: httpx.Client
-    """For files from Telegram: `bot.uploads.running.telegram_source.download_client`."""
+    """For files from Telegram: `bot.uploads.running.telegram_connections.download_client`."""
     state: MaintenanceState
     sweep: Sweep
     quarantine: Quarantine

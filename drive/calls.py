@@ -7,9 +7,9 @@ raises AttributeError, TypeError or RecursionError on answers that are not what 
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 import google_auth_httplib2
@@ -25,7 +25,8 @@ from drive.errors import (
     unreadable_answer,
 )
 from drive.resources import FILE_FIELDS, DriveFile, is_identifier
-from security.errors import OperatorFault, TransientFault
+from drive.uploading.source import StopSignal
+from security.errors import CustodyError, OperatorFault, TransientFault
 from security.google import answers
 from security.google.jitter import jittered
 
@@ -51,6 +52,17 @@ class Calls:
     api: DriveApi
     http: google_auth_httplib2.AuthorizedHttp
     cache: DriveCache
+    stop: StopSignal = field(default_factory=StopSignal)
+    """Ends what is asked, at once."""
+
+    @contextmanager
+    def stopped_by(self, stop: StopSignal) -> Iterator[None]:
+        """Within this everything is asked until `stop` is set, and then raises what that says."""
+        before, self.stop = self.stop, stop
+        try:
+            yield
+        finally:
+            self.stop = before
 
     def new_file_id(self) -> str:
         """An identifier for a file still to be made: a retry cannot make a second one.
@@ -79,19 +91,26 @@ class Calls:
             method: HTTP's.
 
         Raises:
-            CustodyError: there was no answer; an exception out of `body` passes through.
+            CustodyError: there was no answer, or `stop` is set; an exception out of `body` passes
+                through.
         """
+        self.stop.check()
+        is_whole = False
         try:
-            with translating_errors():
+            with translating_errors(), self.stop.waking(self.http.http.cut):
                 found: tuple[httplib2.Response, bytes] = self.http.request(
                     address, method=method, body=body, headers=dict(headers)
                 )
-        except BaseException:
-            # Half a request is under way on this connection, or its answer: the next takes another.
-            self.http.close()
-            self.api.count(name, 0)
+            is_whole = True
+        except CustodyError:
+            self.stop.check()  # then it was cut
             raise
-        self.api.count(name, len(found[1]))
+        finally:
+            if not is_whole or self.stop.is_set():
+                # Half a request is under way on this connection, or its answer: the next takes
+                # another.
+                self.http.close()
+            self.api.count(name, len(found[1]) if is_whole else 0)
         return found
 
     def _generate_ids(self, count: int) -> list[str]:
@@ -141,7 +160,7 @@ class Calls:
                 if failures > self.api.retries or (fault.retry_after or 0) > _LONGEST_WAIT:
                     raise
                 wait = random.random() * 2**failures  # noqa: S311 - jitter
-                time.sleep(max(wait, fault.retry_after or 0))
+                self.stop.pause(max(wait, fault.retry_after or 0))
 
     def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Call a method of Drive's; the JSON object of its answer."""
@@ -201,7 +220,7 @@ class Calls:
                 there = folder_id != "root" and refused.code == "file_gone"
                 if not there or (found := self.find(folder_id)) is None or found.trashed:
                     raise
-                time.sleep(jittered(pause))
+                self.stop.pause(jittered(pause))
         return work()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import socket
 import threading
 import time
 from collections import deque
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from http.client import HTTPSConnection
+from http.client import HTTPConnection
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ from pydantic import SecretStr
 from drive.errors import NotRenewed
 from security.credential import Credential
 from security.errors import ConsentRequired, TransientFault
+from security.google import sockets
 from security.google.network import DIRECT, Network
 
 _TIMEOUT_SECONDS: Final = 30
@@ -58,7 +60,7 @@ class ProxyRefused(OSError):
 
 
 class Http(httplib2.Http):  # type: ignore[misc]
-    """Connections to Google; one thread at a time may use them.
+    """Connections to Google; one thread at a time may use them, and any may cut them.
 
     httplib2's own class takes its proxy and its authorities from the environment, by rules of its
     own, and its proxies want PySocks, without which https silently goes past them.
@@ -69,23 +71,93 @@ class Http(httplib2.Http):  # type: ignore[misc]
         # Drive's uploads mean something else by 308: as `googleapiclient.http.build_http`.
         self.redirect_codes = httplib2.REDIRECT_CODES - {308}
         self._network = network
+        self._is_cut = False
 
     def request(self, uri: str, *args: Any, **options: Any) -> tuple[httplib2.Response, bytes]:
-        """Ask over the network's own connections; redirects are followed through here as well."""
-        if uri.startswith("https:"):
-            options["connection_type"] = _connection_over(self._network)
+        """Ask over the network's own connections; redirects are followed through here as well.
+
+        Raises:
+            ConnectionAbortedError: cut.
+        """
+        if self._is_cut:
+            raise ConnectionAbortedError("cut")
+        is_tls = uri.startswith("https:")
+        options["connection_type"] = _connection_over(self._network) if is_tls else _Connection
         answer: tuple[httplib2.Response, bytes] = super().request(uri, *args, **options)
         return answer
 
+    def cut(self) -> None:
+        """End what is under way, from another thread; nothing more is asked before `close`."""
+        self._is_cut = True
+        for connection in tuple(self.connections.values()):
+            connection.cut()
+
+    def close(self) -> None:
+        """Close the connections; what is asked for from here on opens new ones."""
+        super().close()
+        self._is_cut = False
+
+
+class _Reachable(HTTPConnection):
+    """The standard library's connection, whose socket another thread may cut in all it does."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        HTTPConnection.__init__(self, *args, **options)
+        self._create_connection = self._open
+        self._is_cut = False
+        self._reaching = threading.Lock()
+        """Held, the number of the socket is no other's by now."""
+
+    def cut(self) -> None:
+        """Wake who waits on it, at once; it cannot be opened again."""
+        with self._reaching:
+            self._is_cut = True
+            if self.sock is not None:
+                sockets.cut(self.sock)
+
+    def close(self) -> None:
+        """Close it; it can be opened again, unless it was cut."""
+        with self._reaching:
+            HTTPConnection.close(self)
+
+    def _open(self, address: tuple[str, int], timeout: float | None, _: object) -> socket.socket:
+        try:
+            return sockets.connect(address, timeout, self._show)
+        except BaseException:
+            self.close()  # a retry must not find half a connection
+            raise
+
+    def _show(self, opened: socket.socket) -> None:
+        with self._reaching:
+            if self._is_cut:
+                raise ConnectionAbortedError("cut")
+            self.sock = opened
+
+
+class _Connection(_Reachable, httplib2.HTTPConnectionWithTimeout):  # type: ignore[misc]
+    """To this machine or its private network; the base class is there for httplib2 to know it."""
+
+    def __init__(self, authority: str, *, timeout: float | None = None, **_: object) -> None:
+        """
+        Args:
+            authority: host, and port where it is another than 80.
+            timeout: in seconds; for each step.
+        """
+        _Reachable.__init__(self, authority, timeout=timeout)
+
+    def connect(self) -> None:
+        """Open the connection."""
+        HTTPConnection.connect(self)
+
 
 @cache
-def _connection_over(network: Network) -> type[_Connection]:
+def _connection_over(network: Network) -> type[_SecureConnection]:
     """httplib2 wants a class, and makes its objects."""
-    return type("_ConnectionOverNetwork", (_Connection,), {"network": network})
+    return type("_ConnectionOverNetwork", (_SecureConnection,), {"network": network})
 
 
-class _Connection(httplib2.HTTPSConnectionWithTimeout):  # type: ignore[misc]
-    """The standard library's connection; the base class is there to be recognised by httplib2."""
+class _SecureConnection(_Reachable, httplib2.HTTPSConnectionWithTimeout):  # type: ignore[misc]
+    """Over TLS; the base class is there to be recognised by httplib2."""
 
     network = DIRECT
 
@@ -96,13 +168,12 @@ class _Connection(httplib2.HTTPSConnectionWithTimeout):  # type: ignore[misc]
             timeout: in seconds; for each step.
         """
         proxy = self.network.proxy_for(f"https://{authority}")
-        tls = self.network.tls
         if proxy is None:
-            HTTPSConnection.__init__(self, authority, timeout=timeout, context=tls)
+            _Reachable.__init__(self, authority, timeout=timeout)
         else:
-            HTTPSConnection.__init__(self, proxy.host, proxy.port, timeout=timeout, context=tls)
+            _Reachable.__init__(self, proxy.host, proxy.port, timeout=timeout)
             parts = urlsplit(f"//{authority}")
-            self.set_tunnel(parts.hostname, parts.port or 443, proxy.headers)
+            self.set_tunnel(parts.hostname or "", parts.port or 443, proxy.headers)
 
     def connect(self) -> None:
         """Open the connection, through the proxy where there is one.
@@ -111,9 +182,16 @@ class _Connection(httplib2.HTTPSConnectionWithTimeout):  # type: ignore[misc]
             ProxyRefused: the proxy opened no tunnel.
         """
         try:
-            HTTPSConnection.connect(self)
+            HTTPConnection.connect(self)
+            # In two steps: while the standard library shakes hands, its socket cannot be reached.
+            name = self._tunnel_host or self.host
+            secure = self.network.tls.wrap_socket(
+                self.sock, server_hostname=name, do_handshake_on_connect=False
+            )
+            self._show(secure)
+            secure.do_handshake()
         except BaseException as error:
-            self.close()  # a retry must not find half a connection
+            self.close()
             # The standard library's for that alone; its text holds what the proxy said.
             if self._tunnel_host and type(error) is OSError and error.errno is None:
                 raise ProxyRefused("the proxy opened no tunnel") from None

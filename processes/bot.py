@@ -31,7 +31,7 @@ from bot.preferences.store import Preferences
 from bot.readiness import Readiness
 from bot.updates.journal import UpdateJournal
 from bot.uploads.journal import UploadJournal
-from bot.uploads.running.telegram_source import download_client
+from bot.uploads.running.telegram_connections import download_client
 from config import Settings
 from drive import DriveApi, Drives
 from drive.errors import INCIDENTS as DRIVE_INCIDENTS

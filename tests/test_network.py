@@ -14,7 +14,8 @@ from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
 from bot.delivery.telegram_request import TelegramRequest
-from bot.uploads.running.telegram_source import TelegramDownload, download_client
+from bot.uploads.running.telegram_connections import download_client
+from bot.uploads.running.telegram_source import TelegramDownload
 from commands.doctor import examine
 from config import GoogleClient, load_settings
 from drive import AccessToken, Drive, DriveApi

@@ -66,6 +66,8 @@ class Attempt:
     session: UploadSession | None
     pause_seconds: float
     reported: int = 0
+    may_be_whole: bool = False
+    """Whether Drive may have all of it: it was given that, now or earlier, and did not answer."""
 
     @property
     def session_address(self) -> SecretStr | None:
@@ -79,26 +81,50 @@ class Attempt:
             IdentifierSpent: nothing is left under this one; another has to be taken.
             CustodyError: in all its kinds.
         """
-        found = self._send()
+        try:
+            found = self._send()
+        except TransientFault:  # perhaps only Drive's last answer was missing
+            if (looked_up := self._look()) is None or looked_up.md5 != self.window.md5:
+                raise
+            found = looked_up
         self.window.finish()  # the md5 means nothing before the whole source has been read
         if found.md5 != self.window.md5:
             self.drive.delete(self.target.file_id)
             raise IdentifierSpent("it is not what was read", code="checksum_mismatch")
+        found = replace(found, size=self.window.read)
         if self.stop.cancelled:  # while Drive's answer was on its way
-            raise UploadCancelled("cancelled")
+            raise UploadCancelled("cancelled", arrived=found)
         if self.window.source.size is None:
             with suppress(CustodyError):  # it is in Drive all the same
                 self.drive.mark_size(found.id, self.window.read)
-        return replace(found, size=self.window.read)
+        return found
 
-    def arrived(self) -> DriveFile | None:
-        """The whole file, where only Drive's last answer was missing."""
+    def give_up(self) -> tuple[DriveFile | None, bool]:
+        """Have nothing more arrive; what has arrived all the same, and whether more may have.
+
+        What is there and not the file is deleted.
+        """
+        if self.session is not None:
+            self.session.cancel()  # first: it might still complete
+        if not self.may_be_whole:
+            return None, False
+        try:
+            found = self.drive.find(self.target.file_id)
+            if found is not None and self.window.whole and found.md5 != self.window.md5:
+                self.drive.delete(found.id)
+                found = None
+        except CustodyError:
+            return None, True
+        return found, False
+
+    def _look(self) -> DriveFile | None:
+        """What Drive has under the identifier, where it may be the file; None also if unknown."""
+        found = None
         if self.window.whole:
             with suppress(CustodyError):
                 found = self.drive.find(self.target.file_id)
-                if found is not None and found.md5 == self.window.md5:
-                    return replace(found, size=self.window.read)
-        return None
+            self.stop.check()
+        return found
 
     def _send(self) -> DriveFile:
         """Send the file until Drive has all of it; or the file that has the identifier already."""
@@ -140,6 +166,7 @@ class Attempt:
             raise TransientFault("the session was lost") from error
         if not isinstance(answer, int):
             return self._with_checksum(answer)
+        self.may_be_whole = False
         if at is not None and answer <= at:
             raise TransientFault("Drive keeps nothing of what it is sent")
         if self.window.total is not None and answer > self.window.total:
@@ -179,6 +206,7 @@ class Attempt:
             if (now := time.monotonic()) >= due:
                 due = now + _REPORT_SECONDS
                 self._report(at)
+        self.may_be_whole = at == self.window.total
 
     def _report(self, gone_out: int) -> None:
         if gone_out > self.reported:
@@ -196,8 +224,7 @@ class Attempt:
         for pause in _CHECKSUM_PAUSES:
             if found is not None and found.id == self.target.file_id and found.md5:
                 return found
-            self.stop.wait(pause * self.pause_seconds)
-            self.stop.check()
+            self.stop.pause(pause * self.pause_seconds)
             found = self.drive.find(self.target.file_id)
             if found is None:
                 break

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from concurrent.futures import CancelledError
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -55,11 +56,13 @@ class RunningJob:
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self.message.advance, number, gone_out)
 
-    def ask(self, work: Coroutine[Any, Any, T]) -> T:
+    def ask(self, work: Coroutine[Any, Any, T], *, until_stop: bool = False) -> T:
         """What `work` comes to on the event loop, after all that was reported. From a thread.
 
+        `until_stop`: it is given up once the job is to stop. What is written down is not.
+
         Raises:
-            UploadInterrupted: the event loop is closed.
+            UploadInterrupted, UploadCancelled: the job is to stop, or the event loop is closed.
             TimeoutError: it did not answer.
         """
         try:
@@ -67,4 +70,9 @@ class RunningJob:
         except RuntimeError:
             work.close()
             raise UploadInterrupted("the program stops") from None
-        return asked.result(_ANSWER_SECONDS)
+        with self.stop.waking(asked.cancel) if until_stop else nullcontext():
+            try:
+                return asked.result(_ANSWER_SECONDS)
+            except CancelledError:
+                self.stop.check()
+                raise

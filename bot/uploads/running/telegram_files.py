@@ -58,7 +58,7 @@ class TelegramFiles:
             UploadCancelled, UploadInterrupted: as `stop` says.
         """
         asked = asyncio.create_task(
-            patiently(lambda: self._ask(file), self._timing.get_file_pauses)
+            patiently(lambda: self._ask(file, stop), self._timing.get_file_pauses)
         )
         try:
             while not asked.done():  # a local server takes its time: the whole download's
@@ -79,7 +79,7 @@ class TelegramFiles:
                 del self._local_copies[source.path]
                 await self._core.workers.run(source.remove)
 
-    async def _ask(self, file: JobFile) -> Source:
+    async def _ask(self, file: JobFile, stop: StopSignal) -> Source:
         if self._folder is not None and file.size is not None:
             await self._core.workers.run(_make_sure_of_room, self._folder, file.size)
         try:
@@ -108,6 +108,7 @@ class TelegramFiles:
             SecretStr(base + quote(path)),
             size,
             self._core.downloads,
+            stop=stop,
             pause_seconds=self._timing.download_pause,
         )
 

@@ -7,7 +7,6 @@ import errno
 import mimetypes
 import os
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -18,17 +17,16 @@ import httpx
 import structlog
 from pydantic import SecretStr
 
-from bot.delivery.telegram_request import httpx_options
+from bot.uploads.running.telegram_connections import download_client, stoppable
 from drive import Body, NotTheFile, check_head
 from security.errors import OperatorFault
 from security.google.jitter import jittered
-from security.google.network import DIRECT, Network
-from upload import SourceFailed, SourceSpoilt
+from security.google.network import DIRECT
+from upload import SourceFailed, SourceSpoilt, StopSignal
 
 _PIECE: Final = 256 * 1024
 _TRIES: Final = 4
 _PAUSE_SECONDS: Final = 0.5
-_TIMEOUT: Final = httpx.Timeout(30)
 _MARKUP: Final = frozenset({"text/html", "application/xhtml+xml"})
 _PAGES: Final = _MARKUP | {"application/json"}
 """What is answered by whoever stands between us and the file; Telegram says octet-stream of all."""
@@ -58,6 +56,7 @@ class TelegramDownload:
         size: int | None,
         client: httpx.Client | None = None,
         *,
+        stop: StopSignal | None = None,
         pause_seconds: float = _PAUSE_SECONDS,
     ) -> None:
         """
@@ -65,10 +64,12 @@ class TelegramDownload:
             address: holds the bot's token.
             size: in bytes, as `getFile` said.
             client: `download_client`, which its owner closes; None: a new one for each request.
+            stop: ends whatever is waited for, at once.
             pause_seconds: before a broken connection is opened anew; doubles each time.
         """
         self._address = address
         self._client = client
+        self._stop = stop or StopSignal()
         self._pause_seconds = pause_seconds
         self.size = size
 
@@ -78,6 +79,7 @@ class TelegramDownload:
         Raises:
             SourceSpoilt: an answer without a length ended early: what it gave is not the file's.
             SourceFailed: "file_gone", or Telegram could not be reached several times in a row.
+            UploadCancelled, UploadInterrupted: as `stop` says.
         """
         sent, size, failures = offset, self.size, 0
         while sent != size:
@@ -95,6 +97,7 @@ class TelegramDownload:
                 if body.end is None:
                     return  # a chunked body has ended cleanly, and nothing else says how long it is
             except (httpx.HTTPError, NotTheFile) as error:
+                self._stop.check()  # then it was cut
                 fault = error
             gave_some = body is not None and not body.has_length and sent > begun
             as_told = sent == size and not isinstance(fault, NotTheFile)
@@ -105,15 +108,16 @@ class TelegramDownload:
             failures += 1
             if failures >= _TRIES:
                 raise SourceFailed("Telegram's file server failed") from fault
-            time.sleep(jittered(self._pause_seconds * 2 ** (failures - 1)))
+            self._stop.pause(jittered(self._pause_seconds * 2 ** (failures - 1)))
 
     @contextmanager
     def _asked(self, begin: int) -> Iterator[httpx.Response]:
         headers = {"Range": f"bytes={begin}-"} if begin else {}
         address = self._address.get_secret_value()
         one = nullcontext(self._client) if self._client else download_client(DIRECT, address)
-        with one as client, client.stream("GET", address, headers=headers) as response:
-            yield response
+        limits = stoppable(self._stop)
+        with one as client, client.stream("GET", address, headers=headers, timeout=limits) as got:
+            yield got
 
     def _judged(self, response: httpx.Response, begin: int, size: int | None) -> Body:
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -138,12 +142,6 @@ def _bytes_of(response: httpx.Response, body: Body, begin: int) -> Iterator[byte
             raise NotTheFile("more bytes than announced")
         if skip < len(piece):
             yield piece[skip:]
-
-
-def download_client(network: Network, server: str) -> httpx.Client:
-    """For every file from the server at this address: threads share its connections."""
-    headers = {"Accept-Encoding": "identity"}  # compressed bytes could not be counted
-    return httpx.Client(timeout=_TIMEOUT, headers=headers, **httpx_options(network, server))
 
 
 class LocalFile:

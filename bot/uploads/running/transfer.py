@@ -72,6 +72,10 @@ class _FileUpload:
             SameSize: nothing was sent.
             CustodyError: in all its kinds.
         """
+        with drive.stopped_by(self._running.stop):
+            return self._send(drive)
+
+    def _send(self, drive: Drive) -> DriveFile:
         if not self._file_id:
             self._draw_id(drive)
         destination = self._destination(drive, cached=True)
@@ -131,8 +135,10 @@ class _FileUpload:
         )
 
     def _on_session(self, session: SecretStr) -> None:
-        if self.candidates is not None and (found := self._running.ask(self.candidates())):
-            raise SameSize(found)
+        if self.candidates is not None:
+            found = self._running.ask(self.candidates(), until_stop=True)
+            if found:
+                raise SameSize(found)
         self._write_down(self._file_id, session)  # from here on, bytes move
 
     def _write_down(self, file_id: str, session: SecretStr | None) -> None:

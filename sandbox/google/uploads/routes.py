@@ -137,6 +137,9 @@ class Uploads:
         if not span.last and (span.end - span.start) % BLOCK:
             raise uneven_chunk(span.end - span.start)
         await _receive(request, session, span)
+        if session.cancelled:  # while its bytes came
+            session.blob.discard()
+            return _cancelled()
         if not span.last:
             return _incomplete(session)
         return self._finish(caller, session)
@@ -188,8 +191,13 @@ class Uploads:
         session = self._session(request)
         if session is None:
             return web.Response(status=404, text="")
+        session.cancelled = True
         self.world.sessions.forget(session)
-        return web.Response(status=CLIENT_CLOSED, reason="Client Closed Request", text="")
+        return _cancelled()
+
+
+def _cancelled() -> web.Response:
+    return web.Response(status=CLIENT_CLOSED, reason="Client Closed Request", text="")
 
 
 async def _receive(request: web.Request, session: UploadSession, span: Span) -> None:

@@ -33,6 +33,7 @@ class UploadSession:
     blob: BlobWriter
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     result: str | None = None  # id of the finished file
+    cancelled: bool = False
     _tail: bytearray = field(default_factory=bytearray)
 
     @property

@@ -1,0 +1,54 @@
+"""The sockets under connections, which a thread may reach that does not use them."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+_AT_ONCE: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER: what has not left yet is dropped when the socket is closed, and the other side is told
+by a reset. https://man7.org/linux/man-pages/man7/socket.7.html"""
+
+
+def connect(
+    address: tuple[str, int], timeout: float | None, opened: Callable[[socket.socket], None]
+) -> socket.socket:
+    """`socket.create_connection`, which shows each socket before it waits for an answer there.
+
+    Args:
+        address: host and port.
+        timeout: in seconds, for each address of the host.
+        opened: given each socket before and after it is connected, to be cut; raises OSError where
+            it shall not be any more.
+
+    Raises:
+        OSError: no address answers.
+    """
+    fault: OSError = ConnectionError("the host has no address")
+    for family, kind, protocol, _, place in socket.getaddrinfo(*address, type=socket.SOCK_STREAM):
+        found = socket.socket(family, kind, protocol)
+        try:
+            opened(found)
+            found.settimeout(timeout)
+            found.connect(place)
+            opened(found)  # what cut it before there was a connection has done nothing to that
+        except OSError as error:
+            found.close()
+            fault = error
+        else:
+            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return found
+    raise fault
+
+
+def cut(found: socket.socket) -> None:
+    """End a connection that another thread may be waiting on: it wakes at once, with an error.
+
+    TLS is passed by: its state is the other thread's, and nobody is to be told good-bye.
+    """
+    with suppress(OSError):  # not connected any more
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        socket.socket.shutdown(found, socket.SHUT_RDWR)
