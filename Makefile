@@ -20,24 +20,22 @@ help:
 	@echo "make texts   bring the catalogues of translations up to date with the code"
 	@echo "make lock    renew the requirements files (needs uv)"
 
-# Where Debian leaves out ensurepip (python3-venv), pip itself fills the environment.
-$(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Drivekeeper needs Python 3.11 or newer")'
-	@$(PYTHON) -m venv $(VENV) 2>/dev/null \
-		|| { rm -rf $(VENV); $(PYTHON) -m venv --without-pip $(VENV); }
+# It says first what it takes (measured: docs/performance.md), and then how far it is.
+OLDEST := import sys; v = sys.version_info; sys.exit(v < (3, 11) and "Drivekeeper needs Python 3.11 \
+	or newer, and $(PYTHON) is %d.%d. If there is a newer one: make … PYTHON=python3.12" % v[:2])
+INSTALL = @$(PYTHON) -c '$(OLDEST)' && $(PYTHON) install.py --venv $(VENV) --takes
 
-PIP = $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check --quiet install
-
-$(VENV)/.run: requirements.txt requirements-build.txt pyproject.toml | $(BIN)/python
-	@echo "Installing into $(VENV) …"
-	@$(PIP) --require-hashes -r requirements-build.txt
-	@$(PIP) --require-hashes -r requirements.txt
-	@$(PIP) --no-deps --no-build-isolation --editable .
+$(VENV)/.run: requirements.txt requirements-build.txt pyproject.toml
+	$(INSTALL) "52 MB to download, 270 MB on the disk, about a minute" --project requirements-build.txt requirements.txt
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt $(VENV)/.run | $(BIN)/python
-	@echo "Installing the tools for tests …"
-	@$(PIP) --require-hashes -r requirements-dev.txt
+# The picture in /health; not needed to run (docs/operations.md).
+$(VENV)/.picture: requirements-picture.txt $(VENV)/.run
+	$(INSTALL) "32 MB to download, 150 MB on the disk, half a minute" requirements-picture.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
+	$(INSTALL) "113 MB to download, 420 MB on the disk, about a minute" requirements-dev.txt
 	@touch $@
 
 run: $(VENV)/.run
@@ -86,7 +84,9 @@ UV_COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes
 # dev repeats run's versions exactly, so that the tests see what production runs.
 lock:
 	$(UV_COMPILE) pyproject.toml -o requirements.txt
-	$(UV_COMPILE) pyproject.toml --group dev --group build -c requirements.txt -o requirements-dev.txt
+	$(UV_COMPILE) pyproject.toml --extra picture -c requirements.txt -o requirements-picture.txt
+	$(UV_COMPILE) pyproject.toml --extra picture --group dev --group build -c requirements-picture.txt \
+		-o requirements-dev.txt
 	$(UV_COMPILE) --group build -o requirements-build.txt
 
 # Ratios of medians, from one run; the method is in docs/performance.md.
