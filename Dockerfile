@@ -15,6 +15,18 @@ COPY requirements-build.txt requirements.txt ./
 RUN python -m pip install --require-hashes -r requirements-build.txt \
     && python -m pip --python /opt/drivekeeper/bin/python install --require-hashes -r requirements.txt
 
+# on: /health has a picture of the last day, and the image is 150 MB larger.
+ARG HEALTH_PICTURE=off
+COPY requirements-picture.txt ./
+RUN if [ "$HEALTH_PICTURE" = on ]; then python -m pip --python /opt/drivekeeper/bin/python \
+        install --require-hashes -r requirements-picture.txt; fi
+
+# Google's client brings descriptions of all of Google's interfaces, 109 MB; what is called is
+# Drive's, and will be Sheets'. The package stays whole to pip (`pip check` looks at versions), and
+# in the image there is no pip that would miss them.
+RUN find /opt/drivekeeper -path '*/googleapiclient/discovery_cache/documents/*' -type f \
+        ! -name drive.v3.json ! -name sheets.v4.json -delete
+
 COPY pyproject.toml README.md LICENSE ./
 COPY cli.py upload.py ./
 COPY bot bot

@@ -134,6 +134,8 @@ class Progress:
             return "no answer from the package index; trying again"
         if self.phase == "install":
             return f"unpacking and compiling: {self._in_place() - self.had} of {self.total}"
+        if not self.total:
+            return "looking at what is there"
         had = f", {self.megabytes:.0f} MB" if self.megabytes >= 1 else ""
         now = f" (now {self.current})" if self.current else ""
         return f"downloading: {self.fetched} of {self.total}{had}{now}"

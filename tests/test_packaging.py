@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
+import googleapiclient
 import pytest
 from packaging.specifiers import SpecifierSet
 
@@ -268,6 +269,51 @@ def test_dependencies_are_installed_by_hash() -> None:
     assert "--no-deps" in installs[-1]
 
 
+def test_the_picture_alone_needs_what_is_large() -> None:
+    """150 MB for one picture in the chat: only who wants it has it."""
+    locked = {
+        name: dict(re.findall(r"(?m)^([a-z][\w.-]*)==(\S+)", (ROOT / name).read_text("utf-8")))
+        for name in ("requirements.txt", "requirements-picture.txt", "requirements-dev.txt")
+    }
+    run, picture, dev = locked.values()
+    assert {"matplotlib", "numpy", "fonttools", "contourpy", "kiwisolver"}.isdisjoint(run)
+    assert "matplotlib" in picture
+    # The same versions everywhere: what the tests see is what runs.
+    assert run.items() <= picture.items() <= dev.items()
+    assert list(PROJECT["project"]["optional-dependencies"]) == ["picture"]
+
+
+def test_locked_requirements_name_no_address() -> None:
+    for path in ROOT.glob("requirements*.txt"):
+        text = path.read_text("utf-8")
+        assert not re.search(r"://|(?m:^ *-(?!-hash))|@ ", text), path.name
+        for block in re.split(r"(?m)^(?=[a-z])", text)[1:]:
+            assert "--hash=sha256:" in block, block.partition(" ")[0]
+
+
+def test_the_descriptions_left_in_the_image_are_enough(tmp_path: Path) -> None:
+    """The very step of the Dockerfile, on a copy of the package; then what uses them."""
+    (step,) = [rest for name, rest in stage(0) if name == "RUN" and rest.startswith("find ")]
+    source = Path(googleapiclient.__file__).parent
+    copy = tmp_path / "googleapiclient"
+    shutil.copytree(source, copy, ignore=shutil.ignore_patterns("[!ds]*.json", "__pycache__"))
+    command = step.replace("/opt/drivekeeper", str(tmp_path))
+    assert command != step
+    subprocess.run(["/bin/sh", "-c", command], check=True)
+    left = {path.name for path in (copy / "discovery_cache" / "documents").iterdir()}
+    assert left == {"drive.v3.json", "sheets.v4.json"}
+    program = (
+        "import googleapiclient, googleapiclient.discovery_cache as cache\n"
+        "assert cache.get_static_doc('drive', 'v3') and cache.get_static_doc('sheets', 'v4')\n"
+        "from drive.api import DriveApi\n"
+        "DriveApi('http://127.0.0.1:9')\n"
+        "import sandbox.google.drive.discovery\n"
+        "print(googleapiclient.__file__)"
+    )
+    done = run(tmp_path, ROOT, "-c", f"import sys; sys.path.append('.')\n{program}")
+    assert (done.stderr, done.stdout) == ("", f"{copy / '__init__.py'}\n")
+
+
 def test_image_starts_a_script_of_the_project_with_one_of_its_commands() -> None:
     (script,) = json.loads(only("ENTRYPOINT"))
     assert script in PROJECT["project"]["scripts"]
@@ -294,7 +340,7 @@ def test_health_check_asks_a_page_that_exists() -> None:
 def test_no_secret_has_a_place_in_the_image() -> None:
     secrets = {name for name, secret in variables().items() if secret}
     assert secrets.isdisjoint(image_variables())
-    assert not any(name == "ARG" for name, _ in instructions())
+    assert [rest for name, rest in instructions() if name == "ARG"] == ["HEALTH_PICTURE=off"]
 
 
 def test_image_is_labelled_with_the_projects_licence() -> None:

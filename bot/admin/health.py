@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
-from pathlib import Path
 from typing import Final, TypeVar
 
-import structlog
 from telegram import InputMediaPhoto, Message, Update
 
 from bot.admin import admin_keyboards
+from bot.admin.picture import picture_of_the_day
 from bot.context import BotContext
 from bot.delivery.conversation import Conversation
 from bot.delivery.messages import (
@@ -36,13 +32,10 @@ from security.maintenance.incidents import OF_FILES
 from security.maintenance.report import SweepReport, minutes_left
 from security.owner_documents import CREDENTIALS
 
-_CHART: Final = Path(__file__).with_name("chart.py")
-_DRAWING_SECONDS: Final = 30
 _SHOWN_SWEEPS: Final = 5
 _SHOWN_INCIDENTS: Final = 3
 """Telegram takes 1,024 characters below a picture."""
 T = TypeVar("T")
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +61,9 @@ async def health(update: Update, context: BotContext) -> None:
     """/health, and its Refresh button."""
     services, query = context.services, update.callback_query
     await acknowledge(query)
-    text = _text(services, await standing_of(services), context.t)
+    picture = await picture_of_the_day(services)
+    text = _text(services, await standing_of(services), context.t, drawn=picture is not None)
     markup = admin_keyboards.health(context.t)
-    picture = await _picture(services)
     shown = query.message if query else None
     if picture is None:
         if isinstance(shown, Message) and not shown.photo:
@@ -134,7 +127,7 @@ def _unless_the_disk_fails(ask: Callable[[], T]) -> T | None:
         return None
 
 
-def _text(services: Services, standing: Standing, t: Texts) -> str:
+def _text(services: Services, standing: Standing, t: Texts, *, drawn: bool) -> str:
     memory, now = services.core.state, datetime.now(UTC)
     parts = [
         t.tr("healthy {count}", count=standing.healthy),
@@ -170,6 +163,7 @@ def _text(services: Services, standing: Standing, t: Texts) -> str:
         *_incidents(services, now, t),
         "",
         *_sweeps(memory.sweeps, t),
+        *([] if drawn else _last_day(services, now, t)),
         "",
         t.tr("As of {time}", time=now.strftime("%Y-%m-%d %H:%M:%S UTC")),
     ]
@@ -208,43 +202,25 @@ def _sweeps(sweeps: list[SweepReport], t: Texts) -> list[str]:
     return lines
 
 
-async def _picture(services: Services) -> bytes | None:
-    """The chart as a PNG; None: it could not be drawn, and the text goes alone."""
-    points = {
-        "now": datetime.now(UTC).timestamp(),
-        "lead": services.core.custodian.lead.total_seconds() / 60,
-        "sweeps": [
-            [
-                report.started_at.timestamp() + report.seconds,
-                *(report.refreshed, report.transient, report.operator, report.quarantined),
-                report.minutes_left,
-            ]
-            for report in services.core.state.sweeps
-        ],
-    }
-    async with services.chart_lock:  # one at a time, however often somebody taps
-        return await draw(json.dumps(points).encode())
-
-
-async def draw(points: bytes, program: Path = _CHART) -> bytes | None:
-    """What `chart.py` makes of `points`, by a process that has nothing of this one's settings."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", str(program)),
-        env={"MPLBACKEND": "agg"},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        async with asyncio.timeout(_DRAWING_SECONDS):
-            picture, _ = await process.communicate(points)
-    except TimeoutError:
-        picture = b""
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode != 0 or not picture:
-        _log.warning("command_handled", result="failed")
-        return None
-    return picture
+def _last_day(services: Services, now: datetime, t: Texts) -> list[str]:
+    """What the picture would show."""
+    since = now - timedelta(days=1)
+    sweeps = [report for report in services.core.state.sweeps if report.started_at > since]
+    if not sweeps:
+        return []
+    counts = [
+        t.tr("sweeps {count}", count=len(sweeps)),
+        t.tr("refreshed {count}", count=sum(report.refreshed for report in sweeps)),
+        t.tr("failed for now {count}", count=sum(report.transient for report in sweeps)),
+        t.tr("failed until mended {count}", count=sum(report.operator for report in sweeps)),
+        t.tr("set aside {count}", count=sum(report.quarantined for report in sweeps)),
+    ]
+    lines = ["", t.tr("<b>Last 24 hours</b>"), " · ".join(counts)]
+    if left := [report.minutes_left for report in sweeps if report.minutes_left is not None]:
+        line = t.tr(
+            "Shortest time left on a token: {time} (a refresh is due at {lead})",
+            time=t.duration(min(left) * 60),
+            lead=t.duration(services.core.custodian.lead.total_seconds()),
+        )
+        lines.append(line)
+    return lines

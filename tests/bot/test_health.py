@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,10 @@ from bot.admin.health import Standing, standing_of
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.clients.telegram_controls import TelegramControls
+from sandbox.run import bot_settings
+from sandbox.server import Sandbox
 from security.credential import Owner
+from tests.bot.processes import process
 from tests.bot.upkeep import Upkeep, by_hand, said_to, sweep
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import until
@@ -27,9 +31,7 @@ pytestmark = pytest.mark.one_way("on")
 def without_a_picture(bot: RunningBot) -> None:
     """From now on nothing can be drawn: there is no place for such a number in a chart."""
     memory = bot.services.core.state
-    memory.sweeps = [
-        report.model_copy(update={"minutes_left": float("inf")}) for report in memory.sweeps
-    ]
+    memory.sweeps = [report.model_copy(update={"transient": 10**400}) for report in memory.sweeps]
 
 
 async def test_an_administrator_sees_how_the_credentials_stand(
@@ -71,6 +73,25 @@ async def test_an_administrator_sees_how_the_credentials_stand(
         await root.tap("Refresh", again)
         alone = await root.wait_for("Connected: 5", timeout=60)
         assert alone.media is None
+        assert "Last 24 hours" in alone.text
+
+
+async def test_without_the_extra_for_pictures_text_says_what_the_picture_would(
+    sandbox: Sandbox, tmp_path: Path, people: People
+) -> None:
+    """Nothing is wrong then, and nothing says so."""
+    root, alone = people(900, "Root"), "import sys; sys.modules['matplotlib'] = None; "
+    settings = bot_settings(sandbox, tmp_path / "user_data", "device") | {"ADMIN_USER_IDS": "900"}
+    async with process(tmp_path, settings, "-c", alone + "from cli import main; main()") as bot:
+        await bot.prints('"sweep_finished"')
+        await root.start()
+        await root.send("/health")
+        message = await root.wait_for("Last 24 hours", timeout=60)
+        assert message.media is None
+        for part in ("sweeps 1 ", "refreshed 0", "failed for now 0", "set aside 0"):
+            assert part in message.text, message.text
+        assert '"command_handled"' not in bot.log()
+        assert '"warning"' not in bot.log()
 
 
 async def test_where_there_is_nothing_to_show_text_and_picture_say_so(
