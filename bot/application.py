@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final, cast
 
 from pydantic import SecretStr
 from telegram import LinkPreviewOptions, Update
 from telegram.constants import ParseMode
-from telegram.ext import ApplicationBuilder, ContextTypes, Defaults, ExtBot, JobQueue
+from telegram.ext import ApplicationBuilder, ContextTypes, Defaults, ExtBot, JobQueue, TypeHandler
 
 from bot import maintenance, webhook
 from bot.access.policy import Access
@@ -18,13 +19,16 @@ from bot.connecting import connect, device_flow
 from bot.context import BotApplication, BotContext
 from bot.core import BotOptions, Core
 from bot.delivery.file_sender import Sender
+from bot.delivery.messages import acknowledge
 from bot.delivery.rate_limits import RateLimiter
 from bot.delivery.telegram_answers import DecidedAnswers
 from bot.delivery.telegram_request import CLOUD, TelegramRequest
 from bot.errors import on_error
-from bot.handlers import handlers
+from bot.gate import gate
+from bot.handlers import handlers, needs_of
 from bot.receiving import files, renaming
 from bot.services import Services
+from bot.updates.attention import Attention
 from bot.updates.inbox import LOOK_SECONDS, Inbox
 from bot.updates.journal import UpdateJournal
 from bot.updates.ordering import PerUserOrder
@@ -108,6 +112,7 @@ def build_application(
         sender=Sender(bot, core.sending_drives, options.data_folder, local_mode=options.local_mode),
         destinations=destinations,
         inbox=inbox,
+        attention=Attention(bot, inbox, options.timing),
         telegram_health=telegram_health,
         refusals=Refusals(),
     )
@@ -124,8 +129,9 @@ def build_application(
         .job_queue(jobs)
         .build()
     )
-    for group, handler in handlers(options.admin_user_ids):
-        application.add_handler(handler, group)
+    table = handlers(options.admin_user_ids)
+    application.add_handler(TypeHandler(Update, gate), -1)  # before all others
+    application.add_handlers(table)
     application.add_error_handler(on_error)
 
     def tell_of_trouble() -> None:
@@ -139,12 +145,17 @@ def build_application(
     def tell_of_overflow(update: Update) -> None:
         application.create_task(files.tell_overflow(bot, services, update), name="overflow")
 
+    def acknowledge_tap(update: Update) -> None:
+        application.create_task(acknowledge(update.callback_query), name="acknowledge")
+
     for drives in core.all_drives:
         drives.on_result = note_drive
     # 0: a message without a sender, which is turned away.
     inbox.waiting.is_full = lambda person: person > 0 and uploads.is_full(Owner.user(person))
     uploads.on_end = inbox.release
     inbox.on_overflow = tell_of_overflow
+    inbox.on_wait = acknowledge_tap
+    inbox.needs = partial(needs_of, table)
     inbox.on_trouble = runner.on_trouble = tell_of_trouble
     _schedule(jobs, options)
     return application

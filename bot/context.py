@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from telegram.ext import Application, CallbackContext, ExtBot, JobQueue
 
@@ -12,9 +12,13 @@ from bot.core import Core
 from bot.services import Services
 from bot.texts import questions
 from bot.texts.catalogue import Html, Texts
+from bot.updates.queued_update import Needs
+from drive import Drive
 from security.credential import Owner
+from security.custody.deadline import Deadline
 from security.errors import OperatorFault
 
+T = TypeVar("T")
 Bag = dict[Any, Any]
 
 
@@ -25,6 +29,11 @@ class BotContext(CallbackContext[ExtBot[int], Bag, Bag, Services]):
     """Who sent the update, once the gate has let it through; a job has none."""
     t: Texts
     """The catalogue in the language of whoever sent the update."""
+
+    number: int
+    """The update's; a job has none."""
+    deadline: Deadline
+    """Until when its sender waits for Google; a job has none."""
 
     @property
     def services(self) -> Services:
@@ -72,6 +81,26 @@ class BotContext(CallbackContext[ExtBot[int], Bag, Bag, Services]):
     def is_admin(self, owner: Owner) -> bool:
         """Whether `owner` administers this bot."""
         return owner.telegram_id in self.services.options.admin_user_ids
+
+    async def on_drive(self, work: Callable[[Drive], T]) -> T:
+        """`work` on the Drive of whoever waits for it.
+
+        Raises:
+            CustodyError: in all its kinds; TransientFault("timeout") where they wait no longer.
+        """
+        self.services.inbox.ask_google(self.number, Needs.GOOGLE)
+        return await self.core.drives.run(self.owner, work, self.deadline)
+
+    async def in_time(self, work: Awaitable[T]) -> T:
+        """`work`, which asks Google about the sender's connection; what it may not be cut short in
+        goes on where they wait no longer.
+
+        Raises:
+            TransientFault: "timeout": they wait no longer; and what `work` raises.
+        """
+        self.services.inbox.ask_google(self.number, Needs.DECIDES)
+        async with self.deadline.kept():
+            return await work
 
     async def is_connected(self, owner: Owner) -> bool:
         """Whether a credential is kept, be it for now unreadable: an operator's to mend."""

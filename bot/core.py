@@ -92,6 +92,10 @@ class Timing:
     """Before an upload's progress is shown at all: what is over by then needs none."""
     progress_interval: float = 3.0
     """Between edits that show progress, at least."""
+    busy_after: float = 0.6
+    """Before a chat shows that the bot is at it: what is answered by then needs none."""
+    answer: float = 12.0
+    """How long whoever has asked waits for Google, all in all; then they are told so."""
     get_file_pauses: tuple[float, ...] = (1.0, 3.0)
     """Before Telegram is asked for a file once more."""
     download_pause: float = 0.5

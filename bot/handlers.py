@@ -1,7 +1,9 @@
-"""Every handler of the bot in one table. Order matters: in a group the first match wins."""
+"""Every handler of the bot in one table. Order matters: the first match wins."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from telegram import Update
@@ -10,7 +12,6 @@ from telegram.ext import (
     CallbackQueryHandler,
     CommandHandler,
     MessageHandler,
-    TypeHandler,
     filters,
 )
 
@@ -18,43 +19,92 @@ from bot.admin import health, quarantine_admin
 from bot.connecting import account, connect, whose_account
 from bot.context import BotContext
 from bot.drive_files import file_actions, file_list, folders
-from bot.gate import gate
 from bot.receiving import files, groups, other_messages, renaming, upload_list
 from bot.texts.filenames import Carries
 from bot.texts.questions import Answers
+from bot.updates.queued_update import Needs
 
+Handle = Callable[[Update, BotContext], Coroutine[Any, Any, None]]
+Handles = Mapping[str, Handle]
 Handler = BaseHandler[Any, BotContext, Any]
 
 # Edited messages are no new commands, and channels are none of ours.
 _NEW = filters.UpdateType.MESSAGE
 
 
-def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
-    """(group, handler): the gate before all others, catch-alls after what they catch.
+@dataclass(frozen=True, slots=True)
+class Attended:
+    """A handler around which the person sees that it goes on, and waits for Google so long only."""
+
+    handle: Handle
+    needs: Needs = Needs.NOTHING
+
+    async def __call__(self, update: Update, context: BotContext) -> None:
+        """As python-telegram-bot calls it."""
+        async with context.services.attention.paid(update, context.owner) as deadline:
+            context.number, context.deadline = update.update_id, deadline
+            await self.handle(update, context)
+
+
+def asks(handle: Handle) -> Attended:
+    """It asks Google: what the same person wants beside it, and needs no Google, does not wait."""
+    return Attended(handle, Needs.GOOGLE)
+
+
+def decides(handle: Handle) -> Attended:
+    """It asks Google, and decides where files go: those sent after it are taken in after it."""
+    return Attended(handle, Needs.DECIDES)
+
+
+def needs_of(table: Sequence[Handler], update: Update) -> Needs:
+    """What handling an update will take, if the gate lets it pass. Any thread may ask."""
+    try:
+        for handler in table:
+            # As python-telegram-bot finds the one that it calls.
+            if handler.check_update(update) not in (None, False):
+                return (
+                    handler.callback.needs
+                    if isinstance(handler.callback, Attended)
+                    else Needs.NOTHING
+                )
+    except Exception:  # noqa: S110 - the library will meet the same, and the person be told
+        pass
+    return Needs.NOTHING
+
+
+def handlers(administrators: frozenset[int]) -> list[Handler]:
+    """All that stand behind the gate: catch-alls after what they catch.
 
     Args:
         administrators: their commands are unknown ones to everybody else.
     """
-    commands = {
+    commands: Handles = {
         "start": account.start,
-        "connect": connect.connect,
+        "connect": decides(connect.connect),
         "uploads": upload_list.uploads,
-        "files": file_list.files,
+        "files": asks(file_list.files),
         "get": file_list.get,
-        "folder": folders.folder,
-        "status": account.status,
+        "folder": asks(folders.folder),
+        "status": asks(account.status),
         "disconnect": account.disconnect,
         "cancel": account.cancel,
         "language": account.language,
         "privacy": account.privacy,
         "help": account.help_,
     }
-    buttons = {
-        "connect": connect.connect,
+    with_words: Handles = {
+        "start": decides(account.start),  # the code of the page that Google's leads to
+        "get": asks(file_list.get),
+        "folder": decides(folders.folder),
+    }
+    buttons: Handles = {
+        "connect": decides(connect.connect),
         "consent-cancel": connect.cancel_consent,
-        "consent-yes": whose_account.confirm_account,
-        "consent-no": whose_account.refuse_account,
+        "consent-yes": decides(whose_account.confirm_account),
+        "consent-no": asks(whose_account.refuse_account),
+        "disconnect:yes": decides(account.disconnect),
         "disconnect": account.disconnect,
+        "erase:yes": decides(account.erase),
         "erase": account.erase,
         "language": account.language,
         "upload-cancel": files.cancel_upload,
@@ -65,42 +115,44 @@ def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
         "uploads": upload_list.uploads,
         "uploads-cancel": upload_list.cancel,
         "uploads-retry": upload_list.retry,
-        "files": file_list.files,
+        "files": asks(file_list.files),
         "files-search": file_list.ask_search,
-        "file": file_list.open_card,
-        "file-send": file_list.send,
-        "file-back": file_actions.back,
-        "file-name": file_actions.ask_name,
-        "file-in": file_actions.look_inside,
-        "file-to": file_actions.move,
-        "file-share": file_actions.ask_share,
-        "file-share-yes": file_actions.share,
-        "file-unshare": file_actions.unshare,
-        "file-bin": file_actions.ask_delete,
-        "file-bin-yes": file_actions.delete,
-        "file-unbin": file_actions.undelete,
-        "folder": folders.folder,
-        "folder-use": folders.use,
-        "folder-new": folders.ask_name,
-        "folder-date": folders.by_date,
+        "file": asks(file_list.open_card),
+        "file-send": asks(file_list.send),
+        "file-back": asks(file_actions.back),
+        "file-name": asks(file_actions.ask_name),
+        "file-in": asks(file_actions.look_inside),
+        "file-to": asks(file_actions.move),
+        "file-share": asks(file_actions.ask_share),
+        "file-share-yes": asks(file_actions.share),
+        "file-unshare": asks(file_actions.unshare),
+        "file-bin": asks(file_actions.ask_delete),
+        "file-bin-yes": asks(file_actions.delete),
+        "file-unbin": asks(file_actions.undelete),
+        "folder": asks(folders.folder),
+        "folder-use": decides(folders.use),
+        "folder-new": asks(folders.ask_name),
+        "folder-date": decides(folders.by_date),
         "group-link": groups.show_link,
         # These the gate lets through for administrators alone.
         "health": health.health,
+        "quarantine:restore": asks(quarantine_admin.quarantine),
         "quarantine": quarantine_admin.quarantine,
-        "hold": quarantine_admin.hold,
+        "hold": asks(quarantine_admin.hold),
     }
-    answers = {
-        folders.NAMING: folders.make,
+    answers: Handles = {
+        folders.NAMING: asks(folders.make),
         renaming.NAMING: renaming.answer,
-        file_actions.RENAMING: file_actions.rename,
-        file_list.SEARCHING: file_list.search,
-        file_list.GETTING: file_list.get_answer,
+        file_actions.RENAMING: asks(file_actions.rename),
+        file_list.SEARCHING: asks(file_list.search),
+        file_list.GETTING: asks(file_list.get_answer),
     }
-    theirs = {"health": health.health, "quarantine": quarantine_admin.quarantine}
+    theirs: Handles = {"health": health.health, "quarantine": quarantine_admin.quarantine}
     by_them = _NEW & filters.User(administrators)
     table: list[Handler] = [
         # Before every command: of those none works where others read the answer.
         MessageHandler(_NEW & filters.ChatType.GROUPS, groups.receive),
+        *(CommandHandler(name, handle, _NEW, has_args=True) for name, handle in with_words.items()),
         *(CommandHandler(name, handle, _NEW) for name, handle in commands.items()),
         *(CommandHandler(name, handle, by_them) for name, handle in theirs.items()),
         *(
@@ -119,4 +171,7 @@ def handlers(administrators: frozenset[int]) -> list[tuple[int, Handler]]:
         # Service messages ("pinned", "auto-delete timer") want no answer.
         MessageHandler(_NEW & ~filters.StatusUpdate.ALL, other_messages.unsupported),
     ]
-    return [(-1, TypeHandler(Update, gate)), *((0, handler) for handler in table)]
+    for handler in table:
+        if not isinstance(handler.callback, Attended):
+            handler.callback = Attended(handler.callback)
+    return table

@@ -10,6 +10,7 @@ from bot.access.policy import Access
 from bot.access.refusals import Refusals
 from bot.core import BotOptions, Core
 from bot.delivery.file_sender import Sender
+from bot.updates.attention import Attention
 from bot.updates.inbox import Inbox
 from bot.updates.telegram_health import TelegramHealth
 from bot.uploads.albums import Albums
@@ -32,6 +33,7 @@ class Services:
     sender: Sender
     destinations: Destinations
     inbox: Inbox
+    attention: Attention
     telegram_health: TelegramHealth
     refusals: Refusals
     notices_lock: asyncio.Lock = field(default_factory=asyncio.Lock)

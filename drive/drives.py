@@ -20,6 +20,7 @@ from drive.sharing import Sharing
 from security.consent.approvals import GoogleAccount
 from security.credential import Owner
 from security.custody.custodian import Custodian
+from security.custody.deadline import Deadline
 from security.custody.threads import Threads
 from security.errors import ConsentRequired, OperatorFault
 
@@ -54,12 +55,20 @@ class Drives:
         """Told "ok", or the code of an operator's fault, after each call."""
         self._connections = ConnectionPool(api.connect)
 
-    async def run(self, owner: Owner, work: Callable[[Drive], T]) -> T:
+    async def run(
+        self, owner: Owner, work: Callable[[Drive], T], deadline: Deadline | None = None
+    ) -> T:
         """`work` on the owner's Drive.
+
+        Args:
+            deadline: until when the caller waits; None: for as long as it takes.
 
         Raises:
             CustodyError: in all its kinds; nothing else that Google's client raises.
         """
+        if deadline is not None:
+            async with deadline.kept():
+                return await self.run(owner, work)
         loop = asyncio.get_running_loop()
         # Asked before a thread is taken: an owner without a credential costs none.
         first = await self._custodian.access_token(owner)

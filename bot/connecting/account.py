@@ -61,7 +61,7 @@ async def status(update: Update, context: BotContext) -> None:
     """/status: which account, since when, whether it works, and how much room there is."""
     owner, texts = context.owner, context.t
     try:
-        about = await context.core.drives.run(owner, Drive.about)
+        about = await context.on_drive(Drive.about)
         credential = await context.core.custodian.load(owner)
     except ConsentRequired:
         await _say_not_connected(update, context)

@@ -26,6 +26,7 @@ from telegram.constants import ChatAction
 from telegram.error import Forbidden, NetworkError, RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
+from bot.delivery.busy import busy
 from bot.delivery.conversation import Conversation
 from bot.delivery.messages import note_refusal, put_into
 from bot.texts.filenames import LOCAL_LIMIT, clean_name
@@ -40,7 +41,6 @@ AT_ONCE: Final = 2
 _IN_LINE: Final = 5
 _SPARE_BYTES: Final = 256 * 1024 * 1024
 """What the disk keeps, come what may: credentials are on it."""
-_ACTION_SECONDS: Final = 4.5  # Telegram shows an action for five
 _TELEGRAM_SECONDS: Final = 60
 _LEAST_BYTES_PER_SECOND: Final = 500_000
 _log = structlog.get_logger()
@@ -135,13 +135,10 @@ class Sender:
             await order.ended(error)
 
     async def _send(self, order: Order) -> None:
-        busy = asyncio.create_task(self._show_busy(order.to))
-        try:
+        async with busy(self._bot, order.to, ChatAction.UPLOAD_DOCUMENT):
             spool = await self._drives.run(order.owner, lambda drive: self._fetch(drive, order))
             with spool:
                 await self._deliver(order, spool)
-        finally:
-            busy.cancel()
 
     def _fetch(self, drive: Drive, order: Order) -> IO[bytes]:
         content = drive.content(order.file.id)
@@ -195,11 +192,3 @@ class Sender:
             too_big = isinstance(error, NetworkError) and "too large" in error.message.lower()
             code = "too_big" if too_big else "unavailable"
             raise NotTaken("Telegram did not take the file", code=code) from error
-
-    async def _show_busy(self, to: Conversation) -> None:
-        while True:
-            with contextlib.suppress(TelegramError):
-                await self._bot.send_chat_action(
-                    to.chat_id, ChatAction.UPLOAD_DOCUMENT, message_thread_id=to.topic_id
-                )
-            await asyncio.sleep(_ACTION_SECONDS)

@@ -77,8 +77,8 @@ async def rename(update: Update, context: BotContext) -> None:
 async def look_inside(update: Update, context: BotContext) -> None:
     """Move: the bot's folders, level by level."""
     file_id, key = tapped(update)
-    card, folders = await context.core.drives.run(
-        context.owner, lambda drive: (card_of(drive, file_id), drive.all_folders())
+    card, folders = await context.on_drive(
+        lambda drive: (card_of(drive, file_id), drive.all_folders())
     )
     here = _by_key(folders, key)
     by_id = {folder.id: folder for folder in folders}
@@ -169,7 +169,7 @@ async def undelete(update: Update, context: BotContext) -> None:
 
 async def _name_of(update: Update, context: BotContext) -> str:
     file_id = _file_of(update)
-    found = await context.core.drives.run(context.owner, lambda drive: card_of(drive, file_id))
+    found = await context.on_drive(lambda drive: card_of(drive, file_id))
     return clean_name(found.file.name)
 
 
@@ -199,7 +199,7 @@ async def _show_card(
         work(drive, file_id)
         return card_of(drive, file_id)
 
-    found = await context.core.drives.run(context.owner, both)
+    found = await context.on_drive(both)
     if result:
         _log.info("file_changed", owner=context.owner, result=result)
     await show(update, context, *file_texts.card(found, context.t, note))

@@ -57,7 +57,7 @@ async def search(update: Update, context: BotContext) -> None:
 async def open_card(update: Update, context: BotContext) -> None:
     """A file of the list: its card in a message of its own, so that the list stays."""
     file_id, _ = tapped(update)
-    found = await context.core.drives.run(context.owner, lambda drive: card_of(drive, file_id))
+    found = await context.on_drive(lambda drive: card_of(drive, file_id))
     await say(update, context, *file_texts.card(found, context.t))
 
 
@@ -84,14 +84,14 @@ async def get_answer(update: Update, context: BotContext) -> None:
 async def send(update: Update, context: BotContext) -> None:
     """The button "Send here"."""
     file_id, _ = tapped(update)
-    found = await context.core.drives.run(context.owner, lambda drive: _file(drive, file_id))
+    found = await context.on_drive(lambda drive: _file(drive, file_id))
     await _send(update, context, found)
 
 
 async def _get(update: Update, context: BotContext, wanted: str) -> None:
     texts = context.t
-    found = await context.core.drives.run(
-        context.owner, lambda drive: drive.files(page_size=_PAGE + 1, search=wanted).files
+    found = await context.on_drive(
+        lambda drive: drive.files(page_size=_PAGE + 1, search=wanted).files
     )
     if len(found) == 1:
         await _send(update, context, found[0])
@@ -164,9 +164,7 @@ def _unsent(error: CustodyError, file: DriveFile, limit: int, texts: Texts) -> S
 
 async def _show_page(update: Update, context: BotContext, number: int, wanted: str) -> None:
     texts = context.t
-    found = await context.core.drives.run(
-        context.owner, lambda drive: _files(drive, number, wanted)
-    )
+    found = await context.on_drive(lambda drive: _files(drive, number, wanted))
     shown, more = found[:_PAGE], len(found) > _PAGE
     if not shown and not number:
         markup = file_keyboards.page(texts, (), 0, wanted, more=False) if wanted else None

@@ -95,9 +95,7 @@ async def make(update: Update, context: BotContext) -> None:
     if not (name := clean_name(wanted.replace("\n", " "), "")):
         await say(update, context, context.t.tr("🤔 That cannot be a folder's name."))
         return
-    made = await context.core.drives.run(
-        context.owner, lambda drive: drive.ensure_subfolder(name, parent_id or None)
-    )
+    made = await context.on_drive(lambda drive: drive.ensure_subfolder(name, parent_id or None))
     await _show(update, context, made.id, made=made)
 
 
@@ -140,7 +138,7 @@ async def _look(context: BotContext, folder_id: str, made: DriveFolder | None = 
         around = path[-1].id if path else ""
         return _Level(tuple(path), tuple(folders_in(folders, around)))
 
-    return await context.core.drives.run(context.owner, work)
+    return await context.on_drive(work)
 
 
 async def _show(

@@ -142,9 +142,7 @@ async def _rename_in_drive(
     texts, [file] = await context.texts_for(job.owner), job.files
     name = new_name(wanted, file.name)
     try:
-        await context.core.drives.run(
-            job.owner, lambda drive: drive.rename(file.drive_file_id, name)
-        )
+        await context.on_drive(lambda drive: drive.rename(file.drive_file_id, name))
     except CustodyError as error:
         await note_trouble(context, error)
         text, markup = file_texts.trouble(error, texts)

@@ -12,7 +12,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from telegram import Bot, Update
@@ -22,8 +22,9 @@ from bot.kinds import UPDATE_SET_ASIDE, UPDATES_NOT_SAVED
 from bot.updates.capacity import Capacity, Overflow
 from bot.updates.fair_queue import FairQueue
 from bot.updates.incoming import read_update, written
-from bot.updates.journal import Ledger, UpdateJournal
-from bot.updates.queued_update import QueuedUpdate
+from bot.updates.journal import UpdateJournal
+from bot.updates.queued_update import Needs, QueuedUpdate
+from bot.updates.settling import Settling
 from security.credential import Owner
 from security.custody.workers import Workers
 from security.errors import OperatorFault, TransientFault
@@ -65,6 +66,10 @@ class Inbox(asyncio.Queue[object]):
         self._bot: Bot | None = None
         self.on_overflow: Callable[[Update], None] = lambda _: None
         """Told, once, the first of somebody's updates that there is no room for."""
+        self.on_wait: Callable[[Update], None] = lambda _: None
+        """Told each update that has to wait for Google's answer to another one."""
+        self.needs: Callable[[Update], Needs] = lambda _: Needs.NOTHING
+        """What handling an update takes; any thread may ask."""
         self.on_trouble: Callable[[], None] = lambda: None
         """Called where administrators are to be told that trouble has begun, or is over."""
         self.is_open = False
@@ -75,14 +80,10 @@ class Inbox(asyncio.Queue[object]):
         self._capacity = Capacity(self.waiting)
         self._kept: dict[int, QueuedUpdate] = {}
         """What is written down and not handled, but for what was set aside."""
-        self._ledger = Ledger(bot=0)
-        self._ended: set[int] = set()
-        """Numbers of documents that are to be removed, once the ledger has them."""
+        self._settling = Settling(journal, workers, self._note)
         self._fetching: set[asyncio.Task[None]] = set()
-        self._unsettled = False
         self._is_putting = False
         self._arriving = asyncio.Lock()
-        self._settling = asyncio.Lock()
         self._one_by_one = asyncio.Lock()
 
     async def resume(self, bot: Bot) -> None:
@@ -92,8 +93,8 @@ class Inbox(asyncio.Queue[object]):
             OperatorFault: the disk failed.
         """
         self._bot = bot
-        self._ledger, left = await self._workers.run(self._journal.load)
-        ledger = self._ledger
+        ledger, left = await self._workers.run(self._journal.load, self._needs_of)
+        self._settling.ledger = ledger
         for queued in left:
             if ledger.begun.get(queued.number, 0) < _STARTS:
                 queued.is_left = True
@@ -105,7 +106,7 @@ class Inbox(asyncio.Queue[object]):
         if self._kept:
             _log.info("updates_resumed", count=len(self._kept))
         self._incidents.end(UPDATES_NOT_SAVED, time.time())
-        self._unsettled = True
+        self._settling.changed = True
         await self.settle()
         await self.look_after()
         self.is_open = True
@@ -153,7 +154,7 @@ class Inbox(asyncio.Queue[object]):
             if not self.is_open:
                 raise TransientFault("the bot takes no updates just now", code="stopped")
             document = written(update)
-            is_known = number in self._kept or self._ledger.knows(number, time.time())
+            is_known = number in self._kept or self._settling.ledger.knows(number, time.time())
             if is_known or len(document) < 2:
                 return
             queued, verdict = QueuedUpdate.of(number, document), await self._access.of(update)
@@ -169,10 +170,13 @@ class Inbox(asyncio.Queue[object]):
                 self._note(fault)
                 raise
             self._note(None)
-            queued.update = update
+            queued.update, queued.needs = update, self.needs(update)
             self._keep(queued)
             self.release()
-            queued.update = None  # where it has to wait it is read again
+            if queued.update is not None:
+                queued.update = None  # it has to wait, and is read again then
+                if queued.needs is not Needs.NOTHING:
+                    self.on_wait(update)
 
     @asynccontextmanager
     async def handling(self, update: object) -> AsyncIterator[None]:
@@ -182,7 +186,7 @@ class Inbox(asyncio.Queue[object]):
         alone: the one that kills the process is found, and its neighbours are let off.
         """
         number = update.update_id if isinstance(update, Update) else -1
-        begun = self._ledger.begun
+        begun = self._settling.ledger.begun
         try:
             if (queued := self._kept.get(number)) is None:
                 yield
@@ -194,7 +198,7 @@ class Inbox(asyncio.Queue[object]):
                 if queued.is_left:
                     queued.is_counted = True
                     begun[number] = begun.get(number, 0) + 1
-                    self._unsettled = True
+                    self._settling.changed = True
                     await self.settle()
                 try:
                     yield
@@ -206,25 +210,19 @@ class Inbox(asyncio.Queue[object]):
             self.waiting.done(number)
             self.release()
 
+    def arrived(self, update: Update) -> float:
+        """When this run came to know of an update, by the event loop's clock."""
+        queued = self._kept.get(update.update_id)
+        return asyncio.get_running_loop().time() if queued is None else queued.since
+
+    def ask_google(self, number: int, needs: Needs) -> None:
+        """What is being handled needs Google after all: its sender's texts need not wait for it."""
+        if self.waiting.ask_google(number, needs):
+            self.release()
+
     async def settle(self) -> None:
         """Write down what has ended. What the disk does not take now goes with the next."""
-        async with self._settling:
-            if not self._unsettled:
-                return  # it went with another's
-            ended, self._ended, self._unsettled = self._ended, set(), False
-            settled = False
-            try:
-                ledger = self._ledger.model_dump(mode="json")  # as it stands now
-                await self._workers.run(self._journal.settle, ledger, ended)
-                settled = True
-            except OperatorFault as fault:
-                self._note(fault)
-            except RuntimeError:  # the process has stopped around a late handler
-                _log.warning("update_not_saved", result="stopped")
-            finally:
-                if not settled:
-                    self._ended |= ended
-                    self._unsettled = True
+        await self._settling.settle()
 
     async def look_after(self) -> None:
         """Now and then: whether the disk works again; what was set aside is kept for a day."""
@@ -234,7 +232,7 @@ class Inbox(asyncio.Queue[object]):
             except OperatorFault:
                 return
             self._note(None)
-        aside, now = self._ledger.aside, time.time()
+        aside, now = self._settling.ledger.aside, time.time()
         for number in [number for number, since in aside.items() if now - since > _ASIDE_SECONDS]:
             self._end(number)
         await self.settle()
@@ -243,7 +241,7 @@ class Inbox(asyncio.Queue[object]):
 
     async def forget(self, owner: Owner) -> None:
         """Delete what was set aside of this person's."""
-        for number in list(self._ledger.aside):
+        for number in list(self._settling.ledger.aside):
             document = await self._workers.run(self._journal.read, number)
             update = read_update(document, None) if document else None
             user = update.effective_user if update else None
@@ -263,8 +261,10 @@ class Inbox(asyncio.Queue[object]):
             task.add_done_callback(self._fetching.discard)
 
     async def drop_files(self, owner: Owner, before: int) -> int:
-        """Handle no file of the owner's that came before this update; how many waited."""
-        dropped = self.waiting.drop_files(owner.telegram_id or 0, before)
+        """Handle none of the owner's files and questions to Google that came before this update,
+        and wait still; how many did.
+        """
+        dropped = self.waiting.drop(owner.telegram_id or 0, before)
         for number in dropped:
             self._end(number)
         await self.settle()
@@ -274,19 +274,24 @@ class Inbox(asyncio.Queue[object]):
         """The run stops in order: what it interrupts has killed nobody, and is not counted."""
         for number, queued in self._kept.items():
             if queued.is_counted:
-                self._ledger.begun[number] -= 1
-                self._unsettled = True
+                self._settling.ledger.begun[number] -= 1
+                self._settling.changed = True
         await self.settle()
 
+    def _needs_of(self, document: dict[str, Any]) -> Needs | None:
+        update = read_update(document, self._bot)
+        return None if update is None else self.needs(update)
+
     def _keep(self, queued: QueuedUpdate) -> None:
+        queued.since = asyncio.get_running_loop().time()
         self._kept[queued.number] = queued
         self._capacity.bytes += queued.size
         self.waiting.add(queued)
 
     def _refuse(self, queued: QueuedUpdate, why: Overflow, update: Update) -> None:
         """Acknowledged unhandled: kept, it would grow without end; left, it would block others."""
-        self._ledger.handled.add(queued.number, time.time())
-        self._unsettled = True
+        self._settling.ledger.handled.add(queued.number, time.time())
+        self._settling.changed = True
         _log.warning("update_refused", owner=Owner.user(queued.person), result=why)
         if self._capacity.is_first_refused(queued):
             self.on_overflow(update)
@@ -323,10 +328,8 @@ class Inbox(asyncio.Queue[object]):
 
     def _end(self, number: int) -> None:
         """It is not to be handled any more; the next `settle` writes that down."""
-        self._ledger.end(number, time.time())
+        self._settling.end(number)
         self._forget(number)
-        self._ended.add(number)
-        self._unsettled = True
 
     def _forget(self, number: int) -> None:
         if (queued := self._kept.pop(number, None)) is not None:

@@ -9,14 +9,14 @@ https://core.telegram.org/bots/api#getting-updates
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final
 
 import structlog
 from pydantic import BaseModel, Field, RootModel, ValidationError
 
 from bot.kinds import UPDATES
-from bot.updates.queued_update import QueuedUpdate
+from bot.updates.queued_update import Needs, QueuedUpdate
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.documents import Documents
 from security.storage.protocol import Storage
@@ -94,10 +94,16 @@ class UpdateJournal:
         self._documents = Documents(storage, UPDATES)
         self._bot_id = bot_id
 
-    def load(self) -> tuple[Ledger, list[QueuedUpdate]]:
+    def load(
+        self,
+        needs: Callable[[dict[str, Any]], Needs | None] = lambda _: Needs.NOTHING,
+    ) -> tuple[Ledger, list[QueuedUpdate]]:
         """What an earlier run has left: the ledger, and the updates in Telegram's order.
 
         Damaged documents are removed.
+
+        Args:
+            needs: what handling an update takes; None: it is none, and is removed.
 
         Raises:
             OperatorFault: the disk failed.
@@ -112,8 +118,11 @@ class UpdateJournal:
         for name in sorted(names, key=int):
             if int(name) in ledger.handled:
                 self._forget([name])
-            elif (update := self._read(name)) is not None:
-                left.append(QueuedUpdate.of(int(name), update, self._size(name)))
+            elif (document := self._read(name)) is not None:
+                if (needed := needs(document)) is None:
+                    self._forget([name])
+                    continue
+                left.append(QueuedUpdate.of(int(name), document, self._size(name), needed))
         return ledger, left
 
     def write(self, number: int, update: dict[str, Any]) -> int:

@@ -20,8 +20,8 @@ class PerUserOrder(BaseUpdateProcessor):
     """Python-telegram-bot handles one update after another, or all at once; neither will do.
 
     A person who taps "Connect" and sends a file means it in this order; a person waiting for
-    Google must not keep anybody else waiting. The inbox hands out one of each person's at a time,
-    and no more in all than can be handled: here nothing waits for its turn.
+    Google must not keep anybody else waiting, nor themselves with what needs no Google. The inbox
+    hands out what may be handled (`fair_queue.py`): here nothing waits for its turn.
     """
 
     def __init__(self, inbox: Inbox) -> None:
@@ -33,7 +33,7 @@ class PerUserOrder(BaseUpdateProcessor):
         """Handle it, and note that it has been handled."""
         try:
             async with self._inbox.handling(update):
-                if isinstance(update, Update) and update.message and _is_file(update.message):
+                if isinstance(update, Update) and update.message and brings_file(update.message):
                     async with self._files:
                         await asyncio.sleep(_BREATH_SECONDS)
                 await coroutine
@@ -49,5 +49,6 @@ class PerUserOrder(BaseUpdateProcessor):
         """Nothing to give back."""
 
 
-def _is_file(message: Message) -> bool:
+def brings_file(message: Message) -> bool:
+    """Whether it is a file, or several."""
     return message.text is None and message.effective_attachment is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Final
 
 from telegram import Update
@@ -14,6 +15,16 @@ _FILES: Final = frozenset(
     }
 )
 """https://core.telegram.org/bots/api#message: what of it brings a file."""
+
+
+class Needs(Enum):
+    """What handling an update takes, as the table of handlers says."""
+
+    NOTHING = "nothing"
+    """Nothing of Google's: it waits for nobody who does."""
+    GOOGLE = "google"
+    DECIDES = "decides"
+    """Google, and it decides where files go that are sent after it: into which Drive or folder."""
 
 
 @dataclass(slots=True)
@@ -29,15 +40,20 @@ class QueuedUpdate:
     replies_to: int
     size: int = 0
     """Bytes of its document; 0: it has none."""
+    needs: Needs = Needs.NOTHING
     is_left: bool = False
     """Whether an earlier run has left it unhandled."""
     is_counted: bool = False
     """Whether this run has begun it, and counts that (see `Ledger.begun`)."""
+    since: float = 0.0
+    """When this run came to know of it, by the event loop's clock."""
     update: Update | None = None
     """What need not be read from the disk, or is not there."""
 
     @classmethod
-    def of(cls, number: int, document: Any, size: int = 0) -> QueuedUpdate:
+    def of(
+        cls, number: int, document: Any, size: int = 0, needs: Needs = Needs.NOTHING
+    ) -> QueuedUpdate:
         """Of an update as Telegram sends it; whatever is odd in it counts as missing."""
         contents = [_object(document, kind) for kind in Update.ALL_TYPES]
         content = next(filter(None, contents), {})
@@ -48,6 +64,7 @@ class QueuedUpdate:
             _whole(content, "message_id"),
             _whole(_object(content, "reply_to_message"), "message_id"),
             size,
+            needs,
         )
 
 

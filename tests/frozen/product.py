@@ -30,6 +30,7 @@ import cli
 from bot.access.policy import Access
 from bot.monitoring.metrics import Metrics
 from bot.readiness import REASONS
+from bot.services import Services
 from bot.updates import capacity as _capacity
 from bot.updates import inbox as _inbox
 from bot.updates import ordering as _ordering
@@ -317,6 +318,11 @@ def environment(sandbox: Sandbox, folder: Path, flow: str = "device") -> dict[st
 def new_key() -> str:
     """A Fernet key."""
     return Fernet.generate_key().decode()
+
+
+def is_answered(services: Services, user: int) -> bool:
+    """Whether all that this person has sent, and that has come in, is handled."""
+    return services.inbox.waiting.count(user) == (0, 0)
 
 
 class UpdatesRun:
