@@ -109,7 +109,7 @@ texts: $(VENV)/.run
 		test -f bot/locale/$$language.po || $(BIN)/pybabel --quiet init --input-file build-messages.pot \
 			--locale $$language --output-file bot/locale/$$language.po; \
 		$(BIN)/pybabel --quiet update --input-file build-messages.pot --locale $$language \
-			--output-file bot/locale/$$language.po --no-fuzzy-matching --ignore-obsolete; \
+			--output-file bot/locale/$$language.po --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date; \
 	done
 	@rm build-messages.pot
 

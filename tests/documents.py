@@ -9,8 +9,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
 DOCUMENTS: Final = [
-    ROOT / "README.md",
-    ROOT / "CHANGELOG.md",
+    *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 GUIDES: Final = [f"docs/{folder}operations.md" for folder in ("", "zh_Hant/", "zh_Hans/")]

@@ -16,7 +16,9 @@ PACKAGES: Final = {
     "systemd-analyze": "systemd",
 }
 """A program → the Debian package that brings it; `.ci/run` installs what lacks."""
-CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM: Final = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 
 
 def skip_for_want_of(program: str) -> NoReturn:

@@ -17,6 +17,7 @@ from bot.monitoring.metrics import OUTCOMES, Metrics
 from drive.quota import UNITS
 from security.log_schema import RESULTS
 from tests.documents import ROOT, anchors
+from tests.installed import needs
 from tests.test_metrics import report, shown_name
 
 FOLDER: Final = ROOT / "monitoring"
@@ -28,7 +29,7 @@ RULES: Final = [
 SHOWN: Final = yaml.safe_load((FOLDER / "alerts_test.yaml").read_text("utf-8"))["tests"]
 BOARD: Final = json.loads((FOLDER / "dashboard.json").read_text("utf-8"))
 PROMTOOL: Final = shutil.which("promtool") or ""
-promtool = pytest.mark.skipif(not PROMTOOL, reason="promtool is not installed (Debian: prometheus)")
+promtool = needs("promtool")
 
 
 def board_expressions() -> list[str]:

@@ -134,12 +134,13 @@ def test_the_code_has_texts() -> None:
 
 @pytest.mark.parametrize("language", _TRANSLATIONS)
 def test_the_catalogue_holds_exactly_what_the_code_says(language: str) -> None:
-    """Where this fails: `make texts`, then translate what is new."""
     catalogue = _catalogue(language)
     ids = {message for message, _ in _translations(language)}
-    assert ids - _messages() == set(), "the code no longer says this"
-    assert _messages() - ids == set(), "the catalogue lacks this"
-    assert not catalogue.obsolete
+    path = f"bot/locale/{language}.po"
+    assert ids - _messages() == set(), f"no longer said by the code: run `make texts` ({path})"
+    new = _messages() - ids
+    assert new == set(), f"run `make texts`, then translate what is new, in {path}"
+    assert not catalogue.obsolete, f"run `make texts` ({path})"
 
 
 @pytest.mark.parametrize("language", _TRANSLATIONS)
@@ -148,7 +149,7 @@ def test_everything_is_translated(language: str) -> None:
     catalogue = _catalogue(language)
     unsure = [entry.id for entry in catalogue if entry.id and entry.fuzzy]
     empty = [message for message, translation in _translations(language) if not translation.strip()]
-    assert (unsure, empty) == ([], [])
+    assert (unsure, empty) == ([], []), f"translate these in bot/locale/{language}.po"
     assert [(message.id, errors) for message, errors in catalogue.check()] == []
 
 
