@@ -11,9 +11,11 @@ from __future__ import annotations
 import gc
 import os
 import re
+import sys
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -29,6 +31,9 @@ LONGEST = (
 # authorities. Of this one the key is gone: it has certified nobody.
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("nobody.crt"))
 pytest.register_assert_rewrite("tests.fixtures")
+# httpcore tries to import it at every request. Where it is not installed, as here, each try looks
+# through all of Python's path; this says at once that there is none.
+sys.modules.setdefault("sniffio", cast("Any", None))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -93,19 +98,24 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    only_rest = config.getoption("--encryption") == "rest"
-    others = [
-        item
-        for item in items
-        if item.get_closest_marker("left_out")
-        or (only_rest and not item.get_closest_marker("one_way"))
-    ]
+    chosen = config.getoption("--encryption")
+    others = [item for item in items if _is_left_to_others(item, chosen)]
     if others:
         config.hook.pytest_deselected(items=others)
         left_out = set(others)
         items[:] = [item for item in items if item not in left_out]
     if workers := getattr(config, "workerinput", {}).get("workercount"):
         items[:] = _longest_first(items, workers)
+
+
+def _is_left_to_others(item: pytest.Item, chosen: str) -> bool:
+    """Whether another run has this test, or this value of its parameters."""
+    usual = item.get_closest_marker("one_way")
+    if item.get_closest_marker("left_out") is not None:
+        return True
+    return (chosen == "rest" and usual is None) or (
+        chosen == "both" and usual is not None and not usual.args
+    )
 
 
 def _longest_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]:

@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
@@ -99,8 +100,11 @@ def claim_code(page: str) -> str:
 async def until(happened: Callable[[], bool], seconds: float = 15) -> None:
     """Wait for something that no message announces."""
     async with asyncio.timeout(seconds):
-        while not happened():  # noqa: ASYNC110 - files and logs tell nobody
-            await asyncio.sleep(0.02)
+        began = time.monotonic()
+        while not happened():
+            # Files and logs tell nobody. A look that takes long leaves the bot time to do things.
+            await asyncio.sleep(max(0.02, 5 * (time.monotonic() - began)))
+            began = time.monotonic()
 
 
 def unfinished(settings: Settings) -> list[UploadJob]:
