@@ -233,14 +233,20 @@ def sandbox(
         typer.Option(help="A name it answers to besides this machine's, e.g. a tunnel's."),
     ] = None,
     with_bot: Annotated[
-        bool, typer.Option("--bot/--no-bot", help="Run the bot against it as well.")
+        bool,
+        typer.Option("--bot/--no-bot", help="Run the bot as well, or print the settings of yours."),
     ] = True,
+    write_env: Annotated[
+        Path | None,
+        typer.Option(help="Run no bot, and write the settings of yours into this file."),
+    ] = None,
 ) -> None:
     """Play Telegram and Google on this machine alone, and run the same bot against them."""
     import asyncio
 
     from commands.output import Exit, stop
     from config import child_environment
+    from sandbox.env_file import EnvFileRefused
     from sandbox.run import FolderTaken, run_sandbox
     from security.logging_utils import redact_logs
 
@@ -254,12 +260,15 @@ def sandbox(
                 flow=flow.value,
                 folder=folder,
                 allow_hosts=allow_host or (),
-                command=command if with_bot else (),
+                command=command if with_bot and not write_env else (),
                 environment=child_environment,
+                env_file=write_env,
             )
         )
     except FolderTaken as error:
         stop(f"--folder: {error}", Exit.USAGE)
+    except EnvFileRefused as error:
+        stop(f"--write-env: {error}", Exit.USAGE)
     except OSError as error:
         says = f"The sandbox cannot listen on port {port} ({error.strerror}); try --port 0."
         stop(says, Exit.FAULT)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from sandbox.env_file import env_text, write_env_file
 from sandbox.server import Sandbox, SandboxConfig
 from sandbox.telegram.chat.people import FIRST_SUPERGROUP_ID
 from sandbox.telegram.files.store import LOCAL_FOLDER
@@ -22,11 +23,16 @@ _WELCOME: Final = """
     Chat           {url}/
     Google Drive   {url}/drive
     Control panel  {url}/sandbox/control     (what can go wrong)
-
+"""
+_WITH_BOT: Final = """
   Try this: open the chat, press START, tap "Connect Google Drive", approve on the page that
   opens, come back, confirm the account, and drop a file into the chat.
 
   Ctrl-C stops it. With a .env (see .env.example) `make run` talks to the real Telegram and Google.
+"""
+_WITHOUT_BOT: Final = """
+  No bot runs. Yours finds this Telegram and this Google by {where}
+  (docs/sandbox.md, "A bot of your own against the sandbox"). Ctrl-C stops the sandbox.
 """
 
 
@@ -42,6 +48,7 @@ async def run_sandbox(
     allow_hosts: Collection[str],
     command: Sequence[str],
     environment: Callable[[Mapping[str, str]], dict[str, str]],
+    env_file: Path | None = None,
 ) -> int:
     """Serve until Ctrl-C, or until the bot ends. Returns the exit code.
 
@@ -52,6 +59,11 @@ async def run_sandbox(
         allow_hosts: names it answers to besides this machine's own, e.g. a tunnel's.
         command: runs the bot; empty: none is run.
         environment: gives the bot's process its environment, from the settings it needs.
+        env_file: where no bot is run, its settings are written here; None: they are printed.
+
+    Raises:
+        FolderTaken: `folder` holds something that is not a sandbox's.
+        EnvFileRefused: so does `env_file`, or it cannot be written.
     """
     empty_folder(folder)
     stop = asyncio.Event()
@@ -59,12 +71,18 @@ async def run_sandbox(
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     config = SandboxConfig(folder=folder / "world", port=port, allow_hosts=frozenset(allow_hosts))
     async with Sandbox(config) as sandbox:
-        print(_WELCOME.format(url=sandbox.url), flush=True)
+        settings = bot_settings(sandbox, (folder / "user_data").resolve(), flow)
+        settings["ALLOWED_CHAT_IDS"] = str(FIRST_SUPERGROUP_ID)  # the chat page makes it
+        if not command and env_file is not None:
+            write_env_file(env_file, settings)
+        print(_WELCOME.format(url=sandbox.url), end="")
         if not command:
+            where = f"the settings in {env_file}" if env_file else "these settings"
+            print(_WITHOUT_BOT.format(where=where))
+            print("" if env_file else env_text(settings), flush=True)
             await stop.wait()
             return 0
-        settings = bot_settings(sandbox, folder / "user_data", flow)
-        settings["ALLOWED_CHAT_IDS"] = str(FIRST_SUPERGROUP_ID)  # the chat page makes it
+        print(_WITH_BOT, flush=True)
         # A session of its own: Ctrl-C reaches this process alone, which then stops the bot.
         bot = await asyncio.create_subprocess_exec(
             *command, env=environment(settings), start_new_session=True
