@@ -16,7 +16,7 @@ from bot.updates.queued_update import Needs
 from drive import Drive
 from security.credential import Owner
 from security.custody.deadline import Deadline
-from security.errors import OperatorFault
+from security.errors import ConsentRequired, OperatorFault
 
 T = TypeVar("T")
 Bag = dict[Any, Any]
@@ -109,6 +109,17 @@ class BotContext(CallbackContext[ExtBot[int], Bag, Bag, Services]):
         except OperatorFault:
             return True
         return credential is not None and credential.state == "active"
+
+    async def is_account(self, account_id: str) -> bool:
+        """Whether whoever sent the update is connected with this Google account; "": any.
+
+        Raises:
+            CustodyError: there is none, or it cannot be told.
+        """
+        credential = await self.core.custodian.load(self.owner)
+        if credential is None:
+            raise ConsentRequired("not connected", code="not_connected")
+        return account_id in ("", credential.account_key or "")
 
     async def texts_for(self, owner: Owner) -> Texts:
         """The catalogue in this person's language."""

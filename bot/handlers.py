@@ -112,6 +112,7 @@ def handlers(administrators: frozenset[int]) -> list[Handler]:
         "upload-again": files.upload_again,
         "upload-rename": renaming.ask,
         "upload-keep": renaming.keep,
+        "upload-named": asks(renaming.use_sent_name),
         "uploads": upload_list.uploads,
         "uploads-cancel": upload_list.cancel,
         "uploads-retry": upload_list.retry,

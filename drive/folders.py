@@ -14,6 +14,8 @@ from drive.resources import FOLDER_TYPE, DriveFolder, quoted
 from security.errors import TransientFault
 
 _FIELDS: Final = "id,name,parents,webViewLink"
+_DEEPEST: Final = 100
+"""Folders within each other: https://developers.google.com/workspace/drive/api/guides/limits"""
 _ARE_FOLDERS: Final = f"mimeType = '{FOLDER_TYPE}' and trashed = false"
 
 
@@ -62,6 +64,16 @@ class Folders(Calls):
             return None
         self.cache.note_folder(found.id, "", found.id)
         return DriveFolder(found.id, found.name, found.folder_id, found.link)
+
+    def path_to(self, folder_id: str) -> tuple[str, ...]:
+        """The names of the bot's folders down to this one; (): it is none of them, or unknown."""
+        names: list[str] = []
+        while folder_id and len(names) < _DEEPEST:
+            if (folder := self.find_folder(folder_id)) is None:
+                break
+            names.insert(0, folder.name)
+            folder_id = folder.parent_id
+        return tuple(names)
 
     def is_in_shared_drive(self, folder_id: str) -> bool:
         """Whether its space is that of a shared drive, and not the owner's own."""

@@ -29,6 +29,12 @@ class FolderGone(DriveRefused):
     default_code = "file_gone"
 
 
+class OtherAccount(DriveRefused):
+    """What is meant lies in a Google account that is not the one connected."""
+
+    default_code = "account_changed"
+
+
 class FolderInBin(DriveRefused):
     """Nothing gets out of the bin before the folder it lies in."""
 
@@ -101,6 +107,9 @@ def trouble(error: CustodyError, t: Texts, file_id: str = "") -> Shown:
                 t.tr("🔌 Your Google Drive is not connected. Connect it, and then try this again."),
                 buttons.connect(t),
             )
+        case OtherAccount():
+            text = t.tr("👤 That is in another Google account than the one you use now.")
+            return text, None
         case FolderGone():
             text = t.tr("🤷 That folder is no longer in your Drive.")
         case FolderInBin():

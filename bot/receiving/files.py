@@ -182,8 +182,10 @@ async def upload_again(update: Update, context: BotContext) -> None:
     if job is None or job.files[0].result != "duplicate":
         await acknowledge(query, context.t.label("This file is gone. Please send it again."))
         return
-    changes = {"state": "waiting", "result": "", "drive_file_id": "", "link": "", "again": True}
-    job = job.with_file(0, **changes).model_copy(update={"state": "queued", "finished_at": None})
+    changes = {"state": "waiting", "result": "", "drive_file_id": "", "link": "", "there": None}
+    job = job.with_file(0, **changes, again=True).model_copy(
+        update={"state": "queued", "finished_at": None}
+    )
     await context.services.uploads.restart(job)
     await acknowledge(query)
     await _show_accepted(update, context, job, context.t)

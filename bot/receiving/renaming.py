@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import structlog
@@ -10,16 +11,18 @@ from telegram import Update
 
 from bot.context import BotContext
 from bot.delivery.conversation import argument_of, message_of, query_of
-from bot.delivery.messages import acknowledge, say, send
+from bot.delivery.messages import acknowledge, say, send, show_instead
 from bot.drive_files import file_actions, file_texts
 from bot.drive_files.explaining import note_trouble
+from bot.drive_files.file_texts import OtherAccount
 from bot.receiving import other_messages
 from bot.texts import questions
 from bot.texts.catalogue import Texts
 from bot.texts.filenames import clean_name, new_name, wished_name
-from bot.uploads import upload_texts
-from bot.uploads.jobs import State, UploadJob
+from bot.uploads import arrived_texts, upload_texts
+from bot.uploads.jobs import State, UploadJob, Whereabouts
 from bot.uploads.progress import tell_of
+from drive import Drive
 from security.errors import CustodyError
 
 NAMING: Final = "name"
@@ -62,6 +65,41 @@ async def answer(update: Update, context: BotContext) -> None:
     job_id, text = questions.answer_in(message_of(update))
     job = await context.services.uploads.find(context.owner, job_id)
     await _rename(update, context, job, wished_name(text)[0] or text)
+
+
+async def use_sent_name(update: Update, context: BotContext) -> None:
+    """The button of a file that was there before: it gets the name it was sent under."""
+    query = query_of(update)
+    job = await context.services.uploads.find(context.owner, argument_of(query))
+    if job is None or not job.files[0].other_name:
+        await acknowledge(
+            query,
+            context.t.label("I no longer know which name that was. Use the Rename button instead."),
+            alert=True,
+        )
+        return
+    file, texts = job.files[0], context.t
+    await acknowledge(query)
+    try:
+        if not await context.is_account(job.account_id):
+            raise OtherAccount("it lies in another account")
+        found = await context.on_drive(
+            partial(_renamed, file_id=file.drive_file_id, name=file.name)
+        )
+    except CustodyError as error:
+        await note_trouble(context, error)
+        shown = file_texts.trouble(error, texts, file.drive_file_id)
+    else:
+        _log.info("file_changed", owner=context.owner, result="renamed")
+        there = {"there": Whereabouts(name=file.name)}
+        await context.services.uploads.save(job.with_file(0, **there))
+        shown = file_texts.card(found, texts, texts.tr("✏️ It has its new name."))
+    await show_instead(update, context, *shown)
+
+
+def _renamed(drive: Drive, file_id: str, name: str) -> file_texts.Card:
+    drive.rename(file_id, name)
+    return file_texts.card_of(drive, file_id)
 
 
 async def reply(update: Update, context: BotContext) -> None:
@@ -151,7 +189,7 @@ async def _rename_in_drive(
     _log.info("file_changed", owner=job.owner, result="renamed")
     job = job.with_file(0, name=name)
     await context.services.uploads.save(job)
-    await tell_of(context.bot, job, *upload_texts.finished(job, texts))
+    await tell_of(context.bot, job, *arrived_texts.finished(job, texts))
     await say(update, context, texts.tr("✏️ Its name is <b>{name}</b> now.", name=name))
 
 

@@ -13,6 +13,7 @@ from bot.receiving import files
 from bot.texts.buttons import Row, button, keyboard
 from bot.texts.catalogue import Texts
 from bot.texts.file_keyboards import short
+from bot.uploads.arrived_texts import was_there
 from bot.uploads.jobs import UploadJob
 from bot.uploads.progress import tell_of
 from security.credential import Owner
@@ -103,10 +104,9 @@ def _ended(job: UploadJob, t: Texts) -> str:
     if len(job.files) > 1:
         return t.tr("✅ {name}", name=_name(job, t))
     [file] = job.files
-    link = t.link(short(file.name), file.link)
     if file.result == "duplicate":
-        return t.tr("♻️ {name} (it was there before)", name=link)
-    return t.tr("✅ {name}", name=link)
+        return was_there(file, t)
+    return t.tr("✅ {name}", name=t.link(short(file.name), file.link))
 
 
 def _buttons(job: UploadJob, number: int, t: Texts) -> Row:

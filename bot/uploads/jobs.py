@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bot.delivery.conversation import Conversation
+from bot.texts.filenames import clean_name
 from bot.texts.patterns import ALBUM
 from security.consent.pending import OwnerName, Secret
 from security.credential import Owner
@@ -17,6 +18,23 @@ State = Literal["waiting", "asking", "queued", "failed", "done", "cancelled"]
 """waiting: for the owner to connect; asking: for the owner's answer; queued: also while it runs;
 failed: may be tried again; done and cancelled: kept for a while, for whoever looks back."""
 ENDED: Final = frozenset({"done", "cancelled"})
+
+
+class Whereabouts(BaseModel):
+    """What is in Drive already, as it was when that was found."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    name: str = ""
+    """"": not told."""
+    folder: str = ""
+    """With the names of those around it; "": none that the bot sees."""
+    in_shared_drive: bool = False
+    more: int = 0
+    """How many further files have the same content."""
+
+    def __repr__(self) -> str:
+        return "Whereabouts()"
 
 
 class JobFile(BaseModel):
@@ -48,11 +66,28 @@ class JobFile(BaseModel):
     """The address of Drive's upload session: whoever knows it may write."""
     link: str = ""
     """Of the finished file."""
+    there: Whereabouts | None = None
+    """Of a duplicate."""
     again: bool = False
     """To be uploaded although Drive has the same content."""
 
     def __repr__(self) -> str:
         return f"JobFile({self.state})"
+
+    @property
+    def name_there(self) -> str:
+        """What a duplicate is called in Drive; "": not told."""
+        return clean_name(self.there.name, "") if self.there is not None else ""
+
+    @property
+    def other_name(self) -> str:
+        """What a duplicate was to be called, if that is another name and somebody chose it."""
+        return "" if self.is_unnamed or self.name_there in ("", self.name) else self.name
+
+    @property
+    def is_unnamed(self) -> bool:
+        """Whether its name says nothing but its kind and time, which nobody chose."""
+        return self.is_made and self.name.startswith(self.own_name.rpartition(".")[0])
 
 
 class UploadJob(BaseModel):

@@ -67,6 +67,9 @@ def uploaded(t: Texts, job: UploadJob) -> InlineKeyboardMarkup | None:
     if file.drive_file_id:
         rows = file_keyboards.actions(t, file.drive_file_id, file.link)
     if file.result == "duplicate":
+        if file.other_name:
+            called = t.label("✏️ Call it {name}", name=file_keyboards.short(file.other_name))
+            rows.append([button(called, f"upload-named:{job.id}")])
         rows.append([button(t.label("Upload it all the same"), f"upload-again:{job.id}")])
     return keyboard(*rows)
 

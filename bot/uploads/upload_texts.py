@@ -5,12 +5,13 @@ from __future__ import annotations
 from telegram import InlineKeyboardMarkup
 
 from bot.texts.buttons import Shown
-from bot.texts.catalogue import N_, Texts
+from bot.texts.catalogue import Texts
 from bot.texts.filenames import CLOUD_LIMIT, LARGEST
 from bot.texts.organisation import organisation_refuses
 from bot.texts.reader import that_is_you
 from bot.texts.unexpected import Unexpected
 from bot.uploads import keyboards
+from bot.uploads.arrived_texts import arrived
 from bot.uploads.jobs import State, UploadJob
 from drive import DriveRefused
 from security.errors import (
@@ -89,69 +90,6 @@ def other_account(job: UploadJob, t: Texts) -> str:
         "Send it again to put it into the account you use now.",
         name=job.name,
     )
-
-
-def finished(job: UploadJob, t: Texts) -> Shown:
-    """Every file of the job has ended, one way or the other."""
-    if len(job.files) > 1:
-        return _album(job, t)
-    [file] = job.files
-    if file.result == "duplicate":
-        text = t.tr(
-            "♻️ <b>{name}</b> is in your Drive already, so I did not upload it again.",
-            name=file.name,
-        )
-    else:
-        text = t.tr(
-            "✅ <b>{name}</b> ({size}) is in your Drive, in the folder “{folder}”.",
-            name=file.name,
-            size=t.size(file.size or 0),
-            folder=job.folder_name,
-        ) + _made_again(job, t)
-    return text, keyboards.uploaded(t, job)
-
-
-def _made_again(job: UploadJob, t: Texts) -> str:
-    if not job.folder_was_made_again:
-        return ""
-    return "\n" + t.tr("📁 That folder was gone from your Drive, so I made it again.")
-
-
-def _album(job: UploadJob, t: Texts) -> Shown:
-    done = job.arrived
-    failed = [file for file in job.files if file.state == "failed"]
-    counts = {"done": len(done), "count": len(job.files)}
-    if not done:
-        head = t.tr("⚠️ None of the {count} files was uploaded.", count=len(job.files))
-    elif all(file.result == "duplicate" for file in done):
-        head = t.tr("✅ {done} of {count} files are in your Drive.", **counts)
-    else:
-        head = t.tr(
-            "✅ {done} of {count} files are in your Drive, in the folder “{folder}”.",
-            **counts,
-            folder=job.folder_name,
-        ) + _made_again(job, t)
-    lines = [head, *_arrived(job, t)]
-    lines += [
-        t.tr("⚠️ {name}: {why}", name=file.name, why=t.label(_why(file.result))) for file in failed
-    ]
-    return "\n".join(lines), keyboards.retry(t, job.id) if failed else keyboards.uploaded(t, job)
-
-
-def _arrived(job: UploadJob, t: Texts) -> list[str]:
-    return [
-        t.tr("♻️ {name} (it was there before)", name=t.link(file.name, file.link))
-        if file.result == "duplicate"
-        else t.tr("• {name}", name=t.link(file.name, file.link))
-        for file in job.arrived
-    ]
-
-
-def _why(code: str) -> str:
-    return {
-        "too_big": N_("too big"),
-        "file_gone": N_("Telegram no longer has it"),
-    }.get(code, N_("it did not work"))
 
 
 def ended_by(
@@ -283,7 +221,7 @@ def _with_album(job: UploadJob, t: Texts, text: str) -> str:
         return text
     counts = {"done": len(job.arrived), "count": len(job.files)}
     head = t.tr("⚠️ Only {done} of {count} files are in your Drive.", **counts)
-    return "\n".join((head, *_arrived(job, t), "", text))
+    return "\n".join((head, *arrived(job, t), "", text))
 
 
 def too_big(t: Texts, name: str, size: int | None) -> str:

@@ -17,7 +17,7 @@ from telegram import Update
 
 from bot.texts.catalogue import Texts
 from bot.texts.filenames import clean_name, incoming_file
-from bot.uploads import upload_texts
+from bot.uploads import arrived_texts, upload_texts
 from bot.uploads.jobs import JobFile, UploadJob
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.messages import Message
@@ -137,7 +137,7 @@ def checked(name: str | None) -> str:
         **{"files": (file,), "created_at": datetime.now(UTC), "folder_name": found.name},
     )
     texts = Texts("en")
-    for text, _ in (upload_texts.accepted(job, 0, texts), upload_texts.finished(job, texts)):
+    for text, _ in (upload_texts.accepted(job, 0, texts), arrived_texts.finished(job, texts)):
         shown, _entities = parse_html(text)
         assert found.name in shown
     return found.name

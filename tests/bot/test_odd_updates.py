@@ -113,7 +113,7 @@ async def test_a_file_of_which_something_odd_is_said_arrives(
     raw = {**sent.raw, "message_id": 5000}
     async with TelegramControls(ann.base_url) as telegram:
         await telegram.inject("message", changed(raw, f"document.{field}", size))
-    await ann.wait_for(lambda m: "is in your Drive already" in m.text or "✅" in m.text)
+    await ann.wait_for(lambda m: "It is there already" in m.text or "✅" in m.text)
     assert {file["size"] for file in await google.files(AMY) if file.get("size")} == {400}
     assert logged(bot, "handler_failed") == []
 

@@ -56,7 +56,7 @@ async def test_what_is_there_is_found_renamed_and_sent(ann: Person, google: Goog
     await ann.tap("Send here", card)
     await ann.wait_for(lambda m: "document" in m.raw and not m.raw.get("caption"))
     await ann.send_document(b"one", "same.txt")
-    await ann.wait_for("is in your Drive already")
+    await ann.wait_for("It is there already as first.txt in “Telegram”")
 
 
 async def test_a_full_drive_of_ones_own_stops_nothing_there(

@@ -156,7 +156,10 @@ async def test_a_look_for_the_same_file_that_fails_is_made_again(
     await connect(ann, google, AMY)
     await ann.send_document(content, "one.bin")
     await ann.wait_for("is in your Drive")
-    for name, end in (("two.bin", "is in your Drive already"), ("new.bin", "is in your Drive, in")):
+    for name, end in (
+        ("two.bin", "It is there already as one.bin"),
+        ("new.bin", "is in your Drive, in"),
+    ):
         # Google's client asks three times each; there is nothing else to list.
         await google.fault("google.drive.files.list", "status", status=503, count=4)
         await ann.send_document(content if name == "two.bin" else os.urandom(6000), name)
@@ -271,7 +274,7 @@ async def test_the_same_bytes_are_not_uploaded_twice_unless_asked_for(
     await ann.send_document(content, "one.bin")
     await ann.wait_for("is in your Drive")
     await ann.send_document(content, "two.bin")
-    message = await ann.wait_for("two.bin is in your Drive already")
+    message = await ann.wait_for("It is there already as one.bin in “Telegram”")
     assert message.button("Open in Drive") is not None
     await ann.send_document(os.urandom(5000), "three.bin")
     await ann.wait_for("three.bin (4.9 KiB) is in your Drive")

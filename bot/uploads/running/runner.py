@@ -14,7 +14,7 @@ from bot.core import BotOptions, Core
 from bot.kinds import LOCAL_FILE_UNREADABLE
 from bot.texts.buttons import Shown
 from bot.texts.unexpected import Unexpected, new_reference
-from bot.uploads import group_texts, upload_texts
+from bot.uploads import arrived_texts, group_texts, upload_texts
 from bot.uploads.destinations import Destinations
 from bot.uploads.jobs import JobFile, UploadJob
 from bot.uploads.journal import UploadJournal
@@ -149,7 +149,7 @@ class UploadRunner:
         failed = any(file.state == "failed" for file in job.files)
         if failed:  # before there is a button to try again
             await self._keep_ended(running, "failed")
-        text, markup = upload_texts.finished(job, running.texts)
+        text, markup = arrived_texts.finished(job, running.texts)
         await self._say(running, (text, markup), group_texts.finished(job, running.texts))
         if not failed:
             # Last: until the person knows, a restart finds what has been done and says it.

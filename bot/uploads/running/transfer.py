@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
@@ -13,13 +12,14 @@ from pydantic import SecretStr
 
 from bot.core import Core, Timing
 from bot.uploads.destinations import Destination, Destinations
-from bot.uploads.jobs import JobFile, UploadJob
+from bot.uploads.jobs import JobFile, UploadJob, Whereabouts
+from bot.uploads.running.duplicates import same_content, still_there
 from bot.uploads.running.running_job import RunningJob
 from bot.uploads.running.telegram_files import TelegramFiles
 from bot.uploads.upload_texts import TooLittleSpace
 from drive import Drive, DriveFile, DriveRefused
 from security.errors import CustodyError, TransientFault
-from upload import Source, SourceSpoilt, StopSignal, Target, discard, upload
+from upload import Source, Target, discard, upload
 
 _Candidates = Callable[[], Coroutine[Any, Any, list[DriveFile]]]
 
@@ -205,10 +205,14 @@ class Transfer:
             try:
                 return await run(uploading.send), "ok"
             except SameSize as some:
-                compare = partial(_same_content, source, some.candidates, running.stop)
-                same = await run(lambda _: compare())
-                if same is not None:
-                    return same, "duplicate"
+                place, same = (file.name, running.job.folder_id), some.candidates
+
+                def compare(drive: Drive) -> tuple[DriveFile, Whereabouts] | None:
+                    return still_there(drive, same_content(source, same, running.stop), *place)
+
+                if (found := await run(compare)) is not None:
+                    running.job = running.job.with_file(number, there=found[1])
+                    return found[0], "duplicate"
                 uploading.candidates = None
                 return await run(uploading.send), "ok"
             except DriveRefused as refusal:
@@ -259,17 +263,3 @@ class Transfer:
             return [same for same in found if same.id != file.drive_file_id]
 
         return await self._core.drives.run(job.owner, check_ahead)
-
-
-def _same_content(
-    source: Source, candidates: list[DriveFile], stop: StopSignal
-) -> DriveFile | None:
-    """Which of those has the bytes of `source`. Blocks: it reads all of them."""
-    md5 = hashlib.md5(usedforsecurity=False)
-    try:
-        for piece in source.open():
-            stop.check()
-            md5.update(piece)
-    except SourceSpoilt:
-        return None  # it cannot be told; the upload reads it anew
-    return next((found for found in candidates if found.md5 == md5.hexdigest()), None)
