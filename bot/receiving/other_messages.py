@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from telegram import Update
+from typing import Final
+
+from telegram import Message, MessageEntity, Update
 
 from bot.connecting import connect
 from bot.connecting.consent_outcome import not_the_address
@@ -11,6 +13,8 @@ from bot.delivery.conversation import message_of, query_of
 from bot.delivery.messages import acknowledge, say
 from bot.receiving import files
 from bot.texts.filenames import incoming_file
+
+_LINKS: Final = frozenset({MessageEntity.URL, MessageEntity.TEXT_LINK})
 
 
 async def text(update: Update, context: BotContext) -> None:
@@ -28,9 +32,20 @@ async def text(update: Update, context: BotContext) -> None:
         if pending is not None and pending.flow == "paste" and pending.stage == "asked":
             await say(update, context, not_the_address(context.t))
             return
-    await say(
-        update, context, context.t.tr("📎 Send me a file, and I put it into your Google Drive.")
-    )
+    if _has_link(message) and not connect.looks_pasted(message):
+        said = context.t.tr(
+            "🔗 I do not fetch what a link leads to: into your Drive goes what comes through "
+            "Telegram. Download it and send it to me as a file, or forward me a message that has "
+            "the file in it."
+        )
+    else:
+        said = context.t.tr("📎 Send me a file, and I put it into your Google Drive.")
+    await say(update, context, said)
+
+
+def _has_link(message: Message) -> bool:
+    """Telegram marks them itself: https://core.telegram.org/bots/api#messageentity."""
+    return any(entity.type in _LINKS for entity in message.entities)
 
 
 async def unsupported(update: Update, context: BotContext) -> None:

@@ -268,12 +268,13 @@ def _pictures(
 def _file(kind: str, media: Any, moment: datetime, item: int = 0) -> IncomingFile:
     told = getattr(media, "file_name", None) or ""
     claimed = usable_type(getattr(media, "mime_type", None) or "")
-    mime_type = claimed or type_by_ending(told) or _usual_type(kind, media)
+    usual = _usual_type(kind, media)
+    mime_type = claimed or type_by_ending(told) or usual
     name = clean_name(told, otherwise="")
     return IncomingFile(
         file_id=media.file_id,
         kind=kind,
-        name=name or _made_name(kind, mime_type, moment),
+        name=name or _made_name(kind, mime_type, usual, moment),
         mime_type=mime_type,
         size=media.file_size,
         is_made=not name,
@@ -318,14 +319,26 @@ def _usual_type(kind: str, media: Any) -> str:
 
 
 _ENDINGS: Final = {
-    "audio/ogg": ".ogg",
+    **dict.fromkeys(("audio/ogg", "audio/opus", "application/ogg"), ".ogg"),
+    **dict.fromkeys(("audio/mpeg", "audio/mp3"), ".mp3"),
+    **dict.fromkeys(("audio/mp4", "audio/m4a", "audio/x-m4a"), ".m4a"),
+    **dict.fromkeys(("audio/wav", "audio/x-wav", "audio/vnd.wave"), ".wav"),
+    **dict.fromkeys(("audio/flac", "audio/x-flac"), ".flac"),
+    **dict.fromkeys(("audio/webm", "video/webm"), ".webm"),
+    **dict.fromkeys(("audio/3gpp", "video/3gpp"), ".3gp"),
+    "audio/amr": ".amr",
+    "video/x-matroska": ".mkv",
     "image/jpeg": ".jpg",
     "image/webp": ".webp",
-    "video/webm": ".webm",
     "application/x-tgsticker": ".tgs",
 }
+"""What mimetypes does not know, or calls otherwise on one machine or another."""
 
 
-def _made_name(kind: str, mime_type: str, moment: datetime) -> str:
-    ending = _ENDINGS.get(mime_type) or mimetypes.guess_extension(mime_type) or ""
+def _ending_for(mime_type: str) -> str:
+    return _ENDINGS.get(mime_type) or mimetypes.guess_extension(mime_type) or ""
+
+
+def _made_name(kind: str, mime_type: str, usual_type: str, moment: datetime) -> str:
+    ending = _ending_for(mime_type) or _ending_for(usual_type)
     return f"{kind}_{moment:%Y-%m-%d_%H-%M-%S}{ending}"

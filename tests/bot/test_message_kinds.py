@@ -113,6 +113,68 @@ def test_every_file_of_a_message_is_found(what: str) -> None:
     assert incoming_file(message(**content)) == next(iter(found), None)
 
 
+ENDINGS: list[tuple[dict[str, Any], str]] = [
+    ({"voice": medium(duration=3)}, "voice.ogg"),
+    ({"voice": medium(duration=3, mime_type="audio/ogg")}, "voice.ogg"),
+    ({"voice": medium(duration=3, mime_type="audio/mpeg")}, "voice.mp3"),
+    ({"voice": medium(duration=3, mime_type="audio/mp4")}, "voice.m4a"),
+    ({"voice": medium(duration=3, mime_type="audio/webm;codecs=opus")}, "voice.webm"),
+    ({"voice": medium(duration=3, mime_type="audio/x-what")}, "voice.ogg"),
+    ({"audio": medium(duration=3)}, "audio.mp3"),
+    ({"audio": medium(duration=3, mime_type="audio/x-m4a")}, "audio.m4a"),
+    ({"audio": medium(duration=3, mime_type="audio/x-flac")}, "audio.flac"),
+    ({"audio": medium(duration=3, mime_type="audio/vnd.wave")}, "audio.wav"),
+    ({"audio": medium(duration=3, mime_type="audio/amr")}, "audio.amr"),
+    ({"video": film("a", mime_type="video/quicktime")}, "video.mov"),
+    ({"video": film("a", mime_type="video/x-matroska")}, "video.mkv"),
+    ({"video": film("a", mime_type="video/3gpp")}, "video.3gp"),
+    ({"video_note": medium(length=240, duration=3)}, "video_note.mp4"),
+    ({"animation": film("a"), "document": medium("a")}, "animation.mp4"),
+    ({"animation": film("a", mime_type="image/gif"), "document": medium("a")}, "animation.gif"),
+    ({"sticker": sticker("a")}, "sticker.webp"),
+    ({"sticker": sticker("a", is_animated=True)}, "sticker.tgs"),
+    ({"sticker": sticker("a", is_video=True)}, "sticker.webm"),
+    ({"photo": SIZES}, "photo.jpg"),
+    ({"document": medium(mime_type="application/pdf")}, "document.pdf"),
+    ({"document": medium()}, "document"),
+]
+
+
+@pytest.mark.parametrize(("content", "expected"), ENDINGS)
+def test_what_has_no_name_gets_one_with_its_ending(content: dict[str, Any], expected: str) -> None:
+    """Whatever the system knows of types: without an ending a computer cannot open it."""
+    file = incoming_file(message(**content))
+    assert file is not None
+    kind, _, rest = file.name.partition("_2030-01-01_00-00-00")
+    assert f"{kind}{rest}" == expected
+
+
+def test_both_parts_of_a_live_photo_get_their_endings() -> None:
+    found = incoming_files(message(live_photo=film("film", photo=SIZES)))
+    assert [file.name.rpartition(".")[2] for file in found] == ["jpg", "mp4"]
+
+
+@pytest.mark.parametrize(
+    "text", ["https://example.com/a.pdf", "see example.com, please", "http://drive.google.com/x y"]
+)
+async def test_a_link_is_told_that_nobody_fetches_it(
+    bot: RunningBot, people: People, text: str
+) -> None:
+    """And what to do instead."""
+    ann = people()
+    await ann.send(text)
+    said = await ann.wait_for("I do not fetch what a link leads to")
+    assert "send it to me as a file" in said.text
+
+
+async def test_words_are_no_link(bot: RunningBot, people: People) -> None:
+    """Nor is an address that Google's page has led to, wherever it is brought."""
+    ann = people()
+    for text in ("hello", "what is this", "http://localhost/?state=s&code=c"):
+        await ann.send(text)
+        await ann.wait_for(lambda m: m.from_bot and "link" not in m.text)
+
+
 TYPES: dict[str, tuple[str | None, str | None, str]] = {
     "as claimed": ("application/pdf", "a.txt", "application/pdf"),
     "parameters": ("text/plain; charset=utf-8", "notes.txt", "text/plain"),
