@@ -8,7 +8,14 @@ from datetime import timedelta
 from typing import Any, Final
 
 import structlog
-from telegram import BotCommand, BotCommandScopeChat, BotDescription, BotShortDescription
+from telegram import (
+    BotCommand,
+    BotCommandScopeAllGroupChats,
+    BotCommandScopeAllPrivateChats,
+    BotCommandScopeChat,
+    BotDescription,
+    BotShortDescription,
+)
 from telegram.error import RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
@@ -25,6 +32,8 @@ DESCRIPTION: Final = N_(
 SHORT_DESCRIPTION: Final = N_("Puts your files into your own Google Drive.")
 _AGAIN_AT_THE_LATEST: Final = timedelta(days=1)
 _log = structlog.get_logger()
+Commands = tuple[tuple[str, str], ...]
+"""(command, its meaning in English, the catalogue's key) each."""
 _MENU: Final = (
     ("start", N_("What this bot does")),
     ("connect", N_("Connect your Google Drive")),
@@ -45,8 +54,15 @@ _OF_ADMINISTRATORS: Final = (
 )
 
 
-def command_menu(*, is_admin: bool = False) -> tuple[tuple[str, str], ...]:
-    """(command, its meaning in English, the catalogue's key)."""
+IN_GROUPS: Final = (
+    ("save", N_("Reply to a file: I put it into your Drive")),
+    ("help", N_("What I do in a group")),
+)
+"""The menu of a group: nothing else works there."""
+
+
+def command_menu(*, is_admin: bool = False) -> Commands:
+    """The menu of a private chat."""
     return (*_MENU, *(_OF_ADMINISTRATORS if is_admin else ()))
 
 
@@ -54,7 +70,7 @@ async def show_menu(bot: ExtBot[int], owner: Owner, texts: Texts, *, is_admin: b
     """The menu in the person's own language: Telegram tells Chinese scripts apart by chat only."""
     with tolerated(owner):
         await bot.set_my_commands(
-            _commands(texts, is_admin=is_admin),
+            _commands(texts, command_menu(is_admin=is_admin)),
             scope=BotCommandScopeChat(int(owner.key)),
             rate_limit_args=COURTESY,
         )
@@ -108,9 +124,11 @@ async def _everything(context: BotContext) -> list[_Shown]:
     """
     bot = context.bot
     found = [*_in_language(bot, None, Texts("en")), *_in_language(bot, "zh", Texts("zh_Hans"))]
+    # As it was before there were menus for one kind of chat and the other: nobody sees it.
+    found += [_no_menu(bot, None), _no_menu(bot, "zh")]
     for user_id in sorted(context.services.options.admin_user_ids):
         owner = Owner.user(user_id)
-        commands = _commands(await context.texts_for(owner), is_admin=True)
+        commands = _commands(await context.texts_for(owner), command_menu(is_admin=True))
         found.append(_menu(bot, commands, {"scope": BotCommandScopeChat(user_id)}, owner))
     return found
 
@@ -119,7 +137,13 @@ def _in_language(bot: ExtBot[int], code: str | None, texts: Texts) -> list[_Show
     where: dict[str, Any] = {"language_code": code, "rate_limit_args": COURTESY}
     description, short = texts.label(DESCRIPTION), texts.label(SHORT_DESCRIPTION)
     return [
-        _menu(bot, _commands(texts, is_admin=False), {"language_code": code}),
+        *(
+            _menu(bot, _commands(texts, menu), {"scope": scope, "language_code": code})
+            for menu, scope in (
+                (command_menu(), BotCommandScopeAllPrivateChats()),
+                (IN_GROUPS, BotCommandScopeAllGroupChats()),
+            )
+        ),
         _Shown(
             BotDescription(description),
             lambda: bot.get_my_description(**where),
@@ -148,6 +172,10 @@ def _menu(
     )
 
 
-def _commands(texts: Texts, *, is_admin: bool) -> tuple[BotCommand, ...]:
-    menu = command_menu(is_admin=is_admin)
+def _no_menu(bot: ExtBot[int], code: str | None) -> _Shown:
+    where: dict[str, Any] = {"language_code": code, "rate_limit_args": COURTESY}
+    return _Shown((), lambda: bot.get_my_commands(**where), lambda: bot.delete_my_commands(**where))
+
+
+def _commands(texts: Texts, menu: Commands) -> tuple[BotCommand, ...]:
     return tuple(BotCommand(name, texts.label(meaning)) for name, meaning in menu)

@@ -19,8 +19,8 @@ from babel.messages.extract import extract
 from pydantic import SecretStr
 
 import bot
-from bot.commands import command_menu
-from bot.connecting.account_texts import room
+from bot.commands import IN_GROUPS, command_menu
+from bot.connecting.account_texts import help_, room
 from bot.connecting.consent_outcome import explain_refusal
 from bot.drive_files import file_texts
 from bot.texts.buttons import Shown
@@ -226,11 +226,26 @@ def test_buttons_fit_a_phone(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_commands_are_described_as_telegram_demands(language: str) -> None:
     """3 to 256 characters in one line; names of lower-case letters."""
-    for command, meaning in command_menu(is_admin=True):
+    for command, meaning in (*command_menu(is_admin=True), *IN_GROUPS):
         assert re.fullmatch(r"[a-z0-9_]{1,32}", command)
         described = Texts(language).label(meaning)
         assert 3 <= len(described) <= 256
         assert "\n" not in described
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_help_names_every_command_once_in_blocks(language: str) -> None:
+    """But /start, which is how one gets here; an administrator's to administrators alone."""
+    people, administrators = (
+        help_(Texts(language, to_administrator=administers), 20 * 1024**2, "Telegram", "a_bot")
+        for administers in (False, True)
+    )
+    for said, is_admin in ((people, False), (administrators, True)):
+        named = re.findall(r"^/([a-z]+) ", said, re.MULTILINE)
+        assert sorted(["start", *named]) == sorted(dict(command_menu(is_admin=is_admin)))
+        blocks = said.split("\n\n")
+        assert len(blocks) == (5 if is_admin else 4)
+        assert all(block.count("\n") <= 6 for block in blocks)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

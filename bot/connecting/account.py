@@ -5,9 +5,8 @@ from __future__ import annotations
 import structlog
 from telegram import Update
 
-from bot.commands import command_menu, show_menu
-from bot.connecting import connect, keyboards
-from bot.connecting.account_texts import room
+from bot.commands import show_menu
+from bot.connecting import account_texts, connect, keyboards
 from bot.connecting.consent_outcome import shown_in
 from bot.context import BotContext
 from bot.delivery.conversation import argument_of
@@ -43,18 +42,10 @@ async def start(update: Update, context: BotContext) -> None:
 
 async def help_(update: Update, context: BotContext) -> None:
     """/help"""
-    menu = command_menu(is_admin=context.is_admin(context.owner))
-    lines = [f"/{command} – {context.t.label(meaning)}" for command, meaning in menu]
-    text = context.t.tr(
-        "📎 Send me a document, photo, video, audio or voice message (up to {limit}). "
-        "It goes into the folder “{folder}” of your own Google Drive, or into the one you choose "
-        "with /folder, under its own name. Its caption becomes its description there; a caption "
-        "or a reply that begins with “{wish}” gives it another name.",
-        limit=context.t.limit(LARGEST if context.services.options.local_mode else CLOUD_LIMIT),
-        folder=context.services.options.folder_name,
-        wish="#name",
-    )
-    await say(update, context, text + "\n\n" + "\n".join(lines))
+    options = context.services.options
+    limit = LARGEST if options.local_mode else CLOUD_LIMIT
+    text = account_texts.help_(context.t, limit, options.folder_name, context.bot.username)
+    await say(update, context, text)
 
 
 async def status(update: Update, context: BotContext) -> None:
@@ -83,7 +74,7 @@ async def status(update: Update, context: BotContext) -> None:
     lines = [texts.tr("✅ <b>Connected</b> as {account}", account=about.address.get_secret_value())]
     if credential is not None and credential.granted_at is not None:
         lines.append(texts.tr("Since {date}", date=texts.date(credential.granted_at)))
-    lines.append(room(about, texts))
+    lines.append(account_texts.room(about, texts))
     if waiting := context.services.uploads.position(owner):
         lines.append(texts.tr("Files on their way: {count}", count=waiting))
     await say(update, context, "\n".join(lines), keyboards.status(texts))

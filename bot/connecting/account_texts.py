@@ -2,8 +2,49 @@
 
 from __future__ import annotations
 
+from bot.commands import command_menu
 from bot.texts.catalogue import Texts
 from drive import About
+
+
+def help_(t: Texts, limit: int, folder: str, bot_name: str) -> str:
+    """/help: three blocks, for administrators a fourth, and a word about groups.
+
+    Args:
+        limit: the largest file that can be had from Telegram, in bytes.
+        folder: where files go as long as nobody has chosen anything else.
+    """
+    about_files = t.tr(
+        "Any file, album, photo, video, audio or voice message, of up to {limit}. It goes into the "
+        "folder “{folder}” of your own Google Drive, or into the one you choose. Its caption "
+        "becomes its description; {wish} at the beginning of the caption, or of a reply, gives it "
+        "another name.",
+        limit=t.limit(limit),
+        folder=folder,
+        wish="“#name …”",
+    )
+    about_buttons = t.tr("Under each file are buttons: open, rename, move, share, delete.")
+    connection = ("connect", "status", "disconnect", "language", "privacy", "help")
+    blocks = [
+        _block(t, t.tr("📎 <b>Send me files</b>"), about_files, ("folder", "uploads", "cancel")),
+        _block(t, t.tr("🗂 <b>What is in your Drive</b>"), about_buttons, ("files", "get")),
+        _block(t, t.tr("👤 <b>You and your connection</b>"), "", connection),
+    ]
+    if t.to_administrator:
+        theirs = ("health", "quarantine")
+        blocks.append(_block(t, t.tr("🛠 <b>You run this bot</b>"), "", theirs))
+    in_groups = t.tr(
+        "👥 In a group that I was let into: name me in a file's caption, or reply to a file with "
+        "/save{name}.",
+        name=f"@{bot_name}",
+    )
+    return "\n\n".join([*blocks, in_groups])
+
+
+def _block(t: Texts, head: str, about: str, names: tuple[str, ...]) -> str:
+    menu = dict(command_menu(is_admin=True))
+    lines = [f"/{name} – {t.label(menu[name])}" for name in names]
+    return "\n".join([head, *([about] if about else []), *lines])
 
 
 def room(about: About, t: Texts) -> str:

@@ -95,16 +95,23 @@ async def receive(update: Update, context: BotContext) -> None:
         caption = naming(context.bot.username).sub("", said).strip()
         await files.take(update, context, source, caption)
         return
-    await say(
-        update,
-        context,
-        context.t.tr(
+    name = f"@{context.bot.username}"
+    if any(text.lower().startswith("/help") for text in _named(message).values()):
+        said = context.t.tr(
+            "👥 Here I take files only, and put each into the Drive of whoever asks:\n"
+            "• a file with {name} in its caption\n"
+            "• a reply to anybody's file with {name} or /save{name}\n\n"
+            "Its link, and everything about your account, I tell you in our private chat.",
+            name=name,
+        )
+    else:
+        said = context.t.tr(
             "Here I take files only: name me in a file's caption, or reply to a file with "
             "{name}. Everything else is for our private chat.",
-            name=f"@{context.bot.username}",
-        ),
-        keyboards.private_chat(context.t, context.private_address),
-    )
+            name=name,
+        )
+    markup = keyboards.private_chat(context.t, context.private_address)
+    await say(update, context, said, markup)
 
 
 async def show_link(update: Update, context: BotContext) -> None:

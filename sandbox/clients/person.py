@@ -166,7 +166,8 @@ class Person(ChatWatcher):
 
     async def commands(self) -> list[tuple[str, str]]:
         """The menu of commands as this person sees it."""
-        answer = await self.ask("GET", f"/chats/{self.id}/commands")
+        who = self._actor().get("user_id", self.id)
+        answer = await self.ask("GET", f"/chats/{self.id}/commands?user_id={who}")
         return [(item["command"], item["description"]) for item in answer["commands"]]
 
     # -- coming and going ---------------------------------------------------------------------

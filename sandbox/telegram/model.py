@@ -123,6 +123,7 @@ class Chat:
     title: str = ""
     username: str = ""
     members: set[int] = field(default_factory=set)
+    founder: int = 0  # who made a group, and administers it
     bot_is_admin: bool = False
     bot_kicked: bool = False
     messages: dict[int, Message] = field(default_factory=dict)

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from sandbox.telegram.errors import ApiError, bad_request
-from sandbox.telegram.model import Chat, Json
+from sandbox.telegram.model import Chat, Json, User
 from sandbox.telegram.parameters import parse_json, require_fields
 
 MOST_COMMANDS = 100
@@ -32,16 +32,10 @@ class Profile:
     commands: dict[tuple[Scope, str], list[Json]] = field(default_factory=dict)
     texts: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def commands_for(self, chat: Chat, language: str) -> list[Json]:
-        """The list a person sees in a private chat, or anyone in a group."""
-        private = chat.type == "private"
-        scopes: list[Scope] = [
-            ("chat", str(chat.id), ""),
-            ("all_private_chats" if private else "all_group_chats", "", ""),
-            ("default", "", ""),
-        ]
-        for scope in scopes:
-            for code in (language[:2].lower(), ""):
+    def commands_for(self, chat: Chat, user: User) -> list[Json]:
+        """The list that somebody sees in their private chat, or in a group."""
+        for scope in _scopes(chat, user):
+            for code in (user.language_code[:2].lower(), ""):
                 if found := self.commands.get((scope, code)):
                     return found
         return []
@@ -50,6 +44,22 @@ class Profile:
         """A text in a language, or the one for all others."""
         found = self.texts.get((name, language)) or self.texts.get((name, ""), "")
         return found or (self.first_name if name == "name" else "")
+
+
+def _scopes(chat: Chat, user: User) -> list[Scope]:
+    """The narrowest first; whoever made a group is its administrator."""
+    here, administers = str(chat.id), user.id == chat.founder
+    if chat.type == "private":
+        return [("chat", here, ""), ("all_private_chats", "", ""), ("default", "", "")]
+    in_groups: list[tuple[Scope, bool]] = [
+        (("chat_member", here, str(user.id)), True),
+        (("chat_administrators", here, ""), administers),
+        (("chat", here, ""), True),
+        (("all_chat_administrators", "", ""), administers),
+        (("all_group_chats", "", ""), True),
+        (("default", "", ""), True),
+    ]
+    return [scope for scope, applies in in_groups if applies]
 
 
 def parse_language(raw: str) -> str:

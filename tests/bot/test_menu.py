@@ -8,9 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from telegram import BotCommand
 
 from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.group import Group
 from sandbox.clients.person import Person
+from sandbox.clients.telegram_controls import TelegramControls
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import until, until_called
 
@@ -144,3 +147,29 @@ async def test_who_the_bot_is_is_asked_until_it_is_said(
         await ann.send("/help")
         await ann.wait_for("20 MiB")
         assert events(bot, "error", "critical") == []
+
+
+async def test_each_chat_has_the_menu_of_what_works_there(
+    start_bot: StartBot, google: GoogleControls, telegram: TelegramControls, people: People
+) -> None:
+    """A group's is in the language of whoever opens it; an earlier version's list goes."""
+    ann, chen = await people(501, "Ann", "en").open(), await people(502, "陈", "zh-hans").open()
+    number = await telegram.make_group("Depot", [501, 502], told=False)
+    async with start_bot(WEB_PORT=0, ALLOWED_CHAT_IDS=str(number)) as bot:
+        old = BotCommand("connect", "Connect")
+        await bot.application.bot.set_my_commands([old])
+        await until_called(google, "telegram.getMyShortDescription", 2)
+    async with start_bot(WEB_PORT=0, ALLOWED_CHAT_IDS=str(number)) as bot:
+        await until_called(google, "telegram.deleteMyCommands", 1)
+        assert await bot.application.bot.get_my_commands() == ()
+        async with Group(ann.base_url, number) as group:
+            assert await group.by(ann).commands() == [
+                ("save", "Reply to a file: I put it into your Drive"),
+                ("help", "What I do in a group"),
+            ]
+            assert dict(await group.by(chen).commands())["help"] == "我在群组里能做什么"
+            await group.by(ann).send("/help@drivekeeper_sandbox_bot")
+            said = await group.wait_for("Here I take files only")
+            assert "/save@drivekeeper_sandbox_bot" in said.text
+        assert "connect" in dict(await ann.commands())
+        assert "save" not in dict(await ann.commands())

@@ -12,6 +12,7 @@ import pytest
 
 from sandbox.clients.chat_watch import WaitError
 from sandbox.clients.connection import SandboxError
+from sandbox.clients.group import Group
 from sandbox.clients.person import Person
 from tests.sandbox.telegram_kit import Kit, eventually, running
 
@@ -225,3 +226,41 @@ async def test_a_hundred_people_at_once_are_no_burden(kit: Kit) -> None:
     await kit.controls.state()
     assert time.monotonic() - asked < 0.25
     assert time.monotonic() - begun < 20
+
+
+async def test_the_narrowest_list_of_commands_is_the_one_that_is_shown(kit: Kit) -> None:
+    """https://core.telegram.org/bots/api#determining-list-of-commands, also once one is deleted."""
+    ann, ben = await kit.person(701, "en"), await kit.person(702, "zh-hans")
+    number = await kit.controls.make_group("Depot", [701, 702], told=False)
+    scopes: list[dict[str, Any]] = [
+        {"type": "default"},
+        {"type": "all_private_chats"},
+        {"type": "all_group_chats"},
+        {"type": "all_chat_administrators"},
+        {"type": "chat", "chat_id": number},
+        {"type": "chat_administrators", "chat_id": number},
+        {"type": "chat_member", "chat_id": number, "user_id": 701},
+    ]
+    async with Group(kit.url, number) as group:
+        seen = []
+        for place, scope in enumerate(scopes):
+            commands = [{"command": f"c{place}", "description": "abc"}]
+            await kit.call("setMyCommands", commands=commands, scope=scope)
+            looks = [await who.commands() for who in (ann, group.by(ann))]
+            looks.append(await group.by(ben).commands())
+            seen.append(tuple(look[0][0] for look in looks))
+        assert seen == [
+            ("c0", "c0", "c0"),
+            ("c1", "c0", "c0"),
+            ("c1", "c2", "c2"),
+            ("c1", "c3", "c2"),
+            ("c1", "c4", "c4"),
+            ("c1", "c5", "c4"),
+            ("c1", "c6", "c4"),
+        ]
+        zh = {"scope": scopes[2], "language_code": "zh"}
+        await kit.call("setMyCommands", commands=[{"command": "zh", "description": "abc"}], **zh)
+        assert (await kit.call("deleteMyCommands", scope=scopes[4])).result is True
+        assert await group.by(ben).commands() == [("zh", "abc")]
+        await kit.call("deleteMyCommands", **zh)
+        assert await group.by(ben).commands() == [("c2", "abc")]

@@ -204,6 +204,7 @@ class People:
             title=str(options.get("title") or "Group"),
             username=str(options.get("username") or ""),
             members=set(members),
+            founder=members[0],
             bot_is_admin=bool(options.get("bot_is_admin")),
         )
         self.world.chats[number] = chat

@@ -216,10 +216,10 @@ class ChatApi:
         return _json(self.people.tap(chat, self._actor(chat, body), *place) | {"seq": before})
 
     async def commands(self, request: web.Request) -> web.StreamResponse:
-        """GET chats/{id}/commands: the menu as this person sees it."""
+        """GET chats/{id}/commands: the menu as a person sees it, in a group `user_id`."""
         chat = self._chat(request)
-        language = chat.user.language_code if chat.user else ""
-        return _json({"commands": self.world.profile.commands_for(chat, language)})
+        user = self._actor(chat, dict(request.query))
+        return _json({"commands": self.world.profile.commands_for(chat, user)})
 
     async def make_group(self, request: web.Request) -> web.StreamResponse:
         """POST groups {"title", "type", "members", "bot_is_admin"}."""

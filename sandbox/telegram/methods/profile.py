@@ -39,6 +39,14 @@ async def set_my_commands(call: Call) -> Any:
     return True
 
 
+@METHODS.add("deleteMyCommands")
+async def delete_my_commands(call: Call) -> Any:
+    """https://core.telegram.org/bots/api#deletemycommands."""
+    call.world.profile.commands.pop(_where(call), None)
+    _tell(call)
+    return True
+
+
 @METHODS.add("getMyCommands")
 async def get_my_commands(call: Call) -> Any:
     """https://core.telegram.org/bots/api#getmycommands."""

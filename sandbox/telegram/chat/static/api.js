@@ -27,7 +27,8 @@ export const sendAlbum = (chat, items) => call("POST", `/chats/${chat}/albums`, 
 export const edit = (chat, id, text) => call("PATCH", `/chats/${chat}/messages/${id}`, { text });
 export const remove = (chat, id) => call("DELETE", `/chats/${chat}/messages/${id}`);
 export const tap = (chat, place) => call("POST", `/chats/${chat}/taps`, mine(place));
-export const commands = async (chat) => (await call("GET", `/chats/${chat}/commands`)).commands;
+export const commands = async (chat) =>
+  (await call("GET", `/chats/${chat}/commands?user_id=${state.me.id}`)).commands;
 export const fileUrl = (id) => `${BASE}/files/${encodeURIComponent(id)}`;
 
 /** Follow a chat; returns what ends it. */

@@ -77,10 +77,13 @@ function listCommands(prefix) {
   const fitting = state.commands.filter(({ command }) => command.startsWith(prefix));
   if (!fitting.length) return hideCommands();
   const pick = ({ command }) => () => {
+    const { replyTo } = state;
     field.value = "";
-    fit();
+    endContext();
     hideCommands();
-    write(`/${command}`);
+    // In a group there may be other bots: Telegram's clients say which one is meant.
+    const whose = state.group ? `@${state.bot.username}` : "";
+    attempt(() => api.send(chatId(), { text: `/${command}${whose}`, reply_to: replyTo || 0 }));
   };
   popup.replaceChildren(
     ...fitting.map((item) =>
