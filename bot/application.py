@@ -35,6 +35,7 @@ from bot.updates.ordering import PerUserOrder
 from bot.updates.telegram_health import TelegramHealth
 from bot.uploads.albums import Albums
 from bot.uploads.destinations import Destinations
+from bot.uploads.ends import UploadEnds
 from bot.uploads.journal import UploadJournal
 from bot.uploads.queue import UploadQueue
 from bot.uploads.running.runner import UploadRunner
@@ -92,12 +93,14 @@ def build_application(
         rate_limiter=limiter,
     )
     destinations = Destinations(options.folder_name, core.preferences.folders)
-    runner = UploadRunner(bot, core, options, journal, destinations, limiter.has_room)
+    ends = UploadEnds(core.metrics)
+    runner = UploadRunner(bot, core, options, journal, destinations, ends, limiter.has_room)
     uploads = UploadQueue(
         journal,
         core.workers,
         runner.run,
         runner.transfer.discard,
+        ends,
         at_once=options.uploads_at_once,
         limit=options.uploads_per_user,
         may_use=options.members.may_use,
@@ -107,6 +110,7 @@ def build_application(
         options=options,
         access=access,
         uploads=uploads,
+        ends=ends,
         albums=Albums(uploads, options.timing.album_end),
         progress_of=runner.progress_of,
         sender=Sender(bot, core.sending_drives, options.data_folder, local_mode=options.local_mode),
@@ -153,6 +157,7 @@ def build_application(
     # 0: a message without a sender, which is turned away.
     inbox.waiting.is_full = lambda person: person > 0 and uploads.is_full(Owner.user(person))
     uploads.on_end = inbox.release
+    uploads.on_stopping = runner.cancel
     inbox.on_overflow = tell_of_overflow
     inbox.on_wait = acknowledge_tap
     inbox.needs = partial(needs_of, table)

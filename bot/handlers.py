@@ -115,6 +115,7 @@ def handlers(administrators: frozenset[int]) -> list[Handler]:
         "upload-named": asks(renaming.use_sent_name),
         "uploads": upload_list.uploads,
         "uploads-cancel": upload_list.cancel,
+        "cancel-all": upload_list.cancel_all,
         "uploads-retry": upload_list.retry,
         "files": asks(file_list.files),
         "files-search": file_list.ask_search,

@@ -15,6 +15,7 @@ from bot.updates.inbox import Inbox
 from bot.updates.telegram_health import TelegramHealth
 from bot.uploads.albums import Albums
 from bot.uploads.destinations import Destinations
+from bot.uploads.ends import UploadEnds
 from bot.uploads.jobs import UploadJob
 from bot.uploads.queue import UploadQueue
 
@@ -27,6 +28,7 @@ class Services:
     options: BotOptions
     access: Access
     uploads: UploadQueue
+    ends: UploadEnds
     albums: Albums
     progress_of: Callable[[UploadJob], str | None]
     """What a running upload's message says."""

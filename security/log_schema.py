@@ -173,6 +173,7 @@ RESULTS: Final = frozenset(
         "local_file_unreadable",
         "checksum_mismatch",
         "cancelled",
+        "cancel_unconfirmed",
         "account_changed",
         # files in Drive
         "renamed",

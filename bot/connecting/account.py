@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Final
+
 import structlog
 from telegram import Update
 
+from bot.cancelling import uploads as cancelling
 from bot.commands import show_menu
 from bot.connecting import account_texts, connect, keyboards
 from bot.connecting.consent_outcome import shown_in
 from bot.context import BotContext
 from bot.delivery.conversation import argument_of
-from bot.delivery.messages import acknowledge, say, show_instead, tell
+from bot.delivery.messages import Sent, acknowledge, say, show_instead, tell, tolerated
 from bot.drive_files import file_texts
 from bot.texts import buttons
 from bot.texts.catalogue import LANGUAGES, Texts
 from bot.texts.filenames import CLOUD_LIMIT, LARGEST
-from bot.uploads import upload_texts
-from bot.uploads.jobs import UploadJob
-from bot.uploads.progress import tell_of
 from drive import Drive
+from security.consent.pending import PendingConsent
+from security.credential import Owner
 from security.errors import ConsentRequired, CustodyError, OperatorFault, RefusedByOrganisation
 
+_SOON_SECONDS: Final = 1
+"""So long the messages of what has ended come before the answer; there may be hundreds."""
 _log = structlog.get_logger()
 
 
@@ -101,12 +106,18 @@ async def disconnect(update: Update, context: BotContext) -> None:
 
 async def _disconnect(update: Update, context: BotContext) -> str:
     owner, texts = context.owner, context.t
-    _, jobs = await _end_work(update, context)
+    await context.core.consents.cancel(owner)
+    ended = await cancelling.end_files(update, context)
+    if ended.stopping:
+        text = texts.tr("⏳ Cancelling what is under way, then I disconnect …")
+        with tolerated(owner):
+            await show_instead(update, context, text)
+        # What still ended afterwards could remember the folder anew, or arrive behind their back.
+        await cancelling.until_over(context, ended)
     await context.services.uploads.forget(owner)
     outcome = await context.core.disconnecting.disconnect(owner)
-    # Not before: an upload that still ended could have remembered the folder anew.
     await context.core.preferences.forget_folder(owner)
-    await _tell_ended(context, jobs)
+    context.application.create_task(cancelling.tell_ended(context, owner, ended), name="cancel")
     if not outcome.was_connected:
         return texts.tr("You are not connected to Google Drive.")
     text = texts.tr("👋 <b>Disconnected.</b> I have deleted my access to your Drive.")
@@ -121,25 +132,6 @@ async def _disconnect(update: Update, context: BotContext) -> str:
             "You can remove it at myaccount.google.com/connections."
         )
     return text
-
-
-async def _end_work(update: Update, context: BotContext) -> tuple[bool, list[UploadJob]]:
-    """Cancel the request for consent and every upload, without a word: Telegram may fail.
-
-    Returns whether there was anything to end, and the uploads whose messages are to say so.
-    """
-    owner = context.owner
-    running = context.services.uploads.position(owner) > 0
-    asked = await context.core.consents.cancel(owner)
-    # Files sent before this, which it has overtaken: they are meant as well.
-    waited = await context.services.inbox.drop_files(owner, update.update_id)
-    jobs = await context.services.uploads.cancel_all(owner)
-    return running or asked or waited > 0 or bool(jobs), jobs
-
-
-async def _tell_ended(context: BotContext, jobs: list[UploadJob]) -> None:
-    for job in jobs:
-        await tell_of(context.bot, job, upload_texts.cancelled(job, context.t))
 
 
 async def privacy(update: Update, context: BotContext) -> None:
@@ -200,18 +192,44 @@ async def language(update: Update, context: BotContext) -> None:
 
 async def cancel(update: Update, context: BotContext) -> None:
     """/cancel: end what is under way, a connection or uploads."""
-    pending = await context.core.consents.latest(context.owner)
-    was_anything, jobs = await _end_work(update, context)
-    await _tell_ended(context, jobs)
-    if pending is not None and pending.message_id:
-        text = context.t.tr("⏹ Cancelled. Nothing was connected.")
-        await tell(context.bot, context.owner, pending.message_id, text, to=shown_in(pending))
-    text = (
-        context.t.tr("⏹ Cancelled.")
-        if was_anything
-        else context.t.tr("There is nothing to cancel.")
+    owner, texts = context.owner, context.t
+    pending = await context.core.consents.latest(owner)
+    await context.core.consents.cancel(owner)
+    ended = await cancelling.end_files(update, context)
+    # What has ended has ended, whether or not that can be said here.
+    telling = context.application.create_task(
+        _tell_cancelled(context, owner, ended, pending), name="cancel"
     )
-    await say(update, context, text)
+    if not ended.stopping:
+        await asyncio.wait({telling}, timeout=_SOON_SECONDS)
+    consent = [] if pending is None else [_nothing_connected(texts)]
+    lines = cancelling.said_at_once(ended, texts) + consent
+    said = await say(update, context, "\n".join(lines) or texts.tr("There is nothing to cancel."))
+    if ended.stopping:
+        work = _tell_outcome(context, owner, said, ended, consent)
+        context.application.create_task(work, name="cancel")
+
+
+async def _tell_cancelled(
+    context: BotContext, owner: Owner, ended: cancelling.Ended, pending: PendingConsent | None
+) -> None:
+    if pending is not None and pending.message_id:
+        text = _nothing_connected(await context.texts_for(owner))
+        await tell(context.bot, owner, pending.message_id, text, to=shown_in(pending))
+    await cancelling.tell_ended(context, owner, ended)
+
+
+async def _tell_outcome(
+    context: BotContext, owner: Owner, said: Sent, ended: cancelling.Ended, consent: list[str]
+) -> None:
+    """In the answer to /cancel: what came of what was on its way."""
+    if lines := await cancelling.said_later(context, ended, await context.texts_for(owner)):
+        text = "\n".join(lines + consent)
+        await tell(context.bot, owner, said.message_id, text, to=said.to)
+
+
+def _nothing_connected(t: Texts) -> str:
+    return t.tr("⏹ Cancelled. Nothing was connected.")
 
 
 async def _say_not_connected(update: Update, context: BotContext) -> None:

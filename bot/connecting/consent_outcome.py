@@ -20,7 +20,10 @@ from bot.texts.organisation import organisation_refuses
 from bot.texts.reader import that_is_you
 from bot.texts.unexpected import Unexpected
 from bot.uploads import upload_texts
+from bot.uploads.ends import ACCOUNT_CHANGED
+from bot.uploads.jobs import UploadJob
 from bot.uploads.progress import tell_of
+from bot.uploads.texts import cancelled as cancel_texts
 from security.consent.pending import PendingConsent
 from security.credential import Owner
 from security.errors import CustodyError, OperatorFault, RefusedByOrganisation
@@ -46,10 +49,12 @@ async def finish(context: BotContext, owner: Owner, consent_id: str, to: Convers
     account = credential.account.get_secret_value() if credential.account else "Google"
     # First what must happen, then what is said about it: Telegram may fail.
     uploads = context.services.uploads
-    dropped = await uploads.cancel_all(owner, unless_account=credential.account_key or "")
+    dropped = await uploads.cancel_all(
+        owner, ACCOUNT_CHANGED, unless_account=credential.account_key or ""
+    )
     await uploads.release(owner)
-    for job in dropped:
-        ended = upload_texts.other_account if job.is_private else upload_texts.cancelled
+    for job in (job for job in dropped if isinstance(job, UploadJob)):
+        ended = upload_texts.other_account if job.is_private else cancel_texts.cancelled
         await tell_of(context.bot, job, ended(job, texts))
     await tell(
         context.bot,

@@ -12,6 +12,7 @@ from telegram.constants import ChatType
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
+from bot.cancelling import uploads as cancelling
 from bot.context import BotContext
 from bot.delivery.conversation import argument_of, conversation_of, message_of, query_of
 from bot.delivery.messages import acknowledge, deliver, say, show_instead
@@ -53,16 +54,15 @@ async def take(
     if not context.services.options.local_mode:
         for file in found:
             if (file.size or 0) > CLOUD_LIMIT:
-                _log.info("upload_failed", owner=owner, kind=file.kind, result="too_big")
-                context.core.metrics.uploaded("too_big", None)
+                context.services.ends.of_file(owner, file.kind, "too_big", file.size)
                 await say(update, context, too_big(texts, file.name, file.size))
         found = tuple(file for file in found if (file.size or 0) <= CLOUD_LIMIT)
         if not found:
             return
     uploads = context.services.uploads
     if uploads.remaining(owner) < len(found):
-        _log.info("upload_failed", owner=owner, kind=found[0].kind, result="too_many")
-        context.core.metrics.uploaded("too_many", None)
+        for file in found:
+            context.services.ends.of_file(owner, file.kind, "too_many", file.size)
         await say(
             update,
             context,
@@ -137,23 +137,9 @@ async def _accept(context: BotContext, texts: Texts, job: UploadJob) -> None:
 
 async def cancel_upload(update: Update, context: BotContext) -> None:
     """The Cancel button of one file."""
-    job = await cancel_tapped(update, context)
-    if job is not None and update.callback_query is not None:
-        await _drop_copy(update.callback_query, job)
-
-
-async def cancel_tapped(update: Update, context: BotContext) -> UploadJob | None:
-    """Cancel the job of the tapped button; None: it says itself that it has ended, or did."""
-    query = query_of(update)
-    ended = await context.services.uploads.cancel(context.owner, argument_of(query))
-    gone = context.t.label("This file is no longer on its way.")
-    await acknowledge(query, context.t.label("Cancelling …") if ended else gone)
-    if not isinstance(ended, UploadJob):
-        return None
-    _log.info("upload_cancelled", owner=ended.owner, kind=ended.kind, result="cancelled")
-    context.core.metrics.uploaded("cancelled", None)
-    await tell_of(context.bot, ended, upload_texts.cancelled(ended, context.t))
-    return ended
+    ended = await cancelling.end_tapped(update, context)
+    if isinstance(ended, UploadJob) and update.callback_query is not None:
+        await _drop_copy(update.callback_query, ended)
 
 
 async def retry_upload(update: Update, context: BotContext) -> None:

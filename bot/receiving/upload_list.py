@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from telegram import InlineKeyboardMarkup, Update
 
+from bot.cancelling import uploads as cancelling
 from bot.context import BotContext
-from bot.delivery.conversation import argument_of, query_of
-from bot.delivery.messages import acknowledge, say, show_instead
+from bot.delivery.messages import acknowledge, say, show_instead, tolerated
 from bot.receiving import files
 from bot.texts.buttons import Row, button, keyboard
 from bot.texts.catalogue import Texts
@@ -16,6 +17,7 @@ from bot.texts.file_keyboards import short
 from bot.uploads.arrived_texts import was_there
 from bot.uploads.jobs import UploadJob
 from bot.uploads.progress import tell_of
+from bot.uploads.queue import Stopping
 from security.credential import Owner
 
 _SHOWN: Final = 10
@@ -32,9 +34,40 @@ async def uploads(update: Update, context: BotContext) -> None:
 
 async def cancel(update: Update, context: BotContext) -> None:
     """A Cancel button of the list."""
-    await files.cancel_tapped(update, context)
-    ending = argument_of(query_of(update))
-    await show_instead(update, context, *await _list(context, context.owner, context.t, ending))
+    ended = await cancelling.end_tapped(update, context)
+    await _show_cancelled(update, context, [ended] if isinstance(ended, Stopping) else [])
+
+
+async def cancel_all(update: Update, context: BotContext) -> None:
+    """The button that cancels everything: what is listed, and files that are not yet."""
+    ended = await cancelling.end_files(update, context)
+    gone = context.t.label("There is nothing to cancel.")
+    said = context.t.label("Cancelling …") if ended.files or ended.stopping else gone
+    await acknowledge(update.callback_query, said)
+    telling = cancelling.tell_ended(context, context.owner, ended)
+    context.application.create_task(telling, name="cancel")
+    await _show_cancelled(update, context, ended.stopping)
+
+
+async def _show_cancelled(
+    update: Update, context: BotContext, stopping: Sequence[Stopping]
+) -> None:
+    """The list as it stands, and once more when what is to stop has ended."""
+    await show_instead(update, context, *await _list(context, context.owner, context.t))
+    if stopping:
+        work = _show_ended(update, context, context.owner, stopping)
+        context.application.create_task(work, name="cancel")
+
+
+async def _show_ended(
+    update: Update, context: BotContext, owner: Owner, stopping: Sequence[Stopping]
+) -> None:
+    for one in stopping:
+        await cancelling.outcome(context, one)
+        await context.services.uploads.until_told(one.job)
+    with tolerated(owner):
+        shown = await _list(context, owner, await context.texts_for(owner))
+        await show_instead(update, context, *shown)
 
 
 async def retry(update: Update, context: BotContext) -> None:
@@ -44,10 +77,8 @@ async def retry(update: Update, context: BotContext) -> None:
     await show_instead(update, context, *await _list(context, context.owner, context.t))
 
 
-async def _list(
-    context: BotContext, owner: Owner, t: Texts, ending: str = ""
-) -> tuple[str, InlineKeyboardMarkup]:
-    """What there is to say now. `ending`: this one has been told to stop, and soon will."""
+async def _list(context: BotContext, owner: Owner, t: Texts) -> tuple[str, InlineKeyboardMarkup]:
+    """What there is to say now."""
     queue, refresh = context.services.uploads, [button(t.label("🔄 Refresh"), "uploads")]
     jobs = await queue.jobs(owner)
     open_ = [job for job in jobs if not job.has_ended]
@@ -60,10 +91,8 @@ async def _list(
         return text, keyboard(refresh)
     lines, buttons = [t.tr("📬 <b>Your uploads</b>")], Row()
     for number, job in enumerate(open_[:_SHOWN], 1):
-        if job.id == ending:
-            text = t.tr("⏹ <b>{name}</b> is being cancelled …", name=_name(job, t))
-        else:
-            text = context.services.progress_of(job) or _open(job, queue.ahead(job), t)
+        text = context.services.progress_of(job) or _open(job, queue.ahead(job), t)
+        if not queue.is_stopping(job):
             buttons += _buttons(job, number, t)
         lines.append(f"{number}. {text}")
     if len(open_) > _SHOWN:
@@ -72,6 +101,8 @@ async def _list(
         lines.append("\n" + t.tr("<b>Recent</b>"))
         lines += [_ended(job, t) for job in ended[:_SHOWN]]
     rows = [buttons[first : first + 2] for first in range(0, len(buttons), 2)]
+    if sum(job.state == "queued" for job in open_) > 1:
+        rows.append([button(t.label("⏹ Cancel all"), "cancel-all")])
     return "\n".join(lines), keyboard(*rows, refresh)
 
 

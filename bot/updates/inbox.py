@@ -260,15 +260,16 @@ class Inbox(asyncio.Queue[object]):
             self._fetching.add(task)
             task.add_done_callback(self._fetching.discard)
 
-    async def drop_files(self, owner: Owner, before: int) -> int:
+    async def drop_files(self, owner: Owner, before: int) -> list[Update | None]:
         """Handle none of the owner's files and questions to Google that came before this update,
-        and wait still; how many did.
+        and wait still. Returns them; None: one that can be read no more.
         """
         dropped = self.waiting.drop(owner.telegram_id or 0, before)
+        documents = await self._workers.read(self._journal.read_all, dropped)
         for number in dropped:
             self._end(number)
         await self.settle()
-        return len(dropped)
+        return [read_update(document, self._bot) if document else None for document in documents]
 
     async def uncount_interrupted(self) -> None:
         """The run stops in order: what it interrupts has killed nobody, and is not counted."""

@@ -138,6 +138,10 @@ class UpdateJournal:
         """
         return self._read(str(number), passes=("store_failed",))
 
+    def read_all(self, numbers: Iterable[int]) -> list[dict[str, Any] | None]:
+        """Those updates; None for each that cannot be read, for whatever reason."""
+        return [self._read(str(number)) for number in numbers]
+
     def settle(self, ledger: dict[str, Any], ended: Iterable[int]) -> None:
         """Write the ledger down, as its `model_dump`, then forget the updates that have ended.
 

@@ -16,6 +16,13 @@ _FOLDER_LENGTH: Final = 40
 
 def finished(job: UploadJob, t: Texts) -> Shown:
     """Every file of the job has ended, one way or the other."""
+    text, markup = _finished(job, t)
+    if job.cancel_code:
+        text = t.tr("⏹ It was too late to cancel.") + "\n" + text
+    return text, markup
+
+
+def _finished(job: UploadJob, t: Texts) -> Shown:
     if len(job.files) > 1:
         return _album(job, t)
     [file] = job.files

@@ -5,8 +5,9 @@ from __future__ import annotations
 from bot.texts.buttons import Shown
 from bot.texts.catalogue import Html, Texts
 from bot.uploads import keyboards
+from bot.uploads.ends import CANCELLED, UNCONFIRMED
 from bot.uploads.jobs import State, UploadJob
-from bot.uploads.upload_texts import cancelled
+from bot.uploads.texts.cancelled import cancelled, stopped
 
 
 def accepted(job: UploadJob, t: Texts, address: str) -> Shown:
@@ -47,8 +48,15 @@ def ended(job: UploadJob, state: State, code: str, t: Texts, address: str) -> Sh
     """A job has stopped, by the fault `code`; the reason is told in the private chat alone."""
     if state == "waiting":
         return _waiting(job, t, address)
-    if code == "cancelled":
-        return cancelled(job, t), None
+    if code == CANCELLED:
+        return (cancelled if job.arrived else stopped)(job, t), None
+    if code == UNCONFIRMED:
+        text = t.tr(
+            "⏹ {what} was stopped. {person}, I tell you more in our private chat.",
+            what=_what(job, t),
+            person=person_of(job, t),
+        )
+        return text, keyboards.private_chat(t, address)
     text = t.tr(
         "⚠️ {what} was not uploaded. {person}, I tell you why in our private chat.",
         what=_what(job, t),

@@ -118,6 +118,8 @@ class UploadJob(BaseModel):
     """It had been deleted in Drive."""
     asked_at: datetime | None = None
     """Since when it waits for its owner's answer."""
+    cancel_code: str = ""
+    """Why it is to end, or has, where it was running when that was asked: after a restart, too."""
     person: str = ""
     """The owner's first name, where others read the answer: in a group."""
 

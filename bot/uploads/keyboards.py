@@ -38,6 +38,11 @@ def show_link(t: Texts, job_id: str) -> InlineKeyboardMarkup:
     return keyboard([button(t.label("Show the link here"), f"group-link:{job_id}")])
 
 
+def look_for(t: Texts, file_id: str) -> InlineKeyboardMarkup:
+    """Whether a file is in its owner's Drive could not be seen; maybe it can later."""
+    return keyboard([button(t.label("🔎 Is it there?"), f"file:{file_id}")])
+
+
 def retry(t: Texts, job_id: str) -> InlineKeyboardMarkup:
     """An upload failed in a way that may pass."""
     return keyboard(

@@ -29,6 +29,7 @@ from bot.texts.buttons import Shown
 from bot.texts.catalogue import Texts
 from bot.uploads import keyboards
 from bot.uploads.jobs import UploadJob
+from bot.uploads.texts import cancelled as cancel_texts
 
 _LONGEST_SECONDS: Final = 30.0
 _BAR: Final = 10
@@ -99,6 +100,7 @@ class UploadMessage:
         self._ticker: asyncio.Task[None] | None = None
         self._editing = asyncio.Lock()
         self._was_replaced = False
+        self._is_cancelling = self._is_ending = False
         self.sent = Sent(job.conversation, job.status_message_id)
         """The message, where it stands."""
 
@@ -106,7 +108,7 @@ class UploadMessage:
         """Begin to edit, at most every three seconds; in a group, never: 20 messages a minute are
         for what people wait for.
         """
-        if self._job.is_private:
+        if self._job.is_private and not self._is_cancelling:
             self._ticker = asyncio.create_task(self._tick())
 
     def advance(self, number: int, acknowledged: int) -> None:
@@ -120,16 +122,29 @@ class UploadMessage:
 
         `in_group`: what others may read. What is more goes to the private chat.
         """
-        if not self._job.is_private:
-            is_told = await self._show(*in_group)
-            if not is_told or (text, markup) != in_group:
-                await deliver(self._bot, self._job.owner, text, markup, background=BACKGROUND)
+        self._is_ending = True
+        await self._end_progress()
+        if self._job.is_private:
+            await self._show(text, markup)
             return
-        if self._ticker is not None:
-            # Never in the middle of an edit: Telegram might carry it out after the last one.
-            async with self._editing:
-                self._ticker.cancel()
-        await self._show(text, markup)
+        is_told = await self._show(*in_group)
+        if not is_told or (text, markup) != in_group:
+            await deliver(self._bot, self._job.owner, text, markup, background=BACKGROUND)
+
+    async def show_cancelling(self) -> None:
+        """Say at once that it is about to end; once it has ended, that is said instead."""
+        self._is_cancelling = True
+        await self._end_progress()
+        async with self._editing:
+            if not self._is_ending:
+                # The last edit is sure to come, and says more.
+                with contextlib.suppress(TelegramError):
+                    await self._put(self.text(), None, None)
+
+    async def _end_progress(self) -> None:
+        # Never in the middle of an edit: Telegram might carry it out after the last one.
+        async with self._editing:
+            self.stop()
 
     async def _show(self, text: str, markup: InlineKeyboardMarkup | None) -> bool:
         """Whether it stands there."""
@@ -150,7 +165,9 @@ class UploadMessage:
                 return True
         return False
 
-    async def _put(self, text: str, markup: InlineKeyboardMarkup | None, background: int) -> None:
+    async def _put(
+        self, text: str, markup: InlineKeyboardMarkup | None, background: int | None
+    ) -> None:
         to, number = self.sent
         self.sent = await edit_or_send(
             self._bot,
@@ -169,6 +186,8 @@ class UploadMessage:
 
     def text(self) -> str:
         """Name, bar, and how much of it is in Drive."""
+        if self._is_cancelling:
+            return cancel_texts.cancelling(self._job, self._texts)
         t, file = self._texts, self._job.files[self._number]
         size, count = file.size, len(self._job.files)
         album = (

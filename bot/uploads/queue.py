@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from bot.delivery.conversation import Conversation
+from bot.uploads.ends import CANCELLED, EXPIRED, UploadEnds
 from bot.uploads.jobs import State, UploadJob
 from bot.uploads.journal import UploadJournal
 from bot.uploads.scheduler import RunJob, Scheduler
@@ -20,6 +22,15 @@ KEPT: Final = timedelta(days=7)
 _KEPT_EACH: Final = 50
 
 
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """A job that was running when it was cancelled: it ends soon, and says so itself."""
+
+    job: UploadJob
+    again: bool
+    """Whether it was to end already, or had ended and was about to say so."""
+
+
 class UploadQueue:
     """Runs jobs as they come; what it holds is in the journal as well."""
 
@@ -29,6 +40,7 @@ class UploadQueue:
         workers: Workers,
         run: RunJob,
         discard: Callable[[UploadJob], Coroutine[Any, Any, None]],
+        ends: UploadEnds,
         *,
         at_once: int = 8,
         limit: int = 200,
@@ -36,8 +48,9 @@ class UploadQueue:
     ) -> None:
         """
         Args:
-            run: uploads one job, and returns what says how it ended.
+            run: uploads one job, and returns how it ended.
             discard: takes back what has been begun in Drive for one that does not run.
+            ends: told of each file that ends here without having run.
             at_once: how many run at the same time, of different people.
             limit: how many unfinished files one person may have.
             may_use: whose jobs run; those of others wait, as if for a connection.
@@ -45,10 +58,13 @@ class UploadQueue:
         self._journal = journal
         self._workers = workers
         self._discard = discard
+        self._ends = ends
         self._limit = limit
         self._may_use = may_use
         self.on_end: Callable[[], None] = lambda: None
         """Called when a job has ended: there may be room for more."""
+        self.on_stopping: Callable[[str, str], Awaitable[None]] = _nothing
+        """Called with the id of a job that runs and is to end, and the code of why."""
         self._scheduler = Scheduler(self._read, run, self._end, at_once)
         self._forgotten: set[str] = set()
         self._changing: WeakValueDictionary[Owner, asyncio.Lock] = WeakValueDictionary()
@@ -111,6 +127,10 @@ class UploadQueue:
     def is_running(self, job: UploadJob) -> bool:
         """Whether it is on its way just now."""
         return self._scheduler.is_running(job.owner, job.id)
+
+    def is_stopping(self, job: UploadJob) -> bool:
+        """Whether it was told to stop, and has not ended yet."""
+        return self._scheduler.is_stopping(job.owner, job.id)
 
     def position(self, owner: Owner) -> int:
         """How many of the owner's jobs are before the next one."""
@@ -203,35 +223,53 @@ class UploadQueue:
         """Everybody's jobs that have not ended and are in this state, as they were sent."""
         return await self._workers.read(self._journal.in_state, state)
 
-    async def cancel(self, owner: Owner, job_id: str) -> UploadJob | Literal["running"] | None:
-        """Cancel one job; None: there is none. A running one ends soon, and says so itself."""
+    async def cancel(
+        self, owner: Owner, job_id: str, code: str = CANCELLED
+    ) -> UploadJob | Stopping | None:
+        """Cancel one job, because of `code`; returns it as it has ended. None: there is none."""
         async with self._lock_of(owner):
-            if self._runs_already(owner, job_id):
-                self._scheduler.stop_running(owner)
-                return "running"
+            runs = self._runs_already(owner, job_id)
+            stops = runs and self._scheduler.stop_running(owner, job_id)
+            if stops:
+                await self.on_stopping(job_id, code)
             job = await self.find(owner, job_id)
+            if job is not None and runs:
+                return Stopping(job, again=not stops)
             if job is None or job.has_ended:
                 return None
             ended = {"state": "cancelled", "finished_at": datetime.now(UTC)}
             cancelled = job.model_copy(update=ended)
             await self.save(cancelled)
+            self._ends.of_job(job, code)
             self._workers.uncancelled(self._discard(job))
             self.on_end()
             return cancelled
 
     async def cancel_all(
-        self, owner: Owner, *, unless_account: str | None = None
-    ) -> list[UploadJob]:
-        """End the owner's jobs, those begun for another account if one is given.
-
-        Returns those that were not running; a running one says itself that it has ended.
-        """
-        ended = [
-            await self.cancel(owner, job.id)
+        self, owner: Owner, code: str = CANCELLED, *, unless_account: str | None = None
+    ) -> list[UploadJob | Stopping]:
+        """End the owner's jobs, those begun for another account if one is given."""
+        jobs = [
+            job
             for job in await self.jobs(owner)
             if unless_account is None or job.account_id not in ("", unless_account)
         ]
-        return [job for job in ended if isinstance(job, UploadJob)]
+        for job in jobs:  # none of them begins while the one before it ends
+            self._scheduler.remove(owner, job.id)
+        ended = [await self.cancel(owner, job.id, code) for job in jobs]
+        return [job for job in ended if job is not None]
+
+    async def until_over(self, job: UploadJob) -> UploadJob | None:
+        """Wait until nothing more of a job moves, and return it as it has ended; None: it is gone.
+
+        Where the program stops, it has not ended.
+        """
+        over = await self._scheduler.until_over(job.owner, job.id)
+        return over or await self.find(job.owner, job.id)
+
+    async def until_told(self, job: UploadJob) -> None:
+        """Wait until it has been said, too, how a job that runs has ended."""
+        await self._scheduler.until_told(job.owner, job.id)
 
     async def forget(self, owner: Owner) -> None:
         """Delete the owner's jobs; a running one once it has ended."""
@@ -242,6 +280,7 @@ class UploadQueue:
                     self._forgotten.add(job.id)
                 else:
                     await self._workers.run(self._journal.delete, job.id)
+                    self._ends.of_job(job, CANCELLED)
             self.on_end()
 
     async def forget_old(self, now: datetime) -> list[UploadJob]:
@@ -255,6 +294,7 @@ class UploadQueue:
                 if job.state != "queued" and (is_old or (job.has_ended and kept > _KEPT_EACH)):
                     await self._workers.run(self._journal.delete, job.id)
                     if not job.has_ended:
+                        self._ends.of_job(job, EXPIRED)
                         dropped.append(job)
         return dropped
 
@@ -263,6 +303,7 @@ class UploadQueue:
         return self._changing.setdefault(owner, asyncio.Lock())
 
     async def _add(self, job: UploadJob) -> None:
+        job = job.model_copy(update={"cancel_code": ""})  # of an earlier try
         if job.state == "queued" and not self._may_use(job.owner):
             job = job.model_copy(update={"state": "waiting"})
         await self.save(job)
@@ -282,3 +323,7 @@ class UploadQueue:
         if job_id in self._forgotten:
             self._forgotten.discard(job_id)
             self._workers.uncancelled(self._workers.run(self._journal.delete, job_id))
+
+
+async def _nothing(job_id: str, code: str) -> None:
+    """Nobody wants to know."""

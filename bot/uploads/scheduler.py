@@ -17,10 +17,36 @@ from bot.uploads.jobs import UploadJob
 from security.credential import Owner
 from upload import StopSignal
 
-Announcement = Coroutine[Any, Any, None]
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a job has ended, and what is still to be done about it."""
+
+    job: UploadJob
+    """As it stands from now on."""
+    tell: Coroutine[Any, Any, None]
+    """Writes that down, and says it."""
+
+
 Load = Callable[[str], Awaitable[UploadJob | None]]
-RunJob = Callable[[UploadJob, StopSignal], Awaitable[Announcement | None]]
+RunJob = Callable[[UploadJob, StopSignal], Awaitable[Ending | None]]
 _log = structlog.get_logger()
+
+
+def _new_future() -> asyncio.Future[UploadJob | None]:
+    return asyncio.get_running_loop().create_future()
+
+
+@dataclass(slots=True)
+class _Run:
+    """One job on its way."""
+
+    job_id: str
+    stop: StopSignal = field(default_factory=StopSignal)
+    over: asyncio.Future[UploadJob | None] = field(default_factory=_new_future)
+    """As it has ended; None: the program stops, or there was no such job."""
+    told: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once all is said."""
 
 
 @dataclass(slots=True)
@@ -28,8 +54,7 @@ class _PersonalQueue:
     """One person's uploads."""
 
     waiting: deque[str] = field(default_factory=deque)
-    running: str | None = None
-    stop: StopSignal = field(default_factory=StopSignal)
+    running: _Run | None = None
     task: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -43,7 +68,8 @@ class Scheduler:
         """
         Args:
             load: reads a job; None: there is none any more, or it cannot be read.
-            run: uploads one job, and returns what says how it ended: that takes nobody's slot.
+            run: uploads one job, and returns how it ended, which it is told of afterwards: that
+                takes nobody's slot. None: the program stops.
             ended: told of each job that has run, by its id, once all is said.
             at_once: how many run at the same time, of different people.
         """
@@ -59,7 +85,8 @@ class Scheduler:
         self._is_stopping = True
         tasks = [queue.task for queue in self._queues.values() if queue.task is not None]
         for queue in self._queues.values():
-            queue.stop.interrupt()
+            if queue.running is not None:
+                queue.running.stop.interrupt()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -83,18 +110,40 @@ class Scheduler:
         queue.waiting.remove(job_id)
         return True
 
-    def stop_running(self, owner: Owner) -> None:
-        """Stop the owner's job that is running, at its next piece."""
-        self._queues[owner].stop.set()
+    def stop_running(self, owner: Owner, job_id: str) -> bool:
+        """Stop this job of the owner's, if it runs; False: it was to stop already, or has ended."""
+        run = self._run_of(owner, job_id)
+        if run is None or run.stop.is_set() or run.over.done():
+            return False
+        run.stop.set()
+        return True
+
+    async def until_over(self, owner: Owner, job_id: str) -> UploadJob | None:
+        """Wait until nothing more of this job moves, and return it as it has ended.
+
+        None: it does not run, or the program stops.
+        """
+        run = self._run_of(owner, job_id)
+        return None if run is None else await asyncio.shield(run.over)
+
+    async def until_told(self, owner: Owner, job_id: str) -> None:
+        """Wait until it has been said how it ended, too."""
+        if (run := self._run_of(owner, job_id)) is not None:
+            await run.told.wait()
 
     def is_running(self, owner: Owner, job_id: str) -> bool:
         """Whether this job is on its way just now."""
-        return self._queues.get(owner, _PersonalQueue()).running == job_id
+        return self._run_of(owner, job_id) is not None
+
+    def is_stopping(self, owner: Owner, job_id: str) -> bool:
+        """Whether this job is to stop, and has not ended yet."""
+        run = self._run_of(owner, job_id)
+        return run is not None and run.stop.is_set() and not run.over.done()
 
     def has(self, owner: Owner, job_id: str) -> bool:
         """Whether this job waits, or is on its way."""
         queue = self._queues.get(owner, _PersonalQueue())
-        return job_id in (*queue.waiting, queue.running)
+        return job_id in queue.waiting or self.is_running(owner, job_id)
 
     def length(self, owner: Owner) -> int:
         """How many of the owner's jobs are before the next one."""
@@ -114,6 +163,10 @@ class Scheduler:
             queue.running is not None for queue in queues
         )
 
+    def _run_of(self, owner: Owner, job_id: str) -> _Run | None:
+        run = self._queues.get(owner, _PersonalQueue()).running
+        return run if run is not None and run.job_id == job_id else None
+
     async def _work(self, owner: Owner, queue: _PersonalQueue) -> None:
         # One slot at a time: who sent a hundred files comes round as often as who sent one.
         while queue.waiting:
@@ -121,20 +174,25 @@ class Scheduler:
         del self._queues[owner]
 
     async def _run_next(self, owner: Owner, queue: _PersonalQueue) -> None:
+        run = None
         try:
             async with self._slots:
                 if not queue.waiting:  # cancelled meanwhile
                     return
                 # From here on it runs, and a cancel stops it: also while it is being read.
-                queue.running, queue.stop = queue.waiting.popleft(), StopSignal()
-                job = await self._load(queue.running)
-                announcement = None if job is None else await self._run(job, queue.stop)
-            if announcement is not None:
-                await announcement
+                run = queue.running = _Run(queue.waiting.popleft())
+                job = await self._load(run.job_id)
+                ending = None if job is None else await self._run(job, run.stop)
+                run.over.set_result(None if ending is None else ending.job)
+            if ending is not None:
+                await ending.tell
         except Exception:
             # The runner answers for the job; whatever it could not, the queue goes on.
             _log.exception("handler_failed", owner=owner)
         finally:
-            ended, queue.running = queue.running, None
-            if ended is not None:
-                self._ended(ended)
+            queue.running = None
+            if run is not None:
+                if not run.over.done():
+                    run.over.set_result(None)
+                run.told.set()
+                self._ended(run.job_id)

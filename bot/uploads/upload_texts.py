@@ -10,9 +10,10 @@ from bot.texts.filenames import CLOUD_LIMIT, LARGEST
 from bot.texts.organisation import organisation_refuses
 from bot.texts.reader import that_is_you
 from bot.texts.unexpected import Unexpected
-from bot.uploads import keyboards
+from bot.uploads import ends, keyboards
 from bot.uploads.arrived_texts import arrived
 from bot.uploads.jobs import State, UploadJob
+from bot.uploads.texts import cancelled as cancel_texts
 from drive import DriveRefused
 from security.errors import (
     ConsentRequired,
@@ -72,17 +73,6 @@ def asked_name(job: UploadJob, t: Texts) -> Shown:
     )
 
 
-def cancelled(job: UploadJob, t: Texts) -> str:
-    """The person changed their mind."""
-    if len(job.files) == 1:
-        return t.tr("⏹ <b>{name}</b> was cancelled.", name=job.name)
-    return t.tr(
-        "⏹ The album was cancelled. In your Drive: {done} of {count} files.",
-        done=len(job.arrived),
-        count=len(job.files),
-    )
-
-
 def other_account(job: UploadJob, t: Texts) -> str:
     """Its owner has connected another Google account since."""
     return t.tr(
@@ -98,10 +88,11 @@ def ended_by(
     """What to say, which buttons to offer, and the state the job is in from now on."""
     name, retry = job.name, keyboards.retry(t, job.id)
     match error:
-        case UploadCancelled(code="account_changed"):
+        case UploadCancelled(code=ends.ACCOUNT_CHANGED):
             return other_account(job, t), None, "cancelled"
-        case UploadCancelled():
-            return cancelled(job, t), None, "cancelled"
+        case UploadCancelled(code=code):
+            text, markup = cancel_texts.ended(job, code, t)
+            return "\n".join((text, *arrived(job, t))), markup, "cancelled"
         case ConsentRequired() | CorruptCredential():
             text = t.tr(
                 "🔌 <b>{name}</b> is waiting: your connection to Google Drive has ended. "

@@ -15,7 +15,7 @@ from bot.uploads.journal import UploadJournal
 from bot.uploads.queue import UploadQueue
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
-from tests.bot.upload_line import ANN, Disk, job
+from tests.bot.upload_line import ANN, ENDS, Disk, job
 from tests.fixtures import RunningBot
 from tests.journeys import connect, until, until_called, until_struck
 from upload import StopSignal
@@ -61,7 +61,7 @@ async def test_a_part_that_is_being_written_down_belongs_to_its_album(
     async def note(whole: UploadJob) -> None:
         complete.append(len(whole.files))
 
-    albums = Albums(UploadQueue(journal, disk, nothing, nothing), end_seconds=0.1)
+    albums = Albums(UploadQueue(journal, disk, nothing, nothing, ENDS), end_seconds=0.1)
     first, second = (job(ANN, number, id="501-galbum") for number in (1, 2))
     assert await albums.take(first, note)
     disk.writes, asked = asyncio.Event(), disk.asked
@@ -85,7 +85,7 @@ async def test_a_large_album_does_not_take_the_place_of_others(
     async def nothing(_job: UploadJob, _halt: StopSignal | None = None) -> None:
         """Neither Telegram nor Drive is asked."""
 
-    albums = Albums(UploadQueue(journal, disk, nothing, nothing), end_seconds=0.1)
+    albums = Albums(UploadQueue(journal, disk, nothing, nothing, ENDS), end_seconds=0.1)
     albums.expect("501-gsmall")
     for _ in range(2000):
         albums.expect("501-glarge")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.uploads.jobs import UploadJob
-from bot.uploads.scheduler import Announcement, Load, Scheduler
+from bot.uploads.scheduler import Ending, Load, Scheduler
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from tests.bot.upload_line import ANN, BOB, job
@@ -42,9 +42,9 @@ async def test_whose_end_is_still_being_told_takes_nobodys_place() -> None:
     async def tell() -> None:
         await may_tell.wait()
 
-    async def run(one: UploadJob, stop: StopSignal) -> Announcement:
+    async def run(one: UploadJob, stop: StopSignal) -> Ending:
         begun.append(one.id)
-        return tell()
+        return Ending(one, tell())
 
     first, second, other = jobs = job(ANN, 1), job(ANN, 2), job(BOB, 1)
     lines = Scheduler(loading(*jobs), run, ended.append, at_once=1)

@@ -50,7 +50,9 @@ async def test_what_runs_waits_and_was_is_listed_and_can_be_cancelled(
     assert "2. 📥 third.bin is in line. Files before it: 1" in after.text
     assert any("second.bin was cancelled" in message.text for message in ann.messages())
     await ann.tap("Cancel 1", after)
-    await ann.wait_for("long.bin is being cancelled", since=listed.seq)
+    await ann.wait_for(
+        lambda m: m.id == listed.id and "Cancelling long.bin …" in m.text, since=listed.seq
+    )
     await google.rate("google.upload.chunk", None)
     await ann.wait_for("third.bin (2.9 MiB) is in your Drive", since=0)
     await until(lambda: not unfinished(bot.settings))

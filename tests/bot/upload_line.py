@@ -7,10 +7,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
+from bot.monitoring.metrics import Metrics
+from bot.uploads.ends import UploadEnds
 from bot.uploads.jobs import JobFile, UploadJob
 from security.credential import Owner
 from security.custody.workers import Workers
 
+ENDS = UploadEnds(Metrics())
+"""Whom nobody asks."""
 ANN, BOB = Owner.user(501), Owner.user(502)
 _TURNS = 20
 _BEGAN = datetime(2026, 11, 1, tzinfo=UTC)

@@ -380,7 +380,7 @@ class UpdatesRun:
 
     async def drop_files(self, user: int, before: int) -> int:
         """The person disconnects: files that wait, and came before this update, are not wanted."""
-        return await self._inbox.drop_files(Owner.user(user), before)
+        return len(await self._inbox.drop_files(Owner.user(user), before))
 
     async def forget(self, user: int) -> None:
         """The person wants everything deleted."""

@@ -69,7 +69,7 @@ STRANGER: Final = (
     *("upload-rename:{waiting}", "upload-keep:{waiting}", "upload-retry:{waiting}"),
     *("uploads-cancel:{waiting}", "upload-cancel:{waiting too}", "uploads", "quarantine:new"),
     *("files", "files-search", "file:none", "file-send:none", "folder", "folder-new:", "erase:ask"),
-    *("disconnect:ask", "disconnect:yes", "erase:yes", "language:en"),
+    *("disconnect:ask", "disconnect:yes", "erase:yes", "language:en", "cancel-all"),
 )
 """Taps of somebody who is not connected."""
 ADMINISTRATOR: Final = (

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from bot.texts.catalogue import Texts
+from bot.uploads.ends import UNCONFIRMED
 from bot.uploads.jobs import UploadJob
 from bot.uploads.progress import UploadMessage
-from upload import Source, StopSignal, UploadInterrupted
+from upload import Source, StopSignal, UploadCancelled, UploadInterrupted
 
 _ANSWER_SECONDS: Final = 120
 T = TypeVar("T")
@@ -27,10 +28,12 @@ class RunningJob:
     stop: StopSignal
     message: UploadMessage
     texts: Texts
-    write: Callable[[UploadJob], Coroutine[Any, Any, None]]
-    """Writes a job down."""
+    write: Callable[[UploadJob, bool], Coroutine[Any, Any, None]]
+    """Writes a job down; True: unless it was deleted, with everything, meanwhile."""
     source: Source | None = None
     """Of the file that is or was under way."""
+    _cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
     def change(self, **changes: Any) -> None:
@@ -44,7 +47,49 @@ class RunningJob:
             OperatorFault: the disk does not take it; it is changed in memory all the same.
         """
         self.job = self.job.with_file(number, **changes)
-        await self.write(self.job)
+        await self.save()
+
+    async def save(self, *, unless_deleted: bool = False) -> None:
+        """Write the job down as it stands. Raises as `save_file`."""
+        async with self._writing:  # what is older must not come last
+            await self.write(self.job, unless_deleted)
+
+    def cancel(self, code: str) -> None:
+        """It is to end, because of `code`, and `stop` is set: whoever waits waits no longer."""
+        self.change(cancel_code=code)
+        self._cancelled.set()
+
+    async def unless_cancelled(self, work: Coroutine[Any, Any, T]) -> T:
+        """What `work` comes to, where nothing depends on its being done to its end.
+
+        Raises:
+            UploadCancelled: the job is to end.
+        """
+        wanted = asyncio.create_task(work)
+        ended = asyncio.create_task(self._cancelled.wait())
+        try:
+            await asyncio.wait({wanted, ended}, return_when=asyncio.FIRST_COMPLETED)
+            self.check()
+            return await wanted
+        finally:
+            for task in (wanted, ended):
+                task.cancel()
+            await asyncio.gather(wanted, ended, return_exceptions=True)
+
+    def check(self) -> None:
+        """Go on, or raise UploadCancelled if the job is to end."""
+        if self.job.cancel_code:
+            raise self.cancelled()
+
+    def cancelled(self) -> UploadCancelled:
+        """The job ends here, with nothing of its next file in Drive as far as is known.
+
+        What has been begun, by an earlier run at least, may have arrived.
+        """
+        file = self.job.next_file
+        has_begun = file is not None and file.session is not None
+        code = UNCONFIRMED if has_begun else self.job.cancel_code
+        return UploadCancelled("cancelled", code=code)
 
     def report(self, **changes: Any) -> None:
         """Have the job changed. From a thread, which does not wait; reports keep their order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from typing import Any
 
@@ -12,14 +12,16 @@ from pydantic import SecretStr
 
 from bot.core import Core, Timing
 from bot.uploads.destinations import Destination, Destinations
+from bot.uploads.ends import UNCONFIRMED
 from bot.uploads.jobs import JobFile, UploadJob, Whereabouts
 from bot.uploads.running.duplicates import same_content, still_there
 from bot.uploads.running.running_job import RunningJob
 from bot.uploads.running.telegram_files import TelegramFiles
 from bot.uploads.upload_texts import TooLittleSpace
 from drive import Drive, DriveFile, DriveRefused
+from security.credential import Owner
 from security.errors import CustodyError, TransientFault
-from upload import Source, Target, discard, upload
+from upload import Source, Target, UploadCancelled, discard, upload
 
 _Candidates = Callable[[], Coroutine[Any, Any, list[DriveFile]]]
 
@@ -147,6 +149,19 @@ class _FileUpload:
         self._running.ask(work)
 
 
+class _Unread:
+    """Of a file that is cancelled before it was asked for: Drive may have all of an earlier run."""
+
+    seekable = True
+
+    def __init__(self, size: int | None) -> None:
+        self.size = size
+
+    def open(self, offset: int = 0) -> Iterator[bytes]:
+        """Nothing."""
+        return iter(())
+
+
 class _Precheck:
     """What is asked of Drive beside everything else, and told whenever it is wanted."""
 
@@ -189,9 +204,12 @@ class Transfer:
         """
         job = running.job
         file = job.files[number]
-        run = partial(self._core.upload_drives.run, job.owner)
+        run = partial(self._in_drive, job.owner)
         if file.session is not None:  # begun before: whatever can be known beforehand was
-            source = await self._open(running, file)
+            try:
+                source = await self._open(running, file)
+            except UploadCancelled:  # Drive may have all of it
+                source = _Unread(file.size)
             return await run(self._file_upload(running, number, source, None).send), "ok"
         # Beside the download's and the session's beginning: the answers come in time for the bytes.
         precheck = _Precheck(partial(self._check_ahead, job, file))
@@ -199,7 +217,7 @@ class Transfer:
             if self._files.are_local:
                 # Its server fetches the whole file first: not for a Drive that has no room for it.
                 with contextlib.suppress(TransientFault):
-                    await precheck.result()
+                    await running.unless_cancelled(precheck.result())
             source = await self._open(running, file)
             uploading = self._file_upload(running, number, source, precheck.result)
             try:
@@ -208,9 +226,10 @@ class Transfer:
                 place, same = (file.name, running.job.folder_id), some.candidates
 
                 def compare(drive: Drive) -> tuple[DriveFile, Whereabouts] | None:
-                    return still_there(drive, same_content(source, same, running.stop), *place)
+                    with drive.stopped_by(running.stop):
+                        return still_there(drive, same_content(source, same, running.stop), *place)
 
-                if (found := await run(compare)) is not None:
+                if (found := await self._core.upload_drives.run(job.owner, compare)) is not None:
                     running.job = running.job.with_file(number, there=found[1])
                     return found[0], "duplicate"
                 uploading.candidates = None
@@ -239,6 +258,16 @@ class Transfer:
         """Give back where the bytes came from, which is done with, for now at least."""
         source, running.source = running.source, None
         await self._files.release(source)
+
+    async def _in_drive(self, owner: Owner, send: Callable[[Drive], DriveFile]) -> DriveFile:
+        try:
+            return await self._core.upload_drives.run(owner, send)
+        except UploadCancelled as cancelled:
+            if cancelled.arrived is not None:  # too late: it is there, and stays
+                return cancelled.arrived
+            if cancelled.may_have_arrived:
+                raise UploadCancelled("cancelled", code=UNCONFIRMED) from cancelled
+            raise
 
     async def _open(self, running: RunningJob, file: JobFile) -> Source:
         running.source = await self._files.source_of(file, running.stop)

@@ -1,0 +1,1 @@
+"""What people end, and what they are told of it."""
