@@ -19,7 +19,9 @@ from cryptography.fernet import Fernet
 from cli import app
 from commands.output import Exit
 from config import Settings, SettingsError, load_settings
+from processes.storage import KINDS
 from security.log_schema import EVENTS, MASK, RESULTS
+from security.owner_documents import CREDENTIALS
 from security.storage.events import ACTIONS
 from tests.documents import (
     CODE_BLOCK,
@@ -172,6 +174,17 @@ def test_operations_page_explains_every_exit_code_of_the_bot(guide: str) -> None
 @pytest.mark.parametrize("guide", GUIDES)
 def test_operations_page_explains_every_action_of_the_audit_trail(guide: str) -> None:
     assert sorted(first_codes(guide, "## Commands", 2)) == sorted(ACTIONS)
+
+
+@pytest.mark.parametrize("guide", [*GUIDES, "docs/security.md"])
+def test_every_kind_of_document_is_told_of_where_people_look_for_it(guide: str) -> None:
+    """By its folder, where it has one: what is in it, and when it goes."""
+    heading = (
+        "## What is stored" if guide == "docs/security.md" else "## What is under `user_data/`"
+    )
+    cells = "".join(cell for row in table(guide, heading) for cell in row)
+    folders = {f"{kind.name}/" for kind in KINDS if kind.name != CREDENTIALS.name}
+    assert folders - set(re.findall(r"`([^`]+)`", cells)) == set()
 
 
 @pytest.mark.parametrize("translation", TRANSLATIONS)
