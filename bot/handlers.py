@@ -162,6 +162,8 @@ def handlers(administrators: frozenset[int]) -> list[Handler]:
             for verb, handle in buttons.items()
         ),
         CallbackQueryHandler(other_messages.stale_button),
+        # "/2026" is no command where a folder's name is asked for.
+        MessageHandler(_NEW & filters.COMMAND & Answers(folders.NAMING), folders.make),
         MessageHandler(_NEW & filters.COMMAND, other_messages.unknown_command),
         MessageHandler(_NEW & Carries(), files.receive),
         *(

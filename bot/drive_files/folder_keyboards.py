@@ -24,6 +24,8 @@ def level(
     page: int,
     chosen: str,
     template: str,
+    *,
+    is_offer: bool = False,
 ) -> InlineKeyboardMarkup:
     """A folder, or the top.
 
@@ -33,11 +35,13 @@ def level(
         page: which of them are shown, from 0.
         chosen: the identifier of the folder files go into.
         template: of the sub-folders by date.
+        is_offer: whether it is the folder that somebody has just named.
     """
     here = path[-1].id if path else ""
     rows: list[Row] = []
     if here and here != chosen:
-        rows.append([button(t.label("✅ Use this one"), f"folder-use:{here}")])
+        use = t.label("✅ Use it") if is_offer else t.label("✅ Use this one")
+        rows.append([button(use, f"folder-use:{here}")])
     for folder in inside[page * PAGE : (page + 1) * PAGE]:
         sign = "📂" if folder.id == chosen else "📁"
         rows.append([button(f"{sign} {_short(folder.name)}", f"folder:{folder.id}")])

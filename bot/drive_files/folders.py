@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -17,7 +18,8 @@ from bot.drive_files.explaining import explained, show, tapped
 from bot.preferences.folder_choices import TEMPLATES, FolderChoice, clean_template, folders_for
 from bot.texts import questions
 from bot.texts.catalogue import Texts
-from bot.texts.filenames import clean_name, shown_path, shown_text
+from bot.texts.filenames import shown_path, shown_text
+from bot.texts.folder_names import NoFolderNames, explain, folder_names
 from drive import Drive, DriveFolder, DriveRefused, folders_in
 from security.errors import ConsentRequired
 
@@ -35,9 +37,12 @@ class _Level:
 
 @explained()
 async def folder(update: Update, context: BotContext) -> None:
-    """/folder and /folder template …; its buttons open a folder, or turn its pages."""
+    """/folder, /folder Name, /folder template …; its buttons open a folder, or turn its pages."""
     arguments = context.args or []
-    if arguments and arguments[0].lower() == "template":
+    if arguments and arguments[0].lower() != "template":
+        await _offer(update, context, "", " ".join(arguments))
+        return
+    if arguments:
         text = " ".join(arguments[1:])
         try:
             template = TEMPLATES[text] if text in TEMPLATES else clean_template(text)
@@ -90,13 +95,43 @@ async def ask_name(update: Update, context: BotContext) -> None:
 
 @explained()
 async def make(update: Update, context: BotContext) -> None:
-    """Make a folder of the name that somebody has replied with."""
-    parent_id, wanted = questions.answer_in(message_of(update))
-    if not (name := clean_name(wanted.replace("\n", " "), "")):
-        await say(update, context, context.t.tr("🤔 That cannot be a folder's name."))
+    """Make the folders of the names that somebody has replied with."""
+    await _offer(update, context, *questions.answer_in(message_of(update)))
+
+
+async def _offer(update: Update, context: BotContext, parent_id: str, wanted: str) -> None:
+    """Offer the folder that is wanted: the one that is there, or a new one.
+
+    It is made at once, and chosen only by a tap: whoever puts folders in order makes several.
+    """
+    try:
+        names = folder_names(wanted)
+    except NoFolderNames as fault:
+        await say(update, context, explain(fault, context.t))
         return
-    made = await context.on_drive(lambda drive: drive.ensure_subfolder(name, parent_id or None))
-    await _show(update, context, made.id, made=made)
+    way, is_new = await context.on_drive(lambda drive: _walk(drive, parent_id, names))
+    await _show(update, context, way[-1].id, offered=way, is_new=is_new)
+
+
+def _walk(
+    drive: Drive, parent_id: str, names: Sequence[str]
+) -> tuple[tuple[DriveFolder, ...], bool]:
+    """The bot's folders of these names within each other, and whether one had to be made. Blocks.
+
+    Those that are there are taken, also where only capitals differ.
+    """
+    known, way, is_new = drive.all_folders(), list[DriveFolder](), False
+    for name in names:
+        here = folders_in(known, parent_id)
+        same = [folder for folder in here if folder.name == name]
+        alike = [folder for folder in here if folder.name.casefold() == name.casefold()]
+        if found := [*same, *alike]:
+            way.append(found[0])
+        else:
+            is_new = True
+            way.append(drive.ensure_subfolder(name, parent_id or None))
+        parent_id = way[-1].id
+    return tuple(way), is_new
 
 
 async def _account(context: BotContext) -> str:
@@ -116,7 +151,7 @@ async def _choose(context: BotContext, *, folder_id: str = "", template: str | N
     await run(destinations.choose, context.owner, account, path, template)
 
 
-async def _look(context: BotContext, folder_id: str, made: DriveFolder | None = None) -> _Level:
+async def _look(context: BotContext, folder_id: str, made: Sequence[DriveFolder] = ()) -> _Level:
     """The folder and all around it, in one request.
 
     Raises:
@@ -125,8 +160,9 @@ async def _look(context: BotContext, folder_id: str, made: DriveFolder | None = 
 
     def work(drive: Drive) -> _Level:
         folders = drive.all_folders()
-        if made is not None and all(folder.id != made.id for folder in folders):
-            folders.append(made)  # a list may lag behind what was made a moment ago
+        listed = {folder.id for folder in folders}
+        # A list may lag behind what was made a moment ago.
+        folders += [folder for folder in made if folder.id not in listed]
         by_id = {folder.id: folder for folder in folders}
         path: list[DriveFolder] = []
         if folder_id and folder_id not in by_id:
@@ -147,27 +183,48 @@ async def _show(
     folder_id: str,
     *,
     page: int = 0,
-    made: DriveFolder | None = None,
+    offered: Sequence[DriveFolder] = (),
+    is_new: bool = False,
 ) -> None:
-    """A level of the bot's folders with the person's choice, instead of what was tapped."""
+    """A level of the bot's folders with the person's choice, instead of what was tapped.
+
+    Args:
+        offered: where it is one that somebody has named: with those of the way that they named.
+        is_new: whether that has been made just now.
+    """
     account = await _account(context)
-    level = await _look(context, folder_id, made)
+    level = await _look(context, folder_id, offered)
     choice = await context.core.workers.run(
         context.services.destinations.choice, context.owner, account
     )
     page = min(page, max(len(level.inside) - 1, 0) // folder_keyboards.PAGE)
+    is_offer = bool(offered) and folder_id != choice.folder_id
     markup = folder_keyboards.level(
-        context.t, level.path, level.inside, page, choice.folder_id, choice.template
+        context.t,
+        *(level.path, level.inside, page, choice.folder_id, choice.template),
+        is_offer=is_offer,
     )
-    await show(update, context, _described(level, choice, context.t), markup)
+    note = _offered(level, context.t, is_new=is_new) if is_offer else ""
+    await show(update, context, _described(level, choice, context.t, note), markup)
 
 
-def _described(level: _Level, choice: FolderChoice, t: Texts) -> str:
+def _offered(level: _Level, t: Texts, *, is_new: bool) -> str:
+    name = shown_path([folder.name for folder in level.path])
+    if is_new:
+        return t.tr(
+            "✅ I have made <b>{folder}</b>. Tap “Use it”, and your files go there.", folder=name
+        )
+    return t.tr(
+        "📁 <b>{folder}</b> is there already. Tap “Use it”, and your files go there.", folder=name
+    )
+
+
+def _described(level: _Level, choice: FolderChoice, t: Texts, note: str) -> str:
     lines = [t.tr("📂 Your files go into the folder <b>{folder}</b>.", folder=choice.name)]
     if choice.template:
         today = shown_path(folders_for(choice.template, datetime.now(UTC)))
         lines.append(t.tr("🗓 In there into sub-folders by date; today: {folder}", folder=today))
-    lines.append("")
+    lines += [note, ""] if note else [""]
     if level.path:
         name = shown_path([folder.name for folder in level.path])
         lines.append(

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from bot.preferences.folder_choices import clean_template, folders_for
+from bot.texts.catalogue import Texts
+from bot.texts.folder_names import NoFolderNames, explain, folder_names
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.messages import Message
 from sandbox.clients.person import Person
@@ -64,7 +66,7 @@ async def test_a_new_folder_is_chosen_and_stays_so_after_a_restart(
         assert "no folders in your Drive yet" in top.text
         work = await make_folder(ann, "Work", top)
         plans = await make_folder(ann, "Plans", work)
-        await ann.tap("Use this one", plans)
+        await ann.tap("Use it", plans)
         await ann.wait_for("Your files go into the folder Work / Plans")
         arrived = await send(ann, "a.txt")
         assert "in the folder “Work / Plans”" in arrived.text
@@ -73,6 +75,102 @@ async def test_a_new_folder_is_chosen_and_stays_so_after_a_restart(
         await send(ann, "b.txt")
     assert await path_of(google, "a.txt") == await path_of(google, "b.txt") == ["Work", "Plans"]
     assert await named(google, "Telegram") == []
+
+
+async def test_a_new_folder_is_there_and_chosen_by_a_tap_alone(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Whoever puts folders in order makes several; the message says where files still go."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await ann.send("/folder")
+    made = await make_folder(ann, "Work", await ann.wait_for("Your files go into"))
+    assert made.text.startswith("📂 Your files go into the folder Telegram.")
+    assert "I have made Work. Tap “Use it”, and your files go there." in made.text
+    await send(ann, "a.txt")
+    assert await path_of(google, "a.txt") == ["Telegram"]
+    await ann.tap("Use it", made)
+    used = await ann.wait_for("Your files go into the folder Work.")
+    assert "Use it" not in used.text
+    assert used.button("folder-use") is None
+    await send(ann, "b.txt")
+    assert await path_of(google, "b.txt") == ["Work"]
+
+
+async def test_slashes_make_folders_within_folders_and_take_those_that_are_there(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Below the one that is shown, or from the top by the command; capitals make no other."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await ann.send("/folder Invoices / 2026/November")
+    made = await ann.wait_for("I have made Invoices / 2026 / November")
+    await ann.tap("Use it", made)
+    await ann.wait_for("Your files go into the folder Invoices / 2026 / November")
+    await send(ann, "a.txt")
+    assert await path_of(google, "a.txt") == ["Invoices", "2026", "November"]
+    await ann.send("/folder invoices/2026/December")
+    await ann.wait_for("I have made Invoices / 2026 / December")
+    await ann.send("/folder Invoices/2026")
+    there = await ann.wait_for("Invoices / 2026 is there already")
+    await ann.tap("New folder here", there)
+    question = await ann.wait_for("be called?")
+    await ann.send("Q4/Taxes", reply_to=question.id)
+    await ann.wait_for("I have made Invoices / 2026 / Q4 / Taxes")
+    for name in ("Invoices", "2026", "November", "December", "Q4", "Taxes"):
+        assert len(await named(google, name)) == 1
+    await ann.send("/folder Invoices/2026/November")
+    chosen = await ann.wait_for("Your files go into the folder Invoices / 2026 / November")
+    assert "Use it" not in chosen.text
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("Work//Plans", "Write a name before and after each “/”"),
+        ("/Work", "Write a name before and after each “/”"),
+        ("Work/", "Write a name before and after each “/”"),
+        ("/", "Write a name before and after each “/”"),
+        ("Work/ /Plans", "Write a name before and after each “/”"),
+        ("../Work", "Dots lead nowhere"),
+        ("Work/./Plans", "Dots lead nowhere"),
+        ("發票／2026", "write “/” and not “／”"),
+        ("Work∕Plans", "write “/” and not “∕”"),
+        ("/".join("abcdefghijk"), "too deep: at most 10 folders"),
+        ("Work/" + "x" * 101, "too long: a folder's name has at most 100"),
+        ("Work/\u200b", "cannot be a folder's name"),
+        ("...", "cannot be a folder's name"),
+    ],
+)
+def test_what_names_no_folders_is_told_in_one_sentence(written: str, said: str) -> None:
+    with pytest.raises(NoFolderNames) as raised:
+        folder_names(written)
+    sentence = explain(raised.value, Texts("en"))
+    assert said in sentence
+    assert "\n" not in sentence
+
+
+def test_what_names_folders_is_read_as_it_is_meant() -> None:
+    assert folder_names(" Invoices / 2026\n") == ("Invoices", "2026")
+    assert folder_names("a\\b") == ("a_b",)
+    assert folder_names("x" * 100) == ("x" * 100,)
+
+
+async def test_an_odd_name_changes_nothing_wherever_it_is_written(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Also one that looks like a command, as an answer."""
+    ann = people()
+    await connect(ann, google, AMY)
+    before = await google.files(AMY)
+    await ann.send("/folder Work//Plans")
+    await ann.wait_for("Write a name before and after each")
+    await ann.send("/folder")
+    await ann.tap("New folder here", await ann.wait_for("Your files go into"))
+    question = await ann.wait_for("be called?")
+    await ann.send("/2026", reply_to=question.id)
+    await ann.wait_for("Write a name before and after each")
+    assert await google.files(AMY) == before
 
 
 async def test_folders_are_walked_through_up_and_down_and_page_by_page(
@@ -149,7 +247,7 @@ async def test_a_chosen_folder_that_is_gone_is_made_again_where_it_was_and_said(
     await ann.send("/folder")
     work = await make_folder(ann, "Work", await ann.wait_for("Your files go into"))
     plans = await make_folder(ann, "Plans", work)
-    await ann.tap("Use this one", plans)
+    await ann.tap("Use it", plans)
     await ann.wait_for("Work / Plans")
     assert "made it again" not in (await send(ann, "a.txt")).text
     [folder] = await named(google, "Plans")
@@ -200,7 +298,7 @@ async def test_a_choice_is_of_one_account_and_forgotten_with_the_connection(
     await connect(ann, google, AMY)
     await ann.send("/folder")
     await make_folder(ann, "Work", await ann.wait_for("Your files go into"))
-    await ann.tap("Use this one")
+    await ann.tap("Use it")
     await ann.wait_for("go into the folder Work")
     await connect(ann, google, "other@example.com")
     await send(ann, "a.txt")
@@ -252,7 +350,7 @@ async def test_a_file_under_way_goes_where_it_was_going_whatever_is_chosen_since
         await ann.send_document(bytes(1_000_000), "long.bin")
         await ann.wait_for("long.bin")
         await until_uploading(google)
-        await ann.tap("Use this one", level)
+        await ann.tap("Use it", level)
         await ann.wait_for("go into the folder Work")
     await google.rate("google.upload.chunk", None)
     async with start_bot():

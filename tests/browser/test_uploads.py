@@ -44,7 +44,7 @@ def look_at_folders(visit: Visit) -> None:
     visit.picture("folder-question")
     say(visit, "Travel")
     visit.says("Inside “Travel”")
-    visit.tap("Use this one")
+    visit.tap("Use it")
     visit.says("Your files go into the folder Travel")
     visit.picture("folder-chosen")
 
