@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from commands.losses import losses_document, owners, tell_losses
 from commands.options import DEFAULT_ENV_FILE, EnvFile
-from commands.output import AsJson, Exit, progress, show_json, show_table, stop
+from commands.output import AsJson, Exit, progress, say, show_json, show_table, stop
 from commands.runtime import (
     custody_for_restore,
     open_custody,
@@ -21,6 +23,7 @@ from security.encryption import fingerprint
 from security.errors import CustodyError
 from security.logging_utils import OwnerMask
 from security.recovery.backup import About, BackupReport, write_backup
+from security.recovery.losses import Losses
 from security.recovery.restore import Contents, Restore, RestoreReport, verify
 
 Archive = Annotated[Path, typer.Argument(help="The archive.", show_default=False)]
@@ -43,7 +46,10 @@ def backup(
     as_json: AsJson = False,
     env_file: EnvFile = DEFAULT_ENV_FILE,
 ) -> None:
-    """Write an encrypted archive of credentials, tombstones and quarantine; the bot may run."""
+    """Write an encrypted archive of credentials, tombstones and quarantine; the bot may run.
+
+    Exit code 1: it is written and good, but holds no credential, or not everybody's.
+    """
     settings = read_settings(env_file)
     _check_keys(settings)
     with open_custody(env_file, changes=True) as custody, progress("Backing up") as on_progress:
@@ -61,8 +67,10 @@ def backup(
             replace=force,
             on_progress=on_progress,
         )
-    _show_backup(report, as_json=as_json)
-    if not report.is_complete:
+        losses = custody.losses()
+    _show_backup(report, losses, file, settings, custody.mask, as_json=as_json)
+    is_enough = report.credentials and not losses.are_serious(report.credentials)
+    if not (report.is_complete and is_enough):
         raise typer.Exit(Exit.FINDINGS)
 
 
@@ -73,7 +81,10 @@ def restore(
     as_json: AsJson = False,
     env_file: EnvFile = DEFAULT_ENV_FILE,
 ) -> None:
-    """Put an archive back: only what is missing or older here, unless it is a rollback."""
+    """Put an archive back: only what is missing or older here, unless it is a rollback.
+
+    Exit code 1: something wants attention, or nobody of the archive has a credential here after it.
+    """
     settings = read_settings(env_file)
     _check_keys(settings)
     keys = settings.token_backup_key
@@ -90,6 +101,8 @@ def restore(
             run.report.mask_key = mask_key
             with progress("Restoring") as on_progress:
                 run.run(file, keys, contents, on_progress)
+            # Of a dry run, who is missing now is not who would be.
+            losses = Losses() if dry_run else custody.losses()
     except CustodyError as error:
         done = run.report.owners if run is not None and not dry_run else 0
         if done == 0:
@@ -99,8 +112,11 @@ def restore(
             "whole; run the same command again to go on.",
             Exit.FAULT,
         )
-    _show_restore(run.report, contents, settings, custody.mask, dry_run=dry_run, as_json=as_json)
-    if not run.report.is_clean:
+    _show_restore(
+        run.report, contents, losses, settings, custody.mask, dry_run=dry_run, as_json=as_json
+    )
+    is_enough = run.report.in_use and not losses.are_serious(run.report.in_use)
+    if not (run.report.is_clean and is_enough):
         raise typer.Exit(Exit.FINDINGS)
 
 
@@ -127,7 +143,15 @@ def _refuse_plaintext(settings: Settings, contents: Contents) -> None:
         )
 
 
-def _show_backup(report: BackupReport, *, as_json: bool) -> None:
+def _show_backup(
+    report: BackupReport,
+    losses: Losses,
+    file: Path,
+    settings: Settings,
+    mask: OwnerMask,
+    *,
+    as_json: bool,
+) -> None:
     counts: dict[str, Any] = {
         "owners": report.owners,
         "credentials": report.credentials,
@@ -137,15 +161,29 @@ def _show_backup(report: BackupReport, *, as_json: bool) -> None:
         "left_out": report.left_out,
         "locked": report.locked,
     }
+    file, size, kid = (
+        file.absolute(),
+        file.stat().st_size,
+        fingerprint(settings.token_backup_key[0]),
+    )
+    findings = [{"owner": mask(owner.name), "reason": why} for owner, why in report.findings]
     if as_json:
-        show_json(counts)
-    else:
-        show_table("The archive holds", ("what", "count"), _rows(counts))
+        written = {"file": str(file), "bytes": size, "kid": kid}
+        show_json({**counts, **written, "findings": findings, **losses_document(losses)})
+        return
+    show_table("The archive holds", ("what", "count"), _rows(counts))
+    _show_findings(findings)
+    say(f"Written: {file}, {size:,} bytes, of {owners(report.owners)}.")
+    say(f"Under key {kid}, the first of TOKEN_BACKUP_KEY: who has lost it has no backup.")
+    if not report.credentials:
+        say("It holds no credential. Keep earlier archives.")
+    tell_losses(losses, stored=report.credentials)
 
 
 def _show_restore(
     report: RestoreReport,
     contents: Contents,
+    losses: Losses,
     settings: Settings,
     mask: OwnerMask,
     *,
@@ -162,6 +200,7 @@ def _show_restore(
         "copies_refused": report.copies_refused,
         "tombstones": report.tombstones,
         "mask_key": report.mask_key,
+        "not_in_archive": report.not_in_archive,
     }
     missing = sorted(set(contents.about.settings) - set(settings.names_set))
     findings = [{"owner": mask(o.name), "reason": reason} for o, reason in report.findings]
@@ -180,19 +219,41 @@ def _show_restore(
                 **counts,
                 "settings_missing": missing,
                 "findings": findings,
+                **losses_document(losses),
             }
         )
         return
     made = contents.about.created.isoformat(" ", timespec="seconds")
     title = f"{'Would be done' if dry_run else 'Done'} with the archive of {made}"
     show_table(title, ("what", "count"), _rows(counts))
+    _show_findings(findings)
+    if missing:
+        say(f"Set when the archive was made, and not now: {', '.join(missing)}.")
+    tell_losses(losses, stored=report.in_use + report.not_in_archive)
+    say(_in_the_end(report, contents, dry_run=dry_run))
+
+
+def _in_the_end(report: RestoreReport, contents: Contents, *, dry_run: bool) -> str:
+    """Whether whoever is in the archive has a credential here."""
+    if not contents.credentials:
+        return "The archive holds no credential: is it the right one?"
+    would = "would be" if dry_run else "is"
+    if not report.in_use:
+        return (
+            f"Of the archive's {contents.credentials} credentials none {would} in use here: see "
+            "`refused` above. What has ended or was set aside since comes back with --rollback, "
+            "with the bot stopped."
+        )
+    if not report.changed:
+        return f"Nothing needed to be changed. In use here: {owners(report.in_use)} of the archive."
+    return f"In use here{' after it' if dry_run else ''}: {owners(report.in_use)} of the archive."
+
+
+def _show_findings(findings: Sequence[dict[str, str]]) -> None:
+    """Whom to look at, the first of them; --json has all."""
     if findings:
         rows = [(one["owner"], one["reason"]) for one in findings[:20]]
         show_table(f"{len(findings)} to look at", ("owner", "reason"), rows)
-    if missing:
-        typer.echo(f"Set when the archive was made, and not now: {', '.join(missing)}.")
-    if not report.changed:
-        typer.echo("Nothing needed to be changed.")
 
 
 def _rows(counts: dict[str, Any]) -> list[tuple[str, object]]:

@@ -16,6 +16,7 @@ import typer
 
 from commands.checks import (
     connections,
+    credentials,
     folder,
     google,
     keys,
@@ -27,7 +28,7 @@ from commands.checks import (
 from commands.checks.finding import Finding, State, failed, skipped
 from commands.checks.settings import check_env_file, check_precautions, check_settings
 from commands.options import DEFAULT_ENV_FILE, EnvFile
-from commands.output import AsJson, Exit, show_json, show_table
+from commands.output import AsJson, Exit, say, show_json, show_table
 from commands.runtime import Installation
 from config import Settings
 from security.logging_utils import redact_logs
@@ -63,11 +64,15 @@ def doctor(
     else:
         show_table(
             "Drivekeeper doctor",
-            ("", "check", "what was found", "what to do"),
-            [(_SIGNS[f.state], f.check, f.says, f.do) for f in findings],
+            ("", "check", "what was found → what to do"),
+            [(_SIGNS[f.state], f.check, _says(f)) for f in findings],
         )
-        typer.echo(", ".join(f"{counts[state]} {state.value}" for state in State))
+        say(", ".join(f"{counts[state]} {state.value}" for state in State))
     raise typer.Exit(Exit.FINDINGS if counts[State.FAILED] else Exit.OK)
+
+
+def _says(finding: Finding) -> str:
+    return f"{finding.says}\n→ {finding.do}" if finding.do else finding.says
 
 
 async def examine(env_file: Path, *, offline: bool = False) -> list[Finding]:
@@ -105,6 +110,7 @@ def _local(there: Installation, runs: bool | None) -> list[Check]:
         ("file system", partial(folder.check_file_system, data)),
         ("disk space", partial(folder.check_space, data)),
         ("keys", partial(keys.check_keys, there)),
+        ("credentials", partial(credentials.check_credentials, there)),
         ("testing", partial(connections.check_testing, there)),
         ("bot", lambda: [process.judge_bot(runs)]),
     ]

@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from commands.at_work import at_work
+from commands.losses import losses_document, tell_losses
 from commands.options import DEFAULT_ENV_FILE, EnvFile
-from commands.output import AsJson, Exit, show_json, show_table, stop
+from commands.output import AsJson, Exit, say, show_json, show_table, stop
 from commands.runtime import Custody, open_custody
 from security.maintenance.report import SweepReport
 
@@ -29,13 +30,16 @@ def run(
         if not dry_run and not custody.settings.google_clients:
             stop("GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET are missing.", Exit.USAGE)
         report = asyncio.run(_sweep(custody, dry_run=dry_run))
+        losses = custody.losses()
     if as_json:
-        show_json(report.model_dump(mode="json"))
+        show_json({**report.model_dump(mode="json"), **losses_document(losses)})
     else:
         _show(report, dry_run=dry_run)
+        tell_losses(losses, stored=report.seen - report.quarantined)
     trouble = report.operator or report.transient or report.held or report.ended_by
     unusable = sum(report.results.values()) if dry_run else report.quarantined
-    raise typer.Exit(Exit.FINDINGS if trouble or unusable else Exit.OK)
+    lost = losses.are_serious(report.fresh + report.refreshed)
+    raise typer.Exit(Exit.FINDINGS if trouble or unusable or lost else Exit.OK)
 
 
 async def _sweep(custody: Custody, *, dry_run: bool) -> SweepReport:
@@ -70,4 +74,4 @@ def _show(report: SweepReport, *, dry_run: bool) -> None:
     if report.results:
         show_table("Results", ["code", "owners"], sorted(report.results.items()))
     if report.ended_by:
-        typer.echo(f"It ended before its time: {report.ended_by} (see docs/operations.md).")
+        say(f"It ended before its time: {report.ended_by} (see docs/operations.md).")

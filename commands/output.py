@@ -10,6 +10,7 @@ from enum import IntEnum
 from typing import Annotated, Any, Final, NoReturn
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -19,7 +20,9 @@ from security.log_schema import MASK
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-_WIDEST: Final = 400
+_NARROW: Final = 80
+_IN_ONE_PIECE: Final = 40
+"""The longest that is copied: the id of a copy in quarantine."""
 
 
 class Exit(IntEnum):
@@ -74,14 +77,38 @@ def show_json(document: Mapping[str, Any]) -> None:
 
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table; nothing in it is taken for markup."""
-    table = Table(title=title, title_justify="left")
-    for column in columns:
-        table.add_column(column, overflow="fold")  # an ellipsis would make masks useless
-    for row in rows:
-        table.add_row(*("" if cell is None else _plain(str(cell)) for cell in row))
-    # Where no terminal has an edge, a row is a line.
-    Console(width=None if Console().is_terminal else _WIDEST).print(table)
+    """Print a table that fits the terminal, or 80 columns; nothing in it is taken for markup.
+
+    What is copied from it (masks, ids, codes: a column without a space in it) stays in one piece;
+    sentences are wrapped.
+    """
+    cells = [[_plain("" if cell is None else str(cell)) for cell in row] for row in rows]
+    table = Table(box=box.HEAVY_HEAD, show_edge=False, pad_edge=False)
+    for number, column in enumerate(columns):
+        is_whole = all(
+            " " not in row[number].plain and row[number].cell_len <= _IN_ONE_PIECE for row in cells
+        )
+        table.add_column(column, overflow="fold", no_wrap=is_whole)
+    for row in cells:
+        table.add_row(*row)
+    console = _console()
+    console.print(_plain(title), style="italic", soft_wrap=False)
+    console.print(table)
+
+
+def say(text: str) -> None:
+    """Print sentences, wrapped as a table is; lines that begin with spaces stay further in."""
+    console = _console()
+    for line in text.splitlines():
+        indent = " " * (len(line) - len(line.lstrip(" ")))
+        for part in _plain(line.strip()).wrap(console, console.width - len(indent)):
+            typer.echo(f"{indent}{part.plain.rstrip()}")
+
+
+def _console() -> Console:
+    """Standard output. A pipe has no edge: what comes out of it is read on some terminal later."""
+    console = Console()
+    return console if console.is_terminal else Console(width=min(console.width, _NARROW))
 
 
 def _plain(text: str) -> Text:
@@ -92,6 +119,11 @@ def _plain(text: str) -> Text:
 def at(moment: datetime) -> str:
     """A time for people, to the minute."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def on(moment: datetime) -> str:
+    """A day for people (UTC)."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d}"
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from commands.options import DEFAULT_ENV_FILE, EnvFile
-from commands.output import AsJson, Exit, Yes, ask, at, show_json, show_table, stop
+from commands.output import AsJson, Exit, Yes, ask, on, say, show_json, show_table, stop
 from commands.runtime import Custody, open_custody
 from security.errors import CorruptCredential, RestoreRefused
 from security.quarantine.records import QuarantineRecord
@@ -40,8 +40,8 @@ def list_copies(env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False) -
         return
     show_table(
         f"{len(records)} in quarantine",
-        ("id", "reason", "since", "owner told"),
-        [(r.id, r.reason, at(r.time), "yes" if r.told else "no") for r in records],
+        ("id", "reason", "since", "told"),
+        [(r.id, r.reason, on(r.time), "yes" if r.told else "no") for r in records],
     )
 
 
@@ -74,10 +74,10 @@ def restore(which: Which, env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson 
             }
         )
         return
-    typer.echo(f"Restored the credential of {record.owner_mask}, as generation {done.generation}.")
+    say(f"Restored the credential of {record.owner_mask}, as generation {done.generation}.")
     if done.replaced is not None:
-        typer.echo(f"The file in its place was of no use ({done.replaced}): in quarantine now.")
-    typer.echo("The bot uses it from now on and needs no restart.")
+        say(f"The file in its place was of no use ({done.replaced}): in quarantine now.")
+    say("The bot uses it from now on and needs no restart.")
 
 
 def purge(
@@ -104,7 +104,7 @@ def purge(
     if as_json:
         show_json({"purged": purged})
     else:
-        typer.echo(f"Deleted {len(purged)} from quarantine.")
+        say(f"Deleted {len(purged)} from quarantine.")
 
 
 def _find(custody: Custody, which: str) -> list[QuarantineRecord]:

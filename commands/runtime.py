@@ -6,7 +6,7 @@ They work beside a running bot: what they change is guarded by the same leases.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +19,18 @@ from processes.storage import (
     find_mask_key,
     is_in_use,
     make_mask_key,
+    masks_since,
     put_back_mask_key,
     storage_of,
     storage_to_look_at,
 )
 from security.consent.pending import PendingConsents
+from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.errors import CustodyError
 from security.logging_utils import OwnerMask, configure_logging, redact_logs
 from security.recovery.bot_stopped import bot_stopped
+from security.recovery.losses import Losses, find_losses
 from security.recovery.restore import MaskKeyOutcome
 from security.storage.disk_faults import reason_of
 from security.storage.protocol import Storage
@@ -48,6 +51,10 @@ class Custody:
     def keyring(self) -> TokenEncryption:
         """The keys of what is stored."""
         return self.storage.sealer.keyring
+
+    def losses(self, present: Collection[Owner] | None = None) -> Losses:
+        """Who has no credential here and had one; see `find_losses`."""
+        return find_losses(self.store, masks_since(self.settings), present)
 
     @property
     def consents(self) -> PendingConsents:
@@ -148,6 +155,16 @@ class Installation:
     def folder(self) -> Path:
         """The data folder."""
         return self.settings.user_data_dir
+
+    @property
+    def store(self) -> TokenStore:
+        """Its credentials, under its own masks; under some others where there is no key of them."""
+        key = find_mask_key(self.settings) or secrets.token_bytes(32)
+        return TokenStore(self.storage, OwnerMask(key))
+
+    def losses(self) -> Losses:
+        """Who has no credential here and had one; see `find_losses`."""
+        return find_losses(self.store, masks_since(self.settings))
 
     def is_in_use(self) -> bool:
         """Whether anything is kept there; OperatorFault: other things are, and nothing of ours."""

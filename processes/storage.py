@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,7 @@ from security.storage.files.data_folder import (
     MaskKeyOutcome,
     holds_ours,
     load_mask_key,
+    mask_key_since,
     read_mask_key,
     restore_mask_key,
 )
@@ -86,6 +88,11 @@ def make_mask_key(settings: Settings) -> bytes:
 def find_mask_key(settings: Settings) -> bytes | None:
     """The key of the logs' masks; None: there is none yet. Changes nothing."""
     return read_mask_key(settings.user_data_dir, settings.log_mask_key)
+
+
+def masks_since(settings: Settings) -> datetime | None:
+    """Since when masks have certainly been made under the key of now; None: not known."""
+    return None if settings.log_mask_key else mask_key_since(settings.user_data_dir)
 
 
 def put_back_mask_key(

@@ -310,7 +310,11 @@ class House:
             ran = Ran(code, *(s.getvalue().decode() for s in (stdout, stderr)))
         # It exists to print this one id, on stdout alone.
         allowed = _asked(line, self.marked) if line.startswith("whois") and code == 0 else "\0"
-        said = (ran.stdout.replace(allowed, ""), ran.stderr, escaped, self.trail())
+        stdout_alone = ran.stdout.replace(allowed, "")
+        if line.startswith("backup"):  # it says where the archive is that it was told to write
+            lines = "".join(part.strip() for part in stdout_alone.splitlines())
+            stdout_alone = lines.replace(str(self.archive), "{archive}")
+        said = (stdout_alone, ran.stderr, escaped, self.trail())
         self.marked.said += [(line, text) for text in said]
         assert escaped == "", line
         return ran

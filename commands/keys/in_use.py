@@ -8,17 +8,19 @@ import typer
 
 from commands.keys.reencrypt import DryRun, reencrypt, show_report
 from commands.options import DEFAULT_ENV_FILE, EnvFile
-from commands.output import AsJson, Exit, show_json, show_table, stop
+from commands.output import AsJson, Exit, say, show_json, show_table, stop
 from commands.runtime import open_custody
 from security.encryption import TokenEncryption
 from security.recovery.key_use import Census, KeyUse, census
-from security.recovery.rotation import Mode, RotationReport
+from security.recovery.rotation import OUTCOMES, Mode, RotationReport
 
 
 def check(env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False) -> None:
     """Count the documents that need each key, and say which keys may be dropped."""
     with open_custody(env_file) as custody:
         found = census(custody.storage)
+        is_empty = not any(use.total for use in found.keys)
+        is_lost = is_empty and bool(custody.losses().lost)
     refused = custody.keyring.requires_sealing and bool(found.of("plaintext"))
     advice = list(_advice_after_check(found, refused=refused))
     if as_json:
@@ -40,8 +42,8 @@ def check(env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False) -> None
         rows = [[use.kid or "–", use.state, use.total, _where(use)] for use in found.keys]
         show_table("Keys in use", ["key", "state", "documents", "of them"], rows)
         for line in advice:
-            typer.echo(line)
-    if found.unopened or refused:
+            say(line)
+    if found.unopened or refused or is_lost:
         raise typer.Exit(Exit.FINDINGS)
 
 
@@ -59,7 +61,7 @@ def rotate(
 
 def _advice_after_check(found: Census, *, refused: bool) -> Iterator[str]:
     if not any(use.total for use in found.keys):
-        yield "Nothing is stored yet."
+        yield "Nothing is stored that a key could open. `drivekeeper tokens verify` says more."
     for use in found.of("older"):
         if use.may_be_dropped:
             yield (
@@ -102,7 +104,9 @@ def _advice_after_rotation(report: RotationReport, keyring: TokenEncryption) -> 
         yield "Nothing was changed: this was a dry run."
         return
     older = keyring.kids[1:]
-    if not report.is_complete:
+    if not report.count(*OUTCOMES):
+        yield "Nothing is stored, and nothing was done. `drivekeeper tokens verify` says more."
+    elif not report.is_complete:
         yield "Not everything could be tried. Run the command again, and keep every key until then."
     elif older:
         yield (

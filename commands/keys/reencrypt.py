@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from commands.output import Exit, progress, show_json, show_table, stop
+from commands.output import Exit, progress, say, show_json, show_table, stop
 from commands.runtime import Custody
 from security.errors import CustodyError
 from security.recovery.rotation import OUTCOMES, Mode, Plaintext, Rotation, RotationReport
@@ -94,13 +94,13 @@ def show_report(report: RotationReport, advice: list[str], *, as_json: bool) -> 
             whose = f" of {left.owner}" if left.owner else ""
             key = f", key {left.kid}" if left.kid else ""
             reason = _REASONS.get(left.result, left.result)
-            typer.echo(f"Left as it is: {left.kind}{whose}: {reason}{key}.")
+            say(f"Left as it is: {left.kind}{whose}: {reason}{key}.")
         if len(report.left) > _SHOWN:
             reasons = Counter(_REASONS.get(left.result, left.result) for left in report.left)
             counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-            typer.echo(f"Left as they are, in all: {counted}. --json lists every one.")
+            say(f"Left as they are, in all: {counted}. --json lists every one.")
         for line in advice:
-            typer.echo(line)
+            say(line)
     if report.left:
         raise typer.Exit(Exit.FINDINGS)
 

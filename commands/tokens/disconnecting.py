@@ -8,7 +8,7 @@ import typer
 
 from commands.at_work import at_work
 from commands.options import DEFAULT_ENV_FILE, EnvFile
-from commands.output import AsJson, Exit, Mask, Yes, ask, show_json, stop
+from commands.output import AsJson, Exit, Mask, Yes, ask, say, show_json, stop
 from commands.runtime import Custody, open_custody
 from security.credential import Owner
 from security.custody.disconnect import Disconnection
@@ -37,11 +37,11 @@ def disconnect(
     if as_json:
         show_json({"owner": mask, "revoked": ended.revoked, "shared": ended.shared})
     else:
-        typer.echo(f"Disconnected {mask}: the credential and its copies are deleted.")
+        say(f"Disconnected {mask}: the credential and its copies are deleted.")
         if ended.shared:
-            typer.echo("Google was not told: somebody else uses the same account here.")
+            say("Google was not told: somebody else uses the same account here.")
         elif is_left:
-            typer.echo("Google could not be told: the grant stands in the account's settings.")
+            say("Google could not be told: the grant stands in the account's settings.")
     raise typer.Exit(Exit.FINDINGS if is_left else Exit.OK)
 
 

@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import typer
 
+from commands.losses import losses_document, tell_losses
 from commands.options import DEFAULT_ENV_FILE, EnvFile
-from commands.output import AsJson, Exit, Mask, at, show_json, show_table
+from commands.output import AsJson, Exit, Mask, at, on, say, show_json, show_table
 from commands.runtime import Custody, open_custody
+from security.credential import Owner
 from security.recovery.inspection import FINDINGS, STATES, TokenFacts, inspect, inspect_all
 
 
 def list_tokens(env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False) -> None:
     """Everybody with a stored credential: its state, expiry, key, and what wants attention.
 
-    Exit code 1: one of them wants attention.
+    Exit code 1: one of them wants attention, or some that should be here are not.
     """
     with open_custody(env_file) as custody:
         found = list(inspect_all(custody.store, _client_ids(custody)))
+        losses = custody.losses(_present(found))
         if as_json:
-            show_json({"credentials": [_document(custody, facts) for facts in found]})
+            shown = [_document(custody, facts) for facts in found]
+            show_json({"credentials": shown, **losses_document(losses)})
         else:
             now = datetime.now(UTC)
             show_table(
                 f"{len(found)} stored credentials",
-                ("owner", "state", "token", "key", "generation", "granted", "wants attention"),
+                ("owner", "state", "token", "key", "gen.", "granted"),
                 [_row(custody, facts, now) for facts in found],
             )
-        if any(facts.findings for facts in found):
+            _show_findings(custody, found)
+            tell_losses(losses, stored=len(found))
+        if any(facts.findings for facts in found) or losses.are_serious(_good(found)):
             raise typer.Exit(Exit.FINDINGS)
 
 
@@ -60,8 +67,10 @@ def show_token(
             )
         else:
             shown = _details(custody, facts) if facts else [("credential", "there is none")]
-            shown += [(f"in quarantine since {at(c.time)}", f"{c.reason} ({c.id})") for c in copies]
+            shown += [("in quarantine", f"{c.id} since {at(c.time)}: {c.reason}") for c in copies]
             show_table(mask, ("", ""), shown)
+            if facts is None:
+                say(_where_it_went(mask, bool(copies)))
         if facts is None or facts.findings:
             raise typer.Exit(Exit.FINDINGS)
 
@@ -70,12 +79,15 @@ def verify_tokens(env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False)
     """Open every stored credential in full, and count what is wrong.
 
     Decrypts it, compares its owner, its OAuth client with the configured ones, its scopes, its
-    refresh token, and the file's mode (0600). Changes nothing. Exit code 1: something is wrong.
+    refresh token, and the file's mode (0600). Says who has none here any more: set aside, or gone.
+    Changes nothing. Exit code 1: something is wrong, or some that should be here are not, or there
+    is no good one at all.
     """
     with open_custody(env_file) as custody:
         found = list(inspect_all(custody.store, _client_ids(custody)))
+        losses = custody.losses(_present(found))
         bad = [facts for facts in found if facts.findings]
-        good = len(found) - len(bad)
+        good = _good(found)
         if as_json:
             show_json(
                 {
@@ -83,19 +95,46 @@ def verify_tokens(env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False)
                     "good": good,
                     "findings": Counter(code for facts in bad for code in facts.findings),
                     "bad": [_document(custody, facts) for facts in bad],
+                    **losses_document(losses),
                 }
             )
         else:
-            typer.echo(f"{len(found)} credentials checked, {good} of them good.")
-            if bad:
-                rows = [
-                    (custody.mask(facts.owner.name), code, FINDINGS.get(code, STATES[facts.state]))
-                    for facts in bad
-                    for code in facts.findings
-                ]
-                show_table(f"{len(bad)} are not", ("owner", "finding", "meaning"), rows)
-        if bad:
+            say(f"{len(found)} credentials checked, {good} of them good.")
+            if ended := len(found) - good - len(bad):
+                say(f"{ended} count as none: their owners have disconnected, or are about to.")
+            _show_findings(custody, found)
+            tell_losses(losses, stored=len(found))
+        if bad or not good or losses.damaged or losses.are_serious(good):
             raise typer.Exit(Exit.FINDINGS)
+
+
+def _show_findings(custody: Custody, found: Sequence[TokenFacts]) -> None:
+    rows = [
+        (custody.mask(facts.owner.name), code, FINDINGS.get(code, STATES[facts.state]))
+        for facts in found
+        for code in facts.findings
+    ]
+    if rows:
+        bad = sum(bool(facts.findings) for facts in found)
+        title = "1 wants attention" if bad == 1 else f"{bad} want attention"
+        show_table(title, ("owner", "finding", "meaning"), rows)
+
+
+def _where_it_went(mask: str, has_copies: bool) -> str:
+    if has_copies:
+        return (
+            "Set aside: their owner connects again, or `drivekeeper quarantine restore ID` puts a "
+            "copy back once its cause is mended."
+        )
+    return f"`drivekeeper audit --owner {mask}` says what became of it."
+
+
+def _present(found: Sequence[TokenFacts]) -> set[Owner]:
+    return {facts.owner for facts in found if facts.state != "ended"}
+
+
+def _good(found: Sequence[TokenFacts]) -> int:
+    return sum(facts.state == "active" and not facts.findings for facts in found)
 
 
 def _client_ids(custody: Custody) -> set[str]:
@@ -106,12 +145,11 @@ def _row(custody: Custody, facts: TokenFacts, now: datetime) -> tuple[object, ..
     credential = facts.credential
     return (
         custody.mask(facts.owner.name),
-        facts.state,
+        f"{facts.state} !" if facts.findings else facts.state,
         _left(facts, now),
         _key(facts),
         facts.generation,
-        at(credential.granted_at) if credential and credential.granted_at else None,
-        ", ".join(facts.findings),
+        on(credential.granted_at) if credential and credential.granted_at else None,
     )
 
 

@@ -76,9 +76,15 @@ class Rejecting:
 
     async def _settle(self) -> None:
         move, hold = self._rejections.settle(datetime.now(UTC).timestamp())
-        for owner in hold:
-            entry = self._rejections.get(owner)
-            _log.warning("token_held", owner=owner, result=entry.reason if entry else "failed")
+        reasons = {
+            owner: entry.reason if (entry := self._rejections.get(owner)) else "failed"
+            for owner in hold
+        }
+        for owner, reason in reasons.items():
+            _log.warning("token_held", owner=owner, result=reason)
+        if reasons:
+            events = [Event("held", owner, reason) for owner, reason in reasons.items()]
+            await self._workers.run(self._store.storage.record, events)
         for owner in move:
             if self._workers.is_stopping:  # the rest is settled after the next start
                 break

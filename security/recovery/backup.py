@@ -30,6 +30,7 @@ _ABOUT: Final = "about"
 _OWNER: Final = "owner"
 _SHORT_SECONDS: Final = 0.2
 _LONG_SECONDS: Final = 30.0
+_MOST_FINDINGS: Final = 1000
 
 Progress = Callable[[int, int], None]
 """Called with how many owners are done, and of how many."""
@@ -85,6 +86,8 @@ class BackupReport:
     """Files whose bytes are not in the archive: the disk did not give them, or they are too big."""
     locked: int = 0
     """Owners who are not in the archive: their lease stayed taken."""
+    findings: list[tuple[Owner, str]] = field(default_factory=list)
+    """Of whom something is not in the archive or could not be read, and why; the first thousand."""
 
     @property
     def is_complete(self) -> bool:
@@ -101,8 +104,18 @@ class BackupReport:
         if snapshot.fault is not None:
             self.unreadable[snapshot.fault] += 1
             self.left_out += snapshot.sealed is None
+            self.find(snapshot.owner, snapshot.fault)
         if snapshot.tombstone is None:
             self.unreadable["tombstone"] += 1
+            if snapshot.fault is None:
+                self.find(snapshot.owner, "tombstone")
+        if snapshot.left_out:
+            self.find(snapshot.owner, "left_out")
+
+    def find(self, owner: Owner, reason: str) -> None:
+        """Note whom an operator should look at."""
+        if len(self.findings) < _MOST_FINDINGS:
+            self.findings.append((owner, reason))
 
 
 def write_backup(
@@ -141,7 +154,9 @@ def write_backup(
         deadline = time.monotonic() + lease_seconds
         for owner in busy:
             remaining = max(deadline - time.monotonic(), _SHORT_SECONDS)
-            report.locked += not _add(writer, owner, store, remaining, report)
+            if not _add(writer, owner, store, remaining, report):
+                report.locked += 1
+                report.find(owner, "locked")
             on_progress(len(owners) - report.locked, len(owners))
     return report
 

@@ -39,7 +39,8 @@ from security.token_store import TokenStore
 
 MaskKeyOutcome = Literal["same", "restored", "differs"]
 _LEASE_SECONDS: Final = 30.0
-_EXPECTED: Final = frozenset({"ended", "not_newer", "newer_consent", "leaving"})
+_NEWER: Final = ("not_newer", "newer_consent")
+_EXPECTED: Final = frozenset({"ended", "leaving", *_NEWER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ class RestoreReport:
     tombstones: int = 0
     """Owners whose earlier credentials count as ended now."""
     mask_key: MaskKeyOutcome = "same"
+    not_in_archive: int = 0
+    """Owners with a credential here of whom the archive holds nothing: left as they are."""
     findings: list[tuple[Owner, str]] = field(default_factory=list)
     """Whom an operator should look at, and why; the first thousand of them."""
 
@@ -88,6 +91,11 @@ class RestoreReport:
         return (
             not self.unreadable and self.refused.keys() <= _EXPECTED and self.mask_key != "differs"
         )
+
+    @property
+    def in_use(self) -> int:
+        """How many of the archive's owners have a credential here, from there or a newer one."""
+        return self.restored + self.unchanged + sum(self.refused[code] for code in _NEWER)
 
     def count(self, owner: Owner, plan: Plan) -> None:
         """Add one owner."""
@@ -165,12 +173,15 @@ class Restore:
         if not self._dry_run:
             self._storage.prepare(OWNER_KINDS)
             self._copies = copies_by_owner(self._storage)
+        others = set(self._store.owners())
         for number, record in enumerate(read_backup(path, keys)):
             if isinstance(record, OwnerSnapshot):
+                others.discard(record.owner)
                 self._restore(self._reread(record), contents.about)
                 on_progress(number, contents.owners)
             elif record != contents.about:
                 raise CorruptCredential("the archive was replaced meanwhile", code="tampered")
+        self.report.not_in_archive = len(others)
 
     def _restore(self, snapshot: OwnerSnapshot, about: About) -> None:
         owner = snapshot.owner

@@ -14,6 +14,7 @@ Action = Literal[
     "denied",
     "revoked",
     "quarantined",
+    "held",
     "confirmed",
     "restored",
     "purged",

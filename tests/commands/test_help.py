@@ -33,6 +33,8 @@ TYPERS_OWN: Final = {
 }
 SECONDS: Final = 0.3
 """Of the processor, for what says only who it is and what it can do."""
+TYPERS_SECONDS: Final = 0.055
+"""Of the processor, for typer's own import, on the machine on which the above was measured."""
 STORED: Final = {"aiohttp", "googleapiclient", "httplib2", "telegram", "fastapi", "matplotlib"}
 """What nobody needs who only looks at what is stored."""
 ASKED: Final = {"telegram", "fastapi", "uvicorn", "matplotlib", "PIL", "prometheus_client"}
@@ -95,8 +97,9 @@ def test_who_asks_what_there_is_waits_for_no_command(line: str) -> None:
     assert ours == {"cli", "commands"}
     beside = {name for name in libraries - ours if not name.startswith("_")}
     assert beside <= TYPERS_OWN
-    # One of a few: what else the machine does is no doing of ours.
-    assert seconds < SECONDS or any(run(_COMMAND, *line.split())[2] < SECONDS for _ in range(4))
+    if seconds >= SECONDS:  # of a machine that does other things as well, or is slow
+        slow = run(f"{_TOLD} import typer")[2] / TYPERS_SECONDS
+        assert run(_COMMAND, *line.split())[2] < SECONDS * max(slow, 1)
 
 
 def test_completion_waits_for_no_command_either() -> None:

@@ -181,7 +181,7 @@ def test_what_does_not_open_is_left_and_is_a_finding(run: Run, folder: Path, lin
     assert re.search(
         rf"Left as it is: credentials of u_[a-z2-7]{{16}}: its key is not configured, key "
         rf"{stranger.kid}\.",
-        result.stdout,
+        " ".join(result.stdout.split()),
     )
     (left,) = in_json(run(f"{line} --json{' --yes' if 'decrypt' in line else ''}", NEW, OLD))[
         "left"

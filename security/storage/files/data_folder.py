@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
@@ -56,6 +57,15 @@ def read_mask_key(folder: Path, configured: SecretStr | None) -> bytes | None:
             code="store_failed",
         )
     return key
+
+
+def mask_key_since(folder: Path) -> datetime | None:
+    """Since when the key in the data folder has certainly been the one; None: not known."""
+    try:
+        milliseconds = (folder / MASK_KEY_FILE).stat().st_mtime_ns // 1_000_000
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)  # as exact as the audit trail
+    except (OSError, ValueError, OverflowError):
+        return None
 
 
 def restore_mask_key(
