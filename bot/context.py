@@ -30,10 +30,10 @@ class BotContext(CallbackContext[ExtBot[int], Bag, Bag, Services]):
     t: Texts
     """The catalogue in the language of whoever sent the update."""
 
-    number: int
-    """The update's; a job has none."""
-    deadline: Deadline
-    """Until when its sender waits for Google; a job has none."""
+    number: int = -1
+    """The update's; -1: it is a job."""
+    deadline: Deadline | None = None
+    """Until when its sender waits for Google; nobody waits for a job."""
 
     @property
     def services(self) -> Services:
@@ -87,6 +87,7 @@ class BotContext(CallbackContext[ExtBot[int], Bag, Bag, Services]):
 
         Raises:
             CustodyError: in all its kinds; TransientFault("timeout") where they wait no longer.
+            NotWanted: they have ended it.
         """
         self.services.inbox.ask_google(self.number, Needs.GOOGLE)
         return await self.core.drives.run(self.owner, work, self.deadline)
@@ -97,8 +98,11 @@ class BotContext(CallbackContext[ExtBot[int], Bag, Bag, Services]):
 
         Raises:
             TransientFault: "timeout": they wait no longer; and what `work` raises.
+            NotWanted: they have ended it.
         """
         self.services.inbox.ask_google(self.number, Needs.DECIDES)
+        if self.deadline is None:
+            return await work
         async with self.deadline.kept():
             return await work
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ from bot.receiving import files, groups, other_messages, renaming, upload_list
 from bot.texts.filenames import Carries
 from bot.texts.questions import Answers
 from bot.updates.queued_update import Needs
+from security.custody.deadline import NotWanted
 
 Handle = Callable[[Update, BotContext], Coroutine[Any, Any, None]]
 Handles = Mapping[str, Handle]
@@ -43,7 +45,8 @@ class Attended:
         """As python-telegram-bot calls it."""
         async with context.services.attention.paid(update, context.owner) as deadline:
             context.number, context.deadline = update.update_id, deadline
-            await self.handle(update, context)
+            with suppress(NotWanted):  # /cancel has said so
+                await self.handle(update, context)
 
 
 def asks(handle: Handle) -> Attended:

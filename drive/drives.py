@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pydantic import SecretStr
 
@@ -17,6 +17,7 @@ from drive.files import Files
 from drive.folders import Folders
 from drive.resources import About
 from drive.sharing import Sharing
+from drive.uploading.source import StopSignal
 from security.consent.approvals import GoogleAccount
 from security.credential import Owner
 from security.custody.custodian import Custodian
@@ -25,7 +26,8 @@ from security.custody.threads import Threads
 from security.errors import ConsentRequired, OperatorFault
 
 T = TypeVar("T")
-_RENEWAL_SECONDS = 60
+_RENEWAL_SECONDS: Final = 60
+_ACCOUNT_SECONDS: Final = 12.0
 
 
 class Drive(Files, Folders, Sharing, Contents):
@@ -47,8 +49,21 @@ class Drive(Files, Folders, Sharing, Contents):
 class Drives:
     """Everybody's Drives, for whoever has a credential."""
 
-    def __init__(self, api: DriveApi, custodian: Custodian, *, threads: int) -> None:
+    def __init__(
+        self,
+        api: DriveApi,
+        custodian: Custodian,
+        *,
+        threads: int,
+        account_seconds: float = _ACCOUNT_SECONDS,
+    ) -> None:
+        """
+        Args:
+            threads: for so many calls at once.
+            account_seconds: how long `account` waits for its answer.
+        """
         self._api = api
+        self._account_seconds = account_seconds
         self._custodian = custodian
         self._threads = Threads(threads, "drive")
         self.on_result: Callable[[str], None] = lambda _: None
@@ -58,7 +73,7 @@ class Drives:
     async def run(
         self, owner: Owner, work: Callable[[Drive], T], deadline: Deadline | None = None
     ) -> T:
-        """`work` on the owner's Drive.
+        """`work` on the owner's Drive. Whoever waits no longer, or is cancelled, ends the call.
 
         Args:
             deadline: until when the caller waits; None: for as long as it takes.
@@ -71,19 +86,20 @@ class Drives:
                 return await self.run(owner, work)
         loop = asyncio.get_running_loop()
         # Asked before a thread is taken: an owner without a credential costs none.
-        first = await self._custodian.access_token(owner)
+        first, stop = await self._custodian.access_token(owner), StopSignal()
 
         def tokens(rejected: SecretStr | None) -> AccessToken:
             credential = first
             if rejected is not None or not first.is_fresh(datetime.now(UTC)):
-                renewal = self._custodian.access_token(owner, rejected=rejected)
-                credential = asyncio.run_coroutine_threadsafe(renewal, loop).result(
-                    _RENEWAL_SECONDS
+                renewal = asyncio.run_coroutine_threadsafe(
+                    self._custodian.access_token(owner, rejected=rejected), loop
                 )
+                with stop.waking(renewal.cancel):
+                    credential = renewal.result(_RENEWAL_SECONDS)
             return AccessToken.of(credential)
 
         cache = self._api.cache_of(owner, first.account_key or "")
-        return await self._run(tokens, work, cache)
+        return await self._run(tokens, work, cache, stop)
 
     async def account(self, access_token: SecretStr) -> GoogleAccount:
         """Who granted a token that is not yet part of anybody's credential.
@@ -97,14 +113,17 @@ class Drives:
                 raise ConsentRequired("the new token is not accepted", code="invalid_grant")
             return AccessToken(access_token, None)
 
-        about = await self._run(tokens, Drive.about, DriveCache())
+        async with Deadline.after(self._account_seconds).kept():
+            about = await self._run(tokens, Drive.about, DriveCache(), StopSignal())
         return GoogleAccount(address=about.address, id=about.account_id)
 
-    async def _run(self, tokens: TokenSource, work: Callable[[Drive], T], cache: DriveCache) -> T:
+    async def _run(
+        self, tokens: TokenSource, work: Callable[[Drive], T], cache: DriveCache, stop: StopSignal
+    ) -> T:
         def call() -> T:
             http = self._connections.acquire()
             try:
-                result = work(Drive(self._api, authorized(tokens, http), cache))
+                result = work(Drive(self._api, authorized(tokens, http), cache, stop))
             except BaseException:
                 # What is left in there is anybody's guess.
                 http.close()
@@ -114,6 +133,9 @@ class Drives:
 
         try:
             result = await self._threads.run(call)
+        except asyncio.CancelledError:
+            stop.set()  # the thread is free for others at once, whatever it waits for
+            raise
         except OperatorFault as fault:
             self.on_result(fault.code)
             raise

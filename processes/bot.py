@@ -151,7 +151,12 @@ async def services(
         network = Network.of(settings)
         downloads = stack.enter_context(download_client(network, settings.telegram_api_base_url))
         api = DriveApi(settings.google_api_endpoint, network, count=metrics.asked_drive)
-        drives = Drives(api, custodian, threads=_QUICK_THREADS + settings.uploads_at_once)
+        drives = Drives(
+            api,
+            custodian,
+            threads=_QUICK_THREADS + settings.uploads_at_once,
+            account_seconds=timing.answer,
+        )
         upload_drives = Drives(api, custodian, threads=settings.uploads_at_once)
         sending_drives = Drives(api, custodian, threads=AT_ONCE)
         for pool in (drives, upload_drives, sending_drives):

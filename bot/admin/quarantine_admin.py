@@ -180,7 +180,7 @@ async def _restore(context: BotContext, record: QuarantineRecord, t: Texts) -> s
     try:
         credential = await core.custodian.load(owner)
         spent = credential.access_token if credential else None
-        await core.custodian.refresh(owner, rejected=spent)
+        await context.in_time(core.custodian.refresh(owner, rejected=spent))
     except ConsentRequired:
         if record.told:  # they know already
             await core.note_owner_told(owner)

@@ -35,7 +35,7 @@ class Ended:
     untaken: int = 0
     """Files that had been sent, and not been looked at."""
     unasked: int = 0
-    """What else had been sent, and would have been asked of Google."""
+    """What else had been sent, and would have been asked of Google, or was not answered by it."""
     jobs: tuple[UploadJob, ...] = ()
     """Those that were not running."""
     stopping: tuple[Stopping, ...] = ()
@@ -61,6 +61,7 @@ async def end_files(update: Update, context: BotContext) -> Ended:
         for file in files:
             services.ends.of_file(owner, file.kind, CANCELLED, file.size)
         untaken, unasked = untaken + len(files), unasked + (not files)
+    unasked += services.attention.end(owner, update.update_id)
     ended = await services.uploads.cancel_all(owner)
     return Ended(
         untaken,

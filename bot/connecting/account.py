@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from collections.abc import Coroutine
+from typing import Any, Final
 
 import structlog
 from telegram import Update
@@ -22,7 +23,13 @@ from bot.texts.filenames import CLOUD_LIMIT, LARGEST
 from drive import Drive
 from security.consent.pending import PendingConsent
 from security.credential import Owner
-from security.errors import ConsentRequired, CustodyError, OperatorFault, RefusedByOrganisation
+from security.errors import (
+    ConsentRequired,
+    CustodyError,
+    OperatorFault,
+    RefusedByOrganisation,
+    TransientFault,
+)
 
 _SOON_SECONDS: Final = 1
 """So long the messages of what has ended come before the answer; there may be hundreds."""
@@ -90,7 +97,7 @@ async def disconnect(update: Update, context: BotContext) -> None:
     texts, answer = context.t, argument_of(update.callback_query)
     await acknowledge(update.callback_query)
     if answer == "yes":
-        await show_instead(update, context, await _disconnect(update, context))
+        await _leave(update, context, _disconnect(update, context))
     elif answer not in ("", "ask"):
         await show_instead(update, context, texts.tr("👌 Everything stays as it is."))
     elif not await context.is_connected(context.owner):
@@ -102,6 +109,30 @@ async def disconnect(update: Update, context: BotContext) -> None:
         )
         markup = keyboards.yes_no(texts, "disconnect", texts.label("Yes, disconnect"))
         await say(update, context, text, markup)
+
+
+async def _leave(update: Update, context: BotContext, leaving: Coroutine[Any, Any, str]) -> None:
+    """Do it to its end, and say how it ended; where Google takes long, first that it goes on."""
+    telling = asyncio.Lock()
+
+    async def leave() -> None:
+        text = await leaving
+        async with telling:
+            await show_instead(update, context, text)
+
+    left = context.core.workers.uncancelled(leave())
+    try:
+        await context.in_time(asyncio.shield(left))
+    except TransientFault:
+        if left.done():
+            raise
+        text = context.t.tr(
+            "⏳ Google does not answer just now, and may have done it all the same. I go on by "
+            "myself, and say so here when it is done. How it stands: /status"
+        )
+        async with telling:
+            if not left.done():
+                await show_instead(update, context, text)
 
 
 async def _disconnect(update: Update, context: BotContext) -> str:
@@ -155,7 +186,7 @@ async def privacy(update: Update, context: BotContext) -> None:
 
 async def erase(update: Update, context: BotContext) -> None:
     """The button of /privacy asks, and its buttons answer."""
-    owner, texts = context.owner, context.t
+    texts = context.t
     await acknowledge(update.callback_query)
     match argument_of(update.callback_query):
         case "ask":
@@ -163,14 +194,18 @@ async def erase(update: Update, context: BotContext) -> None:
             markup = keyboards.yes_no(texts, "erase", texts.label("Yes, delete everything"))
             await show_instead(update, context, text, markup)
         case "yes":
-            text = await _disconnect(update, context)
-            await context.core.preferences.forget(owner)
-            await context.services.inbox.forget(owner)
-            _log.info("data_erased", owner=owner, result="ok")
-            text += "\n\n" + texts.tr("Everything else I kept about you is deleted too.")
-            await show_instead(update, context, text)
+            await _leave(update, context, _erase(update, context))
         case _:
             await show_instead(update, context, texts.tr("👌 Everything stays as it is."))
+
+
+async def _erase(update: Update, context: BotContext) -> str:
+    owner = context.owner
+    text = await _disconnect(update, context)
+    await context.core.preferences.forget(owner)
+    await context.services.inbox.forget(owner)
+    _log.info("data_erased", owner=owner, result="ok")
+    return text + "\n\n" + context.t.tr("Everything else I kept about you is deleted too.")
 
 
 async def language(update: Update, context: BotContext) -> None:

@@ -42,7 +42,7 @@ async def connect(update: Update, context: BotContext) -> None:
         if earlier and earlier.is_young(seconds) and not consents.is_ending(earlier):
             pending = earlier
         else:
-            pending = await consents.begin(owner, context.core.consent_method)
+            pending = await context.in_time(consents.begin(owner, context.core.consent_method))
     except CustodyError as error:
         _log.warning("consent_failed", owner=owner, result=error.code)
         await say(update, context, *explain_refusal(error, texts))
@@ -150,7 +150,7 @@ async def _go_on(
     """
     here = privately(update, context.owner)
     try:
-        await save_or_ask(context, await approval, anew=here)
+        await save_or_ask(context, await context.in_time(approval), anew=here)
     except CustodyError as refusal:
         await say_refused(context, context.owner, refusal, here)
 

@@ -34,6 +34,7 @@ def _file_of(update: Update) -> str:
 
 
 _explained = explained(about=_file_of)
+_changing = explained(about=_file_of, look="/files")
 
 
 @_explained
@@ -58,7 +59,7 @@ async def ask_name(update: Update, context: BotContext) -> None:
     )
 
 
-@_explained
+@_changing
 async def rename(update: Update, context: BotContext) -> None:
     """Rename the file as the answer to `ask_name` says."""
     _, wanted = questions.answer_in(message_of(update))
@@ -103,7 +104,7 @@ async def look_inside(update: Update, context: BotContext) -> None:
     await show_instead(update, context, text, markup)
 
 
-@_explained
+@_changing
 async def move(update: Update, context: BotContext) -> None:
     """Into the chosen folder."""
     _, key = tapped(update)
@@ -128,13 +129,13 @@ async def ask_share(update: Update, context: BotContext) -> None:
     await _make_sure(update, context, text, "file-share-yes", context.t.label("Yes, share it"))
 
 
-@_explained
+@_changing
 async def share(update: Update, context: BotContext) -> None:
     """The person has said yes: whoever has the link may open the file."""
     await _show_card(update, context, Drive.share, result="shared")
 
 
-@_explained
+@_changing
 async def unshare(update: Update, context: BotContext) -> None:
     """The link opens for its owner alone again."""
     note = context.t.tr("🔒 The link no longer opens for others.")
@@ -149,13 +150,13 @@ async def ask_delete(update: Update, context: BotContext) -> None:
     await _make_sure(update, context, text, "file-bin-yes", context.t.label("Yes, into the bin"))
 
 
-@_explained
+@_changing
 async def delete(update: Update, context: BotContext) -> None:
     """The person has said yes: into the bin, which can be undone."""
     await _show_card(update, context, Drive.trash, result="trashed")
 
 
-@_explained
+@_changing
 async def undelete(update: Update, context: BotContext) -> None:
     """Out of the bin again."""
 

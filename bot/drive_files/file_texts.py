@@ -12,12 +12,14 @@ from bot.texts.filenames import clean_name
 from bot.texts.organisation import organisation_refuses
 from bot.texts.reader import that_is_you
 from drive import Drive, DriveFile, DriveFolder, DriveRefused
+from security.custody.deadline import NotWanted
 from security.errors import (
     ConsentRequired,
     CorruptCredential,
     CustodyError,
     OperatorFault,
     RefusedByOrganisation,
+    TransientFault,
 )
 
 _DESCRIPTION_LENGTH: Final = 1000
@@ -94,11 +96,12 @@ def card(found: Card, t: Texts, note: str = "") -> Shown:
     return "\n".join(lines), markup
 
 
-def trouble(error: CustodyError, t: Texts, file_id: str = "") -> Shown:
+def trouble(error: CustodyError | NotWanted, t: Texts, file_id: str = "", look: str = "") -> Shown:
     """What to say when Drive, the connection or this installation does not play along.
 
     Args:
         file_id: of the file it is about: a button leads back to it, unless it is gone.
+        look: the command that shows whether it has been done all the same; "": nothing was to be.
     """
     markup = file_keyboards.back(t, file_id) if file_id else None
     match error:
@@ -126,6 +129,12 @@ def trouble(error: CustodyError, t: Texts, file_id: str = "") -> Shown:
             text = _refused(code, t)
         case RefusedByOrganisation(code=code):
             text = organisation_refuses(code, t)
+        case TransientFault() | NotWanted() if look:
+            text = t.tr(
+                "⏳ Google does not answer just now, and may have done it all the same. Before you "
+                "try again, look how it stands: {look}",
+                look=look,
+            )
         case OperatorFault():
             text = t.tr(
                 "⚠️ I cannot use your connection: something is wrong with this bot's set-up. "

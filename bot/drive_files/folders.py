@@ -54,7 +54,7 @@ async def folder(update: Update, context: BotContext) -> None:
     await _show(update, context, folder_id, page=int(page) if page.isdecimal() else 0)
 
 
-@explained()
+@explained(look="/folder")
 async def use(update: Update, context: BotContext) -> None:
     """The button that makes a folder the one files go into."""
     folder_id, _ = tapped(update)
@@ -62,7 +62,7 @@ async def use(update: Update, context: BotContext) -> None:
     await _show(update, context, folder_id)
 
 
-@explained()
+@explained(look="/folder")
 async def by_date(update: Update, context: BotContext) -> None:
     """The button of the sub-folders by date."""
     folder_id, kind = tapped(update)
@@ -93,7 +93,7 @@ async def ask_name(update: Update, context: BotContext) -> None:
     await say(update, context, text, markup)
 
 
-@explained()
+@explained(look="/folder")
 async def make(update: Update, context: BotContext) -> None:
     """Make the folders of the names that somebody has replied with."""
     await _offer(update, context, *questions.answer_in(message_of(update)))

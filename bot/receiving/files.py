@@ -133,6 +133,8 @@ async def _accept(context: BotContext, texts: Texts, job: UploadJob) -> None:
     _log.info(event, owner=job.owner, kind=job.kind, size=job.size or 0)
     if job.state == "waiting" and not job.is_private:
         await deliver(context.bot, job.owner, *private, background=BACKGROUND)
+    if job.state == "waiting" and await context.is_connected(job.owner):
+        await uploads.release(job.owner)  # connected while this one was being taken in
 
 
 async def cancel_upload(update: Update, context: BotContext) -> None:

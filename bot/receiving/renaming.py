@@ -23,6 +23,7 @@ from bot.uploads import arrived_texts, upload_texts
 from bot.uploads.jobs import State, UploadJob, Whereabouts
 from bot.uploads.progress import tell_of
 from drive import Drive
+from security.custody.deadline import NotWanted
 from security.errors import CustodyError
 
 NAMING: Final = "name"
@@ -86,9 +87,9 @@ async def use_sent_name(update: Update, context: BotContext) -> None:
         found = await context.on_drive(
             partial(_renamed, file_id=file.drive_file_id, name=file.name)
         )
-    except CustodyError as error:
+    except (CustodyError, NotWanted) as error:
         await note_trouble(context, error)
-        shown = file_texts.trouble(error, texts, file.drive_file_id)
+        shown = file_texts.trouble(error, texts, file.drive_file_id, "/files")
     else:
         _log.info("file_changed", owner=context.owner, result="renamed")
         there = {"there": Whereabouts(name=file.name)}
@@ -181,10 +182,10 @@ async def _rename_in_drive(
     name = new_name(wanted, file.name)
     try:
         await context.on_drive(lambda drive: drive.rename(file.drive_file_id, name))
-    except CustodyError as error:
-        await note_trouble(context, error)
-        text, markup = file_texts.trouble(error, texts)
+    except (CustodyError, NotWanted) as error:
+        text, markup = file_texts.trouble(error, texts, file.drive_file_id, "/files")
         await say(update, context, text, markup)
+        await note_trouble(context, error)
         return
     _log.info("file_changed", owner=job.owner, result="renamed")
     job = job.with_file(0, name=name)

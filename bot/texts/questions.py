@@ -66,7 +66,7 @@ class Answers(filters.MessageFilter):
     """Messages that answer a question of one of these purposes."""
 
     def __init__(self, *purposes: str) -> None:
-        super().__init__(name="answers")
+        super().__init__(name=f"answers to {', '.join(purposes)}")
         self._purposes = frozenset(purposes)
 
     def filter(self, message: Message) -> bool:

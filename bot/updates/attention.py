@@ -19,8 +19,8 @@ from bot.updates.ordering import brings_file
 from security.credential import Owner
 from security.custody.deadline import Deadline
 
-_LEAST_SECONDS: Final = 1.5
-"""For what has waited in line behind other questions of the same person."""
+_LEAST: Final = 1 / 8
+"""Of the usual time, for what has waited in line behind other questions of the same person."""
 
 
 class Attention:
@@ -33,7 +33,7 @@ class Attention:
         self._asked: dict[Owner, dict[int, Deadline]] = {}
         """By the numbers of their updates, what is being handled."""
         self._ended: dict[Owner, int] = {}
-        """Nobody waits for Google any more on behalf of what came before this update."""
+        """Nobody wants Google's answer any more to what came before this update."""
 
     @asynccontextmanager
     async def paid(self, update: Update, owner: Owner) -> AsyncIterator[Deadline]:
@@ -42,8 +42,8 @@ class Attention:
         """
         number, to = update.update_id, asked_in(update)
         asked_at = self._inbox.arrived(update)
-        now = asyncio.get_running_loop().time()
-        deadline = Deadline(max(asked_at + self._timing.answer, now + _LEAST_SECONDS))
+        now, seconds = asyncio.get_running_loop().time(), self._timing.answer
+        deadline = Deadline(max(asked_at + seconds, now + seconds * _LEAST))
         if number < self._ended.get(owner, 0):
             deadline.end()
         asked = self._asked.setdefault(owner, {})
@@ -63,7 +63,10 @@ class Attention:
                 self._asked.pop(owner, None)
 
     def end(self, owner: Owner, before: int) -> int:
-        """Wait for Google no longer on behalf of what came before this update; how many did."""
+        """Nobody wants Google's answer any more to what came before this update.
+
+        Returns how many questions waited for one just now; they end without a word.
+        """
         self._ended[owner] = before
         waiting = [
             deadline

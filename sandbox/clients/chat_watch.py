@@ -46,7 +46,7 @@ class ChatWatcher(Connection):
         self._messages: dict[int, Message] = {}
         self._versions: list[Message] = []
         self._answers: dict[str, CallbackAnswer] = {}
-        self._actions: list[tuple[int, str]] = []
+        self._actions: list[tuple[int, str, int]] = []
         self._changed = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
@@ -115,7 +115,8 @@ class ChatWatcher(Connection):
                 answer = CallbackAnswer(event["text"], event["show_alert"], event["url"])
                 self._answers[event["query_id"]] = answer
             elif kind == "action":
-                self._actions.append((seq, event["action"]))
+                topic = int(event.get("message_thread_id", 0))
+                self._actions.append((seq, event["action"], topic))
             self._seen = seq
             self._changed.notify_all()
         return seq
@@ -150,7 +151,11 @@ class ChatWatcher(Connection):
 
     def actions(self) -> list[str]:
         """Chat actions seen since the last action ("typing", …)."""
-        return [action for seq, action in self._actions if seq > self.mark]
+        return [action for seq, action, _ in self._actions if seq > self.mark]
+
+    def topics_of_actions(self) -> list[int]:
+        """Where these were seen; 0: outside of topics."""
+        return [topic for seq, _, topic in self._actions if seq > self.mark]
 
     async def wait_for(
         self,

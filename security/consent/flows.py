@@ -13,6 +13,7 @@ docs/security.md).
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,7 @@ from security.errors import ConsentDenied
 
 PASTE_REDIRECT: Final = "http://127.0.0.1:47851/"
 """A loopback address nothing listens on (RFC 8252 §7.3): the browser shows it, to be copied."""
+_LEASE_SECONDS: Final = 0.5
 _STATE_BYTES: Final = 32
 _STATE_LENGTH: Final = 43  # of that many bytes in url-safe base64
 _ENOUGH: Final = 16  # so much of a beginning, and it is nobody else's state
@@ -129,9 +131,18 @@ class ConsentFlows:
             )
 
     async def cancel(self, owner: Owner) -> bool:
-        """End the owner's request; False where there was none."""
-        async with self._parts.leases.held(owner):
-            return await self._parts.workers.run(self._parts.pending.delete, owner)
+        """End the owner's request; False where there was none.
+
+        Nobody waits for long: a refresh may hold the owner's lease while Google is silent. From
+        here on the request connects nothing, and it is deleted once the lease is free.
+        """
+        pending = await self._parts.workers.read(self._parts.pending.load, owner)
+        if pending is None:
+            return False
+        self.mark_ending(pending)
+        ending = self._parts.workers.uncancelled(self.end(pending))
+        await asyncio.wait((ending,), timeout=_LEASE_SECONDS)
+        return True
 
     def mark_ending(self, pending: PendingConsent) -> None:
         """This request connects nothing any more; `end` follows once the person has been told."""
@@ -175,6 +186,8 @@ class ConsentFlows:
         if pending.has_expired(datetime.now(UTC)):
             raise ConsentDenied("the code's time is over", code="expired")
         current = await self._parts.workers.run(self._parts.pending.current, pending)
+        if self.is_ending(current):
+            raise ConsentDenied("it has been cancelled", code="superseded")
         return await self._approvals.poll(current)
 
     async def by_state(self, state: str) -> PendingConsent | None:
@@ -269,7 +282,8 @@ class ConsentFlows:
 
     async def _to_confirm(self, owner: Owner, consent_id: str) -> PendingConsent:
         pending = await self.latest(owner)
-        if pending is None or pending.id != consent_id or not pending.may_be_confirmed:
+        is_over = pending is None or pending.id != consent_id or self.is_ending(pending)
+        if pending is None or is_over or not pending.may_be_confirmed:
             raise ConsentDenied("there is no such request any more", code="expired")
         return pending
 

@@ -9,6 +9,10 @@ from contextlib import asynccontextmanager
 from security.errors import TransientFault
 
 
+class NotWanted(Exception):
+    """Whoever has asked has said meanwhile that they do not want it any more."""
+
+
 class Deadline:
     """A moment of the event loop's clock. It ends the waiting: what custody has begun goes on."""
 
@@ -19,6 +23,7 @@ class Deadline:
         """
         self._at = at
         self._waits: set[asyncio.Timeout] = set()
+        self._is_wanted = True
 
     @classmethod
     def after(cls, seconds: float) -> Deadline:
@@ -31,6 +36,7 @@ class Deadline:
 
         Raises:
             TransientFault: it is over.
+            NotWanted: it was ended.
         """
         try:
             async with asyncio.timeout_at(self._at) as wait:
@@ -40,6 +46,8 @@ class Deadline:
                 finally:
                     self._waits.discard(wait)
         except TimeoutError as error:
+            if not self._is_wanted:
+                raise NotWanted from error
             raise TransientFault("Google did not answer in time", code="timeout") from error
 
     @property
@@ -48,7 +56,8 @@ class Deadline:
         return bool(self._waits)
 
     def end(self) -> None:
-        """Nobody waits any longer."""
+        """Nobody wants it any more: whoever waits goes on with NotWanted."""
+        self._is_wanted = False
         self._at = asyncio.get_running_loop().time()
         for wait in self._waits:
             wait.reschedule(self._at)

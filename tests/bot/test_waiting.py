@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
+from bot.updates.journal import UpdateJournal
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
-from tests.fixtures import RunningBot
-from tests.journeys import connect, until
+from sandbox.clients.telegram_controls import TelegramControls
+from tests.bot.test_updates import BOT_ID, message
+from tests.bot.upkeep import Upkeep
+from tests.fixtures import RunningBot, StartBot
+from tests.journeys import connect, until, until_struck
+from tests.stores import storage_in
 
 People = Callable[..., Person]
 AMY = "amy@example.com"
+SECOND = 1.0
 
 
-async def silent(google: GoogleControls, *operations: str) -> None:
+async def silence(google: GoogleControls, *operations: str) -> None:
     """Google answers none of these any more; without any: nothing at all."""
     for operation in operations or ("google.*",):
         await google.fault(operation, "hang", count=None)
 
 
+@asynccontextmanager
+async def within(least: float, most: float) -> AsyncIterator[None]:
+    """What happens in here takes so many seconds."""
+    began = time.monotonic()
+    yield
+    assert least <= time.monotonic() - began <= most
+
+
+def said_nothing_of_google(person: Person) -> int:
+    """How often the bot has said that Google does not answer."""
+    return sum("does not answer" in message.text for message in person.messages())
+
+
+@pytest.mark.one_way("on")
 @pytest.mark.timing(answer=3)
 async def test_what_needs_no_google_is_answered_beside_what_waits_for_it(
     bot: RunningBot, google: GoogleControls, people: People
@@ -29,25 +54,310 @@ async def test_what_needs_no_google_is_answered_beside_what_waits_for_it(
     """Within a second, and so is a file; the questions wait in their line, and end in time."""
     ann = people()
     await connect(ann, google, AMY)
-    await silent(google)
+    await silence(google)
     began = time.monotonic()
     for text in ("/status", "/files", "/folder"):
         await ann.send(text)
-    await until(lambda: ann.actions() == ["typing"], 1.2)
+    await until(lambda: ann.actions() == ["typing"], SECOND)
     for text, answer in (
         ("/help", "How it works"),
         ("/language", "Which language"),
         ("/uploads", "Nothing is on its way"),
         ("/privacy", "What I keep"),
         ("/start", "You are connected"),
+        ("/disconnect", "Disconnect your Google Drive?"),
+        ("/get", "Which file shall I send?"),
         ("hello", "Send me a file"),
     ):
         await ann.send(text)
-        await ann.wait_for(answer, 1)
+        await ann.wait_for(answer, SECOND)
     await ann.send_document(b"x", "a.txt")
-    await ann.wait_for("a.txt", 1)
+    await ann.wait_for("a.txt", SECOND)
     assert time.monotonic() - began < 3
-    await ann.wait_for(lambda m: "does not answer" in m.text, since=0)
-    assert 2.5 < time.monotonic() - began < 4
-    await until(lambda: sum("does not answer" in m.text for m in ann.messages()) == 3)
+    await ann.wait_for("does not answer", since=0)
+    assert 2.9 < time.monotonic() - began < 4
+    await until(lambda: said_nothing_of_google(ann) == 3)
     assert time.monotonic() - began < 8
+
+
+@pytest.mark.one_way("off")
+async def test_status_ends_within_fifteen_seconds_whatever_google_does(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """In earnest, typing all the while."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await silence(google)
+    async with within(10, 15):
+        await ann.send("/status")
+        await ann.wait_for("does not answer just now")
+    assert ann.actions() == ["typing"] * 3
+
+
+@pytest.mark.one_way("on")
+async def test_what_is_answered_at_once_shows_no_typing(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    ann = people()
+    await connect(ann, google, AMY)
+    for text in ("/status", "/help", "/files", "hello"):
+        await ann.send(text)
+        await ann.wait_for(lambda m: bool(m.text))
+    await ann.send_document(b"x", "a.txt")
+    await ann.wait_for("is in your Drive")
+    assert (await google.calls())["counts"].get("telegram.sendChatAction", 0) == 0
+
+
+@pytest.mark.one_way("off")
+@pytest.mark.timing(answer=2, busy_after=0.1)
+async def test_an_action_that_telegram_refuses_or_has_no_time_for_changes_nothing(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """It is tried no more after a 429, which is for what matters more."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await silence(google)
+    await google.fault("telegram.sendChatAction", "status", status=429, retry_after=1, count=None)
+    async with within(1.5, 3):
+        await ann.send("/status")
+        await ann.wait_for("does not answer")
+    assert (await google.calls())["counts"]["telegram.sendChatAction"] == 1
+
+
+@pytest.mark.one_way("on")
+@pytest.mark.timing(answer=1.5, busy_after=0.1)
+async def test_typing_is_shown_in_the_topic_in_which_it_was_asked(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    ann = people()
+    await connect(ann, google, AMY)
+    await silence(google)
+    async with TelegramControls(ann.base_url) as telegram:
+        ann.topic = await telegram.make_topic(ann.id, "Letters")
+    await ann.send("/status")
+    await ann.wait_for("does not answer")
+    assert ann.topics_of_actions() == [ann.topic]
+
+
+def threads_at_work() -> list[str]:
+    """The threads for calls to Drive that are not idle."""
+    frames = sys._current_frames()
+    found = []
+    for thread in threading.enumerate():
+        frame = frames.get(thread.ident or 0)
+        while thread.name.startswith("drive-") and frame is not None:
+            if frame.f_code.co_name == "_do":
+                found.append(thread.name)
+                break
+            frame = frame.f_back
+    return found
+
+
+@contextmanager
+def nobody_accepts() -> Iterator[int]:
+    """A port where connections are asked for in vain: the queue of those that wait is full."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(listener.getsockname())
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            for one in waiting:
+                one.close()
+
+
+@pytest.mark.one_way("on")
+@pytest.mark.timing(answer=1)
+@pytest.mark.parametrize("kind", ["silent", "drip", "token", "connect"])
+async def test_whatever_google_does_a_question_ends_and_its_thread_is_free(
+    start_bot: StartBot, google: GoogleControls, people: People, upkeep: Upkeep, kind: str
+) -> None:
+    """Silent, a byte a second, a token endpoint without an answer, a connection nobody accepts."""
+    ann = people()
+    await upkeep.connect(ann)
+    settings = {}
+    with nobody_accepts() as port:
+        if kind == "connect":
+            settings["GOOGLE_API_ENDPOINT"] = f"http://127.0.0.1:{port}"
+        async with start_bot(WEB_PORT=0, **settings):
+            if kind == "drip":
+                await google.rate("google.drive.about", 1)
+            elif kind == "token":
+                await google.expire_access_tokens()
+                await silence(google, "google.token.refresh")
+            elif kind == "silent":
+                await silence(google, "google.drive.*")
+            async with within(0.9, 2.5):
+                await ann.send("/status")
+                await ann.wait_for("does not answer")
+            await until(lambda: threads_at_work() == [], SECOND)
+            await google.clear_faults()
+            await google.rate("google.drive.about", None)
+            if kind != "connect":
+                await ann.send("/status")
+                await ann.wait_for("Connected")
+
+
+@pytest.mark.one_way("on")
+@pytest.mark.timing(answer=3)
+async def test_a_tap_that_waits_for_its_turn_is_acknowledged_at_once(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """No button spins while Google is asked something else."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await ann.send_document(b"x", "a.txt")
+    await ann.wait_for("is in your Drive")
+    await ann.send("/files")
+    listed = await ann.wait_for("Your files")
+    await silence(google)
+    for _ in range(3):
+        await ann.tap("a.txt", listed, timeout=SECOND)
+
+
+@pytest.mark.one_way("off")
+@pytest.mark.timing(answer=8)
+async def test_cancel_ends_questions_that_were_asked_before_it_and_none_after(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Whether they are being asked or wait for that; they are answered no more."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await silence(google)
+    for text in ("/status", "/files", "/folder"):
+        await ann.send(text)
+    await until_struck(google, "google.*")
+    await ann.send("/cancel")
+    await ann.wait_for("not answered any more: 3", SECOND)
+    await google.clear_faults()
+    await ann.send("/status")
+    await ann.wait_for("Connected as", SECOND)
+    assert said_nothing_of_google(ann) == 0
+    assert threads_at_work() == []
+
+
+@pytest.mark.one_way("off")
+@pytest.mark.timing(answer=8)
+async def test_a_change_that_is_cancelled_amid_is_said_to_be_perhaps_done(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Nobody knows by then, and how to look is said."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await ann.send_document(b"x", "a.txt")
+    arrived = await ann.wait_for("is in your Drive")
+    await ann.tap("Delete", arrived)
+    await ann.wait_for("into your Drive's bin?")
+    await google.fault("google.drive.files.update", "after", count=None)
+    await google.fault("google.drive.files.update", "latency", seconds=5, count=None)
+    await ann.tap("Yes, into the bin")
+    await asyncio.sleep(0.3)
+    await ann.send("/cancel")
+    await ann.wait_for("may have done it all the same", SECOND)
+
+
+@pytest.mark.one_way("on")
+@pytest.mark.parametrize("way", ["/cancel", "the button"])
+async def test_a_request_for_consent_is_cancelled_while_a_refresh_waits_for_google(
+    bot: RunningBot, google: GoogleControls, people: People, way: str
+) -> None:
+    """The refresh holds the owner's lease for as long; afterwards the request is gone."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await ann.send("/connect")
+    asked = await ann.wait_for("Enter this code")
+    await google.expire_access_tokens()
+    await silence(google, "google.token.refresh")
+    await ann.send("/status")
+    await until_struck(google, "google.token.refresh")
+    if way == "/cancel":
+        await ann.send("/cancel")
+    else:
+        await ann.tap("Cancel", asked, timeout=SECOND)
+    await ann.wait_for("Nothing was connected", 1.5)
+    consents = bot.folder / "consents"
+    await google.clear_faults()
+    await until(lambda: not list(consents.glob("*501*")))
+
+
+@pytest.mark.one_way("off")
+@pytest.mark.timing(answer=1.5)
+async def test_a_file_sent_after_connect_is_taken_in_after_it(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Whoever taps Connect and then sends a file means it in this order."""
+    ann = people()
+    await ann.start()
+    began = (await ann.wait_for("Drivekeeper")).seq
+    await silence(google, "google.device_code")
+    await ann.send("/connect")
+    await ann.send_document(b"x", "a.txt")
+    await ann.wait_for("is waiting")
+    said = [m.text for m in ann.versions(began) if m.from_bot]
+    assert ["does not answer" in text for text in said] == [True, False]
+
+
+@pytest.mark.one_way("on")
+async def test_a_file_sent_after_choosing_a_folder_goes_into_it(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """However long Google takes for the choice."""
+    ann = people()
+    await connect(ann, google, AMY)
+    for folder in ("Taxes", "Letters"):
+        await ann.send("/folder")
+        await ann.wait_for("folder")
+        await ann.tap("New folder")
+        question = await ann.wait_for("be called?")
+        await ann.send(folder, reply_to=question.id)
+        made = await ann.wait_for(folder)
+    await google.fault("google.drive.files.list", "latency", seconds=1, count=None)
+    tapping = asyncio.create_task(ann.tap("Use", made))
+    await until_struck(google, "google.drive.files.list")
+    await ann.send_document(b"x", "a.txt")
+    await tapping
+    await google.clear_faults()
+    arrived = await ann.wait_for("is in your Drive", since=0)
+    assert "Letters" in arrived.text
+
+
+@pytest.mark.one_way("on")
+async def test_cancel_means_a_file_that_is_just_being_taken_in_and_none_sent_later(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Several in a row: only what came after the last one arrives."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await google.rate("google.upload.chunk", 2000)
+    await google.fault("telegram.sendMessage", "latency", seconds=0.5, count=None)
+    for number in range(3):
+        await ann.send_document(b"x" * 6000, f"{number}.bin")
+        await ann.send("/cancel")
+    await ann.send_document(b"y", "last.txt")
+    await ann.wait_for("last.txt (1 byte) is in your Drive", since=0)
+    await until(lambda: bot.services.inbox.waiting.count(ann.id) == (0, 0))
+    names = {file["name"] for file in await google.files(AMY) if not file["trashed"]}
+    assert names == {"Telegram", "last.txt"}
+
+
+@pytest.mark.one_way("off")
+@pytest.mark.timing(answer=2)
+async def test_after_a_restart_what_needs_no_google_is_answered_beside_what_does(
+    start_bot: StartBot, google: GoogleControls, people: People, upkeep: Upkeep
+) -> None:
+    """What was left is judged by the table as well."""
+    ann = people()
+    await upkeep.connect(ann)
+    journal = UpdateJournal(storage_in(upkeep.world.folder, upkeep.world.keyring), BOT_ID)
+    for number, text in ((9, "/status"), (10, "/files"), (11, "/help")):
+        journal.write(number, message(ann, number, text))
+    await silence(google, "google.drive.*")
+    await ann.start()  # whom a bot may write to
+    async with start_bot(WEB_PORT=0):
+        await ann.wait_for("How it works", 1.5, since=0)
+        assert said_nothing_of_google(ann) == 0
+        await until(lambda: said_nothing_of_google(ann) == 2)

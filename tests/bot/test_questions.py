@@ -1,0 +1,132 @@
+"""Each handler that asks Google, by the table of them: with Google silent it ends all the same."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from telegram.ext import CallbackQueryHandler, CommandHandler, MessageHandler
+
+from bot.handlers import Attended, Handler, handlers
+from bot.texts.file_keyboards import folder_key
+from bot.updates.queued_update import Needs
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
+from tests.bot.test_waiting import AMY, silence, threads_at_work
+from tests.fixtures import StartBot
+from tests.journeys import connect, forge_tap, until
+
+People = Callable[..., Person]
+
+
+def name_of(handler: Handler) -> str:
+    """What it is for: a command, the beginning of a button's data, or a question's purpose."""
+    if isinstance(handler, CommandHandler):
+        return f"/{min(handler.commands)}{' words' if handler.has_args else ''}"
+    if isinstance(handler, CallbackQueryHandler):
+        assert isinstance(handler.pattern, re.Pattern)
+        return handler.pattern.pattern.removeprefix("^").removesuffix("(:|$)")
+    assert isinstance(handler, MessageHandler)
+    found = re.search(r"answers to (\w+)", repr(handler.filters))
+    assert found, "say here what it is asked by"
+    return found[1]
+
+
+ASKING = {
+    name_of(handler): handler
+    for handler in handlers(frozenset({501}))
+    if isinstance(handler.callback, Attended) and handler.callback.needs is not Needs.NOTHING
+}
+MAY_BE_DONE = frozenset(
+    {
+        *("file-to", "file-share-yes", "file-unshare", "file-bin-yes", "file-unbin"),
+        *("folder-use", "folder-date", "disconnect:yes", "erase:yes"),
+        *("rename", "folder", "upload-named"),
+    }
+)
+"""They change something: it may have been done though nobody heard of it."""
+
+
+@dataclass
+class Asking:
+    """Somebody connected, with a file in a folder, and the questions they may answer."""
+
+    person: Person
+    file_id: str
+    folder_id: str
+    questions: dict[str, int]
+    named: str
+    """The data of the button that gives the file the name it was sent under the second time."""
+
+    async def use(self, name: str) -> None:
+        """What this handler is for."""
+        if name.startswith("/"):
+            await self.person.send(name)
+        elif name in self.questions:
+            await self.person.send("b", reply_to=self.questions[name])
+        else:
+            about = self.folder_id if name.startswith("folder") else self.file_id
+            special = {
+                "file-to": f"{self.file_id}:{folder_key(self.folder_id)}",
+                "folder-date": f"{about}:year",
+                "disconnect:yes": "",
+                "erase:yes": "",
+                "connect": "",
+                "upload-named": self.named.partition(":")[2],
+            }
+            argument = special.get(name, about)
+            await forge_tap(self.person, f"{name}:{argument}" if argument else name)
+
+
+async def prepared(person: Person, google: GoogleControls) -> Asking:
+    """All of that, while Google still answers."""
+    await connect(person, google, AMY)
+    await person.send_document(b"one", "a.txt")
+    await person.wait_for("is in your Drive")
+    files = {file["name"]: file["id"] for file in await google.files(AMY)}
+    await person.send_document(b"one", "b.txt")
+    there = await person.wait_for("is there already")
+    data = (button.callback_data or "" for button in there.buttons)
+    named = next(one for one in data if one.startswith("upload-named"))
+    asking = Asking(person, files["a.txt"], files["Telegram"], {}, named)
+    for answers, tap, question in (
+        ("rename", f"file-name:{asking.file_id}", "What shall"),
+        ("folder", f"folder-new:{asking.folder_id}", "What shall the new folder"),
+        ("search", "files-search", "What is it called"),
+    ):
+        await forge_tap(person, tap)
+        asking.questions[answers] = (await person.wait_for(question)).id
+    await person.send("/get")
+    asking.questions["get"] = (await person.wait_for("Which file shall I send")).id
+    return asking
+
+
+@pytest.mark.one_way("on")
+@pytest.mark.timing(answer=0.2, busy_after=0.05, same_request=0)
+async def test_every_question_to_google_of_the_table_ends_in_time_with_a_sentence(
+    start_bot: StartBot, google: GoogleControls, people: People
+) -> None:
+    """A new one is among them by itself. Where something may have been done it says how to look."""
+    async with start_bot(WEB_PORT=0, ADMIN_USER_IDS="501") as bot:
+        ann = people()
+        asking = await prepared(ann, google)
+        await silence(google)
+        last = ("disconnect:yes", "erase:yes")  # afterwards they are not connected any more
+        assert len(ASKING) > 25
+        for name in [*(name for name in ASKING if name not in last), *last]:
+            await ann.send("/language")
+            mark, began = (await ann.wait_for("Which language")).seq, time.monotonic()
+            await asking.use(name)
+            said = await ann.wait_for(lambda m: bool(m.text), since=mark)
+            assert time.monotonic() - began < 2, name
+            if "does not answer" in said.text:
+                assert ann.actions() == ["typing"], name
+            if name in MAY_BE_DONE:
+                assert all(words in said.text for words in ("may have", "/")), (name, said.text)
+        assert bot.log.getvalue().count('"handler_failed"') == 0
+        await until(lambda: threads_at_work() == [])
+        await google.clear_faults()  # what goes on by itself says how it ended
+        await ann.wait_for("Everything else I kept about you is deleted too", since=0)
