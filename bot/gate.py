@@ -23,7 +23,7 @@ from bot.uploads.jobs import belongs_to
 from security.credential import Owner
 from security.storage.events import Event
 
-_OF_JOBS: Final = ("upload-", "uploads-")
+_OF_JOBS: Final = ("upload-", "uploads-", "album")
 """Verbs of buttons whose argument begins with a job's id."""
 _log = structlog.get_logger()
 

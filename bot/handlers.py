@@ -19,7 +19,7 @@ from telegram.ext import (
 from bot.admin import health, quarantine_admin
 from bot.connecting import account, connect, whose_account
 from bot.context import BotContext
-from bot.drive_files import file_actions, file_list, folders
+from bot.drive_files import album_actions, file_actions, file_list, folders
 from bot.receiving import files, groups, other_messages, renaming, upload_list
 from bot.texts.filenames import Carries
 from bot.texts.questions import Answers
@@ -134,6 +134,14 @@ def handlers(administrators: frozenset[int]) -> list[Handler]:
         "file-bin": asks(file_actions.ask_delete),
         "file-bin-yes": asks(file_actions.delete),
         "file-unbin": asks(file_actions.undelete),
+        "album": asks(album_actions.open_album),
+        "album-back": asks(album_actions.back),
+        "album-share": asks(album_actions.ask_share),
+        "album-share-yes": asks(album_actions.share),
+        "album-unshare": asks(album_actions.unshare),
+        "album-in": asks(album_actions.look_inside),
+        "album-to": asks(album_actions.move),
+        "album-named": asks(album_actions.use_sent_names),
         "folder": asks(folders.folder),
         "folder-use": decides(folders.use),
         "folder-new": asks(folders.ask_name),

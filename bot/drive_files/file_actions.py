@@ -15,12 +15,12 @@ from telegram import Update
 from bot.context import BotContext
 from bot.delivery.conversation import message_of
 from bot.delivery.messages import say, show_instead
-from bot.drive_files import file_texts
+from bot.drive_files import file_texts, moving
 from bot.drive_files.explaining import explained, show, tapped
 from bot.drive_files.file_texts import FolderGone, FolderInBin, card_of
 from bot.texts import file_keyboards, questions
 from bot.texts.filenames import clean_name, new_name
-from drive import Drive, DriveFolder, folders_in
+from drive import Drive
 
 RENAMING: Final = "rename"
 _log = structlog.get_logger()
@@ -81,27 +81,10 @@ async def look_inside(update: Update, context: BotContext) -> None:
     card, folders = await context.on_drive(
         lambda drive: (card_of(drive, file_id), drive.all_folders())
     )
-    here = _by_key(folders, key)
-    by_id = {folder.id: folder for folder in folders}
-    parents = {folder.parent_id for folder in folders}
-    # Where it lies already is no place to go, unless there are others inside.
-    inside = [
-        (folder, folder.id in parents)
-        for folder in folders_in(folders, here.id if here else "")
-        if folder.id in parents or folder.id != card.file.folder_id
-    ]
+    level = moving.level(folders, key, lies_in=card.file.folder_id)
     text = context.t.tr("📁 Where shall <b>{name}</b> go?", name=clean_name(card.file.name))
-    if here is not None:
-        text += "\n" + context.t.tr("Inside “{folder}”", folder=clean_name(here.name))
-    elif not inside:
-        text += "\n\n" + context.t.tr("I have made no other folder yet: /folder makes one.")
-    if len(inside) > file_keyboards.MOST_FOLDERS:
-        text += "\n" + context.t.tr(
-            "These are the first {count} folders.", count=file_keyboards.MOST_FOLDERS
-        )
-    above = by_id.get(here.parent_id) if here else None
-    markup = file_keyboards.destinations(context.t, file_id, here, above, inside)
-    await show_instead(update, context, text, markup)
+    markup = file_keyboards.destinations(context.t, file_id, level.here, level.above, level.inside)
+    await show_instead(update, context, moving.described(text, level, context.t), markup)
 
 
 @_changing
@@ -110,7 +93,7 @@ async def move(update: Update, context: BotContext) -> None:
     _, key = tapped(update)
 
     def work(drive: Drive, file_id: str) -> None:
-        folder = _by_key(drive.all_folders(), key)
+        folder = moving.by_key(drive.all_folders(), key)
         if folder is None:
             raise FolderGone("there is no such folder any more")
         drive.move(file_id, folder.id)
@@ -204,7 +187,3 @@ async def _show_card(
     if result:
         _log.info("file_changed", owner=context.owner, result=result)
     await show(update, context, *file_texts.card(found, context.t, note))
-
-
-def _by_key(folders: list[DriveFolder], key: str) -> DriveFolder | None:
-    return next((f for f in folders if file_keyboards.folder_key(f.id) == key), None)

@@ -37,6 +37,12 @@ class OtherAccount(DriveRefused):
     default_code = "account_changed"
 
 
+class AlbumForgotten(DriveRefused):
+    """Which files belonged to it is no longer kept."""
+
+    default_code = "gone"
+
+
 class FolderInBin(DriveRefused):
     """Nothing gets out of the bin before the folder it lies in."""
 
@@ -110,6 +116,12 @@ def trouble(error: CustodyError | NotWanted, t: Texts, file_id: str = "", look: 
                 t.tr("🔌 Your Google Drive is not connected. Connect it, and then try this again."),
                 buttons.connect(t),
             )
+        case AlbumForgotten():
+            text = t.tr(
+                "🤷 I no longer know which files belonged together here: I keep that for seven "
+                "days. What has arrived is in your Drive all the same: see /files."
+            )
+            return text, None
         case OtherAccount():
             text = t.tr("👤 That is in another Google account than the one you use now.")
             return text, None

@@ -31,6 +31,7 @@ from bot.uploads import group_texts, upload_texts
 from bot.uploads.jobs import JobFile, UploadJob, job_id_of
 from bot.uploads.names import with_names
 from bot.uploads.progress import first_message, tell_of
+from bot.uploads.texts.arrived import arrived
 from bot.uploads.upload_texts import too_big
 from security.credential import Owner
 
@@ -208,18 +209,19 @@ async def forget_old(context: BotContext) -> None:
     """Repeating job: a file nobody came back for is dropped, and its message says so."""
     for job in await context.services.uploads.forget_old(datetime.now(UTC)):
         texts = await context.texts_for(job.owner)
+        name = upload_texts.what_is_left(job, texts)
         text = (
             texts.tr(
                 "⌛ <b>{name}</b> has waited for seven days and is no longer kept. Send it again "
                 "to upload it.",
-                name=job.name,
+                name=name,
             )
             if context.services.options.members.may_use(job.owner)
             else texts.tr(
-                "⌛ <b>{name}</b> has waited for seven days and is no longer kept.", name=job.name
+                "⌛ <b>{name}</b> has waited for seven days and is no longer kept.", name=name
             )
         )
-        await tell_of(context.bot, job, text)
+        await tell_of(context.bot, job, "\n".join((text, *arrived(job, texts))))
 
 
 async def tell_withdrawn(bot: ExtBot[int], services: Services, files: dict[Owner, int]) -> None:

@@ -19,9 +19,10 @@ from bot.receiving import other_messages
 from bot.texts import questions
 from bot.texts.catalogue import Texts
 from bot.texts.filenames import clean_name, new_name, wished_name
-from bot.uploads import arrived_texts, upload_texts
+from bot.uploads import upload_texts
 from bot.uploads.jobs import State, UploadJob, Whereabouts
 from bot.uploads.progress import tell_of
+from bot.uploads.texts import arrived
 from drive import Drive
 from security.custody.deadline import NotWanted
 from security.errors import CustodyError
@@ -190,7 +191,7 @@ async def _rename_in_drive(
     _log.info("file_changed", owner=job.owner, result="renamed")
     job = job.with_file(0, name=name)
     await context.services.uploads.save(job)
-    await tell_of(context.bot, job, *arrived_texts.finished(job, texts))
+    await tell_of(context.bot, job, *arrived.finished(job, texts))
     await say(update, context, texts.tr("✏️ Its name is <b>{name}</b> now.", name=name))
 
 

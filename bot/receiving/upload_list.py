@@ -14,10 +14,10 @@ from bot.receiving import files
 from bot.texts.buttons import Row, button, keyboard
 from bot.texts.catalogue import Texts
 from bot.texts.file_keyboards import short
-from bot.uploads.arrived_texts import was_there
 from bot.uploads.jobs import UploadJob
 from bot.uploads.progress import tell_of
 from bot.uploads.queue import Stopping
+from bot.uploads.texts.arrived import was_there
 from security.credential import Owner
 
 _SHOWN: Final = 10
@@ -103,22 +103,28 @@ async def _list(context: BotContext, owner: Owner, t: Texts) -> tuple[str, Inlin
     rows = [buttons[first : first + 2] for first in range(0, len(buttons), 2)]
     if sum(job.state == "queued" for job in open_) > 1:
         rows.append([button(t.label("⏹ Cancel all"), "cancel-all")])
-    return "\n".join(lines), keyboard(*rows, refresh)
+    albums = [_album_row(job) for job in (*open_[:_SHOWN], *ended[:_SHOWN])]
+    return "\n".join(lines), keyboard(*rows, *albums, refresh)
 
 
 def _name(job: UploadJob, t: Texts) -> str:
     if len(job.files) == 1:
         return short(job.name)
-    return t.label("An album of {count} files", count=len(job.files))
+    count, first = len(job.files), short(job.files[0].name)
+    return t.label("An album of {count} files ({first} …)", count=count, first=first)
 
 
 def _open(job: UploadJob, before: int, t: Texts) -> str:
-    name = _name(job, t)
+    name, done = _name(job, t), len(job.arrived)
     match job.state:
         case "waiting":
             return t.tr("🔌 <b>{name}</b> waits until you connect your Drive.", name=name)
         case "asking":
             return t.tr("❓ <b>{name}</b> waits for your answer.", name=name)
+        case "failed" if done:
+            return t.tr(
+                "⚠️ <b>{name}</b>: in your Drive are {done}.", name=name, done=len(job.arrived)
+            )
         case "failed":
             return t.tr("⚠️ <b>{name}</b> did not get into your Drive.", name=name)
         case _ if before:
@@ -130,6 +136,10 @@ def _open(job: UploadJob, before: int, t: Texts) -> str:
 
 
 def _ended(job: UploadJob, t: Texts) -> str:
+    if job.state == "cancelled" and job.arrived:
+        return t.tr(
+            "⏹ {name}: in your Drive are {done}.", name=_name(job, t), done=len(job.arrived)
+        )
     if job.state == "cancelled":
         return t.tr("⏹ {name}", name=_name(job, t))
     if len(job.files) > 1:
@@ -138,6 +148,14 @@ def _ended(job: UploadJob, t: Texts) -> str:
     if file.result == "duplicate":
         return was_there(file, t)
     return t.tr("✅ {name}", name=t.link(short(file.name), file.link))
+
+
+def _album_row(job: UploadJob) -> Row:
+    """Opens what has arrived of an album."""
+    if len(job.files) == 1 or not job.arrived:
+        return []
+    label = f"📚 {short(job.files[0].name)} … ({len(job.files)})"
+    return [button(label, f"album:{job.id}")]
 
 
 def _buttons(job: UploadJob, number: int, t: Texts) -> Row:

@@ -69,10 +69,13 @@ def destinations(
     here: DriveFolder | None,
     above: DriveFolder | None,
     inside: Sequence[tuple[DriveFolder, bool]],
+    *,
+    kind: str = "file",
 ) -> InlineKeyboardMarkup:
     """Where a file may go.
 
     Args:
+        file_id: of the file, or whatever else `kind` names: the verbs begin with that.
         here: the folder that is looked into; None: those in none of the bot's own.
         above: the one around it; None: there is none of the bot's.
         inside: the folders in there, each with whether it has folders itself.
@@ -80,25 +83,25 @@ def destinations(
     rows: list[Row] = []
     if here is not None:
         rows.append(
-            [button(t.label("✅ Move it here"), f"file-to:{file_id}:{folder_key(here.id)}")]
+            [button(t.label("✅ Move it here"), f"{kind}-to:{file_id}:{folder_key(here.id)}")]
         )
     for folder, has_more in inside[:MOST_FOLDERS]:
         key = folder_key(folder.id)
-        row = [button(f"📁 {short(folder.name)}", f"file-to:{file_id}:{key}")]
+        row = [button(f"📁 {short(folder.name)}", f"{kind}-to:{file_id}:{key}")]
         if has_more:
-            row.append(button(t.label("Look inside ▸"), f"file-in:{file_id}:{key}"))
+            row.append(button(t.label("Look inside ▸"), f"{kind}-in:{file_id}:{key}"))
         rows.append(row)
     if here is not None:
         key = folder_key(above.id) if above else ""
-        rows.append([button(t.label("⬆️ Up"), f"file-in:{file_id}:{key}")])
-    return keyboard(*rows, _leave_row(t, file_id))
+        rows.append([button(t.label("⬆️ Up"), f"{kind}-in:{file_id}:{key}")])
+    return keyboard(*rows, _leave_row(t, file_id, kind))
 
 
 def page(
     t: Texts, files: Sequence[DriveFile], number: int, search: str, *, more: bool
 ) -> InlineKeyboardMarkup:
     """A page of files: each opens its card."""
-    rows = [[button(_named(t, file), f"file:{file.id}")] for file in files]
+    rows = [[button(named(t, file), f"file:{file.id}")] for file in files]
     beside = turns(number, lambda other: files_data(other, search), more=more)
     last = [button(t.label("🔎 Search"), "files-search")]
     if search:
@@ -108,7 +111,7 @@ def page(
 
 def offers(t: Texts, files: Sequence[DriveFile]) -> InlineKeyboardMarkup:
     """Several files have such a name: a tap sends one."""
-    return keyboard(*([button(f"⬇️ {_named(t, file)}", f"file-send:{file.id}")] for file in files))
+    return keyboard(*([button(f"⬇️ {named(t, file)}", f"file-send:{file.id}")] for file in files))
 
 
 def open_row(t: Texts, address: str) -> Row:
@@ -133,11 +136,11 @@ def files_data(number: int, search: str) -> str:
     return head + search.encode()[: _DATA_BYTES - len(head)].decode(errors="ignore")
 
 
-def _leave_row(t: Texts, file_id: str) -> Row:
-    return [button(t.label("No, leave it"), f"file-back:{file_id}")]
+def _leave_row(t: Texts, file_id: str, kind: str = "file") -> Row:
+    return [button(t.label("No, leave it"), f"{kind}-back:{file_id}")]
 
 
-def _named(t: Texts, file: DriveFile) -> str:
+def named(t: Texts, file: DriveFile) -> str:
     """A file's name and size, as far as Drive tells them."""
     name = short(file.name)
     return name if file.size is None else f"{name} · {t.size(file.size)}"

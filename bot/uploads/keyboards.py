@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from telegram import InlineKeyboardMarkup
 
-from bot.texts import file_keyboards
+from bot.texts import album_keyboards, file_keyboards
 from bot.texts.buttons import Row, button, connect_row, keyboard, link
 from bot.texts.catalogue import Texts
 from bot.uploads.jobs import UploadJob
@@ -45,9 +45,7 @@ def look_for(t: Texts, file_id: str) -> InlineKeyboardMarkup:
 
 def retry(t: Texts, job_id: str) -> InlineKeyboardMarkup:
     """An upload failed in a way that may pass."""
-    return keyboard(
-        [button(t.label("🔄 Try again"), f"upload-retry:{job_id}")], _cancel_row(t, job_id)
-    )
+    return keyboard(_retry_row(t, job_id), _cancel_row(t, job_id))
 
 
 def accepted(t: Texts, job: UploadJob) -> InlineKeyboardMarkup:
@@ -63,10 +61,8 @@ def asked_name(t: Texts, job: UploadJob) -> InlineKeyboardMarkup:
     )
 
 
-def uploaded(t: Texts, job: UploadJob) -> InlineKeyboardMarkup | None:
-    """What can be done with what has arrived."""
-    if len(job.files) > 1:
-        return None
+def uploaded(t: Texts, job: UploadJob) -> InlineKeyboardMarkup:
+    """What can be done with the one file that has arrived."""
     [file] = job.files
     rows = [file_keyboards.open_row(t, file.link)]
     if file.drive_file_id:
@@ -77,6 +73,21 @@ def uploaded(t: Texts, job: UploadJob) -> InlineKeyboardMarkup | None:
             rows.append([button(called, f"upload-named:{job.id}")])
         rows.append([button(t.label("Upload it all the same"), f"upload-again:{job.id}")])
     return keyboard(*rows)
+
+
+def album(t: Texts, job: UploadJob, *, can_retry: bool = False) -> InlineKeyboardMarkup | None:
+    """What can be done with the files of an album that have arrived, and with those that failed."""
+    rows = album_keyboards.rows(t, job.id) if job.arrived else []
+    others = [file.other_name for file in job.arrived if file.other_name]
+    if others:
+        rows.append([button(t.label("✏️ Call them as I sent them"), f"album-named:{job.id}")])
+    if can_retry:
+        rows += [_retry_row(t, job.id), _cancel_row(t, job.id)]
+    return keyboard(*rows) if rows else None
+
+
+def _retry_row(t: Texts, job_id: str) -> Row:
+    return [button(t.label("🔄 Try again"), f"upload-retry:{job_id}")]
 
 
 def _cancel_row(t: Texts, job_id: str) -> Row:

@@ -6,14 +6,15 @@ from telegram import InlineKeyboardMarkup
 
 from bot.texts.buttons import Shown
 from bot.texts.catalogue import Texts
+from bot.texts.file_keyboards import short
 from bot.texts.filenames import CLOUD_LIMIT, LARGEST
 from bot.texts.organisation import organisation_refuses
 from bot.texts.reader import that_is_you
 from bot.texts.unexpected import Unexpected
 from bot.uploads import ends, keyboards
-from bot.uploads.arrived_texts import arrived
 from bot.uploads.jobs import State, UploadJob
 from bot.uploads.texts import cancelled as cancel_texts
+from bot.uploads.texts.arrived import arrived
 from drive import DriveRefused
 from security.errors import (
     ConsentRequired,
@@ -78,7 +79,7 @@ def other_account(job: UploadJob, t: Texts) -> str:
     return t.tr(
         "⏹ <b>{name}</b> was meant for another Google account and was not uploaded. "
         "Send it again to put it into the account you use now.",
-        name=job.name,
+        name=what_is_left(job, t),
     )
 
 
@@ -86,13 +87,14 @@ def ended_by(
     error: CustodyError, job: UploadJob, t: Texts
 ) -> tuple[str, InlineKeyboardMarkup | None, State]:
     """What to say, which buttons to offer, and the state the job is in from now on."""
-    name, retry = job.name, keyboards.retry(t, job.id)
+    name, retry = what_is_left(job, t), keyboards.album(t, job, can_retry=True)
     match error:
         case UploadCancelled(code=ends.ACCOUNT_CHANGED):
             return other_account(job, t), None, "cancelled"
         case UploadCancelled(code=code):
             text, markup = cancel_texts.ended(job, code, t)
-            return "\n".join((text, *arrived(job, t))), markup, "cancelled"
+            shown = markup or keyboards.album(t, job)
+            return "\n".join((text, *arrived(job, t))), shown, "cancelled"
         case ConsentRequired() | CorruptCredential():
             text = t.tr(
                 "🔌 <b>{name}</b> is waiting: your connection to Google Drive has ended. "
@@ -207,12 +209,29 @@ def _refused(code: str, name: str, t: Texts) -> str:
     )
 
 
+def what_is_left(job: UploadJob, t: Texts) -> str:
+    """What has not arrived of a job: a file by its name, or how many of an album's."""
+    left = [file for file in job.files if file.state != "done"]
+    if len(job.files) == 1 or len(left) == 1:
+        return left[0].name if left else job.name
+    if len(left) == len(job.files):
+        return t.label("An album of {count} files", count=len(left))
+    return t.label("The rest of the album ({count} files)", count=len(left))
+
+
 def _with_album(job: UploadJob, t: Texts, text: str) -> str:
-    if not job.arrived:
+    """What one of an album's files has met, which the others would meet as well."""
+    if len(job.files) == 1:
         return text
-    counts = {"done": len(job.arrived), "count": len(job.files)}
-    head = t.tr("⚠️ Only {done} of {count} files are in your Drive.", **counts)
-    return "\n".join((head, *arrived(job, t), "", text))
+    lines = list[str]()
+    if job.arrived:
+        counts = {"done": len(job.arrived), "count": len(job.files)}
+        head = t.tr("⚠️ Only {done} of {count} files are in your Drive.", **counts)
+        lines = [head, *arrived(job, t), ""]
+    left = [short(file.name) for file in job.files if file.state != "done"]
+    if len(left) > 1:
+        text += "\n\n" + t.tr("Not in your Drive yet: {names}", names=", ".join(left))
+    return "\n".join([*lines, text])
 
 
 def too_big(t: Texts, name: str, size: int | None) -> str:

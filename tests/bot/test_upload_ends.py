@@ -102,6 +102,7 @@ async def test_an_album_that_meets_a_full_drive_says_what_did_arrive(
     await ann.send_album(items)
     message = await ann.wait_for("Only 1 of 3 files are in your Drive", timeout=30)
     assert "0.bin" in message.text
-    assert "1.bin was not uploaded: your Google Drive is full" in message.text
+    assert "rest of the album (2 files) was not uploaded: your Google Drive is" in message.text
+    assert message.text.endswith("Not in your Drive yet: 1.bin, 2.bin")
     await ann.tap("Try again", message)
     await ann.wait_for("3 of 3 files are in your Drive", timeout=30)

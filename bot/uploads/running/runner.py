@@ -15,7 +15,7 @@ from bot.core import BotOptions, Core
 from bot.kinds import LOCAL_FILE_UNREADABLE
 from bot.texts.buttons import Shown
 from bot.texts.unexpected import Unexpected, new_reference
-from bot.uploads import arrived_texts, group_texts, upload_texts
+from bot.uploads import group_texts, upload_texts
 from bot.uploads.destinations import Destinations
 from bot.uploads.ends import ACCOUNT_CHANGED, CANCELLED, UploadEnds
 from bot.uploads.jobs import UploadJob
@@ -26,6 +26,7 @@ from bot.uploads.running.telegram_files import TelegramFiles, patiently
 from bot.uploads.running.telegram_source import LocalFile
 from bot.uploads.running.transfer import Transfer
 from bot.uploads.scheduler import Ending
+from bot.uploads.texts import arrived
 from security.errors import (
     ConsentRequired,
     CorruptCredential,
@@ -183,7 +184,7 @@ class UploadRunner:
         job = running.job
         if job.state == "failed":  # before there is a button to try again
             await self._keep_ended(running)
-        text, markup = arrived_texts.finished(job, running.texts)
+        text, markup = arrived.finished(job, running.texts)
         await self._say(running, (text, markup), group_texts.finished(job, running.texts))
         if job.state == "done":
             # Last: until the person knows, a restart finds what has been done and says it.

@@ -96,10 +96,10 @@ def _album(job: UploadJob, t: Texts) -> Shown:
         ) + _made_again(job, t)
     lines = [head, *arrived(job, t)]
     lines += [
-        t.tr("⚠️ {name}: {why}", name=short(file.name), why=t.label(_why(file.result)))
+        t.tr("⚠️ {name}: {why}", name=short(file.name), why=t.label(why(file.result)))
         for file in failed
     ]
-    return "\n".join(lines), keyboards.retry(t, job.id) if failed else keyboards.uploaded(t, job)
+    return "\n".join(lines), keyboards.album(t, job, can_retry=bool(failed))
 
 
 def arrived(job: UploadJob, t: Texts) -> list[str]:
@@ -133,7 +133,8 @@ def was_there(file: JobFile, t: Texts) -> str:
             return t.tr("♻️ {name} (it was there before)", name=there)
 
 
-def _why(code: str) -> str:
+def why(code: str) -> str:
+    """Why one of several files did not arrive, in a few words for a line of a list."""
     return {
         "too_big": N_("too big"),
         "file_gone": N_("Telegram no longer has it"),
