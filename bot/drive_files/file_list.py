@@ -25,6 +25,8 @@ SEARCHING: Final = "search"
 GETTING: Final = "get"
 _PAGE: Final = 8
 _MOST: Final = 1000
+_AHEAD: Final = 100
+"""Files asked for beyond a page, in the same request, to know how many pages there are."""
 _log = structlog.get_logger()
 
 
@@ -164,8 +166,12 @@ def _unsent(error: CustodyError, file: DriveFile, limit: int, texts: Texts) -> S
 
 async def _show_page(update: Update, context: BotContext, number: int, wanted: str) -> None:
     texts = context.t
-    found = await context.on_drive(lambda drive: _files(drive, number, wanted))
-    shown, more = found[:_PAGE], len(found) > _PAGE
+    found, are_all = await context.on_drive(lambda drive: _files(drive, number, wanted))
+    pages = -(-len(found) // _PAGE)
+    if are_all:
+        number = min(number, max(pages - 1, 0))
+    first = number * _PAGE
+    shown, more = found[first : first + _PAGE], len(found) > first + _PAGE
     if not shown and not number:
         markup = file_keyboards.page(texts, (), 0, wanted, more=False) if wanted else None
         await show(update, context, file_texts.no_files(shown_text(wanted), texts), markup)
@@ -175,14 +181,18 @@ async def _show_page(update: Update, context: BotContext, number: int, wanted: s
         if wanted
         else texts.tr("🗂 Your files, newest first")
     )
-    if number or more:
-        text += "\n" + texts.tr("Page {number}", number=number + 1)
+    if are_all and pages > 1:
+        text += "\n" + texts.tr("Page {number} of {pages}", number=number + 1, pages=pages)
+    elif not are_all:
+        text += "\n" + texts.tr(
+            "Page {number} of more than {pages}", number=number + 1, pages=pages - 1
+        )
     markup = file_keyboards.page(texts, shown, number, wanted, more=more)
     await show(update, context, text, markup)
 
 
-def _files(drive: Drive, number: int, wanted: str) -> list[DriveFile]:
-    """A page's files, and the next one's first.
+def _files(drive: Drive, number: int, wanted: str) -> tuple[list[DriveFile], bool]:
+    """The files up to this page's and some more, and whether they are all.
 
     Counted from the beginning each time: Drive's own marks of a page expire, and are too long for a
     button. A thousand files are one request.
@@ -190,11 +200,11 @@ def _files(drive: Drive, number: int, wanted: str) -> list[DriveFile]:
     first, token = number * _PAGE, None
     found: list[DriveFile] = []
     while (lacking := first + _PAGE + 1 - len(found)) > 0:
-        page = drive.files(token, min(lacking, _MOST), wanted)
+        page = drive.files(token, min(lacking + _AHEAD, _MOST), wanted)
         found += page.files
         if (token := page.next_page) is None:
-            break
-    return found[first:]
+            return found, True
+    return found, False
 
 
 def _file(drive: Drive, file_id: str) -> DriveFile:

@@ -205,7 +205,10 @@ async def _show(
         is_offer=is_offer,
     )
     note = _offered(level, context.t, is_new=is_new) if is_offer else ""
-    await show(update, context, _described(level, choice, context.t, note), markup)
+    text = _described(level, choice, context.t, note)
+    if (pages := -(-len(level.inside) // folder_keyboards.PAGE)) > 1:
+        text += "\n" + context.t.tr("Page {number} of {pages}", number=page + 1, pages=pages)
+    await show(update, context, text, markup)
 
 
 def _offered(level: _Level, t: Texts, *, is_new: bool) -> str:

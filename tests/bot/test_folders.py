@@ -192,9 +192,11 @@ async def test_folders_are_walked_through_up_and_down_and_page_by_page(
     level = await ann.wait_for("Inside “Outer”")
     shown = [button.text for button in level.buttons if "Inner" in button.text]
     assert shown == [f"📁 Inner {number}" for number in range(8)]
+    assert "Page 1 of 2" in level.text
     await ann.tap("▶")
     level = await ann.wait_for(lambda m: m.button("Inner 9") is not None)
     assert level.button("▶") is None
+    assert "Page 2 of 2" in level.text
     await ann.tap("Inner 9")
     await ann.wait_for("Inside “Outer / Inner 9” there are no folders")
     [gone] = await named(google, "Inner 9")

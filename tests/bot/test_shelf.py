@@ -48,10 +48,11 @@ async def test_files_are_paged_newest_first_and_searched(bot: RunningBot, ann: P
     names = [button.text.partition(" ·")[0] for button in page.buttons]
     assert names[:3] == ["report.pdf", "note 17.txt", "note 16.txt"]
     assert names[8:] == ["▶", "🔎 Search"]
+    assert "Page 1 of 3" in page.text
     await ann.tap("▶", page)
-    page = await ann.wait_for("Page 2")
+    page = await ann.wait_for("Page 2 of 3")
     await ann.tap("▶", page)
-    page = await ann.wait_for("Page 3")
+    page = await ann.wait_for("Page 3 of 3")
     names = [button.text.partition(" ·")[0] for button in page.buttons]
     assert names == ["note 2.txt", "note 1.txt", "note 0.txt", "◀", "🔎 Search"]
     await ann.tap("Search", page)

@@ -10,6 +10,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Error, FilePayload, Page, async_playwright, expect
 
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
+from sandbox.server import Sandbox, SandboxConfig
+from sandbox.telegram.files.pictures import plain_png
 from tests.installed import CHROMIUM, needs
 from tests.sandbox.telegram_kit import Kit, eventually, running
 
@@ -111,6 +115,16 @@ async def test_in_a_group_one_speaks_as_one_member_or_another(kit: Kit, page: Pa
         await page.get_by_label("Message", exact=True).fill(f"@{kit.world.bot_username} by {name}")
         await page.keyboard.press("Enter")
         await expect(page.locator(".message b").last).to_have_text(name)
+    # Whoever one is stands on the right, the others on the left; a name stands above its text.
+    await expect(page.locator(".own")).to_have_count(1)
+    await expect(page.locator(".own .sender")).to_have_text("小明 陳")
+    await expect(page.locator("#bot-status")).to_have_text("3 people and the bot")
+    shown = page.locator(".message").first
+    above, below = shown.locator(".sender"), shown.locator(".text")
+    upper, lower = await above.bounding_box(), await below.bounding_box()
+    assert upper
+    assert lower
+    assert upper["y"] + upper["height"] <= lower["y"] + 1
     await eventually(lambda: len(kit.world.queue.pending) == 3)
     (joined, *messages) = await kit.updates()
     group = joined["my_chat_member"]["chat"]
@@ -176,6 +190,45 @@ async def test_a_picture_is_offered_as_a_photo_and_may_go_as_a_voice(kit: Kit, p
         await page.get_by_role("dialog").get_by_role("button", name="Send").click()
         await expect(page.get_by_role("dialog")).to_have_count(0)
         assert kind in (await kit.updates(offset=-1))[0]["message"]
+
+
+async def test_a_caption_begins_at_one_edge_in_all_its_lines(kit: Kit, page: Page) -> None:
+    """Below a picture, on a phone; and whoever opens a chat sees its newest message."""
+    async with Person(kit.url, ALICE, "Alice", "en") as alice:
+        await alice.start()
+        for _ in range(4):
+            await alice.send_photo(plain_png(400, 300), caption="a caption of several lines " * 6)
+    await page.goto(kit.url)
+    await page.locator("#people-open").click()
+    await page.locator(".person", has_text="小明").click()  # somebody who has no message yet
+    await expect(page.locator("#intro")).to_be_visible()
+    await page.locator("#people-open").click()
+    await page.locator(".person", has_text="Alice").click()
+    last = page.locator(".message").last
+    await expect(last).to_be_in_viewport()
+    parts = await last.locator(".text").evaluate(
+        "text => [...text.getClientRects()].map(part => [part.top, Math.round(part.left)])"
+    )
+    edges = [min(left for top, left in parts if top == line) for line in {top for top, _ in parts}]
+    assert len(edges) > 2
+    assert len({*edges}) == 1
+
+
+async def test_on_a_phone_buttons_break_no_word(tmp_path: Path, page: Page) -> None:
+    """On the pages of the pretended Drive, beside names that are long; nothing sticks out."""
+    long = "a-very-long-name-without-a-single-space-in-it" * 3
+    async with Sandbox(SandboxConfig(tmp_path)) as sandbox, GoogleControls(sandbox.url) as google:
+        options = {"account": "amy@example.com", "name": f"{long}.pdf", "content": "x"}
+        made = await google.act("own_file", **options)
+        for path in ("/drive?account=amy@example.com", f"/file/d/{made['id']}/view"):
+            await page.goto(f"{sandbox.url}{path}")
+            heights = await page.locator("main :is(button, .button)").evaluate_all(
+                "buttons => buttons.map(button => button.offsetHeight)"
+            )
+            assert len(heights) >= 2
+            assert max(heights) < 50, "a label has two lines"
+            assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        await page.goto("about:blank")
 
 
 async def test_a_deep_link_asks_for_start_and_sends_its_code(kit: Kit, page: Page) -> None:

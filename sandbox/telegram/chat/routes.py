@@ -47,6 +47,11 @@ def _json(value: Any) -> web.Response:
     return web.Response(body=body, content_type="application/json")
 
 
+def _described(group: Chat) -> Json:
+    """As the Bot API shows it, and how many people are in it."""
+    return group.as_json() | {"members": len(group.members)}
+
+
 def chat_routes(world: TelegramWorld) -> list[web.RouteDef]:
     """Everything below /sandbox/chat."""
     api = ChatApi(world)
@@ -141,7 +146,8 @@ class ChatApi:
             self.people.describe(user) | {"last": self._last(self.world.chats[user.id])}
             for user in self.world.users.values()
         ]
-        groups = [c.as_json() for c in self.world.chats.values() if not (c.user or c.bot_kicked)]
+        chats = self.world.chats.values()
+        groups = [_described(chat) for chat in chats if not (chat.user or chat.bot_kicked)]
         return _json({"users": described, "groups": groups, "bot": self.world.bot_json()})
 
     def _last(self, chat: Chat) -> Json | None:
@@ -223,7 +229,7 @@ class ChatApi:
 
     async def make_group(self, request: web.Request) -> web.StreamResponse:
         """POST groups {"title", "type", "members", "bot_is_admin"}."""
-        return _json(self.people.make_group(await read_object(request)).as_json())
+        return _json(_described(self.people.make_group(await read_object(request))))
 
     async def upgrade(self, request: web.Request) -> web.StreamResponse:
         """POST chats/{id}/upgrade: a basic group becomes a supergroup."""

@@ -29,12 +29,14 @@ function status(text, busy = false) {
 
 function idle() {
   clearTimeout(actionTimer);
-  status(online ? "bot" : "waiting for the sandbox…", !online);
+  const here = state.group ? `${state.group.members} people and the bot` : "bot";
+  status(online ? here : "waiting for the sandbox…", !online);
 }
 
 function drawHead() {
   const name = state.group?.title ?? state.bot.first_name;
   byId("bot-avatar").replaceChildren([...name][0]);
+  byId("bot-avatar").dataset.hue = state.group ? 3 : 0;
   byId("bot-name").textContent = name;
   byId("me").replaceChildren(avatar(state.me), el("span", {}, state.me.name));
   byId("me").setAttribute("aria-label", `You are ${state.me.name}. Choose who you are`);
@@ -57,6 +59,7 @@ function took(event) {
       state.keyboard = event.keyboard;
       state.description = event.description;
       if (event.user) Object.assign(state.me, event.user);
+      byId("messages").hidden = false; // what is hidden cannot be scrolled to its end
       conversation.reset(event.messages);
       break;
     case "message":
@@ -129,10 +132,11 @@ function chatMenu(event) {
   const flip = () => attempt(() => api.setBlocked(me.id, !me.blocked));
   const toControl = () => window.open("/sandbox/control", "_blank", "noopener");
   const toDrive = () => window.open("/drive", "_blank", "noopener");
+  const block = { icon: "block", label: me.blocked ? "Unblock the bot" : "Block the bot", danger: !me.blocked, action: flip };
   menu(event.currentTarget, [
     { icon: "link", label: "Control panel", action: toControl },
     { icon: "link", label: "Google Drive", action: toDrive },
-    { icon: "block", label: me.blocked ? "Unblock the bot" : "Block the bot", danger: !me.blocked, action: flip },
+    ...(state.group ? [] : [block]), // that is between the bot and one person
   ]);
 }
 

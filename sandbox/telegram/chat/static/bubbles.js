@@ -3,7 +3,7 @@
 import { fileUrl } from "./api.js";
 import { clock, el, fileSize, icon } from "./dom.js";
 import { richText } from "./entities.js";
-import { nameOf, state, summary } from "./state.js";
+import { isMine, nameOf, state, summary } from "./state.js";
 
 function fileRow(file, name, note) {
   return el(
@@ -117,7 +117,8 @@ function quoted(message, onJump) {
 }
 
 /** Make the element of a message. actions: onTap, onCommand, onMenu, onJump */
-export function bubble({ message, from_bot: fromBot }, actions) {
+export function bubble(item, actions) {
+  const { message, from_bot: fromBot } = item;
   const text = message.text || message.caption;
   // Telegram's clients do not mark what a bot has edited.
   const edited = message.edit_date && !fromBot ? el("span", {}, "edited") : null;
@@ -135,11 +136,11 @@ export function bubble({ message, from_bot: fromBot }, actions) {
   );
   return el(
     "li",
-    { class: `message ${fromBot ? "from-bot" : "own"}`, "data-id": message.message_id },
+    { class: `message ${fromBot ? "from-bot" : ""} ${isMine(item) ? "own" : ""}`, "data-id": message.message_id },
     el(
       "div",
       { class: `bubble ${bare}` },
-      message.chat.type !== "private" ? el("b", {}, nameOf(message)) : null,
+      state.group ? el("b", { class: "sender" }, nameOf(message)) : null,
       message.forward_sender_name ? el("span", { class: "forward" }, `Forwarded from ${message.forward_sender_name}`) : null,
       quoted(message, actions.onJump),
       media(message),

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { bubble } from "./bubbles.js";
 import { byId, copyText, day, el } from "./dom.js";
 import { alertBox, attempt, menu, toast } from "./notices.js";
-import { chatId, state } from "./state.js";
+import { chatId, nameOf, state } from "./state.js";
 import { startEdit, startReply, write } from "./composer.js";
 
 const TAP_TIMEOUT = 30_000; // a real client stops spinning after a while, too
@@ -87,7 +87,7 @@ function append(item, previous) {
   const newDay = !previous || day(previous.message.date) !== label;
   if (newDay) list.append(el("li", { class: "day", role: "presentation" }, label));
   const shown = bubble(item, actions);
-  if (!newDay && previous.from_bot === item.from_bot) shown.classList.add("follows");
+  if (!newDay && nameOf(previous.message) === nameOf(message)) shown.classList.add("follows");
   list.append(shown);
   return shown;
 }

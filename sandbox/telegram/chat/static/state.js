@@ -26,6 +26,10 @@ export function nameOf(message) {
   return last ? `${first} ${last}` : first;
 }
 
+/** Whether the person one is has written it: in a group others write, too. */
+export const isMine = ({ message, from_bot: fromBot }) =>
+  !fromBot && (!state.group || (message.from.id === state.me.id && !message.sender_chat));
+
 const KINDS = {
   photo: "Photo",
   video: "Video",
