@@ -54,6 +54,7 @@ async def end_files(update: Update, context: BotContext) -> Ended:
     Without a word: Telegram may fail.
     """
     owner, services = context.owner, context.services
+    services.uploads.end_before(owner, update.update_id)
     untaken = unasked = 0
     for dropped in await services.inbox.drop_files(owner, update.update_id):
         message = dropped.message if dropped is not None else None

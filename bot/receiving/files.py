@@ -99,6 +99,7 @@ async def take(
         ),
         created_at=datetime.now(UTC),
         reply_to=message.message_id,
+        update_id=update.update_id,
         person="" if message.chat.type == ChatType.PRIVATE else shown_text(user.first_name, 64),
     )
     if message.media_group_id is not None:

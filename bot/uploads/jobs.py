@@ -107,6 +107,8 @@ class UploadJob(BaseModel):
     finished_at: datetime | None = None
     reply_to: int
     """The person's message."""
+    update_id: int = 0
+    """Of the update that has brought it, or the first file of it; 0: an earlier version did."""
     status_message_id: int = 0
     """The bot's message that shows how it goes."""
     account_id: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,8 @@ from security.custody.workers import Workers
 KEPT: Final = timedelta(days=7)
 """For how long one can look back at what has ended, and come back for what has not."""
 _KEPT_EACH: Final = 50
+_TAKING_SECONDS: Final = 600
+"""A file is taken in long before that, however long Telegram makes its message wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class UploadQueue:
         """Called with the id of a job that runs and is to end, and the code of why."""
         self._scheduler = Scheduler(self._read, run, self._end, at_once)
         self._forgotten: set[str] = set()
+        self._over_before: dict[Owner, tuple[int, float]] = {}
         self._changing: WeakValueDictionary[Owner, asyncio.Lock] = WeakValueDictionary()
 
     async def start(self) -> dict[Owner, int]:
@@ -104,6 +108,10 @@ class UploadQueue:
         async with self._lock_of(job.owner):
             current = await self.find(job.owner, job.id)
             if current is None or current.has_ended:
+                return None
+            if self._is_over(current):  # nobody saw it when everything was ended
+                await self._workers.run(self._journal.delete, current.id)
+                self._ends.of_job(current, CANCELLED)
                 return None
             if not self.is_running(current):  # else it goes on with what it knows
                 current = current.shown_in(told_in or current.conversation, status_message_id)
@@ -297,6 +305,15 @@ class UploadQueue:
                         self._ends.of_job(job, EXPIRED)
                         dropped.append(job)
         return dropped
+
+    def end_before(self, owner: Owner, update_id: int) -> None:
+        """What is being taken in just now, and came before this update, ends once it has been."""
+        self._over_before[owner] = update_id, time.monotonic()
+
+    def _is_over(self, job: UploadJob) -> bool:
+        # Not for ever: after a week of silence Telegram counts from anywhere.
+        update_id, since = self._over_before.get(job.owner, (0, 0.0))
+        return 0 < job.update_id < update_id and time.monotonic() < since + _TAKING_SECONDS
 
     def _lock_of(self, owner: Owner) -> asyncio.Lock:
         """One change of a person's jobs at a time: each reads what the one before has written."""
