@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from drive import Drive, DriveFile, DriveRefused
 from drive.uploading.attempt import Attempt, IdentifierSpent, Target
 from drive.uploading.budget import ChunkBudget
+from drive.uploading.progress import Progress
 from drive.uploading.session import UploadSession
 from drive.uploading.source import (
     Source,
@@ -34,6 +35,7 @@ from security.errors import CustodyError
 
 __all__ = [
     "ChunkBudget",
+    "Progress",
     "Source",
     "SourceFailed",
     "SourceSpoilt",
@@ -58,7 +60,7 @@ def upload(
     source: Source,
     target: Target,
     *,
-    progress: Callable[[int], None],
+    progress: Progress,
     stop: StopSignal,
     pause_seconds: float = PAUSE_SECONDS,
     on_new_id: Callable[[str], None] = lambda _: None,
@@ -69,7 +71,7 @@ def upload(
     """Put `source` into `drive` as `target`, exactly once.
 
     Args:
-        progress: told the bytes that have gone out, from this thread; it only grows.
+        progress: tells other threads how many bytes Drive has.
         stop: set from elsewhere: whatever is waited for, the connection to Drive is cut at once.
         pause_seconds: before the second try; doubles with every further one, jittered.
         on_new_id: told the identifier that takes a spent one's place, before it is used.

@@ -17,6 +17,7 @@ import httplib2
 
 from drive.api import DriveApi
 from drive.cache import DriveCache
+from drive.connection import Http
 from drive.errors import (
     DriveRefused,
     NotRenewed,
@@ -54,6 +55,12 @@ class Calls:
     cache: DriveCache
     stop: StopSignal = field(default_factory=StopSignal)
     """Ends what is asked, at once."""
+
+    @property
+    def connections(self) -> Http:
+        """Under what is asked."""
+        found: Http = self.http.http
+        return found
 
     @contextmanager
     def stopped_by(self, stop: StopSignal) -> Iterator[None]:
@@ -97,7 +104,7 @@ class Calls:
         self.stop.check()
         is_whole = False
         try:
-            with translating_errors(), self.stop.waking(self.http.http.cut):
+            with translating_errors(), self.stop.waking(self.connections.cut):
                 found: tuple[httplib2.Response, bytes] = self.http.request(
                     address, method=method, body=body, headers=dict(headers)
                 )

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from http.client import HTTPConnection
+from http.client import HTTPConnection, NotConnected
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -92,6 +92,20 @@ class Http(httplib2.Http):  # type: ignore[misc]
         for connection in tuple(self.connections.values()):
             connection.cut()
 
+    @property
+    def sent(self) -> int:
+        """How many bytes these connections have given to the system, heads of requests too."""
+        return sum(connection.sent for connection in tuple(self.connections.values()))
+
+    def unacknowledged(self) -> int | None:
+        """How many of those Google does not have yet, for all that is known. From any thread.
+
+        None: nobody knows: the system does not say, a proxy is in between, nothing is connected.
+        """
+        counts = [connection.unacknowledged() for connection in tuple(self.connections.values())]
+        known = [count for count in counts if count is not None]
+        return sum(known) if known and len(known) == len(counts) else None
+
     def close(self) -> None:
         """Close the connections; what is asked for from here on opens new ones."""
         super().close()
@@ -104,6 +118,10 @@ class _Reachable(HTTPConnection):
     def __init__(self, *args: Any, **options: Any) -> None:
         HTTPConnection.__init__(self, *args, **options)
         self._create_connection = self._open
+        self.through_proxy = False
+        """Which acknowledges for itself, whatever it holds."""
+        self.sent = 0
+        """Bytes that the system took."""
         self._is_cut = False
         self._reaching = threading.Lock()
         """Held, the number of the socket is no other's by now."""
@@ -115,6 +133,23 @@ class _Reachable(HTTPConnection):
             if self.sock is not None:
                 sockets.cut(self.sock)
 
+    def send(self, data: Any) -> None:
+        """Send bytes; each step of that may take as long as the time-out."""
+        if self.sock is None:  # httplib2 connects first
+            raise NotConnected
+        rest = memoryview(data)
+        while rest:
+            count = self.sock.send(rest)
+            self.sent += count
+            rest = rest[count:]
+
+    def unacknowledged(self) -> int | None:
+        """How many bytes the other side does not have yet; None: that cannot be told."""
+        with self._reaching:
+            if self.sock is None or self.through_proxy:
+                return None
+            return sockets.unacknowledged(self.sock)
+
     def close(self) -> None:
         """Close it; it can be opened again, unless it was cut."""
         with self._reaching:
@@ -122,10 +157,12 @@ class _Reachable(HTTPConnection):
 
     def _open(self, address: tuple[str, int], timeout: float | None, _: object) -> socket.socket:
         try:
-            return sockets.connect(address, timeout, self._show)
+            opened = sockets.connect(address, timeout, self._show)
         except BaseException:
             self.close()  # a retry must not find half a connection
             raise
+        sockets.keep_little_waiting(opened)
+        return opened
 
     def _show(self, opened: socket.socket) -> None:
         with self._reaching:
@@ -173,6 +210,7 @@ class _SecureConnection(_Reachable, httplib2.HTTPSConnectionWithTimeout):  # typ
         else:
             _Reachable.__init__(self, proxy.host, proxy.port, timeout=timeout)
             parts = urlsplit(f"//{authority}")
+            self.through_proxy = True
             self.set_tunnel(parts.hostname or "", parts.port or 443, proxy.headers)
 
     def connect(self) -> None:

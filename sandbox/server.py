@@ -6,6 +6,7 @@ benchmarks) starts it and reads its ``url``.
 
 from __future__ import annotations
 
+import socket
 import ssl
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from sandbox.faults.metering import hold_little
 from sandbox.faults.plan import FaultPlan
 from sandbox.google import GoogleWorld, google_routes
 from sandbox.hosts import check_host
@@ -57,6 +59,8 @@ class Sandbox:
         self.telegram: TelegramWorld | None = None
         self._runner: web.AppRunner | None = None
         self._url = ""
+        self._listening: list[socket.socket] = []
+        self.faults.on_slow_line = self._narrow
 
     @property
     def url(self) -> str:
@@ -114,15 +118,29 @@ class Sandbox:
         self.config.folder.mkdir(parents=True, exist_ok=True)
         self._runner = web.AppRunner(self.create_app(), access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
-        await web.TCPSite(self._runner, LOOPBACK, self.config.port, backlog=1024).start()
+        await self._listen(self._runner, self.config.port)
         self._url = f"http://{LOOPBACK}:{self._runner.addresses[0][1]}"
 
     async def listen_by_tls(self, tls: ssl.SSLContext) -> int:
         """Listen on one more port, by TLS, until `stop`; its number."""
         if self._runner is None:
             raise RuntimeError("the sandbox is not running")
-        await web.TCPSite(self._runner, LOOPBACK, 0, ssl_context=tls).start()
+        await self._listen(self._runner, 0, tls)
         return int(self._runner.addresses[-1][1])
+
+    async def _listen(
+        self, runner: web.AppRunner, port: int, tls: ssl.SSLContext | None = None
+    ) -> None:
+        listening = socket.create_server((LOOPBACK, port), backlog=1024)
+        self._listening.append(listening)
+        await web.SockSite(runner, listening, ssl_context=tls, backlog=1024).start()
+
+    def _narrow(self) -> None:
+        """A line is slow from now on: what the system has taken in already, it would keep."""
+        open_ones = self._runner.server.connections if self._runner and self._runner.server else []
+        lines = [one.transport.get_extra_info("socket") for one in open_ones if one.transport]
+        for line in (*self._listening, *lines):  # what is accepted has what the listening one has
+            hold_little(line)
 
     async def stop(self) -> None:
         """Stop listening, let go of whoever hangs, and write Google's state down."""
@@ -130,6 +148,7 @@ class Sandbox:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+            self._listening.clear()
         if self.google is not None:
             self.google.save()
         self._url = ""

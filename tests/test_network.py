@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -176,6 +176,28 @@ CLIENTS: dict[str, Callable[[World], Awaitable[None]]] = {
 }
 
 
+async def unacknowledged(world: World) -> list[int | None]:
+    """What is known, over TLS, of bytes that are not yet there, in the middle of a body."""
+
+    def send() -> list[int | None]:
+        drive = _drive(world)
+        found = []
+
+        def pieces() -> Iterator[bytes]:
+            yield CONTENT[:9]
+            found.append(drive.connections.unacknowledged())
+            yield CONTENT[9:]
+
+        try:
+            session = UploadSession(drive, SecretStr(f"{world.address}/session"))
+            session.send(0, len(CONTENT), len(CONTENT), pieces())
+            return [*found, drive.connections.unacknowledged()]
+        finally:
+            drive.http.close()
+
+    return await asyncio.to_thread(send)
+
+
 @pytest.fixture
 async def world(authority: Authority) -> AsyncIterator[World]:
     """It listens."""
@@ -214,6 +236,26 @@ def settle(
     world.env_file.chmod(0o600)
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     world.network = Network.of(load_settings(env_file=world.env_file))
+
+
+@pytest.mark.parametrize("way", ["a proxy", "no proxy"])
+async def test_what_a_proxy_has_acknowledged_says_nothing_of_drive(
+    world: World,
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    way: str,
+) -> None:
+    """It holds what it likes; without one the system knows, TLS or not."""
+    host, variables, _ = WAYS[way]
+    proxy = {"HTTPS_PROXY": f"http://127.0.0.1:{world.proxy.port}"} if variables else {}
+    settle(world, monkeypatch, tmp_path, host, SSL_CERT_FILE=str(authority.cert_file), **proxy)
+    found = await unacknowledged(world)
+    assert len(found) == 2
+    if way == "a proxy":
+        assert found == [None, None]
+    else:
+        assert all(count is not None and 0 <= count < 2000 for count in found)
 
 
 def behind_our_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from processes.bot import prepare_logs, services
 from processes.storage import storage_of
 from processes.wiring import tune_garbage_collector
 from security.credential import Owner
-from upload import StopSignal, Target, upload
+from upload import Progress, StopSignal, Target, upload
 
 AT_ONCE: Final = 8
 """Files at once, and as many people: the settings' default."""
@@ -78,7 +78,7 @@ class Product:
                 raise Wrong("a size was used before")
             folder_id = drive.ensure_folder(_FOLDER, cached=True)
             target = Target(drive.new_file_id(), file["name"], _TYPE, folder_id)
-            upload(drive, source, target, progress=lambda _: None, stop=StopSignal())
+            upload(drive, source, target, progress=Progress(), stop=StopSignal())
 
         await self._drives.run(Owner.user(FIRST_PERSON + file["person"]), put)
 

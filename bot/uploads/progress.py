@@ -29,10 +29,17 @@ from bot.texts.buttons import Shown
 from bot.texts.catalogue import Texts
 from bot.uploads import keyboards
 from bot.uploads.jobs import UploadJob
+from bot.uploads.pace import Pace
 from bot.uploads.texts import cancelled as cancel_texts
+from bot.uploads.texts import progress as progress_texts
+from upload import Progress
 
 _LONGEST_SECONDS: Final = 30.0
 _BAR: Final = 10
+_LOOK: Final = 0.5
+"""Seconds between two looks at how far it is; they cost next to nothing."""
+_LATE: Final = 3.0
+"""Seconds after which it is said that nothing has happened yet."""
 _PAUSES: Final = (1.0, 4.0, 15.0)
 """Before how it ended is said again, where Telegram failed."""
 _log = structlog.get_logger()
@@ -95,8 +102,9 @@ class UploadMessage:
         self._texts = texts
         self._has_room = has_room
         self._timing = timing
-        self._number, self._acknowledged = job.next_number or 0, 0
-        self._shown: tuple[int, int] | None = None
+        self._number = job.next_number or 0
+        self._progress, self._pace = Progress(), Pace()
+        self._shown = ""
         self._ticker: asyncio.Task[None] | None = None
         self._editing = asyncio.Lock()
         self._was_replaced = False
@@ -111,9 +119,9 @@ class UploadMessage:
         if self._job.is_private and not self._is_cancelling:
             self._ticker = asyncio.create_task(self._tick())
 
-    def advance(self, number: int, acknowledged: int) -> None:
-        """Drive has `acknowledged` bytes of this file. Called on the event loop."""
-        self._number, self._acknowledged = number, acknowledged
+    def follow(self, number: int, progress: Progress) -> None:
+        """The file of this number is next. Called on the event loop."""
+        self._number, self._progress, self._pace = number, progress, Pace()
 
     async def finish(
         self, text: str, markup: InlineKeyboardMarkup | None, *, in_group: Shown
@@ -185,56 +193,47 @@ class UploadMessage:
             self._ticker.cancel()
 
     def text(self) -> str:
-        """Name, bar, and how much of it is in Drive."""
+        """Which file it is, and how much of it Drive has: no more than is known."""
         if self._is_cancelling:
             return cancel_texts.cancelling(self._job, self._texts)
-        t, file = self._texts, self._job.files[self._number]
-        size, count = file.size, len(self._job.files)
-        album = (
-            t.tr("📚 File {number} of {count}", number=self._number + 1, count=count) + "\n"
-            if count > 1
-            else ""
-        )
-        if not size:
-            return album + t.tr(
-                "📤 Uploading <b>{name}</b> … {done}",
-                name=file.name,
-                done=t.size(self._acknowledged),
-            )
-        part = min(self._acknowledged / size, 1)
-        filled = round(part * _BAR)
-        return album + t.tr(
-            "📤 Uploading <b>{name}</b>\n{bar} {percent}% · {done} of {size}",
-            name=file.name,
-            bar="▰" * filled + "▱" * (_BAR - filled),
-            percent=round(part * 100),
-            done=t.size(self._acknowledged),
-            size=t.size(size),
+        t, file, count = self._texts, self._job.files[self._number], len(self._job.files)
+        told = progress_texts.uploading(t, file, self._progress, self._pace)
+        if count == 1:
+            return told
+        return (
+            t.tr("📚 File {number} of {count}", number=self._number + 1, count=count) + "\n" + told
         )
 
     async def _tick(self) -> None:
-        await asyncio.sleep(self._timing.first_progress)
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        due = begun + self._timing.first_progress
         pause = interval = self._timing.progress_interval
         while True:
-            now, has_room = (self._number, self._acknowledged), self._has_room()
-            # The more goes on, the seldomer: what people wait for comes first.
-            pause = interval if has_room else min(pause * 2, _LONGEST_SECONDS)
-            if now != self._shown and has_room:
-                self._shown = now
-                async with self._editing:
-                    # The next edit, or the last one, says more than a failed one would have.
-                    with contextlib.suppress(TelegramError):
-                        if not await self._show_progress():
-                            return
-            await asyncio.sleep(pause)
+            now = loop.time()
+            if self._progress.has_begun and (delivered := self._progress.delivered) is not None:
+                self._pace.note(now, delivered)
+            if now >= due and (self._progress.is_moving or now >= begun + _LATE):
+                has_room = self._has_room()
+                # The more goes on, the seldomer: what people wait for comes first.
+                pause = interval if has_room else min(pause * 2, _LONGEST_SECONDS)
+                if has_room and not await self._show_progress():
+                    return
+                due = loop.time() + pause
+            await asyncio.sleep(min(_LOOK, interval))
 
     async def _show_progress(self) -> bool:
         """False: Telegram takes no edit at all, and a new message for each look nobody wants."""
-        before = self.sent.message_id
         text, markup = self.text(), keyboards.cancel(self._texts, self._job.id)
-        if self._was_replaced:
-            return await edit(self._bot, self.sent, text, markup, background=PROGRESS)
-        # Its number, where the first message was lost to a kill: not one more each.
-        await self._put(text, markup, PROGRESS)
-        self._was_replaced = before not in (0, self.sent.message_id)
+        if text == self._shown:
+            return True
+        self._shown, before = text, self.sent.message_id
+        async with self._editing:
+            # The next edit, or the last one, says more than a failed one would have.
+            with contextlib.suppress(TelegramError):
+                if self._was_replaced:
+                    return await edit(self._bot, self.sent, text, markup, background=PROGRESS)
+                # Its number, where the first message was lost to a kill: not one more each.
+                await self._put(text, markup, PROGRESS)
+                self._was_replaced = before not in (0, self.sent.message_id)
         return True

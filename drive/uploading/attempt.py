@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from drive import Drive, DriveFile, DriveRefused
+from drive.uploading.progress import Progress
 from drive.uploading.session import SessionLost, UploadSession
 from drive.uploading.source import StopSignal, UploadCancelled
 from drive.uploading.window import Window
@@ -19,7 +19,6 @@ from security.google.jitter import jittered
 
 _TRIES: Final = 6
 _LONGEST_WAIT: Final = 60  # in first pauses, whatever a server asks for
-_REPORT_SECONDS: Final = 0.5
 _CHECKSUM_PAUSES: Final = (0, 1, 2, 4)
 """In first pauses: when Drive is asked for a checksum that its last answer did not tell."""
 
@@ -61,11 +60,10 @@ class Attempt:
     window: Window
     next_chunk: Callable[[int | None], int]
     stop: StopSignal
-    progress: Callable[[int], None]
+    progress: Progress
     on_session: Callable[[SecretStr], None]
     session: UploadSession | None
     pause_seconds: float
-    reported: int = 0
     may_be_whole: bool = False
     """Whether Drive may have all of it: it was given that, now or earlier, and did not answer."""
 
@@ -143,9 +141,9 @@ class Attempt:
                 continue
             if isinstance(answer, DriveFile):
                 return answer
+            self.progress.confirm(answer)
             if answer > reached:
                 reached, failures = answer, 0
-                self._report(answer)
             at = answer
 
     def _step(self, at: int | None) -> DriveFile | int:
@@ -196,22 +194,26 @@ class Attempt:
             most = self.next_chunk(most)
         length = self.window.length(at, most)
         pieces = self._counted(self.window.pieces(at, length), at)
-        return session.send(at, length, self.window.total, pieces)
+        try:
+            return session.send(at, length, self.window.total, pieces)
+        finally:
+            self.progress.hold()
 
-    def _counted(self, pieces: Iterator[bytes], at: int) -> Iterator[bytes]:
-        due = time.monotonic() + _REPORT_SECONDS
+    def _counted(self, pieces: Iterator[bytes], begin: int) -> Iterator[bytes]:
+        http = self.drive.connections
+        before = http.sent  # the head has gone, and nothing of the body
+
+        def delivered() -> int | None:
+            sent = http.sent  # first: what goes meanwhile is not counted, rather than too early
+            waiting = http.unacknowledged()
+            return None if waiting is None else begin + max(sent - before - waiting, 0)
+
+        self.progress.follow(delivered)
+        at = begin
         for piece in pieces:
             yield piece
             at += len(piece)
-            if (now := time.monotonic()) >= due:
-                due = now + _REPORT_SECONDS
-                self._report(at)
         self.may_be_whole = at == self.window.total
-
-    def _report(self, gone_out: int) -> None:
-        if gone_out > self.reported:
-            self.reported = gone_out
-            self.progress(gone_out)
 
     def _with_checksum(self, found: DriveFile | None) -> DriveFile:
         """The file under the identifier with its checksum, from `found` if that tells it.

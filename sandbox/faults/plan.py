@@ -19,12 +19,14 @@ from aiohttp import web
 
 from sandbox.faults.answers import failure_response, html_response, odd_response
 from sandbox.faults.metering import (
+    SLOW,
     AlteredWriter,
     ConnectionCutError,
     Meter,
     MeteredReader,
     MeteredWriter,
     PlainFileResponse,
+    read_little_ahead,
 )
 from sandbox.faults.rules import Fault, read_fault
 from sandbox.json_api import InvalidRequest, read_object
@@ -42,8 +44,10 @@ class FaultPlan:
         self._numbers = itertools.count(1)
         self.faults: dict[str, Fault] = {}
         self.rates: dict[str, float] = {}  # pattern → bytes a second, each way, of each request
+        self.reading: list[tuple[str, Meter]] = []  # bodies that come slowly, just now
         self.counts: Counter[str] = Counter()
         self.recent: deque[dict[str, Any]] = deque(maxlen=HISTORY)
+        self.on_slow_line: Callable[[], None] = lambda: None
         # Set by the Google half: who a bearer token belongs to, for rules with an owner.
         self.owner_of: Callable[[web.Request], Awaitable[str | None]] | None = None
 
@@ -71,6 +75,8 @@ class FaultPlan:
         self.rates.pop(target, None)
         if bytes_per_second:
             self.rates[target] = float(bytes_per_second)
+            if bytes_per_second < SLOW:
+                self.on_slow_line()
 
     def rate_of(self, operation: str) -> float | None:
         """The tightest limit on an operation."""
@@ -163,9 +169,14 @@ class FaultPlan:
             raise _DropError
         rate = self.rate_of(operation)
         inside = cast("Any", request)
+        incoming: Meter | None = None
         if rate or kind in ("cut_body", "cut_response"):
             cut = options.get("after_bytes")
             incoming = Meter(rate, cut if kind == "cut_body" else None)
+            if rate:
+                if rate < SLOW:
+                    read_little_ahead(request)
+                self.reading.append((operation, incoming))
             outgoing = Meter(rate, cut if kind == "cut_response" else None)
             inside._payload = MeteredReader(inside._payload, incoming)
             writer = inside._payload_writer
@@ -178,6 +189,8 @@ class FaultPlan:
             if request.transport is not None:
                 request.transport.abort()
             raise _DropError from cut_error
+        finally:
+            self.reading = [one for one in self.reading if one[1] is not incoming]
         if kind in ("after", "cut_body"):  # a body of unknown length may end before its cut
             raise _DropError
         if kind == "odd":

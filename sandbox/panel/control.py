@@ -91,9 +91,17 @@ class ControlApi:
         return web.json_response({})
 
     async def calls(self, request: web.Request) -> web.StreamResponse:
-        """GET calls: counts by operation, and the last thousand."""
+        """GET calls: counts by operation, the last thousand, and bodies that come slowly."""
+        reading = [
+            {"operation": operation, "bytes": meter.passed}
+            for operation, meter in self._faults.reading
+        ]
         return web.json_response(
-            {"counts": dict(self._faults.counts), "calls": list(self._faults.recent)}
+            {
+                "counts": dict(self._faults.counts),
+                "calls": list(self._faults.recent),
+                "reading": reading,
+            }
         )
 
     async def forget_calls(self, request: web.Request) -> web.StreamResponse:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import socket
 import struct
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -11,6 +13,11 @@ from typing import Final
 _AT_ONCE: Final = struct.pack("ii", 1, 0)
 """SO_LINGER: what has not left yet is dropped when the socket is closed, and the other side is told
 by a reset. https://man7.org/linux/man-pages/man7/socket.7.html"""
+
+_WAITING: Final = 128 * 1024
+"""Bytes that may wait in the system to be sent, besides those on their way: what a cut drops, and
+what a slow line makes old. TCP_NOTSENT_LOWAT of https://man7.org/linux/man-pages/man7/tcp.7.html"""
+_SIOCOUTQ: Final = 0x5411  # of asm-generic/ioctls.h, where it is called TIOCOUTQ
 
 
 def connect(
@@ -52,3 +59,23 @@ def cut(found: socket.socket) -> None:
     with suppress(OSError):  # not connected any more
         found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         socket.socket.shutdown(found, socket.SHUT_RDWR)
+
+
+def keep_little_waiting(found: socket.socket) -> None:
+    """Have a writer wait here, rather than what it has written in the system."""
+    if (option := getattr(socket, "TCP_NOTSENT_LOWAT", None)) is not None:
+        found.setsockopt(socket.IPPROTO_TCP, option, _WAITING)
+
+
+def unacknowledged(found: socket.socket) -> int | None:
+    """How many of the bytes that the system was given the other side has not acknowledged.
+
+    With what TLS adds to them. None: this system does not say.
+    """
+    if sys.platform != "linux":
+        return None
+    try:
+        told = fcntl.ioctl(found.fileno(), _SIOCOUTQ, bytes(4))
+    except OSError:
+        return None
+    return int(struct.unpack("i", told)[0])

@@ -15,7 +15,7 @@ from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox
 from security.errors import CustodyError
 from tests.security.kit import AMY, ANN, World
-from upload import ChunkBudget, SourceFailed, StopSignal, Target, upload
+from upload import ChunkBudget, Progress, SourceFailed, StopSignal, Target, upload
 
 TYPE = "application/octet-stream"
 CHUNK = 1024 * 1024
@@ -67,7 +67,7 @@ class Desk:
     sandbox: Sandbox
     file_id: str
     folder_id: str
-    told: list[int] = field(default_factory=list)
+    progress: Progress = field(default_factory=Progress)
     stop: StopSignal = field(default_factory=StopSignal)
     budget: ChunkBudget = field(default_factory=lambda: ChunkBudget(CHUNK))
     sessions: list[SecretStr] = field(default_factory=list)
@@ -88,7 +88,7 @@ class Desk:
                 drive,
                 source,
                 target,
-                progress=self.told.append,
+                progress=self.progress,
                 stop=self.stop,
                 pause_seconds=0.01,
                 session=session,

@@ -17,7 +17,7 @@ from drive.uploading.budget import BLOCK
 from sandbox.server import Sandbox
 from tests.security.kit import ANN
 from tests.upload.kit import CHUNK, TYPE, Bytes, Desk, await_bytes
-from upload import ChunkBudget, Target, upload
+from upload import ChunkBudget, Progress, Target, upload
 
 
 async def test_bytes_reach_drive_while_they_still_arrive(desk: Desk, sandbox: Sandbox) -> None:
@@ -95,7 +95,7 @@ async def test_a_description_is_drives_too(desk: Desk) -> None:
     target = Target(desk.file_id, "a", TYPE, desk.folder_id, description="from the harbour 🚢")
     found = await desk.world.drives.run(
         ANN,
-        lambda drive: upload(drive, Bytes(b"x"), target, progress=desk.told.append, stop=desk.stop),
+        lambda drive: upload(drive, Bytes(b"x"), target, progress=desk.progress, stop=desk.stop),
     )
     assert found.description == "from the harbour 🚢"
 
@@ -146,7 +146,7 @@ async def test_uploads_share_the_budget(desk: Desk) -> None:
                 drive,
                 Together(bytes(2 * CHUNK)),
                 target,
-                progress=lambda _: None,
+                progress=Progress(),
                 stop=desk.stop,
                 budget=desk.budget,
             )

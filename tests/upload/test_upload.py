@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import time
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
@@ -57,29 +56,6 @@ async def test_the_size_of_the_pieces_does_not_matter(desk: Desk, piece: int) ->
 async def test_a_name_is_kept_as_it_is(desk: Desk, name: str) -> None:
     """It is never used as a path."""
     assert (await desk.upload(Bytes(b"x"), name)).name == name
-
-
-async def test_progress_only_grows_and_is_never_more_than_there_is(desk: Desk) -> None:
-    """Over a lost session as well."""
-    await desk.google.fault("google.upload.chunk", "status", status=404, skip=2)
-    await desk.upload(Bytes(os.urandom(4 * CHUNK + 5)))
-    assert desk.told == sorted(set(desk.told))
-    assert CHUNK <= desk.told[-1] <= 4 * CHUNK + 5
-
-
-async def test_progress_of_one_long_request_is_told_on_the_way(desk: Desk) -> None:
-    """Drive acknowledges it only at its end."""
-
-    class Slow(Bytes):
-        def open(self, offset: int = 0) -> Iterator[bytes]:
-            for piece in super().open(offset):
-                time.sleep(0.3)
-                yield piece
-
-    await desk.upload(Slow(os.urandom(CHUNK), piece=CHUNK // 4, seekable=True))
-    assert desk.told
-    assert desk.told[0] < CHUNK
-    assert await desk.count("google.upload.chunk") == 1
 
 
 async def test_memory_stays_at_a_few_chunks(desk: Desk) -> None:
@@ -365,7 +341,7 @@ async def test_cancelling_during_a_pause_does_not_wait_for_it(desk: Desk) -> Non
             drive,
             Bytes(b"hello"),
             target,
-            progress=desk.told.append,
+            progress=desk.progress,
             stop=desk.stop,
             pause_seconds=60,
         )

@@ -96,11 +96,6 @@ class RunningJob:
         with suppress(RuntimeError):  # the event loop is closed
             self._loop.call_soon_threadsafe(lambda: self.change(**changes))
 
-    def report_progress(self, number: int, gone_out: int) -> None:
-        """Have it shown how many bytes of a file have gone out. From a thread."""
-        with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self.message.advance, number, gone_out)
-
     def ask(self, work: Coroutine[Any, Any, T], *, until_stop: bool = False) -> T:
         """What `work` comes to on the event loop, after all that was reported. From a thread.
 

@@ -21,7 +21,7 @@ from bot.uploads.upload_texts import TooLittleSpace
 from drive import Drive, DriveFile, DriveRefused
 from security.credential import Owner
 from security.errors import CustodyError, TransientFault
-from upload import Source, Target, UploadCancelled, discard, upload
+from upload import Progress, Source, Target, UploadCancelled, discard, upload
 
 _Candidates = Callable[[], Coroutine[Any, Any, list[DriveFile]]]
 
@@ -46,6 +46,7 @@ class _FileUpload:
         running: RunningJob,
         number: int,
         source: Source,
+        progress: Progress,
         candidates: _Candidates | None,
         *,
         destinations: Destinations,
@@ -60,6 +61,7 @@ class _FileUpload:
         self._running = running
         self._number = number
         self._source = source
+        self._progress = progress
         self._destinations = destinations
         self._pause_seconds = pause_seconds
         self.candidates = candidates
@@ -128,7 +130,7 @@ class _FileUpload:
             Target(
                 self._file_id, file.name, file.mime_type, destination.folder_id, file.description
             ),
-            progress=lambda gone_out: self._running.report_progress(self._number, gone_out),
+            progress=self._progress,
             stop=self._running.stop,
             pause_seconds=self._pause_seconds,
             session=self._session,
@@ -205,12 +207,15 @@ class Transfer:
         job = running.job
         file = job.files[number]
         run = partial(self._in_drive, job.owner)
+        progress = Progress()
+        running.message.follow(number, progress)
         if file.session is not None:  # begun before: whatever can be known beforehand was
             try:
                 source = await self._open(running, file)
             except UploadCancelled:  # Drive may have all of it
                 source = _Unread(file.size)
-            return await run(self._file_upload(running, number, source, None).send), "ok"
+            uploading = self._file_upload(running, number, source, progress, None)
+            return await run(uploading.send), "ok"
         # Beside the download's and the session's beginning: the answers come in time for the bytes.
         precheck = _Precheck(partial(self._check_ahead, job, file))
         try:
@@ -219,7 +224,7 @@ class Transfer:
                 with contextlib.suppress(TransientFault):
                     await running.unless_cancelled(precheck.result())
             source = await self._open(running, file)
-            uploading = self._file_upload(running, number, source, precheck.result)
+            uploading = self._file_upload(running, number, source, progress, precheck.result)
             try:
                 return await run(uploading.send), "ok"
             except SameSize as some:
