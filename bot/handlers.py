@@ -17,7 +17,7 @@ from telegram.ext import (
 )
 
 from bot.admin import health, quarantine_admin
-from bot.connecting import account, connect, whose_account
+from bot.connecting import account, connect, connected, whose_account
 from bot.context import BotContext
 from bot.drive_files import album_actions, file_actions, file_list, folders
 from bot.receiving import files, groups, other_messages, renaming, upload_list
@@ -102,6 +102,7 @@ def handlers(administrators: frozenset[int]) -> list[Handler]:
     }
     buttons: Handles = {
         "connect": decides(connect.connect),
+        "connect-keep": connected.keep,
         "consent-cancel": connect.cancel_consent,
         "consent-yes": decides(whose_account.confirm_account),
         "consent-no": asks(whose_account.refuse_account),

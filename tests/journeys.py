@@ -30,10 +30,20 @@ DEVICE_CODE = re.compile(r"[A-Z]{4}-[A-Z]{4}")
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 
 
+async def ask_to_connect(person: Person, shown: str, patience: float = 15) -> Message:
+    """/connect, also for who is connected already; the message that shows how."""
+    already = "You are connected already"
+    await person.send("/connect")
+    message = await person.wait_for(lambda m: shown in m.text or already in m.text, patience)
+    if shown in message.text:
+        return message
+    await person.tap("Connect again", message, timeout=patience)
+    return await person.wait_for(shown, patience)
+
+
 async def ask_device_code(person: Person, patience: float = 15) -> str:
     """/connect with the device flow; the code the bot shows."""
-    await person.send("/connect")
-    message = await person.wait_for("Enter this code", patience)
+    message = await ask_to_connect(person, "Enter this code", patience)
     found = DEVICE_CODE.search(message.text)
     assert found, message.text
     return found[0]
@@ -76,8 +86,7 @@ async def forge_tap(person: Person, data: str) -> None:
 
 async def ask_link(person: Person) -> str:
     """/connect with the callback or paste flow; the address of Google's page."""
-    await person.send("/connect")
-    message = await person.wait_for("The link is for you alone")
+    message = await ask_to_connect(person, "The link is for you alone")
     return person.button_url("Open Google's page", message)
 
 

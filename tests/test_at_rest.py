@@ -31,7 +31,7 @@ from security.credential import Owner
 from security.encryption import TokenEncryption, is_encrypted
 from tests.canaries import Canaries, MarkedWorld
 from tests.fixtures import RunningBot, StartBot
-from tests.journeys import DEVICE_CODE, confirm
+from tests.journeys import DEVICE_CODE, ask_to_connect, confirm
 from tests.stores import uploads_in
 
 NO_DOCUMENTS: Final = frozenset({".lock", ".key"})
@@ -77,13 +77,12 @@ class Visitor:
 
     async def ask(self, person: Person) -> str:
         """/connect; the code or the address to approve."""
-        await person.send("/connect")
         wanted = {
             "device": "Enter this code",
             "callback": "Back to Telegram",
             "paste": "Copy that page's whole address",
         }
-        message = await person.wait_for(wanted[self.flow])
+        message = await ask_to_connect(person, wanted[self.flow])
         pending = await self.bot.services.core.consents.latest(Owner.user(person.id))
         assert pending is not None
         for name in ("state", "code_verifier"):

@@ -76,7 +76,7 @@ from tests.canary_outside import (
     settings_file,
 )
 from tests.fixtures import RunningBot, StartBot
-from tests.journeys import DEVICE_CODE, connect, out_of_place, put, until
+from tests.journeys import DEVICE_CODE, ask_to_connect, connect, out_of_place, put, until
 from tests.network_kit import NAME, Authority, proxy_to
 from tests.stores import storage_in
 
@@ -216,8 +216,7 @@ class Stage:
 
     async def ask_code(self, person: Person) -> str:
         """/connect with the device flow; the code the bot shows."""
-        await person.send("/connect")
-        message = await person.wait_for("Enter this code")
+        message = await ask_to_connect(person, "Enter this code")
         found = DEVICE_CODE.search(message.text)
         assert found
         await self.pending(person)
@@ -609,7 +608,7 @@ async def alone(stage: Stage, ann: Person) -> None:
         ("oauth_error", {"error": "invalid_client", "error_description": text}),
     ):
         rule = await google.fault("google.device_code", kind, **options)
-        await ann.send("/connect")
+        await connect_again(ann)
         await ann.wait_for(lambda m: "just now" in m.text or "has to fix it" in m.text)
         await stage.spent(rule)
     await stage.ask_code(ann)
@@ -623,6 +622,12 @@ async def alone(stage: Stage, ann: Person) -> None:
     with contextlib.suppress(AssertionError):
         await ann.tap("language:en", timeout=0.5)
     await stage.spent(rule)
+
+
+async def connect_again(person: Person) -> None:
+    """/connect by who is connected already."""
+    await person.send("/connect")
+    await person.tap("Connect again", await person.wait_for("You are connected already"))
 
 
 async def break_disk(stage: Stage, ann: Person) -> None:
@@ -685,7 +690,7 @@ async def explode_everywhere(stage: Stage, ann: Person, monkeypatch: pytest.Monk
         await ann.wait_for("whoever runs this bot this code")
         await ann.send_document(os.urandom(20), stage.world.file_name("txt"))
         await ann.wait_for("something went wrong on my side")
-        await ann.send("/connect")
+        await connect_again(ann)
         await stage.says("handler_failed", 3)
         await ann.send("/disconnect")
         await ann.wait_for("Disconnect your Google Drive?")
@@ -892,8 +897,7 @@ async def test_the_callback_flow_in_the_consoles_style(
         address = world.account()
 
         async def ask(person: Person, **consent: Any) -> str:
-            await person.send("/connect")
-            message = await person.wait_for("Back to Telegram")
+            message = await ask_to_connect(person, "Back to Telegram")
             await stage.pending(person)
             url = person.button_url("Open Google's page", message)
             return await google.consent(url, address, **consent)
@@ -1001,8 +1005,7 @@ async def test_the_paste_flow_with_a_local_bot_api_server(
         address = world.account()
 
         async def ask(person: Person, **consent: Any) -> str:
-            await person.send("/connect")
-            message = await person.wait_for("Copy that page's whole address")
+            message = await ask_to_connect(person, "Copy that page's whole address")
             await stage.pending(person)
             url = person.button_url("Open Google's page", message)
             return await google.consent(url, address, **consent)

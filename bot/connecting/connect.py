@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from telegram import Message, Update
 
-from bot.connecting import keyboards
+from bot.connecting import connected, keyboards
 from bot.connecting.consent_outcome import (
     explain_refusal,
     refused,
@@ -31,15 +31,24 @@ _log = structlog.get_logger()
 
 
 async def connect(update: Update, context: BotContext) -> None:
-    """/connect, and every Connect button."""
+    """/connect, and every Connect button: who is connected already is asked whether they mean it.
+
+    Whoever taps a button has been told what it does.
+    """
     await acknowledge(update.callback_query)
     owner, texts = context.owner, context.t
     earlier = await context.core.consents.latest(owner)
+    # Asked twice in a row, the same request is shown again: Google's device endpoint has one
+    # quota for the whole project, and one person could use it up.
+    seconds, consents = context.services.options.timing.same_request, context.core.consents
+    same = earlier and earlier.is_young(seconds) and not consents.is_ending(earlier)
+    is_written = update.callback_query is None
+    asked = await connected.as_it_is(context) if is_written and not same else None
+    if asked is not None:
+        await say(update, context, *asked)
+        return
     try:
-        # Asked twice in a row, the same request is shown again: Google's device endpoint has one
-        # quota for the whole project, and one person could use it up.
-        seconds, consents = context.services.options.timing.same_request, context.core.consents
-        if earlier and earlier.is_young(seconds) and not consents.is_ending(earlier):
+        if same and earlier:
             pending = earlier
         else:
             pending = await context.in_time(consents.begin(owner, context.core.consent_method))
@@ -53,7 +62,7 @@ async def connect(update: Update, context: BotContext) -> None:
     sent = await send(
         context.bot,
         privately(update, owner),
-        _instructions(pending, texts),
+        _instructions(pending, texts) + await connected.earlier(context),
         keyboards.approve(texts, pending.address),
         background=BACKGROUND,
     )

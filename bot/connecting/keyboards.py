@@ -24,6 +24,14 @@ def confirm_account(t: Texts, consent_id: str) -> InlineKeyboardMarkup:
     )
 
 
+def connect_all_the_same(t: Texts) -> InlineKeyboardMarkup:
+    """To go on although there is a connection, or to leave it."""
+    return keyboard(
+        [button(t.label("🔁 Connect again"), "connect")],
+        [button(t.label("👌 Leave it as it is"), "connect-keep")],
+    )
+
+
 def try_again(t: Texts) -> InlineKeyboardMarkup:
     """Nothing but a button that begins a connection anew."""
     return keyboard([button(t.label("🔄 Try again"), "connect")])

@@ -107,6 +107,7 @@ async def _offer(update: Update, context: BotContext, parent_id: str, wanted: st
     try:
         names = folder_names(wanted)
     except NoFolderNames as fault:
+        await _account(context)  # who is not connected is told that first
         await say(update, context, explain(fault, context.t))
         return
     way, is_new = await context.on_drive(lambda drive: _walk(drive, parent_id, names))

@@ -66,6 +66,7 @@ CONNECTED: Final = (
 """Taps of somebody connected, in this order."""
 STRANGER: Final = (
     *("connect", "consent-yes:none", "consent-no:none", "consent-cancel", "consent-cancel"),
+    "connect-keep",
     *("upload-rename:{waiting}", "upload-keep:{waiting}", "upload-retry:{waiting}"),
     *("uploads-cancel:{waiting}", "upload-cancel:{waiting too}", "uploads", "quarantine:new"),
     *("files", "files-search", "file:none", "file-send:none", "folder", "folder-new:", "erase:ask"),
