@@ -110,6 +110,8 @@ class Timing:
     """For so long whoever asks to connect once more is shown the same request again."""
     ask_account_again: float = 5.0
     """Before the question whose account it is, which Telegram did not take, is put again."""
+    menu: float = 0.0
+    """After a start, before the menu is published."""
     menu_again: float = 600.0
     """Before a menu that Telegram did not take is published again, at least."""
     last_handlers: float = 4.0

@@ -59,7 +59,9 @@ async def start(application: BotApplication) -> None:
             allowed_updates=ALLOWED_UPDATES, error_callback=on_polling_error, bootstrap_retries=-1
         )
     if application.job_queue is not None:
-        application.job_queue.run_once(publish, 0, job_kwargs={"misfire_grace_time": None})
+        application.job_queue.run_once(
+            publish, services.options.timing.menu, job_kwargs={"misfire_grace_time": None}
+        )
 
 
 def is_receiving(application: BotApplication) -> bool:

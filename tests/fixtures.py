@@ -59,9 +59,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def timing(request: pytest.FixtureRequest) -> Timing:
     """How fast the bot is: as the test says (`@pytest.mark.timing(download_pause=0)`).
 
-    Talks need not wait for Telegram's pace, but where a test is about just that.
+    Talks need not wait for Telegram's pace, but where a test is about just that; and publishing the
+    menu was an eighth of what most tests of the bot did, for the few that look at it.
     """
-    said: dict[str, Any] = {} if request.node.get_closest_marker("paced") else {"chat_burst": 1e3}
+    said: dict[str, Any] = {"menu": 3600}
+    if request.node.get_closest_marker("paced") is None:
+        said["chat_burst"] = 1e3
     for marker in request.node.iter_markers("timing"):
         said |= marker.kwargs
     return Timing(**said)

@@ -18,7 +18,7 @@ from tests.fixtures import RunningBot, StartBot
 from tests.journeys import until, until_called
 
 People = Callable[..., Person]
-pytestmark = pytest.mark.one_way("off")
+pytestmark = [pytest.mark.one_way("off"), pytest.mark.timing(menu=0)]
 
 
 def events(bot: RunningBot, *levels: str) -> list[str]:

@@ -26,6 +26,7 @@ ROOT = 900
 pytestmark = pytest.mark.one_way("off")
 
 
+@pytest.mark.timing(menu=0)
 async def test_an_administrator_who_never_started_the_bot_has_not_blocked_it(
     start_bot: StartBot, people: People
 ) -> None:
