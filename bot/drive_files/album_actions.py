@@ -24,6 +24,7 @@ from bot.drive_files.file_texts import AlbumForgotten, FolderGone, OtherAccount
 from bot.texts.buttons import Shown
 from bot.uploads.jobs import JobFile, UploadJob
 from drive import Drive, DriveFile, DriveFolder, DriveRefused
+from security.custody.deadline import NotWanted
 from security.errors import CustodyError
 
 _AT_ONCE: Final = 3
@@ -49,7 +50,7 @@ async def ask_share(update: Update, context: BotContext) -> None:
     await say(update, context, *album_texts.sharing_question(job, context.t))
 
 
-@explained(anew=True)
+@explained(anew=True, look="/files")
 async def share(update: Update, context: BotContext) -> None:
     """The person has said yes: whoever has the links may open the files."""
     job = await _job(update, context)
@@ -61,7 +62,7 @@ async def share(update: Update, context: BotContext) -> None:
     await show_instead(update, context, *album_texts.shared(job, outcomes, context.t))
 
 
-@explained(anew=True)
+@explained(anew=True, look="/files")
 async def unshare(update: Update, context: BotContext) -> None:
     """The links open for their owner alone again."""
     job = await _job(update, context)
@@ -88,7 +89,7 @@ async def look_inside(update: Update, context: BotContext) -> None:
     await (show_instead if is_further else say)(update, context, *shown)
 
 
-@explained(anew=True)
+@explained(anew=True, look="/files")
 async def move(update: Update, context: BotContext) -> None:
     """Into the chosen folder."""
     job, (_, key) = await _job(update, context), tapped(update)
@@ -105,7 +106,7 @@ async def move(update: Update, context: BotContext) -> None:
     await show_instead(update, context, *album_texts.moved(job, outcomes, target, context.t))
 
 
-@explained(anew=True)
+@explained(anew=True, look="/files")
 async def use_sent_names(update: Update, context: BotContext) -> None:
     """Files that were there before get the names they were sent under."""
     job = await _job(update, context)
@@ -155,9 +156,9 @@ async def _each(
         files: those instead.
 
     Raises:
-        CustodyError: nothing could be done with any of them.
+        CustodyError, NotWanted: nothing could be done with any of them.
     """
-    room, stops = asyncio.Semaphore(_AT_ONCE), list[CustodyError]()
+    room, stops = asyncio.Semaphore(_AT_ONCE), list[CustodyError | NotWanted]()
 
     async def one(file: JobFile) -> Outcome:
         async with room:
@@ -167,7 +168,7 @@ async def _each(
                 return Outcome(file, await context.on_drive(lambda drive: work(drive, file)))
             except DriveRefused as refused:
                 return Outcome(file, error=refused)
-            except CustodyError as error:
+            except (CustodyError, NotWanted) as error:
                 stops.append(error)
                 return Outcome(file, error=error)
 
@@ -176,7 +177,7 @@ async def _each(
     done = sum(outcome.found is not None for outcome in outcomes)
     if stops and not done:
         raise stops[0]
-    for error in {o.error.code: o.error for o in outcomes if o.error is not None}.values():
+    for error in {str(o.error): o.error for o in outcomes if o.error is not None}.values():
         await note_trouble(context, error)
     if result and done:
         _log.info("file_changed", owner=context.owner, result=result, count=done)

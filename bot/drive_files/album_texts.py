@@ -17,6 +17,7 @@ from bot.texts.filenames import shown_text
 from bot.uploads.jobs import JobFile, UploadJob
 from bot.uploads.texts.arrived import why
 from drive import DriveFile, DriveFolder, DriveRefused
+from security.custody.deadline import NotWanted
 from security.errors import ConsentRequired, CorruptCredential, CustodyError, TransientFault
 
 _LONGEST_LINK: Final = 128
@@ -31,7 +32,7 @@ class Outcome:
 
     file: JobFile
     found: DriveFile | None = None
-    error: CustodyError | None = None
+    error: CustodyError | NotWanted | None = None
 
 
 def view(job: UploadJob, outcomes: Sequence[Outcome], page: int, t: Texts) -> Shown:
@@ -47,7 +48,7 @@ def view(job: UploadJob, outcomes: Sequence[Outcome], page: int, t: Texts) -> Sh
     ]
     failed = [file for file in job.files if file.state == "failed"]
     lines += [_line(file.name, why(file.result), t) for file in failed]
-    lines += _failures(outcomes, t)
+    lines += _failures(outcomes, t, is_change=False)
     lines += [_line(file.name, _IN_THE_BIN, t) for file in found if file.trashed]
     markup = album_keyboards.view(t, job.id, found, page, can_change=bool(present))
     return "\n".join(lines), markup
@@ -68,12 +69,12 @@ def shared(job: UploadJob, outcomes: Sequence[Outcome], t: Texts) -> Shown:
     """The links, one a file, and what is not shared."""
     lines = [
         t.tr(
-            "🔗 Shared: {done} of {count} files. Anyone with these links can open them:",
+            "🔗 Shared: {done} of {count}. Anyone with these links can open the files:",
             done=len(_done(outcomes)),
             count=len(outcomes),
         )
         if _done(outcomes)
-        else t.tr("⚠️ None of the {count} files could be shared.", count=len(outcomes))
+        else t.tr("⚠️ Nothing of this album could be shared.")
     ]
     for file in _done(outcomes):
         lines.append(t.tr("• {name}", name=t.link(short(file.name), file.link)))
@@ -86,7 +87,7 @@ def shared(job: UploadJob, outcomes: Sequence[Outcome], t: Texts) -> Shown:
 def unshared(job: UploadJob, outcomes: Sequence[Outcome], t: Texts) -> Shown:
     """Whose links no longer open for others."""
     head = t.tr(
-        "🔒 No longer open for others by their links: {done} of {count} files.",
+        "🔒 No longer open for others by their links: {done} of {count}",
         done=len(_done(outcomes)),
         count=len(outcomes),
     )
@@ -106,17 +107,13 @@ def moved(job: UploadJob, outcomes: Sequence[Outcome], folder: DriveFolder, t: T
     name = shown_text(folder.name, _FOLDER_LENGTH)
     head = (
         t.tr(
-            "📁 {done} of {count} files are in the folder “{folder}” now.",
+            "📁 In the folder “{folder}” now: {done} of {count}",
             done=len(_done(outcomes)),
             count=len(outcomes),
             folder=t.link(name, folder.link),
         )
         if _done(outcomes)
-        else t.tr(
-            "⚠️ None of the {count} files could be moved into “{folder}”.",
-            count=len(outcomes),
-            folder=name,
-        )
+        else t.tr("⚠️ Nothing of this album could be moved into “{folder}”.", folder=name)
     )
     return _told(job, head, outcomes, t)
 
@@ -124,7 +121,7 @@ def moved(job: UploadJob, outcomes: Sequence[Outcome], folder: DriveFolder, t: T
 def renamed(job: UploadJob, outcomes: Sequence[Outcome], t: Texts) -> Shown:
     """Which files that were there before have the names they were sent under."""
     head = t.tr(
-        "✏️ {done} of {count} files have their new names.",
+        "✏️ Renamed: {done} of {count}",
         done=len(_done(outcomes)),
         count=len(outcomes),
     )
@@ -138,19 +135,20 @@ def _told(job: UploadJob, head: str, outcomes: Sequence[Outcome], t: Texts) -> S
     return "\n".join([head, *done, *_failures(outcomes, t)]), markup
 
 
-def _failures(outcomes: Sequence[Outcome], t: Texts) -> list[str]:
-    return [
-        _line(outcome.file.name_there or outcome.file.name, _why(outcome.error), t)
-        for outcome in outcomes
-        if outcome.error is not None
-    ]
+def _failures(outcomes: Sequence[Outcome], t: Texts, *, is_change: bool = True) -> list[str]:
+    lines = list[str]()
+    for outcome in outcomes:
+        if outcome.error is not None:
+            name = outcome.file.name_there or outcome.file.name
+            lines.append(_line(name, _why(outcome.error, is_change=is_change), t))
+    return lines
 
 
 def _line(name: str, why: str, t: Texts) -> str:
     return t.tr("⚠️ {name}: {why}", name=short(name), why=t.label(why))
 
 
-def _why(error: CustodyError) -> str:
+def _why(error: CustodyError | NotWanted, *, is_change: bool) -> str:
     """What kept one file from it, in a few words."""
     match error:
         case DriveRefused(code="file_gone"):
@@ -163,8 +161,10 @@ def _why(error: CustodyError) -> str:
             return N_("you are not allowed to do that with it")
         case DriveRefused(code="folder_refused" | "too_many_items" | "too_deep"):
             return N_("that folder takes nothing more from you")
-        case TransientFault():
+        case TransientFault() if not is_change:
             return N_("Google did not answer in time")
+        case TransientFault() | NotWanted():
+            return N_("Google did not answer in time, and may have done it all the same")
         case ConsentRequired() | CorruptCredential():
             return N_("your connection to Google Drive has ended")
         case _:

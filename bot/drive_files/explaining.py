@@ -7,12 +7,14 @@ from functools import wraps
 from typing import Any
 
 import structlog
-from telegram import InlineKeyboardMarkup, Update
+from telegram import InlineKeyboardMarkup, Message, MessageEntity, Update
 
 from bot.context import BotContext
 from bot.delivery.conversation import argument_of
 from bot.delivery.messages import acknowledge, say, show_instead
 from bot.drive_files import file_texts
+from bot.texts import file_keyboards
+from bot.texts.patterns import TURNS
 from security.custody.deadline import NotWanted
 from security.errors import ConsentRequired, CustodyError
 
@@ -21,13 +23,18 @@ _log = structlog.get_logger()
 
 
 def explained(
-    *, anew: bool = False, about: Callable[[Update], str] = lambda _: "", look: str = ""
+    *,
+    anew: bool = False,
+    about: Callable[[Update], str] = lambda _: "",
+    of_file: bool = False,
+    look: str = "",
 ) -> Callable[[Handler], Handler]:
     """Decorates a handler: a tap is acknowledged, and a CustodyError is told to the person.
 
     Args:
         anew: in a new message, so that what was tapped stays; otherwise in its place.
         about: the identifier of the file that the update is about: a button leads back to it.
+        of_file: what keeps them from it is told with the name of the file that was tapped.
         look: it changes something in Drive, and this command shows whether it has.
     """
 
@@ -41,12 +48,37 @@ def explained(
                 if isinstance(error, NotWanted) and not look:
                     raise  # it ends without a word
                 text, markup = file_texts.trouble(error, context.t, about(update), look)
+                if of_file and (name := file_named_in(update)):
+                    text = "\n".join((context.t.tr("📄 <b>{name}</b>", name=name), text))
                 await (say if anew else show)(update, context, text, markup)
                 await note_trouble(context, error)
 
         return explaining
 
     return decorate
+
+
+def file_named_in(update: Update) -> str:
+    """The file that a tap or a reply is about, as the bot's own message calls it; "": it does not.
+
+    What is no longer in Drive, or does not answer, cannot be asked for its name.
+    """
+    query, message = update.callback_query, update.message
+    said = query.message if query is not None else message and message.reply_to_message
+    if not isinstance(said, Message):
+        return ""
+    rows = said.reply_markup.inline_keyboard if said.reply_markup is not None else ()
+    bold = said.parse_entities([MessageEntity.BOLD]) if said.text else {}
+    found = [
+        *(
+            file_keyboards.name_on(button.text)
+            for row in rows
+            for button in row
+            if query is not None and button.callback_data == query.data
+        ),
+        *(TURNS.sub("", name) for name in bold.values()),
+    ]
+    return next(filter(None, found), "")
 
 
 async def note_trouble(context: BotContext, error: CustodyError | NotWanted) -> None:

@@ -33,8 +33,8 @@ def _file_of(update: Update) -> str:
     return questions.answer_in(message_of(update))[0]
 
 
-_explained = explained(about=_file_of)
-_changing = explained(about=_file_of, look="/files")
+_explained = explained(about=_file_of, of_file=True)
+_changing = explained(about=_file_of, of_file=True, look="/files")
 
 
 @_explained

@@ -55,7 +55,7 @@ async def search(update: Update, context: BotContext) -> None:
     await _show_page(update, context, 0, " ".join(wanted.split()))
 
 
-@explained(anew=True)
+@explained(anew=True, of_file=True)
 async def open_card(update: Update, context: BotContext) -> None:
     """A file of the list: its card in a message of its own, so that the list stays."""
     file_id, _ = tapped(update)
@@ -82,7 +82,7 @@ async def get_answer(update: Update, context: BotContext) -> None:
     await _get(update, context, questions.answer_in(message_of(update))[1])
 
 
-@explained(anew=True)
+@explained(anew=True, of_file=True)
 async def send(update: Update, context: BotContext) -> None:
     """The button "Send here"."""
     file_id, _ = tapped(update)
@@ -119,12 +119,14 @@ async def _send(update: Update, context: BotContext, file: DriveFile) -> None:
         return
     match sender.obstacle(owner, file.id):
         case "already":
-            await say(update, context, texts.tr("⏳ This file is on its way already."))
+            text = texts.tr("⏳ <b>{name}</b> is on its way already.", name=clean_name(file.name))
+            await say(update, context, text)
             return
         case "too_many":
             text = texts.tr(
-                "✋ I am still sending other files to you. Ask for this one again when they are "
-                "here."
+                "✋ I am still sending other files to you. Ask for <b>{name}</b> again when they "
+                "are here.",
+                name=clean_name(file.name),
             )
             await say(update, context, text, file_keyboards.unsent(texts, file))
             return
@@ -159,6 +161,9 @@ def _unsent(error: CustodyError, file: DriveFile, limit: int, texts: Texts) -> S
             )
         case _:
             text, markup = file_texts.trouble(error, texts)
+            if markup is None:
+                name = texts.tr("📄 <b>{name}</b>", name=clean_name(file.name))
+                text = "\n".join((name, text))
             if markup is not None or isinstance(error, DriveRefused):
                 return text, markup
     return text, file_keyboards.unsent(texts, file)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from telegram import Update
@@ -17,10 +17,11 @@ from bot.drive_files.explaining import note_trouble
 from bot.drive_files.file_texts import OtherAccount
 from bot.receiving import other_messages
 from bot.texts import questions
-from bot.texts.catalogue import Texts
+from bot.texts.catalogue import N_, Texts
+from bot.texts.file_keyboards import short
 from bot.texts.filenames import clean_name, new_name, wished_name
 from bot.uploads import upload_texts
-from bot.uploads.jobs import State, UploadJob, Whereabouts
+from bot.uploads.jobs import JobFile, State, UploadJob
 from bot.uploads.progress import tell_of
 from bot.uploads.texts import arrived
 from drive import Drive
@@ -43,7 +44,9 @@ async def ask(update: Update, context: BotContext) -> None:
             drive_id = job.files[0].drive_file_id
             await _question(context, job, context.t, file_actions.RENAMING, drive_id)
             return
-        await acknowledge(query, _too_late(context, job, context.t), alert=True)
+        name = short(job.name) if job is not None else ""
+        too_late = context.t.label(_too_late(context, job), name=name)
+        await acknowledge(query, too_late, alert=True)
         return
     await acknowledge(query)
     await _expect(context, job, datetime.now(UTC))
@@ -93,10 +96,15 @@ async def use_sent_name(update: Update, context: BotContext) -> None:
         shown = file_texts.trouble(error, texts, file.drive_file_id, "/files")
     else:
         _log.info("file_changed", owner=context.owner, result="renamed")
-        there = {"there": Whereabouts(name=file.name)}
-        await context.services.uploads.save(job.with_file(0, **there))
+        await context.services.uploads.save(job.with_file(0, **_called(file, file.name)))
         shown = file_texts.card(found, texts, texts.tr("✏️ It has its new name."))
     await show_instead(update, context, *shown)
+
+
+def _called(file: JobFile, name: str) -> dict[str, Any]:
+    """What changes in a job once its file is called so in Drive."""
+    there = file.there and file.there.model_copy(update={"name": name})
+    return {"name": name, "there": there}
 
 
 def _renamed(drive: Drive, file_id: str, name: str) -> file_texts.Card:
@@ -163,7 +171,8 @@ async def _rename(update: Update, context: BotContext, job: UploadJob | None, wa
     uploads = context.services.uploads
     held = await uploads.pause(context.owner, job.id) if job is not None else None
     if job is None or held is None:
-        await say(update, context, _too_late(context, job, context.t))
+        name = job.name if job is not None else ""
+        await say(update, context, context.t.tr(_too_late(context, job), name=name))
         return
     # Google was told the old name when the session began: it takes a new one.
     held = held.with_file(0, name=new_name(wanted, job.name), session=None)
@@ -173,7 +182,8 @@ async def _rename(update: Update, context: BotContext, job: UploadJob | None, wa
         else await _go_on(context, held)
     )
     text = context.t.tr("✏️ Its name is <b>{name}</b> now.", name=held.name)
-    await say(update, context, text if went_on else _too_late(context, job, context.t))
+    too_late = context.t.tr(_too_late(context, job), name=job.name)
+    await say(update, context, text if went_on else too_late)
 
 
 async def _rename_in_drive(
@@ -185,20 +195,24 @@ async def _rename_in_drive(
         await context.on_drive(lambda drive: drive.rename(file.drive_file_id, name))
     except (CustodyError, NotWanted) as error:
         text, markup = file_texts.trouble(error, texts, file.drive_file_id, "/files")
+        text = "\n".join((texts.tr("📄 <b>{name}</b>", name=file.name), text))
         await say(update, context, text, markup)
         await note_trouble(context, error)
         return
     _log.info("file_changed", owner=job.owner, result="renamed")
-    job = job.with_file(0, name=name)
+    job = job.with_file(0, **_called(file, name))
     await context.services.uploads.save(job)
     await tell_of(context.bot, job, *arrived.finished(job, texts))
     await say(update, context, texts.tr("✏️ Its name is <b>{name}</b> now.", name=name))
 
 
-def _too_late(context: BotContext, job: UploadJob | None, texts: Texts) -> str:
-    if job is not None and context.services.uploads.is_running(job):
-        return texts.label("This file is on its way already. Rename it when it has arrived.")
-    return texts.label("This file is gone. Please send it again.")
+def _too_late(context: BotContext, job: UploadJob | None) -> str:
+    """Why a file is not renamed, in English."""
+    if job is None:
+        return N_("This file is gone. Please send it again.")
+    if context.services.uploads.is_running(job):
+        return N_("{name} is on its way already. Rename it when it has arrived.")
+    return N_("{name} is gone. Please send it again.")
 
 
 async def _go_on(context: BotContext, job: UploadJob) -> bool:

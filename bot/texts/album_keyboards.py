@@ -39,7 +39,7 @@ def view(
     each = [
         [
             button(
-                f"🗑 {file_keyboards.named(t, file)}"
+                f"{file_keyboards.IN_BIN}{file_keyboards.named(t, file)}"
                 if file.trashed
                 else file_keyboards.named(t, file),
                 f"file:{file.id}",

@@ -19,6 +19,10 @@ from drive import DriveFile, DriveFolder
 
 _DATA_BYTES: Final = 64  # https://core.telegram.org/bots/api#inlinekeyboardbutton
 _NAME_LENGTH: Final = 40
+_BEFORE_SIZE: Final = " · "
+SEND: Final = "⬇️ "
+IN_BIN: Final = "🗑 "
+"""Signs before a file's name on a button."""
 MOST_FOLDERS: Final = 40
 """A keyboard holds a hundred buttons."""
 
@@ -111,7 +115,9 @@ def page(
 
 def offers(t: Texts, files: Sequence[DriveFile]) -> InlineKeyboardMarkup:
     """Several files have such a name: a tap sends one."""
-    return keyboard(*([button(f"⬇️ {named(t, file)}", f"file-send:{file.id}")] for file in files))
+    return keyboard(
+        *([button(f"{SEND}{named(t, file)}", f"file-send:{file.id}")] for file in files)
+    )
 
 
 def open_row(t: Texts, address: str) -> Row:
@@ -143,7 +149,13 @@ def _leave_row(t: Texts, file_id: str, kind: str = "file") -> Row:
 def named(t: Texts, file: DriveFile) -> str:
     """A file's name and size, as far as Drive tells them."""
     name = short(file.name)
-    return name if file.size is None else f"{name} · {t.size(file.size)}"
+    return name if file.size is None else f"{name}{_BEFORE_SIZE}{t.size(file.size)}"
+
+
+def name_on(label: str) -> str:
+    """The name on a button that `named` has written; "": it is none of those."""
+    name, _, _ = label.rpartition(_BEFORE_SIZE)
+    return name.removeprefix(SEND).removeprefix(IN_BIN)
 
 
 def short(name: str) -> str:

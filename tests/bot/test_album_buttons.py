@@ -95,7 +95,7 @@ async def test_share_all_asks_first_shows_the_links_and_can_be_undone(
     assert (await ann.wait_for("In your Drive: 3")).id == question.id
     await ann.tap("Share all")
     await ann.tap("Yes, share them", await ann.wait_for("Share the files"))
-    done = await ann.wait_for("Shared: 3 of 3 files")
+    done = await ann.wait_for("Shared: 3 of 3")
     links = [line for line in done.text.splitlines() if line.startswith("http")]
     assert len(links) == 3
 
@@ -106,7 +106,7 @@ async def test_share_all_asks_first_shows_the_links_and_can_be_undone(
 
     assert await opening() == [True] * 3
     await ann.tap("Stop sharing them", done)
-    await ann.wait_for("No longer open for others by their links: 3 of 3 files")
+    await ann.wait_for("No longer open for others by their links: 3 of 3")
     assert await opening() == [False] * 3
 
 
@@ -130,7 +130,7 @@ async def test_move_all_goes_by_the_bots_folders_and_says_where_they_are(
     await ann.tap("Up", inside)
     await ann.tap("Look inside", await ann.wait_for("Where shall the files"))
     await ann.tap("📁 2026", await ann.wait_for("Inside “Work”"))
-    done = await ann.wait_for("3 of 3 files are in the folder “2026” now")
+    done = await ann.wait_for("In the folder “2026” now: 3 of 3")
     assert done.text.splitlines()[1:] == ["• 0.bin", "• 1.bin", "• 2.bin"]
     assert {f["parents"][0] for f in (await in_drive(google)).values() if f["md5"]} == {inner.id}
     await ann.tap("Its files", done)
@@ -164,7 +164,7 @@ async def test_of_ten_with_two_failures_and_a_duplicate_each_is_told(
     assert "⚠️ 7.bin: it did not work" in listed.text
     assert "before.bin · 104 bytes" in labels(listed)
     await ann.tap("Call them as I sent them", summary)
-    named = await ann.wait_for("1 of 1 files have their new names")
+    named = await ann.wait_for("Renamed: 1 of 1")
     assert named.text.splitlines()[1:] == ["• 4.bin"]
     await google.clear_faults()
     await ann.tap("Try again", summary)
@@ -193,13 +193,13 @@ async def test_what_is_gone_or_in_the_bin_meanwhile_is_told_beside_what_was_done
     work = await bot.services.core.drives.run(ANN, lambda drive: drive.ensure_subfolder("Work"))
     await ann.tap("Move all", summary)
     await ann.tap("📁 Work", await ann.wait_for("Where shall"))
-    moved = await ann.wait_for("2 of 4 files are in the folder “Work” now")
+    moved = await ann.wait_for("In the folder “Work” now: 2 of 4")
     assert gone in moved.text
     assert binned in moved.text
     assert (await in_drive(google))["2.bin"]["parents"] != [work.id]
     await ann.tap("Share all", summary)
     await ann.tap("Yes, share them", await ann.wait_for("Share the files"))
-    shared = await ann.wait_for("Shared: 2 of 4 files")
+    shared = await ann.wait_for("Shared: 2 of 4")
     assert gone in shared.text
     assert binned in shared.text
 
@@ -212,7 +212,7 @@ async def test_an_organisation_that_forbids_links_is_told_for_each(
     summary = await send_album(ann, 2)
     await ann.tap("Share all", summary)
     await ann.tap("Yes, share them", await ann.wait_for("Share the files"))
-    told = await ann.wait_for("None of the 2 files could be shared")
+    told = await ann.wait_for("Nothing of this album could be shared")
     assert told.text.count("the organisation of your Google account does not allow it") == 2
     assert labels(told) == ["📚 Its files"]
 
@@ -227,12 +227,12 @@ async def test_where_google_stops_answering_it_is_said_how_far_it_went(
     shown = await ann.wait_for("Where shall")
     await google.fault("google.drive.files.update", "status", status=503, skip=2, count=0)
     await ann.tap("📁 Work", shown)
-    told = await ann.wait_for("2 of 4 files are in the folder “Work” now", timeout=30)
-    assert told.text.count("Google did not answer in time") == 2
+    told = await ann.wait_for("In the folder “Work” now: 2 of 4", timeout=30)
+    assert told.text.count("Google did not answer in time, and may have done it all the same") == 2
     await google.clear_faults()
     await ann.tap("Move all", summary)
     await ann.tap("📁 Work", await ann.wait_for("Where shall"))
-    await ann.wait_for("4 of 4 files are in the folder “Work” now")
+    await ann.wait_for("In the folder “Work” now: 4 of 4")
     files = (await in_drive(google)).values()
     assert {f["parents"][0] for f in files if f["md5"]} == {work.id}
 
@@ -297,7 +297,7 @@ async def test_its_buttons_work_after_a_restart(
         question = await ann.wait_for("Share the files")
     async with start_bot(WEB_PORT=0):
         await ann.tap("Yes, share them", question)
-        await ann.wait_for("Shared: 2 of 2 files")
+        await ann.wait_for("Shared: 2 of 2")
         await ann.tap("Its files", summary)
         await ann.wait_for("In your Drive: 2")
 

@@ -175,7 +175,8 @@ async def test_an_organisation_that_forbids_links_is_named(
     await ann.tap("Share", message)
     await ann.wait_for("Share a.txt?")
     await ann.tap("Yes, share it")
-    await ann.wait_for("the organisation your Google account belongs to")
+    told = await ann.wait_for("the organisation your Google account belongs to")
+    assert told.text.startswith("📄 a.txt\n🔒 I could not share it")
     await ann.tap("Back to the file")
     await ann.wait_for("a.txt")
     assert (await drive_file(google, "a.txt"))["shared"] == {}
@@ -215,7 +216,26 @@ async def test_a_file_that_is_gone_is_said_to_be(ann: Person, google: GoogleCont
         message = await arrived(ann, f"{number}.txt", verb.encode())
         await google.act("delete", file_id=(await drive_file(google, f"{number}.txt"))["id"])
         await ann.tap(verb, message)
-        await ann.wait_for("no longer in your Drive")
+        told = await ann.wait_for("no longer in your Drive")
+        assert told.text.splitlines()[0] == f"📄 {number}.txt"
+
+
+async def test_what_is_tapped_in_a_list_or_answered_is_named_too(
+    ann: Person, google: GoogleControls
+) -> None:
+    """The list's button has its name, and so has the question; as text, whatever it is called."""
+    message = await arrived(ann, "<b>שלום & co.txt")
+    await ann.tap("Rename", message)
+    question = await ann.wait_for("What shall")
+    await ann.send("/files")
+    listed = await ann.wait_for("Your files")
+    await google.act("delete", file_id=(await drive_file(google, "<b>שלום & co.txt"))["id"])
+    await ann.tap("co.txt", listed)
+    told = await ann.wait_for("no longer in your Drive")
+    assert "<b>שלום & co.txt" in told.text.splitlines()[0]
+    await ann.send("new name", reply_to=question.id)
+    told = await ann.wait_for("no longer in your Drive")
+    assert "<b>שלום & co.txt" in told.text.splitlines()[0]
 
 
 async def test_google_away_and_a_lost_connection_are_told_apart(
@@ -225,7 +245,8 @@ async def test_google_away_and_a_lost_connection_are_told_apart(
     message = await arrived(ann)
     await google.fault("google.drive.files.get", "status", status=503, count=0)
     await ann.tap("Share", message)
-    await ann.wait_for("does not answer just now", timeout=20)
+    told = await ann.wait_for("does not answer just now", timeout=20)
+    assert told.text.startswith("📄 a.txt\n")
     await google.clear_faults()
     await ann.tap("Back to the file")
     await ann.wait_for("a.txt")

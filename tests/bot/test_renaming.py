@@ -110,7 +110,7 @@ async def test_a_reply_to_a_file_renames_it_before_and_after(
         await ann.send("#name Plan B.md", reply_to=second.id)
         await ann.wait_for("Its name is Plan B.md now")
         await ann.send("#name now", reply_to=first.id)
-        await ann.wait_for("on its way already")
+        await ann.wait_for("first.bin is on its way already. Rename it")
     await ann.wait_for("Plan B.md (6 bytes) is in your Drive", since=0)
     await ann.send("#Name Plan C", reply_to=second.id)
     await ann.wait_for("Plan C.md (6 bytes) is in your Drive")

@@ -142,7 +142,7 @@ async def test_one_person_gets_one_file_at_a_time_in_their_order(
     await ann.send("/get b.bin")
     await ann.send("/get c.bin")
     await ann.send("/get c.bin")
-    await ann.wait_for("This file is on its way already")
+    await ann.wait_for("c.bin is on its way already")
     assert len(names(ann)) < 2
     await until(lambda: len(names(ann)) == 3)
     assert names(ann) == ["a.bin", "b.bin", "c.bin"]
