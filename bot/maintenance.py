@@ -10,6 +10,7 @@ import structlog
 
 from bot import notices
 from bot.admin import alerts
+from bot.connecting import ending
 from bot.context import BotContext
 from security.credential import Owner
 from security.errors import CustodyError
@@ -56,6 +57,7 @@ async def sweep(context: BotContext) -> None:
         await alerts.tell_administrators(context.bot, services)
         await notices.tell_owners(context.bot, services)
         await notices.tell_refused(context.bot, services)
+        await ending.tell_ahead(context.bot, services)
     await services.core.state.save()
 
 

@@ -49,7 +49,7 @@ async def tell_owners(bot: ExtBot[int], services: Services) -> None:
             await asyncio.gather(
                 # To its end, whatever becomes of this job: half told is told twice.
                 *(
-                    _finish(core, record.owner, _tell(bot, services, record))
+                    finish_one(core, record.owner, _tell(bot, services, record))
                     for record in waiting[start : start + _AT_ONCE]
                 )
             )
@@ -62,7 +62,7 @@ async def tell_refused(bot: ExtBot[int], services: Services) -> None:
         for owner, code in core.state.organisations.untold():
             if core.workers.is_stopping:
                 return
-            await _finish(core, owner, _tell_refused(bot, services, owner, code))
+            await finish_one(core, owner, _tell_refused(bot, services, owner, code))
 
 
 async def to_administrators(
@@ -80,7 +80,7 @@ async def to_administrators(
     return outcomes
 
 
-async def _finish(core: Core, owner: Owner, notice: Coroutine[Any, Any, None]) -> None:
+async def finish_one(core: Core, owner: Owner, notice: Coroutine[Any, Any, None]) -> None:
     """Bring one notice to its end; a defect that it brings out keeps nobody else waiting."""
     try:
         await core.workers.finish(notice)

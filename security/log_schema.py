@@ -146,6 +146,7 @@ RESULTS: Final = frozenset(
         "not_private",
         "not_yours",
         "refused",
+        "grant_ends",
         # uploads
         "too_big",
         "too_many",

@@ -86,6 +86,9 @@ async def status(update: Update, context: BotContext) -> None:
     lines = [texts.tr("✅ <b>Connected</b> as {account}", account=about.address.get_secret_value())]
     if credential is not None and credential.granted_at is not None:
         lines.append(texts.tr("Since {date}", date=texts.date(credential.granted_at)))
+    if credential is not None and credential.refresh_expires_at is not None:
+        ends = texts.date(credential.refresh_expires_at)
+        lines.append(texts.tr("⏳ Until {date}: then Google ends it by itself", date=ends))
     lines.append(account_texts.room(about, texts))
     if waiting := context.services.uploads.position(owner):
         lines.append(texts.tr("Files on their way: {count}", count=waiting))

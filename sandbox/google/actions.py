@@ -102,6 +102,15 @@ def testing_mode(world: GoogleWorld, on: bool) -> Answer:
     return {"on": on}
 
 
+def limit_access(world: GoogleWorld, account: str, seconds: int | float | None = None) -> Answer:
+    """The user allows access for so long only; null: without a term."""
+    email = world.account(account).email
+    world.grants.lives.pop(email, None)
+    if seconds is not None:
+        world.grants.lives[email] = seconds
+    return {"seconds": seconds}
+
+
 def rotate_refresh_tokens(world: GoogleWorld, on: bool) -> Answer:
     """Every refresh gives a new refresh token, and the old one dies. (Google does not, so far.)"""
     world.grants.rotate = on
@@ -209,6 +218,7 @@ ACTIONS: dict[str, Callable[..., Answer]] = {
         set_quota,
         client,
         testing_mode,
+        limit_access,
         rotate_refresh_tokens,
         device_interval,
         link_sharing,

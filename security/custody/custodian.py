@@ -202,6 +202,7 @@ class Custodian:
         )
         self._rejections.release(saved.owner)
         self._outcomes.connected(saved.owner)
+        self._outcomes.grant_ends(saved.owner, saved.refresh_expires_at)
         return saved
 
     async def _refresh(self, owner: Owner, rejected: SecretStr | None, asking: Asking) -> Kept:
@@ -241,6 +242,7 @@ class Custodian:
                 await self._rejecting.reject(owner, refusal.code, version)
             raise
         self._outcomes.works(owner)
+        self._outcomes.grant_ends(owner, saved.refresh_expires_at)
         if self._rejections.reinstate(owner):
             _log.info("token_released", owner=owner, result="ok")
         return Kept(saved, asked=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol
 
 from security.credential import Owner
@@ -18,6 +19,9 @@ class Outcomes(Protocol):
 
     def connected(self, owner: Owner) -> None:
         """A new consent has been saved."""
+
+    def grant_ends(self, owner: Owner, at: datetime | None) -> None:
+        """When Google ends the grant that serves now by itself; None: it has set no term."""
 
     def refused_by_organisation(self, owner: Owner, code: str) -> None:
         """Whoever administers the person's Google account does not let them use this app."""

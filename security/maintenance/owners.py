@@ -23,6 +23,9 @@ IDLE_REFRESH_EVERY: Final = timedelta(days=30)
 
 https://developers.google.com/identity/protocols/oauth2#expiration
 """
+AHEAD: Final = timedelta(days=2)
+"""So long before Google ends a grant its owner is told."""
+_SAME_SECONDS: Final = 3600
 _DAY: Final = 86400
 _FIRST_SECONDS: Final = 120
 _LONGEST_SECONDS: Final = 1800
@@ -138,6 +141,49 @@ class Organisations(ByOwner[tuple[str, bool]]):
         match kept.get("organisation"):
             case [str(code), bool(told)]:
                 self._by_owner[owner.name] = (code, told)
+
+
+class Terms(ByOwner[tuple[float, bool]]):
+    """When Google ends grants by itself, in Unix seconds, and whose owner knows.
+
+    Each owner is told once, some days ahead; a new consent brings a new term, or none.
+    """
+
+    def note(self, owner: Owner, at: datetime | None) -> None:
+        """When the grant that serves now ends; None: Google has set it no term."""
+        if at is None:
+            self.clear(owner)
+            return
+        known, ends = self._by_owner.get(owner.name), at.timestamp()
+        # Google tells the seconds that are left: the same end is never told twice alike.
+        if known is None or abs(known[0] - ends) > _SAME_SECONDS:
+            self._remember(owner, (ends, False))
+
+    def to_tell(self, now: float) -> list[tuple[Owner, float]]:
+        """Whose grant ends within days, and who does not know, with its end."""
+        terms = self._by_owner.items()
+        return [
+            (Owner.parse(name), ends)
+            for name, (ends, told) in terms
+            if not told and now < ends < now + AHEAD.total_seconds()
+        ]
+
+    def mark_told(self, owner: Owner, *, told: bool = True) -> None:
+        """They know; or, after all, they could not be reached."""
+        known = self._by_owner.get(owner.name)
+        if known is not None and known[1] is not told:
+            self._remember(owner, (known[0], told))
+
+    def entry_of(self, owner: Owner) -> dict[str, Any]:
+        """What is kept of an owner over a restart."""
+        term = self._by_owner.get(owner.name)
+        return {} if term is None else {"grant_ends": list(term)}
+
+    def load_entry(self, owner: Owner, kept: Mapping[str, Any]) -> None:
+        """What `entry_of` gave; anything else is left out."""
+        match kept.get("grant_ends"):
+            case [int() | float() as ends, bool(told)]:
+                self._by_owner[owner.name] = (float(ends), told)
 
 
 class Activity(ByOwner[int]):

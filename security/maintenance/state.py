@@ -21,7 +21,7 @@ from security.custody.workers import Workers
 from security.errors import OperatorFault
 from security.maintenance.documents import ACTIVE, EARLIER, INCIDENT, OWNER, PROCESS, bring_up
 from security.maintenance.incidents import Incidents
-from security.maintenance.owners import Activity, Organisations, Pauses
+from security.maintenance.owners import Activity, Organisations, Pauses, Terms
 from security.maintenance.report import SweepReport
 from security.quarantine.policy import Rejections
 from security.storage.catalogue import Document, Kind, claims_owner, owner_by_stem
@@ -76,11 +76,12 @@ class MaintenanceState:
         self._saving = asyncio.Lock()
         self.pauses = Pauses()
         self.organisations = Organisations()
+        self.terms = Terms()
         self.rejections = Rejections()
         self.incidents = Incidents(incident_codes)
         self.activity = Activity(idle_after)
         self._by_prefix: Final = {
-            OWNER: (self.pauses, self.organisations, self.rejections),
+            OWNER: (self.pauses, self.organisations, self.rejections, self.terms),
             ACTIVE: (self.activity,),
         }
         """What is remembered of owners, by the documents it is kept in."""
@@ -167,7 +168,14 @@ class MaintenanceState:
         self.pauses.clear(owner)
         self.organisations.clear(owner)
 
-    set_aside = works
+    def set_aside(self, owner: Owner) -> None:
+        """See `Outcomes`."""
+        self.works(owner)
+        self.terms.clear(owner)
+
+    def grant_ends(self, owner: Owner, at: datetime | None) -> None:
+        """See `Outcomes`."""
+        self.terms.note(owner, at)
 
     def connected(self, owner: Owner) -> None:
         """See `Outcomes`."""
@@ -180,7 +188,7 @@ class MaintenanceState:
 
     def left(self, owner: Owner) -> None:
         """See `Outcomes`."""
-        self.works(owner)
+        self.set_aside(owner)
         self.rejections.reinstate(owner)
         self.activity.clear(owner)
 

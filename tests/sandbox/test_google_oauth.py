@@ -266,3 +266,16 @@ async def test_access_tokens_expire_by_the_clock_and_on_demand(kit: Kit) -> None
     assert await kit.google.expire_access_tokens(BEN) == 0
     assert await kit.google.expire_access_tokens(AMY) == 1
     assert (await drive.listed()).status == 401
+
+
+async def test_limited_access_is_told_and_ends(kit: Kit) -> None:
+    """The user's own choice, for one account."""
+    await kit.google.act("limit_access", account="amy@example.com", seconds=86400)
+    tokens = await kit.connect()
+    assert tokens["refresh_token_expires_in"] == 86399
+    await kit.google.act("advance_clock", seconds=3600)
+    refreshed = await kit.refresh(tokens["refresh_token"])
+    assert 82800 - 60 < refreshed.json["refresh_token_expires_in"] <= 82800
+    await kit.google.act("advance_clock", seconds=86400)
+    assert_refused(await kit.refresh(tokens["refresh_token"]), 400, "invalid_grant")
+    assert "refresh_token_expires_in" not in await kit.connect("ben@example.com")

@@ -50,6 +50,7 @@ class Grants:
         self._live: dict[tuple[str, str], deque[RefreshToken]] = {}
         self.rotate = False
         self.testing = False
+        self.lives: dict[str, float] = {}  # account -> seconds, where access is limited in time
         self.device_interval: float = 5
         self.refreshes: Counter[str] = Counter()
 
@@ -229,16 +230,21 @@ class Grants:
         )
         if self.rotate:
             self._kill(known)
-        elif self.testing:  # what is left of it, says the reference of OpenID Connect
-            left = known.created + TESTING_LIFE - self._now()
+        elif life := self._life(known.account):  # what is left, says OpenID Connect's reference
+            left = known.created + life - self._now()
             answer["refresh_token_expires_in"] = max(0, int(left))
         return answer
 
     def _alive(self, token: RefreshToken) -> bool:
         # https://developers.google.com/identity/protocols/oauth2#expiration: 7 days in "Testing"
-        if token.alive and self.testing and self._now() - token.created > TESTING_LIFE:
+        life = self._life(token.account)
+        if token.alive and life and self._now() - token.created > life:
             self._kill(token)
         return token.alive
+
+    def _life(self, account: str) -> float:
+        """Seconds; 0: without a term."""
+        return min(filter(None, (self.lives.get(account), TESTING_LIFE * self.testing)), default=0)
 
     def _tokens(
         self, account: str, client_id: str, scopes: list[str], origin: str, *, with_refresh: bool
@@ -258,8 +264,8 @@ class Grants:
         answer: Answer = {"access_token": access.token, "expires_in": ACCESS_LIFE}
         if with_refresh:
             answer["refresh_token"] = self._new_refresh(account, client_id, scopes, origin)
-            if self.testing:
-                answer["refresh_token_expires_in"] = int(TESTING_LIFE) - 1
+            if life := self._life(account):
+                answer["refresh_token_expires_in"] = int(life) - 1
         answer["scope"] = " ".join(scopes)
         answer["token_type"] = "Bearer"  # noqa: S105
         return answer

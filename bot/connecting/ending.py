@@ -1,0 +1,88 @@
+"""Tells people ahead that Google will end their connection on a date, where it has set one.
+
+Each once, by the sweep that finds it near; of a department, the administrators. Remembered before
+the message goes out, as notices of quarantine are.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+
+import structlog
+from telegram.ext import ExtBot
+
+from bot.delivery.messages import Outcome, deliver
+from bot.delivery.rate_limits import BACKGROUND
+from bot.notices import finish_one, to_administrators
+from bot.services import Services
+from bot.texts import buttons
+from bot.texts.buttons import Shown
+from bot.texts.catalogue import Texts
+from security.credential import Credential, Owner
+from security.errors import CustodyError
+
+_log = structlog.get_logger()
+
+
+async def tell_ahead(bot: ExtBot[int], services: Services) -> None:
+    """Tell everybody whose connection ends within days, and who does not know."""
+    core = services.core
+    async with services.notices_lock:
+        for owner, _ in core.state.terms.to_tell(datetime.now(UTC).timestamp()):
+            if core.workers.is_stopping:  # the next start's sweep tells the others
+                return
+            await finish_one(core, owner, _tell(bot, services, owner))
+
+
+async def _tell(bot: ExtBot[int], services: Services, owner: Owner) -> None:
+    core, terms = services.core, services.core.state.terms
+    try:
+        credential = await core.custodian.load(owner)
+    except CustodyError:  # an operator's to mend first
+        return
+    if credential is None or credential.refresh_expires_at is None:
+        terms.note(owner, None)
+        return
+    terms.mark_told(owner)
+    await core.state.save()
+    outcomes: set[Outcome] = set()
+    if owner.kind == "department":
+        outcomes = await to_administrators(bot, services, partial(_of_department, credential))
+    elif services.options.members.may_use(owner):
+        texts = await core.preferences.texts(owner)
+        text = _text(credential, texts), buttons.connect(texts)
+        outcomes = {await deliver(bot, owner, *text, background=BACKGROUND)}
+    if "sent" in outcomes:
+        _log.info("owner_told", owner=owner, result="grant_ends")
+    elif "later" in outcomes:
+        terms.mark_told(owner, told=False)
+
+
+def _text(credential: Credential, t: Texts) -> str:
+    text = t.tr(
+        "⏳ <b>On {date} Google ends your connection.</b>\n\n"
+        "It was given for a limited time. Connect again before that, with the same Google account, "
+        "and nothing stops. What is in your Drive stays there either way.",
+        date=_date(credential, t),
+    )
+    if not (t.to_administrator and credential.ends_within_days):
+        return text
+    return f"{text}\n\n" + t.tr(
+        "🛠 You run this bot: seven days are what an app with the status Testing gets. Publish it "
+        "at Google, and new connections have no end; README.md says where."
+    )
+
+
+def _of_department(credential: Credential, t: Texts) -> Shown:
+    text = t.tr(
+        "⏳ <b>On {date} Google ends a department's connection: {department}</b>\n\n"
+        "It was given for a limited time, and has to be authorised again before that.",
+        date=_date(credential, t),
+        department=credential.owner.key,
+    )
+    return text, None
+
+
+def _date(credential: Credential, t: Texts) -> str:
+    return "" if credential.refresh_expires_at is None else t.date(credential.refresh_expires_at)
