@@ -19,6 +19,7 @@ from starlette.datastructures import Headers
 
 from security.consent.flows import ConsentFlows
 from security.consent.pending import PendingConsent
+from security.custody.deadline import Deadline
 from security.errors import CustodyError, OperatorFault, TransientFault
 from web.pages import approved_page, refused_page
 from web.webhook import Webhook, add_webhook
@@ -33,6 +34,8 @@ _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
 }
+_PATIENCE_SECONDS: Final = 12
+"""For Google's answers, while somebody looks at an empty page."""
 _Answer = tuple[str, str | None, str | None]
 _OTHERS: Final = frozenset({"used", "wrong_state", "superseded", "locked"})
 """Refusals of an address that leave the request as it was."""
@@ -131,7 +134,8 @@ class _Returns:
         """The request, with the code for the page's button.
 
         Raises:
-            CustodyError: as `ConsentFlows.accept_redirect`.
+            CustodyError: as `ConsentFlows.accept_redirect`; TransientFault("timeout"): it goes on,
+                and the chat is told how it ends.
         """
         answer = state, code, error
         task = self._under_way.get(answer)
@@ -139,7 +143,8 @@ class _Returns:
             task = asyncio.create_task(self._take(*answer))
             self._under_way[answer] = task
             task.add_done_callback(partial(self._ended, answer))
-        return await asyncio.shield(task)  # it goes on, though the browser may have gone
+        async with Deadline.after(_PATIENCE_SECONDS).kept():
+            return await asyncio.shield(task)  # it goes on, though the browser may have gone
 
     def _ended(self, answer: _Answer, task: asyncio.Task[PendingConsent]) -> None:
         del self._under_way[answer]

@@ -149,6 +149,22 @@ async def test_a_chat_that_hangs_keeps_no_page_waiting(
     await confirm(ann, "amy@example.com")
 
 
+async def test_a_page_does_not_wait_for_google_longer_than_people_do(
+    bot: RunningBot, google: GoogleControls, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes on all the same: the chat is told, and the page is there when it is loaded again."""
+    monkeypatch.setattr("web.app._PATIENCE_SECONDS", 0.5)
+    ann = people()
+    redirected = await google.consent(await ask_link(ann), "amy@example.com")
+    await google.fault("google.drive.about", "latency", seconds=1.5)
+    status, page = await open_page(redirected)
+    assert (status, "Start again in the chat" in page) == (503, True)
+    await ann.wait_for("Google says yes")
+    status, page = await open_page(redirected)
+    await ann.start(claim_code(page))
+    await confirm(ann, "amy@example.com")
+
+
 def state_alone(redirected: str) -> str:
     """The query with the state, and nothing of Google's answer."""
     return f"state={parse_qs(urlsplit(redirected).query)['state'][0]}"

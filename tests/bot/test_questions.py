@@ -45,6 +45,7 @@ MAY_BE_DONE = frozenset(
         *("file-to", "file-share-yes", "file-unshare", "file-bin-yes", "file-unbin"),
         *("folder-use", "folder-date", "disconnect:yes", "erase:yes"),
         *("rename", "folder", "upload-named"),
+        *("album-share-yes", "album-unshare", "album-to", "album-named"),
     }
 )
 """They change something: it may have been done though nobody heard of it."""
@@ -58,8 +59,8 @@ class Asking:
     file_id: str
     folder_id: str
     questions: dict[str, int]
-    named: str
-    """The data of the button that gives the file the name it was sent under the second time."""
+    job_id: str
+    """Of the upload that found the file there, under another name."""
 
     async def use(self, name: str) -> None:
         """What this handler is for."""
@@ -68,14 +69,12 @@ class Asking:
         elif name in self.questions:
             await self.person.send("b", reply_to=self.questions[name])
         else:
-            about = self.folder_id if name.startswith("folder") else self.file_id
+            abouts = {"folder": self.folder_id, "upload": self.job_id, "album": self.job_id}
+            about = abouts.get(name.partition("-")[0], self.file_id)
             special = {
-                "file-to": f"{self.file_id}:{folder_key(self.folder_id)}",
+                **dict.fromkeys(("file-to", "album-to"), f"{about}:{folder_key(self.folder_id)}"),
                 "folder-date": f"{about}:year",
-                "disconnect:yes": "",
-                "erase:yes": "",
-                "connect": "",
-                "upload-named": self.named.partition(":")[2],
+                **dict.fromkeys(("disconnect:yes", "erase:yes", "connect"), ""),
             }
             argument = special.get(name, about)
             await forge_tap(self.person, f"{name}:{argument}" if argument else name)
@@ -90,8 +89,8 @@ async def prepared(person: Person, google: GoogleControls) -> Asking:
     await person.send_document(b"one", "b.txt")
     there = await person.wait_for("is there already")
     data = (button.callback_data or "" for button in there.buttons)
-    named = next(one for one in data if one.startswith("upload-named"))
-    asking = Asking(person, files["a.txt"], files["Telegram"], {}, named)
+    job_id = next(one for one in data if one.startswith("upload-named")).partition(":")[2]
+    asking = Asking(person, files["a.txt"], files["Telegram"], {}, job_id)
     for answers, tap, question in (
         ("rename", f"file-name:{asking.file_id}", "What shall"),
         ("folder", f"folder-new:{asking.folder_id}", "What shall the new folder"),

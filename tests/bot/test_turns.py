@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bot.updates.fair_queue import FairQueue
 from bot.updates.queued_update import Needs, QueuedUpdate
 
@@ -134,3 +139,76 @@ def test_files_that_have_to_wait_for_room_hold_up_nothing_else() -> None:
     queue.is_full = lambda person: False
     queue.done(3)
     assert taken(queue) == [1]
+
+
+SENT = st.lists(
+    st.tuples(
+        st.sampled_from(["text", "file", "question", "decision", "about a file"]),
+        st.integers(0, 5),
+    ),
+    max_size=25,
+)
+"""What one person sends, and how many of those that are out have ended before the next."""
+
+
+@given(SENT, st.randoms(use_true_random=False))
+def test_whatever_is_sent_is_handled_once_and_in_the_order_that_was_meant(
+    sent: list[tuple[str, int]], choice: Random
+) -> None:
+    """And nothing waits for ever."""
+    queue, waiting, out = FairQueue(), dict[int, QueuedUpdate](), dict[int, QueuedUpdate]()
+    handled: list[QueuedUpdate] = []
+
+    def hand_out() -> None:
+        while (queued := queue.take()) is not None:
+            del waiting[queued.number]
+            for other in (*waiting.values(), *out.values()):
+                if queued.is_file and other.number < queued.number:
+                    assert other.needs is not Needs.DECIDES
+                    assert not other.is_file
+                if other.is_file and other.message == queued.replies_to:
+                    assert other not in out.values()
+            if queued.needs is Needs.DECIDES:
+                assert not any(other.is_file for other in out.values())
+            assert not any(
+                (other.needs is Needs.NOTHING) == (queued.needs is Needs.NOTHING)
+                for other in out.values()
+            )
+            out[queued.number] = queued
+            handled.append(queued)
+
+    def finish() -> None:
+        number = choice.choice(sorted(out))
+        del out[number]
+        queue.done(number)
+        hand_out()
+
+    for number, (kind, ended) in enumerate(sent, 1):
+        files = [one.number for one in (*waiting.values(), *out.values()) if one.is_file]
+        match kind:
+            case "file":
+                queued = file(number)
+            case "question":
+                queued = question(number)
+            case "decision":
+                queued = decision(number)
+            case "about a file" if files:
+                queued = reply(number, choice.choice(files), Needs.GOOGLE)
+            case _:
+                queued = text(number)
+        waiting[number] = queued
+        queue.add(queued)
+        hand_out()
+        for _ in range(min(ended, len(out))):
+            finish()
+    while out:
+        finish()
+    assert sorted(one.number for one in handled) == [*range(1, len(sent) + 1)]
+    for needs in Needs:
+        for is_file in (False, True):
+            numbers = [
+                one.number
+                for one in handled
+                if (one.needs, one.is_file, one.replies_to) == (needs, is_file, 0)
+            ]
+            assert numbers == sorted(numbers)

@@ -125,9 +125,11 @@ export function removed(id) {
   list.querySelector(`[data-id="${id}"]`)?.remove();
 }
 
+let stays = true; // at the bottom, whatever becomes of the window
 scroller.addEventListener("scroll", () => {
-  byId("to-bottom").hidden = atBottom();
+  byId("to-bottom").hidden = stays = atBottom();
 });
+new ResizeObserver(() => stays && toBottom()).observe(scroller);
 byId("to-bottom").addEventListener("click", () => toBottom("smooth"));
 // Pictures grow when they arrive: stay where one was.
 list.addEventListener("load", () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 500 && toBottom(), true);
