@@ -133,6 +133,8 @@ class Progress:
         if self.phase == "retry":
             return "no answer from the package index; trying again"
         if self.phase == "install":
+            if self._in_place() - self.had >= self.total:
+                return "unpacked and compiled; pip looks it over"
             return f"unpacking and compiling: {self._in_place() - self.had} of {self.total}"
         if not self.total:
             return "looking at what is there"

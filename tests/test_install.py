@@ -151,6 +151,8 @@ def test_each_phase_says_how_far_it_is(tmp_path: Path) -> None:
     record.parent.mkdir(parents=True)
     record.touch()
     assert progress.says() == "unpacking and compiling: 1 of 3"
+    progress.hear("Obtaining file:///project")
+    assert progress.says() == "the project itself"
 
 
 def test_an_index_that_cannot_be_reached_is_said_in_a_sentence(
