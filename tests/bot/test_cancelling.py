@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +16,18 @@ import upload
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.messages import Message
 from sandbox.clients.person import Person
+from sandbox.run import bot_settings
+from sandbox.server import Sandbox
+from tests.bot.processes import process
 from tests.bot.upkeep import logged
 from tests.fixtures import RunningBot, StartBot
-from tests.journeys import connect, unfinished, until
+from tests.journeys import connect, unfinished, until, until_called
 
 People = Callable[..., Person]
-pytestmark = pytest.mark.one_way("on")
+pytestmark = [
+    pytest.mark.one_way("on"),
+    pytest.mark.timing(first_progress=0.05, album_end=0.2),
+]
 AMY = "amy@example.com"
 CHUNKS = "google.upload.chunk"
 SOON = 1.0
@@ -39,6 +48,11 @@ async def until_read(google: GoogleControls, bot: RunningBot, ann: Person, name:
     return await ann.wait_for(f"Uploading {name}", since=0)
 
 
+async def chunks_ended(google: GoogleControls) -> int:
+    """How many chunks the sandbox is done with, answered or not."""
+    return sum(call["operation"] == CHUNKS for call in (await google.calls())["calls"])
+
+
 async def until_there(google: GoogleControls, count: int = 1) -> None:
     """Wait until Drive has the file, whose last answer it holds back."""
     async with asyncio.timeout(20):
@@ -54,13 +68,17 @@ async def test_a_cancel_amid_bytes_is_said_and_done_at_once(
     ann = people()
     await connect(ann, google, AMY)
     message = await until_read(google, bot, ann, "long.bin")
-    since = message.seq
+    began, since = time.monotonic(), message.seq
     if way == "button":
         answer = await ann.tap("Cancel", message)
         assert answer.text == "Cancelling …"
     else:
         await ann.send("/cancel")
     await ann.wait_for(lambda m: m.id == message.id and "Cancelling long.bin …" in m.text, SOON)
+    while not await chunks_ended(google):  # noqa: ASYNC110 - the sandbox is asked over HTTP
+        await asyncio.sleep(0.02)
+    cut_after = time.monotonic() - began
+    assert cut_after < 2 * SOON  # to ask the sandbox takes time as well
     ended = await ann.wait_for(
         lambda m: m.id == message.id and "was cancelled, nothing of it is in your Drive" in m.text,
         since=since,
@@ -117,7 +135,7 @@ async def test_a_second_cancel_says_that_it_is_being_cancelled_already(
     ann = people()
     await connect(ann, google, AMY)
     message = await until_read(google, bot, ann, "long.bin")
-    await google.fault("google.upload.cancel", "latency", seconds=2)
+    await google.fault("google.upload.cancel", "latency", seconds=0.7)
     await ann.send("/cancel")
     await ann.wait_for("Cancelling long.bin …")
     await ann.send("/cancel")
@@ -200,7 +218,7 @@ async def test_a_cancel_while_the_end_is_being_said_tells_the_truth(
     ann = people()
     await connect(ann, google, AMY)
     await ann.send_document(b"hello", "done.txt")
-    await google.fault("telegram.editMessageText", "latency", seconds=1.5, count=1)
+    await google.fault("telegram.editMessageText", "latency", seconds=0.5, count=1)
     await until(lambda: len(logged(bot, "upload_finished")) == 1)
     await ann.send("/cancel")
     await ann.wait_for("It was too late to cancel done.txt: it is in your Drive already.", since=0)
@@ -218,7 +236,7 @@ async def test_a_cancel_while_a_failure_is_being_said_ends_it(
     ann = people()
     await connect(ann, google, AMY)
     await google.fault("google.upload.start", "status", status=403, reason="storageQuotaExceeded")
-    await google.fault("telegram.editMessageText", "latency", seconds=1.5, count=1)
+    await google.fault("telegram.editMessageText", "latency", seconds=0.5, count=1)
     await ann.send_document(b"hello", "full.txt")
     await until(lambda: len(logged(bot, "upload_failed")) == 1)
     await ann.send("/cancel")
@@ -237,7 +255,7 @@ async def test_who_leaves_waits_until_nothing_moves_before_the_credential_goes(
     ann = people()
     await connect(ann, google, AMY)
     await until_read(google, bot, ann, "long.bin")
-    await google.fault("google.upload.cancel", "latency", seconds=1)
+    await google.fault("google.upload.cancel", "latency", seconds=0.5)
     await ann.send(way)
     asked = await ann.wait_for(
         lambda m: any("disconnect" in b.text or "Delete all" in b.text for b in m.buttons)
@@ -294,7 +312,7 @@ async def test_the_list_cancels_everything_and_shows_how_it_ended(
     await ann.wait_for("two.bin is in line", since=0)
     await ann.send("/uploads")
     listed = await ann.wait_for("Your uploads")
-    await google.fault("google.upload.cancel", "latency", seconds=1)
+    await google.fault("google.upload.cancel", "latency", seconds=0.5)
     await ann.tap("Cancel all", listed)
     shown = await ann.wait_for(lambda m: m.id == listed.id and "Cancelling long.bin …" in m.text)
     assert [button.text for button in shown.buttons] == ["🔄 Refresh"]
@@ -302,3 +320,60 @@ async def test_the_list_cancels_everything_and_shows_how_it_ended(
     assert {"⏹ one.bin", "⏹ two.bin", "⏹ long.bin"} <= set(end.text.splitlines())
     assert await files(google) == []
     assert len(logged(bot, "upload_cancelled")) == 3
+
+
+@pytest.mark.parametrize("after", [0.0, 0.15, 0.25, 0.35])
+async def test_whenever_it_is_cancelled_the_truth_is_told(
+    bot: RunningBot, google: GoogleControls, people: People, after: float
+) -> None:
+    """Around the end of an upload that takes a quarter of a second."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await google.rate(CHUNKS, SLOW)
+    await ann.send_document(os.urandom(SLOW // 4), "race.bin")
+    await until_called(google, "google.upload.start")
+    await asyncio.sleep(after)
+    await ann.send("/cancel")
+    said = "nothing of it is in your Drive", "it is in your Drive already", "nothing to cancel"
+    answer = await ann.wait_for(lambda m: any(words in m.text for words in said))
+    await until(lambda: bot.services.uploads.counts() == (0, 0))
+    has_arrived = bool(await files(google))
+    assert has_arrived == (said[0] not in answer.text)
+    assert len(logged(bot, "upload_finished")) == has_arrived
+    assert len(logged(bot, "upload_cancelled")) == (not has_arrived)
+
+
+@pytest.mark.one_way  # two starts of a process: `make test-rest` has it
+async def test_over_a_kill_each_file_ends_once_and_a_cancel_is_carried_out(
+    sandbox: Sandbox, google: GoogleControls, people: People, tmp_path: Path
+) -> None:
+    """Ann's upload was being cancelled when the process died, Bob's was on its way."""
+    settings = bot_settings(sandbox, tmp_path / "user_data", "device")
+    settings |= {"LOG_FORMAT": "json", "WEB_PORT": "0"}
+    ann, bob = people(501), people(502, "Bob")
+    async with process(tmp_path, settings) as bot:
+        await connect(ann, google, AMY)
+        await connect(bob, google, "bob@example.com")
+        await google.rate(CHUNKS, 20)
+        await ann.send_document(b"hello", "late.txt")
+        await until_there(google)
+        await google.rate(CHUNKS, SLOW)
+        await bob.send_document(os.urandom(3_000_000), "long.bin")
+        await bob.wait_for("Uploading long.bin", since=0)
+        for operation in ("google.upload.cancel", "google.drive.files.get"):
+            await google.fault(operation, "hang", count=0)
+        message = await ann.wait_for("is checking it", since=0)
+        await ann.tap("Cancel", message)
+        await ann.wait_for("Cancelling late.txt …", since=0)
+        await bot.kill()
+        log = bot.log()
+    await google.clear_faults()
+    await google.rate(CHUNKS, None)
+    async with process(tmp_path, settings) as bot:
+        told = await ann.wait_for("It was too late to cancel.\n✅ late.txt", since=0)
+        assert told.id == message.id
+        await bob.wait_for("✅ long.bin", since=0)
+        log += bot.log()
+    lines = [json.loads(line) for line in log.splitlines() if '"event": "upload_' in line]
+    ends = [line["result"] for line in lines if "result" in line]
+    assert ends == ["ok", "ok"]

@@ -22,7 +22,10 @@ from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, unfinished, until, until_struck
 
 People = Callable[..., Person]
-pytestmark = pytest.mark.one_way("on")
+pytestmark = [
+    pytest.mark.one_way("on"),
+    pytest.mark.timing(first_progress=0.05, album_end=0.2),
+]
 AMY, BEN = "amy@example.com", "ben@example.com"
 CHUNKS = "google.upload.chunk"
 EVENTS: Final = ("upload_finished", "upload_failed", "upload_cancelled")
@@ -191,7 +194,7 @@ async def _overtaken(scene: Scene) -> None:
     """One is on its way, one is being taken in, and three are not yet."""
     await scene.connect()
     await scene.run_one()
-    await scene.google.fault("telegram.sendMessage", "latency", seconds=1, count=1)
+    await scene.google.fault("telegram.sendMessage", "latency", seconds=0.4, count=1)
     for number in range(4):
         await scene.ann.send_document(b"x" * (number + 1), f"{number}.bin")
 

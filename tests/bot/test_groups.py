@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -201,6 +202,35 @@ async def test_a_button_serves_only_who_asked(
     shown = await group.wait_for(lambda m: "http" in links_in(m))
     assert shown.id == result.id
     assert "Ann" in shown.text
+
+
+async def test_a_cancel_in_a_group_is_said_there_and_what_has_arrived_in_private_alone(
+    bot: RunningBot, google: GoogleControls, group: Group, members: tuple[Person, Person]
+) -> None:
+    """At once, and then the truth, in the one message; a link only for its owner."""
+    ann, _ = members
+    await connect(ann, google, AMY)
+    await google.rate("google.upload.chunk", 100_000)
+    await group.by(ann).send_document(os.urandom(2_000_000), "long.bin", caption=BOT)
+    message = await group.wait_for("long.bin is on its way")
+    await until_uploading(google)
+    await google.fault("google.upload.cancel", "latency", seconds=0.5)
+    await group.by(ann).tap("Cancel", message)
+    await group.wait_for("Cancelling long.bin …", 1)
+    ended = await group.wait_for("long.bin was cancelled, nothing of it is in your Drive.")
+    assert ended.id == message.id
+    await google.rate("google.upload.chunk", 20)
+    await group.by(ann).send_document(b"hello", "late.txt", caption=BOT)
+    message = await group.wait_for("late.txt is on its way")
+    while not [f for f in await google.files(AMY) if f["md5"]]:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    await group.by(ann).tap("Cancel", message)
+    told = await group.wait_for("late.txt is in Ann's Drive")
+    assert told.id == message.id
+    assert "http" not in links_in(told)
+    private = await ann.wait_for("It was too late to cancel.\n✅ late.txt", since=0)
+    assert private.button("Delete") is not None
+    assert not any("long.bin" in m.text for m in ann.messages())
 
 
 async def test_who_is_not_connected_is_asked_in_private_and_the_file_waits(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.kit import Visit, make_run, person
+from tests.browser.kit import Running, Visit, make_run, person
 from tests.browser.steps import connect, send
 from tests.installed import needs
 
@@ -99,6 +99,31 @@ def use_the_buttons(visit: Visit) -> None:
     visit.picture("restored")
 
 
+def cancel_under_way(running: Running, visit: Visit) -> None:
+    """Cancel amid an upload: it is said at once, and then that nothing of it has arrived."""
+    running.control("rate", target="google.upload.chunk", bytes_per_second=100_000)
+    # So that there is time for a look at it.
+    delay = {"target": "google.upload.cancel", "kind": "latency", "seconds": 1.5}
+    running.control("faults", **delay)
+    send(visit, "Wrong film.pdf", os.urandom(1_500_000))
+    visit.says("Uploading Wrong film.pdf")
+    visit.picture("under-way")
+    visit.tap("Cancel")
+    cancelling = visit.says("Cancelling Wrong film.pdf …")
+    expect(cancelling.locator(".key")).to_have_count(0)
+    visit.picture("cancelling")
+    visit.says("Wrong film.pdf was cancelled, nothing of it is in your Drive.")
+    visit.wide_picture("cancelled")
+    running.control("rate", target="google.upload.chunk", bytes_per_second=20)
+    send(visit, "Too late.txt", b"hello", "text/plain")
+    visit.says("Too late.txt")
+    visit.tap("Cancel")
+    told = visit.says("It was too late to cancel.")
+    expect(told.locator(".key")).to_have_count(6)
+    visit.wide_picture("too-late")
+    running.control("rate", target="google.upload.chunk", bytes_per_second=0)
+
+
 @pytest.mark.one_way
 @pytest.mark.encryption("on")
 def test_files_before_and_after_they_arrive(browser: Browser, tmp_path: Path, key: str) -> None:
@@ -118,6 +143,7 @@ def test_files_before_and_after_they_arrive(browser: Browser, tmp_path: Path, ke
         expect(done.locator(".key")).to_have_count(6)
         visit.wide_picture("arrived")
         use_the_buttons(visit)
+        cancel_under_way(running, visit)
         say(visit, "/files")
         visit.says("Your files, newest first")
         visit.picture("files")
