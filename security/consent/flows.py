@@ -301,6 +301,8 @@ class ConsentFlows:
         )
         async with self._parts.leases.held(pending.owner) as lease:
             await self._parts.workers.run(self._parts.pending.current, pending)
+            if self.is_ending(pending):
+                raise ConsentDenied("cancelled while the lease was waited for", code="expired")
             saved = await self._parts.custodian.save_consent(credential, lease)
             await self._parts.workers.run(self._parts.pending.delete, pending.owner)
         _log.info("consent_saved", owner=pending.owner, generation=saved.generation)

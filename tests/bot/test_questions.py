@@ -104,7 +104,7 @@ async def prepared(person: Person, google: GoogleControls) -> Asking:
 
 
 @pytest.mark.one_way("on")
-@pytest.mark.timing(answer=0.2, busy_after=0.05, same_request=0)
+@pytest.mark.timing(answer=0.1, busy_after=0.02, same_request=0)
 async def test_every_question_to_google_of_the_table_ends_in_time_with_a_sentence(
     start_bot: StartBot, google: GoogleControls, people: People
 ) -> None:

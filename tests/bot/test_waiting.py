@@ -19,7 +19,7 @@ from sandbox.clients.telegram_controls import TelegramControls
 from tests.bot.test_updates import BOT_ID, message
 from tests.bot.upkeep import Upkeep
 from tests.fixtures import RunningBot, StartBot
-from tests.journeys import connect, until, until_struck
+from tests.journeys import ask_to_connect, connect, until, until_struck
 from tests.stores import storage_in
 
 People = Callable[..., Person]
@@ -171,7 +171,7 @@ def nobody_accepts() -> Iterator[int]:
 
 
 @pytest.mark.one_way("on")
-@pytest.mark.timing(answer=1)
+@pytest.mark.timing(answer=0.6)
 @pytest.mark.parametrize("kind", ["silent", "drip", "token", "connect"])
 async def test_whatever_google_does_a_question_ends_and_its_thread_is_free(
     start_bot: StartBot, google: GoogleControls, people: People, upkeep: Upkeep, kind: str
@@ -191,7 +191,7 @@ async def test_whatever_google_does_a_question_ends_and_its_thread_is_free(
                 await silence(google, "google.token.refresh")
             elif kind == "silent":
                 await silence(google, "google.drive.*")
-            async with within(0.9, 2.5):
+            async with within(0.5, 2):
                 await ann.send("/status")
                 await ann.wait_for("does not answer")
             await until(lambda: threads_at_work() == [], SECOND)
@@ -200,6 +200,24 @@ async def test_whatever_google_does_a_question_ends_and_its_thread_is_free(
             if kind != "connect":
                 await ann.send("/status")
                 await ann.wait_for("Connected")
+
+
+@pytest.mark.one_way("on")
+@pytest.mark.timing(answer=0.5)
+async def test_a_refresh_goes_on_to_its_save_though_nobody_waits_for_it(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """What ends is the waiting: Google is asked once, and what it gives is kept."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await google.expire_access_tokens()
+    await google.fault("google.token.refresh", "latency", seconds=1.5)
+    await ann.send("/status")
+    await ann.wait_for("does not answer")
+    await until(lambda: '"token_refreshed"' in bot.log.getvalue())
+    await ann.send("/status")
+    await ann.wait_for("Connected")
+    assert (await google.calls())["counts"]["google.token.refresh"] == 1
 
 
 @pytest.mark.one_way("on")
@@ -268,8 +286,7 @@ async def test_a_request_for_consent_is_cancelled_while_a_refresh_waits_for_goog
     """The refresh holds the owner's lease for as long; afterwards the request is gone."""
     ann = people()
     await connect(ann, google, AMY)
-    await ann.send("/connect")
-    asked = await ann.wait_for("Enter this code")
+    asked = await ask_to_connect(ann, "Enter this code")
     await google.expire_access_tokens()
     await silence(google, "google.token.refresh")
     await ann.send("/status")

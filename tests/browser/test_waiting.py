@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.kit import DESKTOP, PHONE, Visit, make_run, person
+from tests.browser.kit import Visit, make_run, person
 from tests.browser.steps import connect
 from tests.installed import needs
 
@@ -45,9 +45,3 @@ def test_nobody_waits_in_silence_nor_behind_google(
         visit.says("Cancelled, and not answered any more: 1")
         expect(status).to_have_text("bot")
         visit.wide_picture("cancelled")
-        say(visit, "/status")
-        visit.says("does not answer just now")
-        visit.chat.set_viewport_size(DESKTOP)
-        visit.picture("told-desktop")
-        visit.chat.set_viewport_size(PHONE)
-        visit.picture("told")

@@ -442,6 +442,26 @@ async def test_a_cancelled_request_cannot_be_finished(world: World, flow: Flow) 
     assert world.store.load(ANN) is None
 
 
+async def test_cancelling_waits_for_no_lease_and_holds_from_then_on(world: World) -> None:
+    """A refresh has it while Google is silent; what waits for it as well saves nothing any more."""
+    pending = await begin(world, "device")
+    await approve(world, pending)
+    here = consents(world)
+    await here.poll(pending)
+    async with world.custody.leases.held(ANN):
+        confirming = asyncio.create_task(here.confirm(ANN, pending.id))
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(2):
+            assert await here.cancel(ANN)
+        assert await denied(here.confirm(ANN, pending.id)) == "expired"
+        assert await denied(here.poll(pending)) == "superseded"
+    assert await denied(confirming) in ("expired", "superseded")
+    async with asyncio.timeout(10):
+        while await here.latest(ANN) is not None:  # noqa: ASYNC110 - deleted once the lease is free
+            await asyncio.sleep(0.01)
+    assert world.store.load(ANN) is None
+
+
 # Nobody else's
 
 
