@@ -84,7 +84,7 @@ async def tell_ended(context: BotContext, owner: Owner, ended: Ended) -> None:
     """Say of each job that has ended at once, in its own message, that it has."""
     texts = await context.texts_for(owner)
     for job in ended.jobs:
-        await tell_of(context.bot, job, cancel_texts.cancelled(job, texts))
+        await tell_of(context.bot, job, *cancel_texts.at_once(job, texts))
 
 
 def said_at_once(ended: Ended, t: Texts) -> list[str]:
@@ -133,7 +133,7 @@ async def outcome(context: BotContext, stopping: Stopping) -> UploadJob | None:
         cancelled = await uploads.cancel(job.owner, job.id)
         if isinstance(cancelled, UploadJob):
             job, texts = cancelled, await context.texts_for(cancelled.owner)
-            await tell_of(context.bot, job, cancel_texts.cancelled(job, texts))
+            await tell_of(context.bot, job, *cancel_texts.at_once(job, texts))
     return job
 
 
@@ -144,7 +144,7 @@ async def end_tapped(update: Update, context: BotContext) -> UploadJob | Stoppin
     gone = context.t.label("This file is no longer on its way.")
     await acknowledge(query, context.t.label("Cancelling …") if ended else gone)
     if isinstance(ended, UploadJob):
-        await tell_of(context.bot, ended, cancel_texts.cancelled(ended, context.t))
+        await tell_of(context.bot, ended, *cancel_texts.at_once(ended, context.t))
     elif ended is not None:
         context.application.create_task(_follow(context, ended), name="cancel")
     return ended

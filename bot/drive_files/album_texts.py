@@ -163,7 +163,9 @@ def _why(error: CustodyError | NotWanted, *, is_change: bool) -> str:
             return N_("that folder takes nothing more from you")
         case TransientFault() if not is_change:
             return N_("Google did not answer in time")
-        case TransientFault() | NotWanted():
+        case NotWanted():
+            return N_("cancelled, but it may have been done all the same")
+        case TransientFault():
             return N_("Google did not answer in time, and may have done it all the same")
         case ConsentRequired() | CorruptCredential():
             return N_("your connection to Google Drive has ended")

@@ -6,6 +6,7 @@ They need no memory, so they work for as long as the file is there, whoever has 
 from __future__ import annotations
 
 import base64
+import unicodedata
 from collections.abc import Sequence
 from hashlib import blake2s
 from typing import Final
@@ -18,7 +19,8 @@ from bot.texts.filenames import clean_name
 from drive import DriveFile, DriveFolder
 
 _DATA_BYTES: Final = 64  # https://core.telegram.org/bots/api#inlinekeyboardbutton
-_NAME_LENGTH: Final = 40
+_NAME_COLUMNS: Final = 40
+_ENDING_COLUMNS: Final = 11
 _BEFORE_SIZE: Final = " · "
 SEND: Final = "⬇️ "
 IN_BIN: Final = "🗑 "
@@ -159,6 +161,18 @@ def name_on(label: str) -> str:
 
 
 def short(name: str) -> str:
-    """A name that fits into a button or a list: its beginning and its ending."""
+    """A name that fits into a button or a list, on a phone: its beginning and its ending."""
     name = clean_name(name)
-    return name if len(name) <= _NAME_LENGTH else f"{name[: _NAME_LENGTH - 12]}…{name[-11:]}"
+    if len(_fitting(name, _NAME_COLUMNS)) == len(name):
+        return name
+    ending = _fitting(name[::-1], _ENDING_COLUMNS)[::-1]
+    return f"{_fitting(name, _NAME_COLUMNS - _ENDING_COLUMNS - 1)}…{ending}"
+
+
+def _fitting(text: str, columns: int) -> str:
+    """The beginning of `text` that takes so many columns: wide characters take two (UAX #11)."""
+    for place, char in enumerate(text):
+        columns -= 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        if columns < 0:
+            return text[:place]
+    return text

@@ -325,6 +325,36 @@ async def test_what_has_arrived_of_a_cancelled_album_can_be_used(
     await ann.wait_for("⏹ An album of 4 files (0.bin …): in your Drive are 2.")
 
 
+async def test_a_cancelled_try_again_leaves_what_has_arrived_in_hand(
+    ann: Person, google: GoogleControls
+) -> None:
+    """Links and buttons stay; only the rest is given up."""
+    gone = {"ok": False, "error_code": 400, "description": "Bad Request: invalid file_id"}
+    await google.fault("telegram.getFile", "status", status=400, body=gone, skip=1, count=1)
+    summary = await send_album(ann, 3)
+    await ann.tap("Cancel", summary)
+    ended = await ann.wait_for("The album was cancelled. In your Drive: 2 of 3 files.")
+    assert ended.id == summary.id
+    assert ended.text.splitlines()[1:] == ["• 0.bin", "• 2.bin"]
+    assert labels(ended) == ["📚 Its files", "🔗 Share all", "📁 Move all"]
+
+
+async def test_a_move_that_is_cancelled_says_how_far_it_went(
+    bot: RunningBot, ann: Person, google: GoogleControls
+) -> None:
+    """`/cancel` ends a question to Google; what was moved stays moved."""
+    summary = await send_album(ann, 4)
+    await bot.services.core.drives.run(ANN, lambda drive: drive.ensure_subfolder("Work"))
+    await ann.tap("Move all", summary)
+    shown = await ann.wait_for("Where shall")
+    await google.fault("google.drive.files.update", "latency", seconds=60, skip=2, count=0)
+    await ann.tap("📁 Work", shown)
+    await until_struck(google, "google.drive.files.update")
+    await ann.send("/cancel")
+    told = await ann.wait_for("In the folder “Work” now: 2 of 4", since=0)
+    assert told.text.count("cancelled, but it may have been done all the same") == 2
+
+
 async def test_what_ends_the_rest_of_an_album_names_it(ann: Person, google: GoogleControls) -> None:
     """A full Drive; what has arrived is listed, and what has not."""
     refusal = {"status": 403, "reason": "storageQuotaExceeded"}

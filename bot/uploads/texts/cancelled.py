@@ -7,6 +7,7 @@ from bot.texts.catalogue import Texts
 from bot.uploads import keyboards
 from bot.uploads.ends import UNCONFIRMED
 from bot.uploads.jobs import UploadJob
+from bot.uploads.texts.arrived import arrived
 
 
 def cancelling(job: UploadJob, t: Texts) -> str:
@@ -32,6 +33,14 @@ def cancelled(job: UploadJob, t: Texts) -> str:
         done=len(job.arrived),
         count=len(job.files),
     )
+
+
+def at_once(job: UploadJob, t: Texts) -> Shown:
+    """The same, with what has arrived of an album, where nobody else reads it."""
+    text = cancelled(job, t)
+    if not job.is_private:
+        return text, None
+    return "\n".join((text, *arrived(job, t))), keyboards.album(t, job)
 
 
 def stopped(job: UploadJob, t: Texts) -> str:
