@@ -20,6 +20,7 @@ from bot.admin import health, quarantine_admin
 from bot.connecting import account, connect, connected, whose_account
 from bot.context import BotContext
 from bot.drive_files import album_actions, file_actions, file_list, folders
+from bot.privacy import data_file
 from bot.receiving import files, groups, other_messages, renaming, upload_list
 from bot.texts.filenames import Carries
 from bot.texts.questions import Answers
@@ -110,6 +111,7 @@ def handlers(administrators: frozenset[int]) -> list[Handler]:
         "disconnect": account.disconnect,
         "erase:yes": decides(account.erase),
         "erase": account.erase,
+        "my-data": data_file.send,
         "language": account.language,
         "upload-cancel": files.cancel_upload,
         "upload-retry": files.retry_upload,

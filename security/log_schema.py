@@ -41,6 +41,7 @@ EVENTS: Final = frozenset(
         "message_not_sent",
         "language_changed",
         "data_erased",
+        "data_handed_out",
         # consent
         "consent_started",
         "consent_approved",

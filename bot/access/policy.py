@@ -16,7 +16,7 @@ Verdict = Literal["pass", "leave", "anonymous_sender", "not_private", "not_allow
 """pass: as far as the sender goes; leave: to disconnect or be forgotten, and for nothing else; the
 others are results of `access_denied`."""
 _LEAVING: Final = frozenset({"/disconnect", "/privacy"})
-_LEAVING_BUTTONS: Final = frozenset({"disconnect", "erase"})
+_LEAVING_BUTTONS: Final = frozenset({"disconnect", "erase", "my-data"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,7 +169,7 @@ async def _disconnect(update: Update, context: BotContext) -> str:
 
 
 async def privacy(update: Update, context: BotContext) -> None:
-    """/privacy: what is kept, and a button that deletes all of it."""
+    """/privacy: what is kept, a button that sends all of it, and one that deletes it."""
     text = context.t.tr(
         "🔐 <b>What I keep about you</b>\n\n"
         "• your Telegram id, and the Google tokens for the files I put into your Drive, with "

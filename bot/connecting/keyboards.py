@@ -54,8 +54,11 @@ def status(t: Texts) -> InlineKeyboardMarkup:
 
 
 def privacy(t: Texts) -> InlineKeyboardMarkup:
-    """The button that deletes everything asks first."""
-    return keyboard([button(t.label("🗑 Delete all my data"), "erase:ask")])
+    """To have everything, or have it deleted, which asks first."""
+    return keyboard(
+        [button(t.label("📄 My data as a file"), "my-data")],
+        [button(t.label("🗑 Delete all my data"), "erase:ask")],
+    )
 
 
 def languages() -> InlineKeyboardMarkup:

@@ -70,7 +70,7 @@ CONNECTED: Final = (
 """Taps of somebody connected, in this order."""
 STRANGER: Final = (
     *("connect", "consent-yes:none", "consent-no:none", "consent-cancel", "consent-cancel"),
-    "connect-keep",
+    *("connect-keep", "my-data"),
     *("upload-rename:{waiting}", "upload-keep:{waiting}", "upload-retry:{waiting}"),
     *("uploads-cancel:{waiting}", "upload-cancel:{waiting too}", "uploads", "quarantine:new"),
     *("files", "files-search", "file:none", "file-send:none", "folder", "folder-new:", "erase:ask"),

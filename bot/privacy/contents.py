@@ -1,0 +1,140 @@
+"""What of each kind of documents a person is given: by an allow-list, so that no secret slips in.
+
+docs/privacy-data.md explains each field. Whoever adds a kind of documents adds it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+from bot.kinds import FINISHED_UPLOADS, PREFERENCES, UPDATES, UPLOADS
+from bot.updates.queued_update import QueuedUpdate
+from security.consent.pending import CONSENTS
+from security.credential import Owner
+from security.maintenance.documents import ACTIVE, OWNER
+from security.maintenance.state import MAINTENANCE
+from security.owner_documents import CREDENTIALS, QUARANTINE, TOMBSTONES
+from security.storage.catalogue import NOTE, Document
+
+_CONNECTION: Final = ("account", "scopes", "expiry")
+_OF_OURS: Final = ("account_id", "generation", "granted_at", "refresh_expires_at", "state")
+_REQUEST: Final = ("flow", "stage", "created_at", "expires_at", "account", "account_id")
+_UPLOAD: Final = (
+    *("state", "created_at", "finished_at", "account_id", "folder_name", "folder_id"),
+    *("asked_at", "person"),
+)
+_FILE: Final = (
+    *("name", "own_name", "wish", "kind", "mime_type", "size", "description"),
+    *("state", "result", "drive_file_id", "link"),
+)
+_LANGUAGE: Final = ("chosen", "seen")
+_FOLDER: Final = ("account", "folder_id", "parent_id", "path", "template")
+_SWEEPS: Final = ("pause", "organisation", "grant_ends")
+_NOTE: Final = ("reason", "time", "told")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One kind's part of the file."""
+
+    title: str
+    """The field of the file it stands under; kinds may share one."""
+    prefixes: Callable[[Owner], Sequence[str]]
+    """How names of an owner's documents begin."""
+    shown: Callable[[str, Document], dict[str, Any]]
+    """Of a name and its document, what the person is given."""
+
+
+def _by_stem(owner: Owner) -> Sequence[str]:
+    return (owner.stem,)
+
+
+def _by_key(owner: Owner) -> Sequence[str]:
+    return (f"{owner.key}-",)
+
+
+def _picked(document: Document, fields: Sequence[str]) -> dict[str, Any]:
+    return {name: document[name] for name in fields if name in document}
+
+
+def _connection(_: str, document: Document) -> dict[str, Any]:
+    own = document.get("drivekeeper")
+    return _picked(document, _CONNECTION) | _picked(own if isinstance(own, dict) else {}, _OF_OURS)
+
+
+def _set_aside(name: str, document: Document) -> dict[str, Any]:
+    if name.endswith(NOTE):
+        return _picked(document, _NOTE)
+    return {"copy": _connection(name, document)}
+
+
+def _upload(_: str, document: Document) -> dict[str, Any]:
+    files = document.get("files")
+    # Those of earlier versions are one file each.
+    listed = files if isinstance(files, list) else [document]
+    return _picked(document, _UPLOAD) | {
+        "sent_in": "private chat" if _is_private(document) else "group",
+        "files": [_picked(file, _FILE) for file in listed if isinstance(file, dict)],
+    }
+
+
+def _is_private(document: Document) -> bool:
+    number = str(document.get("owner")).rpartition(":")[2]
+    return str(document.get("chat_id", number)) == number
+
+
+def _preference(name: str, document: Document) -> dict[str, Any]:
+    if name.endswith(".folder"):
+        return {"folder": _picked(document, _FOLDER)}
+    return {"language": _picked(document, _LANGUAGE)}
+
+
+def _maintenance(_: str, document: Document) -> dict[str, Any]:
+    shown = _picked(document, _SWEEPS)
+    if isinstance(document.get("rejection"), list):
+        reason, since, _version, held, told = document["rejection"]
+        shown["rejection"] = [reason, since, held, told]
+    if isinstance(document.get("day"), int):
+        shown["last_active"] = (date(1970, 1, 1) + timedelta(days=document["day"])).isoformat()
+    return shown
+
+
+SECTIONS: Final = {
+    CREDENTIALS: Section("connection", _by_stem, _connection),
+    TOMBSTONES: Section("ended", _by_stem, lambda _, found: _picked(found, ("generation",))),
+    QUARANTINE: Section("set_aside", _by_stem, _set_aside),
+    CONSENTS: Section("requests", _by_stem, lambda _, found: _picked(found, _REQUEST)),
+    UPDATES: Section("unanswered", lambda _: ("",), lambda _, found: unanswered(found)),
+    UPLOADS: Section("uploads", _by_key, _upload),
+    FINISHED_UPLOADS: Section("uploads", _by_key, _upload),
+    PREFERENCES: Section("preferences", _by_stem, _preference),
+    MAINTENANCE: Section(
+        "maintenance", lambda owner: (OWNER + owner.stem, ACTIVE + owner.stem), _maintenance
+    ),
+}
+"""Every kind of documents there is; a test compares it with those that are kept."""
+
+
+def is_from(update: Document, owner: Owner) -> bool:
+    """Whether an update, as Telegram sends it, is this person's."""
+    return QueuedUpdate.of(0, update).person == owner.telegram_id
+
+
+def unanswered(update: Document) -> dict[str, Any]:
+    """What somebody has written or tapped and was not answered yet."""
+    message, tap = _object(update, "message"), _object(update, "callback_query")
+    shown = _picked(message, ("text", "caption")) | (
+        {"button": tap["data"]} if "data" in tap else {}
+    )
+    moment = message.get("date")
+    if isinstance(moment, int):
+        shown["sent_at"] = datetime.fromtimestamp(moment, UTC).isoformat()
+    return shown
+
+
+def _object(document: Document, name: str) -> Document:
+    value = document.get(name)
+    return value if isinstance(value, dict) else {}
