@@ -5,7 +5,8 @@ Apart from `runtime.py`, because most commands ask nobody over the network.
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from commands.runtime import Custody
 from processes import wiring
@@ -13,9 +14,8 @@ from processes.storage import storage_of
 from security.storage.protocol import BOT_LEASE
 
 
-def at_work(
-    custody: Custody, *, looks_only: bool = False
-) -> AbstractAsyncContextManager[wiring.Custody]:
+@asynccontextmanager
+async def at_work(custody: Custody, *, looks_only: bool = False) -> AsyncIterator[wiring.Custody]:
     """Custody that reads, asks and saves; a running bot remembers for itself.
 
     Args:
@@ -24,4 +24,7 @@ def at_work(
     remembers = not looks_only and custody.storage.is_leased(BOT_LEASE) is False
     storage = storage_of(custody.settings, custody.mask, tells=not looks_only)
     options = wiring.CustodyOptions.of(custody.settings, remembers=remembers)
-    return wiring.custody(custody.settings, storage, custody.mask, options, looks_only=looks_only)
+    made = wiring.custody(custody.settings, storage, custody.mask, options, looks_only=looks_only)
+    async with made as parts:
+        parts.store.on_wait = custody.store.on_wait
+        yield parts

@@ -30,6 +30,7 @@ from commands.checks.settings import check_env_file, check_precautions, check_se
 from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson, Exit, say, show_json, show_table
 from commands.runtime import Installation
+from commands.waiting import saying
 from config import Settings
 from security.logging_utils import redact_logs
 from security.storage.protocol import BOT_LEASE
@@ -96,7 +97,8 @@ async def examine(env_file: Path, *, offline: bool = False) -> list[Finding]:
     there = Installation.of(settings)
     runs = await asyncio.to_thread(there.storage.is_leased, BOT_LEASE)
     checks = [*_local(there, runs), *_network(settings, runs, offline=offline)]
-    found = await asyncio.gather(*(_guarded(name, check) for name, check in checks))
+    async with saying("Waiting for what was asked of the disk, Telegram and Google"):
+        found = await asyncio.gather(*(_guarded(name, check) for name, check in checks))
     return [*findings, *(finding for group in found for finding in group)]
 
 

@@ -14,6 +14,7 @@ from commands.losses import losses_document, tell_losses
 from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson, Exit, say, show_json, show_table, stop
 from commands.runtime import Custody, open_custody
+from commands.waiting import saying
 from security.maintenance.report import SweepReport
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count what is due; change nothing.")]
@@ -53,7 +54,8 @@ async def _sweep(custody: Custody, *, dry_run: bool) -> SweepReport:
         for number in (signal.SIGINT, signal.SIGTERM):
             with suppress(RuntimeError):  # in a thread, which hears of no signals
                 asyncio.get_running_loop().add_signal_handler(number, stop_soon)
-        return await parts.sweep.run(full=True, dry_run=dry_run)
+        async with saying("Still at it: Google is asked for those whose token is due"):
+            return await parts.sweep.run(full=True, dry_run=dry_run)
 
 
 def _show(report: SweepReport, *, dry_run: bool) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import SecretBytes
 
 from commands.output import Exit, stop
+from commands.waiting import WaitingForOwners
 from config import Settings, SettingsError, load_settings
 from processes.storage import (
     find_mask_key,
@@ -83,6 +84,7 @@ def _custody_under(settings: Settings, mask_key: bytes) -> Custody:
     configure_logging(mask, level="WARNING", style=settings.log_format)
     storage = storage_of(settings, mask, tells=False)
     store = TokenStore(storage, mask)
+    store.on_wait = WaitingForOwners(mask)
     return Custody(settings, mask, SecretBytes(mask_key), storage, store)
 
 

@@ -51,6 +51,8 @@ from web.webhook import Webhook
 _QUICK_THREADS = 8  # beside one for each upload, which looks for space and duplicates
 _OVERLAP_SECONDS = 20
 _LOOK_SECONDS = 0.05
+_SILENT_SECONDS = 1
+_SAID_EVERY_SECONDS = 10
 _LAST_SECONDS = 1
 _log = structlog.get_logger()
 
@@ -117,10 +119,23 @@ async def only_bot_on(
     storage: Storage, patience_seconds: float = _OVERLAP_SECONDS
 ) -> AsyncIterator[None]:
     """The only bot on this storage: two would both upload what is in its journal."""
-    deadline = time.monotonic() + patience_seconds  # of a restart with what it replaces
+    began = time.monotonic()
+    deadline = began + patience_seconds  # of a restart with what it replaces
+    says_at = began + _SILENT_SECONDS
     while not (lease := await asyncio.to_thread(_try_alone, storage)):
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > deadline:
             raise StartupError("another Drivekeeper is running on this data folder (USER_DATA_DIR)")
+        if now > says_at:
+            says_at = now + _SAID_EVERY_SECONDS
+            left = round(deadline - now)
+            _log.warning("start_waits", result="second_instance", seconds=left)
+            print(
+                "Another Drivekeeper holds this data folder (USER_DATA_DIR): waiting up to "
+                f"{left} s more for it to end. Stop it, or give this one a folder of its own.",
+                file=sys.stderr,
+                flush=True,
+            )
         await asyncio.sleep(_LOOK_SECONDS)
     try:
         yield

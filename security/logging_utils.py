@@ -1,10 +1,10 @@
 """Logs in which nothing secret or personal appears: masks, redaction, structlog's set-up.
 
 Our own events keep the fields that `log_schema` allows. Of other libraries' records only the
-logger's name, the place in the source and the exception's type are kept: their texts hold tokens
-(httpx logs the Bot API's addresses), file names and whole updates. Tracebacks are places in the
-source without the exception's text. Redaction is the last step before rendering; if it fails, the
-event's name alone is written.
+logger's name, the place in the source and the exception's type are kept (`log_schema`): their
+texts hold tokens (httpx logs the Bot API's addresses), file names and whole updates. Tracebacks are
+places in the source without the exception's text. Redaction is the last step before rendering; if
+it fails, the event's name alone is written.
 """
 
 from __future__ import annotations
@@ -30,7 +30,15 @@ import structlog
 from security.credential import Owner
 from security.errors import CustodyError
 from security.google.connection_faults import connection_fault
-from security.log_schema import EVENTS, FIELDS, LOCATION
+from security.log_schema import (
+    EVENTS,
+    FIELDS,
+    HIDDEN,
+    LOCATION,
+    event_of,
+    sentence_of,
+    source_of,
+)
 
 EventDict = MutableMapping[str, Any]
 REDACTED: Final = "[redacted]"
@@ -87,7 +95,7 @@ class Redaction:
         exc_info = event.get("exc_info")
         clean: dict[str, Any] = {"timestamp": event["timestamp"], "level": event["level"]}
         if record is not None and not event.get("_from_structlog"):
-            clean |= {"event": "library", "where": _place(record.name, record.lineno)}
+            clean |= _of_library(record)
         else:
             name = event.get("event")
             clean["event"] = name if name in EVENTS else REDACTED
@@ -105,6 +113,19 @@ class Redaction:
         if handled is not None and (fault := connection_fault(handled)) is not None:
             clean["connection"] = fault
         return clean
+
+
+def _of_library(record: logging.LogRecord) -> dict[str, Any]:
+    """Whose line it is, where in its source, and what can be said of it without its text."""
+    shown: dict[str, Any] = {"where": _place(record.name, record.lineno)}
+    if (source := source_of(record)) is not None:
+        shown["source"] = _place(source, record.lineno)
+    event = event_of(record)
+    if event is not None:
+        return {"event": event if event in EVENTS else "library", **shown}
+    library = _place(record.name.partition(".")[0], record.lineno).partition(":")[0]
+    said = sentence_of(record, "A library" if library == "?" else library)
+    return {"event": "library", "says": said, **shown}
 
 
 def _exception_of(exc_info: Any) -> BaseException | None:
@@ -155,6 +176,13 @@ class _Handler(logging.StreamHandler[TextIO]):
         # The library's own prints the record with its arguments.
         with contextlib.suppress(OSError, ValueError):  # nowhere to write to is nobody's incident
             self.stream.write(_FAILED)
+
+
+class _Foreseen(logging.Filter):
+    """Lets through what an operator is to see of libraries, unless everything is to be seen."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return event_of(record) != HIDDEN
 
 
 class _OwnLines:
@@ -228,14 +256,14 @@ def configure_logging(
     # The handler is where everything passes; a filter on one logger would miss its children.
     handler = _Handler(stream)
     handler.setFormatter(formatter)
+    if level != "DEBUG":
+        handler.addFilter(_Foreseen())
     lines = _OwnLines(handler)
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
+    # Below a warning libraries tell how they go about their work: a line per request, and more.
+    root.setLevel("WARNING" if level == "INFO" else level)
     logging.captureWarnings(True)
-    for name in ("httpx", "httpcore", "apscheduler", "googleapiclient", "aiohttp.access"):
-        # A line per request helps nobody at INFO, least of all without its text.
-        logging.getLogger(name).setLevel(level if level == "DEBUG" else "WARNING")
     structlog.configure(
         processors=[*shared, _own_processor(redaction, renderer)],
         logger_factory=lambda *_: lines,

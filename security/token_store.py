@@ -73,6 +73,8 @@ class TokenStore:
         self._reader = OwnerReader(storage)
         self.copies = Quarantine(self, storage, mask)
         """What was set aside."""
+        self.on_wait: Callable[[Owner, float], None] = lambda owner, waited: None
+        """Told again and again, with the seconds so far, while an owner's lease is taken."""
 
     def prepare(self) -> None:
         """Make the storage ready, and put in order what a crash left.
@@ -103,10 +105,12 @@ class TokenStore:
         Raises:
             OperatorFault: somebody else held it for the whole of `timeout_seconds`.
         """
-        deadline = time.monotonic() + timeout_seconds
+        began = time.monotonic()
         while (lease := self.lease(owner)) is None:
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - began
+            if waited > timeout_seconds:
                 raise OperatorFault("a credential stayed locked", code="locked")
+            self.on_wait(owner, waited)
             time.sleep(_POLL_SECONDS)
         try:
             yield lease

@@ -10,6 +10,7 @@ from commands.at_work import at_work
 from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson, Exit, Mask, Yes, ask, say, show_json, stop
 from commands.runtime import Custody, open_custody
+from commands.waiting import saying
 from security.credential import Owner
 from security.custody.disconnect import Disconnection
 
@@ -54,4 +55,5 @@ async def _disconnect(custody: Custody, owner: Owner) -> Disconnection:
     async with at_work(custody) as parts:
         async with parts.leases.held(owner):  # what is approved from now on saves nothing
             await parts.workers.run(custody.consents.delete, owner)
-        return await parts.disconnecting.disconnect(owner)
+        async with saying("Waiting for Google, which is told that the grant has ended"):
+            return await parts.disconnecting.disconnect(owner)

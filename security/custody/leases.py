@@ -62,7 +62,7 @@ class Leases:
         Raises:
             TransientFault: another process held it for too long.
         """
-        return self.holding(partial(self._workers.run, self._take, owner))
+        return self.holding(owner, partial(self._workers.run, self._take, owner))
 
     def _take(self, owner: Owner) -> Lease:
         lease = self._store.lease(owner)
@@ -71,17 +71,18 @@ class Leases:
         return lease
 
     @asynccontextmanager
-    async def holding(self, take: Callable[[], Awaitable[H]]) -> AsyncIterator[H]:
-        """Hold what `take` takes; it raises `Locked` until the lease is free.
+    async def holding(self, owner: Owner, take: Callable[[], Awaitable[H]]) -> AsyncIterator[H]:
+        """Hold what `take` takes; it raises `Locked` until the owner's lease is free.
 
         Raises:
             TransientFault: another process held it for too long.
         """
         loop = asyncio.get_running_loop()
-        deadline, pauses = loop.time() + _WAIT_SECONDS, doubling(0.005, 0.1)
+        began, pauses = loop.time(), doubling(0.005, 0.1)
         while True:
             # A stop ends the waiting, but not without a last look: the lease may be free by now.
-            is_last = self._workers.is_stopping or loop.time() > deadline
+            waited = loop.time() - began
+            is_last = self._workers.is_stopping or waited > _WAIT_SECONDS
             try:
                 taken = await take()
                 break
@@ -90,6 +91,7 @@ class Leases:
                     raise TransientFault(
                         "another process holds this credential", code="locked"
                     ) from None
+            self._store.on_wait(owner, waited)
             await asyncio.sleep(jittered(next(pauses), 0.5))
         try:
             yield taken

@@ -82,7 +82,7 @@ class Refreshes:
             OperatorFault: it cannot be read.
         """
         look_at = partial(self._looks.run, _Wanted(owner, rejected))
-        async with self._leases.holding(look_at) as look:
+        async with self._leases.holding(owner, look_at) as look:
             try:
                 yield look
             finally:

@@ -629,7 +629,7 @@ async def test_a_stop_ends_the_waiting_for_a_lock_after_a_last_look(
         return lease
 
     try:
-        async with asyncio.timeout(5), custody.leases.holding(take):
+        async with asyncio.timeout(5), custody.leases.holding(ANN, take):
             assert world.store.lease(ANN) is None
             outcome = "held"
     except TransientFault as fault:

@@ -431,7 +431,7 @@ def test_warnings_go_through_the_redaction(log: Log) -> None:
         warnings.simplefilter("always")
         logging.captureWarnings(True)
         warnings.warn(CANARY, stacklevel=1)
-    assert log.last["event"] == "library"
+    assert log.last["event"] == "python_warning"
     assert "canary" not in log.text
 
 

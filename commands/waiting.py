@@ -1,0 +1,55 @@
+"""Whoever waits is told for what: on stderr, after a second, and then every ten."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import typer
+
+from security.credential import Owner
+
+_SILENT_SECONDS: Final = 1.0
+_EVERY_SECONDS: Final = 10.0
+
+
+class WaitingForOwners:
+    """Says whose credential is waited for; of many who are busy, one in ten seconds."""
+
+    def __init__(self, mask: Callable[[str], str]) -> None:
+        self._mask = mask
+        self._says_at = 0.0
+
+    def __call__(self, owner: Owner, waited: float) -> None:
+        """Told again and again while somebody else holds the owner's lease."""
+        now = time.monotonic()
+        if waited > _SILENT_SECONDS and now > self._says_at:
+            self._says_at = now + _EVERY_SECONDS
+            typer.echo(
+                f"Waiting for {self._mask(owner.name)}: the bot, or another command, is at work on "
+                "that credential. Half a minute at most; then it is left as it is.",
+                err=True,
+            )
+
+
+@asynccontextmanager
+async def saying(what: str) -> AsyncIterator[None]:
+    """Say what is waited for, where it takes over a second."""
+
+    async def say() -> None:
+        began = time.monotonic()
+        await asyncio.sleep(_SILENT_SECONDS)
+        while True:
+            typer.echo(f"{what} ({time.monotonic() - began:.0f} s) …", err=True)
+            await asyncio.sleep(_EVERY_SECONDS)
+
+    telling = asyncio.create_task(say())
+    try:
+        yield
+    finally:
+        telling.cancel()
+        with suppress(asyncio.CancelledError):
+            await telling
