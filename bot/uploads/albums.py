@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from telegram import Update
 
+from bot.uploads.ends import CANCELLED
 from bot.uploads.jobs import UploadJob
 from bot.uploads.names import with_names
 from bot.uploads.queue import UploadQueue
@@ -69,19 +70,23 @@ class Albums:
             # Nothing is complete while a part of it is being written down.
             self._gathering[job.id].cancel()
         try:
-            known = await self._uploads.find(job.owner, job.id)
-            if known is not None:
-                here = {file.telegram_file_id for file in known.files}
-                new = [file for file in job.files if file.telegram_file_id not in here]
-                if not new:  # handled before a kill, and sent again
-                    gathers = gathers or known.is_untold
-                    return True
-                if not gathers:
-                    return False
-                job = known.model_copy(update={"files": (*known.files, *new)})
-            # Anew with each part, since none of it is on its way yet.
-            job = await with_names(job, self._uploads)
-            await self._uploads.save(job)
+            async with self._uploads.changing(job.owner):
+                new, known = list(job.files), await self._uploads.find(job.owner, job.id)
+                if known is not None:
+                    here = {file.telegram_file_id for file in known.files}
+                    new = [file for file in job.files if file.telegram_file_id not in here]
+                    if not new:  # handled before a kill, and sent again
+                        gathers = gathers or known.is_untold
+                        return True
+                    if not gathers:
+                        return False
+                    job = known.model_copy(update={"files": (*known.files, *new)})
+                # Anew with each part, since none of it is on its way yet.
+                job = await with_names(job, self._uploads)
+                await self._uploads.save(job)
+                if job.has_ended:  # cancelled while more was awaited: so is what comes
+                    for file in new:
+                        self._uploads.ends.of_file(job.owner, file.kind, CANCELLED, file.size)
             gathers = True
         finally:
             if gathers:

@@ -61,7 +61,7 @@ class UploadQueue:
         self._journal = journal
         self._workers = workers
         self._discard = discard
-        self._ends = ends
+        self.ends = ends
         self._limit = limit
         self._may_use = may_use
         self.on_end: Callable[[], None] = lambda: None
@@ -105,13 +105,13 @@ class UploadQueue:
 
         Returns it as it stands by now; None: it was cancelled or deleted meanwhile.
         """
-        async with self._lock_of(job.owner):
+        async with self.changing(job.owner):
             current = await self.find(job.owner, job.id)
             if current is None or current.has_ended:
                 return None
             if self._is_over(current):  # nobody saw it when everything was ended
                 await self._workers.run(self._journal.delete, current.id)
-                self._ends.of_job(current, CANCELLED)
+                self.ends.of_job(current, CANCELLED)
                 return None
             if not self.is_running(current):  # else it goes on with what it knows
                 current = current.shown_in(told_in or current.conversation, status_message_id)
@@ -120,7 +120,7 @@ class UploadQueue:
 
     async def restart(self, job: UploadJob) -> None:
         """Write down and queue what has ended, as a job that begins anew."""
-        async with self._lock_of(job.owner):
+        async with self.changing(job.owner):
             await self._add(job)
 
     async def find(self, owner: Owner, job_id: str) -> UploadJob | None:
@@ -170,7 +170,7 @@ class UploadQueue:
 
     async def release(self, owner: Owner) -> int:
         """The owner has connected: queue what waited for that. Returns how many."""
-        async with self._lock_of(owner):
+        async with self.changing(owner):
             jobs = [job for job in await self.jobs(owner) if job.state == "waiting"]
             for job in jobs:
                 await self._add(job.model_copy(update={"state": "queued"}))
@@ -182,7 +182,7 @@ class UploadQueue:
         What runs, or is in line, finds out by itself, when Telegram refuses its message.
         """
         for owner in await self._workers.read(self._journal.owners):
-            async with self._lock_of(owner):
+            async with self.changing(owner):
                 for job in await self.jobs(owner):
                     if job.chat_id != chat_id or self.is_running(job):
                         continue
@@ -194,7 +194,7 @@ class UploadQueue:
 
     async def retry(self, owner: Owner, job_id: str) -> UploadJob | None:
         """Queue a failed job anew; None where it is gone or not failed."""
-        async with self._lock_of(owner):
+        async with self.changing(owner):
             job = await self.find(owner, job_id)
             if job is None:
                 return None
@@ -208,7 +208,7 @@ class UploadQueue:
 
     async def pause(self, owner: Owner, job_id: str) -> UploadJob | None:
         """Take a job out of the line while its owner is asked; None: it runs, or has ended."""
-        async with self._lock_of(owner):
+        async with self.changing(owner):
             runs = self._runs_already(owner, job_id)
             job = None if runs else await self.find(owner, job_id)
             if job is None or job.has_ended:
@@ -219,7 +219,7 @@ class UploadQueue:
 
     async def resume(self, job: UploadJob, state: State) -> bool:
         """Go on with a job that was held; False: what was asked has been answered meanwhile."""
-        async with self._lock_of(job.owner):
+        async with self.changing(job.owner):
             current = await self.find(job.owner, job.id)
             asked = ("asking", job.asked_at)
             if current is None or (current.state, current.asked_at) != asked:
@@ -235,7 +235,7 @@ class UploadQueue:
         self, owner: Owner, job_id: str, code: str = CANCELLED
     ) -> UploadJob | Stopping | None:
         """Cancel one job, because of `code`; returns it as it has ended. None: there is none."""
-        async with self._lock_of(owner):
+        async with self.changing(owner):
             runs = self._runs_already(owner, job_id)
             stops = runs and self._scheduler.stop_running(owner, job_id)
             if stops:
@@ -248,7 +248,7 @@ class UploadQueue:
             ended = {"state": "cancelled", "finished_at": datetime.now(UTC)}
             cancelled = job.model_copy(update=ended)
             await self.save(cancelled)
-            self._ends.of_job(job, code)
+            self.ends.of_job(job, code)
             self._workers.uncancelled(self._discard(job))
             self.on_end()
             return cancelled
@@ -281,14 +281,14 @@ class UploadQueue:
 
     async def forget(self, owner: Owner) -> None:
         """Delete the owner's jobs; a running one once it has ended."""
-        async with self._lock_of(owner):
+        async with self.changing(owner):
             for job in await self.jobs(owner):
                 self._scheduler.remove(owner, job.id)
                 if self.is_running(job):
                     self._forgotten.add(job.id)
                 else:
                     await self._workers.run(self._journal.delete, job.id)
-                    self._ends.of_job(job, CANCELLED)
+                    self.ends.of_job(job, CANCELLED)
             self.on_end()
 
     async def forget_old(self, now: datetime) -> list[UploadJob]:
@@ -302,7 +302,7 @@ class UploadQueue:
                 if job.state != "queued" and (is_old or (job.has_ended and kept > _KEPT_EACH)):
                     await self._workers.run(self._journal.delete, job.id)
                     if not job.has_ended:
-                        self._ends.of_job(job, EXPIRED)
+                        self.ends.of_job(job, EXPIRED)
                         dropped.append(job)
         return dropped
 
@@ -315,7 +315,7 @@ class UploadQueue:
         update_id, since = self._over_before.get(job.owner, (0, 0.0))
         return 0 < job.update_id < update_id and time.monotonic() < since + _TAKING_SECONDS
 
-    def _lock_of(self, owner: Owner) -> asyncio.Lock:
+    def changing(self, owner: Owner) -> asyncio.Lock:
         """One change of a person's jobs at a time: each reads what the one before has written."""
         return self._changing.setdefault(owner, asyncio.Lock())
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.monitoring.metrics import Metrics
 from bot.uploads.albums import Albums
+from bot.uploads.ends import UploadEnds
 from bot.uploads.jobs import UploadJob
 from bot.uploads.journal import UploadJournal
 from bot.uploads.queue import UploadQueue
@@ -75,6 +77,32 @@ async def test_a_part_that_is_being_written_down_belongs_to_its_album(
     await asyncio.sleep(0.3)
     assert complete == [2]
     assert not await albums.take(job(ANN, 3, id="501-galbum"), note)
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["the part first", "the cancel first"])
+async def test_a_part_that_meets_a_cancel_ends_with_its_album(
+    journal: UploadJournal, disk: Disk, is_first: bool
+) -> None:
+    """Once each: what is read before the other is written down revives nothing."""
+
+    async def nothing(_job: UploadJob, _halt: StopSignal | None = None) -> None:
+        """Neither Telegram nor Drive is asked."""
+
+    metrics = Metrics()
+    queue = UploadQueue(journal, disk, nothing, nothing, UploadEnds(metrics))
+    albums = Albums(queue, end_seconds=0.1)
+    first, second = (job(ANN, number, id="501-galbum") for number in (1, 2))
+    assert await albums.take(first, nothing)
+    disk.is_slow = True
+    both = [albums.take(second, nothing), queue.cancel(ANN, first.id)]
+    await asyncio.gather(*(both if is_first else reversed(both)))
+    disk.is_slow = False
+    kept = journal.load(first.id)
+    assert kept is not None
+    assert (kept.state, len(kept.files)) == ("cancelled", 2)
+    counted = {"result": "cancelled"}
+    assert metrics.registry.get_sample_value("drivekeeper_uploads_total", counted) == 2
+    await asyncio.sleep(0.2)  # the album's time is up
 
 
 async def test_a_large_album_does_not_take_the_place_of_others(

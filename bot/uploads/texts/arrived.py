@@ -9,6 +9,7 @@ from bot.texts.catalogue import N_, Texts
 from bot.texts.file_keyboards import short
 from bot.texts.filenames import shown_text
 from bot.uploads import keyboards
+from bot.uploads.ends import ACCOUNT_CHANGED
 from bot.uploads.jobs import JobFile, UploadJob, Whereabouts
 
 _FOLDER_LENGTH: Final = 40
@@ -17,7 +18,10 @@ _FOLDER_LENGTH: Final = 40
 def finished(job: UploadJob, t: Texts) -> Shown:
     """Every file of the job has ended, one way or the other."""
     text, markup = _finished(job, t)
-    if job.cancel_code:
+    if job.cancel_code == ACCOUNT_CHANGED:
+        head = t.tr("⏹ It had arrived already in the Google account you used before.")
+        text = f"{head}\n{text}"
+    elif job.cancel_code:
         text = t.tr("⏹ It was too late to cancel.") + "\n" + text
     return text, markup
 
