@@ -20,6 +20,9 @@ help:
 	@echo "make texts   bring the catalogues of translations up to date with the code"
 	@echo "make lock    renew the requirements files (needs uv)"
 
+# Where the Python that an environment was made with has gone (a newer system), it is made anew.
+$(if $(wildcard $(VENV)/.run),$(shell $(BIN)/python -c '' 2>/dev/null || rm -f $(VENV)/.run $(VENV)/.dev $(VENV)/.picture))
+
 # It says first what it takes (measured: docs/performance.md), and then how far it is.
 OLDEST := import sys; v = sys.version_info; sys.exit(v < (3, 11) and "Drivekeeper needs Python 3.11 \
 	or newer, and $(PYTHON) is %d.%d. If there is a newer one: make … PYTHON=python3.12" % v[:2])

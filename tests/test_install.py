@@ -181,6 +181,27 @@ def test_without_venv_it_says_which_package_brings_it(tmp_path: Path, index: Ind
     assert "sudo apt install python3-venv" in says
 
 
+def test_an_environment_whose_python_has_gone_is_made_anew(tmp_path: Path, index: Index) -> None:
+    """As after an upgrade of the system: what was in it is of no use to the newer Python."""
+    venv = tmp_path / "venv"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin" / "python").symlink_to("/nowhere/python3.9")
+    for name in ("pyvenv.cfg", ".run"):
+        (venv / name).touch()
+    plan = subprocess.run(
+        [MAKE, "-n", f"{venv}/.run", f"VENV={venv}"],
+        check=True,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert "install.py" in plan.stdout
+    with start(tmp_path, index.url, index.add("small")) as running:
+        said, _ = running.communicate(timeout=90)
+    assert "Installed in " in said
+    assert (*venv.glob("lib/*/site-packages/small.py"),) != ()
+
+
 def test_a_python_that_is_too_old_is_named(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.version_info = (3, 9, 2)")
     done = subprocess.run(
