@@ -32,6 +32,7 @@ from security.encryption import TokenEncryption, is_encrypted
 from tests.canaries import Canaries, MarkedWorld
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import DEVICE_CODE, ask_to_connect, confirm
+from tests.running import in_rest
 from tests.stores import uploads_in
 
 NO_DOCUMENTS: Final = frozenset({".lock", ".key"})
@@ -170,7 +171,7 @@ def who_is(path: Path, root: str) -> str:
     return str(answer["user"]["emailAddress"])
 
 
-@pytest.mark.parametrize("flow", ["device", "callback", "paste"])
+@pytest.mark.parametrize("flow", ["device", *in_rest("callback", "paste")])
 async def test_what_lies_under_the_data_folder(
     start_bot: StartBot,
     sandbox: Sandbox,

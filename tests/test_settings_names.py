@@ -12,6 +12,7 @@ import pytest
 
 from config import Settings, SettingsError, load_settings, settings_warnings
 from config.sources import OTHERS, distance
+from tests.running import in_rest
 from tests.test_config import NEEDED
 
 ROOT = Path(__file__).parents[1]
@@ -193,7 +194,7 @@ def drivekeeper(folder: Path, *arguments: str, **variables: str) -> tuple[int, s
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize("command", ["bot", "keys check", "tokens list", "audit"])
+@pytest.mark.parametrize("command", ["bot", "tokens list", *in_rest("keys check", "audit")])
 def test_a_settings_file_that_was_named_must_exist(tmp_path: Path, command: str) -> None:
     """Else a mistyped name would start the bot on the environment alone, open to everybody."""
     code, said = drivekeeper(tmp_path, *command.split(), "--env-file", "nowhere.env", **NEEDED)

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.installed import needs
+from tests.running import in_rest
 from tests.test_config import NEEDED
 
 ROOT = Path(__file__).parents[1]
@@ -90,7 +91,7 @@ def below(folder: Path) -> list[str]:
 
 
 @needs("strace")
-@pytest.mark.parametrize("error", ["ENOLCK", "ENOSYS", "EOPNOTSUPP"])
+@pytest.mark.parametrize("error", ["ENOLCK", *in_rest("ENOSYS", "EOPNOTSUPP")])
 def test_a_file_system_without_locks_is_refused_in_a_sentence(tmp_path: Path, error: str) -> None:
     """Exit code 3: starting again does not mend that, and systemd is told so."""
     code, said = run(tmp_path / "data", "bot", prefix=failing(tmp_path / "data", "flock", error))
@@ -121,7 +122,7 @@ def open_path(tmp_path: Path) -> Path:
 
 
 @needs_root
-@pytest.mark.parametrize("mode", [0o2775, 0o777])
+@pytest.mark.parametrize("mode", [0o2775, *in_rest(0o777)])
 def test_a_volume_with_a_groups_rights_says_what_to_do(open_path: Path, mode: int) -> None:
     """As Kubernetes' fsGroup makes them: a folder below it serves, and is made private."""
     volume = open_path / "volume"
@@ -152,7 +153,7 @@ def test_a_lock_file_of_somebody_else_is_refused_in_a_sentence(open_path: Path) 
 
 
 @needs_root
-@pytest.mark.parametrize("mode", [0o600, 0o644, "folder", "pipe"])
+@pytest.mark.parametrize("mode", [0o600, "pipe", *in_rest(0o644, "folder")])
 def test_one_token_file_that_cannot_be_read_stops_nobody(open_path: Path, mode: int | str) -> None:
     """Of another user, or no file at all: that owner's trouble, not the bot's."""
     data = open_path / "data"

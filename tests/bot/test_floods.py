@@ -41,7 +41,6 @@ def reply(number: int, to: int) -> Update:
     return Update.de_json(document, BOT)
 
 
-@pytest.mark.timing(messages_per_second=1000, background_per_second=1000)
 async def test_twice_as_many_files_as_have_room_forwarded_at_once_all_arrive_in_order(
     start_bot: StartBot, google: GoogleControls, people: People
 ) -> None:
@@ -52,7 +51,6 @@ async def test_twice_as_many_files_as_have_room_forwarded_at_once_all_arrive_in_
 
 @pytest.mark.one_way
 @pytest.mark.timeout(300)
-@pytest.mark.timing(messages_per_second=1000, background_per_second=1000)
 async def test_four_hundred_files_forwarded_at_once_all_arrive_in_order(
     start_bot: StartBot, google: GoogleControls, people: People
 ) -> None:

@@ -1,0 +1,12 @@
+"""Which values of a test's parameters a run has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+def in_rest(*values: Any) -> list[Any]:
+    """Values that repeat what another one tries: `make test-rest` has them (see conftest.py)."""
+    return [pytest.param(value, marks=pytest.mark.one_way) for value in values]
