@@ -12,6 +12,7 @@ import typer
 from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson, Exit, Mask, show_json, show_table, stop
 from commands.runtime import Custody, open_custody
+from commands.wording import count
 from security.credential import Owner
 from security.errors import CustodyError
 from security.log_schema import MASK
@@ -43,7 +44,7 @@ def audit(
         show_json({"entries": [entry.to_document() for entry in found]})
         return
     show_table(
-        f"{len(found)} entries, newest first",
+        f"{count(len(found), 'entry', 'entries')}, newest first",
         ("time (UTC)", "action", "owner", "result"),
         [(f"{e.time:%Y-%m-%d %H:%M:%S}", e.action, e.owner or "–", e.result) for e in found],
     )

@@ -18,6 +18,7 @@ from commands.runtime import (
     read_settings,
 )
 from commands.version import program_version
+from commands.wording import count
 from config import Settings
 from security.encryption import fingerprint
 from security.errors import CustodyError
@@ -108,8 +109,8 @@ def restore(
         if done == 0:
             stop(f"Not done: {error}.", Exit.FAULT)
         stop(
-            f"Stopped after {done} of {contents.owners} owners: {error}. What was restored is "
-            "whole; run the same command again to go on.",
+            f"Stopped after {done} of {count(contents.owners, 'owner')}: {error}. What was "
+            "restored is whole; run the same command again to go on.",
             Exit.FAULT,
         )
     _show_restore(
@@ -239,10 +240,10 @@ def _in_the_end(report: RestoreReport, contents: Contents, *, dry_run: bool) -> 
         return "The archive holds no credential: is it the right one?"
     would = "would be" if dry_run else "is"
     if not report.in_use:
+        kept = count(contents.credentials, "credential")
         return (
-            f"Of the archive's {contents.credentials} credentials none {would} in use here: see "
-            "`refused` above. What has ended or was set aside since comes back with --rollback, "
-            "with the bot stopped."
+            f"Of the archive's {kept} none {would} in use here: see `refused` above. What has "
+            "ended or was set aside since comes back with --rollback, with the bot stopped."
         )
     if not report.changed:
         return f"Nothing needed to be changed. In use here: {owners(report.in_use)} of the archive."

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from commands.output import say
+from commands.wording import count
 from security.recovery.losses import Losses
 
 _NAMED: Final = 20
@@ -69,4 +70,4 @@ def _sentences(losses: Losses, stored: int) -> Iterator[str]:
 
 def owners(number: int) -> str:
     """So many owners."""
-    return "1 owner" if number == 1 else f"{number} owners"
+    return count(number, "owner")

@@ -8,8 +8,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final, TypeVar
 
-from commands.checks.finding import Finding, count, failed, ok, skipped, warning
+from commands.checks.finding import Finding, failed, ok, skipped, warning
 from commands.runtime import Installation
+from commands.wording import count
 from security.credential import Credential
 from security.errors import CustodyError
 from security.owner_documents import CREDENTIALS, QUARANTINE, copy_key, note_key, owner_of_copy

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from commands.checks.finding import Finding, count, failed, ok, skipped
+from commands.checks.finding import Finding, failed, ok, skipped
 from commands.losses import losses_in_short
 from commands.runtime import Installation
+from commands.wording import count
 from security.errors import CustodyError
 
 NAME = "credentials"

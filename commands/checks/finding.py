@@ -48,8 +48,3 @@ def failed(check: str, says: str, do: str) -> Finding:
 def skipped(check: str, says: str) -> Finding:
     """Not looked at."""
     return Finding(check, State.SKIPPED, says)
-
-
-def count(number: int, noun: str, plural: str = "") -> str:
-    """`1 file`, `2 files`, `0 files`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"

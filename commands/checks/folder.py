@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from commands.checks.finding import Finding, count, failed, ok, skipped, warning
+from commands.checks.finding import Finding, failed, ok, skipped, warning
 from commands.runtime import Installation
+from commands.wording import count
 from config.sizes import size
 from security.errors import OperatorFault
 from security.storage.disk_faults import reason_of

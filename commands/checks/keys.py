@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from commands.checks.finding import Finding, count, failed, ok, skipped, warning
+from commands.checks.finding import Finding, failed, ok, skipped, warning
 from commands.runtime import Installation
+from commands.wording import count
 from config import Settings
 from security.errors import OperatorFault
 from security.recovery.key_use import Census, census

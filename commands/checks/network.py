@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from commands.checks.finding import Finding, count, ok
+from commands.checks.finding import Finding, ok
+from commands.wording import count
 from config import Settings
 
 

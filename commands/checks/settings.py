@@ -5,7 +5,8 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from commands.checks.finding import Finding, count, failed, ok, warning
+from commands.checks.finding import Finding, failed, ok, warning
+from commands.wording import count
 from config import Settings, SettingsError, load_settings, settings_warnings
 
 _DO = "Set it in the environment or in the settings file; docs/settings.md explains each variable."

@@ -10,6 +10,7 @@ from commands.keys.reencrypt import DryRun, reencrypt, show_report
 from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson, Exit, say, show_json, show_table, stop
 from commands.runtime import open_custody
+from commands.wording import of_kind
 from security.encryption import TokenEncryption
 from security.recovery.key_use import Census, KeyUse, census
 from security.recovery.rotation import OUTCOMES, Mode, RotationReport
@@ -92,7 +93,7 @@ def _advice_after_check(found: Census, *, refused: bool) -> Iterator[str]:
 
 
 def _where(use: KeyUse) -> str:
-    return ", ".join(f"{number} {kind}" for kind, number in use.files.items())
+    return ", ".join(of_kind(number, kind) for kind, number in use.files.items())
 
 
 def _documents(use: KeyUse) -> str:

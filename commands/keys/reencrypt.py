@@ -10,6 +10,7 @@ import typer
 
 from commands.output import Exit, progress, say, show_json, show_table, stop
 from commands.runtime import Custody
+from commands.wording import of_kind
 from security.errors import CustodyError
 from security.recovery.rotation import OUTCOMES, Mode, Plaintext, Rotation, RotationReport
 from security.storage.events import Event
@@ -43,7 +44,7 @@ def find_plaintext(custody: Custody) -> list[Plaintext]:
     if counts:
         typer.echo("In plaintext; anybody who can write into the folder can have put it:", err=True)
     for (owner, kind), number in sorted(counts.items()):
-        typer.echo(f"  {owner}: {number} {kind}", err=True)
+        typer.echo(f"  {owner}: {of_kind(number, kind)}", err=True)
     return found
 
 

@@ -13,6 +13,7 @@ from commands.losses import losses_document, tell_losses
 from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson, Exit, Mask, at, on, say, show_json, show_table
 from commands.runtime import Custody, open_custody
+from commands.wording import count
 from security.credential import Owner
 from security.recovery.inspection import FINDINGS, STATES, TokenFacts, inspect, inspect_all
 
@@ -31,7 +32,7 @@ def list_tokens(env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False) -
         else:
             now = datetime.now(UTC)
             show_table(
-                f"{len(found)} stored credentials",
+                count(len(found), "stored credential"),
                 ("owner", "state", "token", "key", "gen.", "granted"),
                 [_row(custody, facts, now) for facts in found],
             )
@@ -99,7 +100,7 @@ def verify_tokens(env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False)
                 }
             )
         else:
-            say(f"{len(found)} credentials checked, {good} of them good.")
+            say(f"{count(len(found), 'credential')} checked, {good} of them good.")
             if ended := len(found) - good - len(bad):
                 say(f"{ended} count as none: their owners have disconnected, or are about to.")
             _show_findings(custody, found)

@@ -289,9 +289,9 @@ def test_encrypting_says_whose_plaintext_it_is_about_to_believe(run: Run, folder
     mask = OwnerMask(b"a mask key for tests, of some length")
     lines = {line.strip() for line in shown.splitlines()[1:]}
     assert lines == {
-        f"{mask(ANN.name)}: 1 credentials",
-        f"{mask(ANN.name)}: 1 uploads",
-        f"{mask(BOB.name)}: 1 credentials",
+        f"{mask(ANN.name)}: 1 credential",
+        f"{mask(ANN.name)}: 1 upload",
+        f"{mask(BOB.name)}: 1 credential",
     }
     assert run("tokens encrypt --yes", OLD).exit_code == 0
     trail = storage_in(folder, TokenEncryption([OLD])).events(action="believed")
