@@ -113,6 +113,7 @@ function move(step) {
 export async function loadCommands() {
   state.commands = (await attempt(() => api.commands(chatId()))) ?? [];
   menuButton.hidden = !state.commands.length;
+  if (!popup.hidden) listCommands(/^\/(\w*)$/.exec(field.value)?.[1] ?? "");
 }
 
 // -- what stands in the place of the text field -------------------------------------------------
