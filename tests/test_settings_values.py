@@ -321,3 +321,28 @@ def test_a_pipe_is_no_file_of_authorities(monkeypatch: pytest.MonkeyPatch, tmp_p
     os.mkfifo(tmp_path / "authorities")
     found = faults(monkeypatch, **NEEDED, SSL_CERT_FILE=str(tmp_path / "authorities"))
     assert found == {"SSL_CERT_FILE": "the file cannot be read (it is a pipe)"}
+
+
+def test_a_secrets_file_may_be_a_link_that_is_put_elsewhere_later(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As Kubernetes and agents put a new secret in place: the next start reads that one."""
+    link = tmp_path / "key"
+    for name, key in (("first", KEY), ("second", OTHER_KEY)):
+        (tmp_path / name).write_text(f"{key}\n")
+        (tmp_path / name).chmod(0o400)
+        (tmp_path / "next").symlink_to(tmp_path / name)
+        (tmp_path / "next").replace(link)
+        settings = load(monkeypatch, TOKEN_ENCRYPTION_KEY_FILE=str(link), **NEEDED)
+        assert [k.get_secret_value() for k in settings.encryption_keys] == [key]
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_in_the_place_of_a_secrets_file_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nobody may ever write into it: the start would hang without a word."""
+    os.mkfifo(tmp_path / "key", mode=0o600)
+    monkeypatch.setenv("TOKEN_ENCRYPTION_KEY_FILE", str(tmp_path / "key"))
+    with pytest.raises(SettingsError, match="TOKEN_ENCRYPTION_KEY"):
+        load(monkeypatch, **NEEDED)

@@ -97,9 +97,10 @@ class Rejecting:
         if entry is None:
             return False
 
-        def move(lease: Lease) -> bool:
+        def move(lease: Lease) -> int:
+            """How many copies of lately there are now; 0: none was made."""
             try:
-                return self._store.copies.set_aside(
+                moved = self._store.copies.set_aside(
                     owner,
                     entry.reason,
                     lease=lease,
@@ -108,10 +109,11 @@ class Rejecting:
                     events=[Event("quarantined", owner, entry.reason)],
                 )
             except Conflict:
-                return False
+                return 0
+            return self._store.copies.lately(owner) if moved else 0
 
         try:
-            moved = await self._leases.under(owner, move)
+            count = await self._leases.under(owner, move)
             self._rejections.release(owner)
         except CustodyError as fault:  # locked, or a full disk: another time
             _log.warning("token_quarantine_failed", owner=owner, result=fault.code)
@@ -119,8 +121,8 @@ class Rejecting:
         except Exception:  # a defect that one owner's credential brings out holds up nobody else
             _log.exception("token_quarantine_failed", owner=owner, result="failed")
             return False
-        if moved:
+        if count:
             self._moved += 1
             self._outcomes.set_aside(owner)
-            _log.warning("token_quarantined", owner=owner, result=entry.reason)
-        return moved
+            _log.warning("token_quarantined", owner=owner, result=entry.reason, count=count)
+        return count > 0

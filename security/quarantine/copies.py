@@ -21,6 +21,7 @@ from security.owner_documents import (
     name_copy,
     note_key,
     owner_of_copy,
+    time_of_copy,
 )
 from security.quarantine.records import Note, QuarantineRecord, Restoration
 from security.storage.catalogue import NOTE
@@ -40,6 +41,7 @@ from security.storage.protocol import (
     Version,
 )
 
+_LATELY: Final = timedelta(days=30)
 _REPLACEABLE: Final = frozenset({"unknown_key", "unknown_envelope", "plaintext_refused"})
 """Operator faults of a document itself. The others (disk, no key at all) are mended first."""
 
@@ -138,6 +140,11 @@ class Quarantine:
     def names(self, owner: Owner) -> list[str]:
         """The names of the owner's copies, oldest first."""
         return [name for name in self._all(owner) if not name.endswith(NOTE)]
+
+    def lately(self, owner: Owner) -> int:
+        """How many of the owner's copies were made within 30 days."""
+        since = datetime.now(UTC) - _LATELY
+        return sum(time_of_copy(name) >= since for name in self.names(owner))
 
     def newest(self, owner: Owner) -> Credential | None:
         """What the owner's newest copy holds.

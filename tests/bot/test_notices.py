@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
+from sandbox.run import bot_settings
+from sandbox.server import Sandbox
 from security.credential import Owner
 from tests.bot.upkeep import Upkeep, account_of, among_many, by_hand, logged, said_to, sweep
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, until
-from tests.security.kit import TOWN
+from tests.security.kit import ROOT, TOWN, secret
 
 People = Callable[..., Person]
 GONE = "is no longer connected"
@@ -154,3 +158,46 @@ async def test_owners_whose_locks_are_held_keep_no_thread_from_the_others(
         assert lock is not None
         lock.release()
     await asyncio.gather(*waiting)
+
+
+async def test_what_a_sweep_by_hand_sets_aside_is_told_as_if_the_bot_had_found_it(
+    start_bot: StartBot, upkeep: Upkeep, sandbox: Sandbox, people: People, tmp_path: Path
+) -> None:
+    """`drivekeeper maintenance run` beside a running bot: in the trail at once, told once."""
+    ann = people(501, "Ann")
+    await upkeep.connect(ann)
+    async with start_bot() as bot:
+        by_hand(bot)
+        await ann.start()
+        await ann.wait_for("Drivekeeper")
+        await upkeep.revoke(ann)
+        settings = bot_settings(sandbox, bot.folder, "device") | {
+            "TOKEN_ENCRYPTION_KEY": ",".join(map(secret, bot.settings.encryption_keys))
+        }
+        env_file = tmp_path / "by-hand.env"
+        env_file.touch(mode=0o600)
+        env_file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "cli", "maintenance", "run", "--env-file", str(env_file)),
+            cwd=ROOT,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        async with asyncio.timeout(60):
+            _, errors = await process.communicate()
+        assert b'"token_quarantined"' in errors
+        assert b'"count": 1' in errors
+        trail = {(entry.action, entry.result) for entry in bot.services.core.storage.events()}
+        assert ("quarantined", "invalid_grant") in trail
+        assert upkeep.told() == [False]
+        await sweep(bot, 2)
+        (message,) = await said_to(ann, GONE)
+        assert message.button("connect") is not None
+        assert len(logged(bot, "owner_told")) == 1
+        # Once more within a month: the second copy.
+        await upkeep.connect(ann)
+        await upkeep.revoke(ann)
+        among_many(bot)
+        await sweep(bot)
+        (line,) = logged(bot, "token_quarantined")
+        assert line["count"] == 2

@@ -88,6 +88,17 @@ async def test_what_had_to_be_set_aside_wants_attention(installed: Installation)
     assert installed.world.quarantine_notes() == ["invalid_grant"]
 
 
+async def test_what_is_put_on_hold_is_in_the_audit_trail(installed: Installation) -> None:
+    """Three at once: none is moved, and whoever looks later finds since when, and why."""
+    for number in range(3):
+        await installed.world.connect(Owner.user(600 + number), f"u{number}@x", minutes_left=5)
+        await installed.world.google.revoke(f"u{number}@x")
+    assert (await installed.run()).exit_code == Exit.FINDINGS
+    held = [*installed.world.store.storage.events(action="held")]
+    assert [entry.result for entry in held] == ["invalid_grant"] * 3
+    assert installed.world.quarantine_notes() == []
+
+
 async def test_a_client_that_google_refuses_is_counted_and_its_owners_skipped(
     installed: Installation,
 ) -> None:
