@@ -205,16 +205,16 @@ def test_nothing_is_said_that_is_not_known() -> None:
     [
         ([(0, 0)], ""),
         ([(0, 0), (0.3, 100_000)], ""),
-        ([(0, 0), (1, 1_000_000)], " · 976.6 KiB/s · a few seconds left"),
-        ([(0, 0), (2, 1_000_000)], " · 488.3 KiB/s · about 5 s left"),
-        ([(0, 0), (4, 1_000_000)], " · 244.1 KiB/s · about 10 s left"),
-        ([(0, 0), (20, 1_000_000)], " · 48.8 KiB/s · about 40 s left"),
-        ([(0, 0), (200, 1_000_000)], " · 4.9 KiB/s · about 7 min left"),
-        ([(0, 0), (2_000, 1_000_000)], " · 500 bytes/s · about 1 h 7 min left"),
-        ([(0, 1_000_000), (9, 1_000_000)], " · nothing is moving just now"),
+        ([(0, 0), (1, 1_000_000)], "\n976.6 KiB/s · a few seconds left"),
+        ([(0, 0), (2, 1_000_000)], "\n488.3 KiB/s · about 5 s left"),
+        ([(0, 0), (4, 1_000_000)], "\n244.1 KiB/s · about 10 s left"),
+        ([(0, 0), (20, 1_000_000)], "\n48.8 KiB/s · about 40 s left"),
+        ([(0, 0), (200, 1_000_000)], "\n4.9 KiB/s · about 7 min left"),
+        ([(0, 0), (2_000, 1_000_000)], "\n500 bytes/s · about 1 h 7 min left"),
+        ([(0, 1_000_000), (9, 1_000_000)], "\nnothing is moving just now"),
         # Of long ago nothing counts; of what was lost neither.
-        ([(0, 0), (1, 500_000), (9, 900_000), (10, 1_000_000)], " · 54.3 KiB/s · about 35 s left"),
-        ([(0, 0), (1, 2_000_000), (2, 900_000), (3, 1_000_000)], " · 97.7 KiB/s · about 20 s left"),
+        ([(0, 0), (1, 500_000), (9, 900_000), (10, 1_000_000)], "\n54.3 KiB/s · about 35 s left"),
+        ([(0, 0), (1, 2_000_000), (2, 900_000), (3, 1_000_000)], "\n97.7 KiB/s · about 20 s left"),
     ],
 )
 def test_speed_and_time_left_are_those_of_the_last_seconds(

@@ -58,6 +58,13 @@ class Running:
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             assert answer.status == 200
 
+    def reading(self) -> list[int]:
+        """How much of each body on a slow line Drive has read."""
+        address = f"{self.url}/sandbox/control/calls"
+        with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310
+            found = json.load(answer)["reading"]
+        return [one["bytes"] for one in found if one["operation"] == "google.upload.chunk"]
+
     def log(self) -> str:
         """What both processes have written."""
         return self.output.read_text("utf-8")

@@ -6,6 +6,7 @@ Screenshots of every step are kept in test-artifacts/browser/uploads/.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,20 @@ def use_the_list(visit: Visit) -> None:
     visit.picture("list-cancelled")
 
 
+def watch_a_slow_line(running: Running, visit: Visit) -> None:
+    """Four seconds: the first figure early, true, with speed and time left."""
+    running.control("rate", target="google.upload.chunk", bytes_per_second=400_000)
+    send(visit, "Photos of the house.pdf", os.urandom(1_600_000))
+    shown = visit.says("▱").inner_text()
+    (read,) = running.reading()
+    figure = re.search(r"(\d+)% · .* of 1.5 MiB\n[\d.]+ KiB/s · (about|a few)", shown)
+    assert figure, shown
+    assert abs(int(figure[1]) * 16_000 - read) < 512 * 1024
+    visit.wide_picture("slow-line")
+    visit.says("Photos of the house.pdf (1.5 MiB) is in your Drive")
+    running.control("rate", target="google.upload.chunk", bytes_per_second=0)
+
+
 def use_the_buttons(visit: Visit) -> None:
     """Share and stop, into the bin and out of it again."""
     visit.tap("🔗 Share")
@@ -135,6 +150,7 @@ def test_files_before_and_after_they_arrive(browser: Browser, tmp_path: Path, ke
         send_album(visit, "Ticket out.pdf", "Ticket back.pdf", "Hotel.pdf")
         visit.says("3 of 3 files are in your Drive")
         visit.picture("album")
+        watch_a_slow_line(running, visit)
         look_at_folders(visit)
         running.control("rate", target="telegram.download", bytes_per_second=70_000)
         use_the_list(visit)

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ import pytest
 import upload as upload_module
 from config.network import Proxy
 from drive.connection import Http
+from security.google import sockets
 from security.google.network import Network
 from tests.upload.kit import CHUNK, Bytes, Desk
 from upload import StopSignal, UploadCancelled, UploadInterrupted
@@ -132,6 +133,27 @@ async def test_a_cancel_ends_the_wait_for_an_answer(desk: Desk, operation: str) 
     assert isinstance(error, UploadCancelled)
     assert (error.arrived, error.may_have_arrived) == (None, False)
     assert await desk.files() == []
+
+
+def test_what_has_not_left_yet_is_dropped_by_a_cut() -> None:
+    """A slow line would bring it for a while still, and perhaps make the file whole."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with socket.create_connection(server.getsockname()) as sender:
+            taken, _ = server.accept()
+            sender.setblocking(False)
+            sent = read = 0
+            with suppress(BlockingIOError):
+                while True:
+                    sent += sender.send(bytes(100_000))
+            sockets.cut(sender)
+        with taken:
+            try:
+                while piece := taken.recv(100_000):
+                    read += len(piece)
+                ended = "politely"
+            except ConnectionResetError:
+                ended = "by a reset"
+        assert (ended, read < sent) == ("by a reset", True)
 
 
 @contextmanager

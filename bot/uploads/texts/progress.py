@@ -41,7 +41,8 @@ def uploading(t: Texts, file: JobFile, progress: Progress, pace: Pace) -> str:
         done=t.size(delivered),
         size=t.size(size),
     )
-    return " · ".join((bar, *_speed(t, pace), *_left(t, pace.seconds_for(size - delivered))))
+    pace_told = " · ".join((*_speed(t, pace), *_left(t, pace.seconds_for(size - delivered))))
+    return f"{bar}\n{pace_told}" if pace_told else bar
 
 
 def _speed(t: Texts, pace: Pace) -> tuple[str, ...]:
