@@ -17,6 +17,7 @@ from bot.texts.file_keyboards import short
 from bot.uploads.jobs import UploadJob
 from bot.uploads.progress import tell_of
 from bot.uploads.queue import Stopping
+from bot.uploads.texts import cancelled as cancel_texts
 from bot.uploads.texts.arrived import was_there
 from security.credential import Owner
 
@@ -117,6 +118,8 @@ def _name(job: UploadJob, t: Texts) -> str:
 def _open(job: UploadJob, before: int, t: Texts) -> str:
     name, done = _name(job, t), len(job.arrived)
     match job.state:
+        case "queued" if job.cancel_code:  # its end is on the way to the disk
+            return cancel_texts.cancelling(job, t)
         case "waiting":
             return t.tr("🔌 <b>{name}</b> waits until you connect your Drive.", name=name)
         case "asking":
