@@ -133,10 +133,10 @@ def somebody_writes(house: House) -> Iterator[None]:
     begun, owner = threading.Event(), marked.owners["ann"]
 
     def write() -> None:
-        with store.leased(owner):
+        with store.leased(owner) as lease:
             begun.set()
             for _ in range(30):
-                store.save_newest(marked.granted[owner])
+                store.save_newest(marked.granted[owner], lease=lease)
                 threading.Event().wait(0.01)
 
     writer = threading.Thread(target=write)

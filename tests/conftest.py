@@ -20,9 +20,11 @@ from typing import Any, cast
 import pytest
 
 LONGEST = (
-    *("test_main_job.py", "test_telegram_page.py", "test_crash_matrix.py", "test_canary.py"),
-    *("test_shutdown.py", "test_week.py", "test_updates.py", "test_packaging.py"),
-    *("test_uploads.py", "test_health.py", "test_robustness.py", "test_sending.py"),
+    *("test_main_job.py", "test_crash_matrix.py", "test_canary.py", "test_shutdown.py"),
+    *("test_floods.py", "test_progress.py", "test_silent_connections.py", "test_waiting.py"),
+    *("test_questions.py", "test_week.py", "test_updates_states.py", "test_telegram_page.py"),
+    *("test_sending.py", "test_uploads.py", "test_updates.py", "test_many_uploads.py"),
+    *("test_folders_by_bot.py", "test_odd_updates.py"),
 )
 """Begun last, they would keep one core busy while the other has nothing left to do."""
 
