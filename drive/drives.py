@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
@@ -71,22 +72,27 @@ class Drives:
         self._connections = ConnectionPool(api.connect)
 
     async def run(
-        self, owner: Owner, work: Callable[[Drive], T], deadline: Deadline | None = None
+        self,
+        owner: Owner,
+        work: Callable[[Drive], T],
+        deadline: Deadline | None = None,
+        stop: StopSignal | None = None,
     ) -> T:
         """`work` on the owner's Drive. Whoever waits no longer, or is cancelled, ends the call.
 
         Args:
             deadline: until when the caller waits; None: for as long as it takes.
+            stop: ends it from elsewhere, whatever it waits for, and raises what that says.
 
         Raises:
             CustodyError: in all its kinds; nothing else that Google's client raises.
         """
         if deadline is not None:
             async with deadline.kept():
-                return await self.run(owner, work)
+                return await self.run(owner, work, stop=stop)
         loop = asyncio.get_running_loop()
         # Asked before a thread is taken: an owner without a credential costs none.
-        first, stop = await self._custodian.access_token(owner), StopSignal()
+        first, signal = await self._custodian.access_token(owner), stop or StopSignal()
 
         def tokens(rejected: SecretStr | None) -> AccessToken:
             credential = first
@@ -94,12 +100,16 @@ class Drives:
                 renewal = asyncio.run_coroutine_threadsafe(
                     self._custodian.access_token(owner, rejected=rejected), loop
                 )
-                with stop.waking(renewal.cancel):
-                    credential = renewal.result(_RENEWAL_SECONDS)
+                with signal.waking(renewal.cancel):
+                    try:
+                        credential = renewal.result(_RENEWAL_SECONDS)
+                    except CancelledError:
+                        signal.check()
+                        raise
             return AccessToken.of(credential)
 
         cache = self._api.cache_of(owner, first.account_key or "")
-        return await self._run(tokens, work, cache, stop)
+        return await self._run(tokens, work, cache, signal)
 
     async def account(self, access_token: SecretStr) -> GoogleAccount:
         """Who granted a token that is not yet part of anybody's credential.
@@ -134,7 +144,7 @@ class Drives:
         try:
             result = await self._threads.run(call)
         except asyncio.CancelledError:
-            stop.set()  # the thread is free for others at once, whatever it waits for
+            stop.interrupt()  # the thread is free for others at once, whatever it waits for
             raise
         except OperatorFault as fault:
             self.on_result(fault.code)

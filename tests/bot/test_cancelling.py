@@ -21,7 +21,7 @@ from sandbox.server import Sandbox
 from tests.bot.processes import process
 from tests.bot.upkeep import logged
 from tests.fixtures import RunningBot, StartBot
-from tests.journeys import connect, unfinished, until, until_called
+from tests.journeys import connect, unfinished, until, until_called, until_struck
 
 People = Callable[..., Person]
 pytestmark = [
@@ -341,6 +341,36 @@ async def test_whenever_it_is_cancelled_the_truth_is_told(
     assert has_arrived == (said[0] not in answer.text)
     assert len(logged(bot, "upload_finished")) == has_arrived
     assert len(logged(bot, "upload_cancelled")) == (not has_arrived)
+
+
+@pytest.mark.parametrize(
+    "silent",
+    [
+        *("google.token.refresh", "google.drive.about", "google.drive.files.list"),
+        *("google.drive.files.generateIds", "google.drive.files.create", "google.upload.start"),
+        *("telegram.getFile", "telegram.download"),
+    ],
+)
+async def test_whoever_is_silent_a_cancel_ends_it_soon(
+    bot: RunningBot, google: GoogleControls, people: People, silent: str
+) -> None:
+    """Before a byte has moved nobody need be asked what became of it."""
+    ann = people()
+    await connect(ann, google, AMY)
+    if silent == "google.token.refresh":
+        await google.expire_access_tokens()
+    await google.fault(silent, "hang", count=0)
+    await ann.send_document(b"hello", "stuck.txt")
+    await until_struck(google, silent)
+    began = time.monotonic()
+    await ann.send("/cancel")
+    await ann.wait_for("stuck.txt was cancelled, nothing of it is in your Drive.", since=0)
+    assert time.monotonic() - began < 2 * SOON
+    await until(lambda: not unfinished(bot.settings))
+    await until(lambda: len(logged(bot, "upload_cancelled")) == 1)
+    assert logged(bot, "upload_cancelled")[0]["result"] == "cancelled"
+    await google.clear_faults()
+    assert await files(google) == []
 
 
 @pytest.mark.one_way  # two starts of a process: `make test-rest` has it

@@ -316,6 +316,8 @@ async def test_bot(
             await person.send_document(b"content", "a.txt")
             await person.wait_for("is in your Drive")
             await until(partial(_is_forgotten, updates))
+            # Written down once it has been said: a stop before that has the next start say it.
+            await until(lambda: not any((folder.path / "uploads").glob("*.json")))
         finally:
             running.cancel()
             await asyncio.wait((running,))

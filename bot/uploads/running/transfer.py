@@ -19,7 +19,6 @@ from bot.uploads.running.running_job import RunningJob
 from bot.uploads.running.telegram_files import TelegramFiles
 from bot.uploads.upload_texts import TooLittleSpace
 from drive import Drive, DriveFile, DriveRefused
-from security.credential import Owner
 from security.errors import CustodyError, TransientFault
 from upload import Progress, Source, Target, UploadCancelled, discard, upload
 
@@ -76,10 +75,6 @@ class _FileUpload:
             SameSize: nothing was sent.
             CustodyError: in all its kinds.
         """
-        with drive.stopped_by(self._running.stop):
-            return self._send(drive)
-
-    def _send(self, drive: Drive) -> DriveFile:
         if not self._file_id:
             self._draw_id(drive)
         destination = self._destination(drive, cached=True)
@@ -206,7 +201,7 @@ class Transfer:
         """
         job = running.job
         file = job.files[number]
-        run = partial(self._in_drive, job.owner)
+        run = partial(self._in_drive, running)
         progress = Progress()
         running.message.follow(number, progress)
         if file.session is not None:  # begun before: whatever can be known beforehand was
@@ -231,10 +226,10 @@ class Transfer:
                 place, same = (file.name, running.job.folder_id), some.candidates
 
                 def compare(drive: Drive) -> tuple[DriveFile, Whereabouts] | None:
-                    with drive.stopped_by(running.stop):
-                        return still_there(drive, same_content(source, same, running.stop), *place)
+                    return still_there(drive, same_content(source, same, running.stop), *place)
 
-                if (found := await self._core.upload_drives.run(job.owner, compare)) is not None:
+                compared = self._core.upload_drives.run(job.owner, compare, stop=running.stop)
+                if (found := await compared) is not None:
                     running.job = running.job.with_file(number, there=found[1])
                     return found[0], "duplicate"
                 uploading.candidates = None
@@ -264,9 +259,9 @@ class Transfer:
         source, running.source = running.source, None
         await self._files.release(source)
 
-    async def _in_drive(self, owner: Owner, send: Callable[[Drive], DriveFile]) -> DriveFile:
+    async def _in_drive(self, running: RunningJob, send: Callable[[Drive], DriveFile]) -> DriveFile:
         try:
-            return await self._core.upload_drives.run(owner, send)
+            return await self._core.upload_drives.run(running.job.owner, send, stop=running.stop)
         except UploadCancelled as cancelled:
             if cancelled.arrived is not None:  # too late: it is there, and stays
                 return cancelled.arrived
