@@ -28,7 +28,7 @@ _UPLOAD: Final = (
 )
 _FILE: Final = (
     *("name", "own_name", "wish", "kind", "mime_type", "size", "description"),
-    *("state", "result", "drive_file_id", "link"),
+    *("state", "result", "drive_file_id", "link", "there"),
 )
 _LANGUAGE: Final = ("chosen", "seen")
 _FOLDER: Final = ("account", "folder_id", "parent_id", "path", "template")

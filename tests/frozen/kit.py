@@ -223,10 +223,19 @@ def _trail(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _without_additions(golden: Any, found: Any) -> Any:
-    """An answer with no more keys in its JSON than it had: those may come, and none may go."""
-    if not (isinstance(golden["says"], dict) and isinstance(found["says"], dict)):
-        return found
-    return {**found, "says": {k: v for k, v in found["says"].items() if k in golden["says"]}}
+    """An answer with no more keys in its JSON, and no more buttons below its messages, than it had:
+    those may come, and none may go.
+    """
+    had, has = golden["says"], found["says"]
+    if isinstance(had, dict) and isinstance(has, dict):
+        return {**found, "says": {k: v for k, v in has.items() if k in had}}
+    if isinstance(had, list) and isinstance(has, list) and len(had) == len(has):
+        kept = [
+            [text, *(button for button in buttons if button in before)]
+            for before, (text, *buttons) in zip(had, has, strict=True)
+        ]
+        return {**found, "says": kept}
+    return found
 
 
 def as_both_say(older: list[Any], newer: list[Any]) -> tuple[list[Any], list[Any]]:
