@@ -62,4 +62,4 @@ async def meet(stage: Stage, gus: Person) -> None:
         await stage.says('"group_moved"')
         other = await make_group(sandbox, world, gus, told=True)
         async with Group(sandbox.url, other) as elsewhere:
-            await elsewhere.wait_for("ALLOWED_CHAT_IDS", since=0)
+            await elsewhere.wait_for("group's ID", since=0)

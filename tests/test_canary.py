@@ -87,6 +87,7 @@ DEVICE_EVENTS: Final = frozenset(
         *("settings_loaded", "web_started", "library", "polling_conflict", "polling_failed"),
         *("access_denied", "command_handled", "user_blocked_bot", "handler_failed"),
         *("message_not_sent", "language_changed", "data_erased", "update_skipped", "group_moved"),
+        *("data_handed_out", "administrator_not_reached"),
         *("consent_started", "consent_approved", "consent_saved", "consent_declined"),
         *("consent_lapsed", "consent_refused", "consent_failed"),
         *("token_refreshed", "token_refresh_failed", "token_quarantined"),
@@ -330,6 +331,8 @@ async def talk(stage: Stage, ann: Person) -> None:
     await stage.connected(ann)
     await ann.send("/privacy")
     await ann.wait_for("What I keep about you")
+    await ann.tap("My data as a file")
+    await stage.says('"data_handed_out"')
     await ann.tap("Delete all my data")
     await ann.wait_for("Delete everything")
     await ann.tap("Yes, delete everything")
