@@ -22,7 +22,6 @@ from bot.uploads.jobs import UploadJob
 from bot.uploads.progress import tell_of
 from bot.uploads.queue import Stopping
 from bot.uploads.texts import cancelled as cancel_texts
-from security.credential import Owner
 
 _PATIENCE_SECONDS: Final = 30
 """For an upload to be over; it takes one where Google answers."""
@@ -80,11 +79,10 @@ async def until_over(context: BotContext, ended: Ended) -> None:
                 await context.services.uploads.until_over(stopping.job)
 
 
-async def tell_ended(context: BotContext, owner: Owner, ended: Ended) -> None:
+async def tell_ended(context: BotContext, ended: Ended) -> None:
     """Say of each job that has ended at once, in its own message, that it has."""
-    texts = await context.texts_for(owner)
     for job in ended.jobs:
-        await tell_of(context.bot, job, *cancel_texts.at_once(job, texts))
+        await tell_of(context.bot, job, *cancel_texts.at_once(job, context.t))
 
 
 def said_at_once(ended: Ended, t: Texts) -> list[str]:
@@ -98,14 +96,14 @@ def said_at_once(ended: Ended, t: Texts) -> list[str]:
     return running + _besides(ended, t)
 
 
-async def said_later(context: BotContext, ended: Ended, t: Texts) -> list[str]:
+async def said_later(context: BotContext, ended: Ended) -> list[str]:
     """What is true once everything is over; nothing where the program stops before that.
 
     Then the next start says so in the upload's own message.
     """
     jobs = [await outcome(context, stopping) for stopping in ended.stopping]
-    lines = [cancel_texts.outcome(job, t) for job in jobs if job is not None]
-    return [] if None in jobs else lines + _besides(ended, t)
+    lines = [cancel_texts.outcome(job, context.t) for job in jobs if job is not None]
+    return [] if None in jobs else lines + _besides(ended, context.t)
 
 
 def _besides(ended: Ended, t: Texts) -> list[str]:
@@ -132,8 +130,8 @@ async def outcome(context: BotContext, stopping: Stopping) -> UploadJob | None:
         await uploads.until_told(job)
         cancelled = await uploads.cancel(job.owner, job.id)
         if isinstance(cancelled, UploadJob):
-            job, texts = cancelled, await context.texts_for(cancelled.owner)
-            await tell_of(context.bot, job, *cancel_texts.at_once(job, texts))
+            job = cancelled
+            await tell_of(context.bot, job, *cancel_texts.at_once(job, context.t))
     return job
 
 

@@ -22,7 +22,6 @@ from bot.texts.catalogue import LANGUAGES, Texts
 from bot.texts.filenames import CLOUD_LIMIT, LARGEST
 from drive import Drive
 from security.consent.pending import PendingConsent
-from security.credential import Owner
 from security.errors import (
     ConsentRequired,
     CustodyError,
@@ -140,8 +139,8 @@ async def _leave(update: Update, context: BotContext, leaving: Coroutine[Any, An
 
 async def _disconnect(update: Update, context: BotContext) -> str:
     owner, texts = context.owner, context.t
-    await context.core.consents.cancel(owner)
     ended = await cancelling.end_files(update, context)
+    await context.core.consents.cancel(owner)
     if ended.stopping:
         text = texts.tr("⏳ Cancelling what is under way, then I disconnect …")
         with tolerated(owner):
@@ -151,7 +150,7 @@ async def _disconnect(update: Update, context: BotContext) -> str:
     await context.services.uploads.forget(owner)
     outcome = await context.core.disconnecting.disconnect(owner)
     await context.core.preferences.forget_folder(owner)
-    context.application.create_task(cancelling.tell_ended(context, owner, ended), name="cancel")
+    context.application.create_task(cancelling.tell_ended(context, ended), name="cancel")
     if not outcome.was_connected:
         return texts.tr("You are not connected to Google Drive.")
     text = texts.tr("👋 <b>Disconnected.</b> I have deleted my access to your Drive.")
@@ -232,38 +231,37 @@ async def cancel(update: Update, context: BotContext) -> None:
     """/cancel: end what is under way, a connection or uploads."""
     owner, texts = context.owner, context.t
     pending = await context.core.consents.latest(owner)
-    await context.core.consents.cancel(owner)
     ended = await cancelling.end_files(update, context)
+    await context.core.consents.cancel(owner)
     # What has ended has ended, whether or not that can be said here.
-    telling = context.application.create_task(
-        _tell_cancelled(context, owner, ended, pending), name="cancel"
-    )
+    work = _tell_cancelled(context, ended, pending)
+    telling = context.application.create_task(work, name="cancel")
     if not ended.stopping:
         await asyncio.wait({telling}, timeout=_SOON_SECONDS)
     consent = [] if pending is None else [_nothing_connected(texts)]
     lines = cancelling.said_at_once(ended, texts) + consent
     said = await say(update, context, "\n".join(lines) or texts.tr("There is nothing to cancel."))
     if ended.stopping:
-        work = _tell_outcome(context, owner, said, ended, consent)
-        context.application.create_task(work, name="cancel")
+        later = _tell_outcome(context, said, ended, consent)
+        context.application.create_task(later, name="cancel")
 
 
 async def _tell_cancelled(
-    context: BotContext, owner: Owner, ended: cancelling.Ended, pending: PendingConsent | None
+    context: BotContext, ended: cancelling.Ended, pending: PendingConsent | None
 ) -> None:
     if pending is not None and pending.message_id:
-        text = _nothing_connected(await context.texts_for(owner))
-        await tell(context.bot, owner, pending.message_id, text, to=shown_in(pending))
-    await cancelling.tell_ended(context, owner, ended)
+        text, to = _nothing_connected(context.t), shown_in(pending)
+        await tell(context.bot, context.owner, pending.message_id, text, to=to)
+    await cancelling.tell_ended(context, ended)
 
 
 async def _tell_outcome(
-    context: BotContext, owner: Owner, said: Sent, ended: cancelling.Ended, consent: list[str]
+    context: BotContext, said: Sent, ended: cancelling.Ended, consent: list[str]
 ) -> None:
     """In the answer to /cancel: what came of what was on its way."""
-    if lines := await cancelling.said_later(context, ended, await context.texts_for(owner)):
+    if lines := await cancelling.said_later(context, ended):
         text = "\n".join(lines + consent)
-        await tell(context.bot, owner, said.message_id, text, to=said.to)
+        await tell(context.bot, context.owner, said.message_id, text, to=said.to)
 
 
 def _nothing_connected(t: Texts) -> str:

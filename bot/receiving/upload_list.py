@@ -45,8 +45,7 @@ async def cancel_all(update: Update, context: BotContext) -> None:
     gone = context.t.label("There is nothing to cancel.")
     said = context.t.label("Cancelling …") if ended.files or ended.stopping else gone
     await acknowledge(update.callback_query, said)
-    telling = cancelling.tell_ended(context, context.owner, ended)
-    context.application.create_task(telling, name="cancel")
+    context.application.create_task(cancelling.tell_ended(context, ended), name="cancel")
     await _show_cancelled(update, context, ended.stopping)
 
 
@@ -56,19 +55,16 @@ async def _show_cancelled(
     """The list as it stands, and once more when what is to stop has ended."""
     await show_instead(update, context, *await _list(context, context.owner, context.t))
     if stopping:
-        work = _show_ended(update, context, context.owner, stopping)
+        work = _show_ended(update, context, stopping)
         context.application.create_task(work, name="cancel")
 
 
-async def _show_ended(
-    update: Update, context: BotContext, owner: Owner, stopping: Sequence[Stopping]
-) -> None:
+async def _show_ended(update: Update, context: BotContext, stopping: Sequence[Stopping]) -> None:
     for one in stopping:
         await cancelling.outcome(context, one)
         await context.services.uploads.until_told(one.job)
-    with tolerated(owner):
-        shown = await _list(context, owner, await context.texts_for(owner))
-        await show_instead(update, context, *shown)
+    with tolerated(context.owner):
+        await show_instead(update, context, *await _list(context, context.owner, context.t))
 
 
 async def retry(update: Update, context: BotContext) -> None:

@@ -273,6 +273,19 @@ async def test_who_leaves_waits_until_nothing_moves_before_the_credential_goes(
     await until(lambda: not unfinished(bot.settings))
 
 
+async def test_who_erases_everything_is_told_so_in_their_language(
+    bot: RunningBot, people: People
+) -> None:
+    """Which is among what is erased."""
+    an = people(501, "安", "zh-hant")
+    await an.send_document(b"hello", "stop.txt")
+    waiting = await an.wait_for("stop.txt")
+    await an.send("/privacy")
+    await an.tap("刪除", await an.wait_for(lambda m: any("刪除" in b.text for b in m.buttons)))
+    await an.tap("是", await an.wait_for(lambda m: any("是" in b.text for b in m.buttons)))
+    await an.wait_for(lambda m: m.id == waiting.id and m.text == "⏹ 已取消 stop.txt。", since=0)
+
+
 async def test_a_cancel_outlasts_a_restart(
     start_bot: StartBot, google: GoogleControls, people: People
 ) -> None:
