@@ -100,6 +100,8 @@ async def test_another_members_file_goes_to_who_asked_for_it(
     for words in (BOT, f"/save{BOT}", f"please, {BOT.upper()}!"):
         await group.by(ann).send(words, reply_to=sent.id)
         await group.wait_for("ben.txt is in Ann's Drive")
+    await ann.wait_for("It is there already as ben.txt in “Telegram”", since=0)
+    assert not any("already" in text or "“Telegram”" in text for text in said(group))
     assert [f["name"] for f in await google.files(AMY) if f["md5"]] == ["ben.txt"]
     assert [f for f in await google.files(BEN) if f["md5"]] == []
 
@@ -151,7 +153,10 @@ async def test_all_of_an_album_belongs_to_the_caption_that_names_the_bot(
         await group.by(ann).send_album(parts, BOT)
         result = await group.wait_for("An album of 3 files is in Ann's Drive")
         assert len([f for f in await google.files(AMY) if f["md5"]]) == 3
-        await ann.wait_for("3 of 3 files are in your Drive", since=0)
+        private = await ann.wait_for("3 of 3 files are in your Drive", since=0)
+        assert [button.text for button in result.buttons] == ["Show the link here"]
+        await ann.tap("Its files", private)
+        await ann.wait_for("An album of 3 files. In your Drive: 3")
         assert "http" not in links_in(result)
         await group.by(ann).tap("Show the link here", result)
         shown = await group.wait_for("b.bin")
