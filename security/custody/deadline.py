@@ -60,4 +60,5 @@ class Deadline:
         self._is_wanted = False
         self._at = asyncio.get_running_loop().time()
         for wait in self._waits:
-            wait.reschedule(self._at)
+            if not wait.expired():  # else it is over anyway, and takes no other moment
+                wait.reschedule(self._at)
