@@ -79,11 +79,16 @@ class Http(httplib2.Http):  # type: ignore[misc]
         Raises:
             ConnectionAbortedError: cut.
         """
-        if self._is_cut:
-            raise ConnectionAbortedError("cut")
         is_tls = uri.startswith("https:")
         options["connection_type"] = _connection_over(self._network) if is_tls else _Connection
         answer: tuple[httplib2.Response, bytes] = super().request(uri, *args, **options)
+        return answer
+
+    def _conn_request(self, *args: Any) -> tuple[httplib2.Response, bytes]:
+        # Here httplib2 has made the connection, which `cut` has found, or has been called before.
+        if self._is_cut:
+            raise ConnectionAbortedError("cut")
+        answer: tuple[httplib2.Response, bytes] = super()._conn_request(*args)
         return answer
 
     def cut(self) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -198,6 +199,29 @@ async def test_a_cut_ends_whatever_a_connection_waits_for(step: str, tmp_path: P
         assert time.monotonic() - began < AT_ONCE
         with pytest.raises(ConnectionAbortedError):
             http.request(f"{scheme}://127.0.0.1:{port}/")
+        http.close()
+
+
+async def test_a_cut_just_before_there_is_a_connection_ends_what_is_asked(tmp_path: Path) -> None:
+    """Amid the steps in which httplib2 gets ready to ask."""
+
+    class Cutting(dict[str, str]):
+        def __len__(self) -> int:  # httplib2 looks at what it was given before it connects
+            http.cut()
+            return super().__len__()
+
+        def items(self) -> Any:
+            http.cut()
+            return super().items()
+
+    with mute() as port:
+        http = Http()
+        began = time.monotonic()
+        with pytest.raises(ConnectionAbortedError):
+            await asyncio.to_thread(
+                http.request, f"http://127.0.0.1:{port}/", headers=Cutting(accept="*/*")
+            )
+        assert time.monotonic() - began < AT_ONCE
         http.close()
 
 
