@@ -14,7 +14,7 @@ from typing import Final
 from bot.updates.queued_update import Needs, QueuedUpdate
 
 AT_ONCE: Final = 256
-"""So many updates are handled at the same time: of each person one, and one that asks Google."""
+"""So many updates that ask Google are handled at the same time, and so many that do not."""
 
 _OUT_EACH: Final = 4
 """So many of one person's are handled at the same time where some turn out to ask Google."""
@@ -50,9 +50,14 @@ class _PersonQueue:
         else:
             (self.questions if _asks(queued) else self.texts).append(queued)
 
-    def take(self, is_full: Callable[[], bool]) -> QueuedUpdate | None:
-        """The one whose turn it is; None: all that waits has to wait for something."""
-        busy = {_asks(queued) for queued in self.out.values()}
+    def take(self, no_place: set[bool], is_full: Callable[[], bool]) -> QueuedUpdate | None:
+        """The one whose turn it is; None: all that waits has to wait for something.
+
+        Args:
+            no_place: for what asks Google (True), or does not, there is no place just now.
+            is_full: whether files have to wait just now.
+        """
+        busy = no_place | {_asks(queued) for queued in self.out.values()}
         if self.texts and False not in busy:
             line = self.texts
         elif self.questions and True not in busy and self._may_ask():
@@ -92,7 +97,8 @@ class FairQueue:
     def __init__(self, at_once: int = AT_ONCE) -> None:
         """
         Args:
-            at_once: how many updates are handed out at the same time.
+            at_once: how many updates are handed out at the same time: so many that ask Google,
+                and so many that do not, and never wait behind those.
         """
         self._at_once = at_once
         self.is_full: Callable[[int], bool] = lambda _: False
@@ -102,6 +108,8 @@ class FairQueue:
         """People with something that waits, in their order."""
         self._out: dict[int, int] = {}
         """The numbers that are being handled, and whose they are."""
+        self._asking: set[int] = set()
+        """Those of them that ask Google."""
         self._yielding: set[int] = set()
 
     def add(self, queued: QueuedUpdate) -> None:
@@ -111,15 +119,21 @@ class FairQueue:
 
     def take(self) -> QueuedUpdate | None:
         """The update whose turn it is, which is out from now on; None: there is none just now."""
-        if len(self._out) - len(self._yielding) >= self._at_once:
+        asking = len(self._asking - self._yielding)
+        others = len(self._out) - len(self._asking | self._yielding)
+        places = {True: asking, False: others}
+        no_place = {asks for asks, count in places.items() if count >= self._at_once}
+        if len(no_place) == len(places):
             return None
         for person in self._turns:
             queue = self._queues[person]
-            if (queued := queue.take(partial(self.is_full, person))) is not None:
+            if (queued := queue.take(no_place, partial(self.is_full, person))) is not None:
                 del self._turns[person]
                 if len(queue):
                     self._turns[person] = None  # behind everybody else
                 self._out[queued.number] = person
+                if _asks(queued):
+                    self._asking.add(queued.number)
                 return queued
         return None
 
@@ -152,6 +166,7 @@ class FairQueue:
         if queue is None or queued is None or _asks(queued) or len(queue.out) >= _OUT_EACH:
             return False
         queued.needs = needs
+        self._asking.add(number)
         return True
 
     def yield_place(self, number: int) -> None:
@@ -162,6 +177,7 @@ class FairQueue:
     def done(self, number: int) -> None:
         """It has been handled: its sender's next one may be taken."""
         self._yielding.discard(number)
+        self._asking.discard(number)
         person = self._out.pop(number, None)
         if person is None:
             return

@@ -127,8 +127,23 @@ def test_what_is_ended_is_whatever_waits_came_before_and_is_no_text() -> None:
 
 def test_people_take_turns_though_one_has_more_lines() -> None:
     queue = holding(question(1), text(2), text(3), text(4, BO), at_once=2)
-    assert taken(queue) == [2, 4]
+    assert taken(queue) == [2, 4, 1]
     queue.done(2)
+    assert taken(queue) == [3]
+
+
+def test_what_needs_no_google_has_places_that_nobody_who_asks_it_takes() -> None:
+    """However many wait for Google, whoever they are; and however it turned out that they do."""
+    asking = (question(number, person=number) for number in range(1, 6))
+    queue = holding(*asking, text(6, person=6), file(7, person=7), text(8, person=8), at_once=2)
+    assert taken(queue) == [1, 2, 6, 7]
+    queue.done(6)
+    assert taken(queue) == [8]
+    assert queue.ask_google(8, Needs.GOOGLE)
+    queue.add(text(9, person=9))
+    assert taken(queue) == [9]
+    for number in (1, 8):
+        queue.done(number)
     assert taken(queue) == [3]
 
 
