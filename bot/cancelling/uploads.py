@@ -61,7 +61,7 @@ async def end_files(update: Update, context: BotContext) -> Ended:
         for file in files:
             services.ends.of_file(owner, file.kind, CANCELLED, file.size)
         untaken, unasked = untaken + len(files), unasked + (not files)
-    unasked += services.attention.end(owner, update.update_id)
+    unasked += services.attention.end(owner, update)
     ended = await services.uploads.cancel_all(owner)
     return Ended(
         untaken,

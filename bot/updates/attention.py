@@ -32,8 +32,11 @@ class Attention:
         self._timing = timing
         self._asked: dict[Owner, dict[int, Deadline]] = {}
         """By the numbers of their updates, what is being handled."""
-        self._ended: dict[Owner, int] = {}
-        """Nobody wants Google's answer any more to what came before this update."""
+        self._ended: dict[Owner, float] = {}
+        """Nobody wants Google's answer any more to what arrived before this moment.
+
+        By the event loop's clock: Telegram may count its updates anew.
+        """
 
     @asynccontextmanager
     async def paid(self, update: Update, owner: Owner) -> AsyncIterator[Deadline]:
@@ -44,7 +47,7 @@ class Attention:
         asked_at = self._inbox.arrived(update)
         now, seconds = asyncio.get_running_loop().time(), self._timing.answer
         deadline = Deadline(max(asked_at + seconds, now + seconds * _LEAST))
-        if number < self._ended.get(owner, 0):
+        if asked_at < self._ended.get(owner, 0):
             deadline.end()
         asked = self._asked.setdefault(owner, {})
         asked[number] = deadline
@@ -62,16 +65,16 @@ class Attention:
             if not asked:
                 self._asked.pop(owner, None)
 
-    def end(self, owner: Owner, before: int) -> int:
+    def end(self, owner: Owner, before: Update) -> int:
         """Nobody wants Google's answer any more to what came before this update.
 
         Returns how many questions waited for one just now; they end without a word.
         """
-        self._ended[owner] = before
+        self._ended[owner] = self._inbox.arrived(before)
         waiting = [
             deadline
             for number, deadline in self._asked.get(owner, {}).items()
-            if number < before and deadline.is_waiting
+            if number < before.update_id and deadline.is_waiting
         ]
         for deadline in waiting:
             deadline.end()

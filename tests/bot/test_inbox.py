@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import structlog
@@ -19,12 +19,17 @@ from freezegun import freeze_time
 from hypothesis import given
 from hypothesis import strategies as st
 from telegram import Bot, Update
+from telegram.ext import ExtBot
 
 from bot.access.policy import Access, Verdict
+from bot.core import Timing
 from bot.kinds import UPDATE_SET_ASIDE, UPDATES_NOT_SAVED
+from bot.updates.attention import Attention
 from bot.updates.inbox import Inbox
 from bot.updates.journal import HandledIds, Ledger, UpdateJournal
+from bot.updates.queued_update import Needs
 from security.credential import Owner
+from security.custody.deadline import NotWanted
 from security.custody.members import Members
 from security.custody.workers import Workers
 from security.encryption import TokenEncryption, is_encrypted
@@ -490,6 +495,34 @@ async def test_after_a_week_of_silence_a_number_of_before_is_a_new_one(runs: Run
         clock.tick(7 * DAY)
         await inbox.put(update(7))
         assert await queued(inbox) == [7]
+
+
+@pytest.mark.one_way("on")
+async def test_a_cancel_of_long_ago_ends_no_question_though_telegram_counts_anew(
+    runs: Runs,
+) -> None:
+    """Of those that came before it, it ends also what had only just been handed out."""
+    inbox, owner = await runs.start(), Owner.user(501)
+    attention = Attention(cast("ExtBot[int]", BOT), inbox, Timing(answer=60))
+
+    async def ask(number: int) -> None:
+        async with (
+            inbox.handling(update(number)),
+            attention.paid(update(number), owner) as deadline,
+            deadline.kept(),
+        ):
+            await asyncio.sleep(0.05)
+
+    for number in (7_000_000, 7_000_001):
+        await inbox.put(update(number))
+        inbox.ask_google(number, Needs.GOOGLE)
+    async with inbox.handling(update(7_000_001)):
+        assert attention.end(owner, update(7_000_001)) == 0
+    with pytest.raises(NotWanted):
+        await ask(7_000_000)
+    for number in (6, 7):
+        await inbox.put(update(number))
+        await ask(number)
 
 
 @given(st.lists(st.integers(0, 40)))
