@@ -88,7 +88,7 @@ async def test_cancel_does_not_wait_for_the_servers_own_download(
         await google.fault("telegram.getFile", "latency", seconds=60)
         await local.send_document(os.urandom(100), "slow.bin")
         await until_struck(google, "telegram.getFile")
-        message = await local.wait_for("Uploading slow.bin", since=0)
+        message = await local.wait_for("Preparing the upload of slow.bin", since=0)
         await local.tap("Cancel", message)
         await local.wait_for("slow.bin was cancelled", timeout=20)
         await local.send_document(os.urandom(100), "next.bin")

@@ -60,7 +60,7 @@ async def test_a_full_disk_stops_no_worker(
     await google.rate("google.upload.chunk", 150_000)
     for number in range(9):  # more than there are workers
         await ann.send_document(os.urandom(300_000), f"{number}.bin")
-    await ann.wait_for("Uploading", since=0)
+    await until_uploading(google)
     journal.rename(bot.folder / "away")  # every write fails, as on a full disk
     journal.write_text("")
     await until(lambda: "store_failed" in bot.log.getvalue())
