@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
+from weakref import WeakValueDictionary
 
 from bot.kinds import PREFERENCES
 from bot.preferences.folder_choices import FolderChoices
@@ -26,6 +28,7 @@ class Preferences:
         self.folders = FolderChoices(self._documents)
         """Where people's files go."""
         self._cache: dict[Owner, tuple[str | None, str]] = {}
+        self._locks: WeakValueDictionary[Owner, asyncio.Lock] = WeakValueDictionary()
 
     async def language(self, owner: Owner) -> str:
         """The language chosen, or else that of the person's Telegram when last seen."""
@@ -39,24 +42,28 @@ class Preferences:
 
     async def note_language(self, owner: Owner, telegram_code: str | None) -> bool:
         """Note the language of the person's Telegram; whether it is another than before."""
-        chosen, seen = await self._get(owner)
-        if telegram_code and language_of(telegram_code) != seen:
+        _, seen = await self._get(owner)
+        if not telegram_code or language_of(telegram_code) == seen:
+            return False
+        async with self._changing(owner):
+            chosen, _ = await self._get(owner)
             with suppress(OperatorFault):  # the disk fails: asked again after the next start
                 await self._put(owner, chosen, language_of(telegram_code))
-            return True
-        return False
+        return True
 
     async def choose(self, owner: Owner, language: str) -> None:
         """The person chose `language`, whatever their Telegram speaks."""
         if language not in LANGUAGES:
             raise ValueError("not a language of the catalogue")
-        _, seen = await self._get(owner)
-        await self._put(owner, language, seen)
+        async with self._changing(owner):
+            _, seen = await self._get(owner)
+            await self._put(owner, language, seen)
 
     async def forget(self, owner: Owner) -> None:
         """Delete what is kept."""
-        self._cache.pop(owner, None)
-        await self._workers.run(self._documents.delete, owner.stem)
+        async with self._changing(owner):
+            self._cache.pop(owner, None)
+            await self._workers.run(self._documents.delete, owner.stem)
         await self.forget_folder(owner)
 
     async def forget_folder(self, owner: Owner) -> None:
@@ -70,11 +77,17 @@ class Preferences:
             except (CorruptCredential, OperatorFault):
                 document = {}  # a language is nothing to leave a person without an answer for
             chosen, seen = document.get("chosen"), document.get("seen")
-            self._cache[owner] = (
+            found = (
                 chosen if chosen in LANGUAGES else None,
                 seen if seen in LANGUAGES else language_of(None),
             )
+            # Not over what another update of the same person has chosen meanwhile.
+            return self._cache.setdefault(owner, found)
         return self._cache[owner]
+
+    def _changing(self, owner: Owner) -> asyncio.Lock:
+        """One change of a person's at a time: what is newer is written later."""
+        return self._locks.setdefault(owner, asyncio.Lock())
 
     async def _put(self, owner: Owner, chosen: str | None, seen: str) -> None:
         self._cache[owner] = (chosen, seen)
