@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from telegram import Update
@@ -21,7 +21,7 @@ from bot.texts.catalogue import N_, Texts
 from bot.texts.file_keyboards import short
 from bot.texts.filenames import clean_name, new_name, wished_name
 from bot.uploads import upload_texts
-from bot.uploads.jobs import JobFile, State, UploadJob
+from bot.uploads.jobs import State, UploadJob
 from bot.uploads.progress import tell_of
 from bot.uploads.texts import arrived
 from drive import Drive
@@ -96,15 +96,24 @@ async def use_sent_name(update: Update, context: BotContext) -> None:
         shown = file_texts.trouble(error, texts, file.drive_file_id, "/files")
     else:
         _log.info("file_changed", owner=context.owner, result="renamed")
-        await context.services.uploads.save(job.with_file(0, **_called(file, file.name)))
+        await _note(context, job, _called(job, file.name))
         shown = file_texts.card(found, texts, texts.tr("✏️ It has its new name."))
     await show_instead(update, context, *shown)
 
 
-def _called(file: JobFile, name: str) -> dict[str, Any]:
-    """What changes in a job once its file is called so in Drive."""
-    there = file.there and file.there.model_copy(update={"name": name})
-    return {"name": name, "there": there}
+def _called(job: UploadJob, name: str) -> UploadJob:
+    """The job, once its file is called so in Drive."""
+    there = job.files[0].there
+    named = there and there.model_copy(update={"name": name})
+    return job.with_file(0, name=name, there=named)
+
+
+async def _note(context: BotContext, job: UploadJob, called: UploadJob) -> None:
+    """Write that down, unless the job was begun anew or erased while Google was asked."""
+    uploads = context.services.uploads
+    async with uploads.changing(job.owner):
+        if await uploads.find(job.owner, job.id) == job:
+            await uploads.save(called)
 
 
 def _renamed(drive: Drive, file_id: str, name: str) -> file_texts.Card:
@@ -200,9 +209,9 @@ async def _rename_in_drive(
         await note_trouble(context, error)
         return
     _log.info("file_changed", owner=job.owner, result="renamed")
-    job = job.with_file(0, **_called(file, name))
-    await context.services.uploads.save(job)
-    await tell_of(context.bot, job, *arrived.finished(job, texts))
+    called = _called(job, name)
+    await _note(context, job, called)
+    await tell_of(context.bot, called, *arrived.finished(called, texts))
     await say(update, context, texts.tr("✏️ Its name is <b>{name}</b> now.", name=name))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +17,7 @@ from sandbox.clients.person import Person
 from security.credential import Owner
 from tests.bot.upload_line import ANN, job
 from tests.fixtures import RunningBot, StartBot
-from tests.journeys import connect, forge_tap, until
+from tests.journeys import connect, forge_tap, until, until_struck
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("on")
@@ -89,6 +90,23 @@ async def test_its_wished_name_is_one_tap_away(ann: Person, google: GoogleContro
     assert (await first(google))["name"] == "Invoice 7.txt"
     await ann.send("/uploads")
     await ann.wait_for(lambda m: "♻️ Invoice 7.txt (it was there before" in m.text)
+
+
+async def test_a_name_that_comes_late_undoes_nothing_that_was_done_meanwhile(
+    ann: Person, bot: RunningBot, google: GoogleControls
+) -> None:
+    """It is uploaded all the same while Google takes its time for the name: it stays uploaded."""
+    message = await again(ann, "other.txt")
+    await google.fault("google.drive.files.update", "latency", seconds=1)
+    naming = asyncio.create_task(ann.tap("Call it other.txt", message))
+    await until_struck(google, "google.drive.files.update")
+    await ann.tap("Upload it all the same", message)
+    await ann.wait_for("is in your Drive", since=message.seq)
+    await naming
+    await ann.wait_for("It has its new name", since=message.seq)
+    await ann.send("/uploads")
+    listed = await ann.wait_for("Your uploads")
+    assert [line for line in listed.text.splitlines() if "other.txt" in line] == ["✅ other.txt"]
 
 
 async def test_somebody_elses_tap_renames_nothing(
