@@ -69,7 +69,8 @@ async def send(update: Update, context: BotContext) -> None:
 
 
 def _written(storage: Storage, owner: Owner, mask: str) -> bytes:
-    return json.dumps(collect(storage, owner, mask), ensure_ascii=False, indent=2).encode()
+    found = json.dumps(collect(storage, owner, mask), ensure_ascii=False, indent=2)
+    return found.encode(errors="replace")  # half a character may have been sent
 
 
 def collect(storage: Storage, owner: Owner, mask: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from sandbox.clients.messages import Message
 from sandbox.clients.person import Person
 from security.credential import Owner
 from security.storage.protocol import Key, Stored
+from tests.bot import upload_line
 from tests.bot.upkeep import among_many, by_hand, logged, sweep
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import ask_device_code, connect, until
@@ -140,6 +141,18 @@ def pairs(document: Any) -> Iterator[tuple[str, str]]:
         values = list(document.values())
     for one in values:
         yield from pairs(one)
+
+
+async def test_half_a_character_keeps_nobody_from_their_data(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """JSON can carry one, whoever has sent it."""
+    ann = people()
+    await connect(ann, google, AMY)
+    job = upload_line.job(Owner.user(501), 7, person="A\ud83d", state="failed")
+    await bot.services.uploads.save(job)
+    data = await ask(bot, ann)
+    assert [one["person"] for one in data["uploads"]] == ["A?"]
 
 
 async def sweep_all(bot: RunningBot, person: Person) -> None:
