@@ -104,8 +104,15 @@ def _instructions(pending: PendingConsent, t: Texts) -> str:
 
 async def cancel_consent(update: Update, context: BotContext) -> None:
     """The Cancel button below a request for consent."""
-    stop_polling(context, context.owner)
-    await context.core.consents.cancel(context.owner)
+    owner, consents = context.owner, context.core.consents
+    stop_polling(context, owner)
+    if not await consents.cancel(owner) and (
+        await consents.latest(owner) is not None or await context.is_connected(owner)
+    ):
+        # Too late: that it is connected is, or will be, said in this message.
+        gone = context.t.label("This button no longer works. /help shows what I can do.")
+        await acknowledge(update.callback_query, gone)
+        return
     await acknowledge(update.callback_query)
     text = context.t.tr("⏹ Cancelled. Nothing was connected.")
     await show_instead(update, context, text, keyboards.try_again(context.t))

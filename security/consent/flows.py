@@ -56,6 +56,8 @@ class ConsentFlows:
         self._approvals = Approvals(parts)
         self._ending: set[str] = set()
         """Ids of requests that are over, while the person is being told."""
+        self._saving: set[str] = set()
+        """Ids of those whose credential is being saved: too late to cancel."""
 
     async def begin(self, owner: Owner, method: ConsentMethod) -> PendingConsent:
         """A new request for `owner`; an earlier one ends with it.
@@ -131,13 +133,13 @@ class ConsentFlows:
             )
 
     async def cancel(self, owner: Owner) -> bool:
-        """End the owner's request; False where there was none.
+        """End the owner's request; False where there was none, or it is just being saved.
 
         Nobody waits for long: a refresh may hold the owner's lease while Google is silent. From
         here on the request connects nothing, and it is deleted once the lease is free.
         """
         pending = await self._parts.workers.read(self._parts.pending.load, owner)
-        if pending is None:
+        if pending is None or pending.id in self._saving:
             return False
         self.mark_ending(pending)
         ending = self._parts.workers.uncancelled(self.end(pending))
@@ -303,8 +305,12 @@ class ConsentFlows:
             await self._parts.workers.run(self._parts.pending.current, pending)
             if self.is_ending(pending):
                 raise ConsentDenied("cancelled while the lease was waited for", code="expired")
-            saved = await self._parts.custodian.save_consent(credential, lease)
-            await self._parts.workers.run(self._parts.pending.delete, pending.owner)
+            self._saving.add(pending.id)
+            try:
+                saved = await self._parts.custodian.save_consent(credential, lease)
+                await self._parts.workers.run(self._parts.pending.delete, pending.owner)
+            finally:
+                self._saving.discard(pending.id)
         _log.info("consent_saved", owner=pending.owner, generation=saved.generation)
         if saved.ends_within_days:  # the operator's to know on the first day, not on the eighth
             _log.warning("testing_status_suspected", owner=pending.owner)

@@ -462,6 +462,22 @@ async def test_cancelling_waits_for_no_lease_and_holds_from_then_on(world: World
     assert world.store.load(ANN) is None
 
 
+async def test_whenever_it_is_cancelled_it_is_known_whether_it_is_connected(world: World) -> None:
+    """Also amid the save: what is being saved is not said to be cancelled."""
+    for milliseconds in (*range(0, 12), 20):
+        pending = await begin(world, "device")
+        await approve(world, pending)
+        here = consents(world)
+        await here.poll(pending)
+        confirming = asyncio.create_task(here.confirm(ANN, pending.id))
+        await asyncio.sleep(milliseconds / 1000)
+        was_cancelled = await here.cancel(ANN)
+        await asyncio.gather(confirming, return_exceptions=True)
+        assert was_cancelled is (confirming.exception() is not None)
+        assert was_cancelled is (world.store.load(ANN) is None)
+        await world.custody.disconnecting.disconnect(ANN)
+
+
 # Nobody else's
 
 
