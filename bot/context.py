@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from typing import Any, TypeVar, cast
@@ -105,6 +106,13 @@ class BotContext(CallbackContext[ExtBot[int], Bag, Bag, Services]):
             return await work
         async with self.deadline.kept():
             return await work
+
+    async def has_ended_in_time(self, work: asyncio.Future[T]) -> bool:
+        """Whether `work`, which asks Google and goes on whatever happens, ends while they wait."""
+        self.services.inbox.ask_google(self.number, Needs.DECIDES)
+        left = None if self.deadline is None else self.deadline.left
+        await asyncio.wait((work,), timeout=left)
+        return work.done()
 
     async def is_connected(self, owner: Owner) -> bool:
         """Whether a credential is kept, be it for now unreadable: an operator's to mend."""

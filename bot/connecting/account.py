@@ -27,7 +27,6 @@ from security.errors import (
     CustodyError,
     OperatorFault,
     RefusedByOrganisation,
-    TransientFault,
 )
 
 _SOON_SECONDS: Final = 1
@@ -123,18 +122,18 @@ async def _leave(update: Update, context: BotContext, leaving: Coroutine[Any, An
             await show_instead(update, context, text)
 
     left = context.core.workers.uncancelled(leave())
-    try:
-        await context.in_time(asyncio.shield(left))
-    except TransientFault:
-        if left.done():
-            raise
-        text = context.t.tr(
-            "⏳ Google does not answer just now, and may have done it all the same. I go on by "
-            "myself, and say so here when it is done. How it stands: /status"
-        )
-        async with telling:
-            if not left.done():
-                await show_instead(update, context, text)
+    if await context.has_ended_in_time(left):
+        await left
+        return
+    text = context.t.tr(
+        "⏳ Google does not answer just now, and may have done it all the same. I go on by "
+        "myself, and say so here when it is done. How it stands: /status"
+    )
+    async with telling:
+        if not left.done():
+            await show_instead(update, context, text)
+    # What still keeps it from its end, the error handler tells, as if they waited.
+    context.application.create_task(asyncio.shield(left), update=update, name="leave")
 
 
 async def _disconnect(update: Update, context: BotContext) -> str:
@@ -232,7 +231,8 @@ async def cancel(update: Update, context: BotContext) -> None:
     owner, texts = context.owner, context.t
     pending = await context.core.consents.latest(owner)
     ended = await cancelling.end_files(update, context)
-    await context.core.consents.cancel(owner)
+    if not await context.core.consents.cancel(owner):
+        pending = None
     # What has ended has ended, whether or not that can be said here.
     work = _tell_cancelled(context, ended, pending)
     telling = context.application.create_task(work, name="cancel")

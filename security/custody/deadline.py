@@ -51,6 +51,11 @@ class Deadline:
             raise TransientFault("Google did not answer in time", code="timeout") from error
 
     @property
+    def left(self) -> float:
+        """Seconds until it is over, for whoever waits for what nobody can end."""
+        return max(self._at - asyncio.get_running_loop().time(), 0)
+
+    @property
     def is_waiting(self) -> bool:
         """Whether somebody waits just now."""
         return bool(self._waits)

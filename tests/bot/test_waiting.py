@@ -279,6 +279,40 @@ async def test_a_change_that_is_cancelled_amid_is_said_to_be_perhaps_done(
 
 
 @pytest.mark.one_way("on")
+@pytest.mark.timing(answer=5)
+async def test_a_disconnection_that_waits_for_google_is_not_said_to_be_cancelled(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Nobody can end it any more; it goes on, and says so."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await google.fault("google.revoke", "latency", seconds=1.5)
+    await ann.send("/disconnect")
+    await ann.tap("Yes", await ann.wait_for("Disconnect your Google Drive?"))
+    await until_struck(google, "google.revoke")
+    await ann.send("/cancel")
+    await ann.wait_for("There is nothing to cancel", SECOND)
+    await ann.wait_for("Disconnected.", since=0)
+
+
+@pytest.mark.one_way("on")
+@pytest.mark.timing(answer=0.5)
+async def test_a_disconnection_that_fails_after_nobody_waited_for_it_says_so(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """That it would say so was promised."""
+    ann = people()
+    await connect(ann, google, AMY)
+    (bot.folder / "preferences" / "token_501.folder.json" / "in the way").mkdir(parents=True)
+    await google.fault("google.revoke", "latency", seconds=1.5)
+    await ann.send("/disconnect")
+    await ann.tap("Yes", await ann.wait_for("Disconnect your Google Drive?"))
+    await ann.wait_for("I go on by myself, and say so here when it is done")
+    await ann.wait_for("Something is wrong with this bot's set-up")
+    assert '"handler_failed"' in bot.log.getvalue()
+
+
+@pytest.mark.one_way("on")
 @pytest.mark.parametrize("way", ["/cancel", "the button"])
 async def test_a_request_for_consent_is_cancelled_while_a_refresh_waits_for_google(
     bot: RunningBot, google: GoogleControls, people: People, way: str
