@@ -161,12 +161,13 @@ def test_a_bot_that_refuses_to_start_says_nothing_secret(
 
 
 def test_the_sandbox_says_nothing_of_the_installation_around_it(
-    marked: Installation, restored_logging: None
+    marked: Installation, restored_logging: None, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Started and stopped; with a folder that is somebody else's, and a port that is taken."""
     marked.said.clear()
-    house = marked.house(cli.app)
-    new, port = house.folder.with_name("new"), marked.around.sandbox.url.rpartition(":")[2]
+    house, port = marked.house(cli.app), marked.around.sandbox.url.rpartition(":")[2]
+    # The settings that it prints name its own folder: that lies elsewhere.
+    new = tmp_path_factory.mktemp("sandbox") / "new"
     before = signal.getsignal(signal.SIGTERM)
 
     def stop() -> None:
