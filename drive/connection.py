@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from http.client import HTTPConnection, NotConnected
+from http.client import HTTPConnection, HTTPResponse, NotConnected
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -128,6 +128,10 @@ class _Reachable(HTTPConnection):
         self.sent = 0
         """Bytes that the system took."""
         self._is_cut = False
+        self._answering: socket.socket | None = None
+        """From which the last answer comes: where the server closes after it, the standard library
+        has given the socket away by then, and has none any more itself.
+        """
         self._reaching = threading.Lock()
         """Held, the number of the socket is no other's by now."""
 
@@ -135,8 +139,14 @@ class _Reachable(HTTPConnection):
         """Wake who waits on it, at once; it cannot be opened again."""
         with self._reaching:
             self._is_cut = True
-            if self.sock is not None:
-                sockets.cut(self.sock)
+            for found in (self.sock, self._answering):
+                if found is not None:
+                    sockets.cut(found)
+
+    def getresponse(self) -> HTTPResponse:
+        """The head of the answer."""
+        self._answering = self.sock
+        return super().getresponse()
 
     def send(self, data: Any) -> None:
         """Send bytes; each step of that may take as long as the time-out."""

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from http.client import IncompleteRead
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,27 @@ async def test_a_cut_ends_whatever_a_connection_waits_for(step: str, tmp_path: P
         with pytest.raises(ConnectionAbortedError):
             http.request(f"{scheme}://127.0.0.1:{port}/")
         http.close()
+
+
+async def test_a_cut_ends_an_answer_after_which_the_server_would_close() -> None:
+    """The standard library's connection has no socket any more by then."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nConnection: close\r\n\r\n"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        http = Http()
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        waiting = asyncio.create_task(asyncio.to_thread(http.request, address))
+        taken, _ = await asyncio.to_thread(server.accept)
+        with taken:
+            taken.recv(10_000)
+            taken.sendall(head + b"so far, and no further")
+            await asyncio.sleep(0.2)
+            assert not waiting.done()
+            began = time.monotonic()
+            http.cut()
+            with pytest.raises((OSError, IncompleteRead)):
+                await waiting
+            assert time.monotonic() - began < AT_ONCE
+    http.close()
 
 
 async def test_a_cut_just_before_there_is_a_connection_ends_what_is_asked(tmp_path: Path) -> None:
