@@ -1,4 +1,4 @@
-"""Uploads that people end: by /cancel, by Cancel buttons, and by leaving.
+"""What people end: by /cancel, by Cancel buttons, and by leaving; uploads above all.
 
 It is said at once that it is being cancelled, and how it has ended once that is so.
 """
@@ -35,6 +35,8 @@ class Ended:
     """Files that had been sent, and not been looked at."""
     unasked: int = 0
     """What else had been sent, and would have been asked of Google, or was not answered by it."""
+    unsent: int = 0
+    """Files that were on their way out of Drive, to the person."""
     jobs: tuple[UploadJob, ...] = ()
     """Those that were not running."""
     stopping: tuple[Stopping, ...] = ()
@@ -48,7 +50,8 @@ class Ended:
 
 
 async def end_files(update: Update, context: BotContext) -> Ended:
-    """End what of the person's was sent before this, and is a file or would be asked of Google.
+    """End what of the person's was sent before this, and is a file or would be asked of Google;
+    and what is being sent to them.
 
     Without a word: Telegram may fail.
     """
@@ -62,10 +65,12 @@ async def end_files(update: Update, context: BotContext) -> Ended:
             services.ends.of_file(owner, file.kind, CANCELLED, file.size)
         untaken, unasked = untaken + len(files), unasked + (not files)
     unasked += services.attention.end(owner, update)
+    unsent = services.sender.cancel(owner)
     ended = await services.uploads.cancel_all(owner)
     return Ended(
         untaken,
         unasked,
+        unsent,
         tuple(job for job in ended if isinstance(job, UploadJob)),
         tuple(job for job in ended if isinstance(job, Stopping)),
     )
@@ -114,6 +119,15 @@ def _besides(ended: Ended, t: Texts) -> list[str]:
             if ended.stopping
             else t.tr("⏹ Cancelled. Files: {count}", count=ended.files)
         )
+    return lines + not_uploads(ended, t)
+
+
+def not_uploads(ended: Ended, t: Texts) -> list[str]:
+    """What has ended besides files on their way into Drive, which a list of these does not show."""
+    lines = list[str]()
+    if ended.unsent:
+        text = t.tr("⏹ Cancelled. Files on their way to you: {count}", count=ended.unsent)
+        lines.append(text)
     if ended.unasked:
         text = t.tr("⏹ Cancelled, and not answered any more: {count}", count=ended.unasked)
         lines.append(text)

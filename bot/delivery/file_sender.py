@@ -51,7 +51,7 @@ class NotTaken(CustodyError):
 
 
 class Stopped(CustodyError):
-    """The bot was stopped before the file was sent."""
+    """The bot was stopped before the file was sent; "cancelled": the person has said so."""
 
     default_code = "stopped"
 
@@ -89,6 +89,8 @@ class Sender:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._turns: WeakValueDictionary[Owner, asyncio.Lock] = WeakValueDictionary()
         self._orders: dict[asyncio.Task[None], Order] = {}
+        self._moving: dict[asyncio.Task[None], Owner] = {}
+        """Those of them that have not ended: afterwards that is told, and not broken off."""
         self._stopping = threading.Event()
 
     def obstacle(self, owner: Owner, file_id: str) -> Literal["already", "too_many"] | None:
@@ -102,7 +104,16 @@ class Sender:
         """Send the file as soon as it is its turn."""
         task = asyncio.create_task(self._run(order))
         self._orders[task] = order
+        self._moving[task] = order.owner
         task.add_done_callback(self._orders.pop)
+
+    def cancel(self, owner: Owner) -> int:
+        """Give up what is on its way to this person; returns how many files, each tells of it."""
+        theirs = [task for task, person in self._moving.items() if person == owner]
+        for task in theirs:
+            del self._moving[task]
+            task.cancel()
+        return len(theirs)
 
     async def stop(self) -> None:
         """Begin nothing more; what is under way is given up, and its people are told."""
@@ -120,10 +131,12 @@ class Sender:
         except CustodyError as fault:
             error = fault
         except asyncio.CancelledError:
-            error = Stopped("the bot was stopped")
+            error = Stopped("given up", code="stopped" if self._stopping.is_set() else "cancelled")
         except Exception:
             _log.exception("handler_failed", owner=order.owner)
             error = NotTaken("a defect of the program")
+        if (task := asyncio.current_task()) is not None:
+            self._moving.pop(task, None)
         _log.info(
             "file_sent" if error is None else "file_not_sent",
             owner=order.owner,

@@ -154,6 +154,8 @@ def _unsent(error: CustodyError, file: DriveFile, limit: int, texts: Texts) -> S
     match error:
         case NotTaken(code="too_big"):
             return file_texts.too_big_to_send(file, limit, texts)
+        case Stopped(code="cancelled"):
+            text = texts.tr("⏹ <b>{name}</b> was cancelled.", name=clean_name(file.name))
         case NotTaken() | Stopped():
             text = texts.tr(
                 "⚠️ <b>{name}</b> did not get through to Telegram. Tap “Try again”.",

@@ -43,10 +43,13 @@ async def cancel_all(update: Update, context: BotContext) -> None:
     """The button that cancels everything: what is listed, and files that are not yet."""
     ended = await cancelling.end_files(update, context)
     gone = context.t.label("There is nothing to cancel.")
-    said = context.t.label("Cancelling …") if ended.files or ended.stopping else gone
-    await acknowledge(update.callback_query, said)
+    others = cancelling.not_uploads(ended, context.t)
+    is_any = ended.files or ended.stopping or others
+    await acknowledge(update.callback_query, context.t.label("Cancelling …") if is_any else gone)
     context.application.create_task(cancelling.tell_ended(context, ended), name="cancel")
     await _show_cancelled(update, context, ended.stopping)
+    if others:
+        await say(update, context, "\n".join(others))
 
 
 async def _show_cancelled(

@@ -17,6 +17,7 @@ from sandbox.clients.messages import Message
 from sandbox.clients.person import Person
 from sandbox.clients.telegram_controls import TelegramControls
 from security.credential import Owner
+from tests.bot.upkeep import logged
 from tests.drive.conftest import put
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, md5_of, until
@@ -211,6 +212,31 @@ async def test_what_telegram_refuses_is_said_and_can_be_tried_again(
     await google.fault("telegram.sendDocument", "status", status=413, body=refusal)
     await ann.tap("Try again", message)
     await ann.wait_for("too big for Telegram")
+
+
+async def test_cancel_ends_what_is_being_sent_and_what_waits_for_that(
+    bot: RunningBot, ann: Person, google: GoogleControls
+) -> None:
+    """Nothing of it comes later; each says so in its own message, and can be asked for again."""
+    for name in ("a.bin", "b.bin"):
+        await put_file(bot, name, os.urandom(500_000))
+    await google.rate("telegram.sendDocument", 100_000)
+    await ann.send("/get a.bin")
+    await ann.wait_for("Sending a.bin")
+    await ann.send("/get b.bin")
+    since = (await ann.wait_for("Sending b.bin")).seq
+    await ann.send("/cancel")
+    await ann.wait_for("⏹ Cancelled. Files on their way to you: 2")
+    for name in ("a.bin", "b.bin"):
+        cancelled = await ann.wait_for(f"{name} was cancelled", since=since)
+    assert [line["result"] for line in logged(bot, "file_not_sent")] == ["cancelled"] * 2
+    assert large_files(bot.folder) == []
+    await google.rate("telegram.sendDocument", None)
+    await ann.tap("Try again", cancelled)
+    await ann.wait_for(is_file)
+    assert names(ann) == ["b.bin"]
+    await ann.send("/cancel")
+    await ann.wait_for("There is nothing to cancel")
 
 
 async def test_a_stop_in_the_middle_tells_the_person_and_leaves_nothing(

@@ -19,7 +19,7 @@ from sandbox.clients.telegram_controls import TelegramControls
 from tests.bot.test_updates import BOT_ID, message
 from tests.bot.upkeep import Upkeep
 from tests.fixtures import RunningBot, StartBot
-from tests.journeys import ask_to_connect, connect, until, until_struck
+from tests.journeys import ask_to_connect, connect, forge_tap, until, until_struck
 from tests.stores import storage_in
 
 People = Callable[..., Person]
@@ -256,6 +256,23 @@ async def test_cancel_ends_questions_that_were_asked_before_it_and_none_after(
     await ann.wait_for("Connected as", SECOND)
     assert said_nothing_of_google(ann) == 0
     assert threads_at_work() == []
+
+
+@pytest.mark.one_way("on")
+@pytest.mark.timing(answer=8)
+async def test_a_question_that_cancel_all_has_ended_is_said_to_have_ended(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """The list of uploads shows none."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await ann.send("/uploads")
+    await ann.wait_for("Nothing is on its way")
+    await silence(google)
+    await ann.send("/status")
+    await until_struck(google, "google.*")
+    await forge_tap(ann, "cancel-all")
+    await ann.wait_for("not answered any more: 1", SECOND)
 
 
 @pytest.mark.one_way("off")
