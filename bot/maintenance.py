@@ -14,7 +14,7 @@ from bot.connecting import ending
 from bot.context import BotContext
 from security.credential import Owner
 from security.errors import CustodyError
-from security.log_schema import OPERATOR_FAULTS
+from security.logs.schema import OPERATOR_FAULTS
 from security.maintenance.incidents import SWEEP_FAILED
 
 FIRST_SECONDS: Final = 5

@@ -12,7 +12,7 @@ from bot.context import BotApplication
 from bot.kinds import UPDATES_NOT_SAVED
 from bot.lifecycle import is_receiving
 from security.errors import OperatorFault
-from security.log_schema import OPERATOR_FAULTS
+from security.logs.schema import OPERATOR_FAULTS
 
 NOT_RUNNING: Final = "not_running"
 TELEGRAM_SILENT: Final = "telegram_silent"

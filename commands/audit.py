@@ -15,7 +15,7 @@ from commands.runtime import Custody, open_custody
 from commands.wording import count
 from security.credential import Owner
 from security.errors import CustodyError
-from security.log_schema import MASK
+from security.logs.schema import MASK
 from security.storage.events import ACTIONS
 
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

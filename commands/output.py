@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from security.log_schema import MASK
+from security.logs.schema import MASK
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]

@@ -1,7 +1,7 @@
 """What can go wrong with a credential, told apart by what must follow.
 
 Each class stands for one row of the table "Errors" in the design. `code` is a result code out of
-`security.log_schema.RESULTS`: the only part of an error that is ever logged. Messages are for
+`security.logs.schema.RESULTS`: the only part of an error that is ever logged. Messages are for
 operators: they name settings and key fingerprints, never a secret, an id or a path.
 """
 

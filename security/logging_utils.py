@@ -1,10 +1,10 @@
 """Logs in which nothing secret or personal appears: masks, redaction, structlog's set-up.
 
-Our own events keep the fields that `log_schema` allows. Of other libraries' records only the
-logger's name, the place in the source and the exception's type are kept (`log_schema`): their
-texts hold tokens (httpx logs the Bot API's addresses), file names and whole updates. Tracebacks are
-places in the source without the exception's text. Redaction is the last step before rendering; if
-it fails, the event's name alone is written.
+Our own events keep the fields that `logs.schema` allows. Of other libraries' records only the
+logger's name, the place in the source and the exception's type are kept (`logs.library_lines`):
+their texts hold tokens (httpx logs the Bot API's addresses), file names and whole updates.
+Tracebacks are places in the source without the exception's text. Redaction is the last step before
+rendering; if it fails, the event's name alone is written.
 """
 
 from __future__ import annotations
@@ -30,15 +30,8 @@ import structlog
 from security.credential import Owner
 from security.errors import CustodyError
 from security.google.connection_faults import connection_fault
-from security.log_schema import (
-    EVENTS,
-    FIELDS,
-    HIDDEN,
-    LOCATION,
-    event_of,
-    sentence_of,
-    source_of,
-)
+from security.logs.library_lines import HIDDEN, event_of, sentence_of, source_of
+from security.logs.schema import EVENTS, FIELDS, LOCATION
 
 EventDict = MutableMapping[str, Any]
 REDACTED: Final = "[redacted]"
@@ -76,7 +69,7 @@ def mask_token_path(path: str | Path, mask: OwnerMask) -> str:
 
 
 class Redaction:
-    """The processor that lets through what `log_schema` allows, and nothing else."""
+    """The processor that lets through what `logs.schema` allows, and nothing else."""
 
     def __init__(self, mask: OwnerMask) -> None:
         self._mask = mask

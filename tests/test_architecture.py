@@ -24,7 +24,7 @@ ROOTS = {
 }
 """Composition roots: one for each kind of process, and what they share."""
 CORE = (
-    *("security.errors", "security.log_schema", "security.credential"),
+    *("security.errors", "security.logs", "security.credential"),
     *("security.encryption", "security.google", "security.storage", "security.logging_utils"),
     *("security.owner_documents", "security.quarantine", "security.token_store"),
     *("security.custody", "security.recovery", "security.maintenance", "security.consent"),

@@ -52,7 +52,7 @@ from sandbox.server import Sandbox
 from security.consent.pending import PendingConsent
 from security.credential import Owner
 from security.encryption import TokenEncryption, is_encrypted
-from security.log_schema import EVENTS
+from security.logs.schema import EVENTS
 from security.storage.events import Event
 from security.token_store import TokenStore
 from tests.bot.test_operations import free_port

@@ -20,7 +20,7 @@ from cli import app
 from commands.output import Exit
 from config import Settings, SettingsError, load_settings
 from processes.storage import KINDS
-from security.log_schema import EVENTS, MASK, RESULTS
+from security.logs.schema import EVENTS, MASK, RESULTS
 from security.owner_documents import CREDENTIALS
 from security.storage.events import ACTIONS
 from tests.documents import (

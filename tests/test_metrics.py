@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bot.monitoring.metrics import OUTCOMES, Metrics
 from bot.readiness import REASONS
 from security.errors import OperatorFault
-from security.log_schema import OPERATOR_FAULTS, RESULTS
+from security.logs.schema import OPERATOR_FAULTS, RESULTS
 from security.maintenance.report import SweepReport
 from tests.documents import GUIDES, first_codes
 

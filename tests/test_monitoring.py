@@ -15,7 +15,7 @@ import yaml
 
 from bot.monitoring.metrics import OUTCOMES, Metrics
 from drive.quota import UNITS
-from security.log_schema import RESULTS
+from security.logs.schema import RESULTS
 from tests.documents import ROOT, anchors
 from tests.installed import needs
 from tests.test_metrics import report, shown_name

@@ -9,7 +9,7 @@ import pytest
 
 from bot.monitoring.metrics import Metrics
 from bot.readiness import REASONS
-from security.log_schema import CONNECTION_FAULTS, EVENTS, RESULTS
+from security.logs.schema import CONNECTION_FAULTS, EVENTS, RESULTS
 from tests.test_metrics import shown_name
 
 ROOT = Path(__file__).parents[1]

@@ -1,6 +1,6 @@
 """What a Prometheus server is told: counts and moments, never about one person.
 
-Labels are result codes of `security/log_schema.py` and fixed words; nothing is labelled by owner.
+Labels are result codes of `security/logs/schema.py` and fixed words; nothing is labelled by owner.
 Names and units follow https://prometheus.io/docs/practices/naming/; `docs/operations.md` lists
 every metric, and a test keeps the two equal.
 """
@@ -28,7 +28,7 @@ from prometheus_client.registry import Collector
 
 from drive.quota import UNITS
 from security.errors import CustodyError
-from security.log_schema import RESULTS
+from security.logs.schema import RESULTS
 from security.maintenance.report import SweepReport
 
 _SWEEP_SECONDS: Final = (0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600)

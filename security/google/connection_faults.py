@@ -35,7 +35,7 @@ _UNREACHABLE: Final = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, er
 
 
 def connection_fault(error: BaseException) -> str | None:
-    """One of `log_schema.CONNECTION_FAULTS`; None: no fault of a connection, or no known one."""
+    """One of `schema.CONNECTION_FAULTS`; None: no fault of a connection, or no known one."""
     chain = list(_chain(error))
     if not any(_is_of_a_client(link) for link in chain):
         return None  # of a file, say, or of a lock

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from security.credential import Owner
-from security.log_schema import RESULTS
+from security.logs.schema import RESULTS
 from security.owner_documents import time_of_copy
 from security.storage.protocol import Found, Stored
 

@@ -13,7 +13,7 @@ from bot.uploads.running.runner import _is_everybodys
 from drive import DriveRefused, error_of_answer, reasons
 from sandbox.google.errors import drive_body
 from security.errors import CustodyError
-from security.log_schema import RESULTS
+from security.logs.schema import RESULTS
 from tests.bot.upload_line import ANN, job
 
 _ENOUGH = "See whether it works at drive.google.com"

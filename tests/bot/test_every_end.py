@@ -16,7 +16,7 @@ import pytest
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.messages import Message
 from sandbox.clients.person import Person
-from security.log_schema import RESULTS
+from security.logs.schema import RESULTS
 from tests.bot.upkeep import logged
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, unfinished, until, until_struck

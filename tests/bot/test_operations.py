@@ -18,7 +18,7 @@ from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from security.credential import Owner
 from security.errors import TransientFault
-from security.log_schema import MASK
+from security.logs.schema import MASK
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, until
 

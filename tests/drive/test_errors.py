@@ -13,7 +13,7 @@ import pytest
 from drive import Drive, DriveApi, DriveRefused, Drives, error_of_answer
 from sandbox.google.errors import drive_fault_body
 from security.errors import ConsentRequired, CustodyError, OperatorFault, TransientFault
-from security.log_schema import RESULTS
+from security.logs.schema import RESULTS
 from tests.security.kit import ANN, World
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from drive import Drive, DriveApi, DriveFile, DriveRefused, Drives, error_of_answer
 from security.errors import ConsentRequired, CustodyError, OperatorFault, TransientFault
-from security.log_schema import RESULTS
+from security.logs.schema import RESULTS
 from tests.drive.conftest import put
 from tests.security.kit import AMY, ANN, World
 

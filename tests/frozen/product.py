@@ -52,7 +52,6 @@ from sandbox.clients.person import Person as Person
 from sandbox.clients.telegram_controls import TelegramControls as TelegramControls
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox as Sandbox
-from security import log_schema
 from security.consent.flows import PASTE_REDIRECT, ConsentFlows, ConsentMethod
 from security.consent.pending import PendingConsent as PendingConsent
 from security.credential import Credential, Owner
@@ -63,6 +62,7 @@ from security.errors import CustodyError as CustodyError
 from security.errors import OperatorFault as OperatorFault
 from security.google.network import Network
 from security.logging_utils import OwnerMask
+from security.logs import schema as log_schema
 from security.maintenance.incidents import Incidents
 from security.maintenance.report import SweepReport
 from security.recovery.inspection import FINDINGS, STATES

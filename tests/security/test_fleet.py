@@ -18,7 +18,7 @@ from config import GoogleClient
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.errors import OperatorFault
-from security.log_schema import OPERATOR_FAULTS
+from security.logs.schema import OPERATOR_FAULTS
 from security.maintenance.sweep import Sweep, SweepOptions
 from tests.security.kit import MASK, World, full_disk, new_key
 from tests.stores import store_in

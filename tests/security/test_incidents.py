@@ -9,7 +9,7 @@ import pytest
 
 from security.custody.workers import Workers
 from security.encryption import TokenEncryption
-from security.log_schema import OPERATOR_FAULTS
+from security.logs.schema import OPERATOR_FAULTS
 from security.maintenance.incidents import HOLD, OUTAGE, SWEEP_FAILED, Incidents
 from security.maintenance.report import SweepReport
 from security.maintenance.state import MaintenanceState

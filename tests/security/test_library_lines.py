@@ -18,8 +18,8 @@ import pytest
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from fastapi import FastAPI
 
-from security.log_schema import EVENTS
 from security.logging_utils import OwnerMask, configure_logging
+from security.logs.schema import EVENTS
 from web.serving import listen, serving
 
 pytestmark = [pytest.mark.usefixtures("restored_logging"), pytest.mark.one_way("off")]
@@ -193,5 +193,5 @@ def test_how_libraries_go_about_their_work_is_for_debug_alone() -> None:
 
 def test_every_event_that_takes_a_lines_place_is_one_of_ours() -> None:
     """Else it would be shown as a library's."""
-    table = sys.modules["security.log_schema"].__dict__["_KNOWN"]
+    table = sys.modules["security.logs.library_lines"].__dict__["_KNOWN"]
     assert {event for *_, event in table if event} <= EVENTS

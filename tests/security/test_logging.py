@@ -23,7 +23,6 @@ from pydantic import SecretStr
 
 from drive.connection import ProxyRefused
 from security.errors import ConsentRequired, OperatorFault, TransientFault
-from security.log_schema import EVENTS, FIELDS, MASK, RESULTS
 from security.logging_utils import (
     REDACTED,
     OwnerMask,
@@ -31,6 +30,7 @@ from security.logging_utils import (
     configure_logging,
     mask_token_path,
 )
+from security.logs.schema import EVENTS, FIELDS, MASK, RESULTS
 from security.storage.files.data_folder import load_mask_key
 from tests.security.kit import ANN, BOB, TOWN, mode_of, umask
 

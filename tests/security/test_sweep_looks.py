@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from processes.storage import KINDS
 from security.credential import Owner
-from security.log_schema import OPERATOR_FAULTS
+from security.logs.schema import OPERATOR_FAULTS
 from security.owner_documents import CREDENTIALS
 from security.storage.catalogue import Document, Kind
 from security.storage.files.storage import FileStorage

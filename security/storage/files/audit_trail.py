@@ -20,7 +20,7 @@ from typing import Final
 import structlog
 from filelock import Timeout
 
-from security.log_schema import MASK, RESULTS
+from security.logs.schema import MASK, RESULTS
 from security.storage.disk_faults import disk_faults
 from security.storage.events import ACTIONS, Action, AuditEntry, Event
 from security.storage.files.locks import waiting_lock
