@@ -129,8 +129,7 @@ def not_uploads(ended: Ended, t: Texts) -> list[str]:
         text = t.tr("⏹ Cancelled. Files on their way to you: {count}", count=ended.unsent)
         lines.append(text)
     if ended.unasked:
-        text = t.tr("⏹ Cancelled, and not answered any more: {count}", count=ended.unasked)
-        lines.append(text)
+        lines.append(t.tr("⏹ Cancelled. I do not answer what you asked before any more."))
     return lines
 
 

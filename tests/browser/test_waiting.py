@@ -42,6 +42,6 @@ def test_nobody_waits_in_silence_nor_behind_google(
         expect(status).to_have_text("typing…", timeout=6000)  # it is kept up
         visit.picture("helped")
         say(visit, "/cancel")
-        visit.says("Cancelled, and not answered any more: 1")
+        visit.says("I do not answer what you asked before any more")
         expect(status).to_have_text("bot")
         visit.wide_picture("cancelled")
