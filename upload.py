@@ -104,8 +104,7 @@ def upload(
                     refusal = spent
                 except SourceSpoilt as spoilt:
                     # Bytes that are not the file's may have gone into this session.
-                    with _in_time(drive):
-                        discard(drive, target.file_id, attempt.session_address)
+                    discard(drive, target.file_id, attempt.session_address)
                     refusal = spoilt
                     stop.wait(pause_seconds)
                 except UploadCancelled as cancelled:
@@ -115,8 +114,7 @@ def upload(
                     raise
                 except CustodyError as error:
                     if error.code == "file_gone" or isinstance(error, DriveRefused):
-                        with _in_time(drive):
-                            discard(drive, target.file_id, attempt.session_address)
+                        discard(drive, target.file_id, attempt.session_address)
                     raise
             session = None
             target = replace(target, file_id=drive.new_file_id())
@@ -132,8 +130,8 @@ def _in_time(drive: Drive) -> Iterator[None]:
 
 
 def discard(drive: Drive, file_id: str, session: SecretStr | None) -> None:
-    """Leave nothing of an upload that is given up in Drive, as far as it can be reached."""
-    if (begun := UploadSession.resumed(drive, session)) is not None:
-        begun.cancel()  # first: it might still complete
-    with suppress(CustodyError):
+    """Leave nothing of an upload that is given up in Drive, as far as it can be reached in time."""
+    with _in_time(drive), suppress(CustodyError):
+        if (begun := UploadSession.resumed(drive, session)) is not None:
+            begun.cancel()  # first: it might still complete
         drive.delete(file_id)

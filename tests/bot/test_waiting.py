@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import pytest
+from pydantic import SecretStr
 
 from bot.updates.journal import UpdateJournal
 from sandbox.clients.google_controls import GoogleControls
@@ -18,6 +19,7 @@ from sandbox.clients.person import Person
 from sandbox.clients.telegram_controls import TelegramControls
 from tests.bot.test_updates import BOT_ID, message
 from tests.bot.upkeep import Upkeep
+from tests.bot.upload_line import ANN, job
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import ask_to_connect, connect, forge_tap, until, until_struck
 from tests.stores import storage_in
@@ -273,6 +275,29 @@ async def test_a_question_that_cancel_all_has_ended_is_said_to_have_ended(
     await until_struck(google, "google.*")
     await forge_tap(ann, "cancel-all")
     await ann.wait_for("not answer what you asked before", SECOND)
+
+
+@pytest.mark.one_way("on")
+@pytest.mark.timing(answer=4)
+async def test_what_is_given_up_by_the_dozen_leaves_threads_to_questions(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """What was begun in Drive is taken back there; a Drive that is silent holds nobody else up."""
+    ann, bo = people(501, "Ann"), people(502, "Bo")
+    await connect(ann, google, AMY)
+    await connect(bo, google, "ben@example.com")
+    session = SecretStr(f"{google.base_url}/upload/drive/v3/files?upload_id=x")
+    for number in range(20):
+        failed = job(ANN, number, state="failed")
+        begun = failed.with_file(0, drive_file_id=f"begun-{number}", session=session)
+        await bot.services.uploads.save(begun)
+    await silence(google, "google.upload.cancel")
+    await ann.send("/cancel")
+    await until_struck(google, "google.upload.cancel", 2)
+    await bo.send("/status")
+    await bo.wait_for("Connected as", SECOND)
+    assert len(threads_at_work()) <= 2
+    await google.clear_faults()
 
 
 @pytest.mark.one_way("off")

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from pydantic import SecretStr
 
@@ -23,6 +23,8 @@ from security.errors import CustodyError, TransientFault
 from upload import Progress, Source, Target, UploadCancelled, discard, upload
 
 _Candidates = Callable[[], Coroutine[Any, Any, list[DriveFile]]]
+_DISCARDED_AT_ONCE: Final = 2
+"""Jobs: somebody may give up hundreds while Drive is silent, and questions want threads as well."""
 
 
 class SameSize(DriveRefused):
@@ -192,6 +194,7 @@ class Transfer:
             _FileUpload, destinations=destinations, pause_seconds=timing.upload_pause
         )
         self._files = files
+        self._discarding = asyncio.Semaphore(_DISCARDED_AT_ONCE)
 
     async def upload(self, running: RunningJob, number: int) -> tuple[DriveFile, str]:
         """The file of this number, as Drive has it now, and "ok" or "duplicate".
@@ -251,8 +254,10 @@ class Transfer:
                 discard(drive, file.drive_file_id, file.session)
 
         if begun:
-            with contextlib.suppress(CustodyError):
-                await self._core.drives.run(job.owner, work)
+            async with self._discarding:
+                with contextlib.suppress(CustodyError):
+                    self._core.workers.refuse_if_stopping()
+                    await self._core.drives.run(job.owner, work)
 
     async def release_source(self, running: RunningJob) -> None:
         """Give back where the bytes came from, which is done with, for now at least."""
