@@ -116,6 +116,13 @@ async def until(happened: Callable[[], bool], seconds: float = 15) -> None:
             began = time.monotonic()
 
 
+async def until_in_menu(person: Person, command: str) -> None:
+    """Wait until the person's menu has this command: it follows the greeting."""
+    async with asyncio.timeout(15):
+        while command not in [name for name, _ in await person.commands()]:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
 def unfinished(settings: Settings) -> list[UploadJob]:
     """The jobs of a bot with these settings that have not ended."""
     keyring = TokenEncryption(settings.encryption_keys)

@@ -19,7 +19,7 @@ from security.credential import Owner
 from tests.bot.processes import process
 from tests.bot.upkeep import Upkeep, by_hand, said_to, sweep
 from tests.fixtures import RunningBot, StartBot
-from tests.journeys import until
+from tests.journeys import until, until_in_menu
 from tests.security.kit import a_credential
 
 People = Callable[..., Person]
@@ -138,6 +138,7 @@ async def test_for_others_it_is_an_unknown_command_and_a_forged_tap_is_refused(
         for person in (root, ann):
             await person.start()
             await person.wait_for("your own Google Drive")
+        await until_in_menu(root, "health")
         names = [name for name, _ in await ann.commands()]
         assert [name for name, _ in await root.commands()] == [*names, "health", "quarantine"]
         for command in ("/health", "/quarantine"):

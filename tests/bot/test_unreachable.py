@@ -6,7 +6,6 @@ and that is for people. https://core.telegram.org/bots/api#making-requests
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -19,7 +18,7 @@ from sandbox.clients.person import Person
 from sandbox.clients.telegram_controls import TelegramControls
 from tests.bot.upkeep import by_hand, logged
 from tests.fixtures import RunningBot, StartBot
-from tests.journeys import connect, until
+from tests.journeys import connect, until, until_in_menu
 
 People = Callable[..., Person]
 BOT = "@drivekeeper_sandbox_bot"
@@ -41,9 +40,7 @@ async def test_an_administrator_who_never_started_the_bot_has_not_blocked_it(
         assert [line["result"] for line in logged(bot, "message_not_sent")] == ["refused"]
         await root.start()
         await root.wait_for("Drivekeeper")
-        async with asyncio.timeout(15):  # the menu follows the greeting
-            while ("health", "State of the credentials") not in await root.commands():  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        await until_in_menu(root, "health")
         bot.services.core.state.incidents.end("invalid_client", datetime.now(UTC).timestamp())
         await alerts.tell_administrators(bot.application.bot, bot.services)
         await root.wait_for("Over:")

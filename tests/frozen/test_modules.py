@@ -58,8 +58,11 @@ def imported(told: Path, script: str, *line: str) -> dict[str, list[str]]:
 
 
 def _is_library(file: str) -> bool:
-    # greenlet is tried for by structlog, and there where a tool for tests has brought it.
-    return "site-packages" in Path(file).parts and Path(file).parent.name != "greenlet"
+    # greenlet is tried for by structlog, and there where a tool for tests has brought it;
+    # typing_extensions is what later Pythons have themselves.
+    path = Path(file)
+    is_one = path.parent.name != "greenlet" and path.name != "typing_extensions.py"
+    return "site-packages" in path.parts and is_one
 
 
 def _is_ours(file: Path) -> bool:

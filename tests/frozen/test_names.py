@@ -101,7 +101,8 @@ def _command(command: Any) -> dict[str, Any]:
 
 def _parameter(parameter: Any) -> dict[str, Any]:
     kind, default = parameter.type_descriptor.annotation, parameter.default
-    choices = [str(one) for one in kind] if issubclass(kind, StrEnum) else []
+    is_choice = isinstance(kind, type) and issubclass(kind, StrEnum)
+    choices = [str(one) for one in kind] if is_choice else []
     plain = default is None or type(default) in (bool, int, str)
     said = {
         "kind": "choice" if choices else kind.__name__,
