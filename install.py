@@ -7,12 +7,16 @@ Without it pip would say nothing for a minute, or hundreds of lines.
 from __future__ import annotations
 
 import argparse
+import fcntl
+import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NoReturn
@@ -37,8 +41,16 @@ def main() -> int:
     parser.add_argument("--project", action="store_true", help="this project itself as well")
     parser.add_argument("--line-seconds", type=float, default=LINE_SECONDS, help="between lines")
     options = parser.parse_args()
+    with _alone(options.venv, options.line_seconds):
+        _install(options)
+    return 0
+
+
+def _install(options: argparse.Namespace) -> None:
+    _forget_halves(options.venv)
     missing = _locked(options.requirements) - _present(options.venv)
-    what = f"{len(missing)} packages" if missing else "what has changed"
+    packages = "1 package" if len(missing) == 1 else f"{len(missing)} packages"
+    what = packages if missing else "what has changed"
     print(f"Installing {what} into {options.venv} (the first time {options.takes}) …", flush=True)
     pip = [*_pip_for(options.venv), "--no-input", "--disable-pip-version-check", "install"]
     pip += ["--progress-bar", "off"]
@@ -53,7 +65,33 @@ def main() -> int:
             every,
         )
     print(f"Installed in {time.monotonic() - began:.0f} s.", flush=True)
-    return 0
+
+
+@contextmanager
+def _alone(venv: Path, line_seconds: float) -> Iterator[None]:
+    """One run at a time: somebody may have typed it in two terminals."""
+    try:
+        venv.mkdir(parents=True, exist_ok=True)
+        folder = os.open(venv, os.O_RDONLY)
+    except OSError as error:
+        _stop(f"The folder {venv} cannot be used: {(error.strerror or 'no reason given').lower()}.")
+    began = time.monotonic()
+    try:
+        while not _is_locked(folder):
+            waited = time.monotonic() - began
+            print(f"  waiting for another run that fills {venv} – {waited:.0f} s", flush=True)
+            time.sleep(line_seconds)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _is_locked(folder: int) -> bool:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _locked(files: Iterable[Path]) -> set[str]:
@@ -68,7 +106,22 @@ def _present(venv: Path) -> set[str]:
 
 def _records(venv: Path) -> list[Path]:
     """Of each package that is whole: pip writes it last."""
-    return list(venv.glob("lib/python*/site-packages/*.dist-info/RECORD"))
+    return [info / "RECORD" for info in _infos(venv) if (info / "RECORD").exists()]
+
+
+def _infos(venv: Path) -> list[Path]:
+    return list(venv.glob("lib/python*/site-packages/*.dist-info"))
+
+
+def _forget_halves(venv: Path) -> None:
+    """Let pip install again what an earlier run was stopped amid.
+
+    pip would take it for whole, and could not replace it by a later version.
+    """
+    whole = {record.parent for record in _records(venv)}
+    for info in _infos(venv):
+        if info not in whole:
+            shutil.rmtree(info)
 
 
 def _pip_for(venv: Path) -> list[str]:

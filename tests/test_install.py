@@ -139,6 +139,42 @@ def test_a_package_that_is_slow_to_come_is_named_while_it_comes(
     assert LINE_SECONDS < 5
 
 
+def test_what_was_stopped_half_way_is_installed_again(tmp_path: Path, index: Index) -> None:
+    """pip alone would take the half for whole, and fail at the next update."""
+    locked = index.add("small")
+    start(tmp_path, index.url, locked).communicate(timeout=90)
+    (info,) = (tmp_path / "venv").glob("lib/*/site-packages/small-1.0.dist-info")
+    (info / "RECORD").unlink()
+    (info.parent / "small.py").write_text("half")
+    with start(tmp_path, index.url, locked) as again:
+        said = again.communicate(timeout=90)[0]
+    assert said.startswith("Installing 1 package into ")
+    assert (info / "RECORD").exists()
+    assert (info.parent / "small.py").read_text() == "#"
+
+
+def test_two_at_once_install_one_after_the_other(tmp_path: Path, index: Index) -> None:
+    locked = index.add("small")
+    index.held_back = "small"
+    with start(tmp_path, index.url, locked) as first:
+        assert first.stdout is not None
+        assert next(line for line in first.stdout if "now small" in line)
+        with start(tmp_path, index.url, locked) as second:
+            assert second.stdout is not None
+            waiting = f"  waiting for another run that fills {tmp_path / 'venv'} – 0 s\n"
+            assert next(second.stdout) == waiting
+            index.go_on.set()
+            assert "Installed in " in first.stdout.read()
+            assert "Installing what has changed" in second.stdout.read()
+    assert (first.returncode, second.returncode) == (0, 0)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, index: Index) -> None:
+    (tmp_path / "venv").write_text("a file")
+    said = refused(tmp_path, index.url, index.add("small"))
+    assert said.endswith(f"The folder {tmp_path / 'venv'} cannot be used: file exists.\n")
+
+
 def test_each_phase_says_how_far_it_is(tmp_path: Path) -> None:
     progress = Progress(tmp_path, total=2)
     assert progress.says() == "downloading: 0 of 2"
