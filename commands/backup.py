@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -40,6 +40,9 @@ Rollback = Annotated[
     ),
 ]
 
+_ENDED: Final = frozenset({"ended", "leaving"})
+"""Reasons for a refusal that a rollback passes over."""
+
 
 def backup(
     file: Archive,
@@ -68,8 +71,8 @@ def backup(
             replace=force,
             on_progress=on_progress,
         )
-        losses = custody.losses()
-    _show_backup(report, losses, file, settings, custody.mask, as_json=as_json)
+        losses, stored = custody.losses(), len(custody.store.owners())
+    _show_backup(report, losses, stored, file, settings, custody.mask, as_json=as_json)
     is_enough = report.credentials and not losses.are_serious(report.credentials)
     if not (report.is_complete and is_enough):
         raise typer.Exit(Exit.FINDINGS)
@@ -104,6 +107,7 @@ def restore(
                 run.run(file, keys, contents, on_progress)
             # Of a dry run, who is missing now is not who would be.
             losses = Losses() if dry_run else custody.losses()
+            stored = len(custody.store.owners())
     except CustodyError as error:
         done = run.report.owners if run is not None and not dry_run else 0
         if done == 0:
@@ -114,7 +118,9 @@ def restore(
             Exit.FAULT,
         )
     _show_restore(
-        run.report, contents, losses, settings, custody.mask, dry_run=dry_run, as_json=as_json
+        *(run.report, contents, losses, stored, settings, custody.mask),
+        dry_run=dry_run,
+        as_json=as_json,
     )
     is_enough = run.report.in_use and not losses.are_serious(run.report.in_use)
     if not (run.report.is_clean and is_enough):
@@ -147,6 +153,7 @@ def _refuse_plaintext(settings: Settings, contents: Contents) -> None:
 def _show_backup(
     report: BackupReport,
     losses: Losses,
+    stored: int,
     file: Path,
     settings: Settings,
     mask: OwnerMask,
@@ -178,13 +185,14 @@ def _show_backup(
     say(f"Under key {kid}, the first of TOKEN_BACKUP_KEY: who has lost it has no backup.")
     if not report.credentials:
         say("It holds no credential. Keep earlier archives.")
-    tell_losses(losses, stored=report.credentials)
+    tell_losses(losses, stored=stored)
 
 
 def _show_restore(
     report: RestoreReport,
     contents: Contents,
     losses: Losses,
+    stored: int,
     settings: Settings,
     mask: OwnerMask,
     *,
@@ -230,7 +238,8 @@ def _show_restore(
     _show_findings(findings)
     if missing:
         say(f"Set when the archive was made, and not now: {', '.join(missing)}.")
-    tell_losses(losses, stored=report.in_use + report.not_in_archive)
+    if not dry_run:
+        tell_losses(losses, stored=stored)
     say(_in_the_end(report, contents, dry_run=dry_run))
 
 
@@ -241,10 +250,13 @@ def _in_the_end(report: RestoreReport, contents: Contents, *, dry_run: bool) -> 
     would = "would be" if dry_run else "is"
     if not report.in_use:
         kept = count(contents.credentials, "credential")
-        return (
-            f"Of the archive's {kept} none {would} in use here: see `refused` above. What has "
-            "ended or was set aside since comes back with --rollback, with the bot stopped."
-        )
+        none = f"Of the archive's {kept} none {would} in use here."
+        if report.refused and report.refused.keys() <= _ENDED:
+            return (
+                f"{none} What has ended or was set aside since comes back with --rollback, with "
+                "the bot stopped."
+            )
+        return f"{none} docs/backup.md says what to do about each reason above."
     if not report.changed:
         return f"Nothing needed to be changed. In use here: {owners(report.in_use)} of the archive."
     return f"In use here{' after it' if dry_run else ''}: {owners(report.in_use)} of the archive."

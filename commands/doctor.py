@@ -108,7 +108,7 @@ def _local(there: Installation, runs: bool | None) -> list[Check]:
         ("precautions", partial(check_precautions, settings)),
         ("network", partial(network.check_network, settings)),
         ("data folder", partial(folder.check_folder, there)),
-        ("permissions", partial(folder.check_permissions, data)),
+        ("permissions", partial(folder.check_permissions, there)),
         ("file system", partial(folder.check_file_system, data)),
         ("disk space", partial(folder.check_space, data)),
         ("keys", partial(keys.check_keys, there)),

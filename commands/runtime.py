@@ -125,8 +125,13 @@ def open_custody(env_file: Path, *, changes: bool = False) -> Iterator[Custody]:
     settings = read_settings(env_file)
     try:
         if not is_in_use(settings):
-            why = "There is no data folder (USER_DATA_DIR): the bot has not run here yet."
-            stop(why, Exit.USAGE)
+            there_is = "is empty" if settings.user_data_dir.is_dir() else "is not there"
+            stop(
+                f"The data folder (USER_DATA_DIR) {there_is}: the bot has not run here yet, or it "
+                "is another folder, or its disk is not mounted. `drivekeeper restore ARCHIVE` "
+                "brings a backup back.",
+                Exit.USAGE,
+            )
         if changes:
             key = make_mask_key(settings)
         else:

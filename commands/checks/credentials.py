@@ -13,8 +13,11 @@ NAME = "credentials"
 
 def check_credentials(there: Installation) -> list[Finding]:
     """Credentials that are set aside or gone, weighed against those that are here."""
-    if not there.is_in_use():
-        return [skipped(NAME, "Nobody has connected here yet.")]
+    try:
+        if not there.is_in_use():
+            return [skipped(NAME, "Nobody has connected here yet.")]
+    except CustodyError:  # `data folder` says so
+        return [skipped(NAME, "There is no data folder of Drivekeeper's to look at.")]
     try:
         store = there.store
         stored, losses = len(store.owners()), there.losses()

@@ -157,11 +157,13 @@ def _is_there(folder: Path) -> bool:
         return False
 
 
-def check_permissions(folder: Path) -> list[Finding]:
+def check_permissions(there: Installation) -> list[Finding]:
     """0700 and 0600, everywhere, and one owner. Counts only: names hold Telegram ids."""
-    name = "permissions"
+    name, folder = "permissions", there.folder
     if not _is_there(folder) or not os.access(folder, os.R_OK | os.X_OK):
         return [skipped(name, "There is no data folder to look at.")]
+    if not _is_ours(there):
+        return [skipped(name, "Nothing of Drivekeeper's is there; the bot's start sees to modes.")]
     wrong = Counter(_walk(folder))
     if not wrong:
         return [ok(name, "Folders are 0700 and files 0600, and all belong to one user.")]
@@ -193,6 +195,13 @@ def check_permissions(folder: Path) -> list[Finding]:
     )
     others = [finding for kind, finding in findings.items() if wrong[kind]]
     return [modes, *others] if loose else others
+
+
+def _is_ours(there: Installation) -> bool:
+    try:
+        return there.is_in_use()
+    except OperatorFault:
+        return False
 
 
 def _walk(folder: Path) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import typer
 
@@ -16,6 +16,13 @@ from commands.runtime import Custody, open_custody
 from commands.wording import count
 from security.credential import Owner
 from security.recovery.inspection import FINDINGS, STATES, TokenFacts, inspect, inspect_all
+
+_FAULTS: Final = {
+    "key_missing": "It is encrypted, and TOKEN_ENCRYPTION_KEY is not set.",
+    "unknown_key": "Its key is not in TOKEN_ENCRYPTION_KEY: put it there, behind the newest.",
+    "plaintext_refused": "In plaintext, and a key is set: see `drivekeeper tokens encrypt`.",
+}
+"""What an operator mends, and how."""
 
 
 def list_tokens(env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False) -> None:
@@ -110,8 +117,9 @@ def verify_tokens(env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False)
 
 
 def _show_findings(custody: Custody, found: Sequence[TokenFacts]) -> None:
+    meanings = {**FINDINGS, **_FAULTS}
     rows = [
-        (custody.mask(facts.owner.name), code, FINDINGS.get(code, STATES[facts.state]))
+        (custody.mask(facts.owner.name), code, meanings.get(code, STATES[facts.state]))
         for facts in found
         for code in facts.findings
     ]
@@ -119,6 +127,11 @@ def _show_findings(custody: Custody, found: Sequence[TokenFacts]) -> None:
         bad = sum(bool(facts.findings) for facts in found)
         title = "1 wants attention" if bad == 1 else f"{bad} want attention"
         show_table(title, ("owner", "finding", "meaning"), rows)
+    if any(facts.state == "damaged" for facts in found):
+        say(
+            "What is damaged the bot sets aside, and asks its owner to connect again; "
+            "`drivekeeper restore ARCHIVE` brings it back from an archive."
+        )
 
 
 def _where_it_went(mask: str, has_copies: bool) -> str:

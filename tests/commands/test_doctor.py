@@ -407,6 +407,22 @@ async def test_before_the_first_start_there_is_no_folder_and_that_is_no_failure(
     assert not (hermit.root / "none").exists()
 
 
+async def test_a_fresh_checkouts_folder_is_no_failure(hermit: Patient) -> None:
+    """With its `.gitkeep`, for everybody to read: the first start sees to modes."""
+    folder = hermit.root / "checkout"
+    folder.mkdir(mode=0o755)
+    (folder / ".gitkeep").touch(mode=0o644)
+    assert wrong(await hermit.examine(offline=True, USER_DATA_DIR=str(folder))) == set()
+
+
+async def test_of_somebody_elses_folder_only_that_is_said(hermit: Patient) -> None:
+    """Above all no `chmod -R` for a home."""
+    folder = hermit.root / "home"
+    folder.mkdir(mode=0o755)
+    (folder / "letter.txt").touch(mode=0o644)
+    assert wrong(await hermit.examine(offline=True, USER_DATA_DIR=str(folder))) == {"data folder"}
+
+
 async def test_a_file_in_the_folders_place_fails(hermit: Patient) -> None:
     (hermit.root / "file").touch()
     found = await hermit.examine(offline=True, USER_DATA_DIR=str(hermit.root / "file"))

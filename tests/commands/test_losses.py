@@ -205,6 +205,40 @@ def test_a_restore_after_which_nobody_is_connected_says_so(here: Installation, l
     assert here.run(line).exit_code == Exit.FINDINGS
 
 
+@pytest.mark.parametrize("key", ["another", "none"])
+def test_what_no_key_opens_is_not_said_to_be_missing(
+    here: Installation, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """They are stored, and it is the settings that want mending."""
+    monkeypatch.setenv("TOKEN_ENCRYPTION_KEY", secret(new_key()) if key == "another" else "")
+    for line in ("tokens verify", "backup {new}"):
+        assert here.run(line).exit_code == Exit.FINDINGS
+        assert "No credential is stored" not in here.says(line)
+    assert "TOKEN_ENCRYPTION_KEY" in here.says("tokens verify")
+
+
+def test_what_is_damaged_in_its_place_comes_with_what_happens_and_what_to_type(
+    here: Installation,
+) -> None:
+    (here.folder / f"{PEOPLE[0].stem}.json").write_bytes(b"rubbish")
+    said = here.says("tokens verify")
+    assert "the bot sets aside, and asks its owner to connect again" in said
+    assert "`drivekeeper restore ARCHIVE`" in said
+
+
+@pytest.mark.parametrize("line", ["restore {archive} --dry-run", "restore {archive}"])
+def test_a_restore_that_the_settings_refuse_does_not_speak_of_a_rollback(
+    here: Installation, line: str
+) -> None:
+    """Plaintext beside a key: what is here is stored, and stays."""
+    here.run("tokens decrypt --yes")
+    said = here.says(line)
+    assert "refused: plaintext_refused │ 4" in said
+    assert "No credential is stored" not in said
+    assert "--rollback" not in said
+    assert "docs/backup.md says what to do about each reason above" in said
+
+
 def test_a_restore_that_helps_is_a_success(here: Installation) -> None:
     """And tells how many it leaves alone who are not in the archive."""
     here.connect(Owner.user(809))
