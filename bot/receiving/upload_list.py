@@ -89,18 +89,17 @@ async def _list(context: BotContext, owner: Owner, t: Texts) -> tuple[str, Inlin
     if not open_ and not ended:
         text = t.tr("📭 Nothing is on its way. Send me a file, and you can follow it here.")
         return text, keyboard(refresh)
-    lines, buttons = [t.tr("📬 <b>Your uploads</b>")], Row()
+    lines, rows = [t.tr("📬 <b>Your uploads</b>")], list[Row]()
     for number, job in enumerate(open_[:_SHOWN], 1):
         text = context.services.progress_of(job) or _open(job, queue.ahead(job), t)
         if not queue.is_stopping(job):
-            buttons += _buttons(job, number, t)
+            _add_buttons(rows, _buttons(job, number, t))
         lines.append(f"{number}. {text}")
     if len(open_) > _SHOWN:
         lines.append(t.tr("… and {count} more.", count=len(open_) - _SHOWN))
     if ended:
         lines.append("\n" + t.tr("<b>Recent</b>"))
         lines += [_ended(job, t) for job in ended[:_SHOWN]]
-    rows = [buttons[first : first + 2] for first in range(0, len(buttons), 2)]
     if sum(job.state == "queued" for job in open_) > 1:
         rows.append([button(t.label("⏹ Cancel all"), "cancel-all")])
     albums = [_album_row(job) for job in (*open_[:_SHOWN], *ended[:_SHOWN])]
@@ -143,7 +142,7 @@ def _ended(job: UploadJob, t: Texts) -> str:
             "⏹ {name}: in your Drive are {done}.", name=_name(job, t), done=len(job.arrived)
         )
     if job.state == "cancelled":
-        return t.tr("⏹ {name}", name=_name(job, t))
+        return t.tr("⏹ {name} (cancelled)", name=_name(job, t))
     if len(job.files) > 1:
         return t.tr("✅ {name}", name=_name(job, t))
     [file] = job.files
@@ -158,6 +157,14 @@ def _album_row(job: UploadJob) -> Row:
         return []
     label = f"📚 {short(job.files[0].name)} … ({len(job.files)})"
     return [button(label, f"album:{job.id}")]
+
+
+def _add_buttons(rows: list[Row], buttons: Row) -> None:
+    """Two of one upload stand side by side, never beside another's: a finger slips."""
+    if len(buttons) == 1 and rows and len(rows[-1]) == 1:
+        rows[-1] += buttons
+    else:
+        rows.append(buttons)
 
 
 def _buttons(job: UploadJob, number: int, t: Texts) -> Row:

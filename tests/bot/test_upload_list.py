@@ -59,7 +59,7 @@ async def test_what_runs_waits_and_was_is_listed_and_can_be_cancelled(
     await until(lambda: not unfinished(bot.settings))
     await ann.tap("Refresh")
     end = await ann.wait_for(lambda m: m.id == listed.id and "✅ third.bin" in m.text)
-    assert "⏹ long.bin" in end.text
+    assert "⏹ long.bin (cancelled)" in end.text
     assert [button.text for button in end.buttons] == ["🔄 Refresh"]
 
 
@@ -78,6 +78,37 @@ async def test_what_has_failed_is_tried_again_from_the_list(
     await ann.tap("Try 1 again", listed)
     done = await ann.wait_for("full.bin (4.9 KiB) is in your Drive")
     assert done.id == message.id
+
+
+async def test_the_buttons_of_one_upload_stand_side_by_side(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """Beside "Try again" of one there is no "Cancel" of another that a finger could slip onto."""
+    ann = people()
+    await connect(ann, google, AMY)
+    refusal = {"status": 403, "reason": "storageQuotaExceeded"}
+    await google.fault("google.upload.start", "status", count=2, **refusal)
+    for name in ("one.bin", "two.bin"):
+        await ann.send_document(os.urandom(5000), name)
+        await ann.wait_for(f"{name} was not uploaded")
+    await google.rate("google.upload.chunk", 100_000)
+    for name in ("three.bin", "four.bin", "five.bin"):
+        await ann.send_document(os.urandom(900_000), name)
+    await ann.wait_for("five.bin is in line")
+    await until_uploading(google)
+    await ann.send("/uploads")
+    listed = await ann.wait_for("Your uploads")
+    keyboard = listed.raw["reply_markup"]["inline_keyboard"]
+    rows = [[button["text"] for button in row] for row in keyboard]
+    assert rows[:4] == [
+        ["Cancel 1", "Cancel 2"],
+        ["Cancel 3"],
+        ["🔄 Try 4 again", "Cancel 4"],
+        ["🔄 Try 5 again", "Cancel 5"],
+    ]
+    await ann.tap("Cancel all", listed)
+    await ann.wait_for(lambda m: m.id == listed.id and "five.bin (cancelled)" in m.text)
+    await until(lambda: not unfinished(bot.settings))
 
 
 async def test_what_waits_for_a_connection_is_listed_and_tells_so(
