@@ -92,6 +92,8 @@ class Timing:
     """Before an upload's progress is shown at all: what is over by then needs none."""
     progress_interval: float = 3.0
     """Between edits that show progress, at least."""
+    unusual: float = 15.0
+    """How long an upload is prepared before its message says that it takes longer than usual."""
     busy_after: float = 0.6
     """Before a chat shows that the bot is at it: what is answered by then needs none."""
     answer: float = 12.0

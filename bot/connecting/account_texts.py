@@ -17,11 +17,11 @@ def help_(t: Texts, limit: int, folder: str, bot_name: str) -> str:
     about_files = t.tr(
         "Any file, album, photo, video, audio or voice message, of up to {limit}. It goes into the "
         "folder “{folder}” of your own Google Drive, or into the one you choose. Its caption "
-        "becomes its description; {wish} at the beginning of the caption, or of a reply, gives it "
-        "another name.",
+        "becomes its description; “{wish}” at the beginning of the caption, or of a reply, gives "
+        "it another name.",
         limit=t.limit(limit),
         folder=folder,
-        wish="“#name …”",
+        wish="#name …",
     )
     about_buttons = t.tr("Under each file are buttons: open, rename, move, share, delete.")
     connection = ("connect", "status", "disconnect", "language", "privacy", "help")

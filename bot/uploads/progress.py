@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -104,6 +105,7 @@ class UploadMessage:
         self._timing = timing
         self._number = job.next_number or 0
         self._progress, self._pace = Progress(), Pace()
+        self._late_from = math.inf
         self._shown = ""
         self._ticker: asyncio.Task[None] | None = None
         self._editing = asyncio.Lock()
@@ -116,12 +118,17 @@ class UploadMessage:
         """Begin to edit, at most every three seconds; in a group, never: 20 messages a minute are
         for what people wait for.
         """
+        self._expect()
         if self._job.is_private and not self._is_cancelling:
             self._ticker = asyncio.create_task(self._tick())
 
     def follow(self, number: int, progress: Progress) -> None:
         """The file of this number is next. Called on the event loop."""
         self._number, self._progress, self._pace = number, progress, Pace()
+        self._expect()
+
+    def _expect(self) -> None:
+        self._late_from = asyncio.get_running_loop().time() + self._timing.unusual
 
     async def finish(
         self, text: str, markup: InlineKeyboardMarkup | None, *, in_group: Shown
@@ -197,7 +204,8 @@ class UploadMessage:
         if self._is_cancelling:
             return cancel_texts.cancelling(self._job, self._texts)
         t, file, count = self._texts, self._job.files[self._number], len(self._job.files)
-        told = progress_texts.uploading(t, file, self._progress, self._pace)
+        is_late = asyncio.get_running_loop().time() >= self._late_from
+        told = progress_texts.uploading(t, file, self._progress, self._pace, is_late=is_late)
         if count == 1:
             return told
         return (

@@ -172,6 +172,23 @@ async def test_a_drive_that_has_all_and_says_nothing_is_said_to_be_checking(
     assert not any("100%" in message.text for message in ann.versions())
 
 
+@pytest.mark.one_way("off")
+@pytest.mark.timing(first_progress=0.1, progress_interval=0.2, unusual=1.0)
+async def test_an_upload_that_google_does_not_answer_is_said_to_take_long(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """After a while it is said that it takes long, and that nobody has to do anything."""
+    ann = people()
+    await connect(ann, google, AMY)
+    await google.fault("google.*", "hang", count=None)
+    await ann.send_document(os.urandom(30_000), "silent.bin")
+    late = await ann.wait_for("silent.bin takes longer than usual. I keep trying")
+    assert [button.text for button in late.buttons] == ["Cancel"]
+    await google.clear_faults()
+    done = await ann.wait_for("silent.bin (29.3 KiB) is in your Drive")
+    assert done.id == late.id
+
+
 FILE = JobFile(telegram_file_id="a", name="a.bin", size=3_000_000, kind="document", mime_type="")
 
 

@@ -14,9 +14,20 @@ _SOON: Final = 4
 """Seconds, of which nobody counts the single ones."""
 
 
-def uploading(t: Texts, file: JobFile, progress: Progress, pace: Pace) -> str:
-    """One file: nothing is said that is not known, and 100 % is for its end to say."""
+def uploading(
+    t: Texts, file: JobFile, progress: Progress, pace: Pace, *, is_late: bool = False
+) -> str:
+    """One file: nothing is said that is not known, and 100 % is for its end to say.
+
+    `is_late`: it has been prepared for longer than people would expect.
+    """
     delivered, size = progress.delivered, file.size or 0
+    if not progress.has_begun and is_late:
+        return t.tr(
+            "⏳ Preparing the upload of <b>{name}</b> takes longer than usual. I keep trying; you "
+            "need not send it again.",
+            name=file.name,
+        )
     if not progress.has_begun:
         return t.tr("⏳ Preparing the upload of <b>{name}</b> …", name=file.name)
     if delivered is None and size:
