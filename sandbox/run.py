@@ -37,7 +37,7 @@ _WITHOUT_BOT: Final = """
 
 
 class FolderTaken(Exception):
-    """The folder is not one a sandbox has made: it is not emptied."""
+    """The folder is not one a sandbox has made, which is not emptied; or it cannot be made."""
 
 
 async def run_sandbox(
@@ -123,14 +123,18 @@ def empty_folder(folder: Path) -> None:
     """Make `folder` anew, if it is not there, is empty, or was made here.
 
     Raises:
-        FolderTaken: it holds something else.
+        FolderTaken: it holds something else, or the system forbids it.
     """
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / _MARK).exists():
-            raise FolderTaken("the folder holds something that is not the sandbox's")
-        shutil.rmtree(folder)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (folder / _MARK).touch()
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            if not (folder / _MARK).exists():
+                raise FolderTaken("the folder holds something that is not the sandbox's")
+            shutil.rmtree(folder)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / _MARK).touch()
+    except OSError as error:
+        says = f"the folder cannot be made or emptied ({error.strerror})"
+        raise FolderTaken(says) from error
 
 
 def _free_port() -> int:

@@ -14,7 +14,10 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from typer.testing import CliRunner
 
+from cli import app
+from commands.output import Exit
 from config import load_settings
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
@@ -139,3 +142,16 @@ async def test_the_sandboxs_own_file_is_renewed(folder: Path) -> None:
             found.append((folder / ".env.sandbox").read_text())
     assert found[0] != found[1]
     assert found[1].count("TELEGRAM_BOT_TOKEN=") == 1
+
+
+@pytest.mark.parametrize("under", ["a file", "/proc"])
+def test_a_folder_that_cannot_be_made_is_what_is_named(
+    tmp_path: Path, restored_logging: None, under: str
+) -> None:
+    """Not the port, which could be had."""
+    (tmp_path / "a file").touch()
+    top = tmp_path / under  # an absolute one stands for itself
+    arguments = ["sandbox", "--port", "0", "--folder", str(top / "sandbox"), "--no-bot"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == Exit.USAGE
+    assert result.stderr.startswith("--folder: the folder cannot be made or emptied (")
