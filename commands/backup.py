@@ -11,7 +11,7 @@ import typer
 
 from commands.losses import losses_document, owners, tell_losses
 from commands.options import DEFAULT_ENV_FILE, EnvFile
-from commands.output import AsJson, Exit, progress, say, show_json, show_table, stop
+from commands.output import AsJson, Exit, at, progress, say, show_json, show_table, stop
 from commands.runtime import (
     custody_for_restore,
     open_custody,
@@ -232,8 +232,8 @@ def _show_restore(
             }
         )
         return
-    made = contents.about.created.isoformat(" ", timespec="seconds")
-    title = f"{'Would be done' if dry_run else 'Done'} with the archive of {made}"
+    would = "Would be done" if dry_run else "Done"
+    title = f"{would} with the archive of {at(contents.about.created)}"
     show_table(title, ("what", "count"), _rows(counts))
     _show_findings(findings)
     if missing:

@@ -31,6 +31,7 @@ from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson, Exit, say, show_json, show_table
 from commands.runtime import Installation
 from commands.waiting import saying
+from commands.wording import count
 from config import Settings
 from security.logging_utils import redact_logs
 from security.storage.protocol import BOT_LEASE
@@ -68,8 +69,12 @@ def doctor(
             ("", "check", "what was found → what to do"),
             [(_SIGNS[f.state], f.check, _says(f)) for f in findings],
         )
-        say(", ".join(f"{counts[state]} {state.value}" for state in State))
+        say(", ".join(_counted(state, counts[state]) for state in State))
     raise typer.Exit(Exit.FINDINGS if counts[State.FAILED] else Exit.OK)
+
+
+def _counted(state: State, number: int) -> str:
+    return count(number, "warning") if state is State.WARNING else f"{number} {state.value}"
 
 
 def _says(finding: Finding) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from importlib import import_module
+from inspect import cleandoc
 from typing import Any, ClassVar
 
 import typer
@@ -26,7 +27,11 @@ class LaterCommand(TyperCommand):
         """The command itself; its module is imported now."""
         module, _, function = self.where.partition(":")
         app = typer.Typer(add_completion=False)
-        app.command(self.name)(getattr(import_module(module), function))
+        command = getattr(import_module(module), function)
+        # Typer keeps the docstring's own ends of lines, which are not the terminal's.
+        paragraphs = cleandoc(command.__doc__ or "").split("\n\n")
+        says = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+        app.command(self.name, help=says)(command)
         return get_command(app)
 
     @property

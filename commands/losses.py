@@ -42,20 +42,23 @@ def _sentences(losses: Losses, stored: int) -> Iterator[str]:
     if not stored:
         yield "No credential is stored in the data folder (USER_DATA_DIR)."
         if not losses.set_aside and not losses.lost:
-            yield "Nothing here says that there was one. Is it the right folder?"
+            yield (
+                "Whoever was connected, if anybody was, has disconnected, or their copy was purged."
+            )
+            yield "Is it the right folder?"
     if number := len(losses.set_aside):
         yield f"In quarantine instead of in use: {owners(number)}."
         told = sum(copy.told for copy in losses.set_aside)
         if losses.damaged:
             yield (
-                f"  {losses.damaged} of them damaged or not believed: mend the cause, then "
+                f"  Damaged or not believed: {losses.damaged}. Mend the cause, then "
                 "`drivekeeper quarantine restore ID`, or `drivekeeper restore ARCHIVE --rollback` "
                 "with the bot stopped."
             )
         if losses.damaged < number:
             yield (
-                f"  {number - losses.damaged} of them without Google's permission: the bot asks "
-                f"them to connect again. {told} of all have been told."
+                f"  Without Google's permission: {number - losses.damaged}. The bot asks them to "
+                f"connect again. Told so far: {told} of {number}."
             )
         yield "  `drivekeeper quarantine list` says who, why and since when."
     if losses.lost:

@@ -80,7 +80,7 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
     """Print a table that fits the terminal, or 80 columns; nothing in it is taken for markup.
 
     What is copied from it (masks, ids, codes: a column without a space in it) stays in one piece;
-    sentences are wrapped.
+    sentences are wrapped. Without rows its title says all there is to say.
     """
     cells = [[_plain("" if cell is None else str(cell)) for cell in row] for row in rows]
     table = Table(box=box.HEAVY_HEAD, show_edge=False, pad_edge=False)
@@ -93,7 +93,8 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
         table.add_row(*row)
     console = _console()
     console.print(_plain(title), style="italic", soft_wrap=False)
-    console.print(table)
+    if rows:
+        console.print(table)
 
 
 def say(text: str) -> None:

@@ -46,6 +46,9 @@ def archive_faults() -> Iterator[None]:
     """Turn the operating system's errors into an operator fault without a path in it."""
     try:
         yield
+    except FileNotFoundError as error:
+        reason = "there is no such file, or its folder does not exist yet"
+        raise OperatorFault(f"the archive: {reason}", code="store_failed") from error
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else type(error).__name__
         raise OperatorFault(f"the archive: {reason}", code="store_failed") from error

@@ -150,6 +150,16 @@ def test_the_datas_key_is_no_backup_key_however_it_is_spelt(
     assert not Path(archive).exists()
 
 
+@pytest.mark.parametrize("line", ["backup {}/no-folder/a.dkbackup", "restore {}/none.dkbackup"])
+def test_an_archive_whose_path_is_wrong_is_said_to_be_not_there(
+    store: TokenStore, run: Run, tmp_path: Path, line: str
+) -> None:
+    """In words that say what to look at, not the operating system's."""
+    result = run(*line.format(tmp_path).split())
+    assert result.exit_code == 3
+    assert "there is no such file, or its folder does not exist yet" in result.output
+
+
 def test_an_archive_there_already_is_left(store: TokenStore, run: Run, archive: str) -> None:
     Path(archive).write_text("another")
     result = run("backup", archive)

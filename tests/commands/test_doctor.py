@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -293,6 +294,8 @@ async def test_where_nothing_is_right_there_is_a_report_and_no_traceback(
     assert isinstance(result.exception, SystemExit)
     assert json.loads(result.stdout)["counts"]["failed"] >= 1
     assert not (tmp_path / "user_data").exists()
+    said = (await asyncio.to_thread(CliRunner().invoke, app, arguments[:2])).output
+    assert re.search(r"^\d+ ok, (1 warning|\d+ warnings), \d+ failed, \d+ skipped$", said, re.M)
 
 
 async def test_nobody_to_tell_and_no_backups_are_warnings(hermit: Patient) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import os
 import re
 import resource
@@ -150,6 +151,16 @@ def test_h_is_help_everywhere(path: tuple[str, ...]) -> None:
     assert [answer.exit_code for answer in answers] == [0, 0]
     assert answers[0].output == answers[1].output
     assert "Usage:" in answers[0].output
+
+
+@pytest.mark.parametrize("path", EVERY, ids=" ".join)
+def test_the_lines_of_a_help_text_end_where_the_terminal_does(path: tuple[str, ...]) -> None:
+    """And not where those of the source do as well."""
+    said = CliRunner().invoke(app, [*path, "-h"], env={"COLUMNS": "80"}).output
+    lines = [line.strip() for line in said.partition("╭")[0].splitlines()]
+    for line, following in itertools.pairwise(lines):
+        if line and following:
+            assert len(f" {line} {following.split()[0]}") > 79, line
 
 
 def test_commands_stand_under_who_uses_them() -> None:

@@ -156,7 +156,7 @@ def test_damage_that_was_set_aside_is_a_finding_until_somebody_has_looked(
     """Of `tokens verify`: the incident is not over because nothing damaged is in use any more."""
     here.set_aside("tampered", PEOPLE[0])
     assert here.run("tokens verify").exit_code == Exit.FINDINGS
-    assert "1 of them damaged" in here.says("tokens verify")
+    assert "Damaged or not believed: 1." in here.says("tokens verify")
     assert here.run("tokens list").exit_code == Exit.OK
 
 

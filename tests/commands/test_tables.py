@@ -115,3 +115,9 @@ def test_wide_characters_count_as_two(
     assert max(map(cell_len, rows)) <= WIDTH
     assert sum(row.count("字") for row in rows) == WIDTH
     assert sum(row.count("句") for row in rows) == WIDTH
+
+
+def test_a_table_without_rows_is_its_title(capsys: pytest.CaptureFixture[str]) -> None:
+    """Heads of columns over nothing look like a fault."""
+    show_table("0 in quarantine", ("id", "reason"), [])
+    assert capsys.readouterr().out.strip() == "0 in quarantine"

@@ -178,8 +178,9 @@ function showAccounts(state) {
     const who = make("div", undefined, "who");
     who.append(make("b", account.name), make("small", account.email));
     who.append(grant ? make("small", "connected", "connected") : make("small", "not connected"));
-    const files = (state.files[account.email] || []).length;
-    item.append(who, make("small", `${files} files · ${size(account.used)} of ${size(account.limit)}`));
+    const count = (state.files[account.email] || []).length;
+    const what = `${count} ${count === 1 ? "file or folder" : "files and folders"}`;
+    item.append(who, make("small", `${what} · ${size(account.used)} of ${size(account.limit)}`));
     const row = make("div", undefined, "row");
     const google = (action, more) => () => call("POST", `/google/${action}`, { account: account.email, ...more });
     if (grant) {
