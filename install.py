@@ -91,6 +91,8 @@ def _is_locked(folder: int) -> bool:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError:
+        return True  # as on NFS, where only what is open for writing can be locked: unguarded, then
     return True
 
 
