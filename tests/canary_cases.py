@@ -130,7 +130,7 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case("quarantine list", 0, "invalid_grant"),
         Case("quarantine list", 0, "unreadable", copies_damaged),
         Case("quarantine list", 0, "0 in quarantine", folders_are_files),
-        Case("quarantine list", 2, "no data folder", settings=NO_FOLDER),
+        Case("quarantine list", 2, "is not there", settings=NO_FOLDER),
         Case("quarantine list", 3, "too long", settings=TOO_LONG),
     ),
     "quarantine restore": (
