@@ -36,14 +36,16 @@ def connect(
     """
     fault: OSError = ConnectionError("the host has no address")
     for family, kind, protocol, _, place in socket.getaddrinfo(*address, type=socket.SOCK_STREAM):
-        found = socket.socket(family, kind, protocol)
+        found: socket.socket | None = None
         try:
+            found = socket.socket(family, kind, protocol)
             opened(found)
             found.settimeout(timeout)
             found.connect(place)
             opened(found)  # what cut it before there was a connection has done nothing to that
-        except OSError as error:
-            found.close()
+        except OSError as error:  # this system may not even know the family of an address
+            if found is not None:
+                found.close()
             fault = error
         else:
             found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -158,6 +158,19 @@ def test_what_has_not_left_yet_is_dropped_by_a_cut() -> None:
         assert (ended, read < sent) == ("by a reset", True)
 
 
+def test_an_address_of_a_kind_that_the_system_does_not_know_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where the kernel has no IPv6, and a name has addresses of both kinds."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = server.getsockname()
+        known = (socket.AF_INET, socket.SOCK_STREAM, 0, "", place)
+        told = [(99, socket.SOCK_STREAM, 0, "", place), known]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: told)
+        with sockets.connect(place, 5, lambda _: None) as found:
+            assert found.getpeername() == place
+
+
 @contextmanager
 def deaf() -> Iterator[int]:
     """A port that opens no connection: more are waiting there than it takes."""
