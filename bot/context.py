@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
+from telegram import Update
 from telegram.ext import Application, CallbackContext, ExtBot, JobQueue
 
 from bot.core import Core
@@ -113,6 +114,18 @@ class BotContext(CallbackContext[ExtBot[int], Bag, Bag, Services]):
         left = None if self.deadline is None else self.deadline.left
         await asyncio.wait((work,), timeout=left)
         return work.done()
+
+    def beside(
+        self, work: Coroutine[Any, Any, None], update: Update | None = None, *, name: str
+    ) -> asyncio.Task[None]:
+        """Have `work` done, for which this handler does not wait; a stop of the bot does.
+
+        Args:
+            update: whose sender is told where it fails; None: nobody is.
+        """
+        if self.application.running:
+            return self.application.create_task(work, update, name=name)
+        return self.core.workers.uncancelled(work)  # the library would not wait for it any more
 
     async def is_connected(self, owner: Owner) -> bool:
         """Whether a credential is kept, be it for now unreadable: an operator's to mend."""

@@ -157,7 +157,7 @@ async def end_tapped(update: Update, context: BotContext) -> UploadJob | Stoppin
     if isinstance(ended, UploadJob):
         await tell_of(context.bot, ended, *cancel_texts.at_once(ended, context.t))
     elif ended is not None:
-        context.application.create_task(_follow(context, ended), name="cancel")
+        context.beside(_follow(context, ended), name="cancel")
     return ended
 
 

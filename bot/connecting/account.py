@@ -132,8 +132,12 @@ async def _leave(update: Update, context: BotContext, leaving: Coroutine[Any, An
     async with telling:
         if not left.done():
             await show_instead(update, context, text)
-    # What still keeps it from its end, the error handler tells, as if they waited.
-    context.application.create_task(asyncio.shield(left), update=update, name="leave")
+
+    async def its_end() -> None:
+        await asyncio.shield(left)
+
+    # What still keeps it from that, the error handler tells, as if they waited.
+    context.beside(its_end(), update, name="leave")
 
 
 async def _disconnect(update: Update, context: BotContext) -> str:
@@ -149,7 +153,7 @@ async def _disconnect(update: Update, context: BotContext) -> str:
     await context.services.uploads.forget(owner)
     outcome = await context.core.disconnecting.disconnect(owner)
     await context.core.preferences.forget_folder(owner)
-    context.application.create_task(cancelling.tell_ended(context, ended), name="cancel")
+    context.beside(cancelling.tell_ended(context, ended), name="cancel")
     if not outcome.was_connected:
         return texts.tr("You are not connected to Google Drive.")
     text = texts.tr("👋 <b>Disconnected.</b> I have deleted my access to your Drive.")
@@ -235,7 +239,7 @@ async def cancel(update: Update, context: BotContext) -> None:
         pending = None
     # What has ended has ended, whether or not that can be said here.
     work = _tell_cancelled(context, ended, pending)
-    telling = context.application.create_task(work, name="cancel")
+    telling = context.beside(work, name="cancel")
     if not ended.stopping:
         await asyncio.wait({telling}, timeout=_SOON_SECONDS)
     consent = [] if pending is None else [_nothing_connected(texts)]
@@ -243,7 +247,7 @@ async def cancel(update: Update, context: BotContext) -> None:
     said = await say(update, context, "\n".join(lines) or texts.tr("There is nothing to cancel."))
     if ended.stopping:
         later = _tell_outcome(context, said, ended, consent)
-        context.application.create_task(later, name="cancel")
+        context.beside(later, name="cancel")
 
 
 async def _tell_cancelled(

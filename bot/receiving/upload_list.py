@@ -46,7 +46,7 @@ async def cancel_all(update: Update, context: BotContext) -> None:
     others = cancelling.not_uploads(ended, context.t)
     is_any = ended.files or ended.stopping or others
     await acknowledge(update.callback_query, context.t.label("Cancelling …") if is_any else gone)
-    context.application.create_task(cancelling.tell_ended(context, ended), name="cancel")
+    context.beside(cancelling.tell_ended(context, ended), name="cancel")
     await _show_cancelled(update, context, ended.stopping)
     if others:
         await say(update, context, "\n".join(others))
@@ -59,7 +59,7 @@ async def _show_cancelled(
     await show_instead(update, context, *await _list(context, context.owner, context.t))
     if stopping:
         work = _show_ended(update, context, stopping)
-        context.application.create_task(work, name="cancel")
+        context.beside(work, name="cancel")
 
 
 async def _show_ended(update: Update, context: BotContext, stopping: Sequence[Stopping]) -> None:

@@ -18,10 +18,17 @@ from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.clients.telegram_controls import TelegramControls
 from tests.bot.test_updates import BOT_ID, message
-from tests.bot.upkeep import Upkeep
+from tests.bot.upkeep import Upkeep, logged
 from tests.bot.upload_line import ANN, job
 from tests.fixtures import RunningBot, StartBot
-from tests.journeys import ask_to_connect, connect, forge_tap, until, until_struck
+from tests.journeys import (
+    ask_to_connect,
+    connect,
+    forge_tap,
+    until,
+    until_called,
+    until_struck,
+)
 from tests.stores import storage_in
 
 People = Callable[..., Person]
@@ -375,6 +382,27 @@ async def test_a_request_for_consent_is_cancelled_while_a_refresh_waits_for_goog
     consents = bot.folder / "consents"
     await google.clear_faults()
     await until(lambda: not list(consents.glob("*501*")))
+
+
+@pytest.mark.one_way("on")
+async def test_a_cancel_that_the_stop_comes_upon_is_answered_all_the_same(
+    start_bot: StartBot, google: GoogleControls, people: People
+) -> None:
+    """Amid its handling, which waits for the owner's lease just then."""
+    ann = people()
+    async with start_bot(WEB_PORT=0) as bot:
+        await connect(ann, google, AMY)
+        await ask_to_connect(ann, "Enter this code")
+        await google.expire_access_tokens()
+        await google.fault("google.token.refresh", "latency", seconds=1.5)
+        await ann.send("/status")
+        await until_called(google, "google.drive.about")
+        await asyncio.sleep(0.1)
+        await ann.send("/cancel")
+        await asyncio.sleep(0.2)
+    await ann.wait_for("Nothing was connected")
+    for event in ("handler_failed", "python_warning"):
+        assert logged(bot, event) == []
 
 
 @pytest.mark.one_way("off")
