@@ -330,7 +330,8 @@ async def test_the_list_cancels_everything_and_shows_how_it_ended(
     shown = await ann.wait_for(lambda m: m.id == listed.id and "Cancelling long.bin …" in m.text)
     assert [button.text for button in shown.buttons] == ["🔄 Refresh"]
     end = await ann.wait_for(lambda m: m.id == listed.id and "⏹ long.bin" in m.text)
-    assert {"⏹ one.bin", "⏹ two.bin", "⏹ long.bin"} <= set(end.text.splitlines())
+    said = {f"⏹ {name}.bin (cancelled)" for name in ("one", "two", "long")}
+    assert said <= set(end.text.splitlines())
     assert await files(google) == []
     assert len(logged(bot, "upload_cancelled")) == 3
 
