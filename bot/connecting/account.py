@@ -13,6 +13,7 @@ from bot.cancelling import uploads as cancelling
 from bot.commands import show_menu
 from bot.connecting import account_texts, connect, keyboards
 from bot.connecting.consent_outcome import shown_in
+from bot.connecting.whose_account import ask_once_more
 from bot.context import BotContext
 from bot.delivery.conversation import argument_of
 from bot.delivery.messages import Sent, acknowledge, say, show_instead, tell, tolerated
@@ -273,6 +274,8 @@ def _nothing_connected(t: Texts) -> str:
 
 
 async def _say_not_connected(update: Update, context: BotContext) -> None:
+    if await ask_once_more(context):
+        return
     quarantined = await context.core.custodian.was_quarantined(context.owner)
     text = (
         context.t.tr(

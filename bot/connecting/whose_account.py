@@ -49,6 +49,21 @@ async def ask_or_later(context: BotContext, pending: PendingConsent) -> None:
         context.later(seconds, _ask_again, pending, name=job_name(pending.owner))
 
 
+async def ask_once_more(context: BotContext) -> bool:
+    """Whether all that lacks is the asker's own answer; then the question is put again, below.
+
+    "Connect your Drive" would sound as if what Google's page has just said were lost.
+    """
+    pending = await context.core.consents.latest(context.owner)
+    if pending is None or not pending.may_be_confirmed:
+        return False
+    with suppress(ConsentDenied):  # answered or ended meanwhile: that is said in its place
+        topic_id = pending.topic_id or 0
+        pending = await context.core.consents.note_message(pending, 0, topic_id)
+        await ask_or_later(context, pending)
+    return True
+
+
 async def _ask_again(context: BotContext, pending: PendingConsent) -> None:
     current = await context.core.consents.latest(pending.owner)
     if current is not None and current.id == pending.id:

@@ -13,6 +13,7 @@ from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
 from bot.cancelling import uploads as cancelling
+from bot.connecting.whose_account import ask_once_more
 from bot.context import BotContext
 from bot.delivery.conversation import argument_of, conversation_of, message_of, query_of
 from bot.delivery.messages import acknowledge, deliver, say, show_instead
@@ -137,6 +138,8 @@ async def _accept(context: BotContext, texts: Texts, job: UploadJob) -> None:
         await deliver(context.bot, job.owner, *private, background=BACKGROUND)
     if job.state == "waiting" and await context.is_connected(job.owner):
         await uploads.release(job.owner)  # connected while this one was being taken in
+    elif job.state == "waiting":
+        await ask_once_more(context)
 
 
 async def cancel_upload(update: Update, context: BotContext) -> None:

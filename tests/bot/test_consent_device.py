@@ -174,6 +174,26 @@ async def test_a_confirmation_works_once(
     assert credential.generation == 1
 
 
+@pytest.mark.parametrize("text", ["/status", "a file"])
+async def test_who_has_approved_and_not_answered_is_asked_again(
+    bot: RunningBot, google: GoogleControls, people: People, text: str
+) -> None:
+    """And not told to connect: that would sound as if the approval were lost."""
+    ann = people()
+    await google.approve_device(await ask_device_code(ann), "amy@example.com")
+    first = await ann.wait_for("amy@example.com has approved")
+    if text == "a file":
+        await ann.send_document(b"one", "early.txt")
+    else:
+        await ann.send(text)
+    again = await ann.wait_for(lambda m: m.id > first.id and "has approved" in m.text)
+    assert not any("not connected" in message.text for message in ann.messages())
+    await ann.tap("Yes, that is mine", again)
+    await ann.wait_for("Connected as amy@example.com")
+    if text == "a file":
+        await ann.wait_for("early.txt (3 bytes) is in your Drive", since=0)
+
+
 async def test_cancel_ends_the_request(
     bot: RunningBot, google: GoogleControls, people: People
 ) -> None:
