@@ -16,8 +16,8 @@ def check_credentials(there: Installation) -> list[Finding]:
     try:
         if not there.is_in_use():
             return [skipped(NAME, "Nobody has connected here yet.")]
-    except CustodyError:  # `data folder` says so
-        return [skipped(NAME, "There is no data folder of Drivekeeper's to look at.")]
+    except CustodyError:  # somebody else's, or not to be entered
+        return [skipped(NAME, "They cannot be looked at: see `data folder`.")]
     try:
         store = there.store
         stored, losses = len(store.owners()), there.losses()

@@ -163,7 +163,7 @@ def check_permissions(there: Installation) -> list[Finding]:
     if not _is_there(folder) or not os.access(folder, os.R_OK | os.X_OK):
         return [skipped(name, "There is no data folder to look at.")]
     if not _is_ours(there):
-        return [skipped(name, "Nothing of Drivekeeper's is there; the bot's start sees to modes.")]
+        return [skipped(name, "There is nothing of Drivekeeper's to look at.")]
     wrong = Counter(_walk(folder))
     if not wrong:
         return [ok(name, "Folders are 0700 and files 0600, and all belong to one user.")]

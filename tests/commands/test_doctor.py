@@ -423,7 +423,9 @@ async def test_of_somebody_elses_folder_only_that_is_said(hermit: Patient) -> No
     folder = hermit.root / "home"
     folder.mkdir(mode=0o755)
     (folder / "letter.txt").touch(mode=0o644)
-    assert wrong(await hermit.examine(offline=True, USER_DATA_DIR=str(folder))) == {"data folder"}
+    found = await hermit.examine(offline=True, USER_DATA_DIR=str(folder))
+    assert wrong(found) == {"data folder"}
+    assert found["credentials"].says == "They cannot be looked at: see `data folder`."
 
 
 async def test_a_file_in_the_folders_place_fails(hermit: Patient) -> None:
