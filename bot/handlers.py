@@ -86,9 +86,9 @@ def handlers(administrators: frozenset[int]) -> list[Handler]:
         "start": account.start,
         "connect": decides(connect.connect),
         "uploads": upload_list.uploads,
-        "files": asks(file_list.files),
+        "files": asks(whose_account.answered_first(file_list.files)),
         "get": file_list.get,
-        "folder": asks(folders.folder),
+        "folder": asks(whose_account.answered_first(folders.folder)),
         "status": asks(account.status),
         "disconnect": account.disconnect,
         "cancel": account.cancel,
@@ -98,8 +98,8 @@ def handlers(administrators: frozenset[int]) -> list[Handler]:
     }
     with_words: Handles = {
         "start": decides(account.start),  # the code of the page that Google's leads to
-        "get": asks(file_list.get),
-        "folder": decides(folders.folder),
+        "get": asks(whose_account.answered_first(file_list.get)),
+        "folder": decides(whose_account.answered_first(folders.folder)),
     }
     buttons: Handles = {
         "connect": decides(connect.connect),

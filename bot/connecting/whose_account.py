@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from typing import Any
 
 import structlog
 from telegram import Update
@@ -17,6 +19,7 @@ from bot.delivery.rate_limits import BACKGROUND
 from security.consent.pending import PendingConsent
 from security.errors import ConsentDenied, CustodyError
 
+Handle = Callable[[Update, BotContext], Coroutine[Any, Any, None]]
 _log = structlog.get_logger()
 
 
@@ -62,6 +65,16 @@ async def ask_once_more(context: BotContext) -> bool:
         pending = await context.core.consents.note_message(pending, 0, topic_id)
         await ask_or_later(context, pending)
     return True
+
+
+def answered_first(handle: Handle) -> Handle:
+    """A command that needs a connection: where only the asker's answer lacks, that comes first."""
+
+    async def handling(update: Update, context: BotContext) -> None:
+        if await context.is_connected(context.owner) or not await ask_once_more(context):
+            await handle(update, context)
+
+    return handling
 
 
 async def _ask_again(context: BotContext, pending: PendingConsent) -> None:

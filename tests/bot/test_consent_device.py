@@ -174,7 +174,7 @@ async def test_a_confirmation_works_once(
     assert credential.generation == 1
 
 
-@pytest.mark.parametrize("text", ["/status", "a file"])
+@pytest.mark.parametrize("text", ["/status", "/files", "/folder Foo", "/get x", "a file"])
 async def test_who_has_approved_and_not_answered_is_asked_again(
     bot: RunningBot, google: GoogleControls, people: People, text: str
 ) -> None:
