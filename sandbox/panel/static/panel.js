@@ -269,7 +269,8 @@ function start() {
   }
   for (const [text, target, options] of PRESETS) {
     const element = button(text, () => call("POST", "/faults", { target, ...options }));
-    element.append(make("small", target));
+    const times = options.count > 1 ? ` × ${options.count}` : "";
+    element.append(make("small", target + times));
     $("presets").append(element);
   }
   $("kind").addEventListener("change", showFields);
