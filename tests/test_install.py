@@ -139,6 +139,7 @@ def test_a_package_that_is_slow_to_come_is_named_while_it_comes(
     assert LINE_SECONDS < 5
 
 
+@pytest.mark.one_way
 def test_what_was_stopped_half_way_is_installed_again(tmp_path: Path, index: Index) -> None:
     """pip alone would take the half for whole, and fail at the next update."""
     locked = index.add("small")
@@ -153,6 +154,7 @@ def test_what_was_stopped_half_way_is_installed_again(tmp_path: Path, index: Ind
     assert (info.parent / "small.py").read_text() == "#"
 
 
+@pytest.mark.one_way
 def test_two_at_once_install_one_after_the_other(tmp_path: Path, index: Index) -> None:
     locked = index.add("small")
     index.held_back = "small"
@@ -217,6 +219,7 @@ def test_without_venv_it_says_which_package_brings_it(tmp_path: Path, index: Ind
     assert "sudo apt install python3-venv" in says
 
 
+@pytest.mark.one_way
 def test_an_environment_whose_python_has_gone_is_made_anew(tmp_path: Path, index: Index) -> None:
     """As after an upgrade of the system: what was in it is of no use to the newer Python."""
     venv = tmp_path / "venv"

@@ -14,7 +14,7 @@ from tests.browser.kit import Visit, make_run, person
 from tests.browser.steps import AMY, connect
 from tests.installed import needs
 
-pytestmark = [needs("chromium"), pytest.mark.one_way("off")]
+pytestmark = [needs("chromium"), pytest.mark.one_way, pytest.mark.encryption("off")]
 
 
 def say(visit: Visit, text: str) -> None:
