@@ -142,6 +142,10 @@ class ConsentFlows:
         if pending is None or pending.id in self._saving:
             return False
         self.mark_ending(pending)
+        current = await self._parts.workers.read(self._parts.pending.load, owner)
+        if current is None or current.id != pending.id:  # saved while it was read the first time
+            self._ending.discard(pending.id)
+            return False
         ending = self._parts.workers.uncancelled(self.end(pending))
         await asyncio.wait((ending,), timeout=_LEASE_SECONDS)
         return True
