@@ -80,6 +80,30 @@ async def to_administrators(
     return outcomes
 
 
+async def to_whom_it_concerns(
+    bot: ExtBot[int],
+    services: Services,
+    owner: Owner,
+    of_own: Callable[[Texts], Shown],
+    of_department: Callable[[Texts], Shown],
+) -> set[Outcome]:
+    """Send the owner a message, or the administrators where it is a department; what became of it.
+
+    Whoever may no longer use the bot is told nothing.
+    """
+    if owner.kind == "department":
+        return await to_administrators(bot, services, of_department)
+    if not services.options.members.may_use(owner):
+        return set()
+    text, markup = of_own(await services.core.preferences.texts(owner))
+    return {await deliver(bot, owner, text, markup, background=BACKGROUND)}
+
+
+def has_nobody_to_tell(services: Services, owner: Owner) -> bool:
+    """Whether it is a department and there are no administrators: the start that has some tells."""
+    return owner.kind == "department" and not services.options.admin_user_ids
+
+
 async def finish_one(core: Core, owner: Owner, notice: Coroutine[Any, Any, None]) -> None:
     """Bring one notice to its end; a defect that it brings out keeps nobody else waiting."""
     try:
@@ -93,8 +117,8 @@ async def _tell(bot: ExtBot[int], services: Services, record: QuarantineRecord) 
     try:
         # They may have connected again meanwhile; or are about to leave.
         is_connected = await core.custodian.load(owner) is not None
-        if not is_connected and owner.kind == "department" and not services.options.admin_user_ids:
-            return  # the start that has administrators tells them
+        if not is_connected and has_nobody_to_tell(services, owner):
+            return
         await core.leases.under(
             owner, lambda lease: core.quarantine.mark_owner_told(owner, lease=lease)
         )
@@ -103,13 +127,9 @@ async def _tell(bot: ExtBot[int], services: Services, record: QuarantineRecord) 
         return
     if is_connected:
         return
-    outcomes: set[Outcome] = set()
-    if owner.kind == "department":
-        outcomes = await to_administrators(bot, services, partial(_of_department, record))
-    elif services.options.members.may_use(owner):
-        texts = await core.preferences.texts(owner)
-        shown = _text(record, texts), buttons.connect(texts)
-        outcomes = {await deliver(bot, owner, *shown, background=BACKGROUND)}
+    outcomes = await to_whom_it_concerns(
+        *(bot, services, owner, partial(_of_own, record), partial(_of_department, record))
+    )
     if "sent" in outcomes:
         _log.info("owner_told", owner=owner, result=record.reason)
     elif "later" in outcomes:
@@ -150,7 +170,7 @@ def _of_department(record: QuarantineRecord, t: Texts) -> Shown:
     return f"{text}\n\n{why}", markup
 
 
-def _text(record: QuarantineRecord, t: Texts) -> str:
+def _of_own(record: QuarantineRecord, t: Texts) -> Shown:
     if record.reason == "scope_missing":
         why = t.tr(
             "🔌 <b>Your Google Drive is no longer connected.</b>\n\n"
@@ -169,7 +189,8 @@ def _text(record: QuarantineRecord, t: Texts) -> str:
             "What I kept of your connection was damaged, so I cannot use it any more. You did "
             "nothing wrong, and nothing in your Drive has changed."
         )
-    return f"{why}\n\n" + t.tr(
+    text = f"{why}\n\n" + t.tr(
         "Connect again to carry on. Files that wait, and those you send meanwhile, "
         "go into your Drive as soon as you have connected; I keep them in line for seven days."
     )
+    return text, buttons.connect(t)

@@ -12,9 +12,7 @@ from functools import partial
 import structlog
 from telegram.ext import ExtBot
 
-from bot.delivery.messages import Outcome, deliver
-from bot.delivery.rate_limits import BACKGROUND
-from bot.notices import finish_one, to_administrators
+from bot.notices import finish_one, has_nobody_to_tell, to_whom_it_concerns
 from bot.services import Services
 from bot.texts import buttons
 from bot.texts.buttons import Shown
@@ -44,34 +42,32 @@ async def _tell(bot: ExtBot[int], services: Services, owner: Owner) -> None:
     if credential is None or credential.refresh_expires_at is None:
         terms.note(owner, None)
         return
+    if has_nobody_to_tell(services, owner):
+        return
     terms.mark_told(owner)
     await core.state.save()
-    outcomes: set[Outcome] = set()
-    if owner.kind == "department":
-        outcomes = await to_administrators(bot, services, partial(_of_department, credential))
-    elif services.options.members.may_use(owner):
-        texts = await core.preferences.texts(owner)
-        text = _text(credential, texts), buttons.connect(texts)
-        outcomes = {await deliver(bot, owner, *text, background=BACKGROUND)}
+    outcomes = await to_whom_it_concerns(
+        *(bot, services, owner, partial(_of_own, credential), partial(_of_department, credential))
+    )
     if "sent" in outcomes:
         _log.info("owner_told", owner=owner, result="grant_ends")
     elif "later" in outcomes:
         terms.mark_told(owner, told=False)
 
 
-def _text(credential: Credential, t: Texts) -> str:
+def _of_own(credential: Credential, t: Texts) -> Shown:
     text = t.tr(
         "⏳ <b>On {date} Google ends your connection.</b>\n\n"
         "It was given for a limited time. Connect again before that, with the same Google account, "
         "and nothing stops. What is in your Drive stays there either way.",
         date=_date(credential, t),
     )
-    if not (t.to_administrator and credential.ends_within_days):
-        return text
-    return f"{text}\n\n" + t.tr(
-        "🛠 You run this bot: seven days are what an app with the status Testing gets. Publish it "
-        "at Google, and new connections have no end; README.md says where."
-    )
+    if t.to_administrator and credential.ends_within_days:
+        text += "\n\n" + t.tr(
+            "🛠 You run this bot: seven days are what an app with the status Testing gets. Publish "
+            "it at Google, and new connections have no end; README.md says where."
+        )
+    return text, buttons.connect(t)
 
 
 def _of_department(credential: Credential, t: Texts) -> Shown:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-import structlog
 from telegram import Update
 
 from bot.context import BotContext
@@ -24,7 +23,6 @@ from drive import Drive, DriveFolder, DriveRefused, folders_in
 from security.errors import ConsentRequired
 
 NAMING: Final = "folder"
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, repr=False)

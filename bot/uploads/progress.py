@@ -36,7 +36,6 @@ from bot.uploads.texts import progress as progress_texts
 from upload import Progress
 
 _LONGEST_SECONDS: Final = 30.0
-_BAR: Final = 10
 _LOOK: Final = 0.5
 """Seconds between two looks at how far it is; they cost next to nothing."""
 _LATE: Final = 3.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import socket
 import struct
 import sys
@@ -76,6 +75,8 @@ def unacknowledged(found: socket.socket) -> int | None:
     """
     if sys.platform != "linux":
         return None
+    import fcntl  # Windows has none, where what uploads has to be imported as well
+
     try:
         told = fcntl.ioctl(found.fileno(), _SIOCOUTQ, bytes(4))
     except OSError:

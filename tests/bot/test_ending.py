@@ -107,3 +107,22 @@ async def test_an_end_is_learnt_of_at_a_refresh_and_a_departments_told_to_admini
         await sweep(bot)
         assert len(await said_to(ann, ENDS)) == 1
         assert len(await said_to(root, "department's connection")) == 1
+
+
+async def test_a_departments_end_is_told_as_soon_as_there_is_an_administrator(
+    start_bot: StartBot, upkeep: Upkeep, google: GoogleControls, people: People
+) -> None:
+    """Without any, it counts as not told."""
+    root = people(900, "Root")
+    await upkeep.connect(TOWN)
+    await google.act("limit_access", account=f"{TOWN.key}@example.com", seconds=SOON)
+    async with start_bot(WEB_PORT=0) as bot:
+        by_hand(bot)
+        await root.start()
+        await root.wait_for("Drivekeeper")
+        await sweep(bot, 2)
+        assert logged(bot, "owner_told") == []
+    async with start_bot(WEB_PORT=0, ADMIN_USER_IDS="900") as bot:
+        by_hand(bot)
+        await sweep(bot, 2)
+        assert len(await said_to(root, "department's connection")) == 1
