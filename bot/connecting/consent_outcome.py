@@ -19,11 +19,11 @@ from bot.texts.catalogue import Texts
 from bot.texts.organisation import organisation_refuses
 from bot.texts.reader import that_is_you
 from bot.texts.unexpected import Unexpected
-from bot.uploads import upload_texts
 from bot.uploads.ends import ACCOUNT_CHANGED
 from bot.uploads.jobs import UploadJob
 from bot.uploads.progress import tell_of
 from bot.uploads.texts import cancelled as cancel_texts
+from bot.uploads.texts import upload as upload_texts
 from security.consent.pending import PendingConsent
 from security.credential import Owner
 from security.errors import CustodyError, OperatorFault, RefusedByOrganisation

@@ -28,12 +28,13 @@ from bot.texts.filenames import (
     type_by_ending,
     wished_name,
 )
-from bot.uploads import group_texts, upload_texts
 from bot.uploads.jobs import JobFile, UploadJob, job_id_of
 from bot.uploads.names import with_names
 from bot.uploads.progress import first_message, tell_of
+from bot.uploads.texts import group as group_texts
+from bot.uploads.texts import upload as upload_texts
 from bot.uploads.texts.arrived import arrived
-from bot.uploads.upload_texts import too_big
+from bot.uploads.texts.upload import too_big
 from security.credential import Owner
 
 _log = structlog.get_logger()

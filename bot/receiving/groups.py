@@ -23,8 +23,9 @@ from bot.receiving import files
 from bot.texts.catalogue import Texts, language_of
 from bot.texts.filenames import incoming_file
 from bot.texts.patterns import naming
-from bot.uploads import group_texts, keyboards
+from bot.uploads import keyboards
 from bot.uploads.jobs import belongs_to, job_id_of
+from bot.uploads.texts import group as group_texts
 from security.credential import Owner
 
 VERBS: Final = frozenset({"upload-cancel", "upload-retry", "group-link"})

@@ -20,10 +20,10 @@ from bot.texts import questions
 from bot.texts.catalogue import N_, Texts
 from bot.texts.file_keyboards import short
 from bot.texts.filenames import clean_name, new_name, wished_name
-from bot.uploads import upload_texts
 from bot.uploads.jobs import State, UploadJob
 from bot.uploads.progress import tell_of
 from bot.uploads.texts import arrived
+from bot.uploads.texts import upload as upload_texts
 from drive import Drive
 from security.custody.deadline import NotWanted
 from security.errors import CustodyError

@@ -18,9 +18,9 @@ from telegram import Update
 from bot.texts.catalogue import Texts
 from bot.texts.file_keyboards import short
 from bot.texts.filenames import clean_name, incoming_file
-from bot.uploads import upload_texts
 from bot.uploads.jobs import JobFile, UploadJob
 from bot.uploads.texts import arrived
+from bot.uploads.texts import upload as upload_texts
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.messages import Message
 from sandbox.clients.person import Person

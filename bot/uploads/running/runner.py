@@ -15,7 +15,6 @@ from bot.core import BotOptions, Core
 from bot.kinds import LOCAL_FILE_UNREADABLE
 from bot.texts.buttons import Shown
 from bot.texts.unexpected import Unexpected, new_reference
-from bot.uploads import group_texts, upload_texts
 from bot.uploads.destinations import Destinations
 from bot.uploads.ends import ACCOUNT_CHANGED, CANCELLED, UploadEnds
 from bot.uploads.jobs import UploadJob
@@ -27,6 +26,8 @@ from bot.uploads.running.telegram_source import LocalFile
 from bot.uploads.running.transfer import Transfer
 from bot.uploads.scheduler import Ending
 from bot.uploads.texts import arrived
+from bot.uploads.texts import group as group_texts
+from bot.uploads.texts import upload as upload_texts
 from security.errors import (
     ConsentRequired,
     CorruptCredential,

@@ -17,7 +17,7 @@ from bot.uploads.jobs import JobFile, UploadJob, Whereabouts
 from bot.uploads.running.duplicates import same_content, still_there
 from bot.uploads.running.running_job import RunningJob
 from bot.uploads.running.telegram_files import TelegramFiles
-from bot.uploads.upload_texts import TooLittleSpace
+from bot.uploads.texts.upload import TooLittleSpace
 from drive import Drive, DriveFile, DriveRefused
 from security.errors import CustodyError, TransientFault
 from upload import Progress, Source, Target, UploadCancelled, discard, upload
