@@ -21,15 +21,8 @@ from drive.uploading.attempt import Attempt, IdentifierSpent, Target
 from drive.uploading.budget import ChunkBudget
 from drive.uploading.progress import Progress
 from drive.uploading.session import UploadSession
-from drive.uploading.source import (
-    Source,
-    SourceFailed,
-    SourceSpoilt,
-    StopSignal,
-    TimeLimit,
-    UploadCancelled,
-    UploadInterrupted,
-)
+from drive.uploading.source import Source, SourceFailed, SourceSpoilt
+from drive.uploading.stopping import StopSignal, TimeLimit, UploadCancelled, UploadInterrupted
 from drive.uploading.window import Window
 from security.errors import CustodyError
 

@@ -26,7 +26,7 @@ from drive.errors import (
     unreadable_answer,
 )
 from drive.resources import FILE_FIELDS, DriveFile, is_identifier
-from drive.uploading.source import StopSignal
+from drive.uploading.stopping import StopSignal
 from security.errors import CustodyError, OperatorFault, TransientFault
 from security.google import answers
 from security.google.jitter import jittered

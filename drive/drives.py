@@ -18,7 +18,7 @@ from drive.files import Files
 from drive.folders import Folders
 from drive.resources import About
 from drive.sharing import Sharing
-from drive.uploading.source import StopSignal
+from drive.uploading.stopping import StopSignal
 from security.consent.approvals import GoogleAccount
 from security.credential import Owner
 from security.custody.custodian import Custodian

@@ -43,7 +43,7 @@ from bot.core import Timing
 from bot.updates.journal import UpdateJournal
 from bot.uploads.running.telegram_source import LocalFile
 from config import child_environment
-from drive.uploading.source import StopSignal
+from drive.uploading.stopping import StopSignal
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.clients.telegram_controls import TelegramControls

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from drive import Drive, DriveFile, DriveRefused
 from drive.uploading.progress import Progress
 from drive.uploading.session import SessionLost, UploadSession
-from drive.uploading.source import StopSignal, UploadCancelled
+from drive.uploading.stopping import StopSignal, UploadCancelled
 from drive.uploading.window import Window
 from security.errors import CustodyError, TransientFault
 from security.google.jitter import jittered

@@ -7,7 +7,8 @@ import mmap
 from collections.abc import Generator, Iterator
 from typing import Final
 
-from drive.uploading.source import Source, SourceFailed, StopSignal
+from drive.uploading.source import Source, SourceFailed
+from drive.uploading.stopping import StopSignal
 
 _PIECE: Final = 256 * 1024
 _PRIVATE: Final = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
