@@ -47,7 +47,7 @@ run: $(VENV)/.run
 # Everything, without encryption and with it. Most tests wait (for the disk, first of all), so there
 # are more workers than cores, and files in memory where there is some. `.ci/run` adds what takes
 # longer: a hundred people at once, and the other way of `one_way` tests.
-WORKERS ?= 6
+WORKERS ?= 8
 # off, on: one way alone, with all of its tests; both: see `one_way` in tests/conftest.py.
 ENCRYPTION ?= both
 TEST_FILES := $(if $(wildcard /dev/shm),/dev/shm,/tmp)

@@ -202,6 +202,7 @@ def test_an_index_that_cannot_be_reached_is_said_in_a_sentence(
     assert "the package index (pypi.org, unless pip is told of another) cannot be reached" in says
 
 
+@pytest.mark.one_way
 def test_a_package_that_is_not_the_locked_one_is_refused(tmp_path: Path, index: Index) -> None:
     locked = index.add("small")
     index.add("small", b"changed")

@@ -153,7 +153,7 @@ def test_a_lock_file_of_somebody_else_is_refused_in_a_sentence(open_path: Path) 
 
 
 @needs_root
-@pytest.mark.parametrize("mode", [0o600, "pipe", *in_rest(0o644, "folder")])
+@pytest.mark.parametrize("mode", [0o600, *in_rest("pipe", 0o644, "folder")])
 def test_one_token_file_that_cannot_be_read_stops_nobody(open_path: Path, mode: int | str) -> None:
     """Of another user, or no file at all: that owner's trouble, not the bot's."""
     data = open_path / "data"

@@ -21,6 +21,7 @@ from sandbox.server import Sandbox
 from tests.bot.processes import process
 from tests.bot.test_operations import free_port
 from tests.journeys import connect
+from tests.running import in_rest
 from web.connections import PATIENCE_SECONDS, most_connections
 from web.serving import listen, serving
 
@@ -229,7 +230,7 @@ def test_a_quarter_of_the_descriptors_is_the_most() -> None:
 
 
 @pytest.mark.one_way("off")
-@pytest.mark.parametrize("attacked", ["WEB_PORT", "METRICS_PORT"])
+@pytest.mark.parametrize("attacked", ["WEB_PORT", *in_rest("METRICS_PORT")])
 async def test_eleven_hundred_silent_connections_keep_nobody_from_being_served(
     sandbox: Sandbox,
     google: GoogleControls,

@@ -31,6 +31,7 @@ SAVE = """\
 
 
 @needs("strace")
+@pytest.mark.one_way
 def test_a_few_points_lose_nothing_and_each_safeguard_taken_out_is_missed() -> None:
     """The command itself: a sample of a save and of a small upload; a save without each fsync."""
     done = subprocess.run(
