@@ -47,9 +47,7 @@ async def keep_house(stage: Stage, ivy: Person) -> None:
     await ivy.send(f"/get {word}")
     await ivy.wait_for(lambda message: message.media is not None)
     text = world.new("Telegram's answer")
-    await google.fault(
-        "telegram.sendDocument", "status", status=400, reason=text, owner=str(ivy.id)
-    )
+    await google.fault("telegram.sendDocument", "status", status=400, reason=text)
     await ivy.tap("Send here")
     await ivy.wait_for("did not get through")
     text = world.new("Google's answer")

@@ -331,8 +331,6 @@ async def talk(stage: Stage, ann: Person) -> None:
     await stage.connected(ann)
     await ann.send("/privacy")
     await ann.wait_for("What I keep about you")
-    await ann.tap("My data as a file")
-    await stage.says('"data_handed_out"')
     await ann.tap("Delete all my data")
     await ann.wait_for("Delete everything")
     await ann.tap("Yes, delete everything")
@@ -592,10 +590,14 @@ async def forge(stage: Stage, ann: Person) -> None:
 
 
 async def alone(stage: Stage, ann: Person) -> None:
-    """What happens to everybody at once: polling, downloads, clients, the disk, lapsed codes."""
+    """What happens to everybody at once: polling, files both ways, clients, the disk, lapsed codes."""
     google, world = stage.google, stage.world
     text = world.new("Telegram's answer")
     await stage.connected(ann)
+    await ann.send("/privacy")
+    await ann.wait_for("What I keep about you")
+    await ann.tap("My data as a file")
+    await stage.says('"data_handed_out"')
     for kind, options in (*TELEGRAM_FAILS, ("status", SLOW_DOWN)):
         said = {"reason": text} if kind == "status" else {"body": text} if kind == "html" else {}
         rule = await google.fault("telegram.getFile", kind, **options, **said)

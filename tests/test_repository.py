@@ -56,7 +56,7 @@ def git(*arguments: str) -> list[str]:
 def test_a_run_ends_with_the_packages_that_its_skipped_tests_want() -> None:
     """In earnest: with a PATH on which there is nothing."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "tests/crash/test_crash_matrix.py", "-k", "points"],
+        [sys.executable, "-m", "pytest", "-q", "tests/test_monitoring.py", "-k", "as_shown"],
         cwd=ROOT,
         env={"PATH": "/nothing/is/here"},
         capture_output=True,
@@ -65,7 +65,7 @@ def test_a_run_ends_with_the_packages_that_its_skipped_tests_want() -> None:
         check=False,
     )
     *_, said, result = done.stdout.splitlines()
-    assert said == "1 of the skipped tests would run after: apt-get install strace"
+    assert said == "1 of the skipped tests would run after: apt-get install prometheus"
     assert result.startswith("1 skipped")
 
 
