@@ -590,7 +590,7 @@ async def forge(stage: Stage, ann: Person) -> None:
 
 
 async def alone(stage: Stage, ann: Person) -> None:
-    """What happens to everybody at once: polling, files both ways, clients, the disk, lapsed codes."""
+    """What happens to everybody at once: polling, files both ways, clients, disk, lapsed codes."""
     google, world = stage.google, stage.world
     text = world.new("Telegram's answer")
     await stage.connected(ann)
