@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from commands.runtime import Custody
 from processes import wiring
 from processes.storage import storage_of
-from security.storage.protocol import BOT_LEASE
+from security.storage.leases import BOT_LEASE
 
 
 @asynccontextmanager

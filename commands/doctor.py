@@ -34,7 +34,7 @@ from commands.waiting import saying
 from commands.wording import count
 from config import Settings
 from security.logging_utils import redact_logs
-from security.storage.protocol import BOT_LEASE
+from security.storage.leases import BOT_LEASE
 
 _SIGNS: Final = {State.OK: "✓", State.WARNING: "!", State.FAILED: "✗", State.SKIPPED: "–"}
 

@@ -42,7 +42,8 @@ from security.errors import CustodyError
 from security.google.network import Network
 from security.logging_utils import OwnerMask, configure_logging
 from security.storage.disk_faults import reason_of
-from security.storage.protocol import BOT_LEASE, Lease, Storage
+from security.storage.leases import BOT_LEASE, Lease
+from security.storage.protocol import Storage
 from web.app import CALLBACK_PATH, WebParts, create_app
 from web.operations import OperationsParts, create_operations_app
 from web.serving import listen, serving

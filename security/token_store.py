@@ -28,18 +28,8 @@ from security.owner_documents import (
 from security.quarantine.copies import Quarantine
 from security.storage.each import each, only
 from security.storage.events import Event
-from security.storage.protocol import (
-    ABSENT,
-    Conflict,
-    Drop,
-    Lease,
-    Put,
-    Reservation,
-    Step,
-    Storage,
-    Unit,
-    Version,
-)
+from security.storage.leases import Lease, Reservation
+from security.storage.protocol import ABSENT, Conflict, Drop, Put, Step, Storage, Unit, Version
 
 _LEASE_SECONDS: Final = 30
 _POLL_SECONDS: Final = 0.02

@@ -38,7 +38,8 @@ from security.google.oauth import GoogleOAuth
 from security.owner_documents import Reading
 from security.quarantine.policy import Rejections
 from security.storage.events import Event
-from security.storage.protocol import Lease, Version
+from security.storage.leases import Lease
+from security.storage.protocol import Version
 from security.token_store import TokenStore
 
 Asking = Callable[[str], AbstractAsyncContextManager[None]]

@@ -12,7 +12,7 @@ from security.credential import Owner
 from security.custody.workers import Workers
 from security.errors import TransientFault
 from security.google.jitter import doubling, jittered
-from security.storage.protocol import Lease
+from security.storage.leases import Lease
 from security.token_store import TokenStore
 
 T = TypeVar("T")

@@ -24,7 +24,7 @@ from security.errors import CustodyError, OperatorFault
 from security.owner_documents import Reading
 from security.storage.each import each, only
 from security.storage.events import Event
-from security.storage.protocol import Lease, Reservation
+from security.storage.leases import Lease, Reservation
 from security.token_store import Save, TokenStore
 
 _log = structlog.get_logger()

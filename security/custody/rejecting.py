@@ -15,7 +15,8 @@ from security.custody.workers import Workers
 from security.errors import CustodyError
 from security.quarantine.policy import Rejections
 from security.storage.events import Event
-from security.storage.protocol import Conflict, Lease, Version
+from security.storage.leases import Lease
+from security.storage.protocol import Conflict, Version
 from security.token_store import TokenStore
 
 _log = structlog.get_logger()

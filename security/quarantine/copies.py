@@ -27,13 +27,13 @@ from security.quarantine.records import Note, QuarantineRecord, Restoration
 from security.storage.catalogue import NOTE
 from security.storage.documents import read_one
 from security.storage.events import Event
+from security.storage.leases import Lease
 from security.storage.protocol import (
     ANY,
     Conflict,
     Copy,
     Drop,
     Key,
-    Lease,
     Put,
     Step,
     Storage,

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from security.errors import CustodyError, OperatorFault
-from security.storage.protocol import BOT_LEASE, Storage
+from security.storage.leases import BOT_LEASE
+from security.storage.protocol import Storage
 
 
 @contextmanager

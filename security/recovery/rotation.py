@@ -24,7 +24,8 @@ from security.encryption import is_object, kid_of
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import Kind
 from security.storage.documents import read_one
-from security.storage.protocol import Convert, Key, Lease
+from security.storage.leases import Lease
+from security.storage.protocol import Convert, Key
 from security.storage.sealing import Opened
 from security.token_store import TokenStore
 

@@ -15,6 +15,7 @@ from typing import Final, Literal, NamedTuple, Protocol
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import Document, Kind
 from security.storage.events import Action, AuditEntry, Event
+from security.storage.leases import Lease, Reservation
 from security.storage.sealing import Sealer
 
 Version = str
@@ -23,8 +24,6 @@ ABSENT: Final[Version] = "absent"
 """Instead of a version: there must be no such document."""
 ANY: Final[Version] = "any"
 """Instead of a version: whatever is there, or nothing."""
-BOT_LEASE: Final = "bot"
-"""What the one bot of an installation holds as long as it lives."""
 
 Resealed = Literal["changed", "already", "vanished"]
 Convert = Callable[[bytes], bytes | None]
@@ -69,31 +68,6 @@ class Stored:
 Found = Stored | Exception | None
 """What `Storage.read` gives for one key; None: there is no such document. An error: the storage
 itself did not answer for it, or has a defect that this one document brings out."""
-
-
-class Lease(Protocol):
-    """The right to begin a change of what goes by a name: an owner's documents, or the bot's."""
-
-    @property
-    def name(self) -> str:
-        """What is leased."""
-
-    def may_begin(self) -> bool:
-        """Whether it is still held. What has begun by then may be saved in any case."""
-
-    def release(self) -> None:
-        """Give it back: from any thread, only what is still held, and without an error."""
-
-
-class Reservation(Protocol):
-    """Proof that a save can be written, had before a token is spent."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it has neither been used by a `Put` nor been given up. No conflict spends it."""
-
-    def give_up(self) -> None:
-        """It will not be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +122,8 @@ class Unit:
 
     steps: Sequence[Step]
     lease: Lease | None = None
-    """Of the owner, wherever a step's kind is leased and the name an owner's."""
+    """Of the owner, wherever a step's kind is leased and the name an owner's. One that has lapsed
+    since serves as well: versions say what may be saved. One that was given back does not."""
     events: Sequence[Event] = ()
     """For the audit trail, once all steps are made."""
 
@@ -180,6 +155,14 @@ class Storage(Protocol):
     def kinds(self) -> Sequence[Kind]:
         """The kinds of documents that are kept here."""
 
+    @property
+    def lease_seconds(self) -> float | None:
+        """How long a lease lasts that nobody renews; None: as long as its process lives."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether processes on other machines may work on the same documents."""
+
     def open(self) -> None:
         """Make ready, and clear what a crash left.
 
@@ -207,7 +190,7 @@ class Storage(Protocol):
         """Give back what is held open."""
 
     def now(self) -> float:
-        """The storage's own clock, in Unix seconds."""
+        """The storage's own clock, in Unix seconds: what several processes go by. Asks nobody."""
 
     def check_writable(self, kind: Kind | None = None) -> None:
         """Raise OperatorFault where a small document of this kind cannot be kept just now.

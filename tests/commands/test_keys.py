@@ -20,7 +20,7 @@ from cli import app
 from processes.storage import KINDS
 from security.encryption import TokenEncryption
 from security.logging_utils import OwnerMask
-from security.storage.protocol import BOT_LEASE
+from security.storage.leases import BOT_LEASE
 from tests.security.kit import ANN, BOB, a_credential, full_disk, new_key, secret
 from tests.security.test_rotation import documents, kids, seed, tree
 from tests.stores import folder_of, storage_in, store_in

@@ -7,7 +7,7 @@ from contextlib import ExitStack, suppress
 from security.credential import Owner
 from security.errors import CorruptCredential
 from security.storage.events import Event
-from security.storage.protocol import Reservation
+from security.storage.leases import Reservation
 from security.token_store import Save, TokenStore
 from tests.crash.fates import Both, Current, Fate, Gone, Kept, SetAside
 from tests.crash.operation import Hands, Operation, Steps

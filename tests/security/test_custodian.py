@@ -18,7 +18,7 @@ from security.custody.workers import Workers
 from security.encryption import TokenEncryption
 from security.errors import ConsentRequired, OperatorFault, TransientFault
 from security.owner_documents import CREDENTIALS
-from security.storage.protocol import Lease
+from security.storage.leases import Lease
 from tests.security.kit import (
     AMY,
     ANN,

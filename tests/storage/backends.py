@@ -20,16 +20,8 @@ from security.owner_documents import CREDENTIALS, QUARANTINE, TOMBSTONES
 from security.storage.catalogue import Document, Kind
 from security.storage.events import Event
 from security.storage.files.storage import FileStorage
-from security.storage.protocol import (
-    Key,
-    Lease,
-    Put,
-    Step,
-    Storage,
-    Stored,
-    Unit,
-    Version,
-)
+from security.storage.leases import Lease
+from security.storage.protocol import Key, Put, Step, Storage, Stored, Unit, Version
 from security.storage.refusals import Refusals
 from security.storage.sealing import Sealer
 from tests.storage.memory import MemoryStorage, Shelf

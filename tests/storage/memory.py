@@ -19,6 +19,7 @@ from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import NAME, Document, Kind
 from security.storage.events import Action, AuditEntry, Event
 from security.storage.key_check import check_some_open
+from security.storage.leases import Lease, Reservation
 from security.storage.protocol import (
     ABSENT,
     ANY,
@@ -30,11 +31,9 @@ from security.storage.protocol import (
     DuePage,
     Found,
     Key,
-    Lease,
     Put,
     PutRaw,
     Resealed,
-    Reservation,
     Step,
     Stored,
     Unit,
@@ -89,9 +88,13 @@ class MemoryLease:
 
     name: str
     shelf: Shelf
+    taken_over_at: float | None = None
 
     def may_begin(self) -> bool:
         return self.shelf.leases.get(self.name) is self
+
+    def renew(self) -> bool:
+        return self.may_begin()
 
     def release(self) -> None:
         with self.shelf.guard:
@@ -113,6 +116,8 @@ class MemoryStorage:
     """See `Storage`, whose methods these are."""
 
     is_atomic = False
+    lease_seconds = None
+    is_shared = False
 
     def __init__(
         self,

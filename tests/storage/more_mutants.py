@@ -9,6 +9,7 @@ from typing import Any
 from security.encryption import is_encrypted
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import Kind
+from security.storage.leases import Lease, Reservation
 from security.storage.protocol import (
     Conflict,
     Convert,
@@ -17,11 +18,9 @@ from security.storage.protocol import (
     DuePage,
     Found,
     Key,
-    Lease,
     Put,
     PutRaw,
     Resealed,
-    Reservation,
     Step,
     Stored,
     Unit,

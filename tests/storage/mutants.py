@@ -13,6 +13,7 @@ from security.encryption import is_encrypted
 from security.errors import CustodyError, OperatorFault
 from security.storage.catalogue import Kind
 from security.storage.events import AuditEntry, Event
+from security.storage.leases import Lease, Reservation
 from security.storage.protocol import (
     ABSENT,
     ANY,
@@ -24,11 +25,9 @@ from security.storage.protocol import (
     DuePage,
     Found,
     Key,
-    Lease,
     Put,
     PutRaw,
     Resealed,
-    Reservation,
     Step,
     Stored,
     Unit,

@@ -19,19 +19,8 @@ from security.owner_documents import (
     credential_key,
     tombstone_key,
 )
-from security.storage.protocol import (
-    ABSENT,
-    BOT_LEASE,
-    Conflict,
-    Copy,
-    Drop,
-    Key,
-    Lease,
-    Put,
-    PutRaw,
-    Step,
-    Unit,
-)
+from security.storage.leases import BOT_LEASE, Lease
+from security.storage.protocol import ABSENT, Conflict, Copy, Drop, Key, Put, PutRaw, Step, Unit
 from tests.storage.backends import ANN, BACKENDS, BOB, PAGES, Backend, new_key, page
 
 CREDENTIAL = credential_key(ANN)

@@ -20,6 +20,7 @@ from security.storage.files.index import Stamp
 from security.storage.files.private_files import read_regular
 from security.storage.files.staged_file import StagedFile
 from security.storage.files.unix import sync_folder
+from security.storage.leases import Lease
 from security.storage.protocol import (
     ABSENT,
     ANY,
@@ -27,7 +28,6 @@ from security.storage.protocol import (
     Copy,
     Drop,
     Key,
-    Lease,
     Put,
     PutRaw,
     Step,

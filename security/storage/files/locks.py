@@ -65,9 +65,17 @@ class FileLease:
             self._descriptor = descriptor
         return taken
 
+    @property
+    def taken_over_at(self) -> None:
+        """It never is: no lock lapses while its process lives."""
+
     def may_begin(self) -> bool:
         """Whether it is held. It does not lapse while the process lives."""
         return self._descriptor is not None
+
+    def renew(self) -> bool:
+        """It lasts by itself."""
+        return self.may_begin()
 
     def release(self) -> None:
         """Give the lock back; nothing happens where it is not held.

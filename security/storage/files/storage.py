@@ -38,13 +38,13 @@ from security.storage.files.private_files import (
 from security.storage.files.staged_file import StagedFile
 from security.storage.files.unix import is_private
 from security.storage.key_check import check_some_open
+from security.storage.leases import Lease
 from security.storage.protocol import (
     Convert,
     Due,
     DuePage,
     Found,
     Key,
-    Lease,
     Resealed,
     Stored,
     Unit,
@@ -58,6 +58,9 @@ _LOCK_SECONDS: Final = 30
 
 class FileStorage:
     """See `Storage`, whose methods these are."""
+
+    lease_seconds = None
+    is_shared = False
 
     def __init__(
         self, folder: Path, sealer: Sealer, mask: Callable[[str], str], kinds: Sequence[Kind]
