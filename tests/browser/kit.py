@@ -60,10 +60,18 @@ class Running:
 
     def reading(self) -> list[int]:
         """How much of each body on a slow line Drive has read."""
-        address = f"{self.url}/sandbox/control/calls"
-        with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310
-            found = json.load(answer)["reading"]
+        found = self._ask("calls")["reading"]
         return [one["bytes"] for one in found if one["operation"] == "google.upload.chunk"]
+
+    def has_in_drive(self, name: str) -> bool:
+        """Whether anybody's Drive has a file of this name."""
+        drives = self._ask("google/state")["files"].values()
+        return any(file["name"] == name for files in drives for file in files)
+
+    def _ask(self, path: str) -> Any:
+        address = f"{self.url}/sandbox/control/{path}"
+        with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310
+            return json.load(answer)
 
     def log(self) -> str:
         """What both processes have written."""

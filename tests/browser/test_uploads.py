@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -129,9 +130,11 @@ def cancel_under_way(running: Running, visit: Visit) -> None:
     visit.picture("cancelling")
     visit.says("Wrong film.pdf was cancelled, nothing of it is in your Drive.")
     visit.wide_picture("cancelled")
-    running.control("rate", target="google.upload.chunk", bytes_per_second=20)
+    running.control("rate", target="google.upload.chunk", bytes_per_second=3)
     send(visit, "Too late.txt", b"hello", "text/plain")
     visit.says("Too late.txt")
+    while not running.has_in_drive("Too late.txt"):  # which holds its answer back
+        time.sleep(0.02)
     visit.tap("Cancel")
     told = visit.says("It was too late to cancel.")
     expect(told.locator(".key")).to_have_count(6)
