@@ -22,10 +22,13 @@ RUN if [ "$HEALTH_PICTURE" = on ]; then python -m pip --python /opt/drivekeeper/
         install --require-hashes -r requirements-picture.txt; fi
 
 # Google's client brings descriptions of all of Google's interfaces, 109 MB; what is called is
-# Drive's, and will be Sheets'. The package stays whole to pip (`pip check` looks at versions), and
-# in the image there is no pip that would miss them.
+# Drive's, and will be Sheets'. Babel brings how numbers and dates are written in every language,
+# 31 MB; what is written is English and Chinese. The packages stay whole to pip (`pip check` looks
+# at versions), and in the image there is no pip that would miss the files.
 RUN find /opt/drivekeeper -path '*/googleapiclient/discovery_cache/documents/*' -type f \
-        ! -name drive.v3.json ! -name sheets.v4.json -delete
+        ! -name drive.v3.json ! -name sheets.v4.json -delete \
+    && find /opt/drivekeeper -path '*/babel/locale-data/*' -type f \
+        ! -name root.dat ! -name 'en*' ! -name 'zh*' -delete
 
 COPY pyproject.toml README.md LICENSE ./
 COPY cli.py upload.py ./

@@ -19,6 +19,7 @@ import googleapiclient
 import pytest
 from packaging.specifiers import SpecifierSet
 
+from bot.texts.catalogue import LANGUAGES
 from tests.installed import needs
 from tests.test_docs import variables
 from web.app import WebParts, create_app
@@ -312,6 +313,24 @@ def test_the_descriptions_left_in_the_image_are_enough(tmp_path: Path) -> None:
     )
     done = run(tmp_path, ROOT, "-c", f"import sys; sys.path.append('.')\n{program}")
     assert (done.stderr, done.stdout) == ("", f"{copy / '__init__.py'}\n")
+
+
+def test_the_languages_left_installed_are_those_that_are_written(tmp_path: Path) -> None:
+    """The very steps of the Dockerfile and the Makefile, which leave the same."""
+    (image,) = [rest for name, rest in stage(0) if name == "RUN" and rest.startswith("find ")]
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    (local,) = re.findall(r"(?ms)^SPARE_LANGUAGES = (.+?)\n\n", makefile)
+    left: list[set[str]] = []
+    for step, folder in ((image, "/opt/drivekeeper"), (local, "$(VENV)")):
+        data = tmp_path / str(len(left)) / "babel" / "locale-data"
+        data.mkdir(parents=True)
+        for name in ("root", "en", "en_GB", "zh", "zh_Hant_TW", "zh_Hans", "de", "aa_ET", "yue"):
+            (data / f"{name}.dat").touch()
+        command = step.replace("\\\n", "").replace(folder, str(data.parent.parent))
+        subprocess.run(["/bin/sh", "-c", command], check=True)
+        left.append({path.stem for path in data.iterdir()})
+    assert left == [{"root", "en", "en_GB", "zh", "zh_Hant_TW", "zh_Hans"}] * 2
+    assert {language.split("_")[0] for language in LANGUAGES} == {"en", "zh"}
 
 
 def test_image_starts_a_script_of_the_project_with_one_of_its_commands() -> None:

@@ -41,6 +41,8 @@ STORED: Final = {"aiohttp", "googleapiclient", "httplib2", "telegram", "fastapi"
 """What nobody needs who only looks at what is stored."""
 ASKED: Final = {"telegram", "fastapi", "uvicorn", "matplotlib", "PIL", "prometheus_client"}
 """What nobody needs but the bot."""
+DATABASE: Final = {"sqlalchemy", "pymysql", "alembic"}
+"""What nobody needs whose credentials are in files."""
 WITHOUT: Final = {
     "commands.audit": STORED | ASKED,
     "commands.backup": STORED | ASKED,
@@ -129,7 +131,14 @@ def test_completion_can_be_installed(shell: str, tmp_path: Path) -> None:
 def test_a_command_imports_only_what_it_needs(module: str) -> None:
     """Looking at what is stored needs no network; Google is asked without Telegram's library."""
     _, modules, _ = run(f"{_TOLD} import {module}")
-    assert modules & WITHOUT[module] == set()
+    assert modules & (WITHOUT[module] | DATABASE) == set()
+
+
+def test_a_bot_on_files_waits_for_no_database() -> None:
+    """36 MB of memory that it has no use for."""
+    _, modules, _ = run(f"{_TOLD} import processes.bot")
+    assert "telegram" in modules
+    assert modules & DATABASE == set()
 
 
 def test_every_command_that_is_imported_later_is_in_the_table() -> None:
