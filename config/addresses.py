@@ -23,7 +23,7 @@ def _any_address(value: str) -> str:
     try:
         parts = urlsplit(value)
         known = parts.scheme in ("https", "http") and parts.port != 0
-        known = known and _is_host(parts.hostname or "")
+        known = known and is_host(parts.hostname or "")
     except ValueError:  # its text may repeat the value
         known = False
     if not known or not ONE_WORD.fullmatch(value) or "\\" in value:
@@ -33,7 +33,7 @@ def _any_address(value: str) -> str:
     return value.rstrip("/")
 
 
-def _is_host(host: str) -> bool:
+def is_host(host: str) -> bool:
     """Whether it is an IP address, or a name: https://www.rfc-editor.org/rfc/rfc1123#section-2.1.
 
     Raises:

@@ -26,6 +26,9 @@ def title(code: str, t: Texts) -> str:
         "wrong_document": t.tr("Stored documents were moved under other names"),
         "older_generation": t.tr("Old documents have come back into the data folder"),
         "store_failed": t.tr("The data folder cannot be read or written"),
+        "database_unreachable": t.tr("The database does not answer"),
+        "database_untrusted": t.tr("The connection to the database is not private"),
+        "database_refused": t.tr("The database refuses this bot's account"),
         "updates_not_saved": t.tr("Messages cannot be written down, and wait at Telegram"),
         "update_set_aside": t.tr("A message that crashed the bot three times is no longer tried"),
         "api_not_found": t.tr("There is no Google Drive at the address in GOOGLE_API_ENDPOINT"),
@@ -51,9 +54,12 @@ def meaning(code: str, t: Texts) -> str:
             "Each ends with an error nobody expected, which is a defect of the program. "
             "Credentials are refreshed only when somebody needs them."
         ),
-        "store_failed": t.tr(
-            "No token is refreshed as long as a new one could not be saved. Nobody's "
-            "credential is lost."
+        **dict.fromkeys(
+            ("store_failed", "database_unreachable", "database_untrusted", "database_refused"),
+            t.tr(
+                "No token is refreshed as long as a new one could not be saved. Nobody's "
+                "credential is lost."
+            ),
         ),
         "updates_not_saved": t.tr(
             "Before I take a message from Telegram I write it down, so that none is lost; the "
@@ -177,6 +183,19 @@ def remedy(code: str, t: Texts) -> str:
             "let TELEGRAM_FILES_DIR be the server's working folder, shared with this bot under "
             "the same path, and run both as the same user. The next file that can be read "
             "ends this alert."
+        ),
+        "database_unreachable": t.tr(
+            "is the database running, and can this machine reach it? I try again by myself; it "
+            "needs no restart."
+        ),
+        "database_untrusted": t.tr(
+            "the database must offer TLS with a certificate that is valid for its host. "
+            "<code>drivekeeper doctor</code> says what is wrong with it; an authority of your own "
+            "is named in DATABASE_CA."
+        ),
+        "database_refused": t.tr(
+            "look at the user and the password in DATABASE_URL, and at what the account may do. "
+            "<code>drivekeeper doctor</code> says what is missing."
         ),
         **dict.fromkeys(
             ("store_failed", "updates_not_saved"),

@@ -18,17 +18,13 @@ from commands.wording import count
 from config.sizes import size
 from security.errors import OperatorFault
 from security.storage.disk_faults import reason_of
+from security.storage.mounts import NETWORK, file_system_of
 
 _FILE_MODE: Final = 0o600
 _FOLDER_MODE: Final = 0o700
-_MOUNTS: Final = Path("/proc/self/mountinfo")
 _UNFIT: Final = (
     (
-        # The name is a module of the kernel or of FUSE; what it speaks goes over a network.
-        re.compile(
-            r"nfs\d?|cifs|smb\w*|9p|afs|ceph|glusterfs|lustre|gpfs|ocfs2|gfs2|virtiofs|davfs|"
-            r"fuse\.(sshfs|s3fs|rclone|gcsfuse|glusterfs|ceph\w*|goofys|davfs\d?|juicefs|mergerfs)"
-        ),
+        NETWORK,
         "The data folder is on a network file system ({}): whether renames are atomic, and locks "
         "hold between machines, depends on its server.",
         "Put the data folder on a local disk.",
@@ -235,29 +231,7 @@ def _walk(folder: Path) -> Iterator[str]:
 
 def check_file_system(folder: Path) -> list[Finding]:
     """Whether renames are atomic there, locks hold, and it outlives a restart."""
-    try:
-        mounts = _MOUNTS.read_text("utf-8", "replace")
-        kind = file_system_of(_nearest(folder).resolve(), mounts)
-    except OSError:
-        kind = None
-    return [judge_file_system(kind)]
-
-
-def file_system_of(folder: Path, mounts: str) -> str | None:
-    """The kind of file system `folder` is on, by Linux's table of mounts (proc(5)); None: unknown.
-
-    Of several mounts on one point the last one is what is seen.
-    """
-    found: tuple[int, str] | None = None
-    for line in mounts.splitlines():
-        left, dash, right = line.partition(" - ")
-        fields = left.split()
-        if not dash or len(fields) < 5:
-            continue
-        point = Path(re.sub(r"\\(\d{3})", lambda match: chr(int(match[1], 8)), fields[4]))
-        if folder.is_relative_to(point) and len(point.parts) >= (found or (0, ""))[0]:
-            found = len(point.parts), right.split()[0]
-    return found[1] if found else None
+    return [judge_file_system(file_system_of(folder))]
 
 
 def judge_file_system(kind: str | None) -> Finding:

@@ -124,6 +124,9 @@ RESULTS: Final = frozenset(
         "wrong_document",
         "older_generation",
         "store_failed",
+        "database_unreachable",
+        "database_untrusted",
+        "database_refused",
         "locked",
         "second_instance",
         "invalid_bot_token",
@@ -204,6 +207,7 @@ OPERATOR_FAULTS: Final = frozenset(
         *("operator_fault", "invalid_client", "unauthorized_client", "deleted_client"),
         *("unknown_client", "invalid_request", "key_missing", "unknown_key", "unknown_envelope"),
         *("plaintext_refused", "wrong_document", "older_generation", "store_failed"),
+        *("database_unreachable", "database_untrusted", "database_refused"),
     }
 )
 """The results that only an operator can mend: administrators are told of them."""

@@ -24,7 +24,7 @@ from typer.testing import CliRunner, Result
 from cli import app
 from commands.checks import folder as folder_checks
 from commands.checks.finding import Finding, State
-from commands.checks.folder import file_system_of, judge_file_system, judge_space
+from commands.checks.folder import judge_file_system, judge_space
 from commands.checks.google import judge_clock
 from commands.checks.http import Answer
 from commands.checks.telegram import judge_webhook
@@ -36,6 +36,7 @@ from sandbox.run import bot_settings
 from sandbox.server import Sandbox
 from security.credential import Owner
 from security.encryption import TokenEncryption
+from security.storage.mounts import kind_of
 from tests.canaries import Canaries, marker, telegram_id
 from tests.fixtures import StartBot
 from tests.security.kit import MASK, a_credential, full_disk
@@ -501,9 +502,9 @@ def test_the_file_system_is_the_one_mounted_nearest() -> None:
         "31 30 0:32 / /srv/my\\040data rw - xfs /dev/vdb rw\n"
         "not a line of it\n"
     )
-    assert file_system_of(Path("/srv/my data/user_data"), mounts) == "xfs"
-    assert file_system_of(Path("/srv/my"), mounts) == "ext4"
-    assert file_system_of(Path("/srv"), "") is None
+    assert kind_of(Path("/srv/my data/user_data"), mounts) == "xfs"
+    assert kind_of(Path("/srv/my"), mounts) == "ext4"
+    assert kind_of(Path("/srv"), "") is None
 
 
 # Keys

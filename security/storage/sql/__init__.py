@@ -1,0 +1,1 @@
+"""The storage in a database: MariaDB, MySQL, TiDB, or SQLite."""

@@ -1,0 +1,71 @@
+"""The file of SQLite: private, this user's, and on a disk of this machine."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from security.errors import OperatorFault
+from security.storage.disk_faults import reason_of
+from security.storage.mounts import NETWORK, file_system_of
+
+_FILE_MODE: Final = 0o600
+_FOLDER_MODE: Final = 0o700
+_BESIDE: Final = ("", "-wal", "-shm", "-journal")
+"""What SQLite keeps beside a file takes the file's own mode, whatever the umask, when it is made
+(https://www.sqlite.org/src/file/src/os_unix.c, findCreateFileMode)."""
+_one_at_a_time = threading.Lock()
+
+
+def prepare(path: Path) -> None:
+    """Make the file where there is none, and private where it is not. Before each connection.
+
+    A file that is there is never opened: closing it would take SQLite's own locks away
+    (https://www.sqlite.org/howtocorrupt.html, "Posix advisory locks canceled").
+
+    Raises:
+        OperatorFault: it cannot be made, is another user's, or on a network's file system, which
+            keeps neither SQLite's locks nor its shared memory.
+    """
+    kind = file_system_of(path)
+    if kind is not None and NETWORK.fullmatch(kind):
+        raise _refused(f"is on a network file system ({kind}), which SQLite cannot work on")
+    try:
+        with _one_at_a_time:
+            path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+            with suppress(FileExistsError):
+                _make(path)
+            for suffix in _BESIDE:
+                _make_private(path.with_name(path.name + suffix))
+    except OSError as error:
+        raise _refused(f"cannot be used: {reason_of(error)}") from None
+
+
+def _make(path: Path) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    descriptor = os.open(path, flags, _FILE_MODE)
+    try:
+        os.fchmod(descriptor, _FILE_MODE)
+    finally:
+        os.close(descriptor)
+
+
+def _make_private(path: Path) -> None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(status.st_mode):
+        raise _refused("is no regular file")
+    if status.st_uid != os.geteuid():
+        raise _refused("belongs to another user of this machine")
+    if stat.S_IMODE(status.st_mode) & ~_FILE_MODE:
+        path.chmod(_FILE_MODE)
+
+
+def _refused(reason: str) -> OperatorFault:
+    return OperatorFault(f"the file of DATABASE_URL {reason}", code="store_failed")
