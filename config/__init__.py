@@ -1,6 +1,7 @@
 """Every setting, read once, as one frozen object. Nobody else reads the environment."""
 
 from config.addresses import is_loopback
+from config.database import DatabaseAddress
 from config.loading import (
     DEFAULT_ENV_FILE,
     SettingsError,
@@ -15,6 +16,7 @@ __all__ = [
     "DEFAULT_ENV_FILE",
     "GOOGLE_ADDRESSES",
     "TELEGRAMS_CLOUD",
+    "DatabaseAddress",
     "GoogleClient",
     "Settings",
     "SettingsError",

@@ -13,6 +13,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from config.addresses import is_for_telegrams_cloud
+from config.database import AddressFault
 from config.network import unused
 from config.settings import (
     GOOGLE_ADDRESSES,
@@ -116,6 +117,10 @@ def _faults_between(
     """
     rules = [*(_needs_of_the_bot(s) if for_bot else ()), *_rules_for_all(s, faulty)]
     yield from ((name, reason) for is_broken, name, reason in rules if is_broken)
+    try:
+        _ = s.database
+    except AddressFault as fault:
+        yield fault.setting.lower(), fault.reason
     files = s.telegram_files_dir if s.telegram_local_mode else None
     if files is not None and (reason := _fault_of_files_dir(files, s.user_data_dir)):
         yield "telegram_files_dir", reason
@@ -194,6 +199,16 @@ def _rules_for_all(s: Settings, faulty: Collection[str]) -> list[_Rule]:
             s.token_require_encryption and not s.encryption_keys and not key_faulty,
             "token_encryption_key",
             "is missing (TOKEN_REQUIRE_ENCRYPTION=true needs it)",
+        ),
+        (
+            s.database_url is not None and not s.encryption_keys and not key_faulty,
+            "token_encryption_key",
+            "is missing (DATABASE_URL needs it: in a database everything is sealed)",
+        ),
+        (
+            s.database_url is not None and s.token_require_encryption is False,
+            "token_require_encryption",
+            "must not be false (DATABASE_URL is set: in a database no plaintext is believed)",
         ),
         (len({*ids}) < len(ids), "google_other_clients", "names a client twice"),
     ]

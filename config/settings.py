@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from config.addresses import Address, PublicAddress, ServerAddress, WebhookAddress
+from config.database import DatabaseAddress
 from config.network import CertDir, CertFile, Exemptions, Proxy, ProxyAddress
 from config.sources import Variables, read_text, read_variables, trimmed
 from config.values import (
@@ -31,7 +32,7 @@ from config.values import (
     ClientId,
     ClientPairs,
     ClientSecret,
-    DatabaseAddress,
+    DatabaseUrl,
     DepartmentPairs,
     Fault,
     FernetKeys,
@@ -160,7 +161,8 @@ class Settings(BaseSettings):
     token_idle_after_days: Annotated[float, number(0, 36_500)] = 0
 
     user_data_dir: Folder = Path("user_data")
-    database_url: DatabaseAddress | None = None
+    database_url: DatabaseUrl | None = None
+    database_ca: CertFile | None = None
     departments: DepartmentPairs = ("tanhae=淡海", "anping=安坑")
     service_accounts: ServiceAccounts = Field(default_factory=dict)
     """By slug the base64 of the key file, from each `<SLUG>_GOOGLE_SERVICE_ACCOUNT_JSON`."""
@@ -200,6 +202,12 @@ class Settings(BaseSettings):
     def encryption_keys(self) -> tuple[SecretStr, ...]:
         """Fernet keys, newest first; empty: plaintext."""
         return self.token_encryption_key or self.encryption_key
+
+    @property
+    def database(self) -> DatabaseAddress | None:
+        """Where everything is kept; None: in files."""
+        url = self.database_url
+        return None if url is None else DatabaseAddress.parse(url, self.database_ca)
 
     @property
     def proxy(self) -> Proxy | None:

@@ -277,7 +277,7 @@ WebhookSecret = Annotated[
         )
     ),
 ]
-DatabaseAddress = Annotated[SecretStr, _secret(str)]
+DatabaseUrl = Annotated[SecretStr, _secret(str)]  # see config/database.py
 ServiceAccount = Annotated[SecretStr, _secret(_service_account)]
 ServiceAccounts = Annotated[Mapping[str, ServiceAccount], BeforeValidator(dict)]
 """By slug the base64 of the key file."""

@@ -397,7 +397,8 @@ def test_the_callback_flow_needs_an_address_and_a_port(
 
 def test_what_is_not_built_yet_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rather than silently ignored."""
-    found = faults(monkeypatch, **NEEDED, DATABASE_URL="https://canary.example")
+    address = "mysql://user:password@db.example.org/drivekeeper"
+    found = faults(monkeypatch, **NEEDED, ENCRYPTION_KEY=KEY, DATABASE_URL=address)
     assert {*found} == {"DATABASE_URL"}
 
 
