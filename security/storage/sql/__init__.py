@@ -1,1 +1,1 @@
-"""The storage in a database: MariaDB, MySQL, TiDB, or SQLite."""
+"""Storage in a database: MySQL, MariaDB, TiDB, or SQLite in one file."""
