@@ -47,6 +47,11 @@ def _own_part(document: Document) -> dict[str, Any]:
     return own if isinstance(own, dict) else {}
 
 
+def _generation_of(document: Document) -> int:
+    generation = _own_part(document).get("generation")
+    return generation if type(generation) is int else 0
+
+
 def _folded(value: object) -> str | None:
     return value.lower() if isinstance(value, str) and value else None
 
@@ -65,6 +70,8 @@ CREDENTIALS: Final = Kind(
     is_owners=True,
     indexes=_indexes_of,
     due=_runs_out,
+    apart=("refresh_token", "token"),
+    generation=_generation_of,
 )
 TOMBSTONES: Final = Kind("tombstones", leased=True, in_use=False, claims=claims_owner)
 QUARANTINE: Final = Kind("quarantine", leased=True, in_use=False, copies_of=CREDENTIALS)

@@ -70,6 +70,11 @@ class Kind:
     """By what a document is found without its name; the value None: not known of this one."""
     due: Callable[[Document], float | None] | None = None
     """When a document is to be seen to, in Unix seconds; None: at every look."""
+    apart: tuple[str, ...] = ()
+    """Secret fields, which a storage with columns seals apart from the rest."""
+    generation: Callable[[Document], int] = lambda document: 0
+    """Which generation of its owner's it is: sealed with each field that is kept apart, so that
+    none serves in another generation."""
     reported_as: str = ""
     """What reports call them, where it is not their name: one that was divided is one there."""
 

@@ -10,6 +10,7 @@ from typing import Final
 from security.encryption import TokenEncryption, is_encrypted, is_object, kid_of
 from security.errors import CorruptCredential, OperatorFault
 from security.storage.catalogue import Kind
+from security.storage.parts import principal
 
 _NAMED: Final = 3
 
@@ -50,7 +51,7 @@ def check_some_open(give_raw: GiveRaw, kinds: Sequence[Kind], keyring: TokenEncr
 def _try(keyring: TokenEncryption, raw: bytes) -> bool:
     """Whether it opens; False: it is damaged. Raises OperatorFault where its key is missing."""
     try:
-        keyring.decrypt(raw)
+        keyring.decrypt(principal(raw))
     except CorruptCredential:
         return False
     return True

@@ -19,6 +19,7 @@ from typing import Any, Final
 from security.encryption import TokenEncryption, is_encrypted, is_object, parse_object
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import Document, Identity, Kind
+from security.storage.parts import Parts
 from security.storage.refusals import Refusals
 
 _HEAD: Final = b'{"sealed": '
@@ -67,6 +68,28 @@ class Sealer:
             return content
         return self.keyring.encrypt(_bind(kind.identify(name), content, joins=bool(document)))
 
+    def divide(self, kind: Kind, name: str, document: Document) -> Parts:
+        """Likewise with the fields `Kind.apart` sealed apart, each bound to its own name and to
+        the document's generation: one from another row, column or generation is refused.
+
+        Raises:
+            OperatorFault: there is no key.
+        """
+        if not self.is_sealing:
+            raise OperatorFault("there is no key to seal with", code="key_missing")
+        identity, generation = kind.identify(name), kind.generation(document)
+        apart = [field for field in kind.apart if field in document]
+        rest = {field: value for field, value in document.items() if field not in apart}
+        extra: dict[str, Any] = {"generation": generation, "apart": apart}
+        content = json.dumps(rest).encode("ascii")
+        details = self.keyring.encrypt(_bind(identity, content, joins=bool(rest), **extra))
+        fields = {}
+        for field in apart:
+            value = json.dumps(document[field]).encode("ascii")
+            bound = _bind(identity, value, joins=False, generation=generation, field=field)
+            fields[field] = self.keyring.encrypt(bound)
+        return Parts(details, fields)
+
     def seal_content(
         self, kind: Kind, name: str, content: bytes, *, was_plaintext: bool = False
     ) -> bytes:
@@ -78,8 +101,8 @@ class Sealer:
         if not self.is_sealing:
             return content
         joins = content.startswith(b"{") and is_object(content, utf8=True) and content != b"{}"
-        bound = _bind(kind.identify(name), content, joins=joins, was_plaintext=was_plaintext)
-        return self.keyring.encrypt(bound)
+        more = {"was": _PLAINTEXT} if was_plaintext else {}
+        return self.keyring.encrypt(_bind(kind.identify(name), content, joins=joins, **more))
 
     def set_aside(self, kind: Kind, name: str, data: bytes) -> bytes:
         """A document as it stands, to be moved to `name`. Plaintext is sealed, and stays refused
@@ -116,21 +139,55 @@ class Sealer:
             return False
 
     def _examine(self, kind: Kind, name: str, data: bytes) -> tuple[Opened, Document | None]:
+        parts = Parts.of(data)
+        if parts is not None:
+            return self._join(kind, name, parts)
         plain, kid = self.keyring.open(data)
         bound, content = _unbind(plain) if kid is not None else (None, plain)
         document = parse_object(content)
         if bound is not None:
+            if not {"apart", "field"}.isdisjoint(bound):
+                raise CorruptCredential("only a part of a document", code="wrong_document")
             _compare(kind, kind.identify(name), bound)
         elif document is not None:
             _compare_claims(kind, name, document)
         was_plaintext = bound is not None and bound.get("was") == _PLAINTEXT
         return Opened(content, kid, bound is not None, was_plaintext), document
 
+    def _join(self, kind: Kind, name: str, parts: Parts) -> tuple[Opened, Document]:
+        """The document that was divided; every part has to belong to it."""
+        bound, content, kid = self._open_part(kind, name, parts.details)
+        document = parse_object(content)
+        generation, apart = bound.get("generation"), bound.get("apart")
+        if document is None or not isinstance(apart, list) or set(apart) != set(parts.fields):
+            raise CorruptCredential("a part of it is missing, or is another's", code="tampered")
+        for field in apart:
+            its_bound, value, _ = self._open_part(kind, name, parts.fields[field])
+            if (its_bound.get("field"), its_bound.get("generation")) != (field, generation):
+                raise CorruptCredential(
+                    "a part of it is of another column or generation", code="wrong_document"
+                )
+            try:
+                document[field] = json.loads(value)
+            except ValueError:
+                raise CorruptCredential("a part of it is damaged", code="unreadable") from None
+        whole = json.dumps(document).encode("ascii")
+        return Opened(whole, kid, is_bound=True, was_plaintext=False), document
 
-def _bind(identity: Identity, content: bytes, *, joins: bool, was_plaintext: bool = False) -> bytes:
-    named = {"kind": identity.kind, "name": identity.name, "owner": identity.owner}
-    if was_plaintext:
-        named["was"] = _PLAINTEXT
+    def _open_part(
+        self, kind: Kind, name: str, part: bytes
+    ) -> tuple[dict[str, Any], bytes, str | None]:
+        plain, kid = self.keyring.open(part)
+        bound, content = _unbind(plain) if kid is not None else (None, plain)
+        if bound is None:
+            raise CorruptCredential("a part of it names itself in no way", code="wrong_document")
+        _compare(kind, kind.identify(name), bound)
+        return bound, content, kid
+
+
+def _bind(identity: Identity, content: bytes, *, joins: bool, **more: object) -> bytes:
+    """`content`, which begins as its own identity says, and what more there is to say of it."""
+    named = {"kind": identity.kind, "name": identity.name, "owner": identity.owner, **more}
     head = _HEAD + json.dumps(named).encode("ascii")
     return head + b", " + content[1:] if joins else head + b"}\n" + content
 

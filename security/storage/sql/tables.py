@@ -1,7 +1,7 @@
-"""The five tables, as every dialect here has them; migrations/ makes them.
+"""The four tables, as every dialect here has them; migrations/ makes them.
 
 Only what TiDB, MariaDB, MySQL and SQLite understand alike: no foreign keys, triggers, CHECK or ENUM.
-Collations are named per column: bytes are compared, wherever the server's defaults differ. What is
+Collations are named per column: bytes are compared, whatever the server defaults to. What is
 readable is for people and for indexes and is never believed: what counts is sealed.
 """
 
@@ -140,12 +140,3 @@ AUDIT_EVENTS: Final = Table(
     **_OPTIONS,
 )
 """The audit trail. `time` in milliseconds since 1970; `owner` is a mask."""
-
-META: Final = Table(
-    "meta",
-    metadata,
-    Column("name", _ascii(64), primary_key=True),
-    Column("value", _bytes(), nullable=False),
-    **_OPTIONS,
-)
-"""What there is once: the installation's secrets, sealed."""
