@@ -121,8 +121,7 @@ class Refreshes:
 
     def _save_all(self, saves: Sequence[Save]) -> list[Credential | Exception]:
         outcomes = self._store.save_all(saves)
-        for save in saves:
-            save.lease.release()
+        self._store.storage.release([save.lease for save in saves])
         log = _log.bind(result="ok")
         for saved in outcomes:
             if isinstance(saved, Credential):

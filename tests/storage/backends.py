@@ -75,6 +75,10 @@ class Backend(ABC):
     """
     is_of_processes = False
     """Whether other processes reach the same documents."""
+    is_database = False
+    """Whether it is one: nothing is kept there without a key, whoever changes a document changes
+    the columns by which it is found as well, and leases lapse."""
+    lease_seconds: float = 30
 
     def __init__(self, folder: Path, keyring: TokenEncryption) -> None:
         self.folder = folder
@@ -84,6 +88,9 @@ class Backend(ABC):
         self.sealer = self._sealer(keyring)
         self.storage: Storage = self._make(self.sealer)
         self.storage.open()
+
+    def close(self) -> None:  # noqa: B027 - most hold nothing
+        """Give back what is held open."""
 
     def restart(self) -> None:
         """Go on as a new process does after this one has died."""
@@ -171,7 +178,7 @@ class Backend(ABC):
         """Every document's version."""
         return {
             key: self.stored(key).version
-            for kind in self.storage.kinds
+            for kind in KINDS
             for key in (Key(kind, name) for name in self.storage.names(kind))
         }
 
@@ -271,6 +278,4 @@ class AtomicMemoryBackend(MemoryBackend):
 
 
 STOPPABLE: Final = (MemoryBackend, AtomicMemoryBackend)
-BACKENDS: Final[tuple[type[Backend], ...]] = (FileBackend, MemoryBackend, AtomicMemoryBackend)
-"""One line makes the contract hold one more to account."""
 Make = Callable[[TokenEncryption], Backend]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from security.encryption import TokenEncryption
-from tests.storage.backends import BACKENDS, Backend, Make, new_key
+from tests.storage.all_backends import BACKENDS
+from tests.storage.backends import Backend, Make, new_key
+from tests.storage.exceptions import reason_against
 
 
 @pytest.fixture(params=["plain", "sealed"])
@@ -18,13 +20,43 @@ def keyring(request: pytest.FixtureRequest) -> TokenEncryption:
 
 
 @pytest.fixture(params=BACKENDS, ids=lambda backend: backend.__name__)
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     """`make(keyring)`: the backend of this test, with just these keys."""
-    backend_class: Callable[[Path, TokenEncryption], Backend] = request.param
-    return lambda keyring: backend_class(tmp_path / "user_data", keyring)
+    backend_class: type[Backend] = request.param
+    made: list[Backend] = []
+
+    def make(keyring: TokenEncryption) -> Backend:
+        made.append(backend_class(tmp_path / "user_data", keyring))
+        return made[-1]
+
+    yield make
+    for backend in made:
+        backend.close()
 
 
 @pytest.fixture
 def backend(make: Make, keyring: TokenEncryption) -> Backend:
     """The backend of this test, without a key and with one."""
     return make(keyring)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Nothing is kept in a database without a key; what else is left out says why."""
+    left_out = [item for item in items if _wants_plaintext_in_a_database(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+    for item in items:
+        backend_class = _param(item, "make") or _param(item, "backend_class")
+        if reason := reason_against(item.name, backend_class):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _wants_plaintext_in_a_database(item: pytest.Item) -> bool:
+    backend_class = _param(item, "make")
+    return _param(item, "keyring") == "plain" and getattr(backend_class, "is_database", False)
+
+
+def _param(item: pytest.Item, name: str) -> object:
+    callspec = getattr(item, "callspec", None)
+    return None if callspec is None else callspec.params.get(name)

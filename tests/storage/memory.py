@@ -216,6 +216,10 @@ class MemoryStorage:
     def lease(self, names: Sequence[str]) -> list[Lease | CustodyError | None]:
         return [self._lease(name) for name in names]
 
+    def release(self, leases: Sequence[Lease]) -> None:
+        for lease in leases:
+            lease.release()
+
     def is_leased(self, name: str) -> bool | None:
         return None if name in self.shelf.spoilt else name in self.shelf.leases
 

@@ -138,7 +138,7 @@ def test_a_find_reads_what_has_changed_and_no_others(backend: Backend) -> None:
     assert backend.sealer.opened == before
     backend.plant(page("p-3"), backend.sealer.seal(PAGES, "p-3", {"colour": "0"}))
     assert len(backend.storage.find(PAGES, "colour", "1")) == 4
-    assert backend.sealer.opened == before + 1
+    assert backend.sealer.opened == before + (not backend.is_database)  # which has columns for it
 
 
 def test_a_find_tries_nothing_again_that_cannot_be_read(make: Make) -> None:
@@ -152,11 +152,11 @@ def test_a_find_tries_nothing_again_that_cannot_be_read(make: Make) -> None:
         assert find(PAGES, "colour", "red") == []
         assert len(find(PAGES, "colour", None)) == 5
         backend.put(page("other"), {"colour": "blue"})
-    assert backend.sealer.opened == before + 5
+    assert backend.sealer.opened == before + (0 if backend.is_database else 5)
     backend.plant(page("p-3"), backend.sealer.seal(PAGES, "p-3", {"colour": "red"}))
     assert find(PAGES, "colour", "red") == ["p-3"]
     assert len(find(PAGES, "colour", None)) == 4
-    assert backend.sealer.opened == before + 6
+    assert backend.sealer.opened == before + (0 if backend.is_database else 6)
 
 
 # What is due
@@ -172,10 +172,12 @@ def test_what_is_due_comes_soonest_first_then_what_has_changed(backend: Backend)
     backend.plant(page("new"), b"{")
     found = due(backend)
     assert found[:3] == [("b", 10), ("d", 20), ("a", 30)]
-    assert sorted(found[3:]) == [("always", None), ("c", None), ("new", None)]
+    # Whoever changes a row has to write when it is due: nobody looks at it before that.
+    changed = [] if backend.is_database else [("c", None)]
+    assert sorted(found[3:]) == [("always", None), *changed, ("new", None)]
     backend.stored(page("c"))
     assert ("c", None) not in due(backend)
-    assert due(backend, 201)[4] == ("c", 200)
+    assert ("c", 200) in due(backend, 201)
 
 
 def test_what_cannot_be_read_is_due_at_every_look(backend: Backend) -> None:
@@ -211,7 +213,7 @@ def test_to_be_found_is_not_to_be_looked_at(backend: Backend) -> None:
     backend.plant(page("a"), backend.stored(page("a")).raw)
     for _ in range(2):
         assert backend.storage.find(PAGES, "colour", "0") == ["a"]
-        assert due(backend) == [("a", None)]
+        assert due(backend) == ([] if backend.is_database else [("a", None)])
     backend.stored(page("a"))
     assert backend.storage.find(PAGES, "colour", "0") == ["a"]
     assert due(backend) == []
@@ -224,7 +226,7 @@ def test_what_is_due_comes_in_pages(backend: Backend) -> None:
     backend.put(page("later"), {"due": 1000})
     pages = list(backend.storage.due(PAGES, 100, 3, everything=False))
     assert [len(found.due) for found in pages] == [3, 3, 1]
-    assert sum(found.seen for found in pages) == 8
+    assert sum(found.seen for found in pages) == (7 if backend.is_database else 8)
     assert [one.moment for found in pages for one in found.due] == list(range(7))
 
 
@@ -239,7 +241,7 @@ def test_with_nothing_due_one_page_says_how_many_were_seen_and_nothing_is_read(
         backend.put(page(f"p-{number}"), {"due": 1000 + number})
     before = backend.sealer.opened
     [found] = backend.storage.due(PAGES, 100, 5, everything=False)
-    assert (found.seen, list(found.due)) == (12, [])
+    assert (found.seen, list(found.due)) == (0 if backend.is_database else 12, [])
     assert backend.sealer.opened == before
 
 

@@ -21,7 +21,8 @@ from security.owner_documents import (
 )
 from security.storage.leases import BOT_LEASE, Lease
 from security.storage.protocol import ABSENT, Conflict, Copy, Drop, Key, Put, PutRaw, Step, Unit
-from tests.storage.backends import ANN, BACKENDS, BOB, PAGES, Backend, new_key, page
+from tests.storage.all_backends import BACKENDS
+from tests.storage.backends import ANN, BOB, PAGES, Backend, new_key, page
 
 CREDENTIAL = credential_key(ANN)
 ROOT = Path(__file__).parents[2]
@@ -228,10 +229,10 @@ import sys
 from pathlib import Path
 from pydantic import SecretStr
 from security.encryption import TokenEncryption
-from tests.storage import backends
+from tests.storage import all_backends
 from tests.storage.test_contract_leases import count_up
 keys = [SecretStr(key) for key in sys.argv[3:]]
-backend = getattr(backends, sys.argv[1])(Path(sys.argv[2]), TokenEncryption(keys))
+backend = getattr(all_backends, sys.argv[1])(Path(sys.argv[2]), TokenEncryption(keys))
 print("ready", flush=True)
 sys.stdin.readline()
 count_up(backend, 10)
@@ -279,9 +280,10 @@ _HOLDER = """
 import sys, time
 from pathlib import Path
 from security.encryption import TokenEncryption
-from tests.storage import backends
-backend = getattr(backends, sys.argv[1])(Path(sys.argv[2]), TokenEncryption())
-[lease] = backend.storage.lease([backends.ANN.stem])
+from tests.storage import all_backends
+from tests.storage.backends import ANN
+backend = getattr(all_backends, sys.argv[1])(Path(sys.argv[2]), TokenEncryption())
+[lease] = backend.storage.lease([ANN.stem])
 print("held" if lease else "free", flush=True)
 sys.stdin.readline()
 """

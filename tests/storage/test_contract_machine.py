@@ -25,7 +25,8 @@ from security.storage.protocol import (
     Unit,
     Version,
 )
-from tests.storage.backends import BACKENDS, LISTS, PAGES, Backend, new_key
+from tests.storage.all_backends import BACKENDS
+from tests.storage.backends import LISTS, PAGES, Backend, new_key
 
 NAMES = ("a", "a.b", "b")
 PLACES = [Key(kind, name) for kind in (PAGES, LISTS) for name in NAMES]

@@ -184,6 +184,10 @@ class FileStorage:
     def lease(self, names: Sequence[str]) -> list[Lease | CustodyError | None]:
         return [self._lease(name) for name in names]
 
+    def release(self, leases: Sequence[Lease]) -> None:
+        for lease in leases:
+            lease.release()
+
     def is_leased(self, name: str) -> bool | None:
         return is_locked(self._lock_path(name))
 

@@ -141,7 +141,7 @@ def _once(engine: Engine, work: Callable[[Connection], T], writes: bool) -> _Mad
     except SQLAlchemyError as error:
         failed = _judge(error)
         if committing and not _is_undone(error):
-            return _Failed(CommitUnknown(str(failed.fault)))
+            return _Failed(CommitUnknown(str(failed.fault), code=failed.fault.code))
         return failed
     return _Made(result)
 

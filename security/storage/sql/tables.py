@@ -1,6 +1,6 @@
 """The four tables, as every dialect here has them; migrations/ makes them.
 
-Only what TiDB, MariaDB, MySQL and SQLite understand alike: no foreign keys, triggers, CHECK or ENUM.
+Only what TiDB, MariaDB, MySQL and SQLite understand alike: no foreign keys, triggers, CHECK, ENUM.
 Collations are named per column: bytes are compared, whatever the server defaults to. What is
 readable is for people and for indexes and is never believed: what counts is sealed.
 """
@@ -113,7 +113,7 @@ DOCUMENTS: Final = Table(
 )
 """All other kinds. `hash1` and `hash2` are keyed hashes of the values of `Kind.indexes`, in their
 order; NULL: not known. `due_at` as in `google_oauth_tokens`, in milliseconds since 1970: NULL is
-never, 0 at every look."""
+never, -1 at every look."""
 
 LEASES: Final = Table(
     "leases",

@@ -1,0 +1,179 @@
+"""What becomes of units: judged on what is there and locked, then written together.
+
+A unit is made as a whole or not at all, and one's conflict is none of another's, within one
+transaction: what a unit wants is compared in memory first, and only what all units together come
+to is written, in a few statements.
+"""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from security.encryption import is_encrypted
+from security.errors import CustodyError, OperatorFault
+from security.storage.catalogue import Document
+from security.storage.each import each
+from security.storage.events import Event
+from security.storage.parts import Parts
+from security.storage.protocol import (
+    ABSENT,
+    ANY,
+    Conflict,
+    Copy,
+    Drop,
+    Key,
+    Put,
+    PutRaw,
+    Step,
+    Unit,
+    Version,
+)
+from security.storage.sealing import Sealer
+from security.storage.sql.shelves.shelf import Content, Row, new_version
+from security.storage.sql.tables import MOST_BYTES
+
+Standing = Row | Content | None
+"""What stands at a key, before anything is written or after a step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a transaction is to write, and what each unit is told when it is written."""
+
+    outcomes: Sequence[list[Version] | Exception]
+    before: Mapping[Key, Standing]
+    after: Mapping[Key, Standing]
+    """Of what is changed alone."""
+    events: Sequence[Event] = field(default_factory=list)
+
+    @property
+    def new(self) -> dict[Key, Content]:
+        """What is there in no version yet."""
+        return {key: one for key, one in self._kept.items() if self.before.get(key) is None}
+
+    @property
+    def changed(self) -> dict[Key, Content]:
+        """What takes another's place."""
+        return {key: one for key, one in self._kept.items() if self.before.get(key) is not None}
+
+    @property
+    def gone(self) -> list[Key]:
+        """What is to be dropped."""
+        return [key for key, one in self.after.items() if one is None and self.before.get(key)]
+
+    @property
+    def _kept(self) -> dict[Key, Content]:
+        return {key: one for key, one in self.after.items() if isinstance(one, Content)}
+
+    def is_written(self, there: Mapping[Key, Row]) -> bool:
+        """Whether this is what was written, where the answer to a COMMIT was lost.
+
+        Versions are never used twice: one of ours says it, of the whole. Where nothing was to be
+        kept, nothing may be left.
+        """
+        kept = self._kept
+        if kept:
+            versions = {key: row.version for key, row in there.items()}
+            return any(versions.get(key) == one.version for key, one in kept.items())
+        return not any(key in there for key in self.after)
+
+
+class Changes:
+    """Units of one call: sealed ahead of their transaction, judged in it, whenever it is tried."""
+
+    def __init__(self, sealer: Sealer, units: Sequence[Unit]) -> None:
+        self._sealer = sealer
+        self._units = units
+        # Sealing takes time that nobody shall wait for who wants the same rows.
+        self._sealed: Final = [each(self._seal, unit.steps) for unit in units]
+
+    @property
+    def keys(self) -> set[Key]:
+        """What is read, and locked, for the judgement."""
+        steps = [step for unit in self._units for step in unit.steps]
+        return {step.key for step in steps} | {s.source for s in steps if isinstance(s, Copy)}
+
+    def judge(self, there: Mapping[Key, Row]) -> Judged:
+        """What is to be written, by what is there now."""
+        standing: dict[Key, Standing] = dict(there)
+        outcomes: list[list[Version] | Exception] = []
+        changed: dict[Key, Standing] = {}
+        events: list[Event] = []
+        for unit, sealed in zip(self._units, self._sealed, strict=True):
+            mine: dict[Key, Standing] = {}
+            try:
+                versions = [
+                    self._step(step, content, ChainMap(mine, standing))
+                    for step, content in zip(unit.steps, sealed, strict=True)
+                ]
+            except CustodyError as fault:
+                outcomes.append(fault)
+            else:
+                outcomes.append(versions)
+                standing |= mine
+                changed |= mine
+                events += unit.events
+        return Judged(outcomes, dict(there), changed, events)
+
+    def _seal(self, step: Step) -> Content | None:
+        """What a step keeps; None: that depends on what is there, or it keeps nothing."""
+        kind, name = step.key
+        match step:
+            case Put(document=document):
+                kept = (
+                    self._sealer.divide(kind, name, document)
+                    if kind.apart
+                    else self._sealer.seal(kind, name, document)
+                )
+                return _content(kept, document)
+            case PutRaw(raw=raw, is_believed=is_believed):
+                believed = is_believed and not is_encrypted(raw)
+                seal = self._sealer.seal_content if believed else self._sealer.set_aside
+                return self._brought(step.key, seal(kind, name, raw))
+        return None
+
+    def _brought(self, key: Key, raw: bytes) -> Content:
+        try:
+            document = self._sealer.open(key.kind, key.name, raw)
+        except CustodyError:
+            document = None
+        return _content(raw, document)
+
+    def _step(
+        self,
+        step: Step,
+        content: Content | Exception | None,
+        standing: MutableMapping[Key, Standing],
+    ) -> Version:
+        if isinstance(content, Exception):
+            raise content
+        match step:
+            case Put(expected=expected) | PutRaw(expected=expected):
+                _expect(standing.get(step.key), expected)
+            case Copy(source=source, expected=expected):
+                found = standing.get(source)
+                if found is None:
+                    raise Conflict("what was to be copied is gone")
+                _expect(found, expected)
+                raw = self._sealer.set_aside(*step.key, found.raw)
+                content = self._brought(step.key, raw)
+            case Drop(expected=expected):
+                _expect(standing.get(step.key), expected)
+        standing[step.key] = content
+        return ABSENT if content is None else str(content.version)
+
+
+def _content(kept: bytes | Parts, document: Document | None) -> Content:
+    content = Content(new_version(), kept, document)
+    if len(content.raw) > MOST_BYTES:
+        raise OperatorFault("a document is too large for the database", code="store_failed")
+    return content
+
+
+def _expect(found: Standing, expected: Version) -> None:
+    version = ABSENT if found is None else str(found.version)
+    if expected not in (ANY, version):
+        raise Conflict("another document has taken this one's place, or none")

@@ -1,0 +1,94 @@
+"""What is due: one look at an index, page after page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Final
+
+from sqlalchemy import Engine
+
+from security.storage.catalogue import Kind
+from security.storage.each import portions
+from security.storage.protocol import Due, DuePage
+from security.storage.sql.faults import run
+from security.storage.sql.shelves.shelf import ALWAYS, Shelf
+
+_MILLISECONDS: Final = 1000
+
+
+class DueLook:
+    """Looks at one kind's documents by when they are due."""
+
+    def __init__(self, engine: Engine, shelf: Shelf, kind: Kind, wanted: set[str]) -> None:
+        """
+        Args:
+            wanted: the names of what this process has read, and is of no use.
+        """
+        self._engine = engine
+        self._shelf = shelf
+        self._kind = kind
+        self._wanted = wanted
+
+    def due(self, before: float, size: int) -> Iterator[DuePage]:
+        """Pages of what is due before a moment, in Unix seconds; each is a look of its own.
+
+        Soonest first, then what is due at every look.
+        """
+        after, always, yielded = None, self._standing(), False
+        while True:
+            look = partial(
+                self._shelf.due,
+                kind=self._kind,
+                before=int(before * _MILLISECONDS),
+                after=after,
+                size=size,
+            )
+            found = run(self._engine, look, writes=False)
+            ours = [(at, name) for at, name in found if self._kind.is_ours(name)]
+            always += [name for at, name in ours if at == ALWAYS and name not in always]
+            page = [Due(name, at / _MILLISECONDS) for at, name in ours if at != ALWAYS]
+            page = [one for one in page if one.name not in self._wanted]
+            if page:
+                yielded = True
+                yield DuePage(len(found), page)
+            if len(found) < size:
+                break
+            after = found[-1]
+        for names in portions(always, size):
+            yielded = True
+            yield DuePage(len(names), [Due(name, None) for name in names])
+        if not yielded:
+            yield DuePage(0, ())
+
+    def everything(self, size: int) -> Iterator[DuePage]:
+        """Pages of all of them, as if each had changed."""
+        names = run(
+            self._engine, partial(self._shelf.names, kind=self._kind, prefix=""), writes=False
+        )
+        ours = list(filter(self._kind.is_ours, names))
+        for some in portions(ours, size) if ours else [[]]:
+            yield DuePage(len(some), [Due(name, None) for name in some])
+
+    def moments(self) -> dict[str, float | None]:
+        """By name, when each is due, in Unix seconds; None: at every look; infinite: never."""
+        look = partial(self._shelf.moments, kind=self._kind)
+        found = run(self._engine, look, writes=False)
+        return {
+            name: None if name in self._wanted or moment == ALWAYS else _seconds(moment)
+            for name, moment in found.items()
+            if self._kind.is_ours(name)
+        }
+
+    def _standing(self) -> list[str]:
+        """What is wanted and still there."""
+        if not self._wanted:
+            return []
+        look = partial(self._shelf.versions, kind=self._kind, names=sorted(self._wanted))
+        there = run(self._engine, look, writes=False)
+        self._wanted.intersection_update(there)
+        return sorted(there)
+
+
+def _seconds(moment: int | None) -> float:
+    return float("inf") if moment is None else moment / _MILLISECONDS

@@ -1,0 +1,90 @@
+"""What there is once in a database: the installation's secrets, sealed like any other document."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from functools import cached_property
+from typing import Final
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from security.errors import CorruptCredential, OperatorFault
+from security.storage.catalogue import Kind
+from security.storage.each import only
+from security.storage.protocol import ABSENT, Conflict, Key, Put, Storage, Unit
+
+INSTALLATION: Final = Kind("installation", owner_of=lambda _: None)
+SECRET: Final = "secret"  # noqa: S105 - a name
+"""What keyed hashes and keys are derived from: re-sealed by a rotation, never changed."""
+MASK_KEY: Final = "log_mask_key"
+_BYTES: Final = 32
+
+
+def find_value(storage: Storage, name: str) -> bytes | None:
+    """One of the installation's secrets; None: there is none of this name yet.
+
+    Raises:
+        OperatorFault: it cannot be read, or its key is not configured.
+    """
+    found = only(storage.read([Key(INSTALLATION, name)]))
+    if found is None:
+        return None
+    try:
+        return bytes.fromhex(found.open()["value"])
+    except (CorruptCredential, KeyError, TypeError, ValueError):
+        raise OperatorFault(
+            "the installation's own secret in the database is damaged: bring the database back "
+            "from a backup of it",
+            code="store_failed",
+        ) from None
+
+
+def find_or_make_value(storage: Storage, name: str) -> bytes:
+    """The same, made at random where there is none: of several processes one makes it.
+
+    Raises:
+        OperatorFault: as `find_value`, or it cannot be kept.
+    """
+    value = find_value(storage, name)
+    if value is not None:
+        return value
+    made = {"value": secrets.token_hex(_BYTES)}
+    [outcome] = storage.apply([Unit([Put(Key(INSTALLATION, name), made, ABSENT)])])
+    if isinstance(outcome, Exception) and not isinstance(outcome, Conflict):
+        raise outcome
+    value = find_value(storage, name)
+    if value is None:
+        raise OperatorFault("the database has not kept what was put there", code="store_failed")
+    return value
+
+
+class KeyedHashes:
+    """By what documents are found: HMAC-SHA256 under a key of the installation's own.
+
+    Who reads the database learns neither a value nor whether it is that of another installation.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def __call__(self, kind: Kind, index: str, value: str) -> bytes:
+        """The hash of a value of one of the kind's indexes, 32 bytes.
+
+        Raises:
+            OperatorFault: the installation's secret cannot be read.
+        """
+        named = "\0".join((kind.name, index, value)).encode("utf-8", "surrogatepass")
+        return hmac.digest(self._key, named, hashlib.sha256)
+
+    def load(self) -> None:
+        """Read the secret, where that has not been done yet. Raises as a call."""
+        _ = self._key
+
+    @cached_property
+    def _key(self) -> bytes:
+        """RFC 5869."""
+        secret = find_or_make_value(self._storage, SECRET)
+        return HKDF(SHA256(), length=_BYTES, salt=None, info=b"drivekeeper index").derive(secret)

@@ -1,0 +1,222 @@
+"""Leases as rows: claimed by one conditional UPDATE, judged by the database's clock.
+
+A lease lapses: a process that stands still loses it, and whoever takes it over is told so. What
+ends with it is the right to begin; versions alone say what may be saved.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final, Protocol
+
+from sqlalchemy import Connection, Engine, and_, case, or_, select, update
+from sqlalchemy.dialects import mysql, sqlite
+
+from security.errors import CustodyError, OperatorFault
+from security.storage.each import portions
+from security.storage.leases import Lease
+from security.storage.sql.clock import DatabaseClock, database_now, own_clock
+from security.storage.sql.faults import repeatable, run
+from security.storage.sql.shelves.shelf import MOST_AT_ONCE
+from security.storage.sql.tables import LEASES
+
+_MARGIN: Final = 1 / 6
+"""Of a lease's length, before whose end nothing more is begun: 5 s of 30."""
+
+
+class _Book(Protocol):
+    def renew(self, lease: SqlLease) -> bool: ...
+
+    def release(self, leases: Sequence[SqlLease]) -> None: ...
+
+
+class SqlLease:
+    """See `Lease`, whose methods these are."""
+
+    def __init__(
+        self, book: _Book, name: str, token: str, ends: float, taken_over_at: float | None
+    ) -> None:
+        """
+        Args:
+            ends: when nothing more is begun under it, by `own_clock`.
+            taken_over_at: in Unix seconds, by the database's clock.
+        """
+        self.name = name
+        self.token = token
+        self.ends = ends
+        self.taken_over_at = taken_over_at
+        self.is_given_back = False
+        self._book = book
+
+    def may_begin(self) -> bool:
+        return not self.is_given_back and own_clock() < self.ends
+
+    def renew(self) -> bool:
+        return not self.is_given_back and self._book.renew(self)
+
+    def release(self) -> None:
+        self._book.release([self])
+
+    def __del__(self) -> None:
+        with suppress(Exception):  # whoever waited for it was cancelled
+            self.release()
+
+
+class LeaseBook:
+    """The leases of one process."""
+
+    def __init__(self, engine: Engine, clock: DatabaseClock, seconds: float) -> None:
+        """
+        Args:
+            seconds: how long one lasts that is not renewed.
+        """
+        self._engine = engine
+        self._clock = clock
+        self._seconds = seconds
+        self._milliseconds = int(seconds * 1000)
+        self._leaving: list[SqlLease] = []
+        self._guard = threading.Lock()
+        self._giving_back = threading.Lock()
+        self._giver: threading.Thread | None = None
+
+    def take(self, names: Sequence[str]) -> list[Lease | CustodyError | None]:
+        """For each name its lease, in few statements; None: somebody holds it."""
+        taken: dict[str, SqlLease] = {}
+        try:
+            self._give_back()  # what this process has released before is free
+            for some in portions(sorted(set(names)), MOST_AT_ONCE):
+                taken |= self._take(some)
+        except OperatorFault as fault:
+            self.release(list(taken.values()))
+            return [fault for _ in names]
+        return [taken.pop(name, None) for name in names]
+
+    def is_held(self, name: str) -> bool | None:
+        """Whether somebody holds it; None: the database does not say."""
+        row = LEASES.c
+        held = and_(row.token.is_not(None), row.held_until > database_now(self._engine))
+        query = select(row.name).where(row.name == name, held)
+        try:
+            self._give_back()
+            found = run(self._engine, lambda connection: connection.scalar(query), writes=False)
+        except OperatorFault:
+            return None
+        return found is not None
+
+    def renew(self, lease: SqlLease) -> bool:
+        """Hold it for its whole length from now on."""
+        asked = own_clock()
+        mine = and_(LEASES.c.name == lease.name, LEASES.c.token == lease.token)
+        held_until = database_now(self._engine) + self._milliseconds
+        extend = update(LEASES).where(mine).values(held_until=held_until)
+        extended = repeatable(self._engine, lambda connection: connection.execute(extend).rowcount)
+        if extended == 1:
+            lease.ends = self._end(asked)
+            return True
+        lease.is_given_back = True
+        return False
+
+    def release(self, leases: Sequence[SqlLease]) -> None:
+        """Give them back: at once, or by a thread where an event loop must not wait for it."""
+        with self._guard:
+            leaving = [lease for lease in leases if not lease.is_given_back]
+            for lease in leaving:
+                lease.is_given_back = True
+            self._leaving += leaving
+        if not leaving:
+            return
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            self._try_to_give_back()
+            return
+        with self._guard:
+            if self._giver is None:
+                self._giver = threading.Thread(target=self._give_back_all, daemon=True)
+                self._giver.start()
+
+    def close(self) -> None:
+        """Give back what is on its way."""
+        self._try_to_give_back()
+
+    def _end(self, asked: float) -> float:
+        return asked + self._seconds * (1 - _MARGIN)
+
+    def _take(self, names: Sequence[str]) -> dict[str, SqlLease]:
+        token, asked = secrets.token_hex(16), own_clock()
+        claimed = repeatable(self._engine, partial(self._claim, names=names, token=token))
+        taken = {}
+        for name, taken_over_at, now in claimed:
+            self._clock.learn(now / 1000, asked)
+            lately = taken_over_at is not None and now - taken_over_at < self._milliseconds
+            at = taken_over_at / 1000 if lately else None
+            taken[name] = SqlLease(self, name, token, self._end(asked), at)
+        return taken
+
+    def _claim(self, connection: Connection, *, names: Sequence[str], token: str) -> Sequence[Any]:
+        """Name, when it was taken over, and the database's time, for each that is `token`'s now."""
+        if self._mark(connection, names, token) < len(names):
+            there = set(connection.scalars(select(LEASES.c.name).where(LEASES.c.name.in_(names))))
+            new = [name for name in names if name not in there]
+            if new:
+                self._make(connection, new)
+                self._mark(connection, new, token)
+        row, now = LEASES.c, database_now(self._engine).label("now")
+        query = select(row.name, row.taken_over_at, now)
+        return connection.execute(query.where(row.name.in_(names), row.token == token)).all()
+
+    def _mark(self, connection: Connection, names: Sequence[str], token: str) -> int:
+        row, now = LEASES.c, database_now(self._engine)
+        is_free = or_(row.token.is_(None), row.token == token)
+        claim = update(LEASES).where(row.name.in_(names), or_(is_free, row.held_until <= now))
+        # In this order: MySQL assigns from left to right, and sees what it has assigned.
+        marked = claim.ordered_values(
+            (row.taken_over_at, case((is_free, row.taken_over_at), else_=now)),
+            (row.token, token),
+            (row.held_until, now + self._milliseconds),
+        )
+        return connection.execute(marked).rowcount
+
+    @staticmethod
+    def _make(connection: Connection, names: Sequence[str]) -> None:
+        """Rows for what nobody has asked for before; others may make them at the same time."""
+        rows = [{"name": name, "token": None, "held_until": 0} for name in names]
+        if connection.dialect.name == "sqlite":
+            connection.execute(sqlite.insert(LEASES).values(rows).on_conflict_do_nothing())
+        else:
+            made = mysql.insert(LEASES).values(rows)
+            connection.execute(made.on_duplicate_key_update(name=made.inserted.name))
+
+    def _give_back_all(self) -> None:
+        while True:
+            self._try_to_give_back()
+            with self._guard:
+                if not self._leaving:
+                    self._giver = None
+                    return
+
+    def _try_to_give_back(self) -> None:
+        try:
+            self._give_back()
+        except CustodyError:  # they lapse by themselves
+            with self._guard:
+                self._leaving.clear()
+
+    def _give_back(self) -> None:
+        with self._giving_back:
+            with self._guard:
+                leaving = list(self._leaving)
+            for some in portions(leaving, MOST_AT_ONCE):
+                theirs = [
+                    and_(LEASES.c.name == lease.name, LEASES.c.token == lease.token)
+                    for lease in some
+                ]
+                free = update(LEASES).where(or_(*theirs)).values(token=None)
+                repeatable(self._engine, lambda connection: connection.execute(free))  # noqa: B023
+            with self._guard:
+                self._leaving = self._leaving[len(leaving) :]

@@ -1,0 +1,121 @@
+"""Changes made durable: one transaction for all units of a call, in a few statements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from sqlalchemy import Connection, Engine
+
+from security.errors import CustodyError
+from security.storage.catalogue import Kind
+from security.storage.parts import Parts
+from security.storage.protocol import Convert, Key, Put, Resealed, Unit, Version
+from security.storage.sealing import Sealer
+from security.storage.sql.changes import Changes, Judged
+from security.storage.sql.faults import repeatable
+from security.storage.sql.shelves.shelf import Content, Row, Shelf, new_version
+from security.storage.sql.trail import SqlTrail
+
+
+class Writer:
+    """Writes for one process."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        sealer: Sealer,
+        shelf_of: Callable[[Kind], Shelf],
+        trail: SqlTrail,
+    ) -> None:
+        self._engine = engine
+        self._sealer = sealer
+        self._shelf_of = shelf_of
+        self._trail = trail
+
+    def make(self, units: Sequence[Unit]) -> list[list[Version] | Exception]:
+        """See `Storage.apply`.
+
+        Raises:
+            OperatorFault: nothing could be written, or nobody knows whether it was.
+        """
+        changes = Changes(self._sealer, units)
+        attempts: list[Judged] = []
+        judged = repeatable(self._engine, partial(self._make, changes=changes, attempts=attempts))
+        for unit, outcome in zip(units, judged.outcomes, strict=True):
+            if not isinstance(outcome, Exception):
+                for step in unit.steps:
+                    if isinstance(step, Put) and step.reservation is not None:
+                        step.reservation.give_up()
+        return list(judged.outcomes)
+
+    def reseal(self, key: Key, convert: Convert) -> Resealed:
+        """See `Storage.reseal`."""
+        version = new_version()
+        return repeatable(
+            self._engine, partial(self._reseal, key=key, convert=convert, version=version)
+        )
+
+    def probe(self, key: Key) -> None:
+        """Write a document and remove it again.
+
+        Raises:
+            OperatorFault: it cannot be written.
+        """
+        content = Content(new_version(), self._sealer.seal(*key, {}), {})
+        shelf = self._shelf_of(key.kind)
+
+        def work(connection: Connection) -> None:
+            shelf.replace(connection, {key: content})
+            shelf.drop(connection, [key])
+
+        repeatable(self._engine, work)
+
+    def _make(self, connection: Connection, *, changes: Changes, attempts: list[Judged]) -> Judged:
+        there: dict[Key, Row] = {}
+        for shelf, keys in self._by_shelf(changes.keys).items():
+            there |= shelf.read(connection, keys, locks=True)
+        # The answer to an earlier COMMIT was lost: what is there tells whether it was made.
+        for earlier in attempts:
+            if earlier.is_written(there):
+                return earlier
+        judged = changes.judge(there)
+        attempts.append(judged)
+        for shelf, keys in self._by_shelf(judged.after).items():
+            mine = frozenset(keys)
+            for write, contents in ((shelf.insert, judged.new), (shelf.replace, judged.changed)):
+                write(connection, {key: one for key, one in contents.items() if key in mine})
+            shelf.drop(connection, [key for key in judged.gone if key in mine])
+        self._trail.write(connection, judged.events)
+        return judged
+
+    def _reseal(
+        self, connection: Connection, *, key: Key, convert: Convert, version: int
+    ) -> Resealed:
+        shelf = self._shelf_of(key.kind)
+        found = shelf.read(connection, [key], locks=True).get(key)
+        if found is None:
+            return "vanished"
+        if found.version == version:
+            return "changed"  # the answer to the COMMIT was lost
+        converted = convert(found.raw)
+        if converted is None:
+            return "already"
+        shelf.replace(connection, {key: self._converted(key, found.raw, converted, version)})
+        return "changed"
+
+    def _converted(self, key: Key, before: bytes, converted: bytes, version: int) -> Content:
+        """What was divided is so again."""
+        try:
+            document = self._sealer.open(key.kind, key.name, converted)
+        except CustodyError:
+            return Content(version, converted, None)
+        if Parts.of(before) is not None and Parts.of(converted) is None:
+            return Content(version, self._sealer.divide(key.kind, key.name, document), document)
+        return Content(version, converted, document)
+
+    def _by_shelf(self, keys: Mapping[Key, object] | set[Key]) -> dict[Shelf, list[Key]]:
+        found: dict[Shelf, list[Key]] = {}
+        for key in keys:
+            found.setdefault(self._shelf_of(key.kind), []).append(key)
+        return found

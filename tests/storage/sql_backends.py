@@ -1,0 +1,97 @@
+"""Databases that the contract is held against."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from pydantic import SecretStr
+from sqlalchemy import Connection, Engine
+
+from config.database import DatabaseAddress
+from security.encryption import TokenEncryption
+from security.errors import CustodyError
+from security.storage.catalogue import Document
+from security.storage.protocol import Key, Storage
+from security.storage.sealing import Sealer
+from security.storage.sql.engine import make_engine
+from security.storage.sql.faults import run
+from security.storage.sql.shelves.shelf import Content, Shelf, new_version
+from security.storage.sql.storage import SqlStorage
+from tests.storage.backends import KINDS, MASK, Backend
+
+
+class SqlBackend(Backend):
+    """A database."""
+
+    is_atomic = True
+    is_of_processes = True
+    is_database = True
+
+    def __init__(self, folder: Path, keyring: TokenEncryption) -> None:
+        self._engines: list[Engine] = []
+        super().__init__(folder, keyring)
+
+    def close(self) -> None:
+        for engine in self._engines:
+            engine.dispose()
+
+    def _address(self) -> DatabaseAddress:
+        raise NotImplementedError
+
+    def _make(self, sealer: Sealer) -> Storage:
+        engine = make_engine(self._address())
+        self._engines.append(engine)
+        return SqlStorage(engine, sealer, MASK, KINDS, lease_seconds=self.lease_seconds)
+
+    def plant(self, key: Key, raw: bytes) -> None:
+        content = Content(new_version(), raw, self._document(key, raw))
+        self._by_hand(key, partial(Shelf.replace, contents={key: content}))
+
+    def take_away(self, key: Key) -> None:
+        self._by_hand(key, partial(Shelf.drop, keys=[key]))
+
+    def _by_hand(self, key: Key, change: partial[None]) -> None:
+        """As another process of the program changes it: what is found by a column is in it."""
+        storage = self._make(Sealer(self.keyring))
+        assert isinstance(storage, SqlStorage)
+        storage._hashes.load()
+        shelf = storage._shelf(key.kind)
+
+        def work(connection: Connection) -> None:
+            change(shelf, connection)
+
+        run(self._engines[-1], work)
+        self._engines.pop().dispose()
+
+    def _document(self, key: Key, raw: bytes) -> Document | None:
+        try:
+            return Sealer(self.keyring).open(key.kind, key.name, raw)
+        except CustodyError:
+            return None
+
+    def withhold(self, key: Key) -> None:
+        raise NotImplementedError
+
+    def spoil_lease(self, name: str) -> None:
+        raise NotImplementedError
+
+
+class SqliteBackend(SqlBackend):
+    """A database in one file."""
+
+    def _address(self) -> DatabaseAddress:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return DatabaseAddress.parse(SecretStr(f"sqlite:///{self.folder}/drivekeeper.db"))
+
+    @contextmanager
+    def full(self) -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
