@@ -34,6 +34,8 @@ from sandbox.server import Sandbox, SandboxConfig
 from security import encryption
 from security.encryption import TokenEncryption
 
+pytest_plugins = ("tests.mariadb",)
+
 OF_THE_MACHINE: Final = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|TERM|TMPDIR|TZ|SSL_CERT_FILE|FREEZE|"
     r"(LANG|LC_|LD_|XDG_|PIP_|PYTHON|PYTEST|OPENBLAS_|NVPL_|FROZEN_).*"

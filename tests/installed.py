@@ -10,6 +10,7 @@ import pytest
 PACKAGES: Final = {
     "chromium": "chromium",
     "git": "git",
+    "mariadbd": "mariadb-server",
     "nginx": "nginx-light",
     "promtool": "prometheus",
     "strace": "strace",
@@ -21,6 +22,11 @@ CHROMIUM: Final = next(
 )
 
 
+def path_of(program: str) -> str | None:
+    """Where it is; servers are in folders that a user's PATH need not name."""
+    return shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
+
+
 def skip_for_want_of(program: str) -> NoReturn:
     """Skip the test that runs; `make test` ends with the packages of all such tests."""
     pytest.skip(_reason(program))
@@ -28,7 +34,7 @@ def skip_for_want_of(program: str) -> NoReturn:
 
 def needs(program: str) -> pytest.MarkDecorator:
     """The mark of tests that run only where `program` is installed."""
-    found = CHROMIUM if program == "chromium" else shutil.which(program)
+    found = CHROMIUM if program == "chromium" else path_of(program)
     return pytest.mark.skipif(found is None, reason=_reason(program))
 
 
