@@ -6,11 +6,10 @@ It changes nothing, works beside a running bot, and works, too, where everything
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -25,18 +24,16 @@ from commands.checks import (
     process,
     telegram,
 )
-from commands.checks.finding import Finding, State, failed, skipped
+from commands.checks.finding import Finding, failed, skipped
+from commands.checks.report import report
 from commands.checks.settings import check_env_file, check_precautions, check_settings
 from commands.options import DEFAULT_ENV_FILE, EnvFile
-from commands.output import AsJson, Exit, say, show_json, show_table
+from commands.output import AsJson
 from commands.runtime import Installation
 from commands.waiting import saying
-from commands.wording import count
 from config import Settings
 from security.logging_utils import redact_logs
 from security.storage.leases import BOT_LEASE
-
-_SIGNS: Final = {State.OK: "✓", State.WARNING: "!", State.FAILED: "✗", State.SKIPPED: "–"}
 
 Check = tuple[str, Callable[[], Awaitable[list[Finding]]]]
 
@@ -51,34 +48,7 @@ def doctor(
     """Check settings, disk, keys, clock, Telegram and Google. Exit code 1: something failed."""
     redact_logs(level="ERROR")
     findings = asyncio.run(examine(env_file, offline=offline))
-    counts = Counter(finding.state for finding in findings)
-    if as_json:
-        show_json(
-            {
-                "ok": not counts[State.FAILED],
-                "counts": {state.value: counts[state] for state in State},
-                "checks": [
-                    {"check": f.check, "state": f.state.value, "says": f.says, "do": f.do}
-                    for f in findings
-                ],
-            }
-        )
-    else:
-        show_table(
-            "Drivekeeper doctor",
-            ("", "check", "what was found → what to do"),
-            [(_SIGNS[f.state], f.check, _says(f)) for f in findings],
-        )
-        say(", ".join(_counted(state, counts[state]) for state in State))
-    raise typer.Exit(Exit.FINDINGS if counts[State.FAILED] else Exit.OK)
-
-
-def _counted(state: State, number: int) -> str:
-    return count(number, "warning") if state is State.WARNING else f"{number} {state.value}"
-
-
-def _says(finding: Finding) -> str:
-    return f"{finding.says}\n→ {finding.do}" if finding.do else finding.says
+    report("Drivekeeper doctor", findings, as_json=as_json)
 
 
 async def examine(env_file: Path, *, offline: bool = False) -> list[Finding]:
