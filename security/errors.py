@@ -36,6 +36,12 @@ class TransientFault(Fault):
         """Seconds the server asked to wait, where it did."""
 
 
+class HeldElsewhere(TransientFault):
+    """Another process is at it just now, and nobody waits for that: what it does counts for all."""
+
+    default_code = "locked"
+
+
 class OperatorFault(Fault):
     """An error no user can mend (wrong client secret, unknown key, full disk).
 

@@ -28,11 +28,11 @@ from security.owner_documents import (
 from security.quarantine.copies import Quarantine
 from security.storage.each import each, only
 from security.storage.events import Event
-from security.storage.leases import Lease, Reservation
+from security.storage.leases import Lease, Reservation, patience
 from security.storage.protocol import ABSENT, Conflict, Drop, Put, Step, Storage, Unit, Version
 
-_LEASE_SECONDS: Final = 30
 _POLL_SECONDS: Final = 0.02
+_POLL_SECONDS_OVER_A_NETWORK: Final = 0.2
 _TRIES: Final = 5
 
 
@@ -49,6 +49,8 @@ class Save:
     reservation: Reservation | None = None
     """What `TokenStore.reserve` has kept for this."""
     events: Sequence[Event] = ()
+    is_again: bool = False
+    """Whether it was tried before. The storage may have kept it then, and its answer was lost."""
 
 
 class TokenStore:
@@ -89,19 +91,24 @@ class TokenStore:
         return only(self.storage.lease([owner.stem]))
 
     @contextmanager
-    def leased(self, owner: Owner, timeout_seconds: float = _LEASE_SECONDS) -> Iterator[Lease]:
+    def leased(self, owner: Owner, timeout_seconds: float | None = None) -> Iterator[Lease]:
         """Hold the owner's lease, for callers that may block.
 
+        Args:
+            timeout_seconds: how long it is waited for; None: `patience`.
+
         Raises:
-            OperatorFault: somebody else held it for the whole of `timeout_seconds`.
+            OperatorFault: somebody else held it all the while.
         """
-        began = time.monotonic()
+        began, lasts = time.monotonic(), self.storage.lease_seconds
+        timeout_seconds = patience(lasts) if timeout_seconds is None else timeout_seconds
+        poll_seconds = _POLL_SECONDS if lasts is None else _POLL_SECONDS_OVER_A_NETWORK
         while (lease := self.lease(owner)) is None:
             waited = time.monotonic() - began
             if waited > timeout_seconds:
                 raise OperatorFault("a credential stayed locked", code="locked")
             self.on_wait(owner, waited)
-            time.sleep(_POLL_SECONDS)
+            time.sleep(poll_seconds)
         try:
             yield lease
         finally:
@@ -167,18 +174,23 @@ class TokenStore:
         unread = [save.credential.owner for save in saves if save.seen is None]
         readings = iter(self.read_all(unread))
         made = each(self._next, [(save, save.seen or next(readings)) for save in saves])
-        units = [unit for item in made if not isinstance(item, Exception) for unit in item[1:]]
+        units = [item[1] for item in made if not isinstance(item, Exception) and item[1]]
         faults = iter(self._atomic_save(units))
         return [
-            item if isinstance(item, Exception) else next(faults) or self._saved(item[0])
+            item
+            if isinstance(item, Exception)
+            else (next(faults) if item[1] else None) or self._saved(item[0])
             for item in made
         ]
 
-    def _next(self, asked: tuple[Save, Reading | Exception]) -> tuple[Credential, Unit]:
-        """What shall be kept, if what has been read is what the save is based on."""
+    def _next(self, asked: tuple[Save, Reading | Exception]) -> tuple[Credential, Unit | None]:
+        """What shall be kept, if what has been read is what the save is based on; without a unit
+        where it is kept already."""
         save, found = asked
         owner, seen = save.credential.owner, only([found])
         current = seen.open()
+        if current is not None and save.is_again and _is_saved(save, current):
+            return current, None
         if current is None or current.generation != save.based_on or current.state == "leaving":
             raise GenerationConflict("a newer credential, or none, has taken this one's place")
         # One with a generation has been found above its tombstone; another program's has none.
@@ -300,3 +312,13 @@ class TokenStore:
             if isinstance(step, Put) and step.key.kind is TOMBSTONES:
                 owner = Owner.from_stem(step.key.name)
                 self._reader.ended.saw(owner, ended_generation(step.document))
+
+
+def _is_saved(save: Save, current: Credential) -> bool:
+    """Whether what is kept came of this very save."""
+    return (
+        current.generation > save.based_on
+        and current.state == "active"
+        and current.refresh_token == save.credential.refresh_token
+        and current.access_token == save.credential.access_token
+    )

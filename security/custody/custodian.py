@@ -7,7 +7,6 @@ task of its own, which `Workers.close` waits for.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ import structlog
 from pydantic import SecretStr
 
 from security.credential import Credential, Owner
+from security.custody.flights import Flight
 from security.custody.leases import Leases
 from security.custody.outcomes import Outcomes
 from security.custody.refresh import Refreshes, serves
@@ -29,6 +29,7 @@ from security.errors import (
     CustodyError,
     Fault,
     GenerationConflict,
+    HeldElsewhere,
     OperatorFault,
     RefusedByOrganisation,
     TransientFault,
@@ -79,6 +80,7 @@ class Custodian:
             lead: how long before its end an access token is due.
         """
         self._workers = workers
+        self._leases = leases
         self._store = store
         self._oauth = oauth
         self._clients = clients
@@ -86,7 +88,7 @@ class Custodian:
         self._rejecting = rejecting
         self._outcomes = outcomes
         self.lead = lead
-        self._flights: dict[Owner, asyncio.Task[Kept]] = {}
+        self._flights: dict[Owner, Flight[Kept]] = {}
         self._refreshes = Refreshes(workers, leases, store, lead)
 
     async def load(self, owner: Owner) -> Credential | None:
@@ -161,7 +163,11 @@ class Custodian:
                 `access_token`.
             GenerationConflict: a program that knows no lock has saved meanwhile.
         """
-        return await asyncio.shield(self._flight(owner, rejected))
+        while True:
+            try:
+                return await self._flight(owner, rejected).landing()
+            except HeldElsewhere:  # we joined a sweep's, which waits for no other process
+                continue
 
     async def refresh_within(self, owner: Owner, seconds: float, asking: Asking) -> Kept:
         """Refresh as `refresh` does; whoever waits gives up after `seconds`, the refresh does not.
@@ -171,24 +177,26 @@ class Custodian:
 
         Raises:
             TimeoutError, and as `refresh`.
+            HeldElsewhere: another process is at it, and the storage is shared by several.
         """
-        flight = self._flight(owner, None, asking)
-        await asyncio.wait((flight,), timeout=seconds)
-        if not flight.done():
-            raise TimeoutError
-        return flight.result()
+        waits = not self._store.storage.is_shared
+        return await self._flight(owner, None, asking, waits=waits).landing(seconds)
 
     def _flight(
         self,
         owner: Owner,
         rejected: SecretStr | None,
         asking: Asking = lambda client_id: nullcontext(),
-    ) -> asyncio.Task[Kept]:
+        *,
+        waits: bool = True,
+    ) -> Flight[Kept]:
         flight = self._flights.get(owner)
         if flight is None:
-            flight = self._workers.uncancelled(self._refresh(owner, rejected, asking))
-            self._flights[owner] = flight
-            flight.add_done_callback(lambda _: self._flights.pop(owner, None))
+            flight = self._flights[owner] = Flight()
+            work = self._refresh(owner, rejected, asking, flight, waits=waits)
+            task = self._workers.uncancelled(work)
+            task.add_done_callback(lambda _: self._flights.pop(owner, None))
+            flight.begin(task)
         return flight
 
     async def save_consent(self, credential: Credential, lease: Lease) -> Credential:
@@ -206,10 +214,18 @@ class Custodian:
         self._outcomes.grant_ends(saved.owner, saved.refresh_expires_at)
         return saved
 
-    async def _refresh(self, owner: Owner, rejected: SecretStr | None, asking: Asking) -> Kept:
+    async def _refresh(
+        self,
+        owner: Owner,
+        rejected: SecretStr | None,
+        asking: Asking,
+        flight: Flight[Kept],
+        *,
+        waits: bool,
+    ) -> Kept:
         version: Version | None = None
         try:
-            async with self._refreshes.look(owner, rejected) as look:
+            async with self._refreshes.look(owner, rejected, waits=waits) as look:
                 version = look.reading.version
                 credential = _usable(look.reading)
                 if serves(credential, rejected, self.lead):
@@ -217,24 +233,25 @@ class Custodian:
                 try:
                     if look.unwritable is not None:
                         raise look.unwritable
-                    refreshed = await self._ask_google(credential, asking)
+                    try:
+                        refreshed = await self._ask_google(credential, asking, look.lease)
+                    except ConsentRequired as refusal:
+                        again = await self._newer(credential, refusal, look.lease)
+                        credential, version = _usable(again), again.version
+                        refreshed = await self._ask_google(credential, asking, look.lease)
                 except Fault as fault:
                     self._note(owner, fault)
                     if serves(credential, rejected):
                         return Kept(credential, fault)
                     raise
-                except ConsentRequired as refusal:
-                    again = await self._workers.run(self._store.read, owner)
-                    if again.credential is None or (
-                        again.credential.refresh_token == credential.refresh_token
-                    ):
-                        if refusal.code == "invalid_grant":
-                            _suspect_testing(credential)
-                        raise
-                    # A program that knows no lease has connected this owner anew meanwhile.
-                    credential, version = again.credential, again.version
-                    refreshed = await self._ask_google(credential, asking)
-                saved = await self._refreshes.save(refreshed, credential.generation, look)
+
+                def stuck(fault: OperatorFault) -> None:
+                    self._outcomes.unsaved(fault.code)
+                    is_served = serves(credential, rejected)
+                    if flight.stick(Kept(credential, fault) if is_served else fault):
+                        self._note(owner, fault)
+
+                saved = await self._refreshes.save(refreshed, credential.generation, look, stuck)
         except CorruptCredential as damage:
             await self._rejecting.reject(owner, damage.code, version)
             raise ConsentRequired("the stored credential is damaged", code=damage.code) from damage
@@ -248,19 +265,31 @@ class Custodian:
             _log.info("token_released", owner=owner, result="ok")
         return Kept(saved, asked=True)
 
+    async def _newer(self, refused: Credential, refusal: ConsentRequired, lease: Lease) -> Reading:
+        """What a program that knows no lease has put there meanwhile, as by connecting the owner
+        anew; where there is nothing of that kind, `refusal` is raised."""
+        again = await self._workers.run(self._store.read, refused.owner)
+        if again.credential is None or again.credential.refresh_token == refused.refresh_token:
+            if refusal.code == "invalid_grant":
+                _refuse_to_judge(lease)
+                _suspect_testing(refused)
+            raise refusal
+        return again
+
     def _note(self, owner: Owner, fault: Fault) -> None:
         if isinstance(fault, RefusedByOrganisation):
             self._outcomes.refused_by_organisation(owner, fault.code)
         if not isinstance(fault, NotAsked):
             _log.warning("token_refresh_failed", owner=owner, result=fault.code)
 
-    async def _ask_google(self, credential: Credential, asking: Asking) -> Credential:
+    async def _ask_google(self, credential: Credential, asking: Asking, lease: Lease) -> Credential:
         if credential.refresh_token is None:
             raise ConsentRequired("there is no refresh token", code="no_refresh_token")
         client = self._clients.by_id(credential.client_id)
         try:
             async with asking(client.id):
                 self._workers.refuse_if_stopping()
+                await self._leases.hold_on(lease)
                 grant = await self._oauth.refresh(client, credential.refresh_token)
         except NotAsked:
             raise
@@ -277,6 +306,13 @@ class Custodian:
             refresh_expires_at=grant.refresh_expires_at or credential.refresh_expires_at,
             scopes=grant.scopes or credential.scopes,
         )
+
+
+def _refuse_to_judge(lease: Lease) -> None:
+    """Raise TransientFault where a refusal may be another process's doing: it held the lease before
+    this one, or has taken it over, and Google may have given it a new refresh token since."""
+    if lease.taken_over_at is not None or not lease.may_begin():
+        raise TransientFault("another process may hold a newer refresh token", code="locked")
 
 
 def _usable(reading: Reading) -> Credential:

@@ -102,11 +102,13 @@ class Disconnecting:
             token = credential and (credential.refresh_token or credential.access_token)
             if token and not shared:
                 self._workers.refuse_if_stopping()  # it is marked: the next start goes on
+                await self._leases.hold_on(lease)
                 try:
                     await self._oauth.revoke(token)
                     revoked = True
                 except CustodyError as error:
                     _log.warning("token_revoke_failed", owner=owner, result=error.code)
+            await self._leases.hold_on(lease)  # or it is marked: whoever has it goes on
             ended = [Event("revoked", owner)]
             await self._workers.run(self._store.delete, owner, lease=lease, events=ended)
         self._outcomes.left(owner)

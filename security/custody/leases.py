@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
 from security.credential import Owner
 from security.custody.workers import Workers
-from security.errors import TransientFault
+from security.errors import CustodyError, HeldElsewhere, OperatorFault, TransientFault
 from security.google.jitter import doubling, jittered
-from security.storage.leases import Lease
+from security.storage.leases import Lease, patience
 from security.token_store import TokenStore
 
 T = TypeVar("T")
 
-_WAIT_SECONDS: Final = 30
+_LONGEST_PAUSE: Final = 0.1
+_LONGEST_PAUSE_OVER_A_NETWORK: Final = 0.5
+_FIRST_SAVE_AGAIN: Final = 0.25
+_LAST_SAVES_AGAIN: Final = 4.0
 
 
 class Locked(Exception):
@@ -71,22 +74,28 @@ class Leases:
         return lease
 
     @asynccontextmanager
-    async def holding(self, owner: Owner, take: Callable[[], Awaitable[H]]) -> AsyncIterator[H]:
+    async def holding(
+        self, owner: Owner, take: Callable[[], Awaitable[H]], *, waits: bool = True
+    ) -> AsyncIterator[H]:
         """Hold what `take` takes; it raises `Locked` until the owner's lease is free.
 
         Raises:
             TransientFault: another process held it for too long.
+            HeldElsewhere: it is not free, and `waits` is False.
         """
-        loop = asyncio.get_running_loop()
-        began, pauses = loop.time(), doubling(0.005, 0.1)
+        loop, lasts = asyncio.get_running_loop(), self._store.storage.lease_seconds
+        longest = _LONGEST_PAUSE if lasts is None else _LONGEST_PAUSE_OVER_A_NETWORK
+        began, pauses = loop.time(), doubling(0.005, longest)
         while True:
             # A stop ends the waiting, but not without a last look: the lease may be free by now.
             waited = loop.time() - began
-            is_last = self._workers.is_stopping or waited > _WAIT_SECONDS
+            is_last = self._workers.is_stopping or waited > patience(lasts)
             try:
                 taken = await take()
                 break
             except Locked:
+                if not waits:
+                    raise HeldElsewhere("another process holds this credential") from None
                 if is_last:
                     raise TransientFault(
                         "another process holds this credential", code="locked"
@@ -97,3 +106,44 @@ class Leases:
             yield taken
         finally:
             taken.release()
+
+    async def hold_on(self, lease: Lease) -> None:
+        """Make sure that something may be begun: time has passed since the lease was taken.
+
+        Raises:
+            TransientFault: another process has taken it over.
+        """
+        if not lease.may_begin() and not await self._workers.run(lease.renew):
+            raise TransientFault("another process has taken this credential over", code="locked")
+
+    async def persist(
+        self,
+        lease: Lease,
+        save: Callable[[], Awaitable[T]],
+        on_fault: Callable[[OperatorFault], None] = lambda fault: None,
+    ) -> T:
+        """What `save` gives, which keeps what cannot be had again, such as a token that Google has
+        just given. Where leases lapse it is tried until the storage takes it, or the process ends;
+        the lease is renewed meanwhile.
+
+        Where they do not, the storage is of this machine, and room was reserved.
+
+        Args:
+            on_fault: told what keeps it from being saved, each time.
+
+        Raises:
+            OperatorFault: it cannot be saved, and leases do not lapse.
+            CustodyError: what `save` raises besides.
+        """
+        pauses = doubling(_FIRST_SAVE_AGAIN, _LAST_SAVES_AGAIN)
+        while True:
+            try:
+                return await save()
+            except OperatorFault as fault:
+                if self._store.storage.lease_seconds is None:
+                    raise
+                on_fault(fault)
+            pause = _FIRST_SAVE_AGAIN if self._workers.is_stopping else next(pauses)
+            await asyncio.sleep(jittered(pause))
+            with suppress(CustodyError):  # versions say what may be saved, whoever has it by now
+                await self._workers.run(lease.renew)

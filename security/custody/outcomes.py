@@ -14,6 +14,9 @@ class Outcomes(Protocol):
     def asked(self, result: str) -> None:
         """Google was asked for a new access token, with this result code."""
 
+    def unsaved(self, result: str) -> None:
+        """What Google has given cannot be saved for this reason (a result code): it is tried on."""
+
     def works(self, owner: Owner) -> None:
         """The credential serves."""
 

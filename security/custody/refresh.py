@@ -6,11 +6,12 @@ wants one need not know it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import chain, repeat
 from typing import Final
 
 import structlog
@@ -74,27 +75,39 @@ class Refreshes:
         self._saves = Batches(scheduler, self._save_all)
 
     @asynccontextmanager
-    async def look(self, owner: Owner, rejected: SecretStr | None) -> AsyncIterator[Look]:
+    async def look(
+        self, owner: Owner, rejected: SecretStr | None, *, waits: bool = True
+    ) -> AsyncIterator[Look]:
         """What is kept, under its lease, and room for a new token where one is due.
 
         Raises:
             TransientFault: another process held the lease for too long.
+            HeldElsewhere: another process holds it, and `waits` is False.
             OperatorFault: it cannot be read.
         """
         look_at = partial(self._looks.run, _Wanted(owner, rejected))
-        async with self._leases.holding(owner, look_at) as look:
+        async with self._leases.holding(owner, look_at, waits=waits) as look:
             try:
                 yield look
             finally:
                 if look.reservation is not None and look.reservation.is_open:
                     await self._workers.run(look.reservation.give_up)
 
-    async def save(self, refreshed: Credential, based_on: int, look: Look) -> Credential:
+    async def save(
+        self,
+        refreshed: Credential,
+        based_on: int,
+        look: Look,
+        on_fault: Callable[[OperatorFault], None],
+    ) -> Credential:
         """Save what came of the credential of generation `based_on`, and give the lease back.
+
+        Args:
+            on_fault: told what keeps it from being saved, while it is tried on.
 
         Raises:
             GenerationConflict: something newer is there.
-            OperatorFault: it cannot be saved.
+            OperatorFault: it cannot be saved, and is not tried again.
         """
         save = Save(
             refreshed,
@@ -104,7 +117,10 @@ class Refreshes:
             reservation=look.reservation,
             events=[Event("refreshed", refreshed.owner)],
         )
-        return await self._saves.run(save)
+        tries = chain((save,), repeat(replace(save, is_again=True)))
+        return await self._leases.persist(
+            look.lease, lambda: self._saves.run(next(tries)), on_fault
+        )
 
     def _look_all(self, wanted: Sequence[_Wanted]) -> list[Look | Exception]:
         leases = self._store.storage.lease([one.owner.stem for one in wanted])
@@ -121,7 +137,10 @@ class Refreshes:
 
     def _save_all(self, saves: Sequence[Save]) -> list[Credential | Exception]:
         outcomes = self._store.save_all(saves)
-        self._store.storage.release([save.lease for save in saves])
+        ended = zip(saves, outcomes, strict=True)  # a fault may be tried on, under the lease
+        self._store.storage.release(
+            [save.lease for save, outcome in ended if not isinstance(outcome, OperatorFault)]
+        )
         log = _log.bind(result="ok")
         for saved in outcomes:
             if isinstance(saved, Credential):

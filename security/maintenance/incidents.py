@@ -70,6 +70,7 @@ class Incidents:
         """
         self._others = frozenset(others)
         self._by_code: dict[str, Incident] = {}
+        self._met: set[str] = set()
         self.changed: set[str] = set()
         """The codes of which something else is to be kept than before."""
 
@@ -99,6 +100,9 @@ class Incidents:
             seen[report.ended_by] = seen.get(report.ended_by, 0) + skipped
         if report.held:
             seen[HOLD] = report.held
+        for code in self._met:
+            seen.setdefault(code, 0)
+        self._met.clear()
         away = sum(n for code, n in report.results.items() if code in _AWAY)
         answered = report.refreshed + sum(report.results.get(code, 0) for code in _ANSWERS)
         if away > answered:
@@ -130,6 +134,13 @@ class Incidents:
         else:
             incident.owners = owners
         self.changed.add(code)
+
+    def meet(self, code: str, now: float) -> None:
+        """Trouble of this kind is met between sweeps: the next one but one may say that it is over,
+        however short it was."""
+        if not self.is_open(code):
+            self.see(code, now, 0)
+        self._met.add(code)
 
     def end(self, code: str, now: float) -> None:
         """It is over; whoever was told of it is to be told so."""

@@ -163,6 +163,10 @@ class MaintenanceState:
         """See `Outcomes`."""
         self._on_refresh(result)
 
+    def unsaved(self, result: str) -> None:
+        """See `Outcomes`."""
+        self.incidents.meet(result, datetime.now(UTC).timestamp())
+
     def works(self, owner: Owner) -> None:
         """See `Outcomes`."""
         self.pauses.clear(owner)

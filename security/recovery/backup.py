@@ -24,12 +24,12 @@ from security.owner_documents import OWNER_KINDS
 from security.recovery.archive import ArchiveWriter, new_archive, read_archive
 from security.recovery.owner_state import list_owners, take_snapshot
 from security.recovery.snapshot import OwnerSnapshot
+from security.storage.leases import patience
 from security.token_store import TokenStore
 
 _ABOUT: Final = "about"
 _OWNER: Final = "owner"
 _SHORT_SECONDS: Final = 0.2
-_LONG_SECONDS: Final = 30.0
 _MOST_FINDINGS: Final = 1000
 
 Progress = Callable[[int, int], None]
@@ -126,7 +126,7 @@ def write_backup(
     *,
     outside: Path,
     replace: bool = False,
-    lease_seconds: float = _LONG_SECONDS,
+    lease_seconds: float | None = None,
     on_progress: Progress = lambda done, total: None,
 ) -> BackupReport:
     """Write an archive of every owner to `target`, whole or not at all.
@@ -136,7 +136,7 @@ def write_backup(
         outside: the data folder, which no archive may be in.
         replace: whether a file of that name may be replaced.
         lease_seconds: how long owners whose lease is taken are waited for, all together, after
-            everybody else is done.
+            everybody else is done; None: `patience`.
 
     Raises:
         OperatorFault: there is no key, or the target or the storage cannot be used.
@@ -151,7 +151,8 @@ def write_backup(
             if not _add(writer, owner, store, _SHORT_SECONDS, report):
                 busy.append(owner)
             on_progress(number - len(busy), len(owners))
-        deadline = time.monotonic() + lease_seconds
+        lasts = patience(storage.lease_seconds) if lease_seconds is None else lease_seconds
+        deadline = time.monotonic() + lasts
         for owner in busy:
             remaining = max(deadline - time.monotonic(), _SHORT_SECONDS)
             if not _add(writer, owner, store, remaining, report):

@@ -38,7 +38,6 @@ from security.storage.protocol import Copy, Put, PutRaw, Step, Stored, Unit
 from security.token_store import TokenStore
 
 MaskKeyOutcome = Literal["same", "restored", "differs"]
-_LEASE_SECONDS: Final = 30.0
 _NEWER: Final = ("not_newer", "newer_consent")
 _EXPECTED: Final = frozenset({"ended", "leaving", *_NEWER})
 
@@ -140,13 +139,13 @@ class Restore:
         *,
         rollback: bool = False,
         dry_run: bool = False,
-        lease_seconds: float = _LEASE_SECONDS,
+        lease_seconds: float | None = None,
     ) -> None:
         """
         Args:
             rollback: override tombstones and newer credentials; the caller holds `bot_stopped`.
             dry_run: change nothing, take no lease, and say what would be done.
-            lease_seconds: how long an owner's lease is waited for.
+            lease_seconds: how long an owner's lease is waited for; None: `patience`.
         """
         self._store = store
         self._storage = store.storage

@@ -102,13 +102,14 @@ class Rotation:
         self,
         store: TokenStore,
         *,
-        lease_seconds: float = 30,
+        lease_seconds: float | None = None,
         believed: Collection[Plaintext] | None = None,
     ) -> None:
         """
         Args:
             believed: the only plaintext that `Mode.ENCRYPT` takes; None: all there is.
-            lease_seconds: how long to wait for an owner's lease before their document is left.
+            lease_seconds: how long to wait for an owner's lease before their document is left;
+                None: `patience`.
         """
         self._store = store
         self._storage = store.storage

@@ -6,6 +6,17 @@ from typing import Final, Protocol
 
 BOT_LEASE: Final = "bot"
 """What the one bot of an installation holds as long as it lives."""
+_OF_A_LIVING_PROCESS: Final = 30.0
+_MARGIN: Final = 5.0
+
+
+def patience(lease_seconds: float | None) -> float:
+    """How long whoever must have a lease waits for it, in seconds.
+
+    Longer than a lease lasts whose holder has died; where leases do not lapse (None), for as long
+    as whatever is done under one may take.
+    """
+    return _OF_A_LIVING_PROCESS if lease_seconds is None else lease_seconds + _MARGIN
 
 
 class Lease(Protocol):

@@ -93,6 +93,10 @@ class MemoryLease:
     def may_begin(self) -> bool:
         return self.shelf.leases.get(self.name) is self
 
+    def may_save(self) -> bool:
+        """Whether a unit may carry it."""
+        return self.may_begin()
+
     def renew(self) -> bool:
         return self.may_begin()
 
@@ -116,7 +120,7 @@ class MemoryStorage:
     """See `Storage`, whose methods these are."""
 
     is_atomic = False
-    lease_seconds = None
+    lease_seconds: float | None = None
     is_shared = False
 
     def __init__(
@@ -429,5 +433,6 @@ def _check_lease(key: Key, lease: Lease | None) -> None:
     owner = key.kind.owner_of(key.name) if key.kind.leased else None
     if owner is None:
         return
-    if lease is None or lease.name != owner.stem or not lease.may_begin():
+    may_save = lease.may_save() if isinstance(lease, MemoryLease) else lease and lease.may_begin()
+    if lease is None or lease.name != owner.stem or not may_save:
         raise RuntimeError("a change of an owner's documents without the owner's lease")

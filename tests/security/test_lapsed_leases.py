@@ -1,0 +1,235 @@
+"""A process that stands still loses its leases: nothing is lost by it, and nobody set aside."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from security.errors import ConsentRequired, TransientFault
+from security.recovery.rotation import Mode, Rotation
+from security.storage.leases import patience
+from security.token_store import TokenStore
+from tests.security.kit import ANN, MASK, new_key, secret
+from tests.security.processes import Processes, several
+from tests.storage.shared import SharedShelf
+
+pytestmark = pytest.mark.one_way("on")
+
+
+@pytest.fixture
+async def processes() -> AsyncIterator[Processes]:
+    """Several over one shelf, whose leases last thirty seconds."""
+    async with several() as made:
+        yield made
+
+
+def test_whoever_must_have_a_lease_waits_for_longer_than_one_lasts() -> None:
+    """Where leases lapse; where they do not, as long as what is done under one may take."""
+    assert (patience(30), patience(3), patience(None)) == (35, 8, 30)
+
+
+async def test_what_a_dead_process_held_is_had_within_the_patience() -> None:
+    """Asked for by a task, and by a thread; whoever has it knows from whom it was taken."""
+    async with several(lease_seconds=0.3) as processes:
+        dead, alive = processes.start(), processes.start()
+        assert dead.store.lease(ANN) is not None
+        async with alive.leases.held(ANN) as lease:
+            assert lease.taken_over_at is not None
+        assert dead.store.lease(ANN) is not None
+        with alive.store.leased(ANN) as lease:
+            assert lease.taken_over_at is not None
+
+
+@asynccontextmanager
+async def stopped_amid_a_refresh(processes: Processes) -> AsyncIterator[asyncio.Task[object]]:
+    """Google has given one process Ann's new token; it stands still until its lease has lapsed."""
+    processes.connect(ANN)
+    late = processes.start()
+    processes.endpoint.may_answer.clear()
+    refresh = asyncio.create_task(late.custodian.refresh(ANN))
+    await processes.endpoint.arrived.wait()
+    processes.shelf.tick(31)
+    yield refresh
+    processes.endpoint.may_answer.set()
+
+
+async def test_a_refusal_just_after_a_lease_was_taken_over_condemns_nobody(
+    processes: Processes,
+) -> None:
+    """The late one has rotated the token: it saves what it got, and everybody goes on by that."""
+    async with stopped_amid_a_refresh(processes) as refresh:
+        others = [processes.start(), processes.start()]
+        for other in others:  # whoever took it over, and the next holder
+            assert (await other.custodian.refresh(ANN)).fault is not None
+            assert other.state.rejections.owners() == set()
+        report = await processes.start().sweep.run()
+        assert (report.transient, report.quarantined, report.held) == (1, 0, 0)
+    await refresh
+    kept = await others[0].custodian.refresh(ANN)
+    assert secret(kept.credential.access_token) == "ya29.501-1"
+    assert kept.credential.generation == 2
+    assert others[0].store.copies.size() == 0
+    assert processes.endpoint.asked == {"501": 1, "refused": 3}
+
+
+async def test_a_refusal_counts_once_the_late_one_has_been_waited_for(
+    processes: Processes,
+) -> None:
+    """It never came back: a lease's length later the grant is found to be of no use."""
+    [before] = processes.connect(ANN)
+    dead, alive = processes.start(), processes.start()
+    assert dead.store.lease(ANN) is not None
+    processes.endpoint.end(ANN)
+    processes.shelf.tick(31)
+    kept = await alive.custodian.refresh(ANN)
+    assert (kept.credential.generation, kept.fault is not None) == (before.generation, True)
+    processes.shelf.tick(31)
+    with pytest.raises(ConsentRequired):
+        await alive.custodian.refresh(ANN)
+    assert alive.store.copies.size() == 1
+
+
+async def test_keys_rotated_while_a_process_stood_still_cost_it_no_token(
+    processes: Processes,
+) -> None:
+    """Another version, of the same generation: the late save counts, under the new key."""
+    old, new = processes.keys[0], new_key()
+    processes.keys = [old, new]
+    async with stopped_amid_a_refresh(processes) as refresh:
+        report = Rotation(TokenStore(processes.storage([new, old]), MASK)).run(Mode.ROTATE)
+        assert report.is_complete
+    await refresh
+    saved = processes.start([new, old]).store.load(ANN)
+    assert saved is not None
+    assert secret(saved.refresh_token) == "1//0501-1"
+
+
+async def test_whoever_lost_the_lease_before_asking_asks_nothing(processes: Processes) -> None:
+    """Another process has refreshed meanwhile."""
+    processes.connect(ANN)
+    late, other = processes.start(), processes.start()
+    stands, goes_on = asyncio.Event(), asyncio.Event()
+
+    @asynccontextmanager
+    async def asking(client_id: str) -> AsyncIterator[None]:
+        stands.set()
+        await goes_on.wait()
+        yield
+
+    refresh = asyncio.create_task(late.custodian.refresh_within(ANN, 30, asking))
+    await stands.wait()
+    processes.shelf.tick(31)
+    await other.custodian.refresh(ANN)
+    goes_on.set()
+    kept = await refresh
+    assert kept.fault is not None
+    assert kept.fault.code == "locked"
+    assert processes.endpoint.asked == {"501": 1}
+    assert late.state.rejections.owners() == set()
+
+
+async def test_a_lease_that_lapsed_and_was_taken_by_nobody_is_taken_up_again(
+    processes: Processes,
+) -> None:
+    """Then what was read is what is there."""
+    processes.connect(ANN)
+    late = processes.start()
+
+    @asynccontextmanager
+    async def asking(client_id: str) -> AsyncIterator[None]:
+        processes.shelf.tick(31)
+        yield
+
+    kept = await late.custodian.refresh_within(ANN, 30, asking)
+    assert (kept.asked, kept.credential.generation) == (True, 2)
+
+
+async def test_a_disconnection_that_wakes_up_late_deletes_no_newer_consent(
+    processes: Processes,
+) -> None:
+    """What was marked as leaving has been replaced; nothing of the newer one is touched."""
+    processes.connect(ANN)
+    late, other = processes.start(), processes.start()
+    processes.endpoint.may_answer.clear()
+    leaving = asyncio.create_task(late.disconnecting.disconnect(ANN))
+    await processes.endpoint.arrived.wait()
+    processes.shelf.tick(31)
+    [newer] = processes.connect(ANN)
+    processes.endpoint.may_answer.set()
+    with pytest.raises(TransientFault):
+        await leaving
+    kept = other.store.load(ANN)
+    assert kept is not None
+    assert (kept.generation, kept.state) == (newer.generation, "active")
+
+
+# Saves in hand
+
+
+def away(shelf: SharedShelf, *, it_is: bool) -> None:
+    """Nothing can be reached."""
+    shelf.is_away = it_is
+
+
+def full(shelf: SharedShelf, *, it_is: bool) -> None:
+    """Nothing can be written."""
+    shelf.is_full = it_is
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code"), [(away, "database_unreachable"), (full, "store_failed")]
+)
+async def test_a_token_in_hand_is_saved_as_soon_as_that_can_be_done(
+    processes: Processes, trouble: Callable[..., None], code: str
+) -> None:
+    """Nobody waits for it meanwhile: who asks is given the old token, or told what is wrong."""
+    processes.connect(ANN)
+    one, other = processes.start(), processes.start()
+    processes.endpoint.may_answer.clear()
+    refresh = asyncio.create_task(one.custodian.refresh(ANN))
+    await processes.endpoint.arrived.wait()
+    trouble(processes.shelf, it_is=True)
+    processes.endpoint.may_answer.set()
+    kept = await refresh
+    assert kept.fault is not None
+    assert (kept.fault.code, kept.asked) == (code, False)
+    assert one.state.incidents.is_open(code)
+    trouble(processes.shelf, it_is=False)
+    assert (await other.custodian.refresh(ANN)).credential.generation == 2  # once it is saved
+    assert processes.endpoint.asked == {"501": 1}
+    assert other.store.copies.size() == 0
+
+
+async def test_a_save_whose_answer_was_lost_is_found_to_be_there(processes: Processes) -> None:
+    """It is neither refused as somebody else's, nor asked of Google again."""
+    processes.connect(ANN)
+    one, other = processes.start(), processes.start()
+    processes.shelf.loses_answers = True
+    assert (await one.custodian.refresh(ANN)).fault is not None
+    processes.shelf.is_away = False
+    assert (await other.custodian.refresh(ANN)).credential.generation == 2
+    assert (await one.custodian.access_token(ANN)).generation == 2
+    assert processes.endpoint.asked == {"501": 1}
+
+
+async def test_the_end_of_a_process_waits_for_its_tokens_in_hand(processes: Processes) -> None:
+    """As for any save, until its deadline."""
+    processes.connect(ANN)
+    one = processes.start()
+    processes.endpoint.may_answer.clear()
+    refresh = asyncio.create_task(one.custodian.refresh(ANN))
+    await processes.endpoint.arrived.wait()
+    processes.shelf.is_away = True
+    processes.endpoint.may_answer.set()
+    await refresh
+    ending = asyncio.create_task(one.workers.close())
+    done, _ = await asyncio.wait((ending,), timeout=0.1)
+    assert not done
+    processes.shelf.is_away = False
+    await ending
+    kept = processes.start().store.load(ANN)
+    assert kept is not None
+    assert kept.generation == 2
