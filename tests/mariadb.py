@@ -17,9 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,8 +36,6 @@ _SITTER: Final = Path(__file__).with_name("mariadb_sitter.py")
 _SECONDS: Final = 60
 """At most, until it is ready, and until it has ended; both take well below one."""
 _AS_ROOT: Final = ("--user=root",) if os.geteuid() == 0 else ()
-_sitters_of_all: Final[list[subprocess.Popen[bytes]]] = []
-"""Kept: who forgets a process that runs is warned of it."""
 _SMALL: Final = (
     *("--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M", "--innodb-log-buffer-size=2M"),
     *("--key-buffer-size=1M", "--aria-pagecache-buffer-size=1M", "--performance-schema=OFF"),
@@ -52,7 +50,6 @@ class MariaDB:
     folder: Path
     """0700, and short: the socket's path has 107 bytes at most."""
     port: int = 0
-    _sitters: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def ca(self) -> Path:
@@ -119,7 +116,7 @@ class MariaDB:
             if self._begin(port, run or os.getpid()):
                 self.port = port
                 return
-        raise RuntimeError((self.folder / "log").read_text("utf-8", "replace")[-4000:])
+        raise RuntimeError(self._log())
 
     def end(self, how: signal.Signals = signal.SIGKILL) -> None:
         """End it, as a crash would, or otherwise; it has ended when this returns."""
@@ -131,12 +128,15 @@ class MariaDB:
                 assert select.select([ended], [], [], _SECONDS)[0], "it does not end"
             finally:
                 os.close(ended)
-        while self._sitters:
-            self._sitters.pop().wait(_SECONDS)
+            self._wait(self._ended.exists)
 
     @property
     def _pid_file(self) -> Path:
         return self.folder / "pid"
+
+    @property
+    def _ended(self) -> Path:
+        return self.folder / "ended"
 
     def _install(self) -> None:
         Authority(self.folder)
@@ -161,23 +161,28 @@ class MariaDB:
             *("--bind-address=127.0.0.1", "--require-secure-transport=ON", *_AS_ROOT, *_SMALL),
             *(f"--ssl-cert={certificate}", f"--ssl-key={certificate}"),
         ]
-        self._pid_file.unlink(missing_ok=True)
+        for mark in (self._pid_file, self._ended):
+            mark.unlink(missing_ok=True)
         with (self.folder / "log").open("ab") as log:
-            sitter = subprocess.Popen(
+            subprocess.run(
                 [sys.executable, "-S", str(_SITTER), str(run), str(self.folder), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C is the run's, at whose end it ends
+                check=True,
+                timeout=_SECONDS,
             )
-        self._sitters.append(sitter)
-        _sitters_of_all.append(sitter)
+        self._wait(lambda: self._ended.exists() or (self._listens() and self._pid_file.exists()))
+        return not self._ended.exists()
+
+    def _wait(self, until: Callable[[], bool]) -> None:
         late = time.monotonic() + _SECONDS
-        while sitter.poll() is None and time.monotonic() < late:
-            if self._listens() and self._pid_file.exists():
-                return True
-            time.sleep(0.02)
-        return False
+        while not until():
+            assert time.monotonic() < late, self._log()
+            time.sleep(0.01)
+
+    def _log(self) -> str:
+        return (self.folder / "log").read_text("utf-8", "replace")[-4000:]
 
     def _listens(self) -> bool:
         with socket.socket(socket.AF_UNIX) as probe:

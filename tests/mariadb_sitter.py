@@ -1,7 +1,7 @@
 """Holds one MariaDB as long as the test run lives, whatever ends that, and removes what is left.
 
-`python mariadb_sitter.py RUN FOLDER COMMAND…`: RUN is the process id of the run, with whose end
-FOLDER goes as well.
+`python mariadb_sitter.py RUN FOLDER COMMAND…`, which returns at once: RUN is the process id of the
+run, with whose end FOLDER goes as well. A server that ends before leaves FOLDER/ended.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import select
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 
 def main() -> None:
@@ -20,7 +21,10 @@ def main() -> None:
         its_end = os.pidfd_open(int(run))
     except ProcessLookupError:
         return
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as server:
+    if os.fork():
+        return
+    os.setsid()  # Ctrl-C is the run's
+    with subprocess.Popen(command) as server:
         ended = select.poll()
         for descriptor in (its_end, os.pidfd_open(server.pid)):
             ended.register(descriptor, select.POLLIN)
@@ -28,6 +32,8 @@ def main() -> None:
         server.kill()
     if first == its_end:
         shutil.rmtree(folder, ignore_errors=True)
+    else:
+        Path(folder, "ended").touch()
 
 
 if __name__ == "__main__":

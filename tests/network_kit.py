@@ -21,9 +21,14 @@ NAME = "firm.test"
 
 
 class Authority:
-    """Signs a certificate for this machine, and for `NAME` and what is below it."""
+    """Signs a certificate for this machine, and for `NAME` and what is below it.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        host: instead, for this name alone.
+        days: until the certificate's end; negative: it has ended.
+    """
+
+    def __init__(self, folder: Path, *, host: str | None = None, days: float = 1) -> None:
         self.cert_file, self._server = folder / "authority.crt", folder / "server.pem"
         key, name = _new_key(), _named("A firm's authority")
         usage = x509.KeyUsage(
@@ -41,10 +46,11 @@ class Authority:
             .sign(key, hashes.SHA256())
         )
         mine = _new_key()
-        names = [x509.DNSName(known) for known in ("localhost", NAME, f"*.{NAME}")]
-        addresses = [x509.IPAddress(IPv4Address("127.0.0.1"))]
+        known = [host] if host else ["localhost", NAME, f"*.{NAME}"]
+        names = [x509.DNSName(name) for name in known]
+        addresses = [] if host else [x509.IPAddress(IPv4Address("127.0.0.1"))]
         leaf = (
-            _certificate(_named("server"), name, mine.public_key())
+            _certificate(_named("server"), name, mine.public_key(), days)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName([*names, *addresses]), critical=False)
             .add_extension(
@@ -77,7 +83,7 @@ def _named(name: str) -> x509.Name:
 
 
 def _certificate(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, days: float = 1
 ) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
@@ -86,8 +92,8 @@ def _certificate(
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - datetime.timedelta(days=2))
+        .not_valid_after(now + datetime.timedelta(days=days))
     )
 
 

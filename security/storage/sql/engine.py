@@ -6,17 +6,22 @@ What a connection is told when it begins stands here alone; what its errors mean
 from __future__ import annotations
 
 import ssl
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import certifi
+import pymysql
+from pymysql.constants.SERVER_STATUS import SERVER_STATUS_IN_TRANS
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolResetState
 
 from config.database import DatabaseAddress
 from security.storage.sql import sqlite_file
-from security.storage.sql.faults import READS, database_faults, mark_lost
+from security.storage.sql.faults import READS, TURN, database_faults, mark_lost
 
 POOL_SIZE: Final = 5
 """Connections of one process at most: an operation takes one, and none takes two."""
@@ -24,6 +29,10 @@ _POOL_SECONDS: Final = 30
 """An operation waits so long for one of them."""
 _RECYCLE_SECONDS: Final = 280
 """Servers and what stands before them end what was idle for five minutes (TiDB Cloud: 300 s)."""
+_IDLE_SECONDS: Final = 1
+"""After which a connection is asked whether it lives, before it is given out. One that has ended
+since costs a repetition: asking before every transaction would cost each of them a round trip."""
+_USED_AT: Final = "used_at"
 _CONNECT_SECONDS: Final = 10
 _LOCK_SECONDS: Final = 10
 """Shorter than a read: that a row is locked is then an answer, and no lost connection."""
@@ -78,10 +87,13 @@ def _of_server(address: DatabaseAddress, read_seconds: float) -> Engine:
         max_overflow=0,
         pool_timeout=_POOL_SECONDS,
         pool_recycle=_RECYCLE_SECONDS,
-        pool_pre_ping=True,
+        pool_reset_on_return=None,
         pool_use_lifo=True,
     )
     event.listen(engine, "connect", _begin_session(read_seconds))
+    event.listen(engine, "checkout", _look_at)
+    event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "reset", _end_transaction)
     event.listen(engine, "handle_error", mark_lost)
     return engine
 
@@ -94,18 +106,17 @@ def _verifying(address: DatabaseAddress) -> ssl.SSLContext:
     return context
 
 
-def _begin_session(read_seconds: float) -> Any:
+def _begin_session(read_seconds: float) -> Callable[[Any, ConnectionPoolEntry], None]:
     lock_seconds = max(1, min(_LOCK_SECONDS, int(read_seconds) - 1))
 
-    def begin(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    def begin(connection: Any, _: ConnectionPoolEntry) -> None:
         settings = {
             "time_zone": "'+00:00'",
             "sql_mode": f"'{_SQL_MODE}'",
             "innodb_lock_wait_timeout": lock_seconds,
             "wait_timeout": _RECYCLE_SECONDS + 20,
         }
-        version = str(getattr(connection, "server_version", ""))
-        if "MariaDB" in version:
+        if "MariaDB" in connection.server_version:  # MySQL has none such
             settings["idle_transaction_timeout"] = _IDLE_IN_TRANSACTION_SECONDS
         pairs = ", ".join(f"SESSION {name} = {value}" for name, value in settings.items())
         cursor = connection.cursor()
@@ -115,10 +126,31 @@ def _begin_session(read_seconds: float) -> Any:
     return begin
 
 
+def _look_at(connection: Any, record: ConnectionPoolEntry, _: object) -> None:
+    if time.monotonic() - record.info.get(_USED_AT, time.monotonic()) < _IDLE_SECONDS:
+        return
+    try:
+        connection.ping(reconnect=False)
+    except pymysql.MySQLError:
+        raise InvalidatePoolError from None  # the others are no younger: all are made anew
+
+
+def _note_use(connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info[_USED_AT] = time.monotonic()
+
+
+def _end_transaction(connection: Any, _: ConnectionPoolEntry, state: PoolResetState) -> None:
+    """SQLAlchemy's own reset costs a round trip after every COMMIT, where there is nothing left."""
+    is_over = state.terminate_only or state.transaction_was_reset
+    if not is_over and connection.server_status & SERVER_STATUS_IN_TRANS:
+        connection.rollback()
+
+
 def _of_sqlite(path: Path) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args={"timeout": _LOCK_SECONDS},
+        execution_options={TURN: threading.Lock()},
         hide_parameters=True,
         pool_size=POOL_SIZE,
         max_overflow=0,
@@ -134,7 +166,7 @@ def _of_sqlite(path: Path) -> Engine:
     return engine
 
 
-def _begin_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+def _begin_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # Python's own BEGIN comes too late, and is never IMMEDIATE
     cursor = connection.cursor()
     for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = OFF"):

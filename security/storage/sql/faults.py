@@ -11,11 +11,12 @@ import sqlite3
 import ssl
 import time
 from collections.abc import Callable
-from contextlib import ContextDecorator, suppress
+from contextlib import ContextDecorator, nullcontext, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Generic, TypeVar
 
+import pymysql
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -27,6 +28,11 @@ T = TypeVar("T")
 
 READS: Final = "drivekeeper_reads"
 """An execution option: the transaction writes nothing."""
+TURN: Final = "drivekeeper_turn"
+"""An engine's: a lock for who writes. SQLite has one writer, and lets the others look again every
+so often; threads of one process wait for each other better than that."""
+_ERRORS: Final = (SQLAlchemyError, pymysql.MySQLError, sqlite3.Error, ssl.SSLError)
+"""The drivers' own as well: what is said to a connection as it begins does not pass SQLAlchemy."""
 _RETRIES: Final = 3
 _PAUSE_SECONDS: Final = 0.05
 """Before the first repetition, half as much again or less; then twice that, and so on."""
@@ -37,15 +43,26 @@ lock was waited for in vain, a deadlock; TiDB's conflicts of transactions and of
 (https://docs.pingcap.com/tidb/stable/error-codes)."""
 _SCHEMA_CHANGED: Final = "Information schema is changed"
 """TiDB's text for 8028, which some of its versions send under another number."""
-_LOST: Final = frozenset({0, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1927})
-_LOST_TOO: Final = frozenset({2006, 2013, 2014, 2045, 2055, 3169, 4031})
+_LOST: Final = frozenset(
+    {
+        *(0, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1927),
+        *(2006, 2013, 2014, 2045, 2055, 3169, 4031),
+    }
+)
 """The connection is gone, or the server is going. 0: PyMySQL's, of a closed one."""
 _NOT_REACHED: Final = frozenset({1040, 1041, 1129, 1203, 1226, 2002, 2003, 2005})
 """Nobody answers, or nobody more is let in just now."""
-_REFUSED: Final = frozenset(
-    {1044, 1045, 1049, 1130, 1142, 1143, 1227, 1251, 1370, 1698, 1820, 2059, 4151}
-)
-"""The account is not let in, or may not what it must; or there is no such database."""
+_REFUSED: Final = {
+    **dict.fromkeys(
+        (1045, 1130, 1251, 1524, 1698, 1820, 2059, 3118, 4151),
+        "it does not let the account in: user or password is wrong, or it may not come from this "
+        "machine, or not without TLS",
+    ),
+    **dict.fromkeys(
+        (1044, 1142, 1143, 1227, 1370), "the account may not what it must (see docs/scaling.md)"
+    ),
+    1049: "there is no database of that name",
+}
 _NO_TLS: Final = 2026
 """PyMySQL's: the server offers none, or somebody on the way takes its offer away."""
 _WANTS_TLS: Final = 3159
@@ -62,8 +79,8 @@ _CERTIFICATE: Final = {
     19: "is of an authority that is not believed; name it in DATABASE_CA",
     20: "is of an authority that is not believed; name it in DATABASE_CA",
     21: "is of an authority that is not believed; name it in DATABASE_CA",
-    62: "is for another host than DATABASE_URL names",
-    64: "is for another address than DATABASE_URL names",
+    62: "is for another host than the one named there",
+    64: "is for another address than the one named there",
 }
 """By OpenSSL's number (x509_vfy.h)."""
 
@@ -92,8 +109,10 @@ def run(
         CommitUnknown: whether it was made is not known.
         OperatorFault: the database cannot be asked, or refuses; nothing was changed.
     """
+    turn = engine.get_execution_options().get(TURN) if writes else None
     for attempt in itertools.count():
-        made = _once(engine, work, writes)
+        with turn or nullcontext():
+            made = _once(engine, work, writes)
         if isinstance(made, _Made):
             return made.result
         if not made.again or attempt == retries:
@@ -137,13 +156,22 @@ def _once(engine: Engine, work: Callable[[Connection], T], writes: bool) -> _Mad
             result = work(connection)
             if writes:
                 committing = True
-                connection.commit()
-    except SQLAlchemyError as error:
+                _commit(connection)
+    except _ERRORS as error:
         failed = _judge(error)
         if committing and not _is_undone(error):
             return _Failed(CommitUnknown(str(failed.fault), code=failed.fault.code))
         return failed
     return _Made(result)
+
+
+def _commit(connection: Connection) -> None:
+    try:
+        connection.commit()
+    except BaseException:
+        # Nobody knows what the transaction is in; and SQLAlchemy takes it for over.
+        connection.invalidate()
+        raise
 
 
 class database_faults(ContextDecorator):  # noqa: N801 - used like a function
@@ -158,7 +186,7 @@ class database_faults(ContextDecorator):  # noqa: N801 - used like a function
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if isinstance(error, SQLAlchemyError | ssl.SSLError):
+        if isinstance(error, _ERRORS):
             raise fault_of(error) from None
 
 
@@ -169,7 +197,7 @@ def fault_of(error: Exception) -> OperatorFault:
 
 def mark_lost(context: ExceptionContext) -> None:
     """A listener for `handle_error`: whose connection is gone does not go back into the pool."""
-    if number_of(context.original_exception) in _LOST:
+    if _is_lost(context.original_exception):
         context.is_disconnect = True
 
 
@@ -194,17 +222,16 @@ def _judge(error: Exception) -> _Failed:
         return _failed(
             f"a conflict with others that goes on (error {number})", "locked", again=True
         )
-    if number in _LOST | _LOST_TOO or getattr(error, "connection_invalidated", False):
+    if _is_lost(cause) or getattr(error, "connection_invalidated", False):
         slow = isinstance(getattr(cause, "__context__", None), TimeoutError)
         said = "did not answer in time" if slow else "the connection was lost"
         return _failed(f"{said} (error {number})", "database_unreachable", again=not slow)
     if number in _NOT_REACHED:
         return _failed(f"it cannot be reached (error {number})", "database_unreachable")
     if number == _WANTS_TLS:
-        return _failed("it wants TLS: take tls=off out of DATABASE_URL", "database_refused")
+        return _failed("it wants TLS: take tls=off away", "database_refused")
     if number in _REFUSED:
-        said = f"it refuses the account or the database of DATABASE_URL (error {number})"
-        return _failed(said, "database_refused")
+        return _failed(f"{_REFUSED[number]} (error {number})", "database_refused")
     what = {
         **dict.fromkeys(_FULL, "its disk is full"),
         **dict.fromkeys(_READ_ONLY, "it is read-only"),
@@ -214,8 +241,14 @@ def _judge(error: Exception) -> _Failed:
     return _failed(f"{what} ({named})", "store_failed")
 
 
+def _is_lost(cause: BaseException | None) -> bool:
+    number = number_of(cause)
+    # Without a number: packets out of their order.
+    return number in _LOST if number is not None else isinstance(cause, pymysql.InternalError)
+
+
 def _failed(says: str, code: str, *, again: bool = False) -> _Failed:
-    return _Failed(OperatorFault(f"the database: {says}", code=code), again)
+    return _Failed(OperatorFault(f"the database of DATABASE_URL: {says}", code=code), again)
 
 
 def _tls_error(cause: BaseException | None) -> str | None:
@@ -223,9 +256,9 @@ def _tls_error(cause: BaseException | None) -> str | None:
     if isinstance(inner, ssl.SSLCertVerificationError):
         return f"its certificate {_CERTIFICATE.get(inner.verify_code, 'is not believed')}"
     if isinstance(inner, ssl.SSLError):
-        return "TLS with it fails, and DATABASE_URL wants TLS"
+        return "TLS with it fails"
     if number_of(cause) == _NO_TLS:
-        return "it offers no TLS, without which nothing is sent to the host of DATABASE_URL"
+        return "it offers no TLS, without which nothing is sent to it"
     return None
 
 
@@ -239,7 +272,7 @@ def _of_sqlite(error: sqlite3.Error) -> _Failed:
         sqlite3.SQLITE_READONLY: "its file is read-only",
         sqlite3.SQLITE_CANTOPEN: "its file cannot be opened",
         sqlite3.SQLITE_PERM: "its file cannot be opened",
-        sqlite3.SQLITE_NOTADB: "the file of DATABASE_URL is no database",
+        sqlite3.SQLITE_NOTADB: "its file is no database",
         sqlite3.SQLITE_CORRUPT: "its file is damaged",
         sqlite3.SQLITE_IOERR: "its disk fails",
     }.get(kind, "it refused a statement")

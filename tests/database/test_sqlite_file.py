@@ -1,0 +1,168 @@
+"""SQLite's file: private whatever the umask, durable, and on no network's file system."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine
+
+from security.errors import OperatorFault
+from security.storage.mounts import NETWORK
+from security.storage.sql.faults import run
+from tests.database.kit import ask, engine_of, refusal, said
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where it will be, in a folder that is not there yet."""
+    return tmp_path / "kept here" / "drivekeeper.db"
+
+
+@pytest.fixture
+def engine(path: Path) -> Iterator[Engine]:
+    """Of that file."""
+    with engine_of(address(path)) as found:
+        yield found
+
+
+def address(path: Path) -> str:
+    """DATABASE_URL."""
+    return f"sqlite:///{str(path).replace(' ', '%20')}"
+
+
+def modes(path: Path) -> dict[str, str]:
+    """Of each file there is."""
+    return {entry.name: oct(stat.S_IMODE(entry.stat().st_mode)) for entry in path.parent.iterdir()}
+
+
+def test_all_three_files_are_private_whatever_the_umask(path: Path, engine: Engine) -> None:
+    before = os.umask(0)
+    try:
+        ask(engine, "CREATE TABLE t (n INT)", writes=True)
+        names = ("drivekeeper.db", "drivekeeper.db-wal", "drivekeeper.db-shm")
+        assert modes(path) == dict.fromkeys(names, "0o600")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_looser_modes_are_mended(path: Path) -> None:
+    """As of a file that was copied there."""
+    with engine_of(address(path)) as engine:
+        ask(engine, "CREATE TABLE t (n INT)", writes=True)
+        for entry in path.parent.iterdir():
+            entry.chmod(0o644)
+        with engine_of(address(path)) as other:
+            assert ask(other, "SELECT COUNT(*) FROM t") == 0
+            assert {*modes(path).values()} == {"0o600"}
+
+
+def test_it_is_durable_and_lets_readers_read(engine: Engine) -> None:
+    assert ask(engine, "PRAGMA journal_mode") == "wal"
+    assert ask(engine, "PRAGMA synchronous") == 2  # FULL
+    assert ask(engine, "PRAGMA foreign_keys") == 0
+    ask(engine, "CREATE TABLE t (n INT)", writes=True)
+
+    def writing(connection: Connection) -> None:
+        said(connection, "INSERT INTO t VALUES (1)")
+        assert ask(engine, "SELECT COUNT(*) FROM t") == 0
+
+    run(engine, writing)
+    assert ask(engine, "SELECT COUNT(*) FROM t") == 1
+
+
+def test_who_writes_has_the_right_to_from_the_beginning(engine: Engine) -> None:
+    """A transaction that reads and then writes would be refused where others wrote meanwhile."""
+    ask(engine, "CREATE TABLE t (n INT)", writes=True)
+    ask(engine, "INSERT INTO t VALUES (0)", writes=True)
+
+    def add(connection: Connection) -> None:
+        number = said(connection, "SELECT n FROM t")
+        said(connection, f"UPDATE t SET n = {number + 1}")
+
+    def add_ten() -> None:
+        for _ in range(10):
+            run(engine, add)
+
+    threads = [threading.Thread(target=add_ten) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert ask(engine, "SELECT n FROM t") == 80
+
+
+def test_another_process_that_writes_is_waited_for(path: Path, engine: Engine) -> None:
+    """Nothing is refused, and nothing lost."""
+    ask(engine, "CREATE TABLE t (n INT)", writes=True)
+    program = (
+        "import sqlite3, sys\n"
+        "c = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "c.execute('BEGIN IMMEDIATE'); c.execute('INSERT INTO t VALUES (1)')\n"
+        "print(flush=True); sys.stdin.readline(); c.execute('COMMIT')\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        other.stdout.readline()
+        writer = threading.Thread(
+            target=ask, args=(engine, "INSERT INTO t VALUES (2)"), kwargs={"writes": True}
+        )
+        writer.start()
+        assert ask(engine, "SELECT COUNT(*) FROM t") == 0
+        other.communicate(b"\n", timeout=30)
+        writer.join(30)
+    assert ask(engine, "SELECT COUNT(*) FROM t") == 2
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_file_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with engine_of(address(tmp_path / "canary" / "d.db")) as engine:
+        assert refusal(engine).code == "store_failed"
+
+
+def test_what_is_no_database_is_said(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"canary" * 1000)
+    with engine_of(address(path)) as engine:
+        fault = refusal(engine)
+    assert fault.code == "store_failed"
+    assert "no database" in str(fault)
+    assert "DATABASE_URL" in str(fault)
+
+
+def test_what_is_no_file_is_said(path: Path) -> None:
+    path.mkdir(parents=True)
+    with engine_of(address(path)) as engine:
+        fault = refusal(engine)
+    assert (fault.code, "regular file" in str(fault)) == ("store_failed", True)
+
+
+@pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph"])
+def test_a_network_file_system_is_none_for_it(kind: str) -> None:
+    """Its locks and its shared memory are what SQLite relies on."""
+    assert NETWORK.fullmatch(kind)
+    assert not NETWORK.fullmatch("ext4")
+
+
+def test_a_full_disk_is_said(engine: Engine) -> None:
+    ask(engine, "CREATE TABLE t (n BLOB)", writes=True)
+
+    def fill(connection: Connection) -> None:
+        said(connection, f"PRAGMA max_page_count = {said(connection, 'PRAGMA page_count') + 1}")
+        said(connection, "INSERT INTO t VALUES (zeroblob(100000))")
+
+    with pytest.raises(OperatorFault) as caught:
+        run(engine, fill)
+    assert caught.value.code == "store_failed"
+    assert "full" in str(caught.value)
