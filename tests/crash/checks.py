@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Collection
-from pathlib import Path
 
 from security.credential import Owner
 from security.errors import CustodyError
 from tests.crash.fates import Remains, before
 from tests.crash.operation import ALL_DONE, Hands, Operation
 from tests.crash.owner_operations import end
-from tests.crash.world import CANARY, DATA, OWNERS, entries, let_time_pass, other_documents
+from tests.crash.world import OWNERS, other_documents
 
 
 def losses(operation: Operation, hands: Hands, done: set[str]) -> list[str]:
     """Start on what a crash has left, look, do the operation again, look again.
 
     Args:
-        hands: the folder as the crash has left it; changed.
+        hands: the storage as the crash has left it; changed.
         done: what the operation had reported as done.
     """
     try:
-        let_time_pass(hands.scratch)
+        hands.let_time_pass()
         next_start(hands)
         found = _look(operation, hands, done)
         found += _again(operation, hands) if not found else []
@@ -47,9 +46,9 @@ def _look(
         if not any(fate.holds(remains, owner) for fate in fates if fate is not None):
             wanted = "new" if finished else "old or new"
             found.append(f"{_label(owner)} is not {wanted}: {_describe(remains, owner)}")
-    if other_documents(hands.folder, hands.keyring) != hands.world.documents:
+    if other_documents(hands.storage()) != hands.world.documents:
         found.append("a consent, an upload or a preference has changed")
-    found += _left_behind(hands)
+    found += hands.left_behind()
     found += operation.also(hands)
     if ALL_DONE in done:
         found += operation.finally_also(hands)
@@ -69,7 +68,7 @@ def _again(operation: Operation, hands: Hands) -> list[str]:
 
 
 def next_start(hands: Hands) -> None:
-    """What the bot does at its start, with the disk."""
+    """What the bot does at its start, with the storage."""
     store = hands.store()
     store.prepare()
     for owner in store.owners():
@@ -79,22 +78,6 @@ def next_start(hands: Hands) -> None:
             continue
         if credential is not None and credential.state == "leaving":
             end(hands, owner)
-
-
-def _left_behind(hands: Hands) -> list[str]:
-    """Plaintext that was not there before, temporary files, files that others may read."""
-    found = []
-    for name, entry in entries(hands.scratch):
-        ours = name.startswith(DATA)
-        if ours and entry.stat().st_mode & 0o077:
-            found.append(f"others may read {entry.name}")
-        if ours and name.endswith(".tmp"):
-            found.append(f"a temporary file: {entry.name}")
-        if entry.is_file():
-            data = Path(entry).read_bytes()
-            if CANARY.encode() in data and hands.world.plain.get(name) != data:
-                found.append(f"plaintext in {entry.name}")
-    return found
 
 
 def _label(owner: Owner) -> str:
@@ -107,7 +90,7 @@ def _describe(remains: Remains, owner: Owner) -> str:
         current: object = remains.current(owner)
     except CustodyError as error:
         current = error
-    data = remains.file(owner)
-    size = "no file" if data is None else f"a file of {len(data)} bytes"
+    data = remains.raw(owner)
+    size = "nothing" if data is None else f"{len(data)} bytes"
     copies = len(remains.quarantined(owner))
     return f"{size}, {copies} in quarantine, tombstone {remains.ended(owner)}, loads as {current}"

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Protocol
 
 from security.credential import Credential, Owner
-from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, CustodyError
-from security.owner_documents import TOMBSTONES
+from security.owner_documents import TOMBSTONES, credential_key
+from security.storage.documents import Documents
 from security.token_store import TokenStore
 from tests.crash import world
-from tests.stores import documents_in
 
 
 @dataclass(frozen=True)
 class Remains:
-    """What is found in a data folder, opened with `keyring`. For one look: it remembers."""
+    """What is found in a storage. For one look: it remembers."""
 
-    folder: Path
-    keyring: TokenEncryption
     store: TokenStore
 
     def current(self, owner: Owner) -> Credential | None:
@@ -31,10 +27,12 @@ class Remains:
         except CorruptCredential:
             return None
 
-    def file(self, owner: Owner) -> bytes | None:
-        """The current file's bytes."""
-        path = self.folder / f"{owner.stem}.json"
-        return path.read_bytes() if path.exists() else None
+    def raw(self, owner: Owner) -> bytes | None:
+        """The current document, as it stands."""
+        [found] = self.store.storage.read([credential_key(owner)])
+        if isinstance(found, Exception):
+            raise found
+        return None if found is None else found.raw
 
     def quarantined(self, owner: Owner) -> list[bytes]:
         """The copies in quarantine, decrypted where they open."""
@@ -42,12 +40,12 @@ class Remains:
 
     @cached_property
     def _quarantined(self) -> dict[Owner, list[bytes]]:
-        return world.quarantined(self.folder, self.keyring)
+        return world.quarantined(self.store.storage)
 
     def ended(self, owner: Owner) -> int | None:
         """The generation in the owner's tombstone; None: there is none that can be read."""
         try:
-            found = documents_in(self.folder, TOMBSTONES, self.keyring).read(owner.stem)
+            found = Documents(self.store.storage, TOMBSTONES).read(owner.stem)
         except CustodyError:
             return None
         return None if found is None else int(found["generation"])
@@ -80,7 +78,7 @@ class Damaged:
     data: bytes
 
     def holds(self, remains: Remains, owner: Owner) -> bool:
-        return remains.file(owner) == self.data
+        return remains.raw(owner) == self.data
 
 
 @dataclass(frozen=True)
@@ -95,25 +93,25 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class SetAside:
-    """The same, and the current file is gone: how a quarantine ends."""
+    """The same, and nothing is in its place: how a quarantine ends."""
 
     data: bytes
 
     def holds(self, remains: Remains, owner: Owner) -> bool:
         aside = Quarantined(self.data).holds(remains, owner)
-        return aside and remains.file(owner) is None
+        return aside and remains.raw(owner) is None
 
 
 @dataclass(frozen=True)
 class Gone:
-    """Disconnected: no file, no copy, and a tombstone that keeps old ones from coming back."""
+    """Disconnected: nothing is there but a tombstone, which keeps old ones from coming back."""
 
     generation: int
 
     def holds(self, remains: Remains, owner: Owner) -> bool:
         ended = remains.ended(owner)
         return (
-            remains.file(owner) is None
+            remains.raw(owner) is None
             and not remains.quarantined(owner)
             and ended is not None
             and ended >= self.generation
@@ -125,7 +123,7 @@ class Unknown:
     """Never connected."""
 
     def holds(self, remains: Remains, owner: Owner) -> bool:
-        return remains.file(owner) is None and not remains.quarantined(owner)
+        return remains.raw(owner) is None and not remains.quarantined(owner)
 
 
 @dataclass(frozen=True)

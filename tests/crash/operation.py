@@ -9,10 +9,11 @@ from typing import Final
 
 from security.credential import Owner
 from security.encryption import TokenEncryption
+from security.storage.protocol import Storage
 from security.token_store import TokenStore
 from tests.crash.fates import Fate, Remains
-from tests.crash.world import DATA, World
-from tests.stores import store_in
+from tests.crash.world import CANARY, DATA, World, damage, entries, let_time_pass
+from tests.stores import storage_in
 
 ALL_DONE: Final = "all"
 """What an operation reports once it has done everything."""
@@ -35,13 +36,44 @@ class Hands:
         """The data folder."""
         return self.scratch / DATA
 
+    def storage(self, keyring: TokenEncryption | None = None) -> Storage:
+        """The storage as in a process that has just started; None: with the usual keys."""
+        return storage_in(self.folder, keyring or self.keyring, self.world.mask)
+
     def store(self) -> TokenStore:
-        """A store as in a process that has just started."""
-        return store_in(self.folder, self.keyring, self.world.mask)
+        """The store upon it."""
+        return TokenStore(self.storage(), self.world.mask)
 
     def remains(self) -> Remains:
-        """What is in the folder now."""
-        return Remains(self.folder, self.keyring, self.store())
+        """What is there now."""
+        return Remains(self.store())
+
+    def take_away(self, owner: Owner) -> None:
+        """Somebody removes an owner's credential by other means."""
+        (self.folder / f"{owner.stem}.json").unlink()
+
+    def damage(self, owner: Owner) -> bytes:
+        """Make an owner's credential one that no key opens; what it is then."""
+        return damage(self.folder / f"{owner.stem}.json")
+
+    def let_time_pass(self) -> None:
+        """Nothing there was written just now, and no lease is of a process that lives."""
+        let_time_pass(self.scratch)
+
+    def left_behind(self) -> list[str]:
+        """Plaintext that was not there before, temporary files, files that others may read."""
+        found = []
+        for name, entry in entries(self.scratch):
+            ours = name.startswith(DATA)
+            if ours and entry.stat().st_mode & 0o077:
+                found.append(f"others may read {entry.name}")
+            if ours and name.endswith(".tmp"):
+                found.append(f"a temporary file: {entry.name}")
+            if entry.is_file():
+                data = Path(entry).read_bytes()
+                if CANARY.encode() in data and self.world.plain.get(name) != data:
+                    found.append(f"plaintext in {entry.name}")
+        return found
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Final
 from pydantic import SecretBytes, SecretStr
 
 from security.credential import Owner
-from security.encryption import TokenEncryption, is_encrypted
+from security.encryption import TokenEncryption
 from security.errors import CustodyError, OperatorFault
 from security.recovery.backup import About, read_backup, write_backup
 from security.recovery.restore import Restore, verify
@@ -31,9 +31,7 @@ from tests.crash.world import (
     TOWN,
     World,
     a_credential,
-    damage,
 )
-from tests.stores import storage_in
 
 _ARCHIVE: Final = "archive.backup"
 
@@ -113,11 +111,11 @@ def _is_kept(world: World, held: OwnerSnapshot) -> bool:
 
 
 def _lose_some(hands: Hands) -> None:
-    """After the archive was made: two files vanish, one is damaged, one gets newer."""
+    """After the archive was made: two vanish, one is damaged, one gets newer."""
     _first_archive(hands)
     for owner in (BOB, CAT):
-        (hands.folder / f"{owner.stem}.json").unlink()
-    damage(hands.folder / f"{ANN.stem}.json")
+        hands.take_away(owner)
+    hands.damage(ANN)
     newest = hands.world.credentials[TOWN].generation
     hands.store().save(a_credential(TOWN, version="new"), based_on=newest)
 
@@ -191,17 +189,17 @@ def _holds_no_plaintext(hands: Hands) -> list[str]:
 def _open_under(hands: Hands, keyring: TokenEncryption) -> list[str]:
     """Every document is an envelope and opens, but for the one that was damaged before."""
     found = []
-    storage = storage_in(hands.folder, keyring)
+    storage = hands.storage(keyring)
     for kind in storage.kinds:
         keys = [Key(kind, name) for name in storage.names(kind)]
-        for stored in storage.read(keys):
+        for key, stored in zip(keys, storage.read(keys), strict=True):
             data = stored.raw if isinstance(stored, Stored) else b""
             try:
                 if data != hands.world.raw[EVE]:
-                    keyring.decrypt(data)
+                    storage.sealer.examine(kind, key.name, data)
             except CustodyError as error:
                 found.append(f"{kind.name}: {error}")
-            if CANARY.encode() in data or not is_encrypted(data):
+            if CANARY.encode() in data:
                 found.append(f"{kind.name}: one is plaintext")
     return found
 

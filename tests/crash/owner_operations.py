@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
 from security.credential import Owner
@@ -14,21 +15,25 @@ from tests.crash.operation import Hands, Operation, Steps
 from tests.crash.world import ANN, BOB, CAT, EVE, FAY, NEW, World, a_credential
 
 
-def _save(hands: Hands) -> Steps:
-    """Refreshes of an encrypted and two plain ones, a first consent, one over a damaged file."""
-    store = hands.store()
-    for owners in ((ANN,), (BOB, CAT)):  # alone, and together
-        with ExitStack() as leaving:
-            saves = [_reserved(store, owner, leaving) for owner in owners]
-            for outcome in store.save_all(saves):
-                if isinstance(outcome, Exception):
-                    raise outcome
-        for owner in owners:
-            yield owner.name
-    for owner in (NEW, EVE):
-        new = a_credential(owner, version="new")
-        store.save_consent(new, events=[Event("authorised", owner)])
-        yield owner.name
+def save(*groups: Sequence[Owner]) -> Operation:
+    """Refreshes; those of one group are saved together."""
+    everyone = [owner for owners in groups for owner in owners]
+
+    def run(hands: Hands) -> Steps:
+        store = hands.store()
+        for owners in groups:
+            with ExitStack() as leaving:
+                saves = [_reserved(store, owner, leaving) for owner in owners]
+                for outcome in store.save_all(saves):
+                    if isinstance(outcome, Exception):
+                        raise outcome
+            for owner in owners:
+                yield owner.name
+
+    def ends(world: World) -> dict[Owner, Fate]:
+        return {owner: Current(a_credential(owner, version="new")) for owner in everyone}
+
+    return Operation("save", run, ends)
 
 
 def _reserved(store: TokenStore, owner: Owner, leaving: ExitStack) -> Save:
@@ -47,44 +52,66 @@ def _give_up(reservation: Reservation) -> None:
         reservation.give_up()
 
 
-def _saved(world: World) -> dict[Owner, Fate]:
-    """Each has the new credential; what was damaged is in quarantine as well."""
-    new = {owner: Current(a_credential(owner, version="new")) for owner in (ANN, BOB, CAT, NEW)}
-    damaged = Both(Current(a_credential(EVE, version="new")), Kept(world.raw[EVE]))
-    return {**new, EVE: damaged}
+def consent(*owners: Owner) -> Operation:
+    """New consents; what was damaged goes into quarantine before."""
+
+    def run(hands: Hands) -> Steps:
+        store = hands.store()
+        for owner in owners:
+            new = a_credential(owner, version="new")
+            store.save_consent(new, events=[Event("authorised", owner)])
+            yield owner.name
+
+    def ends(world: World) -> dict[Owner, Fate]:
+        new: dict[Owner, Fate] = {
+            owner: Current(a_credential(owner, version="new")) for owner in owners
+        }
+        return new | {EVE: Both(new[EVE], Kept(world.raw[EVE]))} if EVE in new else new
+
+    def between(world: World) -> dict[Owner, Fate]:
+        return {EVE: SetAside(world.raw[EVE])}
+
+    return Operation("consent", run, ends, between)
 
 
-def _half_saved(world: World) -> dict[Owner, Fate]:
-    """What was damaged goes into quarantine before the new consent is saved."""
-    return {EVE: SetAside(world.raw[EVE])}
+def quarantine(*owners: Owner) -> Operation:
+    """They are set aside; damaged ones as well."""
+
+    def run(hands: Hands) -> Steps:
+        store = hands.store()
+        for owner in owners:
+            with store.leased(owner) as lease:
+                try:
+                    store.load(owner)
+                except CorruptCredential as error:
+                    reason = error.code
+                else:
+                    reason = "revoked"
+                event = Event("quarantined", owner, reason)
+                store.copies.set_aside(owner, reason, lease=lease, events=[event])
+            yield owner.name
+
+    def ends(world: World) -> dict[Owner, Fate]:
+        return {owner: SetAside(world.raw[owner]) for owner in owners}
+
+    return Operation("quarantine", run, ends)
 
 
-def _quarantine(hands: Hands) -> Steps:
-    """Encrypted ones, plain ones, a damaged one."""
-    store = hands.store()
-    for owner in (ANN, BOB, EVE):
-        with store.leased(owner) as lease:
-            try:
-                store.load(owner)
-            except CorruptCredential as error:
-                reason = error.code
-            else:
-                reason = "revoked"
-            event = Event("quarantined", owner, reason)
-            store.copies.set_aside(owner, reason, lease=lease, events=[event])
-        yield owner.name
-
-
-def _set_aside(world: World) -> dict[Owner, Fate]:
-    """Each owner's bytes are in quarantine."""
-    return {owner: SetAside(world.raw[owner]) for owner in (ANN, BOB, EVE)}
-
-
-def _disconnect(hands: Hands) -> Steps:
+def disconnect(*owners: Owner) -> Operation:
     """Google left out; also those whose credential is damaged or in quarantine."""
-    for owner in (ANN, BOB, EVE, FAY):
-        end(hands, owner)
-        yield owner.name
+
+    def run(hands: Hands) -> Steps:
+        for owner in owners:
+            end(hands, owner)
+            yield owner.name
+
+    def ends(world: World) -> dict[Owner, Fate]:
+        return {
+            owner: Gone(1 if owner in (EVE, FAY) else world.credentials[owner].generation)
+            for owner in owners
+        }
+
+    return Operation("disconnect", run, ends)
 
 
 def end(hands: Hands, owner: Owner) -> None:
@@ -96,16 +123,9 @@ def end(hands: Hands, owner: Owner) -> None:
         store.delete(owner, lease=lease, events=[Event("revoked", owner)])
 
 
-def _disconnected(world: World) -> dict[Owner, Fate]:
-    """Nothing is left of them but a tombstone."""
-    return {
-        owner: Gone(world.credentials[owner].generation if owner in (ANN, BOB) else 1)
-        for owner in (ANN, BOB, EVE, FAY)
-    }
-
-
 OWNER_OPERATIONS = (
-    Operation("save", _save, _saved, _half_saved),
-    Operation("quarantine", _quarantine, _set_aside),
-    Operation("disconnect", _disconnect, _disconnected),
+    save((ANN,), (BOB, CAT)),
+    consent(NEW, EVE),
+    quarantine(ANN, BOB, EVE),
+    disconnect(ANN, BOB, EVE, FAY),
 )

@@ -32,8 +32,9 @@ from security.storage.catalogue import Kind
 from security.storage.documents import Documents
 from security.storage.files.data_folder import load_mask_key
 from security.storage.files.unix import FILE_MODE, FOLDER_MODE
+from security.storage.protocol import Storage
 from security.storage.sealing import Sealer
-from tests.stores import documents_in, store_in
+from tests.stores import storage_in, store_in
 
 CANARY: Final = "canary"
 DATA: Final = "user_data"
@@ -64,7 +65,7 @@ class World:
     raw: dict[Owner, bytes]
     """The bytes of each current file, or of the quarantined copy, decrypted where they open."""
     documents: dict[str, dict[str, Any]]
-    """Every other sealed document by its path, decrypted."""
+    """Every other sealed document by its kind and name, decrypted."""
     plain: dict[str, bytes]
     """Files that were plaintext with a secret in it."""
     damaged_ann: bytes
@@ -136,8 +137,9 @@ def build_world(scratch: Path) -> World:
     for owner in (ANN, BOB, CAT, TOWN):
         data = (folder / f"{owner.stem}.json").read_bytes()
         raw[owner] = Sealer(keyring).examine(CREDENTIALS, owner.stem, data).content
+    storage = storage_in(folder, keyring, mask)
     for owner in (FAY, GUS):
-        raw[owner] = quarantined(folder, keyring)[owner][0]
+        raw[owner] = quarantined(storage)[owner][0]
     _take_away_what_is_made_anew(folder)
     state = take_in(scratch)
     damaged_ann = damage(folder / f"{ANN.stem}.json")
@@ -145,7 +147,7 @@ def build_world(scratch: Path) -> World:
         state=state,
         credentials=credentials,
         raw=raw,
-        documents=other_documents(folder, keyring),
+        documents=other_documents(storage),
         plain={path: state[path][1] or b"" for path in plain_files},
         damaged_ann=damaged_ann,
         old_key=old_key,
@@ -173,14 +175,14 @@ def damage(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def quarantined(folder: Path, keyring: TokenEncryption) -> dict[Owner, list[bytes]]:
+def quarantined(storage: Storage) -> dict[Owner, list[bytes]]:
     """Everybody's quarantined copies, as they were: decrypted where they open.
 
     Raises:
         AssertionError: one has no note that can be read.
     """
     found: dict[Owner, list[bytes]] = {}
-    sealed = documents_in(folder, QUARANTINE, keyring)
+    sealed = Documents(storage, QUARANTINE)
     for name in sealed.names():
         if name.endswith(".note"):
             continue
@@ -191,17 +193,17 @@ def quarantined(folder: Path, keyring: TokenEncryption) -> dict[Owner, list[byte
         copy = sealed.stored(name)
         data = copy.raw if copy else b""
         with suppress(CustodyError):  # it was damaged when it was set aside
-            data = sealed.storage.sealer.examine(sealed.kind, name, data).content
+            data = storage.sealer.examine(sealed.kind, name, data).content
         found.setdefault(owner, []).append(data)
     return found
 
 
-def other_documents(folder: Path, keyring: TokenEncryption) -> dict[str, dict[str, Any]]:
-    """Consents, uploads and preferences by path, decrypted."""
+def other_documents(storage: Storage) -> dict[str, dict[str, Any]]:
+    """Consents, uploads and preferences by kind and name, decrypted."""
     return {
         f"{kind.name}/{name}": sealed.read(name) or {}
         for kind in (CONSENTS, UPLOADS, PREFERENCES)
-        for sealed in [documents_in(folder, kind, keyring)]
+        for sealed in [Documents(storage, kind)]
         for name in sealed.names()
     }
 

@@ -1,0 +1,212 @@
+"""What may be said to a database: every statement's words against an allow-list, with TiDB's word.
+
+Nobody here can run TiDB, so what is sent is kept to what its documents say it does as MySQL does.
+Whatever is not on the list is refused: `SKIP LOCKED`, `FOR SHARE`, savepoints, foreign keys,
+triggers, CHECK, ENUM and everything else that TiDB parses and leaves out, or does otherwise.
+https://docs.pingcap.com/tidb/stable/mysql-compatibility
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import Final
+
+from security.storage.sql.schema import HISTORY
+from security.storage.sql.tables import metadata
+
+DOCUMENTS: Final = "https://docs.pingcap.com/tidb/stable/"
+MOST_IN_A_LIST: Final = 200
+"""Values behind one IN: what a plan is made for, and far from the limits of a statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What may be said, in upper case, and the document of TiDB's that says what it does there."""
+
+    document: str
+    phrases: frozenset[str]
+    in_migrations: bool = False
+    """Whether nothing but migrations says it."""
+
+
+def _rule(document: str, phrases: str, *, in_migrations: bool = False) -> Rule:
+    """`phrases` separated by bars."""
+    return Rule(document, frozenset(phrases.split(" | ")), in_migrations)
+
+
+RULES: Final = (
+    _rule(
+        "sql-statement-select",
+        "SELECT | FROM | WHERE | ORDER BY | ASC | DESC | LIMIT | OFFSET | AS | DISTINCT | GROUP BY"
+        " | JOIN | ON | UNION ALL",
+    ),
+    _rule("operators", "AND | OR | NOT | IN | NOT IN | IS NULL | IS NOT NULL | BETWEEN | LIKE"),
+    _rule("control-flow-functions", "CASE | WHEN | THEN | ELSE | END"),
+    _rule("literal-values", "NULL | TRUE | FALSE"),
+    _rule("cast-functions-and-operators", "CAST | SIGNED INTEGER | SIGNED"),
+    _rule("aggregate-group-by-functions", "COUNT | MIN | MAX | SUM"),
+    _rule("string-functions", "LENGTH | LOWER"),
+    _rule("date-and-time-functions", "UNIX_TIMESTAMP | UTC_TIMESTAMP"),
+    # Locks last to the transaction's end; READ COMMITTED, so no gap locks, which TiDB lacks.
+    _rule("pessimistic-transaction", "FOR UPDATE"),
+    # VALUES(column): what the row would have had.
+    _rule("sql-statement-insert", "INSERT INTO | VALUES | ON DUPLICATE KEY UPDATE"),
+    _rule("sql-statement-update", "UPDATE | SET"),
+    _rule("sql-statement-delete", "DELETE FROM"),
+    _rule("information-functions", "DATABASE | VERSION | CONNECTION_ID | CURRENT_USER"),
+    _rule("sql-statement-show-tables", "SHOW | FULL TABLES"),
+    # The four that follow: around and in migrations alone.
+    _rule("locking-functions", "GET_LOCK | RELEASE_LOCK", in_migrations=True),
+    _rule(
+        "sql-statement-create-table",
+        "CREATE TABLE | PRIMARY KEY | AUTO_INCREMENT | DEFAULT | BIGINT | INTEGER | DATETIME"
+        " | VARCHAR | CHARACTER SET | COLLATE | BLOB | MEDIUMBLOB | BINARY | VARBINARY | ENGINE"
+        " | DEFAULT CHARSET | CHARSET",
+        in_migrations=True,
+    ),
+    _rule(
+        "sql-statement-create-index",
+        "CREATE INDEX | CREATE UNIQUE INDEX | DROP INDEX",
+        in_migrations=True,
+    ),
+    _rule(
+        "sql-statement-alter-table",
+        "ALTER TABLE | ADD COLUMN | DROP COLUMN | MODIFY COLUMN | DROP TABLE",
+        in_migrations=True,
+    ),
+)
+"""On MySQL, MariaDB and TiDB."""
+WIRE: Final = (
+    _rule("sql-statement-set-names", "SET NAMES"),
+    _rule("sql-statement-set-variable", "SET | SET SESSION | AUTOCOMMIT | SESSION"),
+    _rule("system-variables", "@@ | TRANSACTION ISOLATION LEVEL | READ COMMITTED"),
+    _rule("transaction-overview", "BEGIN | COMMIT | ROLLBACK"),
+)
+"""What the driver says of itself, and nothing but a proxy sees."""
+OF_SQLITE: Final = (
+    _rule(
+        "",
+        "PRAGMA | BEGIN IMMEDIATE | JULIANDAY | ON CONFLICT | DO UPDATE SET | DO NOTHING"
+        " | EXCLUDED | INTEGER",
+    ),
+    _rule("", "TEXT | UNIQUE | NOT | CONSTRAINT | CREATE VIRTUAL TABLE", in_migrations=True),
+)
+"""What SQLite says in other words; what it says in the same ones is held to the same rules."""
+
+_TOKEN: Final = re.compile(
+    r"""(?sx)
+    \s+ | --[^\n]*
+    | (?P<value> '(?:[^'\\]|''|\\.)*' | %\(\w+\)s | %s | \? | :\w+ | \d+(?:\.\d+)? | _binary )
+    | (?P<named> `[^`]+` | "[^"]+" )
+    | (?P<word> @@ | [A-Za-z_][A-Za-z0-9_$]* )
+    | (?P<sign> <=> | <> | != | <= | >= | [-+*/(),.=<>;] )
+    """
+)
+_LONGEST_PHRASE: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of a statement: a value, a named identifier, a word, or a sign."""
+
+    kind: str
+    text: str
+
+
+def complaints(
+    statement: str, dialect: str, *, in_migrations: bool = False, on_the_wire: bool = False
+) -> list[str]:
+    """What a statement says that it may not.
+
+    Args:
+        dialect: `mysql`, `mariadb` or `sqlite`.
+        on_the_wire: it is as it was sent, values and all, and may be the driver's own.
+    """
+    try:
+        tokens = list(_tokens(statement))
+    except ValueError as error:
+        return [str(error)]
+    rules = (*RULES, *(WIRE if on_the_wire else ()), *(OF_SQLITE if dialect == "sqlite" else ()))
+    found = list(_unknown(tokens, rules, in_migrations))
+    found += _too_long_lists(tokens)
+    texts = [token.text.upper() for token in tokens]
+    if any(
+        text == "*" and before in ("SELECT", "DISTINCT", ",", ".")
+        for before, text in pairwise(texts)
+    ):
+        found.append("SELECT *: whose columns nobody has named")
+    if texts[:2] == ["ALTER", "TABLE"]:
+        changes = sum(text in ("ADD", "DROP", "MODIFY", "CHANGE", "RENAME") for text in texts)
+        found += ["several changes in one ALTER TABLE"] if changes > 1 else []
+    if texts[:2] == ["CREATE", "TABLE"] and dialect != "sqlite":
+        found += _without_collation(statement)
+    return found
+
+
+def _tokens(statement: str) -> Iterator[Token]:
+    at = 0
+    while at < len(statement):
+        found = _TOKEN.match(statement, at)
+        if found is None:
+            raise ValueError(f"not understood: {statement[at : at + 20]!r}")
+        at = found.end()
+        if found.lastgroup is not None:
+            yield Token(found.lastgroup, found[0])
+
+
+def _unknown(tokens: list[Token], rules: Collection[Rule], in_migrations: bool) -> Iterator[str]:
+    phrases = {
+        phrase: rule
+        for rule in rules
+        for phrase in rule.phrases
+        if in_migrations or not rule.in_migrations
+    }
+    at = 0
+    while at < len(tokens):
+        if tokens[at].kind != "word":
+            at += 1
+            continue
+        for length in range(_LONGEST_PHRASE, 0, -1):
+            words = tokens[at : at + length]
+            phrase = " ".join(token.text.upper() for token in words)
+            if all(token.kind == "word" for token in words) and phrase in phrases:
+                break
+        else:
+            length = 1
+            if tokens[at].text not in _our_names():
+                yield f"{tokens[at].text}: not on the list"
+        at += length
+
+
+@cache
+def _our_names() -> frozenset[str]:
+    """Tables, columns and indexes, and what the code calls a column of its own."""
+    names = {HISTORY.name, *(column.name for column in HISTORY.columns), "now"}
+    for table in metadata.tables.values():
+        names |= {table.name, *(column.name for column in table.columns)}
+        names |= {str(index.name) for index in table.indexes}
+    return frozenset(names)
+
+
+def _too_long_lists(tokens: list[Token]) -> Iterator[str]:
+    for at, token in enumerate(tokens):
+        if token.text.upper() != "IN" or tokens[at + 1 : at + 2] != [Token("sign", "(")]:
+            continue
+        values, depth = 1, 0
+        for inner in tokens[at + 1 :]:
+            depth += {"(": 1, ")": -1}.get(inner.text, 0)
+            values += inner.text == "," and depth == 1
+            if depth == 0:
+                break
+        if values > MOST_IN_A_LIST:
+            yield f"{values} values behind one IN"
+
+
+def _without_collation(statement: str) -> Iterator[str]:
+    for line in statement.splitlines():
+        if re.search(r"\b(?:VAR)?CHAR\(", line, re.IGNORECASE) and "COLLATE" not in line.upper():
+            yield f"a column without its collation: {line.strip()}"
