@@ -58,6 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
         # Not where workers run the tests: it would keep them waiting, and make no use of it.
         config.pluginmanager.import_plugin("tests.fixtures")
+        config.pluginmanager.import_plugin("tests.database.watching")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

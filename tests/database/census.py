@@ -59,15 +59,18 @@ RULES: Final = (
     _rule("sql-statement-delete", "DELETE FROM"),
     _rule("information-functions", "DATABASE | VERSION | CONNECTION_ID | CURRENT_USER"),
     _rule("sql-statement-show-tables", "SHOW | FULL TABLES"),
-    # The four that follow: around and in migrations alone.
+    # All that follow: around and in migrations alone.
     _rule("locking-functions", "GET_LOCK | RELEASE_LOCK", in_migrations=True),
     _rule(
         "sql-statement-create-table",
         "CREATE TABLE | PRIMARY KEY | AUTO_INCREMENT | DEFAULT | BIGINT | INTEGER | DATETIME"
         " | VARCHAR | CHARACTER SET | COLLATE | BLOB | MEDIUMBLOB | BINARY | VARBINARY | ENGINE"
-        " | DEFAULT CHARSET | CHARSET",
+        " | INNODB | DEFAULT CHARSET | CHARSET | UTF8MB4 | UTF8MB4_BIN | ASCII | ASCII_BIN"
+        " | IF NOT EXISTS",
         in_migrations=True,
     ),
+    _rule("sql-statement-describe", "DESCRIBE", in_migrations=True),
+    _rule("sql-statement-set-variable", "SESSION | LOCK_WAIT_TIMEOUT", in_migrations=True),
     _rule(
         "sql-statement-create-index",
         "CREATE INDEX | CREATE UNIQUE INDEX | DROP INDEX",
@@ -87,13 +90,12 @@ WIRE: Final = (
     _rule("transaction-overview", "BEGIN | COMMIT | ROLLBACK"),
 )
 """What the driver says of itself, and nothing but a proxy sees."""
+OF_MARIADB: Final = (_rule("", "RETURNING", in_migrations=True),)
+"""What SQLAlchemy says to a MariaDB and to no other server, for Alembic's own table."""
 OF_SQLITE: Final = (
-    _rule(
-        "",
-        "PRAGMA | BEGIN IMMEDIATE | JULIANDAY | ON CONFLICT | DO UPDATE SET | DO NOTHING"
-        " | EXCLUDED | INTEGER",
-    ),
-    _rule("", "TEXT | UNIQUE | NOT | CONSTRAINT | CREATE VIRTUAL TABLE", in_migrations=True),
+    _rule("", "BEGIN | BEGIN IMMEDIATE | JULIANDAY | INTEGER"),
+    _rule("", "ON CONFLICT | DO UPDATE SET | DO NOTHING | EXCLUDED"),
+    _rule("", "RETURNING | TEXT | UNIQUE", in_migrations=True),
 )
 """What SQLite says in other words; what it says in the same ones is held to the same rules."""
 
@@ -106,6 +108,8 @@ _TOKEN: Final = re.compile(
     | (?P<sign> <=> | <> | != | <= | >= | [-+*/(),.=<>;] )
     """
 )
+_MADE_UP: Final = re.compile("[a-z_]+_[0-9]+|now|new")
+"""What SQLAlchemy, or the product, calls a column or a row of one statement."""
 _LONGEST_PHRASE: Final = 4
 
 
@@ -126,11 +130,14 @@ def complaints(
         dialect: `mysql`, `mariadb` or `sqlite`.
         on_the_wire: it is as it was sent, values and all, and may be the driver's own.
     """
+    if dialect == "sqlite" and ("sqlite_master" in statement or statement.startswith("PRAGMA")):
+        return []  # SQLite's own, and SQLAlchemy's way to look at what there is
     try:
         tokens = list(_tokens(statement))
     except ValueError as error:
         return [str(error)]
-    rules = (*RULES, *(WIRE if on_the_wire else ()), *(OF_SQLITE if dialect == "sqlite" else ()))
+    own = OF_SQLITE if dialect == "sqlite" else OF_MARIADB
+    rules = (*RULES, *(WIRE if on_the_wire else ()), *own)
     found = list(_unknown(tokens, rules, in_migrations))
     found += _too_long_lists(tokens)
     texts = [token.text.upper() for token in tokens]
@@ -177,15 +184,15 @@ def _unknown(tokens: list[Token], rules: Collection[Rule], in_migrations: bool) 
                 break
         else:
             length = 1
-            if tokens[at].text not in _our_names():
+            if tokens[at].text not in _our_names() and not _MADE_UP.fullmatch(tokens[at].text):
                 yield f"{tokens[at].text}: not on the list"
         at += length
 
 
 @cache
 def _our_names() -> frozenset[str]:
-    """Tables, columns and indexes, and what the code calls a column of its own."""
-    names = {HISTORY.name, *(column.name for column in HISTORY.columns), "now"}
+    """Tables, columns and indexes."""
+    names = {HISTORY.name, *(column.name for column in HISTORY.columns)}
     for table in metadata.tables.values():
         names |= {table.name, *(column.name for column in table.columns)}
         names |= {str(index.name) for index in table.indexes}

@@ -189,7 +189,8 @@ class _Connection:
             if one.family == socket.AF_INET:
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._statement, self._answers = LOGIN, 0
-        self._ends_unanswered = False
+        self._is_unanswered = False
+        self._is_over = False
 
     def start(self) -> None:
         """Hand packets on, a thread for each direction."""
@@ -228,22 +229,23 @@ class _Connection:
             time.sleep(self._proxy.trip_seconds)
             self._proxy.goes_on.wait()
             ends = self._proxy.arrived(self._statement, 0)
-            if ends == "before":
+            if ends == "before" or self._is_over:
                 return
-            self._ends_unanswered = ends == "after"
+            self._is_unanswered = ends == "after"
             server.sendall(head + body)
 
     def _answer(self) -> None:
         client, server = self._sockets
         for head, body in _packets(server):
-            if self._ends_unanswered:  # by its answer, the server has done what it was told
+            if self._is_unanswered:  # by its answer, the server has done what it was told
                 return
             self._answers += 1
             ends = self._proxy.arrived(self._statement, self._answers)
             if ends == "before":
                 return
+            self._is_over = ends == "after"  # ahead of whatever the client says to this
             client.sendall(head + body)
-            if ends == "after":
+            if self._is_over:
                 return
 
 

@@ -19,7 +19,8 @@ from typing import Final
 from tests.database.crash.place import HarnessError
 from tests.database.crash.subjects import NAMES
 from tests.database.crash.workers import record, settle, try_point
-from tests.database.server import Server, serving
+from tests.installed import path_of
+from tests.mariadb import MariaDB
 
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - folders of random names are made in it
 _SHOWN: Final = 10
@@ -36,8 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
         base = Path(folder)
         try:
-            with serving(base / "server") as server:
-                tried, losses = _try_all(server, base, chosen)
+            tried, losses = _try_all(base, chosen)
         except HarnessError as error:
             print(f"crash-sql: not done: {error}")
             return 2
@@ -46,13 +46,25 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if enough and not losses else 1
 
 
-def _try_all(server: Server, base: Path, chosen: argparse.Namespace) -> tuple[int, int]:
+def _try_all(base: Path, chosen: argparse.Namespace) -> tuple[int, int]:
+    if path_of("mariadbd") is None:
+        raise HarnessError("mariadbd is not installed (apt-get install mariadb-server)")
+    server = MariaDB(base / "m")
+    server.folder.mkdir(mode=0o700)
+    server.start()
+    try:
+        return _try(server, base, chosen)
+    finally:
+        server.end()
+
+
+def _try(server: MariaDB, base: Path, chosen: argparse.Namespace) -> tuple[int, int]:
     tried, losses, shown = 0, 0, 0
     # Threads of a proxy do not outlive a fork: each worker is a process of its own from the start.
     # What is kept in sets comes in the same order in all of them, or packets would not be the same.
     os.environ["PYTHONHASHSEED"] = "0"
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(chosen.workers, context, settle, (server, base)) as pool:
+    with ProcessPoolExecutor(chosen.workers, context, settle, (server.folder, base)) as pool:
         for name in chosen.operations or NAMES:
             began = time.monotonic()
             some = pool.submit(record, name).result()[:: chosen.every]

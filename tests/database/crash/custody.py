@@ -47,6 +47,7 @@ from tests.crash.world import (
     quarantined,
     take_in,
 )
+from tests.mariadb import MariaDB
 
 Rows = dict[str, list[tuple[Any, ...]]]
 _DAMAGE: Final = (b"gAAAA", b"gAAAB")
@@ -56,20 +57,21 @@ _DAMAGE: Final = (b"gAAAA", b"gAAAB")
 class Database:
     """One database: the product reaches it through a proxy, the harness by its socket."""
 
-    socket: Path
+    server: MariaDB
     name: str
     port: int
     """The proxy's."""
 
     @property
     def url(self) -> SecretStr:
-        """DATABASE_URL."""
-        return SecretStr(f"mysql://keeper:of-nobody@127.0.0.1:{self.port}/{self.name}?tls=off")
+        """DATABASE_URL, through the proxy."""
+        url = self.server.url(self.name, port=self.port).get_secret_value()
+        return SecretStr(f"{url}?tls=off")
 
     @contextmanager
     def cursor(self) -> Iterator[Any]:
         """Beside the proxy, committed at the end."""
-        options: dict[str, Any] = {"unix_socket": str(self.socket), "ssl_disabled": True}
+        options: dict[str, Any] = {"unix_socket": str(self.server.socket), "ssl_disabled": True}
         with pymysql.connect(user="root", database=self.name, **options) as connection:
             with connection.cursor() as cursor:
                 yield cursor
@@ -80,7 +82,7 @@ class Database:
         found: Rows = {}
         with self.cursor() as cursor:
             for table in metadata.tables:
-                cursor.execute(f"SELECT * FROM `{table}`")  # noqa: S608 - one of ours
+                cursor.execute(f"SELECT * FROM `{table}`")
                 found[table] = list(cursor.fetchall())
         return found
 
@@ -88,10 +90,10 @@ class Database:
         """Hold exactly `rows`."""
         with self.cursor() as cursor:
             for table, kept in rows.items():
-                cursor.execute(f"DELETE FROM `{table}`")  # noqa: S608
+                cursor.execute(f"DELETE FROM `{table}`")
                 if kept:
                     places = ", ".join(["%s"] * len(kept[0]))
-                    cursor.executemany(f"INSERT INTO `{table}` VALUES ({places})", kept)  # noqa: S608
+                    cursor.executemany(f"INSERT INTO `{table}` VALUES ({places})", kept)
 
 
 @dataclass(frozen=True)

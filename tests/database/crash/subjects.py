@@ -12,6 +12,7 @@ from tests.crash.world import ANN, CAT, EVE, NEW, World
 from tests.database.crash.custody import CustodySubject, Database, Rows, build_world
 from tests.database.crash.place import Place, Subject
 from tests.database.proxy import Proxy
+from tests.mariadb import MariaDB
 
 _CUSTODY = (
     save((ANN, CAT)),
@@ -25,15 +26,10 @@ NAMES = tuple(operation.name for operation in _CUSTODY)
 
 
 @contextmanager
-def place(socket: Path, database: str, base: Path) -> Iterator[Place]:
-    """Where they are tried.
-
-    Args:
-        database: an empty one, which keeper@localhost may use.
-        base: a folder of its own.
-    """
-    with Proxy(socket) as proxy:
-        there = Database(socket, database, proxy.port)
+def place(server: MariaDB, base: Path) -> Iterator[Place]:
+    """Where they are tried: a database, and a folder, of its own."""
+    with Proxy(server.socket) as proxy:
+        there = Database(server, server.make_database(), proxy.port)
         world, rows = build_world(there, base / "scratch")
         yield Place(proxy, {one.name: one for one in _subjects(world, rows, there, base)})
 

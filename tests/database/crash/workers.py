@@ -11,21 +11,24 @@ import structlog
 
 from tests.database.crash.place import Place, Point, points
 from tests.database.crash.subjects import place
-from tests.database.server import Server
+from tests.mariadb import MariaDB
 
 _there: Place
 _leaving = ExitStack()
 
 
-def settle(server: Server, base: Path) -> None:
-    """Make the place."""
+def settle(server: Path, base: Path) -> None:
+    """Make the place.
+
+    Args:
+        server: the folder of a MariaDB that runs.
+        base: a folder that is shared with other workers.
+    """
     global _there
     # What the product and its libraries log of the faults is not what is looked at here.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.disable()
-    name = f"worker_{os.getpid()}"
-    server.create_database(name)
-    _there = _leaving.enter_context(place(server.socket, name, base / name))
+    _there = _leaving.enter_context(place(MariaDB(server), base / str(os.getpid())))
 
 
 def record(name: str) -> list[Point]:
