@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -14,7 +13,6 @@ from bot.connecting import ending
 from bot.context import BotContext
 from security.credential import Owner
 from security.errors import CustodyError
-from security.logs.schema import OPERATOR_FAULTS
 from security.maintenance.incidents import SWEEP_FAILED
 
 FIRST_SECONDS: Final = 5
@@ -30,7 +28,7 @@ async def sweep(context: BotContext) -> None:
         report = await services.core.sweep.run()
     except Exception:
         _log.exception("sweep_failed")
-        incidents.see(SWEEP_FAILED, datetime.now(UTC).timestamp(), 0)
+        incidents.see(SWEEP_FAILED, services.core.storage.now(), 0)
         await alerts.tell_administrators(context.bot, services)
         return
     left = {} if report.minutes_left is None else {"minutes_left": round(report.minutes_left, 1)}
@@ -49,9 +47,9 @@ async def sweep(context: BotContext) -> None:
         held=report.held,
         skipped=report.skipped,
     )
-    incidents.learn(report, OPERATOR_FAULTS)
+    services.core.state.learn(report)
     metrics.swept(report)
-    metrics.minutes_left(services.core.sweep.minutes_left)
+    metrics.minutes_left(services.core.sweep.figures.by_minutes)
     metrics.incidents({incident.code: incident.owners for incident in incidents.open()})
     if report.ended_by != "stopped":  # then the next start tells them
         await alerts.tell_administrators(context.bot, services)
@@ -63,7 +61,7 @@ async def sweep(context: BotContext) -> None:
 
 async def came_by(context: BotContext, owner: Owner) -> None:
     """A sign of life: whoever was idle is refreshed at once, while they type."""
-    if context.core.state.activity.note(owner, datetime.now(UTC).timestamp()):
+    if context.core.state.activity.note(owner, context.core.storage.now()):
         context.application.create_task(_wake(context, owner), name="wake")
 
 

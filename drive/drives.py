@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 from pydantic import SecretStr
@@ -96,7 +95,7 @@ class Drives:
 
         def tokens(rejected: SecretStr | None) -> AccessToken:
             credential = first
-            if rejected is not None or not first.is_fresh(datetime.now(UTC)):
+            if rejected is not None or not first.is_fresh(self._custodian.clock.now()):
                 renewal = asyncio.run_coroutine_threadsafe(
                     self._custodian.access_token(owner, rejected=rejected), loop
                 )

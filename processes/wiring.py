@@ -201,7 +201,7 @@ async def custody(
         device=settings.google_device_uri,
         revoke=settings.google_revoke_uri,
     )
-    oauth = GoogleOAuth(endpoints, Network.of(settings))
+    oauth = GoogleOAuth(endpoints, Network.of(settings), now=storage.now)
     made = Custody(storage, mask, oauth, options)
     try:
         await made.prepare(looks_only=looks_only)

@@ -56,11 +56,12 @@ def _folded(value: object) -> str | None:
     return value.lower() if isinstance(value, str) and value else None
 
 
-def _runs_out(document: Document) -> float | None:
+def _runs_out(document: Document, now: float) -> float | None:
     """When the access token does; whoever is disconnecting is to be looked at in any case."""
     if _own_part(document).get("state") == "leaving":
         return None
-    return serves_until(document.get("token"), moment_of(document.get("expiry")), datetime.now(UTC))
+    expires_at = moment_of(document.get("expiry"))
+    return serves_until(document.get("token"), expires_at, datetime.fromtimestamp(now, UTC))
 
 
 CREDENTIALS: Final = Kind(

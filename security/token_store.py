@@ -26,6 +26,7 @@ from security.owner_documents import (
     tombstone_of,
 )
 from security.quarantine.copies import Quarantine
+from security.storage.clock import Clock
 from security.storage.each import each, only
 from security.storage.events import Event
 from security.storage.leases import Lease, Reservation, patience
@@ -62,6 +63,7 @@ class TokenStore:
             mask: turns an owner's name into what notes and logs may show.
         """
         self.storage = storage
+        self.clock = Clock(storage.now)
         self._reader = OwnerReader(storage)
         self.copies = Quarantine(self, storage, mask)
         """What was set aside."""
@@ -221,7 +223,7 @@ class TokenStore:
             reading = self.read(owner)
             current = reading.open()
             newest = max(
-                self._reader.newest_ended(owner, int(time.time())),
+                self._reader.newest_ended(owner, int(self.clock.seconds())),
                 current.generation if current else 0,
                 credential.generation,
                 self._reader.seen.newest(owner),
@@ -268,7 +270,7 @@ class TokenStore:
         Where that cannot be read any more, the counter jumps to Unix seconds: more than any
         counter has counted, so that no older credential passes for the newest.
         """
-        unknown = int(time.time())
+        unknown = int(self.clock.seconds())
         try:
             current = self.load(owner)
             generation = current.generation if current else 0

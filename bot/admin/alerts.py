@@ -25,7 +25,7 @@ _log = structlog.get_logger()
 
 def note_drive(services: Services, result: str) -> bool:
     """What a call of anybody's Drive came to; whether an incident began or ended by it."""
-    incidents, now = services.core.state.incidents, datetime.now(UTC).timestamp()
+    incidents, now = services.core.state.incidents, services.core.storage.now()
     were = {code for code in INCIDENTS if incidents.is_open(code)}
     if result in INCIDENTS:
         incidents.see(result, now, 0)
@@ -39,7 +39,7 @@ async def tell_administrators(bot: ExtBot[int], services: Services) -> None:
     """Tell them of each incident once. Without administrators it is logged all the same."""
     incidents = services.core.state.incidents
     async with services.notices_lock:
-        for incident in incidents.to_tell(datetime.now(UTC).timestamp()):
+        for incident in incidents.to_tell(services.core.storage.now()):
             if services.core.workers.is_stopping:  # the next start tells of the others
                 return
             # To its end, whatever becomes of this job: half told is never told.

@@ -14,6 +14,7 @@ from telegram import InputMediaPhoto, Message, Update
 from bot.admin import admin_keyboards
 from bot.admin.picture import picture_of_the_day
 from bot.context import BotContext
+from bot.core import Core
 from bot.delivery.conversation import Conversation
 from bot.delivery.messages import (
     acknowledge,
@@ -29,7 +30,7 @@ from bot.texts.catalogue import Texts
 from security.credential import Owner
 from security.errors import CustodyError
 from security.maintenance.incidents import OF_FILES
-from security.maintenance.report import SweepReport, minutes_left
+from security.maintenance.report import SweepReport
 from security.owner_documents import CREDENTIALS
 
 _SHOWN_SWEEPS: Final = 5
@@ -48,6 +49,8 @@ class Standing:
     idle: int
     held: int
     unreadable: int
+    minutes_left: float | None
+    """The fewest on any live token; None also: there is none."""
     quarantined: int | None
     free_bytes: int | None
 
@@ -90,34 +93,60 @@ async def health(update: Update, context: BotContext) -> None:
 
 async def standing_of(services: Services) -> Standing:
     """How the credentials are now, without reading the folder again."""
-    core, now = services.core, datetime.now(UTC)
+    core, now = services.core, services.core.custodian.clock.now()
     memory, held = core.state, core.state.rejections.held()
     last = memory.sweeps[-1].results if memory.sweeps else {}
 
     def look() -> Standing:
-        due_before, at = (now + core.custodian.lead).timestamp(), now.timestamp()
-        known = [
-            (Owner.from_stem(name), moment)
-            for name, moment in core.storage.known(CREDENTIALS).items()
-            if moment is not None
-        ]
-        whole = [(owner, moment) for owner, moment in known if owner not in held]
-        due = [owner for owner, moment in whole if moment < due_before]
-        paused = {owner for owner in due if memory.pauses.is_paused(owner, at)}
-        idle = {owner for owner in due if memory.activity.is_idle(owner, at)} - paused
+        _unless_the_disk_fails(core.sweep.figures.count)
+        counts = _by_count if core.storage.is_shared else _by_owner
+        whole, due, paused, idle = counts(core, now)
         folder = services.options.data_folder
         return Standing(
-            healthy=len(whole) - len(due),
-            due=len(due) - len(paused) - len(idle),
-            paused=len(paused),
-            idle=len(idle),
+            healthy=whole - due,
+            due=due - paused - idle,
+            paused=paused,
+            idle=idle,
             held=len(held),
+            minutes_left=core.sweep.figures.minutes_left(),
             unreadable=sum(last.get(code, 0) for code in OF_FILES),
             quarantined=_unless_the_disk_fails(core.quarantine.size),
             free_bytes=_unless_the_disk_fails(lambda: shutil.disk_usage(folder).free),
         )
 
     return await core.workers.read(look)
+
+
+def _by_owner(core: Core, now: datetime) -> tuple[int, int, int, int]:
+    """How many are not on hold, and of those how many are due; of these who pauses, who is idle."""
+    memory, held, at = core.state, core.state.rejections.held(), now.timestamp()
+    due_before = (now + core.custodian.lead).timestamp()
+    known = [
+        (Owner.from_stem(name), moment)
+        for name, moment in core.storage.known(CREDENTIALS).items()
+        if moment is not None
+    ]
+    whole = [(owner, moment) for owner, moment in known if owner not in held]
+    due = [owner for owner, moment in whole if moment < due_before]
+    paused = {owner for owner in due if memory.pauses.is_paused(owner, at)}
+    idle = {owner for owner in due if memory.activity.is_idle(owner, at)} - paused
+    return len(whole), len(due), len(paused), len(idle)
+
+
+def _by_count(core: Core, now: datetime) -> tuple[int, int, int, int]:
+    """The same of a fleet that several processes keep: who pauses and is idle, as far as this one
+    has met them."""
+    memory, held, at = core.state, len(core.state.rejections.held()), now.timestamp()
+    edges = [(now + core.custodian.lead).timestamp(), float("inf")]
+    counted = _unless_the_disk_fails(lambda: core.storage.due_counts(CREDENTIALS, edges).upto)
+    last = core.sweep.figures.by_minutes
+    due, everybody = counted or (0, last[-1][1] if last else 0)
+    whole = max(everybody - held, 0)
+    due = min(max(due - held, 0), whole)
+    paused = {owner for owner in memory.pauses.owners() if memory.pauses.is_paused(owner, at)}
+    idle = {owner for owner in memory.activity.owners() if memory.activity.is_idle(owner, at)}
+    pausing = min(len(paused), due)
+    return whole, due, pausing, min(len(idle - paused), due - pausing)
 
 
 def _unless_the_disk_fails(ask: Callable[[], T]) -> T | None:
@@ -128,7 +157,7 @@ def _unless_the_disk_fails(ask: Callable[[], T]) -> T | None:
 
 
 def _text(services: Services, standing: Standing, t: Texts, *, drawn: bool) -> str:
-    memory, now = services.core.state, datetime.now(UTC)
+    memory, now = services.core.state, services.core.custodian.clock.now()
     parts = [
         t.tr("healthy {count}", count=standing.healthy),
         t.tr("due {count}", count=standing.due),
@@ -140,7 +169,7 @@ def _text(services: Services, standing: Standing, t: Texts, *, drawn: bool) -> s
     if standing.unreadable:
         parts.append(t.tr("cannot be decrypted {count}", count=standing.unreadable))
     quarantined = "?" if standing.quarantined is None else standing.quarantined
-    left, _ = minutes_left(services.core.storage.known(CREDENTIALS).values(), now.timestamp())
+    left = standing.minutes_left
     shortest = "–" if left is None else t.duration(left * 60)
     queued, running = services.uploads.counts()
     free = "?" if standing.free_bytes is None else t.size(standing.free_bytes)

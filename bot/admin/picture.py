@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -24,7 +23,7 @@ async def picture_of_the_day(services: Services) -> bytes | None:
     if find_spec("matplotlib") is None:  # the extra is not installed: nothing is wrong
         return None
     points = {
-        "now": datetime.now(UTC).timestamp(),
+        "now": services.core.storage.now(),
         "lead": services.core.custodian.lead.total_seconds() / 60,
         "sweeps": [
             [

@@ -5,7 +5,6 @@ Entries are named by mask and time (`QuarantineRecord.id`): no button holds anyb
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -103,7 +102,7 @@ async def _confirm(context: BotContext, t: Texts) -> str:
 async def _tell(context: BotContext) -> None:
     memory = context.core.state
     if not memory.rejections.held():
-        memory.incidents.end(HOLD, datetime.now(UTC).timestamp())
+        memory.incidents.end(HOLD, context.core.storage.now())
     await alerts.tell_administrators(context.bot, context.services)
     await notices.tell_owners(context.bot, context.services)
 

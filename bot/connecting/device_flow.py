@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -59,14 +59,14 @@ async def _refuse(context: BotContext, pending: PendingConsent, error: CustodyEr
         await refused(context, pending, error)
     except (TelegramError, CustodyError):
         _log.warning("message_not_sent", owner=pending.owner)
-        if datetime.now(UTC) - pending.expires_at < _OLD_NEWS:
+        if context.core.custodian.clock.now() - pending.expires_at < _OLD_NEWS:
             name = job_name(pending.owner)
             context.later(_TELL_AGAIN_SECONDS, _refuse, pending, error, name=name)
 
 
 async def resume(context: BotContext) -> None:
     """Once, after start-up: requests that were under way go on, or end with a word."""
-    now = datetime.now(UTC)
+    now = context.core.custodian.clock.now()
     pendings = [p for p in await context.core.consents.all() if not p.has_expired(now)]
     for pending in pendings:
         if pending.flow == "device" and pending.stage == "asked":

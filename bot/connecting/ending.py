@@ -6,7 +6,6 @@ the message goes out, as notices of quarantine are.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 
 import structlog
@@ -27,7 +26,7 @@ async def tell_ahead(bot: ExtBot[int], services: Services) -> None:
     """Tell everybody whose connection ends within days, and who does not know."""
     core = services.core
     async with services.notices_lock:
-        for owner, _ in core.state.terms.to_tell(datetime.now(UTC).timestamp()):
+        for owner, _ in core.state.terms.to_tell(core.storage.now()):
             if core.workers.is_stopping:  # the next start's sweep tells the others
                 return
             await finish_one(core, owner, _tell(bot, services, owner))

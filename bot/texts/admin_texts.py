@@ -29,6 +29,7 @@ def title(code: str, t: Texts) -> str:
         "database_unreachable": t.tr("The database does not answer"),
         "database_untrusted": t.tr("The connection to the database is not private"),
         "database_refused": t.tr("The database refuses this bot's account"),
+        "clock_skew": t.tr("This machine's clock and the database's differ"),
         "updates_not_saved": t.tr("Messages cannot be written down, and wait at Telegram"),
         "update_set_aside": t.tr("A message that crashed the bot three times is no longer tried"),
         "api_not_found": t.tr("There is no Google Drive at the address in GOOGLE_API_ENDPOINT"),
@@ -60,6 +61,11 @@ def meaning(code: str, t: Texts) -> str:
                 "No token is refreshed as long as a new one could not be saved. Nobody's "
                 "credential is lost."
             ),
+        ),
+        "clock_skew": t.tr(
+            "By more than five seconds. I go by the database's, as all processes do, so nothing is "
+            "refreshed wrongly; but the times in the logs are wrong, and connections to Google "
+            "fail if it grows to hours."
         ),
         "updates_not_saved": t.tr(
             "Before I take a message from Telegram I write it down, so that none is lost; the "
@@ -150,6 +156,10 @@ def remedy(code: str, t: Texts) -> str:
                 "put the missing key behind the others in TOKEN_ENCRYPTION_KEY, and restart. "
                 "<code>drivekeeper keys check</code> shows its fingerprint."
             ),
+        ),
+        "clock_skew": t.tr(
+            "let NTP set the clock of this machine (<code>timedatectl</code> tells whether it "
+            "does), or that of the database's server if it is the wrong one. It needs no restart."
         ),
         "unknown_envelope": t.tr(
             "install the newer version again, or restore a backup made before it."

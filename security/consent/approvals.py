@@ -8,7 +8,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -55,6 +55,10 @@ class ConsentParts:
     clients: Clients
     look_up_account: AccountLookup
 
+    def now(self) -> datetime:
+        """For everybody who shares the storage."""
+        return self.custodian.clock.now()
+
 
 class Approvals:
     """Takes requests from Google's answer to the account behind it, one step on disk at a time."""
@@ -76,7 +80,7 @@ class Approvals:
         """
         if not code and not error:
             raise ConsentDenied("an address without an answer of Google's", code="wrong_state")
-        if asked.has_expired(datetime.now(UTC)):
+        if asked.has_expired(self._parts.now()):
             raise ConsentDenied("the request's time is over", code="expired")
         digest = SecretStr(hashlib.sha256((code or "").encode("utf-8", "replace")).hexdigest())
         if asked.stage in ("approved", "claimed"):
@@ -112,7 +116,7 @@ class Approvals:
             granted,
             "granted",
             stage="approved",
-            expires_at=datetime.now(UTC) + LIFETIME,
+            expires_at=self._parts.now() + LIFETIME,
             account=account.address,
             account_id=account.id,
         )
@@ -141,7 +145,7 @@ class Approvals:
     ) -> PendingConsent:
         async with self._parts.leases.held(asked.owner):
             current = await self._parts.workers.run(self._parts.pending.current, asked)
-            if current.has_expired(datetime.now(UTC)):
+            if current.has_expired(self._parts.now()):
                 raise ConsentDenied("the request's time is over", code="expired")
             if current.stage != "asked":
                 return _outcome_of_repeat(current, digest)

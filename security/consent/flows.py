@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -65,7 +65,7 @@ class ConsentFlows:
         Raises:
             TransientFault, OperatorFault: Google did not give a device code.
         """
-        now = datetime.now(UTC)
+        now = self._parts.now()
         pending = PendingConsent(
             owner=owner,
             id=secrets.token_hex(6),
@@ -112,7 +112,7 @@ class ConsentFlows:
     async def latest(self, owner: Owner) -> PendingConsent | None:
         """The owner's request, if its time is not over."""
         pending = await self._parts.workers.read(self._parts.pending.load, owner)
-        return None if pending is None or pending.has_expired(datetime.now(UTC)) else pending
+        return None if pending is None or pending.has_expired(self._parts.now()) else pending
 
     async def all(self) -> list[PendingConsent]:
         """Every request there is, for start-up."""
@@ -120,7 +120,7 @@ class ConsentFlows:
 
     async def expired(self) -> list[PendingConsent]:
         """The requests whose time is over, and which nobody has told so."""
-        now = datetime.now(UTC)
+        now = self._parts.now()
         return [pending for pending in await self.all() if pending.has_expired(now)]
 
     async def note_message(
@@ -189,7 +189,7 @@ class ConsentFlows:
             DevicePending: not yet.
             ConsentDenied: declined, lapsed, or superseded by a newer request.
         """
-        if pending.has_expired(datetime.now(UTC)):
+        if pending.has_expired(self._parts.now()):
             raise ConsentDenied("the code's time is over", code="expired")
         current = await self._parts.workers.run(self._parts.pending.current, pending)
         if self.is_ending(current):
@@ -235,7 +235,10 @@ class ConsentFlows:
         ):
             raise ConsentDenied("not this person's code, or used already", code="wrong_state")
         return await self._approvals.advance(
-            pending, "approved", stage="claimed", expires_at=datetime.now(UTC) + LIFETIME
+            pending,
+            "approved",
+            stage="claimed",
+            expires_at=self._parts.now() + LIFETIME,
         )
 
     async def accept_pasted(self, owner: Owner, text: str) -> PendingConsent:
@@ -302,7 +305,7 @@ class ConsentFlows:
             expires_at=pending.token_expires_at,
             account=pending.account,
             account_id=pending.account_id,
-            granted_at=datetime.now(UTC),
+            granted_at=self._parts.now(),
             refresh_expires_at=pending.refresh_expires_at,
         )
         async with self._parts.leases.held(pending.owner) as lease:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from pydantic import SecretStr
@@ -19,7 +19,7 @@ from security.credential import Credential, Owner
 from security.custody.flights import Flight
 from security.custody.leases import Leases
 from security.custody.outcomes import Outcomes
-from security.custody.refresh import Refreshes, serves
+from security.custody.refresh import Refreshes
 from security.custody.refused_clients import NotAsked
 from security.custody.rejecting import Rejecting
 from security.custody.workers import Workers
@@ -88,6 +88,8 @@ class Custodian:
         self._rejecting = rejecting
         self._outcomes = outcomes
         self.lead = lead
+        self.clock = store.clock
+        """What time it is for everybody who shares the storage."""
         self._flights: dict[Owner, Flight[Kept]] = {}
         self._refreshes = Refreshes(workers, leases, store, lead)
 
@@ -142,7 +144,7 @@ class Custodian:
         """
         for _ in range(2):
             credential = await self.load(owner)
-            if credential and serves(credential, rejected, self.lead):
+            if credential and self._refreshes.serves(credential, rejected, self.lead):
                 return credential
             try:
                 kept = await self.refresh(owner, rejected=rejected)
@@ -228,7 +230,7 @@ class Custodian:
             async with self._refreshes.look(owner, rejected, waits=waits) as look:
                 version = look.reading.version
                 credential = _usable(look.reading)
-                if serves(credential, rejected, self.lead):
+                if self._refreshes.serves(credential, rejected, self.lead):
                     return Kept(credential)  # another process was faster
                 try:
                     if look.unwritable is not None:
@@ -241,13 +243,13 @@ class Custodian:
                         refreshed = await self._ask_google(credential, asking, look.lease)
                 except Fault as fault:
                     self._note(owner, fault)
-                    if serves(credential, rejected):
+                    if self._refreshes.serves(credential, rejected):
                         return Kept(credential, fault)
                     raise
 
                 def stuck(fault: OperatorFault) -> None:
                     self._outcomes.unsaved(fault.code)
-                    is_served = serves(credential, rejected)
+                    is_served = self._refreshes.serves(credential, rejected)
                     if flight.stick(Kept(credential, fault) if is_served else fault):
                         self._note(owner, fault)
 
@@ -272,7 +274,7 @@ class Custodian:
         if again.credential is None or again.credential.refresh_token == refused.refresh_token:
             if refusal.code == "invalid_grant":
                 _refuse_to_judge(lease)
-                _suspect_testing(refused)
+                _suspect_testing(refused, self.clock.now())
             raise refusal
         return again
 
@@ -297,7 +299,7 @@ class Custodian:
             self._outcomes.asked(error.code)
             raise
         self._outcomes.asked("ok")
-        self._rejections.count_good(datetime.now(UTC).timestamp(), grant=True)
+        self._rejections.count_good(self.clock.seconds(), grant=True)
         return replace(
             credential,
             access_token=grant.access_token,
@@ -322,12 +324,12 @@ def _usable(reading: Reading) -> Credential:
     return credential
 
 
-def _suspect_testing(credential: Credential) -> None:
+def _suspect_testing(credential: Credential, now: datetime) -> None:
     """Google ends the grants of an app in "Testing" after seven days: a hint to the operator.
 
     https://developers.google.com/identity/protocols/oauth2#expiration
     """
     if credential.granted_at is not None:
-        age = datetime.now(UTC) - credential.granted_at
+        age = now - credential.granted_at
         if timedelta(days=7) <= age < timedelta(days=8):
             _log.warning("testing_status_suspected", owner=credential.owner)

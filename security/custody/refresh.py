@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from itertools import chain, repeat
 from typing import Final
@@ -122,6 +122,16 @@ class Refreshes:
             look.lease, lambda: self._saves.run(next(tries)), on_fault
         )
 
+    def serves(
+        self, credential: Credential, rejected: SecretStr | None, lead: timedelta = timedelta()
+    ) -> bool:
+        """Whether the access token can be given to somebody who wants it for longer than `lead`."""
+        return (
+            credential.state == "active"
+            and credential.access_token != rejected
+            and credential.is_fresh(self._store.clock.now(), lead)
+        )
+
     def _look_all(self, wanted: Sequence[_Wanted]) -> list[Look | Exception]:
         leases = self._store.storage.lease([one.owner.stem for one in wanted])
         looks = each(_begin, zip(wanted, leases, strict=True))
@@ -156,7 +166,7 @@ class Refreshes:
         if (
             credential is None
             or credential.state != "active"
-            or serves(credential, look.wanted.rejected, self._lead)
+            or self.serves(credential, look.wanted.rejected, self._lead)
         ):
             return look
         try:
@@ -172,14 +182,3 @@ def _begin(asked: tuple[_Wanted, Lease | CustodyError | None]) -> Look:
     if lease is None:
         raise Locked
     return Look(wanted, lease)
-
-
-def serves(
-    credential: Credential, rejected: SecretStr | None, lead: timedelta = timedelta()
-) -> bool:
-    """Whether the access token can be given to somebody who wants it for longer than `lead`."""
-    return (
-        credential.state == "active"
-        and credential.access_token != rejected
-        and credential.is_fresh(datetime.now(UTC), lead)
-    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 import structlog
 
@@ -45,7 +44,7 @@ class Rejecting:
         """Note that a credential in this version cannot be used; set it aside, or defer that."""
         if version is None:
             return
-        now = datetime.now(UTC).timestamp()
+        now = self._store.clock.seconds()
         if self._rejections.reject(owner, reason, version, now) and not self._deferring:
             await self._workers.finish(self._settle())
 
@@ -76,7 +75,7 @@ class Rejecting:
         return moved
 
     async def _settle(self) -> None:
-        move, hold = self._rejections.settle(datetime.now(UTC).timestamp())
+        move, hold = self._rejections.settle(self._store.clock.seconds())
         reasons = {
             owner: entry.reason if (entry := self._rejections.get(owner)) else "failed"
             for owner in hold

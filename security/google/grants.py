@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeGuard
 from urllib.parse import urlsplit
 
@@ -86,8 +86,11 @@ def read_answer(question: Question, status: int, body: bytes, retry_after: str |
     return answer
 
 
-def read_grant(answer: Answer) -> TokenGrant:
+def read_grant(answer: Answer, now: datetime) -> TokenGrant:
     """The tokens in an answer of the token endpoint.
+
+    Args:
+        now: aware, by the clock that they shall end by.
 
     Raises:
         TransientFault: it cannot be read, or its access token cannot be used.
@@ -98,7 +101,6 @@ def read_grant(answer: Answer) -> TokenGrant:
     if not is_token(access_token) or not is_bearer:
         raise unreadable()
     refresh_token = answer.get("refresh_token")
-    now = datetime.now(UTC)
     return TokenGrant(
         access_token=SecretStr(access_token),
         expires_at=now + _life(answer.get("expires_in"), LONGEST_LIFE, ASSUMED_LIFE),

@@ -9,8 +9,10 @@ limited-input device, native app); RFC 6749, RFC 7009, RFC 7636, RFC 8628.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote_plus
 
@@ -67,8 +69,14 @@ class GoogleOAuth:
         network: Network = DIRECT,
         *,
         timeout_seconds: float = 10,
+        now: Callable[[], float] | None = None,
     ) -> None:
+        """
+        Args:
+            now: Unix seconds, by the clock that tokens end by; None: this machine's.
+        """
         self._endpoints = endpoints
+        self._now = now or _own_clock
         self._network = network
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
         self._session: aiohttp.ClientSession | None = None
@@ -92,7 +100,7 @@ class GoogleOAuth:
             grant_type="refresh_token",
             refresh_token=refresh_token.get_secret_value(),
         )
-        grant = read_grant(answer)
+        grant = read_grant(answer, datetime.fromtimestamp(self._now(), UTC))
         if grant.scopes and not covers_drive(grant.scopes):
             raise ConsentRequired("the grant no longer covers Drive", code="scope_missing")
         return grant
@@ -115,7 +123,7 @@ class GoogleOAuth:
             code_verifier=code_verifier,
             redirect_uri=redirect_uri,
         )
-        return read_grant(answer)
+        return read_grant(answer, datetime.fromtimestamp(self._now(), UTC))
 
     async def start_device(self, client: GoogleClient) -> DeviceAuthorization:
         """Ask for a code that a person enters on Google's page.
@@ -140,7 +148,7 @@ class GoogleOAuth:
             grant_type=_DEVICE_GRANT,
             device_code=device_code.get_secret_value(),
         )
-        return read_grant(answer)
+        return read_grant(answer, datetime.fromtimestamp(self._now(), UTC))
 
     async def revoke(self, token: SecretStr) -> None:
         """End every token of the project for this Google account (RFC 7009).
@@ -232,3 +240,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         if len(body) > _MAX_BODY:
             raise unreadable()
     return bytes(body)
+
+
+def _own_clock() -> float:
+    return time.time()

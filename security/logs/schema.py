@@ -125,6 +125,7 @@ RESULTS: Final = frozenset(
         "older_generation",
         "store_failed",
         "database_unreachable",
+        "clock_skew",
         "database_untrusted",
         "database_refused",
         "schema_behind",

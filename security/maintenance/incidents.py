@@ -17,6 +17,8 @@ HOLD: Final = "on_hold"
 OUTAGE: Final = "unavailable"
 SWEEP_FAILED: Final = "failed"
 """The sweep itself fails: a defect of the program."""
+CLOCK_SKEW: Final = "clock_skew"
+"""This machine's clock and the storage's differ by more than five seconds."""
 _AWAY: Final = frozenset({"unavailable", "timeout", "rate_limited", "not_json"})
 _ANSWERS: Final = frozenset(
     {
@@ -68,7 +70,7 @@ class Incidents:
             others: codes of which no sweep can tell whether they are over: whoever opens these
                 ends them.
         """
-        self._others = frozenset(others)
+        self._others = frozenset({*others, CLOCK_SKEW})
         self._by_code: dict[str, Incident] = {}
         self._met: set[str] = set()
         self.changed: set[str] = set()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -12,8 +10,6 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 _FEW: Final = 3
-BOUNDS: Final = (0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0, float("inf"))
-"""Upper bounds of the histogram of minutes left."""
 
 
 class SweepReport(BaseModel):
@@ -100,16 +96,3 @@ class Tally:
         self.skipped += 1
         if after is not None:
             self.waiting[after] += 1
-
-
-def minutes_left(
-    moments: Iterable[float | None], now: float
-) -> tuple[float | None, list[tuple[float, int]]]:
-    """The fewest minutes left on any live token, and cumulative counts below `BOUNDS`.
-
-    Tokens that have run out (of idle owners, say) count in the first bucket, and are not the
-    fewest: they are nobody's deadline any more.
-    """
-    minutes = sorted((moment - now) / 60 for moment in moments if moment is not None)
-    fewest = next((left for left in minutes if left > 0), None)
-    return fewest, [(bound, bisect_right(minutes, bound)) for bound in BOUNDS]

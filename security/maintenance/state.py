@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -19,8 +19,9 @@ from pydantic import TypeAdapter
 from security.credential import Owner
 from security.custody.workers import Workers
 from security.errors import OperatorFault
+from security.logs.schema import OPERATOR_FAULTS
 from security.maintenance.documents import ACTIVE, EARLIER, INCIDENT, OWNER, PROCESS, bring_up
-from security.maintenance.incidents import Incidents
+from security.maintenance.incidents import CLOCK_SKEW, Incidents
 from security.maintenance.owners import Activity, Organisations, Pauses, Terms
 from security.maintenance.report import SweepReport
 from security.quarantine.policy import Rejections
@@ -30,6 +31,7 @@ from security.storage.protocol import Drop, Key, Put, Step, Storage, Stored, Uni
 
 _KEPT_SWEEPS: Final = 144  # a day of them, every ten minutes
 _READ_AT_ONCE: Final = 500
+_MOST_SKEW_SECONDS: Final = 5.0
 _REPORTS: Final = TypeAdapter(list[SweepReport])
 _WRONG: Final = (ValueError, TypeError, KeyError, AttributeError)
 """What a document raises that another version wrote, or that is damaged."""
@@ -146,6 +148,12 @@ class MaintenanceState:
             for part in self._by_prefix[ACTIVE if name.startswith(ACTIVE) else OWNER]:
                 part.load_entry(owner, document)
 
+    def learn(self, report: SweepReport) -> None:
+        """What a sweep saw of trouble; and whether this machine's clock is wrong."""
+        self.incidents.learn(report, OPERATOR_FAULTS)
+        is_wrong = abs(self._storage.skew()) > _MOST_SKEW_SECONDS
+        self.incidents.note(CLOCK_SKEW, self._storage.now(), is_there=is_wrong)
+
     def add(self, report: SweepReport) -> None:
         """Remember what a sweep did."""
         self.sweeps = [*self.sweeps[1 - _KEPT_SWEEPS :], report]
@@ -165,7 +173,7 @@ class MaintenanceState:
 
     def unsaved(self, result: str) -> None:
         """See `Outcomes`."""
-        self.incidents.meet(result, datetime.now(UTC).timestamp())
+        self.incidents.meet(result, self._storage.now())
 
     def works(self, owner: Owner) -> None:
         """See `Outcomes`."""
@@ -184,7 +192,7 @@ class MaintenanceState:
     def connected(self, owner: Owner) -> None:
         """See `Outcomes`."""
         self.works(owner)
-        self.activity.begin(owner, datetime.now(UTC).timestamp())
+        self.activity.begin(owner, self._storage.now())
 
     def refused_by_organisation(self, owner: Owner, code: str) -> None:
         """See `Outcomes`."""

@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -35,8 +35,9 @@ from security.errors import (
     RefusedByOrganisation,
     TransientFault,
 )
+from security.maintenance.figures import Figures
 from security.maintenance.owners import IDLE_REFRESH_EVERY
-from security.maintenance.report import SweepReport, Tally, minutes_left
+from security.maintenance.report import SweepReport, Tally
 from security.maintenance.state import MaintenanceState
 from security.owner_documents import CREDENTIALS, Reading
 from security.storage.protocol import DuePage
@@ -79,6 +80,7 @@ class Sweep:
     ) -> None:
         self._workers = workers
         self._store = store
+        self._clock = store.clock
         self._custodian = custodian
         self._rejecting = rejecting
         self._disconnecting = disconnecting
@@ -93,8 +95,8 @@ class Sweep:
         self._last_full: datetime | None = None
         self._pass_task: asyncio.Task[None] | None = None
         self._stopping = False
-        self.minutes_left: list[tuple[float, int]] = []
-        """Cumulative counts of credentials by minutes left, as of the last pass."""
+        self.figures = Figures(store.storage)
+        """How the fleet stands, as of the last pass."""
 
     @property
     def is_running(self) -> bool:
@@ -109,7 +111,7 @@ class Sweep:
             dry_run: only say what is due and what is damaged; nothing is asked, nothing is moved.
         """
         async with self._running:
-            started_at, began = datetime.now(UTC), time.monotonic()
+            started_at, began = self._clock.now(), time.monotonic()
             full = full or self._last_full is None or started_at - self._last_full >= _FULL_EVERY
             tally, self._clients = Tally(), RefusedClients(self._workers, self._store.storage)
             self._rejecting.take_count()
@@ -135,7 +137,8 @@ class Sweep:
                 await self._forget_gone()
             if not dry_run:
                 tally.results += await self._workers.read(self._refusals.standing)
-            fewest, self.minutes_left = await self._workers.read(self._minutes_left)
+            with suppress(OperatorFault):  # they stay as they were
+                await self._workers.read(self.figures.count)
             report = SweepReport(
                 started_at=started_at,
                 seconds=time.monotonic() - began,
@@ -150,7 +153,7 @@ class Sweep:
                 skipped=tally.skipped,
                 results=dict(tally.results),
                 waiting=dict(tally.waiting),
-                minutes_left=fewest,
+                minutes_left=self.figures.minutes_left(),
                 ended_by=tally.ended_by,
             )
             if not dry_run:
@@ -165,10 +168,7 @@ class Sweep:
             self._pass_task.cancel()
 
     def _due_before(self) -> float:
-        return (datetime.now(UTC) + self._custodian.lead).timestamp()
-
-    def _minutes_left(self) -> tuple[float | None, list[tuple[float, int]]]:
-        return minutes_left(self._store.storage.known(CREDENTIALS).values(), time.time())
+        return self._clock.seconds() + self._custodian.lead.total_seconds()
 
     def _pages(self, full: bool) -> Callable[[], DuePage | None]:
         size = self._options.batch_size
@@ -240,7 +240,7 @@ class Sweep:
             if not dry_run:
                 await self._rejecting.reject(owner, reading.damage.code, reading.version)
             return False
-        credential, now = reading.credential, datetime.now(UTC)
+        credential, now = reading.credential, self._clock.now()
         if credential is None:
             return False
         if credential.state == "leaving":
@@ -257,7 +257,7 @@ class Sweep:
     def _is_time(self, owner: Owner, expires: float, refusal: str | None, tally: Tally) -> bool:
         """Whether a token that is due is to be refreshed now: not in a pause, nor while idle, nor
         with a client that Google refuses (`refusal`, a result code)."""
-        now = datetime.now(UTC).timestamp()
+        now = self._clock.seconds()
         if not self._options.may_use(owner):
             tally.skip("not_allowed")
             return False
@@ -286,7 +286,7 @@ class Sweep:
     def _unforeseen(self, owner: Owner, error: Exception, tally: Tally) -> None:
         """One owner's trouble is nobody else's, whatever it is."""
         tally.fail("failed")
-        self._state.pauses.extend(owner, datetime.now(UTC).timestamp())
+        self._state.pauses.extend(owner, self._clock.seconds())
         _log.error("sweep_owner_failed", owner=owner, exc_info=error)
 
     async def _keep(self, owner: Owner, tally: Tally, slot: RefreshSlot) -> None:
@@ -304,7 +304,7 @@ class Sweep:
         except ConsentRequired as refusal:
             if refusal.code != "not_connected":
                 tally.reject(refusal.code)
-                self._state.pauses.extend(owner, datetime.now(UTC).timestamp())
+                self._state.pauses.extend(owner, self._clock.seconds())
             return
         except GenerationConflict:
             return  # somebody else saved a newer one
@@ -316,7 +316,7 @@ class Sweep:
     async def _weigh(self, owner: Owner, fault: Fault, tally: Tally) -> None:
         """Count it, and leave the owner alone for a while. It says nothing about anybody else, but
         where nothing at all can be saved: then the pass ends, and everybody keeps their place."""
-        pauses, now = self._state.pauses, datetime.now(UTC).timestamp()
+        pauses, now = self._state.pauses, self._clock.seconds()
         match fault:
             case NotAsked():
                 tally.skip(fault.code)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from security.credential import Credential, Owner
@@ -25,6 +25,7 @@ from security.owner_documents import (
 )
 from security.quarantine.records import Note, QuarantineRecord, Restoration
 from security.storage.catalogue import NOTE
+from security.storage.clock import Clock
 from security.storage.documents import read_one
 from security.storage.events import Event
 from security.storage.leases import Lease
@@ -81,6 +82,7 @@ class Quarantine:
     def __init__(self, store: Credentials, storage: Storage, mask: Callable[[str], str]) -> None:
         self._store = store
         self._storage = storage
+        self._clock = Clock(storage.now)
         self._mask = mask
         self._begun: dict[Owner, str] = {}  # copies whose original a fault has left in its place
 
@@ -143,7 +145,7 @@ class Quarantine:
 
     def lately(self, owner: Owner) -> int:
         """How many of the owner's copies were made within 30 days."""
-        since = datetime.now(UTC) - _LATELY
+        since = self._clock.now() - _LATELY
         return sum(time_of_copy(name) >= since for name in self.names(owner))
 
     def newest(self, owner: Owner) -> Credential | None:
@@ -296,7 +298,7 @@ class Quarantine:
 
     def new_name(self, owner: Owner) -> tuple[str, datetime]:
         """A name for one more copy of the owner's, and the time in it, in UTC."""
-        now = datetime.now(UTC)
+        now = self._clock.now()
         while read_one(self._storage, copy_key(name := name_copy(owner, now))) is not None:
             now += timedelta(microseconds=1)
         return name, now

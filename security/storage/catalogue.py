@@ -68,8 +68,9 @@ class Kind:
     """Whether every document has an owner's name. Other programs' files may lie beside them."""
     indexes: Callable[[Document], Mapping[str, str | None]] | None = None
     """By what a document is found without its name; the value None: not known of this one."""
-    due: Callable[[Document], float | None] | None = None
-    """When a document is to be seen to, in Unix seconds; None: at every look."""
+    due: Callable[[Document, float], float | None] | None = None
+    """When a document is to be seen to, in Unix seconds, by what is in it and what time it is by
+    the storage's clock; None: at every look."""
     apart: tuple[str, ...] = ()
     """Secret fields, which a storage with columns seals apart from the rest."""
     generation: Callable[[Document], int] = lambda document: 0

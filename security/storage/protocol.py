@@ -14,6 +14,7 @@ from typing import Final, Literal, NamedTuple, Protocol
 
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import Document, Kind
+from security.storage.counting import DueCounts
 from security.storage.events import Action, AuditEntry, Event
 from security.storage.leases import Lease, Reservation
 from security.storage.sealing import Sealer
@@ -192,6 +193,9 @@ class Storage(Protocol):
     def now(self) -> float:
         """The storage's own clock, in Unix seconds: what several processes go by. Asks nobody."""
 
+    def skew(self) -> float:
+        """By how many seconds this machine's clock is ahead of the storage's. Asks nobody."""
+
     def check_writable(self, kind: Kind | None = None) -> None:
         """Raise OperatorFault where a small document of this kind cannot be kept just now.
 
@@ -298,6 +302,18 @@ class Storage(Protocol):
     def known(self, kind: Kind) -> dict[str, float | None]:
         """By name, when documents are due (as in `Due`) that this process has read or put, without
         another look: others may have changed or removed them since."""
+
+    def due_counts(self, kind: Kind, edges: Sequence[float]) -> DueCounts:
+        """How many of the kind's documents are due by each of these moments, without a look at any.
+
+        On files those count that this process has read or put.
+
+        Args:
+            edges: Unix seconds, ascending, one at least; the last may be infinite.
+
+        Raises:
+            OperatorFault: they cannot be counted.
+        """
 
     def record(self, events: Sequence[Event]) -> None:
         """Add to the audit trail. Never raises: what has happened has happened."""

@@ -178,13 +178,14 @@ async def test_idle_paused_and_held_owners_are_counted_apart(
         await sweep(bot)
         standing = await standing_of(bot.services)
         assert standing.free_bytes is not None
-        assert replace(standing, free_bytes=None) == Standing(
+        assert replace(standing, free_bytes=None, minutes_left=None) == Standing(
             healthy=0,
             due=0,
             paused=1,
             idle=1,
             held=3,
             unreadable=0,
+            minutes_left=None,
             quarantined=0,
             free_bytes=None,
         )

@@ -97,7 +97,10 @@ class Processes:
         """One more process."""
         storage = self.storage(keys)
         address = self._address
-        oauth = GoogleOAuth(OAuthEndpoints("", f"{address}/token", "", f"{address}/revoke"))
+        oauth = GoogleOAuth(
+            OAuthEndpoints("", f"{address}/token", "", f"{address}/revoke"),
+            now=storage.now,
+        )
         made = Custody(storage, MASK, oauth, CustodyOptions(clients=[CLIENT], **options))
         made.store.prepare()
         made.state.load()

@@ -68,7 +68,7 @@ def changed(good: dict[str, Any], field: str, value: object) -> bytes:
 
 def grant(body: bytes, question: Question = Question.REFRESH) -> Any:
     """What is read of it."""
-    return read_grant(read_answer(question, 200, body, None))
+    return read_grant(read_answer(question, 200, body, None), datetime.now(UTC))
 
 
 def unless_unreadable(read: Callable[[], T]) -> T | None:

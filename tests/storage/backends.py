@@ -30,7 +30,7 @@ MASK: Final = OwnerMask(b"a mask key for tests")
 ANN, BOB = Owner.user(501), Owner.user(502)
 
 
-def _moment(document: Document) -> float | None:
+def _moment(document: Document, now: float) -> float | None:
     moment = document.get("due", float("inf"))
     return None if moment is None else float(moment)
 

@@ -17,6 +17,7 @@ from threading import RLock
 from security.encryption import is_encrypted
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import NAME, Document, Kind
+from security.storage.counting import DueCounts, count_due
 from security.storage.events import Action, AuditEntry, Event
 from security.storage.key_check import check_some_open
 from security.storage.leases import Lease, Reservation
@@ -169,6 +170,9 @@ class MemoryStorage:
     def now(self) -> float:
         return time.time()
 
+    def skew(self) -> float:
+        return time.time() - self.now()
+
     def check_writable(self, kind: Kind | None = None) -> None:
         if self.shelf.is_full:
             raise OperatorFault("no space left", code="store_failed")
@@ -255,6 +259,9 @@ class MemoryStorage:
             if key.kind is kind and key in self.shelf.documents
         }
 
+    def due_counts(self, kind: Kind, edges: Sequence[float]) -> DueCounts:
+        return count_due(self.known(kind).values(), edges)
+
     def record(self, events: Sequence[Event]) -> None:
         now = datetime.now(UTC)
         for event in events:
@@ -330,7 +337,7 @@ class MemoryStorage:
     def _moment_of(self, key: Key, document: Document) -> float | None:
         if key in self._wanted:
             return None
-        return key.kind.due(document) if key.kind.due else float("inf")
+        return key.kind.due(document, self.now()) if key.kind.due else float("inf")
 
     def _lease(self, name: str) -> MemoryLease | OperatorFault | None:
         if not NAME.fullmatch(name):

@@ -149,6 +149,6 @@ class SharedStorage(MemoryStorage):
         if key in self._wanted:
             return None
         try:
-            return key.kind.due(self.sealer.open(key.kind, key.name, there[1]))
+            return key.kind.due(self.sealer.open(key.kind, key.name, there[1]), self.now())
         except (CorruptCredential, OperatorFault):
             return None

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from security.storage.catalogue import Document, Kind
 from security.storage.disk_faults import disk_faults
-from security.storage.protocol import Version
+from security.storage.protocol import Due, Version
 
 ENDING: Final = ".json"
 _SETTLED_SECONDS: Final = 2.5
@@ -116,7 +116,7 @@ class Index:
         values = kind.indexes(document) if kind.indexes else {}
         self._indexes = self._indexes or tuple(values)
         hashes = tuple(map(self._hash, values.values()))
-        moment = kind.due(document) if kind.due else float("inf")
+        moment = kind.due(document, time()) if kind.due else float("inf")
         self._known[name + ENDING] = _Known(*stamp, moment, hashes)
         if self._unread.pop(name, False) is not False:
             self._caught_up = None
@@ -223,6 +223,13 @@ class Index:
         at, wanted = self._indexes.index(index), self._hash(value)
         known = list(self._known.items())
         return [_stem(name) for name, last in known if last.hashes[at] == wanted]
+
+    def due(self, before: float) -> tuple[int, list[Due]]:
+        """How many there are, and what is due before a moment (Unix seconds), soonest first; then
+        what has changed."""
+        look = self.look(before)
+        due = [Due(_stem(name), moment) for moment, name in look.due]
+        return look.seen, due + [Due(_stem(name), None) for name in (*look.changed, *look.wanted)]
 
     def known(self) -> dict[str, float | None]:
         """When everything is due that was looked at, by name."""

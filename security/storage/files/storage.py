@@ -22,6 +22,7 @@ from filelock import Timeout
 
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import NAME, Document, Kind
+from security.storage.counting import DueCounts, count_due
 from security.storage.disk_faults import disk_faults
 from security.storage.each import each
 from security.storage.events import Action, AuditEntry, Event
@@ -110,6 +111,9 @@ class FileStorage:
     def now(self) -> float:
         return time()
 
+    def skew(self) -> float:
+        return 0.0
+
     def check_writable(self, kind: Kind | None = None) -> None:
         folder = self.folder if kind is None else self._folder_of(kind)
         reserve_room(folder / "probe").give_up()
@@ -195,18 +199,13 @@ class FileStorage:
         return reserve_room(self._path(key), size)
 
     def due(self, kind: Kind, before: float, size: int, *, everything: bool) -> Iterator[DuePage]:
-        due: list[Due] = []
         if everything:
             with disk_faults():  # a folder that has gone is no empty one
                 self._folder_of(kind).stat()
-            changed = self.names(kind)
-            seen = len(changed)
+            due = [Due(name, None) for name in self.names(kind)]
+            seen = len(due)
         else:
-            look = self._index(kind).look(before)
-            seen = look.seen
-            changed = [name[: -len(ENDING)] for name in (*look.changed, *look.wanted)]
-            due = [Due(name[: -len(ENDING)], moment) for moment, name in look.due]
-        due += [Due(name, None) for name in changed]
+            seen, due = self._index(kind).due(before)
         for start in range(0, len(due) or 1, size):
             yield DuePage(0 if start else seen, due[start : start + size])
 
@@ -216,6 +215,9 @@ class FileStorage:
 
     def known(self, kind: Kind) -> dict[str, float | None]:
         return self._index(kind).known()
+
+    def due_counts(self, kind: Kind, edges: Sequence[float]) -> DueCounts:
+        return count_due(self.known(kind).values(), edges)
 
     def record(self, events: Sequence[Event]) -> None:
         self._trail.record(events)

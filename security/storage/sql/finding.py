@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Final
 
 from sqlalchemy import Engine
 
 from security.storage.catalogue import Kind
+from security.storage.counting import DueCounts
 from security.storage.each import portions
 from security.storage.protocol import Due, DuePage
 from security.storage.sql.faults import run
 from security.storage.sql.shelves.shelf import ALWAYS, Shelf
 
 _MILLISECONDS: Final = 1000
+_LAST: Final = 2**63 - 1
 
 
 class DueLook:
@@ -69,6 +71,16 @@ class DueLook:
         ours = list(filter(self._kind.is_ours, names))
         for some in portions(ours, size) if ours else [[]]:
             yield DuePage(len(some), [Due(name, None) for name in some])
+
+    def counts(self, edges: Sequence[float]) -> DueCounts:
+        """How many are due by each of these moments, in Unix seconds."""
+        by = [_LAST if edge == float("inf") else int(edge * _MILLISECONDS) for edge in edges]
+        upto, soonest = run(
+            self._engine,
+            partial(self._shelf.due_counts, kind=self._kind, edges=by),
+            writes=False,
+        )
+        return DueCounts(upto, None if soonest is None else soonest / _MILLISECONDS)
 
     def moments(self) -> dict[str, float | None]:
         """By name, when each is due, in Unix seconds; None: at every look; infinite: never."""

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import NAME, Kind
+from security.storage.counting import DueCounts
 from security.storage.each import each
 from security.storage.events import Action, AuditEntry, Event
 from security.storage.key_check import check_some_open
@@ -80,7 +81,7 @@ class SqlStorage:
         self._clock = DatabaseClock()
         self._hashes = KeyedHashes(self)
         self._credentials = CredentialShelf(self._hashes, self.now)
-        self._documents = DocumentShelf(self._hashes)
+        self._documents = DocumentShelf(self._hashes, self.now)
         self._leases = LeaseBook(engine, self._clock, lease_seconds)
         self._trail = SqlTrail(engine, mask, self.now)
         self._writer = Writer(engine, sealer, self._shelf, self._trail)
@@ -114,7 +115,6 @@ class SqlStorage:
         return self._clock.now()
 
     def skew(self) -> float:
-        """By how many seconds this machine's clock is ahead of the database's."""
         return self._clock.skew()
 
     def check_writable(self, kind: Kind | None = None) -> None:
@@ -191,6 +191,10 @@ class SqlStorage:
 
     def known(self, kind: Kind) -> dict[str, float | None]:
         return DueLook(self._engine, self._shelf(kind), kind, self._wanted[kind]).moments()
+
+    def due_counts(self, kind: Kind, edges: Sequence[float]) -> DueCounts:
+        look = DueLook(self._engine, self._shelf(kind), kind, self._wanted[kind])
+        return look.counts(edges)
 
     def record(self, events: Sequence[Event]) -> None:
         self._trail.record(events)

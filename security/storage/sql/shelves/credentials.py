@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -14,7 +14,7 @@ from security.encryption import kid_of
 from security.storage.catalogue import Document, Kind, owner_by_stem
 from security.storage.parts import Parts
 from security.storage.protocol import Key
-from security.storage.sql.shelves.shelf import Content, KeyedHash, Shelf, due_column
+from security.storage.sql.shelves.shelf import Content, Shelf, due_column
 from security.storage.sql.tables import TOKENS
 
 WHOLE: Final = "whole"
@@ -28,10 +28,6 @@ class CredentialShelf(Shelf):
     name = TOKENS.c.owner
     _identifying = ("owner",)
     _unchanged = frozenset({"owner", "created_at"})
-
-    def __init__(self, hashed: KeyedHash, now: Callable[[], float]) -> None:
-        super().__init__(hashed)
-        self._now = now
 
     def of(self, kind: Kind) -> None:
         return None
@@ -60,7 +56,7 @@ class CredentialShelf(Shelf):
             **_readable(key.name, document),
             **_sealed(content),
             "version": content.version,
-            "due_at": due_column(key.kind, content.document),
+            "due_at": due_column(key.kind, content.document, self._now()),
             "created_at": now,
             "updated_at": now,
             **self._index_columns(key.kind, content.document, 3),

@@ -40,6 +40,6 @@ class DocumentShelf(Shelf):
             "content": content.raw,
             "version": content.version,
             "kid": kid_of(content.raw),
-            "due_at": due_column(key.kind, content.document),
+            "due_at": due_column(key.kind, content.document, self._now()),
             **self._index_columns(key.kind, content.document, 2),
         }

@@ -11,7 +11,18 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, insert, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+)
 from sqlalchemy import Row as SqlRow
 from sqlalchemy.dialects import mysql, sqlite
 
@@ -64,11 +75,11 @@ def index_names(kind: Kind) -> tuple[str, ...]:
     return () if kind.indexes is None else tuple(kind.indexes({}))
 
 
-def due_column(kind: Kind, document: Document | None) -> int | None:
+def due_column(kind: Kind, document: Document | None, now: float) -> int | None:
     """When a document is to be seen to, in milliseconds since 1970; what cannot be read: always."""
     if kind.due is None:
         return None
-    moment = None if document is None else kind.due(document)
+    moment = None if document is None else kind.due(document, now)
     if moment is None:
         return ALWAYS
     return None if moment == float("inf") else max(0, int(moment * 1000))
@@ -80,8 +91,13 @@ class Shelf(ABC):
     table: Table
     name: ColumnElement[str]
 
-    def __init__(self, hashed: KeyedHash) -> None:
+    def __init__(self, hashed: KeyedHash, now: Callable[[], float]) -> None:
+        """
+        Args:
+            now: the database's time, in Unix seconds.
+        """
         self._hashed = hashed
+        self._now = now
 
     @abstractmethod
     def of(self, kind: Kind) -> ColumnElement[bool] | None:
@@ -177,6 +193,18 @@ class Shelf(ABC):
         query = select(moment, self.name).order_by(moment, self.name).limit(size)
         rows = connection.execute(query.where(*self._all(kind, wanted)))
         return [(row[0], row[1]) for row in rows]
+
+    def due_counts(
+        self, connection: Connection, kind: Kind, edges: Sequence[int]
+    ) -> tuple[list[int], int | None]:
+        """How many are due by each of these moments (milliseconds since 1970), and the first moment
+        after the first of them at which one is."""
+        moment = self.table.c.due_at
+        upto = [func.count(case((moment <= edge, 1))) for edge in edges]
+        soonest = func.min(case((moment > edges[0], moment)))
+        known = self._all(kind, moment > ALWAYS)
+        row = connection.execute(select(*upto, soonest).where(*known)).one()
+        return list(row[:-1]), row[-1]
 
     def moments(self, connection: Connection, kind: Kind) -> dict[str, int | None]:
         """By name, when each is due."""
