@@ -101,6 +101,7 @@ maintenance = _group("maintenance", "Sweeps: see and do what the bot does by its
 tokens = _group("tokens", "Stored credentials: look at them, convert them.", CREDENTIALS)
 quarantine = _group("quarantine", "Credentials set aside: list, restore, purge.", CREDENTIALS)
 keys = _group("keys", "Encryption keys: make, check, rotate.", KEYS)
+database = _group("db", "The database, where DATABASE_URL names one: check, upgrade.", RUNNING)
 
 
 @maintenance.callback()
@@ -120,6 +121,18 @@ add_later(
     "run",
     "commands.maintenance:run",
     "Read every credential, refresh what is due, and set aside what cannot be used.",
+)
+add_later(
+    database,
+    "upgrade",
+    "commands.database.upgrading:upgrade",
+    "Make the database's tables, or bring them up to date.",
+)
+add_later(
+    database,
+    "check",
+    "commands.database.checking:check",
+    "Try whether the database keeps what is counted on. Exit code 1: something failed.",
 )
 add_later(
     app,

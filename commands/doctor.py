@@ -16,6 +16,7 @@ import typer
 from commands.checks import (
     connections,
     credentials,
+    database,
     folder,
     google,
     keys,
@@ -33,9 +34,9 @@ from commands.runtime import Installation
 from commands.waiting import saying
 from config import Settings
 from security.logging_utils import redact_logs
-from security.storage.leases import BOT_LEASE
 
 Check = tuple[str, Callable[[], Awaitable[list[Finding]]]]
+BlockingCheck = tuple[str, Callable[[], list[Finding]]]
 
 
 def doctor(
@@ -70,22 +71,20 @@ async def examine(env_file: Path, *, offline: bool = False) -> list[Finding]:
         rest = "Nothing else can be checked before the settings are mended."
         return [*findings, skipped("everything else", rest)]
     there = Installation.of(settings)
-    runs = await asyncio.to_thread(there.storage.is_leased, BOT_LEASE)
+    runs = await asyncio.to_thread(there.bot_runs)
     checks = [*_local(there, runs), *_network(settings, runs, offline=offline)]
     async with saying("Waiting for what was asked of the disk, Telegram and Google"):
         found = await asyncio.gather(*(_guarded(name, check) for name, check in checks))
+    await asyncio.to_thread(there.storage.close)
     return [*findings, *(finding for group in found for finding in group)]
 
 
 def _local(there: Installation, runs: bool | None) -> list[Check]:
-    settings, data = there.settings, there.folder
-    blocking: list[tuple[str, Callable[[], list[Finding]]]] = [
+    settings = there.settings
+    blocking: list[BlockingCheck] = [
         ("precautions", partial(check_precautions, settings)),
         ("network", partial(network.check_network, settings)),
-        ("data folder", partial(folder.check_folder, there)),
-        ("permissions", partial(folder.check_permissions, there)),
-        ("file system", partial(folder.check_file_system, data)),
-        ("disk space", partial(folder.check_space, data)),
+        *_place(there),
         ("keys", partial(keys.check_keys, there)),
         ("credentials", partial(credentials.check_credentials, there)),
         ("testing", partial(connections.check_testing, there)),
@@ -100,6 +99,18 @@ def _local(there: Installation, runs: bool | None) -> list[Check]:
     return [
         *((name, partial(asyncio.to_thread, check)) for name, check in blocking),
         *((name, partial(process.check_port, name, h, p, runs)) for name, h, p in ports),
+    ]
+
+
+def _place(there: Installation) -> list[BlockingCheck]:
+    if not there.is_in_files:
+        return [(database.NAME, partial(database.check_database, there))]
+    data = there.folder
+    return [
+        ("data folder", partial(folder.check_folder, there)),
+        ("permissions", partial(folder.check_permissions, there)),
+        ("file system", partial(folder.check_file_system, data)),
+        ("disk space", partial(folder.check_space, data)),
     ]
 
 

@@ -40,7 +40,7 @@ def tell_losses(losses: Losses, *, stored: int) -> None:
 
 def _sentences(losses: Losses, stored: int) -> Iterator[str]:
     if not stored:
-        yield "No credential is stored in the data folder (USER_DATA_DIR)."
+        yield "No credential is stored (USER_DATA_DIR, or DATABASE_URL, says where)."
         if not losses.set_aside and not losses.lost:
             yield (
                 "Whoever was connected, if anybody was, has disconnected, or their copy was purged."

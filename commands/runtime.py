@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import SecretBytes
 
@@ -17,6 +18,7 @@ from commands.output import Exit, stop
 from commands.waiting import WaitingForOwners
 from config import Settings, SettingsError, load_settings
 from processes.storage import (
+    database_of,
     find_mask_key,
     is_in_use,
     make_mask_key,
@@ -34,8 +36,13 @@ from security.recovery.bot_stopped import bot_stopped
 from security.recovery.losses import Losses, find_losses
 from security.recovery.restore import MaskKeyOutcome
 from security.storage.disk_faults import reason_of
+from security.storage.leases import BOT_LEASE
 from security.storage.protocol import Storage
 from security.token_store import TokenStore
+
+if TYPE_CHECKING:  # where everything is kept in files, nobody waits for SQLAlchemy's import
+    from processes.database import Database as Database
+    from processes.database import Server as Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +111,31 @@ def custody_for_restore(
     is_in_use(settings)
     with ExitStack() as stack:
         if rollback and not dry_run:
-            stack.enter_context(bot_stopped(storage_to_look_at(settings)))
+            beside = storage_to_look_at(settings)
+            stack.callback(beside.close)
+            stack.enter_context(bot_stopped(beside))
         # Before anything makes a new one: masks shall be those of the archive's logs.
         outcome = put_back_mask_key(settings, archived_mask_key, rollback=rollback, dry_run=dry_run)
         if dry_run:
             key = find_mask_key(settings) or archived_mask_key.get_secret_value()
         else:
             key = make_mask_key(settings)
-        yield _custody_under(settings, key), outcome
+        custody = _custody_under(settings, key)
+        stack.callback(custody.storage.close)
+        yield custody, outcome
+
+
+def _nothing_in(settings: Settings) -> str:
+    if settings.database is not None:
+        return (
+            "The database (DATABASE_URL) is empty: the bot has not run here yet, or it is another "
+            "database."
+        )
+    there_is = "is empty" if settings.user_data_dir.is_dir() else "is not there"
+    return (
+        f"The data folder (USER_DATA_DIR) {there_is}: the bot has not run here yet, or it is "
+        "another folder, or its disk is not mounted."
+    )
 
 
 @contextmanager
@@ -125,11 +149,8 @@ def open_custody(env_file: Path, *, changes: bool = False) -> Iterator[Custody]:
     settings = read_settings(env_file)
     try:
         if not is_in_use(settings):
-            there_is = "is empty" if settings.user_data_dir.is_dir() else "is not there"
             stop(
-                f"The data folder (USER_DATA_DIR) {there_is}: the bot has not run here yet, or it "
-                "is another folder, or its disk is not mounted. `drivekeeper restore ARCHIVE` "
-                "brings a backup back.",
+                f"{_nothing_in(settings)} `drivekeeper restore ARCHIVE` brings a backup back.",
                 Exit.USAGE,
             )
         if changes:
@@ -137,13 +158,30 @@ def open_custody(env_file: Path, *, changes: bool = False) -> Iterator[Custody]:
         else:
             # Masks made under a key that nobody keeps are good for this one answer.
             key = find_mask_key(settings) or secrets.token_bytes(32)
-        yield _custody_under(settings, key)
+        custody = _custody_under(settings, key)
+        try:
+            yield custody
+        finally:
+            custody.storage.close()
     except CustodyError as error:
         stop(f"Not done: {error}.", Exit.FAULT)
     except BrokenPipeError:
         raise  # whoever read the answer has seen enough of it
     except OSError as error:
         stop(f"Not done: {reason_of(error)}.", Exit.FAULT)
+
+
+@contextmanager
+def open_database(env_file: Path) -> Iterator[Database]:
+    """The database as the settings say; faults end the command with one sentence."""
+    settings = read_settings(env_file)
+    if settings.database is None:
+        stop("DATABASE_URL is not set: everything is kept in files (USER_DATA_DIR).", Exit.USAGE)
+    try:
+        with database_of(settings) as database:
+            yield database
+    except CustodyError as error:
+        stop(f"Not done: {error}.", Exit.FAULT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +197,32 @@ class Installation:
         return cls(settings, storage_to_look_at(settings))
 
     @property
+    def is_in_files(self) -> bool:
+        """Whether there is no database."""
+        return self.settings.database is None
+
+    def database(self) -> Database:
+        """Where everything is kept, if that is not in files."""
+        return database_of(self.settings)
+
+    def is_there(self) -> bool:
+        """Whether there is a data folder, or a database with anything in it.
+
+        Raises:
+            OperatorFault: the database is another program's, or cannot be asked.
+        """
+        return self.folder.is_dir() if self.is_in_files else self.is_in_use()
+
+    def bot_runs(self) -> bool | None:
+        """Whether a bot is at work on it; None: that cannot be told."""
+        try:
+            return self.storage.is_leased(BOT_LEASE) if self.is_there() else False
+        except CustodyError:
+            return None
+
+    @property
     def folder(self) -> Path:
-        """The data folder."""
+        """The data folder, where everything is in files."""
         return self.settings.user_data_dir
 
     @property

@@ -159,11 +159,6 @@ def _needs_of_the_bot(s: Settings) -> list[_Rule]:
             "telegram_files_dir",
             "is missing (TELEGRAM_LOCAL_MODE=true needs it: the local server's own folder)",
         ),
-        (
-            s.database_url is not None,
-            "database_url",
-            "is not supported by this version yet; leave it empty",
-        ),
     ]
 
 

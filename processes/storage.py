@@ -9,13 +9,13 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from pydantic import SecretBytes
 
 from bot import kinds as bot_kinds
-from config import Settings
+from config import DatabaseAddress, Settings
 from security import encryption
 from security.consent.pending import CONSENTS
 from security.credential import Owner
@@ -38,18 +38,35 @@ from security.storage.protocol import Storage
 from security.storage.refusals import Refusals
 from security.storage.sealing import Sealer
 
+if TYPE_CHECKING:  # SQLAlchemy takes a fifth of a second to import, and files need none of it
+    from processes.database import Database
+
 KINDS: Final = (*OWNER_KINDS, CONSENTS, *bot_kinds.KINDS, MAINTENANCE)
 """Every kind of documents there is, in the order of reports."""
 _log = structlog.get_logger()
 
 
+LEASE_SECONDS: Final = 30
+"""How long a lease in a database lasts that nobody renews: a process that dies holds up its owners
+and its bot for no longer."""
+
+Place = Path | DatabaseAddress
+"""A data folder, or a database."""
+
+
 def open_storage(
-    folder: Path, keyring: TokenEncryption, mask: Callable[[str], str], *, tells: bool = True
+    place: Place,
+    keyring: TokenEncryption,
+    mask: Callable[[str], str],
+    *,
+    tells: bool = True,
+    lease_seconds: float = LEASE_SECONDS,
 ) -> Storage:
     """The storage of an installation; nothing of it has been touched yet.
 
     Args:
         tells: whether the log and the audit trail are told of documents that are not believed.
+        lease_seconds: in a database.
     """
 
     def tell(kind: Kind, owner: Owner | None, code: str) -> None:
@@ -57,24 +74,46 @@ def open_storage(
             _log.warning("document_refused", kind=kind.label, owner=owner, result=code)
             storage.record([Event("refused", owner, code)])
 
-    storage = FileStorage(folder, Sealer(keyring, Refusals(tell)), mask, KINDS)
+    sealer = Sealer(keyring, Refusals(tell))
+    storage: Storage
+    if isinstance(place, Path):
+        storage = FileStorage(place, sealer, mask, KINDS)
+    else:
+        from processes.database import sql_storage
+
+        storage = sql_storage(place, sealer, mask, KINDS, lease_seconds)
     return storage
+
+
+def place_of(settings: Settings) -> Place:
+    """Where everything is kept."""
+    return settings.database or settings.user_data_dir
+
+
+def database_of(settings: Settings) -> Database:
+    """The database that the settings name."""
+    from processes.database import Database
+
+    return Database(settings)
 
 
 def is_in_use(settings: Settings) -> bool:
     """Whether anything is kept where the settings say. Changes nothing.
 
     Raises:
-        OperatorFault: the data folder is somebody else's, or cannot be looked at.
+        OperatorFault: the data folder or the database is somebody else's, or cannot be looked at.
     """
-    return holds_ours(settings.user_data_dir, KINDS)
+    if settings.database is None:
+        return holds_ours(settings.user_data_dir, KINDS)
+    with database_of(settings) as database:
+        return database.is_in_use()
 
 
 def mask_of(settings: Settings) -> OwnerMask:
     """How owners are named in logs; the key is made where there is none yet.
 
     Raises:
-        OperatorFault: the data folder is somebody else's, or cannot be used.
+        OperatorFault: the data folder or the database is somebody else's, or cannot be used.
     """
     is_in_use(settings)
     return OwnerMask(make_mask_key(settings))
@@ -82,17 +121,37 @@ def mask_of(settings: Settings) -> OwnerMask:
 
 def make_mask_key(settings: Settings) -> bytes:
     """The key of the logs' masks, made where there is none yet."""
-    return load_mask_key(settings.user_data_dir, settings.log_mask_key)
+    if settings.database is None:
+        return load_mask_key(settings.user_data_dir, settings.log_mask_key)
+    if (configured := _configured(settings)) is not None:
+        return configured
+    with database_of(settings) as database:
+        return database.make_mask_key()
 
 
 def find_mask_key(settings: Settings) -> bytes | None:
     """The key of the logs' masks; None: there is none yet. Changes nothing."""
-    return read_mask_key(settings.user_data_dir, settings.log_mask_key)
+    if settings.database is None:
+        return read_mask_key(settings.user_data_dir, settings.log_mask_key)
+    if (configured := _configured(settings)) is not None:
+        return configured
+    with database_of(settings) as database:
+        return database.find_mask_key()
+
+
+def _configured(settings: Settings) -> bytes | None:
+    key = settings.log_mask_key
+    return None if key is None else key.get_secret_value().encode()
 
 
 def masks_since(settings: Settings) -> datetime | None:
     """Since when masks have certainly been made under the key of now; None: not known."""
-    return None if settings.log_mask_key else mask_key_since(settings.user_data_dir)
+    if settings.log_mask_key is not None:
+        return None
+    if settings.database is None:
+        return mask_key_since(settings.user_data_dir)
+    with database_of(settings) as database:
+        return database.mask_key_since()
 
 
 def put_back_mask_key(
@@ -100,7 +159,10 @@ def put_back_mask_key(
 ) -> MaskKeyOutcome:
     """Put an archive's key of the masks in place, where `restore_mask_key` would."""
     folder, configured = settings.user_data_dir, settings.log_mask_key
-    return restore_mask_key(folder, archived, configured, rollback=rollback, dry_run=dry_run)
+    if settings.database is None or configured is not None:
+        return restore_mask_key(folder, archived, configured, rollback=rollback, dry_run=dry_run)
+    with database_of(settings) as database:
+        return database.restore_mask_key(archived, rollback=rollback, dry_run=dry_run)
 
 
 def storage_to_look_at(settings: Settings) -> Storage:
@@ -110,11 +172,18 @@ def storage_to_look_at(settings: Settings) -> Storage:
     """
     mask = OwnerMask(secrets.token_bytes(32))
     keyring = TokenEncryption(settings.encryption_keys)
-    return open_storage(settings.user_data_dir, keyring, mask, tells=False)
+    return open_storage(place_of(settings), keyring, mask, tells=False)
 
 
-def storage_of(settings: Settings, mask: OwnerMask, *, tells: bool = True) -> Storage:
+def storage_of(
+    settings: Settings,
+    mask: OwnerMask,
+    *,
+    tells: bool = True,
+    lease_seconds: float = LEASE_SECONDS,
+) -> Storage:
     """The storage as the settings say, under the keyring that is this process's from now on."""
     keyring = TokenEncryption(settings.encryption_keys, required=settings.token_require_encryption)
     encryption.install(keyring)
-    return open_storage(settings.user_data_dir, keyring, mask, tells=tells)
+    place = place_of(settings)
+    return open_storage(place, keyring, mask, tells=tells, lease_seconds=lease_seconds)

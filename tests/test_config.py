@@ -395,13 +395,6 @@ def test_the_callback_flow_needs_an_address_and_a_port(
     assert {*faults(monkeypatch, **NEEDED, GOOGLE_OAUTH_FLOW="callback", **variables)} == {name}
 
 
-def test_what_is_not_built_yet_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rather than silently ignored."""
-    address = "mysql://user:password@db.example.org/drivekeeper"
-    found = faults(monkeypatch, **NEEDED, ENCRYPTION_KEY=KEY, DATABASE_URL=address)
-    assert {*found} == {"DATABASE_URL"}
-
-
 # The webhook
 
 

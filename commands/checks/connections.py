@@ -31,8 +31,12 @@ T = TypeVar("T")
 def check_testing(there: Installation) -> list[Finding]:
     """Connections with a term of a week, and ones that ended when it was over."""
     name = "testing"
-    if not there.folder.is_dir():
-        return [skipped(name, "There is no data folder, hence no connection to judge by.")]
+    try:
+        if not there.is_there():
+            where = "data folder" if there.is_in_files else "table in the database"
+            return [skipped(name, f"There is no {where}, hence no connection to judge by.")]
+    except CustodyError:
+        return [skipped(name, "The database cannot be looked at: see `database`.")]
     keys = [Key(CREDENTIALS, stem) for stem in _sample(_names(there.storage, CREDENTIALS))]
     connected = [found for found in map(_credential, keys, there.storage.read(keys)) if found]
     if short := sum(1 for credential in connected if credential.ends_within_days):

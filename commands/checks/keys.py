@@ -21,9 +21,10 @@ def check_keys(there: Installation) -> list[Finding]:
         says = "TOKEN_ENCRYPTION_KEY is not set: credentials are kept in plaintext."
         do = "Make a key (drivekeeper keys generate), set it, and keep a copy elsewhere."
         found = [warning(encryption, says, do)]
-    if not there.folder.is_dir():
-        return [*found, skipped("keys", "There is no data folder, hence nothing to open.")]
     try:
+        if not there.is_there():
+            where = "data folder" if there.is_in_files else "table in the database"
+            return [*found, skipped("keys", f"There is no {where}, hence nothing to open.")]
         counted = census(there.storage)
     except OperatorFault as fault:
         do = "Run this as the user the bot runs as."

@@ -25,7 +25,7 @@ def judge_bot(runs: bool | None) -> Finding:
     name = "bot"
     if runs is None:
         return skipped(name, "Its lock cannot be looked at.")
-    return ok(name, "A bot runs on this data folder." if runs else "No bot runs on it just now.")
+    return ok(name, "A bot runs on what is kept here." if runs else "No bot runs just now.")
 
 
 async def check_port(name: str, host: str, port: int, runs: bool | None) -> list[Finding]:
@@ -64,7 +64,7 @@ async def _judge_port(name: str, host: str, port: int, runs: bool | None) -> Fin
     if runs is False:
         return warning(
             name,
-            f"Another Drivekeeper listens on port {port}, on another data folder.",
+            f"Another Drivekeeper listens on port {port}, with other data.",
             "Stop one of the two; with one bot token, only one may run.",
         )
     if not alive:

@@ -37,7 +37,10 @@ SECONDS: Final = 0.3
 """Of the processor, for what says only who it is and what it can do."""
 TYPERS_SECONDS: Final = 0.055
 """Of the processor, for typer's own import, on the machine on which the above was measured."""
-STORED: Final = {"aiohttp", "googleapiclient", "httplib2", "telegram", "fastapi", "matplotlib"}
+STORED: Final = {
+    *("aiohttp", "googleapiclient", "httplib2", "telegram", "fastapi", "matplotlib"),
+    *("sqlalchemy", "alembic", "pymysql"),  # but where DATABASE_URL is set
+}
 """What nobody needs who only looks at what is stored."""
 ASKED: Final = {"telegram", "fastapi", "uvicorn", "matplotlib", "PIL", "prometheus_client"}
 """What nobody needs but the bot."""
@@ -46,6 +49,8 @@ DATABASE: Final = {"sqlalchemy", "pymysql", "alembic"}
 WITHOUT: Final = {
     "commands.audit": STORED | ASKED,
     "commands.backup": STORED | ASKED,
+    "commands.database.checking": STORED | ASKED,
+    "commands.database.upgrading": STORED | ASKED,
     "commands.doctor": ASKED,
     "commands.keys.in_use": STORED | ASKED,
     "commands.keys.new_key": STORED | ASKED | {"pydantic", "structlog", "asyncio"},

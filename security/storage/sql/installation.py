@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from contextlib import suppress
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Final
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from security.errors import CorruptCredential, OperatorFault
-from security.storage.catalogue import Kind
+from security.errors import CorruptCredential, CustodyError, OperatorFault
+from security.storage.catalogue import Document, Kind
 from security.storage.each import only
 from security.storage.protocol import ABSENT, Conflict, Key, Put, Storage, Unit
 
@@ -20,6 +22,8 @@ INSTALLATION: Final = Kind("installation", owner_of=lambda _: None)
 SECRET: Final = "secret"  # noqa: S105 - a name
 """What keyed hashes and keys are derived from: re-sealed by a rotation, never changed."""
 MASK_KEY: Final = "log_mask_key"
+OLD: Final = ".old"
+"""Behind the name of what was replaced."""
 _BYTES: Final = 32
 
 
@@ -51,14 +55,38 @@ def find_or_make_value(storage: Storage, name: str) -> bytes:
     value = find_value(storage, name)
     if value is not None:
         return value
-    made = {"value": secrets.token_hex(_BYTES)}
-    [outcome] = storage.apply([Unit([Put(Key(INSTALLATION, name), made, ABSENT)])])
+    step = Put(Key(INSTALLATION, name), _document(storage, secrets.token_bytes(_BYTES)), ABSENT)
+    [outcome] = storage.apply([Unit([step])])
     if isinstance(outcome, Exception) and not isinstance(outcome, Conflict):
         raise outcome
     value = find_value(storage, name)
     if value is None:
         raise OperatorFault("the database has not kept what was put there", code="store_failed")
     return value
+
+
+def since(storage: Storage, name: str) -> datetime | None:
+    """Since when one of the secrets has certainly been the one; None: not known."""
+    with suppress(CustodyError, KeyError, TypeError, ValueError):
+        if (found := only(storage.read([Key(INSTALLATION, name)]))) is not None:
+            return datetime.fromtimestamp(found.open()["since"], UTC)
+    return None
+
+
+def replace_value(storage: Storage, name: str, value: bytes) -> None:
+    """Keep one of the secrets, whatever was there; what was there stays beside it.
+
+    Raises:
+        OperatorFault: what was there cannot be read, or it cannot be kept.
+    """
+    former = find_value(storage, name)
+    kept = {name: value} if former is None else {name + OLD: former, name: value}
+    steps = [Put(Key(INSTALLATION, one), _document(storage, kept[one])) for one in kept]
+    only(storage.apply([Unit(steps)]))
+
+
+def _document(storage: Storage, value: bytes) -> Document:
+    return {"value": value.hex(), "since": storage.now()}
 
 
 class KeyedHashes:

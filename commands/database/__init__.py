@@ -1,0 +1,1 @@
+"""`drivekeeper db`: the database, where DATABASE_URL names one."""

@@ -1,0 +1,162 @@
+"""The database of an installation, where DATABASE_URL names one, put together as the settings say.
+
+Imported only there: SQLAlchemy takes a fifth of a second to import, and files need none of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Final
+
+from pydantic import SecretBytes
+
+from config import DatabaseAddress, Settings
+from security.encryption import TokenEncryption
+from security.errors import OperatorFault
+from security.recovery.restore import MaskKeyOutcome
+from security.storage.catalogue import Kind
+from security.storage.sealing import Sealer
+from security.storage.sql import schema
+from security.storage.sql.checks.server import Server, look_at
+from security.storage.sql.checks.trials import TRIALS, Trial, Trials
+from security.storage.sql.engine import make_engine
+from security.storage.sql.installation import (
+    MASK_KEY,
+    find_or_make_value,
+    find_value,
+    replace_value,
+    since,
+)
+from security.storage.sql.storage import SqlStorage
+
+__all__ = ["Database", "Server", "sql_storage"]
+
+_LONGEST_CHANGE_SECONDS: Final = 3600
+"""A table of many rows may be rewritten by one statement."""
+_CLOSED: Final = frozenset({"unknown_key", "key_missing"})
+
+
+def sql_storage(
+    address: DatabaseAddress,
+    sealer: Sealer,
+    mask: Callable[[str], str],
+    kinds: Sequence[Kind],
+    lease_seconds: float,
+) -> SqlStorage:
+    """The storage in a database; nobody has connected to it yet."""
+    return SqlStorage(make_engine(address), sealer, mask, kinds, lease_seconds=lease_seconds)
+
+
+class Database:
+    """To be looked at, and made ready. Leave it as a context manager does."""
+
+    def __init__(self, settings: Settings) -> None:
+        if settings.database is None:
+            raise ValueError("there is none without DATABASE_URL")
+        self._address = settings.database
+        self._sealer = Sealer(TokenEncryption(settings.encryption_keys, required=True))
+        self._engine = make_engine(self._address)
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._engine.dispose()
+
+    @property
+    def is_within_machine(self) -> bool:
+        """Whether nothing that is asked of it leaves this machine, so that it needs no TLS."""
+        address = self._address
+        return address.file is not None or address.socket is not None or address.is_plain
+
+    def is_in_use(self) -> bool:
+        """Whether anything is kept there. Changes nothing.
+
+        Raises:
+            OperatorFault: it is another program's, or cannot be asked.
+        """
+        file = self._address.file
+        if file is not None and not file.exists():  # to look into it would make it
+            return False
+        return schema.is_in_use(self._engine)
+
+    def check_schema(self) -> None:
+        """Raise OperatorFault where its tables are not those of this version."""
+        schema.check(self._engine)
+
+    def upgrade(self) -> tuple[str, ...]:
+        """As `schema.upgrade`."""
+        engine = make_engine(self._address, read_seconds=_LONGEST_CHANGE_SECONDS)
+        try:
+            return schema.upgrade(engine)
+        finally:
+            engine.dispose()
+
+    def find_mask_key(self) -> bytes | None:
+        """The key of the logs' masks; None: there is none yet, or none that a configured key opens.
+
+        Raises:
+            OperatorFault: the database cannot be asked, or its tables are not of this version.
+        """
+        if not self.is_in_use():
+            return None
+        self.check_schema()
+        try:
+            return find_value(self._storage(), MASK_KEY)
+        except OperatorFault as fault:
+            if fault.code in _CLOSED:
+                return None
+            raise
+
+    def make_mask_key(self) -> bytes:
+        """The same, made where there is none yet, and the tables before it.
+
+        Raises:
+            OperatorFault: as `find_mask_key`, or the configured keys do not open what is there.
+        """
+        storage = self._storage()
+        storage.prepare()
+        storage.check_keys()  # what is sealed under wrong ones would hide that they are
+        return find_or_make_value(storage, MASK_KEY)
+
+    def mask_key_since(self) -> datetime | None:
+        """Since when that key has certainly been the one; None: not known."""
+        return since(self._storage(), MASK_KEY) if self.is_in_use() else None
+
+    def restore_mask_key(
+        self, archived: SecretBytes, *, rollback: bool, dry_run: bool
+    ) -> MaskKeyOutcome:
+        """Put the mask key back where there is none, or where this is a rollback.
+
+        Raises:
+            OperatorFault: as `make_mask_key`.
+        """
+        key, present = archived.get_secret_value(), self.find_mask_key()
+        if present == key:
+            return "same"
+        if present is not None and not rollback:
+            return "differs"
+        if not dry_run:
+            storage = self._storage()
+            storage.prepare()
+            storage.check_keys()
+            replace_value(storage, MASK_KEY, key)
+        return "restored"
+
+    def server(self) -> Server:
+        """What server it is on."""
+        return look_at(self._engine)
+
+    def trials(self) -> Iterator[Trial]:
+        """Whether it keeps what the storage counts on: each as it is tried."""
+        return Trials(self._engine, lambda: self._storage(TRIALS)).run()
+
+    def _storage(self, *kinds: Kind) -> SqlStorage:
+        return SqlStorage(self._engine, self._sealer, lambda name: name, kinds)

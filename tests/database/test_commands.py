@@ -1,0 +1,253 @@
+"""`drivekeeper db` and the doctor, and what every command shares, over a database."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import Engine, inspect, select, text, update
+from typer.testing import CliRunner, Result
+
+from cli import app
+from config import load_settings
+from processes.storage import make_mask_key, masks_since, storage_of
+from security.logging_utils import OwnerMask
+from security.storage.sql import schema
+from security.storage.sql.tables import DOCUMENTS, LEASES, TOKENS
+from security.token_store import TokenStore
+from tests.database.conftest import Place
+from tests.security.kit import ANN, a_credential, new_key, secret
+
+pytestmark = pytest.mark.one_way("off")
+
+KEY: Final = new_key()
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(
+    place: Place, tmp_path: Path, restored_logging: None, monkeypatch: pytest.MonkeyPatch
+) -> Run:
+    """`run("db check", TOKEN_ENCRYPTION_KEY="another")`."""
+    data = tmp_path / "user_data"
+    for name, value in {
+        **place.variables,
+        "USER_DATA_DIR": str(data),
+        "TOKEN_ENCRYPTION_KEY": secret(KEY),
+        "GOOGLE_CLIENT_ID": "client.apps.googleusercontent.com",
+        "GOOGLE_CLIENT_SECRET": "GOCSPX-of-the-client",
+        "WEB_PORT": "0",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    def command(line: str, **variables: str) -> Result:
+        with monkeypatch.context() as patched:
+            for name, value in variables.items():
+                patched.setenv(name, value)
+            arguments = [*line.split(), "--env-file", os.devnull]
+            result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+        assert place.url.get_secret_value() not in result.output
+        assert "made-up" not in result.output  # passwords of the tests' server
+        assert not data.exists()  # whatever is done, it is done to the database
+        return result
+
+    return command
+
+
+def checks(result: Result) -> dict[str, dict[str, Any]]:
+    """What a report says, by the check's name; the last one of several."""
+    return {check["check"]: check for check in json.loads(result.stdout)["checks"]}
+
+
+def keep_somebody() -> str:
+    """Somebody connects, as the bot would have them; their mask."""
+    settings = load_settings(for_bot=False, env_file=None)
+    mask = OwnerMask(make_mask_key(settings))
+    storage = storage_of(settings, mask)
+    store = TokenStore(storage, mask)
+    store.prepare()
+    store.save_consent(a_credential(ANN))
+    storage.close()
+    return mask(ANN.name)
+
+
+# db upgrade
+
+
+def test_an_upgrade_says_what_it_did(run: Run, engine: Engine) -> None:
+    """For people, and for programs."""
+    first, second = run("db upgrade"), run("db upgrade")
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    assert first.stdout == "The database is up to date: 1 change made.\n"
+    assert second.stdout == "The database was up to date: nothing was changed.\n"
+    assert json.loads(run("db upgrade --json").stdout) == {"changes": []}
+    schema.check(engine)
+
+
+def test_another_programs_database_is_not_upgraded(run: Run, engine: Engine) -> None:
+    """In one sentence, with what to do."""
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE wp_posts (id INTEGER PRIMARY KEY)"))
+    result = run("db upgrade")
+    assert result.exit_code == 3
+    assert "another program's tables" in result.stderr
+    assert inspect(engine).get_table_names() == ["wp_posts"]
+
+
+def test_without_a_database_there_is_nothing_to_upgrade(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Usage, not a fault."""
+    monkeypatch.delenv("DATABASE_URL")
+    monkeypatch.delenv("DATABASE_CA", raising=False)
+    for line in ("db upgrade", "db check"):
+        result = run(line)
+        assert result.exit_code == 2
+        assert "DATABASE_URL is not set" in result.stderr
+
+
+# db check
+
+
+def test_a_good_database_passes_every_check_and_keeps_nothing_of_it(
+    run: Run, engine: Engine
+) -> None:
+    """Twice: what the first one has left would trouble the second one."""
+    run("db upgrade")
+    for _ in range(2):
+        result = run("db check --json")
+        assert result.exit_code == 0, result.stdout
+        found = checks(result)
+        # The tests' server writes to memory, where a flush costs nothing: both may be said.
+        states = {name: check["state"] for name, check in found.items()}
+        assert {*states.values()} <= {"ok"}, states
+        assert len([name for name in states if name.startswith("tried: ")]) == 7
+    with engine.connect() as connection:
+        assert connection.execute(select(DOCUMENTS.c.name)).all() == []
+        assert connection.execute(select(LEASES.c.name)).all() == []
+
+
+def test_a_report_for_people_has_a_line_for_each(run: Run) -> None:
+    """And says at the end how many there are."""
+    run("db upgrade")
+    result = run("db check")
+    assert re.search(r"✓ .*tried: locks", result.stdout)
+    assert "0 failed" in result.stdout
+
+
+def test_a_database_without_tables_fails_the_check(run: Run) -> None:
+    """With what to type."""
+    result = run("db check --json")
+    assert result.exit_code == 1
+    found = checks(result)
+    assert found["database tables"]["state"] == "failed"
+    assert "`drivekeeper db upgrade`" in found["database tables"]["says"]
+    assert found["tried"]["state"] == "skipped"
+
+
+# The doctor
+
+
+def test_the_doctor_looks_at_the_database_in_the_place_of_the_folder(
+    run: Run, engine: Engine
+) -> None:
+    """Before the first start and after it."""
+    before = checks(run("doctor --json --offline"))
+    assert before["database"]["state"] == "warning"
+    assert before["keys"]["state"] == before["credentials"]["state"] == "skipped"
+    keep_somebody()
+    after = checks(run("doctor --json --offline"))
+    assert {"data folder", "permissions", "file system", "disk space"}.isdisjoint(after)
+    for name in ("database", "database tls", "database tables", "database clock"):
+        assert after[name]["state"] == "ok", after[name]
+    assert after["credentials"]["says"] == "1 credential stored."
+    assert after["bot"]["says"] == "No bot runs just now."
+
+
+def test_the_doctor_says_that_a_database_is_of_a_newer_version(run: Run, engine: Engine) -> None:
+    """And goes on with what else there is."""
+    run("db upgrade")
+    with engine.begin() as connection:
+        connection.execute(update(schema.HISTORY).values(version_num="9999"))
+    found = checks(run("doctor --json --offline"))
+    assert found["database tables"]["state"] == "failed"
+    assert "newer" in found["database tables"]["says"]
+
+
+# What every command shares
+
+
+def test_a_command_that_looks_makes_nothing(run: Run, place: Place, engine: Engine) -> None:
+    """Neither tables nor a file."""
+    for line in ("tokens list", "keys check", "audit"):
+        result = run(line)
+        assert result.exit_code == 2
+        assert "The database (DATABASE_URL) is empty" in result.stderr
+    if engine.dialect.name == "sqlite":
+        assert engine.url.database is not None
+        assert not Path(engine.url.database).exists()
+    else:
+        assert inspect(engine).get_table_names() == []
+
+
+def test_commands_see_what_the_bot_has_kept(run: Run) -> None:
+    """Under the masks that it logs, whose key is made once and kept there."""
+    mask = keep_somebody()
+    for line in ("tokens list --json", "tokens verify --json", f"tokens show {mask} --json"):
+        result = run(line)
+        assert result.exit_code == 0
+        assert mask in result.stdout or "verify" in line
+    settings = load_settings(for_bot=False, env_file=None)
+    assert OwnerMask(make_mask_key(settings))(ANN.name) == mask
+    assert masks_since(settings) is not None
+
+
+def test_a_key_that_opens_nothing_is_told_at_once_and_changes_nothing(
+    run: Run, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another installation's keys: what is refused has written nothing under them."""
+    keep_somebody()
+    with engine.connect() as connection:
+        before = (
+            connection.execute(select(DOCUMENTS)).all(),
+            connection.execute(select(TOKENS)).all(),
+        )
+    another = secret(new_key())
+    result = run("keys rotate", TOKEN_ENCRYPTION_KEY=another)
+    assert result.exit_code == 3
+    assert "TOKEN_ENCRYPTION_KEY lacks key" in result.stderr
+    assert run("keys check", TOKEN_ENCRYPTION_KEY=another).exit_code == 1
+    with engine.connect() as connection:
+        after = (
+            connection.execute(select(DOCUMENTS)).all(),
+            connection.execute(select(TOKENS)).all(),
+        )
+    assert after == before
+
+
+def test_an_older_schema_is_refused_by_every_command(run: Run, engine: Engine) -> None:
+    """Here a newer one: what is neither is not at hand before the next change."""
+    keep_somebody()
+    with engine.begin() as connection:
+        connection.execute(update(schema.HISTORY).values(version_num="9999"))
+    for line in ("tokens list", "keys rotate", "audit"):
+        result = run(line)
+        assert result.exit_code == 3
+        assert "newer Drivekeeper" in result.stderr
+
+
+def test_a_password_of_the_database_is_in_no_message(run: Run, place: Place) -> None:
+    """Also where the account is refused."""
+    if place.ca is None:
+        pytest.skip("SQLite has no accounts")
+    wrong = place.url.get_secret_value().replace("made-up", "canary")
+    result = run("db check --json", DATABASE_URL=SecretStr(wrong).get_secret_value())
+    assert result.exit_code == 1
+    assert "canary" not in result.output
+    assert checks(result)["database"]["says"].startswith("The database: it refuses the account")
