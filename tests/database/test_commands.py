@@ -250,4 +250,4 @@ def test_a_password_of_the_database_is_in_no_message(run: Run, place: Place) -> 
     result = run("db check --json", DATABASE_URL=SecretStr(wrong).get_secret_value())
     assert result.exit_code == 1
     assert "canary" not in result.output
-    assert checks(result)["database"]["says"].startswith("The database: it refuses the account")
+    assert checks(result)["database"]["says"].startswith("The database of DATABASE_URL: ")

@@ -163,7 +163,7 @@ def _refuse_all_but(*wanted: State, found: State) -> None:
     if found in wanted:
         return
     says, code = _REFUSED[found]
-    raise OperatorFault(f"the database (DATABASE_URL) {says}", code=code)
+    raise OperatorFault(f"the database of DATABASE_URL {says}", code=code)
 
 
 _REFUSED: Final = {
