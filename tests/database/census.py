@@ -59,6 +59,11 @@ RULES: Final = (
     _rule("sql-statement-delete", "DELETE FROM"),
     _rule("information-functions", "DATABASE | VERSION | CONNECTION_ID | CURRENT_USER"),
     _rule("sql-statement-show-tables", "SHOW | FULL TABLES"),
+    # `drivekeeper db check` and the doctor, of the server and of a session of their own.
+    _rule("sql-statement-show-variables", "VARIABLES | VARIABLE_NAME"),
+    _rule("sql-statement-show-status", "SESSION STATUS"),
+    _rule("sql-statement-show-grants", "GRANTS"),
+    _rule("system-variables", "SET SESSION | INNODB_LOCK_WAIT_TIMEOUT"),
     # All that follow: around and in migrations alone.
     _rule("locking-functions", "GET_LOCK | RELEASE_LOCK", in_migrations=True),
     _rule(

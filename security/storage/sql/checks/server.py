@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,7 +54,7 @@ def _sqlite(connection: Connection) -> Server:
     synchronous = int(connection.scalar(text("PRAGMA synchronous")) or 0)
     return Server(
         product="SQLite",
-        version=str(connection.scalar(text("SELECT sqlite_version()"))),
+        version=sqlite3.sqlite_version,
         tls=None,
         isolation="SERIALIZABLE",
         skew_seconds=None,
