@@ -9,7 +9,7 @@ from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson, Exit, Yes, ask, stop
 from commands.runtime import open_custody
 from security.recovery.bot_stopped import bot_stopped
-from security.recovery.rotation import Mode
+from security.recovery.rotation import Mode, check_takes_plaintext
 
 
 def encrypt(
@@ -50,6 +50,7 @@ def decrypt(
 ) -> None:
     """Store everything in plaintext again. The bot must be stopped: it encrypts what it saves."""
     with open_custody(env_file, changes=not dry_run) as custody, ExitStack() as stack:
+        check_takes_plaintext(custody.storage)
         if custody.settings.token_require_encryption:
             stop(
                 "TOKEN_REQUIRE_ENCRYPTION=true refuses plaintext: take it out of the settings "

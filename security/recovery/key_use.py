@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal
+from collections.abc import Iterator
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from security.encryption import TokenEncryption, kid_of
+from security.encryption import kid_of
 from security.errors import CorruptCredential, CustodyError
+from security.storage.each import portions
+from security.storage.parts import envelopes
 from security.storage.protocol import Key, Storage, Stored
+from security.storage.sealing import Sealer
 
+_AT_ONCE: Final = 200
 State = Literal["newest", "older", "not set", "unnamed", "plaintext", "damaged", "not readable"]
 
 
@@ -57,33 +62,45 @@ class Census(BaseModel):
 
 
 def census(storage: Storage) -> Census:
-    """Try every document: which key opens it. Takes no lease and changes nothing."""
+    """Try every document: which key opens it. Takes no lease and changes nothing.
+
+    One that is divided counts for each older key that a part of it needs.
+    """
     keyring = storage.sealer.keyring
-    reader = keyring.accepting_plaintext()
     counts: dict[tuple[State, str | None], Counter[str]] = {
         ("newest" if kid == keyring.kid else "older", kid): Counter() for kid in keyring.kids
     }
     for kind in storage.kinds:
-        for name in storage.names(kind):
-            [found] = storage.read([Key(kind, name)])
-            if found is not None:  # else it was finished meanwhile
-                use = _use_of(found, reader)
-                counts.setdefault(use, Counter())[kind.label] += 1
+        for names in portions(storage.names(kind), _AT_ONCE):
+            for found in storage.read([Key(kind, name) for name in names]):
+                if found is not None:  # else it was finished meanwhile
+                    for use in _uses_of(found, storage.sealer):
+                        counts.setdefault(use, Counter())[kind.label] += 1
     return Census(
         keys=[KeyUse(kid=kid, state=state, files=files) for (state, kid), files in counts.items()]
     )
 
 
-def _use_of(found: Stored | Exception, reader: TokenEncryption) -> tuple[State, str | None]:
+def _uses_of(found: Stored | Exception, sealer: Sealer) -> list[tuple[State, str | None]]:
     if isinstance(found, Exception):
-        return "not readable", None
+        return [("not readable", None)]
     try:
-        _, kid = reader.open(found.raw)
+        kids = sealer.kids(found.raw)
     except CorruptCredential:
-        return "damaged", None
+        return [("damaged", None)]
     except CustodyError:
-        kid = kid_of(found.raw)
-        return ("unnamed" if kid is None else "not set"), kid
-    if kid is None:
-        return "plaintext", None
-    return ("newest" if kid == reader.kid else "older"), kid
+        kid = next(filter(None, map(kid_of, _lacking(found.raw, sealer))), None)
+        return [("unnamed" if kid is None else "not set", kid)]
+    if None in kids:
+        return [("plaintext", None)]
+    newest = sealer.keyring.kid
+    return [("older", kid) for kid in kids if kid != newest] or [("newest", newest)]
+
+
+def _lacking(raw: bytes, sealer: Sealer) -> Iterator[bytes]:
+    """The envelopes whose key is not configured."""
+    for envelope in envelopes(raw):
+        try:
+            sealer.kids(envelope)
+        except CustodyError:
+            yield envelope

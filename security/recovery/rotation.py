@@ -20,12 +20,12 @@ from typing import Final, Literal, get_args
 from pydantic import BaseModel, ConfigDict
 
 from security.credential import Owner
-from security.encryption import is_object, kid_of
+from security.encryption import kid_of
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import Kind
 from security.storage.documents import read_one
 from security.storage.leases import Lease
-from security.storage.protocol import Convert, Key
+from security.storage.protocol import Convert, Key, Storage
 from security.storage.sealing import Opened
 from security.token_store import TokenStore
 
@@ -150,10 +150,12 @@ class Rotation:
             progress: called with the documents done and their number.
 
         Raises:
-            OperatorFault: there is no key to encrypt under, or the storage does not take any more.
-                What was converted by then stays so.
+            OperatorFault: there is no key to encrypt under, the storage takes no plaintext, or it
+                does not take any more. What was converted by then stays so.
         """
-        if mode is not Mode.DECRYPT and not self._sealer.is_sealing:
+        if mode is Mode.DECRYPT:
+            check_takes_plaintext(self._storage)
+        elif not self._sealer.is_sealing:
             raise OperatorFault("TOKEN_ENCRYPTION_KEY is not set", code="key_missing")
         keys = self._keys()
         if not dry_run:  # a crash may have left an older save's plaintext half written
@@ -175,16 +177,19 @@ class Rotation:
 
     def _converter(self, mode: Mode, key: Key) -> Convert:
         convert = {
-            Mode.ROTATE: self._rotated,
+            Mode.ROTATE: self._sealer.resealed,
             Mode.ENCRYPT: self._believed,
             Mode.DECRYPT: self._bare,
         }[mode]
 
         def convert_or_leave(data: bytes) -> bytes | None:
             try:
-                return convert(*key, data)
+                converted = convert(*key, data)
+                if converted is not None and not self._is_same(key, data, converted):
+                    raise OperatorFault("does not come back as it was", code="failed")
             except CustodyError as fault:
                 raise _LeftAsItIs(fault.code, data) from None
+            return converted
 
         return convert_or_leave
 
@@ -196,35 +201,19 @@ class Rotation:
                 return None
         elif self._taken is not None and self._plaintext(kind, name, data) not in self._taken:
             raise OperatorFault("put there since it was asked", code="plaintext_refused")
-        return self._sealed(kind, name, opened.content)
-
-    def _rotated(self, kind: Kind, name: str, data: bytes) -> bytes | None:
-        keyring = self._sealer.keyring
-        plain, kid = self._reader.keyring.open(data)
-        if kid is None and keyring.requires_sealing:
-            if is_object(data):
-                raise OperatorFault("in plaintext, and not believed", code="plaintext_refused")
-            return self._sealed(kind, name, plain, was_plaintext=True)  # damage, byte for byte
-        is_newest = kid == keyring.kid == kid_of(data)
-        try:
-            opened = self._reader.examine(kind, name, data)
-        except CorruptCredential:  # another document, moved here: it stays one, under the new key
-            return None if is_newest else keyring.encrypt(plain)
-        if is_newest and opened.is_bound:
-            return None
-        return self._sealed(kind, name, opened.content, was_plaintext=opened.was_plaintext)
+        return self._sealer.seal_content(kind, name, opened.content)
 
     def _bare(self, kind: Kind, name: str, data: bytes) -> bytes | None:
         opened = self._reader.examine(kind, name, data)
         return None if opened.kid is None else opened.content
 
-    def _sealed(
-        self, kind: Kind, name: str, content: bytes, *, was_plaintext: bool = False
-    ) -> bytes:
-        sealed = self._sealer.seal_content(kind, name, content, was_plaintext=was_plaintext)
-        if self._reader.examine(kind, name, sealed).content != content:
-            raise OperatorFault("does not come back as it was", code="failed")
-        return sealed
+    def _is_same(self, key: Key, before: bytes, after: bytes) -> bool:
+        """Whether the content comes back; what was moved here from elsewhere has none."""
+        try:
+            content = self._reader.examine(*key, before).content
+        except CorruptCredential:
+            return True
+        return self._reader.examine(*key, after).content == content
 
     def _one(self, key: Key, mode: Mode, dry_run: bool) -> Outcome:
         """What became of one document; raises `_LeftAsItIs` where it is not converted."""
@@ -261,6 +250,16 @@ class Rotation:
             owner=None if owner is None else self._store.copies.mask_of(owner),
             result=reason.code,
             kid=None if reason.raw is None else kid_of(reason.raw),
+        )
+
+
+def check_takes_plaintext(storage: Storage) -> None:
+    """Raise OperatorFault where nothing may be kept in plaintext."""
+    if not storage.takes_plaintext:
+        raise OperatorFault(
+            "nothing is kept in a database in plaintext: `drivekeeper tokens move --to files` "
+            "brings everything into files, where that can be done",
+            code="plaintext_refused",
         )
 
 

@@ -62,3 +62,9 @@ def principal(raw: bytes) -> bytes:
     """The envelope by which a document's key is told: that of its details, where it is divided."""
     parts = Parts.of(raw)
     return raw if parts is None else parts.details
+
+
+def envelopes(raw: bytes) -> list[bytes]:
+    """Every envelope of a document, that of its details first; one that is not divided is one."""
+    parts = Parts.of(raw)
+    return [raw] if parts is None else [parts.details, *parts.fields.values()]

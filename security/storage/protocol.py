@@ -164,6 +164,10 @@ class Storage(Protocol):
     def is_shared(self) -> bool:
         """Whether processes on other machines may work on the same documents."""
 
+    @property
+    def takes_plaintext(self) -> bool:
+        """Whether documents may be kept here without a key."""
+
     def open(self) -> None:
         """Make ready, and clear what a crash left.
 

@@ -16,10 +16,16 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from security.encryption import TokenEncryption, is_encrypted, is_object, parse_object
+from security.encryption import (
+    TokenEncryption,
+    is_encrypted,
+    is_object,
+    kid_of,
+    parse_object,
+)
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import Document, Identity, Kind
-from security.storage.parts import Parts
+from security.storage.parts import Parts, envelopes
 from security.storage.refusals import Refusals
 
 _HEAD: Final = b'{"sealed": '
@@ -129,6 +135,46 @@ class Sealer:
         """What `data` is. Raises as `open`, but not for bytes that are no document."""
         return self._examine(kind, name, data)[0]
 
+    def resealed(self, kind: Kind, name: str, data: bytes) -> bytes | None:
+        """The same under the newest key, as much believed as before; None: all of it is already.
+
+        What was moved here from elsewhere stays refused, under the new key as well.
+
+        Raises:
+            CorruptCredential: it does not open any more.
+            OperatorFault: its key is not configured, or it is plaintext and not to be believed.
+        """
+        parts = Parts.of(data)
+        if parts is not None:
+            return self._parts_resealed(parts, data)
+        reader = self.believing_plaintext()
+        plain, kid = reader.keyring.open(data)
+        if kid is None and self.keyring.requires_sealing:
+            if is_object(data):
+                raise OperatorFault("in plaintext, and not believed", code="plaintext_refused")
+            return self.seal_content(kind, name, plain, was_plaintext=True)  # damage, as it is
+        is_newest = kid == self.keyring.kid == kid_of(data)
+        try:
+            opened = reader.examine(kind, name, data)
+        except CorruptCredential:  # another document, moved here
+            return None if is_newest else self.keyring.encrypt(plain)
+        if is_newest and opened.is_bound:
+            return None
+        return self.seal_content(kind, name, opened.content, was_plaintext=opened.was_plaintext)
+
+    def kids(self, data: bytes) -> set[str | None]:
+        """The fingerprints of the keys that open `data`, every part of it; None: plaintext.
+
+        Raises:
+            CorruptCredential: a part does not open any more.
+            OperatorFault: the key of a part is not configured.
+        """
+        keyring = self.keyring.accepting_plaintext()
+        found = {keyring.open(envelope)[1] for envelope in envelopes(data)}
+        if None in found and Parts.of(data) is not None:
+            raise CorruptCredential("a part of it is in plaintext", code="tampered")
+        return found
+
     def holds(self, kind: Kind, name: str, data: bytes, raw: bytes) -> bool:
         """Whether `data`, kept under `name`, is what `set_aside` makes of `raw`."""
         if data == raw or is_encrypted(raw):
@@ -173,6 +219,16 @@ class Sealer:
                 raise CorruptCredential("a part of it is damaged", code="unreadable") from None
         whole = json.dumps(document).encode("ascii")
         return Opened(whole, kid, is_bound=True, was_plaintext=False), document
+
+    def _parts_resealed(self, parts: Parts, data: bytes) -> bytes | None:
+        newest, opened = self.keyring.kid, {e: self.keyring.open(e) for e in envelopes(data)}
+        if any(kid is None for _, kid in opened.values()):
+            raise CorruptCredential("a part of it is in plaintext", code="tampered")
+        if all(kid == newest == kid_of(e) for e, (_, kid) in opened.items()):
+            return None if kid_of(data) == newest else parts.to_raw()
+        sealed = {envelope: self.keyring.encrypt(plain) for envelope, (plain, _) in opened.items()}
+        fields = {name: sealed[envelope] for name, envelope in parts.fields.items()}
+        return Parts(sealed[parts.details], fields).to_raw()
 
     def _open_part(
         self, kind: Kind, name: str, part: bytes

@@ -123,6 +123,7 @@ class MemoryStorage:
     is_atomic = False
     lease_seconds: float | None = None
     is_shared = False
+    takes_plaintext = True
 
     def __init__(
         self,

@@ -62,6 +62,7 @@ class FileStorage:
 
     lease_seconds = None
     is_shared = False
+    takes_plaintext = True
 
     def __init__(
         self, folder: Path, sealer: Sealer, mask: Callable[[str], str], kinds: Sequence[Kind]
@@ -92,10 +93,8 @@ class FileStorage:
         for folder in (self.folder, *map(self._folder_of, worked_with), self._locks):
             ensure_private_folder(folder)
         for folder in map(self._folder_of, set(self.kinds).difference(worked_with)):
-            with (
-                suppress(OperatorFault),
-                disk_faults(),
-            ):  # a crash may have left plaintext half written
+            # A crash may have left plaintext half written.
+            with suppress(OperatorFault), disk_faults():
                 if folder.is_dir():
                     ensure_private_folder(folder)
         if kinds is None:

@@ -58,6 +58,7 @@ class SqlStorage:
     """See `Storage`, whose methods these are."""
 
     is_shared = True
+    takes_plaintext = False
 
     def __init__(
         self,

@@ -1,0 +1,97 @@
+"""Storages in a database, with documents of every kind, and the rows that they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from sqlalchemy import Engine, select, update
+
+from processes.storage import KINDS
+from security.credential import Owner
+from security.encryption import TokenEncryption
+from security.maintenance.state import MAINTENANCE
+from security.owner_documents import credential_key
+from security.storage.catalogue import Document
+from security.storage.documents import Documents
+from security.storage.events import Event
+from security.storage.protocol import Key, Storage
+from security.storage.sealing import Sealer
+from security.storage.sql.faults import run
+from security.storage.sql.storage import SqlStorage
+from security.storage.sql.tables import TOKENS
+from security.token_store import TokenStore
+from tests.database.conftest import Place
+from tests.security.kit import ANN, BOB, TOWN, a_credential
+from tests.stores import MASK
+
+DAN: Final = Owner.user(504)
+
+
+@contextmanager
+def storage_at(
+    place: Place, keyring: TokenEncryption, mask: Callable[[str], str] = MASK
+) -> Iterator[SqlStorage]:
+    """What is kept in a database, opened."""
+    storage = SqlStorage(place.engine(), Sealer(keyring), mask, KINDS, lease_seconds=3)
+    try:
+        storage.open()
+        yield storage
+    finally:
+        storage.close()
+
+
+def seed(storage: Storage) -> TokenStore:
+    """Documents of every kind: credentials, a tombstone, a copy in quarantine, one on hold, …"""
+    store = TokenStore(storage, MASK)
+    store.prepare()
+    for owner in (ANN, BOB, TOWN, DAN):
+        store.save_consent(a_credential(owner))
+    store.copies.set_aside(BOB, "invalid_grant")
+    store.save_consent(a_credential(BOB))
+    store.delete(DAN)
+    for kind in storage.kinds:
+        if not kind.leased and kind.name != "installation":
+            kept = Documents(storage, kind)
+            kept.write("token_501", {"of": kind.name, "name": "報告"})
+            kept.write("501-0a1b2c", {"of": kind.name})
+    version = stored_version(storage, ANN)
+    rejection = {"owner": ANN.name, "rejection": ["invalid_grant", 1.0, version, True, False]}
+    Documents(storage, MAINTENANCE).write(f"owner.{ANN.stem}", rejection)
+    storage.record([Event("authorised", ANN), Event("denied", None, "not_allowed")])
+    return store
+
+
+def stored_version(storage: Storage, owner: Owner) -> str:
+    """Which state the owner's credential is in."""
+    [found] = storage.read([credential_key(owner)])
+    assert found is not None
+    assert not isinstance(found, Exception)
+    return found.version
+
+
+def documents_of(storage: Storage) -> dict[tuple[str, str], Document | bytes]:
+    """All that is kept but what is of one installation alone; what does not open: its bytes."""
+    found: dict[tuple[str, str], Document | bytes] = {}
+    for kind in storage.kinds:
+        for name in storage.names(kind) if kind.name != "installation" else ():
+            [stored] = storage.read([Key(kind, name)])
+            assert stored is not None
+            assert not isinstance(stored, Exception)
+            whole = stored.document
+            found[kind.name, name] = stored.raw if whole is None else whole
+    return found
+
+
+def row_of(engine: Engine, owner: Owner) -> dict[str, Any]:
+    """The owner's row, as it stands."""
+    query = select(TOKENS).where(TOKENS.c.owner == owner.stem)
+    found = run(engine, lambda c: c.execute(query).one()._asdict(), writes=False)
+    return dict(found)
+
+
+def change_row(engine: Engine, owner: Owner, **columns: object) -> None:
+    """Somebody who has no key changes it."""
+    change = update(TOKENS).where(TOKENS.c.owner == owner.stem).values(**columns)
+    run(engine, lambda c: c.execute(change))
