@@ -238,6 +238,8 @@ def test_build_sees_nothing_but_what_it_copies() -> None:
         ),
         *("sandbox/user_data/token_1.json", "bot/__pycache__/a.cpython-312.pyc", "tests/a.py"),
         *("web/credentials.json", "bot/x-service-account.json", ".sandbox/world/google/state.json"),
+        *("bot/drivekeeper.db", "bot/drivekeeper.db-wal", "web/d.db-shm", "security/d.sqlite3"),
+        *("commands/dump.sql", "commands/dump.sql.gz", "security/d.dump", "compose.database.sh"),
     ],
 )
 def test_secrets_and_leavings_are_kept_out_of_the_build(path: str) -> None:
@@ -421,7 +423,7 @@ def services(name: str = "compose.local-api.yaml") -> dict[str, str]:
 
 
 def test_a_local_bot_api_server_runs_only_if_it_is_asked_for() -> None:
-    assert set(services("compose.yaml")) == {"bot"}
+    assert set(services("compose.yaml")) == {"bot", "database"}
     assert set(services()) == {"bot", "bot-api"}
     assert "telegram_files" not in (ROOT / "compose.yaml").read_text("utf-8")
 
