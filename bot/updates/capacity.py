@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from bot.updates.fair_queue import FairQueue
@@ -28,9 +29,18 @@ class Capacity:
         self._overflowing: set[int] = set()
         """People of whom no more files are taken, until all they have sent is handled."""
 
-    def reason_to_refuse(self, queued: QueuedUpdate) -> Overflow | None:
-        """Why there is no room for it."""
+    def reason_to_refuse(
+        self, queued: QueuedUpdate, arriving: Iterable[QueuedUpdate] = ()
+    ) -> Overflow | None:
+        """Why there is no room for it.
+
+        Args:
+            arriving: what is being written down just now.
+        """
         count, texts = self._waiting.count(queued.person)
+        same = [other for other in arriving if other.person == queued.person]
+        count += len(same)
+        texts += sum(not other.is_file for other in same)
         if count == 0 and self.bytes <= MOST_BYTES // 2:
             self._overflowing.discard(queued.person)
         if queued.is_file and queued.person in self._overflowing:

@@ -2,8 +2,7 @@
 
 Only what is handled just now is in memory: all else is read again when its turn comes.
 
-python-telegram-bot acknowledges what it has polled by asking for more, which it does when every
-`put` has returned; a webhook acknowledges by its answer. Both come after the writing.
+Polling acknowledges as `polled_queue.py` says, a webhook by its answer: both after the writing.
 """
 
 from __future__ import annotations
@@ -12,27 +11,30 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from typing import Any, Final
 
 import structlog
 from telegram import Bot, Update
 
 from bot.access.policy import Access, Verdict
-from bot.kinds import UPDATE_SET_ASIDE, UPDATES_NOT_SAVED
+from bot.kinds import UPDATE_SET_ASIDE
 from bot.updates.capacity import Capacity, Overflow
 from bot.updates.fair_queue import FairQueue
 from bot.updates.incoming import read_update, written
 from bot.updates.journal import UpdateJournal
+from bot.updates.polled_queue import LONGEST_PAUSE_SECONDS, PolledQueue
 from bot.updates.queued_update import Needs, QueuedUpdate
-from bot.updates.settling import Settling
+from bot.updates.trouble import SavingTrouble
+from bot.updates.writing import Writing
 from security.credential import Owner
 from security.custody.workers import Workers
 from security.errors import OperatorFault, TransientFault
 from security.google.jitter import doubling
 from security.maintenance.incidents import Incidents
+from security.storage.held_lease import HeldLease
 
 _FIRST_PAUSE_SECONDS: Final = 0.5
-_LONGEST_PAUSE_SECONDS: Final = 30
 LOOK_SECONDS: Final = 30
 """How often `look_after` is to be called."""
 _STARTS: Final = 3
@@ -41,7 +43,7 @@ _ASIDE_SECONDS: Final = 24 * 3600
 _log = structlog.get_logger()
 
 
-class Inbox(asyncio.Queue[object]):
+class Inbox(PolledQueue):
     """For `ApplicationBuilder.update_queue`."""
 
     def __init__(
@@ -57,13 +59,11 @@ class Inbox(asyncio.Queue[object]):
             access: whom it turns away is not written down.
             pause_seconds: before the disk is tried again; doubles each time.
         """
-        super().__init__()
-        self._pause_seconds = pause_seconds
+        super().__init__(pause_seconds)
         self._journal = journal
         self._workers = workers
         self._incidents = incidents
         self._access = access
-        self._bot: Bot | None = None
         self.on_overflow: Callable[[Update], None] = lambda _: None
         """Told, once, the first of somebody's updates that there is no room for."""
         self.on_wait: Callable[[Update], None] = lambda _: None
@@ -72,19 +72,27 @@ class Inbox(asyncio.Queue[object]):
         """What handling an update takes; any thread may ask."""
         self.on_trouble: Callable[[], None] = lambda: None
         """Called where administrators are to be told that trouble has begun, or is over."""
+        self.lease = HeldLease()
+        """Without it nothing is taken in, and nothing is handled."""
         self.is_open = False
         """Whether updates are taken in."""
-        self.is_failing = False
-        """Whether updates could not be written down when last tried."""
         self.waiting = FairQueue()
         self._capacity = Capacity(self.waiting)
         self._kept: dict[int, QueuedUpdate] = {}
         """What is written down and not handled, but for what was set aside."""
-        self._settling = Settling(journal, workers, self._note)
+        self._trouble = SavingTrouble(incidents)
+        self._trouble.on_change = lambda: self.on_trouble()  # noqa: PLW0108 - set later
+        self._writing = Writing(journal, workers, self._trouble.note)
+        self._arriving: dict[int, tuple[QueuedUpdate, asyncio.Future[int]]] = {}
+        """What is being written down."""
         self._fetching: set[asyncio.Task[None]] = set()
-        self._is_putting = False
-        self._arriving = asyncio.Lock()
+        self._in_turn = asyncio.Lock()
         self._one_by_one = asyncio.Lock()
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether updates could not be written down when last tried."""
+        return self._trouble.is_there
 
     async def resume(self, bot: Bot) -> None:
         """Queue what an earlier run has left, in its order; then take in what is new.
@@ -92,9 +100,9 @@ class Inbox(asyncio.Queue[object]):
         Raises:
             OperatorFault: the disk failed.
         """
-        self._bot = bot
+        self.bot = bot
         ledger, left = await self._workers.run(self._journal.load, self._needs_of)
-        self._settling.ledger = ledger
+        self._writing.ledger = ledger
         for queued in left:
             if ledger.begun.get(queued.number, 0) < _STARTS:
                 queued.is_left = True
@@ -105,8 +113,7 @@ class Inbox(asyncio.Queue[object]):
         ledger.keep_only({queued.number for queued in left})
         if self._kept:
             _log.info("updates_resumed", count=len(self._kept))
-        self._incidents.end(UPDATES_NOT_SAVED, time.time())
-        self._settling.changed = True
+        self._writing.changed = True
         await self.settle()
         await self.look_after()
         self.is_open = True
@@ -118,27 +125,6 @@ class Inbox(asyncio.Queue[object]):
         for task in self._fetching:
             task.cancel()
 
-    async def put(self, item: object) -> None:
-        """Write an update down and queue it; for as long as the disk fails, try again.
-
-        An exception would end python-telegram-bot's polling without a word to anybody.
-        """
-        if not isinstance(item, Update):
-            return await super().put(item)
-        pauses = doubling(self._pause_seconds, _LONGEST_PAUSE_SECONDS)
-        self._is_putting = True
-        try:
-            while True:
-                try:
-                    return await self.accept(item)
-                except (OperatorFault, TransientFault):
-                    await asyncio.sleep(next(pauses))
-        except Exception:  # a defect: better handled without a note than never, for ever
-            _log.exception("handler_failed")
-            await super().put(item)
-        finally:
-            self._is_putting = False
-
     async def accept(self, update: Update) -> None:
         """Write an update down and queue it; one that is known already is neither.
 
@@ -147,36 +133,49 @@ class Inbox(asyncio.Queue[object]):
 
         Raises:
             OperatorFault: it cannot be written down.
-            TransientFault: the bot is starting or stopping.
+            TransientFault: the bot is starting or stopping, or another process may be it.
         """
         number = update.update_id
-        async with self._arriving:  # the queue's order is that of arrival
-            if not self.is_open:
+        async with self._in_turn:  # the queue's order is that of arrival
+            if not (self.is_open and self.lease.may_begin()):
                 raise TransientFault("the bot takes no updates just now", code="stopped")
             document = written(update)
-            is_known = number in self._kept or self._settling.ledger.knows(number, time.time())
+            is_known = number in self._kept or self._writing.ledger.knows(number, time.time())
             if is_known or len(document) < 2:
                 return
-            queued, verdict = QueuedUpdate.of(number, document), await self._access.of(update)
-            if verdict not in ("pass", "leave"):
-                self._turn_away(queued, verdict, update)
-                return
-            if (why := self._capacity.reason_to_refuse(queued)) is not None:
-                self._refuse(queued, why, update)
-                return
-            try:
-                queued.size = await self._workers.run(self._journal.write, number, document)
-            except OperatorFault as fault:
-                self._note(fault)
-                raise
-            self._note(None)
-            queued.update, queued.needs = update, self.needs(update)
-            self._keep(queued)
-            self.release()
-            if queued.update is not None:
-                queued.update = None  # it has to wait, and is read again then
-                if queued.needs is not Needs.NOTHING:
-                    self.on_wait(update)
+            if number not in self._arriving:
+                queued, verdict = QueuedUpdate.of(number, document), await self._access.of(update)
+                if verdict not in ("pass", "leave"):
+                    self._turn_away(queued, verdict, update)
+                    return
+                others = [other for other, _ in self._arriving.values()]
+                if (why := self._capacity.reason_to_refuse(queued, others)) is not None:
+                    self._refuse(queued, why, update)
+                    return
+                writing = self._writing.arrive(number, document)
+                self._arriving[number] = queued, writing
+                writing.add_done_callback(partial(self._is_written, queued, update))
+            _, writing = self._arriving[number]
+        # What comes meanwhile goes into the next write. Whoever gives up spoils nobody else's.
+        await asyncio.shield(writing)
+
+    def _is_written(
+        self, queued: QueuedUpdate, update: Update, writing: asyncio.Future[int]
+    ) -> None:
+        del self._arriving[queued.number]
+        fault = writing.exception()
+        if fault is not None:
+            if isinstance(fault, OperatorFault):
+                self._trouble.note(fault)
+            return
+        self._trouble.note(None)
+        queued.size, queued.update, queued.needs = writing.result(), update, self.needs(update)
+        self._keep(queued)
+        self.release()
+        if queued.update is not None:
+            queued.update = None  # it has to wait, and is read again then
+            if queued.needs is not Needs.NOTHING:
+                self.on_wait(update)
 
     @asynccontextmanager
     async def handling(self, update: object) -> AsyncIterator[None]:
@@ -186,8 +185,9 @@ class Inbox(asyncio.Queue[object]):
         alone: the one that kills the process is found, and its neighbours are let off.
         """
         number = update.update_id if isinstance(update, Update) else -1
-        begun = self._settling.ledger.begun
+        begun = self._writing.ledger.begun
         try:
+            await self.lease.until_allowed()
             if (queued := self._kept.get(number)) is None:
                 yield
                 return
@@ -198,7 +198,7 @@ class Inbox(asyncio.Queue[object]):
                 if queued.is_left:
                     queued.is_counted = True
                     begun[number] = begun.get(number, 0) + 1
-                    self._settling.changed = True
+                    self._writing.changed = True
                     await self.settle()
                 try:
                     yield
@@ -222,17 +222,17 @@ class Inbox(asyncio.Queue[object]):
 
     async def settle(self) -> None:
         """Write down what has ended. What the disk does not take now goes with the next."""
-        await self._settling.settle()
+        await self._writing.settle()
 
     async def look_after(self) -> None:
         """Now and then: whether the disk works again; what was set aside is kept for a day."""
-        if self.is_failing and not self._is_putting:  # which tries for itself, and the real thing
+        if self.is_failing and not self.is_putting:  # which tries for itself, and the real thing
             try:
                 await self._workers.run(self._journal.probe)
             except OperatorFault:
                 return
-            self._note(None)
-        aside, now = self._settling.ledger.aside, time.time()
+            self._trouble.note(None)
+        aside, now = self._writing.ledger.aside, time.time()
         for number in [number for number, since in aside.items() if now - since > _ASIDE_SECONDS]:
             self._end(number)
         await self.settle()
@@ -241,7 +241,7 @@ class Inbox(asyncio.Queue[object]):
 
     async def forget(self, owner: Owner) -> None:
         """Delete what was set aside of this person's."""
-        for number in list(self._settling.ledger.aside):
+        for number in list(self._writing.ledger.aside):
             document = await self._workers.run(self._journal.read, number)
             update = read_update(document, None) if document else None
             user = update.effective_user if update else None
@@ -269,18 +269,18 @@ class Inbox(asyncio.Queue[object]):
         for number in dropped:
             self._end(number)
         await self.settle()
-        return [read_update(document, self._bot) if document else None for document in documents]
+        return [read_update(document, self.bot) if document else None for document in documents]
 
     async def uncount_interrupted(self) -> None:
         """The run stops in order: what it interrupts has killed nobody, and is not counted."""
         for number, queued in self._kept.items():
             if queued.is_counted:
-                self._settling.ledger.begun[number] -= 1
-                self._settling.changed = True
+                self._writing.ledger.begun[number] -= 1
+                self._writing.changed = True
         await self.settle()
 
     def _needs_of(self, document: dict[str, Any]) -> Needs | None:
-        update = read_update(document, self._bot)
+        update = read_update(document, self.bot)
         return None if update is None else self.needs(update)
 
     def _keep(self, queued: QueuedUpdate) -> None:
@@ -291,8 +291,8 @@ class Inbox(asyncio.Queue[object]):
 
     def _refuse(self, queued: QueuedUpdate, why: Overflow, update: Update) -> None:
         """Acknowledged unhandled: kept, it would grow without end; left, it would block others."""
-        self._settling.ledger.handled.add(queued.number, time.time())
-        self._settling.changed = True
+        self._writing.ledger.handled.add(queued.number, time.time())
+        self._writing.changed = True
         _log.warning("update_refused", owner=Owner.user(queued.person), result=why)
         if self._capacity.is_first_refused(queued):
             self.on_overflow(update)
@@ -308,14 +308,14 @@ class Inbox(asyncio.Queue[object]):
 
     async def _fetch(self, number: int) -> None:
         """Hand out an update that has waited on the disk, once that gives it."""
-        for pause in doubling(self._pause_seconds, _LONGEST_PAUSE_SECONDS):
+        for pause in doubling(self.pause_seconds, LONGEST_PAUSE_SECONDS):
             try:
                 document = await self._workers.read(self._journal.read, number)
                 break
             except OperatorFault as fault:
-                self._note(fault)
+                self._trouble.note(fault)
                 await asyncio.sleep(pause)
-        update = read_update(document, self._bot) if document is not None else None
+        update = read_update(document, self.bot) if document is not None else None
         if update is not None:
             self.put_nowait(update)
             return
@@ -329,19 +329,9 @@ class Inbox(asyncio.Queue[object]):
 
     def _end(self, number: int) -> None:
         """It is not to be handled any more; the next `settle` writes that down."""
-        self._settling.end(number)
+        self._writing.end(number)
         self._forget(number)
 
     def _forget(self, number: int) -> None:
         if (queued := self._kept.pop(number, None)) is not None:
             self._capacity.bytes -= queued.size
-
-    def _note(self, fault: OperatorFault | None) -> None:
-        """The disk does not take what is to be written, or (None) takes it again."""
-        if self.is_failing == (fault is not None):
-            return
-        self.is_failing = fault is not None
-        if fault is not None:
-            _log.error("update_not_saved", result=fault.code)
-        self._incidents.note(UPDATES_NOT_SAVED, time.time(), is_there=self.is_failing)
-        self.on_trouble()

@@ -9,8 +9,8 @@ https://core.telegram.org/bots/api#getting-updates
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 import structlog
 from pydantic import BaseModel, Field, RootModel, ValidationError
@@ -19,15 +19,39 @@ from bot.kinds import UPDATES
 from bot.updates.queued_update import Needs, QueuedUpdate
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.documents import Documents
-from security.storage.protocol import Storage
+from security.storage.each import only, portions
+from security.storage.protocol import (
+    DocumentStore,
+    Drop,
+    Found,
+    Key,
+    Put,
+    Step,
+    Stored,
+    Unit,
+)
 
 _LEDGER: Final = "ledger"
+_READ_AT_ONCE: Final = 100
 _RESENT_SECONDS: Final = 24 * 3600
 """Telegram keeps an update, and sends it again where it must, for no longer than this."""
 Run = tuple[int, int, float]
 """The first and the last number of some that follow each other, and when the run last grew (Unix
 seconds)."""
 _log = structlog.get_logger()
+
+
+Arrived = tuple[int, dict[str, Any]]
+"""The number of an update, and the update as Telegram sends it."""
+
+
+class Written(NamedTuple):
+    """What became of one change of the journal."""
+
+    sizes: list[int | Exception]
+    """Of each update that has arrived, its bytes on disk, or why it is not there."""
+    fault: Exception | None
+    """Why the ledger is not there."""
 
 
 class HandledIds(RootModel[list[Run]]):
@@ -86,7 +110,7 @@ class Ledger(BaseModel):
 class UpdateJournal:
     """The documents of one bot. Every method blocks on the disk."""
 
-    def __init__(self, storage: Storage, bot_id: int) -> None:
+    def __init__(self, storage: DocumentStore, bot_id: int) -> None:
         """
         Args:
             bot_id: Telegram counts each bot's updates apart.
@@ -115,20 +139,21 @@ class UpdateJournal:
             self._forget(names)
             ledger = Ledger(bot=self._bot_id)
         ledger.handled.forget_old(time.time())
-        for name in sorted(names, key=int):
-            if int(name) in ledger.handled:
-                self._forget([name])
-            elif (document := self._read(name)) is not None:
-                if (needed := needs(document)) is None:
-                    self._forget([name])
-                    continue
-                left.append(QueuedUpdate.of(int(name), document, self._size(name), needed))
+        forgotten = [name for name in names if int(name) in ledger.handled]
+        for number, stored in self._found(sorted(set(map(int, names)) - set(map(int, forgotten)))):
+            if (document := self._opened(str(number), stored)) is None:
+                continue
+            if (needed := needs(document)) is None:
+                forgotten.append(str(number))
+            else:
+                size = len(stored.raw) if isinstance(stored, Stored) else 0
+                left.append(QueuedUpdate.of(number, document, size, needed))
+        self._forget(forgotten)
         return ledger, left
 
     def write(self, number: int, update: dict[str, Any]) -> int:
         """Write an update down: afterwards it survives a power cut. Returns its bytes on disk."""
-        self._documents.write(str(number), update)
-        return self._size(str(number))
+        return only(self.change([(number, update)]).sizes)
 
     def read(self, number: int) -> dict[str, Any] | None:
         """The update; None where there is none, or it cannot be read.
@@ -136,49 +161,90 @@ class UpdateJournal:
         Raises:
             OperatorFault: the disk failed.
         """
-        return self._read(str(number), passes=("store_failed",))
+        [(_, found)] = self._found([number])
+        if isinstance(found, OperatorFault):
+            raise found
+        return self._opened(str(number), found)
 
     def read_all(self, numbers: Iterable[int]) -> list[dict[str, Any] | None]:
         """Those updates; None for each that cannot be read, for whatever reason."""
-        return [self._read(str(number)) for number in numbers]
+        return [self._opened(str(number), found) for number, found in self._found([*numbers])]
+
+    def change(
+        self,
+        arrived: Sequence[Arrived],
+        ledger: dict[str, Any] | None = None,
+        ended: Iterable[int] = (),
+    ) -> Written:
+        """Write updates down; and the ledger, then forget the updates that have ended.
+
+        In this order: after a kill in between the ledger says that they were handled. All of it is
+        one call of the storage.
+
+        Args:
+            ledger: its `model_dump`; None: it is as it was, and nothing has ended.
+        """
+        units = [Unit([Put(self._key(number), update)]) for number, update in arrived]
+        if ledger is not None:
+            steps: list[Step] = [Put(self._key(_LEDGER), {**ledger, "bot": self._bot_id})]
+            units.append(Unit([*steps, *(Drop(self._key(number)) for number in ended)]))
+        try:
+            outcomes = self._documents.storage.apply(units)
+        except OperatorFault as fault:
+            outcomes = [fault for _ in units]
+        there = self._sizes([number for number, _ in arrived])
+        sizes = [
+            outcome if isinstance(outcome, Exception) else size
+            for outcome, size in zip(outcomes, there, strict=False)
+        ]
+        settled = outcomes[-1] if ledger is not None else None
+        return Written(sizes, settled if isinstance(settled, Exception) else None)
 
     def settle(self, ledger: dict[str, Any], ended: Iterable[int]) -> None:
-        """Write the ledger down, as its `model_dump`, then forget the updates that have ended.
-
-        In this order: after a kill in between the ledger says that they were handled.
-        """
-        self._documents.write(_LEDGER, {**ledger, "bot": self._bot_id})
-        self._forget(map(str, ended))
+        """Write the ledger down, then forget the updates that have ended. Raises what ended it."""
+        if (fault := self.change([], ledger, ended).fault) is not None:
+            raise fault
 
     def probe(self) -> None:
         """Raise OperatorFault where nothing can be written down just now."""
         self._documents.storage.check_writable(self._documents.kind)
 
     def _forget(self, names: Iterable[str]) -> None:
-        for name in names:
-            self._documents.delete(name)
+        units = [Unit([Drop(self._key(name))]) for name in names]
+        for outcome in self._documents.storage.apply(units) if units else ():
+            only([outcome])
 
-    def _size(self, name: str) -> int:
-        try:
-            found = self._documents.stored(name)
-        except CustodyError:  # it counts for nothing then, but it is kept all the same
-            return 0
-        return 0 if found is None else len(found.raw)
+    def _found(self, numbers: Sequence[int]) -> Iterator[tuple[int, Found]]:
+        """What there is of each; never very many of them in memory."""
+        for some in portions(numbers, _READ_AT_ONCE):
+            found = self._documents.storage.read([self._key(number) for number in some])
+            yield from zip(some, found, strict=True)
 
-    def _read(self, name: str, passes: Collection[str] = ()) -> dict[str, Any] | None:
+    def _sizes(self, numbers: Sequence[int]) -> list[int]:
+        """Bytes of each on disk; what cannot be looked at counts for nothing, and is kept."""
+        return [len(f.raw) if isinstance(f, Stored) else 0 for _, f in self._found(numbers)]
+
+    def _key(self, name: int | str) -> Key:
+        return Key(self._documents.kind, str(name))
+
+    def _opened(self, name: str, found: Found) -> dict[str, Any] | None:
+        """The update; None where there is none. One that is damaged is removed."""
         try:
-            return self._documents.read(name)
+            if isinstance(found, Exception):
+                raise found
+            return None if found is None else found.open()
         except CorruptCredential as damage:
             _log.error("update_skipped", result=damage.code)
             self._documents.delete(name)
         except CustodyError as fault:  # its key may come back
-            if isinstance(fault, OperatorFault) and fault.code in passes:
-                raise
             _log.error("update_skipped", result=fault.code)
         return None
 
     def _ledger(self) -> Ledger:
+        """Raises OperatorFault where the storage is away: what is in there must not be lost."""
+        found = only(self._documents.storage.read([self._key(_LEDGER)]))
         try:
-            return Ledger.model_validate(self._documents.read(_LEDGER) or {"bot": self._bot_id})
+            document = None if found is None else found.open()
+            return Ledger.model_validate(document or {"bot": self._bot_id})
         except (CustodyError, ValidationError):
             return Ledger(bot=self._bot_id)  # what is handled twice is recognised by its job

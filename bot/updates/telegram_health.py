@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from telegram.error import NetworkError
@@ -21,6 +22,8 @@ class TelegramHealth(DecidedAnswers, TelegramRequest):
         self._last_answer = 0.0
         self.token_refused = asyncio.Event()
         """Telegram no longer accepts the bot's token."""
+        self.on_several: Callable[[list[dict[str, Any]]], Awaitable[None]] = _nothing
+        """Given updates that have come together; the library puts them one by one after that."""
 
     async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
         """Send a request, and notice an answer that no longer accepts the token."""
@@ -41,6 +44,8 @@ class TelegramHealth(DecidedAnswers, TelegramRequest):
         if not isinstance(updates, list) or (updates and not (updates := readable(updates))):
             raise NetworkError("Telegram's answer is no list of updates")
         self.note_answer()
+        if len(updates) > 1:
+            await self.on_several(updates)
         return updates
 
     def note_answer(self) -> None:
@@ -50,3 +55,7 @@ class TelegramHealth(DecidedAnswers, TelegramRequest):
     def is_alive(self, within_seconds: float = 90) -> bool:
         """Whether Telegram has answered lately: what a health check wants to know."""
         return self._last_answer > 0 and time.monotonic() - self._last_answer < within_seconds
+
+
+async def _nothing(updates: list[dict[str, Any]]) -> None:
+    """Nobody wants to know."""

@@ -192,7 +192,7 @@ async def test_every_sort_of_message_is_written_down_and_alarms_nobody(
     async with TelegramControls(ann.base_url) as telegram:
         for content in CONTENTS:
             sent.add(await telegram.inject("message", {**HEAD, **content}))
-    handled = bot.services.inbox._settling.ledger.handled
+    handled = bot.services.inbox._writing.ledger.handled
     await until(lambda: all(number in handled for number in sent if number is not None))
     log = bot.log.getvalue().removeprefix(before)
     assert "handler_failed" not in log

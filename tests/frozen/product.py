@@ -34,6 +34,7 @@ from bot.services import Services
 from bot.updates import capacity as _capacity
 from bot.updates import inbox as _inbox
 from bot.updates import ordering as _ordering
+from bot.updates import polled_queue as _polled_queue
 from bot.updates.inbox import Inbox
 from bot.updates.journal import UpdateJournal
 from bot.updates.ordering import PerUserOrder
@@ -416,7 +417,8 @@ def small_updates(each: int, texts_beside: int, total: int, total_for_texts: int
         patch.setattr(_capacity, "MOST_BYTES", total)
         patch.setattr(_capacity, "_BYTES_FOR_TEXTS", total_for_texts)
         patch.setattr(_ordering, "_BREATH_SECONDS", 0)
-        patch.setattr(_inbox, "_LONGEST_PAUSE_SECONDS", 0.001)
+        for module in (_inbox, _polled_queue):
+            patch.setattr(module, "LONGEST_PAUSE_SECONDS", 0.001)
         yield
 
 
