@@ -69,8 +69,12 @@ def build_application(
     limiter = RateLimiter(options.timing)
     access = Access(options.members, options.allowed_chat_ids, core.custodian.keeps)
     inbox = Inbox(updates, core.workers, core.state.incidents, access)
+    inbox.lease = core.lease
     telegram_health = TelegramHealth(
-        network=options.network, address=api_base_url, connection_pool_size=1
+        network=options.network,
+        address=api_base_url,
+        admit=core.lease.until_allowed,
+        connection_pool_size=1,
     )
     bot = ExtBot(
         token.get_secret_value(),
@@ -80,6 +84,7 @@ def build_application(
         request=_Requests(
             options.network,
             api_base_url,
+            admit=core.lease.until_allowed,
             connection_pool_size=_CONNECTIONS,
             pool_timeout=30,
             media_write_timeout=60,
@@ -159,6 +164,7 @@ def build_application(
     uploads.on_end = inbox.release
     uploads.on_stopping = runner.cancel
     inbox.on_overflow = tell_of_overflow
+    telegram_health.on_several = inbox.take_in
     inbox.on_wait = acknowledge_tap
     inbox.needs = partial(needs_of, table)
     inbox.on_trouble = runner.on_trouble = tell_of_trouble

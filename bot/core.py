@@ -28,6 +28,7 @@ from security.maintenance.state import MaintenanceState
 from security.maintenance.sweep import Sweep
 from security.quarantine.copies import Quarantine
 from security.storage.events import Event
+from security.storage.held_lease import HeldLease
 from security.storage.protocol import Storage
 from upload import PAUSE_SECONDS
 
@@ -39,6 +40,8 @@ class Core:
     workers: Workers
     leases: Leases
     storage: Storage
+    lease: HeldLease
+    """The bot's own: what this process may begin, it may as long as it has it."""
     custodian: Custodian
     rejecting: Rejecting
     disconnecting: Disconnecting

@@ -14,6 +14,7 @@ from bot.texts.catalogue import Texts
 from bot.texts.reader import that_is_you
 from bot.texts.unexpected import new_reference
 from security.errors import OperatorFault, TransientFault
+from security.storage.held_lease import HeldLease
 
 _log = structlog.get_logger()
 
@@ -70,9 +71,12 @@ async def _answer(update: object, context: BotContext) -> None:
         _log.warning("message_not_sent", owner=owner, reference=reference)
 
 
-def on_polling_error(error: TelegramError) -> None:
+def on_polling_error(lease: HeldLease, error: TelegramError) -> None:
     """The updater's: python-telegram-bot tries again by itself."""
-    if isinstance(error, Conflict):
+    if isinstance(error, Conflict) and lease.is_changing_hands:
+        # Telegram still answers the last question of the process that was the bot before.
+        _log.info("polling_conflict", result="expired")
+    elif isinstance(error, Conflict):
         # Another process polls with the same token: one of the two has to be stopped.
         _log.error("polling_conflict", result="second_instance")
     else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from telegram.error import InvalidToken, TelegramError
@@ -37,7 +38,8 @@ async def start(application: BotApplication) -> None:
         telegram.error.InvalidToken: Telegram refuses the token.
     """
     services = application.bot_data
-    await _until_reached(lambda: _introduce(application))
+    on_error = partial(on_polling_error, services.core.lease)
+    await _until_reached(lambda: _introduce(application), on_error)
     if not services.options.maintenance_interval:
         # Otherwise the first sweep reads every file, and finishes what a crash interrupted.
         await services.core.disconnecting.finish_interrupted()
@@ -53,10 +55,10 @@ async def start(application: BotApplication) -> None:
         raise RuntimeError("the application was built without its Updater")
     await services.inbox.resume(application.bot)
     if services.options.webhook_url:
-        await _until_reached(lambda: set_webhook(application.bot, services.options))
+        await _until_reached(lambda: set_webhook(application.bot, services.options), on_error)
     else:
         await application.updater.start_polling(
-            allowed_updates=ALLOWED_UPDATES, error_callback=on_polling_error, bootstrap_retries=-1
+            allowed_updates=ALLOWED_UPDATES, error_callback=on_error, bootstrap_retries=-1
         )
     if application.job_queue is not None:
         application.job_queue.run_once(
@@ -71,7 +73,9 @@ def is_receiving(application: BotApplication) -> bool:
     return application.updater is not None and application.updater.running
 
 
-async def _until_reached(work: Callable[[], Awaitable[None]]) -> None:
+async def _until_reached(
+    work: Callable[[], Awaitable[None]], on_error: Callable[[TelegramError], None]
+) -> None:
     """An operator's machine may start before its network does."""
     for pause in doubling(1.0, _LONGEST_PAUSE_SECONDS):
         try:
@@ -79,7 +83,7 @@ async def _until_reached(work: Callable[[], Awaitable[None]]) -> None:
         except InvalidToken:
             raise
         except TelegramError as error:
-            on_polling_error(error)
+            on_error(error)
             await asyncio.sleep(pause)
 
 

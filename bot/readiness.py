@@ -17,7 +17,9 @@ from security.logs.schema import OPERATOR_FAULTS
 NOT_RUNNING: Final = "not_running"
 TELEGRAM_SILENT: Final = "telegram_silent"
 SWEEP_OVERDUE: Final = "sweep_overdue"
-REASONS: Final = (NOT_RUNNING, TELEGRAM_SILENT, UPDATES_NOT_SAVED, SWEEP_OVERDUE)
+STANDBY: Final = "standby"
+"""Another process is the bot, or may be by now."""
+REASONS: Final = (NOT_RUNNING, TELEGRAM_SILENT, UPDATES_NOT_SAVED, SWEEP_OVERDUE, STANDBY)
 """Beside them, result codes of operator faults: `store_failed`, and what all met in a sweep."""
 
 _PATIENCE_SECONDS: Final = 5
@@ -36,6 +38,8 @@ class Readiness:
     async def obstacles(self) -> list[str]:
         """The codes of what is in the way, each once; none: the bot can do its work."""
         found = []
+        if not self._services.core.lease.may_begin():
+            found.append(STANDBY)
         if not (self._application.running and is_receiving(self._application)):
             found.append(NOT_RUNNING)
         elif not self._services.telegram_health.is_alive():

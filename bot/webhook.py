@@ -79,12 +79,14 @@ async def watch(context: BotContext) -> None:
         info = await context.bot.get_webhook_info()
         services.telegram_health.note_answer()
         if info.url != services.options.webhook_url:
-            # Somebody else uses the token: one of the two has to be stopped.
-            _log.error("polling_conflict", result="second_instance")
+            if services.core.lease.is_changing_hands:
+                _log.info("polling_conflict", result="expired")
+            else:  # somebody else uses the token: one of the two has to be stopped
+                _log.error("polling_conflict", result="second_instance")
             await set_webhook(context.bot, services.options)
     except InvalidToken:
         services.telegram_health.token_refused.set()
     except TelegramError as error:
-        on_polling_error(error)
+        on_polling_error(services.core.lease, error)
     except OperatorFault as fault:
         _log.error("polling_failed", result=fault.code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ class DriveApi:
         *,
         retries: int = 2,
         count: Count = lambda method, received: None,
+        admit: Callable[[Callable[[float], object]], None] = lambda pause: None,
     ) -> None:
         """
         Args:
@@ -38,8 +40,11 @@ class DriveApi:
             network: how it is reached.
             retries: of small requests, after 5xx, rate limits and broken connections.
             count: told of each request that was sent, from any thread.
+            admit: called before each request and each piece of a file, in their thread; it returns
+                once they may go out. It is given what waits for so many seconds, or raises.
         """
         self.count = count
+        self.admit = admit
         self._network = network
         self.retries = retries
         self.cache_of = lru_cache(_CACHES)(lambda owner, account_key: DriveCache())

@@ -102,6 +102,7 @@ class Calls:
                 through.
         """
         self.stop.check()
+        self.api.admit(self.stop.pause)
         is_whole = False
         try:
             with translating_errors(), self.stop.waking(self.connections.cut):

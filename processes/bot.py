@@ -5,36 +5,33 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
-import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version as installed_version
-from urllib.parse import urlsplit
 
 import structlog
-from fastapi import FastAPI
 from pydantic import SecretStr
 from telegram.error import InvalidToken
 
 from bot import kinds, lifecycle, webhook
 from bot.application import build_application
-from bot.connecting import consent_outcome
 from bot.context import BotApplication
 from bot.core import IN_EARNEST, BotOptions, Core, Timing
 from bot.delivery.file_sender import AT_ONCE
 from bot.monitoring.metrics import Metrics
 from bot.preferences.store import Preferences
-from bot.readiness import Readiness
 from bot.updates.journal import UpdateJournal
 from bot.uploads.journal import UploadJournal
 from bot.uploads.running.telegram_connections import download_client
 from config import Settings
 from drive import DriveApi, Drives
 from drive.errors import INCIDENTS as DRIVE_INCIDENTS
+from processes.ending import Replaced, StartupError, StoppedInTime
+from processes.ports import standby_front, web_front
+from processes.standby import only_bot_on
 from processes.storage import mask_of, storage_of
 from processes.wiring import CustodyOptions, custody, tune_garbage_collector
 from security.consent.flows import PASTE_REDIRECT, ConsentMethod
@@ -42,27 +39,28 @@ from security.errors import CustodyError
 from security.google.network import Network
 from security.logging_utils import OwnerMask, configure_logging
 from security.storage.disk_faults import reason_of
-from security.storage.leases import BOT_LEASE, Lease
+from security.storage.fenced import FencedDocuments
+from security.storage.held_lease import HeldLease
 from security.storage.protocol import Storage
-from web.app import CALLBACK_PATH, WebParts, create_app
-from web.operations import OperationsParts, create_operations_app
-from web.serving import listen, serving
-from web.webhook import Webhook
+from web.app import CALLBACK_PATH
+
+__all__ = [
+    "StartupError",
+    "only_bot_on",
+    "prepare_logs",
+    "run",
+    "run_to_the_end",
+    "services",
+    "web_front",
+]
 
 _QUICK_THREADS = 8  # beside one for each upload, which looks for space and duplicates
-_OVERLAP_SECONDS = 20
-_LOOK_SECONDS = 0.05
-_SILENT_SECONDS = 1
-_SAID_EVERY_SECONDS = 10
 _LAST_SECONDS = 1
+OpenStorage = Callable[[Settings, OwnerMask], Storage]
 _log = structlog.get_logger()
 
 
-class StartupError(Exception):
-    """Why the process cannot start, in one sentence an operator can act on."""
-
-
-def run_to_the_end(settings: Settings) -> None:
+def run_to_the_end(settings: Settings, open_storage: OpenStorage = storage_of) -> None:
     """`run`, and the end of the process once it has stopped in order.
 
     By then everything is closed and saved. A thread that hangs in the network, asking for a name
@@ -71,18 +69,24 @@ def run_to_the_end(settings: Settings) -> None:
     Raises:
         StartupError: as `run`.
     """
+    code = 0
     with asyncio.Runner() as runner:
-        runner.run(run(settings))
+        try:
+            runner.run(run(settings, open_storage))
+        except Replaced as replaced:
+            print(replaced, file=sys.stderr)
+            code = Replaced.exit_code
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(0)
+        os._exit(code)
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, open_storage: OpenStorage = storage_of) -> None:
     """Run until SIGINT or SIGTERM.
 
     Raises:
         StartupError: before anything was done for anybody.
+        Replaced: another process is the bot by now.
     """
     try:
         mask = prepare_logs(settings)
@@ -91,14 +95,19 @@ async def run(settings: Settings) -> None:
     try:
         async with AsyncExitStack() as stack:
             try:
-                storage = storage_of(settings, mask)
-                await stack.enter_async_context(only_bot_on(storage))
-                application = await stack.enter_async_context(services(settings, storage, mask))
+                storage, metrics = open_storage(settings, mask), Metrics()
+                standing_by = partial(standby_front, settings, metrics)
+                lease = await stack.enter_async_context(only_bot_on(storage, meanwhile=standing_by))
+                application = await stack.enter_async_context(
+                    services(settings, storage, mask, lease=lease, metrics=metrics)
+                )
                 await stack.enter_async_context(web_front(settings, application))
             except OSError as error:
                 # At the start a sentence is of more use than a traceback, whatever was refused.
                 raise StartupError(f"the operating system: {reason_of(error)}") from error
             await _serve(application)
+        _log.info("bot_stopped", result="ok")
+    except StoppedInTime:
         _log.info("bot_stopped", result="ok")
     except CustodyError as error:
         _log.critical("bot_refused_to_start", result=error.code)
@@ -116,57 +125,35 @@ def prepare_logs(settings: Settings) -> OwnerMask:
 
 
 @asynccontextmanager
-async def only_bot_on(
-    storage: Storage, patience_seconds: float = _OVERLAP_SECONDS
-) -> AsyncIterator[None]:
-    """The only bot on this storage: two would both upload what is in its journal."""
-    began = time.monotonic()
-    deadline = began + patience_seconds  # of a restart with what it replaces
-    says_at = began + _SILENT_SECONDS
-    while not (lease := await asyncio.to_thread(_try_alone, storage)):
-        now = time.monotonic()
-        if now > deadline:
-            raise StartupError("another Drivekeeper is running on this data folder (USER_DATA_DIR)")
-        if now > says_at:
-            says_at = now + _SAID_EVERY_SECONDS
-            left = round(deadline - now)
-            _log.warning("start_waits", result="second_instance", seconds=left)
-            print(
-                "Another Drivekeeper holds this data folder (USER_DATA_DIR): waiting up to "
-                f"{left} s more for it to end. Stop it, or give this one a folder of its own.",
-                file=sys.stderr,
-                flush=True,
-            )
-        await asyncio.sleep(_LOOK_SECONDS)
-    try:
-        yield
-    finally:
-        lease.release()
-
-
-def _try_alone(storage: Storage) -> Lease | None:
-    [lease] = storage.lease([BOT_LEASE])
-    if isinstance(lease, CustodyError):
-        raise lease
-    return lease
-
-
-@asynccontextmanager
 async def services(
-    settings: Settings, storage: Storage, mask: OwnerMask, timing: Timing = IN_EARNEST
+    settings: Settings,
+    storage: Storage,
+    mask: OwnerMask,
+    timing: Timing = IN_EARNEST,
+    *,
+    lease: HeldLease | None = None,
+    metrics: Metrics | None = None,
 ) -> AsyncIterator[BotApplication]:
-    """The core and the bot upon it, built and, at the end, closed in order."""
+    """The core and the bot upon it, built and, at the end, closed in order.
+
+    Args:
+        lease: the bot's own; None: nobody else is there.
+        metrics: the process's, where it has some already.
+    """
     token = settings.telegram_bot_token
     if token is None or not settings.google_clients:
         raise ValueError("load_settings lets no bot start without these")
-    metrics = Metrics()
+    lease, metrics = lease or HeldLease(), metrics or Metrics()
     options = CustodyOptions.of(settings, metrics.refreshed, kinds.INCIDENTS | DRIVE_INCIDENTS)
     async with custody(settings, storage, mask, options) as parts, AsyncExitStack() as stack:
-        custodian, journal = parts.custodian, UploadJournal(storage)
+        custodian, documents = parts.custodian, FencedDocuments(storage, lease)
+        journal = UploadJournal(documents)
         await parts.workers.run(journal.prepare)
         network = Network.of(settings)
         downloads = stack.enter_context(download_client(network, settings.telegram_api_base_url))
-        api = DriveApi(settings.google_api_endpoint, network, count=metrics.asked_drive)
+        api = DriveApi(
+            settings.google_api_endpoint, network, count=metrics.asked_drive, admit=lease.wait
+        )
         drives = Drives(
             api,
             custodian,
@@ -183,12 +170,13 @@ async def services(
                 workers=parts.workers,
                 leases=parts.leases,
                 storage=storage,
+                lease=lease,
                 custodian=custodian,
                 rejecting=parts.rejecting,
                 disconnecting=parts.disconnecting,
-                consents=parts.consent_flows(drives.account),
+                consents=parts.consent_flows(drives.account, documents),
                 consent_method=_consent_method(settings),
-                preferences=Preferences(storage, parts.workers, settings.admin_user_ids),
+                preferences=Preferences(documents, parts.workers, settings.admin_user_ids),
                 drives=drives,
                 upload_drives=upload_drives,
                 sending_drives=sending_drives,
@@ -215,7 +203,7 @@ async def services(
                 timing=timing,
             ),
             journal,
-            UpdateJournal(storage, bot_id_of(token)),
+            UpdateJournal(documents, bot_id_of(token)),
             token=token,
             api_base_url=settings.telegram_api_base_url,
         )
@@ -245,88 +233,37 @@ async def _serve(application: BotApplication) -> None:
     starting = asyncio.create_task(lifecycle.start(application))
     stopping = asyncio.create_task(stop.wait())
     refused = asyncio.create_task(telegram_health.token_refused.wait())
+    replaced = asyncio.create_task(_lost(application.bot_data.core.lease))
+    ends = (stopping, replaced)
     try:
         # A stop while Telegram cannot be reached must not wait for it.
-        await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
-        if starting.done():
+        await asyncio.wait((starting, *ends), return_when=asyncio.FIRST_COMPLETED)
+        if starting.done() and not replaced.done():
             await starting
             tune_garbage_collector()
             _log.info("bot_started", version=installed_version("drivekeeper"))
-            await asyncio.wait((refused, stopping), return_when=asyncio.FIRST_COMPLETED)
-            if refused.done():
+            await asyncio.wait((refused, *ends), return_when=asyncio.FIRST_COMPLETED)
+            if refused.done() and not replaced.done():
                 raise StartupError("Telegram no longer accepts TELEGRAM_BOT_TOKEN")
+        if replaced.done():
+            raise Replaced("Another Drivekeeper is the bot by now: this one ends.")
     except InvalidToken as error:
         raise StartupError("Telegram does not accept TELEGRAM_BOT_TOKEN") from error
     finally:
-        for task in (starting, stopping, refused):
+        for task in (starting, refused, *ends):
             task.cancel()
         await asyncio.wait((starting,), timeout=_LAST_SECONDS)
         await lifecycle.stop(application)
 
 
-def _bot_link(application: BotApplication, base: str) -> str | None:
-    try:
-        return f"{base}/{application.bot.username}"
-    except RuntimeError:
-        return None  # Telegram has not told yet who the bot is
+async def _lost(lease: HeldLease) -> None:
+    """Wait until another process is the bot."""
+    lost, loop = asyncio.Event(), asyncio.get_running_loop()
 
+    def tell() -> None:
+        with suppress(RuntimeError):  # the loop is closed: the process ends as it is
+            loop.call_soon_threadsafe(lost.set)
 
-@asynccontextmanager
-async def web_front(settings: Settings, application: BotApplication) -> AsyncIterator[None]:
-    """The web front and the operations port, in this process; port 0 turns either off."""
-    async with AsyncExitStack() as stack:
-        for prefix, host, port, app_of in (
-            ("WEB", settings.web_host, settings.web_port, _pages),
-            ("METRICS", settings.metrics_host, settings.metrics_port, _operations),
-        ):
-            if port:
-                listener = _listen(prefix, host, port)
-                await stack.enter_async_context(serving(app_of(application), listener))
-                _log.info("web_started", port=port)
-        yield
-
-
-def _pages(application: BotApplication) -> FastAPI:
-    parts = application.bot_data
-    return create_app(
-        WebParts(
-            consents=parts.core.consents,
-            offers_callback=parts.core.consent_method.flow == "callback",
-            is_alive=parts.telegram_health.is_alive,
-            bot_link=lambda: _bot_link(application, parts.options.link_base_url),
-            on_approved=partial(consent_outcome.tell_approved, parts, application.bot),
-            on_refused=partial(consent_outcome.tell_refused, parts, application.bot),
-            webhook=_webhook(application),
-        )
-    )
-
-
-def _webhook(application: BotApplication) -> Webhook | None:
-    options = application.bot_data.options
-    if options.webhook_url is None or options.webhook_secret is None:
-        return None
-    path = urlsplit(options.webhook_url).path or "/"
-    return Webhook(path, options.webhook_secret, partial(webhook.take_in, application))
-
-
-def _operations(application: BotApplication) -> FastAPI:
-    parts = application.bot_data
-    metrics, quarantine = parts.core.metrics, parts.core.quarantine
-    metrics.ask_telegram(parts.telegram_health.is_alive)
-    metrics.ask_quarantine(quarantine.size)
-    return create_operations_app(
-        OperationsParts(
-            metrics=metrics.text,
-            is_alive=parts.telegram_health.is_alive,
-            obstacles=Readiness(application).obstacles,
-        )
-    )
-
-
-def _listen(prefix: str, host: str, port: int) -> socket.socket:
-    try:
-        return listen(host, port)
-    except OSError as error:
-        raise StartupError(
-            f"{prefix}_HOST and {prefix}_PORT: nothing can listen there ({error.strerror})"
-        ) from error
+    lease.on_lost = tell
+    if not lease.is_lost:
+        await lost.wait()

@@ -26,7 +26,7 @@ from security.google.oauth import GoogleOAuth, OAuthEndpoints
 from security.logging_utils import OwnerMask
 from security.maintenance.state import MaintenanceState
 from security.maintenance.sweep import Sweep, SweepOptions
-from security.storage.protocol import Storage
+from security.storage.protocol import DocumentStore, Storage
 from security.token_store import TokenStore
 
 _log = structlog.get_logger()
@@ -136,15 +136,18 @@ class Custody:
             options.sweep,
         )
 
-    def consent_flows(self, look_up_account: AccountLookup) -> ConsentFlows:
+    def consent_flows(
+        self, look_up_account: AccountLookup, documents: DocumentStore | None = None
+    ) -> ConsentFlows:
         """Asking for consent, for what is kept here.
 
         Args:
             look_up_account: asks Drive who has approved.
+            documents: through which requests are kept; None: the storage itself.
         """
         return ConsentFlows(
             ConsentParts(
-                PendingConsents(self.storage),
+                PendingConsents(documents or self.storage),
                 self.workers,
                 self.leases,
                 self.custodian,

@@ -65,12 +65,12 @@ def keep(
     folder: Path, kind: str, name: str, document: dict[str, Any], keyring: TokenEncryption
 ) -> None:
     """Put a document of whatever kind into `folder`, as its writers would."""
-    kept = documents_named(folder, kind, keyring)
-    kept.storage.prepare()
-    owner = kept.kind.owner_of(name)
-    [lease] = kept.storage.lease([owner.stem]) if kept.kind.leased and owner else [None]
+    storage, its = storage_in(folder, keyring), next(k for k in KINDS if k.name == kind)
+    storage.prepare()
+    owner = its.owner_of(name)
+    [lease] = storage.lease([owner.stem]) if its.leased and owner else [None]
     assert not isinstance(lease, Exception)
-    [outcome] = kept.storage.apply([Unit([Put(Key(kept.kind, name), document)], lease)])
+    [outcome] = storage.apply([Unit([Put(Key(its, name), document)], lease)])
     assert not isinstance(outcome, Exception)
 
 

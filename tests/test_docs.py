@@ -19,6 +19,7 @@ from cryptography.fernet import Fernet
 from cli import app
 from commands.output import Exit
 from config import Settings, SettingsError, load_settings
+from processes.ending import Replaced
 from processes.storage import KINDS
 from security.logs.schema import EVENTS, MASK, RESULTS
 from security.owner_documents import CREDENTIALS
@@ -165,10 +166,11 @@ def test_operations_page_explains_every_exit_code_of_the_commands(guide: str) ->
 
 @pytest.mark.parametrize("guide", GUIDES)
 def test_operations_page_explains_every_exit_code_of_the_bot(guide: str) -> None:
-    """Those of `cli.py`: 2 and 3 are said there, 0 and 1 are Python's own."""
+    """Those of `cli.py`: 2 and 3 are said there, 0 and 1 are Python's own; and a late one's."""
     said = re.findall(r"\bExit\.([A-Z]+)", (ROOT / "cli.py").read_text("utf-8"))
     listed = first_codes(guide, "## Starting, and refusing to start")
-    assert listed == sorted({"0", "1", *(str(Exit[name].value) for name in said)})
+    of_its_own = {"0", "1", str(Replaced.exit_code)}
+    assert listed == sorted(of_its_own | {str(Exit[name].value) for name in said})
 
 
 @pytest.mark.parametrize("guide", GUIDES)

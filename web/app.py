@@ -25,7 +25,7 @@ from web.pages import approved_page, refused_page
 from web.webhook import Webhook, add_webhook
 
 CALLBACK_PATH: Final = "/api/auth/google/callback"
-_HEADERS: Final = {
+HEADERS: Final = {
     # The address holds a code, and the page a one-time code: neither is for anybody else.
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
@@ -87,11 +87,11 @@ def create_app(parts: WebParts) -> FastAPI:
     ) -> Response:
         """The page's button goes back to the asker's own chat; a reload shows it again."""
         if _is_speculative(request.headers):
-            return Response(status_code=503, headers=_HEADERS)
+            return Response(status_code=503, headers=HEADERS)
         languages = request.headers.get("Accept-Language", "")
         link = parts.bot_link()
         if link is None:  # before anything is spent: the page may be loaded again
-            return HTMLResponse(refused_page("unavailable", languages), 503, _HEADERS)
+            return HTMLResponse(refused_page("unavailable", languages), 503, HEADERS)
         try:
             pending = await returns.take(state, code, error)
         except CustodyError as refusal:
@@ -100,9 +100,9 @@ def create_app(parts: WebParts) -> FastAPI:
             status = 503 if ours or refusal.code in _NOT_NOW else 400
             if refusal.code == "wrong_state" and not parts.offers_callback:
                 status = 404  # nothing here comes from a consent page
-            return HTMLResponse(refused_page(refusal.code, languages), status, _HEADERS)
+            return HTMLResponse(refused_page(refusal.code, languages), status, HEADERS)
         link = f"{link}?start={pending.claim_code.get_secret_value()}"
-        return HTMLResponse(approved_page(link, languages), 200, _HEADERS)
+        return HTMLResponse(approved_page(link, languages), 200, HEADERS)
 
     if parts.webhook is not None:
         add_webhook(app, parts.webhook)

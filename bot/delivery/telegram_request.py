@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
 
@@ -53,6 +54,7 @@ class TelegramRequest(HTTPXRequest):
         network: Network = DIRECT,
         address: str = CLOUD,
         *,
+        admit: Callable[[], Awaitable[None]] | None = None,
         connection_pool_size: int = 256,
         pool_timeout: float | None = 1,
         **options: Any,
@@ -61,6 +63,7 @@ class TelegramRequest(HTTPXRequest):
         Args:
             network: how Telegram is reached.
             address: of the server that is asked; no other may be.
+            admit: waited for before anything is asked: whether this process may be the bot.
             connection_pool_size: how many requests go on at once; others wait.
             pool_timeout: seconds to wait for other requests to end.
             options: `HTTPXRequest`'s. Times are in seconds; `write_timeout` is for each piece.
@@ -77,6 +80,7 @@ class TelegramRequest(HTTPXRequest):
         )
         self._places = asyncio.Semaphore(connection_pool_size)
         self._patience = pool_timeout
+        self._admit = admit
         self._unfinished: set[asyncio.Timeout] = set()
         self._users: Counter[httpx.AsyncClient] = Counter()
         """How many requests each client has under way."""
@@ -122,6 +126,8 @@ class TelegramRequest(HTTPXRequest):
                 try:
                     await self._take_place(patience)
                     try:
+                        if self._admit is not None:
+                            await self._admit()
                         return await self._ask(*args, **kwargs)
                     finally:
                         self._places.release()

@@ -98,6 +98,8 @@ class Metrics(Collector):
         """The last one of this process."""
         self._buckets: tuple[tuple[float, int], ...] = ()
         self._incidents: dict[str, int] = {}
+        self.is_standby = False
+        """Whether the process waits to be the bot."""
         self._quarantine: Callable[[], int] | None = None
         self._telegram: Callable[[], bool] | None = None
         self.registry.register(self)
@@ -179,7 +181,12 @@ class Metrics(Collector):
             "1 if Telegram has answered within the last 90 seconds.",
             value=None if self._telegram is None else self._telegram(),
         )
-        yield from (incidents, quarantine, telegram)
+        standby = GaugeMetricFamily(
+            "drivekeeper_standby",
+            "1 if the process stands by to take over from the bot; 0: it is the bot.",
+            value=self.is_standby,
+        )
+        yield from (incidents, quarantine, telegram, standby)
 
     def _of_the_last_sweep(self) -> Iterable[Metric]:
         report = self.last_sweep

@@ -13,14 +13,17 @@ from security.credential import Owner
 from security.custody.workers import Workers
 from security.errors import CorruptCredential, OperatorFault
 from security.storage.documents import Documents
-from security.storage.protocol import Storage
+from security.storage.protocol import DocumentStore
 
 
 class Preferences:
     """Languages, on disk and in memory: messages the bot begins by itself need them as well."""
 
     def __init__(
-        self, storage: Storage, workers: Workers, administrators: frozenset[int] = frozenset()
+        self,
+        storage: DocumentStore,
+        workers: Workers,
+        administrators: frozenset[int] = frozenset(),
     ) -> None:
         self._documents = Documents(storage, PREFERENCES)
         self._workers = workers

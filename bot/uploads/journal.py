@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -16,13 +17,17 @@ from bot.uploads.jobs import State, UploadJob
 from security.credential import Owner
 from security.errors import CustodyError
 from security.storage.documents import Documents
-from security.storage.protocol import Drop, Found, Key, Put, Step, Storage, Stored
+from security.storage.each import portions
+from security.storage.protocol import DocumentStore, Drop, Found, Key, Put, Step, Stored
+
+_AT_ONCE: Final = 100
+"""Jobs that are read together."""
 
 
 class UploadJournal:
     """The jobs, one document each. Every method blocks."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: DocumentStore) -> None:
         self._storage = storage
         self._documents = Documents(storage, UPLOADS)
         self._lock = threading.Lock()
@@ -63,7 +68,8 @@ class UploadJournal:
         """The owner's jobs, in the order the files were sent."""
         with self._lock:
             ids = list(self._ids.get(owner.key, ()))
-        return _as_sent(filter(None, map(self.load, ids)))
+        found = self._storage.read([key for job_id in ids for key in _keys(job_id)])
+        return _as_sent(filter(None, map(self._first, portions(found, 2))))
 
     def owners(self) -> list[Owner]:
         """Everybody of whom there are jobs."""
@@ -91,12 +97,13 @@ class UploadJournal:
             self._of(job_id).pop(job_id, None)
 
     def _unended(self) -> Iterator[UploadJob]:
-        for name in self._storage.names(UPLOADS):  # never all of them in memory
-            job = self._first(self._storage.read([Key(UPLOADS, name)]))
-            if job is not None and job.has_ended:
-                self.save(job)  # earlier versions kept it among the others
-            elif job is not None:
-                yield job
+        for names in portions(self._storage.names(UPLOADS), _AT_ONCE):  # never all in memory
+            for found in self._storage.read([Key(UPLOADS, name) for name in names]):
+                job = self._first([found])
+                if job is not None and job.has_ended:
+                    self.save(job)  # earlier versions kept it among the others
+                elif job is not None:
+                    yield job
 
     @staticmethod
     def _first(found: Iterable[Found]) -> UploadJob | None:

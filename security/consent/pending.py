@@ -21,10 +21,11 @@ from pydantic import (
 )
 
 from security.credential import Owner
-from security.errors import ConsentDenied, CorruptCredential, OperatorFault
+from security.errors import ConsentDenied, CorruptCredential, CustodyError
 from security.storage.catalogue import Document, Kind, claims_owner
 from security.storage.documents import Documents
-from security.storage.protocol import Storage
+from security.storage.each import only
+from security.storage.protocol import DocumentStore, Found, Key, Stored
 
 OwnerName = Annotated[
     Owner,
@@ -116,7 +117,7 @@ CONSENTS: Final = Kind("consents", claims=claims_owner, indexes=_states_of)
 class PendingConsents:
     """The documents, one an owner. Every method blocks."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: DocumentStore) -> None:
         self._documents = Documents(storage, CONSENTS)
 
     def save(self, pending: PendingConsent) -> None:
@@ -126,11 +127,9 @@ class PendingConsents:
     def load(self, owner: Owner) -> PendingConsent | None:
         """The owner's latest request; None: there is none, or none that can be read."""
         try:
-            document = self._documents.read(owner.stem)
-            pending = None if document is None else PendingConsent.model_validate(document)
-        except (CorruptCredential, ValidationError):
+            return _request(owner, self._documents.stored(owner.stem))
+        except CorruptCredential:
             return None
-        return pending if pending is not None and pending.owner == owner else None
 
     def current(self, pending: PendingConsent) -> PendingConsent:
         """The request as it stands by now.
@@ -151,7 +150,9 @@ class PendingConsents:
 
     def all(self) -> list[PendingConsent]:
         """Every request that can be read, finished by time or not."""
-        return list(filter(None, map(self._by_name, self._documents.names())))
+        names = self._documents.names()
+        found = self._documents.storage.read([Key(CONSENTS, name) for name in names])
+        return list(filter(None, map(_readable, names, found)))
 
     def delete(self, owner: Owner) -> bool:
         """Forget the owner's request."""
@@ -178,7 +179,22 @@ class PendingConsents:
         return self.change(self.current(pending), **changes)
 
     def _by_name(self, name: str) -> PendingConsent | None:
-        try:
-            return self.load(Owner.from_stem(name))
-        except (ValueError, OperatorFault):
-            return None  # not ours, or one owner's fault: the others' requests go on
+        [found] = self._documents.storage.read([Key(CONSENTS, name)])
+        return _readable(name, found)
+
+
+def _request(owner: Owner, found: Stored | None) -> PendingConsent | None:
+    """Raises CustodyError: it cannot be read."""
+    try:
+        pending = None if found is None else PendingConsent.model_validate(found.open())
+    except ValidationError:
+        return None
+    return pending if pending is not None and pending.owner == owner else None
+
+
+def _readable(name: str, found: Found) -> PendingConsent | None:
+    """What is not ours, or one owner's fault, hides nothing of the others' requests."""
+    try:
+        return _request(Owner.from_stem(name), only([found]))
+    except (ValueError, CustodyError):
+        return None

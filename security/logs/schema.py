@@ -27,6 +27,11 @@ EVENTS: Final = frozenset(
         "administrator_not_reached",
         "log_redaction_failed",
         "start_waits",
+        "standby_waits",
+        "standby_took_over",
+        "lease_lost",
+        "lease_not_renewed",
+        "lease_renewed",
         "uncaught",
         # what libraries tell of
         "library",

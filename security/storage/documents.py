@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from security.storage.catalogue import Document, Kind
 from security.storage.each import only
-from security.storage.protocol import Drop, Key, Put, Step, Storage, Stored, Unit
+from security.storage.protocol import DocumentStore, Drop, Key, Put, Step, Stored, Unit
 
 
-def read_one(storage: Storage, key: Key) -> Stored | None:
+def read_one(storage: DocumentStore, key: Key) -> Stored | None:
     """The document as it stands; None: there is none.
 
     Raises:
@@ -19,7 +19,7 @@ def read_one(storage: Storage, key: Key) -> Stored | None:
 class Documents:
     """The documents of a kind without an owner's lease. Every method blocks."""
 
-    def __init__(self, storage: Storage, kind: Kind) -> None:
+    def __init__(self, storage: DocumentStore, kind: Kind) -> None:
         self.storage = storage
         self.kind = kind
 

@@ -145,7 +145,58 @@ class DuePage:
     due: Sequence[Due]
 
 
-class Storage(Protocol):
+class DocumentStore(Protocol):
+    """Where documents are read and changed: what most who keep some need of a storage."""
+
+    def check_writable(self, kind: Kind | None = None) -> None:
+        """Raise OperatorFault where a small document of this kind cannot be kept just now.
+
+        None: one of any kind; each may have a place of its own that refuses it.
+        """
+
+    def read(self, keys: Sequence[Key]) -> list[Found]:
+        """What there is, for each key; one's trouble, whatever it is, hides nothing of the others.
+
+        What is not what its name says (`refusals.NOT_BELIEVED`) is noted as refused.
+
+        Raises:
+            ValueError: a name is none.
+        """
+
+    def names(self, kind: Kind, prefix: str = "") -> list[str]:
+        """The names of the kind's documents that begin so, sorted.
+
+        Raises:
+            OperatorFault: they cannot be listed.
+        """
+
+    def find(self, kind: Kind, index: str, value: str | None) -> list[str]:
+        """The names of the documents whose `Kind.indexes` have this value, sorted; None: those of
+        which it is not known, be it that they cannot be read.
+
+        Reads what has changed and no others (nor again what could not be read and has not changed
+        since), and is no look that `due` knows of.
+
+        Raises:
+            OperatorFault: they cannot be looked through.
+        """
+
+    def apply(self, units: Sequence[Unit]) -> list[list[Version] | Exception]:
+        """Make changes durable: for each unit the version after every step, or why it ended.
+
+        One unit's trouble is nobody else's. `Conflict`: a document was not in the version wanted;
+        also where a unit before it in this call has changed it. OperatorFault: it cannot be kept,
+        or plaintext would take a sealed document's place, as no step may do. A unit's events are
+        recorded once its last step is made.
+
+        Raises:
+            RuntimeError: an owner's document of a leased kind is changed without the owner's lease,
+            which is a defect;
+            ValueError: a name is none. Nothing has been done then.
+        """
+
+
+class Storage(DocumentStore, Protocol):
     """A place to keep documents in."""
 
     @property
@@ -200,58 +251,11 @@ class Storage(Protocol):
     def skew(self) -> float:
         """By how many seconds this machine's clock is ahead of the storage's. Asks nobody."""
 
-    def check_writable(self, kind: Kind | None = None) -> None:
-        """Raise OperatorFault where a small document of this kind cannot be kept just now.
-
-        None: one of any kind; each may have a place of its own that refuses it.
-        """
-
-    def read(self, keys: Sequence[Key]) -> list[Found]:
-        """What there is, for each key; one's trouble, whatever it is, hides nothing of the others.
-
-        What is not what its name says (`refusals.NOT_BELIEVED`) is noted as refused.
-
-        Raises:
-            ValueError: a name is none.
-        """
-
     def holds(self, key: Key, raw: bytes) -> bool:
         """Whether the document is one of these very bytes, sealed since or not.
 
         Raises:
             CustodyError: the storage did not answer.
-        """
-
-    def names(self, kind: Kind, prefix: str = "") -> list[str]:
-        """The names of the kind's documents that begin so, sorted.
-
-        Raises:
-            OperatorFault: they cannot be listed.
-        """
-
-    def find(self, kind: Kind, index: str, value: str | None) -> list[str]:
-        """The names of the documents whose `Kind.indexes` have this value, sorted; None: those of
-        which it is not known, be it that they cannot be read.
-
-        Reads what has changed and no others (nor again what could not be read and has not changed
-        since), and is no look that `due` knows of.
-
-        Raises:
-            OperatorFault: they cannot be looked through.
-        """
-
-    def apply(self, units: Sequence[Unit]) -> list[list[Version] | Exception]:
-        """Make changes durable: for each unit the version after every step, or why it ended.
-
-        One unit's trouble is nobody else's. `Conflict`: a document was not in the version wanted;
-        also where a unit before it in this call has changed it. OperatorFault: it cannot be kept,
-        or plaintext would take a sealed document's place, as no step may do. A unit's events are
-        recorded once its last step is made.
-
-        Raises:
-            RuntimeError: an owner's document of a leased kind is changed without the owner's lease,
-            which is a defect;
-            ValueError: a name is none. Nothing has been done then.
         """
 
     def reseal(self, key: Key, convert: Convert, lease: Lease | None) -> Resealed:

@@ -31,8 +31,12 @@ DATA = Kind("data")
 
 def documents(folder: Path, keyring: TokenEncryption | None = None) -> Documents:
     """The documents in `folder / "data"`."""
-    sealer = Sealer(keyring or TokenEncryption())
-    return Documents(FileStorage(folder, sealer, str, (DATA,)), DATA)
+    return Documents(storage(folder, keyring), DATA)
+
+
+def storage(folder: Path, keyring: TokenEncryption | None = None) -> FileStorage:
+    """Where they are kept."""
+    return FileStorage(folder, Sealer(keyring or TokenEncryption()), str, (DATA,))
 
 
 def probe(folder: Path) -> None:
@@ -268,7 +272,7 @@ def test_what_is_no_name_is_refused(tmp_path: Path, name: str) -> None:
 def test_a_document_comes_back(tmp_path: Path, keyring: TokenEncryption) -> None:
     """Any Unicode, in either kind of run."""
     sealed = documents(tmp_path, keyring)
-    sealed.storage.open()
+    storage(tmp_path, keyring).open()
     sealed.write("a", {"name": "報告 🎉", "half": "\ud800"})
     assert sealed.read("a") == {"name": "報告 🎉", "half": "\ud800"}
     assert sealed.names() == ["a"]
@@ -324,7 +328,7 @@ def test_without_its_key_an_encrypted_folder_is_refused_at_start_up(tmp_path: Pa
     """Pending consents, tombstones and all: half of them plaintext would be worse than a stop."""
     documents(tmp_path, TokenEncryption([new_key()])).write("a", {"secret": 1})
     with pytest.raises(OperatorFault) as caught:
-        documents(tmp_path).storage.open()
+        storage(tmp_path).open()
     assert caught.value.code == "key_missing"
 
 

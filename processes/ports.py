@@ -1,0 +1,117 @@
+"""The ports of the bot's process, and of one that stands by to be it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from urllib.parse import urlsplit
+
+import structlog
+from fastapi import FastAPI
+
+from bot import webhook
+from bot.connecting import consent_outcome
+from bot.context import BotApplication
+from bot.monitoring.metrics import Metrics
+from bot.readiness import STANDBY, Readiness
+from config import Settings
+from processes.ending import StartupError
+from web.app import WebParts, create_app
+from web.operations import OperationsParts, create_operations_app
+from web.serving import listen, serving
+from web.standby import create_standby_app
+from web.webhook import Webhook
+
+_log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def web_front(settings: Settings, application: BotApplication) -> AsyncIterator[None]:
+    """The web front and the operations port, in this process; port 0 turns either off."""
+    async with _serving(settings, _pages(application), _operations(application)):
+        yield
+
+
+@asynccontextmanager
+async def standby_front(settings: Settings, metrics: Metrics) -> AsyncIterator[None]:
+    """The same ports of a process that stands by: it is well, and not ready for anybody."""
+
+    async def obstacles() -> list[str]:
+        return [STANDBY]
+
+    operations = create_operations_app(
+        OperationsParts(metrics=metrics.text, is_alive=lambda: True, obstacles=obstacles)
+    )
+    metrics.is_standby = True
+    async with _serving(settings, create_standby_app(), operations):
+        yield
+    metrics.is_standby = False
+
+
+@asynccontextmanager
+async def _serving(settings: Settings, pages: FastAPI, operations: FastAPI) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        for prefix, host, port, app in (
+            ("WEB", settings.web_host, settings.web_port, pages),
+            ("METRICS", settings.metrics_host, settings.metrics_port, operations),
+        ):
+            if port:
+                listener = _listen(prefix, host, port)
+                await stack.enter_async_context(serving(app, listener))
+                _log.info("web_started", port=port)
+        yield
+
+
+def _pages(application: BotApplication) -> FastAPI:
+    parts = application.bot_data
+    return create_app(
+        WebParts(
+            consents=parts.core.consents,
+            offers_callback=parts.core.consent_method.flow == "callback",
+            is_alive=parts.telegram_health.is_alive,
+            bot_link=lambda: _bot_link(application, parts.options.link_base_url),
+            on_approved=partial(consent_outcome.tell_approved, parts, application.bot),
+            on_refused=partial(consent_outcome.tell_refused, parts, application.bot),
+            webhook=_webhook(application),
+        )
+    )
+
+
+def _webhook(application: BotApplication) -> Webhook | None:
+    options = application.bot_data.options
+    if options.webhook_url is None or options.webhook_secret is None:
+        return None
+    path = urlsplit(options.webhook_url).path or "/"
+    return Webhook(path, options.webhook_secret, partial(webhook.take_in, application))
+
+
+def _bot_link(application: BotApplication, base: str) -> str | None:
+    try:
+        return f"{base}/{application.bot.username}"
+    except RuntimeError:
+        return None  # Telegram has not told yet who the bot is
+
+
+def _operations(application: BotApplication) -> FastAPI:
+    parts = application.bot_data
+    metrics, quarantine = parts.core.metrics, parts.core.quarantine
+    metrics.ask_telegram(parts.telegram_health.is_alive)
+    metrics.ask_quarantine(quarantine.size)
+    return create_operations_app(
+        OperationsParts(
+            metrics=metrics.text,
+            is_alive=parts.telegram_health.is_alive,
+            obstacles=Readiness(application).obstacles,
+        )
+    )
+
+
+def _listen(prefix: str, host: str, port: int) -> socket.socket:
+    try:
+        return listen(host, port)
+    except OSError as error:
+        raise StartupError(
+            f"{prefix}_HOST and {prefix}_PORT: nothing can listen there ({error.strerror})"
+        ) from error

@@ -1,0 +1,141 @@
+"""One process at a time is the bot; on a storage that several reach, the others stand by."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from typing import Final
+
+import structlog
+
+from processes.ending import StartupError, StoppedInTime
+from security.errors import CustodyError
+from security.storage.held_lease import HeldLease
+from security.storage.leases import BOT_LEASE, Lease
+from security.storage.protocol import Storage
+
+_OVERLAP_SECONDS: Final = 20
+"""Of a restart with what it replaces."""
+_LOOK_SECONDS: Final = 0.05
+_SILENT_SECONDS: Final = 1
+_SAID_EVERY_SECONDS: Final = 10
+_STANDBY_LOOK_SECONDS: Final = 1.0
+"""Of a standby at the lease: a statement of the database each time."""
+_LOOKS: Final = 10
+"""In the time a lease lasts, at least."""
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def only_bot_on(
+    storage: Storage,
+    patience_seconds: float = _OVERLAP_SECONDS,
+    meanwhile: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
+) -> AsyncIterator[HeldLease]:
+    """The only bot on this storage: two would both upload what is in its journal.
+
+    Where a lease lapses with its process this one waits for as long as it takes, as a standby.
+
+    Args:
+        patience_seconds: how long it waits for a process on this machine.
+        meanwhile: around the standby's waiting.
+
+    Raises:
+        StartupError: another one is running on this machine.
+        StoppedInTime: the standby was stopped.
+        CustodyError: the storage does not say.
+    """
+    lease = await asyncio.to_thread(_try_alone, storage)
+    if lease is None and storage.lease_seconds is None:
+        lease = await _wait_for_predecessor(storage, patience_seconds)
+    elif lease is None:
+        async with meanwhile():
+            lease = await _stand_by(storage, storage.lease_seconds or 0)
+    held = HeldLease(lease, storage.lease_seconds)
+    held.start()
+    try:
+        yield held
+    finally:
+        await asyncio.to_thread(held.release)
+
+
+def _try_alone(storage: Storage) -> Lease | None:
+    [lease] = storage.lease([BOT_LEASE])
+    if isinstance(lease, CustodyError):
+        raise lease
+    return lease
+
+
+async def _wait_for_predecessor(storage: Storage, patience_seconds: float) -> Lease:
+    began = time.monotonic()
+    deadline, says_at = began + patience_seconds, began + _SILENT_SECONDS
+    while not (lease := await asyncio.to_thread(_try_alone, storage)):
+        now = time.monotonic()
+        if now > deadline:
+            raise StartupError("another Drivekeeper is running on this data folder (USER_DATA_DIR)")
+        if now > says_at:
+            says_at = now + _SAID_EVERY_SECONDS
+            left = round(deadline - now)
+            _log.warning("start_waits", result="second_instance", seconds=left)
+            _say(
+                "Another Drivekeeper holds this data folder (USER_DATA_DIR): waiting up to "
+                f"{left} s more for it to end. Stop it, or give this one a folder of its own."
+            )
+        await asyncio.sleep(_LOOK_SECONDS)
+    return lease
+
+
+async def _stand_by(storage: Storage, lease_seconds: float) -> Lease:
+    _log.info("standby_waits", result="second_instance")
+    _say(
+        "Another Drivekeeper is the bot on this database (DATABASE_URL): standing by, and taking "
+        "over when it ends."
+    )
+    every = min(_STANDBY_LOOK_SECONDS, lease_seconds / _LOOKS)
+    is_away = False
+    with _stop_signal() as stop:
+        while True:
+            try:
+                lease = await asyncio.to_thread(_try_alone, storage)
+            except CustodyError as fault:  # the bot has the same trouble, or is about to
+                if not is_away:
+                    _log.warning("standby_waits", result=fault.code)
+                lease, is_away = None, True
+            else:
+                is_away = False
+            if lease is not None:
+                _log.info("standby_took_over", result=_how(lease))
+                return lease
+            try:
+                async with asyncio.timeout(every):
+                    await stop.wait()
+                raise StoppedInTime
+            except TimeoutError:
+                pass
+
+
+def _how(lease: Lease) -> str:
+    """Whether the one before has given it back, or is perhaps still there."""
+    return "ok" if lease.taken_over_at is None else "expired"
+
+
+@contextmanager
+def _stop_signal() -> Iterator[asyncio.Event]:
+    """Set by SIGINT or SIGTERM; afterwards they end the process as ever."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)

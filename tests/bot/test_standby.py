@@ -1,0 +1,302 @@
+"""One process at a time is the bot: once its lease is over it begins nothing, and another goes on.
+
+Here the processes are tasks of one, over a database in memory whose leases last less than a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from pydantic import SecretStr
+
+from bot.kinds import PREFERENCES
+from config import Settings
+from processes import bot as bot_process
+from processes.ending import Replaced
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
+from sandbox.run import bot_settings
+from sandbox.server import Sandbox
+from security.encryption import TokenEncryption
+from security.errors import OperatorFault
+from security.storage.documents import Documents
+from security.storage.fenced import FencedDocuments
+from security.storage.held_lease import HeldLease
+from security.storage.protocol import Drop, Key, Put, Unit
+from tests.bot.test_operations import free_port
+from tests.journeys import until
+from tests.lapsing import SECONDS, Database, LapsingStorage
+
+People = Callable[..., Person]
+pytestmark = pytest.mark.one_way("on")
+
+
+@dataclass
+class Process:
+    """A bot, or a standby."""
+
+    task: asyncio.Task[None]
+    storage: LapsingStorage
+    operations: str
+    web: str
+
+    async def ask(self, path: str) -> tuple[int, Any]:
+        """Status and JSON of a page of the operations port."""
+        async with aiohttp.ClientSession() as session, session.get(self.operations + path) as got:
+            return got.status, await got.json()
+
+    async def is_standby(self) -> bool:
+        """As its metrics say."""
+        address = f"{self.operations}/metrics"
+        async with aiohttp.ClientSession() as session, session.get(address) as got:
+            return "\ndrivekeeper_standby 1.0" in await got.text()
+
+    async def stop(self) -> None:
+        """In order."""
+        self.task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self.task
+
+
+Start = Callable[..., Process]
+
+
+class Log(io.StringIO):
+    """Of all processes."""
+
+    async def has(self, event: str, times: int = 1) -> None:
+        """Wait until an event stands there so often."""
+        await until(lambda: self.count(event) >= times)
+
+    def count(self, event: str) -> int:
+        """How often an event stands there."""
+        return self.getvalue().count(f'"event": "{event}"')
+
+
+@pytest.fixture
+def database(keyring: TokenEncryption) -> Database:
+    """What the processes share."""
+    return Database(keyring)
+
+
+@pytest.fixture
+def log(restored_logging: None) -> Log:
+    """What they write."""
+    return Log()
+
+
+@pytest.fixture
+async def start(
+    sandbox: Sandbox,
+    tmp_path: Path,
+    database: Database,
+    log: Log,
+    monkeypatch: pytest.MonkeyPatch,
+    encryption_keys: tuple[SecretStr, ...],
+) -> AsyncIterator[Start]:
+    """`start()`: one more process, with a data folder of its own."""
+    started: list[Process] = []
+
+    def make(**changes: Any) -> Process:
+        ports = free_port(), free_port()
+        values = {
+            **bot_settings(sandbox, tmp_path / f"data{len(started)}", "device"),
+            **{"METRICS_PORT": ports[0], "WEB_PORT": ports[1], "LOG_FORMAT": "json"},
+            **{"TOKEN_MAINTENANCE_INTERVAL_MINUTES": 0, "LOG_MASK_KEY": "a mask key for tests"},
+            "TOKEN_ENCRYPTION_KEY": ",".join(key.get_secret_value() for key in encryption_keys),
+            **changes,
+        }
+        with monkeypatch.context() as patched:
+            for name, value in values.items():
+                patched.setenv(name, str(value))
+            settings = Settings(_env_file=None)
+        storage = database.connect()
+        monkeypatch.setattr(sys, "stderr", log)
+        task = asyncio.create_task(bot_process.run(settings, lambda *_: storage))
+        addresses = (f"http://127.0.0.1:{port}" for port in ports)
+        started.append(Process(task, storage, *addresses))
+        return started[-1]
+
+    yield make
+    for process in started:
+        if not process.task.done():
+            await process.stop()
+    print(log.getvalue(), file=sys.stdout)
+
+
+def answers(person: Person, text: str) -> int:
+    """How often the bot has said so."""
+    return sum(m.from_bot and text in m.text for m in person.messages())
+
+
+async def test_a_second_bot_stands_by_and_takes_over_when_the_first_one_stops(
+    start: Start, log: Log, people: People
+) -> None:
+    """It is well and not ready; it refuses what is for the bot; then it is the bot at once."""
+    ann, first = people(), start()
+    await log.has("bot_started")
+    second = start()
+    await log.has("standby_waits")
+    assert "standing by" in log.getvalue()
+    assert await first.is_standby() is False
+    assert await first.ask("/readyz") == (200, {"ready": True, "reasons": []})
+    await until_up(second)
+    assert await second.is_standby() is True
+    assert await second.ask("/healthz") == (200, {"alive": True})
+    assert await second.ask("/readyz") == (503, {"ready": False, "reasons": ["standby"]})
+    async with aiohttp.ClientSession(second.web) as session:
+        async with session.get("/healthz") as got:
+            assert got.status == 200
+        async with session.post("/telegram", data=b"{}") as got:
+            assert (got.status, got.headers["Retry-After"]) == (503, "5")
+        async with session.get("/api/auth/google/callback?state=x&code=y") as got:
+            assert got.status == 503
+    await ann.start()
+    await ann.wait_for("Drivekeeper")
+    await first.stop()
+    await log.has("bot_started", 2)
+    assert '"event": "standby_took_over", "result": "ok"' in in_order(log)
+    await ann.send("/help")
+    await ann.wait_for("20 MiB")
+    assert await second.is_standby() is False
+    assert log.count("standby_waits") == 1
+
+
+def in_order(log: Log) -> str:
+    """Its lines, with the event and the result before all else."""
+    lines = [json.loads(line) for line in log.getvalue().splitlines() if line.startswith("{")]
+    return "\n".join(
+        json.dumps({"event": line["event"], "result": line.get("result")}) for line in lines
+    )
+
+
+async def until_up(process: Process) -> None:
+    """Wait until its ports are open."""
+    async with asyncio.timeout(15):
+        while True:
+            with suppress(aiohttp.ClientError):
+                await process.ask("/healthz")
+                return
+            await asyncio.sleep(0.02)
+
+
+async def test_a_bot_that_was_cut_off_for_too_long_does_nothing_more(
+    start: Start, log: Log, people: People, google: GoogleControls
+) -> None:
+    """The standby answers what it did not take in; it ends once it learns whose the lease is."""
+    ann, first = people(), start()
+    await ann.start()
+    await ann.wait_for("Drivekeeper")
+    second = start()
+    await log.has("standby_waits")
+    first.storage.away.is_away = True
+    await ann.send("/help")
+    await ann.wait_for("20 MiB")
+    assert '"event": "standby_took_over", "result": "expired"' in in_order(log)
+    assert "standby" in (await first.ask("/readyz"))[1]["reasons"]
+    before = (await google.calls())["counts"]
+    first.storage.away.is_away = False
+    with pytest.raises(Replaced):
+        await first.task
+    assert log.count("lease_lost") == 1
+    after = (await google.calls())["counts"]
+    sent = [name for name in after if name.startswith(("telegram.send", "telegram.edit"))]
+    assert {name: before[name] for name in sent} == {name: after[name] for name in sent}
+    await ann.send("/cancel")
+    await ann.wait_for("nothing to cancel")
+    assert (answers(ann, "20 MiB"), answers(ann, "nothing to cancel")) == (1, 1)
+    assert '"event": "polling_conflict", "result": "second_instance"' not in in_order(log)
+    assert not second.task.done()
+
+
+async def test_a_bot_without_its_database_begins_nothing_and_goes_on_once_it_is_back(
+    start: Start, log: Log, people: People, database: Database
+) -> None:
+    """Its lease has run out by then, and is nobody else's."""
+    ann, bot = people(), start()
+    await ann.start()
+    await ann.wait_for("Drivekeeper")
+    bot.storage.away.is_away = True
+    await log.has("lease_not_renewed")
+    await until(lambda: not database.leases["bot"].may_begin())
+    await ann.send("/help")
+    await asyncio.sleep(2 * SECONDS)
+    assert answers(ann, "20 MiB") == 0
+    assert "standby" in (await bot.ask("/readyz"))[1]["reasons"]
+    bot.storage.away.is_away = False
+    await ann.wait_for("20 MiB")
+    await log.has("lease_renewed")
+    assert (log.count("lease_not_renewed"), log.count("lease_lost")) == (1, 0)
+
+
+async def test_a_standby_is_stopped_in_order(start: Start, log: Log) -> None:
+    """Before it was the bot, by a signal."""
+    start()
+    await log.has("bot_started")
+    second = start()
+    await log.has("standby_waits")
+    await until_up(second)
+    os.kill(os.getpid(), signal.SIGTERM)  # its handler is the last one of this process
+    await asyncio.wait_for(second.task, 10)
+    assert log.count("bot_stopped") == 1
+
+
+def fenced(database: Database) -> tuple[LapsingStorage, HeldLease, FencedDocuments]:
+    """A process with a lease of its own."""
+    storage = database.connect()
+    [lease] = storage.lease(["bot"])
+    assert lease is not None
+    assert not isinstance(lease, Exception)
+    held = HeldLease(lease, storage.lease_seconds)
+    return storage, held, FencedDocuments(storage, held)
+
+
+NOTE = Key(PREFERENCES, "user_501")
+
+
+def test_what_comes_late_overwrites_nothing(database: Database) -> None:
+    """Nor does it remove anything: what has been written since stays."""
+    _, _, first = fenced(database)
+    notes = Documents(first, PREFERENCES)
+    notes.write("user_501", {"by": "first"})
+    database.leases["bot"].until = 0
+    _, _, second = fenced(database)
+    Documents(second, PREFERENCES).write("user_501", {"by": "second"})
+    for late in (Put(NOTE, {"by": "first, late"}), Drop(NOTE)):
+        with pytest.raises(OperatorFault) as caught:
+            notes.change([late])
+        assert caught.value.code == "second_instance"
+    assert Documents(second, PREFERENCES).read("user_501") == {"by": "second"}
+
+
+def test_what_was_only_sealed_anew_is_put_on_that_version(database: Database) -> None:
+    """A rotation of keys beside the bot, or a late one's last write: the bot's own comes after."""
+    storage, _, first = fenced(database)
+    notes = Documents(first, PREFERENCES)
+    notes.write("user_501", {"by": "bot"})
+    storage.reseal(NOTE, lambda raw: raw, None)
+    notes.write("user_501", {"by": "bot, again"})
+    storage.apply([Unit([Put(NOTE, {"by": "somebody"})])])
+    assert notes.delete("user_501")
+    assert notes.read("user_501") is None
+
+
+def test_once_the_lease_is_lost_nothing_is_written(database: Database) -> None:
+    """Whatever its version."""
+    _, held, first = fenced(database)
+    held.is_lost = True
+    with pytest.raises(OperatorFault):
+        Documents(first, PREFERENCES).write("user_501", {"by": "first"})
+    assert database.shelf.documents == {}

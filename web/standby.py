@@ -1,0 +1,42 @@
+"""The pages of a process that stands by: whoever comes is to come again, or to another one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+
+from web.app import CALLBACK_PATH, HEADERS
+from web.pages import refused_page
+
+_AGAIN: Final = {"Retry-After": "5"}
+
+
+def create_standby_app() -> FastAPI:
+    """It is alive, and answers nothing else but "not now": nothing is read, nothing is spent."""
+    app = FastAPI(
+        title="Drivekeeper standby",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+
+    @app.get("/healthz")
+    async def healthz() -> Response:
+        """200: there is nothing to be mended by a restart."""
+        return JSONResponse({"alive": True})
+
+    @app.get(CALLBACK_PATH)
+    async def google_callback(request: Request) -> Response:
+        """Before anything is spent: the page may be loaded again."""
+        languages = request.headers.get("Accept-Language", "")
+        return HTMLResponse(refused_page("unavailable", languages), 503, HEADERS | _AGAIN)
+
+    @app.post("/{path:path}")
+    async def updates(path: str) -> Response:
+        """The webhook, wherever it is: Telegram keeps the update, and brings it again."""
+        return Response(status_code=503, headers=_AGAIN)
+
+    return app
