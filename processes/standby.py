@@ -50,6 +50,8 @@ async def only_bot_on(
         StoppedInTime: the standby was stopped.
         CustodyError: the storage does not say.
     """
+    if storage.lease_seconds is not None:
+        await asyncio.to_thread(storage.prepare)  # a lease needs a table; and none is ahead of us
     lease = await asyncio.to_thread(_try_alone, storage)
     if lease is None and storage.lease_seconds is None:
         lease = await _wait_for_predecessor(storage, patience_seconds)

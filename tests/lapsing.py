@@ -83,7 +83,7 @@ class LapsingStorage(MemoryStorage):
     ) -> None:
         sealer = Sealer(keyring, Refusals(lambda kind, owner, code: None))
         super().__init__(shelf, sealer, MASK, KINDS, is_atomic=True)
-        self.lease_seconds = seconds  # type: ignore[assignment]
+        self.lease_seconds = seconds
         self._leases = leases
         self.away = Away()
 
