@@ -28,7 +28,7 @@ from security.maintenance.state import MaintenanceState
 from security.maintenance.sweep import Sweep
 from security.quarantine.copies import Quarantine
 from security.storage.events import Event
-from security.storage.held_lease import HeldLease
+from security.storage.holding.held_lease import HeldLease
 from security.storage.protocol import Storage
 from upload import PAUSE_SECONDS
 

@@ -14,7 +14,7 @@ from bot.texts.catalogue import Texts
 from bot.texts.reader import that_is_you
 from bot.texts.unexpected import new_reference
 from security.errors import OperatorFault, TransientFault
-from security.storage.held_lease import HeldLease
+from security.storage.holding.held_lease import HeldLease
 
 _log = structlog.get_logger()
 

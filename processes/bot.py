@@ -39,8 +39,8 @@ from security.errors import CustodyError
 from security.google.network import Network
 from security.logging_utils import OwnerMask, configure_logging
 from security.storage.disk_faults import reason_of
-from security.storage.fenced import FencedDocuments
-from security.storage.held_lease import HeldLease
+from security.storage.holding.fenced import FencedDocuments
+from security.storage.holding.held_lease import HeldLease
 from security.storage.protocol import Storage
 from web.app import CALLBACK_PATH
 

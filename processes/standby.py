@@ -14,7 +14,7 @@ import structlog
 
 from processes.ending import StartupError, StoppedInTime
 from security.errors import CustodyError
-from security.storage.held_lease import HeldLease
+from security.storage.holding.held_lease import HeldLease
 from security.storage.leases import BOT_LEASE, Lease
 from security.storage.protocol import Storage
 

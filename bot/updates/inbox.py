@@ -32,7 +32,7 @@ from security.custody.workers import Workers
 from security.errors import OperatorFault, TransientFault
 from security.google.jitter import doubling
 from security.maintenance.incidents import Incidents
-from security.storage.held_lease import HeldLease
+from security.storage.holding.held_lease import HeldLease
 
 _FIRST_PAUSE_SECONDS: Final = 0.5
 LOOK_SECONDS: Final = 30

@@ -32,8 +32,8 @@ from sandbox.server import Sandbox
 from security.encryption import TokenEncryption
 from security.errors import OperatorFault
 from security.storage.documents import Documents
-from security.storage.fenced import FencedDocuments
-from security.storage.held_lease import HeldLease
+from security.storage.holding.fenced import FencedDocuments
+from security.storage.holding.held_lease import HeldLease
 from security.storage.protocol import Drop, Key, Put, Unit
 from tests.bot.test_operations import free_port
 from tests.journeys import until

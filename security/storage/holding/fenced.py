@@ -13,7 +13,7 @@ from typing import Final
 
 from security.errors import OperatorFault
 from security.storage.catalogue import Kind
-from security.storage.held_lease import HeldLease
+from security.storage.holding.held_lease import HeldLease
 from security.storage.protocol import (
     ABSENT,
     ANY,
