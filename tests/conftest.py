@@ -41,7 +41,7 @@ sys.modules.setdefault("sniffio", cast("Any", None))
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--encryption",
-        choices=("off", "on", "both", "rest"),
+        choices=("off", "on", "both", "rest", "db"),
         default="both",
         help="without a Fernet key, with one, once each way, or what `both` leaves to CI",
     )
@@ -65,6 +65,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "encryption_keys" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("--encryption")
         ways = ["off", "on"] if chosen in ("both", "rest") else [chosen]
+        if metafunc.module.__name__.startswith("tests.security.") and chosen == "db":
+            ways = ["sqlite", "mariadb"]
         if (only := metafunc.definition.get_closest_marker("encryption")) is not None:
             ways = [way for way in ways if way in only.args]
         if (usual := metafunc.definition.get_closest_marker("one_way")) is not None:

@@ -33,6 +33,7 @@ from sandbox.run import bot_settings
 from sandbox.server import Sandbox, SandboxConfig
 from security import encryption
 from security.encryption import TokenEncryption
+from tests.places import in_databases
 
 pytest_plugins = ("tests.mariadb",)
 
@@ -70,11 +71,20 @@ def timing(request: pytest.FixtureRequest) -> Timing:
 
 
 @pytest.fixture
-def encryption_keys(request: pytest.FixtureRequest) -> tuple[SecretStr, ...]:
-    """The keys of this run: none, or one."""
-    if request.param == "off":
-        return ()
-    return (SecretStr(Fernet.generate_key().decode()),)
+def encryption_keys(request: pytest.FixtureRequest) -> Iterator[tuple[SecretStr, ...]]:
+    """The keys of this run: none, or one; and where documents are kept, if not in a folder."""
+    keys = (SecretStr(Fernet.generate_key().decode()),)
+    match request.param:
+        case "off":
+            yield ()
+        case "on":
+            yield keys
+        case "sqlite":
+            with in_databases(None):
+                yield keys
+        case "mariadb":
+            with in_databases(request.getfixturevalue("mariadb")):
+                yield keys
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 from bot.kinds import FINISHED_UPLOADS, UPLOADS
 from bot.uploads.jobs import UploadJob
 from bot.uploads.journal import UploadJournal
-from processes.storage import KINDS, open_storage
+from processes.storage import KINDS
 from security.encryption import TokenEncryption
 from security.logging_utils import OwnerMask
 from security.storage.catalogue import Kind
@@ -17,6 +17,7 @@ from security.storage.documents import Documents
 from security.storage.files.storage import FileStorage
 from security.storage.protocol import Key, Put, Storage, Unit
 from security.token_store import TokenStore
+from tests import places
 
 MASK = OwnerMask(b"a mask key for tests")
 
@@ -28,8 +29,8 @@ def storage_in(
     *,
     tells: bool = True,
 ) -> Storage:
-    """The storage in `folder`."""
-    return open_storage(folder, keyring, mask, tells=tells)
+    """The storage in `folder`, or in the database that stands for it in this test."""
+    return places.storage(folder, keyring, mask, tells=tells)
 
 
 def store_in(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from tests.storage.backends import AtomicMemoryBackend, Backend, FileBackend, MemoryBackend
-from tests.storage.sql_backends import SqliteBackend
+from tests.storage.sql_backends import MariaBackend, SqliteBackend
 
 BACKENDS: Final[tuple[type[Backend], ...]] = (
     FileBackend,
     MemoryBackend,
     AtomicMemoryBackend,
     SqliteBackend,
+    MariaBackend,
 )

@@ -79,6 +79,8 @@ class Backend(ABC):
     """Whether it is one: nothing is kept there without a key, whoever changes a document changes
     the columns by which it is found as well, and leases lapse."""
     lease_seconds: float = 30
+    full_code = "store_failed"
+    """What is said where there is no room."""
 
     def __init__(self, folder: Path, keyring: TokenEncryption) -> None:
         self.folder = folder

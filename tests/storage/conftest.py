@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from security.encryption import TokenEncryption
+from tests.databases import Borrowed
 from tests.storage.all_backends import BACKENDS
 from tests.storage.backends import Backend, Make, new_key
 from tests.storage.exceptions import reason_against
+from tests.storage.sql_backends import MariaBackend
 
 
 @pytest.fixture(params=["plain", "sealed"])
@@ -24,6 +26,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     """`make(keyring)`: the backend of this test, with just these keys."""
     backend_class: type[Backend] = request.param
     made: list[Backend] = []
+    lend(backend_class, request)
 
     def make(keyring: TokenEncryption) -> Backend:
         made.append(backend_class(tmp_path / "user_data", keyring))
@@ -32,6 +35,28 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     yield make
     for backend in made:
         backend.close()
+    take_back(backend_class)
+
+
+def lend(backend_class: type[Backend], request: pytest.FixtureRequest) -> None:
+    """Databases for the backend, where it is a server's."""
+    if issubclass(backend_class, MariaBackend):
+        backend_class.databases = Borrowed(request.getfixturevalue("mariadb"))
+
+
+def take_back(backend_class: type[Backend]) -> None:
+    """What was lent."""
+    if issubclass(backend_class, MariaBackend):
+        backend_class.databases.give_back()
+
+
+@pytest.fixture
+def lent(request: pytest.FixtureRequest) -> Iterator[None]:
+    """For tests that make their own of a `backend_class`."""
+    backend_class: type[Backend] = request.getfixturevalue("backend_class")
+    lend(backend_class, request)
+    yield
+    take_back(backend_class)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from security.storage.sql.engine import make_engine
 from security.storage.sql.faults import run
 from security.storage.sql.shelves.shelf import Content, Shelf, new_version
 from security.storage.sql.storage import SqlStorage
+from tests.databases import Borrowed
 from tests.storage.backends import KINDS, MASK, Backend
 
 
@@ -78,6 +80,37 @@ class SqlBackend(Backend):
 
     def spoil_lease(self, name: str) -> None:
         raise NotImplementedError
+
+
+class MariaBackend(SqlBackend):
+    """A server, over TLS."""
+
+    full_code = "database_refused"
+    databases: Borrowed
+    """Set by the fixture of the tests."""
+
+    def _address(self) -> DatabaseAddress:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        noted = self.folder / "database.json"  # for the processes that a test starts
+        if not noted.exists():
+            made = self.databases.borrow()
+            noted.write_text(json.dumps([made.get_secret_value(), str(self.databases.ca)]))
+        url, ca = json.loads(noted.read_text())
+        return DatabaseAddress.parse(SecretStr(url), Path(ca))
+
+    @contextmanager
+    def full(self) -> Iterator[None]:
+        name = self._address().name
+        self._let("REVOKE INSERT, UPDATE, DELETE ON {0}.* FROM '{0}'@'%'", name)
+        try:
+            yield
+        finally:
+            self._let("GRANT INSERT, UPDATE, DELETE ON {0}.* TO '{0}'@'%'", name)
+
+    def _let(self, statement: str, name: str) -> None:
+        self.databases.server.sql(statement.format(name))
+        for engine in self._engines:  # what an account may is looked up when it connects
+            engine.dispose()
 
 
 class SqliteBackend(SqlBackend):

@@ -171,6 +171,7 @@ class Machine(RuleBasedStateMachine):
             assert found_due == due
 
 
+@pytest.mark.usefixtures("lent")
 @pytest.mark.parametrize("backend_class", BACKENDS)
 def test_whatever_is_changed_is_there_afterwards(
     backend_class: type[Backend], tmp_path: Path

@@ -226,6 +226,7 @@ class Life(RuleBasedStateMachine):
         assert token_of(later.load(ANN)) == self.current
 
 
+@pytest.mark.usefixtures("lent")
 @pytest.mark.parametrize("backend_class", BACKENDS)
 def test_no_token_is_lost_and_none_that_ended_comes_back(
     backend_class: type[Backend], tmp_path: Path

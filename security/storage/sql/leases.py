@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
+from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Connection, Engine, and_, case, or_, select, update
+from sqlalchemy import Connection, Engine, Update, and_, case, or_, select, update
 from sqlalchemy.dialects import mysql, sqlite
 
 from security.errors import CustodyError, OperatorFault
@@ -33,6 +33,8 @@ class _Book(Protocol):
     def renew(self, lease: SqlLease) -> bool: ...
 
     def release(self, leases: Sequence[SqlLease]) -> None: ...
+
+    def drop(self, lease: SqlLease) -> None: ...
 
 
 class SqlLease:
@@ -63,8 +65,8 @@ class SqlLease:
         self._book.release([self])
 
     def __del__(self) -> None:
-        with suppress(Exception):  # whoever waited for it was cancelled
-            self.release()
+        if not self.is_given_back:  # whoever waited for it was cancelled
+            self._book.drop(self)
 
 
 class LeaseBook:
@@ -79,9 +81,9 @@ class LeaseBook:
         self._clock = clock
         self._seconds = seconds
         self._milliseconds = int(seconds * 1000)
-        self._leaving: list[SqlLease] = []
-        self._guard = threading.Lock()
+        self._leaving: deque[SqlLease] = deque()
         self._giving_back = threading.Lock()
+        self._guard = threading.Lock()
         self._giver: threading.Thread | None = None
 
     def take(self, names: Sequence[str]) -> list[Lease | CustodyError | None]:
@@ -123,22 +125,23 @@ class LeaseBook:
 
     def release(self, leases: Sequence[SqlLease]) -> None:
         """Give them back: at once, or by a thread where an event loop must not wait for it."""
-        with self._guard:
-            leaving = [lease for lease in leases if not lease.is_given_back]
-            for lease in leaving:
-                lease.is_given_back = True
-            self._leaving += leaving
-        if not leaving:
-            return
+        for lease in leases:
+            if not lease.is_given_back:
+                self.drop(lease)
         try:
             asyncio.get_running_loop()
         except RuntimeError:
             self._try_to_give_back()
             return
         with self._guard:
-            if self._giver is None:
+            if self._leaving and self._giver is None:
                 self._giver = threading.Thread(target=self._give_back_all, daemon=True)
                 self._giver.start()
+
+    def drop(self, lease: SqlLease) -> None:
+        """Give it back with the next ones. Waits for nothing: the collector may call this."""
+        lease.is_given_back = True
+        self._leaving.append(lease)
 
     def close(self) -> None:
         """Give back what is on its way."""
@@ -193,30 +196,39 @@ class LeaseBook:
             connection.execute(made.on_duplicate_key_update(name=made.inserted.name))
 
     def _give_back_all(self) -> None:
-        while True:
-            self._try_to_give_back()
+        while self._try_to_give_back():
             with self._guard:
                 if not self._leaving:
-                    self._giver = None
-                    return
+                    break
+        with self._guard:
+            self._giver = None
 
-    def _try_to_give_back(self) -> None:
+    def _try_to_give_back(self) -> bool:
+        """False: that failed; it is tried again before the next one is taken, or they lapse."""
         try:
             self._give_back()
-        except CustodyError:  # they lapse by themselves
-            with self._guard:
-                self._leaving.clear()
+        except CustodyError:
+            return False
+        return True
 
     def _give_back(self) -> None:
         with self._giving_back:
-            with self._guard:
-                leaving = list(self._leaving)
-            for some in portions(leaving, MOST_AT_ONCE):
+            while self._leaving:
+                some = [
+                    self._leaving.popleft() for _ in range(min(len(self._leaving), MOST_AT_ONCE))
+                ]
                 theirs = [
                     and_(LEASES.c.name == lease.name, LEASES.c.token == lease.token)
                     for lease in some
                 ]
                 free = update(LEASES).where(or_(*theirs)).values(token=None)
-                repeatable(self._engine, lambda connection: connection.execute(free))  # noqa: B023
-            with self._guard:
-                self._leaving = self._leaving[len(leaving) :]
+                try:
+                    repeatable(self._engine, partial(_execute, statement=free))
+                except CustodyError:
+                    lapsed = own_clock() - self._seconds
+                    self._leaving.extendleft(lease for lease in some if lease.ends > lapsed)
+                    raise
+
+
+def _execute(connection: Connection, *, statement: Update) -> None:
+    connection.execute(statement)
