@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from sqlalchemy import Connection, Engine
@@ -114,8 +114,9 @@ class Writer:
             return Content(version, self._sealer.divide(key.kind, key.name, document), document)
         return Content(version, converted, document)
 
-    def _by_shelf(self, keys: Mapping[Key, object] | set[Key]) -> dict[Shelf, list[Key]]:
+    def _by_shelf(self, keys: Collection[Key]) -> dict[Shelf, list[Key]]:
+        """In one order: whoever locks them in another would wait for us, and we for them."""
         found: dict[Shelf, list[Key]] = {}
-        for key in keys:
+        for key in sorted(keys, key=lambda key: (not key.kind.apart, key.kind.name, key.name)):
             found.setdefault(self._shelf_of(key.kind), []).append(key)
         return found
