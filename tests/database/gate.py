@@ -56,6 +56,8 @@ class Gate:
         self.strips_tls = False
         self.certificate: ssl.SSLContext | None = None
         """Shows this one instead of the server's."""
+        self.hangs_up = False
+        """When TLS is to begin."""
         self.heard: list[bytes] = []
         """What came after the greeting, by TCP."""
         self._listening = listening
@@ -97,7 +99,7 @@ class Gate:
     def _serve(self, client: socket.socket, server: socket.socket) -> None:
         with client, server, contextlib.suppress(OSError, EOFError):
             greeting = bytearray(_packet(server))
-            if self.strips_tls or self.certificate:
+            if self.strips_tls or self.certificate or self.hangs_up:
                 self._pretend(client, greeting)
                 return
             client.sendall(greeting)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -122,6 +123,24 @@ def test_another_process_that_writes_is_waited_for(path: Path, engine: Engine) -
         other.communicate(b"\n", timeout=30)
         writer.join(30)
     assert ask(engine, "SELECT COUNT(*) FROM t") == 2
+
+
+def test_what_is_removed_or_replaced_meanwhile_is_not_written_into(
+    path: Path, engine: Engine
+) -> None:
+    """Nor is a new one made in its place: what was there may come back."""
+    ask(engine, "CREATE TABLE t (n INT)", writes=True)
+    aside = path.with_name("aside")
+    path.rename(aside)
+    for _ in range(2):
+        fault = refusal(engine, "INSERT INTO t VALUES (1)")
+        assert (fault.code, "restart" in str(fault)) == ("store_failed", True)
+    assert not path.exists()
+    shutil.copyfile(aside, path)
+    assert refusal(engine).code == "store_failed"
+    aside.rename(path)
+    ask(engine, "INSERT INTO t VALUES (1)", writes=True)
+    assert ask(engine, "SELECT COUNT(*) FROM t") == 1
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from config.database import DatabaseAddress
+from security.errors import OperatorFault
+from security.storage.sql.engine import make_engine
 from tests.database.gate import Gate, by_tcp
 from tests.database.kit import ask, engine_of, refusal
 from tests.mariadb import MariaDB
@@ -102,6 +105,28 @@ def test_an_old_tls_is_refused(mariadb: MariaDB, other: Authority) -> None:
             fault = refusal(engine)
     assert fault.code == "database_untrusted"
     assert "DATABASE_URL" in str(fault)
+
+
+def test_a_server_that_goes_as_tls_begins_is_away_and_no_impostor(mariadb: MariaDB) -> None:
+    with by_tcp(mariadb.port) as gate:
+        gate.hangs_up = True
+        name = mariadb.make_database()
+        with engine_of(mariadb.url(name, port=gate.port), mariadb.ca) as engine:
+            assert refusal(engine).code == "database_unreachable"
+
+
+def test_a_file_without_an_authority_is_said(mariadb: MariaDB, tmp_path: Path) -> None:
+    """It may have gone since the settings were read."""
+    for content in (None, b"", b"canary"):
+        path = tmp_path / "canary.pem"
+        if content is not None:
+            path.write_bytes(content)
+        address = DatabaseAddress.parse(mariadb.url("d"), path)
+        with pytest.raises(OperatorFault) as caught:
+            make_engine(address)
+        assert caught.value.code == "database_untrusted"
+        assert "DATABASE_CA" in str(caught.value)
+        assert "canary" not in str(caught.value)
 
 
 def test_a_server_that_wants_tls_is_not_asked_without(mariadb: MariaDB) -> None:

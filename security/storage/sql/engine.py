@@ -20,8 +20,9 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolResetState
 
 from config.database import DatabaseAddress
-from security.storage.sql import sqlite_file
-from security.storage.sql.faults import READS, TURN, database_faults, mark_lost
+from security.errors import OperatorFault
+from security.storage.sql.faults import READS, TURN, mark_lost
+from security.storage.sql.sqlite_file import SqliteFile
 
 POOL_SIZE: Final = 5
 """Connections of one process at most: an operation takes one, and none takes two."""
@@ -98,10 +99,13 @@ def _of_server(address: DatabaseAddress, read_seconds: float) -> Engine:
     return engine
 
 
-@database_faults()
 def _verifying(address: DatabaseAddress) -> ssl.SSLContext:
     """The server's certificate is of an authority that is believed, and for this very host."""
-    context = ssl.create_default_context(cafile=address.ca or certifi.where())
+    try:
+        context = ssl.create_default_context(cafile=address.ca or certifi.where())
+    except OSError as error:  # also where it holds no certificate
+        reason = f"the file of DATABASE_CA cannot be used ({type(error).__name__})"
+        raise OperatorFault(reason, code="database_untrusted") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
@@ -157,10 +161,9 @@ def _of_sqlite(path: Path) -> Engine:
         pool_timeout=_POOL_SECONDS,
     )
 
-    def prepare(*_: object) -> None:
-        sqlite_file.prepare(path)
-
-    event.listen(engine, "do_connect", prepare)
+    file = SqliteFile(path)
+    event.listen(engine, "do_connect", lambda *_: file.prepare())
+    event.listen(engine, "checkout", lambda *_: file.check())
     event.listen(engine, "connect", _begin_sqlite)
     event.listen(engine, "begin", _begin_transaction)
     return engine

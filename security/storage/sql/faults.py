@@ -67,7 +67,8 @@ _NO_TLS: Final = 2026
 """PyMySQL's: the server offers none, or somebody on the way takes its offer away."""
 _WANTS_TLS: Final = 3159
 _FULL: Final = frozenset({1021, 1114, 1206})
-_READ_ONLY: Final = frozenset({1036, 1290, 1792, 1836})
+_READ_ONLY: Final = frozenset({1290, 1792, 1836})
+"""After another server has become the first, which a new connection leads to."""
 _NOT_MADE: Final = frozenset({1146, 1054})
 
 _SQLITE_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
@@ -197,7 +198,8 @@ def fault_of(error: Exception) -> OperatorFault:
 
 def mark_lost(context: ExceptionContext) -> None:
     """A listener for `handle_error`: whose connection is gone does not go back into the pool."""
-    if _is_lost(context.original_exception):
+    error = context.original_exception
+    if _is_lost(error) or number_of(error) in _READ_ONLY:
         context.is_disconnect = True
 
 
@@ -222,6 +224,8 @@ def _judge(error: Exception) -> _Failed:
         return _failed(
             f"a conflict with others that goes on (error {number})", "locked", again=True
         )
+    if number in _READ_ONLY:
+        return _failed(f"it is read-only (error {number})", "store_failed", again=True)
     if _is_lost(cause) or getattr(error, "connection_invalidated", False):
         slow = isinstance(getattr(cause, "__context__", None), TimeoutError)
         said = "did not answer in time" if slow else "the connection was lost"
@@ -234,7 +238,6 @@ def _judge(error: Exception) -> _Failed:
         return _failed(f"{_REFUSED[number]} (error {number})", "database_refused")
     what = {
         **dict.fromkeys(_FULL, "its disk is full"),
-        **dict.fromkeys(_READ_ONLY, "it is read-only"),
         **dict.fromkeys(_NOT_MADE, "a table is missing; run drivekeeper db upgrade"),
     }.get(number or 0, "it refused a statement")
     named = f"error {number}" if number is not None else type(cause).__name__
@@ -255,7 +258,7 @@ def _tls_error(cause: BaseException | None) -> str | None:
     inner = getattr(cause, "original_exception", None) or cause
     if isinstance(inner, ssl.SSLCertVerificationError):
         return f"its certificate {_CERTIFICATE.get(inner.verify_code, 'is not believed')}"
-    if isinstance(inner, ssl.SSLError):
+    if isinstance(inner, ssl.SSLError) and not isinstance(inner, ssl.SSLEOFError):
         return "TLS with it fails"
     if number_of(cause) == _NO_TLS:
         return "it offers no TLS, without which nothing is sent to it"

@@ -18,31 +18,59 @@ _FOLDER_MODE: Final = 0o700
 _BESIDE: Final = ("", "-wal", "-shm", "-journal")
 """What SQLite keeps beside a file takes the file's own mode, whatever the umask, when it is made
 (https://www.sqlite.org/src/file/src/os_unix.c, findCreateFileMode)."""
-_one_at_a_time = threading.Lock()
 
 
-def prepare(path: Path) -> None:
-    """Make the file where there is none, and private where it is not. Before each connection.
+class SqliteFile:
+    """The file at one path, for one engine."""
 
-    A file that is there is never opened: closing it would take SQLite's own locks away
-    (https://www.sqlite.org/howtocorrupt.html, "Posix advisory locks canceled").
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._guard = threading.Lock()
+        self._identity: tuple[int, int] | None = None
+        """Of the file that this engine works with."""
 
-    Raises:
-        OperatorFault: it cannot be made, is another user's, or on a network's file system, which
-            keeps neither SQLite's locks nor its shared memory.
-    """
-    kind = file_system_of(path)
-    if kind is not None and NETWORK.fullmatch(kind):
-        raise _refused(f"is on a network file system ({kind}), which SQLite cannot work on")
-    try:
-        with _one_at_a_time:
-            path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-            with suppress(FileExistsError):
-                _make(path)
-            for suffix in _BESIDE:
-                _make_private(path.with_name(path.name + suffix))
-    except OSError as error:
-        raise _refused(f"cannot be used: {reason_of(error)}") from None
+    def prepare(self) -> None:
+        """Make the file where there is none, and private where it is not. Before each connection.
+
+        A file that is there is never opened: closing it would take SQLite's own locks away
+        (https://www.sqlite.org/howtocorrupt.html, "Posix advisory locks canceled").
+
+        Raises:
+            OperatorFault: it cannot be made, is another user's or another file than before, or on
+                a network's file system, which keeps neither SQLite's locks nor its shared memory.
+        """
+        kind = file_system_of(self.path)
+        if kind is not None and NETWORK.fullmatch(kind):
+            raise _refused(f"is on a network file system ({kind}), which SQLite cannot work on")
+        try:
+            with self._guard:
+                if self._identity is None:
+                    self.path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+                    with suppress(FileExistsError):
+                        _make(self.path)
+                    self._identity = self._found()
+                for suffix in _BESIDE:
+                    _make_private(self.path.with_name(self.path.name + suffix))
+        except OSError as error:
+            raise _refused(f"cannot be used: {reason_of(error)}") from None
+        self.check()
+
+    def check(self) -> None:
+        """See that the file is the one that connections have open: what is written into one that
+        was removed, or replaced by a copy, would be gone.
+
+        Raises:
+            OperatorFault: it is not.
+        """
+        if self._found() != self._identity:
+            raise _refused("was removed or replaced while this process works with it; restart it")
+
+    def _found(self) -> tuple[int, int] | None:
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
 
 
 def _make(path: Path) -> None:
