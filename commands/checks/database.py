@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 NAME: Final = "database"
 _MOST_SKEW_SECONDS: Final = 5
+_HARDLY_SECONDS: Final = 0.1
 _LEAST_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -85,6 +86,8 @@ def _clock(server: Server) -> Finding:
     seconds = abs(server.skew_seconds)
     side = "ahead of" if server.skew_seconds > 0 else "behind"
     says = f"The server's clock is {seconds:.1f} seconds {side} this machine's."
+    if seconds < _HARDLY_SECONDS:
+        says = "The server's clock and this machine's agree."
     if seconds > _MOST_SKEW_SECONDS:
         do = "Have both set by NTP (timedatectl): leases and tokens' ends go by the server's."
         return warning(name, says, do)

@@ -22,6 +22,7 @@ from security.storage.sql import schema
 from security.storage.sql.tables import DOCUMENTS, LEASES, TOKENS
 from security.token_store import TokenStore
 from tests.database.conftest import Place
+from tests.mariadb import MariaDB
 from tests.security.kit import ANN, a_credential, new_key, secret
 
 pytestmark = pytest.mark.one_way("off")
@@ -178,6 +179,38 @@ def test_the_doctor_says_that_a_database_is_of_a_newer_version(run: Run, engine:
     found = checks(run("doctor --json --offline"))
     assert found["database tables"]["state"] == "failed"
     assert "newer" in found["database tables"]["says"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "state", "says"),
+    [
+        ("GRANT FILE ON *.* TO {account}", "warning", "It may do more than it needs: FILE."),
+        ("REVOKE DELETE ON {name}.* FROM {account}", "failed", "It may not DELETE."),
+        (
+            "REVOKE CREATE, ALTER, INDEX, DROP ON {name}.* FROM {account}",
+            "ok",
+            "It may do what processes need, and no upgrade (ALTER, CREATE, DROP, INDEX).",
+        ),
+    ],
+)
+def test_an_account_may_neither_more_nor_less_than_it_needs(
+    mariadb: MariaDB,
+    monkeypatch: pytest.MonkeyPatch,
+    restored_logging: None,
+    statement: str,
+    state: str,
+    says: str,
+) -> None:
+    """By what the server says of it."""
+    name = mariadb.make_database()
+    place = Place(mariadb.url(name), mariadb.ca)
+    for variable, value in {**place.variables, "TOKEN_ENCRYPTION_KEY": secret(KEY)}.items():
+        monkeypatch.setenv(variable, value)
+    CliRunner().invoke(app, ["db", "upgrade", "--env-file", os.devnull])
+    mariadb.sql(statement.format(name=name, account=f"'{name}'@'%'"))
+    result = CliRunner().invoke(app, ["db", "check", "--json", "--env-file", os.devnull])
+    found = checks(result)["database account"]
+    assert (found["state"], found["says"]) == (state, says)
 
 
 # What every command shares
