@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -201,6 +202,16 @@ def test_installed_bot_without_settings_lists_what_is_missing(
 def test_installed_bot_and_sandbox_find_all_their_parts(installed: Path, tmp_path: Path) -> None:
     done = run(installed, tmp_path, "-c", "import processes.bot, sandbox.run, sandbox.telegram")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_installed_migrations_make_the_tables(installed: Path, tmp_path: Path) -> None:
+    """They are read as files beside the program."""
+    key = base64.urlsafe_b64encode(bytes(32)).decode("ascii")
+    lines = (f"DATABASE_URL=sqlite:///{tmp_path}/db/of.db", f"TOKEN_ENCRYPTION_KEY={key}")
+    (tmp_path / ".env").write_text("\n".join(lines), "utf-8")
+    done = run(installed, tmp_path, "-m", "cli", "db", "upgrade")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 change made" in done.stdout
 
 
 def test_what_the_image_copies_is_there_and_not_ignored() -> None:

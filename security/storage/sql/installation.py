@@ -13,6 +13,7 @@ from typing import Final
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from security.encryption import kid_of
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import Document, Kind
 from security.storage.each import only
@@ -63,6 +64,20 @@ def find_or_make_value(storage: Storage, name: str) -> bytes:
     if value is None:
         raise OperatorFault("the database has not kept what was put there", code="store_failed")
     return value
+
+
+def check_secret(storage: Storage) -> None:
+    """Raise OperatorFault where no configured key opens the installation's secret: one look tells
+    wrong keys, or another installation's database, whatever else is in it."""
+    found = only(storage.read([Key(INSTALLATION, SECRET)]))
+    if found is None or not isinstance(found.fault, OperatorFault):
+        return
+    kid = kid_of(found.raw)
+    raise OperatorFault(
+        "the database of DATABASE_URL is another installation's, or TOKEN_ENCRYPTION_KEY lacks "
+        f"{'the key' if kid is None else f'key {kid}'} that it is sealed under",
+        code=found.fault.code,
+    )
 
 
 def since(storage: Storage, name: str) -> datetime | None:

@@ -34,7 +34,7 @@ from security.storage.sql import schema
 from security.storage.sql.clock import DatabaseClock
 from security.storage.sql.faults import run
 from security.storage.sql.finding import DueLook
-from security.storage.sql.installation import INSTALLATION, KeyedHashes
+from security.storage.sql.installation import INSTALLATION, KeyedHashes, check_secret
 from security.storage.sql.leases import LeaseBook, SqlLease
 from security.storage.sql.shelves.credentials import CredentialShelf
 from security.storage.sql.shelves.documents import DocumentShelf
@@ -106,6 +106,7 @@ class SqlStorage:
         self._clock.ask(self._engine)
 
     def check_keys(self) -> None:
+        check_secret(self)
         check_some_open(self._give_raw, self.kinds, self.sealer.keyring)
 
     def close(self) -> None:
