@@ -6,8 +6,9 @@ import json
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine
@@ -18,12 +19,24 @@ from security.errors import CustodyError
 from security.storage.catalogue import Document
 from security.storage.protocol import Key, Storage
 from security.storage.sealing import Sealer
+from security.storage.sql import schema
 from security.storage.sql.engine import make_engine
 from security.storage.sql.faults import run
 from security.storage.sql.shelves.shelf import Content, Shelf, new_version
 from security.storage.sql.storage import SqlStorage
 from tests.databases import Borrowed
 from tests.storage.backends import KINDS, MASK, Backend
+
+
+@cache
+def _empty_sqlite() -> bytes:
+    """A database with its tables: made once, for that takes longer than a test."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "empty.db"
+        engine = make_engine(DatabaseAddress.parse(SecretStr(f"sqlite:///{file}")))
+        schema.make_or_check(engine)
+        engine.dispose()  # the last connection puts all of it into the one file
+        return file.read_bytes()
 
 
 class SqlBackend(Backend):
@@ -98,6 +111,10 @@ class MariaBackend(SqlBackend):
         url, ca = json.loads(noted.read_text())
         return DatabaseAddress.parse(SecretStr(url), Path(ca))
 
+    def close(self) -> None:
+        super().close()
+        self.databases.give_back()
+
     @contextmanager
     def full(self) -> Iterator[None]:
         name = self._address().name
@@ -118,7 +135,11 @@ class SqliteBackend(SqlBackend):
 
     def _address(self) -> DatabaseAddress:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return DatabaseAddress.parse(SecretStr(f"sqlite:///{self.folder}/drivekeeper.db"))
+        file = self.folder / "drivekeeper.db"
+        if not file.exists():
+            file.touch(0o600)
+            file.write_bytes(_empty_sqlite())
+        return DatabaseAddress.parse(SecretStr(f"sqlite:///{file}"))
 
     @contextmanager
     def full(self) -> Iterator[None]:

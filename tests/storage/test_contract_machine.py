@@ -65,6 +65,7 @@ class Machine(RuleBasedStateMachine):
     def teardown(self) -> None:
         for storage in self.storages:
             storage.close()
+        self.backend.close()
         self.folder.cleanup()
 
     def expected(self, key: Key, want: str, there: Documents) -> Version:
@@ -181,7 +182,7 @@ def test_whatever_is_changed_is_there_afterwards(
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=40,
+            max_examples=12 if backend_class.is_database else 40,
             stateful_step_count=15,
             deadline=None,
             derandomize=True,

@@ -63,6 +63,7 @@ class Life(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.backend.storage.close()
+        self.backend.close()
         self.folder.cleanup()
 
     def new_token(self) -> SecretStr:
