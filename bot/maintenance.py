@@ -12,11 +12,13 @@ from bot.admin import alerts
 from bot.connecting import ending
 from bot.context import BotContext
 from security.credential import Owner
-from security.errors import CustodyError
+from security.errors import CustodyError, HeldElsewhere
 from security.maintenance.incidents import SWEEP_FAILED
+from security.maintenance.report import SweepReport
 
 FIRST_SECONDS: Final = 5
 """After the start: by then the bot answers people."""
+_AGAIN: Final = "maintenance again"
 _log = structlog.get_logger()
 
 
@@ -47,6 +49,7 @@ async def sweep(context: BotContext) -> None:
         held=report.held,
         skipped=report.skipped,
     )
+    _look_again(context, report)
     services.core.state.learn(report)
     metrics.swept(report)
     metrics.minutes_left(services.core.sweep.figures.by_minutes)
@@ -57,6 +60,15 @@ async def sweep(context: BotContext) -> None:
         await notices.tell_refused(context.bot, services)
         await ending.tell_ahead(context.bot, services)
     await services.core.state.save()
+
+
+def _look_again(context: BotContext, report: SweepReport) -> None:
+    """Whom another process was at is looked at again, once its lease would have lapsed."""
+    lasts = context.core.storage.lease_seconds
+    if lasts is None or not report.waiting.get(HeldElsewhere.default_code):
+        return
+    if not context.jobs.get_jobs_by_name(_AGAIN):
+        context.later(lasts + 1, sweep, name=_AGAIN)
 
 
 async def came_by(context: BotContext, owner: Owner) -> None:

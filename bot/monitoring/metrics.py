@@ -211,7 +211,7 @@ class Metrics(Collector):
             GaugeMetricFamily(
                 "drivekeeper_owners",
                 "Owners with a stored credential, as of the last sweep.",
-                value=None if report is None else report.seen,
+                value=None if report is None else max(report.seen, self._counted()),
             ),
             outcomes,
             GaugeMetricFamily(
@@ -220,6 +220,10 @@ class Metrics(Collector):
                 value=seconds_left,
             ),
         )
+
+    def _counted(self) -> int:
+        """Owners whose token's end is known: all there are, where a sweep looks at few of them."""
+        return self._buckets[-1][1] if self._buckets else 0
 
     def _left(self) -> Metric:
         family = GaugeHistogramMetricFamily(

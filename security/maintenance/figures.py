@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
 from security.owner_documents import CREDENTIALS
@@ -38,16 +37,16 @@ class Figures:
         Raises:
             OperatorFault: the storage does not say.
         """
-        counted_at, now = time.monotonic(), self._storage.now()
-        if self._is_of_lately(counted_at, now):
+        now = self._storage.now()
+        if self._is_of_lately(now):
             return
         edges = [now + bound * 60 for bound in BOUNDS]
         counts = self._storage.due_counts(CREDENTIALS, edges)
-        self._counted_at, self._soonest = counted_at, counts.soonest
+        self._counted_at, self._soonest = now, counts.soonest
         self.by_minutes = list(zip(BOUNDS, counts.upto, strict=True))
 
-    def _is_of_lately(self, counted_at: float, now: float) -> bool:
+    def _is_of_lately(self, now: float) -> bool:
         if self._counted_at is None or not self._storage.is_shared:
             return False
         has_passed = self._soonest is not None and self._soonest <= now
-        return counted_at - self._counted_at < _COUNTED_EVERY and not has_passed
+        return now - self._counted_at < _COUNTED_EVERY and not has_passed

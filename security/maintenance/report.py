@@ -46,6 +46,11 @@ class SweepReport(BaseModel):
     """The result code that ended the pass before its time; None: it went through."""
 
     @property
+    def was_idle(self) -> bool:
+        """Whether there was nothing to do, nor any trouble."""
+        return self.seen == self.fresh and not self.results and self.ended_by is None
+
+    @property
     def met_by_all(self) -> str | None:
         """The result code that nobody, of three or more, is without; None: there is none."""
         met = Counter(self.results) + Counter(self.waiting)

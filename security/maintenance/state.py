@@ -32,6 +32,7 @@ from security.storage.protocol import Drop, Key, Put, Step, Storage, Stored, Uni
 _KEPT_SWEEPS: Final = 144  # a day of them, every ten minutes
 _READ_AT_ONCE: Final = 500
 _MOST_SKEW_SECONDS: Final = 5.0
+_LONGEST_UNWRITTEN: Final = 900.0
 _REPORTS: Final = TypeAdapter(list[SweepReport])
 _WRONG: Final = (ValueError, TypeError, KeyError, AttributeError)
 """What a document raises that another version wrote, or that is damaged."""
@@ -90,6 +91,7 @@ class MaintenanceState:
         self.sweeps: list[SweepReport] = []
         """The last ones, oldest first."""
         self._dumped: list[dict[str, Any]] = []
+        self._written_at: float | None = None
         self._unsaved: dict[str, Step] = {}
         """What could not be written down: it comes with the next changes again."""
 
@@ -158,7 +160,11 @@ class MaintenanceState:
         """Remember what a sweep did."""
         self.sweeps = [*self.sweeps[1 - _KEPT_SWEEPS :], report]
         self._dumped = [*self._dumped[1 - _KEPT_SWEEPS :], report.model_dump(mode="json")]
-        self.rejections.counts_changed = True
+        # Where each process has a line of its own, one that had nothing to do may wait for more.
+        written_at, now = self._written_at or 0.0, self._storage.now()
+        may_wait = self._storage.is_shared and report.was_idle
+        if not may_wait or now - written_at > _LONGEST_UNWRITTEN:
+            self.rejections.counts_changed = True
 
     def owners(self) -> set[Owner]:
         """Everyone of whom anything is kept."""
@@ -238,6 +244,7 @@ class MaintenanceState:
             changes[INCIDENT + code] = self.incidents.entry_of(code)
         self.incidents.changed.clear()
         if self.rejections.counts_changed:
+            self._written_at = self._storage.now()
             counts = {**self.rejections.counts(), "sweeps": self._dumped}
             changes[PROCESS + self._process] = counts
             self.rejections.counts_changed = False

@@ -31,22 +31,22 @@ from security.errors import (
     CustodyError,
     Fault,
     GenerationConflict,
+    HeldElsewhere,
     OperatorFault,
     RefusedByOrganisation,
     TransientFault,
 )
+from security.maintenance.candidates import Candidates
 from security.maintenance.figures import Figures
-from security.maintenance.owners import IDLE_REFRESH_EVERY
 from security.maintenance.report import SweepReport, Tally
 from security.maintenance.state import MaintenanceState
-from security.owner_documents import CREDENTIALS, Reading
-from security.storage.protocol import DuePage
 from security.storage.refusals import Refusals
 from security.token_store import TokenStore
 
 _FULL_EVERY: Final = timedelta(days=1)
 _BESIDE: Final = 32
-_IN_A_ROW: Final = 200
+_NOTHING_KEPT: Final = frozenset({"store_failed", "database_unreachable"})
+"""Where nothing at all can be saved, nobody else has to be tried."""
 _log = structlog.get_logger()
 
 
@@ -112,16 +112,17 @@ class Sweep:
         """
         async with self._running:
             started_at, began = self._clock.now(), time.monotonic()
-            full = full or self._last_full is None or started_at - self._last_full >= _FULL_EVERY
+            full = full or self._wants_full(started_at)
             tally, self._clients = Tally(), RefusedClients(self._workers, self._store.storage)
             self._rejecting.take_count()
             try:
-                next_page = self._pages(full)
+                looking = self._looking(tally, dry_run)
+                next_page = looking.pages(self._options.batch_size, full=full)
                 page = await self._workers.read(next_page)
                 if self._stopping:
                     tally.ended_by = "stopped"
                 else:
-                    due = self._due(page, next_page, tally, dry_run)
+                    due = looking.owners(page, next_page)
                     self._pass_task = asyncio.create_task(self._pass(due, tally, dry_run))
                     await self._pass_task
             except OperatorFault as fault:
@@ -167,13 +168,32 @@ class Sweep:
         if self._pass_task is not None:
             self._pass_task.cancel()
 
-    def _due_before(self) -> float:
-        return self._clock.seconds() + self._custodian.lead.total_seconds()
+    def _wants_full(self, now: datetime) -> bool:
+        """Whether a day has passed since everything was read; by anybody, where several share it.
 
-    def _pages(self, full: bool) -> Callable[[], DuePage | None]:
-        size = self._options.batch_size
-        pages = self._store.storage.due(CREDENTIALS, self._due_before(), size, everything=full)
-        return partial(next, pages, None)
+        What a process knows of files is gone with it; a database goes by its own index.
+        """
+        last = self._last_full
+        if self._store.storage.is_shared:
+            sweeps = self._state.sweeps
+            ended = [sweep.started_at for sweep in sweeps if sweep.full and not sweep.ended_by]
+            last = max(ended, default=None)
+        return last is None or now - last >= _FULL_EVERY
+
+    def _looking(self, tally: Tally, dry_run: bool) -> Candidates:
+        return Candidates(
+            self._workers,
+            self._store,
+            self._rejecting,
+            self._disconnecting,
+            self._state,
+            self._clients,
+            tally,
+            self._custodian.lead,
+            self._options.may_use,
+            self._unforeseen,
+            dry_run,
+        )
 
     async def _pass(self, due: AsyncIterator[Owner], tally: Tally, dry_run: bool) -> None:
         """Read what changed, and refresh what is due, some at once."""
@@ -188,88 +208,6 @@ class Sweep:
                 await places.acquire()
                 task = group.create_task(self._take_turn(owner, tally))
                 task.add_done_callback(lambda _: places.release())
-
-    async def _due(
-        self,
-        page: DuePage | None,
-        next_page: Callable[[], DuePage | None],
-        tally: Tally,
-        dry_run: bool,
-    ) -> AsyncIterator[Owner]:
-        """Those whose token is due: known ones soonest first, then what turns up on reading."""
-        while page is not None:
-            tally.seen += page.seen
-            changed = []
-            for number, (name, moment) in enumerate(page.due):
-                if number % _IN_A_ROW == 0:  # of the idle there may be very many
-                    await asyncio.sleep(0)
-                owner = Owner.from_stem(name)
-                if moment is None:
-                    changed.append(owner)
-                elif self._is_time(owner, moment, await self._clients.refusal(name), tally):
-                    yield owner
-            readings = await self._workers.read(self._store.read_all, changed)
-            for owner, reading in zip(changed, readings, strict=True):
-                try:
-                    is_due = await self._is_due(owner, reading, tally, dry_run)
-                except Exception as error:
-                    if dry_run:
-                        tally.fail("failed")
-                    else:
-                        self._unforeseen(owner, error, tally)
-                else:
-                    if is_due:
-                        yield owner
-            try:
-                page = await self._workers.read(next_page)
-            except OperatorFault as fault:
-                tally.end(fault.code)
-                return
-
-    async def _is_due(
-        self, owner: Owner, reading: Reading | Exception, tally: Tally, dry_run: bool
-    ) -> bool:
-        """Whether what was read calls for a refresh; damage and leave-taking are seen to."""
-        if isinstance(reading, OperatorFault):
-            tally.need_operator(reading.code)
-            return False
-        if isinstance(reading, Exception):
-            raise reading
-        if reading.damage is not None:
-            tally.reject(reading.damage.code)
-            if not dry_run:
-                await self._rejecting.reject(owner, reading.damage.code, reading.version)
-            return False
-        credential, now = reading.credential, self._clock.now()
-        if credential is None:
-            return False
-        if credential.state == "leaving":
-            if not dry_run:
-                await self._disconnecting.finish(owner)
-            return False
-        if not dry_run:
-            self._state.rejections.count_good(now.timestamp(), grant=False)
-            self._state.activity.assume(owner, credential.granted_at, now.timestamp())
-        expires = credential.serves_until(now)
-        refusal = self._clients.refused.get(credential.client_id)
-        return expires < self._due_before() and self._is_time(owner, expires, refusal, tally)
-
-    def _is_time(self, owner: Owner, expires: float, refusal: str | None, tally: Tally) -> bool:
-        """Whether a token that is due is to be refreshed now: not in a pause, nor while idle, nor
-        with a client that Google refuses (`refusal`, a result code)."""
-        now = self._clock.seconds()
-        if not self._options.may_use(owner):
-            tally.skip("not_allowed")
-            return False
-        if self._state.pauses.is_paused(owner, now):
-            tally.skip(self._state.pauses.after(owner))
-            return False
-        idle = self._state.activity.is_idle(owner, now)
-        if idle and expires + IDLE_REFRESH_EVERY.total_seconds() >= now:
-            return False
-        if refusal is not None:
-            tally.skip(refusal)
-        return refusal is None
 
     async def _take_turn(self, owner: Owner, tally: Tally) -> None:
         slot = await self._limiter.slot()
@@ -318,11 +256,11 @@ class Sweep:
         where nothing at all can be saved: then the pass ends, and everybody keeps their place."""
         pauses, now = self._state.pauses, self._clock.seconds()
         match fault:
-            case NotAsked():
+            case NotAsked() | HeldElsewhere():
                 tally.skip(fault.code)
             case OperatorFault():
                 tally.need_operator(fault.code)
-                if fault.code == "store_failed" and not await self._can_write():
+                if fault.code in _NOTHING_KEPT and not await self._can_write():
                     tally.ended_by = fault.code
                 else:
                     pauses.extend(owner, now, after=fault.code)

@@ -14,7 +14,7 @@ from typing import Final, Literal, NamedTuple, Protocol
 
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import Document, Kind
-from security.storage.counting import DueCounts
+from security.storage.due import DueCounts, DuePage
 from security.storage.events import Action, AuditEntry, Event
 from security.storage.leases import Lease, Reservation
 from security.storage.sealing import Sealer
@@ -127,22 +127,6 @@ class Unit:
     since serves as well: versions say what may be saved. One that was given back does not."""
     events: Sequence[Event] = ()
     """For the audit trail, once all steps are made."""
-
-
-class Due(NamedTuple):
-    """A document to be seen to. `moment` in Unix seconds; None: it has changed, or wants a look."""
-
-    name: str
-    moment: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class DuePage:
-    """Some of what is due, soonest first; then what has changed."""
-
-    seen: int
-    """How many documents were looked at for this page: all of them for the first one."""
-    due: Sequence[Due]
 
 
 class DocumentStore(Protocol):
@@ -290,7 +274,15 @@ class Storage(DocumentStore, Protocol):
             OperatorFault: it could not be written.
         """
 
-    def due(self, kind: Kind, before: float, size: int, *, everything: bool) -> Iterator[DuePage]:
+    def due(
+        self,
+        kind: Kind,
+        before: float,
+        size: int,
+        *,
+        everything: bool,
+        scattered: bool = False,
+    ) -> Iterator[DuePage]:
         """Pages of at most `size` documents whose `Kind.due` comes before a moment (Unix seconds).
 
         Soonest first; then, in any order, those that have changed since they were last looked at
@@ -298,6 +290,8 @@ class Storage(DocumentStore, Protocol):
 
         Args:
             everything: all documents, as if every one had changed.
+            scattered: whether several processes work on what is due. Then each page is some at
+                random of the soonest (`random_parts`), looked up anew.
 
         Raises:
             OperatorFault: they cannot be looked through.

@@ -17,7 +17,7 @@ from threading import RLock
 from security.encryption import is_encrypted
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import NAME, Document, Kind
-from security.storage.counting import DueCounts, count_due
+from security.storage.due import Due, DueCounts, DuePage, count_due
 from security.storage.events import Action, AuditEntry, Event
 from security.storage.key_check import check_some_open
 from security.storage.leases import Lease, Reservation
@@ -28,8 +28,6 @@ from security.storage.protocol import (
     Convert,
     Copy,
     Drop,
-    Due,
-    DuePage,
     Found,
     Key,
     Put,
@@ -236,7 +234,9 @@ class MemoryStorage:
         self.check_writable()
         return MemoryReservation()
 
-    def due(self, kind: Kind, before: float, size: int, *, everything: bool) -> Iterator[DuePage]:
+    def due(
+        self, kind: Kind, before: float, size: int, *, everything: bool, scattered: bool = False
+    ) -> Iterator[DuePage]:
         names = self.names(kind)
         due: list[Due] = []
         changed: list[Due] = []

@@ -9,13 +9,12 @@ from typing import Any
 from security.encryption import is_encrypted
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import Kind
+from security.storage.due import Due, DueCounts, DuePage
 from security.storage.leases import Lease, Reservation
 from security.storage.protocol import (
     Conflict,
     Convert,
     Copy,
-    Due,
-    DuePage,
     Found,
     Key,
     Put,
@@ -150,7 +149,9 @@ class AFindTriesEverythingAgain(MemoryStorage):
 
 @breaks(test_contract_finding.test_what_is_removed_is_not_due)
 class WhatWasDueIsDue(MemoryStorage):
-    def due(self, kind: Kind, before: float, size: int, *, everything: bool) -> Iterator[DuePage]:
+    def due(
+        self, kind: Kind, before: float, size: int, *, everything: bool, scattered: bool = False
+    ) -> Iterator[DuePage]:
         gone = [key.name for key in self._looked_at if key not in self.shelf.documents]
         for page in super().due(kind, before, size, everything=everything):
             yield DuePage(page.seen, [*page.due, *(Due(name, 0) for name in gone)])
@@ -257,3 +258,18 @@ class PlaintextIsNeverRead(MemoryStorage):
         if there is not None and self.sealer.is_sealing and not is_encrypted(there[1]):
             return Stored(*there, fault=OperatorFault("plaintext", code="plaintext_refused"))
         return super()._read(key)
+
+
+@breaks(test_contract_finding.test_scattered_pages_together_are_all_that_is_due)
+class WhatIsScatteredIsLost(MemoryStorage):
+    def due(
+        self, kind: Kind, before: float, size: int, *, everything: bool, scattered: bool = False
+    ) -> Iterator[DuePage]:
+        for page in super().due(kind, before, size, everything=everything):
+            yield DuePage(page.seen, page.due[1:] if scattered else page.due)
+
+
+@breaks(test_contract_finding.test_what_is_due_is_counted_by_moments)
+class CountsLeaveOutWhatIsDueJustThen(MemoryStorage):
+    def due_counts(self, kind: Kind, edges: Sequence[float]) -> DueCounts:
+        return super().due_counts(kind, [edge - 0.001 for edge in edges])

@@ -12,6 +12,7 @@ from typing import Any, Final
 from security.encryption import is_encrypted
 from security.errors import CustodyError, OperatorFault
 from security.storage.catalogue import Kind
+from security.storage.due import Due, DuePage
 from security.storage.events import AuditEntry, Event
 from security.storage.leases import Lease, Reservation
 from security.storage.protocol import (
@@ -21,8 +22,6 @@ from security.storage.protocol import (
     Convert,
     Copy,
     Drop,
-    Due,
-    DuePage,
     Found,
     Key,
     Put,
@@ -633,7 +632,9 @@ class _DueOtherwise(MemoryStorage):
     def otherwise(self, due: list[Due], before: float) -> list[Due]:
         raise NotImplementedError
 
-    def due(self, kind: Kind, before: float, size: int, *, everything: bool) -> Iterator[DuePage]:
+    def due(
+        self, kind: Kind, before: float, size: int, *, everything: bool, scattered: bool = False
+    ) -> Iterator[DuePage]:
         for page in super().due(kind, before, size, everything=everything):
             yield DuePage(page.seen, self.otherwise(list(page.due), before))
 
@@ -652,7 +653,9 @@ class WhatHasChangedIsNotDue(_DueOtherwise):
 
 @breaks(test_contract_finding.test_what_is_due_comes_soonest_first_then_what_has_changed)
 class WhatIsDueLaterIsDue(MemoryStorage):
-    def due(self, kind: Kind, before: float, size: int, *, everything: bool) -> Iterator[DuePage]:
+    def due(
+        self, kind: Kind, before: float, size: int, *, everything: bool, scattered: bool = False
+    ) -> Iterator[DuePage]:
         return super().due(kind, float("inf"), size, everything=everything)
 
 
@@ -673,7 +676,9 @@ class AFindIsALook(MemoryStorage):
 
 @breaks(test_contract_finding.test_what_is_due_comes_in_pages)
 class OnePageHoldsAll(MemoryStorage):
-    def due(self, kind: Kind, before: float, size: int, *, everything: bool) -> Iterator[DuePage]:
+    def due(
+        self, kind: Kind, before: float, size: int, *, everything: bool, scattered: bool = False
+    ) -> Iterator[DuePage]:
         return super().due(kind, before, 10**6, everything=everything)
 
 
@@ -681,7 +686,9 @@ class OnePageHoldsAll(MemoryStorage):
     test_contract_finding.test_with_nothing_due_one_page_says_how_many_were_seen_and_nothing_is_read
 )
 class AnIdleLookReadsEverything(MemoryStorage):
-    def due(self, kind: Kind, before: float, size: int, *, everything: bool) -> Iterator[DuePage]:
+    def due(
+        self, kind: Kind, before: float, size: int, *, everything: bool, scattered: bool = False
+    ) -> Iterator[DuePage]:
         self.read([Key(kind, name) for name in self.names(kind)])
         return super().due(kind, before, size, everything=everything)
 
@@ -690,14 +697,18 @@ class AnIdleLookReadsEverything(MemoryStorage):
     test_contract_finding.test_with_nothing_due_one_page_says_how_many_were_seen_and_nothing_is_read
 )
 class WithNothingDueThereIsNoPage(MemoryStorage):
-    def due(self, kind: Kind, before: float, size: int, *, everything: bool) -> Iterator[DuePage]:
+    def due(
+        self, kind: Kind, before: float, size: int, *, everything: bool, scattered: bool = False
+    ) -> Iterator[DuePage]:
         pages = super().due(kind, before, size, everything=everything)
         return iter([page for page in pages if page.due])
 
 
 @breaks(test_contract_finding.test_everything_is_due_where_that_is_asked)
 class EverythingIsWhatIsDue(MemoryStorage):
-    def due(self, kind: Kind, before: float, size: int, *, everything: bool) -> Iterator[DuePage]:
+    def due(
+        self, kind: Kind, before: float, size: int, *, everything: bool, scattered: bool = False
+    ) -> Iterator[DuePage]:
         return super().due(kind, before, size, everything=False)
 
 

@@ -6,11 +6,14 @@ Each `SharedStorage` over one `SharedShelf` is another process.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from security.errors import CorruptCredential, OperatorFault
 from security.storage.catalogue import NAME, Kind
+from security.storage.due import Due, DueCounts, DuePage, count_due, random_parts
 from security.storage.protocol import Found, Key, Unit, Version
 from security.storage.sealing import Sealer
 from tests.storage.memory import MemoryLease, MemoryStorage, Shelf
@@ -89,11 +92,14 @@ class SharedStorage(MemoryStorage):
     ) -> None:
         super().__init__(shelf, sealer, mask, kinds, is_atomic=True)
         self.lease_seconds = shelf.lease_seconds
+        self.asked: Counter[str] = Counter()
+        self._columns: dict[Key, tuple[Version, float | None]] = {}
 
     def now(self) -> float:
         return self.shelf.now()
 
     def apply(self, units: Sequence[Unit]) -> list[list[Version] | Exception]:
+        self.asked["apply"] += 1
         if self.shelf.is_away:
             self._check(units)
             return [OperatorFault("the shelf is away", code="database_unreachable")] * len(units)
@@ -105,15 +111,40 @@ class SharedStorage(MemoryStorage):
 
     def read(self, keys: Sequence[Key]) -> list[Found]:
         self._reach()
+        self.asked["read"] += bool(keys)
         return super().read(keys)
 
     def names(self, kind: Kind, prefix: str = "") -> list[str]:
         self._reach()
+        self.asked["names"] += 1
         return super().names(kind, prefix)
 
     def check_writable(self, kind: Kind | None = None) -> None:
         self._reach()
         super().check_writable(kind)
+
+    def due(
+        self, kind: Kind, before: float, size: int, *, everything: bool, scattered: bool = False
+    ) -> Iterator[DuePage]:
+        self.asked["due"] += 1
+        if not scattered:
+            yield from super().due(kind, before, size, everything=everything)
+            return
+        always = [name for name in self.names(kind) if self._moment(Key(kind, name)) is None]
+        for part in random_parts(partial(self._soonest, kind, before), size):
+            yield DuePage(len(part), [Due(name, moment) for moment, name in sorted(part)])
+        yield DuePage(len(always), [Due(name, None) for name in always])
+
+    def due_counts(self, kind: Kind, edges: Sequence[float]) -> DueCounts:
+        self.asked["due_counts"] += 1
+        return count_due([self._moment(Key(kind, name)) for name in self.names(kind)], edges)
+
+    def _soonest(
+        self, kind: Kind, before: float, after: tuple[float, str] | None, count: int
+    ) -> list[tuple[float, str]]:
+        moments = [(self._moment(Key(kind, name)), name) for name in self.names(kind)]
+        due = sorted((moment, name) for moment, name in moments if moment is not None)
+        return [one for one in due if one[0] < before and (after is None or one > after)][:count]
 
     def is_leased(self, name: str) -> bool | None:
         held = self.shelf.leases.get(name)
@@ -148,7 +179,14 @@ class SharedStorage(MemoryStorage):
             return float("inf")
         if key in self._wanted:
             return None
+        known = self._columns.get(key)
+        if known is None or known[0] != there[0]:
+            known = self._columns[key] = (there[0], self._read_column(key, there[1]))
+        return known[1]
+
+    def _read_column(self, key: Key, raw: bytes) -> float | None:
+        assert key.kind.due is not None
         try:
-            return key.kind.due(self.sealer.open(key.kind, key.name, there[1]), self.now())
+            return key.kind.due(self.sealer.open(key.kind, key.name, raw), self.now())
         except (CorruptCredential, OperatorFault):
             return None

@@ -308,3 +308,28 @@ def test_a_note_in_the_trail_never_raises(backend: Backend) -> None:
 def test_the_storages_clock_goes(backend: Backend) -> None:
     """In Unix seconds."""
     assert abs(backend.storage.now() - datetime.now(UTC).timestamp()) < 60
+
+
+# What several processes work on
+
+
+def test_scattered_pages_together_are_all_that_is_due(backend: Backend) -> None:
+    """Each once, in whatever order; then what is due at every look."""
+    for number in range(30):
+        backend.put(page(f"p{number}"), {"due": number})
+    backend.put(page("always"), {"due": None})
+    pages = list(backend.storage.due(PAGES, 20, 2, everything=False, scattered=True))
+    found = [one.name for part in pages for one in part.due]
+    assert sorted(found) == sorted([*(f"p{number}" for number in range(20)), "always"])
+
+
+def test_what_is_due_is_counted_by_moments(backend: Backend) -> None:
+    """And the first one after the first of them is told."""
+    for name, moment in (("a", 5), ("b", 10), ("c", 400)):
+        backend.put(page(name), {"due": moment})
+    backend.put(page("never"), {})
+    counts = backend.storage.due_counts(PAGES, [5, 100, 400])
+    assert (counts.upto, counts.soonest) == ([1, 2, 3], 10)
+    counts = backend.storage.due_counts(PAGES, [400])
+    assert counts.upto == [3]
+    assert counts.soonest in (None, INFINITE)

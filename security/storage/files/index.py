@@ -18,7 +18,8 @@ from typing import Final, NamedTuple
 
 from security.storage.catalogue import Document, Kind
 from security.storage.disk_faults import disk_faults
-from security.storage.protocol import Due, Version
+from security.storage.due import Due
+from security.storage.protocol import Version
 
 ENDING: Final = ".json"
 _SETTLED_SECONDS: Final = 2.5

@@ -22,8 +22,8 @@ from filelock import Timeout
 
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import NAME, Document, Kind
-from security.storage.counting import DueCounts, count_due
 from security.storage.disk_faults import disk_faults
+from security.storage.due import Due, DueCounts, DuePage, count_due
 from security.storage.each import each
 from security.storage.events import Action, AuditEntry, Event
 from security.storage.files.audit_trail import AuditTrail
@@ -40,17 +40,7 @@ from security.storage.files.staged_file import StagedFile
 from security.storage.files.unix import is_private
 from security.storage.key_check import check_some_open
 from security.storage.leases import Lease
-from security.storage.protocol import (
-    Convert,
-    Due,
-    DuePage,
-    Found,
-    Key,
-    Resealed,
-    Stored,
-    Unit,
-    Version,
-)
+from security.storage.protocol import Convert, Found, Key, Resealed, Stored, Unit, Version
 from security.storage.refusals import NOT_BELIEVED
 from security.storage.sealing import Sealer
 
@@ -197,7 +187,9 @@ class FileStorage:
     def reserve(self, key: Key, size: int, lease: Lease) -> StagedFile:
         return reserve_room(self._path(key), size)
 
-    def due(self, kind: Kind, before: float, size: int, *, everything: bool) -> Iterator[DuePage]:
+    def due(
+        self, kind: Kind, before: float, size: int, *, everything: bool, scattered: bool = False
+    ) -> Iterator[DuePage]:
         if everything:
             with disk_faults():  # a folder that has gone is no empty one
                 self._folder_of(kind).stat()

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
 from sqlalchemy import Engine
 
 from security.storage.catalogue import Kind
-from security.storage.counting import DueCounts
+from security.storage.due import Due, DueCounts, DuePage, random_parts
 from security.storage.each import portions
-from security.storage.protocol import Due, DuePage
 from security.storage.sql.faults import run
 from security.storage.sql.shelves.shelf import ALWAYS, Shelf
 
 _MILLISECONDS: Final = 1000
 _LAST: Final = 2**63 - 1
+
+
+_Row = tuple[int, str]
+"""A moment in milliseconds since 1970, and a name."""
+
+
+def _in_order(look: Callable[[_Row | None, int], list[_Row]], size: int) -> Iterator[list[_Row]]:
+    after: _Row | None = None
+    while found := look(after, size):
+        yield found
+        if len(found) < size:
+            return
+        after = found[-1]
 
 
 class DueLook:
@@ -32,21 +44,17 @@ class DueLook:
         self._kind = kind
         self._wanted = wanted
 
-    def due(self, before: float, size: int) -> Iterator[DuePage]:
+    def due(self, before: float, size: int, *, scattered: bool) -> Iterator[DuePage]:
         """Pages of what is due before a moment, in Unix seconds; each is a look of its own.
 
         Soonest first, then what is due at every look.
+
+        Args:
+            scattered: some of the soonest on each page, at random.
         """
-        after, always, yielded = None, self._standing(), False
-        while True:
-            look = partial(
-                self._shelf.due,
-                kind=self._kind,
-                before=int(before * _MILLISECONDS),
-                after=after,
-                size=size,
-            )
-            found = run(self._engine, look, writes=False)
+        always, yielded = self._standing(), False
+        parts = random_parts if scattered else _in_order
+        for found in parts(partial(self._look, int(before * _MILLISECONDS)), size):
             ours = [(at, name) for at, name in found if self._kind.is_ours(name)]
             always += [name for at, name in ours if at == ALWAYS and name not in always]
             page = [Due(name, at / _MILLISECONDS) for at, name in ours if at != ALWAYS]
@@ -54,9 +62,6 @@ class DueLook:
             if page:
                 yielded = True
                 yield DuePage(len(found), page)
-            if len(found) < size:
-                break
-            after = found[-1]
         for names in portions(always, size):
             yielded = True
             yield DuePage(len(names), [Due(name, None) for name in names])
@@ -91,6 +96,10 @@ class DueLook:
             for name, moment in found.items()
             if self._kind.is_ours(name)
         }
+
+    def _look(self, before: int, after: _Row | None, size: int) -> list[_Row]:
+        look = partial(self._shelf.due, kind=self._kind, before=before, after=after, size=size)
+        return run(self._engine, look, writes=False)
 
     def _standing(self) -> list[str]:
         """What is wanted and still there."""

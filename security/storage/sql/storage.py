@@ -11,23 +11,13 @@ from sqlalchemy import Connection, Engine
 
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import NAME, Kind
-from security.storage.counting import DueCounts
+from security.storage.due import DueCounts, DuePage
 from security.storage.each import each
 from security.storage.events import Action, AuditEntry, Event
 from security.storage.key_check import check_some_open
 from security.storage.leases import Lease
 from security.storage.parts import principal
-from security.storage.protocol import (
-    Convert,
-    Drop,
-    DuePage,
-    Found,
-    Key,
-    Resealed,
-    Stored,
-    Unit,
-    Version,
-)
+from security.storage.protocol import Convert, Drop, Found, Key, Resealed, Stored, Unit, Version
 from security.storage.refusals import NOT_BELIEVED
 from security.storage.sealing import Sealer
 from security.storage.sql import schema
@@ -183,9 +173,11 @@ class SqlStorage:
     def reserve(self, key: Key, size: int, lease: Lease) -> SqlReservation:
         return SqlReservation()
 
-    def due(self, kind: Kind, before: float, size: int, *, everything: bool) -> Iterator[DuePage]:
+    def due(
+        self, kind: Kind, before: float, size: int, *, everything: bool, scattered: bool = False
+    ) -> Iterator[DuePage]:
         look = DueLook(self._engine, self._shelf(kind), kind, self._wanted[kind])
-        return look.everything(size) if everything else look.due(before, size)
+        return look.everything(size) if everything else look.due(before, size, scattered=scattered)
 
     def look_again(self, keys: Sequence[Key]) -> None:
         for key in keys:

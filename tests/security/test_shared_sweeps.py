@@ -1,0 +1,135 @@
+"""Sweeps of several processes over one storage: no leader, and nobody refreshed twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+
+from processes.wiring import Custody
+from security.credential import Owner
+from security.maintenance.sweep import SweepOptions
+from security.storage.due import random_parts
+from tests.security.kit import ANN
+from tests.security.processes import Processes, several
+
+pytestmark = pytest.mark.one_way("on")
+OWNERS = [Owner.user(1000 + number) for number in range(200)]
+
+
+@pytest.fixture
+async def processes() -> AsyncIterator[Processes]:
+    """Several over one shelf."""
+    async with several() as made:
+        yield made
+
+
+def start_four(processes: Processes, concurrency: int = 8) -> list[Custody]:
+    return [processes.start(sweep=SweepOptions(concurrency=concurrency)) for _ in range(4)]
+
+
+async def test_four_processes_refresh_each_owner_once(processes: Processes) -> None:
+    """Together they look at few more than there are, and each does its share."""
+    processes.connect(*OWNERS)
+    custodies = start_four(processes)
+    reports = await asyncio.gather(*(custody.sweep.run() for custody in custodies))
+    assert processes.endpoint.asked == Counter({owner.key: 1 for owner in OWNERS})
+    assert sum(report.refreshed for report in reports) == len(OWNERS)
+    assert min(report.refreshed for report in reports) > len(OWNERS) / 10
+    assert [report.transient + report.operator + report.quarantined for report in reports] == [
+        0
+    ] * 4
+    assert (await custodies[0].sweep.run()).refreshed == 0
+
+
+async def test_whom_another_process_is_at_is_skipped_at_once(processes: Processes) -> None:
+    """And is nobody's failure."""
+    processes.connect(ANN)
+    dead, alive = processes.start(), processes.start()
+    assert dead.store.lease(ANN) is not None
+    report = await alive.sweep.run()
+    assert (report.skipped, report.waiting, report.transient) == (1, {"locked": 1}, 0)
+    assert report.seconds < 1
+    assert not alive.state.pauses.is_paused(ANN, processes.shelf.now())
+    processes.shelf.tick(31)
+    assert (await alive.sweep.run()).refreshed == 1
+
+
+async def test_whoever_asks_meanwhile_waits_though_a_sweep_does_not(processes: Processes) -> None:
+    """They join its refresh, which gives up at once, and begin one of their own."""
+    async with several(lease_seconds=0.3) as short:
+        short.connect(ANN)
+        dead, alive = short.start(), short.start()
+        assert dead.store.lease(ANN) is not None
+        sweep = asyncio.create_task(alive.sweep.run())
+        kept = await alive.custodian.refresh(ANN)
+        assert kept.asked
+        assert (await sweep).transient == 0
+
+
+async def test_a_fleet_that_was_authorised_together_does_not_stay_due_together(
+    processes: Processes,
+) -> None:
+    """Within two minutes, a little at a time; and none is left for longer."""
+    processes.connect(*OWNERS, minutes_left=15.5)
+    one = processes.start()
+    refreshed = [(await one.sweep.run()).refreshed]
+    for _ in range(5):
+        processes.shelf.tick(30)
+        refreshed.append((await one.sweep.run()).refreshed)
+    assert sum(refreshed) == len(OWNERS)
+    assert refreshed[0] == 0
+    assert max(refreshed) < len(OWNERS) / 2.5
+
+
+async def test_nothing_due_costs_three_questions_at_most(processes: Processes) -> None:
+    """However many there are; how they stand is counted every five minutes at most."""
+    processes.connect(*OWNERS, minutes_left=60)
+    one = processes.start()
+    await one.sweep.run()
+    storage = one.storage
+    for counted in (0, 1):
+        storage.asked.clear()  # type: ignore[attr-defined]
+        report = await one.sweep.run()
+        asked = storage.asked  # type: ignore[attr-defined]
+        assert (report.seen, report.full) == (0, False)
+        assert asked["due_counts"] == counted
+        assert asked["due"] + asked["due_counts"] + asked["read"] + asked["apply"] <= 3
+        processes.shelf.tick(301)
+    assert one.sweep.figures.by_minutes[-1][1] == len(OWNERS)
+
+
+# Parts
+
+
+def test_parts_together_are_all_there_is_each_once() -> None:
+    """In about the order in which it stands."""
+    rows = list(range(1000))
+
+    def look(after: int | None, count: int) -> list[int]:
+        return [row for row in rows if after is None or row > after][:count]
+
+    given = [row for part in random_parts(look, 10) for row in part]
+    assert sorted(given) == rows
+    assert all(abs(row - at) < 200 for at, row in enumerate(given))
+
+
+def test_what_others_have_done_meanwhile_is_not_given() -> None:
+    """Two who take turns over the same rows take each about once."""
+    rows = set(range(1000))
+
+    def look(after: int | None, count: int) -> list[int]:
+        return sorted(row for row in rows if after is None or row > after)[:count]
+
+    takers, taken = [random_parts(look, 10) for _ in range(2)], 0
+    while takers:
+        for taker in list(takers):
+            part = next(taker, None)
+            if part is None:
+                takers.remove(taker)
+            else:
+                taken += len(part)
+                rows -= set(part)
+    assert (rows, taken) == (set(), 1000)
