@@ -1,8 +1,8 @@
 """A token endpoint that costs as little as can be: what is measured is whoever asks it.
 
-`python -m bench.endpoint SECONDS_OF_LATENCY`. HTTP/1.1 with keep-alive, one request at a time on a
-connection, as the contenders ask; every refresh token is good, and every answer brings a token of
-its own.
+`python -m bench.endpoint SECONDS_OF_LATENCY [SECONDS_OF_LIFE]`, the latter of its access tokens.
+HTTP/1.1 with keep-alive, one request at a time on a connection, as the contenders ask; every
+refresh token is good, and every answer brings a token of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import Final
 from bench.child import Json, serve
 
 EXPIRES_IN: Final = 600
-"""Seconds. Less than the lead of fifteen minutes: whoever has been refreshed is due again."""
+"""Seconds, unless told otherwise. Less than the lead of fifteen minutes: whoever has been refreshed
+is due again."""
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
 _PADDING: Final = "x" * 200  # Google's access tokens have about this length
 
@@ -27,6 +28,7 @@ class TokenEndpoint(asyncio.Protocol):
 
     answered = itertools.count()
     latency = 0.0
+    expires_in = EXPIRES_IN
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
@@ -65,7 +67,7 @@ class TokenEndpoint(asyncio.Protocol):
                 "200 OK",
                 {
                     "access_token": f"ya29.{next(self.answered):012d}{_PADDING}",
-                    "expires_in": EXPIRES_IN,
+                    "expires_in": self.expires_in,
                     "scope": "https://www.googleapis.com/auth/drive.file",
                     "token_type": "Bearer",
                 },
@@ -82,7 +84,10 @@ class TokenEndpoint(asyncio.Protocol):
 
 async def main() -> None:
     """Serve until there are no more commands."""
-    TokenEndpoint.latency = float(sys.argv[1])
+    latency, *life = sys.argv[1:]
+    TokenEndpoint.latency = float(latency)
+    if life:
+        TokenEndpoint.expires_in = int(life[0])
     loop = asyncio.get_running_loop()
     server = await loop.create_server(TokenEndpoint, "127.0.0.1", 0, backlog=1024)
     port = server.sockets[0].getsockname()[1]

@@ -30,7 +30,7 @@ from google.oauth2.credentials import Credentials
 from bench.child import Json, serve
 from bench.owners import CLIENT_ID, CLIENT_SECRET
 
-_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
+FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 THREADS: Final = 16  # as many as the product's own for writing
 
 
@@ -91,7 +91,7 @@ class Post:
         }
         body = urlencode(form).encode("ascii")  # aiohttp's own encoder takes twice the time
         async with session.post(
-            self._url, data=body, headers=_FORM, allow_redirects=False
+            self._url, data=body, headers=FORM, allow_redirects=False
         ) as response:
             await response.read()
             if response.status != 200:

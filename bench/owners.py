@@ -27,8 +27,28 @@ def new_key() -> str:
     return Fernet.generate_key().decode("ascii")
 
 
+def credential_of(number: int, minutes_left: float) -> Credential:
+    """Of one of the owners, of the size that a real one has.
+
+    Args:
+        minutes_left: until its access token expires.
+    """
+    now = datetime.now(UTC)
+    return Credential(
+        owner=Owner.user(FIRST_ID + number),
+        client_id=CLIENT_ID,
+        refresh_token=SecretStr(f"1//0{number:012d}" + "r" * 90),
+        access_token=SecretStr(f"ya29.{number:012d}" + "x" * 200),
+        expires_at=now + timedelta(minutes=minutes_left),
+        account=SecretStr(f"somebody{number}@example.com"),
+        account_id=SecretStr(f"{number:020d}"),
+        generation=1,
+        granted_at=now - timedelta(days=30),
+    )
+
+
 def fill(folder: Path, count: int, *, key: str | None, minutes_left: float) -> None:
-    """Write that many credentials, each of the size a real one has.
+    """Write that many credentials as files.
 
     Args:
         key: a Fernet key to encrypt them under; None: plaintext.
@@ -36,23 +56,11 @@ def fill(folder: Path, count: int, *, key: str | None, minutes_left: float) -> N
     """
     folder.mkdir(mode=0o700, parents=True)
     encryption = TokenEncryption([SecretStr(key)] if key else [])
-    now = datetime.now(UTC)
     for number in range(count):
-        owner = Owner.user(FIRST_ID + number)
-        credential = Credential(
-            owner=owner,
-            client_id=CLIENT_ID,
-            refresh_token=SecretStr(f"1//0{number:012d}" + "r" * 90),
-            access_token=SecretStr(f"ya29.{number:012d}" + "x" * 200),
-            expires_at=now + timedelta(minutes=minutes_left),
-            account=SecretStr(f"somebody{number}@example.com"),
-            account_id=SecretStr(f"{number:020d}"),
-            generation=1,
-            granted_at=now - timedelta(days=30),
-        )
+        credential = credential_of(number, minutes_left)
         data = encryption.encrypt(json.dumps(credential.to_document(), indent=1).encode("ascii"))
         descriptor = os.open(
-            folder / f"{owner.stem}.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600
+            folder / f"{credential.owner.stem}.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600
         )
         try:
             os.write(descriptor, data)

@@ -50,6 +50,8 @@ class MariaDB:
     folder: Path
     """0700, and short: the socket's path has 107 bytes at most."""
     port: int = 0
+    options: tuple[str, ...] = ()
+    """More of the server's own, which go before those of a small one."""
 
     @property
     def ca(self) -> Path:
@@ -159,7 +161,7 @@ class MariaDB:
             *(_program("mariadbd"), "--no-defaults", f"--datadir={self.folder / 'data'}"),
             *(f"--socket={self.socket}", f"--pid-file={self._pid_file}", f"--port={port}"),
             *("--bind-address=127.0.0.1", "--require-secure-transport=ON", *_AS_ROOT, *_SMALL),
-            *(f"--ssl-cert={certificate}", f"--ssl-key={certificate}"),
+            *(f"--ssl-cert={certificate}", f"--ssl-key={certificate}", *self.options),
         ]
         for mark in (self._pid_file, self._ended):
             mark.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""`make bench-store`: the storage in a database, alone and among several processes."""

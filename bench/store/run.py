@@ -1,0 +1,57 @@
+"""`make bench-store`: all measurements of one run, printed, and written as JSON where asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Final
+
+from bench.child import Json
+from bench.report import Aims, Site, report
+from bench.store.measures import (
+    QUICK,
+    Place,
+    Scale,
+    measure_due,
+    measure_idle,
+    measure_many,
+    measure_processes,
+)
+from bench.store.server import is_installed, server_in
+
+AIMS: Final[Aims] = {
+    "two_over_one": ("(a) 150 ms, 8 at once each: two processes over one", ">= 1.9"),
+    "four_over_one": ("    four processes over one", ">= 3.6"),
+    "one_per_second": ("    one process, refreshes a second", ""),
+    "due_over_floor": ("(b) all due: rate over claim + POST + save in batches", ">= 0.5"),
+    "due_over_post": ("    rate over the POST alone", ""),
+    "due_over_files": ("    rate over the same in files", ""),
+    "due_per_second": ("    refreshes a second", ""),
+    "due_statements": ("    statements a refresh", ""),
+    "idle_growth": ("(c) nothing due: a pass among 100,000 over one among 1,000", "<= 1.5"),
+    "idle_statements": ("    its statements", "<= 3"),
+    "idle_ms": ("    its milliseconds", ""),
+    "files_at_64": ("(f) 150 ms, 64 at once: refreshes a second in files", ""),
+    "sqlite_at_64": ("    in SQLite", ""),
+    "mariadb_at_64": ("    in MariaDB", ""),
+}
+
+
+def _measure(site: Site, quick: bool, _: Json) -> Iterator[tuple[str, Json]]:
+    with server_in(site.folder / "server") as server:
+        named = {field.name: getattr(site, field.name) for field in fields(Site)}
+        place = Place(**named, server=server, scale=QUICK if quick else Scale())
+        yield "processes", measure_processes(place)
+        yield "due", measure_due(place)
+        yield "idle", measure_idle(place)
+        yield "many", measure_many(place)
+
+
+def main() -> int:
+    """The exit code: see `bench.report.report`; 2 also where there is no MariaDB."""
+    return report("make bench-store", AIMS, _measure) if is_installed() else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
