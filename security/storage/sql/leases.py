@@ -190,10 +190,10 @@ class LeaseBook:
         """Rows for what nobody has asked for before; others may make them at the same time."""
         rows = [{"name": name, "token": None, "held_until": 0} for name in names]
         if connection.dialect.name == "sqlite":
-            connection.execute(sqlite.insert(LEASES).values(rows).on_conflict_do_nothing())
+            connection.execute(sqlite.insert(LEASES).on_conflict_do_nothing(), rows)
         else:
-            made = mysql.insert(LEASES).values(rows)
-            connection.execute(made.on_duplicate_key_update(name=made.inserted.name))
+            made = mysql.insert(LEASES)
+            connection.execute(made.on_duplicate_key_update(name=made.inserted.name), rows)
 
     def _give_back_all(self) -> None:
         while self._try_to_give_back():

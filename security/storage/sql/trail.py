@@ -51,7 +51,7 @@ class SqlTrail:
             for event in events
         ]
         if rows:
-            connection.execute(insert(AUDIT_EVENTS).values(rows))
+            connection.execute(insert(AUDIT_EVENTS), rows)
 
     def record(self, events: Sequence[Event]) -> None:
         """By themselves. Never raises: what has happened has happened."""

@@ -215,13 +215,13 @@ class Shelf(ABC):
         """Keep what is new; IntegrityError where somebody was faster."""
         rows = [self._values(key, content) for key, content in contents.items()]
         for some in portions(rows, MOST_AT_ONCE):
-            connection.execute(insert(self.table).values(list(some)))
+            connection.execute(insert(self.table), list(some))
 
     def replace(self, connection: Connection, contents: Mapping[Key, Content]) -> None:
         """Keep something else in the place of what is there, and locked."""
         rows = [self._values(key, content) for key, content in contents.items()]
         for some in portions(rows, MOST_AT_ONCE):
-            connection.execute(self._upsert(connection, list(some)))
+            connection.execute(self._upsert(connection.dialect.name, some[0]), list(some))
 
     def drop(self, connection: Connection, keys: Collection[Key]) -> None:
         """Keep these no longer."""
@@ -229,15 +229,16 @@ class Shelf(ABC):
             wanted = self._is(kind, self.name.in_(names))
             connection.execute(delete(self.table).where(wanted))
 
-    def _upsert(self, connection: Connection, rows: list[dict[str, Any]]) -> Any:
-        changing = [name for name in rows[0] if name not in self._unchanged]
-        if connection.dialect.name == "sqlite":
-            lite = sqlite.insert(self.table).values(rows)
+    def _upsert(self, dialect: str, row: Mapping[str, Any]) -> Any:
+        """Without values, which come beside it: compiled once, however many rows there are."""
+        changing = [name for name in row if name not in self._unchanged]
+        if dialect == "sqlite":
+            lite = sqlite.insert(self.table)
             return lite.on_conflict_do_update(
                 index_elements=self._identifying,
                 set_={name: lite.excluded[name] for name in changing},
             )
-        full = mysql.insert(self.table).values(rows)
+        full = mysql.insert(self.table)
         return full.on_duplicate_key_update({name: full.inserted[name] for name in changing})
 
     _identifying: Sequence[str]
