@@ -148,6 +148,11 @@ def has_ended(credential: Credential, ended: int) -> bool:
     return credential.state == "active" and 0 < credential.generation <= ended
 
 
+def _may_have_ended(credential: Credential | None) -> bool:
+    """Other programs' credentials have no generation, and count as new."""
+    return credential is not None and credential.state == "active" and credential.generation > 0
+
+
 class Generations:
     """The newest generation of each owner that this process has seen: nothing older is believed.
 
@@ -202,20 +207,16 @@ class OwnerReader:
         """For each owner what is kept of their credential, or why it cannot be told."""
         # Asked before the look: what is saved beside it is no step back.
         newest = {owner: self.seen.newest(owner) for owner in owners}
-        found = self._storage.read([credential_key(owner) for owner in owners])
-        readings = each(_parsed, zip(owners, found, strict=True))
-        active = [
-            reading.credential.owner
-            for reading in readings
-            if isinstance(reading, Reading)
-            and reading.credential is not None
-            and reading.credential.state == "active"
-            and reading.credential.generation  # other programs' have none, and count as new
-        ]
-        before = [self.ended.newest(owner) for owner in active]
-        tombstones = self._storage.read([tombstone_key(owner) for owner in active])
-        ends = each(self._ended_by_then, zip(active, before, tombstones, strict=True))
-        ended = dict(zip(active, ends, strict=True))
+        before = {owner: self.ended.newest(owner) for owner in owners}
+        # Tombstones last: who is disconnecting meanwhile writes theirs first.
+        keys = [key_of(owner) for key_of in (credential_key, tombstone_key) for owner in owners]
+        found = self._storage.read(keys)
+        readings = each(_parsed, zip(owners, found[: len(owners)], strict=True))
+        ended: dict[Owner, int | Exception] = {}
+        for owner, reading, tombstone in zip(owners, readings, found[len(owners) :], strict=True):
+            if isinstance(reading, Reading) and _may_have_ended(reading.credential):
+                [end] = each(self._ended_by_then, [(owner, before[owner], tombstone)])
+                ended[owner] = end
         believed = each(partial(self._believed, newest, ended), readings)
         # The storage has opened them all the same: of these it would see no change.
         self._storage.look_again(

@@ -52,6 +52,8 @@ class Save:
     events: Sequence[Event] = ()
     is_again: bool = False
     """Whether it was tried before. The storage may have kept it then, and its answer was lost."""
+    ends_lease: bool = False
+    """Whether nothing is done under the lease afterwards (see `Unit`)."""
 
 
 class TokenStore:
@@ -199,7 +201,7 @@ class TokenStore:
         newest = save.based_on or self._reader.newest_ended(owner, save.based_on)
         saved = replace(save.credential, generation=newest + 1)
         step = self._put(saved, seen.version or ABSENT, save.reservation)
-        return saved, Unit([step], save.lease, save.events)
+        return saved, Unit([step], save.lease, save.events, save.ends_lease)
 
     def save_newest(
         self,

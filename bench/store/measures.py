@@ -192,8 +192,12 @@ def measure_due(place: Place) -> Json:
         with filled(place, of_floor, scale.due_owners, _DUE):
             pass
         for name in ("files", "post"):
-            fill(place.folder / name, scale.due_owners, key=key if name == "files" else None,
-                 minutes_left=_DUE)
+            fill(
+                place.folder / name,
+                scale.due_owners,
+                key=key if name == "files" else None,
+                minutes_left=_DUE,
+            )
         contenders = {
             "mariadb": place.measured("bench.sweeper", in_database),
             "files": place.measured("bench.sweeper", in_files),
@@ -215,9 +219,9 @@ def measure_due(place: Place) -> Json:
                 refreshed[name] += done["refreshed"]
                 entry[name] = done["refreshed"] / done["seconds"]
                 entry[f"{name}_cpu_us"] = done["cpu_seconds"] / done["refreshed"] * 1e6
-                entry[f"{name}_statements"] = (
-                    statements(place.server) - before
-                ) / done["refreshed"]
+                entry[f"{name}_statements"] = (statements(place.server) - before) / done[
+                    "refreshed"
+                ]
             rounds.append(entry)
         check(fleet, scale.due_owners, refreshed["mariadb"])
     rate = median_of(rounds, "mariadb")

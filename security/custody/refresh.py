@@ -116,6 +116,7 @@ class Refreshes:
             seen=look.reading,
             reservation=look.reservation,
             events=[Event("refreshed", refreshed.owner)],
+            ends_lease=True,
         )
         tries = chain((save,), repeat(replace(save, is_again=True)))
         return await self._leases.persist(

@@ -127,6 +127,9 @@ class Unit:
     since serves as well: versions say what may be saved. One that was given back does not."""
     events: Sequence[Event] = ()
     """For the audit trail, once all steps are made."""
+    ends_lease: bool = False
+    """Whether nothing is done under the lease afterwards: where giving it back is a change as well,
+    that is made with the steps. Whoever holds it gives it back in any case."""
 
 
 class DocumentStore(Protocol):

@@ -50,6 +50,15 @@ class AUnitWantsSteps(MemoryStorage):
         return super()._apply(unit) if unit.steps else Conflict("nothing to do")
 
 
+@breaks(test_contract_leases.test_a_lease_goes_back_with_the_last_unit_under_it)
+class ALeaseGoesBackWithWhatWasRefused(MemoryStorage):
+    def _apply(self, unit: Unit) -> list[Version] | Exception:
+        outcome = super()._apply(unit)
+        if unit.ends_lease and unit.lease is not None:
+            unit.lease.release()
+        return outcome
+
+
 @breaks(test_contract_leases.test_a_unit_spans_the_kinds_of_one_owner)
 class AUnitIsOfOneKind(MemoryStorage):
     def _apply(self, unit: Unit) -> list[Version] | Exception:

@@ -116,6 +116,42 @@ def test_of_many_who_ask_at_once_one_gets_it(backend: Backend) -> None:
     assert len(got) == 1
 
 
+def test_a_lease_goes_back_with_the_last_unit_under_it(backend: Backend) -> None:
+    """At the latest when it is released; one whose unit was refused keeps it until then."""
+    lease, bobs = take(backend), take(backend, BOB.stem)
+    last = Unit([Put(CREDENTIAL, {"n": 1})], lease, ends_lease=True)
+    refused = Unit([Put(credential_key(BOB), {}, "another")], bobs, ends_lease=True)
+    done, conflict = backend.storage.apply([last, refused])
+    assert not isinstance(done, Exception)
+    assert isinstance(conflict, Conflict)
+    assert backend.another().lease([BOB.stem]) == [None]
+    backend.apply(Put(credential_key(BOB), {}), lease=bobs)
+    backend.storage.release([lease, bobs])
+    for name in (ANN.stem, BOB.stem):
+        take(backend, name).release()
+
+
+@pytest.mark.parametrize("backend_class", [one for one in BACKENDS if one.is_database])
+def test_a_lease_that_was_taken_over_begins_nothing_and_still_serves_for_a_save(
+    backend_class: type[Backend], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Google has given meanwhile can be had in no other way."""
+    monkeypatch.setattr(backend_class, "lease_seconds", 0.05)
+    backend = backend_class(tmp_path / "user_data", TokenEncryption([new_key()]))
+    late = take(backend)
+    other = backend.another()
+    while (taken := other.lease([ANN.stem])) == [None]:
+        pass
+    assert not late.renew()
+    assert not late.may_begin()
+    backend.apply(Put(CREDENTIAL, {"n": 1}), lease=late)
+    late.release()
+    assert taken[0] is not None
+    assert not isinstance(taken[0], Exception)
+    assert taken[0].renew()
+    backend.close()
+
+
 # What wants a lease
 
 

@@ -17,6 +17,7 @@ from security.errors import CustodyError, OperatorFault
 from security.storage.catalogue import Document
 from security.storage.each import each
 from security.storage.events import Event
+from security.storage.leases import Lease
 from security.storage.parts import Parts
 from security.storage.protocol import (
     ABSENT,
@@ -93,8 +94,21 @@ class Changes:
     @property
     def keys(self) -> set[Key]:
         """What is read, and locked, for the judgement."""
+        return {step.key for unit in self._units for step in unit.steps} | self.sources
+
+    @property
+    def sources(self) -> set[Key]:
+        """Of these what stands there is needed; of the others the version will do."""
         steps = [step for unit in self._units for step in unit.steps]
-        return {step.key for step in steps} | {s.source for s in steps if isinstance(s, Copy)}
+        return {step.source for step in steps if isinstance(step, Copy)}
+
+    def leases_ended(self, judged: Judged) -> list[Lease]:
+        """Those that go back with their units, as far as these are made."""
+        return [
+            unit.lease
+            for unit, outcome in zip(self._units, judged.outcomes, strict=True)
+            if unit.ends_lease and unit.lease is not None and not isinstance(outcome, Exception)
+        ]
 
     def judge(self, there: Mapping[Key, Row]) -> Judged:
         """What is to be written, by what is there now."""

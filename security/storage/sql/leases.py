@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Connection, Engine, Update, and_, case, or_, select, update
+from sqlalchemy import Connection, Engine, Update, and_, case, or_, select, tuple_, update
 from sqlalchemy.dialects import mysql, sqlite
 
 from security.errors import CustodyError, OperatorFault
@@ -120,7 +120,7 @@ class LeaseBook:
         if extended == 1:
             lease.ends = self._end(asked)
             return True
-        lease.is_given_back = True
+        lease.ends = 0.0  # nothing more is begun; what is to be saved may still be
         return False
 
     def release(self, leases: Sequence[SqlLease]) -> None:
@@ -142,6 +142,19 @@ class LeaseBook:
         """Give it back with the next ones. Waits for nothing: the collector may call this."""
         lease.is_given_back = True
         self._leaving.append(lease)
+
+    def free(self, connection: Connection, leases: Sequence[Lease]) -> None:
+        """Give them back within a transaction; `freed` tells of it once that is made."""
+        held = [lease for lease in leases if isinstance(lease, SqlLease)]
+        for some in portions(held, MOST_AT_ONCE):
+            connection.execute(_freeing(some))
+
+    def freed(self, leases: Sequence[Lease]) -> None:
+        """Nothing more is to be given back of these."""
+        with self._guard:
+            for lease in leases:
+                if isinstance(lease, SqlLease):
+                    lease.is_given_back = True
 
     def close(self) -> None:
         """Give back what is on its way."""
@@ -217,13 +230,8 @@ class LeaseBook:
                 some = [
                     self._leaving.popleft() for _ in range(min(len(self._leaving), MOST_AT_ONCE))
                 ]
-                theirs = [
-                    and_(LEASES.c.name == lease.name, LEASES.c.token == lease.token)
-                    for lease in some
-                ]
-                free = update(LEASES).where(or_(*theirs)).values(token=None)
                 try:
-                    repeatable(self._engine, partial(_execute, statement=free))
+                    repeatable(self._engine, partial(_execute, statement=_freeing(some)))
                 except CustodyError:
                     lapsed = own_clock() - self._seconds
                     self._leaving.extendleft(lease for lease in some if lease.ends > lapsed)
@@ -232,3 +240,12 @@ class LeaseBook:
 
 def _execute(connection: Connection, *, statement: Update) -> None:
     connection.execute(statement)
+
+
+def _freeing(leases: Sequence[SqlLease]) -> Update:
+    """The statement that gives them back, where nobody has taken them over."""
+    row, held = LEASES.c, [(lease.name, lease.token) for lease in leases]
+    names = [name for name, _ in held]
+    # By name for the index, which no database is sure to use for pairs.
+    mine = and_(row.name.in_(names), tuple_(row.name, row.token).in_(held))
+    return update(LEASES).where(mine).values(token=None)

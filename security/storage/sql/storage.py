@@ -75,7 +75,7 @@ class SqlStorage:
         self._documents = DocumentShelf(self._hashes, self.now)
         self._leases = LeaseBook(engine, self._clock, lease_seconds)
         self._trail = SqlTrail(engine, mask, self.now)
-        self._writer = Writer(engine, sealer, self._shelf, self._trail)
+        self._writer = Writer(engine, sealer, self._shelf, self._trail, self._leases)
         self._wanted: defaultdict[Kind, set[str]] = defaultdict(set)
 
     def open(self) -> None:

@@ -14,6 +14,7 @@ from security.storage.protocol import Convert, Key, Put, Resealed, Unit, Version
 from security.storage.sealing import Sealer
 from security.storage.sql.changes import Changes, Judged
 from security.storage.sql.faults import repeatable
+from security.storage.sql.leases import LeaseBook
 from security.storage.sql.shelves.shelf import Content, Row, Shelf, new_version
 from security.storage.sql.trail import SqlTrail
 
@@ -27,11 +28,13 @@ class Writer:
         sealer: Sealer,
         shelf_of: Callable[[Kind], Shelf],
         trail: SqlTrail,
+        leases: LeaseBook,
     ) -> None:
         self._engine = engine
         self._sealer = sealer
         self._shelf_of = shelf_of
         self._trail = trail
+        self._leases = leases
 
     def make(self, units: Sequence[Unit]) -> list[list[Version] | Exception]:
         """See `Storage.apply`.
@@ -47,6 +50,7 @@ class Writer:
                 for step in unit.steps:
                     if isinstance(step, Put) and step.reservation is not None:
                         step.reservation.give_up()
+        self._leases.freed(changes.leases_ended(judged))
         return list(judged.outcomes)
 
     def reseal(self, key: Key, convert: Convert) -> Resealed:
@@ -74,7 +78,8 @@ class Writer:
     def _make(self, connection: Connection, *, changes: Changes, attempts: list[Judged]) -> Judged:
         there: dict[Key, Row] = {}
         for shelf, keys in self._by_shelf(changes.keys).items():
-            there |= shelf.read(connection, keys, locks=True)
+            whole = not changes.sources.isdisjoint(keys)
+            there |= shelf.read(connection, keys, locks=True, whole=whole)
         # The answer to an earlier COMMIT was lost: what is there tells whether it was made.
         for earlier in attempts:
             if earlier.is_written(there):
@@ -82,11 +87,12 @@ class Writer:
         judged = changes.judge(there)
         attempts.append(judged)
         for shelf, keys in self._by_shelf(judged.after).items():
-            mine = frozenset(keys)
+            here = frozenset(keys)
             for write, contents in ((shelf.insert, judged.new), (shelf.replace, judged.changed)):
-                write(connection, {key: one for key, one in contents.items() if key in mine})
-            shelf.drop(connection, [key for key in judged.gone if key in mine])
+                write(connection, {key: one for key, one in contents.items() if key in here})
+            shelf.drop(connection, [key for key in judged.gone if key in here])
         self._trail.write(connection, judged.events)
+        self._leases.free(connection, changes.leases_ended(judged))
         return judged
 
     def _reseal(

@@ -116,21 +116,28 @@ class Shelf(ABC):
         """All columns of a row."""
 
     def read(
-        self, connection: Connection, keys: Collection[Key], *, locks: bool = False
+        self,
+        connection: Connection,
+        keys: Collection[Key],
+        *,
+        locks: bool = False,
+        whole: bool = True,
     ) -> dict[Key, Row]:
         """What there is, in few statements.
 
         Args:
             locks: nobody else changes these rows before the transaction ends.
+            whole: False: their versions alone; `Row.raw` is empty.
         """
+        columns = self._columns() if whole else ()
         found = {}
         for kind, names in _by_kind(keys):
-            query = select(self.name, self.table.c.version, *self._columns())
+            query = select(self.name, self.table.c.version, *columns)
             query = query.where(self._is(kind, self.name.in_(names))).order_by(self.name)
             if locks:
                 query = query.with_for_update()
             for row in connection.execute(query):
-                found[Key(kind, row[0])] = Row(row[1], self._raw(row))
+                found[Key(kind, row[0])] = Row(row[1], self._raw(row) if whole else b"")
         return found
 
     def page(self, connection: Connection, kind: Kind, after: str) -> dict[Key, Row]:
