@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-rest load-test soak crash-test fuzz check format lock texts bench-sweep bench-upload bench-start clean
+.PHONY: help run test test-rest load-test soak crash-test fuzz check format lock texts bench-sweep bench-upload bench-start bench-store clean
 
 help:
 	@echo "make run     install and start the bot (without .env: against the sandbox, on this machine alone)"
@@ -16,6 +16,7 @@ help:
 	@echo "make bench-sweep   what custody costs, against floors (JSON=FILE, BENCH_DIR=folder on a disk, QUICK=1)"
 	@echo "make bench-upload  what an upload costs, against curl and Google's client (the same options)"
 	@echo "make bench-start   what a start costs, with 20,000 finished uploads and with none (the same options)"
+	@echo "make bench-store   the storage in a database, alone and among processes (the same; wants mariadb-server)"
 	@echo "make format  let ruff format and sort"
 	@echo "make texts   bring the catalogues of translations up to date with the code"
 	@echo "make lock    renew the requirements files (needs uv)"
@@ -107,6 +108,9 @@ bench-upload: $(VENV)/.dev
 
 bench-start: $(VENV)/.dev
 	@$(BIN)/python -m bench.start $(BENCH_OPTIONS)
+
+bench-store: $(VENV)/.dev
+	@$(BIN)/python -m bench.store.run $(BENCH_OPTIONS)
 
 # The catalogue: what the code says goes in, translations stay, what it no longer says goes.
 LANGUAGES := zh_Hant zh_Hans
