@@ -151,10 +151,9 @@ class LeaseBook:
 
     def freed(self, leases: Sequence[Lease]) -> None:
         """Nothing more is to be given back of these."""
-        with self._guard:
-            for lease in leases:
-                if isinstance(lease, SqlLease):
-                    lease.is_given_back = True
+        for lease in leases:
+            if isinstance(lease, SqlLease):
+                lease.is_given_back = True
 
     def close(self) -> None:
         """Give back what is on its way."""
