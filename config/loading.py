@@ -196,6 +196,11 @@ def _rules_for_all(s: Settings, faulty: Collection[str]) -> list[_Rule]:
             "is missing (TOKEN_REQUIRE_ENCRYPTION=true needs it)",
         ),
         (
+            s.database_ca is not None and s.database_url is None and "database_url" not in faulty,
+            "database_ca",
+            "is not used without DATABASE_URL",
+        ),
+        (
             s.database_url is not None and not s.encryption_keys and not key_faulty,
             "token_encryption_key",
             "is missing (DATABASE_URL needs it: in a database everything is sealed)",

@@ -17,6 +17,7 @@ from security.encryption import TokenEncryption
 from security.errors import OperatorFault
 from security.recovery.restore import MaskKeyOutcome
 from security.storage.catalogue import Kind
+from security.storage.disk_faults import reason_of
 from security.storage.sealing import Sealer
 from security.storage.sql import schema
 from security.storage.sql.checks.server import Server, look_at
@@ -83,8 +84,12 @@ class Database:
             OperatorFault: it is another program's, or cannot be asked.
         """
         file = self._address.file
-        if file is not None and not file.exists():  # to look into it would make it
-            return False
+        try:
+            if file is not None and not file.exists():  # to look into it would make it
+                return False
+        except OSError as error:
+            says = f"the file of DATABASE_URL: {reason_of(error)}"
+            raise OperatorFault(says, code="store_failed") from None
         return schema.is_in_use(self._engine)
 
     def check_schema(self) -> None:

@@ -58,6 +58,14 @@ def test_an_own_authority_is_read_at_start(monkeypatch: pytest.MonkeyPatch, tmp_
     assert found == {"DATABASE_CA": "the file holds no certificate in PEM form"}
 
 
+def test_an_authority_without_a_database_is_a_mistake(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Everything would be kept in files, in silence."""
+    found = faults(monkeypatch, DATABASE_CA=str(Authority(tmp_path).cert_file))
+    assert found == {"DATABASE_CA": "is not used without DATABASE_URL"}
+
+
 def test_a_database_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """In one sentence."""
     found = faults(monkeypatch, DATABASE_URL=ADDRESS)
