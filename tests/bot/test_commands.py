@@ -245,6 +245,23 @@ async def test_strangers_are_refused_and_logged(start_bot: StartBot, people: Peo
         assert not unfinished(bot.settings)
 
 
+async def test_strangers_whose_updates_come_together_are_refused_once_for_each(
+    start_bot: StartBot, people: People
+) -> None:
+    """One answer of Telegram's is taken in as a whole, and then put by the library."""
+    ann, eve = people(501, "Ann"), people(987654321, "Eve")
+    for text in ("/start", "one", "two"):
+        await eve.send(text)
+    await ann.start()
+    async with start_bot(ALLOWED_USER_IDS="501") as bot:
+        await ann.wait_for("your own Google Drive")
+        await eve.wait_for("This bot is private")
+        await until(lambda: bot.log.getvalue().count('"access_denied"') >= 3)
+        await ann.send("/help")
+        await ann.wait_for("Send me files")
+        assert bot.log.getvalue().count('"access_denied"') == 3
+
+
 async def test_anonymous_administrators_and_groups_are_refused(
     bot: RunningBot, people: People
 ) -> None:
