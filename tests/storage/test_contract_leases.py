@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from security.owner_documents import (
 from security.storage.leases import BOT_LEASE, Lease
 from security.storage.protocol import ABSENT, Conflict, Copy, Drop, Key, Put, PutRaw, Step, Unit
 from tests.storage.all_backends import BACKENDS
-from tests.storage.backends import ANN, BOB, PAGES, Backend, new_key, page
+from tests.storage.backends import ANN, BOB, PAGES, Backend, Make, new_key, page
 
 CREDENTIAL = credential_key(ANN)
 ROOT = Path(__file__).parents[2]
@@ -414,3 +415,73 @@ def test_without_room_nothing_is_reserved(backend: Backend) -> None:
         assert caught.value.code == backend.full_code
         backend.storage.reserve(CREDENTIAL, 500, lease).give_up()
     assert backend.everything() == {CREDENTIAL: version}
+
+
+# Leases that lapse
+
+
+@pytest.fixture
+def lapsing(make: Make) -> Backend:
+    """Leases of a fifth of a second, where they lapse."""
+    backend = make(TokenEncryption([new_key()]))
+    if not backend.is_database:
+        pytest.skip("a lease does not lapse there while its process lives")
+    backend.lease_seconds = 0.2
+    backend.restart()
+    return backend
+
+
+def after_it_lapsed(backend: Backend) -> tuple[Lease, Lease]:
+    """A lease that has lapsed, and the one of whoever has taken it over."""
+    late = take(backend)
+    other = backend.another()
+    while (lease := other.lease([ANN.stem])[0]) is None:
+        time.sleep(0.02)
+    assert not isinstance(lease, Exception)
+    return late, lease
+
+
+def test_a_lapsed_lease_is_taken_over_and_says_so(lapsing: Backend) -> None:
+    """For one lease's length, also to whoever has it next; the late one begins nothing more."""
+    first = take(lapsing)
+    assert first.taken_over_at is None
+    first.release()
+    late, lease = after_it_lapsed(lapsing)
+    assert (late.may_begin(), lease.may_begin()) == (False, True)
+    assert lease.taken_over_at is not None
+    assert abs(lease.taken_over_at - lapsing.storage.now()) < 1
+    late.release()
+    assert lapsing.storage.lease([ANN.stem]) == [None]
+    lease.release()
+    [third] = lapsing.another().lease([ANN.stem])
+    assert third is not None
+    assert not isinstance(third, Exception)
+    assert third.taken_over_at == lease.taken_over_at
+    third.release()
+    time.sleep(0.25)
+    assert take(lapsing).taken_over_at is None
+
+
+def test_what_began_under_a_lease_that_has_lapsed_is_saved(lapsing: Backend) -> None:
+    """By its version alone, also after somebody else has it and a renewal has failed."""
+    version = lapsing.put(CREDENTIAL, {"n": 1})
+    late, lease = after_it_lapsed(lapsing)
+    assert not late.renew()
+    assert not late.may_begin()
+    saved = lapsing.apply(Put(CREDENTIAL, {"n": 2}, version), lease=late)
+    with pytest.raises(Conflict):
+        lapsing.apply(Put(CREDENTIAL, {"n": 3}, version), lease=late)
+    assert lapsing.stored(CREDENTIAL).version == saved[0]
+    lease.release()
+
+
+def test_a_lease_that_is_renewed_does_not_lapse(lapsing: Backend) -> None:
+    """For as long as that goes on."""
+    lease = take(lapsing)
+    for _ in range(4):
+        time.sleep(0.1)
+        assert lease.renew()
+        assert lease.may_begin()
+        assert lapsing.another().lease([ANN.stem]) == [None]
+    lease.release()
+    assert not lease.renew()
