@@ -38,6 +38,7 @@ _SECONDS: Final = 60
 _AS_ROOT: Final = ("--user=root",) if os.geteuid() == 0 else ()
 _SMALL: Final = (
     *("--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M", "--innodb-log-buffer-size=2M"),
+    "--innodb-temp-data-file-path=ibtmp1:2M:autoextend",
     *("--key-buffer-size=1M", "--aria-pagecache-buffer-size=1M", "--performance-schema=OFF"),
     *("--skip-log-bin", "--max-connections=400", "--skip-name-resolve"),
 )

@@ -65,7 +65,7 @@ def test_looser_modes_are_mended(path: Path) -> None:
             assert {*modes(path).values()} == {"0o600"}
 
 
-def test_it_is_durable_and_lets_readers_read(engine: Engine) -> None:
+def test_it_is_durable_and_lets_readers_read(path: Path, engine: Engine) -> None:
     assert ask(engine, "PRAGMA journal_mode") == "wal"
     assert ask(engine, "PRAGMA synchronous") == 2  # FULL
     assert ask(engine, "PRAGMA foreign_keys") == 0
@@ -73,9 +73,10 @@ def test_it_is_durable_and_lets_readers_read(engine: Engine) -> None:
 
     def writing(connection: Connection) -> None:
         said(connection, "INSERT INTO t VALUES (1)")
-        assert ask(engine, "SELECT COUNT(*) FROM t") == 0
+        assert ask(another, "SELECT COUNT(*) FROM t") == 0
 
-    run(engine, writing)
+    with engine_of(address(path)) as another:
+        run(engine, writing)
     assert ask(engine, "SELECT COUNT(*) FROM t") == 1
 
 

@@ -124,13 +124,14 @@ def test_a_deadlock_costs_nobody_a_transaction(engine: Engine) -> None:
 
 def test_a_lock_that_is_not_given_is_an_answer(mariadb: MariaDB, name: str) -> None:
     """Within the time that a statement has."""
-    with engine_of(mariadb.url(name), mariadb.ca, read_seconds=2) as engine:
+    url, ca = mariadb.url(name), mariadb.ca
+    with engine_of(url, ca) as engine, engine_of(url, ca, read_seconds=2) as hasty:
         ask(engine, "INSERT INTO t VALUES (1)", writes=True)
 
         def holding(connection: Connection) -> None:
             said(connection, "SELECT n FROM t WHERE n = 1 FOR UPDATE")
             with pytest.raises(OperatorFault) as caught:
-                run(engine, lambda other: said(other, "DELETE FROM t"), retries=0)
+                run(hasty, lambda other: said(other, "DELETE FROM t"), retries=0)
             assert caught.value.code == "locked"
             assert "1205" in str(caught.value)
 
@@ -167,6 +168,13 @@ def test_a_connection_that_is_cut_amid_a_transaction_costs_nobody_one(
 
     run(engine, work)
     assert ask(engine, "SELECT GROUP_CONCAT(n ORDER BY n) FROM t") == "2,12"
+
+
+def test_a_transaction_within_another_is_a_defect(engine: Engine) -> None:
+    """It would wait for a connection, or for a lock, that the outer one has."""
+    with pytest.raises(RuntimeError):
+        run(engine, lambda connection: ask(engine, "SELECT 1"))
+    assert ask(engine, "SELECT 1") == 1
 
 
 # COMMIT

@@ -9,9 +9,10 @@ import itertools
 import random
 import sqlite3
 import ssl
+import threading
 import time
-from collections.abc import Callable
-from contextlib import ContextDecorator, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ContextDecorator, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Generic, TypeVar
@@ -86,6 +87,10 @@ _CERTIFICATE: Final = {
 """By OpenSSL's number (x509_vfy.h)."""
 
 
+_mine = threading.local()
+"""Engines in whose transactions this thread is."""
+
+
 class CommitUnknown(OperatorFault):
     """COMMIT went out and its answer never came: what was to be changed is there, or is not.
 
@@ -109,7 +114,25 @@ def run(
     Raises:
         CommitUnknown: whether it was made is not known.
         OperatorFault: the database cannot be asked, or refuses; nothing was changed.
+        RuntimeError: it is asked for within another one, for which it might wait for ever.
     """
+    with _the_only_one(engine):
+        return _run(engine, work, writes, retries)
+
+
+@contextmanager
+def _the_only_one(engine: Engine) -> Iterator[None]:
+    inside: set[Engine] = _mine.__dict__.setdefault("engines", set())
+    if engine in inside:
+        raise RuntimeError("a transaction within a transaction")
+    inside.add(engine)
+    try:
+        yield
+    finally:
+        inside.discard(engine)
+
+
+def _run(engine: Engine, work: Callable[[Connection], T], writes: bool, retries: int) -> T:
     turn = engine.get_execution_options().get(TURN) if writes else None
     for attempt in itertools.count():
         with turn or nullcontext():
