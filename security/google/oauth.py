@@ -8,9 +8,11 @@ limited-input device, native app); RFC 6749, RFC 7009, RFC 7636, RFC 8628.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -36,6 +38,8 @@ from security.google.oauth_errors import Question
 
 _GOOGLE: Final = GOOGLE_ADDRESSES["google_auth_uri"]
 _MAX_BODY: Final = 256 * 1024
+_LAST_LOOK: Final = 0.1
+"""Of the time that Google has: what is left when a process that stood still looks once more."""
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.~-]+")
 _DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
@@ -78,7 +82,7 @@ class GoogleOAuth:
         self._endpoints = endpoints
         self._now = now or _own_clock
         self._network = network
-        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        self._seconds = timeout_seconds
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -192,7 +196,7 @@ class GoogleOAuth:
 
     async def _ask(self, question: Question, client: GoogleClient | None, **form: str) -> Answer:
         if self._session is None:
-            self._session = self._network.session(self._timeout)
+            self._session = self._network.session(aiohttp.ClientTimeout(total=None))
         if client is not None:
             form["client_id"] = client.id
             if question is not Question.DEVICE_CODE:  # which takes no secret
@@ -200,13 +204,16 @@ class GoogleOAuth:
         address = self._endpoints.of(question)
         body = form_body(form)
         try:
-            async with self._session.post(
-                address,
-                data=body,
-                headers=_FORM,
-                allow_redirects=False,
-                **self._network.through(address),
-            ) as response:
+            async with (
+                _patience(self._seconds),
+                self._session.post(
+                    address,
+                    data=body,
+                    headers=_FORM,
+                    allow_redirects=False,
+                    **self._network.through(address),
+                ) as response,
+            ):
                 status = response.status
                 if question is Question.REVOKE and status == 200:
                     return {}  # whatever its body says (RFC 7009 §2.2)
@@ -218,6 +225,22 @@ class GoogleOAuth:
             # The cause's text may hold the address; logs show its type alone.
             raise TransientFault("Google could not be reached") from error
         return read_answer(question, status, answer, retry_after)
+
+
+@asynccontextmanager
+async def _patience(seconds: float) -> AsyncIterator[None]:
+    """Wait no longer than that; but what has arrived by then is read before it is given up.
+
+    A process that was stopped, or whose machine slept, finds its time over and Google's answer in
+    the socket: with a refresh token, perhaps, that nobody else will ever be told.
+    """
+    loop, last = asyncio.get_running_loop(), seconds * _LAST_LOOK
+    async with asyncio.timeout(None) as limit:
+        late = loop.call_later(seconds - last, lambda: limit.reschedule(loop.time() + last))
+        try:
+            yield
+        finally:
+            late.cancel()
 
 
 def form_body(form: Mapping[str, str]) -> bytes:

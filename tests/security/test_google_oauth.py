@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import threading
+import time
 import traceback
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -110,6 +114,35 @@ async def test_no_answer_in_time_is_transient(world: World) -> None:
     error = await refused(world, timeout_seconds=0.2)
     assert isinstance(error, TransientFault)
     assert error.code == "timeout"
+
+
+async def test_an_answer_that_came_while_the_process_stood_still_is_read(world: World) -> None:
+    """A refresh token may be in it, and the one before has ended."""
+    loop, stands_still = asyncio.get_running_loop(), threading.Event()
+
+    def stand_still() -> None:
+        stands_still.set()
+        time.sleep(0.4)
+
+    def answer(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            loop.call_soon_threadsafe(stand_still)
+            assert stands_still.wait(5)
+            body = '{"access_token": "ya29.new", "expires_in": 3599, "token_type": "Bearer"}'
+            head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n"
+            connection.sendall((head + body).encode())
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        google = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        oauth = GoogleOAuth(OAuthEndpoints(*[google] * 4), timeout_seconds=0.2)
+        answering = threading.Thread(target=answer, args=(listener,))
+        answering.start()
+        grant = await oauth.refresh(world.client, DEAD)
+        await oauth.close()
+        answering.join()
+    assert secret(grant.access_token) == "ya29.new"
 
 
 async def test_nobody_listening_is_transient(world: World) -> None:
