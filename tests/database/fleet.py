@@ -20,17 +20,18 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from bench.owners import CLIENT_ID, new_key, read_settings, write_settings
-from processes.storage import mask_of, storage_of
+from processes.storage import mask_of
 from security.credential import Credential, Owner
 from security.owner_documents import QUARANTINE, credential_key
 from security.storage.protocol import Put, Storage, Unit
 from security.token_store import TokenStore
 from tests.database.rotating import RotatingEndpoint, refresh_token
+from tests.database.storages import storage_for
 
 ROOT: Final = Path(__file__).parents[2]
 FIRST_ID: Final = 7_000_000_000
 _START_SECONDS: Final = 60
-_PASS_SECONDS: Final = 120
+_PASS_SECONDS: Final = 30
 _END_SECONDS: Final = 20
 _AT_ONCE: Final = 100
 
@@ -127,12 +128,17 @@ class Fleet:
     folder: Path
     endpoint: RotatingEndpoint
     owners: int
+    size: int
+    """How many processes are to be."""
+    held: int
+    """How many leases one of them is to have, where it comes to harm."""
     lease_seconds: float
     settings: Mapping[str, object]
     """Where the storage is, and what else all processes are told."""
     stack: AsyncExitStack
     processes: list[Process] = field(default_factory=list)
     keys: list[str] = field(default_factory=lambda: [new_key()])
+    _begun: dict[str, asyncio.Task[Json]] = field(default_factory=dict)
 
     async def start(
         self, count: int, *, clock_seconds: float = 0, **changes: object
@@ -168,7 +174,7 @@ class Fleet:
     def storage(self) -> Storage:
         """The storage, for whoever looks."""
         settings = read_settings(self._settings("harness"))
-        return storage_of(settings, mask_of(settings))
+        return storage_for(settings, mask_of(settings), self.lease_seconds)
 
     def fill(self, *, minutes_left: float = 5) -> None:
         """Everybody is connected; Google knows their tokens' first turns."""
@@ -223,6 +229,18 @@ class Fleet:
             await asyncio.gather(*map(sweep, processes))
         return loop.time() - began
 
+    def begin(self, process: Process) -> None:
+        """One pass, for which nobody waits yet."""
+        self._begun[process.name] = asyncio.create_task(process.sweep())
+
+    def begun(self) -> list[asyncio.Task[Json]]:
+        """Passes of which nobody has seen the end."""
+        return list(self._begun.values())
+
+    async def settled(self, process: Process) -> Json:
+        """The end of what was begun."""
+        return await self._begun.pop(process.name)
+
     def is_done(self) -> bool:
         """Whether Google has refreshed everybody."""
         return len(self.endpoint.turns) == self.owners
@@ -269,9 +287,18 @@ def owner_of(number: int) -> Owner:
 
 @asynccontextmanager
 async def fleet(
-    folder: Path, settings: Mapping[str, object], *, owners: int, lease_seconds: float
+    folder: Path,
+    settings: Mapping[str, object],
+    *,
+    owners: int,
+    size: int,
+    held: int,
+    lease_seconds: float,
 ) -> AsyncIterator[Fleet]:
     """Nobody is connected yet, and no process runs."""
     async with AsyncExitStack() as stack:
         endpoint = await stack.enter_async_context(RotatingEndpoint().serving())
-        yield Fleet(folder, endpoint, owners, lease_seconds, settings, stack)
+        made = Fleet(folder, endpoint, owners, size, held, lease_seconds, settings, stack)
+        yield made
+        for pending in made.begun():
+            pending.cancel()

@@ -18,16 +18,16 @@ from freezegun import freeze_time
 from bench.child import Json, serve
 from bench.owners import read_settings
 from processes.bot import prepare_logs
-from processes.storage import storage_of
 from processes.wiring import CustodyOptions, custody
 from security.logs.schema import OPERATOR_FAULTS
+from tests.database.storages import storage_for
 
 
 async def main(file: Path, lease_seconds: float) -> None:
     """Sweep whenever told to, until there are no more commands."""
     settings = read_settings(file)
     mask = prepare_logs(settings)
-    storage = storage_of(settings, mask)
+    storage = storage_for(settings, mask, lease_seconds)
     async with custody(settings, storage, mask, CustodyOptions.of(settings)) as parts:
 
         async def answer(command: Json) -> Json:

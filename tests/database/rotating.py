@@ -11,13 +11,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from security.credential import DRIVE_FILE_SCOPE
 
 _REQUEST: Final = re.compile(rb"POST /(\w+)/token ")
 _TOKEN: Final = re.compile(rb"refresh_token=1--([0-9]+)-([0-9]+)")
+_QUIET_SECONDS: Final = 0.3
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
 
 
@@ -61,10 +62,14 @@ class RotatingEndpoint:
         self._withheld.setdefault(process, [])
 
     async def has_withheld(self, process: str, count: int) -> None:
-        """Wait until so many of its requests lie there."""
+        """Wait until so many of its requests lie there, or more, and no further one comes."""
         while len(self._withheld[process]) < count:
             self._changed.clear()
             await self._changed.wait()
+        with suppress(TimeoutError):
+            while True:
+                self._changed.clear()
+                await asyncio.wait_for(self._changed.wait(), _QUIET_SECONDS)
 
     def answer_withheld(self, process: str) -> int:
         """Do what they ask, and answer; how many there were."""
