@@ -217,6 +217,12 @@ add_later(
     KEYS,
 )
 add_later(
+    tokens,
+    "move",
+    "commands.tokens.moving:move",
+    "Move everything into the database, or back into files, and empty where it was.",
+)
+add_later(
     keys,
     "generate",
     "commands.keys.new_key:generate",

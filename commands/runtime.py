@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from pydantic import SecretBytes
 
 from commands.output import Exit, stop
 from commands.waiting import WaitingForOwners
-from config import Settings, SettingsError, load_settings
+from config import DatabaseAddress, Settings, SettingsError, load_settings
 from processes.storage import (
     database_of,
     find_mask_key,
@@ -43,6 +43,8 @@ from security.token_store import TokenStore
 if TYPE_CHECKING:  # where everything is kept in files, nobody waits for SQLAlchemy's import
     from processes.database import Database as Database
     from processes.database import Server as Server
+    from security.recovery.moving.move import Move
+    from security.storage.moves.marks import SideName
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,3 +240,12 @@ class Installation:
     def is_in_use(self) -> bool:
         """Whether anything is kept there; OperatorFault: other things are, and nothing of ours."""
         return is_in_use(self.settings)
+
+
+def move_of(
+    settings: Settings, database: DatabaseAddress, to: SideName
+) -> AbstractContextManager[Move]:
+    """A move of everything, into the database or out of it. Imports what a database needs."""
+    from processes import moving
+
+    return moving.move_of(settings, database, to)

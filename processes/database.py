@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import Final
 
@@ -18,6 +19,7 @@ from security.errors import OperatorFault
 from security.recovery.restore import MaskKeyOutcome
 from security.storage.catalogue import Kind
 from security.storage.disk_faults import reason_of
+from security.storage.moves.marks import refuse_marked
 from security.storage.sealing import Sealer
 from security.storage.sql import schema
 from security.storage.sql.checks.server import Server, look_at
@@ -27,6 +29,7 @@ from security.storage.sql.installation import (
     MASK_KEY,
     find_or_make_value,
     find_value,
+    read_mark,
     replace_value,
     since,
 )
@@ -81,7 +84,8 @@ class Database:
         """Whether anything is kept there. Changes nothing.
 
         Raises:
-            OperatorFault: it is another program's, or cannot be asked.
+            OperatorFault: it is another program's, or cannot be asked, or everything was moved away
+                from it.
         """
         file = self._address.file
         try:
@@ -90,7 +94,10 @@ class Database:
         except OSError as error:
             says = f"the file of DATABASE_URL: {reason_of(error)}"
             raise OperatorFault(says, code="store_failed") from None
-        return schema.is_in_use(self._engine)
+        found = schema.state_of_ours(self._engine)
+        if found is schema.State.CURRENT:
+            refuse_marked("sql", partial(read_mark, self._storage()))
+        return found is not schema.State.EMPTY
 
     def check_schema(self) -> None:
         """Raise OperatorFault where its tables are not those of this version."""

@@ -31,6 +31,7 @@ from security.storage.files.data_folder import (
     load_mask_key,
     mask_key_since,
     read_mask_key,
+    refuse_moved,
     restore_mask_key,
 )
 from security.storage.files.storage import FileStorage
@@ -101,9 +102,11 @@ def is_in_use(settings: Settings) -> bool:
     """Whether anything is kept where the settings say. Changes nothing.
 
     Raises:
-        OperatorFault: the data folder or the database is somebody else's, or cannot be looked at.
+        OperatorFault: the data folder or the database is somebody else's, or cannot be looked at,
+            or everything was moved away from it.
     """
     if settings.database is None:
+        refuse_moved(settings.user_data_dir)
         return holds_ours(settings.user_data_dir, KINDS)
     with database_of(settings) as database:
         return database.is_in_use()

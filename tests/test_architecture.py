@@ -20,7 +20,7 @@ FRONTS = {"bot", "web", "desktop", "sandbox", "commands"}
 WIRING = {"cli", "processes", "bench"}
 ROOTS = {
     *("cli.py", "processes/bot.py", "processes/storage.py", "processes/wiring.py"),
-    *("processes/database.py", "commands/runtime.py"),
+    *("processes/database.py", "processes/moving.py", "commands/runtime.py"),
 }
 """Composition roots: one for each kind of process, and what they share."""
 CORE = (

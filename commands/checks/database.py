@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from commands.checks.finding import Finding, failed, ok, skipped, warning
+from commands.checks.finding import Finding, failed, ok, sentence, skipped, warning
 from security.errors import CustodyError
 
 if TYPE_CHECKING:
@@ -48,13 +48,10 @@ def check_server(database: Database) -> list[Finding]:
 
 
 def _unreached(fault: CustodyError) -> Finding:
+    if fault.code == "moved_away":
+        return failed(NAME, sentence(fault), "As it says.")
     do = "Look at DATABASE_URL, at the server and at the network between."
-    return failed(NAME, _sentence(fault), do)
-
-
-def _sentence(fault: CustodyError) -> str:
-    text = str(fault)
-    return f"{text[:1].upper()}{text[1:]}."
+    return failed(NAME, sentence(fault), do)
 
 
 def _tls(database: Database, server: Server) -> Finding:
@@ -75,7 +72,7 @@ def _schema(database: Database) -> Finding:
     try:
         database.check_schema()
     except CustodyError as fault:
-        return failed(name, _sentence(fault), "As it says.")
+        return failed(name, sentence(fault), "As it says.")
     return ok(name, "They are those of this version.")
 
 

@@ -48,3 +48,9 @@ def failed(check: str, says: str, do: str) -> Finding:
 def skipped(check: str, says: str) -> Finding:
     """Not looked at."""
     return Finding(check, State.SKIPPED, says)
+
+
+def sentence(fault: Exception) -> str:
+    """A fault as one that begins and ends as sentences do."""
+    text = str(fault)
+    return f"{text[:1].upper()}{text[1:]}."

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from commands.checks.finding import Finding, failed, ok, skipped, warning
+from commands.checks.finding import Finding, failed, ok, sentence, skipped, warning
 from commands.runtime import Installation
 from commands.wording import count
 from config.sizes import size
@@ -69,6 +69,8 @@ def check_folder(there: Installation) -> list[Finding]:
     try:
         there.is_in_use()
     except OperatorFault as fault:
+        if fault.code == "moved_away":
+            return [failed(name, sentence(fault), "As it says.")]
         return [failed(name, f"{fault}.", "Correct USER_DATA_DIR.")]
     try:
         there.storage.check_writable()

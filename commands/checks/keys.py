@@ -27,6 +27,9 @@ def check_keys(there: Installation) -> list[Finding]:
             return [*found, skipped("keys", f"There is no {where}, hence nothing to open.")]
         counted = census(there.storage)
     except OperatorFault as fault:
+        if fault.code == "moved_away":
+            where = "data folder" if there.is_in_files else "database"
+            return [*found, skipped("keys", f"Nothing is kept here any more: see `{where}`.")]
         do = "Run this as the user the bot runs as."
         return [*found, failed("keys", f"The documents could not be read: {fault}.", do)]
     return [*found, *_plaintext(counted, there.settings), *judge_keys(counted)]

@@ -136,6 +136,7 @@ RESULTS: Final = frozenset(
         "schema_behind",
         "schema_ahead",
         "another_database",
+        "moved_away",
         "locked",
         "second_instance",
         "invalid_bot_token",

@@ -13,11 +13,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from security.credential import Owner
+from security.storage.catalogue import Document
 from security.storage.protocol import Version
 
 _HOUR: Final = 3600.0
 _FEW: Final = 3
 _SHARE: Final = 10
+REJECTION: Final = "rejection"
+"""Of what is kept of an owner: the field that names a credential, by its version."""
 GRANT: Final = frozenset({"invalid_grant", "access_denied", "scope_missing", "no_refresh_token"})
 """Reasons that are about the grant, as Google tells of it; the others are about the document."""
 
@@ -131,15 +134,15 @@ class Rejections:
         kept: dict[str, Any] = {}
         if (entry := self._by_owner.get(owner)) is not None:
             state = [entry.reason, entry.since, entry.version, entry.held, entry.told]
-            kept["rejection"] = state
+            kept[REJECTION] = state
         if (lately := self._lately.get(owner)) is not None:
             kept["rejected"] = list(lately)
         return kept
 
     def load_entry(self, owner: Owner, kept: Mapping[str, Any]) -> None:
         """What `entry_of` gave; ValueError or TypeError where it is anything else."""
-        if "rejection" in kept:
-            reason, since, version, held, told = kept["rejection"]
+        if REJECTION in kept:
+            reason, since, version, held, told = kept[REJECTION]
             self._by_owner[owner] = Rejection(
                 str(reason), float(since), str(version), bool(held), bool(told)
             )
@@ -158,3 +161,16 @@ class Rejections:
         """What `counts` gave; ValueError, TypeError or KeyError where it is anything else."""
         for grant, key in ((True, "asked"), (False, "read")):
             self._good[grant] = {int(minute): int(count) for minute, count in kept[key].items()}
+
+
+def with_version(document: Document, before: str, after: str) -> Document:
+    """An owner's document where their credential has been moved: a rejection names its version.
+
+    Args:
+        before: the version of the credential that was moved.
+        after: of the same, where it is now.
+    """
+    match document.get(REJECTION):
+        case [reason, since, version, *rest] if version == before:
+            return {**document, REJECTION: [reason, since, after, *rest]}
+    return document

@@ -2,16 +2,57 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Final
 
 from security.errors import CustodyError, OperatorFault
-from security.storage.leases import BOT_LEASE
+from security.storage.leases import BOT_LEASE, Lease
 from security.storage.protocol import Storage
+
+_RENEWALS: Final = 3
+"""Within the length of a lease: one or two may fail."""
+
+
+class BotStopped:
+    """The bot is kept from starting; where its lease lapses, that is renewed meanwhile."""
+
+    def __init__(self, lease: Lease, seconds: float | None) -> None:
+        """
+        Args:
+            seconds: how long the lease lasts that nobody renews; None: as long as the process.
+        """
+        self._lease = lease
+        self._ended = threading.Event()
+        self._renewer: threading.Thread | None = None
+        if seconds is not None:
+            pause = seconds / _RENEWALS
+            self._renewer = threading.Thread(target=self._renew, args=(pause,), daemon=True)
+            self._renewer.start()
+
+    def check(self) -> None:
+        """Raise OperatorFault where that cannot be said any more."""
+        if not self._lease.may_begin():
+            raise OperatorFault(
+                "the bot could not be kept from starting all the while", code="second_instance"
+            )
+
+    def end(self) -> None:
+        """It may start again."""
+        self._ended.set()
+        if self._renewer is not None:
+            self._renewer.join()
+        self._lease.release()
+
+    def _renew(self, pause: float) -> None:
+        while not self._ended.wait(pause):
+            with suppress(CustodyError):  # `check` tells, once it has lapsed
+                self._lease.renew()
 
 
 @contextmanager
-def bot_stopped(storage: Storage) -> Iterator[None]:
+def bot_stopped(storage: Storage) -> Iterator[BotStopped]:
     """Keep the bot from starting on this storage.
 
     Raises:
@@ -22,9 +63,14 @@ def bot_stopped(storage: Storage) -> Iterator[None]:
         raise lease
     if lease is None:
         raise OperatorFault(
-            "the bot is running on this data folder: stop it first", code="second_instance"
+            f"the bot is running on {_place(storage)}: stop it first", code="second_instance"
         )
+    stopped = BotStopped(lease, storage.lease_seconds)
     try:
-        yield
+        yield stopped
     finally:
-        lease.release()
+        stopped.end()
+
+
+def _place(storage: Storage) -> str:
+    return "this database" if storage.is_shared else "this data folder"

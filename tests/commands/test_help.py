@@ -58,6 +58,7 @@ WITHOUT: Final = {
     "commands.quarantine": STORED | ASKED,
     "commands.tokens.disconnecting": ASKED | {"googleapiclient"},
     "commands.tokens.encryption": STORED | ASKED,
+    "commands.tokens.moving": (STORED | ASKED) - DATABASE,
     "commands.tokens.reports": STORED | ASKED,
 }
 """A command's module, and libraries that it is not to bring in."""
@@ -118,7 +119,7 @@ def test_completion_waits_for_no_command_either() -> None:
     assert said.split() == ["quarantine"]
     assert "cryptography" not in modules
     said, _, _ = run(_COMMAND, COMP_WORDS="drivekeeper tokens ", COMP_CWORD="2", **asked)
-    assert said.split() == ["list", "show", "verify", "encrypt", "decrypt", "disconnect"]
+    assert said.split() == ["list", "show", "verify", "encrypt", "decrypt", "disconnect", "move"]
     said, _, _ = run(_COMMAND, COMP_WORDS="drivekeeper restore --r", COMP_CWORD="2", **asked)
     assert said.split() == ["--rollback"]
 

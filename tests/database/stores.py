@@ -11,12 +11,13 @@ from sqlalchemy import Engine, select, update
 from processes.storage import KINDS
 from security.credential import Owner
 from security.encryption import TokenEncryption
+from security.errors import CustodyError
 from security.maintenance.state import MAINTENANCE
 from security.owner_documents import credential_key
 from security.storage.catalogue import Document
 from security.storage.documents import Documents
 from security.storage.events import Event
-from security.storage.protocol import Key, Storage
+from security.storage.protocol import Key, Storage, Stored
 from security.storage.sealing import Sealer
 from security.storage.sql.faults import run
 from security.storage.sql.storage import SqlStorage
@@ -72,16 +73,23 @@ def stored_version(storage: Storage, owner: Owner) -> str:
 
 
 def documents_of(storage: Storage) -> dict[tuple[str, str], Document | bytes]:
-    """All that is kept but what is of one installation alone; what does not open: its bytes."""
+    """All that is kept but what is of one installation alone; of what is no document, its bytes."""
     found: dict[tuple[str, str], Document | bytes] = {}
     for kind in storage.kinds:
         for name in storage.names(kind) if kind.name != "installation" else ():
             [stored] = storage.read([Key(kind, name)])
             assert stored is not None
             assert not isinstance(stored, Exception)
-            whole = stored.document
-            found[kind.name, name] = stored.raw if whole is None else whole
+            found[kind.name, name] = stored.document or _bytes(storage, Key(kind, name), stored)
     return found
+
+
+def _bytes(storage: Storage, key: Key, stored: Stored) -> bytes:
+    """As they were before damage was sealed, where it was."""
+    try:
+        return storage.sealer.examine(key.kind, key.name, stored.raw).content
+    except CustodyError:
+        return stored.raw
 
 
 def row_of(engine: Engine, owner: Owner) -> dict[str, Any]:

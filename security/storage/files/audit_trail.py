@@ -10,10 +10,11 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,7 @@ from security.storage.files.unix import (
 
 _MAX_BYTES: Final = 5 * 1024 * 1024
 _KEPT: Final = 9
+_AT_ONCE: Final = 1000
 _LOOK_SECONDS: Final = 1.0  # how long lines may go on into a part another process has set aside
 _READER_SECONDS: Final = 10  # a rotation takes milliseconds
 _BEGINNING: Final = b'{"time"'
@@ -100,6 +102,35 @@ class AuditTrail:
         mask = self._mask(event.owner.name) if event.owner else None
         known = event.result if event.result in RESULTS else "failed"
         return f"{json.dumps(AuditEntry(now, event.action, mask, known).to_document())}\n"
+
+    @disk_faults()
+    def add(self, entries: Iterable[AuditEntry]) -> None:
+        """Append what another trail has had, oldest first, durably.
+
+        Raises:
+            OperatorFault: not all of it could be written.
+        """
+        lines = (f"{json.dumps(entry.to_document())}\n" for entry in entries)
+        with self._guard:
+            while some := "".join(islice(lines, _AT_ONCE)):
+                self._append(some.encode("ascii"))
+            if self._descriptor is not None:
+                os.fsync(self._descriptor)
+                sync_folder(self._folder)
+
+    @disk_faults()
+    def clear(self) -> None:
+        """Remove every part.
+
+        Raises:
+            OperatorFault: one could not be removed.
+        """
+        with self._guard:
+            self._close()
+            if self._folder.is_dir():
+                for number in range(self._kept + 1):
+                    self._part(number).unlink(missing_ok=True)
+                sync_folder(self._folder)
 
     def close(self) -> None:
         """Give the descriptor back; a later `record` opens it anew."""

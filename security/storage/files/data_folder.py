@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
@@ -19,6 +21,7 @@ from security.storage.files.private_files import (
     read_regular,
     write_atomically,
 )
+from security.storage.moves.marks import Marked, refuse_marked
 
 MASK_KEY_FILE: Final = "log_mask.key"
 MaskKeyOutcome = Literal["same", "restored", "differs"]
@@ -99,6 +102,26 @@ def restore_mask_key(
             write_atomically(path.with_name(f"{MASK_KEY_FILE}.old"), present)
         write_atomically(path, key)
     return "restored"
+
+
+def mark_path(folder: Path, mark: str) -> Path:
+    """Where a mark of a move is kept: the first line says since when, the next what it means."""
+    return folder / f"{mark}.txt"
+
+
+def read_mark(folder: Path, mark: str) -> Marked | None:
+    """The mark; None: it is not there. Changes nothing."""
+    found = read_regular(mark_path(folder, mark))
+    if found is None:
+        return None
+    with suppress(ValueError):
+        return Marked(datetime.fromisoformat(found[0].decode("ascii").split("\n", 1)[0]))
+    return Marked(None)
+
+
+def refuse_moved(folder: Path) -> None:
+    """Raise OperatorFault where everything was moved away, or a move into it has not ended."""
+    refuse_marked("files", partial(read_mark, folder))
 
 
 def holds_ours(data_folder: Path, kinds: Iterable[Kind]) -> bool:

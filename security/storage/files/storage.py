@@ -28,6 +28,7 @@ from security.storage.each import each
 from security.storage.events import Action, AuditEntry, Event
 from security.storage.files.audit_trail import AuditTrail
 from security.storage.files.changes import Changes, check_lease
+from security.storage.files.data_folder import refuse_moved
 from security.storage.files.index import ENDING, Index, Listing, Stamp
 from security.storage.files.locks import FileLease, is_locked, waiting_lock
 from security.storage.files.private_files import (
@@ -74,6 +75,7 @@ class FileStorage:
         self._listings: dict[Kind, Listing] = {}
 
     def open(self) -> None:
+        refuse_moved(self.folder)
         self.prepare()
         self.check_writable()
         self.check_keys()
@@ -168,8 +170,7 @@ class FileStorage:
             found = read_regular(self._path(key))
             if found is None:
                 return "vanished"
-            converted = convert(found[0])
-            if converted is None:
+            if (converted := convert(found[0])) is None:
                 return "already"
             write_atomically(self._path(key), converted)
             return "changed"

@@ -17,7 +17,8 @@ from security.encryption import kid_of
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import Document, Kind
 from security.storage.each import only
-from security.storage.protocol import ABSENT, Conflict, Key, Put, Storage, Unit
+from security.storage.moves.marks import Marked
+from security.storage.protocol import ABSENT, Conflict, Key, Put, Storage, Stored, Unit
 
 INSTALLATION: Final = Kind("installation", owner_of=lambda _: None)
 SECRET: Final = "secret"  # noqa: S105 - a name
@@ -56,7 +57,9 @@ def find_or_make_value(storage: Storage, name: str) -> bytes:
     value = find_value(storage, name)
     if value is not None:
         return value
-    step = Put(Key(INSTALLATION, name), _document(storage, secrets.token_bytes(_BYTES)), ABSENT)
+    # As text, which a file keeps as well: there, white space at the ends is none of the value.
+    made = secrets.token_hex(_BYTES).encode("ascii")
+    step = Put(Key(INSTALLATION, name), _document(storage, made), ABSENT)
     [outcome] = storage.apply([Unit([step])])
     if isinstance(outcome, Exception) and not isinstance(outcome, Conflict):
         raise outcome
@@ -82,9 +85,25 @@ def check_secret(storage: Storage) -> None:
 
 def since(storage: Storage, name: str) -> datetime | None:
     """Since when one of the secrets has certainly been the one; None: not known."""
-    with suppress(CustodyError, KeyError, TypeError, ValueError):
+    with suppress(CustodyError):
         if (found := only(storage.read([Key(INSTALLATION, name)]))) is not None:
-            return datetime.fromtimestamp(found.open()["since"], UTC)
+            return _since(found)
+    return None
+
+
+def read_mark(storage: Storage, mark: str) -> Marked | None:
+    """A mark of the database; None: it is not there.
+
+    Raises:
+        CustodyError: the database does not say.
+    """
+    found = only(storage.read([Key(INSTALLATION, mark)]))
+    return None if found is None else Marked(_since(found))
+
+
+def _since(found: Stored) -> datetime | None:
+    with suppress(CustodyError, KeyError, TypeError, ValueError):
+        return datetime.fromtimestamp(found.open()["since"], UTC)
     return None
 
 
@@ -98,6 +117,21 @@ def replace_value(storage: Storage, name: str, value: bytes) -> None:
     kept = {name: value} if former is None else {name + OLD: former, name: value}
     steps = [Put(Key(INSTALLATION, one), _document(storage, kept[one])) for one in kept]
     only(storage.apply([Unit(steps)]))
+
+
+def put_value(storage: Storage, name: str, value: bytes, since: datetime | None) -> None:
+    """Keep one of the secrets that comes from elsewhere, instead of what was there.
+
+    Args:
+        since: since when it is the one; None: not known, or since now.
+
+    Raises:
+        OperatorFault: it cannot be kept.
+    """
+    document = _document(storage, value)
+    if since is not None:
+        document["since"] = since.timestamp()
+    only(storage.apply([Unit([Put(Key(INSTALLATION, name), document)])]))
 
 
 def _document(storage: Storage, value: bytes) -> Document:

@@ -65,8 +65,8 @@ def state_of(engine: Engine) -> State:
     return run(engine, _state, writes=False)
 
 
-def is_in_use(engine: Engine) -> bool:
-    """Whether there is anything of Drivekeeper's, of whatever version; changes nothing.
+def state_of_ours(engine: Engine) -> State:
+    """As `state_of`, of what nobody else has made; changes nothing.
 
     Raises:
         OperatorFault: it is another program's, or cannot be asked.
@@ -74,7 +74,12 @@ def is_in_use(engine: Engine) -> bool:
     found = state_of(engine)
     if found is State.FOREIGN:
         _refuse_all_but(found=found)
-    return found is not State.EMPTY
+    return found
+
+
+def is_in_use(engine: Engine) -> bool:
+    """Whether there is anything of Drivekeeper's, of whatever version. Raises as above."""
+    return state_of_ours(engine) is not State.EMPTY
 
 
 def check(engine: Engine) -> None:

@@ -16,6 +16,7 @@ from security.storage.each import each
 from security.storage.events import Action, AuditEntry, Event
 from security.storage.key_check import check_some_open
 from security.storage.leases import Lease
+from security.storage.moves.marks import refuse_marked
 from security.storage.parts import principal
 from security.storage.protocol import Convert, Drop, Found, Key, Resealed, Stored, Unit, Version
 from security.storage.refusals import NOT_BELIEVED
@@ -24,7 +25,12 @@ from security.storage.sql import schema
 from security.storage.sql.clock import DatabaseClock
 from security.storage.sql.faults import run
 from security.storage.sql.finding import DueLook
-from security.storage.sql.installation import INSTALLATION, KeyedHashes, check_secret
+from security.storage.sql.installation import (
+    INSTALLATION,
+    KeyedHashes,
+    check_secret,
+    read_mark,
+)
 from security.storage.sql.leases import LeaseBook, SqlLease
 from security.storage.sql.shelves.credentials import CredentialShelf
 from security.storage.sql.shelves.documents import DocumentShelf
@@ -86,6 +92,7 @@ class SqlStorage:
                 code="key_missing",
             )
         self.prepare()
+        refuse_marked("sql", partial(read_mark, self))
         self.check_keys()
         self.check_writable()
         self._hashes.load()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Final, cast
 
 import structlog
-from sqlalchemy import Connection, Engine, and_, delete, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, insert, or_, select
 
 from security.errors import CustodyError
 from security.logs.schema import MASK, RESULTS
@@ -16,6 +17,7 @@ from security.storage.sql.faults import run
 from security.storage.sql.tables import AUDIT_EVENTS
 
 _PAGE: Final = 500
+_BEGINNING: Final = datetime.fromtimestamp(0, UTC)
 _SLICE: Final = 1000
 """Rows that one transaction deletes: more would keep others waiting."""
 _REFRESHED_KEPT: Final = timedelta(days=7)
@@ -52,6 +54,32 @@ class SqlTrail:
         ]
         if rows:
             connection.execute(insert(AUDIT_EVENTS), rows)
+
+    def add(self, entries: Iterable[AuditEntry]) -> None:
+        """What another trail has had, oldest first.
+
+        Raises:
+            OperatorFault: not all of it could be written.
+        """
+        rows = (
+            {
+                "time": _milliseconds(entry.time),
+                "action": entry.action,
+                "owner": entry.owner,
+                "result": entry.result,
+            }
+            for entry in entries
+        )
+        while some := list(islice(rows, _PAGE)):
+            run(self._engine, lambda c: c.execute(insert(AUDIT_EVENTS), some))
+
+    def clear(self) -> None:
+        """Delete all of it, in slices.
+
+        Raises:
+            OperatorFault: not all of it could be deleted.
+        """
+        self._delete(AUDIT_EVENTS.c.id.is_not(None))
 
     def record(self, events: Sequence[Event]) -> None:
         """By themselves. Never raises: what has happened has happened."""
@@ -108,13 +136,17 @@ class SqlTrail:
                 row.time < int((now - _REFRESHED_KEPT).timestamp() * 1000),
             ),
         )
-        query = select(row.id).where(old).order_by(row.id).limit(_SLICE)
         try:
-            while numbers := [number for (number,) in self._rows(query)]:
-                gone = delete(AUDIT_EVENTS).where(old, row.id <= numbers[-1])
-                run(self._engine, lambda connection: connection.execute(gone))  # noqa: B023
+            self._delete(old)
         except CustodyError as fault:
             _log.warning("audit_not_pruned", result=fault.code)
+
+    def _delete(self, which: ColumnElement[bool]) -> None:
+        row = AUDIT_EVENTS.c
+        query = select(row.id).where(which).order_by(row.id).limit(_SLICE)
+        while numbers := [number for (number,) in self._rows(query)]:
+            gone = delete(AUDIT_EVENTS).where(which, row.id <= numbers[-1])
+            run(self._engine, lambda connection: connection.execute(gone))  # noqa: B023
 
     def _rows(self, query: Any) -> list[Any]:
         return run(
@@ -134,3 +166,7 @@ def _entry(row: Any) -> AuditEntry | None:
         return None
     time = datetime.fromtimestamp(row[0] / 1000, UTC)
     return AuditEntry(time, cast(Action, action), owner, result)
+
+
+def _milliseconds(moment: datetime) -> int:
+    return (moment - _BEGINNING) // timedelta(milliseconds=1)

@@ -1,0 +1,1 @@
+"""Everything that is kept, moved between files and a database."""

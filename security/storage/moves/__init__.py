@@ -1,0 +1,1 @@
+"""What a move of everything wants of each storage: marks, and what no document is."""
