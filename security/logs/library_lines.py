@@ -34,6 +34,7 @@ _KNOWN: Final[tuple[tuple[str, str, int, str], ...]] = (
     (r"telegram\.ext\.JobQueue", ".*", logging.ERROR, "job_failed"),
     # Somebody has hung up: whoever reads the connection is told, and says so.
     (r"asyncio", "write|send|sendto|_write_.*|_call_connection_lost", logging.WARNING, HIDDEN),
+    (r"sqlalchemy\.pool\..*", "_finalize_fairy|_close_connection|_safe_close_cursor", 0, HIDDEN),
     (r"asyncio", "_run_once", logging.WARNING, "event_loop_held_up"),
     (r"asyncio", "default_exception_handler", logging.ERROR, "background_failed"),
     (r"py\.warnings", ".*", 0, "python_warning"),

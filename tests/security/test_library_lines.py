@@ -20,6 +20,8 @@ from fastapi import FastAPI
 
 from security.logging_utils import OwnerMask, configure_logging
 from security.logs.schema import EVENTS
+from tests.database.kit import engine_of
+from tests.mariadb import MariaDB
 from web.serving import listen, serving
 
 pytestmark = [pytest.mark.usefixtures("restored_logging"), pytest.mark.one_way("off")]
@@ -110,6 +112,18 @@ async def test_a_page_that_breaks_is_told_with_its_place(log: Log) -> None:
     assert log.events == ["web_request_failed"]
     assert log.lines[0]["error"] == "ValueError"
     assert log.lines[0]["traceback"][-1].startswith("tests.security.test_library_lines.page:")
+
+
+def test_a_database_that_hangs_up_is_told_by_whoever_asked_it(log: Log, mariadb: MariaDB) -> None:
+    """And by no line of the pool's, with all that led to it."""
+    with engine_of(mariadb.new_database(), mariadb.ca) as engine:
+        connection = engine.raw_connection()
+        cursor = connection.cursor()
+        cursor.execute("CREATE TABLE canary (n INT)")
+        cursor.execute("INSERT INTO canary VALUES (1)")
+        mariadb.sql(f"KILL {cursor.connection.thread_id()}")
+        connection.close()
+    assert log.lines == []
 
 
 async def test_a_job_that_came_too_late_is_told(log: Log) -> None:
