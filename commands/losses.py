@@ -45,7 +45,7 @@ def _sentences(losses: Losses, stored: int) -> Iterator[str]:
             yield (
                 "Whoever was connected, if anybody was, has disconnected, or their copy was purged."
             )
-            yield "Is it the right folder?"
+            yield "Is it the right place?"
     if number := len(losses.set_aside):
         yield f"In quarantine instead of in use: {owners(number)}."
         told = sum(copy.told for copy in losses.set_aside)

@@ -306,4 +306,4 @@ def test_where_nobody_has_connected_yet_nothing_is_said_to_be_good(here: Install
     assert result.exit_code == Exit.FINDINGS
     assert "No credential is stored" in result.output
     assert here.run("maintenance run").exit_code == Exit.OK
-    assert "Is it the right folder?" in result.output
+    assert "Is it the right place?" in result.output

@@ -208,7 +208,7 @@ def test_an_account_may_neither_more_nor_less_than_it_needs(
         monkeypatch.setenv(variable, value)
     CliRunner().invoke(app, ["db", "upgrade", "--env-file", os.devnull])
     mariadb.sql(statement.format(name=name, account=f"'{name}'@'%'"))
-    result = CliRunner().invoke(app, ["db", "check", "--json", "--env-file", os.devnull])
+    result = CliRunner().invoke(app, ["doctor", "--json", "--offline", "--env-file", os.devnull])
     found = checks(result)["database account"]
     assert (found["state"], found["says"]) == (state, says)
 

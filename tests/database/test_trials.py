@@ -41,14 +41,6 @@ def without_locks(statement: str) -> str:
     return statement.replace(" FOR UPDATE", "")
 
 
-def test_a_good_database_fails_none(engine: Engine) -> None:
-    """And has nothing left of it."""
-    schema.upgrade(engine)
-    found = outcome(engine)
-    assert {*found.values()} == {None}
-    assert len(found) == 7
-
-
 def test_locks_that_do_not_lock_are_found(engine: Engine) -> None:
     """TiDB did so with SKIP LOCKED; whoever does so with FOR UPDATE loses tokens."""
     if engine.dialect.name == "sqlite":

@@ -1,4 +1,4 @@
-"""Upgrades in processes of their own: `python -m tests.database.upgrades killed|together`.
+"""Upgrades in processes of their own: `python -m tests.database.upgrades killed|together [EVERY]`.
 
 DATABASE_URL and DATABASE_CA say of what; it prints one JSON list. Each upgrade is a fork of this
 process, which has no threads and has imported everything. One may be killed in earnest, before or
@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from alembic.runtime import migration  # noqa: F401 - imported once, by none of the forks
 from alembic.script import base  # noqa: F401
@@ -22,15 +22,18 @@ from config import load_settings
 from security.storage.sql import schema
 from security.storage.sql.engine import make_engine
 
+EVERY: Final = int((*sys.argv, "1", "1")[2])
+"""So many halves of statements later than the one before it each upgrade is killed."""
+
 
 def killed(new_engine: Callable[[], Engine]) -> list[int]:
-    """One upgrade after the other, killed a statement later each time; the last one gets through.
+    """One upgrade after the other, each killed at a later statement; the last one gets through.
 
     Returns how each ended: the signal that killed it, or 0.
     """
     ends: list[int] = []
     while not ends or ends[-1]:
-        ends.append(_forked(lambda: _upgrade_until(new_engine(), len(ends))))
+        ends.append(_forked(lambda: _upgrade_until(new_engine(), len(ends) * EVERY)))
     return ends
 
 

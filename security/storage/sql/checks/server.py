@@ -24,7 +24,7 @@ class Server:
     """MariaDB, MySQL, TiDB or SQLite."""
     version: str
     tls: str | None
-    """The protocol, such as TLSv1.3; None: nothing is encrypted."""
+    """The protocol, such as TLSv1.3; None: there is none, or the server does not say."""
     isolation: str
     """Such as READ COMMITTED."""
     skew_seconds: float | None
