@@ -217,8 +217,10 @@ class Installation:
 
     def bot_runs(self) -> bool | None:
         """Whether a bot is at work on it; None: that cannot be told."""
+        if self.is_in_files:
+            return self.storage.is_leased(BOT_LEASE)
         try:
-            return self.storage.is_leased(BOT_LEASE) if self.is_there() else False
+            return self.is_in_use() and self.storage.is_leased(BOT_LEASE)
         except CustodyError:
             return None
 

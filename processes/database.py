@@ -87,17 +87,25 @@ class Database:
             OperatorFault: it is another program's, or cannot be asked, or everything was moved away
                 from it.
         """
-        file = self._address.file
-        try:
-            if file is not None and not file.exists():  # to look into it would make it
-                return False
-        except OSError as error:
-            says = f"the file of DATABASE_URL: {reason_of(error)}"
-            raise OperatorFault(says, code="store_failed") from None
+        if not self.is_made():
+            return False
         found = schema.state_of_ours(self._engine)
         if found is schema.State.CURRENT:
             refuse_marked("sql", partial(read_mark, self._storage()))
         return found is not schema.State.EMPTY
+
+    def is_made(self) -> bool:
+        """Whether it is there to be asked: SQLite makes a file of whatever is looked into.
+
+        Raises:
+            OperatorFault: the file cannot be looked at.
+        """
+        file = self._address.file
+        try:
+            return file is None or file.exists()
+        except OSError as error:
+            says = f"the file of DATABASE_URL: {reason_of(error)}"
+            raise OperatorFault(says, code="store_failed") from None
 
     def check_schema(self) -> None:
         """Raise OperatorFault where its tables are not those of this version."""

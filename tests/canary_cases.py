@@ -23,6 +23,7 @@ from tests.canary_troubles import (
     no_archive,
     somebody_writes,
     swapped,
+    with_tables,
 )
 
 
@@ -35,7 +36,7 @@ class Case:
     says: str = ""
     trouble: Trouble = fine
     settings: dict[str, str] = field(default_factory=dict)
-    """STRANGER stands for a key nobody has used; MARK for a marked text."""
+    """STRANGER stands for a key nobody has used; MARK for a marked text, HOUSE for a folder."""
     kind: str = "encrypted"
     answer: str | None = None
 
@@ -63,6 +64,9 @@ LOCAL_SERVER: Final = {
     "TELEGRAM_FILES_DIR": "/dev/null/MARK/MARK",
     "TELEGRAM_API_BASE_URL": "http://127.0.0.1:9",
 }
+DATABASE: Final = {"DATABASE_URL": "sqlite:///HOUSE/MARK/MARK.db"}
+NO_SERVER: Final = {"DATABASE_URL": "mysql://MARK:MARK@127.0.0.1:9/MARK?tls=off"}
+UNKNOWN_TLS: Final = {"DATABASE_URL": "mysql://MARK:MARK@MARK.example/MARK?ssl_ca=MARK"}
 SOCKS: Final = {"HTTPS_PROXY": "socks5://MARK:MARK@MARK"}
 NO_FOLDER: Final = {"USER_DATA_DIR": "/dev/null/MARK"}
 TOO_LONG: Final = {"USER_DATA_DIR": f"MARK{'x' * 300}"}
@@ -202,6 +206,20 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case("doctor", 1, "broke the connection", google_says("drop")),
         Case("doctor --offline", 1, "settings", settings=MALFORMED),
         Case("doctor --offline", 1, "", folders_are_files),
+    ),
+    "db upgrade": (
+        Case("db upgrade", 0, "1 change made", settings=DATABASE),
+        Case("db upgrade", 2, "DATABASE_URL is not set"),
+        Case("db upgrade", 2, "not known here", settings=UNKNOWN_TLS),
+        Case("db upgrade", 2, "DATABASE_URL needs it", settings=DATABASE | NO_KEY),
+        Case("db upgrade", 3, "cannot be reached", settings=NO_SERVER),
+        Case("db upgrade", 3, "", full, DATABASE),
+    ),
+    "db check": (
+        Case("db check", 0, "tried: locks", with_tables, DATABASE),
+        Case("db check", 1, "no such file", settings=DATABASE),
+        Case("db check", 1, "cannot be reached", settings=NO_SERVER),
+        Case("db check", 2, "DATABASE_URL is not set"),
     ),
     "backup": (
         Case("backup {archive}", 0, "credentials"),

@@ -272,6 +272,11 @@ class House:
         }
 
     @property
+    def around(self) -> str:
+        """The folder of this house alone, where databases go."""
+        return str(self.folder.parent)
+
+    @property
     def archive(self) -> Path:
         """Where backups go."""
         return self.folder.parent / "archive.dkb"

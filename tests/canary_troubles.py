@@ -92,6 +92,12 @@ def backed_up(house: House) -> None:
     assert house.run("backup {archive}").code == 0
 
 
+def with_tables(house: House) -> None:
+    """There is a database, where a case's own settings name it."""
+    url = f"sqlite:///{house.around}/{house.marked.setting}/{house.marked.setting}.db"
+    assert house.run("db upgrade", DATABASE_URL=url).code == 0
+
+
 def cut(house: House) -> None:
     """There is half an archive."""
     backed_up(house)

@@ -34,7 +34,7 @@ from tests.canary_cases import (
     ON_THEIR_OWN,
     TOO_LONG,
 )
-from tests.canary_installation import Installation, commands_of, options_of, wait_for
+from tests.canary_installation import House, Installation, commands_of, options_of, wait_for
 from tests.canary_troubles import Trouble, damaged, fine, folders_are_files, swapped
 from tests.security.kit import secret
 
@@ -85,9 +85,10 @@ def forms(line: str) -> tuple[str, ...]:
     return (line, f"{line} --json") if "--json" in options_of(cli.app, line) else (line,)
 
 
-def spelt(settings: dict[str, str], marked: Installation) -> dict[str, str]:
+def spelt(settings: dict[str, str], house: House) -> dict[str, str]:
     """With the words of `canary_cases.Case.settings` replaced."""
-    words = {"STRANGER": secret(marked.stranger), "MARK": marked.setting}
+    marked = house.marked
+    words = {"STRANGER": secret(marked.stranger), "MARK": marked.setting, "HOUSE": house.around}
     for word, text in words.items():
         settings = {name: value.replace(word, text) for name, value in settings.items()}
     return settings
@@ -103,7 +104,7 @@ def test_a_command_says_nothing_secret(
         for line in forms(case.line):
             house = marked.house(cli.app, case.kind)
             with case.trouble(house) or nullcontext():
-                ran = house.run(line, case.answer, **spelt(case.settings, marked))
+                ran = house.run(line, case.answer, **spelt(case.settings, house))
             assert ran.code == case.code, (line, ran)
             assert case.says in " ".join(ran.output.split()) or line != case.line, (line, ran)
             if not ran.stdout:
@@ -132,7 +133,7 @@ def test_whatever_is_wrong_no_command_shows_what_it_has_found(
     cause(house)
     for cases in CASES.values():
         fullest = forms(cases[0].line)[-1]
-        assert house.run(fullest, "n\n", **spelt(settings, marked)).code in (0, 1, 2, 3)
+        assert house.run(fullest, "n\n", **spelt(settings, house)).code in (0, 1, 2, 3)
     assert marked.search() == []
 
 
@@ -152,7 +153,7 @@ def test_a_bot_that_refuses_to_start_says_nothing_secret(
     marked.said.clear()
     house = marked.house(cli.app)
     for settings, code in ((ANOTHER_KEY, 3), (NO_KEY, 3), (MALFORMED, 2), (NO_FOLDER, 3)):
-        refused = house.run(command, **spelt(settings, marked))
+        refused = house.run(command, **spelt(settings, house))
         assert refused.code == code
         assert "Drivekeeper cannot start" in refused.stderr
     folders_are_files(house)

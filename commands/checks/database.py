@@ -32,6 +32,8 @@ def check_database(there: Installation) -> list[Finding]:
 def check_server(database: Database) -> list[Finding]:
     """What server it is, how it is reached, its tables, its clock and what the account may."""
     try:
+        if not database.is_made():
+            return [failed(NAME, "There is no such file yet.", "Run `drivekeeper db upgrade`.")]
         server = database.server()
     except CustodyError as fault:
         return [_unreached(fault)]
@@ -149,6 +151,8 @@ def _listed(privileges: Iterable[str]) -> str:
 def check_trials(database: Database) -> list[Finding]:
     """The storage's own work, tried on documents of its own."""
     try:
+        if not database.is_made():
+            return []
         database.check_schema()
     except CustodyError:
         return [skipped("tried", "Nothing is tried before the tables are those of this version.")]
