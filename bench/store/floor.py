@@ -1,52 +1,63 @@
 """What a refresh out of a database costs at least. `python -m bench.store.floor FILE URL N`.
 
-FILE holds the settings, URL is the token endpoint, N how many are under way at once. PyMySQL alone,
-over the product's own tables and rows: those that come together are claimed by one conditional
-UPDATE, and read; the POST of a refresh by aiohttp; those that come together are saved by one joined
-UPDATE of the same bytes, and their claims given back. Two COMMITs for up to 24 refreshes, and
-nothing is opened, sealed or logged.
+FILE holds the settings, URL is the token endpoint, N how many are under way at once. With the
+product's own connections (SQLAlchemy, PyMySQL, verified TLS), tables and rows: those that come
+together are claimed by one conditional UPDATE, a look at which it were, and read; the POST of a
+refresh by aiohttp; those that come together are saved by one joined UPDATE of the same bytes, and
+their claims given back. Two COMMITs for up to 24 refreshes, and nothing is opened, sealed, judged,
+or logged.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-import ssl
 import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlencode
 
 import aiohttp
-import pymysql
+from sqlalchemy import BindParameter, Connection, Engine, TextClause, bindparam, text
 
 from bench.child import Json, serve
 from bench.floors import FORM
 from bench.owners import CLIENT_ID, CLIENT_SECRET, read_settings
-from config.database import DatabaseAddress
+from security.storage.sql.engine import make_engine
 
 T = TypeVar("T")
 R = TypeVar("R")
 _MOST: Final = 24
-_COLUMNS: Final = "encrypted_refresh_token, encrypted_access_token, encrypted_details"
 _NOW: Final = "CAST(UNIX_TIMESTAMP(UTC_TIMESTAMP(3)) * 1000 AS SIGNED)"
 _LEASE_MILLISECONDS: Final = 30_000
+_NAMES: Final[BindParameter[Any]] = bindparam("names", expanding=True)
+_CLAIM: Final = text(
+    f"UPDATE leases SET token = :token, held_until = {_NOW} + {_LEASE_MILLISECONDS} "  # noqa: S608
+    f"WHERE name IN :names AND (token IS NULL OR held_until <= {_NOW})"
+).bindparams(_NAMES)
+_CLAIMED: Final = text(
+    "SELECT name FROM leases WHERE name IN :names AND token = :token"
+).bindparams(_NAMES)
+_READ: Final = text(
+    "SELECT owner, encrypted_refresh_token, encrypted_access_token, encrypted_details "
+    "FROM google_oauth_tokens WHERE owner IN :names"
+).bindparams(_NAMES)
+_FREE: Final = text("UPDATE leases SET token = NULL WHERE name IN :names").bindparams(_NAMES)
 _REFRESH_TOKEN: Final = f"1//0{0:012d}" + "r" * 90
 """As long as everybody's."""
 
 
 class Together(Generic[T, R]):
-    """Calls that come together are made together, by a thread and a connection of their own."""
+    """Calls that come together are made together, by a thread of their own, in one transaction."""
 
     def __init__(
-        self,
-        address: DatabaseAddress,
-        work: Callable[[pymysql.Connection[Any], Sequence[T]], Sequence[R]],
+        self, engine: Engine, work: Callable[[Connection, Sequence[T]], Sequence[R]]
     ) -> None:
-        self._connection = _connect(address)
+        self._engine = engine
         self._work = work
         self._thread = ThreadPoolExecutor(1)
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
@@ -65,70 +76,71 @@ class Together(Generic[T, R]):
         while self._waiting:
             batch, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
             items = [item for item, _ in batch]
-            found = await loop.run_in_executor(self._thread, self._work, self._connection, items)
+            found = await loop.run_in_executor(self._thread, self._commit, items)
             for (_, future), result in zip(batch, found, strict=True):
                 future.set_result(result)
             await asyncio.sleep(0)
         self._task = None
+
+    def _commit(self, items: Sequence[T]) -> Sequence[R]:
+        with self._engine.begin() as connection:
+            return self._work(connection, items)
 
 
 Row = tuple[str, bytes, bytes, bytes]
 """An owner's name, and what is sealed of theirs."""
 
 
-def claim(connection: pymysql.Connection[Any], names: Sequence[str]) -> Sequence[Row]:
+def claim(connection: Connection, names: Sequence[str]) -> Sequence[Row]:
     """Claim rows, and read them.
 
     Raises:
         RuntimeError: they are not all there, and free.
     """
-    marks, token = _marks(names), secrets.token_hex(16)
-    with connection.cursor() as cursor:
-        claimed = cursor.execute(
-            f"UPDATE leases SET token = %s, held_until = {_NOW} + {_LEASE_MILLISECONDS} "  # noqa: S608
-            f"WHERE name IN ({marks}) AND (token IS NULL OR held_until <= {_NOW})",
-            (token, *names),
-        )
-        cursor.execute(
-            f"SELECT owner, {_COLUMNS} FROM google_oauth_tokens WHERE owner IN ({marks})",  # noqa: S608
-            tuple(names),
-        )
-        found = {row[0]: row for row in cursor.fetchall()}
-    connection.commit()
-    if claimed != len(names) or len(found) != len(names):
+    token = secrets.token_hex(16)
+    connection.execute(_CLAIM, {"names": names, "token": token})
+    claimed = connection.scalars(_CLAIMED, {"names": names, "token": token}).all()
+    found = {row[0]: row for row in connection.execute(_READ, {"names": claimed})}
+    if len(found) != len(names):
         raise RuntimeError("a row is missing, or held by somebody else")
-    return [found[name] for name in names]
+    return [(name, *found[name][1:]) for name in names]
 
 
-def save(connection: pymysql.Connection[Any], rows: Sequence[Row]) -> Sequence[None]:
+def save(connection: Connection, rows: Sequence[Row]) -> Sequence[None]:
     """Write what was read, and give the claims back."""
-    new = " UNION ALL ".join(["SELECT %s AS owner, %s AS r, %s AS a, %s AS d, %s AS v"] * len(rows))
-    values = [value for row in rows for value in (*row, secrets.randbits(62))]
-    names = [row[0] for row in rows]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE google_oauth_tokens t JOIN ({new}) n ON t.owner = n.owner "  # noqa: S608
-            "SET t.encrypted_refresh_token = n.r, t.encrypted_access_token = n.a, "
-            "t.encrypted_details = n.d, t.version = n.v, t.generation = t.generation + 1",
-            values,
-        )
-        cursor.execute(
-            f"UPDATE leases SET token = NULL WHERE name IN ({_marks(names)})",  # noqa: S608
-            names,
-        )
-    connection.commit()
+    values: dict[str, object] = {}
+    for number, row in enumerate(rows):
+        columns = zip("orad", row, strict=True)
+        values |= {f"{column}{number}": value for column, value in columns}
+        values[f"v{number}"] = secrets.randbits(62)
+    connection.execute(_save(len(rows)), values)
+    connection.execute(_FREE, {"names": [row[0] for row in rows]})
     return [None] * len(rows)
+
+
+@cache
+def _save(rows: int) -> TextClause:
+    new = " UNION ALL ".join(
+        f"SELECT :o{n} AS owner, :r{n} AS r, :a{n} AS a, :d{n} AS d, :v{n} AS v"
+        for n in range(rows)
+    )
+    return text(
+        f"UPDATE google_oauth_tokens t JOIN ({new}) n ON t.owner = n.owner "  # noqa: S608
+        "SET t.encrypted_refresh_token = n.r, t.encrypted_access_token = n.a, "
+        "t.encrypted_details = n.d, t.version = n.v, t.generation = t.generation + 1"
+    )
 
 
 class Floor:
     """Claim, POST, save, for everybody."""
 
-    def __init__(self, address: DatabaseAddress, url: str, concurrency: int) -> None:
+    def __init__(self, engine: Engine, url: str, concurrency: int) -> None:
         self._url = f"{url}/token"
         self._concurrency = concurrency
-        self._claims = Together(address, claim)
-        self._saves = Together(address, save)
-        self._names = _make_leases(_connect(address))
+        self._claims = Together(engine, claim)
+        self._saves = Together(engine, save)
+        with engine.begin() as connection:
+            self._names = _make_leases(connection)
 
     async def run(self) -> int:
         """Once for every owner; how many there are."""
@@ -161,37 +173,12 @@ class Floor:
                 raise RuntimeError(f"the endpoint answered {response.status}")
 
 
-def _connect(address: DatabaseAddress) -> pymysql.Connection[Any]:
-    context = ssl.create_default_context(cafile=address.ca)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    password = address.password.get_secret_value() if address.password else ""
-    return pymysql.connect(
-        host=address.host,
-        port=address.port,
-        user=address.user,
-        password=password,
-        database=address.name,
-        charset="utf8mb4",
-        ssl=context,
-        init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    )
-
-
-def _make_leases(connection: pymysql.Connection[Any]) -> list[str]:
+def _make_leases(connection: Connection) -> list[str]:
     """The names of all owners; for each there is a row to claim by."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT owner FROM google_oauth_tokens ORDER BY owner")
-        names = [name for (name,) in cursor.fetchall()]
-        cursor.executemany(
-            "INSERT IGNORE INTO leases (name, held_until) VALUES (%s, 0)",
-            [(name,) for name in names],
-        )
-    connection.commit()
+    names = list(connection.scalars(text("SELECT owner FROM google_oauth_tokens ORDER BY owner")))
+    row = text("INSERT IGNORE INTO leases (name, held_until) VALUES (:name, 0)")
+    connection.execute(row, [{"name": name} for name in names])
     return names
-
-
-def _marks(names: Sequence[str]) -> str:
-    return ", ".join(["%s"] * len(names))
 
 
 async def main() -> None:
@@ -200,7 +187,7 @@ async def main() -> None:
     address = read_settings(Path(file)).database
     if address is None:
         raise RuntimeError("no DATABASE_URL")
-    floor = Floor(address, url, int(concurrency))
+    floor = Floor(make_engine(address), url, int(concurrency))
 
     async def answer(_: Json) -> Json:
         began, cpu = time.perf_counter(), time.process_time()

@@ -2,7 +2,8 @@
 
 One that waits for Google costs nobody anything, and as many may wait as the settings allow. One
 that is looked at, sent or saved stands between the event loop and whoever has asked something; and
-more of these than fill the batches (`batching.py`) are little faster.
+more of these than fill the batches (`batching.py`) are little faster. Where storage is a database,
+a thread waits for it, and nobody for that thread: there more are in hand, and batches are full.
 """
 
 from __future__ import annotations
@@ -11,19 +12,23 @@ import asyncio
 from types import TracebackType
 from typing import Final
 
+from security.custody.batching import MOST
+
 IN_HAND: Final = 20
+IN_HAND_OF_DATABASE: Final = 2 * MOST
 
 
 class RefreshLimiter:
     """Gives refreshes their slots."""
 
-    def __init__(self, asking: int) -> None:
+    def __init__(self, asking: int, in_hand: int = IN_HAND) -> None:
         """
         Args:
             asking: how many requests Google may have at once.
+            in_hand: how many more may be in our own hands.
         """
         self.asking = asyncio.Semaphore(asking)
-        self._free = asyncio.Semaphore(IN_HAND)
+        self._free = asyncio.Semaphore(in_hand)
         self._beyond = 0
 
     async def slot(self) -> RefreshSlot:

@@ -72,6 +72,9 @@ class Refreshes:
         self._lead = lead
         scheduler = BatchScheduler(workers.writers)
         self._looks = Batches(scheduler, self._look_all)
+        if store.storage.is_shared:
+            # A thread waits for the database, not for the interpreter: both may wait at once.
+            scheduler = BatchScheduler(workers.writers)
         self._saves = Batches(scheduler, self._save_all)
 
     @asynccontextmanager

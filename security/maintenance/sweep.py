@@ -22,7 +22,7 @@ import structlog
 from security.credential import Owner
 from security.custody.custodian import Custodian
 from security.custody.disconnect import Disconnecting
-from security.custody.limiter import RefreshLimiter, RefreshSlot
+from security.custody.limiter import IN_HAND, IN_HAND_OF_DATABASE, RefreshLimiter, RefreshSlot
 from security.custody.refused_clients import NotAsked, RefusedClients
 from security.custody.rejecting import Rejecting
 from security.custody.workers import Workers
@@ -87,7 +87,8 @@ class Sweep:
         self._state = state
         self._refusals = refusals
         self._options = options
-        self._limiter = RefreshLimiter(options.concurrency)
+        in_hand = IN_HAND_OF_DATABASE if store.storage.is_shared else IN_HAND
+        self._limiter = RefreshLimiter(options.concurrency, in_hand)
         # While one is read or saved, another may be asked for: Google's time is not ours to waste.
         self._at_once = options.concurrency + min(options.concurrency // 2, _BESIDE)
         self._running = asyncio.Lock()
