@@ -48,25 +48,30 @@ def count_due(moments: Iterable[float | None], edges: Sequence[float]) -> DueCou
     return DueCounts(upto, known[upto[0]] if upto[0] < len(known) else None)
 
 
-def random_parts(look: Callable[[H | None, int], Sequence[H]], size: int) -> Iterator[list[H]]:
+def random_parts(
+    look: Callable[[H | None, int], Sequence[H]],
+    size: int,
+    name_of: Callable[[H], Hashable] = lambda one: one,
+) -> Iterator[list[H]]:
     """Parts of what stands in an order: `size` at random of the next ones, each given once.
 
     For each part the next ones are looked up anew: what others have done meanwhile is not given.
 
     Args:
         look: gives so many in their order, that come after one (None: from the beginning).
+        name_of: by what one is known that stands elsewhere in the order by now: a token that lives
+            for less than the lead is due again as soon as it is there.
     """
     after: H | None = None
-    given: set[H] = set()
+    given: set[Hashable] = set()
     while True:
         window = look(after, _WINDOW * size)
-        left = [one for one in window if one not in given]
+        left = [one for one in window if name_of(one) not in given]
         if left:
             part = random.sample(left, min(size, len(left)))
-            given.update(part)
+            given.update(map(name_of, part))
             yield part
         elif len(window) == _WINDOW * size:
             after = window[-1]
-            given.clear()
         else:
             return

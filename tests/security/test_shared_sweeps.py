@@ -116,6 +116,22 @@ def test_parts_together_are_all_there_is_each_once() -> None:
     assert all(abs(row - at) < 200 for at, row in enumerate(given))
 
 
+def test_what_is_due_again_at_once_is_not_given_again() -> None:
+    """As tokens are that live for less than the lead: a pass over them has an end."""
+    moments = {f"owner {number}": number for number in range(500)}
+
+    def look(after: tuple[int, str] | None, count: int) -> list[tuple[int, str]]:
+        rows = sorted((moment, name) for name, moment in moments.items())
+        return [row for row in rows if after is None or row > after][:count]
+
+    given = []
+    for part in random_parts(look, 10, lambda row: row[1]):
+        for _, name in part:
+            given.append(name)
+            moments[name] += 1000
+    assert sorted(given) == sorted(moments)
+
+
 def test_what_others_have_done_meanwhile_is_not_given() -> None:
     """Two who take turns over the same rows take each about once."""
     rows = set(range(1000))

@@ -131,7 +131,8 @@ class SharedStorage(MemoryStorage):
             yield from super().due(kind, before, size, everything=everything)
             return
         always = [name for name in self.names(kind) if self._moment(Key(kind, name)) is None]
-        for part in random_parts(partial(self._soonest, kind, before), size):
+        look = partial(self._soonest, kind, before)
+        for part in random_parts(look, size, lambda one: one[1]):
             yield DuePage(len(part), [Due(name, moment) for moment, name in sorted(part)])
         yield DuePage(len(always), [Due(name, None) for name in always])
 

@@ -16,8 +16,6 @@ from security.storage.sql.shelves.shelf import ALWAYS, Shelf
 
 _MILLISECONDS: Final = 1000
 _LAST: Final = 2**63 - 1
-
-
 _Row = tuple[int, str]
 """A moment in milliseconds since 1970, and a name."""
 
@@ -29,6 +27,10 @@ def _in_order(look: Callable[[_Row | None, int], list[_Row]], size: int) -> Iter
         if len(found) < size:
             return
         after = found[-1]
+
+
+def _name_of(row: _Row) -> str:
+    return row[1]
 
 
 class DueLook:
@@ -53,8 +55,9 @@ class DueLook:
             scattered: some of the soonest on each page, at random.
         """
         always, yielded = self._standing(), False
-        parts = random_parts if scattered else _in_order
-        for found in parts(partial(self._look, int(before * _MILLISECONDS)), size):
+        look = partial(self._look, int(before * _MILLISECONDS))
+        parts = random_parts(look, size, _name_of) if scattered else _in_order(look, size)
+        for found in parts:
             ours = [(at, name) for at, name in found if self._kind.is_ours(name)]
             always += [name for at, name in ours if at == ALWAYS and name not in always]
             page = [Due(name, at / _MILLISECONDS) for at, name in ours if at != ALWAYS]
