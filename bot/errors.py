@@ -22,7 +22,8 @@ _log = structlog.get_logger()
 async def on_error(update: object, context: BotContext) -> None:
     """python-telegram-bot's error handler."""
     try:
-        await _answer(update, context)
+        if not context.core.lease.is_lost:  # else it failed for that, and nobody is to be told
+            await _answer(update, context)
     finally:
         # An error in one group of handlers must not let the update into the next.
         raise ApplicationHandlerStop

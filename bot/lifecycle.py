@@ -103,7 +103,9 @@ async def stop(application: BotApplication) -> None:
     uploads, sending = services.uploads.stop(), services.sender.stop()
     await _within(_UPLOADS_SECONDS, asyncio.gather(uploads, sending))
     if application.running:
-        await _within(services.options.timing.last_handlers, application.stop())
+        # Once another process is the bot, they can do nothing more.
+        seconds = 0 if services.core.lease.is_lost else services.options.timing.last_handlers
+        await _within(seconds, application.stop())
     await _within(_NOTES_SECONDS, services.inbox.uncount_interrupted())
     if application.job_queue is not None and application.job_queue.scheduler.running:
         application.job_queue.scheduler.shutdown(wait=False)  # nothing more is begun

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ from googleapiclient import discovery_cache
 from googleapiclient.discovery import build_from_document
 
 from drive.cache import DriveCache
-from drive.connection import Http
+from drive.connection import Admit, Http
 from drive.quota import Count
 from drive.resources import origin_of
 from security.google.network import DIRECT, Network
@@ -32,7 +31,7 @@ class DriveApi:
         *,
         retries: int = 2,
         count: Count = lambda method, received: None,
-        admit: Callable[[Callable[[float], object]], None] = lambda pause: None,
+        admit: Admit = lambda pause: None,
     ) -> None:
         """
         Args:
@@ -40,11 +39,10 @@ class DriveApi:
             network: how it is reached.
             retries: of small requests, after 5xx, rate limits and broken connections.
             count: told of each request that was sent, from any thread.
-            admit: called before each request and each piece of a file, in their thread; it returns
-                once they may go out. It is given what waits for so many seconds, or raises.
+            admit: called before anything goes out; see `Admit`.
         """
         self.count = count
-        self.admit = admit
+        self._admit = admit
         self._network = network
         self.retries = retries
         self.cache_of = lru_cache(_CACHES)(lambda owner, account_key: DriveCache())
@@ -67,7 +65,7 @@ class DriveApi:
 
     def connect(self) -> httplib2.Http:
         """New connections, for one thread at a time."""
-        return Http(self._network)
+        return Http(self._network, self._admit)
 
     def owns(self, address: str) -> bool:
         """Whether this is an address of Drive's: an owner's token goes nowhere else."""

@@ -102,7 +102,6 @@ class Calls:
                 through.
         """
         self.stop.check()
-        self.api.admit(self.stop.pause)
         is_whole = False
         try:
             with translating_errors(), self.stop.waking(self.connections.cut):

@@ -53,6 +53,8 @@ class AccessToken:
 
 TokenSource = Callable[[SecretStr | None], AccessToken]
 """From the token Google rejected (None: it rejected none, one is due) to one that serves."""
+Admit = Callable[[Callable[[float], object]], None]
+"""Returns once a piece of a request may go out; given what waits so many seconds, or raises."""
 
 
 class ProxyRefused(OSError):
@@ -66,8 +68,9 @@ class Http(httplib2.Http):  # type: ignore[misc]
     own, and its proxies want PySocks, without which https silently goes past them.
     """
 
-    def __init__(self, network: Network = DIRECT) -> None:
+    def __init__(self, network: Network = DIRECT, admit: Admit = lambda pause: None) -> None:
         super().__init__(timeout=_TIMEOUT_SECONDS, proxy_info=None)
+        self._admit = admit
         # Drive's uploads mean something else by 308: as `googleapiclient.http.build_http`.
         self.redirect_codes = httplib2.REDIRECT_CODES - {308}
         self._network = network
@@ -84,11 +87,12 @@ class Http(httplib2.Http):  # type: ignore[misc]
         answer: tuple[httplib2.Response, bytes] = super().request(uri, *args, **options)
         return answer
 
-    def _conn_request(self, *args: Any) -> tuple[httplib2.Response, bytes]:
+    def _conn_request(self, conn: Any, *args: Any) -> tuple[httplib2.Response, bytes]:
+        conn.admit = self._admit
         # Here httplib2 has made the connection, which `cut` has found, or has been called before.
         if self._is_cut:
             raise ConnectionAbortedError("cut")
-        answer: tuple[httplib2.Response, bytes] = super()._conn_request(*args)
+        answer: tuple[httplib2.Response, bytes] = super()._conn_request(conn, *args)
         return answer
 
     def cut(self) -> None:
@@ -123,6 +127,7 @@ class _Reachable(HTTPConnection):
     def __init__(self, *args: Any, **options: Any) -> None:
         HTTPConnection.__init__(self, *args, **options)
         self._create_connection = self._open
+        self.admit: Admit = lambda pause: None
         self.through_proxy = False
         """Which acknowledges for itself, whatever it holds."""
         self.sent = 0
@@ -154,9 +159,15 @@ class _Reachable(HTTPConnection):
             raise NotConnected
         rest = memoryview(data)
         while rest:
+            self.admit(self._pause)
             count = self.sock.send(rest)
             self.sent += count
             rest = rest[count:]
+
+    def _pause(self, seconds: float) -> None:
+        time.sleep(seconds)
+        if self._is_cut:
+            raise ConnectionAbortedError("cut")
 
     def unacknowledged(self) -> int | None:
         """How many bytes the other side does not have yet; None: that cannot be told."""
@@ -333,7 +344,6 @@ class ConnectionPool:
 def _has_ended(http: httplib2.Http) -> bool:
     """Whether the other side has closed: there is something to read before anything was asked."""
     poll = select.poll()
-    for connection in http.connections.values():
-        if connection.sock is not None:
-            poll.register(connection.sock, select.POLLIN)
+    for found in filter(None, (connection.sock for connection in http.connections.values())):
+        poll.register(found, select.POLLIN)
     return bool(poll.poll(0))

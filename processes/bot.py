@@ -174,7 +174,11 @@ async def services(
                 custodian=custodian,
                 rejecting=parts.rejecting,
                 disconnecting=parts.disconnecting,
-                consents=parts.consent_flows(drives.account, documents),
+                consents=parts.consent_flows(
+                    drives.account,
+                    FencedDocuments(storage, lease, saves_late=True),
+                    lease.until_allowed,
+                ),
                 consent_method=_consent_method(settings),
                 preferences=Preferences(documents, parts.workers, settings.admin_user_ids),
                 drives=drives,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -137,14 +137,19 @@ class Custody:
         )
 
     def consent_flows(
-        self, look_up_account: AccountLookup, documents: DocumentStore | None = None
+        self,
+        look_up_account: AccountLookup,
+        documents: DocumentStore | None = None,
+        until_allowed: Callable[[], Awaitable[None]] | None = None,
     ) -> ConsentFlows:
         """Asking for consent, for what is kept here.
 
         Args:
             look_up_account: asks Drive who has approved.
             documents: through which requests are kept; None: the storage itself.
+            until_allowed: as in `ConsentParts`; None: at once.
         """
+        more = {} if until_allowed is None else {"until_allowed": until_allowed}
         return ConsentFlows(
             ConsentParts(
                 PendingConsents(documents or self.storage),
@@ -154,6 +159,7 @@ class Custody:
                 self.oauth,
                 self.clients,
                 look_up_account,
+                **more,
             )
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
 
@@ -63,7 +64,7 @@ class TelegramRequest(HTTPXRequest):
         Args:
             network: how Telegram is reached.
             address: of the server that is asked; no other may be.
-            admit: waited for before anything is asked: whether this process may be the bot.
+            admit: waited for before a request's first byte goes out.
             connection_pool_size: how many requests go on at once; others wait.
             pool_timeout: seconds to wait for other requests to end.
             options: `HTTPXRequest`'s. Times are in seconds; `write_timeout` is for each piece.
@@ -73,14 +74,13 @@ class TelegramRequest(HTTPXRequest):
             httpx_kwargs={
                 **httpx_options(network, address),
                 "limits": httpx.Limits(),
-                "event_hooks": {"request": [_watch]},
+                "event_hooks": {"request": [partial(_watch, admit or _at_once)]},
                 # What Telegram might ask to be remembered is of no use to anybody.
                 "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=())),
             },
         )
         self._places = asyncio.Semaphore(connection_pool_size)
         self._patience = pool_timeout
-        self._admit = admit
         self._unfinished: set[asyncio.Timeout] = set()
         self._users: Counter[httpx.AsyncClient] = Counter()
         """How many requests each client has under way."""
@@ -126,8 +126,6 @@ class TelegramRequest(HTTPXRequest):
                 try:
                     await self._take_place(patience)
                     try:
-                        if self._admit is not None:
-                            await self._admit()
                         return await self._ask(*args, **kwargs)
                     finally:
                         self._places.release()
@@ -175,8 +173,13 @@ def httpx_options(network: Network, address: str) -> dict[str, Any]:
     }
 
 
-async def _watch(request: httpx.Request) -> None:
-    """Have httpcore tell of a request's steps, to note when all of it has left.
+async def _at_once() -> None:
+    """Nobody minds."""
+
+
+async def _watch(admit: Callable[[], Awaitable[None]], request: httpx.Request) -> None:
+    """Have httpcore tell of a request's steps: it waits for whoever says that it may go out, and
+    it is noted when all of it has left.
 
     https://www.encode.io/httpcore/extensions/#trace. A proxy's CONNECT is traced as a part of the
     request it is for: what was sent then is not the request.
@@ -187,6 +190,7 @@ async def _watch(request: httpx.Request) -> None:
         nonlocal to_a_proxy
         if step == "http11.send_request_headers.started":
             to_a_proxy = details["request"].method == b"CONNECT"
+            await admit()
         elif step == "http11.send_request_body.complete" and not to_a_proxy:
             # Handed to the operating system: nothing of it is left in this process.
             request.extensions[_SENT] = True

@@ -210,8 +210,12 @@ class Inbox(PolledQueue):
                 try:
                     yield
                 except Exception:  # its handler has told the person
+                    await self.lease.until_allowed()
                     self._end(number)
                     raise
+                # Where the process has stood still meanwhile, nobody knows what came of it: the
+                # next one to be the bot handles it again.
+                await self.lease.until_allowed()
                 self._end(number)
         finally:
             self.waiting.done(number)

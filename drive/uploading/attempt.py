@@ -211,7 +211,6 @@ class Attempt:
         self.progress.follow(delivered)
         at = begin
         for piece in pieces:
-            self.drive.api.admit(self.stop.pause)
             yield piece
             at += len(piece)
         self.may_be_whole = at == self.window.total

@@ -43,6 +43,10 @@ AccountLookup = Callable[[SecretStr], Awaitable[GoogleAccount]]
 """From an access token to its account."""
 
 
+async def _at_once() -> None:
+    """Nobody minds."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConsentParts:
     """What asking for consent stands on."""
@@ -54,6 +58,8 @@ class ConsentParts:
     oauth: GoogleOAuth
     clients: Clients
     look_up_account: AccountLookup
+    until_allowed: Callable[[], Awaitable[None]] = _at_once
+    """Waited for before a code is spent."""
 
     def now(self) -> datetime:
         """For everybody who shares the storage."""
@@ -153,6 +159,7 @@ class Approvals:
                 if error:
                     raise meaning_of(Question.REDIRECT, error).error() or ConsentDenied(error)
                 client = self._parts.clients.by_id(current.client_id)
+                await self._parts.until_allowed()
                 current = await self._parts.workers.run(
                     self._parts.pending.change,
                     current,
@@ -177,6 +184,7 @@ class Approvals:
 
     async def _poll(self, pending: PendingConsent) -> PendingConsent:
         client = self._parts.clients.by_id(pending.client_id)
+        await self._parts.until_allowed()
         try:
             grant = await self._parts.oauth.poll_device(client, pending.device_code)
         except ConsentRequired:

@@ -6,9 +6,11 @@ import asyncio
 import hashlib
 import io
 import os
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from aiohttp import ClientError
 from googleapiclient.errors import HttpError
 from googleapiclient.http import MediaIoBaseUpload
 
@@ -239,6 +241,34 @@ async def test_session_older_than_a_week_is_410(kit: Kit, by_clock: bool) -> Non
     else:
         await kit.google.act("expire_sessions")
     assert (await drive.offset(location)).status == 410
+
+
+async def test_a_second_request_cuts_off_the_one_that_still_sends(kit: Kit) -> None:
+    """Whoever sends stands still, and somebody else goes on where it was."""
+    drive = await kit.bearer()
+    location = await drive.session(len(CONTENT))
+    stands = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield CONTENT[: 2 * BLOCK]
+        await stands.wait()
+
+    span = f"bytes 0-{len(CONTENT) - 1}/{len(CONTENT)}"
+    headers = {"Content-Range": span, "Content-Length": str(len(CONTENT))}
+    sending = asyncio.create_task(drive.ask("PUT", location, data=body(), headers=headers))
+    async with asyncio.timeout(10):
+        while True:
+            asked = await drive.offset(location)
+            if asked.headers.get("range") == f"bytes=0-{2 * BLOCK - 1}":
+                break
+            if sending.done():  # it was cut off before all of that had come
+                sending = asyncio.create_task(
+                    drive.ask("PUT", location, data=body(), headers=headers)
+                )
+            await asyncio.sleep(0.05)
+        with pytest.raises(ClientError):
+            await sending
+    assert (await finish(drive, location, 2 * BLOCK))["md5Checksum"] == MD5
 
 
 async def test_cancelled_session_is_499_then_gone(kit: Kit) -> None:

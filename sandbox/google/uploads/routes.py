@@ -96,8 +96,14 @@ class Uploads:
             # 404: start anew; 410 after its week.
             return web.Response(status=404 if session is None else 410, text="")
         caller = self._caller(request, session)
+        if session.connection is not None:  # whoever comes again has given the last request up
+            session.connection.abort()
         async with session.lock:
-            return await self._continue(request, caller, session)
+            session.connection = request.transport
+            try:
+                return await self._continue(request, caller, session)
+            finally:
+                session.connection = None
 
     def _session(self, request: web.Request) -> UploadSession | None:
         return self.world.sessions.get(request.query.get("upload_id", ""))

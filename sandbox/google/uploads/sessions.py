@@ -32,6 +32,7 @@ class UploadSession:
     created: float
     blob: BlobWriter
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    connection: asyncio.Transport | None = None  # of the request that is being answered
     result: str | None = None  # id of the finished file
     cancelled: bool = False
     _tail: bytearray = field(default_factory=bytearray)

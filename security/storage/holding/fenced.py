@@ -30,6 +30,8 @@ from security.storage.protocol import (
 )
 
 _TRIES: Final = 5
+_PATIENCE_SECONDS: Final = 5.0
+"""For the database to say whose the lease is, where it has run out; a renewal takes a second."""
 _REMEMBERED: Final = 20_000
 """Versions. One that is forgotten costs another look."""
 
@@ -37,9 +39,18 @@ _REMEMBERED: Final = 20_000
 class FencedDocuments:
     """See `DocumentStore`, whose methods these are. A step that wants no version gets one."""
 
-    def __init__(self, storage: DocumentStore, lease: HeldLease) -> None:
+    def __init__(
+        self, storage: DocumentStore, lease: HeldLease, *, saves_late: bool = False
+    ) -> None:
+        """
+        Args:
+            saves_late: whether versions alone decide: for what was asked of Google, and cannot be
+                asked again. Else nothing is written before the lease is certainly held: what has
+                failed while the process stood still is not for it to say.
+        """
         self._storage = storage
         self._lease = lease
+        self._saves_late = saves_late
         self._versions: dict[Key, Version] = {}
         """As this process has read or left them; of others there should be none."""
         self._noting = threading.Lock()
@@ -70,25 +81,28 @@ class FencedDocuments:
         outcomes: dict[int, list[Version] | Exception] = {}
         left = list(range(len(units)))
         for _ in range(_TRIES):
-            if self._lease.is_lost:
-                outcomes |= {number: _replaced() for number in left}
-                break
-            made = self._storage.apply([self._fenced(units[number]) for number in left])
+            made = self._make([self._fenced(units[number]) for number in left])
             outcomes |= zip(left, made, strict=True)
             left = [number for number in left if isinstance(outcomes[number], Conflict)]
-            if left and not self._lease.may_begin():
+            if not left:
+                break
+            if not self._lease.may_begin():
                 outcomes |= {number: _replaced() for number in left}
                 break
             self.read([step.key for number in left for step in units[number].steps])
         else:
-            outcomes |= {
-                number: OperatorFault("others change it", code="locked") for number in left
-            }
+            fault = OperatorFault("others change it again and again", code="locked")
+            outcomes |= dict.fromkeys(left, fault)
         for number, outcome in outcomes.items():
             if isinstance(outcome, list):
                 for step, version in zip(units[number].steps, outcome, strict=True):
                     self._note(step.key, version)
         return [outcomes[number] for number in range(len(units))]
+
+    def _make(self, units: Sequence[Unit]) -> list[list[Version] | Exception]:
+        if not self._saves_late and not self._lease.is_certain(_PATIENCE_SECONDS):
+            return [_replaced() for _ in units]
+        return self._storage.apply(units)
 
     def _fenced(self, unit: Unit) -> Unit:
         return replace(unit, steps=[self._with_version(step) for step in unit.steps])

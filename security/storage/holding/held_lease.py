@@ -66,6 +66,15 @@ class HeldLease:
         while not self.may_begin():  # noqa: ASYNC110 - no event tells: a clock has run out
             await asyncio.sleep(_LOOK_SECONDS)
 
+    def is_certain(self, seconds: float) -> bool:
+        """Whether something may be begun, by then: for a thread amid a change."""
+        deadline = time.monotonic() + seconds
+        while not self.may_begin():
+            if self.is_lost or time.monotonic() > deadline:
+                return False
+            time.sleep(_LOOK_SECONDS)
+        return True
+
     def wait(self, pause: Callable[[float], object] = time.sleep) -> None:
         """The same for a thread. `pause` waits for so many seconds, or raises to give up."""
         while not self.may_begin():

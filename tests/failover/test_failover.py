@@ -1,0 +1,45 @@
+"""The bot dies, or stands still for longer than its lease: its standby loses nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.crash.upload_bot import Moment, Step
+from tests.failover.trial import Trial, Way
+from tests.running import more_in_rest
+
+_CHUNK: Final = "google.upload.chunk"
+_SIZE: Final = 20_000_000
+MOMENTS: Final = {
+    "half of a file has gone": Moment(Step(_CHUNK, 2), "amid", _SIZE // 2),
+    "a message about progress goes out": Moment(Step("telegram.editMessageText", 2), "before"),
+    "a file has come": Moment(Step("telegram.getUpdates", 1), "after"),
+    "a first message was sent": Moment(Step("telegram.sendMessage", 2), "after"),
+    "Telegram is asked for a file": Moment(Step("telegram.getFile", 1), "before"),
+    "Drive has given identifiers": Moment(Step("google.drive.files.generateIds", 1), "after"),
+    "a session is asked for": Moment(Step("google.upload.start", 2), "before"),
+    "a session was begun": Moment(Step("google.upload.start", 3), "after"),
+    "a file's first byte has gone": Moment(Step(_CHUNK, 1), "amid", 1),
+    "a second part of a file has gone": Moment(Step(_CHUNK, 4), "amid", 2_000_000),
+    "Drive has all of a file": Moment(Step(_CHUNK, 1), "after"),
+    "a message about progress went out": Moment(Step("telegram.editMessageText", 1), "after"),
+}
+WAYS: Final[tuple[Way, ...]] = ("killed", "stopped", "stopped for long")
+FEW: Final[list[tuple[str, Way]]] = [
+    ("half of a file has gone", "killed"),
+    ("a message about progress goes out", "stopped"),
+]
+ALL: Final = [(name, way) for name in MOMENTS for way in WAYS]
+pytestmark = [pytest.mark.timeout(240), pytest.mark.encryption("on")]
+
+
+@pytest.mark.parametrize(("name", "way"), [*FEW, *more_in_rest(ALL, FEW)])
+async def test_nothing_is_lost_and_nothing_done_twice(name: str, way: Way, tmp_path: Path) -> None:
+    """Every file is once in Drive; messages, requests to connect and to disconnect go on."""
+    trial = Trial(tmp_path, MOMENTS[name], way)
+    await trial.run()
+    assert trial.met
+    assert trial.losses == []
