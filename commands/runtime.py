@@ -30,7 +30,7 @@ from processes.storage import (
 from security.consent.pending import PendingConsents
 from security.credential import Owner
 from security.encryption import TokenEncryption
-from security.errors import CustodyError
+from security.errors import CustodyError, OperatorFault
 from security.logging_utils import OwnerMask, configure_logging, redact_logs
 from security.recovery.bot_stopped import bot_stopped
 from security.recovery.losses import Losses, find_losses
@@ -110,11 +110,18 @@ def custody_for_restore(
     Raises:
         OperatorFault: the data folder is somebody else's or cannot be used, or the bot is running.
     """
-    is_in_use(settings)
+    if not is_in_use(settings) and dry_run and settings.database is not None:
+        raise OperatorFault(
+            "the database of DATABASE_URL is empty, which nothing can be compared with: make its "
+            "tables (`drivekeeper db upgrade`), or restore without --dry-run",
+            code="schema_behind",
+        )
     with ExitStack() as stack:
         if rollback and not dry_run:
             beside = storage_to_look_at(settings)
             stack.callback(beside.close)
+            if settings.database is not None:
+                beside.prepare()  # a lease is a row: of an empty database it makes the tables
             stack.enter_context(bot_stopped(beside))
         # Before anything makes a new one: masks shall be those of the archive's logs.
         outcome = put_back_mask_key(settings, archived_mask_key, rollback=rollback, dry_run=dry_run)

@@ -21,7 +21,7 @@ from security.logging_utils import OwnerMask
 from security.storage.sql import schema
 from security.storage.sql.tables import DOCUMENTS, LEASES, TOKENS
 from security.token_store import TokenStore
-from tests.database.conftest import Place
+from tests.database.conftest import NewPlace, Place
 from tests.mariadb import MariaDB
 from tests.security.kit import ANN, a_credential, new_key, secret
 
@@ -244,6 +244,30 @@ def test_commands_see_what_the_bot_has_kept(run: Run) -> None:
     settings = load_settings(for_bot=False, env_file=None)
     assert OwnerMask(make_mask_key(settings))(ANN.name) == mask
     assert masks_since(settings) is not None
+
+
+@pytest.mark.parametrize(
+    ("mask_key", "option"), [("", ""), ("a configured key of the masks", "--rollback")]
+)
+def test_an_archive_is_restored_into_a_database_that_is_empty(
+    run: Run,
+    new_place: NewPlace,
+    tmp_path: Path,
+    mask_key: str,
+    option: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Tables and all, with the masks of the logs from before."""
+    monkeypatch.setenv("LOG_MASK_KEY", mask_key)
+    monkeypatch.setenv("TOKEN_BACKUP_KEY", secret(new_key()))
+    archive, another = tmp_path / "archive.dkb", new_place().variables
+    mask = keep_somebody()
+    assert run(f"backup {archive}").exit_code == 0
+    looked = run(f"restore {archive} --dry-run", **another)
+    assert (looked.exit_code, "drivekeeper db upgrade" in looked.stderr) == (3, True)
+    assert run("tokens list", **another).exit_code == 2
+    assert run(f"restore {archive} {option}", **another).exit_code == 0
+    assert mask in run("tokens list --json", **another).stdout
 
 
 def test_a_key_that_opens_nothing_is_told_at_once_and_changes_nothing(
