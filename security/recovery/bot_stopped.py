@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
 from security.errors import CustodyError, OperatorFault
+from security.storage.each import only
 from security.storage.leases import BOT_LEASE, Lease
 from security.storage.protocol import Storage
 
 _RENEWALS: Final = 3
 """Within the length of a lease: one or two may fail."""
+_PATIENCE: Final = 1.2
+"""Lengths of a lease."""
+_POLL_SECONDS: Final = 0.2
 
 
 class BotStopped:
@@ -32,8 +37,11 @@ class BotStopped:
             self._renewer.start()
 
     def check(self) -> None:
-        """Raise OperatorFault where that cannot be said any more."""
-        if not self._lease.may_begin():
+        """Raise OperatorFault where that cannot be said any more.
+
+        Where a renewal came too late, and nobody was faster, it still can.
+        """
+        if not (self._lease.may_begin() or self._lease.renew()):
             raise OperatorFault(
                 "the bot could not be kept from starting all the while", code="second_instance"
             )
@@ -55,12 +63,14 @@ class BotStopped:
 def bot_stopped(storage: Storage) -> Iterator[BotStopped]:
     """Keep the bot from starting on this storage.
 
+    Where leases lapse, that of a bot that has died is waited for.
+
     Raises:
         OperatorFault: it is running, or that cannot be told.
     """
-    [lease] = storage.lease([BOT_LEASE])
-    if isinstance(lease, CustodyError):
-        raise lease
+    deadline = time.monotonic() + (storage.lease_seconds or 0) * _PATIENCE
+    while (lease := only(storage.lease([BOT_LEASE]))) is None and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
     if lease is None:
         raise OperatorFault(
             f"the bot is running on {_place(storage)}: stop it first", code="second_instance"

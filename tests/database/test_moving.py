@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +18,12 @@ from processes.storage import KINDS
 from security.encryption import TokenEncryption
 from security.errors import OperatorFault
 from security.owner_documents import CREDENTIALS
+from security.recovery.bot_stopped import bot_stopped
 from security.recovery.moving.move import Move
 from security.recovery.moving.report import MoveReport
 from security.storage.files.data_folder import load_mask_key, mask_key_since
 from security.storage.files.side import FileSide
 from security.storage.files.storage import FileStorage
-from security.storage.leases import BOT_LEASE
 from security.storage.moves.marks import SideName
 from security.storage.protocol import Key, Storage
 from security.storage.sealing import Sealer
@@ -27,7 +32,7 @@ from security.storage.sql.storage import SqlStorage
 from security.token_store import TokenStore
 from tests.database.conftest import Place
 from tests.database.stores import documents_of, seed, stored_version
-from tests.security.kit import ANN, BOB, a_credential, new_key
+from tests.security.kit import ANN, BOB, ROOT, a_credential, new_key, secret
 from tests.stores import MASK
 
 pytestmark = pytest.mark.one_way("on")
@@ -39,11 +44,18 @@ STRANGER = TokenEncryption([new_key()])
 class World:
     """A data folder and a database."""
 
-    def __init__(self, folder: Path, place: Place, keyring: TokenEncryption = KEYRING) -> None:
-        engine = place.engine()
+    def __init__(
+        self,
+        folder: Path,
+        place: Place,
+        keyring: TokenEncryption = KEYRING,
+        lease_seconds: float = 3,
+    ) -> None:
+        engine = self.engine = place.engine()
+        self.keyring = keyring
         self.folder = folder
         self.files = FileStorage(folder, Sealer(keyring), MASK, KINDS)
-        self.rows = SqlStorage(engine, Sealer(keyring), MASK, KINDS, lease_seconds=3)
+        self.rows = SqlStorage(engine, Sealer(keyring), MASK, KINDS, lease_seconds=lease_seconds)
         self.file_side, self.row_side = FileSide(self.files), SqlSide(engine, self.rows)
 
     def close(self) -> None:
@@ -101,11 +113,11 @@ def there(tmp_path: Path, place: Place) -> Iterator[World]:
 def damage(there: World) -> None:
     """What opens nowhere: a credential under a foreign key, one that is cut, garbage set aside."""
     raw = (there.folder / "token_501.json").read_bytes()
-    (there.folder / "token_601.json").write_bytes(STRANGER.encrypt(KEYRING.decrypt(raw)))
+    (there.folder / "token_601.json").write_bytes(STRANGER.encrypt(there.keyring.decrypt(raw)))
     (there.folder / "token_602.json").write_bytes(raw[:-9])
     (there.folder / "token_603.json").write_bytes(raw)  # another's
     name = "token_604.20260101t000000000001.json"
-    (there.folder / "quarantine" / name).write_bytes(KEYRING.encrypt(b"\xff no JSON"))
+    (there.folder / "quarantine" / name).write_bytes(there.keyring.encrypt(b"\xff no JSON"))
 
 
 def refuses(storage: Storage) -> str:
@@ -194,11 +206,10 @@ def test_a_database_with_an_installation_of_its_own_is_left_alone(there: World) 
 @pytest.mark.parametrize("side", ["files", "rows"])
 def test_beside_a_running_bot_nothing_is_moved(there: World, side: str) -> None:
     there.rows.prepare()
-    [lease] = getattr(there, side).lease([BOT_LEASE])
-    for dry_run in (True, False):
-        with pytest.raises(OperatorFault, match="running"):
-            there.run("sql", dry_run=dry_run)
-    lease.release()
+    with bot_stopped(getattr(there, side)):  # as a bot, it holds its lease for as long as it runs
+        for dry_run in (True, False):
+            with pytest.raises(OperatorFault, match="running"):
+                there.run("sql", dry_run=dry_run)
     there.files.open()
     there.run("sql")
 
@@ -251,6 +262,46 @@ def test_while_it_is_cut_short_only_the_side_that_is_complete_serves(there: Worl
     assert TokenStore(there.rows, MASK).load(BOB) is None
 
 
+@pytest.mark.parametrize("to", ["sql", "files"])
+@pytest.mark.parametrize(
+    "step", [7, pytest.param(1, marks=pytest.mark.one_way)], ids="each {}".format
+)
+def test_cut_short_at_one_step_after_the_other_it_goes_on(
+    there: World, to: SideName, step: int
+) -> None:
+    """Ctrl-C each time a little later, until there is nothing left to cut: all of it is there."""
+    if to == "files":
+        there.run("sql")
+    before = there.state(there.files if to == "sql" else there.rows)
+    for last in count(1, step):
+        cut = Cut(last)
+        try:
+            there.move(to, at_once=2).run(cut)
+        except KeyboardInterrupt:
+            continue
+        break
+    assert last > 20
+    storage = there.rows if to == "sql" else there.files
+    storage.open()
+    assert there.state(storage) == before
+
+
+class Cut:
+    """Somebody presses Ctrl-C when they are told of progress for the n-th time."""
+
+    def __init__(self, at: int) -> None:
+        self._left = at
+
+    def __call__(self, stage: str) -> AbstractContextManager[Callable[[int, int], None]]:
+        return nullcontext(self.tell)
+
+    def tell(self, done: int, total: int) -> None:
+        """What is done, and of how many."""
+        self._left -= 1
+        if self._left == 0:
+            raise KeyboardInterrupt
+
+
 def test_keys_may_change_between_there_and_back(there: World, tmp_path: Path, place: Place) -> None:
     """What the emptied side keeps needs no key that may be dropped since."""
     there.run("sql")
@@ -265,3 +316,25 @@ def test_keys_may_change_between_there_and_back(there: World, tmp_path: Path, pl
         assert after.run("sql").is_complete
         after.rows.open()
         assert TokenStore(after.rows, MASK).load(ANN) is not None
+
+
+@pytest.mark.one_way
+def test_killed_anywhere_and_run_again_nothing_is_lost(place: Place, tmp_path: Path) -> None:
+    """kill -9; and never do both sides serve."""
+    points = 24
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "tests.database.killed_moves"),
+            *(str(tmp_path / "user_data"), secret(new_key()), str(points)),
+        ],
+        cwd=ROOT,
+        env={**os.environ, **place.variables},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["wrong"] == []
+    assert found["points"] >= points

@@ -93,9 +93,10 @@ class Move:
         if dry_run:
             return self._look(report, show, is_there=is_there)
         with ExitStack() as stack:
-            for side in (self._source, self._target):
-                side.storage.prepare()
-                self._stopped.append(stack.enter_context(bot_stopped(side.storage)))
+            with show("Waiting for the bot to be gone"):
+                for side in (self._source, self._target):
+                    side.storage.prepare()
+                    self._stopped.append(stack.enter_context(bot_stopped(side.storage)))
             return self._move(report, show)
 
     def _was_finished(self, *, is_there: bool) -> bool:
