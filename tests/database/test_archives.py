@@ -1,0 +1,188 @@
+"""Archives made over one kind of storage are restored over another, whatever is in them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import pytest
+from pydantic import SecretBytes
+from typer.testing import CliRunner, Result
+
+from cli import app
+from config import load_settings
+from processes.storage import find_mask_key, make_mask_key, storage_of
+from security.encryption import TokenEncryption
+from security.logging_utils import OwnerMask
+from security.owner_documents import CREDENTIALS, OWNER_KINDS, QUARANTINE
+from security.recovery.backup import About, write_backup
+from security.recovery.restore import Restore, verify
+from security.storage.protocol import Key, PutRaw, Storage, Stored, Unit
+from security.token_store import TokenStore
+from tests.database.conftest import NewPlace, Place
+from tests.database.stores import documents_of, seed, storage_at
+from tests.security.kit import ANN, BOB, TOWN, new_key, secret
+from tests.stores import MASK, storage_in
+
+pytestmark = pytest.mark.one_way("on")
+
+BACKUP_KEY: Final = new_key()
+HERE, THERE = (TokenEncryption([new_key()]) for _ in range(2))
+STRANGER: Final = TokenEncryption([new_key()])
+Where = Literal["files", "rows"]
+Open = Callable[[Where, TokenEncryption], Storage]
+WAYS: Final = [("files", "rows"), ("rows", "files"), ("rows", "rows")]
+
+
+@pytest.fixture
+def opened(new_place: NewPlace, tmp_path: Path) -> Iterator[Open]:
+    """`opened("rows", keyring)`: a storage of its own, empty and ready."""
+    with ExitStack() as stack:
+
+        def make(where: Where, keyring: TokenEncryption) -> Storage:
+            if where == "rows":
+                return stack.enter_context(storage_at(new_place(), keyring))
+            kept = storage_in(tmp_path / f"files_{keyring.kid}", keyring)
+            kept.open()
+            return kept
+
+        yield make
+
+
+def strange(storage: Storage) -> None:
+    """What does not open here: a credential and a copy, whole and divided, of a foreign key."""
+    [own] = storage.read([Key(CREDENTIALS, ANN.stem)])
+    assert isinstance(own, Stored)
+    document = own.open()
+    sealer = type(storage.sealer)(STRANGER)
+    whole = sealer.seal(CREDENTIALS, "token_601", document)
+    divided = sealer.divide(CREDENTIALS, "token_602", document).to_raw()
+    copies = {"601": whole, "602": divided}
+    for number, raw in copies.items():
+        [lease] = storage.lease([f"token_{number}"])
+        assert lease is not None
+        assert not isinstance(lease, Exception)
+        steps = [
+            PutRaw(Key(CREDENTIALS, f"token_{number}"), raw),
+            PutRaw(Key(QUARANTINE, f"token_{number}.20260101t000000000001"), raw),
+        ]
+        [done] = storage.apply([Unit(steps, lease)])
+        assert not isinstance(done, Exception)
+        lease.release()
+
+
+def back_up(storage: Storage, target: Path) -> Path:
+    """An archive of it."""
+    about = About(datetime.now(UTC), "1.0", (), SecretBytes(b"the key of the masks"))
+    store = TokenStore(storage, MASK)
+    write_backup(target, [BACKUP_KEY], about, store, outside=target.parent / "no folder")
+    return target
+
+
+def kept_of_owners(storage: Storage) -> dict[tuple[str, str], Any]:
+    """What an archive is about; what does not open as it stands."""
+    kinds = {kind.name for kind in OWNER_KINDS}
+    return {key: one for key, one in documents_of(storage).items() if key[0] in kinds}
+
+
+@pytest.mark.parametrize(("source", "target"), WAYS)
+def test_everybody_comes_back_over_the_other_storage(
+    opened: Open, tmp_path: Path, source: Where, target: Where
+) -> None:
+    """Credentials in their generations, tombstones, copies in quarantine with their notes."""
+    here, there = opened(source, HERE), opened(target, THERE)
+    seed(here)
+    archive = back_up(here, tmp_path / "a.dkb")
+    run = Restore(TokenStore(there, MASK), lease_seconds=5)
+    run.run(archive, [BACKUP_KEY], verify(archive, [BACKUP_KEY]))
+    assert run.report.is_clean
+    assert run.report.restored == 3
+    assert kept_of_owners(there) == kept_of_owners(here)
+    for owner in (ANN, BOB, TOWN):
+        assert TokenStore(there, MASK).load(owner) == TokenStore(here, MASK).load(owner)
+    TokenStore(there, MASK).delete(BOB)
+    assert [entry.action for entry in there.events()] == ["restored"] * 3
+    again = Restore(TokenStore(there, MASK), lease_seconds=5)
+    again.run(archive, [BACKUP_KEY], verify(archive, [BACKUP_KEY]))
+    assert again.report.restored == 0
+    assert dict(again.report.refused) == {"ended": 1}
+
+
+@pytest.mark.parametrize(("source", "target"), WAYS)
+def test_what_no_key_opens_goes_along_as_it_stands(
+    opened: Open, tmp_path: Path, source: Where, target: Where
+) -> None:
+    """Whole or divided, set aside and in place: once the key is there, it opens."""
+    here, there = opened(source, HERE), opened(target, THERE)
+    seed(here)
+    strange(here)
+    archive = back_up(here, tmp_path / "a.dkb")
+    run = Restore(TokenStore(there, MASK), lease_seconds=5)
+    run.run(archive, [BACKUP_KEY], verify(archive, [BACKUP_KEY]))
+    assert run.report.unreadable == {"unknown_key": 2}
+    names = [n for n in there.names(QUARANTINE) if n[6:9] in ("601", "602") and ".note" not in n]
+    assert len(names) == 4  # the copies, and what was in their credentials' places
+    sealer = type(there.sealer)(STRANGER)
+    for name in names:
+        [found] = there.read([Key(QUARANTINE, name)])
+        assert isinstance(found, Stored)
+        assert sealer.examine(QUARANTINE, name, found.raw).kid == STRANGER.kid
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(
+    place: Place, tmp_path: Path, restored_logging: None, monkeypatch: pytest.MonkeyPatch
+) -> Run:
+    """`run("backup a.dkb")` over files; `database=True`: over the database."""
+    for name, value in {
+        "USER_DATA_DIR": str(tmp_path / "user_data"),
+        "TOKEN_ENCRYPTION_KEY": secret(new_key()),
+        "TOKEN_BACKUP_KEY": secret(BACKUP_KEY),
+        "GOOGLE_CLIENT_ID": "client.apps.googleusercontent.com",
+        "GOOGLE_CLIENT_SECRET": "GOCSPX-of-the-client",
+        "WEB_PORT": "0",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    def command(line: str, *, database: bool) -> Result:
+        for name, value in place.variables.items():
+            if database:
+                monkeypatch.setenv(name, value)
+            else:
+                monkeypatch.delenv(name, raising=False)
+        arguments = [*line.split(), "--env-file", os.devnull]
+        return CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+    return command
+
+
+@pytest.mark.parametrize("of_database", [True, False], ids=["out of rows", "out of files"])
+def test_by_the_commands_owners_keep_their_masks(
+    run: Run, tmp_path: Path, *, of_database: bool
+) -> None:
+    """The key of the logs' masks is in the archive, and is put in place over either storage."""
+    assert run("backup nowhere.dkb", database=of_database).exit_code == 2  # nothing is kept yet
+    settings = load_settings(for_bot=False, env_file=None)
+    mask = OwnerMask(make_mask_key(settings))
+    storage = storage_of(settings, mask, tells=False)
+    seed(storage)
+    storage.close()
+    key = find_mask_key(settings)
+    archive = tmp_path / "a.dkb"
+    assert run(f"backup {archive}", database=of_database).exit_code == 0
+    done = run(f"restore {archive} --json", database=not of_database)
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["restored"], told["mask_key"]) == (3, "restored")
+    listed = json.loads(run("tokens list --json", database=not of_database).stdout)
+    masks = {mask(owner.name) for owner in (ANN, BOB, TOWN)}
+    assert {one["owner"] for one in listed["credentials"]} == masks
+    assert find_mask_key(load_settings(for_bot=False, env_file=None)) == key
