@@ -24,6 +24,7 @@ from security.custody.rejecting import Rejecting
 from security.custody.workers import Workers
 from security.errors import CustodyError
 from security.google.network import DIRECT, Network
+from security.maintenance.fleet import Fleet
 from security.maintenance.state import MaintenanceState
 from security.maintenance.sweep import Sweep
 from security.quarantine.copies import Quarantine
@@ -58,6 +59,7 @@ class Core:
     """For files from Telegram: `bot.uploads.running.telegram_connections.download_client`."""
     state: MaintenanceState
     sweep: Sweep
+    fleet: Fleet
     quarantine: Quarantine
     metrics: Metrics
 

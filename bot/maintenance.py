@@ -50,7 +50,7 @@ async def sweep(context: BotContext) -> None:
         skipped=report.skipped,
     )
     _look_again(context, report)
-    services.core.state.learn(report)
+    await services.core.fleet.learn(report)
     metrics.swept(report)
     metrics.minutes_left(services.core.sweep.figures.by_minutes)
     metrics.incidents({incident.code: incident.owners for incident in incidents.open()})

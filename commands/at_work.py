@@ -21,7 +21,8 @@ async def at_work(custody: Custody, *, looks_only: bool = False) -> AsyncIterato
     Args:
         looks_only: nothing is made, mended or written: for a dry run.
     """
-    remembers = not looks_only and custody.storage.is_leased(BOT_LEASE) is False
+    alone = custody.storage.is_shared or custody.storage.is_leased(BOT_LEASE) is False
+    remembers = not looks_only and alone
     storage = storage_of(custody.settings, custody.mask, tells=not looks_only)
     options = wiring.CustodyOptions.of(custody.settings, remembers=remembers)
     made = wiring.custody(custody.settings, storage, custody.mask, options, looks_only=looks_only)

@@ -187,6 +187,7 @@ async def services(
                 downloads=downloads,
                 state=parts.state,
                 sweep=parts.sweep,
+                fleet=parts.fleet,
                 quarantine=parts.store.copies,
                 metrics=metrics,
             ),

@@ -21,7 +21,7 @@ from security.consent.pending import CONSENTS
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.logging_utils import OwnerMask
-from security.maintenance.state import MAINTENANCE
+from security.maintenance.documents import MAINTENANCE
 from security.owner_documents import OWNER_KINDS
 from security.storage.catalogue import Kind
 from security.storage.events import Event

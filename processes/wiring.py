@@ -24,6 +24,7 @@ from security.google.clients import Clients
 from security.google.network import Network
 from security.google.oauth import GoogleOAuth, OAuthEndpoints
 from security.logging_utils import OwnerMask
+from security.maintenance.fleet import Fleet
 from security.maintenance.state import MaintenanceState
 from security.maintenance.sweep import Sweep, SweepOptions
 from security.storage.protocol import DocumentStore, Storage
@@ -112,6 +113,7 @@ class Custody:
             keeps=options.remembers,
         )
         rejections = self.state.rejections
+        self.fleet = Fleet(storage, self.leases, self.state)
         self.rejecting = Rejecting(self.workers, self.leases, self.store, rejections, self.state)
         self.disconnecting = Disconnecting(self.workers, self.leases, self.store, oauth, self.state)
         self.custodian = Custodian(
@@ -127,6 +129,7 @@ class Custody:
         )
         self.sweep = Sweep(
             self.workers,
+            self.leases,
             self.store,
             self.custodian,
             self.rejecting,

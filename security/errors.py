@@ -42,6 +42,10 @@ class HeldElsewhere(TransientFault):
     default_code = "locked"
 
 
+class LeftAlone(HeldElsewhere):
+    """Another process has found that this owner is not to be asked about for now."""
+
+
 class OperatorFault(Fault):
     """An error no user can mend (wrong client secret, unknown key, full disk).
 

@@ -39,7 +39,7 @@ from security.consent.pending import PendingConsent, PendingConsents
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption
 from security.logging_utils import OwnerMask
-from security.maintenance.state import MAINTENANCE
+from security.maintenance.documents import MAINTENANCE
 from security.storage.documents import Documents
 from security.storage.events import Event
 from tests.canaries import Canaries, Leak, MarkedWorld, telegram_id

@@ -14,8 +14,7 @@ from bot.kinds import FINISHED_UPLOADS, PREFERENCES, UPDATES, UPLOADS
 from bot.updates.queued_update import QueuedUpdate
 from security.consent.pending import CONSENTS
 from security.credential import Owner
-from security.maintenance.documents import ACTIVE, OWNER
-from security.maintenance.state import MAINTENANCE
+from security.maintenance.documents import ACTIVE, MAINTENANCE, OWNER
 from security.owner_documents import CREDENTIALS, QUARANTINE, TOMBSTONES
 from security.storage.catalogue import NOTE, Document
 

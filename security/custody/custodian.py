@@ -30,6 +30,7 @@ from security.errors import (
     Fault,
     GenerationConflict,
     HeldElsewhere,
+    LeftAlone,
     OperatorFault,
     RefusedByOrganisation,
     TransientFault,
@@ -57,6 +58,17 @@ class Kept:
     """Why it is still the old one, whose token serves for a while yet."""
     asked: bool = False
     """Whether Google gave a new token; False also where somebody else was faster."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """How a refresh goes about it: for whoever waits for an answer, or in a sweep."""
+
+    rejected: SecretStr | None = None
+    asking: Asking = lambda client_id: nullcontext()
+    is_still_due: Callable[[], bool] = lambda: True
+    waits: bool = True
+    """For another process that is at it."""
 
 
 class Custodian:
@@ -91,7 +103,7 @@ class Custodian:
         self.clock = store.clock
         """What time it is for everybody who shares the storage."""
         self._flights: dict[Owner, Flight[Kept]] = {}
-        self._refreshes = Refreshes(workers, leases, store, lead)
+        self._refreshes = Refreshes(workers, leases, store, outcomes, lead)
 
     async def load(self, owner: Owner) -> Credential | None:
         """What is stored for `owner`; a damaged one is rejected, and is None.
@@ -167,35 +179,36 @@ class Custodian:
         """
         while True:
             try:
-                return await self._flight(owner, rejected).landing()
+                return await self._flight(owner, _Turn(rejected)).landing()
             except HeldElsewhere:  # we joined a sweep's, which waits for no other process
                 continue
 
-    async def refresh_within(self, owner: Owner, seconds: float, asking: Asking) -> Kept:
+    async def refresh_within(
+        self,
+        owner: Owner,
+        seconds: float,
+        asking: Asking,
+        is_still_due: Callable[[], bool] = lambda: True,
+    ) -> Kept:
         """Refresh as `refresh` does; whoever waits gives up after `seconds`, the refresh does not.
 
         Args:
             asking: what is held while Google is asked.
+            is_still_due: asked under the lease, once it is known what others remember of the owner.
 
         Raises:
             TimeoutError, and as `refresh`.
             HeldElsewhere: another process is at it, and the storage is shared by several.
+            LeftAlone: it is not due after all.
         """
-        waits = not self._store.storage.is_shared
-        return await self._flight(owner, None, asking, waits=waits).landing(seconds)
+        turn = _Turn(None, asking, is_still_due, waits=not self._store.storage.is_shared)
+        return await self._flight(owner, turn).landing(seconds)
 
-    def _flight(
-        self,
-        owner: Owner,
-        rejected: SecretStr | None,
-        asking: Asking = lambda client_id: nullcontext(),
-        *,
-        waits: bool = True,
-    ) -> Flight[Kept]:
+    def _flight(self, owner: Owner, turn: _Turn) -> Flight[Kept]:
         flight = self._flights.get(owner)
         if flight is None:
             flight = self._flights[owner] = Flight()
-            work = self._refresh(owner, rejected, asking, flight, waits=waits)
+            work = self._refresh(owner, turn, flight)
             task = self._workers.uncancelled(work)
             task.add_done_callback(lambda _: self._flights.pop(owner, None))
             flight.begin(task)
@@ -207,6 +220,7 @@ class Custodian:
         Args:
             lease: the owner's.
         """
+        await self._outcomes.recall([credential.owner])
         event = Event("authorised", credential.owner)
         saved = await self._workers.run(
             self._store.save_consent, credential, lease=lease, events=[event]
@@ -216,22 +230,18 @@ class Custodian:
         self._outcomes.grant_ends(saved.owner, saved.refresh_expires_at)
         return saved
 
-    async def _refresh(
-        self,
-        owner: Owner,
-        rejected: SecretStr | None,
-        asking: Asking,
-        flight: Flight[Kept],
-        *,
-        waits: bool,
-    ) -> Kept:
+    async def _refresh(self, owner: Owner, turn: _Turn, flight: Flight[Kept]) -> Kept:
         version: Version | None = None
+        rejected, asking = turn.rejected, turn.asking
         try:
-            async with self._refreshes.look(owner, rejected, waits=waits) as look:
+            async with self._refreshes.look(owner, rejected, waits=turn.waits) as look:
                 version = look.reading.version
                 credential = _usable(look.reading)
                 if self._refreshes.serves(credential, rejected, self.lead):
                     return Kept(credential)  # another process was faster
+                self._outcomes.take_up(owner, look.remembered)
+                if not turn.is_still_due():
+                    raise LeftAlone("another process has found that out")
                 try:
                     if look.unwritable is not None:
                         raise look.unwritable

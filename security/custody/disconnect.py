@@ -111,6 +111,7 @@ class Disconnecting:
             await self._leases.hold_on(lease)  # or it is marked: whoever has it goes on
             ended = [Event("revoked", owner)]
             await self._workers.run(self._store.delete, owner, lease=lease, events=ended)
+        await self._outcomes.recall([owner])
         self._outcomes.left(owner)
         await self._outcomes.save()
         _log.info("token_disconnected", owner=owner, result="ok")

@@ -12,6 +12,7 @@ from security.credential import Owner
 from security.custody.workers import Workers
 from security.errors import CustodyError, HeldElsewhere, OperatorFault, TransientFault
 from security.google.jitter import doubling, jittered
+from security.storage.each import only
 from security.storage.leases import Lease, patience
 from security.token_store import TokenStore
 
@@ -21,6 +22,7 @@ _LONGEST_PAUSE: Final = 0.1
 _LONGEST_PAUSE_OVER_A_NETWORK: Final = 0.5
 _FIRST_SAVE_AGAIN: Final = 0.25
 _LAST_SAVES_AGAIN: Final = 4.0
+_RENEWED_A_LEASE: Final = 3
 
 
 class Locked(Exception):
@@ -75,7 +77,7 @@ class Leases:
 
     @asynccontextmanager
     async def holding(
-        self, owner: Owner, take: Callable[[], Awaitable[H]], *, waits: bool = True
+        self, owner: Owner | None, take: Callable[[], Awaitable[H]], *, waits: bool = True
     ) -> AsyncIterator[H]:
         """Hold what `take` takes; it raises `Locked` until the owner's lease is free.
 
@@ -100,12 +102,43 @@ class Leases:
                     raise TransientFault(
                         "another process holds this credential", code="locked"
                     ) from None
-            self._store.on_wait(owner, waited)
+            if owner is not None:
+                self._store.on_wait(owner, waited)
             await asyncio.sleep(jittered(next(pauses), 0.5))
         try:
             yield taken
         finally:
             taken.release()
+
+    @asynccontextmanager
+    async def of_fleet(self, name: str, *, waits: bool = True) -> AsyncIterator[Lease]:
+        """Hold what one of all processes does at a time, for as long as this takes: renewed.
+
+        Raises:
+            TransientFault: another process held it for too long.
+            HeldElsewhere: another process holds it, and `waits` is False.
+            CustodyError: it cannot be asked for.
+        """
+        take = partial(self._workers.run, self._take_named, name)
+        async with self.holding(None, take, waits=waits) as lease:
+            renewing = asyncio.create_task(self._renew_on(lease))
+            try:
+                yield lease
+            finally:
+                renewing.cancel()
+
+    def _take_named(self, name: str) -> Lease:
+        lease = only(self._store.storage.lease([name]))
+        if lease is None:
+            raise Locked
+        return lease
+
+    async def _renew_on(self, lease: Lease) -> None:
+        lasts = self._store.storage.lease_seconds
+        while lasts is not None:
+            await asyncio.sleep(lasts / _RENEWED_A_LEASE)
+            with suppress(CustodyError):
+                await self._workers.run(lease.renew)
 
     async def hold_on(self, lease: Lease) -> None:
         """Make sure that something may be begun: time has passed since the lease was taken.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from itertools import chain, repeat
@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from security.credential import Credential, Owner
 from security.custody.batching import Batches, BatchScheduler
 from security.custody.leases import Leases, Locked
+from security.custody.outcomes import Outcomes, Remembered
 from security.custody.workers import Workers
 from security.errors import CustodyError, OperatorFault
 from security.owner_documents import Reading
@@ -54,6 +55,8 @@ class Look:
     """Kept for the save; None: none is due, or there is none."""
     unwritable: OperatorFault | None = None
     """Why there is none."""
+    remembered: Remembered = field(default_factory=dict)
+    """What other processes have written down of the owner."""
 
     def release(self) -> None:
         """Give the lease back."""
@@ -64,11 +67,17 @@ class Refreshes:
     """Looks, with the lease held, and saves."""
 
     def __init__(
-        self, workers: Workers, leases: Leases, store: TokenStore, lead: timedelta
+        self,
+        workers: Workers,
+        leases: Leases,
+        store: TokenStore,
+        outcomes: Outcomes,
+        lead: timedelta,
     ) -> None:
         self._workers = workers
         self._leases = leases
         self._store = store
+        self._outcomes = outcomes
         self._lead = lead
         scheduler = BatchScheduler(workers.writers)
         self._looks = Batches(scheduler, self._look_all)
@@ -141,11 +150,15 @@ class Refreshes:
         looks = each(_begin, zip(wanted, leases, strict=True))
         begun = [look for look in looks if isinstance(look, Look)]
         try:
-            readings = self._store.read_all([look.wanted.owner for look in begun])
+            owners = [look.wanted.owner for look in begun]
+            readings = self._store.read_all(owners)
+            remembered = self._outcomes.remembered_of(owners)
         except BaseException:
             for look in begun:
                 look.release()
             raise
+        for look in begun:
+            look.remembered = remembered.get(look.wanted.owner, {})
         read = iter(each(self._reserve, zip(begun, readings, strict=True)))
         return [next(read) if isinstance(look, Look) else look for look in looks]
 

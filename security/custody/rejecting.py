@@ -14,7 +14,7 @@ from security.custody.workers import Workers
 from security.errors import CustodyError
 from security.quarantine.policy import Rejections
 from security.storage.events import Event
-from security.storage.leases import Lease
+from security.storage.leases import HOLD_LEASE, Lease
 from security.storage.protocol import Conflict, Version
 from security.token_store import TokenStore
 
@@ -44,9 +44,13 @@ class Rejecting:
         """Note that a credential in this version cannot be used; set it aside, or defer that."""
         if version is None:
             return
+        await self._outcomes.recall([owner])
         now = self._store.clock.seconds()
-        if self._rejections.reject(owner, reason, version, now) and not self._deferring:
+        is_unsettled = self._rejections.reject(owner, reason, version, now)
+        if is_unsettled and not self._deferring:
             await self._workers.finish(self._settle())
+        else:
+            self._outcomes.save_soon()
 
     @asynccontextmanager
     async def deferring(self) -> AsyncIterator[None]:
@@ -61,6 +65,7 @@ class Rejecting:
 
     async def confirm_held(self) -> int:
         """An administrator's word: those on hold are set aside after all; how many were."""
+        await self._outcomes.recall_rejected()
         moved = 0
         for owner in self._rejections.held():
             if self._workers.is_stopping:
@@ -75,7 +80,23 @@ class Rejecting:
         return moved
 
     async def _settle(self) -> None:
-        move, hold = self._rejections.settle(self._store.clock.seconds())
+        """One process at a time decides, by what all of them have seen."""
+        if not self._store.storage.is_shared:
+            return await self._carry_out(*self._rejections.settle(self._store.clock.seconds()))
+        if not self._rejections.has_unsettled():
+            return None
+        try:
+            async with self._leases.of_fleet(HOLD_LEASE):
+                await self._outcomes.save()  # what this one has seen, for the next
+                await self._outcomes.recall_rejected()
+                decided = self._rejections.settle(self._store.clock.seconds())
+                await self._outcomes.save()
+        except CustodyError as fault:  # another time
+            _log.warning("token_quarantine_failed", result=fault.code)
+            return None
+        return await self._carry_out(*decided)
+
+    async def _carry_out(self, move: list[Owner], hold: list[Owner]) -> None:
         reasons = {
             owner: entry.reason if (entry := self._rejections.get(owner)) else "failed"
             for owner in hold

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 from zlib import crc32
 
 from security.credential import Owner
@@ -29,6 +29,13 @@ _MOST_JITTER: Final = 120.0
 _STEPS: Final = 1000
 
 
+class Candidate(NamedTuple):
+    """Somebody whose token is due. `expires` in Unix seconds."""
+
+    owner: Owner
+    expires: float
+
+
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """One pass's look at all owners."""
@@ -43,6 +50,9 @@ class Candidates:
     lead: timedelta
     may_use: Callable[[Owner], bool]
     on_defect: Callable[[Owner, Exception, Tally], None]
+    idle: dict[str, float]
+    """Who was found idle, with the moment of their token: it is asked once what other processes
+    remember of each."""
     dry_run: bool
 
     def pages(self, size: int, *, full: bool) -> Callable[[], DuePage | None]:
@@ -60,9 +70,9 @@ class Candidates:
         pages = storage.due(CREDENTIALS, before, size, everything=full, scattered=shares)
         return partial(next, pages, None)
 
-    async def owners(
+    async def all(
         self, page: DuePage | None, next_page: Callable[[], DuePage | None]
-    ) -> AsyncIterator[Owner]:
+    ) -> AsyncIterator[Candidate]:
         """Those whose token is due: known ones first, then what turns up on reading."""
         while page is not None:
             self.tally.seen += page.seen
@@ -73,53 +83,54 @@ class Candidates:
                 owner = Owner.from_stem(name)
                 if moment is None:
                     changed.append(owner)
-                elif self._has_come(owner, moment) and self._is_time(
-                    owner, moment, await self.clients.refusal(name)
-                ):
-                    yield owner
+                elif self._has_come(owner, moment):
+                    one = Candidate(owner, moment)
+                    if self.is_time(one, await self.clients.refusal(name)):
+                        yield one
             readings = await self.workers.read(self.store.read_all, changed)
             for owner, reading in zip(changed, readings, strict=True):
                 try:
-                    is_due = await self._is_due(owner, reading)
+                    found = await self._look_into(owner, reading)
                 except Exception as error:
                     if self.dry_run:
                         self.tally.fail("failed")
                     else:
                         self.on_defect(owner, error, self.tally)
                 else:
-                    if is_due:
-                        yield owner
+                    if found is not None:
+                        yield found
             try:
                 page = await self.workers.read(next_page)
             except OperatorFault as fault:
                 self.tally.end(fault.code)
                 return
 
-    async def _is_due(self, owner: Owner, reading: Reading | Exception) -> bool:
+    async def _look_into(self, owner: Owner, reading: Reading | Exception) -> Candidate | None:
         """Whether what was read calls for a refresh; damage and leave-taking are seen to."""
         if isinstance(reading, OperatorFault):
             self.tally.need_operator(reading.code)
-            return False
+            return None
         if isinstance(reading, Exception):
             raise reading
         if reading.damage is not None:
             self.tally.reject(reading.damage.code)
             if not self.dry_run:
                 await self.rejecting.reject(owner, reading.damage.code, reading.version)
-            return False
+            return None
         credential, now = reading.credential, self.store.clock.now()
         if credential is None:
-            return False
+            return None
         if credential.state == "leaving":
             if not self.dry_run:
                 await self.disconnecting.finish(owner)
-            return False
+            return None
         if not self.dry_run:
             self.state.rejections.count_good(now.timestamp(), grant=False)
             self.state.activity.assume(owner, credential.granted_at, now.timestamp())
         expires = credential.serves_until(now)
         refusal = self.clients.refused.get(credential.client_id)
-        return self._has_come(owner, expires) and self._is_time(owner, expires, refusal)
+        one = Candidate(owner, expires)
+        return one if self._has_come(owner, expires) and self.is_time(one, refusal) else None
 
     def _due_before(self) -> float:
         return self.store.clock.seconds() + self.lead.total_seconds()
@@ -138,10 +149,20 @@ class Candidates:
         most = min(_MOST_JITTER, self.lead.total_seconds() / 4)
         return crc32(f"{owner.stem} {expires}".encode()) % _STEPS * most / _STEPS
 
-    def _is_time(self, owner: Owner, expires: float, refusal: str | None) -> bool:
+    def is_still_due(self, one: Candidate) -> bool:
+        """Whether it is time still, with what other processes remember of the owner."""
+        return not self.store.storage.is_shared or self.is_time(one, is_certain=True)
+
+    def is_time(
+        self, one: Candidate, refusal: str | None = None, *, is_certain: bool = False
+    ) -> bool:
         """Whether a token that is due is to be refreshed now: not in a pause, nor while idle, nor
-        with a client that Google refuses (`refusal`, a result code)."""
-        now = self.store.clock.seconds()
+        with a client that Google refuses (`refusal`, a result code).
+
+        Args:
+            is_certain: whether it is known what all processes remember of the owner.
+        """
+        now, owner = self.store.clock.seconds(), one.owner
         if not self.may_use(owner):
             self.tally.skip("not_allowed")
             return False
@@ -149,8 +170,11 @@ class Candidates:
             self.tally.skip(self.state.pauses.after(owner))
             return False
         idle = self.state.activity.is_idle(owner, now)
-        if idle and expires + IDLE_REFRESH_EVERY.total_seconds() >= now:
-            return False
+        if idle and one.expires + IDLE_REFRESH_EVERY.total_seconds() >= now:
+            if is_certain:
+                self.idle[owner.stem] = one.expires
+            if not self.store.storage.is_shared or self.idle.get(owner.stem) == one.expires:
+                return False
         if refusal is not None:
             self.tally.skip(refusal)
         return refusal is None

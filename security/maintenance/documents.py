@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from security.credential import Owner
-from security.storage.catalogue import Document
+from security.quarantine.policy import Rejections
+from security.storage.catalogue import Document, Kind, claims_owner, owner_by_stem
 
 OWNER: Final = "owner."
 """Before an owner's stem: pause, refusal by their organisation, rejection."""
@@ -21,6 +22,7 @@ PROCESS: Final = "process."
 _TIMES: Final = (("rejection", 1), ("rejected", 0))
 """The fields of an owner's document that say when, and where in them."""
 _WRONG: Final = (ValueError, TypeError, LookupError, AttributeError)
+_REJECTED: Final = frozenset(Rejections.FIELDS)
 EARLIER: Final[tuple[str, ...]] = (
     "pauses",
     "organisations",
@@ -28,6 +30,26 @@ EARLIER: Final[tuple[str, ...]] = (
     "incidents",
     "activity",
     "sweeps",
+)
+
+
+def owner_of(name: str) -> Owner | None:
+    """Whom a document of this name is about."""
+    return owner_by_stem(name.removeprefix(OWNER).removeprefix(ACTIVE))
+
+
+def _indexes_of(document: Document) -> dict[str, str | None]:
+    """Who is rejected, or was of late: all processes go by that."""
+    is_rejected = not _REJECTED.isdisjoint(document)
+    return {"rejected": "yes" if is_rejected else "no"}
+
+
+MAINTENANCE: Final = Kind(
+    "maintenance",
+    in_use=False,
+    owner_of=owner_of,
+    claims=claims_owner,
+    indexes=_indexes_of,
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from security.maintenance.report import SweepReport
@@ -29,6 +29,8 @@ _ANSWERS: Final = frozenset(
 """What only Google can have said: it is there."""
 _PATIENCE_SECONDS: Final = 900
 """Google's short absences are nobody's business: tokens outlive them by the lead."""
+_SEEN_SECONDS: Final = 1800
+"""A process that sees trouble says so at every sweep."""
 _STRAGGLERS: Final = 10
 """An outage is over where it meets no more than one in so many of those Google answers."""
 OF_FILES: Final = frozenset(
@@ -54,6 +56,13 @@ class Incident:
     """When it ended; administrators have not been told so yet. None: it goes on."""
     logged: bool = False
     """Whether the log has its beginning, or its end where it has ended."""
+    seen_by: dict[str, float] = field(default_factory=dict)
+    """Where several processes keep one storage: which of them see it, and when each did last."""
+
+    def is_seen_elsewhere(self, process: str, now: float) -> bool:
+        """Whether another process sees it still: one that has died says nothing any more."""
+        seen = self.seen_by.items()
+        return any(name != process and now - at < _SEEN_SECONDS for name, at in seen)
 
     @property
     def over(self) -> bool:
@@ -64,12 +73,15 @@ class Incident:
 class Incidents:
     """Those that are open, and those whose end has not been told yet."""
 
-    def __init__(self, others: Collection[str] = ()) -> None:
+    def __init__(self, others: Collection[str] = (), process: str = "") -> None:
         """
         Args:
             others: codes of which no sweep can tell whether they are over: whoever opens these
                 ends them.
+            process: this one's name, where several share what they see; trouble is over when none
+                of them sees it.
         """
+        self._process = process
         self._others = frozenset({*others, CLOCK_SKEW})
         self._by_code: dict[str, Incident] = {}
         self._met: set[str] = set()
@@ -131,10 +143,12 @@ class Incidents:
             self._by_code[code] = Incident(code, now, owners)
         elif incident.over:  # back before anybody was told of its end: it never ended
             incident.until, incident.owners = None, owners
-        elif incident.owners == owners:
+        elif incident.owners == owners and not self._process:
             return
         else:
             incident.owners = owners
+        if self._process:
+            self._by_code[code].seen_by[self._process] = now
         self.changed.add(code)
 
     def meet(self, code: str, now: float) -> None:
@@ -148,6 +162,10 @@ class Incidents:
         """It is over; whoever was told of it is to be told so."""
         incident = self._by_code.get(code)
         if incident is None or incident.over:
+            return
+        if incident.seen_by.pop(self._process, None) is not None:
+            self.changed.add(code)
+        if incident.is_seen_elsewhere(self._process, now):
             return
         if incident.told:
             incident.until, incident.logged = now, False
@@ -197,12 +215,35 @@ class Incidents:
         incident = self._by_code.get(code)
         if incident is None:
             return None
-        return {
+        kept: dict[str, Any] = {
             "since": incident.since,
             "owners": incident.owners,
             "told": incident.told,
             "until": incident.until,
         }
+        return {**kept, "seen_by": incident.seen_by} if self._process else kept
+
+    def take_up(self, kept: Mapping[str, Mapping[str, Any]], now: float) -> None:
+        """What the processes together know, by code; what this one has seen since is added to it.
+
+        Whoever calls has kept the others from telling and changing it.
+        """
+        mine = {code: self._by_code.pop(code) for code in list(self._by_code)}
+        for code, entry in kept.items():
+            self.load_entry(code, entry)
+            incident, known = self._by_code.get(code), mine.get(code)
+            if incident is None or known is None:
+                continue
+            if (known.since, known.over) == (incident.since, incident.over):
+                incident.logged |= known.logged
+        for code in self.changed:
+            known = mine.get(code)
+            if known is None or known.over:
+                self.end(code, now)
+            elif code in self._by_code:
+                self.see(code, now, known.owners)
+            else:
+                self._by_code[code] = known
 
     def load_entry(self, code: str, kept: Mapping[str, Any]) -> None:
         """What `entry_of` gave; anything else is left out."""
@@ -214,7 +255,11 @@ class Incidents:
                 "until": None | int() | float() as until,
             }:
                 logged = told and until is None
-                self._by_code[code] = Incident(code, since, owners, told, until, logged)
+                made = Incident(code, since, owners, told, until, logged)
+                seen_by = kept.get("seen_by")
+                if self._process and isinstance(seen_by, dict):
+                    made.seen_by = {str(name): float(at) for name, at in seen_by.items()}
+                self._by_code[code] = made
 
 
 def _is_over(code: str, report: SweepReport, untried: int) -> bool:

@@ -41,6 +41,18 @@ class ByOwner(Generic[T]):
         self.changed: set[Owner] = set()
         """Of whom something else is to be kept than before."""
 
+    FIELDS: tuple[str, ...]
+    """What it is kept as."""
+
+    def recall(self, owner: Owner, kept: Mapping[str, Any]) -> None:
+        """What other processes have written down of an owner, in the place of what is known."""
+        self._by_owner.pop(owner.name, None)
+        self.load_entry(owner, kept)
+
+    def load_entry(self, owner: Owner, kept: Mapping[str, Any]) -> None:
+        """What was kept of an owner; anything else is left out."""
+        raise NotImplementedError
+
     def owners(self) -> set[Owner]:
         """Of whom there is something."""
         return set(map(Owner.parse, self._by_owner))
@@ -64,6 +76,13 @@ class _Pause(NamedTuple):
 
 class Pauses(ByOwner[_Pause]):
     """Pauses by owner. Times in Unix seconds."""
+
+    FIELDS = ("pause",)
+
+    def recall(self, owner: Owner, kept: Mapping[str, Any]) -> None:
+        """As ever; but those of this process alone are kept nowhere else."""
+        if self.after(owner) is None:
+            super().recall(owner, kept)
 
     def is_paused(self, owner: Owner, now: float) -> bool:
         """Whether the owner is to be left alone for now."""
@@ -114,6 +133,8 @@ class Organisations(ByOwner[tuple[str, bool]]):
     telling is over when a refresh works, or they connect anew.
     """
 
+    FIELDS = ("organisation",)
+
     def refuse(self, owner: Owner, code: str) -> None:
         """Google says so again, or for the first time. `code` is a result code."""
         known = self._by_owner.get(owner.name)
@@ -148,6 +169,8 @@ class Terms(ByOwner[tuple[float, bool]]):
 
     Each owner is told once, some days ahead; a new consent brings a new term, or none.
     """
+
+    FIELDS = ("grant_ends",)
 
     def note(self, owner: Owner, at: datetime | None) -> None:
         """When the grant that serves now ends; None: Google has set it no term."""
@@ -192,6 +215,8 @@ class Activity(ByOwner[int]):
     Whoever has been away for long is refreshed seldom.
     """
 
+    FIELDS = ("day",)
+
     def __init__(self, idle_after: timedelta | None) -> None:
         """
         Args:
@@ -199,6 +224,11 @@ class Activity(ByOwner[int]):
         """
         super().__init__()
         self._idle_after = idle_after
+
+    def recall(self, owner: Owner, kept: Mapping[str, Any]) -> None:
+        """As ever; but what was only assumed is kept nowhere else."""
+        if kept.get("day") is not None:
+            super().recall(owner, kept)
 
     @property
     def is_on(self) -> bool:

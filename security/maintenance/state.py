@@ -8,42 +8,47 @@ pauses begin anew, and trouble that lasts is told once more.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+import secrets
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import structlog
-from pydantic import TypeAdapter
 
 from security.credential import Owner
+from security.custody.outcomes import Remembered
 from security.custody.workers import Workers
 from security.errors import OperatorFault
 from security.logs.schema import OPERATOR_FAULTS
-from security.maintenance.documents import ACTIVE, EARLIER, INCIDENT, OWNER, PROCESS, bring_up
-from security.maintenance.incidents import CLOCK_SKEW, Incidents
+from security.maintenance.documents import (
+    ACTIVE,
+    EARLIER,
+    INCIDENT,
+    MAINTENANCE,
+    OWNER,
+    PROCESS,
+    bring_up,
+    owner_of,
+)
+from security.maintenance.incidents import CLOCK_SKEW, HOLD, Incidents
 from security.maintenance.owners import Activity, Organisations, Pauses, Terms
+from security.maintenance.processes import REPORTS, WRONG, ProcessDocuments
 from security.maintenance.report import SweepReport
+from security.maintenance.written import Change, Fields, Whole, Writing
 from security.quarantine.policy import Rejections
-from security.storage.catalogue import Document, Kind, claims_owner, owner_by_stem
-from security.storage.each import portions
-from security.storage.protocol import Drop, Key, Put, Step, Storage, Stored, Unit
+from security.storage.catalogue import Document
+from security.storage.protocol import Storage
 
 _KEPT_SWEEPS: Final = 144  # a day of them, every ten minutes
-_READ_AT_ONCE: Final = 500
 _MOST_SKEW_SECONDS: Final = 5.0
 _LONGEST_UNWRITTEN: Final = 900.0
-_REPORTS: Final = TypeAdapter(list[SweepReport])
-_WRONG: Final = (ValueError, TypeError, KeyError, AttributeError)
-"""What a document raises that another version wrote, or that is damaged."""
+_SOON_SECONDS: Final = 0.05
 _log = structlog.get_logger()
 
 
-def _owner_of(name: str) -> Owner | None:
-    return owner_by_stem(name.removeprefix(OWNER).removeprefix(ACTIVE))
-
-
-MAINTENANCE: Final = Kind("maintenance", in_use=False, owner_of=_owner_of, claims=claims_owner)
+_Part = Pauses | Organisations | Terms | Activity | Rejections
 
 
 class MaintenanceState:
@@ -60,7 +65,6 @@ class MaintenanceState:
         *,
         incident_codes: Collection[str] = (),
         on_refresh: Callable[[str], None] = lambda _: None,
-        process: str = "bot",
         keeps: bool = True,
     ) -> None:
         """
@@ -68,55 +72,64 @@ class MaintenanceState:
             idle_after: as in `Activity`.
             incident_codes: as in `Incidents`.
             on_refresh: told the result code of every refresh that was asked of Google.
-            process: under what name this process's own figures are kept.
             keeps: False: reads only; another process keeps these documents.
         """
         self._storage = storage
         self._workers = workers
         self._on_refresh = on_refresh
-        self._process = process
+        self._is_shared = storage.is_shared
+        self._process = secrets.token_hex(8) if self._is_shared else "bot"
         self._keeps = keeps
+        self._writing = Writing(storage, MAINTENANCE)
+        self._processes = ProcessDocuments(storage, self._writing, self._process)
         self._saving = asyncio.Lock()
         self.pauses = Pauses()
         self.organisations = Organisations()
         self.terms = Terms()
         self.rejections = Rejections()
-        self.incidents = Incidents(incident_codes)
+        self.incidents = Incidents(incident_codes, self._process if self._is_shared else "")
         self.activity = Activity(idle_after)
-        self._by_prefix: Final = {
+        self._by_prefix: Final[dict[str, tuple[_Part, ...]]] = {
             OWNER: (self.pauses, self.organisations, self.rejections, self.terms),
             ACTIVE: (self.activity,),
         }
         """What is remembered of owners, by the documents it is kept in."""
+        self.has_incidents = False
+        """Whether there were any at the last look, where several processes share them."""
         self.sweeps: list[SweepReport] = []
         """The last ones, oldest first."""
         self._dumped: list[dict[str, Any]] = []
         self._written_at: float | None = None
-        self._unsaved: dict[str, Step] = {}
-        """What could not be written down: it comes with the next changes again."""
+        self._is_about_to_save = False
 
     def load(self) -> None:
-        """Read what is kept. Blocks.
+        """Read what is kept; where several processes keep it, what is of all of them. Blocks.
 
         Raises:
             OperatorFault: it cannot be listed.
         """
-        names = self._storage.names(MAINTENANCE)
-        found: Iterable[tuple[str, Document]] = self._read(names)
-        if not set(EARLIER).isdisjoint(names):
-            found = self._upgrade(dict(found)).items()
+        found: Iterable[tuple[str, Document]]
+        if self._is_shared and not dict(self._read(EARLIER)):
+            found = (*self._read_all(PROCESS), *self._read_all(INCIDENT))
+        else:
+            names = self._storage.names(MAINTENANCE)
+            found = self._read(names)
+            if not set(EARLIER).isdisjoint(names):
+                found = self._upgrade(dict(found)).items()
         for name, document in found:
-            with suppress(*_WRONG):  # of another version, or damaged: begin anew
+            with suppress(*WRONG):  # of another version, or damaged: begin anew
                 self._load(name, document)
         self.sweeps.sort(key=lambda report: report.started_at)
-        self._dumped = [report.model_dump(mode="json") for report in self.sweeps]
+        if not self._is_shared:  # there each keeps its own
+            self._dumped = [report.model_dump(mode="json") for report in self.sweeps]
 
     def _read(self, names: Sequence[str]) -> Iterator[tuple[str, Document]]:
-        for some in portions(names, _READ_AT_ONCE):
-            found = self._storage.read([Key(MAINTENANCE, name) for name in some])
-            for name, stored in zip(some, found, strict=True):
-                if isinstance(stored, Stored) and stored.document is not None:
-                    yield name, stored.document
+        for name, stored in self._writing.read(names):
+            if stored is not None and stored.document is not None:
+                yield name, stored.document
+
+    def _read_all(self, prefix: str) -> list[tuple[str, Document]]:
+        return list(self._read(self._storage.names(MAINTENANCE, prefix)))
 
     def _upgrade(self, found: dict[str, Document]) -> dict[str, Document]:
         """What is right where documents of an earlier version are there as well.
@@ -126,27 +139,28 @@ class MaintenanceState:
         old = {name: found.pop(name) for name in EARLIER if name in found}
         documents = bring_up(old, found, self._process)
         if self._keeps:
-            self._write(
+            self._writing.write(
                 {
-                    name: _step(name, documents.get(name))
+                    name: Whole(documents.get(name))
                     for name in found | documents
                     if documents.get(name) != found.get(name)
                 }
             )
-            gone = {name: _step(name, None) for name in old}
-            if self._unsaved:
-                self._unsaved |= gone
+            gone = {name: Whole(None) for name in old}
+            if self._writing.unwritten:
+                self._writing.unwritten |= gone
             else:
-                self._write(gone)
+                self._writing.write(gone)
         return documents
 
     def _load(self, name: str, document: Document) -> None:
         if name.startswith(PROCESS):
-            self.sweeps += _REPORTS.validate_python(document["sweeps"])
-            self.rejections.load_counts(document)
+            self.sweeps += REPORTS.validate_python(document["sweeps"])
+            if not self._is_shared:
+                self.rejections.load_counts(document)
         elif name.startswith(INCIDENT):
             self.incidents.load_entry(name.removeprefix(INCIDENT), document)
-        elif (owner := _owner_of(name)) is not None:
+        elif (owner := owner_of(name)) is not None:
             for part in self._by_prefix[ACTIVE if name.startswith(ACTIVE) else OWNER]:
                 part.load_entry(owner, document)
 
@@ -155,6 +169,12 @@ class MaintenanceState:
         self.incidents.learn(report, OPERATOR_FAULTS)
         is_wrong = abs(self._storage.skew()) > _MOST_SKEW_SECONDS
         self.incidents.note(CLOCK_SKEW, self._storage.now(), is_there=is_wrong)
+
+    def may_learn(self, report: SweepReport) -> bool:
+        """Whether there is trouble, or was any, that a sweep might have to do with."""
+        is_wrong = abs(self._storage.skew()) > _MOST_SKEW_SECONDS
+        saw = report.results or report.waiting or report.held or report.ended_by
+        return bool(is_wrong or saw or self.has_incidents or self.incidents.changed)
 
     def add(self, report: SweepReport) -> None:
         """Remember what a sweep did."""
@@ -210,47 +230,121 @@ class MaintenanceState:
         self.rejections.reinstate(owner)
         self.activity.clear(owner)
 
-    async def save(self) -> None:
-        """Write down what has changed. Never raises: it is in memory all the same."""
+    # What other processes remember
+
+    def remembered_of(self, owners: Sequence[Owner]) -> Mapping[Owner, Remembered]:
+        """See `Outcomes`."""
+        if not self._is_shared:
+            return {}
+        prefixes = [OWNER, ACTIVE] if self.activity.is_on else [OWNER]
+        names = {prefix + owner.stem: (owner, prefix) for owner in owners for prefix in prefixes}
+        found: dict[Owner, dict[str, Document]] = {}
+        for name, stored in self._writing.read(list(names)):
+            owner, prefix = names[name]
+            found.setdefault(owner, {})[prefix] = (stored.document if stored else None) or {}
+        return found
+
+    def take_up(self, owner: Owner, remembered: Remembered) -> None:
+        """See `Outcomes`."""
+        for prefix, kept in remembered.items():
+            for part in self._by_prefix[prefix]:
+                if owner not in part.changed:
+                    with suppress(*WRONG):
+                        part.recall(owner, kept)
+
+    async def recall(self, owners: Sequence[Owner]) -> None:
+        """See `Outcomes`."""
+        found = await self._workers.read(self.remembered_of, owners)
+        for owner, remembered in found.items():
+            self.take_up(owner, remembered)
+
+    async def recall_rejected(self) -> None:
+        """See `Outcomes`."""
+        if not self._is_shared:
+            return
+        with suppress(OperatorFault):  # what is known here is better than nothing
+            find = partial(self._storage.find, MAINTENANCE, "rejected", "yes")
+            there = {owner for name in await self._workers.read(find) if (owner := owner_of(name))}
+            await self.recall(sorted(there | self.rejections.owners()))
+            others = await self._workers.read(self._processes.others)
+            self.rejections.recall_counts(others, self._storage.now())
+
+    async def last_full(self) -> datetime | None:
+        """See `ProcessDocuments`; those of processes that have ended go with it."""
+        if self._keeps:
+            await self._workers.run(self._processes.forget_old)
+        return await self._workers.read(self._processes.last_full)
+
+    async def recall_held(self) -> None:
+        """Take up who is on hold, and whether there is trouble, as all processes know it."""
+        if not self._is_shared:
+            return
+        with suppress(OperatorFault):
+            names = await self._workers.read(self._storage.names, MAINTENANCE, INCIDENT)
+            self.has_incidents = bool(names)
+            if INCIDENT + HOLD in names or self.rejections.held():
+                await self.recall_rejected()
+
+    async def recall_incidents(self) -> None:
+        """Take up the incidents of all processes, before anything is done about them.
+
+        Raises:
+            OperatorFault: they cannot be listed.
+        """
+        if self._is_shared:
+            kept = dict(await self._workers.read(self._read_all, INCIDENT))
+            codes = {name.removeprefix(INCIDENT): entry for name, entry in kept.items()}
+            self.incidents.take_up(codes, self._storage.now())
+
+    # Writing down
+
+    def save_soon(self) -> None:
+        """What other processes go by as well is not kept to the end of the sweep."""
+        if self._is_shared and not self._is_about_to_save:
+            self._is_about_to_save = True
+            self._workers.uncancelled(self._save_what_comes())
+
+    async def _save_what_comes(self) -> None:
+        await asyncio.sleep(_SOON_SECONDS)
+        self._is_about_to_save = False
+        await self.save()
+
+    async def save(self, *, incidents: bool = False) -> None:
+        """Write down what has changed. Never raises: it is in memory all the same.
+
+        Args:
+            incidents: whether this process alone may write them, where several share them.
+        """
         async with self._saving:  # no older state is written over a newer one
-            changes = self._unsaved | self._take_changes()
-            if not changes or not self._keeps:
-                return
-            await self._workers.run(self._write, changes)
+            changes = self._take_changes(incidents=incidents or not self._is_shared)
+            if self._keeps and (changes or self._writing.unwritten):
+                await self._workers.run(self._writing.write, changes)
 
-    def _write(self, changes: dict[str, Step]) -> None:
-        outcomes = self._storage.apply([Unit([step]) for step in changes.values()])
-        faults = {
-            name: outcome
-            for name, outcome in zip(changes, outcomes, strict=True)
-            if isinstance(outcome, Exception)
-        }
-        self._unsaved = {name: changes[name] for name in faults}
-        if faults:
-            fault = next(iter(faults.values()))
-            code = fault.code if isinstance(fault, OperatorFault) else "failed"
-            _log.warning("memory_not_saved", result=code)
-
-    def _take_changes(self) -> dict[str, Step]:
-        """By name the document that is to be kept from now on, or goes."""
-        changes: dict[str, Document | None] = {}
+    def _take_changes(self, *, incidents: bool) -> dict[str, Change]:
+        """By name what is to be kept of a document from now on."""
+        changes: dict[str, Change] = {}
         for prefix, parts in self._by_prefix.items():
             for owner in {owner for part in parts for owner in part.changed}:
-                entry = {k: kept for part in parts for k, kept in part.entry_of(owner).items()}
-                changes[prefix + owner.stem] = {"owner": owner.name, **entry} if entry else None
+                changes[prefix + owner.stem] = self._change_of(owner, parts)
             for part in parts:
                 part.changed.clear()
-        for code in self.incidents.changed:
-            changes[INCIDENT + code] = self.incidents.entry_of(code)
-        self.incidents.changed.clear()
+        if incidents:
+            for code in self.incidents.changed:
+                changes[INCIDENT + code] = Whole(self.incidents.entry_of(code))
+            self.incidents.changed.clear()
         if self.rejections.counts_changed:
             self._written_at = self._storage.now()
             counts = {**self.rejections.counts(), "sweeps": self._dumped}
-            changes[PROCESS + self._process] = counts
+            changes[self._processes.own_name] = Whole(counts)
             self.rejections.counts_changed = False
-        return {name: _step(name, document) for name, document in changes.items()}
+        return changes
 
-
-def _step(name: str, document: Document | None) -> Step:
-    key = Key(MAINTENANCE, name)
-    return Drop(key) if document is None else Put(key, document)
+    def _change_of(self, owner: Owner, parts: Sequence[_Part]) -> Change:
+        if self._is_shared:
+            changed = [part for part in parts if owner in part.changed]
+            fields = dict.fromkeys(field for part in changed for field in part.FIELDS)
+            for part in changed:
+                fields |= part.entry_of(owner)
+            return Fields(owner, fields)
+        entry = {k: kept for part in parts for k, kept in part.entry_of(owner).items()}
+        return Whole({"owner": owner.name, **entry} if entry else None)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -22,6 +22,7 @@ import structlog
 from security.credential import Owner
 from security.custody.custodian import Custodian
 from security.custody.disconnect import Disconnecting
+from security.custody.leases import Leases
 from security.custody.limiter import IN_HAND, IN_HAND_OF_DATABASE, RefreshLimiter, RefreshSlot
 from security.custody.refused_clients import NotAsked, RefusedClients
 from security.custody.rejecting import Rejecting
@@ -32,14 +33,16 @@ from security.errors import (
     Fault,
     GenerationConflict,
     HeldElsewhere,
+    LeftAlone,
     OperatorFault,
     RefusedByOrganisation,
     TransientFault,
 )
-from security.maintenance.candidates import Candidates
+from security.maintenance.candidates import Candidate, Candidates
 from security.maintenance.figures import Figures
 from security.maintenance.report import SweepReport, Tally
 from security.maintenance.state import MaintenanceState
+from security.storage.leases import FULL_LEASE
 from security.storage.refusals import Refusals
 from security.token_store import TokenStore
 
@@ -70,6 +73,7 @@ class Sweep:
     def __init__(
         self,
         workers: Workers,
+        leases: Leases,
         store: TokenStore,
         custodian: Custodian,
         rejecting: Rejecting,
@@ -79,6 +83,7 @@ class Sweep:
         options: SweepOptions,
     ) -> None:
         self._workers = workers
+        self._leases = leases
         self._store = store
         self._clock = store.clock
         self._custodian = custodian
@@ -94,6 +99,7 @@ class Sweep:
         self._running = asyncio.Lock()
         self._clients = RefusedClients(self._workers, self._store.storage)
         self._last_full: datetime | None = None
+        self._idle: dict[str, float] = {}
         self._pass_task: asyncio.Task[None] | None = None
         self._stopping = False
         self.figures = Figures(store.storage)
@@ -111,9 +117,9 @@ class Sweep:
             full: read every credential, changed or not; so does the first pass, and one a day.
             dry_run: only say what is due and what is damaged; nothing is asked, nothing is moved.
         """
-        async with self._running:
-            started_at, began = self._clock.now(), time.monotonic()
-            full = full or self._wants_full(started_at)
+        started_at, began = self._clock.now(), time.monotonic()
+        everything = self._reading_everything(started_at, asked=full)
+        async with self._running, everything as full:
             tally, self._clients = Tally(), RefusedClients(self._workers, self._store.storage)
             self._rejecting.take_count()
             try:
@@ -123,8 +129,8 @@ class Sweep:
                 if self._stopping:
                     tally.ended_by = "stopped"
                 else:
-                    due = looking.owners(page, next_page)
-                    self._pass_task = asyncio.create_task(self._pass(due, tally, dry_run))
+                    due = looking.all(page, next_page)
+                    self._pass_task = asyncio.create_task(self._pass(looking, due))
                     await self._pass_task
             except OperatorFault as fault:
                 tally.end(fault.code)
@@ -141,6 +147,7 @@ class Sweep:
                 tally.results += await self._workers.read(self._refusals.standing)
             with suppress(OperatorFault):  # they stay as they were
                 await self._workers.read(self.figures.count)
+            await self._state.recall_held()
             report = SweepReport(
                 started_at=started_at,
                 seconds=time.monotonic() - began,
@@ -169,17 +176,25 @@ class Sweep:
         if self._pass_task is not None:
             self._pass_task.cancel()
 
-    def _wants_full(self, now: datetime) -> bool:
-        """Whether a day has passed since everything was read; by anybody, where several share it.
+    @asynccontextmanager
+    async def _reading_everything(self, now: datetime, *, asked: bool) -> AsyncIterator[bool]:
+        """Whether this pass reads everything: where that is asked for, or a day has passed.
 
-        What a process knows of files is gone with it; a database goes by its own index.
+        What a process knows of files is gone with it. A database goes by its own index: there one
+        of all processes does it.
         """
-        last = self._last_full
-        if self._store.storage.is_shared:
-            sweeps = self._state.sweeps
-            ended = [sweep.started_at for sweep in sweeps if sweep.full and not sweep.ended_by]
-            last = max(ended, default=None)
-        return last is None or now - last >= _FULL_EVERY
+        is_time = self._last_full is None or now - self._last_full >= _FULL_EVERY
+        if asked or not is_time or not self._store.storage.is_shared:
+            yield asked or is_time
+            return
+        async with AsyncExitStack() as held:
+            try:
+                await held.enter_async_context(self._leases.of_fleet(FULL_LEASE, waits=False))
+                self._last_full = await self._state.last_full()
+                is_time = self._last_full is None or now - self._last_full >= _FULL_EVERY
+            except CustodyError:
+                is_time = False
+            yield is_time
 
     def _looking(self, tally: Tally, dry_run: bool) -> Candidates:
         return Candidates(
@@ -193,32 +208,33 @@ class Sweep:
             self._custodian.lead,
             self._options.may_use,
             self._unforeseen,
+            self._idle,
             dry_run,
         )
 
-    async def _pass(self, due: AsyncIterator[Owner], tally: Tally, dry_run: bool) -> None:
+    async def _pass(self, looking: Candidates, due: AsyncIterator[Candidate]) -> None:
         """Read what changed, and refresh what is due, some at once."""
-        if dry_run:
+        if looking.dry_run:
             async for _ in due:
-                tally.refreshed += 1
+                looking.tally.refreshed += 1
             return
         places = asyncio.Semaphore(self._at_once)
         # Reading finds the damaged as well: they are deferred from the first one on.
         async with self._rejecting.deferring(), asyncio.TaskGroup() as group:
-            async for owner in due:
+            async for one in due:
                 await places.acquire()
-                task = group.create_task(self._take_turn(owner, tally))
+                task = group.create_task(self._take_turn(looking, one))
                 task.add_done_callback(lambda _: places.release())
 
-    async def _take_turn(self, owner: Owner, tally: Tally) -> None:
+    async def _take_turn(self, looking: Candidates, one: Candidate) -> None:
         slot = await self._limiter.slot()
         try:
-            if tally.ended_by is None:
-                await self._keep(owner, tally, slot)
+            if looking.tally.ended_by is None:
+                await self._keep(looking, one, slot)
             else:
-                tally.skip()
+                looking.tally.skip()
         except Exception as error:
-            self._unforeseen(owner, error, tally)
+            self._unforeseen(one.owner, error, looking.tally)
         finally:
             slot.end()
 
@@ -228,13 +244,15 @@ class Sweep:
         self._state.pauses.extend(owner, self._clock.seconds())
         _log.error("sweep_owner_failed", owner=owner, exc_info=error)
 
-    async def _keep(self, owner: Owner, tally: Tally, slot: RefreshSlot) -> None:
+    async def _keep(self, looking: Candidates, one: Candidate, slot: RefreshSlot) -> None:
         fault: Fault | None
+        owner, tally = one.owner, looking.tally
         try:
             # The time-out ends the waiting, never the refresh itself (`refresh_within`).
             seconds = self._options.timeout.total_seconds()
             asking = partial(self._clients.asking, slot)
-            kept = await self._custodian.refresh_within(owner, seconds, asking)
+            is_still_due = partial(looking.is_still_due, one)
+            kept = await self._custodian.refresh_within(owner, seconds, asking, is_still_due)
             fault = kept.fault
         except TimeoutError:
             fault = TransientFault("took too long", code="timeout")
@@ -244,6 +262,7 @@ class Sweep:
             if refusal.code != "not_connected":
                 tally.reject(refusal.code)
                 self._state.pauses.extend(owner, self._clock.seconds())
+                self._state.save_soon()
             return
         except GenerationConflict:
             return  # somebody else saved a newer one
@@ -257,6 +276,8 @@ class Sweep:
         where nothing at all can be saved: then the pass ends, and everybody keeps their place."""
         pauses, now = self._state.pauses, self._clock.seconds()
         match fault:
+            case LeftAlone():
+                pass  # it is counted as what it was found to be
             case NotAsked() | HeldElsewhere():
                 tally.skip(fault.code)
             case OperatorFault():
@@ -271,6 +292,7 @@ class Sweep:
             case TransientFault():
                 tally.fail(fault.code)
                 pauses.extend(owner, now, at_least=fault.retry_after)
+        self._state.save_soon()
 
     async def _can_write(self) -> bool:
         with suppress(OperatorFault):

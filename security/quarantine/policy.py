@@ -8,7 +8,7 @@ grants Google was asked about, a damaged credential against those that were read
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -41,6 +41,9 @@ class Rejection:
 class Rejections:
     """The rejected by owner, and how many owners were found well in the last hour."""
 
+    FIELDS: Final = ("rejection", "rejected")
+    """What is kept of an owner."""
+
     def __init__(self) -> None:
         self._by_owner: dict[Owner, Rejection] = {}
         self._lately: dict[Owner, tuple[float, bool]] = {}
@@ -48,6 +51,7 @@ class Rejections:
         self.changed: set[Owner] = set()
         """Of whom something else is to be kept than before."""
         self.counts_changed = False
+        self._elsewhere: dict[bool, int] = {True: 0, False: 0}
 
     def __contains__(self, owner: Owner) -> bool:
         return owner in self._by_owner
@@ -121,13 +125,34 @@ class Rejections:
                 if not entry.held and (entry.reason in GRANT) is grant
             ]
             rejected = sum(kind is grant for _, kind in self._lately.values())
-            tried = rejected + sum(self._good[grant].values())
+            tried = rejected + sum(self._good[grant].values()) + self._elsewhere[grant]
             suspicious = rejected >= _FEW and rejected * _SHARE > tried
             (hold if suspicious else move).extend(fresh)
         for owner in hold:
             self._by_owner[owner] = replace(self._by_owner[owner], held=True)
             self.changed.add(owner)
         return move, hold
+
+    def has_unsettled(self) -> bool:
+        """Whether anybody is rejected and neither on hold nor set aside yet."""
+        return any(not entry.held for entry in self._by_owner.values())
+
+    def recall(self, owner: Owner, kept: Mapping[str, Any]) -> None:
+        """What other processes have written down of an owner, in the place of what is known.
+
+        ValueError or TypeError where it is anything else.
+        """
+        self._by_owner.pop(owner, None)
+        self._lately.pop(owner, None)
+        self.load_entry(owner, kept)
+
+    def recall_counts(self, others: Iterable[Mapping[str, Any]], now: float) -> None:
+        """What other processes have measured the last hour by, each as `counts`."""
+        since = (now - _HOUR) // 60
+        measured = list(others)
+        for grant, key in ((True, "asked"), (False, "read")):
+            minutes = [item for kept in measured for item in dict(kept.get(key, {})).items()]
+            self._elsewhere[grant] = sum(int(n) for minute, n in minutes if int(minute) >= since)
 
     def entry_of(self, owner: Owner) -> dict[str, Any]:
         """What is kept of an owner over a restart."""

@@ -6,6 +6,12 @@ from typing import Final, Protocol
 
 BOT_LEASE: Final = "bot"
 """What the one bot of an installation holds as long as it lives."""
+HOLD_LEASE: Final = "fleet.hold"
+"""Whoever has it decides, for all processes, who is set aside and who is put on hold."""
+FULL_LEASE: Final = "fleet.full"
+"""Whoever has it reads every credential, due or not, as one of all processes does once a day."""
+TELL_LEASE: Final = "fleet.tell"
+"""Whoever has it opens, ends and tells of what all processes see: each once."""
 _OF_A_LIVING_PROCESS: Final = 30.0
 _MARGIN: Final = 5.0
 

@@ -12,7 +12,7 @@ from processes.storage import KINDS
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.errors import CustodyError
-from security.maintenance.state import MAINTENANCE
+from security.maintenance.documents import MAINTENANCE
 from security.owner_documents import credential_key
 from security.storage.catalogue import Document
 from security.storage.documents import Documents

@@ -18,7 +18,7 @@ from security.consent.pending import CONSENTS, PendingConsents
 from security.credential import Owner
 from security.encryption import TokenEncryption, is_encrypted
 from security.errors import CorruptCredential, CustodyError, OperatorFault
-from security.maintenance.state import MAINTENANCE
+from security.maintenance.documents import MAINTENANCE
 from security.owner_documents import CREDENTIALS, QUARANTINE, TOMBSTONES
 from security.storage.catalogue import Kind
 from security.storage.protocol import Key, Stored

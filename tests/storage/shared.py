@@ -110,7 +110,8 @@ class SharedStorage(MemoryStorage):
         return outcomes
 
     def read(self, keys: Sequence[Key]) -> list[Found]:
-        self._reach()
+        if self.shelf.is_away:
+            return [OperatorFault("the shelf is away", code="database_unreachable")] * len(keys)
         self.asked["read"] += bool(keys)
         return super().read(keys)
 

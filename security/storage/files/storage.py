@@ -261,7 +261,9 @@ class FileStorage:
         return self._indexes.setdefault(kind, Index(str(self._folder_of(kind)), kind))
 
     def _learn(self, key: Key, stamp: Stamp | None, document: Document | None) -> None:
-        if key.kind.indexes is None and key.kind.due is None:
+        kind = key.kind
+        # What the bot can do without is looked for by those alone who share a storage.
+        if kind.due is None and (kind.indexes is None or not kind.in_use):
             return
         if stamp is None or document is None:
             self._index(key.kind).forget(key.name)

@@ -1,0 +1,240 @@
+"""The rules of custody are the fleet's, not a process's: holds, incidents, pauses, idle days."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from processes.wiring import Custody
+from security.credential import Owner
+from security.maintenance.documents import MAINTENANCE
+from security.maintenance.incidents import CLOCK_SKEW, HOLD
+from security.maintenance.sweep import SweepOptions
+from tests.security.kit import ANN, BOB
+from tests.security.processes import Processes, several
+
+pytestmark = pytest.mark.one_way("on")
+
+
+@pytest.fixture
+async def processes() -> AsyncIterator[Processes]:
+    """Several over one shelf."""
+    async with several() as made:
+        yield made
+
+
+def users(count: int) -> list[Owner]:
+    return [Owner.user(1000 + number) for number in range(count)]
+
+
+class Administrators:
+    """What they hear from any of the processes."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str]] = []
+
+    async def hear(self, custody: Custody) -> None:
+        """What this process has to tell, after its sweep."""
+        async with custody.fleet.telling() as is_alone:
+            assert is_alone
+            for incident in custody.state.incidents.to_tell(custody.storage.now()):
+                self.heard.append((incident.code, "over" if incident.over else "begins"))
+                custody.state.incidents.told(incident)
+
+    async def after_a_sweep(self, custody: Custody) -> None:
+        await custody.fleet.learn(await custody.sweep.run())
+        await self.hear(custody)
+
+
+# Holds
+
+
+async def test_a_thousand_rejected_by_four_processes_at_once_are_one_hold_and_one_message(
+    processes: Processes,
+) -> None:
+    """Each has seen a part; nobody is moved, by whichever process."""
+    owners, administrators = users(1000), Administrators()
+    processes.connect(*owners)
+    processes.endpoint.end(*owners)
+    options = SweepOptions(concurrency=32)
+    custodies = [processes.start(sweep=options) for _ in range(4)]
+    await asyncio.gather(*map(administrators.after_a_sweep, custodies))
+    assert administrators.heard == [(HOLD, "begins")]
+    for custody in custodies:
+        await administrators.after_a_sweep(custody)
+        assert len(custody.state.rejections.held()) == len(owners)
+    assert administrators.heard == [(HOLD, "begins")]
+    assert custodies[0].store.copies.size() == 0
+
+
+async def test_rejections_that_are_few_in_each_process_are_many_in_all(
+    processes: Processes,
+) -> None:
+    """Two of ten in each of four, one process after the other: from the third one on they stay."""
+    everybody = [users(40)[n : n + 10] for n in range(0, 40, 10)]
+    moved = 0
+    for part in everybody:
+        processes.connect(*part)
+        processes.endpoint.end(*part[:2])
+        moved += (await processes.start().sweep.run()).quarantined
+    assert moved == 2
+    assert len(processes.start().store.owners()) == 38
+
+
+async def test_a_few_rejected_of_very_many_elsewhere_are_moved(processes: Processes) -> None:
+    """Three of three in this process; of a hundred in all."""
+    processes.connect(*users(100))
+    assert (await processes.start().sweep.run()).refreshed == 100
+    processes.connect(*[Owner.user(n) for n in (1, 2, 3)])
+    processes.endpoint.end(*[Owner.user(n) for n in (1, 2, 3)])
+    report = await processes.start().sweep.run()
+    assert (report.quarantined, report.held) == (3, 0)
+
+
+async def test_an_administrators_word_moves_those_whom_other_processes_hold(
+    processes: Processes,
+) -> None:
+    """By whichever process it is said; the incident is over everywhere."""
+    owners, administrators = users(4), Administrators()
+    processes.connect(*owners)
+    processes.endpoint.end(*owners)
+    one, other = processes.start(), processes.start()
+    await administrators.after_a_sweep(one)
+    assert await other.rejecting.confirm_held() == 4
+    await administrators.after_a_sweep(other)  # the one that opened it has not looked yet
+    await administrators.after_a_sweep(one)
+    assert administrators.heard == [(HOLD, "begins"), (HOLD, "over")]
+    assert one.state.rejections.held() == {}
+    assert one.store.copies.size() == 4
+
+
+async def test_whoever_works_again_is_released_by_whichever_process_refreshes_them(
+    processes: Processes,
+) -> None:
+    """And is on hold nowhere any more."""
+    owners = users(4)
+    processes.connect(*owners)
+    valid = dict(processes.endpoint.valid)
+    processes.endpoint.end(*owners)
+    one, other = processes.start(), processes.start()
+    assert (await one.sweep.run()).held == 4
+    processes.endpoint.valid = valid
+    for owner in owners:
+        assert (await other.custodian.refresh(owner)).asked
+    await other.sweep.run()
+    assert (await one.sweep.run()).held == 0
+    assert one.storage.find(MAINTENANCE, "rejected", "yes") == []
+
+
+# Incidents
+
+
+async def test_trouble_is_over_when_no_process_sees_it_any_more(processes: Processes) -> None:
+    """Two have wrong clocks, and one is mended: administrators hear of it twice, not four times."""
+    administrators = Administrators()
+    one, other = processes.start(), processes.start()
+    processes.shelf.ahead = 3600
+    for custody in (one, other):
+        await administrators.after_a_sweep(custody)
+    one.storage.skew = lambda: 0.0  # type: ignore[method-assign]
+    await administrators.after_a_sweep(one)
+    assert administrators.heard == [(CLOCK_SKEW, "begins")]
+    other.storage.skew = lambda: 0.0  # type: ignore[method-assign]
+    await administrators.after_a_sweep(other)
+    assert administrators.heard == [(CLOCK_SKEW, "begins"), (CLOCK_SKEW, "over")]
+
+
+async def test_trouble_of_a_process_that_died_is_over_in_half_an_hour(
+    processes: Processes,
+) -> None:
+    """It says nothing any more."""
+    administrators = Administrators()
+    dead, alive = processes.start(), processes.start()
+    processes.shelf.ahead = 3600
+    await administrators.after_a_sweep(dead)
+    alive.storage.skew = lambda: 0.0  # type: ignore[method-assign]
+    await administrators.after_a_sweep(alive)
+    processes.shelf.tick(1801)
+    await administrators.after_a_sweep(alive)
+    assert administrators.heard == [(CLOCK_SKEW, "begins"), (CLOCK_SKEW, "over")]
+
+
+async def test_what_a_dead_process_has_not_told_the_next_one_tells(processes: Processes) -> None:
+    """It had seen the trouble, and written it down."""
+    administrators = Administrators()
+    dead, alive = processes.start(), processes.start()
+    processes.shelf.ahead = 3600
+    await dead.fleet.learn(await dead.sweep.run())
+    await administrators.after_a_sweep(alive)
+    assert administrators.heard == [(CLOCK_SKEW, "begins")]
+
+
+async def test_while_one_process_tells_no_other_does(processes: Processes) -> None:
+    """It waits, and finds that it is told."""
+    administrators = Administrators()
+    one, other = processes.start(), processes.start()
+    processes.shelf.ahead = 3600
+    async with one.fleet.telling():
+        waiting = asyncio.create_task(administrators.after_a_sweep(other))
+        await asyncio.sleep(0.05)
+        one.state.learn(await one.sweep.run())
+        for incident in one.state.incidents.to_tell(processes.shelf.now()):
+            one.state.incidents.told(incident)
+    await waiting
+    assert administrators.heard == []
+
+
+# What is remembered of owners
+
+
+async def test_a_pause_holds_for_every_process(processes: Processes) -> None:
+    """Google was away for one of them a moment ago: no other asks again, nor is it forgotten."""
+    processes.connect(ANN)
+    one, other = processes.start(), processes.start()
+    one.state.pauses.extend(ANN, processes.shelf.now())
+    await one.state.save()
+    report = await other.sweep.run()
+    assert (report.skipped, report.refreshed) == (1, 0)
+    processes.shelf.tick(200)
+    assert (await other.sweep.run()).refreshed == 1
+    assert other.storage.names(MAINTENANCE, "owner.") == []
+
+
+async def test_what_two_processes_remember_of_one_owner_is_kept_side_by_side(
+    processes: Processes,
+) -> None:
+    """None undoes what it does not know of."""
+    one, other = processes.start(), processes.start()
+    one.state.terms.note(ANN, processes.now() + timedelta(days=5))
+    other.state.organisations.refuse(ANN, "org_policy")
+    await one.state.save()
+    await other.state.save()
+    third = processes.start()
+    await third.state.recall([ANN])
+    assert third.state.organisations.untold() == [(ANN, "org_policy")]
+    assert third.state.terms.owners() == {ANN}
+    third.state.organisations.mark_told(ANN)
+    await third.state.save()
+    await other.state.recall([ANN])
+    assert other.state.organisations.untold() == []
+
+
+async def test_idle_days_are_counted_from_what_any_process_saw(processes: Processes) -> None:
+    """Who is idle is left alone by all, and read by each once; a sign of life ends it."""
+    processes.connect(ANN, BOB)
+    week = timedelta(days=7)
+    one, other = processes.start(idle_after=week), processes.start(idle_after=week)
+    long_ago = processes.shelf.now() - timedelta(days=30).total_seconds()
+    one.state.activity.begin(ANN, long_ago)
+    one.state.activity.begin(BOB, processes.shelf.now())
+    await one.state.save()
+    assert (await other.sweep.run()).refreshed == 1
+    assert processes.endpoint.asked == {"502": 1}
+    other.storage.asked.clear()  # type: ignore[attr-defined]
+    assert (await other.sweep.run()).refreshed == 0
+    assert other.storage.asked["read"] == 0  # type: ignore[attr-defined]
+    assert one.state.activity.note(ANN, processes.shelf.now())
+    assert (await one.custodian.access_token(ANN)).generation == 2
