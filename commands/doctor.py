@@ -43,7 +43,7 @@ def doctor(
     env_file: EnvFile = DEFAULT_ENV_FILE,
     as_json: AsJson = False,
     offline: Annotated[
-        bool, typer.Option("--offline", help="Ask nobody over the network.")
+        bool, typer.Option("--offline", help="Ask neither Telegram nor Google.")
     ] = False,
 ) -> None:
     """Check settings, disk, keys, clock, Telegram and Google. Exit code 1: something failed."""
