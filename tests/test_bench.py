@@ -19,17 +19,24 @@ import bench.uploads.run
 from bench.child import ROOT
 from bench.disk import NotOnDisk, _type_of, file_system_of
 from bench.measures import percentile
-from bench.owners import new_key
+from bench.owners import credential_of, new_key
 from bench.report import Wrong
 from bench.start import finish_uploads
+from bench.store.fleet import Fleet
+from bench.store.journal import update
 from bench.uploads.cloud import shares
 from bench.uploads.content import make
 from bench.uploads.processes import MB, Watch, family, memory, processor_seconds
+from bot.updates.incoming import read_update
 from bot.uploads.journal import UploadJournal
 from bot.uploads.queue import _KEPT_EACH, KEPT
+from config.database import DatabaseAddress
+from processes.storage import open_storage
 from sandbox.faults.metering import Meter
 from sandbox.google.drive.files import FileStore
 from security.encryption import TokenEncryption
+from security.owner_documents import CREDENTIALS
+from security.token_store import TokenStore
 from tests.stores import storage_in, uploads_in
 
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - nothing is written there
@@ -169,3 +176,30 @@ def test_uploads_of_before_a_start_are_such_as_the_bot_keeps(tmp_path: Path) -> 
     assert all(job.has_ended for job in jobs)
     assert jobs[0].created_at > datetime.now(UTC) - KEPT
     assert max(Counter(job.owner for job in jobs).values()) <= _KEPT_EACH
+
+
+def test_a_fleet_is_made_due_again_and_nothing_of_it_changes_besides(tmp_path: Path) -> None:
+    """What was refreshed stays counted, whoever looks."""
+    address = DatabaseAddress.parse(SecretStr(f"sqlite:///{tmp_path}/fleet.db"))
+    storage = open_storage(address, TokenEncryption([SecretStr(new_key())]), str)
+    storage.open()
+    fleet = Fleet(storage)
+    fleet.fill(3, minutes_left=600)
+    store = TokenStore(storage, str)
+    first = store.load(credential_of(0, 0).owner)
+    assert first is not None
+    store.save(first, based_on=first.generation)
+    assert storage.due_counts(CREDENTIALS, [time.time() + 3600]).upto == [0]
+    fleet.make_due(2, minutes_left=5)
+    assert storage.due_counts(CREDENTIALS, [time.time() + 3600]).upto == [2]
+    assert fleet.look(3) == {"whole": 3, "refreshed": 1, "set_aside": 0}
+    storage.close()
+
+
+def test_updates_of_the_benchmark_are_telegrams() -> None:
+    """The bot would handle them."""
+    found = read_update(update(7), None)
+    assert found is not None
+    assert found.update_id == 7
+    assert found.effective_message is not None
+    assert found.effective_message.text == "Which folder is it? 7"

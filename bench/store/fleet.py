@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,7 @@ from security.credential import Credential
 from security.owner_documents import QUARANTINE, Reading, credential_key
 from security.storage.each import only, portions
 from security.storage.leases import Lease
-from security.storage.protocol import ABSENT, Put, Storage, Unit
+from security.storage.protocol import ABSENT, Put, Storage, Unit, Version
 from security.token_store import TokenStore
 
 _AT_ONCE: Final = 200
@@ -34,26 +34,26 @@ class Fleet:
         self._store = TokenStore(storage, str)
 
     def fill(self, count: int, minutes_left: float) -> None:
-        """Give so many a credential."""
-
-        def connect(_: Reading, made: Credential) -> Credential:
-            return made
-
-        self._put_all(count, minutes_left, connect)
+        """Give so many a credential, none of whom has one."""
+        for made in _portions(count, minutes_left):
+            self._put([(credential, ABSENT) for credential in made])
 
     def make_due(self, count: int, minutes_left: float) -> None:
         """Have the access tokens of so many end then; all else of their credentials stays."""
-
-        def age(found: Reading, made: Credential) -> Credential:
-            return replace(_there(found), expires_at=made.expires_at)
-
-        self._put_all(count, minutes_left, age)
+        for made in _portions(count, minutes_left):
+            readings = map(_only, self._store.read_all([credential.owner for credential in made]))
+            self._put(
+                [
+                    (replace(_there(found), expires_at=new.expires_at), found.version or ABSENT)
+                    for new, found in zip(made, readings, strict=True)
+                ]
+            )
 
     def look(self, count: int) -> Json:
         """How many credentials are whole, how often they were refreshed, and how many set aside."""
         owners = [credential_of(number, 0).owner for number in range(count)]
         found = [
-            _there(only([reading]))
+            _there(_only(reading))
             for some in portions(owners, _AT_ONCE)
             for reading in self._store.read_all(some)
         ]
@@ -63,28 +63,24 @@ class Fleet:
             "set_aside": len(self._storage.names(QUARANTINE)),
         }
 
-    def _put_all(
-        self, count: int, minutes_left: float, change: Callable[[Reading, Credential], Credential]
-    ) -> None:
-        for some in portions(range(count), _AT_ONCE):
-            self._put([credential_of(number, minutes_left) for number in some], change)
-
-    def _put(
-        self, made: Sequence[Credential], change: Callable[[Reading, Credential], Credential]
-    ) -> None:
-        owners = [credential.owner for credential in made]
-        leases = list(map(_held, self._storage.lease([owner.stem for owner in owners])))
-        units = []
-        for credential, reading, lease in zip(
-            made, self._store.read_all(owners), leases, strict=True
-        ):
-            found = only([reading])
-            document = change(found, credential).to_document()
-            put = Put(credential_key(credential.owner), document, found.version or ABSENT)
-            units.append(Unit([put], lease))
+    def _put(self, put: Sequence[tuple[Credential, Version]]) -> None:
+        leases = list(map(_held, self._storage.lease([one.owner.stem for one, _ in put])))
+        units = [
+            Unit([Put(credential_key(one.owner), one.to_document(), version)], lease)
+            for (one, version), lease in zip(put, leases, strict=True)
+        ]
         for outcome in self._storage.apply(units):
             only([outcome])
         self._storage.release(leases)
+
+
+def _portions(count: int, minutes_left: float) -> Iterator[list[Credential]]:
+    for some in portions(range(count), _AT_ONCE):
+        yield [credential_of(number, minutes_left) for number in some]
+
+
+def _only(reading: Reading | Exception) -> Reading:
+    return only([reading])
 
 
 def _held(found: Lease | Exception | None) -> Lease:

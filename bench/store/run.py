@@ -9,15 +9,9 @@ from typing import Final
 
 from bench.child import Json
 from bench.report import Aims, Site, report
-from bench.store.measures import (
-    QUICK,
-    Place,
-    Scale,
-    measure_due,
-    measure_idle,
-    measure_many,
-    measure_processes,
-)
+from bench.store.beside import fill_databases, measure_start, measure_updates
+from bench.store.measures import measure_due, measure_idle, measure_many, measure_processes
+from bench.store.place import QUICK, Place, Scale
 from bench.store.server import is_installed, server_in
 
 AIMS: Final[Aims] = {
@@ -32,6 +26,9 @@ AIMS: Final[Aims] = {
     "idle_growth": ("(c) nothing due: a pass among 100,000 over one among 1,000", "<= 1.5"),
     "idle_statements": ("    its statements", "<= 3"),
     "idle_ms": ("    its milliseconds", ""),
+    "start_seconds": ("(d) a start with 100,000 owners, seconds", "<= 3"),
+    "start_growth": ("    over one with 1,000", ""),
+    "updates_per_second": ("(e) 20 ms a trip: updates a second into the journal", ">= 200"),
     "files_at_64": ("(f) 150 ms, 64 at once: refreshes a second in files", ""),
     "sqlite_at_64": ("    in SQLite", ""),
     "mariadb_at_64": ("    in MariaDB", ""),
@@ -44,7 +41,10 @@ def _measure(site: Site, quick: bool, _: Json) -> Iterator[tuple[str, Json]]:
         place = Place(**named, server=server, scale=QUICK if quick else Scale())
         yield "processes", measure_processes(place)
         yield "due", measure_due(place)
-        yield "idle", measure_idle(place)
+        databases = fill_databases(place)
+        yield "idle", measure_idle(place, databases)
+        yield "start", measure_start(place, databases)
+        yield "updates", measure_updates(place)
         yield "many", measure_many(place)
 
 
