@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -14,6 +15,7 @@ from sqlalchemy import Engine
 
 from config.database import DatabaseAddress
 from security.storage.sql.engine import make_engine
+from tests.databases import Borrowed
 
 if TYPE_CHECKING:  # a plugin, which pytest wants to import itself
     from tests.mariadb import MariaDB
@@ -54,6 +56,32 @@ def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> NewPlace:
 def place(new_place: NewPlace) -> Place:
     """The test's database."""
     return new_place()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.one_way)])
+def ready_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """A database whose tables may be there, and are empty; MariaDB's is left to `test-rest`."""
+    with _ready(request, tmp_path) as place:
+        yield place
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def either_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """The same, of both in every run."""
+    with _ready(request, tmp_path) as place:
+        yield place
+
+
+@contextmanager
+def _ready(request: pytest.FixtureRequest, folder: Path) -> Iterator[Place]:
+    if request.param == "sqlite":
+        yield Place(SecretStr(f"sqlite:///{folder}/database/of.db"))
+        return
+    borrowed = Borrowed(request.getfixturevalue("mariadb"))
+    try:
+        yield Place(borrowed.borrow(), borrowed.ca)
+    finally:
+        borrowed.give_back()
 
 
 @pytest.fixture

@@ -29,6 +29,13 @@ from tests.stores import storage_in
 
 pytestmark = pytest.mark.one_way("on")
 
+
+@pytest.fixture
+def place(ready_place: Place) -> Place:
+    """The test's database."""
+    return ready_place
+
+
 FIRST, SECOND, THIRD = new_key(), new_key(), new_key()
 OLD, NEW, BOTH = (TokenEncryption(keys) for keys in ([FIRST], [SECOND], [SECOND, FIRST]))
 ALL = TokenEncryption([THIRD, SECOND, FIRST])

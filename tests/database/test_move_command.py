@@ -24,6 +24,13 @@ from tests.security.kit import ANN, new_key, secret
 
 pytestmark = pytest.mark.one_way("on")
 
+
+@pytest.fixture
+def place(ready_place: Place) -> Place:
+    """The test's database."""
+    return ready_place
+
+
 KEY: Final = new_key()
 Run = Callable[..., Result]
 
