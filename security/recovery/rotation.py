@@ -32,6 +32,8 @@ from security.token_store import TokenStore
 _IN_A_ROW: Final = 20
 _PAUSE_SECONDS: Final = 0.01
 _MIGHT_OPEN: Final = frozenset({"locked", "store_failed", "failed"})
+_AWAY: Final = frozenset({"database_unreachable", "database_untrusted", "database_refused"})
+"""Nothing can be read any more, whatever document comes next."""
 
 Outcome = Literal["changed", "already", "unreadable", "locked", "vanished"]
 OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
@@ -222,6 +224,8 @@ class Rotation:
         try:
             found = read_one(self._storage, key)
         except CustodyError as fault:
+            if fault.code in _AWAY:
+                raise
             raise _LeftAsItIs(fault.code, None) from None
         if found is None:
             return "vanished"

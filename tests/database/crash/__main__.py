@@ -33,6 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("operations", nargs="*", help="only these", default=[])
     parser.add_argument("--workers", type=int, default=2 * (os.cpu_count() or 1))
     parser.add_argument("--every", type=int, default=1, help="only every Nth point")
+    parser.add_argument("--all", action="store_true", help="also what repeats other points")
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
         base = Path(folder)
@@ -67,7 +68,7 @@ def _try(server: MariaDB, base: Path, chosen: argparse.Namespace) -> tuple[int, 
     with ProcessPoolExecutor(chosen.workers, context, settle, (server.folder, base)) as pool:
         for name in chosen.operations or NAMES:
             began = time.monotonic()
-            some = pool.submit(record, name).result()[:: chosen.every]
+            some = pool.submit(record, name, repeats=chosen.all).result()[:: chosen.every]
             lost = 0
             for point, found in zip(some, pool.map(try_point, some, chunksize=4), strict=True):
                 lost += bool(found)

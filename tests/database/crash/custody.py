@@ -86,6 +86,26 @@ class Database:
                 found[table] = list(cursor.fetchall())
         return found
 
+    def let_time_pass(self) -> None:
+        """Every lease has lapsed."""
+        with self.cursor() as cursor:
+            cursor.execute("UPDATE leases SET held_until = 0")
+
+    def lacks(self) -> list[str]:
+        """Tables, columns and indexes of today that are not there."""
+        with self.cursor() as cursor:
+            seen = "information_schema.{} WHERE table_schema = DATABASE()"
+            cursor.execute(f"SELECT table_name, column_name FROM {seen.format('columns')}")
+            there = {f"{table}.{name}" for table, name in cursor.fetchall()}
+            cursor.execute(f"SELECT table_name, index_name FROM {seen.format('statistics')}")
+            there |= {f"{table}.{name}" for table, name in cursor.fetchall()}
+        wanted = {
+            f"{table.name}.{one.name}"
+            for table in metadata.tables.values()
+            for one in (*table.columns, *table.indexes)
+        }
+        return sorted(f"no {name}" for name in wanted - there)
+
     def put_back(self, rows: Rows) -> None:
         """Hold exactly `rows`."""
         with self.cursor() as cursor:
@@ -129,8 +149,7 @@ class SqlHands(Hands):
         return self.remains().raw(owner) or b""
 
     def let_time_pass(self) -> None:
-        with self.database.cursor() as cursor:
-            cursor.execute("UPDATE leases SET held_until = 0")
+        self.database.let_time_pass()
 
     def left_behind(self) -> list[str]:
         return [

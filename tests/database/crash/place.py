@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -12,7 +12,7 @@ from security.errors import CustodyError
 from tests.database.proxy import Cut, Packet, Proxy, When
 
 _ATTEMPTS: Final = 3
-_VALUE: Final = re.compile(r"(?:_binary)?'(?:[^'\\]|''|\\.)*'|\b\d+\b", re.DOTALL)
+_VALUE: Final = re.compile(r"(?:_binary)?'(?:[^'\\]|''|\\.)*'|`\w+`|\b\d+\b", re.DOTALL)
 
 
 class HarnessError(Exception):
@@ -103,11 +103,27 @@ def points(operation: str, packets: list[Packet]) -> Iterator[Point]:
     an answer has several packets, the two kinds of cut take turns.
     """
     for packet in packets:
+        if packet.statement == "QUIT":  # nobody waits for what comes of that, nor always says it
+            continue
         both = (False, True)
         if packet.answer == 0:
             yield from (_point(operation, packet, "before", is_lasting) for is_lasting in both)
         kinds = both if packet.answer < 2 else [packet.number % 2 == 0]
         yield from (_point(operation, packet, "after", is_lasting) for is_lasting in kinds)
+
+
+def without_repeats(points: Sequence[Point]) -> list[Point]:
+    """Of what is said, or answered, again and again, the first time and the last one.
+
+    Of an answer's packets, what comes behind the first one is alike.
+    """
+    alike: dict[tuple[object, ...], list[Point]] = {}
+    for point in points:
+        packet, cut = point.packet, point.cut
+        kind = (packet.statement, min(packet.answer, 2), cut.when, cut.is_lasting)
+        alike.setdefault(kind, []).append(point)
+    chosen = {some[at] for some in alike.values() for at in (0, -1)}
+    return [point for point in points if point in chosen]
 
 
 def _point(operation: str, packet: Packet, when: When, is_lasting: bool) -> Point:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from tests.database.crash.place import Place, Point, points
+from tests.database.crash.place import Place, Point, points, without_repeats
 from tests.database.crash.subjects import place
 from tests.mariadb import MariaDB
 
@@ -31,9 +31,10 @@ def settle(server: Path, base: Path) -> None:
     _there = _leaving.enter_context(place(MariaDB(server), base / str(os.getpid())))
 
 
-def record(name: str) -> list[Point]:
-    """All points of one operation."""
-    return list(points(name, _there.record(name)))
+def record(name: str, *, repeats: bool) -> list[Point]:
+    """All points of one operation; or without those that repeat others."""
+    found = list(points(name, _there.record(name)))
+    return found if repeats else without_repeats(found)
 
 
 def try_point(point: Point) -> list[str]:
