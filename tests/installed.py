@@ -10,6 +10,7 @@ import pytest
 PACKAGES: Final = {
     "chromium": "chromium",
     "git": "git",
+    "mariadb-dump": "mariadb-client",
     "mariadbd": "mariadb-server",
     "nginx": "nginx-light",
     "promtool": "prometheus",

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +24,7 @@ from googleapiclient.discovery import build_from_document
 from googleapiclient.http import build_http
 from pydantic import SecretStr
 
+from bot.uploads.jobs import UploadJob
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.server import Sandbox
@@ -171,6 +172,83 @@ def who_is(path: Path, root: str) -> str:
     return str(answer["user"]["emailAddress"])
 
 
+STATES: Final = (
+    *("ann", "bo", "asking", "approved", "waiting", "failed", "ended"),
+    "damaged",
+)
+"""People, by what becomes of them."""
+
+
+async def live(
+    visitor: Visitor, people: dict[str, Person], damage: Callable[[Person], None]
+) -> list[str]:
+    """Somebody in every state that there is; the accounts of the first two.
+
+    Args:
+        damage: cuts somebody's credential.
+    """
+    world, google, name = visitor.world, visitor.google, visitor.world.file_name
+
+    async def finished(person: Person) -> str:
+        account = await visitor.connect(person)
+        await person.send_document(b"done", name("pdf"), caption=world.new("caption"))
+        await person.wait_for("is in your Drive")
+        return account
+
+    async def failed(person: Person) -> None:
+        await google.set_quota(await visitor.connect(person), limit=1)
+        await person.send_document(b"too much", name("pdf"))
+        await person.wait_for("Free some space")
+
+    async def waiting(person: Person) -> None:
+        await person.send_document(b"waiting", name("pdf"))
+        await person.wait_for("is waiting")
+
+    async def ended(person: Person) -> None:
+        await google.revoke(await visitor.connect(person))
+        await person.send("/status")
+        await person.wait_for("has stopped working")
+
+    async def speaks(person: Person) -> None:
+        await person.send("/language")
+        await person.wait_for("Which language?")
+        await person.tap("language:en")
+        await waiting(person)
+
+    async def damaged(person: Person) -> None:
+        await visitor.connect(person)
+        await asyncio.to_thread(damage, person)
+        await person.send("/status")
+        await person.wait_for("has stopped working")
+
+    accounts = await asyncio.gather(
+        finished(people["ann"]),
+        finished(people["bo"]),
+        visitor.ask(people["asking"]),
+        visitor.approve(people["approved"], world.account()),
+        speaks(people["waiting"]),
+        failed(people["failed"]),
+        ended(people["ended"]),
+        damaged(people["damaged"]),
+    )
+    return [str(account) for account in accounts[:2]]
+
+
+async def all_but_two_end(uploads: Callable[[], list[UploadJob]]) -> None:
+    """It is noted as done after the person knows."""
+    async with asyncio.timeout(10):
+        while sum(not job.has_ended for job in uploads()) != 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+def check_found(world: MarkedWorld, flow: str, opened: Iterable[bytes]) -> None:
+    """Everything was there to be found: tokens, codes, names, in each kind of document."""
+    found = {leak.name for data in opened for leak in world.canaries.find(data)}
+    assert {"access token", "refresh token", "Google address", "file name", "Telegram id"} <= found
+    secrets = {"device": {"device code", "user code"}, "callback": {"state", "claim code"}}
+    assert secrets.get(flow, {"state", "code_verifier"}) <= found
+
+
 @pytest.mark.parametrize("flow", ["device", *in_rest("callback", "paste")])
 async def test_what_lies_under_the_data_folder(
     start_bot: StartBot,
@@ -183,66 +261,21 @@ async def test_what_lies_under_the_data_folder(
     flow: str,
 ) -> None:
     """With people in every state there is: while the bot runs, and after it has ended."""
-    people = {
-        name: world.person(sandbox.url)
-        for name in ("ann", "bo", "asking", "approved", "waiting", "failed", "ended", "damaged")
-    }
-    ann, bo = people["ann"], people["bo"]
-    folder, name = tmp_path / "user_data", world.file_name
+    people = {state: world.person(sandbox.url) for state in STATES}
+    folder = tmp_path / "user_data"
+
+    def damage(person: Person) -> None:
+        file = folder / f"token_{person.id}.json"
+        file.write_bytes(file.read_bytes()[:-20])
+
     try:
         async with start_bot(flow=flow, USER_DATA_DIR=folder) as bot:
-            visitor = Visitor(world, google, bot)
-
-            async def finished(person: Person) -> str:
-                account = await visitor.connect(person)
-                await person.send_document(b"done", name("pdf"), caption=world.new("caption"))
-                await person.wait_for("is in your Drive")
-                return account
-
-            async def failed(person: Person) -> None:
-                await google.set_quota(await visitor.connect(person), limit=1)
-                await person.send_document(b"too much", name("pdf"))
-                await person.wait_for("Free some space")
-
-            async def waiting(person: Person) -> None:
-                await person.send_document(b"waiting", name("pdf"))
-                await person.wait_for("is waiting")
-
-            async def ended(person: Person) -> None:
-                await google.revoke(await visitor.connect(person))
-                await person.send("/status")
-                await person.wait_for("has stopped working")
-
-            async def speaks(person: Person) -> None:
-                await person.send("/language")
-                await person.wait_for("Which language?")
-                await person.tap("language:en")
-                await waiting(person)
-
-            async def damaged(person: Person) -> None:
-                await visitor.connect(person)
-                file = folder / f"token_{person.id}.json"
-                file.write_bytes(file.read_bytes()[:-20])
-                await person.send("/status")
-                await person.wait_for("has stopped working")
-
-            accounts = await asyncio.gather(
-                finished(ann),
-                finished(bo),
-                visitor.ask(people["asking"]),
-                visitor.approve(people["approved"], world.account()),
-                speaks(people["waiting"]),
-                failed(people["failed"]),
-                ended(people["ended"]),
-                damaged(people["damaged"]),
-            )
+            accounts = await live(Visitor(world, google, bot), people, damage)
             keyring = TokenEncryption(encryption_keys)
-            async with asyncio.timeout(10):  # it is noted as done after the person knows
-                while sum(not job.has_ended for job in uploads_in(folder, keyring)) != 2:  # noqa: ASYNC110
-                    await asyncio.sleep(0.02)
+            await all_but_two_end(lambda: uploads_in(folder, keyring))
             files = await at_rest(folder)
-            for person, account in zip((ann, bo), accounts[:2], strict=True):
-                path = folder / f"token_{person.id}.json"
+            for state, account in zip(("ann", "bo"), accounts, strict=True):
+                path = folder / f"token_{people[state].id}.json"
                 if not encryption_keys:
                     assert await asyncio.to_thread(who_is, path, sandbox.url) == account
     finally:
@@ -250,7 +283,6 @@ async def test_what_lies_under_the_data_folder(
             await person.close()
     check_modes(folder)
     world.harvest()
-    # Everything was there to be found: tokens, codes, names, in each kind of document.
     opened = {
         path: data
         if path.parent.name == "quarantine" and not is_encrypted(data)
@@ -259,10 +291,7 @@ async def test_what_lies_under_the_data_folder(
     }
     kinds = {path.relative_to(folder).parts[0] for path in files}
     assert {"consents", "uploads", "quarantine", "preferences", "tombstones"} <= kinds
-    found = {leak.name for data in opened.values() for leak in world.canaries.find(data)}
-    assert {"access token", "refresh token", "Google address", "file name", "Telegram id"} <= found
-    secrets = {"device": {"device code", "user code"}, "callback": {"state", "claim code"}}
-    assert secrets.get(flow, {"state", "code_verifier"}) <= found
+    check_found(world, flow, opened.values())
     for data in (*files.values(), *documents(folder).values()):
         leaks = world.canaries.find(data)
         # No file needs these, encrypted or not.
