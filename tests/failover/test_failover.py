@@ -23,7 +23,7 @@ MOMENTS: Final = {
     "a session is asked for": Moment(Step("google.upload.start", 2), "before"),
     "a session was begun": Moment(Step("google.upload.start", 3), "after"),
     "a file's first byte has gone": Moment(Step(_CHUNK, 1), "amid", 1),
-    "a second part of a file has gone": Moment(Step(_CHUNK, 4), "amid", 2_000_000),
+    "another file is about to go": Moment(Step(_CHUNK, 3), "before"),
     "Drive has all of a file": Moment(Step(_CHUNK, 1), "after"),
     "a message about progress went out": Moment(Step("telegram.editMessageText", 1), "after"),
 }
@@ -32,7 +32,11 @@ FEW: Final[list[tuple[str, Way]]] = [
     ("half of a file has gone", "killed"),
     ("a message about progress goes out", "stopped"),
 ]
-ALL: Final = [(name, way) for name in MOMENTS for way in WAYS]
+ALL: Final = [
+    (name, way)
+    for number, name in enumerate(MOMENTS)
+    for way in ("killed", "stopped" if number % 2 else "stopped for long")
+]
 pytestmark = [pytest.mark.timeout(240), pytest.mark.encryption("on")]
 
 
@@ -40,6 +44,27 @@ pytestmark = [pytest.mark.timeout(240), pytest.mark.encryption("on")]
 async def test_nothing_is_lost_and_nothing_done_twice(name: str, way: Way, tmp_path: Path) -> None:
     """Every file is once in Drive; messages, requests to connect and to disconnect go on."""
     trial = Trial(tmp_path, MOMENTS[name], way)
+    await trial.run()
+    assert trial.met
+    assert trial.losses == []
+
+
+@pytest.mark.one_way
+@pytest.mark.parametrize("way", WAYS)
+async def test_files_of_a_shared_folder_go_on(way: Way, tmp_path: Path) -> None:
+    """Both machines see what a local Bot API server has put there: 100 MB."""
+    moment = Moment(Step(_CHUNK, 2), "amid", 30_000_000)
+    trial = Trial(tmp_path, moment, way, size=100_000_000, rate=20_000_000, local=True)
+    await trial.run()
+    assert trial.met
+    assert trial.losses == []
+
+
+@pytest.mark.one_way
+async def test_of_files_that_the_standby_does_not_see_people_are_told_so(tmp_path: Path) -> None:
+    """Nothing else is lost by it."""
+    moment = Moment(Step(_CHUNK, 3), "amid", 1_000_000)
+    trial = Trial(tmp_path, moment, "killed", size=9_000_000, local=True, shares_folder=False)
     await trial.run()
     assert trial.met
     assert trial.losses == []

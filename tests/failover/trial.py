@@ -171,6 +171,11 @@ class Trial:
             if event in said:
                 self.losses.append(f"the standby complains: {said}")
 
+    @property
+    def _limit(self) -> str:
+        """What /help says of files."""
+        return "4,000 MiB" if self.local else "20 MiB"
+
     def _strike(self) -> None:
         if self._first is not None and not self.met:  # a request that is stopped amid goes on
             self.met = True
@@ -196,7 +201,8 @@ class Trial:
         first.signal(signal.SIGCONT)
         if (code := await first.ended()) != 4:
             self.losses.append(f"the late one ended with {code}: {first.log()}")
-        if calls and (more := self.sandbox.steps[calls:]):
+        more = self.sandbox.steps[calls:] if calls else []
+        if len(more) > 1:  # one may have been about to go out, its question already answered
             self.losses.append(f"the late one did more: {more}")
 
     async def _calls_at_rest(self) -> int:
@@ -210,8 +216,9 @@ class Trial:
     async def _settle(self, uploaders: list[Person], eve: Person, files: list[Content]) -> None:
         def is_done() -> bool:
             told = all(self._ends(p, f) for p, f in zip(uploaders, files, strict=True))
-            answered = _count(eve, "20 MiB") >= self.is_owed and _count(eve, "nothing to cancel")
-            is_idle = not self._updates() and not self.storage.names(UPLOADS)
+            answered = _count(eve, self._limit) >= self.is_owed and _count(eve, "nothing to cancel")
+            has_ended = not self.shares_folder or not self.storage.names(UPLOADS)
+            is_idle = not self._updates() and has_ended
             return told and bool(answered) and is_idle and self._has_left()
 
         try:
@@ -226,13 +233,17 @@ class Trial:
         kept = self.sandbox.google.files
         for number, (person, content) in enumerate(zip(uploaders, files, strict=True)):
             found = [f for f in kept.of(f"person{number}@example.com") if f.md5]
+            if not self.shares_folder:
+                if found or not _count(person, "cannot reach the file"):
+                    self.losses.append(f"{[m.text for m in person.messages()]}")
+                continue
             if [(f.md5, kept.is_trashed(f)) for f in found] != [(content.md5, False)]:
                 self.losses.append(f"in {number}'s Drive: {[f.name for f in found]}")
             if self._ends(person, content) != 1:
                 self.losses.append(f"{[m.text for m in person.messages()]}")
             bad = [m.text for m in person.messages() if m.from_bot and m.text[:1] in _BAD]
             self.losses += [f"a message says {text!r}" for text in bad]
-        for text, owed in (("20 MiB", self.is_owed), ("nothing to cancel", True)):
+        for text, owed in ((self._limit, self.is_owed), ("nothing to cancel", True)):
             if not owed <= _count(eve, text) <= 1:
                 self.losses.append(f"{_count(eve, text)} answers say {text!r}")
         if _count(dan, "Connected as") != 1:
@@ -246,7 +257,9 @@ class Trial:
             self.losses.append(f"jobs: {jobs}")
 
     def _ends(self, person: Person, content: Content) -> int:
-        """How many messages say that the file is in Drive."""
+        """How many messages say that the file is in Drive; or that it cannot be."""
+        if not self.shares_folder:
+            return _count(person, "cannot reach the file")
         return sum(
             m.from_bot and m.text.startswith("✅") and content.path.name in m.text
             for m in person.messages()

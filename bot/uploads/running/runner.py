@@ -192,6 +192,8 @@ class UploadRunner:
             await self._keep_ended(running)
 
     def _stopped(self, running: RunningJob, error: CustodyError) -> Ending:
+        if error.code == LOCAL_FILE_UNREADABLE and self._core.storage.is_shared:
+            error = upload_texts.FileElsewhere(str(error))
         text, markup, state = upload_texts.ended_by(error, running.job, running.texts)
         tell = self._tell_stopped(running, running.job, error, (text, markup))
         running.change(state=state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from telegram import InlineKeyboardMarkup
 
+from bot.kinds import LOCAL_FILE_UNREADABLE
 from bot.texts.buttons import Shown
 from bot.texts.catalogue import Texts
 from bot.texts.file_keyboards import short
@@ -24,6 +25,13 @@ from security.errors import (
     RefusedByOrganisation,
 )
 from upload import SourceFailed, UploadCancelled
+
+
+class FileElsewhere(OperatorFault):
+    """A local Bot API server has put the file where this process, which has taken over from one on
+    another machine, has no part in."""
+
+    default_code = LOCAL_FILE_UNREADABLE
 
 
 class TooLittleSpace(DriveRefused):
@@ -136,6 +144,13 @@ def ended_by(
         case RefusedByOrganisation(code=code):
             head = t.tr("⚠️ <b>{name}</b> was not uploaded.", name=name)
             text = f"{head}\n\n{organisation_refuses(code, t)}"
+        case FileElsewhere():
+            text = t.tr(
+                "⚠️ <b>{name}</b> was not uploaded: I cannot reach the file on the machine that I "
+                "run on now. Please send it again. If it happens again, tell whoever runs this "
+                "bot.",
+                name=name,
+            ) + that_is_you(t)
         case OperatorFault():
             text = t.tr(
                 "⚠️ <b>{name}</b> was not uploaded: something is wrong with this bot's "
