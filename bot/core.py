@@ -74,6 +74,7 @@ class Core:
 
     async def note_owner_told(self, owner: Owner) -> None:
         """Remember that the owner was asked to connect again, so that no notice need follow."""
+        await self.state.recall([owner])
         self.state.rejections.mark_told(owner)
         with suppress(CustodyError):  # at worst they hear of it twice
             await self.leases.under(

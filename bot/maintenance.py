@@ -73,7 +73,10 @@ def _look_again(context: BotContext, report: SweepReport) -> None:
 
 async def came_by(context: BotContext, owner: Owner) -> None:
     """A sign of life: whoever was idle is refreshed at once, while they type."""
-    if context.core.state.activity.note(owner, context.core.storage.now()):
+    core, activity, now = context.core, context.core.state.activity, context.core.storage.now()
+    if core.fleet.is_of_several and activity.is_on and not activity.is_of_today(owner, now):
+        await core.state.recall([owner])
+    if activity.note(owner, now):
         context.application.create_task(_wake(context, owner), name="wake")
 
 

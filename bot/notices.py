@@ -2,7 +2,7 @@
 owns it; and people whom their organisation refuses.
 
 The quarantine's note says whether that was done, and maintenance remembers it of the refused. It is
-set before the message goes out: a crash in between costs one message rather than sending two.
+set before the message goes out, or after it where another process takes over: see `Fleet`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from security.credential import Owner
 from security.errors import CustodyError
 from security.quarantine.policy import GRANT
 from security.quarantine.records import QuarantineRecord
+from security.storage.leases import Lease
 
 _AT_ONCE: Final = 16
 _log = structlog.get_logger()
@@ -36,15 +37,12 @@ _log = structlog.get_logger()
 async def tell_owners(bot: ExtBot[int], services: Services) -> None:
     """Tell of what was set aside and nobody has been told of, unless it is connected again."""
     core = services.core
-    async with services.notices_lock:
-        try:
-            records = await core.workers.read(core.quarantine.records)
-        except CustodyError:  # the disk fails just now: the next sweep's turn
-            return
-        newest = {record.owner: record for record in records if not record.told}
-        waiting = list(newest.values())
+    if core.fleet.is_of_several and not await _untold(core):
+        return  # nobody has to be asked for it
+    async with services.telling() as may_tell:
+        waiting = await _untold(core)
         for start in range(0, len(waiting), _AT_ONCE):
-            if core.workers.is_stopping:  # the next start's sweep tells the others
+            if not may_tell():  # the next start's sweep, or another process, tells the others
                 return
             await asyncio.gather(
                 # To its end, whatever becomes of this job: half told is told twice.
@@ -55,14 +53,31 @@ async def tell_owners(bot: ExtBot[int], services: Services) -> None:
             )
 
 
+async def _untold(core: Core) -> list[QuarantineRecord]:
+    """Of each owner the newest copy that they have not been told of."""
+    try:
+        records = await core.workers.read(core.quarantine.records)
+    except CustodyError:  # the disk fails just now: the next sweep's turn
+        return []
+    return list({record.owner: record for record in records if not record.told}.values())
+
+
 async def tell_refused(bot: ExtBot[int], services: Services) -> None:
     """Tell the people whom their organisation refuses, each once. Nothing is asked of them."""
-    core = services.core
-    async with services.notices_lock:
-        for owner, code in core.state.organisations.untold():
-            if core.workers.is_stopping:
+    core, organisations = services.core, services.core.state.organisations
+    if core.fleet.is_of_several and not organisations.untold():
+        return  # nobody has to be asked for it
+    async with services.telling() as may_tell:
+        await core.state.recall([owner for owner, _ in organisations.untold()])
+        for owner, code in organisations.untold():
+            if not may_tell():
                 return
             await finish_one(core, owner, _tell_refused(bot, services, owner, code))
+
+
+def was_put_off(outcomes: set[Outcome]) -> bool:
+    """Whether nobody could be told just now, and that may be otherwise another time."""
+    return "later" in outcomes and "sent" not in outcomes
 
 
 async def to_administrators(
@@ -119,31 +134,44 @@ async def _tell(bot: ExtBot[int], services: Services, record: QuarantineRecord) 
         is_connected = await core.custodian.load(owner) is not None
         if not is_connected and has_nobody_to_tell(services, owner):
             return
-        await core.leases.under(
-            owner, lambda lease: core.quarantine.mark_owner_told(owner, lease=lease)
+        if is_connected:
+            await _mark(core, record, True)
+            return
+        send = partial(
+            to_whom_it_concerns,
+            *(bot, services, owner, partial(_of_own, record), partial(_of_department, record)),
         )
+        outcomes = await core.fleet.tell_once(partial(_mark, core, record), send, was_put_off)
     except CustodyError as error:  # an operator's to mend first, or the disk fails
         _log.info("message_not_sent", owner=owner, result=error.code)
         return
-    if is_connected:
-        return
-    outcomes = await to_whom_it_concerns(
-        *(bot, services, owner, partial(_of_own, record), partial(_of_department, record))
-    )
     if "sent" in outcomes:
         _log.info("owner_told", owner=owner, result=record.reason)
-    elif "later" in outcomes:
-        with contextlib.suppress(CustodyError):
-            await core.leases.under(
-                owner, lambda lease: core.quarantine.mark_told(record.name, False, lease=lease)
-            )
+
+
+async def _mark(core: Core, record: QuarantineRecord, told: bool) -> None:
+    """Note of all the owner's copies that they know; or, after all, of this one that not."""
+
+    def mark(lease: Lease) -> None:
+        if told:
+            core.quarantine.mark_owner_told(record.owner, lease=lease)
+        else:
+            core.quarantine.mark_told(record.name, False, lease=lease)
+
+    with contextlib.nullcontext() if told else contextlib.suppress(CustodyError):
+        await core.leases.under(record.owner, mark)
 
 
 async def _tell_refused(bot: ExtBot[int], services: Services, owner: Owner, code: str) -> None:
     core, organisations = services.core, services.core.state.organisations
-    organisations.mark_told(owner)
-    await core.state.save()
+
+    async def mark(told: bool) -> None:
+        organisations.mark_told(owner, told=told)
+        if told:
+            await core.state.save()
+
     if owner.kind == "department" or not services.options.members.may_use(owner):
+        await mark(True)
         return
     texts = await core.preferences.texts(owner)
     text = (
@@ -151,11 +179,12 @@ async def _tell_refused(bot: ExtBot[int], services: Services, owner: Owner, code
         + "\n\n"
         + texts.tr("Your connection is kept. As soon as it is allowed, everything works again.")
     )
-    outcome = await deliver(bot, owner, text, None, background=BACKGROUND)
-    if outcome == "sent":
+
+    async def send() -> set[Outcome]:
+        return {await deliver(bot, owner, text, None, background=BACKGROUND)}
+
+    if "sent" in await core.fleet.tell_once(mark, send, was_put_off):
         _log.info("owner_told", owner=owner, result=code)
-    elif outcome == "later":
-        organisations.mark_told(owner, told=False)
 
 
 def _of_department(record: QuarantineRecord, t: Texts) -> Shown:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from bot.access.policy import Access
@@ -18,6 +19,7 @@ from bot.uploads.destinations import Destinations
 from bot.uploads.ends import UploadEnds
 from bot.uploads.jobs import UploadJob
 from bot.uploads.queue import UploadQueue
+from security.maintenance.fleet import MayTell
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +44,10 @@ class Services:
     """Held while people are told what a sweep found: nobody is told twice."""
     chart_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a chart is drawn: one process at a time does it."""
+
+    @asynccontextmanager
+    async def telling(self) -> AsyncIterator[MayTell]:
+        """Be the only one who tells people what sweeps found, in this process and among all of
+        them; gives whether this one may."""
+        async with self.notices_lock, self.core.fleet.telling() as may_tell:
+            yield lambda: may_tell() and not self.core.workers.is_stopping

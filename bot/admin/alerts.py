@@ -12,7 +12,7 @@ import structlog
 from telegram.ext import ExtBot
 
 from bot.admin import admin_keyboards
-from bot.notices import to_administrators
+from bot.notices import to_administrators, was_put_off
 from bot.services import Services
 from bot.texts import admin_texts
 from bot.texts.buttons import Shown
@@ -37,10 +37,12 @@ def note_drive(services: Services, result: str) -> bool:
 
 async def tell_administrators(bot: ExtBot[int], services: Services) -> None:
     """Tell them of each incident once. Without administrators it is logged all the same."""
-    incidents = services.core.state.incidents
-    async with services.notices_lock:
-        for incident in incidents.to_tell(services.core.storage.now()):
-            if services.core.workers.is_stopping:  # the next start tells of the others
+    core, incidents = services.core, services.core.state.incidents
+    if core.fleet.is_of_several and not incidents.to_tell(core.storage.now()):
+        return  # nobody has to be asked for it
+    async with services.telling() as may_tell:
+        for incident in incidents.to_tell(core.storage.now()):
+            if not may_tell():  # the next start, or another process, tells of the others
                 return
             # To its end, whatever becomes of this job: half told is never told.
             await services.core.workers.finish(_tell(bot, services, incident))
@@ -49,12 +51,17 @@ async def tell_administrators(bot: ExtBot[int], services: Services) -> None:
 async def _tell(bot: ExtBot[int], services: Services, incident: Incident) -> None:
     state = services.core.state
     _note(incident)
-    state.incidents.told(incident)
-    await state.save()
-    outcomes = await to_administrators(bot, services, partial(_message, incident, services))
-    if "later" in outcomes and "sent" not in outcomes:  # that may be otherwise another time
-        state.incidents.untold(incident)
-        await state.save()
+
+    async def mark(told: bool) -> None:
+        if told:
+            state.incidents.told(incident)
+        else:
+            state.incidents.untold(incident)
+        await state.save(incidents=True)
+
+    message = partial(_message, incident, services)
+    send = partial(to_administrators, bot, services, message)
+    await services.core.fleet.tell_once(mark, send, was_put_off)
 
 
 def _note(incident: Incident) -> None:

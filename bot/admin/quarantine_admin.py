@@ -221,6 +221,7 @@ async def _put_back(context: BotContext, record: QuarantineRecord) -> Restoratio
         return done
 
     done = await core.workers.run(put)
+    await core.state.recall([record.owner])
     core.state.pauses.clear(record.owner)
     core.state.rejections.release(record.owner)
     return done

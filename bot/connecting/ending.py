@@ -11,7 +11,7 @@ from functools import partial
 import structlog
 from telegram.ext import ExtBot
 
-from bot.notices import finish_one, has_nobody_to_tell, to_whom_it_concerns
+from bot.notices import finish_one, has_nobody_to_tell, to_whom_it_concerns, was_put_off
 from bot.services import Services
 from bot.texts import buttons
 from bot.texts.buttons import Shown
@@ -24,10 +24,13 @@ _log = structlog.get_logger()
 
 async def tell_ahead(bot: ExtBot[int], services: Services) -> None:
     """Tell everybody whose connection ends within days, and who does not know."""
-    core = services.core
-    async with services.notices_lock:
-        for owner, _ in core.state.terms.to_tell(core.storage.now()):
-            if core.workers.is_stopping:  # the next start's sweep tells the others
+    core, terms = services.core, services.core.state.terms
+    if core.fleet.is_of_several and not terms.to_tell(core.storage.now()):
+        return  # nobody has to be asked for it
+    async with services.telling() as may_tell:
+        await core.state.recall([owner for owner, _ in terms.to_tell(core.storage.now())])
+        for owner, _ in terms.to_tell(core.storage.now()):
+            if not may_tell():  # the next start's sweep, or another process, tells the others
                 return
             await finish_one(core, owner, _tell(bot, services, owner))
 
@@ -43,15 +46,18 @@ async def _tell(bot: ExtBot[int], services: Services, owner: Owner) -> None:
         return
     if has_nobody_to_tell(services, owner):
         return
-    terms.mark_told(owner)
-    await core.state.save()
-    outcomes = await to_whom_it_concerns(
-        *(bot, services, owner, partial(_of_own, credential), partial(_of_department, credential))
+
+    async def mark(told: bool) -> None:
+        terms.mark_told(owner, told=told)
+        if told:
+            await core.state.save()
+
+    send = partial(
+        to_whom_it_concerns,
+        *(bot, services, owner, partial(_of_own, credential), partial(_of_department, credential)),
     )
-    if "sent" in outcomes:
+    if "sent" in await core.fleet.tell_once(mark, send, was_put_off):
         _log.info("owner_told", owner=owner, result="grant_ends")
-    elif "later" in outcomes:
-        terms.mark_told(owner, told=False)
 
 
 def _of_own(credential: Credential, t: Texts) -> Shown:

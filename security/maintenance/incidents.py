@@ -242,6 +242,7 @@ class Incidents:
                 self.end(code, now)
             elif code in self._by_code:
                 self.see(code, now, known.owners)
+                self._by_code[code].told |= known.told
             else:
                 self._by_code[code] = known
 

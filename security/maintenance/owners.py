@@ -243,6 +243,10 @@ class Activity(ByOwner[int]):
             self._remember(owner, today)
         return was_idle
 
+    def is_of_today(self, owner: Owner, now: float) -> bool:
+        """Whether a sign of life of today is known already."""
+        return self._by_owner.get(owner.name) == int(now // _DAY)
+
     def begin(self, owner: Owner, now: float) -> None:
         """They have just connected."""
         self._remember(owner, int(now // _DAY))

@@ -27,6 +27,7 @@ from security.quarantine.records import Note, QuarantineRecord, Restoration
 from security.storage.catalogue import NOTE
 from security.storage.clock import Clock
 from security.storage.documents import read_one
+from security.storage.each import portions
 from security.storage.events import Event
 from security.storage.leases import Lease
 from security.storage.protocol import (
@@ -34,6 +35,7 @@ from security.storage.protocol import (
     Conflict,
     Copy,
     Drop,
+    Found,
     Key,
     Put,
     Step,
@@ -43,6 +45,7 @@ from security.storage.protocol import (
 )
 
 _LATELY: Final = timedelta(days=30)
+_READ_AT_ONCE: Final = 500
 _REPLACEABLE: Final = frozenset({"unknown_key", "unknown_envelope", "plaintext_refused"})
 """Operator faults of a document itself. The others (disk, no key at all) are mended first."""
 
@@ -190,12 +193,11 @@ class Quarantine:
 
     def records(self) -> list[QuarantineRecord]:
         """Every copy, oldest first. A note that is missing or cannot be read hides none."""
-        found = []
-        for name in self._storage.names(QUARANTINE):
-            if (owner := owner_of_copy(name)) is not None:
-                note, mask = self._note(name), self._mask(owner.name)
-                record = QuarantineRecord(name, mask, owner, note.reason, note.time, note.told)
-                found.append(record)
+        names = [name for name in self._storage.names(QUARANTINE) if owner_of_copy(name)]
+        found: list[QuarantineRecord] = []
+        for some in portions(names, _READ_AT_ONCE):
+            notes = self._storage.read([note_key(name) for name in some])
+            found += map(self._record, some, notes)
         return sorted(found, key=lambda record: (record.time, record.name))
 
     def find(self, text: str) -> list[QuarantineRecord]:
@@ -309,6 +311,11 @@ class Quarantine:
 
     def _all(self, owner: Owner) -> list[str]:
         return self._storage.names(QUARANTINE, f"{owner.stem}.")
+
+    def _record(self, name: str, found: Found) -> QuarantineRecord:
+        owner, note = Owner.from_stem(name.partition(".")[0]), Note.found(name, found)
+        mask = self._mask(owner.name)
+        return QuarantineRecord(name, mask, owner, note.reason, note.time, note.told)
 
     def _note(self, name: str) -> Note:
         return Note.found(name, self._storage.read([note_key(name)])[0])

@@ -13,7 +13,7 @@ from security.credential import Owner
 from security.maintenance.documents import MAINTENANCE
 from security.maintenance.incidents import CLOCK_SKEW, HOLD
 from security.maintenance.sweep import SweepOptions
-from tests.security.kit import ANN, BOB
+from tests.security.kit import ANN, BOB, World
 from tests.security.processes import Processes, several
 
 pytestmark = pytest.mark.one_way("on")
@@ -38,8 +38,8 @@ class Administrators:
 
     async def hear(self, custody: Custody) -> None:
         """What this process has to tell, after its sweep."""
-        async with custody.fleet.telling() as is_alone:
-            assert is_alone
+        async with custody.fleet.telling() as may_tell:
+            assert may_tell()
             for incident in custody.state.incidents.to_tell(custody.storage.now()):
                 self.heard.append((incident.code, "over" if incident.over else "begins"))
                 custody.state.incidents.told(incident)
@@ -238,3 +238,75 @@ async def test_idle_days_are_counted_from_what_any_process_saw(processes: Proces
     assert other.storage.asked["read"] == 0  # type: ignore[attr-defined]
     assert one.state.activity.note(ANN, processes.shelf.now())
     assert (await one.custodian.access_token(ANN)).generation == 2
+
+
+# Told once
+
+
+@pytest.mark.parametrize("dies", ["before it is sent", "before it is marked"])
+async def test_whoever_takes_over_tells_what_the_dead_one_has_not(
+    processes: Processes, dies: str
+) -> None:
+    """Sent, then marked: nothing is lost by a death in between."""
+    one, other = processes.start(), processes.start()
+    one.state.organisations.refuse(ANN, "org_policy")
+    await one.state.save()
+    heard: list[str] = []
+
+    async def tell(custody: Custody, name: str) -> None:
+        await custody.state.recall([ANN])
+        for owner, _ in custody.state.organisations.untold():
+
+            async def mark(told: bool, owner: Owner = owner) -> None:
+                if name == "one" and dies == "before it is marked":
+                    raise asyncio.CancelledError
+                custody.state.organisations.mark_told(owner, told=told)
+                await custody.state.save()
+
+            async def send() -> str:
+                if name == "one" and dies == "before it is sent":
+                    raise asyncio.CancelledError
+                heard.append(name)
+                return "sent"
+
+            await custody.fleet.tell_once(mark, send, lambda outcome: outcome == "later")
+
+    with pytest.raises(asyncio.CancelledError):
+        await tell(one, "one")
+    for _ in range(2):
+        await tell(other, "other")
+    assert heard.count("other") == 1
+
+
+async def test_on_files_what_is_told_is_marked_first(world: World) -> None:
+    """A crash in between costs one message rather than sending two; who could not be reached is
+    told another time."""
+    fleet, done = world.custody.fleet, list[object]()
+
+    async def mark(told: bool) -> None:
+        done.append(told)
+
+    async def send() -> str:
+        done.append("sent")
+        return "later"
+
+    await fleet.tell_once(mark, send, lambda outcome: outcome == "later")
+    assert done == [True, "sent", False]
+
+
+async def test_where_the_storage_is_away_trouble_is_told_all_the_same(
+    processes: Processes,
+) -> None:
+    """Nobody can be asked whether another process tells it; and once it is back it stays told."""
+    administrators = Administrators()
+    one = processes.start()
+    await one.sweep.run()
+    processes.shelf.is_away = True
+    await administrators.after_a_sweep(one)
+    assert administrators.heard == [("database_unreachable", "begins")]
+    processes.shelf.is_away = False
+    await administrators.after_a_sweep(one)
+    assert administrators.heard == [
+        ("database_unreachable", "begins"),
+        ("database_unreachable", "over"),
+    ]
