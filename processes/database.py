@@ -1,6 +1,6 @@
 """The database of an installation, where DATABASE_URL names one, put together as the settings say.
 
-Imported only there: SQLAlchemy takes a fifth of a second to import, and files need none of it.
+Imported only there: SQLAlchemy takes a tenth of a second and 16 MB, and files need none of it.
 """
 
 from __future__ import annotations

@@ -94,8 +94,16 @@ def backed_up(house: House) -> None:
 
 def with_tables(house: House) -> None:
     """There is a database, where a case's own settings name it."""
-    url = f"sqlite:///{house.around}/{house.marked.setting}/{house.marked.setting}.db"
-    assert house.run("db upgrade", DATABASE_URL=url).code == 0
+    assert house.run("db upgrade", DATABASE_URL=_database(house)).code == 0
+
+
+def moved(house: House) -> None:
+    """Everything is in that database."""
+    assert house.run("tokens move --to sql", DATABASE_URL=_database(house)).code == 0
+
+
+def _database(house: House) -> str:
+    return f"sqlite:///{house.around}/{house.marked.setting}/{house.marked.setting}.db"
 
 
 def cut(house: House) -> None:

@@ -121,7 +121,10 @@ def read_mark(folder: Path, mark: str) -> Marked | None:
 
 def refuse_moved(folder: Path) -> None:
     """Raise OperatorFault where everything was moved away, or a move into it has not ended."""
-    refuse_marked("files", partial(read_mark, folder))
+    with disk_faults():
+        is_there = folder.is_dir()
+    if is_there:
+        refuse_marked("files", partial(read_mark, folder))
 
 
 def holds_ours(data_folder: Path, kinds: Iterable[Kind]) -> bool:
