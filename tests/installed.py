@@ -10,7 +10,7 @@ import pytest
 PACKAGES: Final = {
     "chromium": "chromium",
     "git": "git",
-    "mariadb-dump": "mariadb-client",
+    "mariadb-dump": "mariadb-server",
     "mariadbd": "mariadb-server",
     "nginx": "nginx-light",
     "promtool": "prometheus",
