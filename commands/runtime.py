@@ -18,6 +18,7 @@ from commands.output import Exit, stop
 from commands.waiting import WaitingForOwners
 from config import DatabaseAddress, Settings, SettingsError, load_settings
 from processes.storage import (
+    are_files_unmoved,
     database_of,
     find_mask_key,
     is_in_use,
@@ -245,6 +246,14 @@ class Installation:
     def losses(self) -> Losses:
         """Who has no credential here and had one; see `find_losses`."""
         return find_losses(self.store, masks_since(self.settings))
+
+    def are_files_unmoved(self) -> bool:
+        """Whether the database is empty, and there are files that hold credentials.
+
+        Raises:
+            OperatorFault: one of the two cannot be looked at.
+        """
+        return are_files_unmoved(self.settings)
 
     def is_in_use(self) -> bool:
         """Whether anything is kept there; OperatorFault: other things are, and nothing of ours."""

@@ -107,6 +107,12 @@ class Database:
             says = f"the file of DATABASE_URL: {reason_of(error)}"
             raise OperatorFault(says, code="store_failed") from None
 
+    def holds_any(self, kinds: Sequence[Kind]) -> bool:
+        """Whether there is a document of one of these kinds. Raises as `check_schema`."""
+        self.check_schema()
+        storage = self._storage(*kinds)
+        return any(storage.names(kind) for kind in kinds)
+
     def check_schema(self) -> None:
         """Raise OperatorFault where its tables are not those of this version."""
         schema.check(self._engine)

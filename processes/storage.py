@@ -20,9 +20,10 @@ from security import encryption
 from security.consent.pending import CONSENTS
 from security.credential import Owner
 from security.encryption import TokenEncryption
+from security.errors import OperatorFault
 from security.logging_utils import OwnerMask
 from security.maintenance.documents import MAINTENANCE
-from security.owner_documents import OWNER_KINDS
+from security.owner_documents import CREDENTIALS, OWNER_KINDS
 from security.storage.catalogue import Kind
 from security.storage.events import Event
 from security.storage.files.data_folder import (
@@ -116,10 +117,38 @@ def mask_of(settings: Settings) -> OwnerMask:
     """How owners are named in logs; the key is made where there is none yet.
 
     Raises:
-        OperatorFault: the data folder or the database is somebody else's, or cannot be used.
+        OperatorFault: the data folder or the database is somebody else's, or cannot be used; or
+            the database is empty, and files that hold credentials were not moved there.
     """
     is_in_use(settings)
+    _refuse_unmoved(settings)
     return OwnerMask(make_mask_key(settings))
+
+
+def are_files_unmoved(settings: Settings) -> bool:
+    """Whether the database is empty, and there are files that hold credentials.
+
+    Raises:
+        OperatorFault: one of the two cannot be looked at.
+    """
+    if settings.database is None:
+        return False
+    files = open_storage(settings.user_data_dir, TokenEncryption(), str, tells=False)
+    if not files.names(CREDENTIALS):
+        return False
+    with database_of(settings) as database:
+        return not (database.is_in_use() and database.holds_any(KINDS))
+
+
+def _refuse_unmoved(settings: Settings) -> None:
+    """Nobody is to begin anew in an empty database because DATABASE_URL was set too early."""
+    if are_files_unmoved(settings):
+        raise OperatorFault(
+            "the database (DATABASE_URL) holds nothing, and the data folder (USER_DATA_DIR) holds "
+            "credentials: `drivekeeper tokens move --to sql` brings everything along; to begin "
+            "anew, name another data folder",
+            code="exists",
+        )
 
 
 def make_mask_key(settings: Settings) -> bytes:

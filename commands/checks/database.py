@@ -21,6 +21,13 @@ def check_database(there: Installation) -> list[Finding]:
     """As `check_server`; of one that is empty, that the bot's first start makes its tables."""
     with there.database() as database:
         try:
+            if there.are_files_unmoved():
+                says = "It holds nothing, and the data folder holds credentials."
+                do = (
+                    "`drivekeeper tokens move --to sql` brings everything along; to begin anew, "
+                    "name another data folder."
+                )
+                return [failed(NAME, says, do)]
             if not database.is_in_use():
                 do = "Nothing, before the bot's first start, which makes them."
                 return [warning(NAME, "There are no tables in it yet.", do)]

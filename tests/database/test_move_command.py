@@ -105,6 +105,23 @@ def test_the_emptied_side_is_refused_by_everything(run: Run, moved_to: str) -> N
     assert not [check for check in report["checks"] if "itself failed" in check["says"]]
 
 
+def test_the_bot_does_not_begin_anew_beside_files_that_were_not_moved(
+    run: Run, tmp_path: Path
+) -> None:
+    """DATABASE_URL was set too early: nobody is asked to connect again for that."""
+    assert run("keys check", database=True).exit_code == 2  # nothing is kept there
+    settings = load_settings(for_bot=False, env_file=None)
+    for _ in ("without its tables", "with them, and nothing in them"):
+        with pytest.raises(OperatorFault, match="tokens move --to sql"):
+            mask_of(settings)
+        report = json.loads(run("doctor --offline --json", database=True).stdout)
+        [found] = [check for check in report["checks"] if check["check"] == "database"]
+        assert (found["state"], "tokens move --to sql" in found["do"]) == ("failed", True)
+        run("db upgrade", database=True)
+    assert run("tokens move --to sql", database=True).exit_code == 0
+    mask_of(settings)
+
+
 def test_without_a_database_there_is_nowhere_to_move_to(run: Run) -> None:
     refused = run("tokens move --to sql")
     assert refused.exit_code == 2
