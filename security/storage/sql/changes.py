@@ -8,9 +8,9 @@ to is written, in a few statements.
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from functools import partial
 
 from security.encryption import is_encrypted
 from security.errors import CustodyError, OperatorFault
@@ -33,7 +33,7 @@ from security.storage.protocol import (
     Version,
 )
 from security.storage.sealing import Sealer
-from security.storage.sql.shelves.shelf import Content, Row, new_version
+from security.storage.sql.shelves.shelf import MOST_AT_ONCE, Content, Row, new_version
 from security.storage.sql.tables import MOST_BYTES
 
 Standing = Row | Content | None
@@ -82,31 +82,67 @@ class Judged:
         return not any(key in there for key in self.after)
 
 
-class Changes:
-    """Units of one call: sealed ahead of their transaction, judged in it, whenever it is tried."""
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A unit, and for each step what it keeps; None: nothing, or that depends on what is there."""
 
-    def __init__(self, sealer: Sealer, units: Sequence[Unit]) -> None:
+    unit: Unit
+    contents: Sequence[Content | Exception | None]
+
+    @property
+    def size(self) -> int:
+        """Bytes that it brings."""
+        return sum(len(one.raw) for one in self.contents if isinstance(one, Content))
+
+
+class Changes:
+    """Units of one transaction: sealed ahead of it, judged in it, whenever it is tried."""
+
+    def __init__(self, sealer: Sealer, sealed: Sequence[Sealed]) -> None:
         self._sealer = sealer
-        self._units = units
-        # Sealing takes time that nobody shall wait for who wants the same rows.
-        self._sealed: Final = [each(self._seal, unit.steps) for unit in units]
+        self._sealed = sealed
+
+    @classmethod
+    def in_portions(cls, sealer: Sealer, units: Sequence[Unit]) -> Iterator[Changes]:
+        """Those of one call, in their order. A transaction stays small however many they are:
+        others wait for its rows, and databases set it limits."""
+        some: list[Sealed] = []
+        for unit in units:
+            # Sealing takes time that nobody shall wait for who wants the same rows.
+            sealed = Sealed(unit, each(partial(_seal, sealer), unit.steps))
+            size = sum(one.size for one in some)
+            if some and (len(some) == MOST_AT_ONCE or size + sealed.size > MOST_BYTES):
+                yield cls(sealer, some)
+                some = []
+            some.append(sealed)
+        if some:
+            yield cls(sealer, some)
+
+    def one_by_one(self) -> list[Changes]:
+        """Each unit by itself."""
+        return [Changes(self._sealer, [sealed]) for sealed in self._sealed]
+
+    @property
+    def units(self) -> list[Unit]:
+        """In their order."""
+        return [sealed.unit for sealed in self._sealed]
 
     @property
     def keys(self) -> set[Key]:
         """What is read, and locked, for the judgement."""
-        return {step.key for unit in self._units for step in unit.steps} | self.sources
+        return {step.key for unit in self.units for step in unit.steps} | self.sources
 
     @property
     def sources(self) -> set[Key]:
         """Of these what stands there is needed; of the others the version will do."""
-        steps = [step for unit in self._units for step in unit.steps]
+        steps = [step for unit in self.units for step in unit.steps]
         return {step.source for step in steps if isinstance(step, Copy)}
 
     def leases_ended(self, judged: Judged) -> list[Lease]:
         """Those that go back with their units, as far as these are made."""
         return [
             unit.lease
-            for unit, outcome in zip(self._units, judged.outcomes, strict=True)
+            for unit, outcome in zip(self.units, judged.outcomes, strict=True)
             if unit.ends_lease and unit.lease is not None and not isinstance(outcome, Exception)
         ]
 
@@ -116,12 +152,12 @@ class Changes:
         outcomes: list[list[Version] | Exception] = []
         changed: dict[Key, Standing] = {}
         events: list[Event] = []
-        for unit, sealed in zip(self._units, self._sealed, strict=True):
+        for sealed in self._sealed:
             mine: dict[Key, Standing] = {}
             try:
                 versions = [
                     self._step(step, content, ChainMap(mine, standing))
-                    for step, content in zip(unit.steps, sealed, strict=True)
+                    for step, content in zip(sealed.unit.steps, sealed.contents, strict=True)
                 ]
             except CustodyError as fault:
                 outcomes.append(fault)
@@ -129,32 +165,8 @@ class Changes:
                 outcomes.append(versions)
                 standing |= mine
                 changed |= mine
-                events += unit.events
+                events += sealed.unit.events
         return Judged(outcomes, dict(there), changed, events)
-
-    def _seal(self, step: Step) -> Content | None:
-        """What a step keeps; None: that depends on what is there, or it keeps nothing."""
-        kind, name = step.key
-        match step:
-            case Put(document=document):
-                kept = (
-                    self._sealer.divide(kind, name, document)
-                    if kind.apart
-                    else self._sealer.seal(kind, name, document)
-                )
-                return _content(kept, document)
-            case PutRaw(raw=raw, is_believed=is_believed):
-                believed = is_believed and not is_encrypted(raw)
-                seal = self._sealer.seal_content if believed else self._sealer.set_aside
-                return self._brought(step.key, seal(kind, name, raw))
-        return None
-
-    def _brought(self, key: Key, raw: bytes) -> Content:
-        try:
-            document = self._sealer.open(key.kind, key.name, raw)
-        except CustodyError:
-            document = None
-        return _content(raw, document)
 
     def _step(
         self,
@@ -173,11 +185,33 @@ class Changes:
                     raise Conflict("what was to be copied is gone")
                 _expect(found, expected)
                 raw = self._sealer.set_aside(*step.key, found.raw)
-                content = self._brought(step.key, raw)
+                content = _brought(self._sealer, step.key, raw)
             case Drop(expected=expected):
                 _expect(standing.get(step.key), expected)
         standing[step.key] = content
         return ABSENT if content is None else str(content.version)
+
+
+def _seal(sealer: Sealer, step: Step) -> Content | None:
+    """What a step keeps; None: that depends on what is there, or it keeps nothing."""
+    kind, name = step.key
+    match step:
+        case Put(document=document):
+            seal = sealer.divide if kind.apart else sealer.seal
+            return _content(seal(kind, name, document), document)
+        case PutRaw(raw=raw, is_believed=is_believed):
+            believed = is_believed and not is_encrypted(raw)
+            put_away = sealer.seal_content if believed else sealer.set_aside
+            return _brought(sealer, step.key, put_away(kind, name, raw))
+    return None
+
+
+def _brought(sealer: Sealer, key: Key, raw: bytes) -> Content:
+    try:
+        document = sealer.open(key.kind, key.name, raw)
+    except CustodyError:
+        document = None
+    return _content(raw, document)
 
 
 def _content(kept: bytes | Parts, document: Document | None) -> Content:

@@ -32,8 +32,12 @@ READS: Final = "drivekeeper_reads"
 TURN: Final = "drivekeeper_turn"
 """An engine's: a lock for who writes. SQLite has one writer, and lets the others look again every
 so often; threads of one process wait for each other better than that."""
-_ERRORS: Final = (SQLAlchemyError, pymysql.MySQLError, sqlite3.Error, ssl.SSLError)
-"""The drivers' own as well: what is said to a connection as it begins does not pass SQLAlchemy."""
+_ERRORS: Final = (
+    *(SQLAlchemyError, pymysql.MySQLError, sqlite3.Error, ssl.SSLError),
+    *(UnicodeError, OverflowError),
+)
+"""The drivers' own as well: what is said to a connection as it begins does not pass SQLAlchemy, nor
+does what becomes of a value that cannot be sent, which such an error would quote."""
 _RETRIES: Final = 3
 _PAUSE_SECONDS: Final = 0.05
 """Before the first repetition, half as much again or less; then twice that, and so on."""
@@ -98,6 +102,12 @@ class CommitUnknown(OperatorFault):
     """
 
     default_code = "database_unreachable"
+
+
+class StatementRefused(OperatorFault):
+    """The database works, and takes not what it was sent: something in it may be of no use."""
+
+    default_code = "store_failed"
 
 
 def run(
@@ -262,9 +272,9 @@ def _judge(error: Exception) -> _Failed:
     what = {
         **dict.fromkeys(_FULL, "its disk is full"),
         **dict.fromkeys(_NOT_MADE, "a table is missing; run drivekeeper db upgrade"),
-    }.get(number or 0, "it refused a statement")
+    }.get(number or 0)
     named = f"error {number}" if number is not None else type(cause).__name__
-    return _failed(f"{what} ({named})", "store_failed")
+    return _failed(f"{what} ({named})", "store_failed") if what else _not_taken(named)
 
 
 def _is_lost(cause: BaseException | None) -> bool:
@@ -275,6 +285,12 @@ def _is_lost(cause: BaseException | None) -> bool:
 
 def _failed(says: str, code: str, *, again: bool = False) -> _Failed:
     return _Failed(OperatorFault(f"the database of DATABASE_URL: {says}", code=code), again)
+
+
+def _not_taken(named: str) -> _Failed:
+    return _Failed(
+        StatementRefused(f"the database of DATABASE_URL: it refused a statement ({named})")
+    )
 
 
 def _tls_error(cause: BaseException | None) -> str | None:
@@ -301,9 +317,9 @@ def _of_sqlite(error: sqlite3.Error) -> _Failed:
         sqlite3.SQLITE_NOTADB: "its file is no database",
         sqlite3.SQLITE_CORRUPT: "its file is damaged",
         sqlite3.SQLITE_IOERR: "its disk fails",
-    }.get(kind, "it refused a statement")
+    }.get(kind)
     named = f"error {number}" if number is not None else type(error).__name__
-    return _failed(f"{what} ({named})", "store_failed")
+    return _failed(f"{what} ({named})", "store_failed") if what else _not_taken(named)
 
 
 def _is_undone(error: Exception) -> bool:

@@ -1,19 +1,20 @@
-"""Changes made durable: one transaction for all units of a call, in a few statements."""
+"""Changes made durable: one transaction for many units of a call, in a few statements."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
+from itertools import chain
 
 from sqlalchemy import Connection, Engine
 
-from security.errors import CustodyError
+from security.errors import CustodyError, OperatorFault
 from security.storage.catalogue import Kind
 from security.storage.parts import Parts
 from security.storage.protocol import Convert, Key, Put, Resealed, Unit, Version
 from security.storage.sealing import Sealer
 from security.storage.sql.changes import Changes, Judged
-from security.storage.sql.faults import repeatable
+from security.storage.sql.faults import StatementRefused, repeatable
 from security.storage.sql.leases import LeaseBook
 from security.storage.sql.shelves.shelf import Content, Row, Shelf, new_version
 from security.storage.sql.trail import SqlTrail
@@ -37,21 +38,33 @@ class Writer:
         self._leases = leases
 
     def make(self, units: Sequence[Unit]) -> list[list[Version] | Exception]:
-        """See `Storage.apply`.
+        """See `Storage.apply`: a transaction for some at a time, which none of them keeps long."""
+        outcomes: list[list[Version] | Exception] = []
+        for changes in Changes.in_portions(self._sealer, units):
+            try:
+                outcomes += self._make_together(changes)
+            except OperatorFault as fault:  # nothing could be written, or nobody knows whether
+                outcomes += [fault] * (len(units) - len(outcomes))
+                break
+        return outcomes
 
-        Raises:
-            OperatorFault: nothing could be written, or nobody knows whether it was.
-        """
-        changes = Changes(self._sealer, units)
+    def _make_together(self, changes: Changes) -> Sequence[list[Version] | Exception]:
         attempts: list[Judged] = []
-        judged = repeatable(self._engine, partial(self._make, changes=changes, attempts=attempts))
-        for unit, outcome in zip(units, judged.outcomes, strict=True):
+        made, refused = partial(self._make, changes=changes, attempts=attempts), None
+        try:
+            judged = repeatable(self._engine, made)
+        except StatementRefused as fault:
+            refused = fault
+        if refused is not None:  # what one unit brings is no other's trouble
+            alone = changes.one_by_one()
+            return [refused] if len(alone) == 1 else [*chain(*map(self._make_together, alone))]
+        for unit, outcome in zip(changes.units, judged.outcomes, strict=True):
             if not isinstance(outcome, Exception):
                 for step in unit.steps:
                     if isinstance(step, Put) and step.reservation is not None:
                         step.reservation.give_up()
         self._leases.freed(changes.leases_ended(judged))
-        return list(judged.outcomes)
+        return judged.outcomes
 
     def reseal(self, key: Key, convert: Convert) -> Resealed:
         """See `Storage.reseal`."""

@@ -20,6 +20,9 @@ from security.storage.sql.tables import TOKENS
 WHOLE: Final = "whole"
 """The state of a row that holds in one piece what was brought from elsewhere."""
 
+_MOST: Final = 2**63 - 1
+"""That a column of whole numbers can hold."""
+
 
 class CredentialShelf(Shelf):
     """Credentials: their tokens in columns of their own."""
@@ -73,10 +76,15 @@ def _readable(name: str, document: Document) -> dict[str, Any]:
     return {
         "department": department,
         "access_token_expires_at": _moment(document.get("expiry")),
-        "authorized_user_email": email[:320] if department and isinstance(email, str) else None,
-        "generation": generation if type(generation) is int and generation >= 0 else 0,
+        "authorized_user_email": _text(email) if department and isinstance(email, str) else None,
+        "generation": min(generation, _MOST) if type(generation) is int and generation >= 0 else 0,
         "state": "leaving" if own.get("state") == "leaving" else "active",
     }
+
+
+def _text(value: str) -> str:
+    """What the column can hold: half a character, as JSON may bring it, is none."""
+    return value[:320].encode("utf-8", "replace").decode()
 
 
 def _sealed(content: Content) -> dict[str, Any]:
@@ -99,7 +107,7 @@ def _sealed(content: Content) -> dict[str, Any]:
 
 def _moment(text: object) -> datetime | None:
     """What the column can hold: whole seconds, of the years that a calendar has."""
-    with suppress(ValueError, TypeError, AttributeError):
+    with suppress(ValueError, TypeError, AttributeError, OverflowError):
         moment = datetime.fromisoformat(text) if isinstance(text, str) else None
         if moment is not None:
             moment = moment.astimezone(UTC) if moment.tzinfo else moment
