@@ -153,6 +153,7 @@ class SqlStorage:
             if any(kind.indexes is not None for kind in kinds):
                 self._hashes.load()  # not within the transaction: that has one connection
             outcomes = self._writer.make(units)
+            self._trail.prune(often=True)
         except OperatorFault as fault:
             return [fault for _ in units]
         for unit, outcome in zip(units, outcomes, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Final, cast
@@ -39,6 +40,10 @@ class SqlTrail:
         self._mask = mask
         self._now = now
         self._failing = False
+        self._written = 0
+        """Events, since some were last deleted."""
+        self._pruned_to = 0
+        """In milliseconds since 1970: no refreshes from before are left."""
 
     def write(self, connection: Connection, events: Sequence[Event]) -> None:
         """Within a transaction."""
@@ -54,6 +59,7 @@ class SqlTrail:
         ]
         if rows:
             connection.execute(insert(AUDIT_EVENTS), rows)
+            self._written += len(rows)
 
     def add(self, entries: Iterable[AuditEntry]) -> None:
         """What another trail has had, oldest first.
@@ -93,6 +99,7 @@ class SqlTrail:
                 _log.error("audit_failed", result="store_failed", exc_info=True)
         else:
             self._failing = False
+            self.prune(often=True)
 
     def read(
         self,
@@ -125,21 +132,34 @@ class SqlTrail:
                 return
             last = page[-1][0], page[-1][1]
 
-    def prune(self) -> None:
-        """Delete what is kept long enough, in slices; a fault leaves it for another day."""
-        now = datetime.fromtimestamp(self._now(), UTC)
-        row = AUDIT_EVENTS.c
-        old = or_(
-            row.time < int((now - _KEPT).timestamp() * 1000),
-            and_(
-                row.action == "refreshed",
-                row.time < int((now - _REFRESHED_KEPT).timestamp() * 1000),
-            ),
-        )
-        try:
-            self._delete(old)
-        except CustodyError as fault:
-            _log.warning("audit_not_pruned", result=fault.code)
+    def prune(self, *, often: bool = False) -> None:
+        """Delete some of what is kept long enough; a fault leaves it for another time.
+
+        Never much at once: there may be a month of it at a start, which waits for this.
+
+        Args:
+            often: it is asked for whenever something was written, and seldom worth a look.
+        """
+        if often and self._written < _SLICE // 2:  # twice as much goes as comes
+            return
+        self._written = 0
+        row, now = AUDIT_EVENTS.c, datetime.fromtimestamp(self._now(), UTC)
+        week = _milliseconds(now - _REFRESHED_KEPT)
+        refreshed = and_(row.action == "refreshed", row.time >= self._pruned_to, row.time < week)
+        with suppress(CustodyError):
+            self._delete_oldest(row.time < _milliseconds(now - _KEPT))
+            self._pruned_to = self._delete_oldest(refreshed) or week
+
+    def _delete_oldest(self, which: ColumnElement[bool]) -> int | None:
+        """A slice of these; the moment that it ends at, None: there are no more."""
+        moment = AUDIT_EVENTS.c.time
+        times = self._rows(select(moment).where(which).order_by(moment).limit(_SLICE))
+        if not times:
+            return None
+        last: int = times[-1][0]
+        gone = delete(AUDIT_EVENTS).where(which, moment <= last)
+        run(self._engine, lambda connection: connection.execute(gone))
+        return last if len(times) == _SLICE else None
 
     def _delete(self, which: ColumnElement[bool]) -> None:
         row = AUDIT_EVENTS.c
