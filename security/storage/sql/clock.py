@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Engine, Integer, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, Integer, cast, func, select
 
 from security.storage.sql.faults import run
 
 _EPOCH_AS_JULIAN_DAY = 2440587.5
 _MILLISECONDS_A_DAY = 86_400_000.0
+_LONGEST_TRIP_SECONDS = 1.0
+"""An answer that took longer, as behind a lock, does not say when it was given."""
 
 
 def own_clock() -> float:
@@ -37,9 +39,11 @@ class DatabaseClock:
 
         Args:
             now: what it said, in Unix seconds.
-            asked: when it was asked, by `own_clock`.
+            asked: when that statement was sent, by `own_clock`.
         """
-        self._ahead = now - (asked + own_clock()) / 2
+        answered = own_clock()
+        if self._ahead is None or answered - asked < _LONGEST_TRIP_SECONDS:
+            self._ahead = now - (asked + answered) / 2
 
     def ask(self, engine: Engine) -> None:
         """Ask the database.
@@ -47,8 +51,13 @@ class DatabaseClock:
         Raises:
             OperatorFault: it does not answer.
         """
-        asked, query = own_clock(), select(database_now(engine))
-        now = run(engine, lambda connection: connection.scalars(query).one(), writes=False)
+        query = select(database_now(engine))
+
+        def work(connection: Connection) -> tuple[int, float]:
+            asked = own_clock()  # not before whatever the connection itself was waited for
+            return connection.scalars(query).one(), asked
+
+        now, asked = run(engine, work, writes=False)
         self.learn(now / 1000, asked)
 
     def now(self) -> float:

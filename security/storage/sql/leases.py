@@ -164,17 +164,21 @@ class LeaseBook:
 
     def _take(self, names: Sequence[str]) -> dict[str, SqlLease]:
         token, asked = secrets.token_hex(16), own_clock()
-        claimed = repeatable(self._engine, partial(self._claim, names=names, token=token))
+        claimed, looked = repeatable(self._engine, partial(self._claim, names=names, token=token))
+        if claimed:
+            self._clock.learn(claimed[0].now / 1000, looked)
         taken = {}
         for name, taken_over_at, now in claimed:
-            self._clock.learn(now / 1000, asked)
             lately = taken_over_at is not None and now - taken_over_at < self._milliseconds
             at = taken_over_at / 1000 if lately else None
             taken[name] = SqlLease(self, name, token, self._end(asked), at)
         return taken
 
-    def _claim(self, connection: Connection, *, names: Sequence[str], token: str) -> Sequence[Any]:
-        """Name, when it was taken over, and the database's time, for each that is `token`'s now."""
+    def _claim(
+        self, connection: Connection, *, names: Sequence[str], token: str
+    ) -> tuple[Sequence[Any], float]:
+        """Name, when it was taken over, and the database's time, for each that is `token`'s now;
+        and when that was asked, by `own_clock`."""
         if self._mark(connection, names, token) < len(names):
             there = set(connection.scalars(select(LEASES.c.name).where(LEASES.c.name.in_(names))))
             new = [name for name in names if name not in there]
@@ -183,7 +187,8 @@ class LeaseBook:
                 self._mark(connection, new, token)
         row, now = LEASES.c, database_now(self._engine).label("now")
         query = select(row.name, row.taken_over_at, now)
-        return connection.execute(query.where(row.name.in_(names), row.token == token)).all()
+        looked, mine = own_clock(), query.where(row.name.in_(names), row.token == token)
+        return connection.execute(mine).all(), looked
 
     def _mark(self, connection: Connection, names: Sequence[str], token: str) -> int:
         row, now = LEASES.c, database_now(self._engine)
@@ -208,12 +213,12 @@ class LeaseBook:
             connection.execute(made.on_duplicate_key_update(name=made.inserted.name), rows)
 
     def _give_back_all(self) -> None:
-        while self._try_to_give_back():
-            with self._guard:
-                if not self._leaving:
-                    break
-        with self._guard:
-            self._giver = None
+        while True:
+            is_done = self._try_to_give_back()
+            with self._guard:  # whoever releases one now is seen here, or begins another thread
+                if not (is_done and self._leaving):
+                    self._giver = None
+                    return
 
     def _try_to_give_back(self) -> bool:
         """False: that failed; it is tried again before the next one is taken, or they lapse."""
