@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from typing import Final
 
 from sqlalchemy import Engine
@@ -12,12 +13,14 @@ from security.storage.catalogue import Kind
 from security.storage.due import Due, DueCounts, DuePage, random_parts
 from security.storage.each import portions
 from security.storage.sql.faults import run
-from security.storage.sql.shelves.shelf import ALWAYS, Shelf
+from security.storage.sql.shelves.shelf import AFTER_NAMES, ALWAYS, Shelf
 
 _MILLISECONDS: Final = 1000
 _LAST: Final = 2**63 - 1
 _Row = tuple[int, str]
 """A moment in milliseconds since 1970, and a name."""
+_NOT_ALWAYS: Final[_Row] = (ALWAYS, AFTER_NAMES)
+"""After whatever is due at every look, before what has a moment."""
 
 
 def _in_order(look: Callable[[_Row | None, int], list[_Row]], size: int) -> Iterator[list[_Row]]:
@@ -54,22 +57,40 @@ class DueLook:
         Args:
             scattered: some of the soonest on each page, at random.
         """
-        always, yielded = self._standing(), False
-        look = partial(self._look, int(before * _MILLISECONDS))
+        standing, yielded = self._standing(), False
+        first: _Row | None = None
+
+        def look(after: _Row | None, count: int) -> list[_Row]:
+            nonlocal first
+            found = self._look(int(before * _MILLISECONDS), after or first, count)
+            if found and found[0][0] == ALWAYS:  # very many, where something is wrong with all
+                first = _NOT_ALWAYS
+                return look(after, count)
+            return found
+
         parts = random_parts(look, size, _name_of) if scattered else _in_order(look, size)
         for found in parts:
-            ours = [(at, name) for at, name in found if self._kind.is_ours(name)]
-            always += [name for at, name in ours if at == ALWAYS and name not in always]
-            page = [Due(name, at / _MILLISECONDS) for at, name in ours if at != ALWAYS]
-            page = [one for one in page if one.name not in self._wanted]
+            page = [
+                Due(name, at / _MILLISECONDS)
+                for at, name in found
+                if self._kind.is_ours(name) and name not in self._wanted
+            ]
             if page:
                 yielded = True
                 yield DuePage(len(found), page)
-        for names in portions(always, size):
+        others = self._at_every_look(standing, size) if first else ()
+        for names in chain(portions(standing, size), others):
             yielded = True
             yield DuePage(len(names), [Due(name, None) for name in names])
         if not yielded:
             yield DuePage(0, ())
+
+    def _at_every_look(self, given: Collection[str], size: int) -> Iterator[list[str]]:
+        """Pages of what is due at every look by what is in it, but what was given."""
+        known = frozenset(given)
+        for found in _in_order(partial(self._look, 0), size):
+            if names := [n for _, n in found if self._kind.is_ours(n) and n not in known]:
+                yield names
 
     def everything(self, size: int) -> Iterator[DuePage]:
         """Pages of all of them, as if each had changed."""

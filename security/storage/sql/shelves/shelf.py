@@ -35,7 +35,7 @@ MOST_AT_ONCE: Final = 200
 """Names in one statement, and rows written by one."""
 ALWAYS: Final = -1
 """Instead of a moment: due at every look."""
-_AFTER_NAMES: Final = "\x7f"
+AFTER_NAMES: Final = "\x7f"
 """Comes after whatever a name may contain."""
 KeyedHash = Callable[[Kind, str, str], bytes]
 """Hashes a value of a kind's index, under the installation's secret."""
@@ -158,7 +158,7 @@ class Shelf(ABC):
 
     def names(self, connection: Connection, kind: Kind, prefix: str) -> list[str]:
         """Those that begin so."""
-        begins = and_(self.name >= prefix, self.name < prefix + _AFTER_NAMES) if prefix else None
+        begins = and_(self.name >= prefix, self.name < prefix + AFTER_NAMES) if prefix else None
         query = select(self.name).order_by(self.name)
         return list(connection.scalars(query.where(*self._all(kind, begins))))
 
