@@ -34,6 +34,7 @@ def test_a_session_is_strict_and_in_one_time_zone(engine: Engine) -> None:
     # A lock that is waited for is answered before the connection is given up; a process that was
     # stopped amid a transaction, or has gone without a word, keeps no row for long.
     assert ask(engine, "SELECT @@innodb_lock_wait_timeout") < 30
+    assert ask(engine, "SELECT @@lock_wait_timeout") < 30
     assert ask(engine, "SELECT @@idle_transaction_timeout") == 15
     assert ask(engine, "SELECT @@wait_timeout") == 300
 

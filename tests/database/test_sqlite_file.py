@@ -168,6 +168,23 @@ def test_what_is_no_file_is_said(path: Path) -> None:
     assert (fault.code, "regular file" in str(fault)) == ("store_failed", True)
 
 
+def test_a_file_of_two_names_is_refused_and_one_behind_a_link_is_not(path: Path) -> None:
+    """Whoever opened it by its other name would write into another -wal, and one of both is lost;
+    a symbolic link leads to the same one."""
+    with engine_of(address(path)) as engine:
+        ask(engine, "CREATE TABLE t (n INT)", writes=True)
+        linked = path.parent / "linked.db"
+        linked.symlink_to(path)
+        with engine_of(address(linked)) as other:
+            ask(other, "INSERT INTO t VALUES (1)", writes=True)
+            assert ask(engine, "SELECT n FROM t") == 1
+        second = path.parent / "second.db"
+        second.hardlink_to(path)
+        with engine_of(address(second)) as other:
+            fault = refusal(other)
+        assert (fault.code, "hard link" in str(fault)) == ("store_failed", True)
+
+
 @pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph"])
 def test_a_network_file_system_is_none_for_it(kind: str) -> None:
     """Its locks and its shared memory are what SQLite relies on."""

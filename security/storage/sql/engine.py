@@ -118,6 +118,7 @@ def _begin_session(read_seconds: float) -> Callable[[Any, ConnectionPoolEntry], 
             "time_zone": "'+00:00'",
             "sql_mode": f"'{_SQL_MODE}'",
             "innodb_lock_wait_timeout": lock_seconds,
+            "lock_wait_timeout": lock_seconds,  # of whole tables, as for a dump
             "wait_timeout": _RECYCLE_SECONDS + 20,
         }
         if "MariaDB" in connection.server_version:  # MySQL has none such

@@ -44,13 +44,19 @@ class SqliteFile:
             raise _refused(f"is on a network file system ({kind}), which SQLite cannot work on")
         try:
             with self._guard:
-                if self._identity is None:
+                is_first = self._identity is None
+                if is_first:
                     self.path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
                     with suppress(FileExistsError):
                         _make(self.path)
                     self._identity = self._found()
                 for suffix in _BESIDE:
                     _make_private(self.path.with_name(self.path.name + suffix))
+                if is_first and self.path.stat().st_nlink > 1:
+                    # By another name it has another -wal, and neither side knows of the other's
+                    # (https://www.sqlite.org/howtocorrupt.html, "Multiple links to the same
+                    # file"). A symbolic link leads to the one name there is.
+                    raise _refused("has another name as well (a hard link): leave it one")
         except OSError as error:
             raise _refused(f"cannot be used: {reason_of(error)}") from None
         self.check()
