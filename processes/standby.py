@@ -110,6 +110,9 @@ async def _stand_by(storage: Storage, lease_seconds: float) -> Lease:
                 lease, is_away = None, True
             else:
                 is_away = False
+            if lease is not None and stop.is_set():
+                await asyncio.to_thread(lease.release)
+                raise StoppedInTime
             if lease is not None:
                 _log.info("standby_took_over", result=_how(lease))
                 return lease
