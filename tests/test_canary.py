@@ -142,10 +142,15 @@ LIBRARY_EVENTS: Final = frozenset(
 """Of lines that libraries write, without their texts: tests/security/test_library_lines.py."""
 PLANTED_EVENTS: Final = frozenset({"document_refused", "plaintext_allowed"})
 REFUSAL_EVENTS: Final = frozenset({"bot_refused_to_start"})
-UNPROVOKED: Final = LIBRARY_EVENTS | {
-    "log_redaction_failed",
-    "start_waits",
-}  # by tests of their own
+STANDBY_EVENTS: Final = frozenset(
+    {
+        *("standby_waits", "standby_took_over"),
+        *("lease_lost", "lease_renewed", "lease_not_renewed"),
+    }
+)
+"""Of two bots on one database, with a result code alone: tests/bot/test_standby.py."""
+UNPROVOKED: Final = LIBRARY_EVENTS | STANDBY_EVENTS | {"log_redaction_failed", "start_waits"}
+"""By tests of their own."""
 
 
 @pytest.fixture
