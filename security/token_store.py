@@ -80,7 +80,8 @@ class TokenStore:
         """
         self._reader = OwnerReader(self.storage)  # a start has seen nothing yet
         self.storage.open()
-        self.copies.finish_interrupted()
+        if not self.storage.is_shared:  # there units are made as a whole, and others are at work
+            self.copies.finish_interrupted()
 
     def owners(self) -> list[Owner]:
         """Everyone with a credential, sorted."""
@@ -223,17 +224,24 @@ class TokenStore:
         owner = credential.owner
         with self.holding(owner, lease) as held:
             reading = self.read(owner)
-            current = reading.open()
-            newest = max(
-                self._reader.newest_ended(owner, int(self.clock.seconds())),
-                current.generation if current else 0,
-                credential.generation,
-                self._reader.seen.newest(owner),
-            )
-            saved = replace(credential, generation=newest + 1)
-            steps = [self._put(saved, reading.version or ABSENT), *also]
-            self.change(Unit(steps, held, events))
-            return self._saved(saved)
+            for _ in range(_TRIES):
+                current = reading.open()
+                newest = max(
+                    self._reader.newest_ended(owner, int(self.clock.seconds())),
+                    current.generation if current else 0,
+                    credential.generation,
+                    self._reader.seen.newest(owner),
+                )
+                saved = replace(credential, generation=newest + 1)
+                steps = [self._put(saved, reading.version or ABSENT), *also]
+                try:
+                    self.change(Unit(steps, held, events))
+                    return self._saved(saved)
+                except Conflict as conflict:  # as where its lease has lapsed, and keys were rotated
+                    refused, reading = conflict, self.read(owner)
+                    if reading.open() != current:
+                        raise
+            raise refused
 
     def save_consent(
         self, credential: Credential, *, lease: Lease | None = None, events: Sequence[Event] = ()

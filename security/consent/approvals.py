@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -149,7 +150,7 @@ class Approvals:
     async def _redeem(
         self, asked: PendingConsent, code: str, error: str | None, digest: SecretStr
     ) -> PendingConsent:
-        async with self._parts.leases.held(asked.owner):
+        async with self._parts.leases.held(asked.owner) as lease:
             current = await self._parts.workers.run(self._parts.pending.current, asked)
             if current.has_expired(self._parts.now()):
                 raise ConsentDenied("the request's time is over", code="expired")
@@ -173,9 +174,9 @@ class Approvals:
                     code_verifier=current.code_verifier.get_secret_value(),
                     redirect_uri=current.redirect_uri,
                 )
-                return await self._parts.workers.run(
-                    self._parts.pending.change, current, **_granted(grant)
-                )
+                run, change = self._parts.workers.run, self._parts.pending.change
+                keep = partial(run, change, current, **_granted(grant))
+                return await self._parts.leases.persist(lease, keep)
             except CustodyError as fault:
                 await self._parts.workers.run(self._parts.pending.end, current)
                 if isinstance(fault, ConsentRequired):
@@ -190,7 +191,8 @@ class Approvals:
         except ConsentRequired:
             raise ConsentDenied("Google no longer knows the code", code="expired") from None
         async with self._ends_on_failure(pending):
-            return await self.advance(pending, "asked", **_granted(grant))
+            keep = partial(self.advance, pending, "asked", **_granted(grant))
+            return await self._parts.leases.persist(None, keep)
 
     @asynccontextmanager
     async def _ends_on_failure(self, pending: PendingConsent) -> AsyncIterator[None]:

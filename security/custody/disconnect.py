@@ -20,6 +20,7 @@ from security.google.oauth import GoogleOAuth
 from security.owner_documents import CREDENTIALS, Reading
 from security.storage.each import portions
 from security.storage.events import Event
+from security.storage.protocol import Storage
 from security.token_store import TokenStore
 
 _READ_AT_ONCE: Final = 500  # of a hundred thousand: never all of them in memory
@@ -137,13 +138,21 @@ def shares_account(store: TokenStore, credential: Credential) -> bool:
             else {*find("account", account), *find("account", None)}
         )
     # By their own words goes nobody who was refused, nor who was only found so far.
-    names |= {name for name, moment in store.storage.known(CREDENTIALS).items() if moment is None}
+    names |= _of_no_use(store.storage)
     others = [Owner.from_stem(name) for name in names - {credential.owner.stem}]
     return any(
         _may_share(credential, other)
         for some in portions(others, _READ_AT_ONCE)
         for other in store.read_all(some)
     )
+
+
+def _of_no_use(storage: Storage) -> set[str]:
+    """Whom every look finds again: what they say of themselves is not believed."""
+    if not storage.is_shared:
+        return {name for name, moment in storage.known(CREDENTIALS).items() if moment is None}
+    pages = storage.due(CREDENTIALS, 0.0, _READ_AT_ONCE, everything=False)
+    return {one.name for page in pages for one in page.due if one.moment is None}
 
 
 def _may_share(credential: Credential, other: Reading | Exception) -> bool:

@@ -151,7 +151,7 @@ class Leases:
 
     async def persist(
         self,
-        lease: Lease,
+        lease: Lease | None,
         save: Callable[[], Awaitable[T]],
         on_fault: Callable[[OperatorFault], None] = lambda fault: None,
     ) -> T:
@@ -162,6 +162,7 @@ class Leases:
         Where they do not, the storage is of this machine, and room was reserved.
 
         Args:
+            lease: None: `save` takes it each time.
             on_fault: told what keeps it from being saved, each time.
 
         Raises:
@@ -178,5 +179,6 @@ class Leases:
                 on_fault(fault)
             pause = _FIRST_SAVE_AGAIN if self._workers.is_stopping else next(pauses)
             await asyncio.sleep(jittered(pause))
-            with suppress(CustodyError):  # versions say what may be saved, whoever has it by now
-                await self._workers.run(lease.renew)
+            if lease is not None:  # versions say what may be saved, whoever has it by now
+                with suppress(CustodyError):
+                    await self._workers.run(lease.renew)

@@ -34,7 +34,7 @@ from security.recovery.restore_plan import Plan, decide
 from security.recovery.snapshot import OwnerSnapshot
 from security.storage.documents import read_one
 from security.storage.events import Event
-from security.storage.protocol import Copy, Put, PutRaw, Step, Stored, Unit
+from security.storage.protocol import ABSENT, Copy, Put, PutRaw, Step, Stored, Unit
 from security.token_store import TokenStore
 
 MaskKeyOutcome = Literal["same", "restored", "differs"]
@@ -234,7 +234,8 @@ class Restore:
         if plan.set_aside is not None and now.stored is not None:
             steps += self._copying_aside(owner, now.stored, plan.set_aside)
         if plan.credential is not None:
-            steps.append(Put(credential_key(owner), plan.credential.to_document()))
+            there = ABSENT if now.stored is None else now.stored.version
+            steps.append(Put(credential_key(owner), plan.credential.to_document(), there))
         # Last: raised before, it could hide the credential that is still in place.
         if plan.tombstone is not None:
             steps.append(Put(tombstone_key(owner), tombstone_of(owner, plan.tombstone)))

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from config import GoogleClient
 from processes.storage import KINDS
 from processes.wiring import Custody, CustodyOptions
-from security.credential import Credential, Owner
+from security.credential import DRIVE_FILE_SCOPE, Credential, Owner
 from security.encryption import TokenEncryption
 from security.google.oauth import GoogleOAuth, OAuthEndpoints
 from security.storage.refusals import Refusals
@@ -54,6 +54,17 @@ class Endpoint:
 
     async def answer(self, request: web.Request) -> web.Response:
         form = await request.post()
+        if form["grant_type"] == "authorization_code":
+            await self._hold_up()
+            return web.json_response(
+                {
+                    "access_token": "ya29.consent",
+                    "refresh_token": self.issue(str(form["code"]), 0).get_secret_value(),
+                    "expires_in": 3599,
+                    "scope": DRIVE_FILE_SCOPE,
+                    "token_type": "Bearer",
+                }
+            )
         whose = self.valid.pop(str(form["refresh_token"]), None)
         if whose is None:
             self.asked["refused"] += 1

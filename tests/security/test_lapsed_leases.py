@@ -7,13 +7,16 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from pydantic import SecretStr
 
+from security.consent.approvals import GoogleAccount
+from security.consent.flows import PASTE_REDIRECT, ConsentMethod
 from security.errors import ConsentRequired, TransientFault
 from security.recovery.rotation import Mode, Rotation
 from security.storage.leases import patience
 from security.token_store import TokenStore
-from tests.security.kit import ANN, MASK, new_key, secret
-from tests.security.processes import Processes, several
+from tests.security.kit import AMY, ANN, MASK, new_key, secret
+from tests.security.processes import CLIENT, Processes, several
 from tests.storage.shared import SharedShelf
 
 pytestmark = pytest.mark.one_way("on")
@@ -213,6 +216,33 @@ async def test_a_save_whose_answer_was_lost_is_found_to_be_there(processes: Proc
     assert (await other.custodian.refresh(ANN)).credential.generation == 2
     assert (await one.custodian.access_token(ANN)).generation == 2
     assert processes.endpoint.asked == {"501": 1}
+
+
+async def test_the_tokens_of_a_consent_are_kept_as_soon_as_that_can_be_done(
+    processes: Processes,
+) -> None:
+    """Its code is spent: nobody has to consent once more."""
+    one = processes.start()
+
+    async def whose(token: SecretStr) -> GoogleAccount:
+        return GoogleAccount(address=SecretStr(AMY), id=SecretStr("permission-1"))
+
+    flows = one.consent_flows(whose)
+    asked = await flows.begin(ANN, ConsentMethod("paste", CLIENT, PASTE_REDIRECT))
+    processes.endpoint.may_answer.clear()
+    state = asked.state.get_secret_value()
+    pasting = asyncio.create_task(
+        flows.accept_pasted(ANN, f"{PASTE_REDIRECT}?state={state}&code=501")
+    )
+    await processes.endpoint.arrived.wait()
+    processes.shelf.is_away = True
+    processes.endpoint.may_answer.set()
+    done, _ = await asyncio.wait((pasting,), timeout=0.1)
+    assert not done
+    processes.shelf.is_away = False
+    approved = await pasting
+    saved = await flows.confirm(ANN, approved.id)
+    assert secret(saved.refresh_token) == "1//0501-0"
 
 
 async def test_the_end_of_a_process_waits_for_its_tokens_in_hand(processes: Processes) -> None:

@@ -132,6 +132,18 @@ def test_a_save_is_tried_five_times(make_stoppable: MemoryBackend) -> None:
     assert store.save(first, based_on=2).generation == 3
 
 
+def test_a_consent_counts_though_keys_were_rotated_beside_it(
+    make_stoppable: MemoryBackend,
+) -> None:
+    """As where a process stood still, and its lease has lapsed: another version, no newer one."""
+    backend = make_stoppable
+    store = store_of(backend)
+    store.save_newest(a_credential())
+    assert isinstance(backend.storage, MemoryStorage)
+    backend.storage.reseals = 1
+    assert store.save_newest(a_credential("1//0next")).generation == 2
+
+
 def test_a_reservation_serves_the_save_that_follows_a_reseal(backend: Backend) -> None:
     """It was had before the token was spent."""
     store = store_of(backend)
