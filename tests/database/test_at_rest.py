@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pytest
 from pydantic import SecretStr
@@ -23,15 +22,12 @@ from security.storage.sql.storage import SqlStorage
 from security.storage.sql.tables import TOKENS
 from tests.canaries import MarkedWorld
 from tests.database.conftest import NewPlace
+from tests.database.dumps import Dumps
 from tests.database.stores import storage_at
 from tests.fixtures import StartBot
-from tests.installed import path_of, skip_for_want_of
 from tests.test_at_rest import STATES, Visitor, all_but_two_end, canaries, check_found, live
 from tests.test_at_rest import sandbox as sandbox
 from tests.test_at_rest import world as world
-
-if TYPE_CHECKING:
-    from tests.mariadb import MariaDB
 
 __all__ = ["canaries", "sandbox", "world"]
 
@@ -39,33 +35,12 @@ READABLE: Final = {"Telegram id"}
 """Whose a row is: it is found by that."""
 
 
-def file_of(url: SecretStr) -> Path:
-    """Of SQLite."""
-    return Path(url.get_secret_value().removeprefix("sqlite:///"))
-
-
-def everything(url: SecretStr, server: MariaDB | None) -> bytes:
-    """A dump of the database, as docs/backup.md has it made, in both of its forms; of SQLite all
-    that lies in its folder."""
-    if server is None:
-        return b"\n".join(path.read_bytes() for path in sorted(file_of(url).parent.iterdir()))
-    name = url.get_secret_value().rpartition("/")[2]
-    server.sql(
-        f"CREATE USER IF NOT EXISTS 'reader_{name}'@'localhost'",
-        f"GRANT SELECT ON {name}.* TO 'reader_{name}'@'localhost'",
-    )
-    dumps = []
-    for forms in (["--hex-blob"], []):
-        command = [
-            *("mariadb-dump", "--no-defaults", "--single-transaction", "--no-tablespaces", *forms),
-            *("--default-character-set=utf8mb4", f"--user=reader_{name}"),
-            *(f"--socket={server.socket}", name),
-        ]
-        dumped = subprocess.run(command, capture_output=True, timeout=60, check=False)
-        assert dumped.returncode == 0, dumped.stderr
-        dumps.append(dumped.stdout)
-    server.sql(f"DROP USER 'reader_{name}'@'localhost'")
-    return b"\n".join(dumps)
+def everything(dumps: Dumps, target: Path) -> bytes:
+    """A dump in both of its forms; of SQLite all that lies in its folder as well."""
+    if not dumps.of_server:
+        files = sorted(dumps.file.parent.iterdir())
+        return b"\n".join(path.read_bytes() for path in files)
+    return dumps.make(target, "--hex-blob") + b"\n" + dumps.make(target)
 
 
 @pytest.mark.encryption("on")
@@ -77,15 +52,12 @@ async def test_what_lies_in_a_database(
     google: GoogleControls,
     encryption_keys: tuple[SecretStr, ...],
     new_place: NewPlace,
+    tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
     """With people in every state there is: while the bot runs, and after it has ended."""
     place = new_place()
-    server: MariaDB | None = None
-    if place.ca is not None:
-        if path_of("mariadb-dump") is None:
-            skip_for_want_of("mariadb-dump")
-        server = request.getfixturevalue("mariadb")
+    dumps = Dumps(place, None if place.ca is None else request.getfixturevalue("mariadb"))
     people = {state: world.person(sandbox.url) for state in STATES}
     keyring = TokenEncryption(encryption_keys)
     engine = place.engine()
@@ -102,15 +74,15 @@ async def test_what_lies_in_a_database(
             await live(Visitor(world, google, bot), people, damage)
             with storage_at(place, keyring) as storage:
                 await all_but_two_end(lambda: uploads_of(storage))
-                running = everything(place.url, server)
-                if server is None:
-                    assert file_of(place.url).with_name("of.db-wal").stat().st_size > 0
+                running = everything(dumps, tmp_path / "of.dump")
+                if not dumps.of_server:
+                    assert dumps.file.with_name("of.db-wal").stat().st_size > 0
                 opened = contents_of(storage)
     finally:
         for person in people.values():
             await person.close()
     engine.dispose()
-    ended = everything(place.url, server)
+    ended = everything(dumps, tmp_path / "of.dump")
     world.harvest()
     check_found(world, "device", opened)
     for data in (running, ended):
