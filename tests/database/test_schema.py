@@ -162,6 +162,18 @@ def test_another_programs_database_is_refused_and_left_alone(engine: Engine, doe
     assert inspect(engine).get_table_names() == ["wp_posts"]
 
 
+@pytest.mark.parametrize("does", [schema.check, schema.make_or_check, schema.upgrade])
+def test_a_table_that_was_taken_away_is_no_new_one(engine: Engine, does: Any) -> None:
+    """An empty one in its place would hide that everything in it is gone."""
+    schema.upgrade(engine)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE documents"))
+    with pytest.raises(OperatorFault, match="lacks a table that it had") as caught:
+        does(engine)
+    assert caught.value.code == "store_failed"
+    assert "documents" not in inspect(engine).get_table_names()
+
+
 def test_a_first_schema_that_was_cut_short_is_no_other_programs(engine: Engine) -> None:
     """The first table of all says whose database it is."""
     schema.upgrade(engine)

@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from security.errors import OperatorFault
 from security.storage.sql.faults import database_faults, run
+from security.storage.sql.tables import metadata
 
 REVISIONS: Final = ("0001",)
 """The schema's history, oldest first. A test holds it against `migrations/`, whose import takes
@@ -52,6 +53,8 @@ class State(StrEnum):
     """An earlier version's."""
     AHEAD = "ahead"
     """A later version's."""
+    INCOMPLETE = "incomplete"
+    """This version's, but for a table that was taken away since."""
     FOREIGN = "foreign"
     """Another program's tables, and none of ours."""
 
@@ -160,7 +163,7 @@ def _state(connection: Connection) -> State:
     if not found:
         return State.EMPTY
     if found == {REVISIONS[-1]}:
-        return State.CURRENT
+        return State.CURRENT if metadata.tables.keys() <= {*tables} else State.INCOMPLETE
     return State.BEHIND if found <= {*REVISIONS} else State.AHEAD
 
 
@@ -185,6 +188,10 @@ _REFUSED: Final = {
         "has the tables of a newer Drivekeeper, which this one would damage: start the newer one, "
         "or put a dump from before back",
         "schema_ahead",
+    ),
+    State.INCOMPLETE: (
+        "lacks a table that it had, and what was in it: put a dump from before back",
+        "store_failed",
     ),
     State.FOREIGN: (
         "holds another program's tables, and none of Drivekeeper's: name a database of its own",
