@@ -37,6 +37,8 @@ from security.storage.sql.storage import SqlStorage
 
 __all__ = ["Database", "Server", "sql_storage"]
 
+_ANSWERS_A_LEASE: Final = 6
+"""A renewal is asked for once in a third of a lease; it may be asked again, and again."""
 _LONGEST_CHANGE_SECONDS: Final = 3600
 """A table of many rows may be rewritten by one statement."""
 _CLOSED: Final = frozenset({"unknown_key", "key_missing"})
@@ -50,7 +52,14 @@ def sql_storage(
     lease_seconds: float,
 ) -> SqlStorage:
     """The storage in a database; nobody has connected to it yet."""
-    return SqlStorage(make_engine(address), sealer, mask, kinds, lease_seconds=lease_seconds)
+    renewing = None
+    if address.file is None:
+        # A lease shall not lapse over a busy pool, nor over one connection that is dead.
+        answer = lease_seconds / _ANSWERS_A_LEASE
+        renewing = make_engine(address, read_seconds=answer, connections=1)
+    return SqlStorage(
+        make_engine(address), sealer, mask, kinds, lease_seconds=lease_seconds, renewing=renewing
+    )
 
 
 class Database:

@@ -46,21 +46,24 @@ _SQL_MODE: Final = (
 """What does not fit a column is refused, never cut to fit."""
 
 
-def make_engine(address: DatabaseAddress, *, read_seconds: float = 30) -> Engine:
+def make_engine(
+    address: DatabaseAddress, *, read_seconds: float = 30, connections: int = POOL_SIZE
+) -> Engine:
     """An engine for `address`; nobody is connected to yet.
 
     Args:
         read_seconds: how long a statement's answer may take.
+        connections: at most.
 
     Raises:
         OperatorFault: the authorities of DATABASE_CA cannot be read.
     """
     if address.file is not None:
-        return _of_sqlite(address.file)
-    return _of_server(address, read_seconds)
+        return _of_sqlite(address.file, connections)
+    return _of_server(address, read_seconds, connections)
 
 
-def _of_server(address: DatabaseAddress, read_seconds: float) -> Engine:
+def _of_server(address: DatabaseAddress, read_seconds: float, connections: int) -> Engine:
     password = address.password.get_secret_value() if address.password else None
     url = URL.create(
         "mysql+pymysql",
@@ -84,7 +87,7 @@ def _of_server(address: DatabaseAddress, read_seconds: float) -> Engine:
         },
         isolation_level="READ COMMITTED",
         hide_parameters=True,
-        pool_size=POOL_SIZE,
+        pool_size=connections,
         max_overflow=0,
         pool_timeout=_POOL_SECONDS,
         pool_recycle=_RECYCLE_SECONDS,
@@ -151,13 +154,13 @@ def _end_transaction(connection: Any, _: ConnectionPoolEntry, state: PoolResetSt
         connection.rollback()
 
 
-def _of_sqlite(path: Path) -> Engine:
+def _of_sqlite(path: Path, connections: int) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args={"timeout": _LOCK_SECONDS},
         execution_options={TURN: threading.Lock()},
         hide_parameters=True,
-        pool_size=POOL_SIZE,
+        pool_size=connections,
         max_overflow=0,
         pool_timeout=_POOL_SECONDS,
     )

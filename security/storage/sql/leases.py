@@ -72,12 +72,16 @@ class SqlLease:
 class LeaseBook:
     """The leases of one process."""
 
-    def __init__(self, engine: Engine, clock: DatabaseClock, seconds: float) -> None:
+    def __init__(
+        self, engine: Engine, renewing: Engine, clock: DatabaseClock, seconds: float
+    ) -> None:
         """
         Args:
+            renewing: by which they are renewed.
             seconds: how long one lasts that is not renewed.
         """
         self._engine = engine
+        self._renewing = renewing
         self._clock = clock
         self._seconds = seconds
         self._milliseconds = int(seconds * 1000)
@@ -116,7 +120,7 @@ class LeaseBook:
         mine = and_(LEASES.c.name == lease.name, LEASES.c.token == lease.token)
         held_until = database_now(self._engine) + self._milliseconds
         extend = update(LEASES).where(mine).values(held_until=held_until)
-        extended = repeatable(self._engine, lambda connection: connection.execute(extend).rowcount)
+        extended = repeatable(self._renewing, lambda c: c.execute(extend).rowcount)
         if extended == 1:
             lease.ends = self._end(asked)
             return True

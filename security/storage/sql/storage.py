@@ -64,12 +64,14 @@ class SqlStorage:
         kinds: Sequence[Kind],
         *,
         lease_seconds: float = 30,
+        renewing: Engine | None = None,
     ) -> None:
         """
         Args:
             mask: turns an owner's name into what the audit trail may show.
             kinds: the documents that are kept here, beside the installation's own.
             lease_seconds: how long a lease lasts that nobody renews.
+            renewing: connections of their own by which leases are renewed, behind nobody's work.
         """
         self.sealer = sealer
         self.kinds = (*kinds, INSTALLATION)
@@ -79,7 +81,8 @@ class SqlStorage:
         self._hashes = KeyedHashes(self)
         self._credentials = CredentialShelf(self._hashes, self.now)
         self._documents = DocumentShelf(self._hashes, self.now)
-        self._leases = LeaseBook(engine, self._clock, lease_seconds)
+        self._renewing = renewing or engine
+        self._leases = LeaseBook(engine, self._renewing, self._clock, lease_seconds)
         self._trail = SqlTrail(engine, mask, self.now)
         self._writer = Writer(engine, sealer, self._shelf, self._trail, self._leases)
         self._wanted: defaultdict[Kind, set[str]] = defaultdict(set)
@@ -109,6 +112,7 @@ class SqlStorage:
     def close(self) -> None:
         self._leases.close()
         self._engine.dispose()
+        self._renewing.dispose()
 
     def now(self) -> float:
         return self._clock.now()
