@@ -97,7 +97,13 @@ async def run(settings: Settings, open_storage: OpenStorage = storage_of) -> Non
             try:
                 storage, metrics = open_storage(settings, mask), Metrics()
                 standing_by = partial(standby_front, settings, metrics)
-                lease = await stack.enter_async_context(only_bot_on(storage, meanwhile=standing_by))
+                lease = await stack.enter_async_context(
+                    only_bot_on(
+                        storage,
+                        meanwhile=standing_by,
+                        is_anothers=partial(_is_anothers, settings, storage),
+                    )
+                )
                 application = await stack.enter_async_context(
                     services(settings, storage, mask, lease=lease, metrics=metrics)
                 )
@@ -227,6 +233,11 @@ def _consent_method(settings: Settings) -> ConsentMethod:
 def bot_id_of(token: SecretStr) -> int:
     """Which bot a token belongs to: its first part is the bot's id, and no secret."""
     return int(token.get_secret_value().partition(":")[0])
+
+
+def _is_anothers(settings: Settings, storage: Storage) -> bool:
+    token = settings.telegram_bot_token
+    return token is not None and UpdateJournal(storage, bot_id_of(token)).is_anothers()
 
 
 async def _serve(application: BotApplication) -> None:

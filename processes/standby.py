@@ -36,6 +36,7 @@ async def only_bot_on(
     storage: Storage,
     patience_seconds: float = _OVERLAP_SECONDS,
     meanwhile: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
+    is_anothers: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[HeldLease]:
     """The only bot on this storage: two would both upload what is in its journal.
 
@@ -44,9 +45,11 @@ async def only_bot_on(
     Args:
         patience_seconds: how long it waits for a process on this machine.
         meanwhile: around the standby's waiting.
+        is_anothers: whether what is kept is another bot's, for which this one cannot stand by.
+            Blocks; raises CustodyError.
 
     Raises:
-        StartupError: another one is running on this machine.
+        StartupError: another one is running on this machine; or another bot is, on this storage.
         StoppedInTime: the standby was stopped.
         CustodyError: the storage does not say.
     """
@@ -56,8 +59,14 @@ async def only_bot_on(
     if lease is None and storage.lease_seconds is None:
         lease = await _wait_for_predecessor(storage, patience_seconds)
     elif lease is None:
+        await asyncio.to_thread(_refuse_another, storage, is_anothers)
         async with meanwhile():
             lease = await _stand_by(storage, storage.lease_seconds or 0)
+        try:  # a new one may have had nothing to write down before
+            await asyncio.to_thread(_refuse_another, storage, is_anothers)
+        except (CustodyError, StartupError):
+            await asyncio.to_thread(lease.release)
+            raise
     held = HeldLease(lease, storage.lease_seconds)
     held.start()
     try:
@@ -71,6 +80,17 @@ def _try_alone(storage: Storage) -> Lease | None:
     if isinstance(lease, CustodyError):
         raise lease
     return lease
+
+
+def _refuse_another(storage: Storage, is_anothers: Callable[[], bool]) -> None:
+    """A standby finds out now that it could not be the bot, and not when it has to be."""
+    storage.check_keys()
+    if is_anothers():
+        raise StartupError(
+            "another bot (of another TELEGRAM_BOT_TOKEN) is at work on this database "
+            "(DATABASE_URL), and its updates and uploads are none of this one's: stop it, or give "
+            "this one a database of its own"
+        )
 
 
 async def _wait_for_predecessor(storage: Storage, patience_seconds: float) -> Lease:

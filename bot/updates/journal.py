@@ -138,6 +138,7 @@ class UpdateJournal:
             # The token is another bot's by now: it cannot answer what was written to this one.
             self._forget(names)
             ledger = Ledger(bot=self._bot_id)
+            self.settle(ledger.model_dump(mode="json"), ())
         ledger.handled.forget_old(time.time())
         forgotten = [name for name in names if int(name) in ledger.handled]
         for number, stored in self._found(sorted(set(map(int, names)) - set(map(int, forgotten)))):
@@ -150,6 +151,14 @@ class UpdateJournal:
                 left.append(QueuedUpdate.of(number, document, size, needed))
         self._forget(forgotten)
         return ledger, left
+
+    def is_anothers(self) -> bool:
+        """Whether what is written down is another bot's, which would be forgotten.
+
+        Raises:
+            OperatorFault: the storage does not say.
+        """
+        return self._ledger().bot != self._bot_id
 
     def write(self, number: int, update: dict[str, Any]) -> int:
         """Write an update down: afterwards it survives a power cut. Returns its bytes on disk."""

@@ -24,7 +24,7 @@ from pydantic import SecretStr
 from bot.kinds import PREFERENCES
 from config import Settings
 from processes import bot as bot_process
-from processes.ending import Replaced
+from processes.ending import Replaced, StartupError
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.run import bot_settings
@@ -172,6 +172,20 @@ async def test_a_second_bot_stands_by_and_takes_over_when_the_first_one_stops(
     await ann.wait_for("20 MiB")
     assert await second.is_standby() is False
     assert log.count("standby_waits") == 1
+
+
+async def test_another_bot_does_not_stand_by(start: Start, log: Log, people: People) -> None:
+    """It would forget what people wrote to this one, whose settings somebody has copied."""
+    ann, first = people(), start()
+    await ann.start()
+    await ann.wait_for("Drivekeeper")
+    other = start(TELEGRAM_BOT_TOKEN="998877665:" + "x" * 35)
+    with pytest.raises(StartupError, match=r"TELEGRAM_BOT_TOKEN.*DATABASE_URL"):
+        await other.task
+    assert log.count("standby_waits") == 0
+    await ann.send("/help")
+    await ann.wait_for("20 MiB")
+    await first.stop()
 
 
 def in_order(log: Log) -> str:

@@ -11,16 +11,21 @@ from contextlib import asynccontextmanager
 import pymysql
 import pytest
 
-from processes.ending import StoppedInTime
+from bot.updates.journal import UpdateJournal
+from processes.ending import StartupError, StoppedInTime
 from processes.standby import only_bot_on
+from processes.storage import KINDS
 from security.encryption import TokenEncryption
+from security.errors import OperatorFault
 from security.storage.each import only
 from security.storage.leases import BOT_LEASE
+from security.storage.sealing import Sealer
+from security.storage.sql.storage import SqlStorage
 from tests.database.conftest import Place
 from tests.database.stores import storage_at
 from tests.journeys import until
 from tests.mariadb import MariaDB
-from tests.storage.backends import new_key
+from tests.storage.backends import MASK, new_key
 
 
 async def test_a_standby_that_is_stopped_while_it_takes_over_is_not_the_bot(
@@ -55,3 +60,51 @@ async def test_a_standby_that_is_stopped_while_it_takes_over_is_not_the_bot(
         with pytest.raises(StoppedInTime):
             await bot
         assert second.is_leased(BOT_LEASE) is False
+
+
+async def test_a_standby_is_none_for_a_bot_that_had_nothing_written_down_before(
+    mariadb: MariaDB,
+) -> None:
+    """What another bot has written down meanwhile is none of its own."""
+    name = mariadb.make_database()
+    place, keyring = Place(mariadb.url(name), mariadb.ca), TokenEncryption([new_key()])
+    waiting = asyncio.Event()
+
+    @asynccontextmanager
+    async def standing_by() -> AsyncIterator[None]:
+        waiting.set()
+        yield
+
+    async def be_the_bot() -> None:
+        journal = UpdateJournal(second, 2)
+        async with only_bot_on(second, meanwhile=standing_by, is_anothers=journal.is_anothers):
+            pass
+
+    with storage_at(place, keyring) as first, storage_at(place, keyring) as second:
+        lease = only(first.lease([BOT_LEASE]))
+        assert lease is not None
+        bot = asyncio.create_task(be_the_bot())
+        await waiting.wait()
+        UpdateJournal(first, 1).settle({}, ())
+        lease.release()
+        with pytest.raises(StartupError):
+            await bot
+        assert second.is_leased(BOT_LEASE) is False
+
+
+def test_a_standby_with_another_key_finds_out_at_its_start(mariadb: MariaDB) -> None:
+    """And not when it has to be the bot."""
+    name = mariadb.make_database()
+    place = Place(mariadb.url(name), mariadb.ca)
+    with storage_at(place, TokenEncryption([new_key()])) as first:
+        assert only(first.lease([BOT_LEASE])) is not None
+        sealer = Sealer(TokenEncryption([new_key()]))
+        second = SqlStorage(place.engine(), sealer, MASK, KINDS, lease_seconds=3)
+
+        async def be_the_bot() -> None:
+            async with only_bot_on(second):
+                pass
+
+        with pytest.raises(OperatorFault, match="TOKEN_ENCRYPTION_KEY"):
+            asyncio.run(asyncio.wait_for(be_the_bot(), 20))
+        second.close()
