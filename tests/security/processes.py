@@ -13,13 +13,17 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from config import GoogleClient
+from config.database import DatabaseAddress
 from processes.storage import KINDS
 from processes.wiring import Custody, CustodyOptions
 from security.credential import DRIVE_FILE_SCOPE, Credential, Owner
 from security.encryption import TokenEncryption
 from security.google.oauth import GoogleOAuth, OAuthEndpoints
+from security.storage.protocol import Storage
 from security.storage.refusals import Refusals
 from security.storage.sealing import Sealer
+from security.storage.sql.engine import make_engine
+from security.storage.sql.storage import SqlStorage
 from tests.security.kit import MASK, a_credential, new_key
 from tests.storage.shared import SharedShelf, SharedStorage
 
@@ -93,15 +97,31 @@ class Endpoint:
 class Processes:
     """The processes, their storage and their Google."""
 
-    def __init__(self, endpoint: Endpoint, address: str, shelf: SharedShelf) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        address: str,
+        shelf: SharedShelf,
+        database: DatabaseAddress | None = None,
+    ) -> None:
+        """
+        Args:
+            database: instead of the shelf.
+        """
         self.endpoint, self.shelf = endpoint, shelf
+        self._address_of_database = database
         self.keys = [new_key()]
         self._address = address
         self._custodies: list[Custody] = []
 
-    def storage(self, keys: list[SecretStr] | None = None) -> SharedStorage:
+    def storage(self, keys: list[SecretStr] | None = None) -> Storage:
         """Of one more process."""
         sealer = Sealer(TokenEncryption(keys or self.keys), Refusals())
+        if self._address_of_database is not None:
+            engine = make_engine(self._address_of_database)
+            made: Storage = SqlStorage(engine, sealer, MASK, KINDS)
+            made.prepare()
+            return made
         return SharedStorage(self.shelf, sealer, MASK, KINDS)
 
     def start(self, keys: list[SecretStr] | None = None, **options: Any) -> Custody:
@@ -146,7 +166,9 @@ class Processes:
 
 
 @asynccontextmanager
-async def several(**shelf: Any) -> AsyncIterator[Processes]:
+async def several(
+    database: DatabaseAddress | None = None, **shelf: Any
+) -> AsyncIterator[Processes]:
     """Nobody is connected yet."""
     endpoint = Endpoint()
     app = web.Application()
@@ -157,7 +179,7 @@ async def several(**shelf: Any) -> AsyncIterator[Processes]:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     host, port = runner.addresses[0][:2]
-    made = Processes(endpoint, f"http://{host}:{port}", SharedShelf(**shelf))
+    made = Processes(endpoint, f"http://{host}:{port}", SharedShelf(**shelf), database)
     try:
         yield made
     finally:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from config.database import DatabaseAddress
 from processes.wiring import Custody
 from security.credential import Owner
 from security.maintenance.documents import MAINTENANCE
@@ -23,6 +26,14 @@ pytestmark = pytest.mark.one_way("on")
 async def processes() -> AsyncIterator[Processes]:
     """Several over one shelf."""
     async with several() as made:
+        yield made
+
+
+@pytest.fixture(params=["shelf", "database"])
+async def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Processes]:
+    """Several over one shelf, or one database."""
+    address = DatabaseAddress.parse(SecretStr(f"sqlite:///{tmp_path / 'kept.db'}"))
+    async with several(address if request.param == "database" else None) as made:
         yield made
 
 
@@ -52,15 +63,15 @@ class Administrators:
 # Holds
 
 
-async def test_a_thousand_rejected_by_four_processes_at_once_are_one_hold_and_one_message(
-    processes: Processes,
+async def test_many_rejected_by_four_processes_at_once_are_one_hold_and_one_message(
+    anywhere: Processes,
 ) -> None:
     """Each has seen a part; nobody is moved, by whichever process."""
-    owners, administrators = users(1000), Administrators()
-    processes.connect(*owners)
-    processes.endpoint.end(*owners)
-    options = SweepOptions(concurrency=32)
-    custodies = [processes.start(sweep=options) for _ in range(4)]
+    owners, administrators = users(200), Administrators()
+    anywhere.connect(*owners)
+    anywhere.endpoint.end(*owners)
+    options = SweepOptions(concurrency=16)
+    custodies = [anywhere.start(sweep=options) for _ in range(4)]
     await asyncio.gather(*map(administrators.after_a_sweep, custodies))
     assert administrators.heard == [(HOLD, "begins")]
     for custody in custodies:
@@ -71,37 +82,37 @@ async def test_a_thousand_rejected_by_four_processes_at_once_are_one_hold_and_on
 
 
 async def test_rejections_that_are_few_in_each_process_are_many_in_all(
-    processes: Processes,
+    anywhere: Processes,
 ) -> None:
     """Two of ten in each of four, one process after the other: from the third one on they stay."""
     everybody = [users(40)[n : n + 10] for n in range(0, 40, 10)]
     moved = 0
     for part in everybody:
-        processes.connect(*part)
-        processes.endpoint.end(*part[:2])
-        moved += (await processes.start().sweep.run()).quarantined
+        anywhere.connect(*part)
+        anywhere.endpoint.end(*part[:2])
+        moved += (await anywhere.start().sweep.run()).quarantined
     assert moved == 2
-    assert len(processes.start().store.owners()) == 38
+    assert len(anywhere.start().store.owners()) == 38
 
 
-async def test_a_few_rejected_of_very_many_elsewhere_are_moved(processes: Processes) -> None:
+async def test_a_few_rejected_of_very_many_elsewhere_are_moved(anywhere: Processes) -> None:
     """Three of three in this process; of a hundred in all."""
-    processes.connect(*users(100))
-    assert (await processes.start().sweep.run()).refreshed == 100
-    processes.connect(*[Owner.user(n) for n in (1, 2, 3)])
-    processes.endpoint.end(*[Owner.user(n) for n in (1, 2, 3)])
-    report = await processes.start().sweep.run()
+    anywhere.connect(*users(100))
+    assert (await anywhere.start().sweep.run()).refreshed == 100
+    anywhere.connect(*[Owner.user(n) for n in (1, 2, 3)])
+    anywhere.endpoint.end(*[Owner.user(n) for n in (1, 2, 3)])
+    report = await anywhere.start().sweep.run()
     assert (report.quarantined, report.held) == (3, 0)
 
 
 async def test_an_administrators_word_moves_those_whom_other_processes_hold(
-    processes: Processes,
+    anywhere: Processes,
 ) -> None:
     """By whichever process it is said; the incident is over everywhere."""
     owners, administrators = users(4), Administrators()
-    processes.connect(*owners)
-    processes.endpoint.end(*owners)
-    one, other = processes.start(), processes.start()
+    anywhere.connect(*owners)
+    anywhere.endpoint.end(*owners)
+    one, other = anywhere.start(), anywhere.start()
     await administrators.after_a_sweep(one)
     assert await other.rejecting.confirm_held() == 4
     await administrators.after_a_sweep(other)  # the one that opened it has not looked yet
@@ -112,16 +123,16 @@ async def test_an_administrators_word_moves_those_whom_other_processes_hold(
 
 
 async def test_whoever_works_again_is_released_by_whichever_process_refreshes_them(
-    processes: Processes,
+    anywhere: Processes,
 ) -> None:
     """And is on hold nowhere any more."""
     owners = users(4)
-    processes.connect(*owners)
-    valid = dict(processes.endpoint.valid)
-    processes.endpoint.end(*owners)
-    one, other = processes.start(), processes.start()
+    anywhere.connect(*owners)
+    valid = dict(anywhere.endpoint.valid)
+    anywhere.endpoint.end(*owners)
+    one, other = anywhere.start(), anywhere.start()
     assert (await one.sweep.run()).held == 4
-    processes.endpoint.valid = valid
+    anywhere.endpoint.valid = valid
     for owner in owners:
         assert (await other.custodian.refresh(owner)).asked
     await other.sweep.run()
@@ -204,15 +215,15 @@ async def test_a_pause_holds_for_every_process(processes: Processes) -> None:
 
 
 async def test_what_two_processes_remember_of_one_owner_is_kept_side_by_side(
-    processes: Processes,
+    anywhere: Processes,
 ) -> None:
     """None undoes what it does not know of."""
-    one, other = processes.start(), processes.start()
-    one.state.terms.note(ANN, processes.now() + timedelta(days=5))
+    one, other = anywhere.start(), anywhere.start()
+    one.state.terms.note(ANN, anywhere.now() + timedelta(days=5))
     other.state.organisations.refuse(ANN, "org_policy")
     await one.state.save()
     await other.state.save()
-    third = processes.start()
+    third = anywhere.start()
     await third.state.recall([ANN])
     assert third.state.organisations.untold() == [(ANN, "org_policy")]
     assert third.state.terms.owners() == {ANN}
@@ -245,10 +256,10 @@ async def test_idle_days_are_counted_from_what_any_process_saw(processes: Proces
 
 @pytest.mark.parametrize("dies", ["before it is sent", "before it is marked"])
 async def test_whoever_takes_over_tells_what_the_dead_one_has_not(
-    processes: Processes, dies: str
+    anywhere: Processes, dies: str
 ) -> None:
     """Sent, then marked: nothing is lost by a death in between."""
-    one, other = processes.start(), processes.start()
+    one, other = anywhere.start(), anywhere.start()
     one.state.organisations.refuse(ANN, "org_policy")
     await one.state.save()
     heard: list[str] = []

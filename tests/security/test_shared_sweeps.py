@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from config.database import DatabaseAddress
 from processes.wiring import Custody
 from security.credential import Owner
 from security.maintenance.sweep import SweepOptions
@@ -26,16 +29,24 @@ async def processes() -> AsyncIterator[Processes]:
         yield made
 
 
+@pytest.fixture(params=["shelf", "database"])
+async def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Processes]:
+    """Several over one shelf, or one database."""
+    address = DatabaseAddress.parse(SecretStr(f"sqlite:///{tmp_path / 'kept.db'}"))
+    async with several(address if request.param == "database" else None) as made:
+        yield made
+
+
 def start_four(processes: Processes, concurrency: int = 8) -> list[Custody]:
     return [processes.start(sweep=SweepOptions(concurrency=concurrency)) for _ in range(4)]
 
 
-async def test_four_processes_refresh_each_owner_once(processes: Processes) -> None:
+async def test_four_processes_refresh_each_owner_once(anywhere: Processes) -> None:
     """Together they look at few more than there are, and each does its share."""
-    processes.connect(*OWNERS)
-    custodies = start_four(processes)
+    anywhere.connect(*OWNERS)
+    custodies = start_four(anywhere)
     reports = await asyncio.gather(*(custody.sweep.run() for custody in custodies))
-    assert processes.endpoint.asked == Counter({owner.key: 1 for owner in OWNERS})
+    assert anywhere.endpoint.asked == Counter({owner.key: 1 for owner in OWNERS})
     assert sum(report.refreshed for report in reports) == len(OWNERS)
     assert min(report.refreshed for report in reports) > len(OWNERS) / 10
     assert [report.transient + report.operator + report.quarantined for report in reports] == [
