@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final, cast
@@ -151,6 +153,16 @@ def build_application(
         if alerts.note_drive(services, result):
             tell_of_trouble()
 
+    loop = asyncio.get_running_loop()
+
+    def note_lease(code: str | None) -> None:  # in the lease's own thread
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the process ends
+            loop.call_soon_threadsafe(note_database, code)
+
+    def note_database(code: str | None) -> None:
+        if alerts.note_database(services, code):
+            tell_of_trouble()
+
     def tell_of_overflow(update: Update) -> None:
         application.create_task(files.tell_overflow(bot, services, update), name="overflow")
 
@@ -163,6 +175,7 @@ def build_application(
     inbox.waiting.is_full = lambda person: person > 0 and uploads.is_full(Owner.user(person))
     uploads.on_end = inbox.release
     uploads.on_stopping = runner.cancel
+    core.lease.on_fault = note_lease
     inbox.on_overflow = tell_of_overflow
     telegram_health.on_several = inbox.take_in
     inbox.on_wait = acknowledge_tap

@@ -10,6 +10,7 @@ from telegram.ext import ApplicationHandlerStop
 from bot.context import BotContext
 from bot.delivery.conversation import asked_in, owner_of
 from bot.delivery.messages import may_pass, note_refusal, privately, send
+from bot.kinds import DATABASE_UNREACHABLE
 from bot.texts.catalogue import Texts
 from bot.texts.reader import that_is_you
 from bot.texts.unexpected import new_reference
@@ -49,7 +50,7 @@ async def _answer(update: object, context: BotContext) -> None:
         texts = await context.texts_for(owner)
     except Exception:  # whatever is wrong with the store, the person gets an answer
         texts = Texts("en")
-    if isinstance(error, TransientFault) or (isinstance(error, TelegramError) and may_pass(error)):
+    if _passes(error):
         text = texts.tr(
             "⚠️ That did not work just now. Please try again in a few minutes. (Code: {reference})",
             reference=reference,
@@ -70,6 +71,15 @@ async def _answer(update: object, context: BotContext) -> None:
         await send(context.bot, privately(person, owner), text)  # it concerns nobody else
     except TelegramError:
         _log.warning("message_not_sent", owner=owner, reference=reference)
+
+
+def _passes(error: Exception | None) -> bool:
+    """Whether the same may work in a few minutes."""
+    if isinstance(error, OperatorFault):
+        return error.code == DATABASE_UNREACHABLE
+    return isinstance(error, TransientFault) or (
+        isinstance(error, TelegramError) and may_pass(error)
+    )
 
 
 def on_polling_error(lease: HeldLease, error: TelegramError) -> None:

@@ -9,6 +9,8 @@ from security.storage.catalogue import Claims, Document, Kind, claims_owner
 
 UPDATES_NOT_SAVED: Final = "updates_not_saved"
 UPDATE_SET_ASIDE: Final = "update_set_aside"
+DATABASE_UNREACHABLE: Final = "database_unreachable"
+"""It may be back at any moment, and nobody who waits need be told more than that."""
 LOCAL_FILE_UNREADABLE: Final = "local_file_unreadable"
 """What the local Bot API server has fetched cannot be read."""
 INCIDENTS: Final = frozenset({UPDATES_NOT_SAVED, UPDATE_SET_ASIDE, LOCAL_FILE_UNREADABLE})

@@ -40,6 +40,8 @@ class Services:
     attention: Attention
     telegram_health: TelegramHealth
     refusals: Refusals
+    database_faults: set[str] = field(default_factory=set)
+    """Codes of what has kept the bot's lease from being renewed."""
     notices_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while people are told what a sweep found: nobody is told twice."""
     chart_lock: asyncio.Lock = field(default_factory=asyncio.Lock)

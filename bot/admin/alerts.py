@@ -35,6 +35,17 @@ def note_drive(services: Services, result: str) -> bool:
     return were != {code for code in INCIDENTS if incidents.is_open(code)}
 
 
+def note_database(services: Services, code: str | None) -> bool:
+    """Why the bot's lease is not renewed, or (None) that it is again; whether that is news."""
+    incidents, now = services.core.state.incidents, services.core.storage.now()
+    if code is not None:
+        services.database_faults.add(code)
+        return incidents.note(code, now, is_there=True)
+    ended = [incidents.note(fault, now, is_there=False) for fault in services.database_faults]
+    services.database_faults.clear()
+    return any(ended)
+
+
 async def tell_administrators(bot: ExtBot[int], services: Services) -> None:
     """Tell them of each incident once. Without administrators it is logged all the same."""
     core, incidents = services.core, services.core.state.incidents

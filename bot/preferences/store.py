@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from weakref import WeakValueDictionary
 
-from bot.kinds import PREFERENCES
+from bot.kinds import DATABASE_UNREACHABLE, PREFERENCES
 from bot.preferences.folder_choices import FolderChoices
 from bot.texts.catalogue import LANGUAGES, Texts, language_of
 from security.credential import Owner
@@ -35,7 +35,10 @@ class Preferences:
 
     async def language(self, owner: Owner) -> str:
         """The language chosen, or else that of the person's Telegram when last seen."""
-        chosen, seen = await self._get(owner)
+        try:
+            chosen, seen = await self._get(owner)
+        except OperatorFault:  # nothing to leave a person without an answer for
+            return language_of(None)
         return chosen or seen
 
     async def texts(self, owner: Owner) -> Texts:
@@ -45,12 +48,15 @@ class Preferences:
 
     async def note_language(self, owner: Owner, telegram_code: str | None) -> bool:
         """Note the language of the person's Telegram; whether it is another than before."""
-        _, seen = await self._get(owner)
+        try:
+            _, seen = await self._get(owner)
+        except OperatorFault:  # noted another time
+            return False
         if not telegram_code or language_of(telegram_code) == seen:
             return False
         async with self._changing(owner):
-            chosen, _ = await self._get(owner)
             with suppress(OperatorFault):  # the disk fails: asked again after the next start
+                chosen, _ = await self._get(owner)
                 await self._put(owner, chosen, language_of(telegram_code))
         return True
 
@@ -77,7 +83,9 @@ class Preferences:
         if owner not in self._cache:
             try:
                 document = await self._workers.read(self._documents.read, owner.stem) or {}
-            except (CorruptCredential, OperatorFault):
+            except (CorruptCredential, OperatorFault) as fault:
+                if fault.code == DATABASE_UNREACHABLE:  # what was chosen is still there
+                    raise
                 document = {}  # a language is nothing to leave a person without an answer for
             chosen, seen = document.get("chosen"), document.get("seen")
             found = (

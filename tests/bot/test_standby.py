@@ -36,11 +36,12 @@ from security.storage.holding.fenced import FencedDocuments
 from security.storage.holding.held_lease import HeldLease
 from security.storage.protocol import Drop, Key, Put, Unit
 from tests.bot.test_operations import free_port
-from tests.journeys import until
+from tests.journeys import connect, until, until_uploading
 from tests.lapsing import SECONDS, Database, LapsingStorage
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("on")
+AMY = "amy@example.com"
 
 
 @dataclass
@@ -239,9 +240,10 @@ async def test_a_bot_without_its_database_begins_nothing_and_goes_on_once_it_is_
     start: Start, log: Log, people: People, database: Database
 ) -> None:
     """Its lease has run out by then, and is nobody else's."""
-    ann, bot = people(), start()
-    await ann.start()
-    await ann.wait_for("Drivekeeper")
+    root, ann, bot = people(900, "Root"), people(), start(ADMIN_USER_IDS="900")
+    for person in (root, ann):
+        await person.start()
+        await person.wait_for("Drivekeeper")
     bot.storage.away.is_away = True
     await log.has("lease_not_renewed")
     await until(lambda: not database.leases["bot"].may_begin())
@@ -253,6 +255,28 @@ async def test_a_bot_without_its_database_begins_nothing_and_goes_on_once_it_is_
     await ann.wait_for("20 MiB")
     await log.has("lease_renewed")
     assert (log.count("lease_not_renewed"), log.count("lease_lost")) == (1, 0)
+    await root.wait_for("Over:", since=0)
+    told = [m.text for m in root.messages() if "The database does not answer" in m.text]
+    assert ["Over:" in text for text in told] == [False, True]
+
+
+async def test_an_upload_outlasts_the_database(
+    start: Start, log: Log, people: People, google: GoogleControls
+) -> None:
+    """Nothing is said to have failed: what is to be noted down waits, and so does the rest."""
+    ann, bot = people(), start()
+    await connect(ann, google, AMY)
+    await google.rate("google.upload.chunk", 1_000_000)
+    await ann.send_document(os.urandom(2_000_000), "a.bin")
+    await until_uploading(google)
+    bot.storage.away.is_away = True
+    await log.has("lease_not_renewed")
+    await asyncio.sleep(3 * SECONDS)
+    assert not [file for file in await google.files(AMY) if file["md5"]]
+    bot.storage.away.is_away = False
+    await ann.wait_for("is in your Drive")
+    assert not [m.text for m in ann.messages() if m.from_bot and m.text[:1] == "⚠"]
+    assert len([file for file in await google.files(AMY) if file["md5"]]) == 1
 
 
 async def test_a_standby_is_stopped_in_order(start: Start, log: Log) -> None:

@@ -12,7 +12,7 @@ import structlog
 from telegram.ext import ExtBot
 
 from bot.core import BotOptions, Core
-from bot.kinds import LOCAL_FILE_UNREADABLE
+from bot.kinds import DATABASE_UNREACHABLE, LOCAL_FILE_UNREADABLE
 from bot.texts.buttons import Shown
 from bot.texts.unexpected import Unexpected, new_reference
 from bot.uploads.destinations import Destinations
@@ -36,8 +36,11 @@ from security.errors import (
     OperatorFault,
     RefusedByOrganisation,
 )
+from security.google.jitter import doubling
 from upload import StopSignal, UploadCancelled, UploadInterrupted
 
+_SAVE_PAUSE_SECONDS: Final = 0.5
+_LONGEST_SAVE_PAUSE_SECONDS: Final = 5.0
 _ALL_ALIKE: Final = frozenset(
     {
         *("quota_exceeded", "shared_drive_full", "daily_limit", "too_many_items", "too_deep"),
@@ -245,7 +248,14 @@ class UploadRunner:
             if not unless_deleted or self._journal.load(job.id) is not None:
                 self._journal.save(job)
 
-        await self._core.workers.run(save)
+        # While the database is away an upload waits: what it has in Drive is not lost by that.
+        for pause in doubling(_SAVE_PAUSE_SECONDS, _LONGEST_SAVE_PAUSE_SECONDS):
+            try:
+                return await self._core.workers.run(save)
+            except OperatorFault as fault:
+                if fault.code != DATABASE_UNREACHABLE or self._core.workers.is_stopping:
+                    raise
+            await asyncio.sleep(pause)
 
     def _alert(self, running: RunningJob, result: str) -> None:
         """Administrators hear when the local server's files cannot be read, and when they can."""

@@ -13,6 +13,7 @@ from bot.texts.catalogue import Texts
 from bot.uploads.ends import UNCONFIRMED
 from bot.uploads.jobs import UploadJob
 from bot.uploads.progress import UploadMessage
+from security.errors import TransientFault
 from upload import Source, StopSignal, UploadCancelled, UploadInterrupted
 
 _ANSWER_SECONDS: Final = 120
@@ -103,7 +104,7 @@ class RunningJob:
 
         Raises:
             UploadInterrupted, UploadCancelled: the job is to stop, or the event loop is closed.
-            TimeoutError: it did not answer.
+            TransientFault: it did not answer; what was to be written down may not be.
         """
         try:
             asked = asyncio.run_coroutine_threadsafe(work, self._loop)
@@ -116,3 +117,6 @@ class RunningJob:
             except CancelledError:
                 self.stop.check()
                 raise
+            except TimeoutError:
+                asked.cancel()
+                raise TransientFault("the event loop does not answer", code="timeout") from None

@@ -24,6 +24,8 @@ _AGAIN_SECONDS: Final = 1.0
 """At most, before a renewal that came to nothing is tried again."""
 _HANDING_OVER_SECONDS: Final = 60.0
 """In which requests of the one before may still be under way."""
+_LASTING: Final = 3
+"""Renewals that come to nothing: what is over by then is nobody's business."""
 _LOOK_SECONDS: Final = 0.05
 """How often whoever waits looks whether something may be begun."""
 _log = structlog.get_logger()
@@ -49,7 +51,8 @@ class HeldLease:
         self.on_lost: Callable[[], None] = lambda: None
         """Called once, in the thread that renews, when somebody else has it."""
         self.on_fault: Callable[[str | None], None] = lambda _: None
-        """Called in that thread with the code of what keeps it from being renewed; None: over."""
+        """Called in that thread: with the code of what keeps it from being renewed, where that
+        lasts; with None, once it is over."""
 
     @property
     def is_changing_hands(self) -> bool:
@@ -98,16 +101,21 @@ class HeldLease:
 
     def _renew(self) -> None:
         every = (self._seconds or 0) / _RENEWALS
-        pause, fault = every, None
+        pause, failures, told = every, 0, False
         while not self._wake.wait(pause):
             failed, pause = self._failure(), every
             if self.is_lost:
                 return
+            before, failures = failures, 0 if failed is None else failures + 1
             if failed is not None:
                 pause = min(every, _AGAIN_SECONDS)
-            if (failed is None) != (fault is None):
-                self._tell(failed)
-            fault = failed
+            if failures == 1:
+                _log.error("lease_not_renewed", result=failed)
+            elif before and not failures:
+                _log.info("lease_renewed", result="ok")
+            if failures == _LASTING or (told and not failures):
+                told = failed is not None
+                self.on_fault(failed)
 
     def _failure(self) -> str | None:
         """Renew it once; the code of what kept it from that."""
@@ -119,16 +127,9 @@ class HeldLease:
             return fault.code
         except Exception:  # a defect: it lapses by itself, and nobody begins anything then
             _log.exception("lease_not_renewed")
-            return "failed"
+            return "operator_fault"
         if not is_held and self._wanted:
             self.is_lost = True
             _log.critical("lease_lost", result="second_instance")
             self.on_lost()
         return None
-
-    def _tell(self, code: str | None) -> None:
-        if code is None:
-            _log.info("lease_renewed", result="ok")
-        else:
-            _log.error("lease_not_renewed", result=code)
-        self.on_fault(code)
