@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from bot.kinds import UPDATES_NOT_SAVED
+from bot.kinds import DATABASE_UNREACHABLE, UPDATES_NOT_SAVED
 from security.errors import OperatorFault
 from security.maintenance.incidents import Incidents
 
@@ -32,5 +32,7 @@ class SavingTrouble:
         self.is_there = fault is not None
         if fault is not None:
             _log.error("update_not_saved", result=fault.code)
-        self._incidents.note(UPDATES_NOT_SAVED, time.time(), is_there=self.is_there)
-        self.on_change()
+        # Of a database that is away the bot's lease has an incident: one is enough.
+        is_new = fault is not None and fault.code != DATABASE_UNREACHABLE
+        if self._incidents.note(UPDATES_NOT_SAVED, time.time(), is_there=is_new):
+            self.on_change()
