@@ -160,8 +160,9 @@ def build_application(
             loop.call_soon_threadsafe(note_database, code)
 
     def note_database(code: str | None) -> None:
-        if alerts.note_database(services, code):
-            tell_of_trouble()
+        if application.running:
+            told = alerts.note_database(bot, services, code)
+            application.create_task(told, name="alert")
 
     def tell_of_overflow(update: Update) -> None:
         application.create_task(files.tell_overflow(bot, services, update), name="overflow")

@@ -35,15 +35,18 @@ def note_drive(services: Services, result: str) -> bool:
     return were != {code for code in INCIDENTS if incidents.is_open(code)}
 
 
-def note_database(services: Services, code: str | None) -> bool:
-    """Why the bot's lease is not renewed, or (None) that it is again; whether that is news."""
-    incidents, now = services.core.state.incidents, services.core.storage.now()
+async def note_database(bot: ExtBot[int], services: Services, code: str | None) -> None:
+    """Why the bot's lease is not renewed, or (None) that it is again; administrators are told."""
+    incidents, faults = services.core.state.incidents, services.database_faults
     if code is not None:
-        services.database_faults.add(code)
-        return incidents.note(code, now, is_there=True)
-    ended = [incidents.note(fault, now, is_there=False) for fault in services.database_faults]
-    services.database_faults.clear()
-    return any(ended)
+        faults.add(code)
+        incidents.note(code, services.core.storage.now(), is_there=True)
+    else:
+        async with services.notices_lock:  # its beginning is told first, if it is being told
+            for fault in faults:
+                incidents.note(fault, services.core.storage.now(), is_there=False)
+            faults.clear()
+    await tell_administrators(bot, services)
 
 
 async def tell_administrators(bot: ExtBot[int], services: Services) -> None:
