@@ -19,6 +19,10 @@ from security.storage.disk_faults import reason_of
 
 _GO_ON: Final = "Nothing is lost: run the same command again to go on."
 _SHOWN: Final = 20
+_WHY: Final = {
+    "store_failed": "cannot be read from the disk",
+    "too_big": "too large for the database",
+}
 
 
 class To(StrEnum):
@@ -107,7 +111,7 @@ def _show(report: MoveReport) -> None:
         say("And the key of the logs' masks: owners are called what they were.")
     for left in report.left[:_SHOWN]:
         whose = f" of {left.owner}" if left.owner else ""
-        say(f"Cannot be carried: {left.kind}{whose}: {left.result}.")
+        say(f"Cannot be carried: {left.kind}{whose}: {_WHY.get(left.result, left.result)}.")
 
 
 def _advice(report: MoveReport, to: To) -> Iterator[str]:

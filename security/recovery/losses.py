@@ -56,7 +56,7 @@ class Losses:
 def find_losses(
     store: TokenStore, masks_since: datetime | None, present: Collection[Owner] | None = None
 ) -> Losses:
-    """Look for them. Changes nothing; reads the whole audit trail, which is 50 MB at most.
+    """Look for them. Changes nothing; reads the whole audit trail, which is 50 MB of files at most.
 
     Args:
         masks_since: since when masks are certainly made as now; None: not known.

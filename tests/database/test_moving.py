@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from bot.kinds import PREFERENCES
 from processes.storage import KINDS
 from security.encryption import TokenEncryption
 from security.errors import OperatorFault
@@ -21,6 +22,7 @@ from security.owner_documents import CREDENTIALS
 from security.recovery.bot_stopped import bot_stopped
 from security.recovery.moving.move import Move
 from security.recovery.moving.report import MoveReport
+from security.storage.documents import Documents
 from security.storage.files.data_folder import load_mask_key, mask_key_since
 from security.storage.files.side import FileSide
 from security.storage.files.storage import FileStorage
@@ -238,6 +240,21 @@ def test_a_document_that_the_disk_does_not_give_ends_the_move_before_anything_go
     path.write_bytes(kept)
     assert there.run("sql").is_complete
     there.rows.open()
+
+
+def test_what_is_too_large_for_a_database_is_named_and_nothing_goes(there: World) -> None:
+    """It is told as what it is; the files serve as before."""
+    kept = Documents(there.files, PREFERENCES)
+    kept.write("token_502", {"long": "x" * 2_000_000})
+    report = there.run("sql")
+    assert [(left.kind, left.owner, left.result) for left in report.left] == [
+        ("preferences", MASK(BOB.name), "too_big")
+    ]
+    assert report.kinds["preferences"] == {"moved": 2, "left": 1}
+    there.files.open()
+    refuses(there.rows)
+    kept.delete("token_502")
+    assert there.run("sql").is_complete
 
 
 def test_what_was_left_of_an_earlier_move_does_not_come_back(there: World) -> None:

@@ -145,9 +145,13 @@ class Carrier:
                 size = len(stored.raw) if isinstance(stored, Stored) else 0
                 steps.append((step, size))
         if steps:
-            made.changed += len(steps)
-            _apply(self._target, steps, leases)
-            changed = [step.key for step, _ in steps]
+            too_big = _apply(self._target, steps, leases)
+            for step in too_big:
+                stood: Outcome = "as it stands" if isinstance(step, PutRaw) else "moved"
+                made.counts[step.key.kind.label][stood] -= 1
+                self._leave(step.key, "too_big", made)
+            changed = [step.key for step, _ in steps if step not in too_big]
+            made.changed += len(changed)
             before = dict(zip(keys, found, strict=True))
             for key, present in zip(changed, self._target.read(changed), strict=True):
                 if self._step(key, before[key], present) is not None:
@@ -163,14 +167,17 @@ class Carrier:
             return True
         if isinstance(found, Exception):
             code = found.code if isinstance(found, CustodyError) else "failed"
-            owner = key.kind.owner_of(key.name)
-            mask = None if owner is None else self._mask(owner.name)
-            made.left.append(Left(kind=key.kind.label, owner=mask, result=code))
-            counts["left"] += 1
+            self._leave(key, code, made)
             return False
         stands = found.document is None or _keeps_bytes(key)
         counts["as it stands" if stands else "moved"] += 1
         return True
+
+    def _leave(self, key: Key, code: str, made: Pass) -> None:
+        owner = key.kind.owner_of(key.name)
+        mask = None if owner is None else self._mask(owner.name)
+        made.left.append(Left(kind=key.kind.label, owner=mask, result=code))
+        made.counts[key.kind.label]["left"] += 1
 
     def _step(self, key: Key, found: Found, present: Found) -> Step | None:
         """What makes the target's the same; None: it is. Raises where one cannot be read."""
@@ -234,23 +241,33 @@ def _keeps_bytes(key: Key) -> bool:
     return key.kind.copies_of is not None and not key.name.endswith(NOTE)
 
 
-def _apply(storage: Storage, steps: Sequence[tuple[Step, int]], leases: dict[str, Lease]) -> None:
-    """Make changes durable: all of an owner's as one unit, some bytes at a time."""
+def _apply(
+    storage: Storage, steps: Sequence[tuple[Step, int]], leases: dict[str, Lease]
+) -> list[Step]:
+    """Make changes durable: all of an owner's as one unit, some bytes at a time.
+
+    What is not made, because one of its unit is too large, is given back.
+    """
     units: dict[str, list[Step]] = {}
+    too_big: list[Step] = []
     waiting = 0
     for number, (step, size) in enumerate(steps):
         stem = _stem(step.key)
         name = f" {number}" if stem is None else stem  # nobody's: a unit of its own
         if waiting + size > _MOST_BYTES and name not in units:
-            _make(storage, units, leases)
+            too_big += _make(storage, units, leases)
             units, waiting = {}, 0
         units.setdefault(name, []).append(step)
         waiting += size
-    _make(storage, units, leases)
+    return too_big + _make(storage, units, leases)
 
 
-def _make(storage: Storage, units: dict[str, list[Step]], leases: dict[str, Lease]) -> None:
+def _make(storage: Storage, units: dict[str, list[Step]], leases: dict[str, Lease]) -> list[Step]:
     made = [Unit(steps, leases.get(name)) for name, steps in units.items()]
-    for outcome in storage.apply(made) if made else ():
-        if isinstance(outcome, Exception):
+    too_big: list[Step] = []
+    for unit, outcome in zip(made, storage.apply(made) if made else (), strict=True):
+        if isinstance(outcome, OperatorFault) and outcome.code == "too_big":
+            too_big += unit.steps
+        elif isinstance(outcome, Exception):
             raise outcome
+    return too_big

@@ -217,7 +217,7 @@ def _brought(sealer: Sealer, key: Key, raw: bytes) -> Content:
 def _content(kept: bytes | Parts, document: Document | None) -> Content:
     content = Content(new_version(), kept, document)
     if len(content.raw) > MOST_BYTES:
-        raise OperatorFault("a document is too large for the database", code="store_failed")
+        raise OperatorFault("a document is too large for the database", code="too_big")
     return content
 
 
