@@ -33,6 +33,7 @@ _log = structlog.get_logger()
 
 
 NOTHING: Final = Reading(None)
+_GATHERS_SECONDS: Final = 0.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +80,12 @@ class Refreshes:
         self._store = store
         self._outcomes = outcomes
         self._lead = lead
-        scheduler = BatchScheduler(workers.writers)
-        self._looks = Batches(scheduler, self._look_all)
+        looking = saving = BatchScheduler(workers.writers)
         if store.storage.is_shared:
             # A thread waits for the database, not for the interpreter: both may wait at once.
-            scheduler = BatchScheduler(workers.writers)
-        self._saves = Batches(scheduler, self._save_all)
+            looking, saving = (BatchScheduler(workers.writers, _GATHERS_SECONDS) for _ in range(2))
+        self._looks = Batches(looking, self._look_all)
+        self._saves = Batches(saving, self._save_all)
 
     @asynccontextmanager
     async def look(

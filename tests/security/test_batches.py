@@ -57,6 +57,17 @@ async def test_what_comes_together_is_done_together(threads: Threads) -> None:
     assert [len(batch) for batch in work.batches] == [MOST, MOST, 5]
 
 
+async def test_a_batch_that_gathers_has_what_comes_a_moment_later(threads: Threads) -> None:
+    """Where each costs as much however few are in it."""
+    work = Halves()
+    batches = Batches(BatchScheduler(threads, gathers_seconds=0.2), work)
+    first = asyncio.create_task(batches.run(2))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(batches.run(4))
+    assert (await first, await second) == (1, 2)
+    assert work.batches == [[2, 4]]
+
+
 async def test_one_error_is_nobody_elses(threads: Threads) -> None:
     """Neither in the batch, nor in a later step for what an earlier one has refused."""
     batches = Batches(BatchScheduler(threads), Halves())
