@@ -248,8 +248,10 @@ class Custodian:
                     try:
                         refreshed = await self._ask_google(credential, asking, look.lease)
                     except ConsentRequired as refusal:
-                        again = await self._newer(credential, refusal, look.lease)
-                        credential, version = _usable(again), again.version
+                        look.reading = await self._newer(credential, refusal, look.lease)
+                        credential, version = _usable(look.reading), look.reading.version
+                        if self._refreshes.serves(credential, rejected, self.lead):
+                            return Kept(credential)  # a late one has saved what it was given
                         refreshed = await self._ask_google(credential, asking, look.lease)
                 except Fault as fault:
                     self._note(owner, fault)
@@ -278,8 +280,8 @@ class Custodian:
         return Kept(saved, asked=True)
 
     async def _newer(self, refused: Credential, refusal: ConsentRequired, lease: Lease) -> Reading:
-        """What a program that knows no lease has put there meanwhile, as by connecting the owner
-        anew; where there is nothing of that kind, `refusal` is raised."""
+        """What has been put there meanwhile: by a process whose lease has lapsed, or by a program
+        that knows none; where there is nothing of that kind, `refusal` is raised."""
         again = await self._workers.run(self._store.read, refused.owner)
         if again.credential is None or again.credential.refresh_token == refused.refresh_token:
             if refusal.code == "invalid_grant":

@@ -78,6 +78,29 @@ async def test_a_refusal_just_after_a_lease_was_taken_over_condemns_nobody(
     assert processes.endpoint.asked == {"501": 1, "refused": 3}
 
 
+async def test_what_the_late_one_saves_while_another_is_refused_serves_that_one_as_well(
+    processes: Processes,
+) -> None:
+    """Asked for once more, Google would end the token that was just saved."""
+    async with stopped_amid_a_refresh(processes) as refresh:
+        other = processes.start()
+
+        @asynccontextmanager
+        async def asking(client_id: str) -> AsyncIterator[None]:
+            try:
+                yield
+            finally:  # Google has refused, and nothing has been read again yet
+                processes.endpoint.may_answer.set()
+                await refresh
+
+        kept = await other.custodian.refresh_within(ANN, 30, asking)
+    assert secret(kept.credential.access_token) == "ya29.501-1"
+    saved = other.store.load(ANN)
+    assert saved is not None
+    assert secret(saved.refresh_token) == "1//0501-1"
+    assert processes.endpoint.asked == {"501": 1, "refused": 1}
+
+
 async def test_a_refusal_counts_once_the_late_one_has_been_waited_for(
     processes: Processes,
 ) -> None:
