@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-rest load-test soak crash-test crash-sql fuzz check format lock texts bench-sweep bench-upload bench-start bench-store clean
+.PHONY: help run test test-rest load-test soak crash-test crash-sql race-sql fuzz check format lock texts bench-sweep bench-upload bench-start bench-store clean
 
 help:
 	@echo "make run     install and start the bot (without .env: against the sandbox, on this machine alone)"
@@ -11,6 +11,7 @@ help:
 	@echo "make load-test   a hundred people at once, fifty with many files and faults, one of 2.2 GB; ten thousand owners"
 	@echo "make soak    5,000 uploads with faults: memory and connections come back (SOAK=options)"
 	@echo "make crash-test  killed, or no space left, at every file-system call, and amid uploads"
+	@echo "make race-sql    processes killed, stopped and misled while they share a database (needs mariadbd)"
 	@echo "make crash-sql   the connection to the database cut at every packet (needs mariadbd)"
 	@echo "make fuzz    ten thousand damaged token files"
 	@echo "make check   format, lint, types, direction of imports"
@@ -75,6 +76,8 @@ crash-test: $(VENV)/.dev
 	$(BIN)/python -m tests.crash
 crash-sql: $(VENV)/.dev
 	$(BIN)/python -m tests.database.crash
+race-sql: $(VENV)/.dev
+	$(BIN)/python -m tests.database.race
 
 # Ten thousand damaged files where `make test` has five hundred.
 fuzz: $(VENV)/.dev

@@ -20,13 +20,13 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from bench.owners import CLIENT_ID, new_key, read_settings, write_settings
-from processes.storage import mask_of
+from processes.storage import mask_of, storage_of
 from security.credential import Credential, Owner
 from security.owner_documents import QUARANTINE, credential_key
 from security.storage.protocol import Put, Storage, Unit
 from security.token_store import TokenStore
 from tests.database.rotating import RotatingEndpoint, refresh_token
-from tests.database.storages import storage_for
+from tests.mariadb import MariaDB
 
 ROOT: Final = Path(__file__).parents[2]
 FIRST_ID: Final = 7_000_000_000
@@ -132,12 +132,18 @@ class Fleet:
     """How many processes are to be."""
     held: int
     """How many leases one of them is to have, where it comes to harm."""
+    server: MariaDB | None
+    """Where the storage is one that can be ended."""
     lease_seconds: float
     settings: Mapping[str, object]
     """Where the storage is, and what else all processes are told."""
     stack: AsyncExitStack
     processes: list[Process] = field(default_factory=list)
     keys: list[str] = field(default_factory=lambda: [new_key()])
+    reports: list[Json] = field(default_factory=list)
+    """What every pass came to."""
+    judged: Judgement | None = None
+    """How it stood when it was last looked at."""
     _begun: dict[str, asyncio.Task[Json]] = field(default_factory=dict)
 
     async def start(
@@ -174,7 +180,7 @@ class Fleet:
     def storage(self) -> Storage:
         """The storage, for whoever looks."""
         settings = read_settings(self._settings("harness"))
-        return storage_for(settings, mask_of(settings), self.lease_seconds)
+        return storage_of(settings, mask_of(settings), lease_seconds=self.lease_seconds)
 
     def fill(self, *, minutes_left: float = 5) -> None:
         """Everybody is connected; Google knows their tokens' first turns."""
@@ -222,12 +228,22 @@ class Fleet:
 
         async def sweep(process: Process) -> None:
             while not is_done():
-                await process.sweep()
+                self.reports.append(await process.sweep())
                 await asyncio.sleep(0.02)
 
         async with asyncio.timeout(seconds):
             await asyncio.gather(*map(sweep, processes))
         return loop.time() - began
+
+    async def sweep_once(self, processes: Sequence[Process]) -> list[Json]:
+        """One pass in each of them, at the same time; what each came to."""
+        found = list(await asyncio.gather(*[process.sweep() for process in processes]))
+        self.reports += found
+        return found
+
+    def told(self) -> list[str]:
+        """Everything that administrators have been told, by whatever process."""
+        return [said for report in self.reports for said in report["told"]]
 
     def begin(self, process: Process) -> None:
         """One pass, for which nobody waits yet."""
@@ -247,7 +263,8 @@ class Fleet:
 
     async def judge(self) -> Judgement:
         """Read everybody, and compare with what Google knows."""
-        return await asyncio.to_thread(self._judge)
+        self.judged = await asyncio.to_thread(self._judge)
+        return self.judged
 
     def _judge(self) -> Judgement:
         storage = self.storage()
@@ -294,11 +311,12 @@ async def fleet(
     size: int,
     held: int,
     lease_seconds: float,
+    server: MariaDB | None = None,
 ) -> AsyncIterator[Fleet]:
     """Nobody is connected yet, and no process runs."""
     async with AsyncExitStack() as stack:
         endpoint = await stack.enter_async_context(RotatingEndpoint().serving())
-        made = Fleet(folder, endpoint, owners, size, held, lease_seconds, settings, stack)
+        made = Fleet(folder, endpoint, owners, size, held, server, lease_seconds, settings, stack)
         yield made
         for pending in made.begun():
             pending.cancel()

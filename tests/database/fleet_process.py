@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,26 +17,25 @@ from freezegun import freeze_time
 from bench.child import Json, serve
 from bench.owners import read_settings
 from processes.bot import prepare_logs
-from processes.wiring import CustodyOptions, custody
-from security.logs.schema import OPERATOR_FAULTS
-from tests.database.storages import storage_for
+from processes.storage import storage_of
+from processes.wiring import Custody, CustodyOptions, custody
 
 
 async def main(file: Path, lease_seconds: float) -> None:
     """Sweep whenever told to, until there are no more commands."""
     settings = read_settings(file)
     mask = prepare_logs(settings)
-    storage = storage_for(settings, mask, lease_seconds)
+    storage = storage_of(settings, mask, lease_seconds=lease_seconds)
     async with custody(settings, storage, mask, CustodyOptions.of(settings)) as parts:
 
         async def answer(command: Json) -> Json:
-            """One pass, and what it came to."""
-            began = time.perf_counter()
+            """One pass, and what it came to; then whatever administrators are told."""
             report = await parts.sweep.run(full=bool(command.get("full")))
-            parts.state.incidents.learn(report, OPERATOR_FAULTS)
+            await parts.fleet.learn(report)
+            told = await _tell(parts)
             await parts.state.save()
             return {
-                "seconds": time.perf_counter() - began,
+                "told": told,
                 "seen": report.seen,
                 "refreshed": report.refreshed,
                 "transient": report.transient,
@@ -50,6 +48,21 @@ async def main(file: Path, lease_seconds: float) -> None:
             }
 
         await serve({}, answer)
+
+
+async def _tell(parts: Custody) -> list[str]:
+    """As the bot does, but for the messages themselves: "code begins", "code ends"."""
+    said: list[str] = []
+    if not parts.state.incidents.to_tell(parts.storage.now()):
+        return said
+    async with parts.fleet.telling() as may_tell:
+        for incident in parts.state.incidents.to_tell(parts.storage.now()):
+            if not may_tell():
+                break
+            said.append(f"{incident.code} {'ends' if incident.over else 'begins'}")
+            parts.state.incidents.told(incident)
+            await parts.state.save(incidents=True)
+    return said
 
 
 def _clock(wrong_by: float) -> AbstractContextManager[object]:

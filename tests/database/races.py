@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -17,9 +18,11 @@ from tests.database.fleet import Fleet, FleetFailed, Process
 
 Race = Callable[[Fleet], Awaitable[list[str]]]
 _LATENCY: Final = 0.05
-_LONG: Final = 120
+_LONG: Final = 60
 _PATIENCE: Final = 5
 """Seconds beyond a lease, within which all must be done."""
+_AWAY_SECONDS: Final = 3
+_LOOK_SECONDS: Final = 0.5
 _GOOGLES_PATIENCE: Final = 10
 """Seconds after which a process waits for no answer any more."""
 
@@ -104,6 +107,76 @@ async def _stopped(
     return found + await _faults(fleet)
 
 
+async def database_killed(fleet: Fleet) -> list[str]:
+    """The server is killed while all are at work, and started again."""
+    server = fleet.server
+    assert server is not None
+    fleet.fill()
+    fleet.endpoint.latency = _LATENCY
+    processes = await fleet.start(fleet.size)
+    at_work = asyncio.create_task(fleet.sweep_until(fleet.is_done, processes, seconds=_LONG))
+    async with asyncio.timeout(_LONG):
+        await fleet.endpoint.has_refreshed(fleet.owners // 3)
+    await asyncio.to_thread(server.end)
+    await asyncio.sleep(_AWAY_SECONDS)
+    await asyncio.to_thread(server.start)
+    found = []
+    try:
+        await at_work
+    except TimeoutError:
+        found.append("not done, though the database is there again")
+    # What Google gave is tried until the database takes it, beside passes that have ended.
+    async with asyncio.timeout(_LONG):
+        while (await fleet.judge()).lost:  # noqa: ASYNC110 - other processes' doing
+            await asyncio.sleep(_LOOK_SECONDS)
+    for _ in range(2):  # by the second one that sees nothing of it, all know that it is over
+        await fleet.sweep_once(processes)
+    # Nobody can be asked whether it is told already while the database is away: each may say so.
+    told = Counter(fleet.told())
+    begun, ended = told["database_unreachable begins"], told["database_unreachable ends"]
+    if not 1 <= begun <= fleet.size or ended != 1 or len(told) != 2:
+        found.append(f"told: {dict(told)}")
+    return found + await _faults(fleet)
+
+
+async def rejected(fleet: Fleet) -> list[str]:
+    """Google takes nobody's grant any more, and all processes hear of it at once."""
+    fleet.fill()
+    fleet.endpoint.latency = _LATENCY
+    fleet.endpoint.rejects = True
+    processes = await fleet.start(fleet.size)
+    for _ in range(3):
+        reports = await fleet.sweep_once(processes)
+    judgement = await fleet.judge()
+    found = [] if not judgement.lost else [f"{judgement.lost} lost"]
+    found += [f"{judgement.aside} in quarantine"] if judgement.aside else []
+    held = [report["held"] for report in reports]
+    found += [f"on hold: {held}"] if set(held) != {fleet.owners} else []
+    told = fleet.told()
+    found += [f"told: {told}"] if told != ["on_hold begins"] else []
+    return found
+
+
+async def wrong_clock(fleet: Fleet) -> list[str]:
+    """One process's clock is an hour ahead, another's an hour behind."""
+    fleet.fill(minutes_left=40)  # an hour from now they are over, an hour ago nowhere near
+    first = await fleet.start(1, clock_seconds=3600)
+    second = await fleet.start(1, clock_seconds=-3600)
+    wrong = [*first, *second]
+    processes = [*wrong, *await fleet.start(max(fleet.size - 2, 0))]
+    for _ in range(2):
+        await fleet.sweep_once(processes)
+    found = []
+    if asked := fleet.endpoint.asked.total():
+        found.append(f"{asked} refreshed that were not due")
+    if "clock_skew begins" not in fleet.told():
+        found.append(f"told: {fleet.told()}")
+    fleet.fill()
+    await fleet.sweep_until(fleet.is_done, wrong, seconds=_LONG)
+    await fleet.sweep_once(processes)
+    return found + await _faults(fleet)
+
+
 async def _one_has_asked(fleet: Fleet, *, fresh: bool = True) -> list[Process]:
     """The processes: the first one waits for Google with the leases of many."""
     fleet.endpoint.latency = _LATENCY
@@ -128,10 +201,15 @@ async def _faults(fleet: Fleet) -> list[str]:
     return [f"{count} {what}" for what, count in wrong.items() if count]
 
 
+OVER_ANYTHING: Final = (together,)
+"""What files, which have no leases that lapse, and SQLite do as well."""
 RACES: Final[dict[str, Race]] = {
     "together": together,
     "killed": killed,
     "stopped": stopped,
     "stopped, keys rotated": stopped_while_keys_rotate,
     "stopped for long": stopped_for_long,
+    "database killed": database_killed,
+    "rejected": rejected,
+    "wrong clock": wrong_clock,
 }

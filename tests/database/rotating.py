@@ -71,6 +71,12 @@ class RotatingEndpoint:
                 self._changed.clear()
                 await asyncio.wait_for(self._changed.wait(), _QUIET_SECONDS)
 
+    async def has_refreshed(self, count: int) -> None:
+        """Wait until so many owners have been refreshed."""
+        while len(self.turns) < count:
+            self._changed.clear()
+            await self._changed.wait()
+
     def answer_withheld(self, process: str) -> int:
         """Do what they ask, and answer; how many there were."""
         answers = self._withheld.pop(process)
@@ -106,6 +112,7 @@ class RotatingEndpoint:
             self.stale[number] += 1
             return _response("400 Bad Request", {"error": "invalid_grant"})
         self.turns[number] += 1
+        self._changed.set()
         return _response(
             "200 OK",
             {

@@ -1,0 +1,60 @@
+"""Small races of processes for one storage; `make race-sql` runs them in large, and others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from tests.database.fleet import fleet
+from tests.database.races import RACES
+from tests.running import in_rest
+
+if TYPE_CHECKING:  # a plugin, which pytest wants to import itself
+    from tests.mariadb import MariaDB
+
+SMALL: Final[dict[str, Any]] = {"owners": 40, "size": 2, "held": 8, "lease_seconds": 3}
+
+
+async def run(name: str, folder: Path, settings: dict[str, object], **options: Any) -> None:
+    """One race, at whose end nothing is wrong."""
+    async with fleet(folder, settings, **SMALL, **options) as racing:
+        assert await RACES[name](racing) == []
+
+
+def settings_of(server: MariaDB) -> dict[str, object]:
+    """Of an empty database there."""
+    return {"DATABASE_URL": server.new_database().get_secret_value(), "DATABASE_CA": server.ca}
+
+
+@pytest.mark.parametrize("where", in_rest("files", "SQLite"))
+async def test_processes_at_once_refresh_everybody_once(where: str, tmp_path: Path) -> None:
+    """By Google's count, with refresh tokens that end with the next one."""
+    settings: dict[str, dict[str, object]] = {
+        "files": {"USER_DATA_DIR": tmp_path / "user_data"},
+        "SQLite": {"DATABASE_URL": f"sqlite:///{tmp_path}/database/of.db"},
+    }
+    await run("together", tmp_path, settings[where])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("together", "stopped, keys rotated", "rejected"),
+        *in_rest("killed", "stopped", "stopped for long", "wrong clock"),
+    ],
+)
+async def test_nothing_is_lost_between_processes_and_nobody_refreshed_twice(
+    name: str, tmp_path: Path, mariadb: MariaDB
+) -> None:
+    """Killed, stopped, while keys rotate, refused by Google, with wrong clocks."""
+    await run(name, tmp_path, settings_of(mariadb))
+
+
+@pytest.mark.one_way
+async def test_a_database_that_is_killed_amid_the_work_costs_nothing(
+    tmp_path: Path, own_mariadb: MariaDB
+) -> None:
+    """One incident, over by itself."""
+    await run("database killed", tmp_path, settings_of(own_mariadb), server=own_mariadb)
