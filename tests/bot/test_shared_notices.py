@@ -54,3 +54,23 @@ async def test_owners_and_administrators_are_told_once_over_sweeps_and_restarts(
         assert logged(bot, "incident_closed") == []
         assert len(await said_to(ann, GONE)) == 1
         assert len(await said_to(root, "This machine's clock and the database's differ")) == 1
+
+
+async def test_whom_another_process_was_at_is_looked_at_again_a_lease_later(
+    start_bot: StartBot, upkeep: Upkeep, people: People, tmp_path: Path
+) -> None:
+    """That process may have died: a whole interval is too long to wait for it."""
+    ann = people(501, "Ann")
+    async with start_bot(DATABASE_URL=f"sqlite:///{tmp_path / 'kept.db'}") as bot:
+        by_hand(bot)
+        await connect(bot, upkeep, ann)
+        storage, jobs = bot.services.core.storage, bot.application.job_queue
+        assert jobs is not None
+        [lease] = storage.lease([Owner.user(ann.id).stem])
+        assert lease is not None
+        assert not isinstance(lease, Exception)
+        await sweep(bot, 2)
+        (again,) = jobs.get_jobs_by_name("maintenance again")
+        lease.release()
+        await again.run(bot.application)
+        assert logged(bot, "sweep_finished")[-1]["refreshed"] == 1
