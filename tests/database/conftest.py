@@ -45,6 +45,11 @@ NewPlace = Callable[[], Place]
 @pytest.fixture(params=["sqlite", "mariadb"])
 def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> NewPlace:
     """`new_place()`: an empty database."""
+    return empty_places(request, tmp_path)
+
+
+def empty_places(request: pytest.FixtureRequest, tmp_path: Path) -> NewPlace:
+    """For a fixture whose parameter says of which kind."""
     if request.param == "mariadb":
         server: MariaDB = request.getfixturevalue("mariadb")
         return lambda: Place(server.new_database(), server.ca)

@@ -24,7 +24,7 @@ from security.recovery.backup import About, write_backup
 from security.recovery.restore import Restore, verify
 from security.storage.protocol import Key, PutRaw, Storage, Stored, Unit
 from security.token_store import TokenStore
-from tests.database.conftest import NewPlace, Place
+from tests.database.conftest import NewPlace, Place, empty_places
 from tests.database.stores import documents_of, seed, storage_at
 from tests.security.kit import ANN, BOB, TOWN, new_key, secret
 from tests.stores import MASK, storage_in
@@ -37,6 +37,12 @@ STRANGER: Final = TokenEncryption([new_key()])
 Where = Literal["files", "rows"]
 Open = Callable[[Where, TokenEncryption], Storage]
 WAYS: Final = [("files", "rows"), ("rows", "files"), ("rows", "rows")]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.one_way)])
+def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> NewPlace:
+    """MariaDB's are left to `test-rest`."""
+    return empty_places(request, tmp_path)
 
 
 @pytest.fixture

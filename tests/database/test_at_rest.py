@@ -88,7 +88,7 @@ async def test_what_lies_in_a_database(
     for data in (running, ended):
         assert str(people["ann"].id).encode() in data
         assert {leak.name for leak in world.canaries.find(data)} <= READABLE
-    assert world.canaries.find(running + opened[0])  # what is not sealed would be found
+    assert world.canaries.find(running[-1000:] + opened[0])  # what is not sealed would be found
 
 
 def uploads_of(storage: SqlStorage) -> list[UploadJob]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,25 @@ def test_generations_are_kept_and_what_has_ended_stays_so(there: World) -> None:
     found = TokenStore(there.files, MASK).load(BOB)
     assert found is not None
     assert found.generation == 3
+
+
+@pytest.mark.parametrize("to", ["sql", "files"])
+def test_what_was_set_aside_on_one_side_is_restored_on_the_other(
+    there: World, to: SideName
+) -> None:
+    """A copy is in the form of the side that it was made on."""
+    if to == "files":
+        there.run("sql")
+    here, other = (there.files, there.rows) if to == "sql" else (there.rows, there.files)
+    before = TokenStore(here, MASK).load(ANN)
+    TokenStore(here, MASK).copies.set_aside(ANN, "invalid_grant")
+    there.run(to)
+    store = TokenStore(other, MASK)
+    assert store.load(ANN) is None
+    store.copies.restore(store.copies.names(ANN)[-1])
+    after = store.load(ANN)
+    assert before is not None
+    assert after == replace(before, generation=before.generation + 1)
 
 
 def test_run_again_it_has_nothing_to_do(there: World) -> None:
