@@ -7,7 +7,8 @@ BIN := $(VENV)/bin
 
 help:
 	@echo "make run     install and start the bot (without .env: against the sandbox, on this machine alone)"
-	@echo "make test    install and run the whole test suite, without and with encryption (ENCRYPTION=off, =on: one alone)"
+	@echo "make test    install and run the whole test suite: files without and with encryption, and databases"
+	@echo "             (WAYS=off, on, sqlite, mariadb: one alone)"
 	@echo "make load-test   a hundred people at once, fifty with many files and faults, one of 2.2 GB; ten thousand owners"
 	@echo "make soak    5,000 uploads with faults: memory and connections come back (SOAK=options)"
 	@echo "make crash-test  killed, or no space left, at every file-system call, and amid uploads"
@@ -52,20 +53,21 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 run: $(VENV)/.run
 	@$(BIN)/python -m cli run
 
-# Everything, without encryption and with it. Most tests wait (for the disk, first of all), so there
+# Everything: in files without encryption and with it, and in a database. Most tests wait (for the disk, first of all), so there
 # are more workers than cores, and files in memory where there is some. `.ci/run` adds what takes
-# longer: a hundred people at once, and the other way of `one_way` tests.
+# longer: a hundred people at once, and the other ways of `one_way` tests, and of each test the other database.
 WORKERS ?= 8
-# off, on: one way alone, with all of its tests; both: see `one_way` in tests/conftest.py.
-ENCRYPTION ?= both
+# off, on (files without encryption, and with it), sqlite, mariadb: one way alone, with all of its
+# tests; usual: see tests/conftest.py. Off and on may be said as ENCRYPTION= as well.
+WAYS ?= $(or $(ENCRYPTION),usual)
 TEST_FILES := $(if $(wildcard /dev/shm),/dev/shm,/tmp)
 test test-rest load-test soak fuzz: export PYTEST_DEBUG_TEMPROOT = $(TEST_FILES)
 # Compiled modules are kept, whatever the environment says: each worker would compile them again.
 test test-rest load-test soak fuzz: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not load" --encryption=$(ENCRYPTION) -n $(WORKERS) --dist worksteal -q
+	$(BIN)/python -m pytest -m "not load" --ways=$(WAYS) -n $(WORKERS) --dist worksteal -q
 test-rest: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not load" --encryption=rest -n $(WORKERS) --dist worksteal -q
+	$(BIN)/python -m pytest -m "not load" --ways=rest -n $(WORKERS) --dist worksteal -q
 load-test: $(VENV)/.dev
 	$(BIN)/python -m pytest -m load -q -s tests/test_load.py tests/test_many_uploads.py tests/test_large_file.py tests/test_sweep_load.py
 # In earnest, a quarter of an hour: SOAK="--pace 1"; a night: SOAK="--pace 1 --uploads 100000".

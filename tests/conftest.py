@@ -1,9 +1,12 @@
 """Which tests a run has, in which order.
 
-The whole suite runs without encryption and with it: whatever asks for `encryption_keys`, and so
-may depend on them, runs once each way; nothing else could tell the difference. What is about
-Google, Telegram or the clock rather than files is marked `one_way`: `make test` runs it in one
-way, CI in the other as well. What tests share is in tests/fixtures.py.
+There are four ways to keep what a test keeps: in files without encryption (`off`) and with it
+(`on`), in SQLite and in MariaDB. Whatever asks for `encryption_keys`, or for a data folder in the
+tests of custody, and so may depend on them, runs in each of its ways; nothing else could tell the
+difference. `make test` has off, on and for each test one of the databases, CI (`make test-rest`)
+the other one as well. What is about Google, Telegram or the clock rather than documents is marked
+`one_way`: `make test` runs it in one way, CI in the others. What is not for a database says why in
+tests/exceptions.py. What tests share is in tests/fixtures.py.
 """
 
 from __future__ import annotations
@@ -12,12 +15,20 @@ import gc
 import os
 import re
 import sys
+import zlib
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+
+from tests.exceptions import OF_DATABASES
+
+DATABASES = ("sqlite", "mariadb")
+OVER_DATABASES = ("tests.security.",)
+"""Modules whose tests run over databases as well."""
+NOT_YET = ("tests.security.test_rotation", "tests.security.test_moved", "tests.security.test_key_u")
 
 LONGEST = (
     *("test_main_job.py", "test_crash_matrix.py", "test_canary.py", "test_shutdown.py"),
@@ -40,10 +51,12 @@ sys.modules.setdefault("sniffio", cast("Any", None))
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
+        "--ways",
         "--encryption",
-        choices=("off", "on", "both", "rest", "db"),
-        default="both",
-        help="without a Fernet key, with one, once each way, or what `both` leaves to CI",
+        choices=("off", "on", *DATABASES, "usual", "rest"),
+        default="usual",
+        help="where documents are kept: files without a Fernet key, with one, a database; "
+        "usual: off, on and one of the databases for each test; rest: what that leaves to CI",
     )
     parser.addoption("--people", type=int, default=100, help="how many the load test has")
     parser.addoption("--uploads", type=int, default=5000, help="how many the long run has")
@@ -62,22 +75,47 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "encryption_keys" in metafunc.fixturenames:
-        chosen = metafunc.config.getoption("--encryption")
-        ways = ["off", "on"] if chosen in ("both", "rest") else [chosen]
-        if metafunc.module.__name__.startswith("tests.security.") and chosen == "db":
-            ways = ["sqlite", "mariadb"]
-        if (only := metafunc.definition.get_closest_marker("encryption")) is not None:
-            ways = [way for way in ways if way in only.args]
-        if (usual := metafunc.definition.get_closest_marker("one_way")) is not None:
-            if chosen == "both":
-                ways = [way for way in ways if way in usual.args]
-            elif chosen == "rest":
-                ways = [way for way in ways if way not in usual.args]
+    if "way" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--ways")
+        ways = _chosen(metafunc.definition, _ways_of(metafunc), chosen)
         # A test that this run leaves to another one is deselected below, not skipped.
-        chosen_ways = [pytest.param(way, id=f"encryption {way}") for way in ways]
+        params = [pytest.param(way, id=_IDS.get(way, way)) for way in ways]
         left_out = [pytest.param("off", id="left out", marks=pytest.mark.left_out)]
-        metafunc.parametrize("encryption_keys", chosen_ways or left_out, indirect=True)
+        metafunc.parametrize("way", params or left_out, indirect=True)
+
+
+_IDS = {"off": "encryption off", "on": "encryption on"}
+
+
+def _ways_of(metafunc: pytest.Metafunc) -> list[str]:
+    """All in which a test may run."""
+    ways = ["off", "on"] if "encryption_keys" in metafunc.fixturenames else ["files"]
+    name = metafunc.definition.originalname
+    # Whose keyring is its own says that it makes no difference: once is enough.
+    is_any = "encryption_keys" in metafunc.fixturenames or "keyring" not in metafunc.fixturenames
+    module = metafunc.module.__name__
+    is_over = module.startswith(OVER_DATABASES) and not module.startswith(NOT_YET)
+    if is_any and is_over and name not in OF_DATABASES:
+        ways += DATABASES
+    if (only := metafunc.definition.get_closest_marker("encryption")) is not None:
+        plain = {way: "on" if way in DATABASES else way for way in ways}  # none is without a key
+        ways = [way for way in ways if plain[way] in only.args]
+    return ways
+
+
+def _chosen(test: pytest.Item, ways: list[str], chosen: str) -> list[str]:
+    """Those of this run."""
+    if chosen in ("off", "on"):
+        return [way for way in ways if way in (chosen, "files")]
+    if chosen in DATABASES:
+        return [way for way in ways if way == chosen]
+    if (one := test.get_closest_marker("one_way")) is not None:
+        usual = [way for way in ways if way in one.args]
+    else:
+        # By the test's name: it has the same one in every run.
+        later = DATABASES[zlib.crc32(test.nodeid.encode()) % 2]
+        usual = [way for way in ways if way != later]
+    return usual if chosen == "usual" else [way for way in ways if way not in usual]
 
 
 def pytest_collection_finish() -> None:
@@ -103,7 +141,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    chosen = config.getoption("--encryption")
+    chosen = config.getoption("--ways")
     others = [item for item in items if _is_left_to_others(item, chosen)]
     if others:
         config.hook.pytest_deselected(items=others)
@@ -118,9 +156,14 @@ def _is_left_to_others(item: pytest.Item, chosen: str) -> bool:
     usual = item.get_closest_marker("one_way")
     if item.get_closest_marker("left_out") is not None:
         return True
-    return (chosen == "rest" and usual is None) or (
-        chosen == "both" and usual is not None and not usual.args
-    )
+    if chosen == "rest":
+        return usual is None and not _has_ways(item)
+    return chosen == "usual" and usual is not None and not usual.args
+
+
+def _has_ways(item: pytest.Item) -> bool:
+    callspec = getattr(item, "callspec", None)
+    return callspec is not None and "way" in callspec.params
 
 
 def _longest_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]:

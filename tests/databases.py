@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +19,10 @@ if TYPE_CHECKING:  # a plugin of pytest's is not to be imported before pytest do
 
 _free: Final[list[str]] = []
 """Of this worker: made, and used by no test just now."""
+
+
+_FULL: Final = 1114
+_CHANGES: Final = ("INSERT", "UPDATE")
 
 
 class Borrowed:
@@ -44,6 +50,33 @@ class Borrowed:
             self.server.sql(*(f"DELETE FROM {name}.{table.name}" for table in tables))
             _free.append(name)
         self._lent.clear()
+
+    def fill(self, name: str) -> None:
+        """From now on nothing goes into any table of one of them: what a full disk answers."""
+        for table in metadata.sorted_tables:
+            for change in _CHANGES:
+                self.server.sql(
+                    f"CREATE TRIGGER {name}.{table.name}_{change} BEFORE {change} "
+                    f"ON {name}.{table.name} FOR EACH ROW SIGNAL SQLSTATE 'HY000' "
+                    f"SET MYSQL_ERRNO = {_FULL}, MESSAGE_TEXT = 'The table is full'"
+                )
+
+    def make_room(self, name: str) -> None:
+        """It is over."""
+        tables = metadata.sorted_tables
+        self.server.sql(
+            *(f"DROP TRIGGER {name}.{table.name}_{how}" for table in tables for how in _CHANGES)
+        )
+
+    @contextmanager
+    def locked_out(self, name: str) -> Iterator[None]:
+        """Within, whoever uses one of them is thrown out, and not let in again."""
+        for host in ("%", "localhost"):
+            self.server.sql(f"ALTER USER '{name}'@'{host}' ACCOUNT LOCK")
+        self.server.sql(f"KILL USER '{name}'")
+        yield
+        for host in ("%", "localhost"):
+            self.server.sql(f"ALTER USER '{name}'@'{host}' ACCOUNT UNLOCK")
 
     def _make(self) -> str:
         name = self.server.make_database()

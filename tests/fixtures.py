@@ -71,20 +71,23 @@ def timing(request: pytest.FixtureRequest) -> Timing:
 
 
 @pytest.fixture
-def encryption_keys(request: pytest.FixtureRequest) -> Iterator[tuple[SecretStr, ...]]:
-    """The keys of this run: none, or one; and where documents are kept, if not in a folder."""
-    keys = (SecretStr(Fernet.generate_key().decode()),)
+def way(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where this test keeps its documents (see tests/conftest.py)."""
     match request.param:
-        case "off":
-            yield ()
-        case "on":
-            yield keys
         case "sqlite":
             with in_databases(None):
-                yield keys
+                yield request.param
         case "mariadb":
             with in_databases(request.getfixturevalue("mariadb")):
-                yield keys
+                yield request.param
+        case _:
+            yield request.param
+
+
+@pytest.fixture
+def encryption_keys(way: str) -> tuple[SecretStr, ...]:
+    """The keys of this run: none, or one."""
+    return () if way == "off" else (SecretStr(Fernet.generate_key().decode()),)
 
 
 @pytest.fixture

@@ -6,10 +6,13 @@ test runs over a database when its way says so: one for each folder, gone with t
 
 from __future__ import annotations
 
+import json
+import resource
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING
 
 import structlog
 from pydantic import SecretStr
@@ -32,9 +35,18 @@ from tests.databases import Borrowed
 if TYPE_CHECKING:  # a plugin of pytest's is not to be imported before pytest does
     from tests.mariadb import MariaDB
 
-Place = Literal["files", "sqlite", "mariadb"]
-DATABASES: Final = ("sqlite", "mariadb")
 _log = structlog.get_logger()
+
+
+class _TravellingStorage(SqlStorage):
+    """Its database's clock goes with the test's, which may be elsewhere in time (freezegun)."""
+
+    def now(self) -> float:
+        is_elsewhere = abs(time.time() - time.clock_gettime(time.CLOCK_REALTIME)) > 0.5
+        return time.time() if is_elsewhere else super().now()
+
+    def skew(self) -> float:
+        return time.time() - self.now()
 
 
 class Databases:
@@ -48,11 +60,16 @@ class Databases:
         self._borrowed = None if server is None else Borrowed(server)
         self._addresses: dict[Path, DatabaseAddress] = {}
         self._engines: list[Engine] = []
+        self._opened: list[tuple[Path, SqlStorage]] = []
+        self._hands: dict[Path, SqlStorage] = {}
 
     def address(self, folder: Path) -> DatabaseAddress:
         """The database that stands for a folder."""
         if folder not in self._addresses:
-            self._addresses[folder] = self._make(folder)
+            url, ca = self._make(folder)
+            self._addresses[folder] = DatabaseAddress.parse(url, ca)
+            noted = [url.get_secret_value(), None if ca is None else str(ca)]
+            _note(folder).write_text(json.dumps(noted))
             if self._borrowed is None:
                 schema.make_or_check(self.engine(folder))  # a folder needs no making either
         return self._addresses[folder]
@@ -62,6 +79,55 @@ class Databases:
         self._engines.append(make_engine(self.address(folder)))
         return self._engines[-1]
 
+    def storage(self, folder: Path, sealer: Sealer, mask: Callable[[str], str]) -> SqlStorage:
+        """What a process keeps for a folder."""
+        made = _TravellingStorage(self.engine(folder), sealer, mask, KINDS)
+        self._opened.append((folder, made))
+        return made
+
+    def folder_of(self, storage: Storage) -> Path:
+        """Which folder a storage stands for."""
+        return next(folder for folder, opened in self._opened if opened is storage)
+
+    def hands(self, folder: Path) -> SqlStorage:
+        """For whoever looks and changes past the program: with the keys of who came last."""
+        keyrings = [opened.sealer.keyring for its, opened in self._opened if its == folder]
+        keyring = keyrings[-1] if keyrings else TokenEncryption()
+        hands = self._hands.get(folder)
+        if hands is None or hands.sealer.keyring is not keyring:
+            hands = SqlStorage(self.engine(folder), Sealer(keyring), str, KINDS)
+            self._hands[folder] = hands
+        return hands
+
+    @contextmanager
+    def full(self, folder: Path) -> Iterator[None]:
+        """Within, there is no room for anything in it."""
+        name = self.address(folder).name
+        if self._borrowed is None:
+            with full_disk():
+                yield
+            return
+        self._borrowed.fill(name)
+        try:
+            yield
+        finally:
+            self._borrowed.make_room(name)
+
+    @contextmanager
+    def gone(self, folder: Path) -> Iterator[str]:
+        """Within, its file is elsewhere, or the server does not let its account in."""
+        address = self.address(folder)
+        if self._borrowed is not None:
+            with self._borrowed.locked_out(address.name):
+                yield "database_refused"
+            return
+        assert address.file is not None
+        away = address.file.with_suffix(".away")
+        address.file.rename(away)
+        yield "store_failed"
+        assert not address.file.exists(), "it was made anew"
+        away.rename(address.file)
+
     def close(self) -> None:
         """Give all connections back."""
         for engine in self._engines:
@@ -69,14 +135,35 @@ class Databases:
         if self._borrowed is not None:
             self._borrowed.give_back()
 
-    def _make(self, folder: Path) -> DatabaseAddress:
-        if self._borrowed is not None:
-            return DatabaseAddress.parse(self._borrowed.borrow(), self._borrowed.ca)
+    def _make(self, folder: Path) -> tuple[SecretStr, Path | None]:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        return DatabaseAddress.parse(SecretStr(f"sqlite:///{folder}.db"))
+        if self._borrowed is not None:
+            return self._borrowed.borrow(), self._borrowed.ca
+        return SecretStr(f"sqlite:///{folder}.db"), None
+
+
+def _note(folder: Path) -> Path:
+    """Beside a folder: the database that stands for it, for the processes that a test starts."""
+    return folder.with_name(f"{folder.name}.database")
 
 
 _databases: Databases | None = None
+
+
+def databases() -> Databases | None:
+    """Those that stand for folders in this test; None: folders are what they are."""
+    return _databases
+
+
+@contextmanager
+def full_disk(room: int = 0) -> Iterator[None]:
+    """Within, the operating system takes only `room` bytes into any file of this process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @contextmanager
@@ -96,13 +183,16 @@ def storage(
 ) -> Storage:
     """What is kept for `folder`; nothing of it has been touched yet."""
     if _databases is None:
-        return open_storage(folder, keyring, mask, tells=tells)
+        place: Path | DatabaseAddress = folder
+        if _note(folder).exists():
+            url, ca = json.loads(_note(folder).read_text())
+            place = DatabaseAddress.parse(SecretStr(url), ca and Path(ca))
+        return open_storage(place, keyring, mask, tells=tells)
 
     def tell(kind: Kind, owner: Owner | None, code: str) -> None:
         if tells:
             _log.warning("document_refused", kind=kind.label, owner=owner, result=code)
             made.record([Event("refused", owner, code)])
 
-    engine = _databases.engine(folder)
-    made = SqlStorage(engine, Sealer(keyring, Refusals(tell)), mask, KINDS)
+    made = _databases.storage(folder, Sealer(keyring, Refusals(tell)), mask)
     return made

@@ -16,6 +16,7 @@ from security.storage.catalogue import Kind
 from security.storage.documents import Documents
 from security.storage.files.storage import FileStorage
 from security.storage.protocol import Key, Put, Storage, Unit
+from security.storage.sealing import Sealer
 from security.token_store import TokenStore
 from tests import places
 
@@ -31,6 +32,13 @@ def storage_in(
 ) -> Storage:
     """The storage in `folder`, or in the database that stands for it in this test."""
     return places.storage(folder, keyring, mask, tells=tells)
+
+
+def storage_sealed_by(folder: Path, sealer: Sealer) -> Storage:
+    """The same, which seals and opens by other means."""
+    if (kept := places.databases()) is not None:
+        return kept.storage(folder, sealer, MASK)
+    return FileStorage(folder, sealer, MASK, KINDS)
 
 
 def store_in(
@@ -76,7 +84,9 @@ def keep(
 
 
 def folder_of(store: TokenStore) -> Path:
-    """The data folder a store was made over."""
-    storage = store.storage
-    assert isinstance(storage, FileStorage)
-    return storage.folder
+    """The data folder a store was made over, or what a database stands for."""
+    if isinstance(store.storage, FileStorage):
+        return store.storage.folder
+    kept = places.databases()
+    assert kept is not None
+    return kept.folder_of(store.storage)

@@ -85,10 +85,10 @@ def test_files_for_other_programs_are_as_those_want_them(schema: str) -> None:
 def test_ci_runs_the_suite_on_every_python_without_encryption_and_with_it() -> None:
     job = workflow(GITHUB / "workflows" / "tests.yml")["jobs"]["test"]
     matrix = job["strategy"]["matrix"]
-    assert matrix["encryption"] == ["off", "on"]
+    assert matrix["way"] == ["off", "on", "sqlite", "mariadb"]
     assert matrix["python"] == ["3.11", "3.12", "3.13", "3.14"]
     assert all(version in SpecifierSet(PROJECT["requires-python"]) for version in matrix["python"])
-    assert job["steps"][-1]["run"] == "make test ENCRYPTION=${{ matrix.encryption }}"
+    assert job["steps"][-1]["run"] == "make test WAYS=${{ matrix.way }}"
 
 
 def test_pythons_that_are_claimed_are_run_by_ci() -> None:

@@ -24,8 +24,8 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The data folder, not made yet."""
+def folder(way: str, tmp_path: Path) -> Path:
+    """The data folder, not made yet, or what a database stands for."""
     return tmp_path / "user_data"
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,9 +29,11 @@ from security.credential import Credential, Owner
 from security.custody.custodian import Custodian
 from security.encryption import TokenEncryption
 from security.google.oauth import GoogleOAuth, OAuthEndpoints
-from security.owner_documents import QUARANTINE
-from security.storage.protocol import Storage
+from security.storage.catalogue import Document
+from security.storage.protocol import Key, Storage
 from security.storage.sealing import Sealer
+from tests.places import full_disk as full_disk
+from tests.spots import Spot
 from tests.stores import MASK as MASK
 from tests.stores import storage_in
 from tests.stores import store_in as store_in
@@ -72,9 +74,14 @@ def secret(value: SecretStr | None) -> str:
     return value.get_secret_value()
 
 
-def kept_in(keyring: TokenEncryption, copy: Path) -> bytes:
+def sealed_by(keyring: TokenEncryption, key: Key, document: Document) -> bytes:
+    """A document as whoever has this keyring keeps it there."""
+    return Sealer(keyring).seal(*key, document)
+
+
+def kept_in(keyring: TokenEncryption, copy: Spot) -> bytes:
     """What a copy in quarantine holds: the bytes that were set aside."""
-    return Sealer(keyring).examine(QUARANTINE, copy.stem, copy.read_bytes()).content
+    return Sealer(keyring).examine(*copy.key, copy.raw()).content
 
 
 def mode_of(path: Path) -> int:
@@ -90,17 +97,6 @@ def umask(bits: int) -> Iterator[None]:
         yield
     finally:
         os.umask(before)
-
-
-@contextmanager
-def full_disk(room: int = 0) -> Iterator[None]:
-    """Within, the operating system takes only `room` bytes into any file of this process."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def python(script: str, *arguments: str) -> subprocess.Popen[str]:
@@ -236,6 +232,12 @@ class World:
     async def refreshes(self) -> int:
         """How often Google was asked for a new access token."""
         return int((await self.google.calls())["counts"].get("google.token.refresh", 0))
+
+    async def google_is_asked(self) -> None:
+        """Wait until a fault has struck: whoever asked waits for the answer."""
+        async with asyncio.timeout(30):
+            while not any(fault["hits"] for fault in await self.google.faults()):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
 
     def quarantine_notes(self) -> list[str]:
         """The reasons in the quarantine."""

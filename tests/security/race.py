@@ -16,23 +16,23 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from config import GoogleClient
-from processes.storage import open_storage
 from processes.wiring import Custody, CustodyOptions
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.google.oauth import GoogleOAuth, OAuthEndpoints
 from security.logging_utils import OwnerMask, configure_logging
 from security.maintenance.sweep import SweepOptions
+from tests.stores import storage_in
 
 
 async def contend(
     folder: Path, token_uri: str, client: GoogleClient, keys: list[SecretStr], count: int
-) -> dict[str, int]:
+) -> dict[str, object]:
     """One process's part: a sweep, and people who come by in another order meanwhile."""
     keyring, mask = TokenEncryption(keys), OwnerMask(b"a mask key for tests")
     oauth = GoogleOAuth(OAuthEndpoints("", token_uri, "", ""))
     options = CustodyOptions(clients=[client], sweep=SweepOptions(concurrency=16), remembers=False)
-    custody = Custody(open_storage(folder, keyring, mask), mask, oauth, options)
+    custody = Custody(storage_in(folder, keyring, mask), mask, oauth, options)
     owners = [Owner.user(1000 + number) for number in range(count)]
     random.shuffle(owners)
     sweeping = asyncio.create_task(custody.sweep.run())
@@ -43,6 +43,7 @@ async def contend(
     await custody.close()
     return {
         "refreshed": report.refreshed,
+        "results": report.results,
         "transient": report.transient,
         "operator": report.operator,
         "quarantined": report.quarantined,

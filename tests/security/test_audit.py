@@ -40,6 +40,12 @@ for thread in threads: thread.join()
 
 
 @pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The trail is files here, whatever else is kept where."""
+    return tmp_path / "user_data"
+
+
+@pytest.fixture
 def trail(folder: Path) -> AuditTrail:
     """A trail of the usual size."""
     return AuditTrail(folder, MASK)

@@ -36,9 +36,11 @@ from tests.security.kit import (
     mode_of,
     new_key,
     python,
+    sealed_by,
     secret,
     umask,
 )
+from tests.spots import credential_at
 from tests.stores import folder_of, store_in
 
 KEY = new_key()
@@ -132,10 +134,10 @@ def test_somebody_who_is_disconnecting_has_gone_for_the_archive(
 def test_a_file_that_its_tombstone_overrules_is_left_out(store: TokenStore, tmp_path: Path) -> None:
     """An old backup was copied into the folder."""
     store.save_consent(a_credential())
-    path = folder_of(store) / "token_501.json"
-    old = path.read_bytes()
+    there = credential_at(folder_of(store), ANN)
+    old = there.raw()
     store.delete(ANN)
-    path.write_bytes(old)
+    there.plant(old)
     back_up(store, tmp_path / "a.dkb")
     assert held_in(tmp_path / "a.dkb") == {ANN: OwnerSnapshot(ANN, tombstone=1)}
 
@@ -143,18 +145,16 @@ def test_a_file_that_its_tombstone_overrules_is_left_out(store: TokenStore, tmp_
 def test_what_cannot_be_read_is_taken_along_and_reported(folder: Path, tmp_path: Path) -> None:
     """Under a lost key, and damaged; in place, and in quarantine."""
     lost, keyring = TokenEncryption([new_key()]), TokenEncryption([new_key()])
-    store_in(folder, lost).prepare()
-    store_in(folder, lost).save_consent(a_credential())
     store = store_in(folder, keyring)
-    (folder / "token_502.json").write_bytes(b"rubbish")
-    (folder / "token_503.json").write_bytes(b"{}")
+    store.prepare()
+    ann = credential_at(folder, ANN)
+    ann.plant(sealed_by(lost, ann.key, a_credential().to_document()))
+    credential_at(folder, BOB).plant(b"rubbish")
+    credential_at(folder, Owner.user(503)).plant(b"{}")
     store.copies.set_aside(Owner.user(503), "unreadable")
     report = back_up(store, tmp_path / "a.dkb")
     held = held_in(tmp_path / "a.dkb")
-    assert (held[ANN].fault, held[ANN].sealed) == (
-        "unknown_key",
-        (folder / "token_501.json").read_bytes(),
-    )
+    assert (held[ANN].fault, held[ANN].sealed) == ("unknown_key", ann.raw())
     assert (held[BOB].fault, held[BOB].sealed) == ("unreadable", b"rubbish")
     assert [copy.content for copy in held[Owner.user(503)].copies] == [b"{}"]
     assert report.unreadable == {"unknown_key": 1, "unreadable": 1}
@@ -165,7 +165,7 @@ def test_a_file_too_large_for_a_credential_is_reported_and_left_out(
     store: TokenStore, tmp_path: Path
 ) -> None:
     """Somebody's film has got the name of a token file."""
-    (folder_of(store) / "token_501.json").write_bytes(bytes(2_000_000))
+    credential_at(folder_of(store), ANN).plant(bytes(2_000_000))
     report = back_up(store, tmp_path / "a.dkb")
     assert (report.left_out, report.unreadable) == (1, {"unreadable": 1})
     assert (tmp_path / "a.dkb").stat().st_size < 10_000
@@ -360,6 +360,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from security.encryption import TokenEncryption
 from tests.security.kit import ANN, BOB, a_credential
+from tests.spots import credential_at
 from tests.stores import store_in
 
 def marked(credential):

@@ -22,7 +22,19 @@ from security.errors import (
     RefusedByOrganisation,
     TransientFault,
 )
-from tests.security.kit import AMY, ANN, BEN, BOB, TOWN, World, answer_of, in_minutes, secret
+from tests.security.kit import (
+    AMY,
+    ANN,
+    BEN,
+    BOB,
+    TOWN,
+    World,
+    answer_of,
+    in_minutes,
+    mode_of,
+    secret,
+)
+from tests.spots import consent_at, names_in, spot
 from tests.stores import documents_in
 
 CALLBACK = "http://127.0.0.1:8080/api/auth/google/callback"
@@ -142,11 +154,17 @@ async def test_several_people_at_once_do_not_get_in_each_others_way(world: World
         assert secret(saved.account) == account
 
 
+async def test_the_file_of_a_pending_request_is_private(world: World) -> None:
+    """Like a credential's."""
+    await begin(world, "paste")
+    assert mode_of(consent_at(world.folder, ANN).path) == 0o600
+
+
 @pytest.mark.parametrize("flow", FLOWS)
 async def test_pending_requests_are_kept_like_credentials(
     world: World, encryption_keys: tuple[SecretStr, ...], flow: Flow
 ) -> None:
-    """Private, and encrypted when a key is set; also once they hold tokens."""
+    """Encrypted when a key is set; also once they hold tokens."""
     pending = await begin(world, flow)
     redirect = await approve(world, pending)
     if flow == "device":
@@ -155,8 +173,7 @@ async def test_pending_requests_are_kept_like_credentials(
         approved = await come_back(world, pending, redirect)
     else:
         approved = pending
-    path = world.folder / "consents" / "token_501.json"
-    text = path.read_text()
+    text = consent_at(world.folder, ANN).raw().decode()
     hidden = [
         secret(value)
         for value in (approved.device_code, approved.state, approved.code_verifier,
@@ -164,7 +181,6 @@ async def test_pending_requests_are_kept_like_credentials(
         if secret(value)
     ]  # fmt: skip
     assert hidden
-    assert path.stat().st_mode & 0o777 == 0o600
     for value in hidden:
         assert (value in text) is (not encryption_keys)
         assert value not in repr(approved)
@@ -630,7 +646,7 @@ async def test_a_refused_account_is_forgotten_unused(world: World) -> None:
     await here.refuse(ANN, pending.id)
     assert await here.all() == []
     assert await denied(here.confirm(ANN, pending.id)) == "expired"
-    assert list((world.folder / "consents").iterdir()) == []
+    assert names_in(world.folder, CONSENTS) == []
 
 
 async def test_a_device_request_that_is_not_decided_is_pending(world: World) -> None:
@@ -721,7 +737,7 @@ async def test_an_approved_request_lapses_ten_minutes_later(world: World) -> Non
 async def test_a_damaged_request_is_as_none(world: World) -> None:
     """They ask again."""
     pending = await begin(world, "paste")
-    (world.folder / "consents" / "token_501.json").write_bytes(b"rubbish")
+    consent_at(world.folder, ANN).plant(b"rubbish")
     assert await consents(world).latest(ANN) is None
     again = await begin(world, "paste")
     assert again.id != pending.id
@@ -730,18 +746,18 @@ async def test_a_damaged_request_is_as_none(world: World) -> None:
 async def test_a_request_under_another_owners_name_is_as_none(world: World) -> None:
     """Files got mixed up."""
     await begin(world, "paste")
-    folder = world.folder / "consents"
-    (folder / "token_501.json").rename(folder / "token_502.json")
+    anns = consent_at(world.folder, ANN)
+    consent_at(world.folder, BOB).plant(anns.raw())
+    anns.take_away()
     assert await consents(world).latest(BOB) is None
 
 
 async def test_other_files_beside_the_requests_disturb_nobody(world: World) -> None:
     """Not ours, damaged, or under a key that is gone."""
     pending = await begin(world, "callback")
-    folder = world.folder / "consents"
-    (folder / "notes.json").write_text("{}")
-    (folder / "token_7.json").write_text("rubbish")
-    (folder / "token_8.json").write_text('{"v": 9, "alg": "new"}')
+    for name, raw in (("notes", b"{}"), ("token_7", b"rubbish")):
+        spot(world.folder, CONSENTS, name).plant(raw)
+    spot(world.folder, CONSENTS, "token_8").plant(b'{"v": 9, "alg": "new"}')
     assert await consents(world).all() == [pending]
     await finish(world, pending, await approve(world, pending))
 

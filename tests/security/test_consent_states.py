@@ -17,6 +17,7 @@ from security.encryption import TokenEncryption
 from security.errors import ConsentDenied
 from tests.security.hearing import hearing, unreadable
 from tests.security.kit import ANN, BOB, World, in_minutes, new_key
+from tests.spots import consent_at
 from tests.stores import storage_in
 
 MANY = 100
@@ -82,17 +83,23 @@ async def test_an_unknown_state_opens_nothing(
 async def test_an_unknown_state_tries_nothing_again_that_cannot_be_read(
     world: World, keyring: Counting, requests: list[PendingConsent]
 ) -> None:
-    """Under a lost key, say; and once the folder has been left alone, no file is looked at."""
-    consents = world.folder / "consents"
+    """Under a lost key, say."""
     for request in requests[:30]:
-        place = consents / f"{request.owner.stem}.json"
-        place.unlink()
-        place.write_bytes(TokenEncryption([new_key()]).encrypt(b"{}"))
+        there = consent_at(world.folder, request.owner)
+        there.take_away()
+        there.plant(TokenEncryption([new_key()]).encrypt(b"{}"))
     world.pending.by_state("x" * 43)
     keyring.opened = 0
     for _ in range(20):
         assert world.pending.by_state("x" * 43) is None
     assert keyring.opened == 0
+
+
+async def test_once_the_folder_is_left_alone_no_file_is_looked_at(
+    world: World, keyring: Counting, requests: list[PendingConsent]
+) -> None:
+    """But for the one of the state."""
+    consents = world.folder / "consents"
     long_ago = time.time() - 60
     os.utime(consents, (long_ago, long_ago))
     world.pending.by_state("x" * 43)

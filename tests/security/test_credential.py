@@ -18,6 +18,7 @@ from security.encryption import TokenEncryption
 from security.errors import CorruptCredential
 from security.token_store import TokenStore
 from tests.security.kit import ANN, BOB, TOWN, a_credential, in_minutes, secret
+from tests.spots import credential_at
 from tests.stores import store_in
 
 moments = st.datetimes(timezones=st.just(UTC))
@@ -178,10 +179,10 @@ def test_swapped_files_are_noticed(store: TokenStore, folder: Path) -> None:
     """Encrypted or not: the name is inside."""
     for owner in (ANN, BOB):
         store.save_consent(a_credential(owner))
-    one, other = folder / "token_501.json", folder / "token_502.json"
-    first = one.read_bytes()
-    one.write_bytes(other.read_bytes())
-    other.write_bytes(first)
+    one, other = credential_at(folder, ANN), credential_at(folder, BOB)
+    first = one.raw()
+    one.plant(other.raw())
+    other.plant(first)
     for owner in (ANN, BOB):
         with pytest.raises(CorruptCredential) as caught:
             store.load(owner)

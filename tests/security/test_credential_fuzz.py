@@ -15,6 +15,7 @@ from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.logging_utils import describe
 from security.token_store import TokenStore
 from tests.security.kit import ANN, BOB, a_credential, kept_in, new_key, secret
+from tests.spots import copy_at
 from tests.stores import folder_of, store_in
 
 KEYRINGS = {"plain": TokenEncryption(), "encrypted": TokenEncryption([new_key()])}
@@ -87,8 +88,8 @@ def _set_aside(store: TokenStore, data: bytes, reason: str) -> None:
     assert store.load(ANN) is None
     [record] = store.copies.records()
     assert (record.owner, record.reason) == (ANN, reason)
-    [copy] = (p for p in (folder_of(store) / "quarantine").glob("*.json") if ".note" not in p.name)
-    assert copy.read_bytes() == data or kept_in(KEYRINGS["encrypted"], copy) == data
+    copy = copy_at(folder_of(store), record.name)
+    assert copy.raw() == data or kept_in(KEYRINGS["encrypted"], copy) == data
     store.delete(ANN)
 
 

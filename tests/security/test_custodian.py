@@ -25,11 +25,11 @@ from tests.security.kit import (
     BEN,
     BOB,
     World,
-    full_disk,
     in_minutes,
     python,
     secret,
 )
+from tests.spots import credential_at, full
 
 FAILURES: list[tuple[str, dict[str, Any]]] = [
     ("status", {"status": 503}),
@@ -77,7 +77,7 @@ async def test_a_file_of_another_program_without_an_expiry_is_refreshed(world: W
     document = replace(granted, expires_at=None).to_document()
     del document["drivekeeper"]
     data = world.keyring.encrypt(json.dumps(document).encode())
-    (world.folder / "token_501.json").write_bytes(data)
+    credential_at(world.folder, ANN).plant(data)
     served = await world.custodian.access_token(ANN)
     assert served.access_token != granted.access_token
     assert await world.refreshes() == 1
@@ -131,14 +131,14 @@ from config import GoogleClient
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.google.oauth import GoogleOAuth, OAuthEndpoints
-from processes.storage import open_storage
 from processes.wiring import Custody, CustodyOptions
+from tests.stores import storage_in
 folder, url, id, secret, keys = sys.argv[1:]
 keyring = TokenEncryption([SecretStr(key) for key in keys.split(",") if key])
 async def main():
     oauth = GoogleOAuth(OAuthEndpoints("", f"{url}/token", "", ""))
     options = CustodyOptions(clients=[GoogleClient(id, SecretStr(secret))])
-    custody = Custody(open_storage(Path(folder), keyring, str), str, oauth, options)
+    custody = Custody(storage_in(Path(folder), keyring, str), str, oauth, options)
     print("ready", flush=True)
     sys.stdin.readline()
     served = await custody.custodian.access_token(Owner.user(501))
@@ -151,7 +151,7 @@ asyncio.run(main())
 async def test_two_processes_make_one_refresh(
     world: World, encryption_keys: tuple[SecretStr, ...]
 ) -> None:
-    """The lock is the file's, not the program's."""
+    """The lease is the storage's, not the program's."""
     await world.connect(minutes_left=1)
     await world.google.fault("google.token.refresh", "latency", seconds=0.3, count=0)
     keys = ",".join(key.get_secret_value() for key in encryption_keys)
@@ -247,13 +247,13 @@ async def test_a_credential_is_refreshed_with_the_client_that_issued_it(world: W
 async def test_an_unknown_key_quarantines_nobody(world: World) -> None:
     """The operator brings the key back."""
     await world.connect(minutes_left=-1)
-    path = world.folder / "token_501.json"
+    there = credential_at(world.folder, ANN)
     other = TokenEncryption([SecretStr("A" * 43 + "=")])
     before = other.encrypt(b"{}")
-    path.write_bytes(before)
+    there.plant(before)
     with pytest.raises(OperatorFault):
         await world.custodian.access_token(ANN)
-    assert path.read_bytes() == before
+    assert there.raw() == before
     assert world.quarantine_notes() == []
 
 
@@ -261,7 +261,7 @@ async def test_a_full_disk_is_noticed_before_google_is_asked(world: World) -> No
     """With rotation, the answer would be lost."""
     await world.connect(minutes_left=-1)
     # The log goes to a file of pytest's: nothing can be written there either.
-    with capture_logs(), full_disk(), pytest.raises(OperatorFault) as caught:
+    with capture_logs(), full(world.folder), pytest.raises(OperatorFault) as caught:
         await world.custodian.access_token(ANN)
     assert caught.value.code == "store_failed"
     assert await world.refreshes() == 0
@@ -310,7 +310,7 @@ async def test_a_damaged_file_is_quarantined_and_the_owner_not_connected(
 ) -> None:
     """Whoever reads it first."""
     await world.connect()
-    (world.folder / "token_501.json").write_bytes(b"rubbish")
+    credential_at(world.folder, ANN).plant(b"rubbish")
     if how == "load":
         assert await world.custodian.load(ANN) is None
     else:
@@ -328,10 +328,8 @@ async def test_a_newer_token_found_after_invalid_grant_is_used(world: World) -> 
     await world.google.fault("google.token.refresh", "oauth_error", error="invalid_grant")
     await world.google.fault("google.token.refresh", "latency", seconds=0.3)
     asking = asyncio.create_task(world.custodian.access_token(ANN))
-    await asyncio.sleep(0.15)
-    (world.folder / "token_501.json").write_bytes(
-        world.keyring.encrypt(json.dumps(document).encode())
-    )
+    await world.google_is_asked()
+    credential_at(world.folder, ANN).plant(world.keyring.encrypt(json.dumps(document).encode()))
     served = await asking
     assert served.refresh_token == newer.refresh_token
     assert served.generation == 2
@@ -346,10 +344,8 @@ async def test_a_consent_of_another_program_during_a_refresh_wins(world: World) 
     del document["drivekeeper"]
     await world.google.fault("google.token.refresh", "latency", seconds=0.3)
     asking = asyncio.create_task(world.custodian.access_token(ANN))
-    await asyncio.sleep(0.15)
-    (world.folder / "token_501.json").write_bytes(
-        world.keyring.encrypt(json.dumps(document).encode())
-    )
+    await world.google_is_asked()
+    credential_at(world.folder, ANN).plant(world.keyring.encrypt(json.dumps(document).encode()))
     assert (await asking).access_token == newer.access_token
 
 
@@ -391,7 +387,7 @@ async def test_a_rejection_that_meets_a_flight_already_under_way_is_heard(world:
     await world.google.fault("google.token.refresh", "latency", seconds=0.2)
     await world.google.fault("google.token.refresh", "status", status=503)
     unaware = asyncio.create_task(world.custodian.access_token(ANN))
-    await asyncio.sleep(0.1)
+    await world.google_is_asked()
     aware = await world.custodian.access_token(ANN, rejected=kept.access_token)
     assert (await unaware).access_token == kept.access_token
     assert aware.access_token != kept.access_token
@@ -406,7 +402,7 @@ async def test_a_cancelled_caller_loses_nothing(world: World) -> None:
     kept = await world.connect(minutes_left=-1)
     await world.google.fault("google.token.refresh", "latency", seconds=0.2)
     asking = asyncio.create_task(world.custodian.access_token(ANN))
-    await asyncio.sleep(0.1)
+    await world.google_is_asked()
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
@@ -422,7 +418,7 @@ async def test_closing_waits_for_a_refresh_to_be_saved(world: World) -> None:
     await world.google.fault("google.token.refresh", "latency", seconds=0.2)
     custody = world.new_custody()
     asking = asyncio.create_task(custody.custodian.access_token(ANN))
-    await asyncio.sleep(0.1)
+    await world.google_is_asked()
     asking.cancel()
     await custody.workers.close()
     assert (await stored(world)).refresh_token != kept.refresh_token
@@ -499,14 +495,14 @@ async def test_an_account_another_programs_file_names_by_address_is_not_revoked(
     await world.connect(ANN, AMY)
     document = (await world.grant(BOB, AMY)).to_document()
     del document["drivekeeper"]
-    (world.folder / "token_502.json").write_text(json.dumps(document))
+    credential_at(world.folder, BOB).plant(json.dumps(document).encode())
     assert (await world.custody.disconnecting.disconnect(ANN)).shared
 
 
 async def test_an_account_that_cannot_be_told_from_others_is_not_revoked(world: World) -> None:
     """Somebody's file cannot be read."""
     await world.connect(ANN, AMY)
-    (world.folder / "token_7.json").write_bytes(b"rubbish")
+    credential_at(world.folder, Owner.user(7)).plant(b"rubbish")
     assert (await world.custody.disconnecting.disconnect(ANN)).shared
 
 
@@ -518,7 +514,7 @@ async def test_what_is_no_credential_may_be_of_any_account(world: World, damaged
     document = other.to_document()
     (document if damaged in document else document["drivekeeper"])[damaged] = []
     sealed = world.storage.sealer.seal(CREDENTIALS, BOB.stem, document)
-    (world.folder / "token_502.json").write_bytes(sealed)
+    credential_at(world.folder, BOB).plant(sealed)
     farewell = await world.custody.disconnecting.disconnect(ANN)
     assert (farewell.revoked, farewell.shared) == (False, True)
 
@@ -527,10 +523,10 @@ async def test_what_is_older_than_what_was_seen_may_be_of_any_account(world: Wor
     """It was brought back: whose account its owner has by now is not in it."""
     await world.connect(ANN, AMY)
     await world.connect(BOB, BEN)
-    file = world.folder / "token_502.json"
-    older = file.read_bytes()
+    there = credential_at(world.folder, BOB)
+    older = there.raw()
     await world.connect(BOB, AMY)
-    file.write_bytes(older)
+    there.plant(older)
     with capture_logs():
         farewell = await world.custody.disconnecting.disconnect(ANN)
     assert (farewell.revoked, farewell.shared) == (False, True)
@@ -552,7 +548,7 @@ async def test_where_revoking_fails_the_credential_is_deleted_all_the_same(
     farewell = await custody.disconnecting.disconnect(ANN)
     assert (farewell.was_connected, farewell.revoked) == (True, False)
     assert world.store.load(ANN) is None
-    assert not (world.folder / "token_501.json").exists()
+    assert credential_at(world.folder, ANN).is_empty
 
 
 async def test_disconnecting_nobody_is_no_error(world: World) -> None:
@@ -564,9 +560,9 @@ async def test_disconnecting_nobody_is_no_error(world: World) -> None:
 async def test_a_damaged_credential_is_deleted_all_the_same(world: World) -> None:
     """It cannot be revoked."""
     await world.connect()
-    (world.folder / "token_501.json").write_bytes(b"rubbish")
+    credential_at(world.folder, ANN).plant(b"rubbish")
     assert not (await world.custody.disconnecting.disconnect(ANN)).revoked
-    assert not (world.folder / "token_501.json").exists()
+    assert credential_at(world.folder, ANN).is_empty
 
 
 async def test_start_up_finishes_what_was_interrupted(world: World) -> None:
@@ -587,7 +583,7 @@ async def test_a_slow_refresh_brings_no_disconnected_owner_back(world: World) ->
     await world.connect(minutes_left=-1)
     await world.google.fault("google.token.refresh", "latency", seconds=0.2)
     asking = asyncio.create_task(world.custodian.access_token(ANN))
-    await asyncio.sleep(0.1)
+    await world.google_is_asked()
     farewell = await world.new_custody().disconnecting.disconnect(ANN)
     await asking
     assert farewell.revoked
@@ -601,7 +597,7 @@ async def test_a_consent_during_a_slow_refresh_wins(world: World) -> None:
     newer = await world.grant(ANN, BEN)
     await world.google.fault("google.token.refresh", "latency", seconds=0.2)
     asking = asyncio.create_task(world.custodian.access_token(ANN))
-    await asyncio.sleep(0.1)
+    await world.google_is_asked()
     other = world.new_custody()
     async with other.leases.held(ANN) as lease:
         await other.custodian.save_consent(newer, lease)
@@ -669,7 +665,7 @@ async def test_the_condemned_are_set_aside_after_the_next_start_where_this_one_e
 ) -> None:
     """However many there are, the stop does not wait for them."""
     await world.connect(minutes_left=5)
-    (world.folder / "token_501.json").write_text("{")
+    credential_at(world.folder, ANN).plant(b"{")
     world.custody.workers.stop()
     assert await world.custodian.load(ANN) is None
     assert world.quarantine_notes() == []
@@ -689,5 +685,6 @@ async def test_what_is_remembered_last_is_what_stays_on_disk(world: World) -> No
     state.rejections.reject(BOB, "unreadable", "1-2-3", 0.0)
     await asyncio.gather(first, state.save())
     again = world.new_custody().state
+    await again.recall_rejected()  # which the sweep does, where several processes remember
     assert again.rejections.get(ANN) == state.rejections.get(ANN)
     assert BOB in again.rejections

@@ -20,7 +20,9 @@ from security.encryption import TokenEncryption
 from security.errors import OperatorFault
 from security.logs.schema import OPERATOR_FAULTS
 from security.maintenance.sweep import Sweep, SweepOptions
-from tests.security.kit import MASK, World, full_disk, new_key
+from security.owner_documents import CREDENTIALS
+from tests.security.kit import MASK, World, new_key, sealed_by
+from tests.spots import credential_at, full, names_in, spot
 from tests.stores import store_in
 
 OWNERS = [Owner.user(1000 + number) for number in range(12)]
@@ -85,8 +87,8 @@ async def fleet(world: World, clock: FrozenDateTimeFactory) -> Fleet:
     return Fleet(world, clock)
 
 
-def _files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.glob("token_*.json")}
+def _credentials(folder: Path) -> list[bytes]:
+    return [spot(folder, CREDENTIALS, name).raw() for name in names_in(folder, CREDENTIALS)]
 
 
 Trouble = Callable[[Fleet], AbstractAsyncContextManager[None]]
@@ -108,7 +110,8 @@ async def another_client(fleet: Fleet) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def disk_full(fleet: Fleet) -> AsyncIterator[None]:
-    with capture_logs(), full_disk():  # what is captured into files could not be written either
+    # What is captured into files could not be written either.
+    with capture_logs(), full(fleet.world.folder):
         yield
 
 
@@ -159,11 +162,11 @@ async def test_without_its_key_nothing_starts_and_nothing_is_lost(
     """One clear message, before any sweep."""
     for owner in OWNERS:
         await world.connect(owner, f"u{owner.key}@example.com")
-    before = _files(folder)
+    before = _credentials(folder)
     stranger = store_in(folder, TokenEncryption([new_key() for _ in range(keys)]), MASK)
     with pytest.raises(OperatorFault, match="TOKEN_ENCRYPTION_KEY"):
         stranger.prepare()
-    assert _files(folder) == before
+    assert _credentials(folder) == before
     world.store.prepare()
     assert all(world.store.load(owner) for owner in OWNERS)
 
@@ -174,13 +177,14 @@ async def test_files_of_another_key_are_skipped_and_told_of_once(fleet: Fleet) -
     stranger = TokenEncryption([new_key()])
     kept = {}
     for owner in OWNERS[:2]:
-        path = fleet.world.folder / f"{owner.stem}.json"
-        kept[path] = path.read_bytes()
-        path.write_bytes(stranger.encrypt(fleet.world.keyring.decrypt(kept[path])))
+        there = credential_at(fleet.world.folder, owner)
+        kept[there] = there.raw()
+        sealer, key = fleet.world.storage.sealer, there.key
+        there.plant(sealed_by(stranger, key, sealer.open(*key, kept[there])))
     await fleet.sweeps(9)
     assert fleet.world.quarantine_notes() == []
-    for path, data in kept.items():
-        path.write_bytes(data)
+    for there, raw in kept.items():
+        there.plant(raw)
     await fleet.sweeps(3)
     assert fleet.fresh() == len(OWNERS)
     assert fleet.heard == [("unknown_key", "begins"), ("unknown_key", "over")]

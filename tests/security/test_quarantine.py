@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from freezegun import freeze_time
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption
 from security.errors import CorruptCredential, OperatorFault, RestoreRefused
+from security.owner_documents import QUARANTINE
 from security.quarantine.records import QuarantineRecord
 from security.token_store import TokenStore
 from tests.security.hearing import hearing
@@ -23,10 +23,20 @@ from tests.security.kit import (
     MASK,
     TOWN,
     a_credential,
-    full_disk,
     kept_in,
     new_key,
+    sealed_by,
     secret,
+)
+from tests.spots import (
+    Spot,
+    copy_at,
+    credential_at,
+    everything_in,
+    full,
+    names_in,
+    note_at,
+    tombstone_at,
 )
 from tests.stores import folder_of, store_in
 
@@ -45,24 +55,24 @@ def loaded(store: TokenStore, owner: Owner = ANN) -> Credential:
     return credential
 
 
-def token_file(store: TokenStore) -> Path:
-    """Ann's."""
-    return folder_of(store) / "token_501.json"
+def spot(store: TokenStore) -> Spot:
+    """Where Ann's credential lies."""
+    return credential_at(folder_of(store), ANN)
 
 
-def copy_file(store: TokenStore, name: str) -> Path:
-    """Where a copy is."""
-    return folder_of(store) / "quarantine" / f"{name}.json"
+def copy_spot(store: TokenStore, name: str) -> Spot:
+    """Where a copy lies."""
+    return copy_at(folder_of(store), name)
 
 
 def snapshot(store: TokenStore) -> dict[str, bytes]:
-    """Every file with its bytes, but for locks."""
-    files = (path for path in folder_of(store).rglob("*") if path.is_file())
-    return {
-        str(path.relative_to(folder_of(store))): path.read_bytes()
-        for path in files
-        if path.parent.name != "locks"
-    }
+    """Everything with its bytes, but for locks."""
+    return everything_in(folder_of(store))
+
+
+def quarantined(store: TokenStore) -> list[str]:
+    """What lies in the quarantine, by name."""
+    return names_in(folder_of(store), QUARANTINE)
 
 
 def only_record(store: TokenStore) -> QuarantineRecord:
@@ -85,18 +95,18 @@ def test_a_second_attempt_goes_on_with_the_copy_of_the_first(store: TokenStore) 
     store.copies.mark_told(name, told=True)
     with pytest.raises(OperatorFault):
         store.copies.set_aside(ANN, "revoked")
-    assert token_file(store).exists()
+    assert not spot(store).is_empty
     tombstone.rmdir()
     store.copies.set_aside(ANN, "revoked")
     record = only_record(store)
     assert (record.name, record.reason, record.told) == (name, "invalid_grant", True)
-    assert not token_file(store).exists()
+    assert spot(store).is_empty
 
 
 def test_a_full_disk_leaves_the_credential_where_it_is(store: TokenStore) -> None:
     """Nobody is disconnected by that."""
     store.save_consent(a_credential())
-    with full_disk(), pytest.raises(OperatorFault):
+    with full(folder_of(store)), pytest.raises(OperatorFault):
         store.copies.set_aside(ANN, "invalid_grant")
     assert loaded(store).generation == 1
     assert store.copies.records() == []
@@ -112,19 +122,19 @@ def test_copies_of_one_instant_are_both_kept(store: TokenStore) -> None:
 
 def after_the_note(store: TokenStore, before: TokenStore, name: str) -> None:
     """Neither copy nor tombstone, and the file in place."""
-    copy_file(store, name).unlink()
+    copy_spot(store, name).take_away()
     after_the_copy(store, before, name)
 
 
 def after_the_copy(store: TokenStore, before: TokenStore, name: str) -> None:
     """No tombstone, and the file in place."""
-    shutil.rmtree(folder_of(store) / "tombstones")
+    tombstone_at(folder_of(store), ANN).take_away()
     after_the_tombstone(store, before, name)
 
 
 def after_the_tombstone(store: TokenStore, before: TokenStore, _: str) -> None:
     """The file is still in place."""
-    shutil.copy(token_file(before), token_file(store))
+    spot(store).plant(spot(before).raw())
 
 
 @pytest.mark.parametrize("interrupt", [after_the_note, after_the_copy, after_the_tombstone])
@@ -138,7 +148,8 @@ def test_start_up_finishes_what_a_crash_interrupted(
     before, store = (store_in(path, keyring) for path in (tmp_path / "before", folder))
     before.prepare()
     saved = before.save_consent(a_credential())
-    shutil.copytree(folder_of(before), folder)
+    store.prepare()
+    spot(store).plant(spot(before).raw())
     store.copies.set_aside(ANN, "invalid_grant")
     interrupt(store, before, store.copies.names(ANN)[0])
 
@@ -146,10 +157,10 @@ def test_start_up_finishes_what_a_crash_interrupted(
 
     if interrupt is after_the_note:
         assert secret(loaded(store).refresh_token) == secret(saved.refresh_token)
-        assert list((folder / "quarantine").iterdir()) == []
+        assert quarantined(store) == []
     else:
         assert store.load(ANN) is None
-        assert not token_file(store).exists()
+        assert spot(store).is_empty
         assert only_record(store).reason == "invalid_grant"
         assert store.save_consent(a_credential()).generation > saved.generation
 
@@ -157,20 +168,20 @@ def test_start_up_finishes_what_a_crash_interrupted(
 def test_start_up_keeps_away_from_what_somebody_is_at(store: TokenStore) -> None:
     """A command beside it holds the lock, half-way through."""
     name = set_aside(store)
-    copy_file(store, name).unlink()
+    copy_spot(store, name).take_away()
     with store.leased(ANN):
         store.prepare()
-        assert (folder_of(store) / "quarantine" / f"{name}.note.json").exists()
+        assert not note_at(folder_of(store), name).is_empty
     store.prepare()
-    assert not (folder_of(store) / "quarantine" / f"{name}.note.json").exists()
+    assert note_at(folder_of(store), name).is_empty
 
 
 def test_start_up_leaves_a_restored_credential_in_place(store: TokenStore) -> None:
     """The crash came between the file's write and the copy's end."""
     name = set_aside(store)
-    left = copy_file(store, name).read_bytes()
+    left = copy_spot(store, name).raw()
     store.copies.restore(name)
-    copy_file(store, name).write_bytes(left)
+    copy_spot(store, name).plant(left)
     store.prepare()
     assert loaded(store).generation == 2
     with pytest.raises(RestoreRefused):
@@ -192,7 +203,7 @@ def test_a_restored_credential_loads_above_its_tombstone(store: TokenStore, owne
     assert after.generation > before.generation
     assert secret(after.refresh_token) == secret(before.refresh_token)
     assert after.account_id == before.account_id
-    assert list((folder_of(store) / "quarantine").iterdir()) == []
+    assert quarantined(store) == []
     assert store.save(after, based_on=after.generation).generation == after.generation + 1
 
 
@@ -235,37 +246,35 @@ def test_an_unreadable_file_goes_into_quarantine_before_it_is_replaced(
 ) -> None:
     """Its bytes are kept, with the reason."""
     name = set_aside(store)
-    token_file(store).write_bytes(b"rubbish")
+    spot(store).plant(b"rubbish")
     assert store.copies.restore(name).replaced == "unreadable"
     assert secret(loaded(store).refresh_token) == "1//0refresh-of-501"
     record = only_record(store)
     assert record.reason == "unreadable"
-    assert kept_in(keyring, copy_file(store, record.name)) == b"rubbish"
+    assert kept_in(keyring, copy_spot(store, record.name)) == b"rubbish"
 
 
 def test_a_file_under_a_lost_key_makes_room_as_well(folder: Path) -> None:
     """Its key may come back: it is kept as it is."""
-    key = new_key()
-    lost = store_in(folder, TokenEncryption([new_key()]))
-    lost.prepare()
-    store = store_in(folder, TokenEncryption([key]))
+    store = store_in(folder, TokenEncryption([new_key()]))
+    store.prepare()
     name = set_aside(store)
-    (folder / "tombstones" / "token_501.json").unlink()
-    lost.save_consent(a_credential())
-    locked = token_file(store).read_bytes()
+    lost = TokenEncryption([new_key()])
+    locked = sealed_by(lost, spot(store).key, a_credential().to_document())
+    spot(store).plant(locked)
     assert store.copies.restore(name).replaced == "unknown_key"
     assert store.load(ANN) is not None
     record = only_record(store)
-    assert copy_file(store, record.name).read_bytes() == locked
+    assert copy_spot(store, record.name).raw() == locked
 
 
 def test_an_old_backup_in_its_place_is_set_aside(store: TokenStore) -> None:
     """It counted as none; its bytes are kept all the same."""
     saved = store.save_consent(a_credential(access_token=None))
-    old = token_file(store).read_bytes()
+    old = spot(store).raw()
     store.save(saved, based_on=saved.generation)
     store.copies.set_aside(ANN, "invalid_grant")
-    token_file(store).write_bytes(old)
+    spot(store).plant(old)
     assert store.copies.restore(store.copies.names(ANN)[0]).replaced == "superseded"
     assert loaded(store).generation > 2
     assert len(store.copies.records()) == 1
@@ -300,8 +309,8 @@ def test_a_damaged_copy_is_not_restored_over_a_damaged_file(
 ) -> None:
     """Nothing moves before the copy has been tried."""
     name = set_aside(store)
-    copy_file(store, name).write_bytes(keyring.encrypt(content))
-    token_file(store).write_bytes(b"rubbish")
+    copy_spot(store, name).plant(keyring.encrypt(content))
+    spot(store).plant(b"rubbish")
     before = snapshot(store)
     with pytest.raises(CorruptCredential):
         store.copies.restore(name)
@@ -312,7 +321,8 @@ def test_a_copy_under_another_owners_name_is_not_restored(store: TokenStore) -> 
     """Somebody has renamed files."""
     name = set_aside(store)
     other = name.replace("501", "502")
-    copy_file(store, name).rename(copy_file(store, other))
+    copy_spot(store, other).plant(copy_spot(store, name).raw())
+    copy_spot(store, name).take_away()
     with pytest.raises(CorruptCredential) as caught:
         store.copies.restore(other)
     assert caught.value.code == "wrong_owner"
@@ -322,9 +332,9 @@ def test_a_copy_under_another_owners_name_is_not_restored(store: TokenStore) -> 
 def test_a_full_disk_keeps_the_copy_and_what_is_in_its_place(store: TokenStore) -> None:
     """Both, as they were."""
     name = set_aside(store)
-    token_file(store).write_bytes(b"rubbish")
+    spot(store).plant(b"rubbish")
     before = snapshot(store)
-    with full_disk(), pytest.raises(OperatorFault):
+    with full(folder_of(store)), pytest.raises(OperatorFault):
         store.copies.restore(name)
     assert snapshot(store) == before
 
@@ -359,9 +369,9 @@ def test_a_copy_is_listed_whatever_has_become_of_its_note(
 ) -> None:
     """Its name says whose and when; the reason is not known any more."""
     name = set_aside(store)
-    path = folder_of(store) / "quarantine" / f"{name}.note.json"
+    there = note_at(folder_of(store), name)
     was = only_record(store)
-    path.unlink() if note is None else path.write_bytes(note)
+    there.take_away() if note is None else there.plant(note)
     record = only_record(store)
     assert (record.owner, record.reason, record.told) == (ANN, "unreadable", False)
     assert record.time == was.time
@@ -398,7 +408,7 @@ def test_telling_of_a_copy_that_has_gone_leaves_no_note(store: TokenStore) -> No
     name = set_aside(store)
     store.copies.purge(name)
     store.copies.mark_told(name, told=True)
-    assert list((folder_of(store) / "quarantine").iterdir()) == []
+    assert quarantined(store) == []
 
 
 def test_copies_are_found_by_id_and_by_owner(store: TokenStore) -> None:
@@ -419,7 +429,7 @@ def test_purging_deletes_one_copy_and_its_note(store: TokenStore) -> None:
     first, second = set_aside(store), set_aside(store)
     store.copies.purge(first)
     assert only_record(store).name == second
-    assert len(list((folder_of(store) / "quarantine").iterdir())) == 2
+    assert len(quarantined(store)) == 2
     with pytest.raises(RestoreRefused) as caught:
         store.copies.purge(first)
     assert caught.value.code == "gone"
@@ -429,7 +439,7 @@ def test_other_peoples_files_in_the_folder_are_passed_over(store: TokenStore) ->
     """They are no copies."""
     name = set_aside(store)
     for stranger in ("a", "token_501.backup", "token_0.20260101t000000000000", "token_501"):
-        copy_file(store, stranger).write_bytes(b"{}")
+        copy_spot(store, stranger).plant(b"{}")
     assert only_record(store).name == name
     store.prepare()
     assert store.copies.find(MASK(ANN.name)) == [only_record(store)]

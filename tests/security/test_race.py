@@ -20,6 +20,7 @@ from security.credential import Credential, Owner
 from security.encryption import TokenEncryption
 from security.google.oauth import GoogleOAuth, OAuthEndpoints
 from security.token_store import TokenStore
+from tests.places import databases
 from tests.security.kit import ANN, ROOT, a_credential, in_minutes, secret
 from tests.stores import MASK, storage_in
 
@@ -113,7 +114,10 @@ async def test_eight_processes_refresh_each_of_200_owners_once(
     assert len(reports) == PROCESSES
     assert endpoint.refreshes == Counter({owner.key: 1 for owner in owners})
     assert endpoint.rejected == 0
-    for trouble in ("transient", "operator", "quarantined", "held"):
+    # In a database whoever another process holds is left to it at once.
+    passed_by = {"locked"} if databases() else set()
+    assert {code for report in reports for code in report["results"]} <= passed_by
+    for trouble in ("operator", "quarantined", "held"):
         assert [report[trouble] for report in reports] == [0] * PROCESSES
     for owner in owners:
         credential = store.load(owner)

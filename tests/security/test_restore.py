@@ -10,20 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
+from filelock import Timeout
 from pydantic import SecretBytes, SecretStr
 
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption, kid_of
 from security.errors import CorruptCredential, OperatorFault
-from security.owner_documents import copy_key, credential_key, note_key
+from security.owner_documents import QUARANTINE, copy_key, credential_key, note_key
 from security.quarantine.records import Note
 from security.recovery.backup import About, write_backup
 from security.recovery.bot_stopped import bot_stopped
 from security.recovery.owner_state import take_snapshot
 from security.recovery.restore import Restore, RestoreReport, verify
 from security.recovery.snapshot import OwnerSnapshot
+from security.storage.catalogue import NOTE
 from security.storage.files.data_folder import restore_mask_key
+from security.storage.leases import BOT_LEASE
 from security.storage.protocol import Copy, Put, Unit
 from tests.security.kit import (
     ANN,
@@ -31,11 +33,23 @@ from tests.security.kit import (
     MASK,
     TOWN,
     a_credential,
-    full_disk,
     kept_in,
     mode_of,
     new_key,
+    sealed_by,
     secret,
+)
+from tests.spots import (
+    Spot,
+    copy_at,
+    credential_at,
+    everything_in,
+    full,
+    held,
+    names_in,
+    spot,
+    state_of,
+    tombstone_at,
 )
 from tests.stores import store_in
 
@@ -67,20 +81,20 @@ class Place:
         """What an archive would hold of the owner."""
         return take_snapshot(self.store.storage, owner, self.store.copies.names(owner))
 
-    def path(self, owner: Owner = ANN) -> Path:
-        """The owner's file."""
-        return self.folder / f"{owner.stem}.json"
+    def spot(self, owner: Owner = ANN) -> Spot:
+        """Where the owner's credential lies."""
+        return credential_at(self.folder, owner)
 
     def tree(self) -> dict[str, bytes]:
-        """Every file but locks and the trail."""
-        files = (path for path in self.folder.rglob("*") if path.is_file())
-        found = {str(path.relative_to(self.folder)): path.read_bytes() for path in files}
-        return {n: d for n, d in found.items() if not n.startswith(("locks/", "audit/"))}
+        """Everything but locks and the trail."""
+        found = everything_in(self.folder)
+        return {name: raw for name, raw in found.items() if not name.startswith("audit")}
 
     def notes(self) -> list[tuple[str, bool]]:
         """Reason and told of each note in quarantine."""
-        folder = self.folder / "quarantine"
-        notes = (json.loads(self.keyring.decrypt(p.read_bytes())) for p in folder.glob("*.note.*"))
+        names = [name for name in names_in(self.folder, QUARANTINE) if name.endswith(NOTE)]
+        raws = [spot(self.folder, QUARANTINE, name).raw() for name in names]
+        notes = (json.loads(self.keyring.decrypt(raw)) for raw in raws)
         return sorted((note["reason"], note["told"]) for note in notes)
 
 
@@ -122,7 +136,7 @@ def loaded(place: Place, owner: Owner = ANN) -> Credential:
 def test_an_empty_folder_elsewhere_gets_everything_under_its_own_keys(
     here: Place, there: Place
 ) -> None:
-    """Files that load, private ones, encrypted under the keys of there; a start finds no fault."""
+    """What loads, encrypted under the keys of there; a start finds no fault."""
     here.store.copies.set_aside(BOB, "invalid_grant")
     here.store.save_consent(a_credential(BOB))
     here.store.save_consent(a_credential(TOWN))
@@ -138,9 +152,16 @@ def test_an_empty_folder_elsewhere_gets_everything_under_its_own_keys(
     assert there.snapshot(TOWN).tombstone == 1
     assert there.store.copies.names(BOB) == here.store.copies.names(BOB)
     assert there.notes() == [("invalid_grant", False)]
-    for path in there.folder.rglob("*.json"):
-        assert kid_of(path.read_bytes()) == there.keyring.kid
-        assert mode_of(path) == 0o600
+    assert {kid_of(raw) for raw in there.tree().values()} == {there.keyring.kid}
+
+
+def test_restored_files_are_private(here: Place, there: Place) -> None:
+    """And their folders."""
+    here.store.copies.set_aside(BOB, "invalid_grant")
+    there.restore(here.back_up())
+    paths = list(there.folder.rglob("*.json"))
+    assert len(paths) == 4
+    assert {mode_of(path) for path in paths} == {0o600}
 
 
 @pytest.mark.parametrize("other", ["updates", "audit"])
@@ -158,7 +179,7 @@ def test_what_no_archive_holds_is_no_reason_against_a_restore(
 def test_a_second_restore_changes_nothing_and_says_so(here: Place, there: Place) -> None:
     """Every file is byte for byte as it was."""
     here.store.copies.set_aside(BOB, "invalid_grant")
-    (here.folder / "token_7.json").write_bytes(b"rubbish")
+    here.spot(Owner.user(7)).plant(b"rubbish")
     archive = here.back_up()
     there.restore(archive)
     before = there.tree()
@@ -171,11 +192,11 @@ def test_a_dry_run_says_the_same_and_touches_nothing(here: Place, there: Place) 
     """Not even a lock."""
     archive = here.back_up()
     said = there.restore(archive, dry_run=True)
-    assert not there.folder.exists()
+    assert state_of(there.folder) == {}
     assert there.restore(archive) == said
-    before = {path: path.stat().st_mtime_ns for path in there.folder.rglob("*")}
+    before = state_of(there.folder)
     there.restore(archive, dry_run=True, rollback=True)
-    assert {path: path.stat().st_mtime_ns for path in there.folder.rglob("*")} == before
+    assert state_of(there.folder) == before
 
 
 def test_a_restored_credential_can_be_saved_and_ended(here: Place, there: Place) -> None:
@@ -189,17 +210,14 @@ def test_a_restored_credential_can_be_saved_and_ended(here: Place, there: Place)
 def test_restored_and_quarantined_stand_in_the_trail(here: Place) -> None:
     """Masked, like everything there."""
     archive = here.back_up()
-    here.path().write_bytes(b"rubbish")
+    here.spot().plant(b"rubbish")
     here.restore(archive)
-    trail = [
-        json.loads(line)
-        for line in (here.folder / "audit" / "audit.jsonl").read_text().splitlines()
-    ]
-    assert [(line["action"], line["result"]) for line in trail] == [
+    trail = list(here.store.storage.events(newest_first=False))
+    assert [(entry.action, entry.result) for entry in trail] == [
         ("quarantined", "unreadable"),
         ("restored", "ok"),
     ]
-    assert {line["owner"] for line in trail} == {MASK(ANN.name)}
+    assert {entry.owner for entry in trail} == {MASK(ANN.name)}
 
 
 # What stays
@@ -270,7 +288,7 @@ def test_another_programs_file_counts_as_new(here: Place) -> None:
     document = a_credential().to_document()
     del document["drivekeeper"]
     document["token"] = "ya29.by-another-program"
-    here.path().write_bytes(here.keyring.encrypt(json.dumps(document).encode()))
+    here.spot().plant(here.keyring.encrypt(json.dumps(document).encode()))
     assert here.restore(archive).refused == {"not_newer": 1}
     assert secret(loaded(here).access_token) == "ya29.by-another-program"
 
@@ -280,7 +298,7 @@ def test_another_programs_file_can_be_restored(here: Place, there: Place) -> Non
     here.store.delete(ANN)
     document = a_credential().to_document()
     del document["drivekeeper"]
-    here.path().write_bytes(here.keyring.encrypt(json.dumps(document).encode()))
+    here.spot().plant(here.keyring.encrypt(json.dumps(document).encode()))
     there.restore(here.back_up())
     assert loaded(there).generation == 2
 
@@ -311,7 +329,7 @@ def test_a_tombstone_that_cannot_be_read_lets_nobody_back(here: Place) -> None:
     """They may have disconnected."""
     archive = here.back_up()
     here.store.delete(ANN)
-    (here.folder / "tombstones" / "token_501.json").write_bytes(b"rubbish")
+    tombstone_at(here.folder, ANN).plant(b"rubbish")
     report = here.restore(archive)
     assert report.refused == {"tombstone_unreadable": 1}
     assert here.store.load(ANN) is None
@@ -320,7 +338,7 @@ def test_a_tombstone_that_cannot_be_read_lets_nobody_back(here: Place) -> None:
 def test_an_owner_whose_lock_is_busy_is_reported(here: Place) -> None:
     """And comes with the next run."""
     archive = here.back_up()
-    here.path().unlink()
+    here.spot().take_away()
     lock = here.store.lease(ANN)
     assert lock is not None
     assert here.restore(archive).refused == {"locked": 1}
@@ -335,14 +353,14 @@ def test_an_owner_whose_lock_is_busy_is_reported(here: Place) -> None:
 def test_a_damaged_file_goes_into_quarantine_and_is_replaced(here: Place, content: bytes) -> None:
     """The restored one is newer than whatever it may have been; nobody needs to be told."""
     archive, before = here.back_up(), loaded(here)
-    here.path().write_bytes(here.keyring.encrypt(content) if b"{" in content else content)
+    here.spot().plant(here.keyring.encrypt(content) if b"{" in content else content)
     report = here.restore(archive)
     assert (report.restored, report.quarantined, report.is_clean) == (1, 1, True)
     restored = loaded(here)
     assert replace(restored, generation=1) == before
     assert restored.generation > 1_000_000_000
     (name,) = here.store.copies.names(ANN)
-    assert kept_in(here.keyring, here.folder / "quarantine" / f"{name}.json") == content
+    assert kept_in(here.keyring, copy_at(here.folder, name)) == content
     assert here.notes() == [("unreadable", True)]
     tree = here.tree()
     assert not here.restore(archive).changed
@@ -352,8 +370,8 @@ def test_a_damaged_file_goes_into_quarantine_and_is_replaced(here: Place, conten
 def test_an_old_copy_that_cannot_be_read_holds_up_nobody(here: Place) -> None:
     """It counts as another one: the damaged file is copied, and everybody is restored."""
     archive = here.back_up()
-    here.path().write_bytes(b"rubbish")
-    here.path(BOB).unlink()
+    here.spot().plant(b"rubbish")
+    here.spot(BOB).take_away()
     os.mkfifo(here.folder / "quarantine" / f"{ANN.stem}.20260101t000000000000.json")
     report = here.restore(archive)
     assert (report.restored, report.quarantined) == (2, 1)
@@ -364,14 +382,14 @@ def test_an_old_copy_that_cannot_be_read_holds_up_nobody(here: Place) -> None:
 def test_a_file_under_a_lost_key_goes_into_quarantine_as_it_is(here: Place, there: Place) -> None:
     """Its key may be found."""
     archive = here.back_up()
-    lost = Place(there.folder, new_key())
-    lost.store.prepare()
-    lost.store.save_consent(a_credential())
-    before = lost.path().read_bytes()
+    there.store.storage.prepare()
+    lost = TokenEncryption([new_key()])
+    before = sealed_by(lost, there.spot().key, a_credential().to_document())
+    there.spot().plant(before)
     report = there.restore(archive)
     assert (report.restored, report.quarantined) == (2, 1)
     (name,) = there.store.copies.names(ANN)
-    assert (there.folder / "quarantine" / f"{name}.json").read_bytes() == before
+    assert copy_at(there.folder, name).raw() == before
     there.store.prepare()
 
 
@@ -379,21 +397,21 @@ def test_a_damaged_file_of_somebody_who_disconnected_before_is_left(here: Place)
     """Their tombstone counts from before the restore."""
     archive = here.back_up()
     here.store.delete(ANN)
-    here.path().write_bytes(b"rubbish")
+    here.spot().plant(b"rubbish")
     assert here.restore(archive).refused == {"ended": 1}
-    assert here.path().read_bytes() == b"rubbish"
+    assert here.spot().raw() == b"rubbish"
 
 
 def test_a_restore_that_a_crash_interrupted_is_finished_by_another(here: Place) -> None:
     """Between the copy in quarantine and the credential in its place."""
     archive = here.back_up()
-    here.path().write_bytes(b"rubbish")
+    here.spot().plant(b"rubbish")
     name, now = here.store.copies.new_name(ANN)
     note = Note("unreadable", now, told=True).to_document(MASK(ANN.name))
     steps = [Put(note_key(name), note), Copy(copy_key(name), credential_key(ANN))]
     with here.store.leased(ANN) as lease:
         here.store.change(Unit(steps, lease))
-    assert here.path().read_bytes() == b"rubbish"
+    assert here.spot().raw() == b"rubbish"
     assert here.restore(archive).restored == 1
     assert loaded(here).generation > 1
     assert len(here.store.copies.names(ANN)) == 1
@@ -405,7 +423,7 @@ def test_a_restore_that_a_full_disk_interrupted_is_finished_by_another(
     """What was there is whole meanwhile."""
     archive = here.back_up()
     there.store.storage.prepare()
-    with full_disk(room=0), pytest.raises(OperatorFault) as caught:
+    with full(there.folder), pytest.raises(OperatorFault) as caught:
         there.restore(archive)
     assert caught.value.code == "store_failed"
     assert there.tree() == {}
@@ -418,10 +436,8 @@ def test_what_the_archive_cannot_read_either_goes_into_quarantine(
 ) -> None:
     """Reported each time, put there once; with its key it is a credential like any other."""
     key = new_key()
-    lost = Place(here.folder, key)
-    (here.folder / "token_501.json").write_bytes(
-        lost.keyring.encrypt(json.dumps(loaded(here).to_document()).encode())
-    )
+    document = json.dumps(loaded(here).to_document()).encode()
+    here.spot().plant(TokenEncryption([key]).encrypt(document))
     archive = here.back_up()
     report = there.restore(archive)
     assert (report.unreadable, report.copies) == ({"unknown_key": 1}, 1)
@@ -439,7 +455,7 @@ def test_what_the_archive_cannot_read_either_goes_into_quarantine(
 def test_without_a_key_no_envelope_is_brought_in(here: Place, tmp_path: Path) -> None:
     """The bot would not start any more."""
     stranger = TokenEncryption([new_key()])
-    here.path().write_bytes(stranger.encrypt(b"{}"))
+    here.spot().plant(stranger.encrypt(b"{}"))
     archive = here.back_up()
     plain = Place(tmp_path / "plain")
     report = plain.restore(archive)
@@ -499,23 +515,13 @@ def test_a_rollback_leaves_who_came_later(here: Place) -> None:
 @pytest.mark.encryption("on")
 def test_a_rollback_is_refused_while_the_bot_runs(here: Place) -> None:
     """And while it lasts the bot does not start."""
-    path = here.folder / "locks" / "bot.lock"
-    with FileLock(path), pytest.raises(OperatorFault, match="stop it") as caught:
+    with held(here.folder, BOT_LEASE), pytest.raises(OperatorFault, match="stop it") as caught:
         bot_stopped(here.store.storage).__enter__()
     assert caught.value.code == "second_instance"
-    with bot_stopped(here.store.storage):
-        assert not _is_free(path)
-    assert _is_free(path)
-
-
-def _is_free(path: Path) -> bool:
-    lock = FileLock(path)
-    try:
-        lock.acquire(blocking=False)
-    except TimeoutError:
-        return False
-    lock.release()
-    return True
+    with bot_stopped(here.store.storage), pytest.raises(Timeout), held(here.folder, BOT_LEASE):
+        pass
+    with held(here.folder, BOT_LEASE):
+        pass
 
 
 # The archive itself, and the mask key

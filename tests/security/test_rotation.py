@@ -34,6 +34,7 @@ from tests.security.kit import (
     python,
     secret,
 )
+from tests.spots import copy_at
 from tests.stores import documents_in, store_in
 
 OLD, NEW = new_key(), new_key()
@@ -226,23 +227,23 @@ def test_quarantined_damage_is_kept_byte_for_byte(folder: Path) -> None:
     envelope = UNDER_OLD.encrypt(b"{}")
     tampered = envelope.replace(b"gAAAA", b"gAAAB")
     copies = {
-        "token_501.20260101t000000000001.json": b'{"refresh_token": "1//0half',
-        "token_501.20260101t000000000002.json": b"\xff\x00 no JSON at all",
-        "token_501.20260101t000000000003.json": envelope[:-9],
-        "token_501.20260101t000000000004.json": tampered,
+        "token_501.20260101t000000000001": b'{"refresh_token": "1//0half',
+        "token_501.20260101t000000000002": b"\xff\x00 no JSON at all",
+        "token_501.20260101t000000000003": envelope[:-9],
+        "token_501.20260101t000000000004": tampered,
     }
     for name, data in copies.items():
-        (folder / "quarantine" / name).write_bytes(data)
+        copy_at(folder, name).plant(data)
     report = run(folder, Mode.ROTATE, BOTH)
-    now = {name: (folder / "quarantine" / name).read_bytes() for name in copies}
+    now = {name: copy_at(folder, name).raw() for name in copies}
     *opened, (last, untouched) = now.items()
-    kept = [kept_in(BOTH, folder / "quarantine" / name) for name, _ in opened]
+    kept = [kept_in(BOTH, copy_at(folder, name)) for name, _ in opened]
     assert kept == list(copies.values())[:3]
     assert all(is_encrypted(data) for _, data in opened)
     assert untouched == copies[last]
     assert [(left.kind, left.result) for left in report.left] == [("quarantine", "tampered")]
     run(folder, Mode.DECRYPT, BOTH)
-    assert {name: (folder / "quarantine" / name).read_bytes() for name in copies} == copies
+    assert {name: copy_at(folder, name).raw() for name in copies} == copies
 
 
 def test_files_that_are_not_ours_are_left_in_peace(folder: Path) -> None:
@@ -359,6 +360,7 @@ from pydantic import SecretStr
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from bot.kinds import PREFERENCES, UPLOADS
+from tests.spots import copy_at
 from tests.stores import documents_in, store_in
 folder, keys = Path(sys.argv[1]), [SecretStr(key) for key in sys.argv[2:]]
 owner, keyring = Owner.user(501), TokenEncryption(keys)
@@ -416,6 +418,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from security.encryption import TokenEncryption
 from security.recovery.rotation import Mode, Rotation
+from tests.spots import copy_at
 from tests.stores import store_in
 keyring = TokenEncryption([SecretStr(key) for key in sys.argv[2:]])
 store = store_in(Path(sys.argv[1]), keyring, str)

@@ -11,11 +11,11 @@ import pytest
 from filelock import FileLock, Timeout
 from pydantic import SecretStr
 
-from security.credential import Credential
+from security.credential import Credential, Owner
 from security.custody.disconnect import shares_account
 from security.encryption import TokenEncryption
 from security.errors import GenerationConflict, OperatorFault
-from security.owner_documents import QUARANTINE
+from security.owner_documents import CREDENTIALS, QUARANTINE, TOMBSTONES, tombstone_of
 from security.token_store import Save, TokenStore
 from tests.security.kit import (
     ANN,
@@ -23,28 +23,33 @@ from tests.security.kit import (
     MASK,
     TOWN,
     a_credential,
-    full_disk,
     in_minutes,
     kept_in,
     mode_of,
     new_key,
     python,
+    sealed_by,
     secret,
     umask,
 )
+from tests.spots import Spot, copy_at, credential_at, full, names_in, tombstone_at
 from tests.stores import documents_in, folder_of, store_in
 
 
-def file_of(store: TokenStore, credential: Credential) -> Path:
-    """Where it is kept."""
-    return folder_of(store) / f"{credential.owner.stem}.json"
+def spot_of(store: TokenStore, credential: Credential) -> Spot:
+    """Where it lies."""
+    return credential_at(folder_of(store), credential.owner)
+
+
+def quarantined(store: TokenStore) -> list[str]:
+    """What lies in the quarantine, by name."""
+    return names_in(folder_of(store), QUARANTINE)
 
 
 def put(store: TokenStore, document: dict[str, Any], keyring: TokenEncryption) -> None:
-    """Ann's file, as some program wrote it."""
-    (folder_of(store) / "token_501.json").write_bytes(
-        keyring.encrypt(json.dumps(document).encode())
-    )
+    """Ann's credential, as some program wrote it."""
+    sealed = keyring.encrypt(json.dumps(document).encode())
+    credential_at(folder_of(store), ANN).plant(sealed)
 
 
 # Saving
@@ -144,7 +149,7 @@ def test_a_save_while_leaving_is_refused(store: TokenStore) -> None:
 def test_a_full_disk_keeps_the_old_credential(store: TokenStore) -> None:
     """Whole."""
     old = store.save_consent(a_credential())
-    with full_disk(), pytest.raises(OperatorFault) as caught:
+    with full(folder_of(store)), pytest.raises(OperatorFault) as caught:
         store.save(replace(old, access_token=None), based_on=old.generation)
     loaded = store.load(ANN)
     assert caught.value.code == "store_failed"
@@ -155,7 +160,7 @@ def test_a_full_disk_keeps_the_old_credential(store: TokenStore) -> None:
 def test_a_consent_replaces_a_damaged_file_and_keeps_its_bytes(store: TokenStore) -> None:
     """It goes into quarantine first."""
     saved = store.save_consent(a_credential())
-    file_of(store, saved).write_bytes(b"rubbish")
+    spot_of(store, saved).plant(b"rubbish")
     again = store.save_consent(a_credential())
     assert again.generation > saved.generation
     assert len(store.copies.names(ANN)) == 1
@@ -183,9 +188,9 @@ def test_deleting_twice_does_not_lower_the_tombstone(store: TokenStore) -> None:
 def test_an_old_backup_brings_no_disconnected_owner_back(store: TokenStore) -> None:
     """Its generation is no newer than the tombstone."""
     saved = store.save_consent(a_credential())
-    backup = file_of(store, saved).read_bytes()
+    backup = spot_of(store, saved).raw()
     store.delete(ANN)
-    file_of(store, saved).write_bytes(backup)
+    spot_of(store, saved).plant(backup)
     assert store.load(ANN) is None
     with pytest.raises(GenerationConflict):
         store.save(saved, based_on=saved.generation)
@@ -195,10 +200,10 @@ def test_an_old_backup_brings_no_disconnected_owner_back(store: TokenStore) -> N
 def test_an_old_backup_does_not_beat_a_newer_consent(store: TokenStore) -> None:
     """Somebody disconnected, connected again, and then a backup was restored."""
     saved = store.save_consent(a_credential())
-    backup = file_of(store, saved).read_bytes()
+    backup = spot_of(store, saved).raw()
     store.delete(ANN)
     newer = store.save_consent(a_credential())
-    file_of(store, saved).write_bytes(backup)
+    spot_of(store, saved).plant(backup)
     assert store.load(ANN) is None
     with pytest.raises(GenerationConflict):
         store.save(newer, based_on=newer.generation)
@@ -222,10 +227,10 @@ def test_another_programs_file_counts_as_new_and_rises_above_the_tombstone(
 def test_a_damaged_file_leaves_a_tombstone_above_any_counter(store: TokenStore) -> None:
     """What it had counted cannot be read any more."""
     saved = store.save_consent(a_credential())
-    backup = file_of(store, saved).read_bytes()
-    file_of(store, saved).write_bytes(b"rubbish")
+    backup = spot_of(store, saved).raw()
+    spot_of(store, saved).plant(b"rubbish")
     store.delete(ANN)
-    file_of(store, saved).write_bytes(backup)
+    spot_of(store, saved).plant(backup)
     assert store.load(ANN) is None
     assert store.save_consent(a_credential()).generation > 1_000_000_000
 
@@ -237,19 +242,17 @@ def test_a_damaged_tombstone_stops_nobody_from_connecting(
     """And never lowers the counter."""
     store.save_consent(a_credential())
     store.delete(ANN)
-    (folder_of(store) / "tombstones" / "token_501.json").write_bytes(content)
+    tombstone_at(folder_of(store), ANN).plant(content)
     assert store.save_consent(a_credential()).generation > 1_000_000_000
     assert store.load(ANN) is not None
 
 
 def test_a_tombstone_under_a_lost_key_stops_nobody(folder: Path) -> None:
     """Keys are rotated out; tombstones are small and old."""
-    before = store_in(folder, TokenEncryption([new_key()]), MASK)
-    before.prepare()
-    before.save_consent(a_credential())
-    before.delete(ANN)
     after = store_in(folder, TokenEncryption([new_key()]), MASK)
     after.prepare()
+    lost, there = TokenEncryption([new_key()]), tombstone_at(folder, ANN)
+    there.plant(sealed_by(lost, there.key, tombstone_of(ANN, 1)))
     after.save_consent(a_credential())
     assert after.load(ANN) is not None
     after.delete(ANN)
@@ -283,7 +286,7 @@ def test_plaintext_loads_where_it_is_allowed_and_is_encrypted_at_the_next_save(
     loaded = sealed.load(ANN)
     assert loaded is not None
     sealed.save(loaded, based_on=saved.generation)
-    assert b"ya29" not in file_of(sealed, saved).read_bytes()
+    assert b"ya29" not in spot_of(sealed, saved).raw()
 
 
 def test_plaintext_never_replaces_an_envelope(folder: Path) -> None:
@@ -291,11 +294,11 @@ def test_plaintext_never_replaces_an_envelope(folder: Path) -> None:
     sealed = store_in(folder, TokenEncryption([new_key()]), MASK)
     sealed.prepare()
     saved = sealed.save_consent(a_credential())
-    before = file_of(sealed, saved).read_bytes()
+    before = spot_of(sealed, saved).raw()
     with pytest.raises(OperatorFault) as caught:
         store_in(folder, TokenEncryption()).save_consent(a_credential())
     assert caught.value.code == "key_missing"
-    assert file_of(sealed, saved).read_bytes() == before
+    assert spot_of(sealed, saved).raw() == before
 
 
 def test_start_up_without_a_key_is_refused_where_envelopes_are(folder: Path) -> None:
@@ -334,13 +337,11 @@ def test_start_up_is_refused_where_no_file_opens_with_the_keys(folder: Path) -> 
 def test_one_file_under_a_lost_key_does_not_stop_everybody(folder: Path) -> None:
     """It is that owner's operator fault."""
     key = new_key()
-    for owner, its_key in ((ANN, new_key()), (BOB, key)):
-        one = store_in(folder / "made" / owner.key, TokenEncryption([its_key]))
-        one.prepare()
-        saved = one.save_consent(a_credential(owner))
-        folder.mkdir(exist_ok=True)
-        (folder / f"{owner.stem}.json").write_bytes(file_of(one, saved).read_bytes())
     store = store_in(folder, TokenEncryption([key]))
+    store.prepare()
+    for owner, its_key in ((ANN, new_key()), (BOB, key)):
+        its = credential_at(folder, owner)
+        its.plant(sealed_by(TokenEncryption([its_key]), its.key, a_credential(owner).to_document()))
     store.prepare()
     assert store.load(BOB) is not None
     with pytest.raises(OperatorFault) as caught:
@@ -368,9 +369,9 @@ def test_a_crash_between_tombstone_and_deletion_is_still_seen_as_leaving(
     """Else start-up would not finish it."""
     saved = store.save_consent(a_credential())
     store.mark_leaving(ANN)
-    left = file_of(store, saved).read_bytes()
+    left = spot_of(store, saved).raw()
     store.delete(ANN)
-    file_of(store, saved).write_bytes(left)
+    spot_of(store, saved).plant(left)
     loaded = store.load(ANN)
     assert loaded is not None
     assert loaded.state == "leaving"
@@ -399,14 +400,14 @@ def test_quarantine_keeps_the_bytes_and_a_note(
     store: TokenStore, keyring: TokenEncryption, content: bytes
 ) -> None:
     """Encrypted first where a key is set and they were not."""
-    path = folder_of(store) / "token_501.json"
-    path.write_bytes(content)
+    there = credential_at(folder_of(store), ANN)
+    there.plant(content)
     store.copies.set_aside(ANN, "unreadable")
     (name,) = store.copies.names(ANN)
-    assert not path.exists()
-    copy = folder_of(store) / "quarantine" / f"{name}.json"
+    assert there.is_empty
+    copy = copy_at(folder_of(store), name)
     assert kept_in(keyring, copy) == content
-    assert (copy.read_bytes() == content) is (keyring.kid is None)
+    assert (copy.raw() == content) is (keyring.kid is None)
     note = documents_in(folder_of(store), QUARANTINE, keyring).read(f"{name}.note")
     assert note is not None
     assert set(note) == {"owner", "reason", "time", "told"}
@@ -417,10 +418,10 @@ def test_an_envelope_goes_into_quarantine_as_it_is(folder: Path) -> None:
     """Its key may come back."""
     store = store_in(folder, TokenEncryption([new_key()]), MASK)
     store.prepare()
-    before = file_of(store, store.save_consent(a_credential())).read_bytes()
+    before = spot_of(store, store.save_consent(a_credential())).raw()
     store.copies.set_aside(ANN, "invalid_grant")
     (name,) = store.copies.names(ANN)
-    assert (folder / "quarantine" / f"{name}.json").read_bytes() == before
+    assert copy_at(folder, name).raw() == before
 
 
 def test_the_quarantined_are_gone_from_the_owners(store: TokenStore) -> None:
@@ -435,7 +436,7 @@ def test_the_quarantined_are_gone_from_the_owners(store: TokenStore) -> None:
 def test_quarantining_nobody_leaves_no_trace(store: TokenStore) -> None:
     """No note without bytes."""
     store.copies.set_aside(ANN, "invalid_grant")
-    assert list((folder_of(store) / "quarantine").iterdir()) == []
+    assert quarantined(store) == []
 
 
 def test_purging_spares_whoever_has_a_similar_id(store: TokenStore) -> None:
@@ -447,7 +448,7 @@ def test_purging_spares_whoever_has_a_similar_id(store: TokenStore) -> None:
     store.delete(ANN)
     assert store.copies.names(ANN) == []
     assert len(store.copies.names(longer.owner)) == 1
-    assert len(list((folder_of(store) / "quarantine").iterdir())) == 2
+    assert len(quarantined(store)) == 2
 
 
 def test_deleting_removes_the_quarantined_copies_too(store: TokenStore) -> None:
@@ -456,8 +457,9 @@ def test_deleting_removes_the_quarantined_copies_too(store: TokenStore) -> None:
     store.copies.set_aside(ANN, "invalid_grant")
     store.save_consent(a_credential())
     store.delete(ANN)
-    left = [path for path in folder_of(store).rglob("*.json") if path.is_file()]
-    assert [path.parent.name for path in left] == ["tombstones"]
+    folder = folder_of(store)
+    assert (names_in(folder, CREDENTIALS), quarantined(store)) == ([], [])
+    assert names_in(folder, TOMBSTONES) == [ANN.stem]
 
 
 # Others' files, and accounts
@@ -485,7 +487,7 @@ def test_only_those_who_stay_share_an_account(store: TokenStore) -> None:
     assert shares_account(store, ann)
     store.mark_leaving(BOB)
     assert not shares_account(store, ann)
-    (folder_of(store) / "token_7.json").write_text("{")
+    credential_at(folder_of(store), Owner.user(7)).plant(b"{")
     assert shares_account(store, ann)
 
 
@@ -516,8 +518,8 @@ def test_one_account_is_told_by_id_then_by_address_else_it_may_be_shared(
 # Locks
 
 
-def test_a_lock_is_held_once_and_its_file_stays(store: TokenStore) -> None:
-    """Also within one process; deleting it would make two locks of it."""
+def test_a_lease_is_held_once(store: TokenStore) -> None:
+    """Also within one process."""
     first = store.lease(ANN)
     assert first is not None
     assert store.lease(ANN) is None
@@ -528,8 +530,13 @@ def test_a_lock_is_held_once_and_its_file_stays(store: TokenStore) -> None:
     second = store.lease(ANN)
     assert second is not None
     second.release()
-    path = folder_of(store) / "locks" / "token_501.lock"
-    assert mode_of(path) == 0o600
+
+
+def test_the_file_of_a_lock_is_private_and_stays(store: TokenStore) -> None:
+    """Deleting it would make two locks of it."""
+    with store.leased(ANN):
+        pass
+    assert mode_of(folder_of(store) / "locks" / "token_501.lock") == 0o600
 
 
 def test_a_dropped_lock_is_free_again(store: TokenStore) -> None:
@@ -575,33 +582,41 @@ sys.stdin.readline()
 """
 
 
-def test_a_lock_keeps_other_processes_out_and_ends_with_its_process(store: TokenStore) -> None:
-    """Given back in order, and by SIGKILL."""
-    for killed in (False, True):
-        with python(_HOLDER, str(folder_of(store))) as holder:
-            assert holder.stdin is not None
-            assert holder.stdout is not None
-            assert holder.stdout.readline() == "held\n"
-            assert store.lease(ANN) is None
-            if killed:
-                holder.kill()
-                holder.wait()
-            else:
-                holder.stdin.write("\n")
-                holder.stdin.flush()
-                assert holder.stdout.readline() == "free\n"
-            with store.leased(ANN, timeout_seconds=5):
-                pass
-            holder.kill()
+def test_a_lease_keeps_other_processes_out(store: TokenStore) -> None:
+    """Until it is given back."""
+    with python(_HOLDER, str(folder_of(store))) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        assert store.lease(ANN) is None
+        holder.stdin.write("\n")
+        holder.stdin.flush()
+        assert holder.stdout.readline() == "free\n"
+        with store.leased(ANN, timeout_seconds=5):
+            pass
+        holder.kill()
+
+
+def test_a_lock_ends_with_its_process(store: TokenStore) -> None:
+    """By SIGKILL."""
+    with python(_HOLDER, str(folder_of(store))) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        assert store.lease(ANN) is None
+        holder.kill()
+        holder.wait()
+        with store.leased(ANN, timeout_seconds=5):
+            pass
 
 
 _COUNTER = """
 import sys
 from pathlib import Path
+from pydantic import SecretStr
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from tests.stores import store_in
-store = store_in(Path(sys.argv[1]), TokenEncryption(), str)
+store = store_in(Path(sys.argv[1]), TokenEncryption([SecretStr(sys.argv[2])]), str)
 owner = Owner.user(501)
 for _ in range(20):
     with store.leased(owner) as lease:
@@ -611,10 +626,11 @@ for _ in range(20):
 
 def test_consents_of_several_processes_are_all_counted(folder: Path) -> None:
     """No save is lost between reading and writing."""
-    store = store_in(folder, TokenEncryption())
+    key = new_key()
+    store = store_in(folder, TokenEncryption([key]))
     store.prepare()
     store.save_consent(a_credential(expires_at=in_minutes(1)))
-    writers = [python(_COUNTER, str(folder)) for _ in range(2)]
+    writers = [python(_COUNTER, str(folder), secret(key)) for _ in range(2)]
     for writer in writers:
         _, errors = writer.communicate(timeout=30)
         assert writer.returncode == 0, errors

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -24,6 +23,7 @@ from security.storage.leases import Lease
 from security.storage.protocol import Key, Put, Step, Storage, Stored, Unit, Version
 from security.storage.refusals import Refusals
 from security.storage.sealing import Sealer
+from tests.places import full_disk
 from tests.storage.memory import MemoryStorage, Shelf
 
 MASK: Final = OwnerMask(b"a mask key for tests")
@@ -79,8 +79,6 @@ class Backend(ABC):
     """Whether it is one: nothing is kept there without a key, whoever changes a document changes
     the columns by which it is found as well, and leases lapse."""
     lease_seconds: float = 30
-    full_code = "store_failed"
-    """What is said where there is no room."""
 
     def __init__(self, folder: Path, keyring: TokenEncryption) -> None:
         self.folder = folder
@@ -218,12 +216,8 @@ class FileBackend(Backend):
 
     @contextmanager
     def full(self) -> Iterator[None]:
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-        try:
+        with full_disk():
             yield
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 class MemoryBackend(Backend):

@@ -9,9 +9,9 @@ import pytest
 
 from security.encryption import TokenEncryption
 from tests.databases import Borrowed
+from tests.exceptions import reason_against
 from tests.storage.all_backends import BACKENDS
 from tests.storage.backends import Backend, Make, new_key
-from tests.storage.exceptions import reason_against
 from tests.storage.sql_backends import MariaBackend
 
 

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import json
-import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pydantic import SecretStr
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from config.database import DatabaseAddress
 from security.encryption import TokenEncryption
-from security.errors import CustodyError
-from security.storage.catalogue import Document
 from security.storage.protocol import Key, Storage
 from security.storage.sealing import Sealer
 from security.storage.sql import schema
 from security.storage.sql.engine import make_engine
-from security.storage.sql.faults import run
-from security.storage.sql.shelves.shelf import Content, Shelf, new_version
 from security.storage.sql.storage import SqlStorage
 from tests.databases import Borrowed
+from tests.places import full_disk
+from tests.spots import drop_row, plant_row
 from tests.storage.backends import KINDS, MASK, Backend
 
 
@@ -63,30 +60,19 @@ class SqlBackend(Backend):
         return SqlStorage(engine, sealer, MASK, KINDS, lease_seconds=self.lease_seconds)
 
     def plant(self, key: Key, raw: bytes) -> None:
-        content = Content(new_version(), raw, self._document(key, raw))
-        self._by_hand(key, partial(Shelf.replace, contents={key: content}))
+        with self._by_hand() as storage:
+            plant_row(storage, key, raw)
 
     def take_away(self, key: Key) -> None:
-        self._by_hand(key, partial(Shelf.drop, keys=[key]))
+        with self._by_hand() as storage:
+            drop_row(storage, key)
 
-    def _by_hand(self, key: Key, change: partial[None]) -> None:
-        """As another process of the program changes it: what is found by a column is in it."""
+    @contextmanager
+    def _by_hand(self) -> Iterator[SqlStorage]:
         storage = self._make(Sealer(self.keyring))
         assert isinstance(storage, SqlStorage)
-        storage._hashes.load()
-        shelf = storage._shelf(key.kind)
-
-        def work(connection: Connection) -> None:
-            change(shelf, connection)
-
-        run(self._engines[-1], work)
+        yield storage
         self._engines.pop().dispose()
-
-    def _document(self, key: Key, raw: bytes) -> Document | None:
-        try:
-            return Sealer(self.keyring).open(key.kind, key.name, raw)
-        except CustodyError:
-            return None
 
     def withhold(self, key: Key) -> None:
         raise NotImplementedError
@@ -98,7 +84,6 @@ class SqlBackend(Backend):
 class MariaBackend(SqlBackend):
     """A server, over TLS."""
 
-    full_code = "database_refused"
     databases: Borrowed
     """Set by the fixture of the tests."""
 
@@ -118,16 +103,11 @@ class MariaBackend(SqlBackend):
     @contextmanager
     def full(self) -> Iterator[None]:
         name = self._address().name
-        self._let("REVOKE INSERT, UPDATE, DELETE ON {0}.* FROM '{0}'@'%'", name)
+        self.databases.fill(name)
         try:
             yield
         finally:
-            self._let("GRANT INSERT, UPDATE, DELETE ON {0}.* TO '{0}'@'%'", name)
-
-    def _let(self, statement: str, name: str) -> None:
-        self.databases.server.sql(statement.format(name))
-        for engine in self._engines:  # what an account may is looked up when it connects
-            engine.dispose()
+            self.databases.make_room(name)
 
 
 class SqliteBackend(SqlBackend):
@@ -143,9 +123,5 @@ class SqliteBackend(SqlBackend):
 
     @contextmanager
     def full(self) -> Iterator[None]:
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-        try:
+        with full_disk():
             yield
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -235,7 +235,7 @@ def test_a_storage_that_cannot_be_written_does_not_open(backend: Backend) -> Non
     """Better now than when a token has been spent."""
     with backend.full(), pytest.raises(OperatorFault) as caught:
         backend.another().open()
-    assert caught.value.code == backend.full_code
+    assert caught.value.code == "store_failed"
 
 
 def test_a_storage_is_prepared_for_whoever_is_to_mend_its_keys_or_its_room(make: Make) -> None:

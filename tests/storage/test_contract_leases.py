@@ -412,7 +412,7 @@ def test_without_room_nothing_is_reserved(backend: Backend) -> None:
         assert lease is not None
         with backend.full(), pytest.raises(OperatorFault) as caught:
             backend.storage.reserve(CREDENTIAL, 500, lease)
-        assert caught.value.code == backend.full_code
+        assert caught.value.code == "store_failed"
         backend.storage.reserve(CREDENTIAL, 500, lease).give_up()
     assert backend.everything() == {CREDENTIAL: version}
 
