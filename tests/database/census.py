@@ -89,12 +89,18 @@ RULES: Final = (
 )
 """On MySQL, MariaDB and TiDB."""
 WIRE: Final = (
-    _rule("sql-statement-set-names", "SET NAMES"),
-    _rule("sql-statement-set-variable", "SET | SET SESSION | AUTOCOMMIT | SESSION"),
-    _rule("system-variables", "@@ | TRANSACTION ISOLATION LEVEL | READ COMMITTED"),
-    _rule("transaction-overview", "BEGIN | COMMIT | ROLLBACK"),
+    _rule("sql-statement-set-names", "SET NAMES UTF8MB4"),
+    _rule("sql-statement-set-variable", "SET | SET SESSION | SESSION"),
+    _rule("transaction-overview", "AUTOCOMMIT | BEGIN | COMMIT | ROLLBACK"),
+    _rule("transaction-isolation-levels", "TRANSACTION ISOLATION LEVEL READ COMMITTED"),
+    _rule(
+        "system-variables",
+        "@@ | TX_ISOLATION | LOWER_CASE_TABLE_NAMES | SQL_MODE | TIME_ZONE | WAIT_TIMEOUT"
+        " | INNODB_LOCK_WAIT_TIMEOUT | LOCK_WAIT_TIMEOUT",
+    ),
+    _rule("", "IDLE_TRANSACTION_TIMEOUT"),  # said to a MariaDB alone
 )
-"""What the driver says of itself, and nothing but a proxy sees."""
+"""What is said at a connection's beginning and around transactions: nothing but a proxy sees it."""
 OF_MARIADB: Final = (_rule("", "RETURNING", in_migrations=True),)
 """What SQLAlchemy says to a MariaDB and to no other server, for Alembic's own table."""
 OF_SQLITE: Final = (
@@ -107,7 +113,8 @@ OF_SQLITE: Final = (
 _TOKEN: Final = re.compile(
     r"""(?sx)
     \s+ | --[^\n]*
-    | (?P<value> '(?:[^'\\]|''|\\.)*' | %\(\w+\)s | %s | \? | :\w+ | \d+(?:\.\d+)? | _binary )
+    | (?P<value> '(?:[^'\\]|''|\\.)*' | %\(\w+\)s | %s | \? | :\w+ | \d+(?:\.\d+)? | _binary
+        | X'[0-9A-Fa-f]*' )
     | (?P<named> `[^`]+` | "[^"]+" )
     | (?P<word> @@ | [A-Za-z_][A-Za-z0-9_$]* )
     | (?P<sign> <=> | <> | != | <= | >= | [-+*/(),.=<>;] )
@@ -115,7 +122,7 @@ _TOKEN: Final = re.compile(
 )
 _MADE_UP: Final = re.compile("[a-z_]+_[0-9]+|now|new")
 """What SQLAlchemy, or the product, calls a column or a row of one statement."""
-_LONGEST_PHRASE: Final = 4
+_LONGEST_PHRASE: Final = 5
 
 
 @dataclass(frozen=True, slots=True)

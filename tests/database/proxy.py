@@ -25,6 +25,8 @@ from typing import Final, Literal, Self
 LOOPBACK: Final = "127.0.0.1"
 LOGIN: Final = "login"
 _COMMANDS: Final = {0x01: "QUIT", 0x02: "INIT_DB", 0x0E: "PING", 0x1F: "RESET_CONNECTION"}
+COMMANDS: Final = frozenset({LOGIN, *_COMMANDS.values()})
+"""What stands in a statement's place where there is none."""
 _QUERY: Final = 0x03
 
 When = Literal["before", "after"]

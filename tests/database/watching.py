@@ -2,7 +2,7 @@
 
 It is the innermost code of the repository that says whose statement it is: what a test itself says
 to a database, to look or to plant something, is its own affair. Processes that tests start are not
-watched here; `make crash-sql` and `make race-sql` see theirs at the proxy.
+watched; `make crash-sql` looks at what goes over the wire.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from security.errors import CustodyError
-from tests.database.proxy import Cut, Packet, Proxy, When
+from tests.database.census import complaints
+from tests.database.proxy import COMMANDS, Cut, Packet, Proxy, When
 
 _ATTEMPTS: Final = 3
 _VALUE: Final = re.compile(r"(?:_binary)?'(?:[^'\\]|''|\\.)*'|`\w+`|\b\d+\b", re.DOTALL)
@@ -72,10 +73,20 @@ class Place:
         self.proxy.watch()
         said = _said(subject)
         packets = [_shape(packet) for packet in self.proxy.packets]
-        self.proxy.watch()
         if found := [*said, *subject.losses()]:
             raise HarnessError(f"{name} loses with no connection cut: {found}")
+        for packet in self.proxy.packets:
+            if packet.answer == 0 and packet.statement not in COMMANDS:
+                self._check(packet.statement, in_migrations=subject.name == "upgrade")
+        self.proxy.watch()
         return packets
+
+    @staticmethod
+    def _check(statement: str, *, in_migrations: bool) -> None:
+        """As it is sent, the driver's words too."""
+        told = complaints(statement, "mysql", in_migrations=in_migrations, on_the_wire=True)
+        if told:
+            raise HarnessError(f"not on the list of what may be said: {told} in {statement[:200]}")
 
     def try_point(self, point: Point) -> list[str]:
         """What is lost when the connection is cut there.
