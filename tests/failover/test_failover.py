@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.crash.upload_bot import Moment, Step
 from tests.failover.trial import Trial, Way
+from tests.mariadb import MariaDB
 from tests.running import more_in_rest
 
 _CHUNK: Final = "google.upload.chunk"
@@ -44,6 +46,18 @@ pytestmark = [pytest.mark.timeout(240), pytest.mark.encryption("on")]
 async def test_nothing_is_lost_and_nothing_done_twice(name: str, way: Way, tmp_path: Path) -> None:
     """Every file is once in Drive; messages, requests to connect and to disconnect go on."""
     trial = Trial(tmp_path, MOMENTS[name], way)
+    await trial.run()
+    assert trial.met
+    assert trial.losses == []
+
+
+@pytest.mark.one_way
+@pytest.mark.parametrize("way", WAYS)
+async def test_nothing_is_lost_over_a_server(way: Way, tmp_path: Path, mariadb: MariaDB) -> None:
+    """The same on MariaDB, where a process that stands still keeps nobody out for long."""
+    moment = MOMENTS["half of a file has gone"]
+    address = await asyncio.to_thread(mariadb.new_database)
+    trial = Trial(tmp_path, moment, way, address=address, ca=mariadb.ca)
     await trial.run()
     assert trial.met
     assert trial.losses == []

@@ -89,6 +89,7 @@ class Trial:
     shares_folder: bool = True
     address: SecretStr | None = None
     """Of the database; None: SQLite."""
+    ca: Path | None = None
     losses: list[str] = field(default_factory=list)
     met: bool = False
     """Whether the moment came."""
@@ -283,7 +284,7 @@ class Trial:
         return credential is None and isinstance(tombstone, Stored)
 
     def _open(self) -> Storage:
-        address = DatabaseAddress.parse(self._url())
+        address = DatabaseAddress.parse(self._url(), self.ca)
         return open_storage(address, TokenEncryption([self.key]), str)
 
     def _url(self) -> SecretStr:
@@ -297,6 +298,8 @@ class Trial:
             **{"TOKEN_ENCRYPTION_KEY": self.key.get_secret_value(), "LOG_FORMAT": "json"},
             **{"TOKEN_MAINTENANCE_INTERVAL_MINUTES": "0"},
         }
+        if self.ca is not None:
+            settings["DATABASE_CA"] = str(self.ca)
         if name == "second" and not self.shares_folder:
             (elsewhere := self.folder / "elsewhere").mkdir()
             settings["TELEGRAM_FILES_DIR"] = str(elsewhere)
