@@ -15,8 +15,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-import structlog
-
 from security.credential import Owner
 from security.custody.outcomes import Remembered
 from security.custody.workers import Workers
@@ -45,7 +43,6 @@ _KEPT_SWEEPS: Final = 144  # a day of them, every ten minutes
 _MOST_SKEW_SECONDS: Final = 5.0
 _LONGEST_UNWRITTEN: Final = 900.0
 _SOON_SECONDS: Final = 0.05
-_log = structlog.get_logger()
 
 
 _Part = Pauses | Organisations | Terms | Activity | Rejections
@@ -95,7 +92,7 @@ class MaintenanceState:
         }
         """What is remembered of owners, by the documents it is kept in."""
         self.has_incidents = False
-        """Whether there were any at the last look, where several processes share them."""
+        """Whether there were any at the last look, where several share them."""
         self.sweeps: list[SweepReport] = []
         """The last ones, oldest first."""
         self._dumped: list[dict[str, Any]] = []
@@ -254,9 +251,9 @@ class MaintenanceState:
 
     async def recall(self, owners: Sequence[Owner]) -> None:
         """See `Outcomes`."""
-        found = await self._workers.read(self.remembered_of, owners)
-        for owner, remembered in found.items():
-            self.take_up(owner, remembered)
+        if self._is_shared:
+            for found in (await self._workers.read(self.remembered_of, owners)).items():
+                self.take_up(*found)
 
     async def recall_rejected(self) -> None:
         """See `Outcomes`."""
@@ -264,7 +261,7 @@ class MaintenanceState:
             return
         with suppress(OperatorFault):  # what is known here is better than nothing
             find = partial(self._storage.find, MAINTENANCE, "rejected", "yes")
-            there = {owner for name in await self._workers.read(find) if (owner := owner_of(name))}
+            there = set(filter(None, map(owner_of, await self._workers.read(find))))
             await self.recall(sorted(there | self.rejections.owners()))
             others = await self._workers.read(self._processes.others)
             self.rejections.recall_counts(others, self._storage.now())
