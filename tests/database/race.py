@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.database.fleet import FleetFailed, fleet
-from tests.database.races import OVER_ANYTHING, RACES, Race
+from tests.database.races import OVER_FILES, OVER_SQLITE, RACES
 from tests.installed import path_of
 from tests.mariadb import MariaDB
 
@@ -61,23 +61,21 @@ def main(arguments: Sequence[str]) -> int:
 async def _run_all(base: Path, server: MariaDB, chosen: argparse.Namespace) -> Sums:
     sums = Sums()
     for name in chosen.races or RACES:
-        database = {
-            "DATABASE_URL": server.new_database().get_secret_value(),
-            "DATABASE_CA": server.ca,
-        }
-        await _run(RACES[name], name, base, database, server, chosen, sums)
-        if RACES[name] in OVER_ANYTHING:
-            data = base / f"data of {name}"
+        url = server.new_database().get_secret_value()
+        at_server = {"DATABASE_URL": url, "DATABASE_CA": server.ca}
+        await _run(name, "", base, at_server, server, chosen, sums)
+        if name in OVER_SQLITE:
             lite = {"DATABASE_URL": f"sqlite:///{base}/sqlite/{name}.db"}
-            await _run(RACES[name], f"{name}, SQLite", base, lite, None, chosen, sums)
-            files = {"USER_DATA_DIR": data}
-            await _run(RACES[name], f"{name}, files", base, files, None, chosen, sums)
+            await _run(name, ", SQLite", base, lite, None, chosen, sums)
+        if name in OVER_FILES:
+            files = {"USER_DATA_DIR": base / f"data of {name}"}
+            await _run(name, ", files", base, files, None, chosen, sums)
     return sums
 
 
 async def _run(
-    race: Race,
     name: str,
+    over: str,
     base: Path,
     settings: Mapping[str, object],
     server: MariaDB | None,
@@ -85,7 +83,7 @@ async def _run(
     sums: Sums,
 ) -> None:
     began = time.monotonic()
-    folder = base / name.replace(" ", "_").replace(",", "")
+    folder = base / f"{name}{over}".replace(" ", "_").replace(",", "")
     folder.mkdir()
     async with fleet(
         folder,
@@ -97,7 +95,7 @@ async def _run(
         server=server,
     ) as racing:
         try:
-            found = await race(racing)
+            found = await RACES[name](racing)
         except (FleetFailed, TimeoutError) as error:
             found = [f"{type(error).__name__}: {error}"]
         judged = racing.judged
@@ -107,7 +105,7 @@ async def _run(
     sums.is_wrong = sums.is_wrong or bool(found)
     verdict = "; ".join(found) or "as it must be"
     seconds = time.monotonic() - began
-    print(f"{name}: {chosen.owners} owners, {verdict} ({seconds:.0f} s)", flush=True)
+    print(f"{name}{over}: {chosen.owners} owners, {verdict} ({seconds:.0f} s)", flush=True)
 
 
 if __name__ == "__main__":

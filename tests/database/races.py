@@ -201,8 +201,6 @@ async def _faults(fleet: Fleet) -> list[str]:
     return [f"{count} {what}" for what, count in wrong.items() if count]
 
 
-OVER_ANYTHING: Final = (together,)
-"""What files, which have no leases that lapse, and SQLite do as well."""
 RACES: Final[dict[str, Race]] = {
     "together": together,
     "killed": killed,
@@ -213,3 +211,6 @@ RACES: Final[dict[str, Race]] = {
     "rejected": rejected,
     "wrong clock": wrong_clock,
 }
+OVER_SQLITE: Final = ("together", "killed", "stopped")
+OVER_FILES: Final = ("together", "killed")
+"""Their leases do not lapse: whoever stands still keeps them."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from tests.database.fleet import fleet
-from tests.database.races import RACES
+from tests.database.races import OVER_FILES, OVER_SQLITE, RACES
 from tests.running import in_rest
 
 if TYPE_CHECKING:  # a plugin, which pytest wants to import itself
@@ -28,14 +28,16 @@ def settings_of(server: MariaDB) -> dict[str, object]:
     return {"DATABASE_URL": server.new_database().get_secret_value(), "DATABASE_CA": server.ca}
 
 
-@pytest.mark.parametrize("where", in_rest("files", "SQLite"))
-async def test_processes_at_once_refresh_everybody_once(where: str, tmp_path: Path) -> None:
-    """By Google's count, with refresh tokens that end with the next one."""
-    settings: dict[str, dict[str, object]] = {
-        "files": {"USER_DATA_DIR": tmp_path / "user_data"},
-        "SQLite": {"DATABASE_URL": f"sqlite:///{tmp_path}/database/of.db"},
-    }
-    await run("together", tmp_path, settings[where])
+@pytest.mark.parametrize("name", in_rest(*OVER_FILES))
+async def test_processes_on_one_folder_lose_nothing(name: str, tmp_path: Path) -> None:
+    """Without a database, and leases that lapse."""
+    await run(name, tmp_path, {"USER_DATA_DIR": tmp_path / "user_data"})
+
+
+@pytest.mark.parametrize("name", in_rest(*OVER_SQLITE))
+async def test_processes_on_one_sqlite_file_lose_nothing(name: str, tmp_path: Path) -> None:
+    """As over a server."""
+    await run(name, tmp_path, {"DATABASE_URL": f"sqlite:///{tmp_path}/database/of.db"})
 
 
 @pytest.mark.parametrize(
