@@ -53,6 +53,8 @@ RULES: Final = (
     _rule("date-and-time-functions", "UNIX_TIMESTAMP | UTC_TIMESTAMP"),
     # Locks last to the transaction's end; READ COMMITTED, so no gap locks, which TiDB lacks.
     _rule("pessimistic-transaction", "FOR UPDATE"),
+    # A hint is none of the result's; TiDB knows it in the same place.
+    _rule("sql-statement-select", "FORCE INDEX | PRIMARY"),
     # VALUES(column): what the row would have had.
     _rule("sql-statement-insert", "INSERT INTO | VALUES | ON DUPLICATE KEY UPDATE"),
     _rule("sql-statement-update", "UPDATE | SET"),

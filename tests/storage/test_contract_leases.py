@@ -422,11 +422,11 @@ def test_without_room_nothing_is_reserved(backend: Backend) -> None:
 
 @pytest.fixture
 def lapsing(make: Make) -> Backend:
-    """Leases of a fifth of a second, where they lapse."""
+    """Leases of six tenths of a second, where they lapse."""
     backend = make(TokenEncryption([new_key()]))
     if not backend.is_database:
         pytest.skip("a lease does not lapse there while its process lives")
-    backend.lease_seconds = 0.2
+    backend.lease_seconds = 0.6
     backend.restart()
     return backend
 
@@ -458,7 +458,7 @@ def test_a_lapsed_lease_is_taken_over_and_says_so(lapsing: Backend) -> None:
     assert not isinstance(third, Exception)
     assert third.taken_over_at == lease.taken_over_at
     third.release()
-    time.sleep(0.25)
+    time.sleep(0.65)
     assert take(lapsing).taken_over_at is None
 
 
@@ -479,7 +479,7 @@ def test_a_lease_that_is_renewed_does_not_lapse(lapsing: Backend) -> None:
     """For as long as that goes on."""
     lease = take(lapsing)
     for _ in range(4):
-        time.sleep(0.1)
+        time.sleep(0.2)
         assert lease.renew()
         assert lease.may_begin()
         assert lapsing.another().lease([ANN.stem]) == [None]

@@ -29,6 +29,7 @@ class CredentialShelf(Shelf):
 
     table = TOKENS
     name = TOKENS.c.owner
+    _by_name = "google_oauth_tokens_owner"
     _identifying = ("owner",)
     _unchanged = frozenset({"owner", "created_at"})
 

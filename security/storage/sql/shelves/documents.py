@@ -20,6 +20,7 @@ class DocumentShelf(Shelf):
 
     table = DOCUMENTS
     name = DOCUMENTS.c.name
+    _by_name = "PRIMARY"
     _identifying = ("kind", "name")
     _unchanged = frozenset({"kind", "name"})
 
