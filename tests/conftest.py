@@ -23,12 +23,17 @@ from typing import Any, cast
 
 import pytest
 
-from tests.exceptions import OF_DATABASES
+from tests.exceptions import OF_DATABASES, WHOLE_MODULES
 
 DATABASES = ("sqlite", "mariadb")
-OVER_DATABASES = ("tests.security.",)
+OVER_DATABASES = (
+    "tests.security.",
+    *("tests.bot.test_consent_callback", "tests.bot.test_consent_device"),
+    *("tests.bot.test_preferences", "tests.bot.test_quarantine_admin", "tests.bot.test_uploads"),
+)
 """Modules whose tests run over databases as well."""
-NOT_YET = ("tests.security.test_rotation", "tests.security.test_moved", "tests.security.test_key_u")
+SELDOM = ("tests.bot.test_consent_", "tests.bot.test_uploads")
+"""Those of them that do so in CI alone: what they add to custody's own tests is little."""
 
 LONGEST = (
     *("test_main_job.py", "test_crash_matrix.py", "test_canary.py", "test_shutdown.py"),
@@ -77,7 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "way" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("--ways")
-        ways = _chosen(metafunc.definition, _ways_of(metafunc), chosen)
+        ways = _chosen(metafunc.definition, metafunc.module.__name__, _ways_of(metafunc), chosen)
         # A test that this run leaves to another one is deselected below, not skipped.
         params = [pytest.param(way, id=_IDS.get(way, way)) for way in ways]
         left_out = [pytest.param("off", id="left out", marks=pytest.mark.left_out)]
@@ -94,7 +99,7 @@ def _ways_of(metafunc: pytest.Metafunc) -> list[str]:
     # Whose keyring is its own says that it makes no difference: once is enough.
     is_any = "encryption_keys" in metafunc.fixturenames or "keyring" not in metafunc.fixturenames
     module = metafunc.module.__name__
-    is_over = module.startswith(OVER_DATABASES) and not module.startswith(NOT_YET)
+    is_over = module.startswith(OVER_DATABASES) and module not in WHOLE_MODULES
     if is_any and is_over and name not in OF_DATABASES:
         ways += DATABASES
     if (only := metafunc.definition.get_closest_marker("encryption")) is not None:
@@ -103,7 +108,7 @@ def _ways_of(metafunc: pytest.Metafunc) -> list[str]:
     return ways
 
 
-def _chosen(test: pytest.Item, ways: list[str], chosen: str) -> list[str]:
+def _chosen(test: pytest.Item, module: str, ways: list[str], chosen: str) -> list[str]:
     """Those of this run."""
     if chosen in ("off", "on"):
         return [way for way in ways if way in (chosen, "files")]
@@ -114,7 +119,8 @@ def _chosen(test: pytest.Item, ways: list[str], chosen: str) -> list[str]:
     else:
         # By the test's name: it has the same one in every run.
         later = DATABASES[zlib.crc32(test.nodeid.encode()) % 2]
-        usual = [way for way in ways if way != later]
+        is_seldom = module.startswith(SELDOM)
+        usual = [way for way in ways if way != later and not (is_seldom and way in DATABASES)]
     return usual if chosen == "usual" else [way for way in ways if way not in usual]
 
 

@@ -19,6 +19,10 @@ _LAPSES: Final = (
     "a database's lease lapses, by its clock: it outlives its process, and is waited for"
 )
 _FLEET: Final = "many processes tell, each of what it has claimed"
+WHOLE_MODULES: Final = {
+    "tests.security.test_key_use": _SECRET,
+    "tests.security.test_rotation": "of files; rows are rotated in tests/database/test_keys.py",
+}
 OF_DATABASES: Final = {
     "test_what_cannot_be_read_can_be_dropped": _ALL_OR_NONE,
     "test_a_document_that_cannot_be_read_decides_nothing": _ALL_OR_NONE,

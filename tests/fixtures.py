@@ -33,7 +33,7 @@ from sandbox.run import bot_settings
 from sandbox.server import Sandbox, SandboxConfig
 from security import encryption
 from security.encryption import TokenEncryption
-from tests.places import in_databases
+from tests.places import in_databases, settings_of
 
 pytest_plugins = ("tests.mariadb",)
 
@@ -177,6 +177,7 @@ def start_bot(
             **bot_settings(sandbox, tmp_path / "user_data", flow),
             "TOKEN_ENCRYPTION_KEY": ",".join(key.get_secret_value() for key in encryption_keys),
             "LOG_FORMAT": "json",
+            **settings_of(tmp_path / "user_data"),
             **changes,
         }
         log = io.StringIO()

@@ -150,6 +150,15 @@ def _note(folder: Path) -> Path:
 _databases: Databases | None = None
 
 
+def settings_of(folder: Path) -> dict[str, str]:
+    """By which the program keeps in the database what it would keep in a folder."""
+    if _databases is None:
+        return {}
+    _databases.address(folder)
+    url, ca = json.loads(_note(folder).read_text())
+    return {"DATABASE_URL": url} | ({"DATABASE_CA": ca} if ca else {})
+
+
 def databases() -> Databases | None:
     """Those that stand for folders in this test; None: folders are what they are."""
     return _databases

@@ -13,6 +13,7 @@ from security.credential import Owner
 from tests.bot.upkeep import Upkeep, by_hand, sweep
 from tests.fixtures import RunningBot, StartBot
 from tests.security.kit import a_credential
+from tests.spots import credential_at
 
 People = Callable[..., Person]
 
@@ -145,7 +146,7 @@ async def test_what_google_no_longer_accepts_goes_back_and_its_owner_hears_no_mo
         await root.tap("Restore", await opened(root, 1))
         await root.wait_for("the copy has no refresh token")
         store.save_consent(a_credential(Owner.user(503)))
-        (bot.folder / "token_503.json").write_text("{")
+        credential_at(bot.folder, Owner.user(503)).plant(b"{")
         set_aside(upkeep, Owner.user(503), "unreadable")
         await root.tap("Restore", await opened(root, 1))
         await root.wait_for("the copy itself is damaged")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from bot.kinds import PREFERENCES
+from bot.kinds import FINISHED_UPLOADS, PREFERENCES
 from bot.preferences.folder_choices import FolderChoice, FolderChoices
 from bot.uploads.jobs import JobFile, UploadJob
 from bot.uploads.journal import UploadJournal
@@ -18,6 +17,7 @@ from security.errors import CorruptCredential
 from security.owner_documents import tombstone_of
 from security.token_store import TokenStore
 from tests.security.kit import ANN, BOB, a_credential, new_key
+from tests.spots import credential_at, spot, tombstone_at
 from tests.stores import documents_in, documents_named, folder_of, keep, storage_in, store_in
 
 KEYRING = TokenEncryption([new_key()])
@@ -37,8 +37,8 @@ def test_another_s_tombstone_ends_nobody(store: TokenStore) -> None:
     for _ in range(3):
         store.save_consent(a_credential(BOB))
     store.delete(BOB)
-    tombstones = folder_of(store) / "tombstones"
-    shutil.copy(tombstones / "token_502.json", tombstones / "token_501.json")
+    folder = folder_of(store)
+    tombstone_at(folder, ANN).plant(tombstone_at(folder, BOB).raw())
     loaded = store.load(ANN)
     assert loaded is not None
     assert loaded.generation == 1
@@ -55,7 +55,6 @@ def test_another_s_upload_shows_neither_file_nor_link(folder: Path) -> None:
         state="done",
         link="https://drive.example/private",
     )
-    done = folder / "finished_uploads"
     jobs = UploadJournal(storage_in(folder, KEYRING))
     jobs.prepare()
     jobs.save(
@@ -69,7 +68,8 @@ def test_another_s_upload_shows_neither_file_nor_link(folder: Path) -> None:
             reply_to=1,
         )
     )
-    shutil.copy(done / "501-7.json", done / "502-8.json")
+    mine = spot(folder, FINISHED_UPLOADS, "501-7").raw()
+    spot(folder, FINISHED_UPLOADS, "502-8").plant(mine)
     again = UploadJournal(storage_in(folder, KEYRING))
     again.prepare()
     assert again.of(BOB) == []
@@ -81,8 +81,8 @@ def test_another_s_choice_of_a_folder_is_not_taken(folder: Path) -> None:
     """Both use one Google account: the account alone does not tell them apart."""
     choices = FolderChoices(documents_in(folder, PREFERENCES, KEYRING))
     choices.save(ANN, FolderChoice(account="shared", folder_id="x", path=("Private",)))
-    preferences = folder / "preferences"
-    shutil.copy(preferences / "token_501.folder.json", preferences / "token_502.folder.json")
+    anns = spot(folder, PREFERENCES, "token_501.folder").raw()
+    spot(folder, PREFERENCES, "token_502.folder").plant(anns)
     assert choices.load(BOB, "shared") is None
 
 
@@ -102,7 +102,8 @@ def test_a_document_under_another_name_is_refused(
     """Also one of nobody's, and one of the same owner's."""
     kept = documents_named(folder, kind, KEYRING)
     keep(folder, kind, mine, {"seen": "en"}, KEYRING)
-    shutil.copy(folder / kind / f"{mine}.json", folder / kind / f"{other}.json")
+    its = kept.kind
+    spot(folder, its, other).plant(spot(folder, its, mine).raw())
     assert kept.read(mine) == {"seen": "en"}
     with pytest.raises(CorruptCredential):
         kept.read(other)
@@ -113,15 +114,18 @@ def test_a_document_in_another_folder_is_refused(folder: Path) -> None:
     store_in(folder, KEYRING).prepare()
     keep(folder, "tombstones", ANN.stem, tombstone_of(ANN, 3), KEYRING)
     for kind in ("consents", "preferences"):
-        shutil.copy(folder / "tombstones" / "token_501.json", folder / kind / "token_501.json")
+        kept = documents_named(folder, kind, KEYRING)
+        spot(folder, kept.kind, ANN.stem).plant(tombstone_at(folder, ANN).raw())
         with pytest.raises(CorruptCredential):
-            documents_named(folder, kind, KEYRING).read(ANN.stem)
+            kept.read(ANN.stem)
 
 
 def test_a_swapped_credential_goes_into_quarantine(store: TokenStore) -> None:
     """The reason says that somebody has moved files."""
     store.save_consent(a_credential(ANN))
-    shutil.copy(folder_of(store) / "token_501.json", folder_of(store) / "token_509.json")
+    somebody = Owner.user(509)
+    anns = credential_at(folder_of(store), ANN).raw()
+    credential_at(folder_of(store), somebody).plant(anns)
     with pytest.raises(CorruptCredential) as caught:
         store.load(Owner.user(509))
     assert caught.value.code == "wrong_owner"
