@@ -124,9 +124,10 @@ def measure_idle(place: Place, databases: Databases) -> Json:
             children[owners] = stack.enter_context(place.measured("bench.sweeper", settings))
             children[owners].ask("sweep")
         rounds: list[Json] = []
-        for _ in range(scale.idle_rounds):
+        for number in range(scale.idle_rounds):
             entry: Json = {}
-            for owners, child in children.items():
+            turns = list(children.items())
+            for owners, child in reversed(turns) if number % 2 else turns:
                 before = statements(place.server)
                 done = child.ask("sweep")
                 entry[f"statements_{owners}"] = statements(place.server) - before
@@ -161,9 +162,10 @@ def measure_many(place: Place) -> Json:
             child.ask("sweep")
             contenders[name] = fleet, child
         rounds: list[Json] = []
-        for _ in range(scale.many_rounds):
+        for number in range(scale.many_rounds):
             entry: Json = {}
-            for name, (fleet, child) in contenders.items():
+            turns = list(contenders.items())
+            for name, (fleet, child) in reversed(turns) if number % 2 else turns:
                 fleet.ask("make_due", count=scale.many_owners, minutes=DUE)
                 endpoint.ask("count")
                 done = child.ask("sweep")

@@ -89,8 +89,8 @@ class Place(Site):
         return write_settings(self.folder / f"{name}.env", self.folder / name, url, **made)
 
     def fleet(self, settings: Path) -> Child:
-        """Who gives everybody their credentials, and looks at them afterwards."""
-        return self.beside("bench.store.fleet", settings)
+        """Who gives everybody their credentials, and looks at them, while nobody is measured."""
+        return self.measured("bench.store.fleet", settings)  # away from the server's core
 
     def sweepers(self, settings: Path, count: int) -> Sequence[Child]:
         """So many processes of the product, on all cores, their first passes behind them."""
