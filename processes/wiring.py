@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -185,7 +186,7 @@ class Custody:
         """Give threads, connections and descriptors back, in order."""
         await self.workers.close()
         await self.oauth.close()
-        self.storage.close()
+        await asyncio.to_thread(self.storage.close)  # a database may be waited for
 
 
 @asynccontextmanager
