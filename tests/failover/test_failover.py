@@ -42,33 +42,35 @@ ALL: Final = [
 pytestmark = [pytest.mark.timeout(240), pytest.mark.encryption("on")]
 
 
-@pytest.mark.parametrize(("name", "way"), [*FEW, *more_in_rest(ALL, FEW)])
-async def test_nothing_is_lost_and_nothing_done_twice(name: str, way: Way, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "struck"), [*FEW, *more_in_rest(ALL, FEW)])
+async def test_nothing_is_lost_and_nothing_done_twice(
+    name: str, struck: Way, tmp_path: Path
+) -> None:
     """Every file is once in Drive; messages, requests to connect and to disconnect go on."""
-    trial = Trial(tmp_path, MOMENTS[name], way)
+    trial = Trial(tmp_path, MOMENTS[name], struck)
     await trial.run()
     assert trial.met
     assert trial.losses == []
 
 
 @pytest.mark.one_way
-@pytest.mark.parametrize("way", WAYS)
-async def test_nothing_is_lost_over_a_server(way: Way, tmp_path: Path, mariadb: MariaDB) -> None:
+@pytest.mark.parametrize("struck", WAYS)
+async def test_nothing_is_lost_over_a_server(struck: Way, tmp_path: Path, mariadb: MariaDB) -> None:
     """The same on MariaDB, where a process that stands still keeps nobody out for long."""
     moment = MOMENTS["half of a file has gone"]
     address = await asyncio.to_thread(mariadb.new_database)
-    trial = Trial(tmp_path, moment, way, address=address, ca=mariadb.ca)
+    trial = Trial(tmp_path, moment, struck, address=address, ca=mariadb.ca)
     await trial.run()
     assert trial.met
     assert trial.losses == []
 
 
 @pytest.mark.one_way
-@pytest.mark.parametrize("way", WAYS)
-async def test_files_of_a_shared_folder_go_on(way: Way, tmp_path: Path) -> None:
+@pytest.mark.parametrize("struck", WAYS)
+async def test_files_of_a_shared_folder_go_on(struck: Way, tmp_path: Path) -> None:
     """Both machines see what a local Bot API server has put there: 100 MB."""
     moment = Moment(Step(_CHUNK, 2), "amid", 30_000_000)
-    trial = Trial(tmp_path, moment, way, size=100_000_000, rate=20_000_000, local=True)
+    trial = Trial(tmp_path, moment, struck, size=100_000_000, rate=20_000_000, local=True)
     await trial.run()
     assert trial.met
     assert trial.losses == []
