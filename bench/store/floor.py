@@ -3,9 +3,9 @@
 FILE holds the settings, URL is the token endpoint, N how many are under way at once. With the
 product's own connections (SQLAlchemy, PyMySQL, verified TLS), tables and rows: those that come
 together are claimed by one conditional UPDATE, a look at which it were, and read; the POST of a
-refresh by aiohttp; those that come together are saved by one joined UPDATE of the same bytes, and
-their claims given back. Two COMMITs for up to 24 refreshes, and nothing is opened, sealed, judged,
-or logged.
+refresh by aiohttp; those that come together are saved by one joined UPDATE, and their claims given
+back. What is sealed is opened, and sealed again: there is no database without a key. Two COMMITs
+for up to 24 refreshes, and nothing is judged, parsed, noted in a trail, or logged.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlencode
@@ -27,6 +27,7 @@ from sqlalchemy import BindParameter, Connection, Engine, TextClause, bindparam,
 from bench.child import Json, serve
 from bench.floors import FORM
 from bench.owners import CLIENT_ID, CLIENT_SECRET, read_settings
+from security.encryption import TokenEncryption
 from security.storage.sql.engine import make_engine
 
 T = TypeVar("T")
@@ -87,12 +88,12 @@ class Together(Generic[T, R]):
             return self._work(connection, items)
 
 
-Row = tuple[str, bytes, bytes, bytes]
+Row = tuple[str, *tuple[bytes, ...]]
 """An owner's name, and what is sealed of theirs."""
 
 
-def claim(connection: Connection, names: Sequence[str]) -> Sequence[Row]:
-    """Claim rows, and read them.
+def claim(keyring: TokenEncryption, connection: Connection, names: Sequence[str]) -> Sequence[Row]:
+    """Claim rows, read and open them.
 
     Raises:
         RuntimeError: they are not all there, and free.
@@ -103,15 +104,17 @@ def claim(connection: Connection, names: Sequence[str]) -> Sequence[Row]:
     found = {row[0]: row for row in connection.execute(_READ, {"names": claimed})}
     if len(found) != len(names):
         raise RuntimeError("a row is missing, or held by somebody else")
-    return [(name, *found[name][1:]) for name in names]
+    return [(name, *map(keyring.decrypt, found[name][1:])) for name in names]
 
 
-def save(connection: Connection, rows: Sequence[Row]) -> Sequence[None]:
-    """Write what was read, and give the claims back."""
+def save(keyring: TokenEncryption, connection: Connection, rows: Sequence[Row]) -> Sequence[None]:
+    """Seal and write what was read, and give the claims back."""
     values: dict[str, object] = {}
     for number, row in enumerate(rows):
-        columns = zip("orad", row, strict=True)
-        values |= {f"{column}{number}": value for column, value in columns}
+        name, *contents = row
+        values[f"o{number}"] = name
+        for column, content in zip("rad", contents, strict=True):
+            values[f"{column}{number}"] = keyring.encrypt(content)
         values[f"v{number}"] = secrets.randbits(62)
     connection.execute(_save(len(rows)), values)
     connection.execute(_FREE, {"names": [row[0] for row in rows]})
@@ -134,11 +137,13 @@ def _save(rows: int) -> TextClause:
 class Floor:
     """Claim, POST, save, for everybody."""
 
-    def __init__(self, engine: Engine, url: str, concurrency: int) -> None:
+    def __init__(
+        self, engine: Engine, keyring: TokenEncryption, url: str, concurrency: int
+    ) -> None:
         self._url = f"{url}/token"
         self._concurrency = concurrency
-        self._claims = Together(engine, claim)
-        self._saves = Together(engine, save)
+        self._claims = Together(engine, partial(claim, keyring))
+        self._saves = Together(engine, partial(save, keyring))
         with engine.begin() as connection:
             self._names = _make_leases(connection)
 
@@ -184,10 +189,12 @@ def _make_leases(connection: Connection) -> list[str]:
 async def main() -> None:
     """Run once at each command."""
     file, url, concurrency = sys.argv[1:]
-    address = read_settings(Path(file)).database
+    settings = read_settings(Path(file))
+    address = settings.database
     if address is None:
         raise RuntimeError("no DATABASE_URL")
-    floor = Floor(make_engine(address), url, int(concurrency))
+    keyring = TokenEncryption(settings.encryption_keys)
+    floor = Floor(make_engine(address), keyring, url, int(concurrency))
 
     async def answer(_: Json) -> Json:
         began, cpu = time.perf_counter(), time.process_time()
