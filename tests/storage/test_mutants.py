@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from security.encryption import TokenEncryption
+from security.storage.protocol import Conflict
 from tests.storage import (
     more_mutants,
     test_contract,
@@ -19,8 +20,10 @@ from tests.storage import (
     test_contract_leases,
 )
 from tests.storage.backends import Backend, MemoryBackend, new_key
+from tests.storage.lapsing import LAPSING, LapsingBackend
 from tests.storage.memory import MemoryStorage
 from tests.storage.mutants import MUTANTS
+from tests.storage.shared import SharedStorage
 
 SUITE = (test_contract, test_contract_finding, test_contract_keys, test_contract_leases)
 UNBROKEN = {
@@ -73,9 +76,22 @@ def test_a_storage_that_breaks_a_rule_fails_its_test(
     assert not isinstance(failure, TypeError | AttributeError | NameError | KeyError)
 
 
+@pytest.mark.parametrize(
+    ("mutant", "test"), LAPSING, ids=[mutant.__name__ for mutant, _ in LAPSING]
+)
+def test_a_storage_whose_leases_lapse_wrongly_fails_its_test(
+    mutant: type[SharedStorage], test: Callable[..., None], tmp_path: Path
+) -> None:
+    """One whose leases lapse rightly passes it."""
+    keyring = TokenEncryption([new_key()])
+    test(lapsing=LapsingBackend(tmp_path, keyring, SharedStorage))
+    with pytest.raises((AssertionError, Conflict)):
+        test(lapsing=LapsingBackend(tmp_path, keyring, mutant))
+
+
 def test_every_rule_is_broken_by_some_storage() -> None:
     """Each test of the contract is there for something."""
-    broken = {test.__name__ for _, test in MUTANTS}
+    broken = {test.__name__ for _, test in (*MUTANTS, *LAPSING)}
     rules = {
         name
         for suite in SUITE
