@@ -140,6 +140,7 @@ def test_a_lease_that_was_taken_over_begins_nothing_and_still_serves_for_a_save(
     monkeypatch.setattr(backend_class, "lease_seconds", 0.05)
     backend = backend_class(tmp_path / "user_data", TokenEncryption([new_key()]))
     late = take(backend)
+    backend.lease_seconds = 30  # of all others: what happens next is in no hurry
     other = backend.another()
     while (taken := other.lease([ANN.stem])) == [None]:
         pass
@@ -434,6 +435,7 @@ def lapsing(make: Make) -> Backend:
 def after_it_lapsed(backend: Backend) -> tuple[Lease, Lease]:
     """A lease that has lapsed, and the one of whoever has taken it over."""
     late = take(backend)
+    backend.lease_seconds = 30  # of all others: what happens next is in no hurry
     other = backend.another()
     while (lease := other.lease([ANN.stem])[0]) is None:
         time.sleep(0.02)
@@ -449,7 +451,7 @@ def test_a_lapsed_lease_is_taken_over_and_says_so(lapsing: Backend) -> None:
     late, lease = after_it_lapsed(lapsing)
     assert (late.may_begin(), lease.may_begin()) == (False, True)
     assert lease.taken_over_at is not None
-    assert abs(lease.taken_over_at - lapsing.storage.now()) < 1
+    assert abs(lease.taken_over_at - lapsing.storage.now()) < 5
     late.release()
     assert lapsing.storage.lease([ANN.stem]) == [None]
     lease.release()
@@ -458,8 +460,12 @@ def test_a_lapsed_lease_is_taken_over_and_says_so(lapsing: Backend) -> None:
     assert not isinstance(third, Exception)
     assert third.taken_over_at == lease.taken_over_at
     third.release()
+    lapsing.lease_seconds = 0.6
     time.sleep(0.65)
-    assert take(lapsing).taken_over_at is None
+    [fourth] = lapsing.another().lease([ANN.stem])
+    assert fourth is not None
+    assert not isinstance(fourth, Exception)
+    assert fourth.taken_over_at is None
 
 
 def test_what_began_under_a_lease_that_has_lapsed_is_saved(lapsing: Backend) -> None:
