@@ -52,7 +52,7 @@ class Fleet:
             clients=(client,),
             sweep=SweepOptions(concurrency=8),
         )
-        self.state = custody.state
+        self._custody, self.state = custody, custody.state
         return custody.sweep
 
     async def use(self, client: GoogleClient) -> None:
@@ -70,12 +70,12 @@ class Fleet:
         for _ in range(count):
             self.clock.tick(EVERY)
             report = await self._sweep.run()
-            await self.state.recall_incidents()  # of other processes, where there are some
-            incidents.learn(report, OPERATOR_FAULTS)
-            for incident in incidents.to_tell(datetime.now(UTC).timestamp()):
-                self.heard.append((incident.code, "over" if incident.over else "begins"))
-                incidents.told(incident)
-            await self.state.save(incidents=True)
+            async with self._custody.fleet.telling() as may_tell:
+                incidents.learn(report, OPERATOR_FAULTS)
+                for incident in incidents.to_tell(datetime.now(UTC).timestamp()):
+                    assert may_tell()
+                    self.heard.append((incident.code, "over" if incident.over else "begins"))
+                    incidents.told(incident)
 
     def fresh(self) -> int:
         """How many have a token that lives."""
