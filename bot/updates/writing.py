@@ -91,6 +91,13 @@ class Writing:
             _log.warning("update_not_saved", result="stopped")
             fault = TransientFault("the bot has stopped", code="stopped")
             sizes = [fault] * len(updates)
+        except BaseException as defect:  # whoever waits meets it
+            self._ended |= ended
+            self.changed |= has_changed
+            for waiting in (settled, *(written for _, written in arrived)):
+                if waiting is not None and not waiting.done():
+                    waiting.set_exception(defect)
+            return
         if fault is not None:
             self._ended |= ended
             self.changed |= has_changed
