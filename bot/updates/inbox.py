@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
@@ -41,7 +40,6 @@ LOOK_SECONDS: Final = 30
 _STARTS: Final = 3
 """So many may begin with an update that kills the process each time."""
 _ASIDE_SECONDS: Final = 24 * 3600
-_MOST_AT_ONCE: Final = 100  # https://core.telegram.org/bots/api#getupdates
 _log = structlog.get_logger()
 
 
@@ -87,9 +85,6 @@ class Inbox(PolledQueue):
         self._writing = Writing(journal, workers, self._trouble.note)
         self._arriving: dict[int, tuple[QueuedUpdate, asyncio.Future[int]]] = {}
         """What is being written down."""
-        self._answered: deque[int] = deque(maxlen=_MOST_AT_ONCE)
-        """Numbers of the last that were turned away or refused, of which nothing is written down:
-        what comes in one answer of Telegram's is taken in, and then put by the library."""
         self._fetching: set[asyncio.Task[None]] = set()
         self._in_turn = asyncio.Lock()
         self._one_by_one = asyncio.Lock()
@@ -146,17 +141,15 @@ class Inbox(PolledQueue):
                 raise TransientFault("the bot takes no updates just now", code="stopped")
             document = written(update)
             is_known = number in self._kept or self._writing.ledger.knows(number, time.time())
-            if is_known or number in self._answered or len(document) < 2:
+            if is_known or len(document) < 2:
                 return
             if number not in self._arriving:
                 queued, verdict = QueuedUpdate.of(number, document), await self._access.of(update)
                 if verdict not in ("pass", "leave"):
-                    self._answered.append(number)
                     self._turn_away(queued, verdict, update)
                     return
                 others = [other for other, _ in self._arriving.values()]
                 if (why := self._capacity.reason_to_refuse(queued, others)) is not None:
-                    self._answered.append(number)
                     self._refuse(queued, why, update)
                     return
                 writing = self._writing.arrive(number, document)

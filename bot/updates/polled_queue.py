@@ -31,6 +31,8 @@ class PolledQueue(asyncio.Queue[object]):
         self.pause_seconds = pause_seconds
         self.bot: Bot | None = None
         """Whom the updates are for."""
+        self._taken: set[int] = set()
+        """Numbers of those that `take_in` has dealt with, and that are about to be put."""
         self.is_putting = False
         """Whether an update is tried again and again, for as long as it takes."""
 
@@ -49,6 +51,9 @@ class PolledQueue(asyncio.Queue[object]):
         """
         if not isinstance(item, Update):
             return await super().put(item)
+        if item.update_id in self._taken:
+            self._taken.discard(item.update_id)
+            return None
         pauses = doubling(self.pause_seconds, LONGEST_PAUSE_SECONDS)
         self.is_putting = True
         try:
@@ -64,6 +69,12 @@ class PolledQueue(asyncio.Queue[object]):
             self.is_putting = False
 
     async def take_in(self, documents: list[dict[str, Any]]) -> None:
-        """Write down together what one answer of Telegram's brings; `put` finds it known then."""
-        updates = filter(None, (read_update(document, self.bot) for document in documents))
-        await asyncio.gather(*map(self.accept, updates), return_exceptions=True)
+        """Write down together what one answer of Telegram's brings.
+
+        The library puts each of them after that, which is done with then.
+        """
+        read = (read_update(document, self.bot) for document in documents)
+        updates = [update for update in read if update is not None]
+        outcomes = await asyncio.gather(*map(self.accept, updates), return_exceptions=True)
+        taken = zip(updates, outcomes, strict=True)
+        self._taken = {update.update_id for update, fault in taken if fault is None}

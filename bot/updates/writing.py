@@ -95,7 +95,11 @@ class Writing:
             self._ended |= ended
             self.changed |= has_changed
             for waiting in (settled, *(written for _, written in arrived)):
-                if waiting is not None and not waiting.done():
+                if waiting is None or waiting.done():
+                    continue
+                if isinstance(defect, asyncio.CancelledError):
+                    waiting.cancel()
+                else:
                     waiting.set_exception(defect)
             return
         if fault is not None:
