@@ -208,15 +208,18 @@ class OwnerReader:
         # Asked before the look: what is saved beside it is no step back.
         newest = {owner: self.seen.newest(owner) for owner in owners}
         before = {owner: self.ended.newest(owner) for owner in owners}
-        # Tombstones last: who is disconnecting meanwhile writes theirs first.
-        keys = [key_of(owner) for key_of in (credential_key, tombstone_key) for owner in owners]
-        found = self._storage.read(keys)
-        readings = each(_parsed, zip(owners, found[: len(owners)], strict=True))
-        ended: dict[Owner, int | Exception] = {}
-        for owner, reading, tombstone in zip(owners, readings, found[len(owners) :], strict=True):
-            if isinstance(reading, Reading) and _may_have_ended(reading.credential):
-                [end] = each(self._ended_by_then, [(owner, before[owner], tombstone)])
-                ended[owner] = end
+        found, tombstones = self._look(owners)
+        readings = each(_parsed, zip(owners, found, strict=True))
+        asked = [
+            owner
+            for owner, reading in zip(owners, readings, strict=True)
+            if isinstance(reading, Reading) and _may_have_ended(reading.credential)
+        ]
+        if tombstones is None:
+            there = self._storage.read([tombstone_key(owner) for owner in asked])
+            tombstones = dict(zip(asked, there, strict=True))
+        ends = [(owner, before[owner], tombstones[owner]) for owner in asked]
+        ended = dict(zip(asked, each(self._ended_by_then, ends), strict=True))
         believed = each(partial(self._believed, newest, ended), readings)
         # The storage has opened them all the same: of these it would see no change.
         self._storage.look_again(
@@ -227,6 +230,15 @@ class OwnerReader:
             ]
         )
         return believed
+
+    def _look(self, owners: Sequence[Owner]) -> tuple[list[Found], dict[Owner, Found] | None]:
+        """The credentials; and the tombstones, where to ask for both together is less work."""
+        keys = [credential_key(owner) for owner in owners]
+        if not self._storage.is_shared:
+            return self._storage.read(keys), None
+        # Tombstones last: who is disconnecting meanwhile writes theirs first.
+        found = self._storage.read([*keys, *map(tombstone_key, owners)])
+        return found[: len(keys)], dict(zip(owners, found[len(keys) :], strict=True))
 
     def _believed(
         self, newest: Mapping[Owner, int], ended: Mapping[Owner, int | Exception], reading: Reading

@@ -80,13 +80,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "way" in metafunc.fixturenames:
+    if "run_way" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("--ways")
         ways = _chosen(metafunc.definition, metafunc.module.__name__, _ways_of(metafunc), chosen)
         # A test that this run leaves to another one is deselected below, not skipped.
         params = [pytest.param(way, id=_IDS.get(way, way)) for way in ways]
         left_out = [pytest.param("off", id="left out", marks=pytest.mark.left_out)]
-        metafunc.parametrize("way", params or left_out, indirect=True)
+        metafunc.parametrize("run_way", params or left_out, indirect=True)
 
 
 _IDS = {"off": "encryption off", "on": "encryption on"}
@@ -169,7 +169,7 @@ def _is_left_to_others(item: pytest.Item, chosen: str) -> bool:
 
 def _has_ways(item: pytest.Item) -> bool:
     callspec = getattr(item, "callspec", None)
-    return callspec is not None and "way" in callspec.params
+    return callspec is not None and "run_way" in callspec.params
 
 
 def _longest_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]:

@@ -71,7 +71,7 @@ def timing(request: pytest.FixtureRequest) -> Timing:
 
 
 @pytest.fixture
-def way(request: pytest.FixtureRequest) -> Iterator[str]:
+def run_way(request: pytest.FixtureRequest) -> Iterator[str]:
     """Where this test keeps its documents (see tests/conftest.py)."""
     match request.param:
         case "sqlite":
@@ -85,9 +85,9 @@ def way(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
-def encryption_keys(way: str) -> tuple[SecretStr, ...]:
+def encryption_keys(run_way: str) -> tuple[SecretStr, ...]:
     """The keys of this run: none, or one."""
-    return () if way == "off" else (SecretStr(Fernet.generate_key().decode()),)
+    return () if run_way == "off" else (SecretStr(Fernet.generate_key().decode()),)
 
 
 @pytest.fixture

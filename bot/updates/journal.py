@@ -251,9 +251,10 @@ class UpdateJournal:
 
     def _ledger(self) -> Ledger:
         """Raises OperatorFault where the storage is away: what is in there must not be lost."""
-        found = only(self._documents.storage.read([self._key(_LEDGER)]))
         try:
+            found = only(self._documents.storage.read([self._key(_LEDGER)]))
             document = None if found is None else found.open()
             return Ledger.model_validate(document or {"bot": self._bot_id})
         except (CustodyError, ValidationError):
+            self._documents.names()  # which raises where it is not this one document's fault
             return Ledger(bot=self._bot_id)  # what is handled twice is recognised by its job

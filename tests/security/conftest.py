@@ -24,7 +24,7 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
 
 
 @pytest.fixture
-def folder(way: str, tmp_path: Path) -> Path:
+def folder(run_way: str, tmp_path: Path) -> Path:
     """The data folder, not made yet, or what a database stands for."""
     return tmp_path / "user_data"
 
