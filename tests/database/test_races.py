@@ -43,8 +43,15 @@ async def test_processes_on_one_sqlite_file_lose_nothing(name: str, tmp_path: Pa
 @pytest.mark.parametrize(
     "name",
     [
-        *("together", "stopped, keys rotated"),
-        *in_rest("killed", "stopped", "stopped for long", "rejected", "wrong clock"),
+        "together",
+        *in_rest(
+            "stopped, keys rotated",
+            "killed",
+            "stopped",
+            "stopped for long",
+            "rejected",
+            "wrong clock",
+        ),
     ],
 )
 async def test_nothing_is_lost_between_processes_and_nobody_refreshed_twice(

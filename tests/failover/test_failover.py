@@ -30,10 +30,7 @@ MOMENTS: Final = {
     "a message about progress went out": Moment(Step("telegram.editMessageText", 1), "after"),
 }
 WAYS: Final[tuple[Way, ...]] = ("killed", "stopped", "stopped for long")
-FEW: Final[list[tuple[str, Way]]] = [
-    ("half of a file has gone", "killed"),
-    ("a message about progress goes out", "stopped"),
-]
+FEW: Final[list[tuple[str, Way]]] = [("half of a file has gone", "killed")]
 ALL: Final = [
     (name, way)
     for number, name in enumerate(MOMENTS)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
+from tests.running import in_rest
 from tests.storage.backends import AtomicMemoryBackend, Backend, FileBackend, MemoryBackend
 from tests.storage.sql_backends import MariaBackend, SqliteBackend
 
@@ -14,3 +16,9 @@ BACKENDS: Final[tuple[type[Backend], ...]] = (
     SqliteBackend,
     MariaBackend,
 )
+
+
+def databases_in_rest(backends: Sequence[type[Backend]]) -> list[Any]:
+    """For what takes long: databases are left to `make test-rest`."""
+    here = [one for one in backends if not one.is_database]
+    return [*here, *in_rest(*(one for one in backends if one.is_database))]

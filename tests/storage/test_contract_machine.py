@@ -25,7 +25,7 @@ from security.storage.protocol import (
     Unit,
     Version,
 )
-from tests.storage.all_backends import BACKENDS
+from tests.storage.all_backends import BACKENDS, databases_in_rest
 from tests.storage.backends import LISTS, PAGES, Backend, new_key
 
 NAMES = ("a", "a.b", "b")
@@ -173,7 +173,7 @@ class Machine(RuleBasedStateMachine):
 
 
 @pytest.mark.usefixtures("lent")
-@pytest.mark.parametrize("backend_class", BACKENDS)
+@pytest.mark.parametrize("backend_class", databases_in_rest(BACKENDS))
 def test_whatever_is_changed_is_there_afterwards(
     backend_class: type[Backend], tmp_path: Path
 ) -> None:
