@@ -37,7 +37,7 @@ def test_a_few_points_lose_nothing_and_each_safeguard_taken_out_is_missed() -> N
     done = subprocess.run(
         [
             *(sys.executable, "-m", "tests.crash", "save", "uploads"),
-            *("--every", "48", "--size", "300000", "--workers", "1"),
+            *("--every", "24", "--size", "300000", "--workers", "1"),
         ],
         cwd=ROOT,
         capture_output=True,
