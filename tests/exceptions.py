@@ -23,9 +23,7 @@ WHOLE_MODULES: Final = {
     "tests.security.test_key_use": _SECRET,
     "tests.security.test_rotation": "of files; rows are rotated in tests/database/test_keys.py",
 }
-_NOT_SEEN_THROUGH: Final = "fails over a database under a frozen clock: why is not known yet"
 OF_DATABASES: Final = {
-    "test_of_whom_nobody_knows_when_they_connected_the_first_look_counts": _NOT_SEEN_THROUGH,
     "test_what_cannot_be_read_can_be_dropped": _ALL_OR_NONE,
     "test_a_document_that_cannot_be_read_decides_nothing": _ALL_OR_NONE,
     "test_a_lease_that_cannot_be_asked_for_is_neither_held_nor_free": _ALL_OR_NONE,
