@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -88,6 +89,9 @@ class Candidates:
                     if self.is_time(one, await self.clients.refusal(name)):
                         yield one
             readings = await self.workers.read(self.store.read_all, changed)
+            if self.state.activity.is_on:  # or who was away would count as active by this look
+                with suppress(OperatorFault):
+                    await self.state.recall(changed)
             for owner, reading in zip(changed, readings, strict=True):
                 try:
                     found = await self._look_into(owner, reading)
