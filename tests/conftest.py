@@ -28,11 +28,12 @@ from tests.exceptions import OF_DATABASES, WHOLE_MODULES
 DATABASES = ("sqlite", "mariadb")
 OVER_DATABASES = (
     "tests.security.",
+    "tests.bot.test_ending",
     *("tests.bot.test_consent_callback", "tests.bot.test_consent_device"),
     *("tests.bot.test_preferences", "tests.bot.test_quarantine_admin", "tests.bot.test_uploads"),
 )
 """Modules whose tests run over databases as well."""
-SELDOM = ("tests.bot.test_consent_", "tests.bot.test_uploads")
+SELDOM = ("tests.bot.test_consent_", "tests.bot.test_ending", "tests.bot.test_uploads")
 """Those of them that do so in CI alone: what they add to custody's own tests is little."""
 
 LONGEST = (

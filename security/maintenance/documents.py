@@ -39,9 +39,12 @@ def owner_of(name: str) -> Owner | None:
 
 
 def _indexes_of(document: Document) -> dict[str, str | None]:
-    """Who is rejected, or was of late: all processes go by that."""
+    """Who is rejected, or was of late, and whose grant ends on a date: all processes go by that."""
     is_rejected = not _REJECTED.isdisjoint(document)
-    return {"rejected": "yes" if is_rejected else "no"}
+    return {
+        "rejected": "yes" if is_rejected else "no",
+        "ends": "yes" if document.get("grant_ends") is not None else "no",
+    }
 
 
 MAINTENANCE: Final = Kind(

@@ -107,7 +107,9 @@ class MaintenanceState:
         """
         found: Iterable[tuple[str, Document]]
         if self._is_shared and not dict(self._read(EARLIER)):
-            found = (*self._read_all(PROCESS), *self._read_all(INCIDENT))
+            # Of the owners only those who are to be told ahead; others when it is their turn.
+            ends = self._storage.find(MAINTENANCE, "ends", "yes")
+            found = (*self._read_all(PROCESS), *self._read_all(INCIDENT), *self._read(ends))
         else:
             names = self._storage.names(MAINTENANCE)
             found = self._read(names)
