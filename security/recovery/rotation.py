@@ -242,7 +242,7 @@ class Rotation:
             raise _LeftAsItIs("locked", found.raw) from None
 
     def _leased(self, key: Key) -> AbstractContextManager[Lease | None]:
-        owner = key.kind.owner_of(key.name) if key.kind.leased else None
+        owner = key.leased_by
         if owner is None:
             return nullcontext()  # the storage's own lock; a stray document has no writer
         return self._store.leased(owner, self._lease_seconds)

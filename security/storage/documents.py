@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from security.errors import CorruptCredential, OperatorFault
 from security.storage.catalogue import Document, Kind
 from security.storage.each import only
-from security.storage.protocol import DocumentStore, Drop, Key, Put, Step, Stored, Unit
+from security.storage.protocol import (
+    DocumentStore,
+    Drop,
+    Key,
+    Put,
+    Step,
+    Storage,
+    Stored,
+    Unit,
+    Version,
+)
+from security.storage.refusals import NOT_BELIEVED
 
 
 def read_one(storage: DocumentStore, key: Key) -> Stored | None:
@@ -14,6 +26,31 @@ def read_one(storage: DocumentStore, key: Key) -> Stored | None:
         CustodyError: the storage does not say.
     """
     return only(storage.read([key]))
+
+
+def opened(
+    storage: Storage, key: Key, version: Version, raw: bytes, *, is_private: bool = True
+) -> Stored:
+    """What stands at `key`, for the storage that found it there.
+
+    What is not what its name says is noted as refused, and looked at again through the storage.
+    """
+
+    def look_again() -> None:
+        found = read_one(storage, key)
+        if found is not None:
+            found.open()
+
+    sealer = storage.sealer
+    try:
+        document = sealer.open(key.kind, key.name, raw)
+    except (CorruptCredential, OperatorFault) as fault:
+        if fault.code in NOT_BELIEVED:
+            sealer.refusals.note(key.kind, key.name, fault.code, look_again)
+        # Its traceback would keep frames, and by them whoever has read this, in a circle.
+        fault = fault.with_traceback(None)
+        return Stored(version, raw, fault=fault, is_private=is_private)
+    return Stored(version, raw, document, is_private=is_private)
 
 
 class Documents:

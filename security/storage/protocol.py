@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal, NamedTuple, Protocol
 
+from security.credential import Owner
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import Document, Kind
 from security.storage.due import DueCounts, DuePage
@@ -43,6 +44,12 @@ class Key(NamedTuple):
     kind: Kind
     name: str
     """The program's own (see `catalogue.NAME`), never a user's."""
+
+    @property
+    def leased_by(self) -> Owner | None:
+        """Whose lease a change of it wants; None: it wants none. A stray document of a leased kind,
+        whose name is no owner's, has no writer to be kept away."""
+        return self.kind.owner_of(self.name) if self.kind.leased else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ class Carrier:
         others: list[Key] = []
         for kind in kinds:
             for name in sorted({n for storage in storages for n in storage.names(kind)}):
-                owner = kind.owner_of(name) if kind.leased else None
+                owner = Key(kind, name).leased_by
                 keys = others if owner is None else owners.setdefault(owner.stem, [])
                 keys.append(Key(kind, name))
         for some in portions(list(owners.values()), self._at_once):
@@ -232,7 +232,7 @@ class Carrier:
 
 def _stem(key: Key) -> str | None:
     """The lease that a change of the document wants; None: none."""
-    owner = key.kind.owner_of(key.name) if key.kind.leased else None
+    owner = key.leased_by
     return None if owner is None else owner.stem
 
 

@@ -182,8 +182,8 @@ def _refuse_over_sealed(path: str) -> None:
 
 def check_lease(key: Key, lease: Lease | None) -> None:
     """Raise RuntimeError where an owner's document of a leased kind would be changed without the
-    owner's lease. A stray one, whose name is no owner's, has no writer to be kept away."""
-    owner = key.kind.owner_of(key.name) if key.kind.leased else None
+    owner's lease."""
+    owner = key.leased_by
     if owner is None:
         return
     if lease is None or lease.name != owner.stem or not lease.may_begin():

@@ -13,16 +13,16 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from time import time
 from typing import Final
 
 from filelock import Timeout
 
-from security.errors import CorruptCredential, CustodyError, OperatorFault
+from security.errors import CustodyError, OperatorFault
 from security.storage.catalogue import NAME, Document, Kind
 from security.storage.disk_faults import disk_faults
+from security.storage.documents import opened
 from security.storage.due import Due, DueCounts, DuePage, count_due
 from security.storage.each import each
 from security.storage.events import Action, AuditEntry, Event
@@ -42,7 +42,6 @@ from security.storage.files.unix import is_private
 from security.storage.key_check import check_some_open
 from security.storage.leases import Lease
 from security.storage.protocol import Convert, Found, Key, Resealed, Stored, Unit, Version
-from security.storage.refusals import NOT_BELIEVED
 from security.storage.sealing import Sealer
 
 _LOCK_SECONDS: Final = 30
@@ -280,19 +279,10 @@ class FileStorage:
             self._learn(key, None, None)
             return None
         raw, status = found
-        stamp, private = Stamp.of(status), is_private(status)
-        try:
-            document = self.sealer.open(key.kind, key.name, raw)
-        except (CorruptCredential, OperatorFault) as fault:
-            if fault.code in NOT_BELIEVED:
-                look = partial(self._look_again, key)
-                self.sealer.refusals.note(key.kind, key.name, fault.code, look)
-            self._learn(key, None, None)
-            # Its traceback would keep frames, and by them whoever has read this, in a circle.
-            fault = fault.with_traceback(None)
-            return Stored(stamp.version, raw, fault=fault, is_private=private)
-        self._learn(key, stamp, document)
-        return Stored(stamp.version, raw, document, is_private=private)
+        stamp = Stamp.of(status)
+        stored = opened(self, key, stamp.version, raw, is_private=is_private(status))
+        self._learn(key, stamp, stored.document)
+        return stored
 
     def _give_raw(self, kind: Kind) -> Iterator[bytes]:
         for name in self.names(kind):
@@ -302,11 +292,6 @@ class FileStorage:
                 continue
             if found is not None:
                 yield found[0]
-
-    def _look_again(self, key: Key) -> None:
-        found = self._read(key)
-        if found is not None:
-            found.open()
 
     def _is_readable(self, key: Key) -> bool | None:
         """None: the disk does not say just now."""

@@ -9,8 +9,9 @@ from functools import partial
 
 from sqlalchemy import Connection, Engine
 
-from security.errors import CorruptCredential, CustodyError, OperatorFault
+from security.errors import CustodyError, OperatorFault
 from security.storage.catalogue import NAME, Kind
+from security.storage.documents import opened
 from security.storage.due import DueCounts, DuePage
 from security.storage.each import each
 from security.storage.events import Action, AuditEntry, Event
@@ -19,7 +20,6 @@ from security.storage.leases import Lease
 from security.storage.moves.marks import refuse_marked
 from security.storage.parts import principal
 from security.storage.protocol import Convert, Drop, Found, Key, Resealed, Stored, Unit, Version
-from security.storage.refusals import NOT_BELIEVED
 from security.storage.sealing import Sealer
 from security.storage.sql import schema
 from security.storage.sql.clock import DatabaseClock
@@ -229,21 +229,7 @@ class SqlStorage:
         self._wanted[key.kind].discard(key.name)
         if row is None:
             return None
-        version = str(row.version)
-        try:
-            document = self.sealer.open(key.kind, key.name, row.raw)
-        except (CorruptCredential, OperatorFault) as fault:
-            if fault.code in NOT_BELIEVED:
-                look = partial(self._look_at, key)
-                self.sealer.refusals.note(key.kind, key.name, fault.code, look)
-            # Its traceback would keep frames, and by them whoever has read this, in a circle.
-            return Stored(version, row.raw, fault=fault.with_traceback(None))
-        return Stored(version, row.raw, document)
-
-    def _look_at(self, key: Key) -> None:
-        [found] = self.read([key])
-        if isinstance(found, Stored):
-            found.open()
+        return opened(self, key, str(row.version), row.raw)
 
     def _give_raw(self, kind: Kind) -> Iterator[bytes]:
         after = ""
@@ -270,7 +256,7 @@ def _check_unit(unit: Unit) -> None:
 
 def _check_lease(key: Key, lease: Lease | None) -> None:
     """One that has lapsed serves: versions say what may be saved."""
-    owner = key.kind.owner_of(key.name) if key.kind.leased else None
+    owner = key.leased_by
     if owner is None:
         return
     if not isinstance(lease, SqlLease) or lease.name != owner.stem or lease.is_given_back:
