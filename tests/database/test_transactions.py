@@ -222,6 +222,27 @@ def test_what_may_be_made_twice_is_made_again(
     assert ask(engine, "SELECT GROUP_CONCAT(n) FROM t") == "7"
 
 
+def test_what_may_have_been_made_is_not_said_to_have_changed_nothing(
+    gate: Gate, gated: Engine, engine: Engine
+) -> None:
+    """Where it is refused when it is tried once more: of the first time nobody knows still."""
+    lost = on_commit(CutAfter())
+    tried: list[bytes] = []
+
+    def judge(statement: bytes) -> Verdict:
+        if statement.startswith(b"INSERT"):
+            tried.append(statement)
+        again = statement.startswith(b"INSERT") and len(tried) > 1
+        return Answer(1114) if again else lost(statement)
+
+    gate.judge = judge
+    with pytest.raises(CommitUnknown) as caught:
+        repeatable(gated, lambda connection: said(connection, "INSERT INTO t VALUES (7)"))
+    assert caught.value.__context__ is None
+    assert len(tried) == 2
+    assert ask(engine, "SELECT GROUP_CONCAT(n) FROM t") == "7"
+
+
 @pytest.mark.parametrize("number", AGAIN)
 def test_a_commit_that_was_undone_is_made_again(
     gate: Gate, gated: Engine, engine: Engine, number: int

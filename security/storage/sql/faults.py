@@ -12,7 +12,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ContextDecorator, contextmanager, nullcontext, suppress
+from contextlib import ContextDecorator, contextmanager, nullcontext
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Generic, TypeVar
@@ -163,10 +163,17 @@ def repeatable(engine: Engine, work: Callable[[Connection], T]) -> T:
         CommitUnknown: it is still not known whether it was made.
         OperatorFault: nothing was changed.
     """
-    for _ in range(_RETRIES):
-        with suppress(CommitUnknown):
+    unknown: CommitUnknown | None = None
+    for _ in range(_RETRIES + 1):
+        try:
             return run(engine, work)
-    return run(engine, work)
+        except CommitUnknown as fault:
+            unknown = fault
+        except OperatorFault:
+            if unknown is None:
+                raise
+            break  # of the first time nobody knows still
+    raise unknown or AssertionError
 
 
 @dataclass(frozen=True, slots=True)
