@@ -50,9 +50,14 @@ async def test_a_standby_that_is_stopped_while_it_takes_over_is_not_the_bot(
         bot = asyncio.create_task(be_the_bot())
         await waiting.wait()
         giving_up = pymysql.connect(unix_socket=str(mariadb.socket), user="root")
-        giving_up.cursor().execute(f"UPDATE {name}.leases SET token = NULL")
-        asks = "SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
-        await until(lambda: bool(mariadb.sql(asks)))
+        # Of the whole table: whether a statement waits for a row depends on how it is looked for.
+        for statement in (
+            f"LOCK TABLES {name}.leases WRITE",
+            f"UPDATE {name}.leases SET token=NULL",
+        ):
+            giving_up.cursor().execute(statement)
+        asks = "SELECT 1 FROM information_schema.processlist WHERE state LIKE 'Waiting for table%'"
+        await until(lambda: bool(mariadb.sql(f"{asks} AND db = '{name}'")))
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.sleep(0.05)
         giving_up.commit()
