@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -29,6 +31,9 @@ from security.custody.deadline import NotWanted
 from security.errors import CustodyError
 
 NAMING: Final = "name"
+_END_SECONDS: Final = 5.0
+"""For an end to be written down, once it has been told."""
+_LOOK_SECONDS: Final = 0.02
 _log = structlog.get_logger()
 
 
@@ -96,7 +101,7 @@ async def use_sent_name(update: Update, context: BotContext) -> None:
         shown = file_texts.trouble(error, texts, file.drive_file_id, "/files")
     else:
         _log.info("file_changed", owner=context.owner, result="renamed")
-        await _note(context, job, _called(job, file.name))
+        await _note(context, job, file.name)
         shown = file_texts.card(found, texts, texts.tr("✏️ It has its new name."))
     await show_instead(update, context, *shown)
 
@@ -108,12 +113,20 @@ def _called(job: UploadJob, name: str) -> UploadJob:
     return job.with_file(0, name=name, there=named)
 
 
-async def _note(context: BotContext, job: UploadJob, called: UploadJob) -> None:
-    """Write that down, unless the job was begun anew or erased while Google was asked."""
+async def _note(context: BotContext, job: UploadJob, name: str) -> None:
+    """Write that down, unless the file was begun anew or erased while Google was asked.
+
+    The message under which this was tapped is sent before the end that it tells of is written down.
+    """
     uploads = context.services.uploads
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_END_SECONDS):
+            while uploads.is_running(job):  # noqa: ASYNC110 - nobody announces it
+                await asyncio.sleep(_LOOK_SECONDS)
     async with uploads.changing(job.owner):
-        if await uploads.find(job.owner, job.id) == job:
-            await uploads.save(called)
+        now = await uploads.find(job.owner, job.id)
+        if now is not None and now.files == job.files:
+            await uploads.save(_called(now, name))
 
 
 def _renamed(drive: Drive, file_id: str, name: str) -> file_texts.Card:
@@ -210,7 +223,7 @@ async def _rename_in_drive(
         return
     _log.info("file_changed", owner=job.owner, result="renamed")
     called = _called(job, name)
-    await _note(context, job, called)
+    await _note(context, job, name)
     await tell_of(context.bot, called, *arrived.finished(called, texts))
     await say(update, context, texts.tr("✏️ Its name is <b>{name}</b> now.", name=name))
 
