@@ -44,6 +44,8 @@ class Endpoint:
         self.arrived = asyncio.Event()
         self.may_answer = asyncio.Event()
         self.may_answer.set()
+        self.seconds = 0.0
+        """How long each answer takes, as it does over a network."""
 
     def issue(self, whose: str, number: int) -> SecretStr:
         """A refresh token of `whose`."""
@@ -92,6 +94,7 @@ class Endpoint:
     async def _hold_up(self) -> None:
         self.arrived.set()
         await self.may_answer.wait()
+        await asyncio.sleep(self.seconds)
 
 
 class Processes:
