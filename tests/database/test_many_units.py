@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, select
+from sqlalchemy import Connection, Engine, event, select
 
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.errors import OperatorFault
 from security.maintenance.documents import MAINTENANCE
 from security.owner_documents import credential_key
-from security.storage.catalogue import Document
+from security.storage.catalogue import Document, Kind
 from security.storage.protocol import Key, Put, Stored, Unit
 from security.storage.sql.faults import run
 from security.storage.sql.storage import SqlStorage
@@ -23,6 +23,8 @@ from tests.database.stores import storage_at
 from tests.security.kit import TOWN, a_credential
 from tests.storage.backends import new_key
 
+ODD = Kind("odd", due=lambda document, _: document["due"])
+"""Some of it is due at a moment that no column holds."""
 ANN, BOB, CAT = (Owner.user(number) for number in (501, 502, 503))
 
 
@@ -107,6 +109,31 @@ def test_a_thousand_units_are_several_transactions(storage: SqlStorage) -> None:
             assert all(isinstance(outcome, list) for outcome in storage.apply(units))
             assert least <= len(commits) <= 2 * least
     assert len(storage.names(MAINTENANCE)) == 1005
+
+
+def test_what_cannot_be_written_down_keeps_nobody_else_from_being_saved(
+    storage: SqlStorage,
+) -> None:
+    odd = Unit([Put(Key(MAINTENANCE, "owner.token_502"), {"text": object()})])
+    outcomes = storage.apply([put("owner.token_501", "x"), odd, put("owner.token_503", "x")])
+    assert [type(outcome) for outcome in outcomes] == [list, TypeError, list]
+    assert len(storage.names(MAINTENANCE)) == 2
+
+
+def test_what_was_written_before_the_database_went_away_is_told(storage: SqlStorage) -> None:
+    """Where one of a call is refused, each is a transaction of its own."""
+    refused = Unit([Put(Key(ODD, "token_502"), {"due": 1e30})])
+    commits = count_commits(storage._engine)
+
+    def go_away(_: Connection) -> None:
+        if commits:
+            raise OperatorFault("away", code="database_unreachable")
+
+    event.listen(storage._engine, "begin", go_away)
+    outcomes = storage.apply([put("owner.token_501", "x"), refused, put("owner.token_503", "x")])
+    event.remove(storage._engine, "begin", go_away)
+    assert [type(outcome) for outcome in outcomes] == [list, OperatorFault, OperatorFault]
+    assert storage.names(MAINTENANCE) == ["owner.token_501"]
 
 
 def put(name: str, text: str) -> Unit:

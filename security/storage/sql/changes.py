@@ -159,8 +159,8 @@ class Changes:
                     self._step(step, content, ChainMap(mine, standing))
                     for step, content in zip(sealed.unit.steps, sealed.contents, strict=True)
                 ]
-            except CustodyError as fault:
-                outcomes.append(fault)
+            except Exception as error:  # whatever it is, it is none of another unit's
+                outcomes.append(error)
             else:
                 outcomes.append(versions)
                 standing |= mine

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from itertools import chain
 
@@ -40,9 +40,16 @@ class Writer:
     def make(self, units: Sequence[Unit]) -> list[list[Version] | Exception]:
         """See `Storage.apply`: a transaction for some at a time, which none of them keeps long."""
         outcomes: list[list[Version] | Exception] = []
-        for changes in Changes.in_portions(self._sealer, units):
+        waiting: Iterator[Changes] = Changes.in_portions(self._sealer, units)
+        while (changes := next(waiting, None)) is not None:
             try:
                 outcomes += self._make_together(changes)
+            except StatementRefused as fault:  # what one unit brings is no other's trouble
+                alone = changes.one_by_one()
+                if len(alone) == 1:
+                    outcomes.append(fault)
+                else:
+                    waiting = chain(alone, waiting)
             except OperatorFault as fault:  # nothing could be written, or nobody knows whether
                 outcomes += [fault] * (len(units) - len(outcomes))
                 break
@@ -50,14 +57,7 @@ class Writer:
 
     def _make_together(self, changes: Changes) -> Sequence[list[Version] | Exception]:
         attempts: list[Judged] = []
-        made, refused = partial(self._make, changes=changes, attempts=attempts), None
-        try:
-            judged = repeatable(self._engine, made)
-        except StatementRefused as fault:
-            refused = fault
-        if refused is not None:  # what one unit brings is no other's trouble
-            alone = changes.one_by_one()
-            return [refused] if len(alone) == 1 else [*chain(*map(self._make_together, alone))]
+        judged = repeatable(self._engine, partial(self._make, changes=changes, attempts=attempts))
         for unit, outcome in zip(changes.units, judged.outcomes, strict=True):
             if not isinstance(outcome, Exception):
                 for step in unit.steps:
