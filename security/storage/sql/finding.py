@@ -129,9 +129,10 @@ class DueLook:
         """What is wanted and still there."""
         if not self._wanted:
             return []
-        look = partial(self._shelf.versions, kind=self._kind, names=sorted(self._wanted))
+        names = sorted(self._wanted)
+        look = partial(self._shelf.versions, kind=self._kind, names=names)
         there = run(self._engine, look, writes=False)
-        self._wanted.intersection_update(there)
+        self._wanted.difference_update(set(names) - there.keys())  # others are added meanwhile
         return sorted(there)
 
 
