@@ -14,7 +14,7 @@ from tests.database.gate import PASS, Answer, Cut, CutAfter, Gate, Judge, Verdic
 from tests.database.kit import ask, engine_of, said
 from tests.mariadb import MariaDB
 
-AGAIN = (1062, 1205, 1213, 8002, 8022, 8028, 9007)
+AGAIN = (1062, 1205, 1213, 8002, 8005, 8022, 8028, 9007)
 LOST = (1053, 1290, 1792, 1836, 1927, 2013)
 
 
@@ -95,6 +95,17 @@ def test_what_would_fail_again_is_not_made_again(engine: Engine, number: int) ->
     assert (caught.value.code, work.times) == ("store_failed", 1)
     assert str(number) in str(caught.value)
     assert ask(engine, "SELECT COUNT(*) FROM t") == 0
+
+
+@pytest.mark.parametrize("number", [8027, 9001, 9002, 9003, 9004, 9005])
+def test_a_tidb_that_does_not_reach_its_storage_cannot_be_reached(
+    engine: Engine, number: int
+) -> None:
+    """It has nothing against the statement: to try what is in it one by one would help nobody."""
+    work = Work(f"MYSQL_ERRNO = {number}, MESSAGE_TEXT = 'canary'", times=1)
+    with pytest.raises(OperatorFault) as caught:
+        run(engine, work)
+    assert (caught.value.code, work.times) == ("database_unreachable", 1)
 
 
 def test_a_deadlock_costs_nobody_a_transaction(engine: Engine) -> None:

@@ -42,7 +42,7 @@ _RETRIES: Final = 3
 _PAUSE_SECONDS: Final = 0.05
 """Before the first repetition, half as much again or less; then twice that, and so on."""
 
-_AGAIN: Final = frozenset({1062, 1205, 1213, 8002, 8022, 8028, 9007})
+_AGAIN: Final = frozenset({1062, 1205, 1213, 8002, 8005, 8022, 8028, 9007})
 """Undone by the server, and worth trying again: somebody was faster to insert what was not there, a
 lock was waited for in vain, a deadlock; TiDB's conflicts of transactions and of the schema
 (https://docs.pingcap.com/tidb/stable/error-codes)."""
@@ -55,8 +55,14 @@ _LOST: Final = frozenset(
     }
 )
 """The connection is gone, or the server is going. 0: PyMySQL's, of a closed one."""
-_NOT_REACHED: Final = frozenset({1040, 1041, 1129, 1203, 1226, 2002, 2003, 2005})
-"""Nobody answers, or nobody more is let in just now."""
+_NOT_REACHED: Final = frozenset(
+    {
+        *(1040, 1041, 1129, 1203, 1226, 2002, 2003, 2005),
+        *(8027, 9001, 9002, 9003, 9004, 9005),
+    }
+)
+"""Nobody answers, or nobody more is let in just now; or TiDB does not reach its own storage (the
+page above)."""
 _REFUSED: Final = {
     **dict.fromkeys(
         (1045, 1130, 1251, 1524, 1698, 1820, 2059, 3118, 4151),
