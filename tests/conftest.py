@@ -2,11 +2,11 @@
 
 There are four ways to keep what a test keeps: in files without encryption (`off`) and with it
 (`on`), in SQLite and in MariaDB. Whatever asks for `encryption_keys`, or for a data folder in the
-tests of custody, and so may depend on them, runs in each of its ways; nothing else could tell the
-difference. `make test` has off, on and for each test one of the databases, CI (`make test-rest`)
-the other one as well. What is about Google, Telegram or the clock rather than documents is marked
-`one_way`: `make test` runs it in one way, CI in the others. What is not for a database says why in
-tests/exceptions.py. What tests share is in tests/fixtures.py.
+tests of custody and of commands, and so may depend on them, runs in each of its ways; nothing else
+could tell the difference. `make test` has off, on and for each test one of the databases, CI (`make
+test-rest`) the other one as well. What is about Google, Telegram or the clock rather than documents
+is marked `one_way`: `make test` runs it in one way, CI in the others. What is not for a database
+says why in tests/exceptions.py. What tests share is in tests/fixtures.py.
 """
 
 from __future__ import annotations
@@ -27,13 +27,16 @@ from tests.exceptions import OF_DATABASES, WHOLE_MODULES
 
 DATABASES = ("sqlite", "mariadb")
 OVER_DATABASES = (
-    "tests.security.",
+    *("tests.commands.", "tests.security."),
     "tests.bot.test_ending",
     *("tests.bot.test_consent_callback", "tests.bot.test_consent_device"),
     *("tests.bot.test_preferences", "tests.bot.test_quarantine_admin", "tests.bot.test_uploads"),
 )
 """Modules whose tests run over databases as well."""
-SELDOM = ("tests.bot.test_consent_", "tests.bot.test_ending", "tests.bot.test_uploads")
+SELDOM = (
+    *("tests.bot.test_consent_", "tests.bot.test_ending", "tests.bot.test_uploads"),
+    "tests.commands.",
+)
 """Those of them that do so in CI alone: what they add to custody's own tests is little."""
 
 LONGEST = (

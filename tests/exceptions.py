@@ -20,6 +20,8 @@ _LAPSES: Final = (
 )
 _FLEET: Final = "many processes tell, each of what it has claimed"
 WHOLE_MODULES: Final = {
+    "tests.commands.test_doctor": "of files; tests/database/test_commands.py has a database's",
+    "tests.commands.test_reading": _FOLDERS,
     "tests.security.test_key_use": _SECRET,
     "tests.security.test_rotation": "of files; rows are rotated in tests/database/test_keys.py",
 }
@@ -66,6 +68,14 @@ OF_DATABASES: Final = {
     "test_a_lock_ends_with_its_process": _LAPSES,
     "test_plaintext_loads_where_it_is_allowed_and_is_encrypted_at_the_next_save": _SEALED,
     "test_start_up_without_a_key_is_refused_where_envelopes_are": _SEALED,
+    # of commands
+    "test_what_was_encrypted_is_not_restored_in_plaintext": _SEALED,
+    "test_a_rollback_wants_the_bot_stopped": _LAPSES,
+    "test_a_restore_that_stops_half_way_says_what_to_do": _ALL_OR_NONE,
+    "test_without_a_data_folder_nothing_is_made": _FOLDERS,
+    "test_what_no_key_opens_is_not_said_to_be_missing": _SECRET,
+    "test_a_restore_that_the_settings_refuse_does_not_speak_of_a_rollback": _SEALED,
+    "test_beside_a_running_bot_its_memory_is_left_to_it": _FLEET,
 }
 
 

@@ -62,6 +62,7 @@ class Spot:
         """Put bytes there, whatever there is."""
         if (kept := databases()) is None:
             self.path.write_bytes(raw)
+            self.path.chmod(0o600)
         else:
             plant_row(kept.hands(self.folder), self.key, raw)
 

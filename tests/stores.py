@@ -14,9 +14,11 @@ from security.encryption import TokenEncryption
 from security.logging_utils import OwnerMask
 from security.storage.catalogue import Kind
 from security.storage.documents import Documents
+from security.storage.files.data_folder import load_mask_key
 from security.storage.files.storage import FileStorage
 from security.storage.protocol import Key, Put, Storage, Unit
 from security.storage.sealing import Sealer
+from security.storage.sql.installation import MASK_KEY, find_or_make_value
 from security.token_store import TokenStore
 from tests import places
 
@@ -50,6 +52,15 @@ def store_in(
 ) -> TokenStore:
     """The token store in `folder`."""
     return TokenStore(storage_in(folder, keyring, mask, tells=tells), mask)
+
+
+def masks_in(folder: Path, keyring: TokenEncryption) -> OwnerMask:
+    """The masks of the logs there; their key is made where there is none yet."""
+    if (kept := places.databases()) is None:
+        return OwnerMask(load_mask_key(folder, None))
+    storage = kept.storage(folder, Sealer(keyring), MASK)
+    storage.prepare()
+    return OwnerMask(find_or_make_value(storage, MASK_KEY))
 
 
 def documents_in(folder: Path, kind: Kind, keyring: TokenEncryption) -> Documents:

@@ -10,28 +10,22 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from filelock import FileLock
 from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 from cli import app
 from security.encryption import TokenEncryption, fingerprint
-from security.logging_utils import OwnerMask
-from security.storage.files.data_folder import load_mask_key
+from security.storage.leases import BOT_LEASE
 from security.token_store import TokenStore
+from tests.places import settings_of
 from tests.security.kit import ANN, BOB, a_credential, mode_of, new_key, secret
-from tests.stores import folder_of, store_in
+from tests.spots import credential_at, everything_in, held, tombstone_at
+from tests.stores import folder_of, masks_in, store_in
 
 KEY, BACKUP_KEY = new_key(), new_key()
 SECRETS: Final = (secret(KEY), secret(BACKUP_KEY), "1//0", "ya29.", "amy@example.com", "501", "502")
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The data folder."""
-    return tmp_path / "user_data"
 
 
 @pytest.fixture
@@ -41,9 +35,7 @@ def archive(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def run(
-    folder: Path, tmp_path: Path, restored_logging: None, monkeypatch: pytest.MonkeyPatch
-) -> Run:
+def run(folder: Path, restored_logging: None, monkeypatch: pytest.MonkeyPatch) -> Run:
     """`run("backup", archive, USER_DATA_DIR=…)`; no secret is in what it says."""
     usual = {
         "USER_DATA_DIR": str(folder),
@@ -52,8 +44,10 @@ def run(
     }
 
     def command(*arguments: str, **variables: str | Path) -> Result:
+        values = {**usual, **variables}
+        values |= settings_of(Path(values["USER_DATA_DIR"]))
         with monkeypatch.context() as patched:
-            for name, value in {**usual, **variables}.items():
+            for name, value in values.items():
                 patched.setenv(name, str(value))
             line = [*arguments, "--env-file", os.devnull]
             result = CliRunner().invoke(app, line, catch_exceptions=False)
@@ -76,23 +70,14 @@ def store(folder: Path) -> TokenStore:
 
 def open_store(folder: Path, key: SecretStr = KEY) -> TokenStore:
     """The folder's store, with the masks of there."""
-    mask = OwnerMask(load_mask_key(folder, None))
-    return store_in(folder, TokenEncryption([key]), mask)
+    keyring = TokenEncryption([key])
+    return store_in(folder, keyring, masks_in(folder, keyring))
 
 
 def in_json(result: Result) -> dict[str, Any]:
     """The one object on stdout."""
     document: dict[str, Any] = json.loads(result.stdout)
     return document
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    """Every file."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
 
 
 def test_an_archive_is_written_and_counted(store: TokenStore, run: Run, archive: str) -> None:
@@ -123,7 +108,7 @@ def test_an_archive_is_written_and_counted(store: TokenStore, run: Run, archive:
 def test_what_could_not_be_read_is_an_exit_code_of_its_own(
     store: TokenStore, run: Run, archive: str
 ) -> None:
-    (folder_of(store) / "token_501.json").write_bytes(b"rubbish")
+    credential_at(folder_of(store), ANN).plant(b"rubbish")
     result = run("backup", archive, "--json")
     assert (result.exit_code, in_json(result)["unreadable"]) == (1, {"unreadable": 1})
 
@@ -171,7 +156,6 @@ def test_another_machine_gets_it_back_with_masks_that_stay_the_same(
     store: TokenStore, run: Run, archive: str, tmp_path: Path
 ) -> None:
     """Also where the folder is not there yet."""
-    mask_key = load_mask_key(folder_of(store), None)
     run("backup", archive, LOG_LEVEL="INFO")
     key, there = new_key(), tmp_path / "there"
     new = {"USER_DATA_DIR": there, "TOKEN_ENCRYPTION_KEY": secret(key)}
@@ -184,8 +168,8 @@ def test_another_machine_gets_it_back_with_masks_that_stay_the_same(
     assert told["settings_missing"] == ["LOG_LEVEL"]
     assert told["archive"]["credentials"] == 2
     assert {**told, "dry_run": True, "changed": False} == in_json(tried)
-    assert load_mask_key(there, None) == mask_key
     restored = open_store(there, key)
+    assert restored.copies.mask_of(ANN) == store.copies.mask_of(ANN)
     restored.prepare()
     for owner in (ANN, BOB):
         assert restored.load(owner) == store.load(owner)
@@ -222,8 +206,8 @@ def test_an_archive_that_is_not_whole_changes_nothing(
     run("backup", archive)
     run("backup", f"{archive}.other")
     store.delete(ANN)
-    (folder_of(store) / "token_502.json").write_bytes(b"rubbish")
-    before = tree(folder_of(store))
+    credential_at(folder_of(store), BOB).plant(b"rubbish")
+    before = everything_in(folder_of(store))
     data, other = Path(archive).read_bytes(), Path(f"{archive}.other").read_bytes()
     lines = data.splitlines(keepends=True)
     middle = len(data) // 2
@@ -242,7 +226,7 @@ def test_an_archive_that_is_not_whole_changes_nothing(
     key = secret(new_key())
     assert run("restore", archive, *rollback, TOKEN_BACKUP_KEY=key).exit_code == 3
     assert run("restore", f"{archive}.none", *rollback).exit_code == 3
-    assert tree(folder_of(store)) == before
+    assert everything_in(folder_of(store)) == before
 
 
 def test_who_has_disconnected_stays_away_until_a_rollback(
@@ -261,12 +245,12 @@ def test_who_has_disconnected_stays_away_until_a_rollback(
 def test_a_rollback_wants_the_bot_stopped(store: TokenStore, run: Run, archive: str) -> None:
     run("backup", archive)
     store.delete(ANN)
-    before = tree(folder_of(store))
-    with FileLock(folder_of(store) / "locks" / "bot.lock"):
+    before = everything_in(folder_of(store))
+    with held(folder_of(store), BOT_LEASE):
         result = run("restore", archive, "--rollback")
         assert result.exit_code == 3
         assert "stop it" in result.stderr
-        assert {**before, "locks/bot.lock": b""} == tree(folder_of(store))
+        assert everything_in(folder_of(store)) == before
         assert run("restore", archive).exit_code == 0
     assert store.load(ANN) is None
 
@@ -274,8 +258,8 @@ def test_a_rollback_wants_the_bot_stopped(store: TokenStore, run: Run, archive: 
 def test_whom_to_look_at_is_named_by_a_mask(store: TokenStore, run: Run, archive: str) -> None:
     run("backup", archive)
     store.delete(ANN)
-    (folder_of(store) / "tombstones" / "token_501.json").write_bytes(b"rubbish")
-    mask = OwnerMask(load_mask_key(folder_of(store), None))(ANN.name)
+    tombstone_at(folder_of(store), ANN).plant(b"rubbish")
+    mask = store.copies.mask_of(ANN)
     result = run("restore", archive, "--json")
     assert result.exit_code == 1
     assert in_json(result)["findings"] == [{"owner": mask, "reason": "tombstone_unreadable"}]

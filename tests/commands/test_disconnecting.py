@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 
 import pytest
-from filelock import FileLock
 from typer.testing import CliRunner, Result
 
 from cli import app
 from commands.output import Exit
 from security.consent.flows import ConsentMethod
+from security.storage.leases import BOT_LEASE
 from tests.commands.test_maintenance import Installation
 from tests.commands.test_maintenance import installed as installed  # a fixture
 from tests.security.kit import AMY, ANN, BOB, MASK
+from tests.spots import held
 
-pytestmark = [pytest.mark.encryption("off"), pytest.mark.usefixtures("restored_logging")]
+pytestmark = [pytest.mark.one_way("off"), pytest.mark.usefixtures("restored_logging")]
 MINE = MASK(ANN.name)
 
 
@@ -35,20 +37,17 @@ async def test_google_is_told_and_nothing_is_kept(
     world = installed.world
     await world.connect(ANN, AMY)
     await world.connect(BOB, "ben@example.com")
-    lock = FileLock(world.folder / "locks" / "bot.lock")
-    if beside_a_bot:
-        lock.acquire()
-    done = await disconnect(installed, MINE, "--yes")
+    with held(world.folder, BOT_LEASE) if beside_a_bot else nullcontext():
+        done = await disconnect(installed, MINE, "--yes")
     assert done.exit_code == Exit.OK, done.output
     assert f"Disconnected {MINE}" in done.output
     assert (world.store.load(ANN), world.store.load(BOB) is None) == (None, False)
     assert (await world.google.calls())["counts"]["google.revoke"] == 1
-    trail = "".join(path.read_text() for path in (world.folder / "audit").iterdir())
-    assert (trail.count('"revoked"'), MINE in trail) == (1, True)
+    [revoked] = world.storage.events(action="revoked")
+    assert revoked.owner == MINE
     again = await disconnect(installed, MINE, "--yes")
     assert again.exit_code == Exit.FINDINGS
     assert "no credential is kept" in again.output
-    lock.release()
 
 
 async def test_it_asks_first_and_no_changes_nothing(installed: Installation) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -16,14 +15,17 @@ from cli import app
 from commands.output import Exit
 from security.credential import Owner
 from security.encryption import TokenEncryption
-from security.logging_utils import OwnerMask
+from security.owner_documents import QUARANTINE
 from security.storage.events import Event
-from security.storage.files.data_folder import MASK_KEY_FILE, load_mask_key
+from security.storage.files.data_folder import MASK_KEY_FILE
+from security.storage.sql.installation import INSTALLATION, MASK_KEY
 from security.token_store import TokenStore
+from tests.places import databases, settings_of
 from tests.security.kit import a_credential, new_key, secret
-from tests.stores import store_in
+from tests.spots import credential_at, names_in, spot
+from tests.stores import masks_in, store_in
 
-pytestmark = pytest.mark.one_way("off")
+pytestmark = pytest.mark.one_way("files")
 
 KEY, BACKUP_KEY = new_key(), new_key()
 PEOPLE: Final = tuple(Owner.user(number) for number in range(801, 805))
@@ -41,8 +43,9 @@ SEES: Final = (
 class Installation:
     """Four people, a data folder, and an archive of the time when all was well."""
 
-    def __init__(self, top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.folder, self.archive, self.new = top / "data", top / "old.dkb", top / "new.dkb"
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self.archive, self.new = (folder.with_name(f"{name}.dkb") for name in ("old", "new"))
         self.settings = {
             "USER_DATA_DIR": str(self.folder),
             "TOKEN_ENCRYPTION_KEY": secret(KEY),
@@ -55,6 +58,7 @@ class Installation:
                 f"GOOGLE_{name}": NOWHERE
                 for name in ("AUTH_URI", "TOKEN_URI", "DEVICE_URI", "REVOKE_URI", "API_ENDPOINT")
             },
+            **settings_of(folder),
         }
         for name, value in self.settings.items():
             monkeypatch.setenv(name, value)
@@ -65,8 +69,8 @@ class Installation:
     @property
     def store(self) -> TokenStore:
         """As it is now."""
-        mask = OwnerMask(load_mask_key(self.folder, None))
-        store = store_in(self.folder, TokenEncryption([KEY]), mask)
+        keyring = TokenEncryption([KEY])
+        store = store_in(self.folder, keyring, masks_in(self.folder, keyring))
         store.prepare()
         return store
 
@@ -89,12 +93,20 @@ class Installation:
     def delete(self, *owners: Owner) -> None:
         """By hand, or by a disk."""
         for owner in owners:
-            (self.folder / f"{owner.stem}.json").unlink()
+            credential_at(self.folder, owner).take_away()
 
     def lose_quarantine(self) -> None:
         """With everybody's copy."""
         self.set_aside("invalid_grant", *PEOPLE)
-        shutil.rmtree(self.folder / "quarantine")
+        for name in names_in(self.folder, QUARANTINE):
+            spot(self.folder, QUARANTINE, name).take_away()
+
+    def lose_mask_key(self) -> None:
+        """Another one is made when it is asked for."""
+        if databases() is None:
+            (self.folder / MASK_KEY_FILE).unlink()
+        else:
+            spot(self.folder, INSTALLATION, MASK_KEY).take_away()
 
     def run(self, line: str) -> Result:
         """A command; `{archive}` and `{new}` stand for files."""
@@ -113,9 +125,9 @@ class Installation:
 
 
 @pytest.fixture
-def here(tmp_path: Path, restored_logging: None, monkeypatch: pytest.MonkeyPatch) -> Installation:
+def here(folder: Path, restored_logging: None, monkeypatch: pytest.MonkeyPatch) -> Installation:
     """All is well."""
-    return Installation(tmp_path, monkeypatch)
+    return Installation(folder, monkeypatch)
 
 
 Break = Callable[[Installation], None]
@@ -220,7 +232,7 @@ def test_what_no_key_opens_is_not_said_to_be_missing(
 def test_what_is_damaged_in_its_place_comes_with_what_happens_and_what_to_type(
     here: Installation,
 ) -> None:
-    (here.folder / f"{PEOPLE[0].stem}.json").write_bytes(b"rubbish")
+    credential_at(here.folder, PEOPLE[0]).plant(b"rubbish")
     said = here.says("tokens verify")
     assert "the bot sets aside, and asks its owner to connect again" in said
     assert "`drivekeeper restore ARCHIVE`" in said
@@ -273,7 +285,7 @@ def test_a_backup_says_where_how_large_and_under_which_key(here: Installation) -
 
 def test_a_backup_names_whom_it_could_not_read(here: Installation) -> None:
     """By mask and reason."""
-    (here.folder / f"{PEOPLE[0].stem}.json").write_bytes(b"rubbish")
+    credential_at(here.folder, PEOPLE[0]).plant(b"rubbish")
     found = here.told("backup {new}")["findings"]
     assert found == [{"owner": here.mask(PEOPLE[0]), "reason": "unreadable"}]
     assert here.mask(PEOPLE[0]) in here.says("backup {new}")
@@ -281,26 +293,29 @@ def test_a_backup_names_whom_it_could_not_read(here: Installation) -> None:
 
 def test_people_of_before_another_key_of_masks_are_not_taken_for_lost(here: Installation) -> None:
     """Their masks in the trail are nobody's any more: nothing says whether they are here."""
-    (here.folder / MASK_KEY_FILE).unlink()
+    here.lose_mask_key()
     here.connect(Owner.user(809))
     assert here.run("tokens verify").exit_code == Exit.OK
 
 
 def test_credentials_that_count_as_none_are_not_good(here: Installation) -> None:
     """An old folder was copied over the tombstones: nobody of it is connected."""
-    kept = {path: path.read_bytes() for path in here.folder.glob("token_*.json")}
+    kept = {owner: credential_at(here.folder, owner).raw() for owner in PEOPLE}
     for owner in PEOPLE:
         here.run(f"tokens disconnect {here.mask(owner)} --yes")
-    for path, content in kept.items():
-        path.write_bytes(content)
-        path.chmod(0o600)
+    for owner, content in kept.items():
+        credential_at(here.folder, owner).plant(content)
     assert "4 credentials checked, 0 of them good. 4 count as none" in here.says("tokens verify")
     assert here.run("tokens verify").exit_code == Exit.FINDINGS
 
 
-def test_where_nobody_has_connected_yet_nothing_is_said_to_be_good(here: Installation) -> None:
+def test_where_nobody_has_connected_yet_nothing_is_said_to_be_good(
+    here: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """There is nothing to be lost; but a loss without a trace looks the same."""
-    shutil.rmtree(here.folder)
+    here.folder = here.folder.with_name("another")
+    for name, value in {"USER_DATA_DIR": str(here.folder), **settings_of(here.folder)}.items():
+        monkeypatch.setenv(name, value)
     _ = here.store
     result = here.run("tokens verify")
     assert result.exit_code == Exit.FINDINGS

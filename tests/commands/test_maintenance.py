@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
+from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 from cli import app
@@ -20,9 +20,13 @@ from sandbox.run import bot_settings
 from sandbox.server import Sandbox
 from security.credential import Owner
 from security.encryption import TokenEncryption
-from tests.security.kit import ANN, ROOT, World
+from security.maintenance.documents import MAINTENANCE
+from security.storage.leases import BOT_LEASE
+from tests.places import settings_of
+from tests.security.kit import ANN, ROOT, World, secret
+from tests.spots import held, names_in, spot
 
-pytestmark = [pytest.mark.encryption("off"), pytest.mark.usefixtures("restored_logging")]
+pytestmark = [pytest.mark.one_way("off"), pytest.mark.usefixtures("restored_logging")]
 
 
 class Installation:
@@ -49,12 +53,19 @@ class Installation:
 
 @pytest.fixture
 async def installed(
-    sandbox: Sandbox, google: GoogleControls, tmp_path: Path, keyring: TokenEncryption
+    sandbox: Sandbox,
+    google: GoogleControls,
+    folder: Path,
+    encryption_keys: tuple[SecretStr, ...],
 ) -> AsyncIterator[Installation]:
     """Against the sandbox."""
-    folder = tmp_path / "user_data"
-    world = World(sandbox, google, folder, keyring)
-    yield Installation(world, bot_settings(sandbox, folder, "device"), tmp_path / "test.env")
+    world = World(sandbox, google, folder, TokenEncryption(encryption_keys))
+    settings = {
+        **bot_settings(sandbox, folder, "device"),
+        "TOKEN_ENCRYPTION_KEY": ",".join(map(secret, encryption_keys)),
+        **settings_of(folder),
+    }
+    yield Installation(world, settings, folder.with_name("test.env"))
     await world.close()
 
 
@@ -74,7 +85,7 @@ async def test_a_dry_run_says_what_is_due_and_asks_nobody(installed: Installatio
     report = json.loads(result.stdout)
     assert (report["seen"], report["refreshed"], result.exit_code) == (1, 1, Exit.OK)
     assert await installed.world.refreshes() == 0
-    assert not list((installed.world.folder / "maintenance").glob("*.json"))
+    assert names_in(installed.world.folder, MAINTENANCE) == []
 
 
 async def test_what_had_to_be_set_aside_wants_attention(installed: Installation) -> None:
@@ -118,12 +129,12 @@ async def test_beside_a_running_bot_its_memory_is_left_to_it(installed: Installa
     """Pauses and incidents are the bot's to write down."""
     await installed.world.connect(minutes_left=5)
     await installed.world.google.fault("google.token.refresh", "status", status=503, count=0)
-    kept = installed.world.folder / "maintenance" / f"owner.{ANN.stem}.json"
-    with FileLock(installed.world.folder / "locks" / "bot.lock"):
+    kept = spot(installed.world.folder, MAINTENANCE, f"owner.{ANN.stem}")
+    with held(installed.world.folder, BOT_LEASE):
         assert (await installed.run()).exit_code == Exit.FINDINGS
-        assert not kept.exists()
+        assert kept.is_empty
     assert (await installed.run()).exit_code == Exit.FINDINGS
-    assert kept.exists()
+    assert not kept.is_empty
 
 
 async def test_a_stop_amid_it_loses_no_token_that_google_has_given(

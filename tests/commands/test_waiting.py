@@ -16,6 +16,7 @@ from cli import app
 from processes import bot as bot_process
 from security.encryption import TokenEncryption
 from security.logging_utils import OwnerMask, configure_logging
+from tests.places import settings_of
 from tests.security.kit import ANN, MASK, a_credential, new_key, secret
 from tests.stores import storage_in, store_in
 
@@ -53,14 +54,15 @@ async def test_a_second_bot_says_what_it_waits_for(
     assert "Stop it, or give this one a folder of its own." in told
 
 
+@pytest.mark.one_way("files")
 @pytest.mark.parametrize(
     "line", ["backup {archive}", "keys rotate", "quarantine purge {mask} --yes"]
 )
 def test_a_command_says_whose_credential_it_waits_for(
-    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    line: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The bot holds it for longer than a second; then the command goes on, and ends well."""
-    folder, old = tmp_path / "data", new_key()
+    old = new_key()
     store = store_in(folder, TokenEncryption([old]))
     store.prepare()
     store.save_consent(a_credential(ANN))
@@ -71,13 +73,14 @@ def test_a_command_says_whose_credential_it_waits_for(
         "TOKEN_ENCRYPTION_KEY": f"{secret(KEY)},{secret(old)}",
         "TOKEN_BACKUP_KEY": secret(new_key()),
         "LOG_MASK_KEY": "a mask key for tests",
+        **settings_of(folder),
     }.items():
         monkeypatch.setenv(name, value)
     lease = store.lease(ANN)
     assert lease is not None
     release = threading.Timer(1.6, lease.release)
     release.start()
-    words = line.format(archive=tmp_path / "a.dkb", mask=MASK(ANN.name)).split()
+    words = line.format(archive=folder.with_name("a.dkb"), mask=MASK(ANN.name)).split()
     result = CliRunner().invoke(app, [*words, "--env-file", os.devnull], catch_exceptions=False)
     release.join()
     assert result.stderr.count(f"Waiting for {MASK(ANN.name)}") == 1
