@@ -24,6 +24,10 @@ from security.google.oauth_errors import Question, meaning_of
 ASSUMED_LIFE: Final = timedelta(hours=1)
 """Of an access token of which Google does not say how long it lives: what its tokens always live.
 One that ends earlier is renewed when Drive refuses it."""
+LONGEST_TOKEN: Final = 16 * 1024
+"""Characters. Google's have 2,048 at most, which it may change
+(https://developers.google.com/identity/protocols/oauth2#size); no server takes longer headers, and
+every storage keeps them."""
 _LONGEST_CODE: Final = timedelta(hours=1)
 _POLL_EVERY: Final = 5.0  # seconds: RFC 8628 §3.2
 _SLOWEST_POLL: Final = 60.0
@@ -93,14 +97,16 @@ def read_grant(answer: Answer, now: datetime) -> TokenGrant:
         now: aware, by the clock that they shall end by.
 
     Raises:
-        TransientFault: it cannot be read, or its access token cannot be used.
+        TransientFault: it cannot be read, or its access token cannot be used, or one is too long.
     """
     access_token, kind = answer.get("access_token"), answer.get("token_type")
     # RFC 6749 §7.1: a type that is not understood is not used. Google's answers all name this one.
     is_bearer = kind is None or (isinstance(kind, str) and kind.lower() == "bearer")
+    refresh_token = answer.get("refresh_token")
     if not is_token(access_token) or not is_bearer:
         raise unreadable()
-    refresh_token = answer.get("refresh_token")
+    if any(is_token(one) and len(one) > LONGEST_TOKEN for one in (access_token, refresh_token)):
+        raise unreadable()
     return TokenGrant(
         access_token=SecretStr(access_token),
         expires_at=now + _life(answer.get("expires_in"), LONGEST_LIFE, ASSUMED_LIFE),

@@ -16,7 +16,13 @@ from config import GoogleClient
 from security.credential import DRIVE_FILE_SCOPE, Credential
 from security.encryption import TokenEncryption
 from security.errors import ConsentRequired, TransientFault
-from security.google.grants import ASSUMED_LIFE, read_answer, read_device, read_grant
+from security.google.grants import (
+    ASSUMED_LIFE,
+    LONGEST_TOKEN,
+    read_answer,
+    read_device,
+    read_grant,
+)
 from security.google.oauth import GoogleOAuth, OAuthEndpoints
 from security.google.oauth_errors import Question
 from tests.security.kit import ANN, World, a_credential, secret
@@ -126,6 +132,14 @@ def test_a_life_that_makes_no_sense_is_not_believed(value: object) -> None:
     """The answer is asked for again; nothing is lost."""
     with pytest.raises(TransientFault):
         grant(changed(GRANT, "expires_in", value))
+
+
+@pytest.mark.parametrize("field", ["access_token", "refresh_token"])
+def test_a_token_that_no_storage_would_keep_is_not_taken(field: str) -> None:
+    """A save of it would be tried for ever."""
+    assert grant(changed(GRANT, field, "x" * LONGEST_TOKEN))
+    with pytest.raises(TransientFault):
+        grant(changed(GRANT, field, "x" * (LONGEST_TOKEN + 1)))
 
 
 @pytest.mark.parametrize("value", [MISSING, None, "Bearer", "bearer", "BEARER"], ids=shown)
