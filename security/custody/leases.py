@@ -157,7 +157,7 @@ class Leases:
     ) -> T:
         """What `save` gives, which keeps what cannot be had again, such as a token that Google has
         just given. Where leases lapse it is tried until the storage takes it, or the process ends;
-        the lease is renewed meanwhile.
+        the lease is renewed meanwhile. What is too large for the storage is not tried again.
 
         Where they do not, the storage is of this machine, and room was reserved.
 
@@ -166,7 +166,7 @@ class Leases:
             on_fault: told what keeps it from being saved, each time.
 
         Raises:
-            OperatorFault: it cannot be saved, and leases do not lapse.
+            OperatorFault: it cannot be saved, and leases do not lapse, or it is too large.
             CustodyError: what `save` raises besides.
         """
         pauses = doubling(_FIRST_SAVE_AGAIN, _LAST_SAVES_AGAIN)
@@ -174,7 +174,7 @@ class Leases:
             try:
                 return await save()
             except OperatorFault as fault:
-                if self._store.storage.lease_seconds is None:
+                if self._store.storage.lease_seconds is None or fault.code == "too_big":
                     raise
                 on_fault(fault)
             pause = _FIRST_SAVE_AGAIN if self._workers.is_stopping else next(pauses)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, event, select
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.errors import OperatorFault
+from security.google.grants import LONGEST_TOKEN
 from security.maintenance.documents import MAINTENANCE
 from security.owner_documents import credential_key
 from security.storage.catalogue import Document, Kind
@@ -59,7 +60,7 @@ def document_of(owner: Owner, **fields: Any) -> Document:
 def test_what_does_not_fit_its_column_keeps_nobody_else_from_being_saved(
     storage: SqlStorage, field: str
 ) -> None:
-    """SQLite's columns take everything."""
+    """SQLite's columns take everything, and have what MariaDB's have."""
     outcomes = save(
         storage,
         (ANN, document_of(ANN)),
@@ -67,12 +68,22 @@ def test_what_does_not_fit_its_column_keeps_nobody_else_from_being_saved(
         (CAT, document_of(CAT)),
     )
     assert isinstance(outcomes[0], list)
+    assert isinstance(outcomes[1], OperatorFault)
     assert isinstance(outcomes[2], list)
-    if storage._engine.dialect.name != "sqlite":
-        assert isinstance(outcomes[1], OperatorFault)
-        assert outcomes[1].code == "store_failed"
-        assert "xxx" not in repr(outcomes[1])
-        assert outcomes[1].__context__ is outcomes[1].__cause__ is None
+    assert outcomes[1].code == "too_big"
+    assert "xxx" not in repr(outcomes[1])
+    assert outcomes[1].__context__ is outcomes[1].__cause__ is None
+
+
+@pytest.mark.parametrize("field", ["token", "refresh_token"])
+def test_the_longest_tokens_that_google_is_believed_are_kept(
+    storage: SqlStorage, field: str
+) -> None:
+    kept = document_of(ANN, **{field: '"' * LONGEST_TOKEN})
+    assert [type(outcome) for outcome in save(storage, (ANN, kept))] == [list]
+    [found] = storage.read([credential_key(ANN)])
+    assert isinstance(found, Stored)
+    assert found.open() == kept
 
 
 @pytest.mark.parametrize(

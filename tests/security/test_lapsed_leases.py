@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from security.consent.approvals import GoogleAccount
 from security.consent.flows import PASTE_REDIRECT, ConsentMethod
-from security.errors import ConsentRequired, TransientFault
+from security.errors import ConsentRequired, OperatorFault, TransientFault
 from security.recovery.rotation import Mode, Rotation
 from security.storage.leases import patience
 from security.token_store import TokenStore
@@ -227,6 +227,17 @@ async def test_a_token_in_hand_is_saved_as_soon_as_that_can_be_done(
     assert (await other.custodian.refresh(ANN)).credential.generation == 2  # once it is saved
     assert processes.endpoint.asked == {"501": 1}
     assert other.store.copies.size() == 0
+
+
+async def test_what_is_too_large_is_not_tried_for_ever(processes: Processes) -> None:
+    """No more of it would be kept another time."""
+
+    async def save() -> None:
+        raise OperatorFault("a document is too large for the database", code="too_big")
+
+    with pytest.raises(OperatorFault):
+        async with asyncio.timeout(5):
+            await processes.start().leases.persist(None, save)
 
 
 async def test_a_save_whose_answer_was_lost_is_found_to_be_there(processes: Processes) -> None:

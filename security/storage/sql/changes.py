@@ -14,7 +14,7 @@ from functools import partial
 
 from security.encryption import is_encrypted
 from security.errors import CustodyError, OperatorFault
-from security.storage.catalogue import Document
+from security.storage.catalogue import Document, Kind
 from security.storage.each import each
 from security.storage.events import Event
 from security.storage.leases import Lease
@@ -34,7 +34,7 @@ from security.storage.protocol import (
 )
 from security.storage.sealing import Sealer
 from security.storage.sql.shelves.shelf import MOST_AT_ONCE, Content, Row, new_version
-from security.storage.sql.tables import MOST_BYTES
+from security.storage.sql.tables import MOST_BYTES, MOST_TOKEN_BYTES
 
 Standing = Row | Content | None
 """What stands at a key, before anything is written or after a step."""
@@ -198,7 +198,7 @@ def _seal(sealer: Sealer, step: Step) -> Content | None:
     match step:
         case Put(document=document):
             seal = sealer.divide if kind.apart else sealer.seal
-            return _content(seal(kind, name, document), document)
+            return _content(kind, seal(kind, name, document), document)
         case PutRaw(raw=raw, is_believed=is_believed):
             believed = is_believed and not is_encrypted(raw)
             put_away = sealer.seal_content if believed else sealer.set_aside
@@ -211,12 +211,15 @@ def _brought(sealer: Sealer, key: Key, raw: bytes) -> Content:
         document = sealer.open(key.kind, key.name, raw)
     except CustodyError:
         document = None
-    return _content(raw, document)
+    return _content(key.kind, raw, document)
 
 
-def _content(kept: bytes | Parts, document: Document | None) -> Content:
+def _content(kind: Kind, kept: bytes | Parts, document: Document | None) -> Content:
     content = Content(new_version(), kept, document)
-    if len(content.raw) > MOST_BYTES:
+    size = len(content.raw)
+    parts = Parts.of(content.raw) if kind.apart and size > MOST_TOKEN_BYTES else None
+    tokens = () if parts is None else parts.fields.values()
+    if size > MOST_BYTES or any(len(token) > MOST_TOKEN_BYTES for token in tokens):
         raise OperatorFault("a document is too large for the database", code="too_big")
     return content
 

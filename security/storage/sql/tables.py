@@ -25,6 +25,8 @@ from sqlalchemy.types import TypeEngine
 
 MOST_BYTES: Final = 1024 * 1024
 """Of one document, sealed. A transaction has less than TiDB's least limits."""
+MOST_TOKEN_BYTES: Final = 65_535
+"""Of one token, sealed: a BLOB's, wherever it is kept."""
 _OPTIONS: Final[dict[str, Any]] = {
     "mysql_engine": "InnoDB",
     "mysql_charset": "utf8mb4",
