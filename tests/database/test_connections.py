@@ -6,6 +6,7 @@ import gc
 import signal
 import threading
 import time
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import Connection, Engine
@@ -43,6 +44,15 @@ def test_nothing_is_printed_and_no_value_shown(engine: Engine) -> None:
     assert engine.hide_parameters
     assert not engine.echo
     assert "made-up" not in repr(engine)
+
+
+@pytest.mark.parametrize("password", ["pässwört", "淡海 🗝"])
+def test_a_password_may_be_in_any_script(mariadb: MariaDB, password: str) -> None:
+    name = mariadb.make_database()
+    mariadb.sql(f"ALTER USER '{name}'@'%' IDENTIFIED BY '{password}'")
+    url = f"mysql://{name}:{quote(password)}@127.0.0.1:{mariadb.port}/{name}"
+    with engine_of(url, mariadb.ca) as engine:
+        assert ask(engine, "SELECT 1") == 1
 
 
 def test_what_does_not_fit_is_refused_and_not_quoted(engine: Engine) -> None:

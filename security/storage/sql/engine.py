@@ -64,20 +64,20 @@ def make_engine(
 
 
 def _of_server(address: DatabaseAddress, read_seconds: float, connections: int) -> Engine:
-    password = address.password.get_secret_value() if address.password else None
+    password = address.password.get_secret_value() if address.password else ""
     url = URL.create(
         "mysql+pymysql",
         address.user,
-        password,
-        address.host or "localhost",
-        address.port or None,
-        address.name,
+        host=address.host or "localhost",
+        port=address.port or None,
+        database=address.name,
         query={"unix_socket": str(address.socket)} if address.socket else {},
     )
     is_plain = address.is_plain or address.socket is not None
     engine = create_engine(
         url,
         connect_args={
+            "password": password.encode(),  # of text PyMySQL would send Latin-1
             "charset": "utf8mb4",
             "connect_timeout": _CONNECT_SECONDS,
             "read_timeout": read_seconds,
