@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import suppress
 from datetime import timedelta
 from typing import Final
@@ -33,7 +32,8 @@ class Readiness:
     def __init__(self, application: BotApplication) -> None:
         self._application = application
         self._services = application.bot_data
-        self._began = time.time()
+        self._storage = self._services.core.storage
+        self._began = self._storage.now()
 
     async def obstacles(self) -> list[str]:
         """The codes of what is in the way, each once; none: the bot can do its work."""
@@ -58,7 +58,7 @@ class Readiness:
         try:
             # A network's disk may hang: whoever asks gets an answer all the same.
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                await asyncio.to_thread(self._services.core.storage.check_writable)
+                await asyncio.to_thread(self._storage.check_writable)
         except OperatorFault as fault:
             return [fault.code]
         except TimeoutError:
@@ -69,7 +69,7 @@ class Readiness:
         """What the last sweep says: that it is long ago, and what no user can mend."""
         last, found = self._services.core.metrics.last_sweep, []
         ended = last.started_at.timestamp() + last.seconds if last else self._began
-        late = time.time() - ended
+        late = self._storage.now() - ended
         every = self._services.options.maintenance_interval
         if every and late > (_MISSED * every + _GRACE).total_seconds():
             found.append(SWEEP_OVERDUE)

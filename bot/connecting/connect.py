@@ -41,7 +41,7 @@ async def connect(update: Update, context: BotContext) -> None:
     # Asked twice in a row, the same request is shown again: Google's device endpoint has one
     # quota for the whole project, and one person could use it up.
     seconds, consents = context.services.options.timing.same_request, context.core.consents
-    same = earlier and earlier.is_young(seconds) and not consents.is_ending(earlier)
+    same = earlier and consents.is_young(earlier, seconds) and not consents.is_ending(earlier)
     is_written = update.callback_query is None
     asked = await connected.as_it_is(context) if is_written and not same else None
     if asked is not None:

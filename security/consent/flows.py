@@ -154,6 +154,11 @@ class ConsentFlows:
         """This request connects nothing any more; `end` follows once the person has been told."""
         self._ending.add(pending.id)
 
+    def is_young(self, pending: PendingConsent, seconds: float) -> bool:
+        """Whether it was asked for less than `seconds` ago, and not answered yet."""
+        age = self._parts.now() - pending.created_at
+        return pending.stage == "asked" and age < timedelta(seconds=seconds)
+
     def is_ending(self, pending: PendingConsent) -> bool:
         """Whether the end of this request is being told."""
         return pending.id in self._ending

@@ -6,7 +6,7 @@ One document an owner: asking again replaces it, and so only the latest can ever
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
@@ -95,11 +95,6 @@ class PendingConsent(BaseModel):
         code that takes only whoever approved has seen.
         """
         return self.stage == ("claimed" if self.flow == "callback" else "approved")
-
-    def is_young(self, seconds: float) -> bool:
-        """Whether it was asked for less than `seconds` ago, and not answered yet."""
-        age = datetime.now(UTC) - self.created_at
-        return self.stage == "asked" and age < timedelta(seconds=seconds)
 
     def has_expired(self, now: datetime) -> bool:
         """Whether its time is over."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -24,6 +26,7 @@ from tests.journeys import connect, until
 
 People = Callable[..., Person]
 AMY = "amy@example.com"
+HOUR = timedelta(hours=1)
 
 # None of this depends on how credentials are kept.
 pytestmark = pytest.mark.one_way("on")
@@ -206,6 +209,15 @@ async def test_sweeps_that_fail_for_all_or_do_not_come_are_no_readiness(port: Po
         assert await port.ask("/readyz") == (503, {"ready": False, "reasons": [reason]})
         core.metrics.swept(report)
         assert await port.ask("/readyz") == (200, {"ready": True, "reasons": []})
+
+
+async def test_a_clock_that_is_wrong_is_no_sweep_that_does_not_come(port: Port) -> None:
+    """Sweeps have the storage's moments."""
+    core = port.bot.services.core
+    report = await core.sweep.run()
+    core.metrics.swept(report.model_copy(update={"started_at": report.started_at - 3 * HOUR}))
+    core.storage.now = lambda: time.time() - 3 * HOUR.total_seconds()  # type: ignore[method-assign]
+    assert await port.ask("/readyz") == (200, {"ready": True, "reasons": []})
 
 
 async def test_a_client_that_is_refused_is_no_readiness_where_nobody_else_is_served(

@@ -86,5 +86,8 @@ async def test_a_request_to_connect_ends_by_the_storages_clock(processes: Proces
     pending = await flows.latest(ANN)
     assert pending is not None
     assert pending.expires_at - processes.now() < timedelta(minutes=11)
+    assert flows.is_young(pending, 60)
+    processes.shelf.tick(60)
+    assert not flows.is_young(pending, 60)
     processes.shelf.tick(11 * 60)
     assert await flows.latest(ANN) is None

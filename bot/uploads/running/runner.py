@@ -261,8 +261,8 @@ class UploadRunner:
         """Administrators hear when the local server's files cannot be read, and when they can."""
         failed = result == LOCAL_FILE_UNREADABLE
         if failed or (result == "ok" and isinstance(running.source, LocalFile)):
-            note = self._core.state.incidents.note
-            if note(LOCAL_FILE_UNREADABLE, time.time(), is_there=failed):
+            now, note = self._core.storage.now(), self._core.state.incidents.note
+            if note(LOCAL_FILE_UNREADABLE, now, is_there=failed):
                 self.on_trouble()
 
     def _note_end(self, running: RunningJob, number: int, result: str, began: float) -> None:
