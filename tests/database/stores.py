@@ -76,11 +76,13 @@ def documents_of(storage: Storage) -> dict[tuple[str, str], Document | bytes]:
     """All that is kept but what is of one installation alone; of what is no document, its bytes."""
     found: dict[tuple[str, str], Document | bytes] = {}
     for kind in storage.kinds:
-        for name in storage.names(kind) if kind.name != "installation" else ():
-            [stored] = storage.read([Key(kind, name)])
+        if kind.name == "installation":
+            continue
+        keys = [Key(kind, name) for name in storage.names(kind)]
+        for key, stored in zip(keys, storage.read(keys), strict=True):
             assert stored is not None
             assert not isinstance(stored, Exception)
-            found[kind.name, name] = stored.document or _bytes(storage, Key(kind, name), stored)
+            found[kind.name, key.name] = stored.document or _bytes(storage, key, stored)
     return found
 
 

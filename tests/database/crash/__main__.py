@@ -25,13 +25,15 @@ from tests.mariadb import MariaDB
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - folders of random names are made in it
 _SHOWN: Final = 10
 _LEAST_POINTS: Final = 80
+_EACH_CORE: Final = 4
+"""Workers: whose connections are cut waits most of the time, before it tries again."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Try them all; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.database.crash", description=__doc__)
     parser.add_argument("operations", nargs="*", help="only these", default=[])
-    parser.add_argument("--workers", type=int, default=2 * (os.cpu_count() or 1))
+    parser.add_argument("--workers", type=int, default=_EACH_CORE * (os.cpu_count() or 1))
     parser.add_argument("--every", type=int, default=1, help="only every Nth point")
     parser.add_argument("--all", action="store_true", help="also what repeats other points")
     chosen = parser.parse_args(arguments)
@@ -66,17 +68,23 @@ def _try(server: MariaDB, base: Path, chosen: argparse.Namespace) -> tuple[int, 
     os.environ["PYTHONHASHSEED"] = "0"
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(chosen.workers, context, settle, (server.folder, base)) as pool:
-        for name in chosen.operations or NAMES:
-            began = time.monotonic()
-            some = pool.submit(record, name, repeats=chosen.all).result()[:: chosen.every]
+        recorded = {
+            name: pool.submit(record, name, repeats=chosen.all)
+            for name in chosen.operations or NAMES
+        }
+        began = time.monotonic()
+        points = {name: found.result()[:: chosen.every] for name, found in recorded.items()}
+        # All at once: no worker waits for the last points of an operation.
+        results = {name: pool.map(try_point, some, chunksize=4) for name, some in points.items()}
+        for name, some in points.items():
             lost = 0
-            for point, found in zip(some, pool.map(try_point, some, chunksize=4), strict=True):
+            for point, found in zip(some, results[name], strict=True):
                 lost += bool(found)
                 if found and shown < _SHOWN:
                     shown += 1
                     print(f"  LOSS {point}", *found, sep="\n       ", flush=True)
             seconds = time.monotonic() - began
-            print(f"{name}: {len(some)} points, {lost} losses ({seconds:.0f} s)", flush=True)
+            print(f"{name}: {len(some)} points, {lost} losses (at {seconds:.0f} s)", flush=True)
             tried, losses = tried + len(some), losses + lost
     return tried, losses
 

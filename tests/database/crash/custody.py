@@ -68,6 +68,11 @@ class Database:
         url = self.server.url(self.name, port=self.port).get_secret_value()
         return SecretStr(f"{url}?tls=off")
 
+    @property
+    def url_beside(self) -> SecretStr:
+        """The same beside it, for what nothing cuts short."""
+        return self.server.socket_url(self.name)
+
     @contextmanager
     def cursor(self) -> Iterator[Any]:
         """Beside the proxy, committed at the end."""
@@ -121,13 +126,15 @@ class SqlHands(Hands):
     """What an operation works with, in a database."""
 
     database: Database
+    url: SecretStr
+    """Where the product reaches it."""
     opened: dict[TokenEncryption, Storage] = field(default_factory=dict)
 
     def storage(self, keyring: TokenEncryption | None = None) -> Storage:
         """The storage of this process."""
         keys = keyring or self.keyring
         if keys not in self.opened:
-            self.opened[keys] = storage_of(self.database.url, keys, self.world.mask)
+            self.opened[keys] = storage_of(self.url, keys, self.world.mask)
         return self.opened[keys]
 
     def close(self) -> None:
@@ -169,7 +176,7 @@ def build_world(database: Database, scratch: Path) -> tuple[World, Rows]:
     """Owners of every kind, as in the world of files; and the rows that hold them."""
     old_key, new_key, backup_key = (SecretStr(Fernet.generate_key().decode()) for _ in range(3))
     keyring, mask = TokenEncryption([old_key], required=True), OwnerMask(b"a mask key for tests")
-    storage = storage_of(database.url, keyring, mask)
+    storage = storage_of(database.url_beside, keyring, mask)
     store = TokenStore(storage, mask)
     store.prepare()
     credentials: dict[Owner, Credential] = {}
@@ -194,7 +201,7 @@ def build_world(database: Database, scratch: Path) -> tuple[World, Rows]:
         backup_key=backup_key,
         mask=mask,
     )
-    hands = SqlHands(world, scratch, keyring, database)
+    hands = SqlHands(world, scratch, keyring, database, database.url_beside)
     world.raw[EVE] = hands.damage(EVE)
     rows = database.rows()
     for owner in (ANN, BOB, CAT, TOWN):
@@ -238,7 +245,7 @@ class CustodySubject:
         if self._files is None:
             self._database.put_back(self._rows)
             lay_out(self._scratch, {})
-            hands = self._hands(self._world.keyring)
+            hands = self._hands(self._database.url_beside, self._world.keyring)
             self._operation.prepare(hands)
             hands.close()
             self._rows, self._files = self._database.rows(), take_in(self._scratch)
@@ -248,7 +255,7 @@ class CustodySubject:
     def run(self) -> None:
         """What is said to be done, is noted."""
         self._done.clear()
-        hands = self._hands()
+        hands = self._hands(self._database.url)
         try:
             for done in self._operation.run(hands):
                 self._done.add(done)
@@ -257,12 +264,12 @@ class CustodySubject:
 
     def losses(self) -> list[str]:
         """The same judges as with files."""
-        hands = self._hands()
+        hands = self._hands(self._database.url_beside)
         try:
             return losses(self._operation, hands, self._done)
         finally:
             hands.close()
 
-    def _hands(self, keyring: TokenEncryption | None = None) -> SqlHands:
+    def _hands(self, url: SecretStr, keyring: TokenEncryption | None = None) -> SqlHands:
         usual = self._operation.keyring(self._world)
-        return SqlHands(self._world, self._scratch, keyring or usual, self._database)
+        return SqlHands(self._world, self._scratch, keyring or usual, self._database, url)

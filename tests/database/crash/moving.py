@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from config.database import DatabaseAddress
 from processes.storage import KINDS
 from security.encryption import TokenEncryption
@@ -66,46 +68,47 @@ class MovingSubject:
     def _make(self) -> tuple[FolderState, Rows]:
         lay_out(self._scratch, {})
         self._database.put_back({table: [] for table in self._database.rows()})
-        with self._sides() as sides:
+        with self._sides(self._database.url_beside) as sides:
             sides.files.storage.prepare()
             load_mask_key(self._scratch / DATA, None)
             seed(sides.files.storage)
             self._whole = _state_of(sides.files)
         if self._to == "files":
-            self._move("sql")
+            self._move("sql", self._database.url_beside)
         return take_in(self._scratch), self._database.rows()
 
     def run(self) -> None:
         """The command, but for what it prints."""
-        self._move(self._to)
+        self._move(self._to, self._database.url)
 
     def losses(self) -> list[str]:
         """One side has everything, and serves, or will; done again, the other one has it."""
         let_time_pass(self._scratch)
         self._database.let_time_pass()
         found = []
-        with self._sides() as sides:
+        url = self._database.url_beside
+        with self._sides(url) as sides:
             source, target = sides.of(self._from), sides.of(self._to)
             whole = target if source.marked(Mark.AWAY) is not None else source
             found += ["neither side has everything"] if self._differs(whole) else []
             serving = [side for side in (source, target) if _serves(side)]
             found += ["both sides serve"] if len(serving) > 1 else []
         try:
-            self._move(self._to)
+            self._move(self._to, url)
         except CustodyError as error:
             return [*found, f"cannot be done again: {error}"]
-        with self._sides() as sides:
+        with self._sides(url) as sides:
             source, target = sides.of(self._from), sides.of(self._to)
             found += ["the target lacks something"] if self._differs(target) else []
             found += ["the target does not serve"] if not _serves(target) else []
-            found += ["something is left of the source"] if documents_of(source.storage) else []
+            found += ["something is left of the source"] if _holds_any(source) else []
         return found
 
     def _differs(self, side: Side) -> bool:
         return _state_of(side) != self._whole
 
-    def _move(self, to: SideName) -> None:
-        with self._sides() as sides:
+    def _move(self, to: SideName, url: SecretStr) -> None:
+        with self._sides(url) as sides:
             source, target = sides.of("files" if to == "sql" else "sql"), sides.of(to)
             start = TokenStore(source.storage, MASK).prepare
             move = Move(source, target, MASK, start, lease_seconds=5)
@@ -113,8 +116,8 @@ class MovingSubject:
                 raise OperatorFault("not everything could be moved", code="store_failed")
 
     @contextmanager
-    def _sides(self) -> Iterator[_Sides]:
-        engine = make_engine(DatabaseAddress.parse(self._database.url, None))
+    def _sides(self, url: SecretStr) -> Iterator[_Sides]:
+        engine = make_engine(DatabaseAddress.parse(url, None))
         files = FileStorage(self._scratch / DATA, Sealer(self._keyring), MASK, KINDS)
         rows = SqlStorage(engine, Sealer(self._keyring), MASK, KINDS)
         try:
@@ -127,7 +130,13 @@ class MovingSubject:
 def _serves(side: Side) -> bool:
     """Whether a start would find an installation there, and go on with it."""
     marked = any(side.marked(mark) is not None for mark in Mark)
-    return not marked and bool(documents_of(side.storage))
+    return not marked and _holds_any(side)
+
+
+def _holds_any(side: Side) -> bool:
+    """Whether there is any document but what is of one installation alone."""
+    storage = side.storage
+    return any(storage.names(kind) for kind in storage.kinds if kind.name != "installation")
 
 
 def _state_of(side: Side) -> dict[str, Any]:

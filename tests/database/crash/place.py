@@ -14,6 +14,9 @@ from tests.database.proxy import COMMANDS, Cut, Packet, Proxy, When
 
 _ATTEMPTS: Final = 3
 _VALUE: Final = re.compile(r"(?:_binary)?'(?:[^'\\]|''|\\.)*'|`\w+`|\b\d+\b", re.DOTALL)
+_LISTS: Final = re.compile(r"\([?X, NUL()]*\)")
+"""Of values, left out already: however many there are of them."""
+_ENDS: Final = ("COMMIT", "ROLLBACK")
 
 
 class HarnessError(Exception):
@@ -123,18 +126,35 @@ def points(operation: str, packets: list[Packet]) -> Iterator[Point]:
         yield from (_point(operation, packet, "after", is_lasting) for is_lasting in kinds)
 
 
-def without_repeats(points: Sequence[Point]) -> list[Point]:
-    """Of what is said, or answered, again and again, the first time and the last one.
+def without_repeats(points: Sequence[Point], packets: Sequence[Packet]) -> list[Point]:
+    """Of what comes again at the same place of the same transaction, once.
 
-    Of an answer's packets, what comes behind the first one is alike.
+    That connection alone is cut the first time, all of them the last time. Of an answer's packets,
+    what comes behind the first one is alike.
     """
+    places = _places(packets)
     alike: dict[tuple[object, ...], list[Point]] = {}
     for point in points:
         packet, cut = point.packet, point.cut
-        kind = (packet.statement, min(packet.answer, 2), cut.when, cut.is_lasting)
+        kind = (places[packet.number], min(packet.answer, 2), cut.when, cut.is_lasting)
         alike.setdefault(kind, []).append(point)
-    chosen = {some[at] for some in alike.values() for at in (0, -1)}
+    chosen = {some[-1 if some[0].cut.is_lasting else 0] for some in alike.values()}
     return [point for point in points if point in chosen]
+
+
+def _places(packets: Sequence[Packet]) -> dict[int, tuple[str, ...]]:
+    """By a packet's number: what was said since its transaction began, whatever repeats there."""
+    found: dict[int, tuple[str, ...]] = {}
+    said: tuple[str, ...] = ()
+    for packet in packets:
+        if packet.answer == 0:
+            statement = _LISTS.sub("()", packet.statement)
+            if said[-1:] in [(end,) for end in _ENDS]:
+                said = ()
+            if said[-1:] != (statement,):
+                said += (statement,)
+        found[packet.number] = said
+    return found
 
 
 def _point(operation: str, packet: Packet, when: When, is_lasting: bool) -> Point:

@@ -51,7 +51,7 @@ class RefreshingSubject:
 
     def _make(self) -> Rows:
         self._database.put_back({table: [] for table in self._database.rows()})
-        with self._storage() as storage:
+        with self._storage(self._database.url_beside) as storage:
             store = TokenStore(storage, MASK)
             store.prepare()
             store.save_newest(
@@ -72,7 +72,7 @@ class RefreshingSubject:
     async def _ask(self) -> None:
         async with asyncio.timeout(_LONGEST), self._google.serving() as google:
             oauth = GoogleOAuth(OAuthEndpoints(*[f"{google.url}/p0/token"] * 4))
-            with self._storage() as storage:
+            with self._storage(self._database.url) as storage:
                 custody = Custody(storage, MASK, oauth, CustodyOptions(clients=[_CLIENT]))
                 coming_back = asyncio.create_task(self._come_back())
                 try:
@@ -101,14 +101,14 @@ class RefreshingSubject:
         return []
 
     def _kept(self) -> str | None:
-        with self._storage() as storage:
+        with self._storage(self._database.url_beside) as storage:
             found = TokenStore(storage, MASK).load(_OWNER)
         token = found.refresh_token if found else None
         return token.get_secret_value() if token else None
 
     @contextmanager
-    def _storage(self) -> Iterator[SqlStorage]:
-        storage = storage_of(self._database.url, self._keyring, MASK)
+    def _storage(self, url: SecretStr) -> Iterator[SqlStorage]:
+        storage = storage_of(url, self._keyring, MASK)
         try:
             yield storage
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from config.database import DatabaseAddress
@@ -33,12 +34,12 @@ class UpgradingSubject:
 
     def run(self) -> None:
         """The command, but for what it prints."""
-        with self._engine() as engine:
+        with self._engine(self._database.url) as engine:
             schema.upgrade(engine)
 
     def losses(self) -> list[str]:
         """It is our database still; the next upgrade ends well, and all of it is there."""
-        with self._engine() as engine:
+        with self._engine(self._database.url_beside) as engine:
             found = schema.state_of(engine)
             if found not in _HALF:
                 return [f"taken for one that is {found}"]
@@ -50,8 +51,8 @@ class UpgradingSubject:
         return self._database.lacks()
 
     @contextmanager
-    def _engine(self) -> Iterator[Engine]:
-        engine = make_engine(DatabaseAddress.parse(self._database.url, None))
+    def _engine(self, url: SecretStr) -> Iterator[Engine]:
+        engine = make_engine(DatabaseAddress.parse(url, None))
         try:
             yield engine
         finally:

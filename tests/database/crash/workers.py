@@ -33,8 +33,9 @@ def settle(server: Path, base: Path) -> None:
 
 def record(name: str, *, repeats: bool) -> list[Point]:
     """All points of one operation; or without those that repeat others."""
-    found = list(points(name, _there.record(name)))
-    return found if repeats else without_repeats(found)
+    packets = _there.record(name)
+    found = list(points(name, packets))
+    return found if repeats else without_repeats(found, packets)
 
 
 def try_point(point: Point) -> list[str]:
