@@ -32,7 +32,7 @@ _TRIES: Final = 5
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Whole:
     """What a document is from now on, whatever it was; None: it goes."""
 

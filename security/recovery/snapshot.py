@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ class ArchivedCopy:
 
     name: str
     """`<owner's stem>.<time>`, as in the quarantine."""
-    content: bytes
+    content: bytes = field(repr=False)
     opened: bool
     """Whether `content` is without the data's encryption; else it is the copy as it stood."""
     note: dict[str, Any] | None = None
@@ -41,7 +41,7 @@ class OwnerSnapshot:
     """Only one that counts: neither ended, nor of somebody who is disconnecting."""
     fault: str | None = None
     """The result code of a credential that cannot be read; None: it can, or is not there."""
-    sealed: bytes | None = None
+    sealed: bytes | None = field(default=None, repr=False)
     """Its bytes as they stand, where they can be had."""
     tombstone: int | None = 0
     """The newest generation that has ended; 0: none, None: it cannot be read."""

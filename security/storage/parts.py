@@ -18,7 +18,7 @@ from security.encryption import parse_envelope
 ALGORITHM: Final = "parts"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Parts:
     """The envelopes that a document is kept in."""
 

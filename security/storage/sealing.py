@@ -33,7 +33,7 @@ _PLAINTEXT: Final = "plaintext"
 _decoder: Final = json.JSONDecoder()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Opened:
     """What a document's bytes hold, looked at and believed."""
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from queue import SimpleQueue
 from typing import Final
@@ -32,7 +32,7 @@ class NewContent:
     """What shall replace the file at `path`."""
 
     path: str
-    data: bytes
+    data: bytes = field(repr=False)
     staged: StagedFile | None = None
     """What `reserve_room` has kept for it."""
 

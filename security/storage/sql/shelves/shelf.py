@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -46,7 +46,7 @@ class Row:
     """What stands at a key."""
 
     version: int
-    raw: bytes
+    raw: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,9 @@ class Content:
     """What shall stand at a key."""
 
     version: int
-    kept: bytes | Parts
+    kept: bytes | Parts = field(repr=False)
     """One envelope, or the parts of a document that is divided."""
-    document: Document | None
+    document: Document | None = field(repr=False)
     """What is in it; None: nobody here can read it."""
 
     @property
