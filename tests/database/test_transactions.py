@@ -97,8 +97,8 @@ def test_what_would_fail_again_is_not_made_again(engine: Engine, number: int) ->
     assert ask(engine, "SELECT COUNT(*) FROM t") == 0
 
 
-@pytest.mark.parametrize("number", [8027, 9001, 9002, 9003, 9004, 9005])
-def test_a_tidb_that_does_not_reach_its_storage_cannot_be_reached(
+@pytest.mark.parametrize("number", [1047, 8027, 9001, 9002, 9003, 9004, 9005])
+def test_a_server_that_does_not_reach_its_cluster_cannot_be_reached(
     engine: Engine, number: int
 ) -> None:
     """It has nothing against the statement: to try what is in it one by one would help nobody."""

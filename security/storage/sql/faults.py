@@ -58,11 +58,11 @@ _LOST: Final = frozenset(
 _NOT_REACHED: Final = frozenset(
     {
         *(1040, 1041, 1129, 1203, 1226, 2002, 2003, 2005),
-        *(8027, 9001, 9002, 9003, 9004, 9005),
+        *(1047, 8027, 9001, 9002, 9003, 9004, 9005),
     }
 )
-"""Nobody answers, or nobody more is let in just now; or TiDB does not reach its own storage (the
-page above)."""
+"""Nobody answers, or nobody more is let in just now; or a server does not reach the others of its
+cluster: 1047 of Galera's, the rest of TiDB's (the page above)."""
 _REFUSED: Final = {
     **dict.fromkeys(
         (1045, 1130, 1251, 1524, 1698, 1820, 2059, 3118, 4151),
