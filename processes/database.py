@@ -151,7 +151,7 @@ class Database:
             raise
 
     def make_mask_key(self) -> bytes:
-        """The same, made where there is none yet, and the tables before it.
+        """The key of the logs' masks, made where there is none yet, and the tables before it.
 
         Raises:
             OperatorFault: as `find_mask_key`, or the configured keys do not open what is there.

@@ -36,7 +36,7 @@ async def web_front(settings: Settings, application: BotApplication) -> AsyncIte
 
 @asynccontextmanager
 async def standby_front(settings: Settings, metrics: Metrics) -> AsyncIterator[None]:
-    """The same ports of a process that stands by: it is well, and not ready for anybody."""
+    """Both ports of a process that stands by: it is well, and not ready for anybody."""
 
     async def obstacles() -> list[str]:
         return [STANDBY]

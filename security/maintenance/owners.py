@@ -80,7 +80,7 @@ class Pauses(ByOwner[_Pause]):
     FIELDS = ("pause",)
 
     def recall(self, owner: Owner, kept: Mapping[str, Any]) -> None:
-        """As ever; but those of this process alone are kept nowhere else."""
+        """Take up a pause that was written down; one of this process alone is kept nowhere else."""
         if self.after(owner) is None:
             super().recall(owner, kept)
 
@@ -226,7 +226,7 @@ class Activity(ByOwner[int]):
         self._idle_after = idle_after
 
     def recall(self, owner: Owner, kept: Mapping[str, Any]) -> None:
-        """As ever; but what was only assumed is kept nowhere else."""
+        """Take up a day that was written down; one that was only assumed is kept nowhere else."""
         if kept.get("day") is not None:
             super().recall(owner, kept)
 

@@ -23,7 +23,8 @@ def file_system_of(path: Path) -> str | None:
 
 
 def kind_of(path: Path, mounts: str) -> str | None:
-    """The same, by Linux's table of mounts (proc(5)); None: it is not there.
+    """The kind of file system a path is on, by Linux's table of mounts (proc(5)); None: the path
+    is on none of these.
 
     Of several mounts on one point the last one is what is seen.
 

@@ -75,8 +75,9 @@ class Sealer:
         return self.keyring.encrypt(_bind(kind.identify(name), content, joins=bool(document)))
 
     def divide(self, kind: Kind, name: str, document: Document) -> Parts:
-        """Likewise with the fields `Kind.apart` sealed apart, each bound to its own name and to
-        the document's generation: one from another row, column or generation is refused.
+        """`document` in parts, to be kept under `name`: the fields `Kind.apart` are sealed apart,
+        each bound to its own name and to the document's generation. One from another row, column
+        or generation is refused.
 
         Raises:
             OperatorFault: there is no key.
@@ -136,7 +137,7 @@ class Sealer:
         return self._examine(kind, name, data)[0]
 
     def resealed(self, kind: Kind, name: str, data: bytes) -> bytes | None:
-        """The same under the newest key, as much believed as before; None: all of it is already.
+        """`data` sealed under the newest key, and believed as before; None: all of it is already.
 
         What was moved here from elsewhere stays refused, under the new key as well.
 

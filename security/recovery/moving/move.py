@@ -261,7 +261,7 @@ def _digest(entries: Iterable[AuditEntry]) -> _Digest:
 
 
 def _told(entries: Iterator[AuditEntry], progress: Progress, total: int) -> Iterator[AuditEntry]:
-    """The same, each thousand told."""
+    """The entries as they are, of which each thousand is told."""
     for done, entry in enumerate(entries):
         if done % _TOLD_EACH == 0:
             progress(done, total)

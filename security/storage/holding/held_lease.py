@@ -79,7 +79,11 @@ class HeldLease:
         return True
 
     def wait(self, pause: Callable[[float], object] = time.sleep) -> None:
-        """The same for a thread. `pause` waits for so many seconds, or raises to give up."""
+        """Block a thread until something may be begun; as long as somebody else holds it, for ever.
+
+        Args:
+            pause: waits for so many seconds, or raises to give up.
+        """
         while not self.may_begin():
             pause(_LOOK_SECONDS)
 

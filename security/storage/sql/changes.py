@@ -134,7 +134,7 @@ class Changes:
 
     @property
     def sources(self) -> set[Key]:
-        """Of these what stands there is needed; of the others the version will do."""
+        """The keys of which what stands there is needed; of all others the version will do."""
         steps = [step for unit in self.units for step in unit.steps]
         return {step.source for step in steps if isinstance(step, Copy)}
 

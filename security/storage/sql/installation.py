@@ -49,7 +49,8 @@ def find_value(storage: Storage, name: str) -> bytes | None:
 
 
 def find_or_make_value(storage: Storage, name: str) -> bytes:
-    """The same, made at random where there is none: of several processes one makes it.
+    """One of the installation's secrets, made at random where there is none: of several processes
+    one makes it.
 
     Raises:
         OperatorFault: as `find_value`, or it cannot be kept.
