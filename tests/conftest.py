@@ -3,10 +3,10 @@
 There are four ways to keep what a test keeps: in files without encryption (`off`) and with it
 (`on`), in SQLite and in MariaDB. Whatever asks for `encryption_keys`, or for a data folder in the
 tests of custody and of commands, and so may depend on them, runs in each of its ways; nothing else
-could tell the difference. `make test` has off, on and for each test one of the databases, CI (`make
-test-rest`) the other one as well. What is about Google, Telegram or the clock rather than documents
-is marked `one_way`: `make test` runs it in one way, CI in the others. What is not for a database
-says why in tests/exceptions.py. What tests share is in tests/fixtures.py.
+could tell the difference. `make test` has off, on and for one test in four one of the databases, CI
+(`make test-rest`) has whatever that leaves out. What is about Google, Telegram or the clock rather
+than documents is marked `one_way`: `make test` runs it in one way, CI in the others. What is not
+for a database says why in tests/exceptions.py. What tests share is in tests/fixtures.py.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from filelock import FileLock
 
 from tests.exceptions import OF_DATABASES, WHOLE_MODULES
 
@@ -65,7 +66,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("off", "on", *DATABASES, "usual", "rest"),
         default="usual",
         help="where documents are kept: files without a Fernet key, with one, a database; "
-        "usual: off, on and, for half of the tests, one of the databases; rest: what that "
+        "usual: off, on and, for a quarter of the tests, one of the databases; rest: what that "
         "leaves to CI",
     )
     parser.addoption("--people", type=int, default=100, help="how many the load test has")
@@ -78,10 +79,19 @@ def pytest_configure(config: pytest.Config) -> None:
     # Until all is imported and collected (see below) nothing of it can go: the collector's passes
     # over it were a quarter of that time.
     gc.disable()
+    if worker := getattr(config, "workerinput", {}).get("workerid"):
+        number = int(worker.removeprefix("gw")) % (os.cpu_count() or 1)
+        _turns.append(FileLock(config.cache.mkdir("turns") / str(number)))
+        _turns[0].acquire()
     if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
         # Not where workers run the tests: it would keep them waiting, and make no use of it.
         config.pluginmanager.import_plugin("tests.fixtures")
         config.pluginmanager.import_plugin("tests.database.watching")
+
+
+_turns: list[FileLock] = []
+"""In a worker: as many of them as there are cores import and collect at a time. The first ones
+leave compiled what the others only have to read; all at once would each compile all of it."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -122,8 +132,8 @@ def _chosen(test: pytest.Item, module: str, ways: list[str], chosen: str) -> lis
     if (one := test.get_closest_marker("one_way")) is not None:
         usual = [way for way in ways if way in one.args]
     else:
-        # By the test's name: it has the same one in every run. Half of the tests have none here.
-        number = zlib.crc32(test.nodeid.encode()) % (2 * len(DATABASES))
+        # By the test's name: it has the same one in every run. Three in four have none here.
+        number = zlib.crc32(test.nodeid.encode()) % (4 * len(DATABASES))
         is_seldom = module.startswith(SELDOM) or number >= len(DATABASES)
         usual = [
             way
@@ -140,6 +150,8 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()
+    for turn in _turns:
+        turn.release()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -173,7 +185,9 @@ def _is_left_to_others(item: pytest.Item, chosen: str) -> bool:
         return True
     if chosen == "rest":
         return usual is None and not _has_ways(item)
-    return chosen == "usual" and usual is not None and not usual.args
+    # A value of its parameters is marked without a way, where the test may be marked with one.
+    marks = [mark for mark in (usual, *item.own_markers) if mark and mark.name == "one_way"]
+    return chosen == "usual" and any(not mark.args for mark in marks)
 
 
 def _has_ways(item: pytest.Item) -> bool:

@@ -120,6 +120,7 @@ def hidden(tmp_path: Path, *names: str) -> str:
     return str(tmp_path)
 
 
+@pytest.mark.one_way
 def test_a_package_that_is_slow_to_come_is_named_while_it_comes(
     tmp_path: Path, index: Index
 ) -> None:

@@ -41,6 +41,7 @@ def reply(number: int, to: int) -> Update:
     return Update.de_json(document, BOT)
 
 
+@pytest.mark.one_way
 async def test_twice_as_many_files_as_have_room_forwarded_at_once_all_arrive_in_order(
     start_bot: StartBot, google: GoogleControls, people: People
 ) -> None:

@@ -191,7 +191,7 @@ async def test_an_address_is_pasted(stage: Stage) -> None:
     compare(f"{stage.kind}, pasted", stage.said([537]))
 
 
-@pytest.mark.one_way("on")
+@pytest.mark.one_way
 async def test_the_first_commit_goes_on_with_what_this_version_has_begun(
     stage: Stage, base: Path, tmp_path: Path
 ) -> None:

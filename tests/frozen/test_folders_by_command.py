@@ -84,7 +84,7 @@ def test_commands_read_what_the_first_commit_has_written(kind: Kind, tmp_path: P
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
 
 
-@pytest.mark.one_way("on")
+@pytest.mark.one_way
 def test_commands_change_it_and_the_first_commit_reads_that(
     kind: Kind, tmp_path: Path, base: Path
 ) -> None:

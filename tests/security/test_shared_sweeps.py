@@ -15,6 +15,7 @@ from processes.wiring import Custody
 from security.credential import Owner
 from security.maintenance.sweep import SweepOptions
 from security.storage.due import random_parts
+from tests.running import in_rest
 from tests.security.kit import ANN
 from tests.security.processes import Processes, several
 
@@ -29,7 +30,7 @@ async def processes() -> AsyncIterator[Processes]:
         yield made
 
 
-@pytest.fixture(params=["shelf", "database"])
+@pytest.fixture(params=["shelf", *in_rest("database")])
 async def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Processes]:
     """Several over one shelf, or one database."""
     address = DatabaseAddress.parse(SecretStr(f"sqlite:///{tmp_path / 'kept.db'}"))

@@ -22,8 +22,10 @@ from security.owner_documents import (
 )
 from security.storage.leases import BOT_LEASE, Lease
 from security.storage.protocol import ABSENT, Conflict, Copy, Drop, Key, Put, PutRaw, Step, Unit
+from tests.running import in_rest
 from tests.storage.all_backends import BACKENDS
 from tests.storage.backends import ANN, BOB, PAGES, Backend, Make, new_key, page
+from tests.storage.sql_backends import MariaBackend
 
 CREDENTIAL = credential_key(ANN)
 ROOT = Path(__file__).parents[2]
@@ -278,7 +280,13 @@ count_up(backend, 10)
 
 
 @pytest.mark.usefixtures("lent")
-@pytest.mark.parametrize("backend_class", [one for one in BACKENDS if one.is_of_processes])
+@pytest.mark.parametrize(
+    "backend_class",
+    [
+        *(one for one in BACKENDS if one.is_of_processes and one is not MariaBackend),
+        *in_rest(MariaBackend),
+    ],
+)
 def test_processes_lose_no_write_of_what_has_no_lease(
     backend_class: type[Backend], tmp_path: Path
 ) -> None:
