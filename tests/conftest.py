@@ -36,7 +36,7 @@ OVER_DATABASES = (
 """Modules whose tests run over databases as well."""
 SELDOM = (
     *("tests.bot.test_consent_", "tests.bot.test_ending", "tests.bot.test_uploads"),
-    "tests.commands.",
+    *("tests.commands.", "tests.security.test_rotation"),
 )
 """Those of them that do so in CI alone: what they add to custody's own tests is little."""
 

@@ -18,12 +18,12 @@ _COLUMN: Final = "whose account a row is of says its column, also of an older on
 _LAPSES: Final = (
     "a database's lease lapses, by its clock: it outlives its process, and is waited for"
 )
+_CENSUS: Final = "of files; keys of rows are counted in tests/database/test_keys.py"
 _FLEET: Final = "many processes tell, each of what it has claimed"
 WHOLE_MODULES: Final = {
     "tests.commands.test_doctor": "of files; tests/database/test_commands.py has a database's",
     "tests.commands.test_reading": _FOLDERS,
     "tests.security.test_key_use": _SECRET,
-    "tests.security.test_rotation": "of files; rows are rotated in tests/database/test_keys.py",
 }
 OF_DATABASES: Final = {
     "test_what_cannot_be_read_can_be_dropped": _ALL_OR_NONE,
@@ -68,7 +68,27 @@ OF_DATABASES: Final = {
     "test_a_lock_ends_with_its_process": _LAPSES,
     "test_plaintext_loads_where_it_is_allowed_and_is_encrypted_at_the_next_save": _SEALED,
     "test_start_up_without_a_key_is_refused_where_envelopes_are": _SEALED,
+    "test_off_on_rotated_and_off_again_gives_the_very_same_documents": _SEALED,
+    "test_a_dry_run_changes_no_byte_and_counts_what_a_run_would": _SEALED,
+    "test_plaintext_is_converted_also_where_it_is_refused_otherwise": _SEALED,
+    "test_without_a_key_there_is_nothing_to_encrypt_under": _SEALED,
+    "test_killed_in_the_middle_it_goes_on_when_run_again": _SEALED,
+    "test_files_that_are_not_ours_are_left_in_peace": _FOLDERS,
+    "test_what_a_crash_left_in_plaintext_is_removed_where_nothing_else_lies": _FOLDERS,
+    "test_folders_without_documents_stop_nothing": _FOLDERS,
+    "test_a_stray_file_among_ours_is_converted_and_stops_nothing": _FOLDERS,
     # of commands
+    "test_the_way_from_plaintext_over_two_keys_and_back": _SEALED,
+    "test_check_counts_each_folder_and_each_key_for_programs": _CENSUS,
+    "test_a_dry_run_of_a_conversion_changes_nothing_and_says_so": _SEALED,
+    "test_what_does_not_open_is_not_decrypted_and_is_a_finding": _SEALED,
+    "test_what_cannot_be_meant_is_refused_before_anything_is_done": _SEALED,
+    "test_a_data_folder_that_is_not_there_is_no_empty_one": _FOLDERS,
+    "test_decrypting_beside_a_running_bot_is_refused": _SEALED,
+    "test_no_bot_starts_while_everything_is_decrypted": _SEALED,
+    "test_without_an_answer_nothing_is_converted": _SEALED,
+    "test_what_is_planted_after_the_question_is_not_believed": _SEALED,
+    "test_plaintext_that_the_settings_refuse_is_a_finding": _SEALED,
     "test_what_was_encrypted_is_not_restored_in_plaintext": _SEALED,
     "test_a_rollback_wants_the_bot_stopped": _LAPSES,
     "test_a_restore_that_stops_half_way_says_what_to_do": _ALL_OR_NONE,

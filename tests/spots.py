@@ -142,7 +142,7 @@ def everything_in(folder: Path) -> dict[str, bytes]:
         }
     hands = kept.hands(folder)
     found = {
-        f"{kind.name}/{name}": spot(folder, kind, name).raw()
+        f"{kind.name}/{name}.json": spot(folder, kind, name).raw()
         for kind in KINDS
         for name in hands.names(kind)
     }

@@ -12,17 +12,19 @@ from typing import Any, Final
 import pytest
 import typer
 from cryptography.fernet import Fernet
-from filelock import FileLock
 from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
+from bot.kinds import UPLOADS
 from cli import app
 from processes.storage import KINDS
 from security.encryption import TokenEncryption
 from security.logging_utils import OwnerMask
 from security.storage.leases import BOT_LEASE
-from tests.security.kit import ANN, BOB, a_credential, full_disk, new_key, secret
-from tests.security.test_rotation import documents, kids, seed, tree
+from tests.places import databases, settings_of
+from tests.security.kit import ANN, BOB, a_credential, new_key, secret
+from tests.security.test_rotation import documents, kids, seed
+from tests.spots import credential_at, full, held, spot, state_of
 from tests.stores import folder_of, storage_in, store_in
 
 OLD, NEW = new_key(), new_key()
@@ -32,18 +34,14 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The data folder."""
-    return tmp_path / "user_data"
-
-
-@pytest.fixture
-def run(
-    folder: Path, tmp_path: Path, restored_logging: None, monkeypatch: pytest.MonkeyPatch
-) -> Run:
+def run(folder: Path, restored_logging: None, monkeypatch: pytest.MonkeyPatch) -> Run:
     """`run("keys check", OLD, TOKEN_REQUIRE_ENCRYPTION="true")`; no secret is in what it says."""
-    monkeypatch.setenv("USER_DATA_DIR", str(folder))
-    monkeypatch.setenv("LOG_MASK_KEY", "a mask key for tests, of some length")
+    for name, value in {
+        "USER_DATA_DIR": str(folder),
+        "LOG_MASK_KEY": "a mask key for tests, of some length",
+        **settings_of(folder),
+    }.items():
+        monkeypatch.setenv(name, value)
 
     def command(line: str, *keys: SecretStr, **variables: str) -> Result:
         with monkeypatch.context() as patched:
@@ -145,37 +143,60 @@ def test_check_works_where_nothing_opens_and_the_bot_would_not_start(
 ) -> None:
     """That is when an operator asks."""
     seed(folder, TokenEncryption([OLD]))
-    for keys in ((), (NEW,)):
-        before = tree(folder)
+    # Without a key no database is looked into.
+    for keys in ((), (NEW,)) if databases() is None else ((NEW,),):
+        before = state_of(folder)
         result = run("keys check", *keys)
         assert result.exit_code == 1
         assert f"key {TokenEncryption([OLD]).kid}, which is not configured" in result.stdout
-        assert tree(folder) == before
+        assert state_of(folder) == before
 
 
-@pytest.mark.parametrize("line", ["keys rotate", "tokens encrypt", "tokens decrypt"])
-def test_a_dry_run_changes_nothing_and_says_so(run: Run, folder: Path, line: str) -> None:
+def test_a_dry_run_of_a_rotation_changes_nothing_and_says_so(run: Run, folder: Path) -> None:
     """The whole folder is the same, time stamps included."""
+    seed(folder, TokenEncryption([OLD]))
+    try_dry(run, folder, "keys rotate")
+
+
+@pytest.mark.parametrize("line", ["tokens encrypt", "tokens decrypt"])
+def test_a_dry_run_of_a_conversion_changes_nothing_and_says_so(
+    run: Run, folder: Path, line: str
+) -> None:
+    """Neither."""
     seed(folder, TokenEncryption() if line == "tokens encrypt" else TokenEncryption([OLD]))
-    before = tree(folder)
+    try_dry(run, folder, line)
+
+
+def try_dry(run: Run, folder: Path, line: str) -> None:
+    """For people, and for programs."""
+    before = state_of(folder)
     result = run(f"{line} --dry-run", NEW, OLD)
     assert result.exit_code == 0
     assert "Nothing was changed" in result.stdout
-    assert tree(folder) == before
+    assert state_of(folder) == before
     report = in_json(run(f"{line} --dry-run --json", NEW, OLD))
     assert (report["dry_run"], report["complete"]) == (True, False)
     assert report["folders"]["credentials"]["changed"] == 3
-    assert tree(folder) == before
+    assert state_of(folder) == before
 
 
-@pytest.mark.parametrize("line", ["keys rotate", "tokens encrypt", "tokens decrypt"])
+@pytest.mark.parametrize("line", ["keys rotate", "tokens encrypt"])
 def test_what_does_not_open_is_left_and_is_a_finding(run: Run, folder: Path, line: str) -> None:
     """Under a mask, with the fingerprint of the key it needs."""
+    try_with_a_stranger(run, folder, line)
+
+
+def test_what_does_not_open_is_not_decrypted_and_is_a_finding(run: Run, folder: Path) -> None:
+    """The same."""
+    try_with_a_stranger(run, folder, "tokens decrypt --yes")
+
+
+def try_with_a_stranger(run: Run, folder: Path, line: str) -> None:
+    """On what a key that is not configured has sealed."""
     seed(folder, TokenEncryption([OLD]))
     stranger = TokenEncryption([new_key()])
     data = stranger.encrypt(b"{}")
-    (folder / "token_501.json").write_bytes(data)
-    line += " --yes" if "decrypt" in line else ""
+    credential_at(folder, ANN).plant(data)
     result = run(line, NEW, OLD)
     assert result.exit_code == 1
     assert re.search(
@@ -183,14 +204,12 @@ def test_what_does_not_open_is_left_and_is_a_finding(run: Run, folder: Path, lin
         rf"{stranger.kid}\.",
         " ".join(result.stdout.split()),
     )
-    (left,) = in_json(run(f"{line} --json{' --yes' if 'decrypt' in line else ''}", NEW, OLD))[
-        "left"
-    ]
+    (left,) = in_json(run(f"{line} --json", NEW, OLD))["left"]
     assert (left["folder"], left["result"], left["kid"]) == (
         *("credentials", "unknown_key"),
         stranger.kid,
     )
-    assert (folder / "token_501.json").read_bytes() == data
+    assert credential_at(folder, ANN).raw() == data
 
 
 @pytest.mark.parametrize(
@@ -213,11 +232,11 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_done(
 ) -> None:
     """Exit code 2, one sentence on stderr."""
     seed(folder, TokenEncryption(keys))
-    before = tree(folder)
+    before = state_of(folder)
     result = run(line, *keys, **variables)
     assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr
-    assert tree(folder) == before
+    assert state_of(folder) == before
 
 
 def test_a_data_folder_that_is_not_there_is_no_empty_one(run: Run) -> None:
@@ -230,7 +249,7 @@ def test_a_full_disk_ends_it_with_a_fault_and_a_way_on(run: Run, folder: Path) -
     """Nothing is lost."""
     seed(folder, TokenEncryption([OLD]))
     before = documents(folder)
-    with full_disk():
+    with full(folder):
         result = run("keys rotate", NEW, OLD)
     assert result.exit_code == 3
     assert "run the command again" in result.stderr
@@ -241,7 +260,7 @@ def test_decrypting_beside_a_running_bot_is_refused(run: Run, folder: Path) -> N
     """Its next save would be an envelope, and without a key the bot would refuse to start."""
     seed(folder, TokenEncryption([OLD]))
     before = documents(folder)
-    with FileLock(folder / "locks" / "bot.lock"):
+    with held(folder, BOT_LEASE):
         for line in ("tokens decrypt", "tokens decrypt --yes", "tokens decrypt --yes --json"):
             result = run(line, OLD)
             assert (result.exit_code, result.stdout) == (3, "")
@@ -283,8 +302,8 @@ def test_encrypting_says_whose_plaintext_it_is_about_to_believe(run: Run, folder
     seed(folder, TokenEncryption([OLD]))
     for owner in (ANN, BOB):
         document = json.dumps(a_credential(owner).to_document())
-        (folder / f"{owner.stem}.json").write_text(document)
-    (folder / "uploads" / "501-9.json").write_text('{"id": "501-9"}')
+        credential_at(folder, owner).plant(document.encode())
+    spot(folder, UPLOADS, "501-9").plant(b'{"id": "501-9"}')
     shown = run("tokens encrypt --dry-run", OLD).stderr
     mask = OwnerMask(b"a mask key for tests, of some length")
     lines = {line.strip() for line in shown.splitlines()[1:]}
