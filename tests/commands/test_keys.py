@@ -51,7 +51,7 @@ def run(folder: Path, restored_logging: None, monkeypatch: pytest.MonkeyPatch) -
             arguments = [*line.split(), "--env-file", os.devnull]
             result = CliRunner().invoke(app, arguments, catch_exceptions=False)
         # A key's id may begin with somebody's digits.
-        shown = re.sub(r"\b[0-9a-f]{8}\b", "", result.output)
+        shown = re.sub(r"\b[0-9a-f]{12}\b", "", result.output)
         assert [s for s in SECRETS if re.search(rf"\b{re.escape(s)}", shown)] == []
         return result
 
