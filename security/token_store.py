@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -249,9 +249,12 @@ class TokenStore:
         """Save a new consent above everything; what is damaged goes into quarantine first."""
         owner = credential.owner
         with self.holding(owner, lease) as held:
-            damage = self.read(owner).damage
-            if damage is not None:
-                self.copies.set_aside(owner, damage.code, lease=held)
+            found = self.read(owner)
+            if found.damage is not None and found.version is not None:
+                with suppress(Conflict):  # its lease has lapsed, and another has replaced it
+                    self.copies.set_aside(
+                        owner, found.damage.code, lease=held, version=found.version
+                    )
             return self.save_newest(credential, lease=held, events=events)
 
     def mark_leaving(self, owner: Owner, *, lease: Lease | None = None) -> Credential | None:

@@ -127,6 +127,7 @@ class Quarantine:
                 return False
             if version not in (ANY, present.version):
                 raise Conflict("another credential has taken this one's place")
+            version = present.version  # a lease may lapse here: no other goes in its stead
             # Remembered, not looked for: the copies of a whole fleet are many.
             name, steps = self._begun.get(owner), list[Step]()
             if name is None or not self._holds(name, present.raw):
@@ -261,6 +262,7 @@ class Quarantine:
 
     def _make_room(self, owner: Owner, lease: Lease) -> str | None:
         """Set aside what is in the way and cannot be used; the reason, None where nothing was."""
+        present = read_one(self._storage, credential_key(owner))
         try:
             current = self._store.load(owner)
         except CorruptCredential as error:
@@ -275,9 +277,9 @@ class Quarantine:
             if current is not None:
                 raise RestoreRefused("the owner has a credential that can be read")
             reason = RestoreRefused.default_code  # one no newer than its tombstone, if any
-        if read_one(self._storage, credential_key(owner)) is None:
+        if present is None:
             return None
-        self.set_aside(owner, reason, lease=lease)
+        self.set_aside(owner, reason, lease=lease, version=present.version)
         return reason
 
     def _finish(self, owner: Owner, name: str) -> None:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
+from processes.storage import KINDS
 from security.consent.approvals import GoogleAccount
 from security.consent.flows import PASTE_REDIRECT, ConsentMethod
+from security.encryption import TokenEncryption
 from security.errors import ConsentRequired, OperatorFault, TransientFault
+from security.owner_documents import credential_key
 from security.recovery.rotation import Mode, Rotation
 from security.storage.leases import patience
+from security.storage.protocol import Found, Key
+from security.storage.sealing import Sealer
 from security.token_store import TokenStore
-from tests.security.kit import AMY, ANN, MASK, new_key, secret
+from tests.security.kit import AMY, ANN, MASK, a_credential, new_key, secret
 from tests.security.processes import CLIENT, Processes, several
-from tests.storage.shared import SharedShelf
+from tests.storage.shared import SharedShelf, SharedStorage
 
 pytestmark = pytest.mark.one_way("on")
 
@@ -190,6 +196,41 @@ async def test_a_disconnection_that_wakes_up_late_deletes_no_newer_consent(
     kept = other.store.load(ANN)
     assert kept is not None
     assert (kept.generation, kept.state) == (newer.generation, "active")
+
+
+class Stopped(SharedStorage):
+    """Of a process that stands still behind some of its reads, until another has done something."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.behind: dict[int, Callable[[], object]] = {}
+        """By the number of reads that are still to come."""
+
+    def read(self, keys: Sequence[Key]) -> list[Found]:
+        found = super().read(keys)
+        self.behind = {number - 1: act for number, act in self.behind.items()}
+        self.behind.pop(0, lambda: None)()
+        return found
+
+
+@pytest.mark.parametrize("reads", [1, 2, 3])
+def test_a_consent_that_wakes_up_late_sets_no_other_aside(reads: int) -> None:
+    """The credential that was damaged is in quarantine once, the other consent's is not."""
+    shelf, sealer = SharedShelf(), Sealer(TokenEncryption([new_key()]))
+    late, other = Stopped(shelf, sealer, MASK, KINDS), SharedStorage(shelf, sealer, MASK, KINDS)
+    shelf.keep(credential_key(ANN), b"{")
+
+    def meanwhile() -> None:
+        shelf.tick(31)
+        TokenStore(other, MASK).save_consent(a_credential(ANN))
+
+    late.behind[reads] = meanwhile
+    saved = TokenStore(late, MASK).save_consent(a_credential(ANN))
+    store = TokenStore(other, MASK)
+    kept = store.load(ANN)
+    assert kept is not None
+    assert kept.generation == saved.generation
+    assert [record.reason for record in store.copies.records()] == ["unreadable"]
 
 
 # Saves in hand
