@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,10 +13,13 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine
+from typer.testing import CliRunner, Result
 
+from cli import app
 from config.database import DatabaseAddress
 from security.storage.sql.engine import make_engine
 from tests.databases import Borrowed
+from tests.security.kit import new_key, secret
 
 if TYPE_CHECKING:  # a plugin, which pytest wants to import itself
     from tests.mariadb import MariaDB
@@ -87,6 +91,36 @@ def _ready(request: pytest.FixtureRequest, folder: Path) -> Iterator[Place]:
         yield Place(borrowed.borrow(), borrowed.ca)
     finally:
         borrowed.give_back()
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run_over(
+    place: Place, tmp_path: Path, restored_logging: None, monkeypatch: pytest.MonkeyPatch
+) -> Run:
+    """`run_over("tokens list")`: a command over files; `database=True`: over the database."""
+    for name, value in {
+        "USER_DATA_DIR": str(tmp_path / "user_data"),
+        "TOKEN_ENCRYPTION_KEY": secret(new_key()),
+        "TOKEN_BACKUP_KEY": secret(new_key()),
+        "GOOGLE_CLIENT_ID": "client.apps.googleusercontent.com",
+        "GOOGLE_CLIENT_SECRET": "GOCSPX-of-the-client",
+        "WEB_PORT": "0",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    def command(line: str, *, database: bool = False) -> Result:
+        for name, value in place.variables.items():
+            if database:
+                monkeypatch.setenv(name, value)
+            else:
+                monkeypatch.delenv(name, raising=False)
+        arguments = [*line.split(), "--env-file", os.devnull]
+        return CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+    return command
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -12,9 +11,7 @@ from typing import Any, Final, Literal
 
 import pytest
 from pydantic import SecretBytes
-from typer.testing import CliRunner, Result
 
-from cli import app
 from config import load_settings
 from processes.storage import find_mask_key, make_mask_key, storage_of
 from security.encryption import TokenEncryption
@@ -24,9 +21,9 @@ from security.recovery.backup import About, write_backup
 from security.recovery.restore import Restore, verify
 from security.storage.protocol import Key, PutRaw, Storage, Stored, Unit
 from security.token_store import TokenStore
-from tests.database.conftest import NewPlace, Place, empty_places
+from tests.database.conftest import NewPlace, Run, empty_places
 from tests.database.stores import documents_of, seed, storage_at
-from tests.security.kit import ANN, BOB, TOWN, new_key, secret
+from tests.security.kit import ANN, BOB, TOWN, new_key
 from tests.stores import MASK, storage_in
 
 pytestmark = pytest.mark.one_way("on")
@@ -140,42 +137,14 @@ def test_what_no_key_opens_goes_along_as_it_stands(
         assert sealer.examine(QUARANTINE, name, found.raw).kid == STRANGER.kid
 
 
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(
-    place: Place, tmp_path: Path, restored_logging: None, monkeypatch: pytest.MonkeyPatch
-) -> Run:
-    """`run("backup a.dkb")` over files; `database=True`: over the database."""
-    for name, value in {
-        "USER_DATA_DIR": str(tmp_path / "user_data"),
-        "TOKEN_ENCRYPTION_KEY": secret(new_key()),
-        "TOKEN_BACKUP_KEY": secret(BACKUP_KEY),
-        "GOOGLE_CLIENT_ID": "client.apps.googleusercontent.com",
-        "GOOGLE_CLIENT_SECRET": "GOCSPX-of-the-client",
-        "WEB_PORT": "0",
-    }.items():
-        monkeypatch.setenv(name, value)
-
-    def command(line: str, *, database: bool) -> Result:
-        for name, value in place.variables.items():
-            if database:
-                monkeypatch.setenv(name, value)
-            else:
-                monkeypatch.delenv(name, raising=False)
-        arguments = [*line.split(), "--env-file", os.devnull]
-        return CliRunner().invoke(app, arguments, catch_exceptions=False)
-
-    return command
-
-
 @pytest.mark.parametrize("of_database", [True, False], ids=["out of rows", "out of files"])
 def test_by_the_commands_owners_keep_their_masks(
-    run: Run, tmp_path: Path, *, of_database: bool
+    run_over: Run, tmp_path: Path, *, of_database: bool
 ) -> None:
     """The key of the logs' masks is in the archive, and is put in place over either storage."""
-    assert run("backup nowhere.dkb", database=of_database).exit_code == 2  # nothing is kept yet
+    assert (
+        run_over("backup nowhere.dkb", database=of_database).exit_code == 2
+    )  # nothing is kept yet
     settings = load_settings(for_bot=False, env_file=None)
     mask = OwnerMask(make_mask_key(settings))
     storage = storage_of(settings, mask, tells=False)
@@ -183,12 +152,12 @@ def test_by_the_commands_owners_keep_their_masks(
     storage.close()
     key = find_mask_key(settings)
     archive = tmp_path / "a.dkb"
-    assert run(f"backup {archive}", database=of_database).exit_code == 0
-    done = run(f"restore {archive} --json", database=not of_database)
+    assert run_over(f"backup {archive}", database=of_database).exit_code == 0
+    done = run_over(f"restore {archive} --json", database=not of_database)
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
     assert (told["restored"], told["mask_key"]) == (3, "restored")
-    listed = json.loads(run("tokens list --json", database=not of_database).stdout)
+    listed = json.loads(run_over("tokens list --json", database=not of_database).stdout)
     masks = {mask(owner.name) for owner in (ANN, BOB, TOWN)}
     assert {one["owner"] for one in listed["credentials"]} == masks
     assert find_mask_key(load_settings(for_bot=False, env_file=None)) == key

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from cli import app
 from config import load_settings
 from processes.storage import make_mask_key, mask_of, place_of, storage_of
 from security.errors import OperatorFault
 from security.logging_utils import OwnerMask
 from security.storage.leases import BOT_LEASE
-from tests.database.conftest import Place
+from tests.database.conftest import Place, Run
 from tests.database.stores import seed
-from tests.security.kit import ANN, new_key, secret
+from tests.security.kit import ANN
 
 pytestmark = pytest.mark.one_way("on")
 
@@ -31,38 +27,14 @@ def place(ready_place: Place) -> Place:
     return ready_place
 
 
-KEY: Final = new_key()
-Run = Callable[..., Result]
-
-
 @pytest.fixture
-def run(
-    place: Place, tmp_path: Path, restored_logging: None, monkeypatch: pytest.MonkeyPatch
-) -> Run:
+def run(run_over: Run) -> Run:
     """`run("tokens list")` over files that hold everything; `database=True`: with DATABASE_URL."""
-    for name, value in {
-        "USER_DATA_DIR": str(tmp_path / "user_data"),
-        "TOKEN_ENCRYPTION_KEY": secret(KEY),
-        "GOOGLE_CLIENT_ID": "client.apps.googleusercontent.com",
-        "GOOGLE_CLIENT_SECRET": "GOCSPX-of-the-client",
-        "WEB_PORT": "0",
-    }.items():
-        monkeypatch.setenv(name, value)
     settings = load_settings(for_bot=False, env_file=None)
     storage = storage_of(settings, OwnerMask(make_mask_key(settings)), tells=False)
     seed(storage)
     storage.close()
-
-    def command(line: str, *, database: bool = False) -> Result:
-        for name, value in place.variables.items():
-            if database:
-                monkeypatch.setenv(name, value)
-            else:
-                monkeypatch.delenv(name, raising=False)
-        arguments = [*line.split(), "--env-file", os.devnull]
-        return CliRunner().invoke(app, arguments, catch_exceptions=False)
-
-    return command
+    return run_over
 
 
 def owners(result: Result) -> list[str]:
