@@ -48,6 +48,7 @@ LONGEST = (
     *("test_folders_by_bot.py", "test_odd_updates.py"),
 )
 """Begun last, they would keep one core busy while the other has nothing left to do."""
+WAITING = "test_failover.py"
 
 
 # Nothing here speaks TLS, and each process that a test starts would read the machine's hundreds of
@@ -200,7 +201,11 @@ def _longest_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
     stretches: list[list[pytest.Item]] = [[] for _ in range(workers)]
     for number, name in enumerate(LONGEST):
         stretches[number % workers] += [item for item in items if item.path.name == name]
-    others = iter([item for item in items if item.path.name not in LONGEST])
+    # Whose tests wait for seconds, each of them: they wait side by side.
+    for number, item in enumerate(item for item in items if item.path.name == WAITING):
+        stretches[number % workers].insert(0, item)
+    first = {*LONGEST, WAITING}
+    others = iter([item for item in items if item.path.name not in first])
     for stretch in stretches:
         stretch.extend(islice(others, max(len(items) // workers - len(stretch), 0)))
     return [*chain.from_iterable(stretches), *others]

@@ -164,8 +164,8 @@ class Trial:
         await self.google.approve_device(code, "dan@example.com")
         await confirm(dan, "dan@example.com", patience=_PATIENCE_SECONDS)
         await self._settle(uploaders, eve, files)
-        if self.way == "stopped for long":
-            await self._wake(first)
+        if self.was_replaced and self.way != "killed":
+            await self._end_of(first)
         self._look(uploaders, dan, eve, files)
         said = second.log().replace('"standby_waits", "result": "second_instance"', "")
         for event in ("handler_failed", "second_instance"):
@@ -193,13 +193,14 @@ class Trial:
             return
         self.was_replaced = True
         if self.way == "stopped":
-            await self._wake(first)
+            first.signal(signal.SIGCONT)
 
-    async def _wake(self, first: Process) -> None:
-        if not self.was_replaced:
-            return
-        calls = await self._calls_at_rest() if self.way == "stopped for long" else 0
-        first.signal(signal.SIGCONT)
+    async def _end_of(self, first: Process) -> None:
+        """The late one's, which has gone on by now, or does so here."""
+        calls = 0
+        if self.way == "stopped for long":
+            calls = await self._calls_at_rest()
+            first.signal(signal.SIGCONT)
         if (code := await first.ended()) != 4:
             self.losses.append(f"the late one ended with {code}: {first.log()}")
         more = self.sandbox.steps[calls:] if calls else []
