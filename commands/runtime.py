@@ -211,6 +211,11 @@ class Installation:
         """Whether there is no database."""
         return self.settings.database is None
 
+    @property
+    def place(self) -> str:
+        """Where everything is kept, as the doctor calls it."""
+        return "data folder" if self.is_in_files else "database"
+
     def database(self) -> Database:
         """Where everything is kept, if that is not in files."""
         return database_of(self.settings)

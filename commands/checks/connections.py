@@ -33,10 +33,10 @@ def check_testing(there: Installation) -> list[Finding]:
     name = "testing"
     try:
         if not there.is_there():
-            where = "data folder" if there.is_in_files else "table in the database"
-            return [skipped(name, f"There is no {where}, hence no connection to judge by.")]
+            says = f"There is nothing in the {there.place} yet, hence no connection to judge by."
+            return [skipped(name, says)]
     except CustodyError:
-        return [skipped(name, "The database cannot be looked at: see `database`.")]
+        return [skipped(name, f"What is kept cannot be looked at: see `{there.place}`.")]
     keys = [Key(CREDENTIALS, stem) for stem in _sample(_names(there.storage, CREDENTIALS))]
     connected = [found for found in map(_credential, keys, there.storage.read(keys)) if found]
     if short := sum(1 for credential in connected if credential.ends_within_days):

@@ -17,8 +17,7 @@ def check_credentials(there: Installation) -> list[Finding]:
         if not there.is_in_use():
             return [skipped(NAME, "Nobody has connected here yet.")]
     except CustodyError:  # somebody else's, or not to be entered
-        where = "data folder" if there.is_in_files else "database"
-        return [skipped(NAME, f"They cannot be looked at: see `{where}`.")]
+        return [skipped(NAME, f"They cannot be looked at: see `{there.place}`.")]
     try:
         store = there.store
         stored, losses = len(store.owners()), there.losses()

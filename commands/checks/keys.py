@@ -23,13 +23,13 @@ def check_keys(there: Installation) -> list[Finding]:
         found = [warning(encryption, says, do)]
     try:
         if not there.is_there():
-            where = "data folder" if there.is_in_files else "table in the database"
-            return [*found, skipped("keys", f"There is no {where}, hence nothing to open.")]
+            says = f"There is nothing in the {there.place} yet, hence nothing to open."
+            return [*found, skipped("keys", says)]
         counted = census(there.storage)
     except OperatorFault as fault:
-        if fault.code == "moved_away":
-            where = "data folder" if there.is_in_files else "database"
-            return [*found, skipped("keys", f"Nothing is kept here any more: see `{where}`.")]
+        if not there.is_in_files or fault.code == "moved_away":
+            says = f"What is kept cannot be looked at: see `{there.place}`."
+            return [*found, skipped("keys", says)]
         do = "Run this as the user the bot runs as."
         return [*found, failed("keys", f"The documents could not be read: {fault}.", do)]
     return [*found, *_plaintext(counted, there.settings), *judge_keys(counted)]

@@ -37,10 +37,7 @@ SECONDS: Final = 0.3
 """Of the processor, for what says only who it is and what it can do."""
 TYPERS_SECONDS: Final = 0.055
 """Of the processor, for typer's own import, on the machine on which the above was measured."""
-STORED: Final = {
-    *("aiohttp", "googleapiclient", "httplib2", "telegram", "fastapi", "matplotlib"),
-    *("sqlalchemy", "alembic", "pymysql"),  # but where DATABASE_URL is set
-}
+STORED: Final = {"aiohttp", "googleapiclient", "httplib2", "telegram", "fastapi", "matplotlib"}
 """What nobody needs who only looks at what is stored."""
 ASKED: Final = {"telegram", "fastapi", "uvicorn", "matplotlib", "PIL", "prometheus_client"}
 """What nobody needs but the bot."""
@@ -58,7 +55,7 @@ WITHOUT: Final = {
     "commands.quarantine": STORED | ASKED,
     "commands.tokens.disconnecting": ASKED | {"googleapiclient"},
     "commands.tokens.encryption": STORED | ASKED,
-    "commands.tokens.moving": (STORED | ASKED) - DATABASE,
+    "commands.tokens.moving": STORED | ASKED,
     "commands.tokens.reports": STORED | ASKED,
 }
 """A command's module, and libraries that it is not to bring in."""
@@ -141,16 +138,10 @@ def test_a_command_imports_only_what_it_needs(module: str) -> None:
 
 
 def test_a_bot_on_files_waits_for_no_database() -> None:
-    """36 MB of memory that it has no use for."""
+    """It takes time at the start, and memory that it has no use for."""
     _, modules, _ = run(f"{_TOLD} import processes.bot")
     assert "telegram" in modules
     assert modules & DATABASE == set()
-
-
-def test_a_bot_on_files_brings_in_no_database() -> None:
-    """What only `DATABASE_URL` needs takes a tenth of a second and 16 MB."""
-    _, modules, _ = run(f"{_TOLD} import processes.bot")
-    assert modules & {"sqlalchemy", "alembic", "pymysql"} == set()
 
 
 def test_every_command_that_is_imported_later_is_in_the_table() -> None:

@@ -142,9 +142,8 @@ def test_by_the_commands_owners_keep_their_masks(
     run_over: Run, tmp_path: Path, *, of_database: bool
 ) -> None:
     """The key of the logs' masks is in the archive, and is put in place over either storage."""
-    assert (
-        run_over("backup nowhere.dkb", database=of_database).exit_code == 2
-    )  # nothing is kept yet
+    nothing_yet = run_over("backup nowhere.dkb", database=of_database)
+    assert nothing_yet.exit_code == 2
     settings = load_settings(for_bot=False, env_file=None)
     mask = OwnerMask(make_mask_key(settings))
     storage = storage_of(settings, mask, tells=False)
