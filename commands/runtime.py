@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretBytes
 
 from commands.output import Exit, stop
-from commands.waiting import WaitingForOwners
+from commands.waiting import WaitingForBot, WaitingForOwners
 from config import DatabaseAddress, Settings, SettingsError, load_settings
 from processes.storage import (
     are_files_unmoved,
@@ -123,7 +123,7 @@ def custody_for_restore(
             stack.callback(beside.close)
             if settings.database is not None:
                 beside.prepare()  # a lease is a row: of an empty database it makes the tables
-            stack.enter_context(bot_stopped(beside))
+            stack.enter_context(bot_stopped(beside, WaitingForBot()))
         # Before anything makes a new one: masks shall be those of the archive's logs.
         outcome = put_back_mask_key(settings, archived_mask_key, rollback=rollback, dry_run=dry_run)
         if dry_run:

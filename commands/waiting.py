@@ -16,23 +16,45 @@ _SILENT_SECONDS: Final = 1.0
 _EVERY_SECONDS: Final = 10.0
 
 
-class WaitingForOwners:
-    """Says whose credential is waited for; of many who are busy, one in ten seconds."""
+class _Saying:
+    """Says it after a second, and then every ten."""
 
-    def __init__(self, mask: Callable[[str], str]) -> None:
-        self._mask = mask
+    def __init__(self) -> None:
         self._says_at = 0.0
 
-    def __call__(self, owner: Owner, waited: float) -> None:
-        """Told again and again while somebody else holds the owner's lease."""
+    def say(self, what: str, waited: float) -> None:
         now = time.monotonic()
         if waited > _SILENT_SECONDS and now > self._says_at:
             self._says_at = now + _EVERY_SECONDS
-            typer.echo(
-                f"Waiting for {self._mask(owner.name)}: the bot, or another command, is at work on "
-                "that credential. Half a minute at most; then it is left as it is.",
-                err=True,
-            )
+            typer.echo(what, err=True)
+
+
+class WaitingForOwners(_Saying):
+    """Says whose credential is waited for; of many who are busy, one in ten seconds."""
+
+    def __init__(self, mask: Callable[[str], str]) -> None:
+        super().__init__()
+        self._mask = mask
+
+    def __call__(self, owner: Owner, waited: float) -> None:
+        """Told again and again while somebody else holds the owner's lease."""
+        self.say(
+            f"Waiting for {self._mask(owner.name)}: the bot, or another command, is at work on "
+            "that credential. Half a minute at most; then it is left as it is.",
+            waited,
+        )
+
+
+class WaitingForBot(_Saying):
+    """Says that the bot has to be gone."""
+
+    def __call__(self, waited: float) -> None:
+        """Told again and again while the bot's lease is taken."""
+        self.say(
+            "Waiting for the bot to be gone: stop it if it is running. One that has died, or was "
+            "cut off, counts as running for half a minute.",
+            waited,
+        )
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -38,16 +38,25 @@ class BotStopped:
 
 
 @contextmanager
-def bot_stopped(storage: Storage) -> Iterator[BotStopped]:
+def bot_stopped(
+    storage: Storage, on_wait: Callable[[float], None] = lambda waited: None
+) -> Iterator[BotStopped]:
     """Keep the bot from starting on this storage.
 
     Where leases lapse, that of a bot that has died is waited for.
 
+    Args:
+        on_wait: told again and again, with the seconds so far, while that is waited for.
+
     Raises:
         OperatorFault: it is running, or that cannot be told.
     """
-    deadline = time.monotonic() + (storage.lease_seconds or 0) * _PATIENCE
-    while (lease := only(storage.lease([BOT_LEASE]))) is None and time.monotonic() < deadline:
+    began, patience = time.monotonic(), (storage.lease_seconds or 0) * _PATIENCE
+    while (lease := only(storage.lease([BOT_LEASE]))) is None:
+        waited = time.monotonic() - began
+        if waited >= patience:
+            break
+        on_wait(waited)
         time.sleep(_POLL_SECONDS)
     if lease is None:
         raise OperatorFault(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from security.logging_utils import OwnerMask
 from security.owner_documents import CREDENTIALS, OWNER_KINDS, QUARANTINE
 from security.recovery.backup import About, write_backup
 from security.recovery.restore import Restore, verify
+from security.storage.each import only
+from security.storage.leases import BOT_LEASE
 from security.storage.protocol import Key, PutRaw, Storage, Stored, Unit
 from security.token_store import TokenStore
 from tests.database.conftest import NewPlace, Run, empty_places
@@ -160,3 +163,25 @@ def test_by_the_commands_owners_keep_their_masks(
     masks = {mask(owner.name) for owner in (ANN, BOB, TOWN)}
     assert {one["owner"] for one in listed["credentials"]} == masks
     assert find_mask_key(load_settings(for_bot=False, env_file=None)) == key
+
+
+def test_a_rollback_says_that_it_waits_for_a_bot_that_may_have_died(
+    run_over: Run, tmp_path: Path
+) -> None:
+    """Whose lease lapses, or who is stopped; then it goes on."""
+    archive = tmp_path / "a.dkb"
+    run_over(f"backup {archive}", database=True)
+    settings = load_settings(for_bot=False, env_file=None)
+    storage = storage_of(settings, OwnerMask(make_mask_key(settings)), tells=False)
+    seed(storage)
+    assert run_over(f"backup {archive}", database=True).exit_code == 0
+    lease = only(storage.lease([BOT_LEASE]))
+    assert lease is not None
+    stop = threading.Timer(1.6, lease.release)
+    stop.start()
+    result = run_over(f"restore {archive} --rollback", database=True)
+    stop.join()
+    storage.close()
+    assert result.stderr.count("Waiting for the bot to be gone") == 1
+    assert "Waiting" not in result.stdout
+    assert result.exit_code == 0, result.output
