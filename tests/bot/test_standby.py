@@ -11,11 +11,11 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 import pytest
@@ -25,6 +25,7 @@ from bot.kinds import PREFERENCES
 from config import Settings
 from processes import bot as bot_process
 from processes.ending import Replaced, StartupError
+from processes.storage import KINDS
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.run import bot_settings
@@ -35,13 +36,17 @@ from security.storage.documents import Documents
 from security.storage.holding.fenced import FencedDocuments
 from security.storage.holding.held_lease import HeldLease
 from security.storage.protocol import Drop, Key, Put, Unit
+from security.storage.sealing import Sealer
 from tests.bot.test_operations import free_port
 from tests.journeys import connect, until, until_uploading
-from tests.lapsing import SECONDS, Database, LapsingStorage
+from tests.storage.shared import SharedShelf, SharedStorage
+from tests.stores import MASK
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("on")
 AMY = "amy@example.com"
+SECONDS: Final = 0.9
+"""A lease's."""
 
 
 @dataclass
@@ -49,7 +54,7 @@ class Process:
     """A bot, or a standby."""
 
     task: asyncio.Task[None]
-    storage: LapsingStorage
+    storage: SharedStorage
     operations: str
     web: str
 
@@ -87,9 +92,18 @@ class Log(io.StringIO):
 
 
 @pytest.fixture
-def database(keyring: TokenEncryption) -> Database:
+def database() -> SharedShelf:
     """What the processes share."""
-    return Database(keyring)
+    return SharedShelf(lease_seconds=SECONDS)
+
+
+Connect = Callable[[], SharedStorage]
+
+
+@pytest.fixture
+def connect_to(database: SharedShelf, keyring: TokenEncryption) -> Connect:
+    """As one more process does."""
+    return lambda: SharedStorage(database, Sealer(keyring), MASK, KINDS)
 
 
 @pytest.fixture
@@ -102,7 +116,7 @@ def log(restored_logging: None) -> Log:
 async def start(
     sandbox: Sandbox,
     tmp_path: Path,
-    database: Database,
+    connect_to: Connect,
     log: Log,
     monkeypatch: pytest.MonkeyPatch,
     encryption_keys: tuple[SecretStr, ...],
@@ -123,7 +137,7 @@ async def start(
             for name, value in values.items():
                 patched.setenv(name, str(value))
             settings = Settings(_env_file=None)
-        storage = database.connect()
+        storage = connect_to()
         monkeypatch.setattr(sys, "stderr", log)
         task = asyncio.create_task(bot_process.run(settings, lambda *_: storage))
         addresses = (f"http://127.0.0.1:{port}" for port in ports)
@@ -216,13 +230,13 @@ async def test_a_bot_that_was_cut_off_for_too_long_does_nothing_more(
     await ann.wait_for("Drivekeeper")
     second = start()
     await log.has("standby_waits")
-    first.storage.away.is_away = True
+    first.storage.is_cut_off = True
     await ann.send("/help")
     await ann.wait_for("20 MiB")
     assert '"event": "standby_took_over", "result": "expired"' in in_order(log)
     assert "standby" in (await first.ask("/readyz"))[1]["reasons"]
     before = (await google.calls())["counts"]
-    first.storage.away.is_away = False
+    first.storage.is_cut_off = False
     with pytest.raises(Replaced):
         await first.task
     assert log.count("lease_lost") == 1
@@ -237,21 +251,21 @@ async def test_a_bot_that_was_cut_off_for_too_long_does_nothing_more(
 
 
 async def test_a_bot_without_its_database_begins_nothing_and_goes_on_once_it_is_back(
-    start: Start, log: Log, people: People, database: Database
+    start: Start, log: Log, people: People, database: SharedShelf
 ) -> None:
     """Its lease has run out by then, and is nobody else's."""
     root, ann, bot = people(900, "Root"), people(), start(ADMIN_USER_IDS="900")
     for person in (root, ann):
         await person.start()
         await person.wait_for("Drivekeeper")
-    bot.storage.away.is_away = True
+    bot.storage.is_cut_off = True
     await log.has("lease_not_renewed")
     await until(lambda: not database.leases["bot"].may_begin())
     await ann.send("/help")
     await asyncio.sleep(2 * SECONDS)
     assert answers(ann, "20 MiB") == 0
     assert "standby" in (await bot.ask("/readyz"))[1]["reasons"]
-    bot.storage.away.is_away = False
+    bot.storage.is_cut_off = False
     await ann.wait_for("20 MiB")
     await log.has("lease_renewed")
     assert (log.count("lease_not_renewed"), log.count("lease_lost")) == (1, 0)
@@ -269,11 +283,11 @@ async def test_an_upload_outlasts_the_database(
     await google.rate("google.upload.chunk", 1_000_000)
     await ann.send_document(os.urandom(2_000_000), "a.bin")
     await until_uploading(google)
-    bot.storage.away.is_away = True
+    bot.storage.is_cut_off = True
     await log.has("lease_not_renewed")
     await asyncio.sleep(3 * SECONDS)
     assert not [file for file in await google.files(AMY) if file["md5"]]
-    bot.storage.away.is_away = False
+    bot.storage.is_cut_off = False
     await ann.wait_for("is in your Drive")
     assert not [m.text for m in ann.messages() if m.from_bot and m.text[:1] == "⚠"]
     assert len([file for file in await google.files(AMY) if file["md5"]]) == 1
@@ -291,38 +305,55 @@ async def test_a_standby_is_stopped_in_order(start: Start, log: Log) -> None:
     assert log.count("bot_stopped") == 1
 
 
-def fenced(database: Database) -> tuple[LapsingStorage, HeldLease, FencedDocuments]:
-    """A process with a lease of its own."""
-    storage = database.connect()
-    [lease] = storage.lease(["bot"])
-    assert lease is not None
-    assert not isinstance(lease, Exception)
-    held = HeldLease(lease, storage.lease_seconds)
-    return storage, held, FencedDocuments(storage, held)
+Hold = Callable[[SharedStorage], HeldLease]
+
+
+@pytest.fixture
+def held_by() -> Iterator[Hold]:
+    """`held_by(storage)`: the process's lease, renewed until the test is over."""
+    held: list[HeldLease] = []
+
+    def take(storage: SharedStorage) -> HeldLease:
+        [lease] = storage.lease(["bot"])
+        assert lease is not None
+        assert not isinstance(lease, Exception)
+        held.append(HeldLease(lease, storage.lease_seconds))
+        held[-1].start()
+        return held[-1]
+
+    yield take
+    for lease in held:
+        lease.release()
 
 
 NOTE = Key(PREFERENCES, "user_501")
 
 
-def test_what_comes_late_overwrites_nothing(database: Database) -> None:
+def test_what_comes_late_overwrites_nothing(
+    database: SharedShelf, connect_to: Connect, held_by: Hold
+) -> None:
     """Nor does it remove anything: what has been written since stays."""
-    _, _, first = fenced(database)
-    notes = Documents(first, PREFERENCES)
+    first, second = connect_to(), connect_to()
+    notes = Documents(FencedDocuments(first, held_by(first)), PREFERENCES)
     notes.write("user_501", {"by": "first"})
-    database.leases["bot"].until = 0
-    _, _, second = fenced(database)
-    Documents(second, PREFERENCES).write("user_501", {"by": "second"})
+    first.is_cut_off = True
+    database.tick(SECONDS)
+    others = Documents(FencedDocuments(second, held_by(second)), PREFERENCES)
+    others.write("user_501", {"by": "second"})
+    first.is_cut_off = False
     for late in (Put(NOTE, {"by": "first, late"}), Drop(NOTE)):
         with pytest.raises(OperatorFault) as caught:
             notes.change([late])
         assert caught.value.code == "second_instance"
-    assert Documents(second, PREFERENCES).read("user_501") == {"by": "second"}
+    assert others.read("user_501") == {"by": "second"}
 
 
-def test_what_was_only_sealed_anew_is_put_on_that_version(database: Database) -> None:
+def test_what_was_only_sealed_anew_is_put_on_that_version(
+    connect_to: Connect, held_by: Hold
+) -> None:
     """A rotation of keys beside the bot, or a late one's last write: the bot's own comes after."""
-    storage, _, first = fenced(database)
-    notes = Documents(first, PREFERENCES)
+    storage = connect_to()
+    notes = Documents(FencedDocuments(storage, held_by(storage)), PREFERENCES)
     notes.write("user_501", {"by": "bot"})
     storage.reseal(NOTE, lambda raw: raw, None)
     notes.write("user_501", {"by": "bot, again"})
@@ -331,10 +362,13 @@ def test_what_was_only_sealed_anew_is_put_on_that_version(database: Database) ->
     assert notes.read("user_501") is None
 
 
-def test_once_the_lease_is_lost_nothing_is_written(database: Database) -> None:
+def test_once_the_lease_is_lost_nothing_is_written(
+    database: SharedShelf, connect_to: Connect, held_by: Hold
+) -> None:
     """Whatever its version."""
-    _, held, first = fenced(database)
+    storage = connect_to()
+    held = held_by(storage)
     held.is_lost = True
     with pytest.raises(OperatorFault):
-        Documents(first, PREFERENCES).write("user_501", {"by": "first"})
-    assert database.shelf.documents == {}
+        Documents(FencedDocuments(storage, held), PREFERENCES).write("user_501", {"by": "first"})
+    assert database.documents == {}

@@ -48,6 +48,8 @@ class SharedLease(MemoryLease):
     """Lapses unless it is renewed."""
 
     shelf: SharedShelf
+    reach: Callable[[], None] = lambda: None
+    """Raises OperatorFault where its process does not reach the shelf."""
     until: float = 0.0
     is_released: bool = False
 
@@ -60,8 +62,7 @@ class SharedLease(MemoryLease):
 
     def renew(self) -> bool:
         with self.shelf.guard:
-            if self.shelf.is_away:
-                raise OperatorFault("the shelf is away", code="database_unreachable")
+            self.reach()
             if not self._is_mine():
                 return False
             self.until = self.shelf.now() + self.shelf.lease_seconds
@@ -93,6 +94,8 @@ class SharedStorage(MemoryStorage):
         super().__init__(shelf, sealer, mask, kinds, is_atomic=True)
         self.lease_seconds = shelf.lease_seconds
         self.asked: Counter[str] = Counter()
+        self.is_cut_off = False
+        """Whether this process alone does not reach it."""
         self._columns: dict[Key, tuple[Version, float | None]] = {}
 
     def now(self) -> float:
@@ -100,7 +103,7 @@ class SharedStorage(MemoryStorage):
 
     def apply(self, units: Sequence[Unit]) -> list[list[Version] | Exception]:
         self.asked["apply"] += 1
-        if self.shelf.is_away:
+        if self._is_away():
             self._check(units)
             return [OperatorFault("the shelf is away", code="database_unreachable")] * len(units)
         outcomes = super().apply(units)
@@ -110,7 +113,7 @@ class SharedStorage(MemoryStorage):
         return outcomes
 
     def read(self, keys: Sequence[Key]) -> list[Found]:
-        if self.shelf.is_away:
+        if self._is_away():
             return [OperatorFault("the shelf is away", code="database_unreachable")] * len(keys)
         self.asked["read"] += bool(keys)
         return super().read(keys)
@@ -152,14 +155,17 @@ class SharedStorage(MemoryStorage):
         held = self.shelf.leases.get(name)
         return isinstance(held, SharedLease) and held.until > self.shelf.now()
 
+    def _is_away(self) -> bool:
+        return self.shelf.is_away or self.is_cut_off
+
     def _reach(self) -> None:
-        if self.shelf.is_away:
+        if self._is_away():
             raise OperatorFault("the shelf is away", code="database_unreachable")
 
     def _lease(self, name: str) -> MemoryLease | OperatorFault | None:
         if not NAME.fullmatch(name):
             raise ValueError("not a name of a lease")
-        if name in self.shelf.spoilt or self.shelf.is_away:
+        if name in self.shelf.spoilt or self._is_away():
             return OperatorFault("the lease cannot be asked for", code="database_unreachable")
         with self.shelf.guard:
             now, length = self.shelf.now(), self.shelf.lease_seconds
@@ -170,7 +176,7 @@ class SharedStorage(MemoryStorage):
                 self.shelf.taken_over[name] = now
             over = self.shelf.taken_over.get(name)
             over = over if over is not None and now - over < length else None
-            lease = SharedLease(name, self.shelf, over, now + length)
+            lease = SharedLease(name, self.shelf, over, self._reach, now + length)
             self.shelf.leases[name] = lease
             return lease
 
