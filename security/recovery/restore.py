@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -34,12 +34,15 @@ from security.recovery.restore_plan import Plan, decide
 from security.recovery.snapshot import OwnerSnapshot
 from security.storage.documents import read_one
 from security.storage.events import Event
+from security.storage.leases import Lease
 from security.storage.protocol import ABSENT, Copy, Put, PutRaw, Step, Stored, Unit
 from security.token_store import TokenStore
 
 MaskKeyOutcome = Literal["same", "restored", "differs"]
 _NEWER: Final = ("not_newer", "newer_consent")
 _EXPECTED: Final = frozenset({"ended", "leaving", *_NEWER})
+_OWNERS_OWN: Final = frozenset({"locked", "too_big"})
+"""Operator faults of one owner, over whom the others are restored all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,14 +193,24 @@ class Restore:
             try:
                 with self._store.leased(owner, self._lease_seconds) as lease:
                     now = read_state(self._storage, owner)
-                    plan = self._decide(snapshot, about, now)
-                    self._store.change(Unit(self._steps(owner, now, plan), lease))
+                    plan = self._change(now, self._decide(snapshot, about, now), lease, owner)
             except OperatorFault as fault:
-                if fault.code != "locked":
+                if fault.code not in _OWNERS_OWN:
                     raise
-                plan = Plan("refused", "locked")
+                plan = Plan("refused", fault.code)
             self._storage.record(_events(owner, plan))
         self.report.count(owner, plan)
+
+    def _change(self, now: OwnerState, plan: Plan, lease: Lease, owner: Owner) -> Plan:
+        """What was done of the plan: copies that are too large keep no credential back."""
+        try:
+            self._store.change(Unit(self._steps(owner, now, plan), lease))
+        except OperatorFault as fault:
+            if fault.code != "too_big" or not plan.copies:
+                raise
+            refused = plan.copies_refused + len(plan.copies)
+            return self._change(now, replace(plan, copies=(), copies_refused=refused), lease, owner)
+        return plan
 
     def _reread(self, archived: OwnerSnapshot) -> OwnerSnapshot:
         """The same, where bytes that could not be read then can be read now: a key was found."""

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import pytest
-from pydantic import SecretBytes
+from pydantic import SecretBytes, SecretStr
 
 from config import load_settings
 from processes.storage import find_mask_key, make_mask_key, storage_of
 from security.encryption import TokenEncryption
 from security.logging_utils import OwnerMask
-from security.owner_documents import CREDENTIALS, OWNER_KINDS, QUARANTINE
+from security.owner_documents import CREDENTIALS, OWNER_KINDS, QUARANTINE, credential_key
 from security.recovery.backup import About, write_backup
 from security.recovery.restore import Restore, verify
 from security.storage.each import only
@@ -26,7 +26,7 @@ from security.storage.protocol import Key, PutRaw, Storage, Stored, Unit
 from security.token_store import TokenStore
 from tests.database.conftest import NewPlace, Run, empty_places
 from tests.database.stores import documents_of, seed, storage_at
-from tests.security.kit import ANN, BOB, TOWN, new_key
+from tests.security.kit import ANN, BOB, TOWN, a_credential, new_key
 from tests.stores import MASK, storage_in
 
 pytestmark = pytest.mark.one_way("on")
@@ -163,6 +163,26 @@ def test_by_the_commands_owners_keep_their_masks(
     masks = {mask(owner.name) for owner in (ANN, BOB, TOWN)}
     assert {one["owner"] for one in listed["credentials"]} == masks
     assert find_mask_key(load_settings(for_bot=False, env_file=None)) == key
+
+
+def test_what_is_too_large_for_a_database_keeps_nobody_else_from_being_restored(
+    opened: Open, tmp_path: Path
+) -> None:
+    """Neither the others, nor a credential where it is a copy in quarantine beside it."""
+    files, rows = opened("files", TokenEncryption()), opened("rows", THERE)
+    store = TokenStore(files, MASK)
+    with store.leased(ANN) as lease:
+        damaged = PutRaw(credential_key(ANN), b"x" * 900_000)
+        assert isinstance(only(files.apply([Unit([damaged], lease)])), list)
+    store.save_consent(a_credential(ANN))  # which sets that aside
+    store.save_consent(a_credential(BOB, refresh_token=SecretStr("x" * 60_000)))
+    store.save_consent(a_credential(TOWN))
+    archive = back_up(files, tmp_path / "a.dkb")
+    run = Restore(TokenStore(rows, MASK), lease_seconds=5)
+    run.run(archive, [BACKUP_KEY], verify(archive, [BACKUP_KEY]))
+    assert (run.report.restored, run.report.copies_refused) == (2, 1)
+    assert run.report.findings == [(BOB, "too_big")]
+    assert TokenStore(rows, MASK).owners() == sorted([ANN, TOWN])
 
 
 def test_a_rollback_says_that_it_waits_for_a_bot_that_may_have_died(
