@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine
 
 from security.errors import OperatorFault
-from security.storage.sql.faults import CommitUnknown, repeatable, run
+from security.storage.sql.faults import CommitUnknown, StatementRefused, repeatable, run
 from tests.database.gate import PASS, Answer, Cut, CutAfter, Gate, Judge, Verdict, by_socket
 from tests.database.kit import ask, engine_of, said
 from tests.mariadb import MariaDB
@@ -95,6 +95,18 @@ def test_what_would_fail_again_is_not_made_again(engine: Engine, number: int) ->
     assert (caught.value.code, work.times) == ("store_failed", 1)
     assert str(number) in str(caught.value)
     assert ask(engine, "SELECT COUNT(*) FROM t") == 0
+
+
+@pytest.mark.parametrize("number", [1021, 1146, 1317, 1969, 3024])
+def test_what_has_nothing_to_do_with_what_was_sent_refuses_no_statement(
+    engine: Engine, number: int
+) -> None:
+    """Whoever has sent many things at once would try each by itself."""
+    work = Work(f"MYSQL_ERRNO = {number}, MESSAGE_TEXT = 'canary'", times=1)
+    with pytest.raises(OperatorFault) as caught:
+        run(engine, work)
+    assert caught.value.code == "store_failed"
+    assert not isinstance(caught.value, StatementRefused)
 
 
 @pytest.mark.parametrize("number", [1047, 8027, 9001, 9002, 9003, 9004, 9005])

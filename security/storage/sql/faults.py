@@ -81,6 +81,8 @@ _FULL: Final = frozenset({1021, 1114, 1206})
 _READ_ONLY: Final = frozenset({1290, 1792, 1836})
 """After another server has become the first, which a new connection leads to."""
 _NOT_MADE: Final = frozenset({1146, 1054})
+_ENDED: Final = frozenset({1317, 1969, 3024})
+"""By KILL QUERY, or a limit of the server's own for how long a statement may take."""
 
 _SQLITE_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
@@ -284,6 +286,7 @@ def _judge(error: Exception) -> _Failed:
         return _failed(f"{_REFUSED[number]} (error {number})", "database_refused")
     what = {
         **dict.fromkeys(_FULL, "its disk is full"),
+        **dict.fromkeys(_ENDED, "it ended a statement before its time"),
         **dict.fromkeys(_NOT_MADE, "a table is missing; run drivekeeper db upgrade"),
     }.get(number or 0)
     named = f"error {number}" if number is not None else type(cause).__name__
