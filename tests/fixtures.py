@@ -131,6 +131,11 @@ class RunningBot:
         """What its documents are sealed with."""
         return TokenEncryption(self.settings.encryption_keys)
 
+    def actions(self) -> list[str]:
+        """The audit trail's, oldest first."""
+        events = self.services.core.storage.events(newest_first=False)
+        return [entry.action for entry in events]
+
     def stored_text(self) -> str:
         """Everything under the data folder, as one text."""
         texts = []

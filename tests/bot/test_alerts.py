@@ -17,7 +17,7 @@ from sandbox.clients.telegram_controls import TelegramControls
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from tests.bot.upkeep import Upkeep, by_hand, logged, said_to, sweep
-from tests.fixtures import RunningBot, StartBot
+from tests.fixtures import StartBot
 from tests.journeys import until
 from tests.security.kit import new_key
 
@@ -34,12 +34,6 @@ async def greet(*everybody: Person) -> None:
     for person in everybody:
         await person.start()
         await person.wait_for("Drivekeeper")
-
-
-def actions(bot: RunningBot) -> list[str]:
-    """The audit trail's actions, oldest first."""
-    events = bot.services.core.storage.events(newest_first=False)
-    return [entry.action for entry in events]
 
 
 async def test_a_wrong_client_secret_is_one_alert_and_one_end_for_each_administrator(
@@ -127,8 +121,8 @@ async def test_many_revoked_at_once_are_held_until_an_administrator_says_so(
         assert len(await said_to(bo, "is no longer connected")) == 1
         assert await said_to(ann, "is no longer connected") == []
         assert len(await said_to(root, "Over:")) == 1
-        assert actions(bot)[-4:] == ["confirmed", *["quarantined"] * 3]
-        assert "denied" in actions(bot)
+        assert bot.actions()[-4:] == ["confirmed", *["quarantined"] * 3]
+        assert "denied" in bot.actions()
 
 
 @pytest.mark.encryption("on")

@@ -11,7 +11,7 @@ from sandbox.clients.messages import Message
 from sandbox.clients.person import Person
 from security.credential import Owner
 from tests.bot.upkeep import Upkeep, by_hand, sweep
-from tests.fixtures import RunningBot, StartBot
+from tests.fixtures import StartBot
 from tests.security.kit import a_credential
 from tests.spots import credential_at
 
@@ -25,12 +25,6 @@ def set_aside(upkeep: Upkeep, owner: Owner, reason: str = "invalid_grant") -> No
     """The owner's credential goes into quarantine."""
     store = upkeep.world.store
     store.copies.set_aside(owner, reason)
-
-
-def actions(bot: RunningBot) -> list[str]:
-    """The audit trail's actions, oldest first."""
-    events = bot.services.core.storage.events(newest_first=False)
-    return [entry.action for entry in events]
 
 
 async def opened(root: Person, number: int) -> Message:
@@ -94,7 +88,7 @@ async def test_a_copy_is_restored_where_it_can_be_and_purged_when_asked_twice(
         await root.tap("Restore", entry)
         await root.wait_for("Restored, and Google accepts it.")
         await ann.wait_for("is in your Drive")
-        assert "restored" in actions(bot)
+        assert "restored" in bot.actions()
         await root.tap("Restore", late)
         await root.wait_for("no longer there")
         # Connected, and yet a copy in quarantine: it is not to take the place of the good one.
@@ -116,7 +110,7 @@ async def test_a_copy_is_restored_where_it_can_be_and_purged_when_asked_twice(
         await root.tap("Yes, delete it for good")
         await root.wait_for("Deleted for good.")
         assert upkeep.told() == []
-        assert actions(bot)[-1] == "purged"
+        assert bot.actions()[-1] == "purged"
         await root.tap("Back to the list")
         await root.wait_for("Nothing was set aside.")
 
@@ -150,4 +144,4 @@ async def test_what_google_no_longer_accepts_goes_back_and_its_owner_hears_no_mo
         set_aside(upkeep, Owner.user(503), "unreadable")
         await root.tap("Restore", await opened(root, 1))
         await root.wait_for("the copy itself is damaged")
-        assert actions(bot).count("restored") == 1
+        assert bot.actions().count("restored") == 1

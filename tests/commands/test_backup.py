@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from pydantic import SecretStr
@@ -17,6 +16,7 @@ from cli import app
 from security.encryption import TokenEncryption, fingerprint
 from security.storage.leases import BOT_LEASE
 from security.token_store import TokenStore
+from tests.commands.conftest import in_json
 from tests.places import settings_of
 from tests.security.kit import ANN, BOB, a_credential, mode_of, new_key, secret
 from tests.spots import credential_at, everything_in, held, tombstone_at
@@ -72,12 +72,6 @@ def open_store(folder: Path, key: SecretStr = KEY) -> TokenStore:
     """The folder's store, with the masks of there."""
     keyring = TokenEncryption([key])
     return store_in(folder, keyring, masks_in(folder, keyring))
-
-
-def in_json(result: Result) -> dict[str, Any]:
-    """The one object on stdout."""
-    document: dict[str, Any] = json.loads(result.stdout)
-    return document
 
 
 def test_an_archive_is_written_and_counted(store: TokenStore, run: Run, archive: str) -> None:

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 import typer
@@ -21,6 +21,7 @@ from processes.storage import KINDS
 from security.encryption import TokenEncryption
 from security.logging_utils import OwnerMask
 from security.storage.leases import BOT_LEASE
+from tests.commands.conftest import in_json
 from tests.places import databases, settings_of
 from tests.security.kit import ANN, BOB, a_credential, new_key, secret
 from tests.security.test_rotation import documents, kids, seed
@@ -56,12 +57,6 @@ def run(folder: Path, restored_logging: None, monkeypatch: pytest.MonkeyPatch) -
         return result
 
     return command
-
-
-def in_json(result: Result) -> dict[str, Any]:
-    """The one object on stdout."""
-    document: dict[str, Any] = json.loads(result.stdout)
-    return document
 
 
 def test_a_generated_key_is_alone_on_stdout() -> None:

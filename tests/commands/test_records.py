@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from pydantic import SecretStr
@@ -19,6 +18,7 @@ from security.encryption import TokenEncryption
 from security.recovery.inspection import FINDINGS
 from security.storage.events import Event
 from security.token_store import TokenStore
+from tests.commands.conftest import in_json
 from tests.places import databases, settings_of
 from tests.security.kit import ANN, BOB, MASK, TOWN, a_credential, in_minutes, new_key, secret
 from tests.spots import copy_at, credential_at, everything_in
@@ -71,12 +71,6 @@ def run(
         return result
 
     return command
-
-
-def in_json(result: Result) -> dict[str, Any]:
-    """The one object on stdout."""
-    document: dict[str, Any] = json.loads(result.stdout)
-    return document
 
 
 def trail(store: TokenStore) -> list[tuple[str, str | None, str]]:

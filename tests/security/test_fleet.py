@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from pydantic import SecretStr
 from structlog.testing import capture_logs
@@ -28,14 +27,6 @@ from tests.stores import store_in
 
 OWNERS = [Owner.user(1000 + number) for number in range(12)]
 EVERY = timedelta(minutes=10)
-
-
-@pytest.fixture
-def clock() -> Iterator[FrozenDateTimeFactory]:
-    """Stands still until told."""
-    with freeze_time(datetime.now(UTC).replace(tzinfo=None), real_asyncio=True) as frozen:
-        assert isinstance(frozen, FrozenDateTimeFactory)  # it does not tick by itself
-        yield frozen
 
 
 class Fleet:

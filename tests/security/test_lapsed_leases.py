@@ -28,13 +28,6 @@ from tests.storage.shared import SharedShelf, SharedStorage
 pytestmark = pytest.mark.one_way("on")
 
 
-@pytest.fixture
-async def processes() -> AsyncIterator[Processes]:
-    """Several over one shelf, whose leases last thirty seconds."""
-    async with several() as made:
-        yield made
-
-
 def test_whoever_must_have_a_lease_waits_for_longer_than_one_lasts() -> None:
     """Where leases lapse; where they do not, as long as what is done under one may take."""
     assert (patience(30), patience(3), patience(None)) == (35, 8, 30)

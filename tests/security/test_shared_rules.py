@@ -3,39 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
-from config.database import DatabaseAddress
 from processes.wiring import Custody
 from security.credential import Owner
 from security.maintenance.documents import MAINTENANCE
 from security.maintenance.incidents import CLOCK_SKEW, HOLD
 from security.maintenance.sweep import SweepOptions
-from tests.running import in_rest
 from tests.security.kit import ANN, BOB, World
-from tests.security.processes import Processes, several
+from tests.security.processes import Processes
 
 pytestmark = pytest.mark.one_way("on")
-
-
-@pytest.fixture
-async def processes() -> AsyncIterator[Processes]:
-    """Several over one shelf."""
-    async with several() as made:
-        yield made
-
-
-@pytest.fixture(params=["shelf", *in_rest("database")])
-async def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Processes]:
-    """Several over one shelf, or one database."""
-    address = DatabaseAddress.parse(SecretStr(f"sqlite:///{tmp_path / 'kept.db'}"))
-    async with several(address if request.param == "database" else None) as made:
-        yield made
 
 
 def users(count: int) -> list[Owner]:

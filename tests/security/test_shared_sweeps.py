@@ -4,38 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
-from config.database import DatabaseAddress
 from processes.wiring import Custody
 from security.credential import Owner
 from security.maintenance.sweep import SweepOptions
 from security.storage.due import random_parts
-from tests.running import in_rest
 from tests.security.kit import ANN
 from tests.security.processes import Processes, several
 
 pytestmark = pytest.mark.one_way("on")
 OWNERS = [Owner.user(1000 + number) for number in range(200)]
-
-
-@pytest.fixture
-async def processes() -> AsyncIterator[Processes]:
-    """Several over one shelf."""
-    async with several() as made:
-        yield made
-
-
-@pytest.fixture(params=["shelf", *in_rest("database")])
-async def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Processes]:
-    """Several over one shelf, or one database."""
-    address = DatabaseAddress.parse(SecretStr(f"sqlite:///{tmp_path / 'kept.db'}"))
-    async with several(address if request.param == "database" else None) as made:
-        yield made
 
 
 def start_four(processes: Processes, concurrency: int = 8) -> list[Custody]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 
 from processes.wiring import Custody
@@ -19,15 +17,6 @@ LEAD, EVERY = timedelta(minutes=15), timedelta(minutes=10)
 WEEK = timedelta(days=7)
 
 pytestmark = pytest.mark.one_way("on")  # the clock is the same both ways
-
-
-@pytest.fixture
-def clock() -> Iterator[FrozenDateTimeFactory]:
-    """Stands still until told; the event loop's own clock goes on."""
-    # Never before what the file system says: files are stamped by the real clock.
-    with freeze_time(datetime.now(UTC).replace(tzinfo=None), real_asyncio=True) as frozen:
-        assert isinstance(frozen, FrozenDateTimeFactory)  # it does not tick by itself
-        yield frozen
 
 
 def keeper(world: World, idle_after: timedelta | None = None) -> Custody:
