@@ -36,7 +36,7 @@ async def _ask(person: Person, waiting: set[int]) -> float:
     waiting.add(person.id)
     began = time.perf_counter()
     await person.send("/status")
-    await person.wait_for("Used: ", timeout=60)  # Drive's quota: the whole answer
+    await person.wait_for(" free", timeout=60)  # of Drive's quota: the whole answer
     waiting.discard(person.id)
     return time.perf_counter() - began
 
