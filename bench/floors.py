@@ -14,12 +14,10 @@ import fcntl
 import json
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlencode
 
 import aiohttp
 import google.auth.transport.requests
@@ -27,10 +25,9 @@ import requests
 from filelock import FileLock
 from google.oauth2.credentials import Credentials
 
-from bench.child import Json, serve
 from bench.owners import CLIENT_ID, CLIENT_SECRET
+from bench.refreshes import Refreshes, serve_runs
 
-FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 THREADS: Final = 16  # as many as the product's own for writing
 
 
@@ -51,51 +48,22 @@ def replace_file(path: Path, data: bytes) -> None:
         os.close(folder)
 
 
-class Post:
+_File = tuple[Path, bytes, str]
+"""Its content, and the refresh token in it."""
+
+
+class Post(Refreshes[_File]):
     """The POST alone."""
 
     def __init__(self, folder: Path, url: str, concurrency: int) -> None:
-        self._url = f"{url}/token"
-        self._concurrency = concurrency
-        self._files = [
+        files = [
             (path, path.read_bytes(), _refresh_token(path))
             for path in sorted(folder.glob("token_*.json"))
         ]
+        super().__init__(files, url, concurrency)
 
-    async def run(self) -> int:
-        """Once for every owner; how many there are."""
-        files = iter(self._files)
-        timeout = aiohttp.ClientTimeout(total=10)
-        async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.TaskGroup() as group:
-            for _ in range(self._concurrency):
-                group.create_task(self._work(session, files))
-        return len(self._files)
-
-    async def _work(
-        self, session: aiohttp.ClientSession, files: Iterator[tuple[Path, bytes, str]]
-    ) -> None:
-        for path, data, refresh_token in files:
-            await self._keep(session, path, data, refresh_token)
-
-    async def _keep(
-        self, session: aiohttp.ClientSession, path: Path, data: bytes, refresh_token: str
-    ) -> None:
-        await self._post(session, refresh_token)
-
-    async def _post(self, session: aiohttp.ClientSession, refresh_token: str) -> None:
-        form = {
-            "grant_type": "refresh_token",
-            "refresh_token": refresh_token,
-            "client_id": CLIENT_ID,
-            "client_secret": CLIENT_SECRET,
-        }
-        body = urlencode(form).encode("ascii")  # aiohttp's own encoder takes twice the time
-        async with session.post(
-            self._url, data=body, headers=FORM, allow_redirects=False
-        ) as response:
-            await response.read()
-            if response.status != 200:
-                raise RuntimeError(f"the endpoint answered {response.status}")
+    async def _keep(self, session: aiohttp.ClientSession, item: _File) -> None:
+        await self._post(session, item[2])
 
 
 class Floor(Post):
@@ -107,9 +75,8 @@ class Floor(Post):
         self._locks.mkdir(exist_ok=True)
         self._threads = ThreadPoolExecutor(THREADS)
 
-    async def _keep(
-        self, session: aiohttp.ClientSession, path: Path, data: bytes, refresh_token: str
-    ) -> None:
+    async def _keep(self, session: aiohttp.ClientSession, item: _File) -> None:
+        path, data, refresh_token = item
         lock = os.open(f"{self._locks}/{path.stem}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # it is free: nothing to wait for
@@ -163,18 +130,7 @@ def _refresh_token(path: Path) -> str:
 async def main() -> None:
     """Run once at each command."""
     kind, folder, url, concurrency = sys.argv[1:]
-    contender = KINDS[kind](Path(folder), url, int(concurrency))
-
-    async def answer(_: Json) -> Json:
-        began, cpu = time.perf_counter(), time.process_time()
-        refreshed = await contender.run()
-        return {
-            "seconds": time.perf_counter() - began,
-            "cpu_seconds": time.process_time() - cpu,
-            "refreshed": refreshed,
-        }
-
-    await serve({}, answer)
+    await serve_runs(KINDS[kind](Path(folder), url, int(concurrency)).run)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,16 @@ from typing import Any, Final
 from bench.child import Child, Json
 from bench.owners import fill, new_key, write_settings
 from bench.report import Site, Wrong, median_of
+from bench.sweeps import (
+    AT_ONCE,
+    CONCURRENCY,
+    DUE,
+    HOURS,
+    LATENCY_SECONDS,
+    endpoint_at,
+    in_turns,
+)
 from bench.world import BOT_TOKEN
-
-CONCURRENCY: Final = 32  # the settings' default
-LATENCY_CONCURRENCY: Final = 64
-LATENCY_SECONDS: Final = 0.15
-_HOURS: Final = 24 * 60
-_DUE: Final = 5.0  # minutes left: less than the lead
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,6 @@ class Place(Site):
 
     scale: Scale
 
-    def endpoint(self, latency: float = 0.0) -> Child:
-        """The token endpoint, started."""
-        return self.beside("bench.endpoint", latency)
-
     def sweeper(self, name: str, url: str, owners: int, minutes: float, **settings: Any) -> Child:
         """The product over a data folder of its own, its first pass behind it."""
         data = self.folder / name
@@ -77,8 +76,8 @@ def measure_idle(place: Place) -> Json:
     """(a) Nothing is due: a whole pass against a bare scandir and stat."""
     scale = place.scale
     with (
-        place.endpoint() as endpoint,
-        place.sweeper("idle", endpoint.hello["url"], scale.idle_owners, _HOURS) as sweeper,
+        endpoint_at(place) as endpoint,
+        place.sweeper("idle", endpoint.hello["url"], scale.idle_owners, HOURS) as sweeper,
     ):
         rounds = []
         for _ in range(scale.idle_rounds):
@@ -104,13 +103,13 @@ def measure_due(place: Place) -> Json:
     """(b) and (e) Everybody is due: refreshes a second, the contenders in turns."""
     scale, key = place.scale, new_key()
     with ExitStack() as stack:
-        endpoint = stack.enter_context(place.endpoint())
+        endpoint = stack.enter_context(endpoint_at(place))
         url, contenders = endpoint.hello["url"], {}
         for name, settings in {
             "sweep": {},
             "sweep_encrypted": {"TOKEN_ENCRYPTION_KEY": key},
         }.items():
-            child = place.sweeper(name, url, scale.due_owners, _DUE, **settings)
+            child = place.sweeper(name, url, scale.due_owners, DUE, **settings)
             contenders[name] = stack.enter_context(child)
         for kind, owners in (
             ("floor", scale.due_owners),
@@ -118,16 +117,14 @@ def measure_due(place: Place) -> Json:
             ("loop", scale.loop_owners),
         ):
             data = place.folder / kind
-            fill(data, owners, key=None, minutes_left=_DUE)
+            fill(data, owners, key=None, minutes_left=DUE)
             child = place.measured("bench.floors", kind, data, url, CONCURRENCY)
             contenders[kind] = stack.enter_context(child)
             child.ask("run")
         rounds: list[Json] = []
         for number in range(scale.due_rounds):
             rates = {}
-            # Back and forth: what one has just deleted makes the next one's new files dearer.
-            turns = list(contenders.items())
-            for name, child in reversed(turns) if number % 2 else turns:
+            for name, child in in_turns(contenders.items(), number):
                 endpoint.ask("count")
                 done = child.ask("sweep")
                 if endpoint.ask("count")["answered"] != done["refreshed"]:
@@ -148,12 +145,12 @@ def measure_due(place: Place) -> Json:
 def measure_latency(place: Place) -> Json:
     """(c) Google takes 150 ms: how much of what 64 at once could do is done."""
     scale = place.scale
-    least = math.ceil(scale.latency_owners / LATENCY_CONCURRENCY) * LATENCY_SECONDS
-    settings = {"TOKEN_MAINTENANCE_CONCURRENCY": LATENCY_CONCURRENCY}
+    least = math.ceil(scale.latency_owners / AT_ONCE) * LATENCY_SECONDS
+    settings = {"TOKEN_MAINTENANCE_CONCURRENCY": AT_ONCE}
     with (
-        place.endpoint(LATENCY_SECONDS) as endpoint,
+        endpoint_at(place, LATENCY_SECONDS) as endpoint,
         place.sweeper(
-            "latency", endpoint.hello["url"], scale.latency_owners, _DUE, **settings
+            "latency", endpoint.hello["url"], scale.latency_owners, DUE, **settings
         ) as sweeper,
     ):
         rounds = []
@@ -169,9 +166,9 @@ def measure_status(place: Place, due_per_second: float) -> Json:
     """(d) How long /status takes while the bot sweeps, against while it does not."""
     scale = place.scale
     data = place.folder / "status"
-    fill(data, scale.status_owners, key=None, minutes_left=_DUE)
+    fill(data, scale.status_owners, key=None, minutes_left=DUE)
     with ExitStack() as stack:
-        endpoint = stack.enter_context(place.endpoint())
+        endpoint = stack.enter_context(endpoint_at(place))
         world = stack.enter_context(
             place.beside("bench.world", place.folder / "world", data, scale.people)
         )

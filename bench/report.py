@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,7 @@ from bench.disk import NotOnDisk, file_system_of
 
 FOLDER: Final = Path("/var/tmp/drivekeeper-bench")  # noqa: S108 - on a disk (FHS), and of no secrets
 """Outside the program's own folder, where the bot takes no files from a local Bot API server."""
+_PR_SET_PDEATHSIG: Final = 1
 Aims = Mapping[str, tuple[str, str]]
 """What is reported → what it is, and what is aimed at."""
 
@@ -66,8 +69,12 @@ It is told whether to be quick, and what has been found so far."""
 
 
 def report(name: str, aims: Aims, measure: Measure) -> int:
-    """Measure and report. The exit code: 0 measured, 1 something went wrong, 2 not on a disk."""
+    """Measure and report.
+
+    The exit code: 0 measured, 1 something went wrong, 2 not on a disk, or not to the end.
+    """
     options = _options(name)
+    _end_with_make()
     options.folder.mkdir(parents=True, exist_ok=True)
     try:
         file_system = file_system_of(options.folder)
@@ -105,6 +112,9 @@ def report(name: str, aims: Aims, measure: Measure) -> int:
     except (ChildFailed, Wrong) as failure:
         print(f"{failure}\nWhat was written is kept in {folder}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        shutil.rmtree(folder, ignore_errors=True)
+        return 2
     shutil.rmtree(folder)
     found |= {"seconds": time.monotonic() - began, "rounds": rounds}
     print(f"In {found['seconds']:.0f} s, at {found['commit'][:12]}.")
@@ -116,6 +126,13 @@ def report(name: str, aims: Aims, measure: Measure) -> int:
 def median_of(rounds: list[Json], name: str) -> float:
     """Of one figure over all rounds."""
     return float(median(entry[name] for entry in rounds))
+
+
+def _end_with_make() -> None:
+    """As Ctrl-C does, where `make` is killed: else all would go on, its database too (prctl(2))."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if "MAKELEVEL" in os.environ:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _options(name: str) -> argparse.Namespace:

@@ -12,7 +12,8 @@ from typing import Final
 from bench.child import Json
 from bench.report import Wrong, median_of
 from bench.start import bot_process
-from bench.store.place import HOURS, NOWHERE, Place, filled
+from bench.store.place import NOWHERE, Place, filled
+from bench.sweeps import HOURS
 from bench.world import BOT_TOKEN
 
 TRIP_SECONDS: Final = 0.02

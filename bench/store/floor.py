@@ -13,20 +13,17 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sys
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
-from urllib.parse import urlencode
 
 import aiohttp
 from sqlalchemy import BindParameter, Connection, Engine, TextClause, bindparam, text
 
-from bench.child import Json, serve
-from bench.floors import FORM
-from bench.owners import CLIENT_ID, CLIENT_SECRET, read_settings
+from bench.owners import read_settings
+from bench.refreshes import Refreshes, serve_runs
 from security.encryption import TokenEncryption
 from security.storage.sql.engine import make_engine
 
@@ -134,48 +131,21 @@ def _save(rows: int) -> TextClause:
     )
 
 
-class Floor:
+class Floor(Refreshes[str]):
     """Claim, POST, save, for everybody."""
 
     def __init__(
         self, engine: Engine, keyring: TokenEncryption, url: str, concurrency: int
     ) -> None:
-        self._url = f"{url}/token"
-        self._concurrency = concurrency
         self._claims = Together(engine, partial(claim, keyring))
         self._saves = Together(engine, partial(save, keyring))
         with engine.begin() as connection:
-            self._names = _make_leases(connection)
+            super().__init__(_make_leases(connection), url, concurrency)
 
-    async def run(self) -> int:
-        """Once for every owner; how many there are."""
-        names = iter(self._names)
-        timeout = aiohttp.ClientTimeout(total=10)
-        async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.TaskGroup() as group:
-            for _ in range(self._concurrency):
-                group.create_task(self._work(session, names))
-        return len(self._names)
-
-    async def _work(self, session: aiohttp.ClientSession, names: Any) -> None:
-        for name in names:
-            row = await self._claims.run(name)
-            await self._post(session)
-            await self._saves.run(row)
-
-    async def _post(self, session: aiohttp.ClientSession) -> None:
-        form = {
-            "grant_type": "refresh_token",
-            "refresh_token": _REFRESH_TOKEN,
-            "client_id": CLIENT_ID,
-            "client_secret": CLIENT_SECRET,
-        }
-        body = urlencode(form).encode("ascii")
-        async with session.post(
-            self._url, data=body, headers=FORM, allow_redirects=False
-        ) as response:
-            await response.read()
-            if response.status != 200:
-                raise RuntimeError(f"the endpoint answered {response.status}")
+    async def _keep(self, session: aiohttp.ClientSession, item: str) -> None:
+        row = await self._claims.run(item)
+        await self._post(session, _REFRESH_TOKEN)
+        await self._saves.run(row)
 
 
 def _make_leases(connection: Connection) -> list[str]:
@@ -194,18 +164,7 @@ async def main() -> None:
     if address is None:
         raise RuntimeError("no DATABASE_URL")
     keyring = TokenEncryption(settings.encryption_keys)
-    floor = Floor(make_engine(address), keyring, url, int(concurrency))
-
-    async def answer(_: Json) -> Json:
-        began, cpu = time.perf_counter(), time.process_time()
-        refreshed = await floor.run()
-        return {
-            "seconds": time.perf_counter() - began,
-            "cpu_seconds": time.process_time() - cpu,
-            "refreshed": refreshed,
-        }
-
-    await serve({}, answer)
+    await serve_runs(Floor(make_engine(address), keyring, url, int(concurrency)).run)
 
 
 if __name__ == "__main__":

@@ -9,14 +9,20 @@ from bench.child import Child, Json
 from bench.owners import fill, new_key
 from bench.report import Wrong, median_of
 from bench.store.beside import Databases
-from bench.store.place import DUE, HOURS, Place, check, each_once, filled, sweep_together
+from bench.store.place import LIFE, Place, check, each_once, filled, sweep_together
 from bench.store.server import statements
+from bench.sweeps import (
+    AT_ONCE,
+    CONCURRENCY,
+    DUE,
+    HOURS,
+    LATENCY_SECONDS,
+    endpoint_at,
+    in_turns,
+)
 
-LATENCY_SECONDS: Final = 0.15
-CONCURRENCY: Final = 32  # the settings' default
 EACH: Final = 8
 """Refreshes at once of each of several processes."""
-MANY: Final = 64
 _PROCESSES: Final = (1, 2, 4)
 
 
@@ -25,7 +31,7 @@ def measure_processes(place: Place) -> Json:
     scale = place.scale
     most = scale.fleet_owners * _PROCESSES[-1]
     with ExitStack() as stack:
-        endpoint = stack.enter_context(place.endpoint(LATENCY_SECONDS))
+        endpoint = stack.enter_context(endpoint_at(place, LATENCY_SECONDS, LIFE))
         settings = place.settings(
             "processes", endpoint.hello["url"], TOKEN_MAINTENANCE_CONCURRENCY=EACH
         )
@@ -37,7 +43,7 @@ def measure_processes(place: Place) -> Json:
         refreshed = 0
         for number in range(scale.fleet_rounds):
             entry: Json = {}
-            for processes in reversed(_PROCESSES) if number % 2 else _PROCESSES:
+            for processes in in_turns(_PROCESSES, number):
                 owners = scale.fleet_owners * processes
                 fleet.ask("make_due", count=owners, minutes=DUE)
                 endpoint.ask("count")
@@ -61,7 +67,7 @@ def measure_due(place: Place) -> Json:
     scale = place.scale
     with ExitStack() as stack:
         # What was refreshed is due again, as in `make bench-sweep`.
-        endpoint = stack.enter_context(place.endpoint(life=600))
+        endpoint = stack.enter_context(endpoint_at(place))
         url = endpoint.hello["url"]
         in_database, of_floor = place.settings("due", url), place.settings("floor", url)
         key = new_key()
@@ -88,8 +94,7 @@ def measure_due(place: Place) -> Json:
         rounds: list[Json] = []
         for number in range(scale.due_rounds):
             entry: Json = {}
-            turns = list(contenders.items())
-            for name, child in reversed(turns) if number % 2 else turns:
+            for name, child in in_turns(contenders.items(), number):
                 endpoint.ask("count")
                 before = statements(place.server)
                 done = child.ask("sweep")
@@ -117,7 +122,7 @@ def measure_idle(place: Place, databases: Databases) -> Json:
     """(c) Nothing is due: a pass among very many against one among few, and its statements."""
     scale = place.scale
     with ExitStack() as stack:
-        endpoint = stack.enter_context(place.endpoint())
+        endpoint = stack.enter_context(endpoint_at(place))
         children: dict[int, Child] = {}
         for owners, leads in databases.items():
             settings = place.settings_with(f"idle-{owners}", endpoint.hello["url"], **leads)
@@ -126,8 +131,7 @@ def measure_idle(place: Place, databases: Databases) -> Json:
         rounds: list[Json] = []
         for number in range(scale.idle_rounds):
             entry: Json = {}
-            turns = list(children.items())
-            for owners, child in reversed(turns) if number % 2 else turns:
+            for owners, child in in_turns(children.items(), number):
                 before = statements(place.server)
                 done = child.ask("sweep")
                 entry[f"statements_{owners}"] = statements(place.server) - before
@@ -148,7 +152,7 @@ def measure_many(place: Place) -> Json:
     """(f) One process at 64, 150 ms each: in MariaDB, in SQLite, in files."""
     scale = place.scale
     with ExitStack() as stack:
-        endpoint = stack.enter_context(place.endpoint(LATENCY_SECONDS))
+        endpoint = stack.enter_context(endpoint_at(place, LATENCY_SECONDS, LIFE))
         url = endpoint.hello["url"]
         contenders: dict[str, tuple[Child, Child]] = {}
         for name, made in (
@@ -156,7 +160,7 @@ def measure_many(place: Place) -> Json:
             ("sqlite", place.sqlite_settings),
             ("mariadb", place.settings),
         ):
-            settings = made(f"many-{name}", url, TOKEN_MAINTENANCE_CONCURRENCY=MANY)
+            settings = made(f"many-{name}", url, TOKEN_MAINTENANCE_CONCURRENCY=AT_ONCE)
             fleet = stack.enter_context(filled(place, settings, scale.many_owners, HOURS))
             child = stack.enter_context(place.measured("bench.sweeper", settings))
             child.ask("sweep")
@@ -164,8 +168,7 @@ def measure_many(place: Place) -> Json:
         rounds: list[Json] = []
         for number in range(scale.many_rounds):
             entry: Json = {}
-            turns = list(contenders.items())
-            for name, (fleet, child) in reversed(turns) if number % 2 else turns:
+            for name, (fleet, child) in in_turns(contenders.items(), number):
                 fleet.ask("make_due", count=scale.many_owners, minutes=DUE)
                 endpoint.ask("count")
                 done = child.ask("sweep")

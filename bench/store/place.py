@@ -16,12 +16,9 @@ from bench.report import Site, Wrong
 from bench.store.server import settings_of
 from tests.mariadb import MariaDB
 
-HOURS: Final = 24 * 60
-DUE: Final = 5.0
-"""Minutes left: less than the lead."""
 NOWHERE: Final = "http://127.0.0.1:9"
 """A Google that nobody asks."""
-_LIFE: Final = 3600
+LIFE: Final = 3600
 """Seconds, of an access token of Google's."""
 
 
@@ -64,10 +61,6 @@ class Place(Site):
 
     server: MariaDB
     scale: Scale
-
-    def endpoint(self, latency: float = 0.0, life: int = _LIFE) -> Child:
-        """The token endpoint, started; what it gives lives so many seconds."""
-        return self.beside("bench.endpoint", latency, life)
 
     def settings(self, name: str, url: str, **settings: object) -> Path:
         """Of the product with a new database of its own, on the server."""
