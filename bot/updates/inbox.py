@@ -230,9 +230,10 @@ class Inbox(PolledQueue):
 
     async def look_after(self) -> None:
         """Now and then: whether the disk works again; what was set aside is kept for a day."""
-        if self.is_failing and not self.is_putting:  # which tries for itself, and the real thing
+        if not self.is_putting:  # which tries for itself, and the real thing
             try:
-                await self._workers.run(self._journal.probe)
+                if self.is_failing:
+                    await self._workers.run(self._journal.probe)
             except OperatorFault:
                 return
             self._trouble.note(None)

@@ -18,7 +18,6 @@ class SavingTrouble:
     """Trouble is told once when it begins, and once when it is over."""
 
     def __init__(self, incidents: Incidents) -> None:
-        incidents.end(UPDATES_NOT_SAVED, time.time())
         self._incidents = incidents
         self.is_there = False
         """Whether updates could not be written down when last tried."""
@@ -26,13 +25,14 @@ class SavingTrouble:
         """Called where administrators are to be told that it has begun, or is over."""
 
     def note(self, fault: OperatorFault | None) -> None:
-        """What kept an update from being written; None: nothing did."""
-        if self.is_there == (fault is not None):
-            return
-        self.is_there = fault is not None
-        if fault is not None:
+        """What kept an update from being written; None: nothing did.
+
+        That there is none ends what a former run has told of as well, once it is its own to end.
+        """
+        if fault is not None and not self.is_there:
             _log.error("update_not_saved", result=fault.code)
-        # Of a database that is away the bot's lease has an incident: one is enough.
-        is_new = fault is not None and fault.code != DATABASE_UNREACHABLE
-        if self._incidents.note(UPDATES_NOT_SAVED, time.time(), is_there=is_new):
+        self.is_there = fault is not None
+        if fault is not None and fault.code == DATABASE_UNREACHABLE:
+            return  # of which the bot's lease has an incident: one is enough
+        if self._incidents.note(UPDATES_NOT_SAVED, time.time(), is_there=self.is_there):
             self.on_change()

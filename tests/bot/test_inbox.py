@@ -34,7 +34,7 @@ from security.custody.members import Members
 from security.custody.workers import Workers
 from security.encryption import TokenEncryption, is_encrypted
 from security.errors import OperatorFault, TransientFault
-from security.maintenance.incidents import Incidents
+from security.maintenance.incidents import _SEEN_SECONDS, Incidents
 from tests.journeys import out_of_place, until
 from tests.security.kit import full_disk, new_key
 from tests.stores import storage_in
@@ -430,6 +430,23 @@ async def test_a_full_disk_holds_put_up_tells_once_and_loses_nothing(
     assert runs.log.getvalue().count("update_not_saved") == 1
     await inbox.look_after()
     assert runs.kept() == {"7"}
+
+
+@pytest.mark.one_way("on")
+async def test_trouble_of_a_process_that_has_died_is_over_once_it_is_silent_for_long(
+    runs: Runs,
+) -> None:
+    """On a database: whoever takes over writes all the same, and says so at each look."""
+    last_seen = time.time() - _SEEN_SECONDS + 0.3
+    runs.incidents = Incidents((UPDATES_NOT_SAVED,), process="this one")
+    entry = {"since": last_seen, "owners": 0, "told": True, "until": None}
+    runs.incidents.load_entry(UPDATES_NOT_SAVED, {**entry, "seen_by": {"another": last_seen}})
+    told: list[str] = []
+    inbox = await runs.start(told)
+    assert (runs.incidents.is_open(UPDATES_NOT_SAVED), told) == (True, [])
+    await asyncio.sleep(0.4)
+    await inbox.look_after()
+    assert (runs.incidents.is_open(UPDATES_NOT_SAVED), told) == (False, ["trouble"])
 
 
 @pytest.mark.one_way("on")
