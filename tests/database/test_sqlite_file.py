@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from sqlalchemy import Connection, Engine
 
 from security.errors import OperatorFault
 from security.storage.mounts import NETWORK
+from security.storage.sql import schema
 from security.storage.sql.faults import run
 from tests.database.kit import ask, engine_of, refusal, said
 
@@ -124,6 +126,17 @@ def test_another_process_that_writes_is_waited_for(path: Path, engine: Engine) -
         other.communicate(b"\n", timeout=30)
         writer.join(30)
     assert ask(engine, "SELECT COUNT(*) FROM t") == 2
+
+
+def test_whoever_opens_a_new_file_beside_another_waits_for_that_one(path: Path) -> None:
+    """The change to a log written ahead wants the file alone, and SQLite waits for nobody there."""
+    path.parent.mkdir()
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("PRAGMA user_version = 1")
+    other.execute("BEGIN IMMEDIATE")
+    threading.Timer(0.5, other.close).start()
+    with engine_of(address(path)) as engine:
+        assert schema.upgrade(engine)
 
 
 def test_what_is_removed_or_replaced_meanwhile_is_not_written_into(

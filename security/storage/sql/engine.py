@@ -5,6 +5,7 @@ What a connection is told when it begins stands here alone; what its errors mean
 
 from __future__ import annotations
 
+import sqlite3
 import ssl
 import threading
 import time
@@ -37,6 +38,7 @@ _USED_AT: Final = "used_at"
 _CONNECT_SECONDS: Final = 10
 _LOCK_SECONDS: Final = 10
 """Shorter than a read: that a row is locked is then an answer, and no lost connection."""
+_BUSY_SECONDS: Final = 0.01
 _IDLE_IN_TRANSACTION_SECONDS: Final = 15
 """A process that was stopped amid a transaction keeps rows from all others no longer than this."""
 _SQL_MODE: Final = (
@@ -176,9 +178,25 @@ def _of_sqlite(path: Path, connections: int) -> Engine:
 def _begin_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # Python's own BEGIN comes too late, and is never IMMEDIATE
     cursor = connection.cursor()
-    for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = OFF"):
+    _begin_write_ahead(cursor)
+    for setting in ("synchronous = FULL", "foreign_keys = OFF"):
         cursor.execute(f"PRAGMA {setting}")
     cursor.close()
+
+
+def _begin_write_ahead(cursor: Any) -> None:
+    """Of several who open a new file one does it, and here SQLite has the others not wait."""
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_busy or time.monotonic() > deadline:
+                raise
+        else:
+            return
+        time.sleep(_BUSY_SECONDS)
 
 
 def _begin_transaction(connection: Connection) -> None:
