@@ -1,6 +1,7 @@
 """What is not held against a database, and why: one line each.
 
-The contract of storages and the tests of custody run over databases as well, all but these.
+The contract of storages and the tests of custody and of commands run over databases as well, all
+but these.
 """
 
 from __future__ import annotations
