@@ -116,6 +116,11 @@ async def until(happened: Callable[[], bool], seconds: float = 15) -> None:
             began = time.monotonic()
 
 
+def times_told(person: Person, text: str) -> int:
+    """How often the bot has said so."""
+    return sum(m.from_bot and text in m.text for m in person.messages())
+
+
 async def until_in_menu(person: Person, command: str) -> None:
     """Wait until the person's menu has this command: it follows the greeting."""
     async with asyncio.timeout(15):

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from commands.checks.finding import Finding, failed, ok, sentence, skipped, warning
 from security.errors import CustodyError
+from security.maintenance.incidents import MOST_SKEW_SECONDS
 
 if TYPE_CHECKING:
     from commands.runtime import Database, Installation, Server
 
 NAME: Final = "database"
-_MOST_SKEW_SECONDS: Final = 5
 _HARDLY_SECONDS: Final = 0.1
 _LEAST_BYTES: Final = 4 * 1024 * 1024
 
@@ -89,7 +89,7 @@ def _clock(server: Server) -> Finding:
     says = f"The server's clock is {seconds:.1f} seconds {side} this machine's."
     if seconds < _HARDLY_SECONDS:
         says = "The server's clock and this machine's agree."
-    if seconds > _MOST_SKEW_SECONDS:
+    if seconds > MOST_SKEW_SECONDS:
         do = "Have both set by NTP (timedatectl): leases and tokens' ends go by the server's."
         return warning(name, says, do)
     return ok(name, says)

@@ -18,7 +18,8 @@ OUTAGE: Final = "unavailable"
 SWEEP_FAILED: Final = "failed"
 """The sweep itself fails: a defect of the program."""
 CLOCK_SKEW: Final = "clock_skew"
-"""This machine's clock and the storage's differ by more than five seconds."""
+"""This machine's clock and the storage's differ by more than `MOST_SKEW_SECONDS`."""
+MOST_SKEW_SECONDS: Final = 5.0
 _AWAY: Final = frozenset({"unavailable", "timeout", "rate_limited", "not_json"})
 _ANSWERS: Final = frozenset(
     {

@@ -30,7 +30,7 @@ from security.maintenance.documents import (
     bring_up,
     owner_of,
 )
-from security.maintenance.incidents import CLOCK_SKEW, HOLD, Incidents
+from security.maintenance.incidents import CLOCK_SKEW, HOLD, MOST_SKEW_SECONDS, Incidents
 from security.maintenance.owners import Activity, Organisations, Pauses, Terms
 from security.maintenance.processes import REPORTS, WRONG, ProcessDocuments
 from security.maintenance.report import SweepReport
@@ -40,7 +40,6 @@ from security.storage.catalogue import Document
 from security.storage.protocol import Storage
 
 _KEPT_SWEEPS: Final = 144  # a day of them, every ten minutes
-_MOST_SKEW_SECONDS: Final = 5.0
 _LONGEST_UNWRITTEN: Final = 900.0
 _SOON_SECONDS: Final = 0.05
 
@@ -166,12 +165,12 @@ class MaintenanceState:
     def learn(self, report: SweepReport) -> None:
         """What a sweep saw of trouble; and whether this machine's clock is wrong."""
         self.incidents.learn(report, OPERATOR_FAULTS)
-        is_wrong = abs(self._storage.skew()) > _MOST_SKEW_SECONDS
+        is_wrong = abs(self._storage.skew()) > MOST_SKEW_SECONDS
         self.incidents.note(CLOCK_SKEW, self._storage.now(), is_there=is_wrong)
 
     def may_learn(self, report: SweepReport) -> bool:
         """Whether there is trouble, or was any, that a sweep might have to do with."""
-        is_wrong = abs(self._storage.skew()) > _MOST_SKEW_SECONDS
+        is_wrong = abs(self._storage.skew()) > MOST_SKEW_SECONDS
         saw = report.results or report.waiting or report.held or report.ended_by
         return bool(is_wrong or saw or self.has_incidents or self.incidents.changed)
 

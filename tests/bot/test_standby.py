@@ -38,7 +38,7 @@ from security.storage.holding.held_lease import HeldLease
 from security.storage.protocol import Drop, Key, Put, Unit
 from security.storage.sealing import Sealer
 from tests.bot.test_operations import free_port
-from tests.journeys import connect, until, until_uploading
+from tests.journeys import connect, times_told, until, until_uploading
 from tests.storage.shared import SharedShelf, SharedStorage
 from tests.stores import MASK
 
@@ -151,11 +151,6 @@ async def start(
     print(log.getvalue(), file=sys.stdout)
 
 
-def answers(person: Person, text: str) -> int:
-    """How often the bot has said so."""
-    return sum(m.from_bot and text in m.text for m in person.messages())
-
-
 async def test_a_second_bot_stands_by_and_takes_over_when_the_first_one_stops(
     start: Start, log: Log, people: People
 ) -> None:
@@ -245,7 +240,7 @@ async def test_a_bot_that_was_cut_off_for_too_long_does_nothing_more(
     assert {name: before[name] for name in sent} == {name: after[name] for name in sent}
     await ann.send("/cancel")
     await ann.wait_for("nothing to cancel")
-    assert (answers(ann, "20 MiB"), answers(ann, "nothing to cancel")) == (1, 1)
+    assert (times_told(ann, "20 MiB"), times_told(ann, "nothing to cancel")) == (1, 1)
     assert '"event": "polling_conflict", "result": "second_instance"' not in in_order(log)
     assert not second.task.done()
 
@@ -263,7 +258,7 @@ async def test_a_bot_without_its_database_begins_nothing_and_goes_on_once_it_is_
     await until(lambda: not database.leases["bot"].may_begin())
     await ann.send("/help")
     await asyncio.sleep(2 * SECONDS)
-    assert answers(ann, "20 MiB") == 0
+    assert times_told(ann, "20 MiB") == 0
     assert "standby" in (await bot.ask("/readyz"))[1]["reasons"]
     bot.storage.is_cut_off = False
     await ann.wait_for("20 MiB")

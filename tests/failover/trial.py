@@ -34,7 +34,7 @@ from security.storage.protocol import Key, Storage, Stored
 from security.token_store import TokenStore
 from tests.crash.upload_bot import Moment
 from tests.crash.upload_trial import WatchedSandbox
-from tests.journeys import ask_device_code, confirm, until, until_struck
+from tests.journeys import ask_device_code, confirm, times_told, until, until_struck
 from tests.security.kit import ROOT
 
 LEASE_SECONDS: Final = 3
@@ -218,7 +218,9 @@ class Trial:
     async def _settle(self, uploaders: list[Person], eve: Person, files: list[Content]) -> None:
         def is_done() -> bool:
             told = all(self._ends(p, f) for p, f in zip(uploaders, files, strict=True))
-            answered = _count(eve, self._limit) >= self.is_owed and _count(eve, "nothing to cancel")
+            answered = times_told(eve, self._limit) >= self.is_owed and times_told(
+                eve, "nothing to cancel"
+            )
             has_ended = not self.shares_folder or not self.storage.names(UPLOADS)
             is_idle = not self._updates() and has_ended
             return told and bool(answered) and is_idle and self._has_left()
@@ -236,7 +238,7 @@ class Trial:
         for number, (person, content) in enumerate(zip(uploaders, files, strict=True)):
             found = [f for f in kept.of(f"person{number}@example.com") if f.md5]
             if not self.shares_folder:
-                if found or not _count(person, "cannot reach the file"):
+                if found or not times_told(person, "cannot reach the file"):
                     self.losses.append(f"{[m.text for m in person.messages()]}")
                 continue
             if [(f.md5, kept.is_trashed(f)) for f in found] != [(content.md5, False)]:
@@ -246,9 +248,9 @@ class Trial:
             bad = [m.text for m in person.messages() if m.from_bot and m.text[:1] in _BAD]
             self.losses += [f"a message says {text!r}" for text in bad]
         for text, owed in ((self._limit, self.is_owed), ("nothing to cancel", True)):
-            if not owed <= _count(eve, text) <= 1:
-                self.losses.append(f"{_count(eve, text)} answers say {text!r}")
-        if _count(dan, "Connected as") != 1:
+            if not owed <= times_told(eve, text) <= 1:
+                self.losses.append(f"{times_told(eve, text)} answers say {text!r}")
+        if times_told(dan, "Connected as") != 1:
             self.losses.append(f"{[m.text for m in dan.messages()]}")
         [request, credential] = self.storage.read(
             [Key(CONSENTS, Owner.user(DAN).stem), credential_key(Owner.user(DAN))]
@@ -261,7 +263,7 @@ class Trial:
     def _ends(self, person: Person, content: Content) -> int:
         """How many messages say that the file is in Drive; or that it cannot be."""
         if not self.shares_folder:
-            return _count(person, "cannot reach the file")
+            return times_told(person, "cannot reach the file")
         return sum(
             m.from_bot and m.text.startswith("✅") and content.path.name in m.text
             for m in person.messages()
@@ -319,7 +321,3 @@ class Trial:
             running.kill()
             running.wait(_PATIENCE_SECONDS)
             print(name, output.read_text("utf-8", "replace"))
-
-
-def _count(person: Person, text: str) -> int:
-    return sum(m.from_bot and text in m.text for m in person.messages())
