@@ -25,6 +25,10 @@ _LONGEST_SOCKET: Final = 107
 _STRAY_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
+_ENCODED: Final = "special characters in user and password percent-encoded (@ is %40, / is %2F)"
+_TAKE_OUT: Final = "Take it out of the settings"
+
+
 class AddressFault(ValueError):
     """What is wrong with a setting of the database, without its value."""
 
@@ -59,7 +63,7 @@ class DatabaseAddress:
 
         `mysql://user:password@host[:port]/database[?tls=off]` (or `mariadb`, `tidb`),
         `mysql://user[:password]@/database?unix_socket=/path`, `sqlite:////path`. User, password and
-        paths may be percent-encoded.
+        paths may be percent-encoded; a path begins with a slash of its own, or with ~.
 
         Raises:
             AddressFault: what is wrong, by the setting's name and without its value.
@@ -77,7 +81,7 @@ class DatabaseAddress:
     @classmethod
     def _of_file(cls, rest: str, ca: Path | None) -> DatabaseAddress:
         if ca is not None:
-            _refuse("is not used: SQLite is a file", "DATABASE_CA")
+            _refuse(f"is not used: SQLite is a file. {_TAKE_OUT}", "DATABASE_CA")
         if not rest.startswith("/"):
             _refuse("must be sqlite:/// and the path of a file (an absolute one: four slashes)")
         if "?" in rest or "#" in rest:
@@ -86,9 +90,12 @@ class DatabaseAddress:
         if path in ("", ":memory:") or path.endswith("/") or path.startswith("file:"):
             _refuse("must name a file: what is in memory alone would be lost")
         try:
-            return cls(file=Path(path).expanduser())
+            file = Path(path).expanduser()
         except RuntimeError:
             _refuse("begins with ~, and whose home that is is not known")
+        if not file.is_absolute():  # from another folder it would be another database
+            _refuse("must give the file's whole path, with four slashes: sqlite:////folder/file.db")
+        return cls(file=file)
 
     @classmethod
     def _of_server(cls, text: str, ca: Path | None) -> DatabaseAddress:
@@ -98,12 +105,9 @@ class DatabaseAddress:
         user, password = _decoded(parts.username or ""), _decoded(parts.password or "")
         name = _decoded(parts.path.removeprefix("/"))
         if not user:
-            _refuse(
-                "must name a user: mysql://user:password@host/database, special characters "
-                "percent-encoded (@ is %40, / is %2F)"
-            )
+            _refuse(f"must name a user: mysql://user:password@host/database, {_ENCODED}")
         if not _DATABASE.fullmatch(name):
-            _refuse("must end in the name of a database (A-Z a-z 0-9 _ $ -)")
+            _refuse(f"must end in the name of a database (A-Z a-z 0-9 _ $ -), {_ENCODED}")
         tls, socket = _parameters(parts.query)
         host = parts.hostname or ""
         if socket is not None:
@@ -133,10 +137,7 @@ def _split(text: str) -> tuple[SplitResult, int | None]:
             return parts, parts.port
     except ValueError:  # its text may repeat the value
         pass
-    _refuse(
-        "must be mysql://user:password@host:port/database, special characters in user and password "
-        "percent-encoded (@ is %40, / is %2F)"
-    )
+    _refuse(f"must be mysql://user:password@host:port/database, {_ENCODED}")
 
 
 def _decoded(text: str) -> str:
@@ -159,7 +160,7 @@ def _parameters(query: str) -> tuple[str | None, Path | None]:
         if name not in ("tls", "unix_socket"):
             _refuse(
                 "has a parameter that is not known here: there are tls=off and unix_socket=, and "
-                "DATABASE_CA for an authority of your own"
+                "DATABASE_CA for an authority of your own (a ? in a password is %3F)"
             )
         if name in found:
             _refuse(f"has the parameter {name} twice")
@@ -179,7 +180,7 @@ def _check_socket(host: str, port: int | None, tls: str | None, ca: Path | None)
     if tls is not None:
         _refuse("needs no tls=off beside unix_socket=: a socket has no TLS")
     if ca is not None:
-        _refuse("is not used with unix_socket=: a socket has no TLS", "DATABASE_CA")
+        _refuse(f"is not used with unix_socket=: a socket has no TLS. {_TAKE_OUT}", "DATABASE_CA")
 
 
 def _check_host(host: str, tls: str | None, ca: Path | None, *, has_password: bool) -> None:
@@ -194,4 +195,4 @@ def _check_host(host: str, tls: str | None, ca: Path | None, *, has_password: bo
     if tls == "off" and not is_loopback(host):
         _refuse("says tls=off, which is for this machine itself only (localhost, 127.0.0.1, ::1)")
     if tls == "off" and ca is not None:
-        _refuse("is not used with tls=off: take away one of the two", "DATABASE_CA")
+        _refuse(f"is not used with tls=off. {_TAKE_OUT}, or tls=off", "DATABASE_CA")

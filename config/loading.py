@@ -198,7 +198,7 @@ def _rules_for_all(s: Settings, faulty: Collection[str]) -> list[_Rule]:
         (
             s.database_ca is not None and s.database_url is None and "database_url" not in faulty,
             "database_ca",
-            "is not used without DATABASE_URL",
+            "is not used without DATABASE_URL: take it out of the settings as well",
         ),
         (
             s.database_url is not None and not s.encryption_keys and not key_faulty,

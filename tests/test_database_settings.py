@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from commands.checks.settings import check_settings
 from config import Settings, SettingsError, load_settings
 from tests.network_kit import Authority
 from tests.test_config import KEY, NEEDED
@@ -61,9 +63,14 @@ def test_an_own_authority_is_read_at_start(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_an_authority_without_a_database_is_a_mistake(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Everything would be kept in files, in silence."""
+    """Everything would be kept in files, in silence. Or it was left after a move back to files."""
     found = faults(monkeypatch, DATABASE_CA=str(Authority(tmp_path).cert_file))
-    assert found == {"DATABASE_CA": "is not used without DATABASE_URL"}
+    assert found == {
+        "DATABASE_CA": "is not used without DATABASE_URL: take it out of the settings as well"
+    }
+    [told] = [said for said in check_settings(Path(os.devnull))[0] if "DATABASE_CA" in said.says]
+    assert "take it out" in told.do
+    assert "Set it" not in told.do
 
 
 def test_a_database_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,9 @@ from commands.checks.finding import Finding, failed, ok, warning
 from commands.wording import count
 from config import Settings, SettingsError, load_settings, settings_warnings
 
-_DO = "Set it in the environment or in the settings file; docs/settings.md explains each variable."
+_WHERE = "in the environment or in the settings file; docs/settings.md explains each variable."
+_SET = f"Set it {_WHERE}"
+_CORRECT = f"Correct it, or take it out, {_WHERE}"
 
 
 def check_settings(env_file: Path) -> tuple[list[Finding], Settings | None]:
@@ -28,7 +30,10 @@ def check_settings(env_file: Path) -> tuple[list[Finding], Settings | None]:
         load_settings(env_file=env_file)
     except SettingsError as error:
         faults.update(error.faults)
-    findings = [failed("settings", f"{fault}.", _DO) for fault in sorted(faults)]
+    findings = [
+        failed("settings", f"{fault}.", _SET if ": is missing" in fault else _CORRECT)
+        for fault in sorted(faults)
+    ]
     findings = findings or [ok("settings", "Every setting that the bot needs is there.")]
     return [*findings, *_ignored_lines(env_file)], settings
 

@@ -55,9 +55,8 @@ def test_this_machine_itself_may_be_asked_without_tls(host: str) -> None:
 
 
 def test_sqlite_is_a_file() -> None:
-    """Three slashes and a path."""
+    """Three slashes and a whole path, whichever folder a command is typed in."""
     assert parsed("sqlite:////srv/my%20data/d.db").file == Path("/srv/my data/d.db")
-    assert parsed("sqlite:///user_data/d.db").file == Path("user_data/d.db")
     assert parsed("sqlite:///~/d.db").file == Path.home() / "d.db"
 
 
@@ -95,6 +94,8 @@ def test_no_address_shows_who_asks_with_which_password() -> None:
         ("mysql://drive:canary@db/", "name of a database"),
         ("mysql://drive:canary@db/d/canary", "name of a database"),
         ("mysql://drive:canary@db/can`ary", "name of a database"),
+        ("mysql://drive:can@ary/canary@db/d", "/ is %2F"),
+        ("mysql://drive:can@ary/d?canary@db/d", "? in a password is %3F"),
         ("mysql://drive@db/d", "must have a password"),
         ("mysql://drive:@db/d", "must have a password"),
         ("mysql://drive:canary@/d", "must name a host"),
@@ -125,6 +126,8 @@ def test_no_address_shows_who_asks_with_which_password() -> None:
         ("sqlite:///file:canary", "must name a file"),
         ("sqlite:////canary.db?mode=ro", "without parameters"),
         ("sqlite:///~canary/canary.db", "whose home"),
+        ("sqlite:///canary/canary.db", "four slashes"),
+        ("sqlite:///./canary.db", "four slashes"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_without_its_value(text: str, says: str) -> None:
@@ -142,8 +145,9 @@ def test_what_cannot_be_meant_is_refused_without_its_value(text: str, says: str)
     "text", [SOCKET, "sqlite:////srv/d.db", "mysql://drive:pass@localhost/d?tls=off"]
 )
 def test_an_authority_that_is_never_asked_is_refused(text: str) -> None:
-    """Whoever set it meant to be behind TLS."""
+    """Whoever set it meant to be behind TLS; or has forgotten it, and is told what to do."""
     with pytest.raises(AddressFault) as caught:
         parsed(text, CA)
     assert caught.value.setting == "DATABASE_CA"
+    assert "Take it out of the settings" in caught.value.reason
     assert str(CA) not in str(caught.value)

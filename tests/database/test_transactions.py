@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import Connection, Engine
 
 from security.errors import OperatorFault
-from security.storage.sql.faults import CommitUnknown, StatementRefused, repeatable, run
+from security.storage.sql.errors.meaning import StatementRefused
+from security.storage.sql.faults import CommitUnknown, repeatable, run
 from tests.database.gate import PASS, Answer, Cut, CutAfter, Gate, Judge, Verdict, by_socket
 from tests.database.kit import ask, engine_of, said
 from tests.mariadb import MariaDB

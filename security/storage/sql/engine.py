@@ -1,6 +1,6 @@
 """Connections to the database: private, in one time zone, strict, and few.
 
-What a connection is told when it begins stands here alone; what its errors mean is in `faults.py`.
+What a connection is told when it begins stands here alone; what its errors mean is in `errors/`.
 """
 
 from __future__ import annotations

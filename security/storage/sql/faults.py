@@ -1,7 +1,4 @@
-"""What the database's errors mean; and transactions, which are made again as a whole.
-
-The database's own texts quote what was sent: of an error only its number goes on.
-"""
+"""Transactions, which are made again as a whole; and errors, of which only the meaning goes on."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator, contextmanager, nullcontext
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import pymysql
 from sqlalchemy import Connection, Engine
@@ -24,6 +21,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from security.errors import OperatorFault
+from security.storage.sql.errors import server, sqlite
+from security.storage.sql.errors.meaning import Meaning, meaning
+from security.storage.sql.errors.server import is_of_no_more_use
 
 T = TypeVar("T")
 
@@ -42,63 +42,6 @@ _RETRIES: Final = 3
 _PAUSE_SECONDS: Final = 0.05
 """Before the first repetition, half as much again or less; then twice that, and so on."""
 
-_AGAIN: Final = frozenset({1062, 1205, 1213, 8002, 8005, 8022, 8028, 9007})
-"""Undone by the server, and worth trying again: somebody was faster to insert what was not there, a
-lock was waited for in vain, a deadlock; TiDB's conflicts of transactions and of the schema
-(https://docs.pingcap.com/tidb/stable/error-codes)."""
-_SCHEMA_CHANGED: Final = "Information schema is changed"
-"""TiDB's text for 8028, which some of its versions send under another number."""
-_LOST: Final = frozenset(
-    {
-        *(0, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1927),
-        *(2006, 2013, 2014, 2045, 2055, 3169, 4031),
-    }
-)
-"""The connection is gone, or the server is going. 0: PyMySQL's, of a closed one."""
-_NOT_REACHED: Final = frozenset(
-    {
-        *(1040, 1041, 1129, 1203, 1226, 2002, 2003, 2005),
-        *(1047, 8027, 9001, 9002, 9003, 9004, 9005),
-    }
-)
-"""Nobody answers, or nobody more is let in just now; or a server does not reach the others of its
-cluster: 1047 of Galera's, the rest of TiDB's (the page above)."""
-_REFUSED: Final = {
-    **dict.fromkeys(
-        (1045, 1130, 1251, 1524, 1698, 1820, 2059, 3118, 4151),
-        "it does not let the account in: user or password is wrong, or it may not come from this "
-        "machine, or not without TLS",
-    ),
-    **dict.fromkeys(
-        (1044, 1142, 1143, 1227, 1370), "the account may not what it must (see docs/scaling.md)"
-    ),
-    1049: "there is no database of that name",
-}
-_NO_TLS: Final = 2026
-"""PyMySQL's: the server offers none, or somebody on the way takes its offer away."""
-_WANTS_TLS: Final = 3159
-_FULL: Final = frozenset({1021, 1114, 1206})
-_READ_ONLY: Final = frozenset({1290, 1792, 1836})
-"""After another server has become the first, which a new connection leads to."""
-_NOT_MADE: Final = frozenset({1146, 1054})
-_ENDED: Final = frozenset({1317, 1969, 3024})
-"""By KILL QUERY, or a limit of the server's own for how long a statement may take."""
-
-_SQLITE_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-
-_CERTIFICATE: Final = {
-    9: "is not valid yet: is this machine's clock right?",
-    10: "has expired",
-    18: "is signed by nobody else; name its own authority in DATABASE_CA",
-    19: "is of an authority that is not believed; name it in DATABASE_CA",
-    20: "is of an authority that is not believed; name it in DATABASE_CA",
-    21: "is of an authority that is not believed; name it in DATABASE_CA",
-    62: "is for another host than the one named there",
-    64: "is for another address than the one named there",
-}
-"""By OpenSSL's number (x509_vfy.h)."""
-
-
 _mine = threading.local()
 """Engines in whose transactions this thread is."""
 
@@ -110,12 +53,6 @@ class CommitUnknown(OperatorFault):
     """
 
     default_code = "database_unreachable"
-
-
-class StatementRefused(OperatorFault):
-    """The database works, and takes not what it was sent: something in it may be of no use."""
-
-    default_code = "store_failed"
 
 
 def run(
@@ -189,14 +126,7 @@ class _Made(Generic[T]):
     result: T
 
 
-@dataclass(frozen=True, slots=True)
-class _Failed:
-    fault: OperatorFault
-    again: bool = False
-    """Whether the whole transaction is worth making once more."""
-
-
-def _once(engine: Engine, work: Callable[[Connection], T], writes: bool) -> _Made[T] | _Failed:
+def _once(engine: Engine, work: Callable[[Connection], T], writes: bool) -> _Made[T] | Meaning:
     committing = False
     try:
         with engine.connect() as connection:
@@ -209,7 +139,7 @@ def _once(engine: Engine, work: Callable[[Connection], T], writes: bool) -> _Mad
     except _ERRORS as error:
         failed = _judge(error)
         if committing and not _is_undone(error):
-            return _Failed(CommitUnknown(str(failed.fault), code=failed.fault.code))
+            return Meaning(CommitUnknown(str(failed.fault), code=failed.fault.code))
         return failed
     return _Made(result)
 
@@ -246,102 +176,22 @@ def fault_of(error: Exception) -> OperatorFault:
 
 def mark_lost(context: ExceptionContext) -> None:
     """A listener for `handle_error`: whose connection is gone does not go back into the pool."""
-    error = context.original_exception
-    if _is_lost(error) or number_of(error) in _READ_ONLY:
+    if is_of_no_more_use(context.original_exception):
         context.is_disconnect = True
 
 
-def number_of(error: BaseException | None) -> int | None:
-    """The database's own number of an error; None: it has none."""
-    if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorcode", None)
-    first: Any = error.args[0] if error is not None and error.args else None
-    return first if isinstance(first, int) else None
-
-
-def _judge(error: Exception) -> _Failed:
+def _judge(error: Exception) -> Meaning:
     if isinstance(error, PoolTimeout):
-        return _failed("all connections are in use", "database_unreachable")
+        return meaning("all connections are in use: try again", "database_unreachable")
     cause: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite3.Error):
-        return _of_sqlite(cause)
-    if (tls := _tls_error(cause)) is not None:
-        return _failed(tls, "database_untrusted")
-    number = number_of(cause)
-    if number in _AGAIN or _SCHEMA_CHANGED in str(cause):
-        return _failed(
-            f"a conflict with others that goes on (error {number})", "locked", again=True
-        )
-    if number in _READ_ONLY:
-        return _failed(f"it is read-only (error {number})", "store_failed", again=True)
-    if _is_lost(cause) or getattr(error, "connection_invalidated", False):
-        slow = isinstance(getattr(cause, "__context__", None), TimeoutError)
-        said = "did not answer in time" if slow else "the connection was lost"
-        return _failed(f"{said} (error {number})", "database_unreachable", again=not slow)
-    if number in _NOT_REACHED:
-        return _failed(f"it cannot be reached (error {number})", "database_unreachable")
-    if number == _WANTS_TLS:
-        return _failed("it wants TLS: take tls=off away", "database_refused")
-    if number in _REFUSED:
-        return _failed(f"{_REFUSED[number]} (error {number})", "database_refused")
-    what = {
-        **dict.fromkeys(_FULL, "its disk is full"),
-        **dict.fromkeys(_ENDED, "it ended a statement before its time"),
-        **dict.fromkeys(_NOT_MADE, "a table is missing; run drivekeeper db upgrade"),
-    }.get(number or 0)
-    named = f"error {number}" if number is not None else type(cause).__name__
-    return _failed(f"{what} ({named})", "store_failed") if what else _not_taken(named)
-
-
-def _is_lost(cause: BaseException | None) -> bool:
-    number = number_of(cause)
-    # Without a number: packets out of their order.
-    return number in _LOST if number is not None else isinstance(cause, pymysql.InternalError)
-
-
-def _failed(says: str, code: str, *, again: bool = False) -> _Failed:
-    return _Failed(OperatorFault(f"the database of DATABASE_URL: {says}", code=code), again)
-
-
-def _not_taken(named: str) -> _Failed:
-    return _Failed(
-        StatementRefused(f"the database of DATABASE_URL: it refused a statement ({named})")
-    )
-
-
-def _tls_error(cause: BaseException | None) -> str | None:
-    inner = getattr(cause, "original_exception", None) or cause
-    if isinstance(inner, ssl.SSLCertVerificationError):
-        return f"its certificate {_CERTIFICATE.get(inner.verify_code, 'is not believed')}"
-    if isinstance(inner, ssl.SSLError) and not isinstance(inner, ssl.SSLEOFError):
-        return "TLS with it fails"
-    if number_of(cause) == _NO_TLS:
-        return "it offers no TLS, without which nothing is sent to it"
-    return None
-
-
-def _of_sqlite(error: sqlite3.Error) -> _Failed:
-    number = number_of(error)
-    kind = (number or 0) & 0xFF
-    if kind in _SQLITE_BUSY:
-        return _failed(f"another process keeps it busy (error {number})", "locked", again=True)
-    what = {
-        sqlite3.SQLITE_FULL: "its disk is full",
-        sqlite3.SQLITE_READONLY: "its file is read-only",
-        sqlite3.SQLITE_CANTOPEN: "its file cannot be opened",
-        sqlite3.SQLITE_PERM: "its file cannot be opened",
-        sqlite3.SQLITE_NOTADB: "its file is no database",
-        sqlite3.SQLITE_CORRUPT: "its file is damaged",
-        sqlite3.SQLITE_IOERR: "its disk fails",
-    }.get(kind)
-    named = f"error {number}" if number is not None else type(error).__name__
-    return _failed(f"{what} ({named})", "store_failed") if what else _not_taken(named)
+        return sqlite.of_sqlite(cause)
+    return server.of_server(cause, is_gone=getattr(error, "connection_invalidated", False))
 
 
 def _is_undone(error: Exception) -> bool:
     """Whether a COMMIT that failed so has certainly changed nothing."""
     cause = error.orig if isinstance(error, DBAPIError) else error
-    number = number_of(cause)
     if isinstance(cause, sqlite3.Error):
-        return (number or 0) & 0xFF in _SQLITE_BUSY | {sqlite3.SQLITE_FULL}
-    return number in _AGAIN or _SCHEMA_CHANGED in str(cause)
+        return sqlite.is_undone(cause)
+    return server.is_undone(cause)

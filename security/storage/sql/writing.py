@@ -14,7 +14,8 @@ from security.storage.parts import Parts
 from security.storage.protocol import Convert, Key, Put, Resealed, Unit, Version
 from security.storage.sealing import Sealer
 from security.storage.sql.changes import Changes, Judged
-from security.storage.sql.faults import StatementRefused, repeatable
+from security.storage.sql.errors.meaning import StatementRefused
+from security.storage.sql.faults import repeatable
 from security.storage.sql.leases import LeaseBook
 from security.storage.sql.shelves.shelf import Content, Row, Shelf, new_version
 from security.storage.sql.trail import SqlTrail

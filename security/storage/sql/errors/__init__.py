@@ -1,0 +1,1 @@
+"""What the database's errors mean, by their numbers: their texts quote what was sent."""
