@@ -111,13 +111,17 @@ class Proxy:
         self._accepting.join()
         self.let_go()
         self.refuse()
-        while self._connections:
-            time.sleep(0.001)
+        self.wait_for_ends()
 
     def watch(self, cut: Cut | None = None) -> None:
         """Count packets from here on, and cut as `cut` says."""
         with self._lock:
             self.packets, self.met, self._cut = [], None, cut
+
+    def wait_for_ends(self) -> None:
+        """Wait until all connections have ended, and the last words of each are counted."""
+        while self._connections:
+            time.sleep(0.001)
 
     def refuse(self) -> None:
         """End all connections, and let none through: the database is away."""

@@ -47,6 +47,7 @@ class Client:
         """The one packet of a change that says this."""
         self.proxy.watch()
         self.change()
+        self.proxy.wait_for_ends()  # its QUIT would be the first of those that are counted next
         [found] = [
             packet
             for packet in self.proxy.packets
