@@ -20,8 +20,9 @@ from cli import app
 from commands.output import Exit
 from config import Settings, SettingsError, load_settings
 from processes.ending import Replaced
-from processes.storage import KINDS
-from security.logs.schema import EVENTS, MASK, RESULTS
+from processes.storage import KINDS, storage_of
+from security.logging_utils import OwnerMask
+from security.logs.schema import EVENTS, RESULTS
 from security.owner_documents import CREDENTIALS
 from security.storage.events import ACTIONS
 from tests.documents import (
@@ -286,10 +287,19 @@ def test_make_targets_in_the_readme_exist() -> None:
         assert re.search(rf"(?m)^{re.escape(name)}:", makefile), target
 
 
-def test_the_recipe_for_masks_prints_one(tmp_path: Path) -> None:
+def test_the_recipe_for_masks_prints_that_of_the_storage_in_use(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "operations.md").read_text("utf-8")
-    line = next(line for line in text.splitlines() if "OwnerMask(" in line)
-    assert MASK.fullmatch(_python(shlex.split(line)[1:], tmp_path).strip())
+    line = next(line for line in text.splitlines() if "open_custody(" in line)
+    (tmp_path / ".env").write_text(
+        f"DATABASE_URL=sqlite:///{tmp_path}/drivekeeper.db\n"
+        f"TOKEN_ENCRYPTION_KEY={Fernet.generate_key().decode()}\nLOG_MASK_KEY={'m' * 12}\n"
+    )
+    mask = OwnerMask(b"m" * 12)
+    storage = storage_of(load_settings(for_bot=False, env_file=tmp_path / ".env"), mask)
+    storage.prepare()
+    storage.close()
+    assert _python(shlex.split(line)[1:], tmp_path).strip() == mask("user:123456789")
+    assert not (tmp_path / "user_data").exists()
 
 
 def test_the_readme_makes_a_key_that_the_settings_accept(tmp_path: Path) -> None:
