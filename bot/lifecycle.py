@@ -14,6 +14,7 @@ from typing import Final
 
 from telegram.error import InvalidToken, TelegramError
 
+from bot.admin import alerts
 from bot.commands import publish
 from bot.context import BotApplication
 from bot.errors import on_polling_error
@@ -60,6 +61,9 @@ async def start(application: BotApplication) -> None:
         await application.updater.start_polling(
             allowed_updates=ALLOWED_UPDATES, error_callback=on_error, bootstrap_retries=-1
         )
+    application.create_task(
+        alerts.tell_outage_over(application.bot, services, services.core.lease.outage), name="alert"
+    )
     if application.job_queue is not None:
         application.job_queue.run_once(
             publish, services.options.timing.menu, job_kwargs={"misfire_grace_time": None}

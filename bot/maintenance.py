@@ -19,6 +19,10 @@ from security.maintenance.report import SweepReport
 FIRST_SECONDS: Final = 5
 """After the start: by then the bot answers people."""
 _AGAIN: Final = "maintenance again"
+_SOON_SECONDS: Final = 60.0
+_OF_STORAGE: Final = frozenset(
+    {"store_failed", "database_unreachable", "database_refused", "database_untrusted"}
+)
 _log = structlog.get_logger()
 
 
@@ -49,8 +53,8 @@ async def sweep(context: BotContext) -> None:
         held=report.held,
         skipped=report.skipped,
     )
-    _look_again(context, report)
     await services.core.fleet.learn(report)
+    _look_again(context, report)
     metrics.swept(report)
     metrics.minutes_left(services.core.sweep.figures.by_minutes)
     metrics.incidents({incident.code: incident.owners for incident in incidents.open()})
@@ -63,12 +67,17 @@ async def sweep(context: BotContext) -> None:
 
 
 def _look_again(context: BotContext, report: SweepReport) -> None:
-    """Whom another process was at is looked at again, once its lease would have lapsed."""
+    """Whom another process was at is looked at again, once its lease would have lapsed; and trouble
+    with the storage, of which only a sweep can tell that it is over, soon."""
     lasts = context.core.storage.lease_seconds
-    if lasts is None or not report.waiting.get(HeldElsewhere.default_code):
+    if lasts is not None and report.waiting.get(HeldElsewhere.default_code):
+        seconds = lasts + 1
+    elif any(map(context.core.state.incidents.is_open, _OF_STORAGE)):
+        seconds = _SOON_SECONDS
+    else:
         return
-    if not context.jobs.get_jobs_by_name(_AGAIN):
-        context.later(lasts + 1, sweep, name=_AGAIN)
+    if report.ended_by != "stopped" and not context.jobs.get_jobs_by_name(_AGAIN):
+        context.later(seconds, sweep, name=_AGAIN)
 
 
 async def came_by(context: BotContext, owner: Owner) -> None:

@@ -30,17 +30,19 @@ from config import Settings
 from drive import DriveApi, Drives
 from drive.errors import INCIDENTS as DRIVE_INCIDENTS
 from processes.ending import Replaced, StartupError, StoppedInTime
+from processes.outage import PASSING, Outage, until_it_answers
 from processes.ports import standby_front, web_front
 from processes.standby import only_bot_on
-from processes.storage import mask_of, storage_of
+from processes.storage import is_in_use, mask_of, storage_of
 from processes.wiring import CustodyOptions, custody, tune_garbage_collector
 from security.consent.flows import PASTE_REDIRECT, ConsentMethod
-from security.errors import CustodyError
+from security.errors import CustodyError, OperatorFault
 from security.google.network import Network
-from security.logging_utils import OwnerMask, configure_logging
+from security.logging_utils import OwnerMask, configure_logging, redact_logs
 from security.storage.disk_faults import reason_of
 from security.storage.holding.fenced import FencedDocuments
 from security.storage.holding.held_lease import HeldLease
+from security.storage.leases import BOT_LEASE
 from security.storage.protocol import Storage
 from web.app import CALLBACK_PATH
 
@@ -88,43 +90,61 @@ async def run(settings: Settings, open_storage: OpenStorage = storage_of) -> Non
         StartupError: before anything was done for anybody.
         Replaced: another process is the bot by now.
     """
+    # The masks' key may be where nobody can look yet, and what is said before is of no owner.
+    redact_logs(level=settings.log_level, style=settings.log_format)
+    outage, standing_by = Outage(), partial(standby_front, settings, Metrics())
     try:
-        mask = prepare_logs(settings)
-    except CustodyError as error:  # nothing is logged before the redaction stands
-        raise StartupError(str(error)) from error
-    try:
-        async with AsyncExitStack() as stack:
+        while True:
             try:
-                storage, metrics = open_storage(settings, mask), Metrics()
-                standing_by = partial(standby_front, settings, metrics)
-                lease = await stack.enter_async_context(
-                    only_bot_on(
-                        storage,
-                        meanwhile=standing_by,
-                        is_anothers=partial(_is_anothers, settings, storage),
-                    )
-                )
-                application = await stack.enter_async_context(
-                    services(settings, storage, mask, lease=lease, metrics=metrics)
-                )
-                await stack.enter_async_context(web_front(settings, application))
-            except OSError as error:
-                # At the start a sentence is of more use than a traceback, whatever was refused.
-                raise StartupError(f"the operating system: {reason_of(error)}") from error
-            await _serve(application)
+                await _be_the_bot(settings, open_storage, outage)
+                break
+            except OperatorFault as fault:
+                if settings.database is None or fault.code not in PASSING:
+                    raise
+                ask = partial(is_in_use, settings)
+                await until_it_answers(fault, ask, outage, standing_by)
         _log.info("bot_stopped", result="ok")
     except StoppedInTime:
         _log.info("bot_stopped", result="ok")
     except CustodyError as error:
         _log.critical("bot_refused_to_start", result=error.code)
-        raise StartupError(str(error)) from error
-    except StartupError:
-        _log.critical("bot_refused_to_start", result="failed")
+        raise StartupError(str(error), code=error.code) from error
+    except StartupError as error:
+        _log.critical("bot_refused_to_start", result=error.code)
         raise
 
 
+async def _be_the_bot(settings: Settings, open_storage: OpenStorage, outage: Outage) -> None:
+    """Return once it was stopped.
+
+    Raises:
+        StartupError, CustodyError: it could not start.
+        Replaced, StoppedInTime: as `run`, `only_bot_on`.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            mask = await asyncio.to_thread(prepare_logs, settings)  # a database may be waited for
+            storage, metrics = open_storage(settings, mask), Metrics()
+            lease = await stack.enter_async_context(
+                only_bot_on(
+                    storage,
+                    meanwhile=partial(standby_front, settings, metrics),
+                    is_anothers=partial(_is_anothers, settings, storage),
+                    outage=outage,
+                )
+            )
+            application = await stack.enter_async_context(
+                services(settings, storage, mask, lease=lease, metrics=metrics)
+            )
+            await stack.enter_async_context(web_front(settings, application))
+        except OSError as error:
+            # At the start a sentence is of more use than a traceback, whatever was refused.
+            raise StartupError(f"the operating system: {reason_of(error)}") from error
+        await _serve(application)
+
+
 def prepare_logs(settings: Settings) -> OwnerMask:
-    """Nothing may be logged before this."""
+    """No owner may be named in the log before this. Blocks."""
     mask = mask_of(settings)
     configure_logging(mask, level=settings.log_level, style=settings.log_format)
     return mask
@@ -150,7 +170,12 @@ async def services(
     if token is None or not settings.google_clients:
         raise ValueError("load_settings lets no bot start without these")
     lease, metrics = lease or HeldLease(), metrics or Metrics()
-    options = CustodyOptions.of(settings, metrics.refreshed, kinds.INCIDENTS | DRIVE_INCIDENTS)
+    options = CustodyOptions.of(
+        settings,
+        metrics.refreshed,
+        kinds.INCIDENTS | DRIVE_INCIDENTS,
+        seen_as=BOT_LEASE,  # one at a time is the bot
+    )
     async with custody(settings, storage, mask, options) as parts, AsyncExitStack() as stack:
         custodian, documents = parts.custodian, FencedDocuments(storage, lease)
         journal = UploadJournal(documents)
@@ -260,11 +285,17 @@ async def _serve(application: BotApplication) -> None:
             _log.info("bot_started", version=installed_version("drivekeeper"))
             await asyncio.wait((refused, *ends), return_when=asyncio.FIRST_COMPLETED)
             if refused.done() and not replaced.done():
-                raise StartupError("Telegram no longer accepts TELEGRAM_BOT_TOKEN")
+                raise StartupError(
+                    "Telegram no longer accepts TELEGRAM_BOT_TOKEN", code="invalid_bot_token"
+                )
         if replaced.done():
+            # The database answers: what it did not take before is there for whoever is the bot.
+            await application.bot_data.core.state.save()
             raise Replaced("Another Drivekeeper is the bot by now: this one ends.")
     except InvalidToken as error:
-        raise StartupError("Telegram does not accept TELEGRAM_BOT_TOKEN") from error
+        raise StartupError(
+            "Telegram does not accept TELEGRAM_BOT_TOKEN", code="invalid_bot_token"
+        ) from error
     finally:
         for task in (starting, refused, *ends):
             task.cancel()

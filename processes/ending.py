@@ -8,6 +8,11 @@ from typing import Final
 class StartupError(Exception):
     """Why the process cannot start, in one sentence an operator can act on."""
 
+    def __init__(self, sentence: str, *, code: str = "failed") -> None:
+        super().__init__(sentence)
+        self.code = code
+        """What the log says of it."""
+
 
 class Replaced(Exception):
     """Another process is the bot by now: this one begins nothing more, and saves nothing."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Final
 
 import structlog
 
 from processes.ending import StartupError, StoppedInTime
+from processes.outage import Outage, paused, say, stop_signal
 from security.errors import CustodyError
 from security.storage.holding.held_lease import HeldLease
 from security.storage.leases import BOT_LEASE, Lease
@@ -27,7 +26,6 @@ _STANDBY_LOOK_SECONDS: Final = 1.0
 """Of a standby at the lease: a statement of the database each time."""
 _LOOKS: Final = 10
 """In the time a lease lasts, at least."""
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _log = structlog.get_logger()
 
 
@@ -37,6 +35,7 @@ async def only_bot_on(
     patience_seconds: float = _OVERLAP_SECONDS,
     meanwhile: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
     is_anothers: Callable[[], bool] = lambda: False,
+    outage: Outage | None = None,
 ) -> AsyncIterator[HeldLease]:
     """The only bot on this storage: two would both upload what is in its journal.
 
@@ -47,12 +46,14 @@ async def only_bot_on(
         meanwhile: around the standby's waiting.
         is_anothers: whether what is kept is another bot's, for which this one cannot stand by.
             Blocks; raises CustodyError.
+        outage: what this one has met before.
 
     Raises:
         StartupError: another one is running on this machine; or another bot is, on this storage.
         StoppedInTime: the standby was stopped.
         CustodyError: the storage does not say.
     """
+    outage = outage or Outage()
     if storage.lease_seconds is not None:
         await asyncio.to_thread(storage.prepare)  # a lease needs a table; and none is ahead of us
     lease = await asyncio.to_thread(_try_alone, storage)
@@ -61,13 +62,15 @@ async def only_bot_on(
     elif lease is None:
         await asyncio.to_thread(_refuse_another, storage, is_anothers)
         async with meanwhile():
-            lease = await _stand_by(storage, storage.lease_seconds or 0)
+            lease = await _stand_by(storage, storage.lease_seconds or 0, outage)
         try:  # a new one may have had nothing to write down before
             await asyncio.to_thread(_refuse_another, storage, is_anothers)
         except (CustodyError, StartupError):
             await asyncio.to_thread(lease.release)
             raise
     held = HeldLease(lease, storage.lease_seconds)
+    now, ago = storage.now(), outage.seconds_ago(storage.lease_seconds or 0)
+    held.outage = {code: now - seconds for code, seconds in ago.items()}
     held.start()
     try:
         yield held
@@ -89,7 +92,8 @@ def _refuse_another(storage: Storage, is_anothers: Callable[[], bool]) -> None:
         raise StartupError(
             "another bot (of another TELEGRAM_BOT_TOKEN) is at work on this database "
             "(DATABASE_URL), and its updates and uploads are none of this one's: stop it, or give "
-            "this one a database of its own"
+            "this one a database of its own",
+            code="second_instance",
         )
 
 
@@ -99,12 +103,15 @@ async def _wait_for_predecessor(storage: Storage, patience_seconds: float) -> Le
     while not (lease := await asyncio.to_thread(_try_alone, storage)):
         now = time.monotonic()
         if now > deadline:
-            raise StartupError("another Drivekeeper is running on this data folder (USER_DATA_DIR)")
+            raise StartupError(
+                "another Drivekeeper is running on this data folder (USER_DATA_DIR)",
+                code="second_instance",
+            )
         if now > says_at:
             says_at = now + _SAID_EVERY_SECONDS
             left = round(deadline - now)
             _log.warning("start_waits", result="second_instance", seconds=left)
-            _say(
+            say(
                 "Another Drivekeeper holds this data folder (USER_DATA_DIR): waiting up to "
                 f"{left} s more for it to end. Stop it, or give this one a folder of its own."
             )
@@ -112,55 +119,32 @@ async def _wait_for_predecessor(storage: Storage, patience_seconds: float) -> Le
     return lease
 
 
-async def _stand_by(storage: Storage, lease_seconds: float) -> Lease:
+async def _stand_by(storage: Storage, lease_seconds: float, outage: Outage) -> Lease:
     _log.info("standby_waits", result="second_instance")
-    _say(
+    say(
         "Another Drivekeeper is the bot on this database (DATABASE_URL): standing by, and taking "
         "over when it ends."
     )
     every = min(_STANDBY_LOOK_SECONDS, lease_seconds / _LOOKS)
-    is_away = False
-    with _stop_signal() as stop:
+    with stop_signal() as stop:
         while True:
             try:
                 lease = await asyncio.to_thread(_try_alone, storage)
             except CustodyError as fault:  # the bot has the same trouble, or is about to
-                if not is_away:
+                if outage.meet(fault.code):
                     _log.warning("standby_waits", result=fault.code)
-                lease, is_away = None, True
+                lease = None
             else:
-                is_away = False
+                outage.end()
             if lease is not None and stop.is_set():
                 await asyncio.to_thread(lease.release)
                 raise StoppedInTime
             if lease is not None:
                 _log.info("standby_took_over", result=_how(lease))
                 return lease
-            try:
-                async with asyncio.timeout(every):
-                    await stop.wait()
-                raise StoppedInTime
-            except TimeoutError:
-                pass
+            await paused(every, stop)
 
 
 def _how(lease: Lease) -> str:
     """Whether the one before has given it back, or is perhaps still there."""
     return "ok" if lease.taken_over_at is None else "expired"
-
-
-@contextmanager
-def _stop_signal() -> Iterator[asyncio.Event]:
-    """Set by SIGINT or SIGTERM; afterwards they end the process as ever."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield stop
-    finally:
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)

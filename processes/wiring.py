@@ -58,6 +58,8 @@ class CustodyOptions:
     """Told the result code of every refresh that was asked of Google."""
     incident_codes: frozenset[str] = frozenset()
     """Of trouble that whoever opens it ends, and of which no sweep can tell."""
+    seen_as: str | None = None
+    """As in `MaintenanceState`."""
     remembers: bool = True
     """Whether pauses, holds and incidents are written down at the end of a sweep."""
 
@@ -68,6 +70,7 @@ class CustodyOptions:
         on_refresh: Callable[[str], None] = lambda _: None,
         incident_codes: frozenset[str] = frozenset(),
         *,
+        seen_as: str | None = None,
         remembers: bool = True,
     ) -> CustodyOptions:
         """As the settings say."""
@@ -85,6 +88,7 @@ class CustodyOptions:
             ),
             on_refresh=on_refresh,
             incident_codes=incident_codes,
+            seen_as=seen_as,
             remembers=remembers,
         )
 
@@ -112,6 +116,7 @@ class Custody:
             incident_codes=options.incident_codes,
             on_refresh=options.on_refresh,
             keeps=options.remembers,
+            seen_as=options.seen_as,
         )
         rejections = self.state.rejections
         self.fleet = Fleet(storage, self.leases, self.state)

@@ -273,9 +273,9 @@ def configure_logging(
     )
 
 
-def redact_logs(*, level: str = "WARNING") -> None:
+def redact_logs(*, level: str = "WARNING", style: str | None = None) -> None:
     """Redact what is said before anybody's settings are read: under a mask nobody can compare."""
-    configure_logging(OwnerMask(secrets.token_bytes(32)), level=level, style=None)
+    configure_logging(OwnerMask(secrets.token_bytes(32)), level=level, style=style)
 
 
 def _log_uncaught(

@@ -5,13 +5,16 @@ An incident counts as told before the messages go out, and no longer where none 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
+from typing import Final
 
 import structlog
 from telegram.ext import ExtBot
 
 from bot.admin import admin_keyboards
+from bot.kinds import DATABASE_UNREACHABLE
 from bot.notices import to_administrators, was_put_off
 from bot.services import Services
 from bot.texts import admin_texts
@@ -20,6 +23,7 @@ from bot.texts.catalogue import Texts
 from drive.errors import INCIDENTS
 from security.maintenance.incidents import HOLD, Incident
 
+_GONE_WITH_AN_ANSWER: Final = frozenset({DATABASE_UNREACHABLE, "database_untrusted"})
 _log = structlog.get_logger()
 
 
@@ -49,11 +53,40 @@ async def note_database(bot: ExtBot[int], services: Services, code: str | None) 
     await tell_administrators(bot, services)
 
 
+async def tell_outage_over(
+    bot: ExtBot[int], services: Services, outage: Mapping[str, float]
+) -> None:
+    """The database answers whoever has just become the bot. The one before has told of an outage,
+    most likely, and has not lived to tell of its end.
+
+    Args:
+        outage: by code, what kept this process from being the bot, and since when, by the storage's
+            clock.
+    """
+    core, incidents = services.core, services.core.state.incidents
+    over = {code: 0.0 for code in _GONE_WITH_AN_ANSWER if incidents.is_open(code)} | {**outage}
+    if not over:
+        return
+    async with services.telling() as may_tell:
+        for code, since in over.items():
+            if may_tell():
+                incidents.end_of_another(code, since, core.storage.now())
+    await tell_administrators(bot, services)
+
+
 async def tell_administrators(bot: ExtBot[int], services: Services) -> None:
     """Tell them of each incident once. Without administrators it is logged all the same."""
     core, incidents = services.core, services.core.state.incidents
     if core.fleet.is_of_several and not incidents.to_tell(core.storage.now()):
         return  # nobody has to be asked for it
+    try:
+        await _tell_all(bot, services)
+    finally:
+        core.metrics.incidents({incident.code: incident.owners for incident in incidents.open()})
+
+
+async def _tell_all(bot: ExtBot[int], services: Services) -> None:
+    core, incidents = services.core, services.core.state.incidents
     async with services.telling() as may_tell:
         for incident in incidents.to_tell(core.storage.now()):
             if not may_tell():  # the next start, or another process, tells of the others

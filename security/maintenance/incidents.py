@@ -80,12 +80,15 @@ class Incidents:
             others: codes of which no sweep can tell whether they are over: whoever opens these
                 ends them.
             process: this one's name, where several share what they see; trouble is over when none
-                of them sees it.
+                of them sees it. Whoever takes another's place has its name, and ends what that
+                one has not lived to end.
         """
         self._process = process
         self._others = frozenset({*others, CLOCK_SKEW})
         self._by_code: dict[str, Incident] = {}
         self._met: set[str] = set()
+        self._ended: dict[str, float] = {}
+        """When that was over of whose end administrators have been told last, by code."""
         self.changed: set[str] = set()
         """The codes of which something else is to be kept than before."""
 
@@ -174,6 +177,13 @@ class Incidents:
             del self._by_code[code]
         self.changed.add(code)
 
+    def end_of_another(self, code: str, since: float, now: float) -> None:
+        """What a process has told of that lives no more to end it; perhaps it has written nothing
+        down."""
+        if code not in self._by_code:
+            self._by_code[code] = Incident(code, since, 0, told=True, logged=True)
+        self.end(code, now)
+
     def note(self, code: str, now: float, *, is_there: bool) -> bool:
         """Trouble of this kind is there, or is over; whether either is news."""
         was_open = self.is_open(code)
@@ -197,8 +207,9 @@ class Incidents:
 
     def told(self, incident: Incident) -> None:
         """Administrators know of its beginning, or of its end."""
-        if incident.over:
+        if incident.until is not None:
             self._by_code.pop(incident.code, None)
+            self._ended[incident.code] = incident.until
         else:
             incident.told = True
         self.changed.add(incident.code)
@@ -209,6 +220,7 @@ class Incidents:
             incident.told = False
         elif incident.code not in self._by_code:
             self._by_code[incident.code] = incident
+            self._ended.pop(incident.code, None)
         self.changed.add(incident.code)
 
     def entry_of(self, code: str) -> dict[str, Any] | None:
@@ -233,7 +245,13 @@ class Incidents:
         for code, entry in kept.items():
             self.load_entry(code, entry)
             incident, known = self._by_code.get(code), mine.get(code)
-            if incident is None or known is None:
+            if incident is None:
+                continue
+            if self._is_told_over(incident, now):
+                del self._by_code[code]
+                self.changed.add(code)
+                continue
+            if known is None:
                 continue
             if (known.since, known.over) == (incident.since, incident.over):
                 incident.logged |= known.logged
@@ -246,6 +264,11 @@ class Incidents:
                 self._by_code[code].told |= known.told
             else:
                 self._by_code[code] = known
+
+    def _is_told_over(self, incident: Incident, now: float) -> bool:
+        """Whether its end was told, and whoever had seen it wrote it down only afterwards."""
+        ended = self._ended.get(incident.code, incident.since)
+        return incident.since < ended and not incident.is_seen_elsewhere(self._process, now)
 
     def load_entry(self, code: str, kept: Mapping[str, Any]) -> None:
         """What `entry_of` gave; anything else is left out."""

@@ -42,8 +42,6 @@ from security.storage.protocol import Storage
 _KEPT_SWEEPS: Final = 144  # a day of them, every ten minutes
 _LONGEST_UNWRITTEN: Final = 900.0
 _SOON_SECONDS: Final = 0.05
-
-
 _Part = Pauses | Organisations | Terms | Activity | Rejections
 
 
@@ -62,6 +60,7 @@ class MaintenanceState:
         incident_codes: Collection[str] = (),
         on_refresh: Callable[[str], None] = lambda _: None,
         keeps: bool = True,
+        seen_as: str | None = None,
     ) -> None:
         """
         Args:
@@ -69,6 +68,7 @@ class MaintenanceState:
             incident_codes: as in `Incidents`.
             on_refresh: told the result code of every refresh that was asked of Google.
             keeps: False: reads only; another process keeps these documents.
+            seen_as: see `Incidents`, `process`; None: nobody takes this process's place.
         """
         self._storage = storage
         self._workers = workers
@@ -83,7 +83,9 @@ class MaintenanceState:
         self.organisations = Organisations()
         self.terms = Terms()
         self.rejections = Rejections()
-        self.incidents = Incidents(incident_codes, self._process if self._is_shared else "")
+        self.incidents = Incidents(
+            incident_codes, (seen_as or self._process) if self._is_shared else ""
+        )
         self.activity = Activity(idle_after)
         self._by_prefix: Final[dict[str, tuple[_Part, ...]]] = {
             OWNER: (self.pauses, self.organisations, self.rejections, self.terms),
@@ -179,9 +181,8 @@ class MaintenanceState:
         self.sweeps = [*self.sweeps[1 - _KEPT_SWEEPS :], report]
         self._dumped = [*self._dumped[1 - _KEPT_SWEEPS :], report.model_dump(mode="json")]
         # Where each process has a line of its own, one that had nothing to do may wait for more.
-        written_at, now = self._written_at or 0.0, self._storage.now()
-        may_wait = self._storage.is_shared and report.was_idle
-        if not may_wait or now - written_at > _LONGEST_UNWRITTEN:
+        waited = self._storage.now() - (self._written_at or 0.0)
+        if not (self._is_shared and report.was_idle and waited <= _LONGEST_UNWRITTEN):
             self.rejections.counts_changed = True
 
     def owners(self) -> set[Owner]:
@@ -290,7 +291,8 @@ class MaintenanceState:
             OperatorFault: they cannot be listed.
         """
         if self._is_shared:
-            kept = dict(await self._workers.read(self._read_all, INCIDENT))
+            there = dict(await self._workers.read(self._read_all, INCIDENT))
+            kept = self._writing.unwritten_with(INCIDENT) | there  # told of is either
             codes = {name.removeprefix(INCIDENT): entry for name, entry in kept.items()}
             self.incidents.take_up(codes, self._storage.now())
 

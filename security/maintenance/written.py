@@ -78,6 +78,14 @@ class Writing:
         self.unwritten: dict[str, Change] = {}
         """It comes with the next changes again."""
 
+    def unwritten_with(self, prefix: str) -> dict[str, Document]:
+        """Whole documents whose names begin so, and which could not be written yet."""
+        return {
+            name: change.document
+            for name, change in self.unwritten.items()
+            if name.startswith(prefix) and isinstance(change, Whole) and change.document
+        }
+
     def read(self, names: Sequence[str]) -> Iterator[tuple[str, Stored | None]]:
         """What is there; what the storage does not tell of is left out."""
         for some in portions(names, READ_AT_ONCE):

@@ -18,6 +18,7 @@ from sandbox.clients.person import Person
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption
 from security.token_store import TokenStore
+from tests.bot.upkeep import by_hand, logged, sweep
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, until
 from tests.stores import store_in
@@ -68,6 +69,25 @@ async def test_the_scheduler_refreshes_by_itself(
         before = expire_soon(bot)
         await until(lambda: stored(bot).generation > before.generation, 20)
         await until(lambda: any(e["refreshed"] for e in events(bot, "sweep_finished")))
+
+
+async def test_a_storage_that_works_again_is_found_out_before_the_next_interval(
+    start_bot: StartBot,
+) -> None:
+    """Only a sweep can tell that it is over, and administrators wait for that."""
+    async with start_bot() as bot:
+        by_hand(bot)
+        jobs, state = bot.application.job_queue, bot.services.core.state
+        assert jobs is not None
+        await sweep(bot)
+        assert jobs.get_jobs_by_name("maintenance again") == ()
+        state.incidents.meet("store_failed", bot.services.core.storage.now())
+        await sweep(bot)
+        assert state.incidents.is_open("store_failed")
+        [again] = jobs.get_jobs_by_name("maintenance again")
+        await again.run(bot.application)
+        (closed,) = logged(bot, "incident_closed")
+        assert closed["result"] == "store_failed"
 
 
 async def test_without_an_interval_there_are_no_sweeps(start_bot: StartBot) -> None:

@@ -32,6 +32,7 @@ from sandbox.run import bot_settings
 from sandbox.server import Sandbox
 from security.encryption import TokenEncryption
 from security.errors import OperatorFault
+from security.maintenance.documents import INCIDENT, MAINTENANCE
 from security.storage.documents import Documents
 from security.storage.holding.fenced import FencedDocuments
 from security.storage.holding.held_lease import HeldLease
@@ -267,6 +268,62 @@ async def test_a_bot_without_its_database_begins_nothing_and_goes_on_once_it_is_
     await root.wait_for("Over:", since=0)
     told = [m.text for m in root.messages() if "The database does not answer" in m.text]
     assert ["Over:" in text for text in told] == [False, True]
+
+
+def heard_by(root: Person) -> list[bool]:
+    """Of each message about the database, whether it says that this is over."""
+    told = [m.text for m in root.messages() if "The database does not answer" in m.text]
+    return ["Over:" in text for text in told]
+
+
+async def test_the_next_bot_says_that_the_outage_is_over_which_the_last_one_did_not_outlive(
+    start: Start, log: Log, people: People, database: SharedShelf
+) -> None:
+    """It was written down nowhere: only whoever stood by has seen it as well."""
+    root, first = people(900, "Root"), start(ADMIN_USER_IDS="900")
+    await root.start()
+    await root.wait_for("Drivekeeper")
+    start(ADMIN_USER_IDS="900", TOKEN_MAINTENANCE_INTERVAL_MINUTES=0)
+    await log.has("standby_waits")
+    database.is_away = True
+    await log.has("standby_waits", 2)
+    await until(lambda: not database.leases["bot"].may_begin())
+    await first.stop()
+    await asyncio.sleep(SECONDS)
+    database.is_away = False
+    await root.wait_for("Over:", since=0)
+    assert '"event": "incident_closed", "result": "database_unreachable"' in in_order(log)
+    assert heard_by(root)[-1] is True
+
+
+@pytest.mark.one_way
+async def test_an_outage_that_ends_with_another_bot_is_told_once_and_over_once(
+    start: Start, log: Log, people: People, database: SharedShelf
+) -> None:
+    """The first one told of it, could write nothing down, and is replaced once it could."""
+    database.lease_seconds = 6
+    root, settings = people(900, "Root"), {"ADMIN_USER_IDS": "900"}
+    settings["TOKEN_MAINTENANCE_INTERVAL_MINUTES"] = "1"
+    first = start(**settings)
+    await root.start()
+    await root.wait_for("Drivekeeper")
+    second = start(**settings)
+    await log.has("standby_waits")
+    database.is_away = True
+    await root.wait_for("The database does not answer", since=0)
+    first.storage.is_cut_off = True
+    await until(lambda: not database.leases["bot"].may_begin())
+    await asyncio.sleep(2)
+    database.is_away = False
+    await root.wait_for("Over:", since=0)
+    first.storage.is_cut_off = False
+    with pytest.raises(Replaced):
+        await first.task
+    await until(lambda: not second.storage.names(MAINTENANCE, INCIDENT))
+    assert heard_by(root) == [False, True]
+    address = f"{second.operations}/metrics"
+    async with aiohttp.ClientSession() as session, session.get(address) as got:
+        assert 'drivekeeper_incidents{result="database' not in await got.text()
 
 
 async def test_an_upload_outlasts_the_database(

@@ -9,7 +9,7 @@ import pytest
 
 from processes.wiring import Custody
 from security.credential import Owner
-from security.maintenance.documents import MAINTENANCE
+from security.maintenance.documents import INCIDENT, MAINTENANCE
 from security.maintenance.incidents import CLOCK_SKEW, HOLD
 from security.maintenance.sweep import SweepOptions
 from tests.security.kit import ANN, BOB, World
@@ -302,3 +302,59 @@ async def test_where_the_storage_is_away_trouble_is_told_all_the_same(
         ("database_unreachable", "begins"),
         ("database_unreachable", "over"),
     ]
+
+
+async def test_what_was_told_while_the_storage_was_away_is_over_though_it_was_not_written_down(
+    processes: Processes,
+) -> None:
+    """By the process that told of it."""
+    administrators, one = Administrators(), processes.start()
+    processes.shelf.is_away = True
+    one.state.incidents.see("database_unreachable", processes.shelf.now(), 0)
+    await administrators.hear(one)
+    processes.shelf.is_away = False
+    one.state.incidents.end("database_unreachable", processes.shelf.now())
+    await administrators.hear(one)
+    assert administrators.heard == [
+        ("database_unreachable", "begins"),
+        ("database_unreachable", "over"),
+    ]
+
+
+async def test_whoever_takes_a_dead_processs_place_ends_its_trouble_at_once(
+    processes: Processes,
+) -> None:
+    """Of those who are the bot there is one at a time; no half an hour is to be waited for."""
+    administrators = Administrators()
+    dead = processes.start(seen_as="bot")
+    processes.shelf.is_away = True
+    await administrators.after_a_sweep(dead)
+    processes.shelf.is_away = False
+    await dead.state.save()
+    alive = processes.start(seen_as="bot")
+    await administrators.after_a_sweep(alive)
+    assert administrators.heard == [
+        ("database_unreachable", "begins"),
+        ("database_unreachable", "over"),
+    ]
+
+
+async def test_what_a_dead_process_writes_down_late_is_not_over_twice(
+    processes: Processes,
+) -> None:
+    """Its successor had seen the trouble itself, and told of its end."""
+    administrators, code = Administrators(), "database_unreachable"
+    dead, alive = processes.start(seen_as="bot"), processes.start(seen_as="bot")
+    processes.shelf.is_away = True
+    await administrators.after_a_sweep(dead)
+    since = processes.shelf.now()
+    processes.shelf.is_away = False
+    processes.shelf.tick(2)
+    async with alive.fleet.telling():
+        alive.state.incidents.end_of_another(code, since, processes.shelf.now())
+    await administrators.hear(alive)
+    await dead.state.save()
+    assert alive.storage.names(MAINTENANCE, INCIDENT) == [INCIDENT + code]
+    await administrators.after_a_sweep(alive)
+    assert administrators.heard == [(code, "begins"), (code, "over")]
+    assert alive.storage.names(MAINTENANCE, INCIDENT) == []

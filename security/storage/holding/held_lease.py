@@ -46,6 +46,9 @@ class HeldLease:
         self._wanted = True
         self._wake = threading.Event()
         self._renewing: threading.Thread | None = None
+        self.outage: dict[str, float] = {}
+        """By code, what had kept this process from having it, where the one before may not have
+        lived to tell of its end; and since when, by the storage's clock."""
         self.is_lost = False
         """Whether somebody else holds it by now: nothing is to be begun or saved any more."""
         self.on_lost: Callable[[], None] = lambda: None
