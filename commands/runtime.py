@@ -18,6 +18,7 @@ from commands.output import Exit, stop
 from commands.waiting import WaitingForBot, WaitingForOwners
 from config import DatabaseAddress, Settings, SettingsError, load_settings
 from processes.storage import (
+    are_credentials_in_files,
     are_files_unmoved,
     database_of,
     find_mask_key,
@@ -25,6 +26,7 @@ from processes.storage import (
     make_mask_key,
     masks_since,
     put_back_mask_key,
+    refuse_unmoved,
     storage_of,
     storage_to_look_at,
 )
@@ -43,7 +45,9 @@ from security.token_store import TokenStore
 
 if TYPE_CHECKING:  # where everything is kept in files, nobody waits for SQLAlchemy's import
     from processes.database import Database as Database
+    from processes.database import Extra as Extra
     from processes.database import Server as Server
+    from processes.database import Trial as Trial
     from security.recovery.moving.move import Move
     from security.storage.moves.marks import SideName
 
@@ -158,7 +162,9 @@ def open_custody(env_file: Path, *, changes: bool = False) -> Iterator[Custody]:
     """
     settings = read_settings(env_file)
     try:
-        if not is_in_use(settings):
+        in_use = is_in_use(settings)
+        refuse_unmoved(settings)
+        if not in_use:
             stop(
                 f"{_nothing_in(settings)} `drivekeeper restore ARCHIVE` brings a backup back.",
                 Exit.USAGE,
@@ -260,6 +266,10 @@ class Installation:
         """
         return are_files_unmoved(self.settings)
 
+    def are_credentials_in_files(self) -> bool:
+        """Whether the data folder holds credentials. Raises as above."""
+        return are_credentials_in_files(self.settings)
+
     def is_in_use(self) -> bool:
         """Whether anything is kept there; OperatorFault: other things are, and nothing of ours."""
         return is_in_use(self.settings)
@@ -271,4 +281,4 @@ def move_of(
     """A move of everything, into the database or out of it. Imports what a database needs."""
     from processes import moving
 
-    return moving.move_of(settings, database, to)
+    return moving.move_of(settings, database, to, WaitingForBot())

@@ -1,4 +1,5 @@
-"""Whoever waits is told for what: on stderr, after a second, and then every ten."""
+"""Whoever waits is told for what, on stderr: what a bot keeps them from at once, all else after a
+second; and then every ten."""
 
 from __future__ import annotations
 
@@ -17,14 +18,16 @@ _EVERY_SECONDS: Final = 10.0
 
 
 class _Saying:
-    """Says it after a second, and then every ten."""
+    """Says it after a while, and then every ten seconds."""
+
+    silent_seconds = _SILENT_SECONDS
 
     def __init__(self) -> None:
         self._says_at = 0.0
 
     def say(self, what: str, waited: float) -> None:
         now = time.monotonic()
-        if waited > _SILENT_SECONDS and now > self._says_at:
+        if waited >= self.silent_seconds and now > self._says_at:
             self._says_at = now + _EVERY_SECONDS
             typer.echo(what, err=True)
 
@@ -46,13 +49,16 @@ class WaitingForOwners(_Saying):
 
 
 class WaitingForBot(_Saying):
-    """Says that the bot has to be gone."""
+    """Says at once that the bot has to be gone."""
 
-    def __call__(self, waited: float) -> None:
+    silent_seconds = 0.0
+
+    def __call__(self, waited: float, longest: float) -> None:
         """Told again and again while the bot's lease is taken."""
         self.say(
-            "Waiting for the bot to be gone: stop it if it is running. One that has died, or was "
-            "cut off, counts as running for half a minute.",
+            f"Waiting for the bot to be gone, {max(1, round(longest - waited))} seconds at most: "
+            "stop it if it is running, and any standby. One that has died, or was cut off, counts "
+            "as running for half a minute.",
             waited,
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Final
 
@@ -22,6 +23,7 @@ from security.storage.disk_faults import reason_of
 from security.storage.moves.marks import refuse_marked
 from security.storage.sealing import Sealer
 from security.storage.sql import schema
+from security.storage.sql.checks.privileges import Extra
 from security.storage.sql.checks.server import Server, look_at
 from security.storage.sql.checks.trials import TRIALS, Trial, Trials
 from security.storage.sql.engine import make_engine
@@ -35,7 +37,7 @@ from security.storage.sql.installation import (
 )
 from security.storage.sql.storage import SqlStorage
 
-__all__ = ["Database", "Server", "sql_storage"]
+__all__ = ["Database", "Extra", "Server", "Trial", "sql_storage"]
 
 _ANSWERS_A_LEASE: Final = 6
 """A renewal is asked for once in a third of a lease; it may be asked again, and again."""
@@ -89,6 +91,15 @@ class Database:
         address = self._address
         return address.file is not None or address.socket is not None or address.is_plain
 
+    @property
+    def file(self) -> Path | None:
+        """SQLite's; None: it is on a server."""
+        return self._address.file
+
+    def is_empty(self) -> bool:
+        """Whether there are no tables in it. Raises as `check_schema`, where it cannot be asked."""
+        return schema.state_of(self._engine) is schema.State.EMPTY
+
     def is_in_use(self) -> bool:
         """Whether anything is kept there. Changes nothing.
 
@@ -125,6 +136,10 @@ class Database:
     def check_schema(self) -> None:
         """Raise OperatorFault where its tables are not those of this version."""
         schema.check(self._engine)
+
+    def check_writable(self) -> None:
+        """Raise OperatorFault where nothing can be put there; what is put is taken away again."""
+        self._storage().check_writable()
 
     def upgrade(self) -> tuple[str, ...]:
         """As `schema.upgrade`."""

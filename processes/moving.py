@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from config import DatabaseAddress, Settings
@@ -23,8 +23,17 @@ from security.token_store import TokenStore
 
 
 @contextmanager
-def move_of(settings: Settings, database: DatabaseAddress, to: SideName) -> Iterator[Move]:
-    """Between USER_DATA_DIR and the database; nothing of either has been touched yet."""
+def move_of(
+    settings: Settings,
+    database: DatabaseAddress,
+    to: SideName,
+    on_wait: Callable[[float, float], None],
+) -> Iterator[Move]:
+    """Between USER_DATA_DIR and the database; nothing of either has been touched yet.
+
+    Args:
+        on_wait: as `bot_stopped` has it.
+    """
     keyring = TokenEncryption(settings.encryption_keys, required=settings.token_require_encryption)
     engine = make_engine(database)
     files = FileStorage(settings.user_data_dir, Sealer(keyring), str, KINDS)
@@ -38,7 +47,7 @@ def move_of(settings: Settings, database: DatabaseAddress, to: SideName) -> Iter
     try:
         mask = OwnerMask(_mask_key(settings, source, target))
         configure_logging(mask, level="WARNING", style=settings.log_format)
-        yield Move(source, target, mask, TokenStore(source.storage, mask).prepare)
+        yield Move(source, target, mask, TokenStore(source.storage, mask).prepare, on_wait=on_wait)
     finally:
         files.close()
         rows.close()

@@ -121,7 +121,7 @@ def mask_of(settings: Settings) -> OwnerMask:
             the database is empty, and files that hold credentials were not moved there.
     """
     is_in_use(settings)
-    _refuse_unmoved(settings)
+    refuse_unmoved(settings)
     return OwnerMask(make_mask_key(settings))
 
 
@@ -131,17 +131,29 @@ def are_files_unmoved(settings: Settings) -> bool:
     Raises:
         OperatorFault: one of the two cannot be looked at.
     """
-    if settings.database is None:
-        return False
-    files = open_storage(settings.user_data_dir, TokenEncryption(), str, tells=False)
-    if not files.names(CREDENTIALS):
+    if settings.database is None or not are_credentials_in_files(settings):
         return False
     with database_of(settings) as database:
         return not (database.is_in_use() and database.holds_any(KINDS))
 
 
-def _refuse_unmoved(settings: Settings) -> None:
-    """Nobody is to begin anew in an empty database because DATABASE_URL was set too early."""
+def are_credentials_in_files(settings: Settings) -> bool:
+    """Whether the data folder holds credentials. Changes nothing.
+
+    Raises:
+        OperatorFault: it cannot be looked at.
+    """
+    files = open_storage(settings.user_data_dir, TokenEncryption(), str, tells=False)
+    return bool(files.names(CREDENTIALS))
+
+
+def refuse_unmoved(settings: Settings) -> None:
+    """Nobody is to begin anew in an empty database because DATABASE_URL was set too early.
+
+    Raises:
+        OperatorFault: the database is empty, and there are files that hold credentials; or one of
+            the two cannot be looked at.
+    """
     if are_files_unmoved(settings):
         raise OperatorFault(
             "the database (DATABASE_URL) holds nothing, and the data folder (USER_DATA_DIR) holds "

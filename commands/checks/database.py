@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from commands.checks.finding import Finding, failed, ok, sentence, skipped, warning
+from commands.checks.folder import check_above, check_file_system, check_space, nearest
 from security.errors import CustodyError
 from security.maintenance.incidents import MOST_SKEW_SECONDS
+from security.storage.disk_faults import reason_of
 
 if TYPE_CHECKING:
-    from commands.runtime import Database, Installation, Server
+    from commands.runtime import Database, Extra, Installation, Server, Trial
 
 NAME: Final = "database"
 _HARDLY_SECONDS: Final = 0.1
@@ -18,7 +23,7 @@ _LEAST_BYTES: Final = 4 * 1024 * 1024
 
 
 def check_database(there: Installation) -> list[Finding]:
-    """As `check_server`; of one that is empty, that the bot's first start makes its tables."""
+    """As `check_server`; and whether files hold credentials that were not brought along."""
     with there.database() as database:
         try:
             if there.are_files_unmoved():
@@ -28,39 +33,58 @@ def check_database(there: Installation) -> list[Finding]:
                     "name another data folder."
                 )
                 return [failed(NAME, says, do)]
-            if not database.is_in_use():
-                do = "Nothing, before the bot's first start, which makes them."
-                return [warning(NAME, "There are no tables in it yet.", do)]
+            in_use = database.is_in_use()
+            beside = _beside() if in_use and there.are_credentials_in_files() else []
         except CustodyError as fault:
-            return [_unreached(fault)]
-        return check_server(database)
+            return [_unreached(fault), *_file(database)]
+        return [*check_server(database), *beside]
+
+
+def _beside() -> list[Finding]:
+    return [
+        warning(
+            "data folder",
+            "It holds credentials as well, and nobody uses or refreshes them while DATABASE_URL is "
+            "set.",
+            "If the database has the right ones, put the data folder away as a backup; if the "
+            "folder has, name an empty database and run `drivekeeper tokens move --to sql`.",
+        )
+    ]
 
 
 def check_server(database: Database) -> list[Finding]:
     """What server it is, how it is reached, its tables, its clock and what the account may."""
     try:
         if not database.is_made():
-            return [failed(NAME, "There is no such file yet.", "Run `drivekeeper db upgrade`.")]
+            return _file(database)
         server = database.server()
     except CustodyError as fault:
-        return [_unreached(fault)]
+        return [_unreached(fault), *_file(database)]
     return [
         ok(NAME, f"{server.product} {server.version} answers."),
         _tls(database, server),
-        _schema(database),
+        *_schema(database),
         _clock(server),
         _isolation(server),
         _durability(server),
         *_statements(server),
         *_account(server),
+        *_file(database),
     ]
 
 
 def _unreached(fault: CustodyError) -> Finding:
-    if fault.code == "moved_away":
-        return failed(NAME, sentence(fault), "As it says.")
-    do = "Look at DATABASE_URL, at the server and at the network between."
-    return failed(NAME, sentence(fault), do)
+    return failed(NAME, sentence(fault), _WHERE.get(fault.code, "As it says."))
+
+
+_WHERE: Final = {
+    "database_unreachable": "Look at host and port in DATABASE_URL, at the server and at the "
+    "network between; docs/runbook.md goes through it.",
+    "database_untrusted": "Look at DATABASE_CA, at the host in DATABASE_URL and at the server's "
+    "certificate; docs/runbook.md goes through it.",
+    "database_refused": "Compare DATABASE_URL with the account at the server: docs/scaling.md has "
+    "the statements that make one.",
+}
 
 
 def _tls(database: Database, server: Server) -> Finding:
@@ -71,13 +95,29 @@ def _tls(database: Database, server: Server) -> Finding:
     return ok(name, f"{server.tls or 'TLS'}; the server's certificate and its name are verified.")
 
 
-def _schema(database: Database) -> Finding:
+def _schema(database: Database) -> list[Finding]:
     name = "database tables"
     try:
+        if database.is_empty():
+            do = (
+                "Nothing, before the bot's first start, which makes them. To have everything tried "
+                "before it: `drivekeeper db upgrade`, then `drivekeeper db check`."
+            )
+            return [warning(name, "There are none in it yet.", do)]
         database.check_schema()
     except CustodyError as fault:
-        return failed(name, sentence(fault), "As it says.")
-    return ok(name, "They are those of this version.")
+        return [failed(name, sentence(fault), "As it says.")]
+    return [ok(name, "They are those of this version."), _writable(database)]
+
+
+def _writable(database: Database) -> Finding:
+    name = "database writable"
+    try:
+        database.check_writable()
+    except CustodyError as fault:
+        do = _WHERE.get(fault.code, "As it says: until then no refreshed token can be saved.")
+        return failed(name, sentence(fault), do)
+    return ok(name, "What is put there is kept.")
 
 
 def _clock(server: Server) -> Finding:
@@ -139,11 +179,7 @@ def _account(server: Server) -> Iterator[Finding]:
             "Grant that on the database: docs/scaling.md has the statement.",
         )
     elif may.too_many:
-        yield warning(
-            name,
-            f"It may do more than it needs: {_listed(may.too_many)}.",
-            "Make an account that may work on this database alone: docs/scaling.md has it.",
-        )
+        yield from map(_too_many, may.too_many)
     elif missing := may.missing_to_upgrade:
         says = f"It may do what processes need, and no upgrade ({_listed(missing)})."
         yield ok(name, says)
@@ -151,24 +187,100 @@ def _account(server: Server) -> Iterator[Finding]:
         yield ok(name, "It may do what it needs, on this database alone.")
 
 
+def _too_many(extra: Extra) -> Finding:
+    name, what = "database account", _listed(extra.privileges)
+    if extra.is_everybodys:
+        return warning(
+            name,
+            f"Everybody on the server may, and so does it, on {extra.where}: {what}.",
+            "At the server: REVOKE ALL PRIVILEGES on that FROM PUBLIC; or mariadb-secure-"
+            "installation, which also removes accounts without a name.",
+        )
+    return warning(
+        name,
+        f"It may do more than it needs, on {extra.where}: {what}.",
+        "REVOKE that, or make an account that may work on this database alone: docs/scaling.md "
+        "has it.",
+    )
+
+
 def _listed(privileges: Iterable[str]) -> str:
     return ", ".join(sorted(privileges))
 
 
+def _file(database: Database) -> list[Finding]:
+    """SQLite's: whether it can be made, is this user's alone, and on what it is kept."""
+    file = database.file
+    if file is None:
+        return []
+    folder, name, what = file.parent, "database file", "the folder of the database's file"
+    try:
+        about = [_private(folder)] if database.is_made() else [_not_made(folder)]
+    except CustodyError as fault:
+        return [failed(name, sentence(fault), "Run this as the user the bot runs as.")]
+    except OSError as error:
+        return [failed(name, f"Its folder cannot be looked at ({reason_of(error)}).", _OURS)]
+    above = check_above(folder, name, what)
+    return [
+        *about,
+        *above,
+        *check_file_system(folder, "The database's file"),
+        *check_space(folder),
+    ]
+
+
+_OURS: Final = "Name a file in a folder that belongs to the user the bot runs as in DATABASE_URL."
+
+
+def _not_made(folder: Path) -> Finding:
+    is_there = folder.is_dir()
+    if not os.access(nearest(folder), os.W_OK | os.X_OK):
+        lacks = "this user may not write into its folder" if is_there else "nor a folder for it"
+        says = f"There is no such file, and it cannot be made: {lacks}."
+        do = "Make the folder (mode 0700) for the user the bot runs as, or correct DATABASE_URL."
+        return failed(NAME, says, do)
+    says = (
+        "There is no such file yet." if is_there else "There is no such file yet, nor its folder."
+    )
+    do = (
+        "Nothing, before the bot's first start, which makes it; else correct DATABASE_URL. To have "
+        "everything tried before it: `drivekeeper db upgrade`, then `drivekeeper db check`."
+    )
+    return warning(NAME, says, do)
+
+
+def _private(folder: Path) -> Finding:
+    """Whoever may write into its folder can put another file in its place."""
+    name, status, me = "database file", folder.stat(), os.geteuid()
+    if status.st_uid not in (me, 0):
+        says = "Its folder belongs to another user, who can put another file in its place."
+        return (warning if me == 0 else failed)(name, says, _OURS)
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        says = "Others on this machine may write into its folder, and put another file there."
+        return failed(name, says, "chmod go-w the folder; best is one of its own, mode 0700.")
+    return ok(name, "Nobody else may write into its folder.")
+
+
 def check_trials(database: Database) -> list[Finding]:
     """The storage's own work, tried on documents of its own."""
+    name = "tried"
     try:
-        if not database.is_made():
-            return []
+        if not database.is_made() or database.is_empty():
+            says = "Nothing can be tried before there are tables: `drivekeeper db upgrade` first."
+            return [skipped(name, says)]
         database.check_schema()
     except CustodyError:
-        return [skipped("tried", "Nothing is tried before the tables are those of this version.")]
-    return [
-        ok(f"tried: {trial.name}", f"{trial.says}.")
-        if trial.fault is None
-        else failed(f"tried: {trial.name}", f"{trial.fault}.", _DO)
-        for trial in database.trials()
-    ]
+        return [skipped(name, "Nothing is tried before the tables are those of this version.")]
+    return [_tried(trial) for trial in database.trials()]
+
+
+def _tried(trial: Trial) -> Finding:
+    name = f"tried: {trial.name}"
+    if trial.fault is None:
+        return ok(name, f"{trial.says}.")
+    do = _DO if trial.is_unkept else "That kept it from being tried: mend it, and run this again."
+    says = f"{trial.fault[:1].upper()}{trial.fault[1:]}."
+    return failed(name, says, do)
 
 
 _DO: Final = (

@@ -25,23 +25,23 @@ _FOLDER_MODE: Final = 0o700
 _UNFIT: Final = (
     (
         NETWORK,
-        "The data folder is on a network file system ({}): whether renames are atomic, and locks "
-        "hold between machines, depends on its server.",
-        "Put the data folder on a local disk.",
+        "{what} is on a network file system ({kind}): whether renames are atomic, and locks hold "
+        "between machines, depends on its server.",
+        "Put it on a local disk.",
     ),
     (
         re.compile(r"vfat|msdos|exfat|ntfs\d?|fuseblk"),
-        "The data folder is on {}, which keeps no owners and modes.",
-        "Put the data folder on a disk of Linux's own kind, such as ext4 or xfs.",
+        "{what} is on {kind}, which keeps no owners and modes.",
+        "Put it on a disk of Linux's own kind, such as ext4 or xfs.",
     ),
     (
         re.compile(r"tmpfs|ramfs"),
-        "The data folder is in memory ({}): a restart of the machine empties it.",
-        "Put the data folder on a disk.",
+        "{what} is in memory ({kind}): a restart of the machine empties it.",
+        "Put it on a disk.",
     ),
     (
         re.compile(r"overlay"),
-        "The data folder is in the container's own layer, which goes with the container.",
+        "{what} is in the container's own layer, which goes with the container.",
         "Mount a volume there (compose.yaml has one).",
     ),
 )
@@ -109,20 +109,22 @@ def _of_another_user(name: str, folder: Path) -> Finding:
     )
 
 
-def check_above(folder: Path) -> list[Finding]:
-    """Whoever may rename in the folder above puts another one in the data folder's place."""
+def check_above(
+    folder: Path, name: str = "data folder", what: str = "the data folder"
+) -> list[Finding]:
+    """Whoever may rename in the folder above puts another one in its place."""
     try:
         mode = folder.absolute().parent.stat().st_mode
     except OSError:
         return []
     if not mode & stat.S_IWOTH or mode & stat.S_ISVTX:
         return []
-    says = "Everybody on this machine may rename what is in the folder above the data folder."
-    return [failed("data folder", says, "chmod o-w the folder above, or move the data folder.")]
+    says = f"Everybody on this machine may rename what is in the folder above {what}."
+    return [failed(name, says, f"chmod o-w the folder above, or move {what}.")]
 
 
 def _missing(name: str, folder: Path) -> Finding:
-    if os.access(_nearest(folder), os.W_OK | os.X_OK):
+    if os.access(nearest(folder), os.W_OK | os.X_OK):
         return warning(
             name,
             "There is none yet.",
@@ -143,7 +145,7 @@ def _unreadable(name: str, error: OSError) -> Finding:
     )
 
 
-def _nearest(folder: Path) -> Path:
+def nearest(folder: Path) -> Path:
     """The folder, or the nearest one above it that is there."""
     return next(filter(_is_there, (folder, *folder.absolute().parents)), Path("/"))
 
@@ -231,26 +233,26 @@ def _walk(folder: Path) -> Iterator[str]:
                 yield "file"
 
 
-def check_file_system(folder: Path) -> list[Finding]:
+def check_file_system(folder: Path, what: str = "The data folder") -> list[Finding]:
     """Whether renames are atomic there, locks hold, and it outlives a restart."""
-    return [judge_file_system(file_system_of(folder))]
+    return [judge_file_system(file_system_of(folder), what)]
 
 
-def judge_file_system(kind: str | None) -> Finding:
-    """What a kind of file system means for the data folder."""
+def judge_file_system(kind: str | None, what: str = "The data folder") -> Finding:
+    """What a kind of file system means for what is kept there."""
     name = "file system"
     if kind is None:
         return skipped(name, "This system does not say what kind it is.")
     for pattern, says, do in _UNFIT:
         if pattern.fullmatch(kind):
-            return warning(name, says.format(kind), do)
+            return warning(name, says.format(what=what, kind=kind), do)
     return ok(name, f"A local file system ({kind}): renames are atomic, and locks hold.")
 
 
 def check_space(folder: Path) -> list[Finding]:
     """Free bytes and inodes."""
     try:
-        return [judge_space(os.statvfs(_nearest(folder)))]
+        return [judge_space(os.statvfs(nearest(folder)))]
     except OSError as error:
         return [_unreadable("disk space", error)]
 

@@ -32,7 +32,7 @@ def check_keys(there: Installation) -> list[Finding]:
             return [*found, skipped("keys", says)]
         do = "Run this as the user the bot runs as."
         return [*found, failed("keys", f"The documents could not be read: {fault}.", do)]
-    return [*found, *_plaintext(counted, there.settings), *judge_keys(counted)]
+    return [*found, *_plaintext(counted, there.settings), *judge_keys(counted, there)]
 
 
 def _plaintext(counted: Census, settings: Settings) -> list[Finding]:
@@ -46,7 +46,7 @@ def _plaintext(counted: Census, settings: Settings) -> list[Finding]:
     return [warning("encryption", f"{says}.", do)]
 
 
-def judge_keys(counted: Census) -> list[Finding]:
+def judge_keys(counted: Census, there: Installation) -> list[Finding]:
     """What the census says of keys that are missing, and of damage outside the quarantine."""
     name = "keys"
     findings = []
@@ -69,10 +69,14 @@ def judge_keys(counted: Census) -> list[Finding]:
     )
     if damaged:
         says = f"{count(damaged, 'document')} damaged: no key opens them any more."
-        do = "The bot sets damaged credentials aside and asks their owners; look at the disk."
+        disk = "the disk" if there.is_in_files else "the database's disk"
+        do = f"The bot sets damaged credentials aside and asks their owners; look at {disk}."
         findings.append(warning(name, says, do))
     if unread := sum(use.total for use in counted.of("not readable")):
         says = f"{count(unread, 'document')} could not be read."
-        findings.append(failed(name, says, "Run this as the user the bot runs as."))
+        do = "Run this as the user the bot runs as."
+        if not there.is_in_files:
+            do = "See `database`, and run this again."
+        findings.append(failed(name, says, do))
     opened = sum(use.total for use in counted.of("newest", "older", "plaintext"))
     return findings or [ok(name, f"{count(opened, 'document')} tried, and all of them open.")]

@@ -22,7 +22,13 @@ _SHOWN: Final = 20
 _WHY: Final = {
     "store_failed": "cannot be read from the disk",
     "too_big": "too large for the database",
+    "plaintext_refused": "is in plaintext, which no database takes (docs/operations.md)",
 }
+_PLAINTEXT: Final = (
+    "the data folder holds plaintext, which no database takes: take DATABASE_URL out of the "
+    "settings and leave TOKEN_ENCRYPTION_KEY there, run `drivekeeper tokens encrypt`, set "
+    "DATABASE_URL again, and run this again"
+)
 
 
 class To(StrEnum):
@@ -45,8 +51,8 @@ _ENDS: Final = {
         "folder is emptied, and serves nobody until everything is moved back."
     ),
     To.files: (
-        "Everything is in the data folder now. Take DATABASE_URL out of the settings, and start "
-        "the bot. The database is emptied, and serves nobody until everything is moved back."
+        "Everything is in the data folder now. Take {names} out of the settings, and start the "
+        "bot. The database is emptied, and serves nobody until everything is moved back."
     ),
 }
 
@@ -76,12 +82,14 @@ def move(
         with move_of(settings, database, to.value) as moving:
             report = moving.run(progress, dry_run=dry_run)
     except CustodyError as error:
-        stop(f"Not done: {error}.", Exit.FAULT)
+        is_plaintext = to is To.sql and error.code == "plaintext_refused"
+        stop(f"Not done: {_PLAINTEXT if is_plaintext else error}.", Exit.FAULT)
     except OSError as error:
         stop(f"Not done: {reason_of(error)}.", Exit.FAULT)
     except KeyboardInterrupt:
         stop(f"Stopped. {_GO_ON}", Exit.FAULT)
-    advice = list(_advice(report, to))
+    names = "DATABASE_URL and DATABASE_CA" if settings.database_ca else "DATABASE_URL"
+    advice = list(_advice(report, to, _ENDS[to].format(names=names)))
     if as_json:
         document = report.model_dump() | {"complete": report.is_complete, "advice": advice}
         show_json(document)
@@ -114,9 +122,9 @@ def _show(report: MoveReport) -> None:
         say(f"Cannot be carried: {left.kind}{whose}: {_WHY.get(left.result, left.result)}.")
 
 
-def _advice(report: MoveReport, to: To) -> Iterator[str]:
+def _advice(report: MoveReport, to: To, ends: str) -> Iterator[str]:
     if report.was_finished:
-        yield f"There was nothing left to do. {_ENDS[to]}"
+        yield f"There was nothing left to do. {ends}"
     elif report.dry_run:
         yield "Nothing was changed: this was a dry run."
     elif report.left:
@@ -125,7 +133,7 @@ def _advice(report: MoveReport, to: To) -> Iterator[str]:
             "remove it, and run the command again."
         )
     else:
-        yield _ENDS[to]
+        yield ends
         if to is To.sql:
             yield (
                 "Back up the database from now on as docs/backup.md says; `drivekeeper backup` "

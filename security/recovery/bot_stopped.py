@@ -39,14 +39,15 @@ class BotStopped:
 
 @contextmanager
 def bot_stopped(
-    storage: Storage, on_wait: Callable[[float], None] = lambda waited: None
+    storage: Storage, on_wait: Callable[[float, float], None] = lambda waited, longest: None
 ) -> Iterator[BotStopped]:
     """Keep the bot from starting on this storage.
 
     Where leases lapse, that of a bot that has died is waited for.
 
     Args:
-        on_wait: told again and again, with the seconds so far, while that is waited for.
+        on_wait: told at once, and then again and again while that is waited for: the seconds so
+            far, and how many they can become.
 
     Raises:
         OperatorFault: it is running, or that cannot be told.
@@ -56,7 +57,7 @@ def bot_stopped(
         waited = time.monotonic() - began
         if waited >= patience:
             break
-        on_wait(waited)
+        on_wait(waited, patience)
         time.sleep(_POLL_SECONDS)
     if lease is None:
         raise OperatorFault(

@@ -28,6 +28,8 @@ from tests.security.kit import ANN, a_credential, new_key, secret
 pytestmark = pytest.mark.one_way("off")
 
 KEY: Final = new_key()
+OF_THE_DISK: Final = frozenset({"file system", "disk space"})
+"""Checks of SQLite's file that depend on where the tests are run."""
 Run = Callable[..., Result]
 
 
@@ -126,7 +128,7 @@ def test_a_good_database_passes_every_check_and_keeps_nothing_of_it(
         assert result.exit_code == 0, result.stdout
         found = checks(result)
         # The tests' server writes to memory, where a flush costs nothing: both may be said.
-        states = {name: check["state"] for name, check in found.items()}
+        states = {name: check["state"] for name, check in found.items() if name not in OF_THE_DISK}
         assert {*states.values()} <= {"ok"}, states
         assert len([name for name in states if name.startswith("tried: ")]) == 7
     with engine.connect() as connection:
@@ -142,19 +144,68 @@ def test_a_report_for_people_has_a_line_for_each(run: Run) -> None:
     assert "0 failed" in result.stdout
 
 
-def test_a_database_without_tables_fails_the_check(run: Run, engine: Engine) -> None:
-    """With what to type; a file of SQLite's is not even made."""
+def test_a_database_without_tables_is_looked_at_and_said_how_to_try(
+    run: Run, engine: Engine
+) -> None:
+    """All that can be seen without them; a file of SQLite's is not even made."""
     result = run("db check --json")
-    assert result.exit_code == 1
+    assert result.exit_code == 0
     found = checks(result)
-    if "database tables" not in found:
-        assert found.keys() == {"database"}
-        assert found["database"]["says"] == "There is no such file yet."
-        engine.connect().close()  # which makes one
+    if engine.dialect.name == "sqlite":
+        assert found["database"]["says"] == "There is no such file yet, nor its folder."
+        assert {*found} == {"database", "tried", *OF_THE_DISK}
+        assert not Path(str(engine.url.database)).parent.exists()
+        engine.connect().close()  # which makes it
         found = checks(run("db check --json"))
-    assert found["database tables"]["state"] == "failed"
-    assert "`drivekeeper db upgrade`" in found["database tables"]["says"]
+    assert found["database"]["state"] == found["database clock"]["state"] == "ok"
+    assert found["database tables"]["state"] == "warning"
+    assert "`drivekeeper db upgrade`" in found["database tables"]["do"]
     assert found["tried"]["state"] == "skipped"
+    assert "`drivekeeper db upgrade` first" in found["tried"]["says"]
+
+
+def test_sqlites_file_is_this_users_alone(tmp_path: Path, run: Run) -> None:
+    """Whoever may write into its folder puts another one in its place."""
+    folder = tmp_path / "shared"
+    folder.mkdir(mode=0o700)
+    url = f"sqlite:///{folder}/of.db"
+    run("db upgrade", DATABASE_URL=url, DATABASE_CA="")
+    assert checks(run("db check --json", DATABASE_URL=url, DATABASE_CA=""))["database file"] == {
+        "check": "database file",
+        "state": "ok",
+        "says": "Nobody else may write into its folder.",
+        "do": "",
+    }
+    folder.chmod(0o777)
+    for line in ("db check --json", "doctor --json --offline"):
+        found = checks(run(line, DATABASE_URL=url, DATABASE_CA=""))
+        assert (found["database file"]["state"], {*found} >= OF_THE_DISK) == ("failed", True)
+        assert "chmod go-w" in found["database file"]["do"]
+
+
+def test_what_keeps_it_from_being_tried_is_no_fault_of_the_database(
+    own_mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch, restored_logging: None
+) -> None:
+    """A server that is read-only, and an account that may too little: nobody is to report it."""
+    name = own_mariadb.make_database()
+    place = Place(own_mariadb.url(name), own_mariadb.ca)
+    for variable, value in {**place.variables, "TOKEN_ENCRYPTION_KEY": secret(KEY)}.items():
+        monkeypatch.setenv(variable, value)
+
+    def outcome(line: str) -> dict[str, dict[str, Any]]:
+        words = [*line.split(), "--json", "--env-file", os.devnull]
+        return checks(CliRunner().invoke(app, words, catch_exceptions=False))
+
+    CliRunner().invoke(app, ["db", "upgrade", "--env-file", os.devnull])
+    own_mariadb.sql("SET GLOBAL read_only = ON")
+    tried, told = outcome("db check"), outcome("doctor --offline")["database writable"]
+    assert (told["state"], "it is read-only" in told["says"]) == ("failed", True)
+    assert "read-only" in tried["tried: a document"]["says"]
+    own_mariadb.sql("SET GLOBAL read_only = OFF", f"REVOKE INSERT ON {name}.* FROM '{name}'@'%'")
+    lacking = outcome("db check")
+    assert lacking["database account"]["says"] == "It may not INSERT."
+    for found in (tried, lacking):
+        assert "mend it, and run this again" in found["tried: a document"]["do"]
 
 
 # The doctor
@@ -165,11 +216,14 @@ def test_the_doctor_looks_at_the_database_in_the_place_of_the_folder(
 ) -> None:
     """Before the first start and after it."""
     before = checks(run("doctor --json --offline"))
-    assert before["database"]["state"] == "warning"
+    empty = "database" if engine.dialect.name == "sqlite" else "database tables"
+    assert before[empty]["state"] == "warning"
     assert before["keys"]["state"] == before["credentials"]["state"] == "skipped"
     keep_somebody()
     after = checks(run("doctor --json --offline"))
-    assert {"data folder", "permissions", "file system", "disk space"}.isdisjoint(after)
+    of_a_folder = {"data folder", "permissions", *OF_THE_DISK}
+    of_a_file = OF_THE_DISK if engine.dialect.name == "sqlite" else frozenset()
+    assert of_a_folder & {*after} == of_a_file
     for name in ("database", "database tls", "database tables", "database clock"):
         assert after[name]["state"] == "ok", after[name]
     assert after["credentials"]["says"] == "1 credential stored."
@@ -189,7 +243,11 @@ def test_the_doctor_says_that_a_database_is_of_a_newer_version(run: Run, engine:
 @pytest.mark.parametrize(
     ("statement", "state", "says"),
     [
-        ("GRANT FILE ON *.* TO {account}", "warning", "It may do more than it needs: FILE."),
+        (
+            "GRANT FILE ON *.* TO {account}",
+            "warning",
+            "It may do more than it needs, on every database (*.*): FILE.",
+        ),
         ("REVOKE DELETE ON {name}.* FROM {account}", "failed", "It may not DELETE."),
         (
             "REVOKE CREATE, ALTER, INDEX, DROP ON {name}.* FROM {account}",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from config import load_settings
 from processes.storage import make_mask_key, mask_of, place_of, storage_of
 from security.errors import OperatorFault
 from security.logging_utils import OwnerMask
+from security.storage.each import only
 from security.storage.leases import BOT_LEASE
 from tests.database.conftest import Place, Run
 from tests.database.stores import seed
@@ -43,7 +46,7 @@ def owners(result: Result) -> list[str]:
     return sorted(re.findall(r"[ud]_[a-z2-7]{16}", result.stdout))
 
 
-def test_there_and_back_by_the_settings(run: Run) -> None:
+def test_there_and_back_by_the_settings(run: Run, place: Place) -> None:
     """Owners have the same masks on either side: the key of the masks went along."""
     before = owners(run("tokens list"))
     assert len(before) == 3
@@ -51,8 +54,10 @@ def test_there_and_back_by_the_settings(run: Run) -> None:
     assert moved.exit_code == 0, moved.output
     assert "Keep DATABASE_URL set" in moved.stdout
     assert owners(run("tokens list", database=True)) == before
-    back = run("tokens move --to files --json", database=True)
-    assert json.loads(back.stdout)["complete"] is True
+    back = json.loads(run("tokens move --to files --json", database=True).stdout)
+    assert back["complete"] is True
+    names = "DATABASE_URL and DATABASE_CA" if "DATABASE_CA" in place.variables else "DATABASE_URL"
+    assert f"Take {names} out of the settings" in back["advice"][0]
     assert owners(run("tokens list")) == before
 
 
@@ -92,6 +97,75 @@ def test_the_bot_does_not_begin_anew_beside_files_that_were_not_moved(
         run("db upgrade", database=True)
     assert run("tokens move --to sql", database=True).exit_code == 0
     mask_of(settings)
+
+
+def test_every_command_says_of_an_empty_database_beside_full_files_what_the_bot_says(
+    run: Run,
+) -> None:
+    """A restore there would leave two installations, and is not what to do."""
+    for _ in ("without its tables", "with them, and nothing in them"):
+        for line in ("tokens list", "tokens encrypt --yes", "audit", "keys check"):
+            told = run(line, database=True)
+            assert told.exit_code == 3, line
+            assert "`drivekeeper tokens move --to sql`" in told.stderr, line
+            assert "restore" not in told.stderr, line
+        run("db upgrade", database=True)
+
+
+def test_where_both_sides_have_credentials_it_is_said_how_to_get_out(run: Run) -> None:
+    """By the doctor, and by the move, either way."""
+    settings = load_settings(for_bot=False, env_file=None)
+    key = make_mask_key(settings)
+    run("db upgrade", database=True)
+    storage = storage_of(load_settings(for_bot=False, env_file=None), OwnerMask(key), tells=False)
+    seed(storage)
+    storage.close()
+    report = json.loads(run("doctor --offline --json", database=True).stdout)
+    [beside] = [found for found in report["checks"] if found["check"] == "data folder"]
+    assert (beside["state"], "as well" in beside["says"]) == ("warning", True)
+    for to, empty in (("sql", "an empty database"), ("files", "an empty folder")):
+        refused = run(f"tokens move --to {to}", database=True)
+        assert refused.exit_code == 3
+        assert f"installation of its own, and nothing is moved into it: name {empty}" in (
+            refused.stderr
+        )
+
+
+def test_plaintext_is_encrypted_before_it_is_moved(
+    run_over: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the refusal says: the database's address has to go meanwhile."""
+    key = os.environ["TOKEN_ENCRYPTION_KEY"]
+    monkeypatch.delenv("TOKEN_ENCRYPTION_KEY")
+    settings = load_settings(for_bot=False, env_file=None)
+    storage = storage_of(settings, OwnerMask(make_mask_key(settings)), tells=False)
+    seed(storage)
+    storage.close()
+    monkeypatch.setenv("TOKEN_ENCRYPTION_KEY", key)
+    for option in ("", "--dry-run"):
+        refused = run_over(f"tokens move --to sql {option}", database=True)
+        assert refused.exit_code == 3
+        assert "take DATABASE_URL out of the settings" in refused.stderr
+        assert "TOKEN_REQUIRE_ENCRYPTION" not in refused.stderr
+    assert run_over("tokens encrypt --yes").exit_code == 0
+    assert run_over("tokens move --to sql", database=True).exit_code == 0
+
+
+def test_it_says_at_once_that_it_waits_for_a_bot_and_for_how_long(run: Run) -> None:
+    """One that has died holds its lease for a while; a running one may be stopped meanwhile."""
+    run("db upgrade", database=True)
+    storage = storage_of(
+        load_settings(for_bot=False, env_file=None), OwnerMask(b"of this test"), tells=False
+    )
+    lease = only(storage.lease([BOT_LEASE]))
+    assert lease is not None
+    stop = threading.Timer(0.3, lease.release)
+    stop.start()
+    moved = run("tokens move --to sql", database=True)
+    stop.join()
+    storage.close()
+    assert moved.exit_code == 0, moved.output
+    assert moved.stderr.count("Waiting for the bot to be gone, 36 seconds at most") == 1
 
 
 def test_without_a_database_there_is_nowhere_to_move_to(run: Run) -> None:

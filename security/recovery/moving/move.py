@@ -26,7 +26,7 @@ from security.recovery.moving.carrying import AT_ONCE, Carrier, Pass, Progress
 from security.recovery.moving.report import MoveReport
 from security.storage.events import AuditEntry
 from security.storage.leases import BOT_LEASE
-from security.storage.moves.marks import Mark, place, sentence
+from security.storage.moves.marks import Mark, occupied, place, sentence
 from security.storage.moves.sides import Side
 from security.storage.protocol import Storage
 
@@ -55,6 +55,7 @@ class Move:
         mask: Callable[[str], str],
         start: Callable[[], None],
         *,
+        on_wait: Callable[[float, float], None] = lambda waited, longest: None,
         lease_seconds: float = _LEASE_SECONDS,
         at_once: int = AT_ONCE,
     ) -> None:
@@ -62,12 +63,14 @@ class Move:
         Args:
             mask: what stands for an owner in a report.
             start: custody's start on the source, which finishes what a crash has left half done.
+            on_wait: as `bot_stopped` has it.
             lease_seconds: how long an owner's lease is waited for.
             at_once: how many documents, or owners with all of theirs, are carried together.
         """
         self._source = source
         self._target = target
         self._start = start
+        self._on_wait = on_wait
         self._carrier = Carrier(
             source.storage, target.storage, mask, lease_seconds=lease_seconds, at_once=at_once
         )
@@ -96,7 +99,9 @@ class Move:
             with show("Waiting for the bot to be gone"):
                 for side in (self._source, self._target):
                     side.storage.prepare()
-                    self._stopped.append(stack.enter_context(bot_stopped(side.storage)))
+                    self._stopped.append(
+                        stack.enter_context(bot_stopped(side.storage, self._on_wait))
+                    )
             return self._move(report, show)
 
     def _was_finished(self, *, is_there: bool) -> bool:
@@ -127,10 +132,7 @@ class Move:
                 code="gone",
             )
         if away is None and is_there and not marks and self._holds_documents(target.storage):
-            raise OperatorFault(
-                f"{place(target.name)} holds an installation of its own: nothing is moved into it",
-                code="exists",
-            )
+            raise OperatorFault(occupied(target.name), code="exists")
         return away is not None and Mark.ARRIVING not in marks
 
     def _holds_documents(self, storage: Storage) -> bool:

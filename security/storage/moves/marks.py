@@ -39,9 +39,15 @@ _PLACE: Final[dict[SideName, str]] = {
 _KINDS: Final[dict[SideName, str]] = {"files": "files", "sql": "the database"}
 _TO_GO_ON: Final[dict[SideName, str]] = {
     "files": "set DATABASE_URL",
-    "sql": "take DATABASE_URL out of the settings",
+    "sql": "take DATABASE_URL out of the settings (DATABASE_CA too, where it is set)",
 }
 """How an operator comes to work with the other side."""
+_OCCUPIED: Final[dict[SideName, str]] = {
+    "sql": "name an empty database in DATABASE_URL; or, where its own credentials are the right "
+    "ones, move nothing, put the data folder away as a backup, and start the bot",
+    "files": "name an empty folder in USER_DATA_DIR; or, where its own credentials are the right "
+    f"ones, move nothing, {_TO_GO_ON['sql']}, and start the bot",
+}
 
 
 def place(name: SideName) -> str:
@@ -62,6 +68,14 @@ def sentence(name: SideName, mark: Mark, since: datetime | None) -> str:
     return (
         f"a move to {_PLACE[name]} was begun{when} and has not ended: run `drivekeeper tokens move "
         f"--to {name}` again, or {_TO_GO_ON[name]} to go on as before it"
+    )
+
+
+def occupied(name: SideName) -> str:
+    """What is said of a side that nothing is moved to: it has credentials that serve."""
+    return (
+        f"{_PLACE[name]} holds an installation of its own, and nothing is moved into it: "
+        f"{_OCCUPIED[name]}"
     )
 
 

@@ -1,7 +1,8 @@
 """What the account may do, by what `SHOW GRANTS` says.
 
 A line has the form `GRANT SELECT, INSERT ON `database`.* TO …`, on MariaDB with the hash of the
-password behind it: nothing of a line is shown but names of privileges that are known here.
+password behind it: nothing of a line is shown but names of privileges that are known here, and of
+other databases. MariaDB adds what everybody may: GRANT … TO PUBLIC.
 https://mariadb.com/kb/en/show-grants/, https://dev.mysql.com/doc/refman/8.4/en/show-grants.html,
 https://docs.pingcap.com/tidb/stable/sql-statement-show-grants
 """
@@ -19,9 +20,23 @@ TO_UPGRADE: Final = frozenset({"CREATE", "ALTER", "INDEX", "DROP"})
 """What `drivekeeper db upgrade` needs besides, and the start on an empty database."""
 _HARMLESS: Final = frozenset({"USAGE"})
 _EVERYTHING: Final = frozenset({"ALL PRIVILEGES", "ALL"})
+_HERE: Final = "this database"
+_EVERYWHERE: Final = "every database (*.*)"
 _LINE: Final = re.compile(r"GRANT (?P<what>.+?) ON (?P<where>\S.*?) TO ", re.IGNORECASE | re.DOTALL)
 _SCOPE: Final = re.compile(r"(?P<database>\*|`(?:[^`]|``)+`|[^`.\s]+)\.(?P<table>\*|\S+)")
+_NAME: Final = re.compile(r"[A-Za-z0-9_$%\\-]{1,64}")
 _WORD: Final = re.compile(r"[A-Z][A-Z_ ]{2,40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What nothing here needs, and whoever has the address could do all the same."""
+
+    privileges: frozenset[str]
+    where: str
+    """On this database, on another one, or on the server itself."""
+    is_everybodys: bool = False
+    """Whether every account of the server may, this one among them (PUBLIC)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +45,8 @@ class Privileges:
 
     here: frozenset[str]
     """With all of the database's tables."""
-    beyond: frozenset[str]
-    """With other databases, or with the server itself."""
+    too_many: tuple[Extra, ...]
+    """Here, with other databases, or with the server itself."""
     has_roles: bool = False
     """Whether it has more by roles, which are not looked into."""
 
@@ -45,11 +60,6 @@ class Privileges:
         """What an upgrade needs and this account may not."""
         return _without(TO_UPGRADE, self.here)
 
-    @property
-    def too_many(self) -> frozenset[str]:
-        """What nothing here needs, and whoever has the address could do all the same."""
-        return (self.here - TO_WORK - TO_UPGRADE - _HARMLESS) | (self.beyond - _HARMLESS)
-
 
 def _without(needed: frozenset[str], given: frozenset[str]) -> frozenset[str]:
     return frozenset() if given & _EVERYTHING else needed - given
@@ -58,27 +68,37 @@ def _without(needed: frozenset[str], given: frozenset[str]) -> frozenset[str]:
 def read_grants(lines: Iterable[str], database: str) -> Privileges:
     """What the account may with `database`, of the lines that `SHOW GRANTS` gives."""
     here: set[str] = set()
-    beyond: set[str] = set()
+    too_many: list[Extra] = []
     has_roles = False
     for line in lines:
         found = _LINE.match(line)
         if found is None:  # GRANT role TO user, SET DEFAULT ROLE …
             has_roles = has_roles or line.upper().startswith("GRANT")
             continue
-        scope = _SCOPE.fullmatch(found["where"].strip())
-        privileges = _privileges(found["what"])
-        if "WITH GRANT OPTION" in line[found.end() :].upper():
+        privileges, rest = _privileges(found["what"]), line[found.end() :].upper()
+        if "WITH GRANT OPTION" in rest:
             privileges.add("GRANT OPTION")
-        if scope is None:  # ON PROCEDURE …, PROXY ON …
-            beyond |= privileges
-        elif scope["database"] == "*":
+        scope = _SCOPE.fullmatch(found["where"].strip())
+        where = _place(scope, database)
+        if where in (_HERE, _EVERYWHERE) and scope is not None and scope["table"] == "*":
             here |= privileges
-            beyond |= privileges
-        elif scope["table"] == "*" and _covers(scope["database"], database):
-            here |= privileges
-        elif not _covers(scope["database"], database):
-            beyond |= privileges
-    return Privileges(frozenset(here), frozenset(beyond), has_roles)
+        extra = privileges - _HARMLESS
+        if where == _HERE:
+            extra -= TO_WORK | TO_UPGRADE
+        if extra:
+            too_many.append(Extra(frozenset(extra), where, rest.startswith("PUBLIC")))
+    return Privileges(frozenset(here), tuple(too_many), has_roles)
+
+
+def _place(scope: re.Match[str] | None, database: str) -> str:
+    if scope is None:  # ON PROCEDURE …, PROXY ON …
+        return "what is no table"
+    if scope["database"] == "*":
+        return _EVERYWHERE
+    if _covers(scope["database"], database):
+        return _HERE
+    name = scope["database"].strip("`")
+    return f"the database {name}" if _NAME.fullmatch(name) else "another database"
 
 
 def _privileges(listed: str) -> set[str]:

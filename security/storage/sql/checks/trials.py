@@ -16,11 +16,12 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, delete, select
 from sqlalchemy.exc import DBAPIError
 
-from security.errors import CustodyError
+from security.errors import CustodyError, OperatorFault
 from security.storage.catalogue import Kind
 from security.storage.each import only
 from security.storage.leases import Lease
 from security.storage.protocol import ABSENT, Conflict, Drop, Key, Put, Storage, Stored, Unit
+from security.storage.sql.errors.meaning import StatementRefused
 from security.storage.sql.faults import database_faults
 from security.storage.sql.tables import DOCUMENTS, LEASES
 
@@ -40,6 +41,8 @@ class Trial:
     """What was seen, where it went well."""
     fault: str | None = None
     """What was seen instead."""
+    is_unkept: bool = False
+    """Whether that is the database's own way; False: something kept it from being tried."""
 
 
 class Unkept(Exception):
@@ -74,7 +77,9 @@ class Trials:
                 try:
                     attempt()
                 except (Unkept, CustodyError) as error:
-                    yield Trial(name, says, str(error))
+                    kept_off = isinstance(error, OperatorFault)
+                    refused = isinstance(error, StatementRefused)
+                    yield Trial(name, says, str(error), is_unkept=refused or not kept_off)
                     return
                 yield Trial(name, says)
         finally:
