@@ -14,7 +14,7 @@ from bot.kinds import DATABASE_UNREACHABLE
 from bot.texts.catalogue import Texts
 from bot.texts.reader import that_is_you
 from bot.texts.unexpected import new_reference
-from security.errors import OperatorFault, TransientFault
+from security.errors import Fault, OperatorFault, TransientFault
 from security.storage.holding.held_lease import HeldLease
 
 _log = structlog.get_logger()
@@ -43,7 +43,10 @@ async def _answer(update: object, context: BotContext) -> None:
     reference = new_reference()
     owner = owner_of(person) if person is not None else None
     fields = {} if owner is None else {"owner": owner}
-    _log.error("handler_failed", reference=reference, exc_info=error, **fields)
+    if isinstance(error, Fault):  # of what is outside, and no defect of the handler
+        _log.warning("handler_failed", reference=reference, result=error.code, **fields)
+    else:
+        _log.error("handler_failed", reference=reference, exc_info=error, **fields)
     if person is None or owner is None:
         return
     try:

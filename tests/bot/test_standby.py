@@ -21,6 +21,7 @@ import aiohttp
 import pytest
 from pydantic import SecretStr
 
+from bot import application
 from bot.kinds import PREFERENCES
 from config import Settings
 from processes import bot as bot_process
@@ -268,6 +269,23 @@ async def test_a_bot_without_its_database_begins_nothing_and_goes_on_once_it_is_
     await root.wait_for("Over:", since=0)
     told = [m.text for m in root.messages() if "The database does not answer" in m.text]
     assert ["Over:" in text for text in told] == [False, True]
+
+
+async def test_an_outage_is_no_defect_of_a_job_that_meets_it(
+    start: Start, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told by its code, and without a traceback: there is nothing to report."""
+    monkeypatch.setattr(application, "_EXPIRY_SECONDS", 0.05)
+    bot = start()
+    await log.has("bot_started")
+    bot.storage.is_cut_off = True
+    await log.has("handler_failed")
+    bot.storage.is_cut_off = False
+    lines = [json.loads(line) for line in log.getvalue().splitlines() if "handler_failed" in line]
+    assert {(line["level"], line["result"]) for line in lines} == {
+        ("warning", "database_unreachable")
+    }
+    assert not any("traceback" in line for line in lines)
 
 
 def heard_by(root: Person) -> list[bool]:
