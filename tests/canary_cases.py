@@ -218,7 +218,7 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
     ),
     "db check": (
         Case("db check", 0, "tried: locks", with_tables, DATABASE),
-        Case("db check", 1, "no such file", settings=DATABASE),
+        Case("db check", 0, "no such file", settings=DATABASE),
         Case("db check", 1, "cannot be reached", settings=NO_SERVER),
         Case("db check", 2, "DATABASE_URL is not set"),
     ),

@@ -23,6 +23,7 @@ from bot.commands import IN_GROUPS, command_menu
 from bot.connecting.account_texts import help_, room
 from bot.connecting.consent_outcome import explain_refusal
 from bot.drive_files import file_texts
+from bot.texts import admin_texts
 from bot.texts.buttons import Shown
 from bot.texts.catalogue import LANGUAGES, Texts, language_of
 from config import sizes
@@ -485,3 +486,13 @@ def test_an_unknown_refusal_has_a_page(code: str, language: str) -> None:
     assert page == refused_page("failed", _BROWSERS[language])
     assert "<script>" not in page
     assert not [tag for tag, _ in _Reader(page).elements if tag == "a"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_trouble_with_what_is_kept_sends_nobody_to_a_folder_that_is_not_used(language: str) -> None:
+    """It may be in a database: both places are named where something is to be looked at."""
+    texts = Texts(language)
+    for code in ("store_failed", "updates_not_saved"):
+        assert "DATABASE_URL" in admin_texts.remedy(code, texts)
+        told = admin_texts.title(code, texts) + admin_texts.meaning(code, texts)
+        assert not re.search("data folder|資料目錄|数据目录|資料夾|数据文件夹", told)

@@ -266,7 +266,7 @@ def _why_not(error: CustodyError, t: Texts) -> str:
             )
         case _:
             return t.tr(
-                "⚠️ Nothing was changed: the data folder or the copy cannot be used just now "
+                "⚠️ Nothing was changed: the bot's data, or the copy, cannot be used just now "
                 "({code}).",
                 code=error.code,
             )

@@ -24,8 +24,8 @@ def title(code: str, t: Texts) -> str:
         "unknown_envelope": t.tr("Stored credentials were written by a newer version"),
         "plaintext_refused": t.tr("Documents in plaintext are not believed"),
         "wrong_document": t.tr("Stored documents were moved under other names"),
-        "older_generation": t.tr("Old documents have come back into the data folder"),
-        "store_failed": t.tr("The data folder cannot be read or written"),
+        "older_generation": t.tr("Old documents have come back"),
+        "store_failed": t.tr("The bot's data cannot be read or written"),
         "database_unreachable": t.tr("The database does not answer"),
         "database_untrusted": t.tr("The connection to the database is not private"),
         "database_refused": t.tr("The database refuses this bot's account"),
@@ -68,9 +68,9 @@ def meaning(code: str, t: Texts) -> str:
             "fail if it grows to hours."
         ),
         "updates_not_saved": t.tr(
-            "Before I take a message from Telegram I write it down, so that none is lost; the "
-            "data folder does not take it just now. Nobody is answered meanwhile. Telegram "
-            "keeps everything for 24 hours, and I try again by myself."
+            "Before I take a message from Telegram I write it down, so that none is lost; just "
+            "now that fails. Nobody is answered meanwhile. Telegram keeps everything for 24 hours, "
+            "and I try again by myself."
         ),
         "update_set_aside": t.tr(
             "Each time I began to handle it, the process ended, which is a defect of the "
@@ -91,9 +91,9 @@ def meaning(code: str, t: Texts) -> str:
         **dict.fromkeys(
             ("plaintext_refused", "wrong_document", "older_generation"),
             t.tr(
-                "Somebody may have changed files in the data folder. None of these is used: it is "
-                "as if their owners had none, or they cannot upload for now. Everybody else is "
-                "served as usual."
+                "Somebody may have changed the bot's data, in the data folder or the database. "
+                "None of these is used: it is as if their owners had none, or they cannot upload "
+                "for now. Everybody else is served as usual."
             ),
         ),
         **dict.fromkeys(
@@ -119,9 +119,9 @@ def remedy(code: str, t: Texts) -> str:
         "on_hold": t.tr(
             "look at what changed in the last hour: GOOGLE_CLIENT_ID and "
             "GOOGLE_CLIENT_SECRET, the project in the Google Cloud console (is its app still "
-            "in testing?), the data folder. Put that right, and they are released by "
-            "themselves. If they really are lost, set them aside: their owners are then "
-            "asked to connect again."
+            "in testing?), the data folder or the database. Put that right, and they are "
+            "released by themselves. If they really are lost, set them aside: their owners are "
+            "then asked to connect again."
         ),
         "unavailable": t.tr(
             "usually nothing but wait. If it lasts, run <code>drivekeeper doctor</code>: it "
@@ -172,9 +172,9 @@ def remedy(code: str, t: Texts) -> str:
         **dict.fromkeys(
             ("wrong_document", "older_generation"),
             t.tr(
-                "find out who moved or brought back files in the data folder: "
-                "<code>drivekeeper audit --action refused</code> says whose, and when. After "
-                "copying a backup back by hand, restart."
+                "find out who moved or brought back files in the data folder, or rows in the "
+                "database: <code>drivekeeper audit --action refused</code> says whose, and when. "
+                "After putting a copy or a dump back by hand, restart."
             ),
         ),
         "update_set_aside": t.tr(
@@ -210,8 +210,9 @@ def remedy(code: str, t: Texts) -> str:
         **dict.fromkeys(
             ("store_failed", "updates_not_saved"),
             t.tr(
-                "look at USER_DATA_DIR: is the disk full, mounted read-only, or owned by another "
-                "user? <code>drivekeeper doctor</code> says which. It needs no restart."
+                "look at USER_DATA_DIR, or at the database where DATABASE_URL is set: is the disk "
+                "full, is it read-only, does it belong to another user? <code>drivekeeper "
+                "doctor</code> says which. It needs no restart."
             ),
         ),
     }
