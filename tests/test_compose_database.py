@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
+from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
+from config import load_settings
 from config.database import DatabaseAddress
 from tests.database.kit import ask, engine_of
 from tests.installed import needs, path_of
@@ -99,6 +101,23 @@ def test_the_address_that_is_told_leads_to_it() -> None:
     assert (str(address.socket), address.user, address.name) == (
         *(f"{SOCKET}/mysqld.sock", "drivekeeper", "drivekeeper"),
     )
+
+
+def test_the_steps_that_are_told_leave_one_address_in_the_settings(tmp_path: Path) -> None:
+    (steps,) = re.findall(
+        r"(?ms)^```sh\n(install -d -m 0700 secrets.*?)^```", SCALING.read_text("utf-8")
+    )
+    settings = tmp_path / ".env"
+    settings.write_text((ROOT / ".env.example").read_text("utf-8") + "LOG_LEVEL=INFO", "utf-8")
+    steps = steps.replace("openssl rand -hex 24", "echo made-up")
+    subprocess.run(["/bin/sh", "-ec", steps], cwd=tmp_path, check=True, timeout=30)
+    key = f"\nTOKEN_ENCRYPTION_KEY={Fernet.generate_key().decode()}\n"
+    text = settings.read_text("utf-8").replace("\nTOKEN_ENCRYPTION_KEY=\n", key)
+    settings.write_text(text, "utf-8")
+    read = load_settings(for_bot=False, env_file=settings)
+    assert read.database is not None
+    assert str(read.database.socket) == f"{SOCKET}/mysqld.sock"
+    assert read.log_level == "INFO"
 
 
 @needs("git")
