@@ -26,6 +26,7 @@ from processes.storage import (
     make_mask_key,
     masks_since,
     put_back_mask_key,
+    refuse_emptied,
     refuse_unmoved,
     storage_of,
     storage_to_look_at,
@@ -163,6 +164,7 @@ def open_custody(env_file: Path, *, changes: bool = False) -> Iterator[Custody]:
     settings = read_settings(env_file)
     try:
         in_use = is_in_use(settings)
+        refuse_emptied(settings)
         refuse_unmoved(settings)
         if not in_use:
             stop(
@@ -269,6 +271,10 @@ class Installation:
     def are_credentials_in_files(self) -> bool:
         """Whether the data folder holds credentials. Raises as above."""
         return are_credentials_in_files(self.settings)
+
+    def refuse_emptied(self) -> None:
+        """See `processes.storage.refuse_emptied`."""
+        refuse_emptied(self.settings)
 
     def is_in_use(self) -> bool:
         """Whether anything is kept there; OperatorFault: other things are, and nothing of ours."""

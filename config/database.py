@@ -57,6 +57,13 @@ class DatabaseAddress:
     ca: Path | None = None
     """PEM: the authorities that are believed; None: those that every browser believes."""
 
+    @property
+    def place(self) -> str:
+        """Which one it is, for people: without the account."""
+        if self.file is not None:
+            return str(self.file)
+        return f"{self.name} at {self.socket or f'{self.host}:{self.port}'}"
+
     @classmethod
     def parse(cls, url: SecretStr, ca: Path | None = None) -> DatabaseAddress:
         """DATABASE_URL, and DATABASE_CA where it is set.

@@ -28,6 +28,7 @@ from security.storage.sql.checks.server import Server, look_at
 from security.storage.sql.checks.trials import TRIALS, Trial, Trials
 from security.storage.sql.engine import make_engine
 from security.storage.sql.installation import (
+    INSTALLATION,
     MASK_KEY,
     find_or_make_value,
     find_value,
@@ -132,6 +133,11 @@ class Database:
         self.check_schema()
         storage = self._storage(*kinds)
         return any(storage.names(kind) for kind in kinds)
+
+    def holds_nothing(self, kinds: Sequence[Kind]) -> bool:
+        """Whether there is no installation in it, with tables or without. Raises as `is_in_use`,
+        and as `check_schema`."""
+        return not (self.is_in_use() and self.holds_any((INSTALLATION, *kinds)))
 
     def check_schema(self) -> None:
         """Raise OperatorFault where its tables are not those of this version."""

@@ -40,7 +40,7 @@ def move_of(
     rows = SqlStorage(engine, Sealer(keyring), str, KINDS)
     sides: dict[SideName, Side] = {
         "files": FileSide(files),
-        "sql": SqlSide(engine, rows, database.file),
+        "sql": SqlSide(engine, rows, database.file, database.place),
     }
     target = sides.pop(to)
     [source] = sides.values()

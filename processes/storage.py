@@ -31,11 +31,13 @@ from security.storage.files.data_folder import (
     holds_ours,
     load_mask_key,
     mask_key_since,
+    read_mark,
     read_mask_key,
     refuse_moved,
     restore_mask_key,
 )
 from security.storage.files.storage import FileStorage
+from security.storage.moves.marks import Mark, sentence_of_empty
 from security.storage.protocol import Storage
 from security.storage.refusals import Refusals
 from security.storage.sealing import Sealer
@@ -118,9 +120,11 @@ def mask_of(settings: Settings) -> OwnerMask:
 
     Raises:
         OperatorFault: the data folder or the database is somebody else's, or cannot be used; or
-            the database is empty, and files that hold credentials were not moved there.
+            the database is empty, and files that hold credentials were not moved there, or
+            everything was moved into another one.
     """
     is_in_use(settings)
+    refuse_emptied(settings)
     refuse_unmoved(settings)
     return OwnerMask(make_mask_key(settings))
 
@@ -145,6 +149,25 @@ def are_credentials_in_files(settings: Settings) -> bool:
     """
     files = open_storage(settings.user_data_dir, TokenEncryption(), str, tells=False)
     return bool(files.names(CREDENTIALS))
+
+
+def refuse_emptied(settings: Settings) -> None:
+    """Nobody is to begin anew in an empty database after a move: it is not the one that is meant,
+    or what was in it is lost.
+
+    Raises:
+        OperatorFault: it is empty, and everything of the data folder was moved into one; or one of
+            the two cannot be looked at.
+    """
+    if settings.database is None:
+        return
+    moved = read_mark(settings.user_data_dir, Mark.AWAY)
+    if moved is None:
+        return
+    with database_of(settings) as database:
+        if database.holds_nothing(KINDS):
+            says = sentence_of_empty(moved, settings.database.place)
+            raise OperatorFault(says, code="moved_away")
 
 
 def refuse_unmoved(settings: Settings) -> None:

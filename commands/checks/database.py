@@ -26,6 +26,7 @@ def check_database(there: Installation) -> list[Finding]:
     """As `check_server`; and whether files hold credentials that were not brought along."""
     with there.database() as database:
         try:
+            there.refuse_emptied()
             if there.are_files_unmoved():
                 says = "It holds nothing, and the data folder holds credentials."
                 do = (

@@ -159,7 +159,8 @@ class Move:
             target.storage.check_writable()
             if not self._copy(report, show):
                 return report
-            source.put_mark(Mark.AWAY, sentence(source.name, Mark.AWAY, now), now)
+            says = sentence(source.name, Mark.AWAY, now)
+            source.put_mark(Mark.AWAY, says, now, target.where)
         self._empty(report, show)
         target.drop_mark(Mark.ARRIVING)
         return report

@@ -114,9 +114,10 @@ def read_mark(folder: Path, mark: str) -> Marked | None:
     found = read_regular(mark_path(folder, mark))
     if found is None:
         return None
+    since, _, where = [*found[0].decode("utf-8", "replace").splitlines(), "", "", ""][:3]
     with suppress(ValueError):
-        return Marked(datetime.fromisoformat(found[0].decode("ascii").split("\n", 1)[0]))
-    return Marked(None)
+        return Marked(datetime.fromisoformat(since), where)
+    return Marked(None, where)
 
 
 def refuse_moved(folder: Path) -> None:

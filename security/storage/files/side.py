@@ -35,6 +35,7 @@ class FileSide:
 
     def __init__(self, storage: FileStorage) -> None:
         self.storage = storage
+        self.where = str(storage.folder)
         self._folder = storage.folder
         self._trail = AuditTrail(storage.folder, str)
 
@@ -44,8 +45,9 @@ class FileSide:
     def marked(self, mark: str) -> Marked | None:
         return read_mark(self._folder, mark)
 
-    def put_mark(self, mark: str, says: str, now: datetime) -> None:
+    def put_mark(self, mark: str, says: str, now: datetime, where: str = "") -> None:
         text = f"{now.isoformat(timespec='seconds')}\n{says[:1].upper()}{says[1:]}.\n"
+        text += f"{where}\n" if where else ""
         ensure_private_folder(self._folder)
         write_atomically(mark_path(self._folder, mark), text.encode())
 

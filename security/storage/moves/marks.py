@@ -29,6 +29,8 @@ class Marked:
 
     since: datetime | None
     """None: not known, because its key is not configured."""
+    where: str = ""
+    """Which place the other side is, for people; empty: not known."""
 
 
 _OTHER: Final[dict[SideName, SideName]] = {"files": "sql", "sql": "files"}
@@ -76,6 +78,22 @@ def occupied(name: SideName) -> str:
     return (
         f"{_PLACE[name]} holds an installation of its own, and nothing is moved into it: "
         f"{_OCCUPIED[name]}"
+    )
+
+
+def sentence_of_empty(moved: Marked, place: str) -> str:
+    """What is said of an empty database, where a data folder's all was moved into one.
+
+    Args:
+        place: which database is empty, for people.
+    """
+    when = "" if moved.since is None else f" on {moved.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    where = "a database" if not moved.where else f"the database {moved.where}"
+    return (
+        f"the database of DATABASE_URL ({place}) is empty, and everything that was kept in "
+        f"{_PLACE['files']} was moved to {where}{when}: name that one in DATABASE_URL; if it was "
+        "lost, put a dump of it back, or run `drivekeeper restore ARCHIVE`; to begin anew, name "
+        "another data folder"
     )
 
 

@@ -19,6 +19,10 @@ class Side(Protocol):
         """As the command calls it."""
 
     @property
+    def where(self) -> str:
+        """Which one it is, for people; empty: not known."""
+
+    @property
     def storage(self) -> Storage:
         """Its documents."""
 
@@ -35,11 +39,12 @@ class Side(Protocol):
     def marked(self, mark: str) -> Marked | None:
         """The mark; None: it is not there."""
 
-    def put_mark(self, mark: str, says: str, now: datetime) -> None:
+    def put_mark(self, mark: str, says: str, now: datetime, where: str = "") -> None:
         """Keep a mark.
 
         Args:
             says: for people who look.
+            where: the other side's, where that is told.
         """
 
     def drop_mark(self, mark: str) -> None:

@@ -17,6 +17,8 @@ from security.storage.sql import schema
 from security.storage.sql.installation import (
     INSTALLATION,
     MASK_KEY,
+    SECRET,
+    find_or_make_value,
     find_value,
     put_value,
     read_mark,
@@ -34,11 +36,15 @@ class SqlSide:
     name: SideName = "sql"
     most_events = None
 
-    def __init__(self, engine: Engine, storage: SqlStorage, file: Path | None = None) -> None:
+    def __init__(
+        self, engine: Engine, storage: SqlStorage, file: Path | None = None, where: str = ""
+    ) -> None:
         """
         Args:
             file: of SQLite, which a look would make.
+            where: which database it is, for people.
         """
+        self.where = where
         self._file = file
         self.storage = storage
         self._engine = engine
@@ -52,10 +58,12 @@ class SqlSide:
     def marked(self, mark: str) -> Marked | None:
         return read_mark(self.storage, mark)
 
-    def put_mark(self, mark: str, says: str, now: datetime) -> None:
+    def put_mark(self, mark: str, says: str, now: datetime, where: str = "") -> None:
         self._keep(Put(Key(INSTALLATION, mark), {"since": now.timestamp(), "says": says}))
 
     def drop_mark(self, mark: str) -> None:
+        # By its own secret it is an installation from now on, however little was moved here.
+        find_or_make_value(self.storage, SECRET)
         self._keep(Drop(Key(INSTALLATION, mark)))
 
     def mask_key(self) -> tuple[bytes, datetime | None] | None:
