@@ -274,6 +274,11 @@ async def test_a_shutdown_ends_what_is_under_way_and_what_waits() -> None:
     assert all(isinstance(error, BaseException) and holds_no_address(error) for error in errors)
 
 
+# What has connected in the very moment it is given up is closed by the garbage collector.
+GIVEN_UP = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@GIVEN_UP
 @pytest.mark.parametrize("moment", ["connecting", "TLS", "sending", "waiting", "reading"])
 async def test_a_request_that_is_given_up_leaves_its_place_to_others(
     moment: str, identity: Path
@@ -309,10 +314,10 @@ async def test_a_request_that_is_given_up_leaves_its_place_to_others(
                     await given_up
             hang = False
             assert await request.post(url) is True
+    gc.collect()  # here, where the warning is expected, and not in another test
 
 
-# What has connected in the very moment it is given up is closed by the garbage collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@GIVEN_UP
 async def test_many_that_are_given_up_at_any_moment_leave_all_places_free() -> None:
     """Also where a place was just given to one that no longer wants it."""
     async with (
@@ -328,7 +333,7 @@ async def test_many_that_are_given_up_at_any_moment_leave_all_places_free() -> N
             await asyncio.gather(*tasks, return_exceptions=True)
         ended = [asyncio.create_task(request.post(url)) for _ in range(4)]
         assert await asyncio.wait_for(asyncio.gather(*ended), 10) == [True] * 4
-    gc.collect()  # here, where the warning is expected, and not in another test
+    gc.collect()
 
 
 # -- what can go wrong ---------------------------------------------------------------------------
