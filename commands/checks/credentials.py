@@ -22,7 +22,9 @@ def check_credentials(there: Installation) -> list[Finding]:
         store = there.store
         stored, losses = len(store.owners()), there.losses()
     except CustodyError as fault:
-        do = "Run this as the user the bot runs as." if there.is_in_files else "As it says."
+        if not there.is_in_files:
+            return [skipped(NAME, f"They cannot be looked at: see `{there.place}`.")]
+        do = "Run this as the user the bot runs as."
         return [failed(NAME, f"They could not be listed: {fault}.", do)]
     says = f"{count(stored, 'credential')} stored{losses_in_short(losses)}."
     if losses.are_serious(stored):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from commands.checks.finding import Finding, failed, ok, sentence, skipped, warning
+from commands.checks.finding import Finding, State, failed, ok, sentence, skipped, warning
 from commands.checks.folder import check_above, check_file_system, check_space, nearest
 from security.errors import CustodyError
 from security.maintenance.incidents import MOST_SKEW_SECONDS
@@ -37,7 +37,11 @@ def check_database(there: Installation) -> list[Finding]:
             in_use = database.is_in_use()
             beside = _beside() if in_use and there.are_credentials_in_files() else []
         except CustodyError as fault:
-            return [_unreached(fault), *_file(database)]
+            if fault.code == "moved_away":
+                return [_unreached(fault)]
+            found = check_server(database)  # which sees more of what is wrong
+            is_told = any(one.state is State.FAILED for one in found)
+            return found if is_told else [_unreached(fault), *found]
         return [*check_server(database), *beside]
 
 
@@ -235,6 +239,9 @@ _OURS: Final = "Name a file in a folder that belongs to the user the bot runs as
 
 def _not_made(folder: Path) -> Finding:
     is_there = folder.is_dir()
+    if any(above.is_file() for above in (folder, *folder.parents)):
+        says = "There is no such file, and it cannot be made: a file stands where its folder would."
+        return failed(NAME, says, "Correct the path in DATABASE_URL.")
     if not os.access(nearest(folder), os.W_OK | os.X_OK):
         lacks = "this user may not write into its folder" if is_there else "nor a folder for it"
         says = f"There is no such file, and it cannot be made: {lacks}."
@@ -271,7 +278,7 @@ def check_trials(database: Database) -> list[Finding]:
             return [skipped(name, says)]
         database.check_schema()
     except CustodyError:
-        return [skipped(name, "Nothing is tried before the tables are those of this version.")]
+        return [skipped(name, "Nothing can be tried before that is mended.")]
     return [_tried(trial) for trial in database.trials()]
 
 

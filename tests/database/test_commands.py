@@ -166,6 +166,9 @@ def test_a_database_without_tables_is_looked_at_and_said_how_to_try(
 
 def test_sqlites_file_is_this_users_alone(tmp_path: Path, run: Run) -> None:
     """Whoever may write into its folder puts another one in its place."""
+    (tmp_path / "file").touch()
+    barred = run("db check --json", DATABASE_URL=f"sqlite:///{tmp_path}/file/of.db", DATABASE_CA="")
+    assert "a file stands where its folder would" in checks(barred)["database"]["says"]
     folder = tmp_path / "shared"
     folder.mkdir(mode=0o700)
     url = f"sqlite:///{folder}/of.db"
@@ -238,6 +241,7 @@ def test_the_doctor_says_that_a_database_is_of_a_newer_version(run: Run, engine:
     found = checks(run("doctor --json --offline"))
     assert found["database tables"]["state"] == "failed"
     assert "newer" in found["database tables"]["says"]
+    assert found["credentials"]["state"] == "skipped"  # said once is enough
 
 
 @pytest.mark.parametrize(
@@ -249,6 +253,7 @@ def test_the_doctor_says_that_a_database_is_of_a_newer_version(run: Run, engine:
             "It may do more than it needs, on every database (*.*): FILE.",
         ),
         ("REVOKE DELETE ON {name}.* FROM {account}", "failed", "It may not DELETE."),
+        ("REVOKE SELECT ON {name}.* FROM {account}", "failed", "It may not SELECT."),
         (
             "REVOKE CREATE, ALTER, INDEX, DROP ON {name}.* FROM {account}",
             "ok",

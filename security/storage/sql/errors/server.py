@@ -44,8 +44,8 @@ _NOT_IN: Final = {
     "lets it in again",
     **dict.fromkeys(
         (1203, 1226),
-        "the account may have no more connections, or has used up what it may in an "
-        "hour: see the limits it was made with",
+        "the account may have no more connections, or has used up what it may in an hour: a "
+        "process wants six, and no limit by the hour (MAX_USER_CONNECTIONS and its like)",
     ),
     **dict.fromkeys(
         (1047, 8027, 9001, 9002, 9003, 9004, 9005),
@@ -83,16 +83,15 @@ _SAYS: Final = {
         "it ended a statement before its time: somebody did (KILL QUERY), or a limit of the "
         "server's own (max_statement_time)",
     ),
-    **dict.fromkeys(
-        (1054, 1146), "a table is missing: `drivekeeper db check` says what to do about it"
-    ),
+    1054: "a table lacks a column that it had: put a dump from before back (docs/backup.md)",
+    1146: "a table is missing: `drivekeeper db check` says what to do about it",
 }
 
 _AUTHORITY: Final = (
     "is of no authority that is believed: see that DATABASE_CA names the one that has signed it"
 )
 _CERTIFICATE: Final = {
-    9: "is not valid yet: is this machine's clock right?",
+    9: "is not valid yet: look at this machine's clock",
     10: "has expired: renew it at the server",
     18: "is signed by nobody else, and not named itself: see that DATABASE_CA names it",
     **dict.fromkeys((19, 20, 21), _AUTHORITY),
@@ -122,7 +121,7 @@ def of_server(error: BaseException | None, *, is_gone: bool) -> Meaning:
         says = "did not answer in time" if slow else "the connection was lost"
         return meaning(f"{says} ({named(error)})", "database_unreachable", again=not slow)
     if number in _NO_WAY:
-        return meaning(f"it cannot be reached: {_why(error)} ({named(error)})", _AWAY)
+        return meaning(f"it cannot be reached: {numbered(_why(error), error)}", _AWAY)
     if number in _NOT_IN:
         return meaning(numbered(_NOT_IN[number], error), _AWAY)
     if number == _WANTS_TLS:
@@ -156,11 +155,12 @@ def _why(error: BaseException | None) -> str:
     inner = _inner(error)
     if isinstance(inner, socket.gaierror):
         if inner.errno == socket.EAI_AGAIN:
-            return "no name server says where its host is; is the network there?"
-        return "its host's name is not known; is it written right?"
+            return "no name server says where its host is: look at the network"
+        return "its host's name is not known: see that it is written right"
     if isinstance(inner, TimeoutError):
-        return "nobody answers there; is the address right, and no firewall between?"
-    return reason_of(inner) if isinstance(inner, OSError) else "nobody answers there"
+        return "nobody answers there: see that the address is right, and no firewall between"
+    why = reason_of(inner) if isinstance(inner, OSError) else "nobody answers there"
+    return f"{why}: see that the server runs and listens there, and a way leads to it"
 
 
 def _inner(error: BaseException | None) -> BaseException | None:

@@ -21,10 +21,10 @@ _NOT_OPENED: Final = (
 )
 _SAYS: Final = {
     sqlite3.SQLITE_FULL: "its disk is full: make room",
-    sqlite3.SQLITE_READONLY: "its file is read-only: is its disk mounted so, or its folder?",
+    sqlite3.SQLITE_READONLY: "its file is read-only: see that neither its disk nor its folder is",
     sqlite3.SQLITE_CANTOPEN: _NOT_OPENED,
     sqlite3.SQLITE_PERM: _NOT_OPENED,
-    sqlite3.SQLITE_NOTADB: "its file is no database of SQLite's: is it the right one?",
+    sqlite3.SQLITE_NOTADB: "its file is no database of SQLite's: name the right one",
     sqlite3.SQLITE_CORRUPT: "its file is damaged: look at the disk, and put a dump from before "
     "back (docs/backup.md)",
     sqlite3.SQLITE_IOERR: "its disk fails: look at what the system's log says of it",
