@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from processes.storage import open_storage
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.storage.protocol import Storage
 from security.token_store import TokenStore
 from tests.crash.fates import Fate, Remains
 from tests.crash.world import CANARY, DATA, World, damage, entries, let_time_pass
-from tests.stores import storage_in
 
 ALL_DONE: Final = "all"
 """What an operation reports once it has done everything."""
@@ -38,7 +38,7 @@ class Hands:
 
     def storage(self, keyring: TokenEncryption | None = None) -> Storage:
         """The storage as in a process that has just started; None: with the usual keys."""
-        return storage_in(self.folder, keyring or self.keyring, self.world.mask)
+        return open_storage(self.folder, keyring or self.keyring, self.world.mask)
 
     def store(self) -> TokenStore:
         """The store upon it."""

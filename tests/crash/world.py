@@ -21,7 +21,7 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from bot.kinds import PREFERENCES, UPLOADS
-from processes.storage import KINDS
+from processes.storage import KINDS, open_storage
 from security.consent.pending import CONSENTS
 from security.credential import Credential, Owner
 from security.encryption import TokenEncryption
@@ -34,7 +34,7 @@ from security.storage.files.data_folder import load_mask_key
 from security.storage.files.unix import FILE_MODE, FOLDER_MODE
 from security.storage.protocol import Storage
 from security.storage.sealing import Sealer
-from tests.stores import storage_in, store_in
+from security.token_store import TokenStore
 
 CANARY: Final = "canary"
 DATA: Final = "user_data"
@@ -112,7 +112,7 @@ def build_world(scratch: Path) -> World:
     def fill(
         keyring: TokenEncryption, current: list[Owner], aside: Owner, kinds: tuple[Kind, ...]
     ) -> None:
-        store = store_in(folder, keyring, mask)
+        store = TokenStore(open_storage(folder, keyring, mask), mask)
         store.prepare()
         for owner in [*current, aside]:
             credentials[owner] = store.save_consent(a_credential(owner))
@@ -137,7 +137,7 @@ def build_world(scratch: Path) -> World:
     for owner in (ANN, BOB, CAT, TOWN):
         data = (folder / f"{owner.stem}.json").read_bytes()
         raw[owner] = Sealer(keyring).examine(CREDENTIALS, owner.stem, data).content
-    storage = storage_in(folder, keyring, mask)
+    storage = open_storage(folder, keyring, mask)
     for owner in (FAY, GUS):
         raw[owner] = quarantined(storage)[owner][0]
     _take_away_what_is_made_anew(folder)
