@@ -125,14 +125,18 @@ async def _be_the_bot(settings: Settings, open_storage: OpenStorage, outage: Out
         try:
             mask = await asyncio.to_thread(prepare_logs, settings)  # a database may be waited for
             storage, metrics = open_storage(settings, mask), Metrics()
-            lease = await stack.enter_async_context(
-                only_bot_on(
-                    storage,
-                    meanwhile=partial(standby_front, settings, metrics),
-                    is_anothers=partial(_is_anothers, settings, storage),
-                    outage=outage,
+            try:
+                lease = await stack.enter_async_context(
+                    only_bot_on(
+                        storage,
+                        meanwhile=partial(standby_front, settings, metrics),
+                        is_anothers=partial(_is_anothers, settings, storage),
+                        outage=outage,
+                    )
                 )
-            )
+            except CustodyError:  # it is perhaps tried again, with connections of its own
+                await asyncio.to_thread(storage.close)
+                raise
             application = await stack.enter_async_context(
                 services(settings, storage, mask, lease=lease, metrics=metrics)
             )

@@ -53,7 +53,7 @@ async def only_bot_on(
         StoppedInTime: the standby was stopped.
         CustodyError: the storage does not say.
     """
-    outage = outage or Outage()
+    outage, took_over = outage or Outage(), True
     if storage.lease_seconds is not None:
         await asyncio.to_thread(storage.prepare)  # a lease needs a table; and none is ahead of us
     lease = await asyncio.to_thread(_try_alone, storage)
@@ -63,14 +63,16 @@ async def only_bot_on(
         await asyncio.to_thread(_refuse_another, storage, is_anothers)
         async with meanwhile():
             lease = await _stand_by(storage, storage.lease_seconds or 0, outage)
+        took_over = lease.taken_over_at is not None  # else the one before has told what was over
         try:  # a new one may have had nothing to write down before
             await asyncio.to_thread(_refuse_another, storage, is_anothers)
         except (CustodyError, StartupError):
             await asyncio.to_thread(lease.release)
             raise
     held = HeldLease(lease, storage.lease_seconds)
-    now, ago = storage.now(), outage.seconds_ago(storage.lease_seconds or 0)
-    held.outage = {code: now - seconds for code, seconds in ago.items()}
+    if took_over:
+        now, ago = storage.now(), outage.seconds_ago(storage.lease_seconds or 0)
+        held.outage = {code: now - seconds for code, seconds in ago.items()}
     held.start()
     try:
         yield held

@@ -13,7 +13,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, delete, inspect, text, update
+from sqlalchemy import Engine, delete, insert, inspect, select, text, update
 
 from security.errors import OperatorFault
 from security.storage.sql import schema
@@ -172,6 +172,36 @@ def test_a_table_that_was_taken_away_is_no_new_one(engine: Engine, does: Any) ->
         does(engine)
     assert caught.value.code == "store_failed"
     assert "documents" not in inspect(engine).get_table_names()
+
+
+@pytest.mark.parametrize("does", [schema.check, schema.make_or_check, schema.upgrade])
+def test_a_version_that_there_has_never_been_is_not_called_newer(engine: Engine, does: Any) -> None:
+    """No newer Drivekeeper could be started for it."""
+    schema.upgrade(engine)
+    with engine.begin() as connection:
+        connection.execute(update(HISTORY).values(version_num="0000"))
+    with pytest.raises(OperatorFault, match="never been") as caught:
+        does(engine)
+    assert caught.value.code == "store_failed"
+
+
+def test_tables_that_hold_something_are_not_called_empty(engine: Engine) -> None:
+    """Where the word of their version is gone: an upgrade puts it back, and nothing is lost."""
+    schema.upgrade(engine)
+    with engine.begin() as connection:
+        connection.execute(insert(metadata.tables["leases"]).values(name="bot", held_until=1))
+        connection.execute(delete(HISTORY))
+    assert schema.is_in_use(engine)
+    for does in (schema.check, schema.make_or_check):
+        with pytest.raises(OperatorFault, match="db upgrade") as caught:
+            does(engine)
+        assert "empty" not in str(caught.value)
+        assert caught.value.code == "schema_behind"
+    schema.upgrade(engine)
+    schema.check(engine)
+    assert differences(engine) == []
+    with engine.connect() as connection:
+        assert connection.scalar(select(metadata.tables["leases"].c.name)) == "bot"
 
 
 def test_a_first_schema_that_was_cut_short_is_no_other_programs(engine: Engine) -> None:

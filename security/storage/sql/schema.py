@@ -15,7 +15,18 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, func, inspect, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    String,
+    Table,
+    func,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import DBAPIError
 
@@ -53,6 +64,10 @@ class State(StrEnum):
     """An earlier version's."""
     AHEAD = "ahead"
     """A later version's."""
+    UNMARKED = "unmarked"
+    """Of which version its tables are, is not there any more; what is in them is."""
+    UNKNOWN = "unknown"
+    """What it says of its version is no version's."""
     INCOMPLETE = "incomplete"
     """This version's, but for a table that was taken away since."""
     FOREIGN = "foreign"
@@ -117,7 +132,7 @@ def upgrade(engine: Engine) -> tuple[str, ...]:
     """
     with database_faults(), engine.connect() as connection, _alone(connection):
         found = _state(connection)
-        _refuse_all_but(State.EMPTY, State.BEHIND, State.CURRENT, found=found)
+        _refuse_all_but(State.EMPTY, State.UNMARKED, State.BEHIND, State.CURRENT, found=found)
         if found is State.CURRENT:
             return ()
         HISTORY.create(connection, checkfirst=True)
@@ -161,10 +176,15 @@ def _state(connection: Connection) -> State:
         return State.FOREIGN if tables else State.EMPTY
     found = {*connection.scalars(select(HISTORY.c.version_num))}
     if not found:
-        return State.EMPTY
+        ours = [table for table in metadata.sorted_tables if table.name in tables]
+        one = select(text("1")).limit(1)
+        holds = any(connection.scalar(one.select_from(table)) for table in ours)
+        return State.UNMARKED if holds else State.EMPTY
     if found == {REVISIONS[-1]}:
         return State.CURRENT if metadata.tables.keys() <= {*tables} else State.INCOMPLETE
-    return State.BEHIND if found <= {*REVISIONS} else State.AHEAD
+    if found <= {*REVISIONS}:
+        return State.BEHIND
+    return State.AHEAD if max(found) > REVISIONS[-1] else State.UNKNOWN
 
 
 def _refuse_all_but(*wanted: State, found: State) -> None:
@@ -188,6 +208,14 @@ _REFUSED: Final = {
         "has the tables of a newer Drivekeeper, which this one would damage: start the newer one, "
         "or put a dump from before back",
         "schema_ahead",
+    ),
+    State.UNMARKED: (
+        f"does not say any more of which version its tables are: {_COMMAND} sees to it",
+        "schema_behind",
+    ),
+    State.UNKNOWN: (
+        "names a version of its tables that there has never been: put a dump from before back",
+        "store_failed",
     ),
     State.INCOMPLETE: (
         "lacks a table that it had, and what was in it: put a dump from before back",
