@@ -125,7 +125,10 @@ class Database:
         try:
             return file is None or file.exists()
         except OSError as error:
-            says = f"the file of DATABASE_URL: {reason_of(error)}"
+            says = (
+                f"the file of DATABASE_URL cannot be looked at ({reason_of(error)}): see that the "
+                "user the bot runs as may enter its folder"
+            )
             raise OperatorFault(says, code="store_failed") from None
 
     def holds_any(self, kinds: Sequence[Kind]) -> bool:

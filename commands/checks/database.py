@@ -221,8 +221,8 @@ def _file(database: Database) -> list[Finding]:
     folder, name, what = file.parent, "database file", "the folder of the database's file"
     try:
         about = [_private(folder)] if database.is_made() else [_not_made(folder)]
-    except CustodyError as fault:
-        return [failed(name, sentence(fault), "Run this as the user the bot runs as.")]
+    except CustodyError:
+        return []  # which is said of the database itself
     except OSError as error:
         return [failed(name, f"Its folder cannot be looked at ({reason_of(error)}).", _OURS)]
     above = check_above(folder, name, what)
@@ -243,8 +243,8 @@ def _not_made(folder: Path) -> Finding:
         says = "There is no such file, and it cannot be made: a file stands where its folder would."
         return failed(NAME, says, "Correct the path in DATABASE_URL.")
     if not os.access(nearest(folder), os.W_OK | os.X_OK):
-        lacks = "this user may not write into its folder" if is_there else "nor a folder for it"
-        says = f"There is no such file, and it cannot be made: {lacks}."
+        why = "write into its folder" if is_there else "make its folder"
+        says = f"There is no such file, and it cannot be made: this user may not {why}."
         do = "Make the folder (mode 0700) for the user the bot runs as, or correct DATABASE_URL."
         return failed(NAME, says, do)
     says = (

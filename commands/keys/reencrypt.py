@@ -31,7 +31,7 @@ _REASONS: Final = {
     "wrong_document": "another document, moved there",
     "wrong_owner": "another owner's, moved there",
     "locked": "in use for too long",
-    "store_failed": "cannot be read from the disk",
+    "store_failed": "cannot be read",
     "failed": "did not come back as it was",
 }
 

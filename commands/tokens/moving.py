@@ -20,7 +20,7 @@ from security.storage.disk_faults import reason_of
 _GO_ON: Final = "Nothing is lost: run the same command again to go on."
 _SHOWN: Final = 20
 _WHY: Final = {
-    "store_failed": "cannot be read from the disk",
+    "store_failed": "cannot be read",
     "too_big": "too large for the database",
     "plaintext_refused": "is in plaintext, which no database takes (docs/operations.md)",
 }

@@ -33,7 +33,9 @@ class BotStopped:
         """
         if not self._lease.is_certain(_CERTAIN_SECONDS):
             raise OperatorFault(
-                "the bot could not be kept from starting all the while", code="second_instance"
+                "the bot could not be kept from starting all the while: see that it is stopped, "
+                "and run this again",
+                code="second_instance",
             )
 
 

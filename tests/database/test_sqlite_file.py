@@ -170,7 +170,7 @@ def test_what_is_no_database_is_said(path: Path) -> None:
     with engine_of(address(path)) as engine:
         fault = refusal(engine)
     assert fault.code == "store_failed"
-    assert "no database" in str(fault)
+    assert "its file is no database of SQLite's (error 26): name the right one" in str(fault)
     assert "DATABASE_URL" in str(fault)
 
 
@@ -178,7 +178,7 @@ def test_what_is_no_file_is_said(path: Path) -> None:
     path.mkdir(parents=True)
     with engine_of(address(path)) as engine:
         fault = refusal(engine)
-    assert (fault.code, "regular file" in str(fault)) == ("store_failed", True)
+    assert (fault.code, "no regular file: name one" in str(fault)) == ("store_failed", True)
 
 
 def test_a_file_of_two_names_is_refused_and_one_behind_a_link_is_not(path: Path) -> None:

@@ -118,7 +118,11 @@ class Move:
                     code="key_missing",
                 )
         if not source.is_there():
-            raise OperatorFault(f"there is nothing in {place(source.name)}", code="gone")
+            raise OperatorFault(
+                f"there is nothing in {place(source.name)}: nothing has to be moved, or it is "
+                "not the right one",
+                code="gone",
+            )
         away, arriving = source.marked(Mark.AWAY), source.marked(Mark.ARRIVING)
         marks = [mark for mark in Mark if is_there and target.marked(mark) is not None]
         if arriving is not None:

@@ -109,7 +109,10 @@ def _verifying(address: DatabaseAddress) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=address.ca or certifi.where())
     except OSError as error:  # also where it holds no certificate
-        reason = f"the file of DATABASE_CA cannot be used ({type(error).__name__})"
+        reason = (
+            f"the file of DATABASE_CA cannot be used ({type(error).__name__}): it must be there "
+            "for the user the bot runs as, and hold certificates in PEM form"
+        )
         raise OperatorFault(reason, code="database_untrusted") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

@@ -66,7 +66,11 @@ def find_or_make_value(storage: Storage, name: str) -> bytes:
         raise outcome
     value = find_value(storage, name)
     if value is None:
-        raise OperatorFault("the database has not kept what was put there", code="store_failed")
+        raise OperatorFault(
+            "the database has not kept what was put there: `drivekeeper db check` tries what "
+            "it keeps",
+            code="store_failed",
+        )
     return value
 
 

@@ -242,7 +242,10 @@ def _alone(connection: Connection) -> Iterator[None]:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while connection.scalar(select(func.get_lock(name, _LOCK_SECONDS))) != 1:
         if time.monotonic() > deadline:
-            raise OperatorFault("another upgrade of the database does not end", code="locked")
+            raise OperatorFault(
+                "another upgrade of the database does not end: look for the process that is at it",
+                code="locked",
+            )
     try:
         yield
     finally:

@@ -41,7 +41,10 @@ class SqliteFile:
         """
         kind = file_system_of(self.path)
         if kind is not None and NETWORK.fullmatch(kind):
-            raise _refused(f"is on a network file system ({kind}), which SQLite cannot work on")
+            raise _refused(
+                f"is on a network file system ({kind}), which SQLite cannot work on: name one on a "
+                "disk of this machine"
+            )
         try:
             with self._guard:
                 is_first = self._identity is None
@@ -58,7 +61,10 @@ class SqliteFile:
                     # file"). A symbolic link leads to the one name there is.
                     raise _refused("has another name as well (a hard link): leave it one")
         except OSError as error:
-            raise _refused(f"cannot be used: {reason_of(error)}") from None
+            raise _refused(
+                f"cannot be used ({reason_of(error)}): see that the user the bot runs as may write "
+                "it and its folder, and that its disk has room"
+            ) from None
         self.check()
 
     def check(self) -> None:
@@ -94,9 +100,9 @@ def _make_private(path: Path) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISREG(status.st_mode):
-        raise _refused("is no regular file")
+        raise _refused("is no regular file: name one")
     if status.st_uid != os.geteuid():
-        raise _refused("belongs to another user of this machine")
+        raise _refused("belongs to another user of this machine: run this as that user")
     if stat.S_IMODE(status.st_mode) & ~_FILE_MODE:
         path.chmod(_FILE_MODE)
 
