@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -62,6 +63,9 @@ class Core:
     fleet: Fleet
     quarantine: Quarantine
     metrics: Metrics
+    keep_unsaved: Callable[[Mapping[str, float]], None]
+    """Keeps over a restart, beside a database that does not take it, of what administrators were
+    told: by code, since when. Blocks."""
 
     @property
     def all_drives(self) -> tuple[Drives, Drives, Drives]:

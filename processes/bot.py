@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from telegram.error import InvalidToken
 
 from bot import kinds, lifecycle, webhook
+from bot.admin import alerts
 from bot.application import build_application
 from bot.context import BotApplication
 from bot.core import IN_EARNEST, BotOptions, Core, Timing
@@ -40,6 +41,7 @@ from security.errors import CustodyError, OperatorFault
 from security.google.network import Network
 from security.logging_utils import OwnerMask, configure_logging, redact_logs
 from security.storage.disk_faults import reason_of
+from security.storage.files.told_note import ToldNote
 from security.storage.holding.fenced import FencedDocuments
 from security.storage.holding.held_lease import HeldLease
 from security.storage.leases import BOT_LEASE
@@ -125,6 +127,9 @@ async def _be_the_bot(settings: Settings, open_storage: OpenStorage, outage: Out
         try:
             mask = await asyncio.to_thread(prepare_logs, settings)  # a database may be waited for
             storage, metrics = open_storage(settings, mask), Metrics()
+            if storage.is_shared:
+                told = ToldNote(settings.user_data_dir)
+                outage.recall(await asyncio.to_thread(told.take))
             try:
                 lease = await stack.enter_async_context(
                     only_bot_on(
@@ -225,6 +230,9 @@ async def services(
                 fleet=parts.fleet,
                 quarantine=parts.store.copies,
                 metrics=metrics,
+                keep_unsaved=(
+                    ToldNote(settings.user_data_dir).keep if storage.is_shared else lambda _: None
+                ),
             ),
             BotOptions(
                 allowed_user_ids=settings.allowed_user_ids,
@@ -295,6 +303,7 @@ async def _serve(application: BotApplication) -> None:
         if replaced.done():
             # The database answers: what it did not take before is there for whoever is the bot.
             await application.bot_data.core.state.save()
+            await alerts.keep_unsaved(application.bot_data)
             raise Replaced("Another Drivekeeper is the bot by now: this one ends.")
     except InvalidToken as error:
         raise StartupError(

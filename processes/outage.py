@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Final
 
@@ -41,6 +41,14 @@ class Outage:
         self._since.setdefault(code, time.monotonic())
         self._until = None
         return is_news
+
+    def recall(self, since: Mapping[str, float]) -> None:
+        """What the process before this one has met, by code, and since when in Unix seconds."""
+        now, ago = time.monotonic(), time.time()
+        if since and not self._since:
+            self._until = now
+        for code, at in since.items():
+            self._since[code] = min(now - max(ago - at, 0), self._since.get(code, now))
 
     def end(self) -> None:
         """The database answers."""

@@ -21,6 +21,7 @@ from bot.texts import admin_texts
 from bot.texts.buttons import Shown
 from bot.texts.catalogue import Texts
 from drive.errors import INCIDENTS
+from security.maintenance.documents import INCIDENT
 from security.maintenance.incidents import HOLD, Incident
 
 _GONE_WITH_AN_ANSWER: Final = frozenset({DATABASE_UNREACHABLE, "database_untrusted"})
@@ -105,10 +106,18 @@ async def _tell(bot: ExtBot[int], services: Services, incident: Incident) -> Non
         else:
             state.incidents.untold(incident)
         await state.save(incidents=True)
+        await keep_unsaved(services)
 
     message = partial(_message, incident, services)
     send = partial(to_administrators, bot, services, message)
     await services.core.fleet.tell_once(mark, send, was_put_off)
+
+
+async def keep_unsaved(services: Services) -> None:
+    """Keep what was told and could not be written down where the next start finds it."""
+    unsaved = services.core.state.writing.unwritten_with(INCIDENT)
+    told = {n.removeprefix(INCIDENT): kept["since"] for n, kept in unsaved.items() if kept["told"]}
+    await services.core.workers.run(services.core.keep_unsaved, told)
 
 
 def _note(incident: Incident) -> None:

@@ -76,8 +76,8 @@ class MaintenanceState:
         self._is_shared = storage.is_shared
         self._process = secrets.token_hex(8) if self._is_shared else "bot"
         self._keeps = keeps
-        self._writing = Writing(storage, MAINTENANCE)
-        self._processes = ProcessDocuments(storage, self._writing, self._process)
+        self.writing = Writing(storage, MAINTENANCE)
+        self._processes = ProcessDocuments(storage, self.writing, self._process)
         self._saving = asyncio.Lock()
         self.pauses = Pauses()
         self.organisations = Organisations()
@@ -124,7 +124,7 @@ class MaintenanceState:
             self._dumped = [report.model_dump(mode="json") for report in self.sweeps]
 
     def _read(self, names: Sequence[str]) -> Iterator[tuple[str, Document]]:
-        for name, stored in self._writing.read(names):
+        for name, stored in self.writing.read(names):
             if stored is not None and stored.document is not None:
                 yield name, stored.document
 
@@ -139,7 +139,7 @@ class MaintenanceState:
         old = {name: found.pop(name) for name in EARLIER if name in found}
         documents = bring_up(old, found, self._process)
         if self._keeps:
-            self._writing.write(
+            self.writing.write(
                 {
                     name: Whole(documents.get(name))
                     for name in found | documents
@@ -147,10 +147,10 @@ class MaintenanceState:
                 }
             )
             gone = {name: Whole(None) for name in old}
-            if self._writing.unwritten:
-                self._writing.unwritten |= gone
+            if self.writing.unwritten:
+                self.writing.unwritten |= gone
             else:
-                self._writing.write(gone)
+                self.writing.write(gone)
         return documents
 
     def _load(self, name: str, document: Document) -> None:
@@ -238,7 +238,7 @@ class MaintenanceState:
         prefixes = [OWNER, ACTIVE] if self.activity.is_on else [OWNER]
         names = {prefix + owner.stem: (owner, prefix) for owner in owners for prefix in prefixes}
         found: dict[Owner, dict[str, Document]] = {}
-        for name, stored in self._writing.read(list(names)):
+        for name, stored in self.writing.read(list(names)):
             owner, prefix = names[name]
             found.setdefault(owner, {})[prefix] = (stored.document if stored else None) or {}
         return found
@@ -292,7 +292,7 @@ class MaintenanceState:
         """
         if self._is_shared:
             there = dict(await self._workers.read(self._read_all, INCIDENT))
-            kept = self._writing.unwritten_with(INCIDENT) | there  # told of is either
+            kept = self.writing.unwritten_with(INCIDENT) | there  # told of is either
             codes = {name.removeprefix(INCIDENT): entry for name, entry in kept.items()}
             self.incidents.take_up(codes, self._storage.now())
 
@@ -317,8 +317,8 @@ class MaintenanceState:
         """
         async with self._saving:  # no older state is written over a newer one
             changes = self._take_changes(incidents=incidents or not self._is_shared)
-            if self._keeps and (changes or self._writing.unwritten):
-                await self._workers.run(self._writing.write, changes)
+            if self._keeps and (changes or self.writing.unwritten):
+                await self._workers.run(self.writing.write, changes)
 
     def _take_changes(self, *, incidents: bool) -> dict[str, Change]:
         """By name what is to be kept of a document from now on."""

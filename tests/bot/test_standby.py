@@ -314,6 +314,36 @@ async def test_the_next_bot_says_that_the_outage_is_over_which_the_last_one_did_
 
 
 @pytest.mark.one_way
+@pytest.mark.parametrize("is_stopped", [False, True])
+async def test_what_was_told_and_never_written_down_is_over_with_the_next_start(
+    start: Start, log: Log, people: People, database: SharedShelf, tmp_path: Path, is_stopped: bool
+) -> None:
+    """After the outage, of which the new process has seen nothing; also after a crash."""
+    database.lease_seconds = 6
+    root, settings = people(900, "Root"), {"ADMIN_USER_IDS": "900"}
+    settings["USER_DATA_DIR"] = str(tmp_path / "beside")
+    first = start(**settings)
+    await root.start()
+    await root.wait_for("Drivekeeper")
+    database.is_away = True
+    await root.wait_for("The database does not answer", since=0)
+    note = tmp_path / "beside" / ".told.json"
+    await until(note.exists)
+    assert note.stat().st_mode & 0o777 == 0o600
+    if is_stopped:
+        await first.stop()
+    else:
+        first.storage.is_cut_off = True
+        await until(lambda: not database.leases["bot"].may_begin())
+        await asyncio.sleep(1)
+    database.is_away = False
+    start(**settings)
+    await root.wait_for("Over:", since=0)
+    await until(lambda: not note.exists())
+    assert heard_by(root) == [False, True]
+
+
+@pytest.mark.one_way
 async def test_an_outage_that_ends_with_another_bot_is_told_once_and_over_once(
     start: Start, log: Log, people: People, database: SharedShelf
 ) -> None:
