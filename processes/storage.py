@@ -135,10 +135,12 @@ def are_files_unmoved(settings: Settings) -> bool:
     Raises:
         OperatorFault: one of the two cannot be looked at.
     """
-    if settings.database is None or not are_credentials_in_files(settings):
+    if settings.database is None:
         return False
     with database_of(settings) as database:
-        return not (database.is_in_use() and database.holds_any(KINDS))
+        if database.is_in_use() and database.holds_any(KINDS):
+            return False  # and the data folder, which may not even be readable, is nothing to it
+    return are_credentials_in_files(settings)
 
 
 def are_credentials_in_files(settings: Settings) -> bool:
@@ -161,13 +163,13 @@ def refuse_emptied(settings: Settings) -> None:
     """
     if settings.database is None:
         return
-    moved = read_mark(settings.user_data_dir, Mark.AWAY)
-    if moved is None:
-        return
     with database_of(settings) as database:
-        if database.holds_nothing(KINDS):
-            says = sentence_of_empty(moved, settings.database.place)
-            raise OperatorFault(says, code="moved_away")
+        if not database.holds_nothing(KINDS):
+            return
+    moved = read_mark(settings.user_data_dir, Mark.AWAY)
+    if moved is not None:
+        says = sentence_of_empty(moved, settings.database.place)
+        raise OperatorFault(says, code="moved_away")
 
 
 def refuse_unmoved(settings: Settings) -> None:

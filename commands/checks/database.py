@@ -34,18 +34,21 @@ def check_database(there: Installation) -> list[Finding]:
                     "name another data folder."
                 )
                 return [failed(NAME, says, do)]
-            in_use = database.is_in_use()
-            beside = _beside() if in_use and there.are_credentials_in_files() else []
         except CustodyError as fault:
             if fault.code == "moved_away":
                 return [_unreached(fault)]
             found = check_server(database)  # which sees more of what is wrong
             is_told = any(one.state is State.FAILED for one in found)
             return found if is_told else [_unreached(fault), *found]
-        return [*check_server(database), *beside]
+        return [*check_server(database), *_beside(there)]
 
 
-def _beside() -> list[Finding]:
+def _beside(there: Installation) -> list[Finding]:
+    try:
+        if not there.is_in_use() or not there.are_credentials_in_files():
+            return []
+    except CustodyError:
+        return []  # of the database it is said already, and the folder is nothing to it
     return [
         warning(
             "data folder",

@@ -333,6 +333,18 @@ def test_an_archive_is_restored_into_a_database_that_is_empty(
     assert mask in run("tokens list --json", **another).stdout
 
 
+def test_a_data_folder_that_cannot_be_looked_at_is_nothing_to_a_database_in_use(
+    run: Run, tmp_path: Path
+) -> None:
+    """It may be another user's, in whose folder a command is typed."""
+    mask = keep_somebody()
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    assert mask in run("tokens list", USER_DATA_DIR=str(loop)).stdout
+    found = checks(run("doctor --json --offline", USER_DATA_DIR=str(loop)))
+    assert found["database"]["state"] == found["credentials"]["state"] == "ok"
+
+
 def test_a_key_that_opens_nothing_is_told_at_once_and_changes_nothing(
     run: Run, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
