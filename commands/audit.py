@@ -67,8 +67,8 @@ def whois(
     if not found:
         stop(
             "Nobody known here has this mask. Either nothing is kept of them (any more), or the "
-            "mask was made under another key: compare LOG_MASK_KEY, or user_data/log_mask.key "
-            "where that is not set, with those of the bot that wrote it.",
+            "mask was made under another key: compare LOG_MASK_KEY with that of the bot that wrote "
+            "it. Where it is not set, the key is in user_data/log_mask.key, or in the database.",
             Exit.FINDINGS,
         )
     owner = found[0]
