@@ -117,7 +117,7 @@ async def test_a_bot_that_waits_for_its_database_is_stopped_in_order(
 
 
 async def test_what_an_operator_has_to_mend_ends_the_start_at_once_and_is_logged(
-    start: Start, log: io.StringIO, mariadb: MariaDB
+    start: Start, log: io.StringIO, mariadb: MariaDB, tmp_path: Path
 ) -> None:
     """By its code: a log is watched by programs, and the sentence is for people."""
     name = mariadb.make_database()
@@ -130,4 +130,9 @@ async def test_what_an_operator_has_to_mend_ends_the_start_at_once_and_is_logged
         with pytest.raises(StartupError, match=r"the database of DATABASE_URL"):
             await start(**changes)
         assert logged(log, "bot_refused_to_start")[-1]["result"] == code
+    (tmp_path / "user_data").mkdir(mode=0o700, exist_ok=True)
+    (tmp_path / "user_data" / "moved_away.txt").write_text("2026-11-01T00:00:00+00:00\nIt was.\n")
+    with pytest.raises(StartupError, match=r"was moved to the database"):
+        await start()
+    assert logged(log, "bot_refused_to_start")[-1]["result"] == "moved_away"
     assert logged(log, "start_waits") == []
