@@ -204,8 +204,8 @@ def remedy(code: str, t: Texts) -> str:
             "is named in DATABASE_CA."
         ),
         "database_refused": t.tr(
-            "look at the user and the password in DATABASE_URL, and at what the account may do. "
-            "<code>drivekeeper doctor</code> says what is missing."
+            "look at the user, the password and the database's name in DATABASE_URL, and at what "
+            "the account may do. <code>drivekeeper doctor</code> says what is missing."
         ),
         **dict.fromkeys(
             ("store_failed", "updates_not_saved"),
