@@ -27,6 +27,11 @@ class Parts:
     fields: Mapping[str, bytes]
     """By a field's name its value."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of all envelopes."""
+        return len(self.details) + sum(map(len, self.fields.values()))
+
     def to_raw(self) -> bytes:
         """The one document that they are."""
         kid = (parse_envelope(self.details) or {}).get("kid")

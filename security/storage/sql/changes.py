@@ -92,7 +92,7 @@ class Sealed:
     @property
     def size(self) -> int:
         """Bytes that it brings."""
-        return sum(len(one.raw) for one in self.contents if isinstance(one, Content))
+        return sum(one.size for one in self.contents if isinstance(one, Content))
 
 
 class Changes:
@@ -107,14 +107,15 @@ class Changes:
         """Those of one call, in their order. A transaction stays small however many they are:
         others wait for its rows, and databases set it limits."""
         some: list[Sealed] = []
+        size = 0
         for unit in units:
             # Sealing takes time that nobody shall wait for who wants the same rows.
             sealed = Sealed(unit, each(partial(_seal, sealer), unit.steps))
-            size = sum(one.size for one in some)
             if some and (len(some) == MOST_AT_ONCE or size + sealed.size > MOST_BYTES):
                 yield cls(sealer, some)
-                some = []
+                some, size = [], 0
             some.append(sealed)
+            size += sealed.size
         if some:
             yield cls(sealer, some)
 
@@ -216,10 +217,12 @@ def _brought(sealer: Sealer, key: Key, raw: bytes) -> Content:
 
 def _content(kind: Kind, kept: bytes | Parts, document: Document | None) -> Content:
     content = Content(new_version(), kept, document)
-    size = len(content.raw)
-    parts = Parts.of(content.raw) if kind.apart and size > MOST_TOKEN_BYTES else None
+    if isinstance(kept, Parts):
+        parts: Parts | None = kept
+    else:
+        parts = Parts.of(kept) if kind.apart and len(kept) > MOST_TOKEN_BYTES else None
     tokens = () if parts is None else parts.fields.values()
-    if size > MOST_BYTES or any(len(token) > MOST_TOKEN_BYTES for token in tokens):
+    if content.size > MOST_BYTES or any(len(token) > MOST_TOKEN_BYTES for token in tokens):
         raise OperatorFault("a document is too large for the database", code="too_big")
     return content
 

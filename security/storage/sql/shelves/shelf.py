@@ -60,6 +60,11 @@ class Content:
     """What is in it; None: nobody here can read it."""
 
     @property
+    def size(self) -> int:
+        """Bytes that are kept of it."""
+        return self.kept.size if isinstance(self.kept, Parts) else len(self.kept)
+
+    @property
     def raw(self) -> bytes:
         """As it is read later."""
         return self.kept.to_raw() if isinstance(self.kept, Parts) else self.kept
