@@ -132,6 +132,8 @@ class LeaseBook:
         for lease in leases:
             if not lease.is_given_back:
                 self.drop(lease)
+        if not self._leaving:
+            return
         try:
             asyncio.get_running_loop()
         except RuntimeError:
