@@ -50,10 +50,11 @@ async def test_owners_and_administrators_are_told_once_over_sweeps_and_restarts(
         assert [line["result"] for line in logged(bot, "incident_opened")] == [CLOCK_SKEW]
     async with start_bot(**settings) as bot:
         by_hand(bot)
-        await sweep(bot, 2)  # who saw it has gone, and says nothing any more in a while
-        assert logged(bot, "incident_closed") == []
+        await sweep(bot, 2)  # who saw it has gone, and whoever takes its place says the end
+        assert [line["result"] for line in logged(bot, "incident_closed")] == [CLOCK_SKEW]
         assert len(await said_to(ann, GONE)) == 1
-        assert len(await said_to(root, "This machine's clock and the database's differ")) == 1
+        begun, over = await said_to(root, "This machine's clock and the database's differ")
+        assert (begun.text[0], over.text[:6]) == ("🚨", "✅ Over")
 
 
 async def test_whom_another_process_was_at_is_looked_at_again_a_lease_later(
