@@ -347,6 +347,7 @@ def registered_patterns(bot: RunningBot) -> list[re.Pattern[str]]:
     return [pattern for pattern in found if isinstance(pattern, re.Pattern)]
 
 
+@pytest.mark.one_way
 async def test_every_reply_and_command_is_taken_as_it_was(
     start_bot: StartBot, google: GoogleControls, people: People, tmp_path: Path
 ) -> None:

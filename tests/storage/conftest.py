@@ -10,7 +10,7 @@ import pytest
 from security.encryption import TokenEncryption
 from tests.databases import Borrowed
 from tests.exceptions import reason_against
-from tests.storage.all_backends import BACKENDS
+from tests.storage.all_backends import BACKENDS, mariadb_in_rest
 from tests.storage.backends import Backend, Make, new_key
 from tests.storage.sql_backends import MariaBackend
 
@@ -21,7 +21,7 @@ def keyring(request: pytest.FixtureRequest) -> TokenEncryption:
     return TokenEncryption() if request.param == "plain" else TokenEncryption([new_key()])
 
 
-@pytest.fixture(params=BACKENDS, ids=lambda backend: backend.__name__)
+@pytest.fixture(params=mariadb_in_rest(BACKENDS), ids=lambda backend: backend.__name__)
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     """`make(keyring)`: the backend of this test, with just these keys."""
     backend_class: type[Backend] = request.param

@@ -22,10 +22,8 @@ from security.owner_documents import (
 )
 from security.storage.leases import BOT_LEASE, Lease
 from security.storage.protocol import ABSENT, Conflict, Copy, Drop, Key, Put, PutRaw, Step, Unit
-from tests.running import in_rest
-from tests.storage.all_backends import BACKENDS
+from tests.storage.all_backends import BACKENDS, mariadb_in_rest
 from tests.storage.backends import ANN, BOB, PAGES, Backend, Make, new_key, page
-from tests.storage.sql_backends import MariaBackend
 
 CREDENTIAL = credential_key(ANN)
 ROOT = Path(__file__).parents[2]
@@ -134,7 +132,9 @@ def test_a_lease_goes_back_with_the_last_unit_under_it(backend: Backend) -> None
         take(backend, name).release()
 
 
-@pytest.mark.parametrize("backend_class", [one for one in BACKENDS if one.is_database])
+@pytest.mark.parametrize(
+    "backend_class", mariadb_in_rest([one for one in BACKENDS if one.is_database])
+)
 def test_a_lease_that_was_taken_over_begins_nothing_and_still_serves_for_a_save(
     backend_class: type[Backend], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,11 +281,7 @@ count_up(backend, 10)
 
 @pytest.mark.usefixtures("lent")
 @pytest.mark.parametrize(
-    "backend_class",
-    [
-        *(one for one in BACKENDS if one.is_of_processes and one is not MariaBackend),
-        *in_rest(MariaBackend),
-    ],
+    "backend_class", mariadb_in_rest([one for one in BACKENDS if one.is_of_processes])
 )
 def test_processes_lose_no_write_of_what_has_no_lease(
     backend_class: type[Backend], tmp_path: Path
@@ -337,7 +333,9 @@ sys.stdin.readline()
 
 
 @pytest.mark.usefixtures("lent")
-@pytest.mark.parametrize("backend_class", [one for one in BACKENDS if one.is_of_processes])
+@pytest.mark.parametrize(
+    "backend_class", mariadb_in_rest([one for one in BACKENDS if one.is_of_processes])
+)
 def test_a_lease_ends_with_its_process(backend_class: type[Backend], tmp_path: Path) -> None:
     """Which keeps all others out until then."""
     backend = backend_class(tmp_path / "user_data", TokenEncryption())
