@@ -194,6 +194,7 @@ def test_each_phase_says_how_far_it_is(tmp_path: Path) -> None:
     assert progress.says() == "the project itself"
 
 
+@pytest.mark.one_way
 def test_an_index_that_cannot_be_reached_is_said_in_a_sentence(
     tmp_path: Path, index: Index
 ) -> None:

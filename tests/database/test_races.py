@@ -9,10 +9,11 @@ import pytest
 
 from tests.database.fleet import fleet
 from tests.database.races import OVER_FILES, OVER_SQLITE, RACES
-from tests.running import in_rest
 
 if TYPE_CHECKING:  # a plugin, which pytest wants to import itself
     from tests.mariadb import MariaDB
+
+pytestmark = pytest.mark.one_way  # in large they are a part of CI as well
 
 SMALL: Final[dict[str, Any]] = {"owners": 40, "size": 2, "held": 8, "lease_seconds": 3}
 
@@ -28,13 +29,13 @@ def settings_of(server: MariaDB) -> dict[str, object]:
     return {"DATABASE_URL": server.new_database().get_secret_value(), "DATABASE_CA": server.ca}
 
 
-@pytest.mark.parametrize("name", in_rest(*OVER_FILES))
+@pytest.mark.parametrize("name", OVER_FILES)
 async def test_processes_on_one_folder_lose_nothing(name: str, tmp_path: Path) -> None:
     """Without a database, and leases that lapse."""
     await run(name, tmp_path, {"USER_DATA_DIR": tmp_path / "user_data"})
 
 
-@pytest.mark.parametrize("name", in_rest(*OVER_SQLITE))
+@pytest.mark.parametrize("name", OVER_SQLITE)
 async def test_processes_on_one_sqlite_file_lose_nothing(name: str, tmp_path: Path) -> None:
     """As over a server."""
     await run(name, tmp_path, {"DATABASE_URL": f"sqlite:///{tmp_path}/database/of.db"})
@@ -44,14 +45,12 @@ async def test_processes_on_one_sqlite_file_lose_nothing(name: str, tmp_path: Pa
     "name",
     [
         "together",
-        *in_rest(
-            "stopped, keys rotated",
-            "killed",
-            "stopped",
-            "stopped for long",
-            "rejected",
-            "wrong clock",
-        ),
+        "stopped, keys rotated",
+        "killed",
+        "stopped",
+        "stopped for long",
+        "rejected",
+        "wrong clock",
     ],
 )
 async def test_nothing_is_lost_between_processes_and_nobody_refreshed_twice(
@@ -61,7 +60,6 @@ async def test_nothing_is_lost_between_processes_and_nobody_refreshed_twice(
     await run(name, tmp_path, settings_of(mariadb))
 
 
-@pytest.mark.one_way
 async def test_a_database_that_is_killed_amid_the_work_costs_nothing(
     tmp_path: Path, own_mariadb: MariaDB
 ) -> None:
