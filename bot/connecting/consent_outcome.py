@@ -32,14 +32,19 @@ _SPENT: Final = frozenset({"expired", "used", "wrong_state", "superseded"})
 _log = structlog.get_logger()
 
 
-async def finish(context: BotContext, owner: Owner, consent_id: str, to: Conversation) -> None:
+async def finish(
+    context: BotContext, owner: Owner, consent_id: str, to: Conversation, *, tapped: int = 0
+) -> None:
     """Save the consent, say whose account it is, and upload what waited for it.
 
-    `to`: where the person is talked to, if not in the message that shows the request.
+    Args:
+        to: where the person is talked to, if not in the message that shows the request.
+        tapped: the message there whose button was tapped: it may have been so before Telegram's
+            answer told that it is the one that shows the request.
     """
     texts = await context.texts_for(owner)
     pending = await context.core.consents.latest(owner)
-    message_id = pending.message_id if pending else 0
+    message_id = (pending.message_id if pending else 0) or tapped
     try:
         credential = await context.core.consents.confirm(owner, consent_id)
     except CustodyError as error:

@@ -108,7 +108,16 @@ async def confirm_account(update: Update, context: BotContext) -> None:
     """Yes, that is mine."""
     await acknowledge(update.callback_query)
     consent_id = argument_of(update.callback_query)
-    await finish(context, context.owner, consent_id, privately(update, context.owner))
+    to, query = privately(update, context.owner), update.callback_query
+    message = query.message if query is not None else None
+    stands_there = message is not None and message.chat.id == to.chat_id
+    await finish(
+        context,
+        context.owner,
+        consent_id,
+        to,
+        tapped=message.message_id if message is not None and stands_there else 0,
+    )
 
 
 async def refuse_account(update: Update, context: BotContext) -> None:

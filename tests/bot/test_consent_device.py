@@ -46,6 +46,22 @@ async def test_nothing_is_saved_before_the_asker_confirms(
     await until(lambda: "stranger@example.com" not in bot.stored_text())
 
 
+async def test_a_tap_that_is_quicker_than_telegrams_answer_is_answered_in_the_question(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
+    """The question is a new message, and its number is still on its way to the bot."""
+    ann, consents = people(), bot.services.core.consents
+    code = await ask_device_code(ann)
+    pending = await consents.latest(Owner.user(501))
+    assert pending is not None
+    await consents.note_message(pending, 0, 0)
+    await google.rate("telegram.sendMessage", 1000)
+    await google.approve_device(code, "amy@example.com")
+    await confirm(ann, "amy@example.com")
+    await google.rate("telegram.sendMessage", None)
+    assert not any("has approved" in message.text for message in ann.messages())
+
+
 async def test_the_account_connected_last_is_not_asked_about(
     bot: RunningBot, google: GoogleControls, people: People
 ) -> None:
