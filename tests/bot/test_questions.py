@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from telegram.ext import CallbackQueryHandler, CommandHandler, MessageHandler
 
+from bot.core import IN_EARNEST, Timing
 from bot.handlers import Attended, Handler, handlers
 from bot.texts.file_keyboards import folder_key
 from bot.updates.queued_update import Needs
@@ -106,12 +107,13 @@ async def prepared(person: Person, google: GoogleControls) -> Asking:
 @pytest.mark.one_way("on")
 @pytest.mark.timing(answer=0.1, busy_after=0.02, same_request=0)
 async def test_every_question_to_google_of_the_table_ends_in_time_with_a_sentence(
-    start_bot: StartBot, google: GoogleControls, people: People
+    start_bot: StartBot, google: GoogleControls, people: People, timing: Timing
 ) -> None:
     """A new one is among them by itself. Where something may have been done it says how to look."""
-    async with start_bot(WEB_PORT=0, ADMIN_USER_IDS="501") as bot:
-        ann = people()
+    ann = people()
+    async with start_bot(WEB_PORT=0, timing=replace(timing, answer=IN_EARNEST.answer)):
         asking = await prepared(ann, google)
+    async with start_bot(WEB_PORT=0, ADMIN_USER_IDS="501") as bot:
         await silence(google)
         last = ("disconnect:yes", "erase:yes")  # afterwards they are not connected any more
         assert len(ASKING) > 25

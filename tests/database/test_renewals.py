@@ -27,7 +27,6 @@ from tests.mariadb import MariaDB
 from tests.storage.backends import MASK, new_key
 
 SEEN = Key(MAINTENANCE, "incident.store_failed")
-WAITING = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
 
 
 @contextmanager
@@ -56,7 +55,8 @@ async def test_a_lease_is_renewed_while_every_connection_is_waited_with(mariadb:
         writers = [threading.Thread(target=storage.apply, args=([put],)) for _ in range(8)]
         for writer in writers:
             writer.start()
-        await until(lambda: mariadb.sql(WAITING)[0][0] >= POOL_SIZE)
+        waiting = f"p.db = '{name}' AND t.trx_state = 'LOCK WAIT'"
+        await until(lambda: mariadb.transactions(waiting) == POOL_SIZE)
         began = time.monotonic()
         assert lease.renew()
         assert time.monotonic() - began < 2
