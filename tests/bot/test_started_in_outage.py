@@ -116,6 +116,24 @@ async def test_a_bot_that_waits_for_its_database_is_stopped_in_order(
     assert [line["result"] for line in logged(log, "bot_stopped")] == ["ok"]
 
 
+async def test_a_bot_that_is_stopped_in_an_outage_does_not_begin_anew(
+    start: Start, log: io.StringIO, people: Callable[..., Person], mariadb: MariaDB
+) -> None:
+    """Though what it would have written down at the end was not taken."""
+    with Proxy(mariadb.socket) as proxy:
+        name, ann = mariadb.make_database(), people()
+        address = mariadb.url(name, port=proxy.port).get_secret_value() + "?tls=off"
+        bot = start(DATABASE_URL=address)
+        await until(lambda: bool(logged(log, "bot_started")))
+        await ann.send("/help")
+        await ann.wait_for("Send me files")
+        proxy.refuse()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(bot, 30)
+    assert [line["result"] for line in logged(log, "bot_stopped")] == ["ok"]
+    assert logged(log, "start_waits") == []
+
+
 async def test_what_an_operator_has_to_mend_ends_the_start_at_once_and_is_logged(
     start: Start, log: io.StringIO, mariadb: MariaDB, tmp_path: Path
 ) -> None:
