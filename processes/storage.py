@@ -16,6 +16,7 @@ from pydantic import SecretBytes
 
 from bot import kinds as bot_kinds
 from config import DatabaseAddress, Settings
+from departments import kinds as department_kinds
 from security import encryption
 from security.consent.pending import CONSENTS
 from security.credential import Owner
@@ -45,7 +46,7 @@ from security.storage.sealing import Sealer
 if TYPE_CHECKING:  # SQLAlchemy takes a tenth of a second and 16 MB, and files need none of it
     from processes.database import Database
 
-KINDS: Final = (*OWNER_KINDS, CONSENTS, *bot_kinds.KINDS, MAINTENANCE)
+KINDS: Final = (*OWNER_KINDS, CONSENTS, *bot_kinds.KINDS, MAINTENANCE, *department_kinds.KINDS)
 """Every kind of documents there is, in the order of reports."""
 _log = structlog.get_logger()
 

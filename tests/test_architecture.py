@@ -20,7 +20,8 @@ FRONTS = {"bot", "web", "desktop", "sandbox", "commands"}
 WIRING = {"cli", "processes", "bench"}
 ROOTS = {
     *("cli.py", "processes/bot.py", "processes/storage.py", "processes/wiring.py"),
-    *("processes/database.py", "processes/moving.py", "commands/runtime.py"),
+    *("processes/database.py", "processes/moving.py", "processes/departments.py"),
+    *("processes/web.py", "commands/runtime.py"),
 }
 """Composition roots: one for each kind of process, and what they share."""
 CORE = (
@@ -28,7 +29,7 @@ CORE = (
     *("security.encryption", "security.google", "security.storage", "security.logging_utils"),
     *("security.owner_documents", "security.quarantine", "security.token_store"),
     *("security.custody", "security.recovery", "security.maintenance", "security.consent"),
-    *("drive", "upload", "sheets"),
+    *("drive", "upload", "departments", "sheets"),
 )
 """The core's packages: each knows only those before it."""
 CORE_MODULES = {package.partition(".")[0] for package in CORE} | {"config"}
@@ -65,7 +66,7 @@ def product() -> list[Path]:
     """Every file that is shipped."""
     found = [
         path
-        for top in FRONTS | {"config", "drive", "processes", "security"}
+        for top in FRONTS | {"config", "departments", "drive", "processes", "security"}
         for path in (ROOT / top).rglob("*.py")
     ]
     return sorted([*ROOT.glob("*.py"), *found])

@@ -244,7 +244,9 @@ _KINDS: Final = frozenset(
         "other",
         # of documents that are kept
         *("credentials", "tombstones", "quarantine", "consents", "updates", "uploads"),
-        *("preferences", "maintenance"),
+        *("preferences", "maintenance", "access", "clients", "sign_in_links", "sessions"),
+        *("pairing_codes", "client_use", "client_alarms", "consent_outcomes", "handed_uploads"),
+        "service_account_keys",
     }
 )
 _NUMBERS: Final = frozenset(

@@ -1,0 +1,39 @@
+"""The kinds of documents that departments need beside their credentials. None is any one owner's.
+
+What must be found by a secret is kept under the secret's keyed hash (`secret.py`): one look finds
+it, and nothing that is kept says what the secret was.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from security.storage.catalogue import Kind
+
+_kind = partial(Kind, owner_of=lambda name: None)
+_passing = partial(_kind, in_use=False)
+
+ACCESS: Final = _kind("access")
+"""One document: what the keyed hashes of all the others are made with."""
+CLIENTS: Final = _kind("clients")
+"""One of each key of a department's computer, by the key's hash."""
+LINKS: Final = _passing("sign_in_links")
+"""One of each sign-in link, by the hash of its code."""
+SESSIONS: Final = _passing("sessions")
+"""One of each administrator's session, by the hash of its cookie."""
+PAIRING: Final = _passing("pairing_codes")
+"""One of each code that becomes a computer's key, by the code's hash."""
+USE: Final = _passing("client_use")
+"""One of each key: when it was used, and how often in each hour."""
+ALARMS: Final = _passing("client_alarms")
+"""One of each key and kind of suspicion."""
+OUTCOMES: Final = _passing("consent_outcomes")
+"""What became of a consent on the web, by the hash of its state."""
+UPLOADS: Final = _passing("handed_uploads")
+"""One of each upload that was handed to a computer, by its key and idempotency key."""
+SERVICE_KEYS: Final = _passing("service_account_keys")
+"""When each key of a service account was first seen, by the key's hash."""
+KINDS: Final = (
+    *(ACCESS, CLIENTS, LINKS, SESSIONS, PAIRING, USE, ALARMS, OUTCOMES, UPLOADS, SERVICE_KEYS),
+)
