@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from contextlib import suppress
 from functools import cache
 from typing import Final
 
@@ -45,10 +46,8 @@ class AccessSecret:
         value = _read(documents)
         if value is None:
             made = {"value": secrets.token_hex(_BYTES)}
-            try:
+            with suppress(Conflict):  # another process was faster, and its own is the one
                 documents.change([Put(Key(ACCESS, _NAME), made, ABSENT)])
-            except Conflict:
-                pass  # another process was faster, and its own is the one
             value = _read(documents)
         if value is None:
             raise OperatorFault("the storage has not kept what was put there", code="store_failed")
