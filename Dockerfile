@@ -35,6 +35,7 @@ COPY cli.py upload.py ./
 COPY bot bot
 COPY commands commands
 COPY config config
+COPY departments departments
 COPY drive drive
 COPY processes processes
 COPY security security
