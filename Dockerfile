@@ -36,6 +36,7 @@ COPY bot bot
 COPY commands commands
 COPY config config
 COPY departments departments
+COPY departments departments
 COPY drive drive
 COPY processes processes
 COPY security security

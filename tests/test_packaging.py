@@ -27,7 +27,17 @@ from web.app import WebParts, create_app
 
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-PACKAGES = ("bot", "commands", "config", "drive", "processes", "security", "web", "sandbox")
+PACKAGES = (
+    "bot",
+    "commands",
+    "config",
+    "departments",
+    "drive",
+    "processes",
+    "security",
+    "web",
+    "sandbox",
+)
 SYSTEMD = shutil.which("systemd-analyze")
 DATA = (".po", ".html", ".css", ".js", ".svg")
 

@@ -1,0 +1,1 @@
+"""Administrators: how they sign in, and who is signed in."""

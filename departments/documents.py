@@ -1,0 +1,102 @@
+"""Documents with a form: read into a model, and whatever does not fit it counts as not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import structlog
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from security.errors import CorruptCredential
+from security.storage.catalogue import Kind
+from security.storage.each import only, portions
+from security.storage.protocol import (
+    ABSENT,
+    ANY,
+    DocumentStore,
+    Drop,
+    Found,
+    Key,
+    Put,
+    Unit,
+    Version,
+)
+
+_AT_ONCE = 200
+_log = structlog.get_logger()
+
+
+class Kept(BaseModel):
+    """What is in a document. Times in Unix seconds, by the storage's clock."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+
+M = TypeVar("M", bound=Kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Held(Generic[M]):
+    """A document as it was read."""
+
+    name: str
+    version: Version
+    content: M
+
+
+class Shelf(Generic[M]):
+    """The documents of one kind, all of one form. Every method blocks.
+
+    Raises, each of them:
+        OperatorFault: the storage does not answer, or no configured key opens what is there.
+    """
+
+    def __init__(self, storage: DocumentStore, kind: Kind, model: type[M]) -> None:
+        self._storage = storage
+        self._kind = kind
+        self._model = model
+
+    def find(self, name: str) -> Held[M] | None:
+        """The document; None: there is none, or none of this form."""
+        return self._open(name, only([self._storage.read([Key(self._kind, name)])[0]]))
+
+    def all(self, prefix: str = "") -> Iterator[Held[M]]:
+        """Every document that can be read, by name."""
+        for names in portions(self._storage.names(self._kind, prefix), _AT_ONCE):
+            found = self._storage.read([Key(self._kind, name) for name in names])
+            for name, one in zip(names, found, strict=True):
+                held = self._open(name, only([one]))
+                if held is not None:
+                    yield held
+
+    def add(self, name: str, content: M) -> None:
+        """Keep a new document; raises Conflict where there is one of this name."""
+        self._put(name, content, ABSENT)
+
+    def replace(self, held: Held[M], content: M) -> Held[M]:
+        """Keep `content` in its place; raises Conflict where it has changed since it was read."""
+        return Held(held.name, self._put(held.name, content, held.version), content)
+
+    def write(self, name: str, content: M) -> None:
+        """Keep `content`, whatever is there."""
+        self._put(name, content, ANY)
+
+    def drop(self, name: str) -> None:
+        """Keep it no longer."""
+        only(self._storage.apply([Unit([Drop(Key(self._kind, name))])]))
+
+    def _put(self, name: str, content: M, expected: Version) -> Version:
+        step = Put(Key(self._kind, name), content.model_dump(mode="json"), expected)
+        return only(self._storage.apply([Unit([step])]))[0]
+
+    def _open(self, name: str, found: Found) -> Held[M] | None:
+        if found is None or isinstance(found, Exception):
+            return None
+        try:
+            content = self._model.model_validate(found.open())
+        except (ValidationError, CorruptCredential):
+            _log.warning("document_refused", kind=self._kind.label, result="unreadable")
+            return None
+        return Held(name, found.version, content)

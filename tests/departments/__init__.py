@@ -1,0 +1,1 @@
+"""What departments need beside their credentials, over every storage there is."""

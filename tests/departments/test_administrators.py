@@ -1,0 +1,160 @@
+"""Links that are spent once, and sessions that end."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from freezegun.api import FrozenDateTimeFactory
+
+from departments.administrators import who
+from departments.administrators.links import LIFE_SECONDS, MOST_AN_HOUR, SignInLinks, TooManyLinks
+from departments.administrators.sessions import IDLE_SECONDS, LONGEST_SECONDS, Sessions
+from departments.kinds import LINKS, SESSIONS
+from departments.secret import AccessSecret
+from security.encryption import TokenEncryption
+from security.storage.protocol import Key, Storage
+from tests.stores import storage_in
+
+pytestmark = pytest.mark.encryption("on")
+ANN = who.user(501)
+BOB = who.operator("Bob")
+
+
+@pytest.fixture
+def links(clock: FrozenDateTimeFactory, storage: Storage, secret: AccessSecret) -> SignInLinks:
+    return SignInLinks(storage, secret)
+
+
+@pytest.fixture
+def sessions(clock: FrozenDateTimeFactory, storage: Storage, secret: AccessSecret) -> Sessions:
+    return Sessions(storage, secret, lambda _: True)
+
+
+def test_one_secret_serves_all_processes(
+    storage: Storage, folder: Path, keyring: TokenEncryption
+) -> None:
+    beside = storage_in(folder, keyring)
+    with ThreadPoolExecutor(2) as threads:
+        made = list(threads.map(AccessSecret.of, [storage, beside]))
+    assert made[0].digest("links", "a") == made[1].digest("links", "a")
+    beside.close()
+
+
+def test_a_value_has_another_hash_for_another_purpose(secret: AccessSecret) -> None:
+    assert secret.digest("links", "a") != secret.digest("sessions", "a")
+    assert secret.digest("links", "a") != secret.digest("links", "b")
+
+
+def test_a_link_is_looked_at_any_number_of_times_and_spent_once(links: SignInLinks) -> None:
+    code = links.make(ANN).get_secret_value()
+    assert all(links.holds(code) for _ in range(20))
+    assert links.spend(code) == ANN
+    assert links.spend(code) is None
+    assert not links.holds(code)
+
+
+def test_twenty_who_spend_a_link_at_once_are_one(links: SignInLinks) -> None:
+    code = links.make(ANN).get_secret_value()
+    with ThreadPoolExecutor(20) as threads:
+        spent = list(threads.map(links.spend, [code] * 20))
+    assert sorted(map(str, spent)) == sorted([ANN, *["None"] * 19])
+
+
+@pytest.mark.parametrize(("seconds", "holds"), [(LIFE_SECONDS - 1, True), (LIFE_SECONDS, False)])
+def test_a_link_holds_for_five_minutes(
+    links: SignInLinks, clock: FrozenDateTimeFactory, seconds: int, holds: bool
+) -> None:
+    code = links.make(ANN).get_secret_value()
+    clock.tick(seconds)
+    assert links.holds(code) is holds
+    assert (links.spend(code) == ANN) is holds
+
+
+def test_an_administrator_makes_five_links_an_hour(
+    links: SignInLinks, clock: FrozenDateTimeFactory
+) -> None:
+    for _ in range(MOST_AN_HOUR):
+        links.make(ANN)
+        clock.tick(60)
+    with pytest.raises(TooManyLinks) as refused:
+        links.make(ANN)
+    assert refused.value.seconds == pytest.approx(3600 - 5 * 60)
+    links.make(BOB)
+    clock.tick(3600)
+    links.make(ANN)
+
+
+def test_what_was_never_a_link_is_none(links: SignInLinks) -> None:
+    assert links.spend("") is None
+    assert links.spend("../" * 30) is None
+
+
+def test_a_session_is_found_by_its_cookie_alone(sessions: Sessions) -> None:
+    cookie = sessions.begin(ANN).get_secret_value()
+    found = sessions.find(cookie)
+    assert found is not None
+    assert found.administrator == ANN
+    assert sessions.find(found.id) is None
+    assert sessions.find(cookie + "x") is None
+    other = sessions.find(sessions.begin(ANN).get_secret_value())
+    assert other is not None
+    assert other.form_token != found.form_token
+
+
+def test_a_session_ends_when_nobody_uses_it(
+    sessions: Sessions, clock: FrozenDateTimeFactory
+) -> None:
+    cookie = sessions.begin(ANN).get_secret_value()
+    for _ in range(4):
+        clock.tick(IDLE_SECONDS - 1)
+        assert sessions.find(cookie) is not None
+    clock.tick(IDLE_SECONDS)
+    assert sessions.find(cookie) is None
+
+
+def test_a_session_ends_after_twelve_hours_however_busy(
+    sessions: Sessions, clock: FrozenDateTimeFactory
+) -> None:
+    cookie = sessions.begin(ANN).get_secret_value()
+    for _ in range(LONGEST_SECONDS // 900 - 1):
+        clock.tick(900)
+        assert sessions.find(cookie) is not None
+    clock.tick(900)
+    assert sessions.find(cookie) is None
+
+
+def test_whoever_administers_no_more_is_out_at_the_next_request(
+    storage: Storage, secret: AccessSecret
+) -> None:
+    administrators = {501}
+    sessions = Sessions(storage, secret, lambda one: who.may_enter(one, administrators))
+    cookie, operators = (sessions.begin(one).get_secret_value() for one in (ANN, BOB))
+    assert sessions.find(cookie) is not None
+    administrators.clear()
+    assert sessions.find(cookie) is None
+    assert sessions.find(operators) is not None
+
+
+def test_leaving_everywhere_ends_ones_own_sessions_alone(sessions: Sessions) -> None:
+    cookies = [sessions.begin(one).get_secret_value() for one in (ANN, ANN, BOB)]
+    assert sessions.end_all(ANN) == 2
+    assert [sessions.find(cookie) is None for cookie in cookies] == [True, True, False]
+
+
+def test_what_is_kept_says_nothing_of_codes_and_cookies(
+    storage: Storage, links: SignInLinks, sessions: Sessions
+) -> None:
+    said = [links.make(ANN).get_secret_value(), sessions.begin(ANN).get_secret_value()]
+    for kind in (LINKS, SESSIONS):
+        for name in storage.names(kind):
+            [found] = storage.read([Key(kind, name)])
+            kept = f"{name} {getattr(found, 'document', None)}"
+            assert not [secret for secret in said if secret in kept]
+
+
+@pytest.mark.parametrize("name", ["", " Ann", "a" * 41, "user:1", "安", "a\nb"])
+def test_an_operators_name_is_plain(name: str) -> None:
+    with pytest.raises(ValueError, match="name"):
+        who.operator(name)
