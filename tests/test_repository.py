@@ -129,6 +129,19 @@ def test_of_the_data_folder_only_its_being_there_is_kept() -> None:
     assert git("check-ignore", "--no-index", *kept_out) == kept_out
 
 
+@needs("git")
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(".env", ".env.production", "tanhae-service-account.json", "service_account.json"),
+        *("client_secret_1.json", "credentials.json", "token_501.json", "tls.pem", "old.key"),
+        *(".driver_management_system/.key", "tokens.encrypted", "desk/tokens.encrypted"),
+    ],
+)
+def test_no_credential_gets_into_a_commit(name: str) -> None:
+    assert git("check-ignore", "--no-index", name) == [name]
+
+
 def test_a_data_folder_as_git_lays_it_out_is_taken_and_made_private(tmp_path: Path) -> None:
     """With `.gitkeep` in it, and everybody's to read."""
     folder = tmp_path / "user_data"

@@ -21,7 +21,7 @@ from security.storage.protocol import Key, Storage, Stored
 from security.storage.sealing import Sealer
 from security.storage.sql.faults import run
 from security.storage.sql.storage import SqlStorage
-from security.storage.sql.tables import TOKENS
+from security.storage.sql.tables import GoogleOAuthToken
 from security.token_store import TokenStore
 from tests.database.conftest import Place
 from tests.security.kit import ANN, BOB, TOWN, a_credential
@@ -96,12 +96,14 @@ def _bytes(storage: Storage, key: Key, stored: Stored) -> bytes:
 
 def row_of(engine: Engine, owner: Owner) -> dict[str, Any]:
     """The owner's row, as it stands."""
-    query = select(TOKENS).where(TOKENS.c.owner == owner.stem)
+    query = select(GoogleOAuthToken).where(GoogleOAuthToken.c.owner == owner.stem)
     found = run(engine, lambda c: c.execute(query).one()._asdict(), writes=False)
     return dict(found)
 
 
 def change_row(engine: Engine, owner: Owner, **columns: object) -> None:
     """Somebody who has no key changes it."""
-    change = update(TOKENS).where(TOKENS.c.owner == owner.stem).values(**columns)
+    change = (
+        update(GoogleOAuthToken).where(GoogleOAuthToken.c.owner == owner.stem).values(**columns)
+    )
     run(engine, lambda c: c.execute(change))

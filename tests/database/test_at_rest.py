@@ -19,7 +19,7 @@ from sandbox.server import Sandbox
 from security.encryption import TokenEncryption
 from security.storage.protocol import Key, Stored
 from security.storage.sql.storage import SqlStorage
-from security.storage.sql.tables import TOKENS
+from security.storage.sql.tables import GoogleOAuthToken
 from tests.canaries import MarkedWorld
 from tests.database.conftest import NewPlace
 from tests.database.dumps import Dumps
@@ -63,9 +63,9 @@ async def test_what_lies_in_a_database(
     engine = place.engine()
 
     def damage(person: Person) -> None:
-        column = TOKENS.c.encrypted_refresh_token
+        column = GoogleOAuthToken.c.encrypted_refresh_token
         cut = func.substr(column, 1, func.length(column) - 20)
-        mine = update(TOKENS).where(TOKENS.c.owner == f"token_{person.id}")
+        mine = update(GoogleOAuthToken).where(GoogleOAuthToken.c.owner == f"token_{person.id}")
         with engine.begin() as connection:
             connection.execute(mine.values(encrypted_refresh_token=cut))
 

@@ -19,7 +19,7 @@ from config import load_settings
 from processes.storage import make_mask_key, masks_since, storage_of
 from security.logging_utils import OwnerMask
 from security.storage.sql import schema
-from security.storage.sql.tables import DOCUMENTS, LEASES, TOKENS
+from security.storage.sql.tables import DOCUMENTS, LEASES, GoogleOAuthToken
 from security.token_store import TokenStore
 from tests.database.conftest import NewPlace, Place
 from tests.mariadb import MariaDB
@@ -353,7 +353,7 @@ def test_a_key_that_opens_nothing_is_told_at_once_and_changes_nothing(
     with engine.connect() as connection:
         before = (
             connection.execute(select(DOCUMENTS)).all(),
-            connection.execute(select(TOKENS)).all(),
+            connection.execute(select(GoogleOAuthToken)).all(),
         )
     another = secret(new_key())
     result = run("keys rotate", TOKEN_ENCRYPTION_KEY=another)
@@ -363,7 +363,7 @@ def test_a_key_that_opens_nothing_is_told_at_once_and_changes_nothing(
     with engine.connect() as connection:
         after = (
             connection.execute(select(DOCUMENTS)).all(),
-            connection.execute(select(TOKENS)).all(),
+            connection.execute(select(GoogleOAuthToken)).all(),
         )
     assert after == before
 

@@ -20,7 +20,7 @@ from security.recovery.key_use import census
 from security.recovery.rotation import Mode, Rotation
 from security.storage.parts import Parts
 from security.storage.protocol import Key, PutRaw, Unit
-from security.storage.sql.tables import DOCUMENTS, TOKENS
+from security.storage.sql.tables import DOCUMENTS, GoogleOAuthToken
 from security.token_store import TokenStore
 from tests.database.conftest import Place
 from tests.database.stores import change_row, documents_of, row_of, seed, storage_at
@@ -44,7 +44,7 @@ ALL = TokenEncryption([THIRD, SECOND, FIRST])
 def everything_in(engine: Engine) -> bytes:
     """Whatever stands in any column."""
     with engine.connect() as connection:
-        tables = (TOKENS, DOCUMENTS)
+        tables = (GoogleOAuthToken, DOCUMENTS)
         rows = [row for table in tables for row in connection.execute(select(table))]
     values = [value for row in rows for value in row]
     return b"\n".join(v if isinstance(v, bytes) else str(v).encode() for v in values)

@@ -18,7 +18,7 @@ from security.storage.catalogue import Document, Kind
 from security.storage.protocol import Key, Put, Stored, Unit
 from security.storage.sql.faults import run
 from security.storage.sql.storage import SqlStorage
-from security.storage.sql.tables import TOKENS
+from security.storage.sql.tables import GoogleOAuthToken
 from tests.database.conftest import Place
 from tests.database.stores import storage_at
 from tests.security.kit import TOWN, a_credential
@@ -105,7 +105,9 @@ def test_a_column_for_people_shows_what_it_can_of_whatever_is_sealed(
     [found] = storage.read([credential_key(TOWN)])
     assert isinstance(found, Stored)
     assert found.open() == kept
-    names = run(storage._engine, lambda c: c.scalars(select(TOKENS.c.owner)).all(), writes=False)
+    names = run(
+        storage._engine, lambda c: c.scalars(select(GoogleOAuthToken.c.owner)).all(), writes=False
+    )
     assert sorted(names) == sorted((ANN.stem, TOWN.stem))
 
 

@@ -22,7 +22,7 @@ from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.documents import Documents
 from security.storage.sql.faults import run
 from security.storage.sql.storage import SqlStorage
-from security.storage.sql.tables import DOCUMENTS, TOKENS
+from security.storage.sql.tables import DOCUMENTS, GoogleOAuthToken
 from security.token_store import TokenStore
 from tests.database.conftest import Place
 from tests.database.stores import change_row, row_of, storage_at
@@ -122,7 +122,7 @@ def test_a_row_under_another_name_is_refused(storage: SqlStorage, engine: Engine
     store = TokenStore(storage, MASK)
     store.delete(BOB)
     row = {**row_of(engine, ANN), "owner": BOB.stem, "id": 99}
-    run(engine, lambda c: c.execute(insert(TOKENS), [row]))
+    run(engine, lambda c: c.execute(insert(GoogleOAuthToken), [row]))
     assert why_not(storage, BOB) == "wrong_owner"
     assert TokenStore(storage, MASK).load(ANN) is not None
 
@@ -147,7 +147,7 @@ def test_a_row_that_has_ended_counts_as_none(storage: SqlStorage, engine: Engine
     """For every process, whatever it has seen: the tombstone tells."""
     store, before = TokenStore(storage, MASK), row_of(engine, ANN)
     store.delete(ANN)
-    run(engine, lambda c: c.execute(insert(TOKENS), [before]))
+    run(engine, lambda c: c.execute(insert(GoogleOAuthToken), [before]))
     assert TokenStore(storage, MASK).load(ANN) is None
 
 

@@ -63,7 +63,7 @@ def _counter() -> TypeEngine[int]:
 
 metadata: Final = MetaData()
 
-TOKENS: Final = Table(
+GoogleOAuthToken: Final = Table(
     "google_oauth_tokens",
     metadata,
     Column("id", _counter(), primary_key=True, autoincrement=True),
@@ -92,10 +92,10 @@ TOKENS: Final = Table(
     Index("google_oauth_tokens_hash3", "hash3"),
     **_OPTIONS,
 )
-"""Credentials. `owner` is the name they go by at the seam; `hash1` to `hash3` are keyed hashes of
-the Google account's id, of its address and of the client's id; NULL: not known. Without a refresh
-token of its own a row holds in `encrypted_details` what was brought from elsewhere, as it stands
-(`state` is `whole` then)."""
+"""Credentials, under the name that specs/001-system-architecture/spec.md has for them. `owner` is
+what they go by at the seam; `hash1` to `hash3` are keyed hashes of the Google account's id, of its
+address and of the client's id; NULL: not known. Without a refresh token of its own a row holds in
+`encrypted_details` what was brought from elsewhere, as it stands (`state` is `whole` then)."""
 
 DOCUMENTS: Final = Table(
     "documents",

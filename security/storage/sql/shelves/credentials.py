@@ -15,7 +15,7 @@ from security.storage.catalogue import Document, Kind, owner_by_stem
 from security.storage.parts import Parts
 from security.storage.protocol import Key
 from security.storage.sql.shelves.shelf import Content, Shelf, due_column
-from security.storage.sql.tables import TOKENS
+from security.storage.sql.tables import GoogleOAuthToken
 
 WHOLE: Final = "whole"
 """The state of a row that holds in one piece what was brought from elsewhere."""
@@ -27,8 +27,8 @@ _MOST: Final = 2**63 - 1
 class CredentialShelf(Shelf):
     """Credentials: their tokens in columns of their own."""
 
-    table = TOKENS
-    name = TOKENS.c.owner
+    table = GoogleOAuthToken
+    name = GoogleOAuthToken.c.owner
     _by_name = "google_oauth_tokens_owner"
     _identifying = ("owner",)
     _unchanged = frozenset({"owner", "created_at"})
@@ -37,7 +37,7 @@ class CredentialShelf(Shelf):
         return None
 
     def _columns(self) -> Sequence[ColumnElement[Any]]:
-        row = TOKENS.c
+        row = GoogleOAuthToken.c
         return (
             row.state,
             row.encrypted_refresh_token,
