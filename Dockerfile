@@ -36,7 +36,6 @@ COPY bot bot
 COPY commands commands
 COPY config config
 COPY departments departments
-COPY departments departments
 COPY drive drive
 COPY processes processes
 COPY security security
