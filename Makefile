@@ -120,16 +120,20 @@ bench-start: $(VENV)/.dev
 bench-store: $(VENV)/.dev
 	@$(BIN)/python -m bench.store.run $(BENCH_OPTIONS)
 
-# The catalogue: what the code says goes in, translations stay, what it no longer says goes.
+# A catalogue a front: what its code and templates say goes in, translations stay, what they no
+# longer say goes.
 LANGUAGES := zh_Hant zh_Hans
 texts: $(VENV)/.run
-	$(BIN)/pybabel --quiet extract --keyword tr --keyword label --keyword plural:1,2 --no-location --sort-output \
-		--project drivekeeper --output build-messages.pot bot
-	@for language in $(LANGUAGES); do \
-		test -f bot/locale/$$language.po || $(BIN)/pybabel --quiet init --input-file build-messages.pot \
-			--locale $$language --output-file bot/locale/$$language.po; \
-		$(BIN)/pybabel --quiet update --input-file build-messages.pot --locale $$language \
-			--output-file bot/locale/$$language.po --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date; \
+	@for front in bot web; do \
+		$(BIN)/pybabel --quiet extract --mapping-file pyproject.toml --keyword tr --keyword label --keyword plural:1,2 \
+			--no-location --sort-output --project drivekeeper --output build-messages.pot $$front || exit 1; \
+		for language in $(LANGUAGES); do \
+			file=$$front/locale/$$language.po; \
+			test -f $$file || $(BIN)/pybabel --quiet init --input-file build-messages.pot \
+				--locale $$language --output-file $$file; \
+			$(BIN)/pybabel --quiet update --input-file build-messages.pot --locale $$language \
+				--output-file $$file --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date || exit 1; \
+		done; \
 	done
 	@rm build-messages.pot
 

@@ -22,7 +22,8 @@ from telegram.ext import ExtBot
 from bot.context import BotContext
 from bot.delivery.messages import REFUSALS, may_pass, tolerated
 from bot.delivery.rate_limits import COURTESY
-from bot.texts.catalogue import N_, Texts
+from bot.texts.catalogue import Texts
+from config.languages import N_
 from security.credential import Owner
 
 DESCRIPTION: Final = N_(

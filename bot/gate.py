@@ -18,8 +18,9 @@ from bot.delivery.conversation import owner_of
 from bot.delivery.messages import acknowledge, say
 from bot.maintenance import came_by
 from bot.receiving import groups
-from bot.texts.catalogue import Texts, language_of
+from bot.texts.catalogue import Texts
 from bot.uploads.jobs import belongs_to
+from config.languages import language_of
 from security.credential import Owner
 from security.storage.events import Event
 

@@ -20,7 +20,7 @@ import googleapiclient
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from bot.texts.catalogue import LANGUAGES
+from config.languages import LANGUAGES
 from tests.installed import needs
 from tests.test_docs import variables
 from web.app import WebParts, create_app

@@ -25,14 +25,17 @@ from bot.connecting.consent_outcome import explain_refusal
 from bot.drive_files import file_texts
 from bot.texts import admin_texts
 from bot.texts.buttons import Shown
-from bot.texts.catalogue import LANGUAGES, Texts, language_of
+from bot.texts.catalogue import Texts
 from config import sizes
+from config.languages import LANGUAGES, language_of
 from drive import About
 from security.errors import CustodyError, OperatorFault
 from web.pages import approved_page, refused_page
 
-_BOT = Path(bot.__file__).parent
+_ROOT = Path(bot.__file__).parents[1]
+_FRONTS = ("bot", "web")
 _TRANSLATIONS = ("zh_Hant", "zh_Hans")
+_CATALOGUES = [(front, language) for front in _FRONTS for language in _TRANSLATIONS]
 _KEYWORDS = {"tr": None, "label": None, "N_": None, "plural": (1, 2)}
 _TAGS = ("b", "i", "u", "s", "a", "code", "pre")  # of those Telegram knows, the ones in use here
 # https://core.telegram.org/bots/api#answercallbackquery and #botcommand
@@ -47,7 +50,9 @@ def _literals(path: Path, keyword: str) -> frozenset[str]:
     """What one of `_KEYWORDS` wraps in a file, read once for all of them."""
     with path.open("rb") as source:
         keywords = {keyword: _KEYWORDS[keyword]}
-        found = [message for _, message, _, _ in extract("python", source, keywords)]
+        method = "python" if path.suffix == ".py" else "jinja2"
+        options = {} if path.suffix == ".py" else {"silent": "false"}
+        found = [message for _, message, _, _ in extract(method, source, keywords, options=options)]
     return frozenset(form for message in found for form in _forms(message))
 
 
@@ -56,22 +61,27 @@ def _forms(message: str | Iterable[str]) -> tuple[str, ...]:
     return (message,) if isinstance(message, str) else tuple(message)
 
 
-def _messages(*names: str, keywords: Iterable[str] = _KEYWORDS) -> set[str]:
-    """The literals that `keywords` wrap, in the files of bot/ named, or in all of them."""
-    paths = [path for path in _BOT.rglob("*.py") if not names or path.name in names]
+def _messages(*names: str, keywords: Iterable[str] = _KEYWORDS, front: str = "bot") -> set[str]:
+    """The literals that `keywords` wrap, in the files of a front named, or in all of them."""
+    folder = _ROOT / front
+    paths = [
+        path
+        for path in (*folder.rglob("*.py"), *folder.rglob("templates/*.html"))
+        if not names or path.name in names
+    ]
     return {text for path in paths for keyword in keywords for text in _literals(path, keyword)}
 
 
 @cache
-def _catalogue(language: str) -> Catalog:
-    with (_BOT / "locale" / f"{language}.po").open("rb") as source:
+def _catalogue(front: str, language: str) -> Catalog:
+    with (_ROOT / front / "locale" / f"{language}.po").open("rb") as source:
         return pofile.read_po(source, locale=language)
 
 
-def _translations(language: str) -> list[tuple[str, str]]:
+def _translations(front: str, language: str) -> list[tuple[str, str]]:
     return [
         (message, translation)
-        for entry in _catalogue(language)
+        for entry in _catalogue(front, language)
         if entry.id
         for message in _forms(entry.id)
         for translation in _forms(entry.string or "")
@@ -125,49 +135,56 @@ class _Reader(HTMLParser):
             self.text += data
 
 
-# The catalogue
+# The catalogues
 
 
-def test_the_code_has_texts() -> None:
+@pytest.mark.parametrize("front", _FRONTS)
+def test_the_code_has_texts(front: str) -> None:
     """Guards the tests below against an extraction that finds nothing."""
-    assert len(_messages()) > 50
+    assert len(_messages(front=front)) >= 50
 
 
-@pytest.mark.parametrize("language", _TRANSLATIONS)
-def test_the_catalogue_holds_exactly_what_the_code_says(language: str) -> None:
-    catalogue = _catalogue(language)
-    ids = {message for message, _ in _translations(language)}
-    path = f"bot/locale/{language}.po"
-    assert ids - _messages() == set(), f"no longer said by the code: run `make texts` ({path})"
-    new = _messages() - ids
+@pytest.mark.parametrize(("front", "language"), _CATALOGUES)
+def test_the_catalogue_holds_exactly_what_the_code_says(front: str, language: str) -> None:
+    catalogue = _catalogue(front, language)
+    ids = {message for message, _ in _translations(front, language)}
+    path = f"{front}/locale/{language}.po"
+    assert ids - _messages(front=front) == set(), (
+        f"no longer said by the code: run `make texts` ({path})"
+    )
+    new = _messages(front=front) - ids
     assert new == set(), f"run `make texts`, then translate what is new, in {path}"
     assert not catalogue.obsolete, f"run `make texts` ({path})"
 
 
-@pytest.mark.parametrize("language", _TRANSLATIONS)
-def test_everything_is_translated(language: str) -> None:
+@pytest.mark.parametrize(("front", "language"), _CATALOGUES)
+def test_everything_is_translated(front: str, language: str) -> None:
     """No empty, unsure or broken entry."""
-    catalogue = _catalogue(language)
+    catalogue = _catalogue(front, language)
     unsure = [entry.id for entry in catalogue if entry.id and entry.fuzzy]
-    empty = [message for message, translation in _translations(language) if not translation.strip()]
-    assert (unsure, empty) == ([], []), f"translate these in bot/locale/{language}.po"
+    empty = [
+        message
+        for message, translation in _translations(front, language)
+        if not translation.strip()
+    ]
+    assert (unsure, empty) == ([], []), f"translate these in {front}/locale/{language}.po"
     assert [(message.id, errors) for message, errors in catalogue.check()] == []
 
 
-@pytest.mark.parametrize("language", _TRANSLATIONS)
-def test_translations_are_in_their_script(language: str) -> None:
+@pytest.mark.parametrize(("front", "language"), _CATALOGUES)
+def test_translations_are_in_their_script(front: str, language: str) -> None:
     """What contains words is in Chinese, and not in the other Chinese."""
     other = "档链账号设说请这开还们为" if language == "zh_Hant" else "檔鏈帳號設說請這開還們為"
-    for message, translation in _translations(language):
+    for message, translation in _translations(front, language):
         if re.search(r"[A-Za-z]", re.sub(r"<[^>]*>|\{\w+\}", "", message)):
             assert re.search(r"[\u4e00-\u9fff]", translation), message
         assert not set(translation) & set(other), message
 
 
-@pytest.mark.parametrize("language", _TRANSLATIONS)
-def test_placeholders_markup_and_signs_survive_translation(language: str) -> None:
+@pytest.mark.parametrize(("front", "language"), _CATALOGUES)
+def test_placeholders_markup_and_signs_survive_translation(front: str, language: str) -> None:
     """A translation that lost one would fail in front of a person, or say less."""
-    for message, translation in _translations(language):
+    for message, translation in _translations(front, language):
         assert _placeholders(translation) == _placeholders(message), message
         assert _tags(translation) == _tags(message), message
         assert _fixed(translation) == _fixed(message), message
@@ -198,13 +215,13 @@ def test_labels_have_no_markup(language: str) -> None:
         assert not re.search(r"[<>]|&\w+;", label), message
 
 
-@pytest.mark.parametrize("language", _TRANSLATIONS)
-def test_the_headers_are_ours(language: str) -> None:
+@pytest.mark.parametrize(("front", "language"), _CATALOGUES)
+def test_the_headers_are_ours(front: str, language: str) -> None:
     """None of the tool's placeholders is left."""
-    text = (_BOT / "locale" / f"{language}.po").read_text("utf-8")
+    text = (_ROOT / front / "locale" / f"{language}.po").read_text("utf-8")
     for junk in ("EMAIL@ADDRESS", "FULL NAME", "FIRST AUTHOR", "ORGANIZATION", "LL@li.org"):
         assert junk not in text
-    headers = dict(_catalogue(language).mime_headers)
+    headers = dict(_catalogue(front, language).mime_headers)
     assert headers["Project-Id-Version"].split()[0] == "drivekeeper"
     assert headers["Language"] == language
 

@@ -19,8 +19,9 @@ from bot.delivery.conversation import argument_of
 from bot.delivery.messages import Sent, acknowledge, say, show_instead, tell, tolerated
 from bot.drive_files import file_texts
 from bot.texts import buttons
-from bot.texts.catalogue import LANGUAGES, Texts
+from bot.texts.catalogue import Texts
 from bot.texts.filenames import CLOUD_LIMIT, LARGEST
+from config.languages import LANGUAGES
 from drive import Drive
 from security.consent.pending import PendingConsent
 from security.errors import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from telegram import InlineKeyboardMarkup
 
 from bot.texts.buttons import button, keyboard, link
-from bot.texts.catalogue import LANGUAGES, Texts
+from bot.texts.catalogue import Texts
+from config.languages import LANGUAGES
 
 
 def approve(t: Texts, address: str) -> InlineKeyboardMarkup:

@@ -11,11 +11,12 @@ from telegram import InlineKeyboardMarkup
 from bot.drive_files import moving
 from bot.texts import album_keyboards
 from bot.texts.buttons import Shown
-from bot.texts.catalogue import N_, Texts
+from bot.texts.catalogue import Texts
 from bot.texts.file_keyboards import short
 from bot.texts.filenames import shown_text
 from bot.uploads.jobs import JobFile, UploadJob
 from bot.uploads.texts.arrived import why
+from config.languages import N_
 from drive import DriveFile, DriveFolder, DriveRefused
 from security.custody.deadline import NotWanted
 from security.errors import ConsentRequired, CorruptCredential, CustodyError, TransientFault

@@ -14,7 +14,7 @@ from bot.delivery.conversation import argument_of
 from bot.delivery.messages import acknowledge, say, show_instead
 from bot.drive_files import file_texts
 from bot.texts import file_keyboards
-from bot.texts.patterns import TURNS
+from config.languages import TURNS
 from security.custody.deadline import NotWanted
 from security.errors import ConsentRequired, CustodyError
 

@@ -8,7 +8,8 @@ from weakref import WeakValueDictionary
 
 from bot.kinds import DATABASE_UNREACHABLE, PREFERENCES
 from bot.preferences.folder_choices import FolderChoices
-from bot.texts.catalogue import LANGUAGES, Texts, language_of
+from bot.texts.catalogue import Texts
+from config.languages import LANGUAGES, language_of
 from security.credential import Owner
 from security.custody.workers import Workers
 from security.errors import CorruptCredential, OperatorFault

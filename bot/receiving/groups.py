@@ -20,12 +20,13 @@ from bot.delivery.conversation import (
 )
 from bot.delivery.messages import acknowledge, say, send, show_instead, tolerated
 from bot.receiving import files
-from bot.texts.catalogue import Texts, language_of
+from bot.texts.catalogue import Texts
 from bot.texts.filenames import incoming_file
 from bot.texts.patterns import naming
 from bot.uploads import keyboards
 from bot.uploads.jobs import belongs_to, job_id_of
 from bot.uploads.texts import group as group_texts
+from config.languages import language_of
 from security.credential import Owner
 
 VERBS: Final = frozenset({"upload-cancel", "upload-retry", "group-link"})

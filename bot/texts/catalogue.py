@@ -6,56 +6,19 @@ here, so that a file's name can never become markup. Labels of buttons are plain
 
 from __future__ import annotations
 
-import gettext
 import html
-import io
-import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from functools import cache
 from pathlib import Path
 from typing import Final
 
 from babel.dates import format_date
-from babel.messages import mofile, pofile
 from babel.numbers import format_decimal
 
-from bot.texts.patterns import TURNS
 from config import sizes
+from config.languages import DEFAULT_LANGUAGE, LANGUAGES, catalogue, isolated
 
-LANGUAGES: Final = {"en": "English", "zh_Hant": "繁體中文", "zh_Hans": "简体中文"}
-"""Code → the language's own name, in the order they are offered."""
-DEFAULT_LANGUAGE: Final = "en"
 _LOCALE: Final = Path(__file__).parents[1] / "locale"
-_TRADITIONAL: Final = ("hant", "tw", "hk", "mo")
-
-
-def N_(message: str) -> str:  # noqa: N802 - gettext's name for it
-    """Marks a message for the catalogue where it stands, to be translated where it is used."""
-    return message
-
-
-def language_of(telegram_code: str | None) -> str:
-    """The language to speak for Telegram's IETF language tag."""
-    parts = (telegram_code or "").lower().replace("_", "-").split("-")
-    if parts[0] != "zh":
-        return DEFAULT_LANGUAGE
-    if "hans" in parts:  # a script says more than a region: zh-Hans-HK
-        return "zh_Hans"
-    return "zh_Hant" if any(part in _TRADITIONAL for part in parts[1:]) else "zh_Hans"
-
-
-@cache
-def _catalogue(language: str) -> gettext.NullTranslations:
-    path = _LOCALE / f"{language}.po"
-    if language == DEFAULT_LANGUAGE or not path.exists():
-        return gettext.NullTranslations()
-    # Read at start-up: one source of truth, and no compiled file to forget.
-    compiled = io.BytesIO()
-    with path.open("rb") as source:
-        mofile.write_mo(compiled, pofile.read_po(source, locale=language))
-    compiled.seek(0)
-    return gettext.GNUTranslations(compiled)
 
 
 class Html(str):
@@ -71,7 +34,7 @@ class Texts:
         self.to_administrator = to_administrator
         """Whether whoever reads it runs this bot."""
         self.language = language if language in LANGUAGES else DEFAULT_LANGUAGE
-        self._catalogue = _catalogue(self.language)
+        self._catalogue = catalogue(_LOCALE, self.language)
 
     def tr(self, message: str, **values: object) -> str:
         """The message as Telegram HTML, with `values` escaped."""
@@ -91,14 +54,14 @@ class Texts:
         escaped = {
             name: value
             if isinstance(value, Html)
-            else _isolated(html.escape(str(value), quote=False))
+            else isolated(html.escape(str(value), quote=False))
             for name, value in values.items()
         }
         return message.format(**escaped)
 
     def link(self, name: str, address: str) -> Html:
         """`name` as a link, for `tr`."""
-        text = _isolated(html.escape(name, quote=False))
+        text = isolated(html.escape(name, quote=False))
         return Html(f'<a href="{html.escape(address)}">{text}</a>' if address else text)
 
     def size(self, count: int) -> str:
@@ -132,11 +95,3 @@ class Texts:
             return self.tr("{hours} h {minutes} min", hours=minutes // 60, minutes=minutes % 60)
         days, hours = divmod(round(minutes / 60), 24)
         return self.tr("{days} d {hours} h", days=days, hours=hours)
-
-
-def _isolated(value: str) -> str:
-    """A name written from right to left, kept from turning the sentence around it (UAX #9)."""
-    value = TURNS.sub("", value)  # what would turn it on purpose, or end the isolation
-    if any(unicodedata.bidirectional(char) in ("R", "AL") for char in value):
-        return f"\u2068{value}\u2069"
-    return value

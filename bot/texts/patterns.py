@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from config.languages import TURNS
+
 JOINERS: Final = "\u200c\u200d"
 MIME_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,64}/[a-z0-9!#$&^_.+-]{1,127}")
 """RFC 6838."""
@@ -23,8 +25,6 @@ TAGS: Final = re.compile(
     "(\U0001f3f4[\U000e0030-\U000e007a]{1,6}\U000e007f)|[\U000e0020-\U000e007f]"
 )
 """They spell the flags of Scotland and its like (group 1), and hide text elsewhere."""
-TURNS: Final = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""What turns the direction of what follows."""
 ALBUM: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 """An album's number."""
 STRAY_JOINERS: Final = re.compile(f"(?<![^\x00-\x7f\\s{JOINERS}])[{JOINERS}]+")

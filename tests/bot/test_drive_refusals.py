@@ -7,9 +7,10 @@ import json
 import pytest
 
 from bot.drive_files import file_texts
-from bot.texts.catalogue import LANGUAGES, Texts
+from bot.texts.catalogue import Texts
 from bot.uploads.running.runner import _is_everybodys
 from bot.uploads.texts import upload as upload_texts
+from config.languages import LANGUAGES
 from drive import DriveRefused, error_of_answer, reasons
 from sandbox.google.errors import drive_body
 from security.errors import CustodyError

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from bot.commands import DESCRIPTION, SHORT_DESCRIPTION, command_menu
-from bot.texts.catalogue import LANGUAGES, Texts
+from bot.texts.catalogue import Texts
 from bot.texts.file_keyboards import files_data
 from bot.texts.questions import box
 from bot.uploads.jobs import job_id_of
+from config.languages import LANGUAGES
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from security.credential import Owner

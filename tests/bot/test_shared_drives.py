@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.texts.catalogue import LANGUAGES, Texts
+from bot.texts.catalogue import Texts
+from config.languages import LANGUAGES
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from tests.bot.test_file_actions import AMY, arrived, drive_file

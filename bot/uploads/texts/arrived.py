@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from bot.texts.buttons import Shown
-from bot.texts.catalogue import N_, Texts
+from bot.texts.catalogue import Texts
 from bot.texts.file_keyboards import short
 from bot.texts.filenames import shown_text
 from bot.uploads import keyboards
 from bot.uploads.ends import ACCOUNT_CHANGED
 from bot.uploads.jobs import JobFile, UploadJob, Whereabouts
+from config.languages import N_
 
 _FOLDER_LENGTH: Final = 40
 

@@ -1,0 +1,31 @@
+"""Each page, from what it shows to its HTML."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from web.site.frame import Frame, render
+
+News = Literal["", "left", "left_everywhere", "over"]
+"""What has just happened to whoever sees how to sign in."""
+Problem = Literal["not_found", "forbidden", "over", "too_many", "unavailable"]
+"""404 · 403, of a form · 410, of a link · 429 · 503: the database does not answer."""
+
+
+def render_sign_in(frame: Frame, news: News = "") -> str:
+    """How one signs in: what whoever has no session sees."""
+    return render("sign_in.html", frame, {"news": news})
+
+
+def render_link(frame: Frame) -> str:
+    """A sign-in link, opened: its button posts to the same address, and nothing else does."""
+    return render("link.html", frame, {})
+
+
+def render_problem(frame: Frame, kind: Problem, *, since: float | None = None) -> str:
+    """What went wrong, what is safe, and what to do.
+
+    Args:
+        since: Unix seconds from which on the database has not answered, where that is known.
+    """
+    return render("problem.html", frame, {"kind": kind, "since": since})
