@@ -142,6 +142,20 @@ def test_no_credential_gets_into_a_commit(name: str) -> None:
     assert git("check-ignore", "--no-index", name) == [name]
 
 
+@needs("git")
+def test_no_commit_has_a_credential() -> None:
+    """A service account's key, as Google's file has it, as PEM and in base64; a client's secret;
+    tokens. Of all commits that this clone has."""
+    patterns = (
+        r"PRIVATE KEY-----\\+n[A-Za-z0-9+/=]{40}",
+        r"^MIIEv[A-Za-z0-9+/]{59}$",
+        r"ewogICJ0eXBlIjogInNlcnZpY2VfYWNjb3VudCIs[A-Za-z0-9+/]{40}",
+        r"GOCSPX-[A-Za-z0-9_-]{28}",
+        r"(1//0|ya29\.)[A-Za-z0-9_-]{60,}",
+    )
+    assert git("log", "--all", "--format=%h", "-E", f"-G{'|'.join(patterns)}") == []
+
+
 def test_a_data_folder_as_git_lays_it_out_is_taken_and_made_private(tmp_path: Path) -> None:
     """With `.gitkeep` in it, and everybody's to read."""
     folder = tmp_path / "user_data"
