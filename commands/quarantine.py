@@ -11,7 +11,6 @@ from commands.output import AsJson, Exit, Yes, ask, on, say, show_json, show_tab
 from commands.runtime import Custody, open_custody
 from security.errors import CorruptCredential, RestoreRefused
 from security.quarantine.records import QuarantineRecord
-from security.storage.events import Event
 
 Which = Annotated[
     str, typer.Argument(metavar="ID|MASK", help="A copy's id as `list` shows it, or its owner.")
@@ -60,10 +59,6 @@ def restore(which: Which, env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson 
             done = custody.store.copies.restore(record.name)
         except (RestoreRefused, CorruptCredential) as error:
             stop(f"Not restored ({error.code}): {error}.", Exit.FINDINGS)
-        events = [Event("restored", record.owner)]
-        if done.replaced is not None:
-            events.append(Event("quarantined", record.owner, done.replaced))
-        custody.storage.record(events)
     if as_json:
         show_json(
             {
@@ -99,7 +94,6 @@ def purge(
                 custody.store.copies.purge(record.name)
             except RestoreRefused:
                 continue  # somebody else was faster
-            custody.storage.record([Event("purged", record.owner)])
             purged.append(record.id)
     if as_json:
         show_json({"purged": purged})

@@ -33,6 +33,7 @@ from drive.errors import INCIDENTS as DRIVE_INCIDENTS
 from processes.ending import Replaced, StartupError, StoppedInTime
 from processes.outage import PASSING, Outage, until_it_answers
 from processes.ports import standby_front, web_front
+from processes.present import presence_of, present
 from processes.standby import only_bot_on
 from processes.storage import is_in_use, mask_of, storage_of
 from processes.wiring import CustodyOptions, custody, tune_garbage_collector
@@ -40,6 +41,7 @@ from security.consent.flows import PASTE_REDIRECT, ConsentMethod
 from security.errors import CustodyError, OperatorFault
 from security.google.network import Network
 from security.logging_utils import OwnerMask, configure_logging, redact_logs
+from security.maintenance.presence import Presence
 from security.storage.disk_faults import reason_of
 from security.storage.files.told_note import ToldNote
 from security.storage.holding.fenced import FencedDocuments
@@ -127,6 +129,7 @@ async def _be_the_bot(settings: Settings, open_storage: OpenStorage, outage: Out
         try:
             mask = await asyncio.to_thread(prepare_logs, settings)  # a database may be waited for
             storage, metrics = open_storage(settings, mask), Metrics()
+            presence = presence_of(storage, "bot")
             if storage.is_shared:
                 told = ToldNote(settings.user_data_dir)
                 outage.recall(await asyncio.to_thread(told.take))
@@ -134,7 +137,7 @@ async def _be_the_bot(settings: Settings, open_storage: OpenStorage, outage: Out
                 lease = await stack.enter_async_context(
                     only_bot_on(
                         storage,
-                        meanwhile=partial(standby_front, settings, metrics),
+                        meanwhile=partial(_standing_by, settings, metrics, presence),
                         is_anothers=partial(_is_anothers, settings, storage),
                         outage=outage,
                     )
@@ -145,11 +148,20 @@ async def _be_the_bot(settings: Settings, open_storage: OpenStorage, outage: Out
             application = await stack.enter_async_context(
                 services(settings, storage, mask, lease=lease, metrics=metrics)
             )
+            await stack.enter_async_context(present(presence, "works"))
             await stack.enter_async_context(web_front(settings, application))
         except OSError as error:
             # At the start a sentence is of more use than a traceback, whatever was refused.
             raise StartupError(f"the operating system: {reason_of(error)}") from error
         await _serve(application)
+
+
+@asynccontextmanager
+async def _standing_by(
+    settings: Settings, metrics: Metrics, presence: Presence
+) -> AsyncIterator[None]:
+    async with present(presence, "standby"), standby_front(settings, metrics):
+        yield
 
 
 def prepare_logs(settings: Settings) -> OwnerMask:

@@ -26,7 +26,8 @@ from security.errors import (
     RestoreRefused,
 )
 from security.maintenance.incidents import HOLD
-from security.quarantine.records import QuarantineRecord, Restoration
+from security.maintenance.putting_back import put_back
+from security.quarantine.records import QuarantineRecord
 from security.storage.events import Event
 
 _PAGE: Final = 8
@@ -109,13 +110,12 @@ async def _tell(context: BotContext) -> None:
 
 async def _list(context: BotContext, page: int, t: Texts) -> tuple[str, InlineKeyboardMarkup]:
     core = context.core
-    records = await core.workers.read(core.quarantine.records)
-    records.reverse()
-    pages = max(-(-len(records) // _PAGE), 1)
-    page = min(page, pages - 1)
     first = page * _PAGE
-    shown = records[first : first + _PAGE]
-    lines = [t.tr("🗄 <b>Quarantine</b>: {count}", count=len(records))]
+    count, shown = await core.workers.read(core.quarantine.newest_records, first, _PAGE)
+    pages = max(-(-count // _PAGE), 1)
+    if page >= pages:
+        return await _list(context, pages - 1, t)
+    lines = [t.tr("🗄 <b>Quarantine</b>: {count}", count=count)]
     held = core.state.rejections.held() if page == 0 else {}
     if held:
         lines += ["", t.tr("<b>On hold</b>: {count}", count=len(held))]
@@ -172,7 +172,7 @@ async def _do(
 async def _restore(context: BotContext, record: QuarantineRecord, t: Texts) -> str:
     core, owner = context.core, record.owner
     try:
-        done = await core.workers.finish(_put_back(context, record))
+        done = await put_back(core.workers, core.quarantine, core.state, record)
     except CustodyError as error:
         return _why_not(error, t)
     # It is in place; whether Google still knows it is another matter, and better known now.
@@ -209,33 +209,10 @@ async def _restore(context: BotContext, record: QuarantineRecord, t: Texts) -> s
     return text
 
 
-async def _put_back(context: BotContext, record: QuarantineRecord) -> Restoration:
-    core = context.core
-
-    def put() -> Restoration:
-        done = core.quarantine.restore(record.name)
-        events = [Event("restored", record.owner)]
-        if done.replaced is not None:
-            events.append(Event("quarantined", record.owner, done.replaced))
-        core.storage.record(events)
-        return done
-
-    done = await core.workers.run(put)
-    await core.state.recall([record.owner])
-    core.state.pauses.clear(record.owner)
-    core.state.rejections.release(record.owner)
-    return done
-
-
 async def _purge(context: BotContext, record: QuarantineRecord, t: Texts) -> str:
     core = context.core
-
-    def purge() -> None:
-        core.quarantine.purge(record.name)
-        core.storage.record([Event("purged", record.owner)])
-
     try:
-        await core.workers.finish(core.workers.run(purge))
+        await core.workers.finish(core.workers.run(core.quarantine.purge, record.name))
     except CustodyError as error:
         return _why_not(error, t)
     return t.tr("🗑 Deleted for good.")

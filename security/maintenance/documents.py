@@ -19,6 +19,8 @@ INCIDENT: Final = "incident."
 """Before an incident's code."""
 PROCESS: Final = "process."
 """Before a process's name: its sweeps, and what the last hour is measured by."""
+PRESENT: Final = "present."
+"""Before a process's name: that it is there."""
 _TIMES: Final = (("rejection", 1), ("rejected", 0))
 """The fields of an owner's document that say when, and where in them."""
 _WRONG: Final = (ValueError, TypeError, LookupError, AttributeError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from security.owner_documents import CREDENTIALS
@@ -16,12 +17,17 @@ _COUNTED_EVERY: Final = 300.0
 class Figures:
     """As of the last count."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, bounds: Sequence[float] = BOUNDS) -> None:
+        """
+        Args:
+            bounds: minutes, ascending, from 0 to infinity.
+        """
         self._storage = storage
+        self._bounds = tuple(bounds)
         self._counted_at: float | None = None
         self._soonest: float | None = None
         self.by_minutes: list[tuple[float, int]] = []
-        """For each of `BOUNDS`, how many tokens have no more minutes left. Those that have run out
+        """For each bound, how many tokens have no more minutes left. Those that have run out
         (of idle owners, say) count in the first."""
 
     def minutes_left(self) -> float | None:
@@ -40,10 +46,10 @@ class Figures:
         now = self._storage.now()
         if self._is_of_lately(now):
             return
-        edges = [now + bound * 60 for bound in BOUNDS]
+        edges = [now + bound * 60 for bound in self._bounds]
         counts = self._storage.due_counts(CREDENTIALS, edges)
         self._counted_at, self._soonest = now, counts.soonest
-        self.by_minutes = list(zip(BOUNDS, counts.upto, strict=True))
+        self.by_minutes = list(zip(self._bounds, counts.upto, strict=True))
 
     def _is_of_lately(self, now: float) -> bool:
         if self._counted_at is None or not self._storage.is_shared:

@@ -185,7 +185,7 @@ class Quarantine:
 
     def size(self) -> int:
         """How many copies there are."""
-        return sum(owner_of_copy(name) is not None for name in self._storage.names(QUARANTINE))
+        return len(self._copies())
 
     def owners(self) -> set[Owner]:
         """Everyone with a copy."""
@@ -194,12 +194,14 @@ class Quarantine:
 
     def records(self) -> list[QuarantineRecord]:
         """Every copy, oldest first. A note that is missing or cannot be read hides none."""
-        names = [name for name in self._storage.names(QUARANTINE) if owner_of_copy(name)]
-        found: list[QuarantineRecord] = []
-        for some in portions(names, _READ_AT_ONCE):
-            notes = self._storage.read([note_key(name) for name in some])
-            found += map(self._record, some, notes)
+        found = self._records(self._copies())
         return sorted(found, key=lambda record: (record.time, record.name))
+
+    def newest_records(self, first: int, most: int) -> tuple[int, list[QuarantineRecord]]:
+        """How many copies there are, and some of them, newest first: the notes of no others are
+        read."""
+        names = sorted(self._copies(), key=lambda name: (time_of_copy(name), name), reverse=True)
+        return len(names), self._records(names[first : first + most])
 
     def find(self, text: str) -> list[QuarantineRecord]:
         """The copies of the owner with this mask, or of this id (or more than its mask of one)."""
@@ -227,7 +229,9 @@ class Quarantine:
             self._storage.check_writable()
             replaced = self._make_room(owner, lease)
             drops = (Drop(copy_key(name)), Drop(note_key(name)))
-            saved = self._store.save_newest(credential, lease=lease, also=drops)
+            saved = self._store.save_newest(
+                credential, lease=lease, also=drops, events=[Event("restored", owner)]
+            )
         return Restoration(owner, saved.generation, replaced)
 
     def purge(self, name: str) -> None:
@@ -239,7 +243,8 @@ class Quarantine:
         owner = self._known(name)
         with self._store.holding(owner, None) as lease:
             self._known(name)  # another process may have been faster
-            self._store.change(Unit([Drop(copy_key(name)), Drop(note_key(name))], lease))
+            drops = [Drop(copy_key(name)), Drop(note_key(name))]
+            self._store.change(Unit(drops, lease, [Event("purged", owner)]))
 
     def mask_of(self, owner: Owner) -> str:
         """What stands for the owner in a list: as in the logs."""
@@ -279,7 +284,8 @@ class Quarantine:
             reason = RestoreRefused.default_code  # one no newer than its tombstone, if any
         if present is None:
             return None
-        self.set_aside(owner, reason, lease=lease, version=present.version)
+        events = [Event("quarantined", owner, reason)]
+        self.set_aside(owner, reason, lease=lease, version=present.version, events=events)
         return reason
 
     def _finish(self, owner: Owner, name: str) -> None:
@@ -306,6 +312,16 @@ class Quarantine:
         while read_one(self._storage, copy_key(name := name_copy(owner, now))) is not None:
             now += timedelta(microseconds=1)
         return name, now
+
+    def _copies(self) -> list[str]:
+        return [name for name in self._storage.names(QUARANTINE) if owner_of_copy(name)]
+
+    def _records(self, names: Sequence[str]) -> list[QuarantineRecord]:
+        found: list[QuarantineRecord] = []
+        for some in portions(names, _READ_AT_ONCE):
+            notes = self._storage.read([note_key(name) for name in some])
+            found += map(self._record, some, notes)
+        return found
 
     def _exists(self, name: str) -> bool:
         """Whether there is such a copy; it is not opened for that."""

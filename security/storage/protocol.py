@@ -337,12 +337,13 @@ class Storage(DocumentStore, Protocol):
         owner: str | None = None,
         action: Action | None = None,
         since: datetime | None = None,
+        until: datetime | None = None,
     ) -> Iterator[AuditEntry]:
         """The audit trail's entries that fit.
 
         Args:
             owner: a mask.
-            since: aware; nothing older is given.
+            since, until: aware; nothing older, or newer, is given.
 
         Raises:
             OperatorFault: it cannot be read.

@@ -34,6 +34,7 @@ from sandbox.server import Sandbox
 from security.encryption import TokenEncryption
 from security.errors import OperatorFault
 from security.maintenance.documents import INCIDENT, MAINTENANCE
+from security.maintenance.presence import all_present
 from security.storage.documents import Documents
 from security.storage.holding.fenced import FencedDocuments
 from security.storage.holding.held_lease import HeldLease
@@ -151,6 +152,26 @@ async def start(
         if not process.task.done():
             await process.stop()
     print(log.getvalue(), file=sys.stdout)
+
+
+def roles(storage: SharedStorage) -> list[str]:
+    """Of all processes, as they say themselves."""
+    return sorted(one.role for one in all_present(storage))
+
+
+async def test_each_process_says_what_it_is_until_it_ends(
+    start: Start, log: Log, connect_to: Connect
+) -> None:
+    """A standby, the bot, and one that has ended: an operator sees which is which."""
+    first, storage = start(), connect_to()
+    await until(lambda: roles(storage) == ["works"])
+    second = start()
+    await until(lambda: roles(storage) == ["standby", "works"])
+    await first.stop()
+    await until(lambda: roles(storage) == ["ended", "works"])
+    assert len({one.version for one in all_present(storage)}) == 1
+    await second.stop()
+    assert roles(storage) == ["ended", "ended"]
 
 
 async def test_a_second_bot_stands_by_and_takes_over_when_the_first_one_stops(

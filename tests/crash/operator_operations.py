@@ -15,7 +15,6 @@ from security.recovery.backup import About, read_backup, write_backup
 from security.recovery.restore import Restore, verify
 from security.recovery.rotation import Mode, Rotation
 from security.recovery.snapshot import OwnerSnapshot
-from security.storage.events import Event
 from security.storage.protocol import Key, Stored
 from tests.crash.fates import Both, Current, Damaged, Fate, Kept, SetAside, Unknown
 from tests.crash.operation import ALL_DONE, Hands, Operation, Steps
@@ -126,7 +125,6 @@ def _restore(hands: Hands) -> Steps:
     for owner in (FAY, GUS):
         if store.load(owner) is None:
             store.copies.restore(store.copies.names(owner)[0])
-            store.storage.record([Event("restored", owner)])
         yield owner.name
     archive, keys = hands.scratch / _ARCHIVE, _backup_keys(hands.world)
     restore = Restore(store)

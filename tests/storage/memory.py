@@ -276,6 +276,7 @@ class MemoryStorage:
         owner: str | None = None,
         action: Action | None = None,
         since: datetime | None = None,
+        until: datetime | None = None,
     ) -> Iterator[AuditEntry]:
         trail = list(self.shelf.trail)
         for entry in reversed(trail) if newest_first else trail:
@@ -283,6 +284,7 @@ class MemoryStorage:
                 (owner is None or entry.owner == owner)
                 and (action is None or entry.action == action)
                 and (since is None or entry.time >= since)
+                and (until is None or entry.time <= until)
             ):
                 yield entry
 

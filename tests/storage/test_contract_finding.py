@@ -295,6 +295,9 @@ def test_the_trail_is_read_from_either_end(backend: Backend) -> None:
     assert [entry.owner for entry in events(action="denied")] == [MASK(BOB.name)]
     assert len(list(events(since=began))) == 3
     assert list(events(since=datetime.now(UTC) + timedelta(seconds=1))) == []
+    assert list(events(until=began)) == []
+    oldest = next(events(newest_first=False))
+    assert oldest in list(events(until=oldest.time))
 
 
 def test_a_note_in_the_trail_never_raises(backend: Backend) -> None:

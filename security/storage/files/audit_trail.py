@@ -144,12 +144,14 @@ class AuditTrail:
         owner: str | None = None,
         action: Action | None = None,
         since: datetime | None = None,
+        until: datetime | None = None,
     ) -> Iterator[AuditEntry]:
         """The lines that fit, of all parts; what is no whole line of the trail is passed over.
 
         Args:
             owner: a mask.
             since: aware; nothing older is given.
+            until: aware; nothing newer is given.
 
         Raises:
             OperatorFault: a part cannot be read.
@@ -165,6 +167,7 @@ class AuditTrail:
                         and (owner is None or entry.owner == owner)
                         and (action is None or entry.action == action)
                         and (since is None or entry.time >= since)
+                        and (until is None or entry.time <= until)
                     ):
                         yield entry
         finally:

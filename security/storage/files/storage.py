@@ -220,8 +220,11 @@ class FileStorage:
         owner: str | None = None,
         action: Action | None = None,
         since: datetime | None = None,
+        until: datetime | None = None,
     ) -> Iterator[AuditEntry]:
-        return self._trail.read(newest_first=newest_first, owner=owner, action=action, since=since)
+        return self._trail.read(
+            newest_first=newest_first, owner=owner, action=action, since=since, until=until
+        )
 
     def _folder_of(self, kind: Kind) -> Path:
         return self.folder if kind.is_owners else self.folder / kind.name

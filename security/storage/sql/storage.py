@@ -212,8 +212,11 @@ class SqlStorage:
         owner: str | None = None,
         action: Action | None = None,
         since: datetime | None = None,
+        until: datetime | None = None,
     ) -> Iterator[AuditEntry]:
-        return self._trail.read(newest_first=newest_first, owner=owner, action=action, since=since)
+        return self._trail.read(
+            newest_first=newest_first, owner=owner, action=action, since=since, until=until
+        )
 
     def _shelf(self, kind: Kind) -> Shelf:
         return self._credentials if kind.apart else self._documents

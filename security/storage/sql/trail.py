@@ -108,6 +108,7 @@ class SqlTrail:
         owner: str | None = None,
         action: Action | None = None,
         since: datetime | None = None,
+        until: datetime | None = None,
     ) -> Iterator[AuditEntry]:
         """Those that fit, page by page."""
         row, last = AUDIT_EVENTS.c, None
@@ -119,6 +120,8 @@ class SqlTrail:
             wanted.append(row.action == action)
         if since is not None:
             wanted.append(row.time >= int(since.timestamp() * 1000))
+        if until is not None:
+            wanted.append(row.time <= _milliseconds(until))
         while True:
             query = select(row.time, row.id, row.action, row.owner, row.result).order_by(*order)
             if last is not None:

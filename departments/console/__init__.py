@@ -1,0 +1,1 @@
+"""What an operator's console shows, gathered from what custody keeps: counted, never named."""

@@ -1,0 +1,49 @@
+"""A process says of itself, for as long as it is there, that it is."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from importlib.metadata import version
+from typing import Final
+
+from security.errors import CustodyError
+from security.maintenance.presence import BEAT_SECONDS, Presence, Role
+from security.storage.protocol import Storage
+
+_LAST_SECONDS: Final = 1.0
+
+
+def presence_of(storage: Storage, kind: str) -> Presence:
+    """This process among the others on a storage.
+
+    Args:
+        kind: `bot` or `web`.
+    """
+    return Presence(storage, kind, version("drivekeeper"), socket.gethostname())
+
+
+@asynccontextmanager
+async def present(presence: Presence, role: Role) -> AsyncIterator[None]:
+    """Within, others see that this process is there; afterwards, that it has ended."""
+    over = asyncio.Event()
+    saying = asyncio.create_task(_say_until(over, presence, role))
+    try:
+        yield
+    finally:
+        over.set()
+        with suppress(CustodyError, TimeoutError):  # else it is seen that it is silent
+            async with asyncio.timeout(_LAST_SECONDS):
+                await saying  # what it said last is not to come after the end
+                await asyncio.to_thread(presence.say, "ended")
+
+
+async def _say_until(over: asyncio.Event, presence: Presence, role: Role) -> None:
+    while not over.is_set():
+        with suppress(CustodyError):
+            await asyncio.to_thread(presence.say, role)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BEAT_SECONDS):
+                await over.wait()
