@@ -14,7 +14,21 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Connection, Engine, Update, and_, case, or_, select, tuple_, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    case,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import mysql, sqlite
 
 from security.errors import CustodyError, OperatorFault
@@ -22,11 +36,20 @@ from security.storage.each import portions
 from security.storage.leases import Lease
 from security.storage.sql.clock import DatabaseClock, database_now, own_clock
 from security.storage.sql.faults import repeatable, run
-from security.storage.sql.shelves.shelf import MOST_AT_ONCE
+from security.storage.sql.shelves.shelf import MOST_AT_ONCE, NAMES
 from security.storage.sql.tables import LEASES
 
 _MARGIN: Final = 1 / 6
 """Of a lease's length, before whose end nothing more is begun: 5 s of 30."""
+_MINE: Final[BindParameter[Any]] = bindparam("mine")
+"""The token of who claims."""
+_FREEING: Final = (
+    update(LEASES)
+    # By name for the index, which no database is sure to use for pairs.
+    .where(LEASES.c.name.in_(NAMES))
+    .where(tuple_(LEASES.c.name, LEASES.c.token).in_(bindparam("held", expanding=True)))
+    .values(token=None)
+)
 
 
 class _Book(Protocol):
@@ -89,6 +112,8 @@ class LeaseBook:
         self._giving_back = threading.Lock()
         self._guard = threading.Lock()
         self._giver: threading.Thread | None = None
+        self._claiming = _claiming(database_now(engine), self._milliseconds)
+        self._claimed = _claimed(database_now(engine))
 
     def take(self, names: Sequence[str]) -> list[Lease | CustodyError | None]:
         """For each name its lease, in few statements; None: somebody holds it."""
@@ -153,7 +178,7 @@ class LeaseBook:
         """Give them back within a transaction; `freed` tells of it once that is made."""
         held = [lease for lease in leases if isinstance(lease, SqlLease)]
         for some in portions(held, MOST_AT_ONCE):
-            connection.execute(_freeing(some))
+            _free(connection, some)
 
     def freed(self, leases: Sequence[Lease]) -> None:
         """Nothing more is to be given back of these."""
@@ -185,28 +210,15 @@ class LeaseBook:
     ) -> tuple[Sequence[Any], float]:
         """Name, when it was taken over, and the database's time, for each that is `token`'s now;
         and when that was asked, by `own_clock`."""
-        if self._mark(connection, names, token) < len(names):
+        claim = {"names": names, "mine": token}
+        if connection.execute(self._claiming, claim).rowcount < len(names):
             there = set(connection.scalars(select(LEASES.c.name).where(LEASES.c.name.in_(names))))
             new = [name for name in names if name not in there]
             if new:
                 self._make(connection, new)
-                self._mark(connection, new, token)
-        row, now = LEASES.c, database_now(self._engine).label("now")
-        query = select(row.name, row.taken_over_at, now)
-        looked, mine = own_clock(), query.where(row.name.in_(names), row.token == token)
-        return connection.execute(mine).all(), looked
-
-    def _mark(self, connection: Connection, names: Sequence[str], token: str) -> int:
-        row, now = LEASES.c, database_now(self._engine)
-        is_free = or_(row.token.is_(None), row.token == token)
-        claim = update(LEASES).where(row.name.in_(names), or_(is_free, row.held_until <= now))
-        # In this order: MySQL assigns from left to right, and sees what it has assigned.
-        marked = claim.ordered_values(
-            (row.taken_over_at, case((is_free, row.taken_over_at), else_=now)),
-            (row.token, token),
-            (row.held_until, now + self._milliseconds),
-        )
-        return connection.execute(marked).rowcount
+                connection.execute(self._claiming, {"names": new, "mine": token})
+        looked = own_clock()
+        return connection.execute(self._claimed, claim).all(), looked
 
     @staticmethod
     def _make(connection: Connection, names: Sequence[str]) -> None:
@@ -241,21 +253,32 @@ class LeaseBook:
                     self._leaving.popleft() for _ in range(min(len(self._leaving), MOST_AT_ONCE))
                 ]
                 try:
-                    repeatable(self._engine, partial(_execute, statement=_freeing(some)))
+                    repeatable(self._engine, partial(_free, leases=some))
                 except CustodyError:
                     lapsed = own_clock() - self._seconds
                     self._leaving.extendleft(lease for lease in some if lease.ends > lapsed)
                     raise
 
 
-def _execute(connection: Connection, *, statement: Update) -> None:
-    connection.execute(statement)
+def _claiming(now: ColumnElement[int], milliseconds: int) -> Update:
+    row = LEASES.c
+    is_free = or_(row.token.is_(None), row.token == _MINE)
+    claim = update(LEASES).where(row.name.in_(NAMES), or_(is_free, row.held_until <= now))
+    # In this order: MySQL assigns from left to right, and sees what it has assigned.
+    return claim.ordered_values(
+        (row.taken_over_at, case((is_free, row.taken_over_at), else_=now)),
+        (row.token, _MINE),
+        (row.held_until, now + milliseconds),
+    )
 
 
-def _freeing(leases: Sequence[SqlLease]) -> Update:
-    """The statement that gives them back, where nobody has taken them over."""
-    row, held = LEASES.c, [(lease.name, lease.token) for lease in leases]
-    names = [name for name, _ in held]
-    # By name for the index, which no database is sure to use for pairs.
-    mine = and_(row.name.in_(names), tuple_(row.name, row.token).in_(held))
-    return update(LEASES).where(mine).values(token=None)
+def _claimed(now: ColumnElement[int]) -> Select[Any]:
+    row = LEASES.c
+    query = select(row.name, row.taken_over_at, now.label("now"))
+    return query.where(row.name.in_(NAMES), row.token == _MINE)
+
+
+def _free(connection: Connection, leases: Sequence[SqlLease]) -> None:
+    """Give them back, where nobody has taken them over."""
+    held = [(lease.name, lease.token) for lease in leases]
+    connection.execute(_FREEING, {"names": [name for name, _ in held], "held": held})

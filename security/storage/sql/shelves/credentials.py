@@ -31,12 +31,14 @@ class CredentialShelf(Shelf):
     name = GoogleOAuthToken.c.owner
     _by_name = "google_oauth_tokens_owner"
     _identifying = ("owner",)
-    _unchanged = frozenset({"owner", "created_at"})
+    _unchanged = frozenset({"id", "owner", "created_at"})
 
-    def of(self, kind: Kind) -> None:
+    @classmethod
+    def of(cls, kind: Kind) -> None:
         return None
 
-    def _columns(self) -> Sequence[ColumnElement[Any]]:
+    @classmethod
+    def _columns(cls) -> Sequence[ColumnElement[Any]]:
         row = GoogleOAuthToken.c
         return (
             row.state,

@@ -24,10 +24,12 @@ class DocumentShelf(Shelf):
     _identifying = ("kind", "name")
     _unchanged = frozenset({"kind", "name"})
 
-    def of(self, kind: Kind) -> ColumnElement[bool]:
+    @classmethod
+    def of(cls, kind: Kind) -> ColumnElement[bool]:
         return DOCUMENTS.c.kind == kind.name
 
-    def _columns(self) -> Sequence[ColumnElement[Any]]:
+    @classmethod
+    def _columns(cls) -> Sequence[ColumnElement[Any]]:
         return (DOCUMENTS.c.content,)
 
     def _raw(self, row: SqlRow[Any]) -> bytes:

@@ -9,13 +9,18 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
+    Insert,
+    Select,
     Table,
     and_,
+    bindparam,
     case,
     delete,
     func,
@@ -37,6 +42,8 @@ ALWAYS: Final = -1
 """Instead of a moment: due at every look."""
 AFTER_NAMES: Final = "\x7f"
 """Comes after whatever a name may contain."""
+NAMES: Final[BindParameter[Any]] = bindparam("names", expanding=True)
+"""Of a statement that is built once, however many names it is given."""
 KeyedHash = Callable[[Kind, str, str], bytes]
 """Hashes a value of a kind's index, under the installation's secret."""
 
@@ -104,12 +111,14 @@ class Shelf(ABC):
         self._hashed = hashed
         self._now = now
 
+    @classmethod
     @abstractmethod
-    def of(self, kind: Kind) -> ColumnElement[bool] | None:
+    def of(cls, kind: Kind) -> ColumnElement[bool] | None:
         """What a row of this kind fulfils; None: every row is one."""
 
+    @classmethod
     @abstractmethod
-    def _columns(self) -> Sequence[ColumnElement[Any]]:
+    def _columns(cls) -> Sequence[ColumnElement[Any]]:
         """What is read of a row, behind its version."""
 
     @abstractmethod
@@ -134,19 +143,25 @@ class Shelf(ABC):
             locks: nobody else changes these rows before the transaction ends.
             whole: False: their versions alone; `Row.raw` is empty.
         """
-        columns = self._columns() if whole else ()
         found = {}
         for kind, names in _by_kind(keys):
-            query = select(self.name, self.table.c.version, *columns)
-            query = query.where(self._is(kind, self.name.in_(names))).order_by(self.name)
-            if locks:
-                # In a small table many names are looked for in all of it, and whoever locks waits
-                # for every row that is looked at: one that somebody keeps would hold up everybody.
-                by_name = f"FORCE INDEX ({self._by_name})"
-                query = query.with_for_update().with_hint(self.table, by_name, "mysql")
-            for row in connection.execute(query):
+            query = self._reading(kind, locks, whole)
+            for row in connection.execute(query, {"names": names}):
                 found[Key(kind, row[0])] = Row(row[1], self._raw(row) if whole else b"")
         return found
+
+    @classmethod
+    @cache
+    def _reading(cls, kind: Kind, locks: bool, whole: bool) -> Select[Any]:
+        """The statement of `read`, built once: that costs as much as its answer."""
+        query = select(cls.name, cls.table.c.version, *(cls._columns() if whole else ()))
+        query = query.where(cls._is(kind, cls.name.in_(NAMES))).order_by(cls.name)
+        if not locks:
+            return query
+        # In a small table many names are looked for in all of it, and whoever locks waits for
+        # every row that is looked at: one that somebody keeps would hold up everybody.
+        by_name = f"FORCE INDEX ({cls._by_name})"
+        return query.with_for_update().with_hint(cls.table, by_name, "mysql")
 
     def page(self, connection: Connection, kind: Kind, after: str) -> dict[Key, Row]:
         """Some of them, by their names, that come after one."""
@@ -236,7 +251,7 @@ class Shelf(ABC):
         """Keep something else in the place of what is there, and locked."""
         rows = [self._values(key, content) for key, content in contents.items()]
         for some in portions(rows, MOST_AT_ONCE):
-            connection.execute(self._upsert(connection.dialect.name, some[0]), list(some))
+            connection.execute(self._upsert(connection.dialect.name), list(some))
 
     def drop(self, connection: Connection, keys: Collection[Key]) -> None:
         """Keep these no longer."""
@@ -244,16 +259,18 @@ class Shelf(ABC):
             wanted = self._is(kind, self.name.in_(names))
             connection.execute(delete(self.table).where(wanted))
 
-    def _upsert(self, dialect: str, row: Mapping[str, Any]) -> Any:
+    @classmethod
+    @cache
+    def _upsert(cls, dialect: str) -> Insert:
         """Without values, which come beside it: compiled once, however many rows there are."""
-        changing = [name for name in row if name not in self._unchanged]
+        changing = [column.name for column in cls.table.c if column.name not in cls._unchanged]
         if dialect == "sqlite":
-            lite = sqlite.insert(self.table)
+            lite = sqlite.insert(cls.table)
             return lite.on_conflict_do_update(
-                index_elements=self._identifying,
+                index_elements=cls._identifying,
                 set_={name: lite.excluded[name] for name in changing},
             )
-        full = mysql.insert(self.table)
+        full = mysql.insert(cls.table)
         return full.on_duplicate_key_update({name: full.inserted[name] for name in changing})
 
     _by_name: str
@@ -263,8 +280,9 @@ class Shelf(ABC):
     _unchanged: Collection[str]
     """The columns that stay as they are."""
 
-    def _is(self, kind: Kind, wanted: ColumnElement[bool]) -> ColumnElement[bool]:
-        of_kind = self.of(kind)
+    @classmethod
+    def _is(cls, kind: Kind, wanted: ColumnElement[bool]) -> ColumnElement[bool]:
+        of_kind = cls.of(kind)
         return wanted if of_kind is None else and_(of_kind, wanted)
 
     def _all(self, kind: Kind, wanted: ColumnElement[bool] | None) -> list[ColumnElement[bool]]:
