@@ -17,6 +17,7 @@ from security.credential import Credential, Owner, has_sound_fields, moment_of, 
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import NOTE, Claims, Document, Kind, claims_owner
 from security.storage.each import each, only
+from security.storage.parts import size_of
 from security.storage.protocol import Found, Key, Storage, Version
 
 _TIME: Final = "%Y%m%dt%H%M%S%f"
@@ -310,5 +311,5 @@ def _parsed(asked: tuple[Owner, Found]) -> Reading:
     try:
         credential = Credential.from_document(owner, found.open())
     except CorruptCredential as damage:
-        return Reading(found.version, damage=damage, size=len(found.raw))
-    return Reading(found.version, credential, size=len(found.raw))
+        return Reading(found.version, damage=damage, size=size_of(found.kept))
+    return Reading(found.version, credential, size=size_of(found.kept))

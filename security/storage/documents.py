@@ -5,6 +5,7 @@ from __future__ import annotations
 from security.errors import CorruptCredential, OperatorFault
 from security.storage.catalogue import Document, Kind
 from security.storage.each import only
+from security.storage.parts import Kept
 from security.storage.protocol import (
     DocumentStore,
     Drop,
@@ -29,7 +30,7 @@ def read_one(storage: DocumentStore, key: Key) -> Stored | None:
 
 
 def opened(
-    storage: Storage, key: Key, version: Version, raw: bytes, *, is_private: bool = True
+    storage: Storage, key: Key, version: Version, kept: Kept, *, is_private: bool = True
 ) -> Stored:
     """What stands at `key`, for the storage that found it there.
 
@@ -43,14 +44,14 @@ def opened(
 
     sealer = storage.sealer
     try:
-        document = sealer.open(key.kind, key.name, raw)
+        document = sealer.open(key.kind, key.name, kept)
     except (CorruptCredential, OperatorFault) as fault:
         if fault.code in NOT_BELIEVED:
             sealer.refusals.note(key.kind, key.name, fault.code, look_again)
         # Its traceback would keep frames, and by them whoever has read this, in a circle.
         fault = fault.with_traceback(None)
-        return Stored(version, raw, fault=fault, is_private=is_private)
-    return Stored(version, raw, document, is_private=is_private)
+        return Stored(version, kept, fault=fault, is_private=is_private)
+    return Stored(version, kept, document, is_private=is_private)
 
 
 class Documents:

@@ -63,6 +63,25 @@ class Parts:
             return None
 
 
+Kept = bytes | Parts
+"""A document as it stands: in one piece, or divided."""
+
+
+def raw_of(kept: Kept) -> bytes:
+    """The one document that it is."""
+    return kept.to_raw() if isinstance(kept, Parts) else kept
+
+
+def size_of(kept: Kept) -> int:
+    """Bytes of all its envelopes."""
+    return kept.size if isinstance(kept, Parts) else len(kept)
+
+
+def parts_of(kept: Kept) -> Parts | None:
+    """Its parts; None: it is not divided, or damaged."""
+    return kept if isinstance(kept, Parts) else Parts.of(kept)
+
+
 def principal(raw: bytes) -> bytes:
     """The envelope by which a document's key is told: that of its details, where it is divided."""
     parts = Parts.of(raw)

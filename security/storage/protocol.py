@@ -18,6 +18,7 @@ from security.storage.catalogue import Document, Kind
 from security.storage.due import DueCounts, DuePage
 from security.storage.events import Action, AuditEntry, Event
 from security.storage.leases import Lease, Reservation
+from security.storage.parts import Kept, raw_of
 from security.storage.sealing import Sealer
 
 Version = str
@@ -57,7 +58,7 @@ class Stored:
     """A document as it was found."""
 
     version: Version
-    raw: bytes = field(repr=False)
+    kept: Kept = field(repr=False)
     """As it stands: sealed, in plaintext, or damaged. It says itself which of these it is."""
     document: Document | None = field(default=None, repr=False)
     """What is in it; None: see `fault`."""
@@ -65,6 +66,11 @@ class Stored:
     """Why it cannot be read: damage of its own, or what an operator has to mend."""
     is_private: bool = True
     """Whether nobody else on the machine can reach it."""
+
+    @property
+    def raw(self) -> bytes:
+        """As it stands, in one piece."""
+        return raw_of(self.kept)
 
     def open(self) -> Document:
         """The document; raises `fault` where there is none."""
@@ -285,13 +291,7 @@ class Storage(DocumentStore, Protocol):
         """
 
     def due(
-        self,
-        kind: Kind,
-        before: float,
-        size: int,
-        *,
-        everything: bool,
-        scattered: bool = False,
+        self, kind: Kind, before: float, size: int, *, everything: bool, scattered: bool = False
     ) -> Iterator[DuePage]:
         """Pages of at most `size` documents whose `Kind.due` comes before a moment (Unix seconds).
 

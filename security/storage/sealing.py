@@ -25,7 +25,7 @@ from security.encryption import (
 )
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import Document, Identity, Kind
-from security.storage.parts import Parts, envelopes
+from security.storage.parts import Kept, Parts, envelopes, parts_of, raw_of
 from security.storage.refusals import Refusals
 
 _HEAD: Final = b'{"sealed": '
@@ -118,14 +118,17 @@ class Sealer:
             return data
         return self.seal_content(kind, name, data, was_plaintext=True)
 
-    def open(self, kind: Kind, name: str, data: bytes) -> Document:
-        """The document that `data` is, kept under `name`.
+    def open(self, kind: Kind, name: str, kept: Kept) -> Document:
+        """The document that is kept under `name`.
 
         Raises:
             CorruptCredential: it is not one JSON object, was tampered with, or is another document.
             OperatorFault: its key is not configured, or it is plaintext and not to be believed.
         """
-        opened, document = self._examine(kind, name, data)
+        parts = parts_of(kept)
+        if parts is not None:
+            return self._join(kind, name, parts)[0]
+        opened, document = self._examine(kind, name, raw_of(kept))
         if document is None:
             raise CorruptCredential("not one JSON object", code="unreadable")
         if opened.was_plaintext and self.keyring.requires_sealing:
@@ -134,7 +137,12 @@ class Sealer:
 
     def examine(self, kind: Kind, name: str, data: bytes) -> Opened:
         """What `data` is. Raises as `open`, but not for bytes that are no document."""
-        return self._examine(kind, name, data)[0]
+        parts = Parts.of(data)
+        if parts is None:
+            return self._examine(kind, name, data)[0]
+        document, kid = self._join(kind, name, parts)
+        whole = json.dumps(document).encode("ascii")
+        return Opened(whole, kid, is_bound=True, was_plaintext=False)
 
     def resealed(self, kind: Kind, name: str, data: bytes) -> bytes | None:
         """`data` sealed under the newest key, and believed as before; None: all of it is already.
@@ -186,9 +194,7 @@ class Sealer:
             return False
 
     def _examine(self, kind: Kind, name: str, data: bytes) -> tuple[Opened, Document | None]:
-        parts = Parts.of(data)
-        if parts is not None:
-            return self._join(kind, name, parts)
+        """Of what is not divided."""
         plain, kid = self.keyring.open(data)
         bound, content = _unbind(plain) if kid is not None else (None, plain)
         document = parse_object(content)
@@ -201,15 +207,17 @@ class Sealer:
         was_plaintext = bound is not None and bound.get("was") == _PLAINTEXT
         return Opened(content, kid, bound is not None, was_plaintext), document
 
-    def _join(self, kind: Kind, name: str, parts: Parts) -> tuple[Opened, Document]:
-        """The document that was divided; every part has to belong to it."""
-        bound, content, kid = self._open_part(kind, name, parts.details)
+    def _join(self, kind: Kind, name: str, parts: Parts) -> tuple[Document, str | None]:
+        """The document that was divided, and what `Opened.kid` says of it; every part has to belong
+        to it."""
+        identity = kind.identify(name)
+        bound, content, kid = self._open_part(kind, identity, parts.details)
         document = parse_object(content)
         generation, apart = bound.get("generation"), bound.get("apart")
         if document is None or not isinstance(apart, list) or set(apart) != set(parts.fields):
             raise CorruptCredential("a part of it is missing, or is another's", code="tampered")
         for field in apart:
-            its_bound, value, _ = self._open_part(kind, name, parts.fields[field])
+            its_bound, value, _ = self._open_part(kind, identity, parts.fields[field])
             if (its_bound.get("field"), its_bound.get("generation")) != (field, generation):
                 raise CorruptCredential(
                     "a part of it is of another column or generation", code="wrong_document"
@@ -218,8 +226,7 @@ class Sealer:
                 document[field] = json.loads(value)
             except ValueError:
                 raise CorruptCredential("a part of it is damaged", code="unreadable") from None
-        whole = json.dumps(document).encode("ascii")
-        return Opened(whole, kid, is_bound=True, was_plaintext=False), document
+        return document, kid
 
     def _parts_resealed(self, parts: Parts, data: bytes) -> bytes | None:
         newest, opened = self.keyring.kid, {e: self.keyring.open(e) for e in envelopes(data)}
@@ -232,13 +239,13 @@ class Sealer:
         return Parts(sealed[parts.details], fields).to_raw()
 
     def _open_part(
-        self, kind: Kind, name: str, part: bytes
+        self, kind: Kind, identity: Identity, part: bytes
     ) -> tuple[dict[str, Any], bytes, str | None]:
         plain, kid = self.keyring.open(part)
         bound, content = _unbind(plain) if kid is not None else (None, plain)
         if bound is None:
             raise CorruptCredential("a part of it names itself in no way", code="wrong_document")
-        _compare(kind, kind.identify(name), bound)
+        _compare(kind, identity, bound)
         return bound, content, kid
 
 

@@ -13,6 +13,7 @@ from security.credential import Owner
 from security.logs.schema import OPERATOR_FAULTS
 from security.owner_documents import CREDENTIALS
 from security.storage.catalogue import Document, Kind
+from security.storage.parts import Kept
 from security.storage.protocol import Storage
 from security.storage.refusals import Refusals
 from security.storage.sealing import Sealer
@@ -163,10 +164,10 @@ async def test_owners_of_a_refused_client_are_neither_locked_nor_read(world: Wor
 class Defective(Sealer):
     """One document brings out a defect."""
 
-    def open(self, kind: Kind, name: str, data: bytes) -> Document:
+    def open(self, kind: Kind, name: str, kept: Kept) -> Document:
         if name == "token_1001":
             raise ZeroDivisionError
-        return super().open(kind, name, data)
+        return super().open(kind, name, kept)
 
 
 @pytest.mark.parametrize("dry_run", [False, True])

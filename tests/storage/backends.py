@@ -20,6 +20,7 @@ from security.storage.catalogue import Document, Kind
 from security.storage.events import Event
 from security.storage.files.storage import FileStorage
 from security.storage.leases import Lease
+from security.storage.parts import Kept
 from security.storage.protocol import Key, Put, Step, Storage, Stored, Unit, Version
 from security.storage.refusals import Refusals
 from security.storage.sealing import Sealer
@@ -62,9 +63,9 @@ class CountingSealer(Sealer):
 
     opened = 0
 
-    def open(self, kind: Kind, name: str, data: bytes) -> Document:
+    def open(self, kind: Kind, name: str, kept: Kept) -> Document:
         self.opened += 1
-        return super().open(kind, name, data)
+        return super().open(kind, name, kept)
 
 
 class Backend(ABC):

@@ -232,7 +232,7 @@ class SqlStorage:
         self._wanted[key.kind].discard(key.name)
         if row is None:
             return None
-        return opened(self, key, str(row.version), row.raw)
+        return opened(self, key, str(row.version), row.kept)
 
     def _give_raw(self, kind: Kind) -> Iterator[bytes]:
         after = ""

@@ -12,7 +12,7 @@ from sqlalchemy import Row as SqlRow
 
 from security.encryption import kid_of
 from security.storage.catalogue import Document, Kind, owner_by_stem
-from security.storage.parts import Parts
+from security.storage.parts import Kept, Parts, parts_of
 from security.storage.protocol import Key
 from security.storage.sql.shelves.shelf import Content, Shelf, due_column
 from security.storage.sql.tables import GoogleOAuthToken
@@ -47,12 +47,12 @@ class CredentialShelf(Shelf):
             row.encrypted_details,
         )
 
-    def _raw(self, row: SqlRow[Any]) -> bytes:
+    def _kept(self, row: SqlRow[Any]) -> Kept:
         details: bytes = row.encrypted_details
         if row.state == WHOLE:
             return details
         fields = {"refresh_token": row.encrypted_refresh_token, "token": row.encrypted_access_token}
-        return Parts(details, {name: value for name, value in fields.items() if value}).to_raw()
+        return Parts(details, {name: value for name, value in fields.items() if value})
 
     def _values(self, key: Key, content: Content) -> dict[str, Any]:
         now = datetime.fromtimestamp(int(self._now()), UTC).replace(tzinfo=None)
@@ -91,7 +91,7 @@ def _text(value: str) -> str:
 
 
 def _sealed(content: Content) -> dict[str, Any]:
-    kept = content.kept if isinstance(content.kept, Parts) else Parts.of(content.kept)
+    kept = parts_of(content.kept)
     if kept is None:
         return {
             "encrypted_refresh_token": b"",

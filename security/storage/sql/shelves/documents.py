@@ -32,7 +32,7 @@ class DocumentShelf(Shelf):
     def _columns(cls) -> Sequence[ColumnElement[Any]]:
         return (DOCUMENTS.c.content,)
 
-    def _raw(self, row: SqlRow[Any]) -> bytes:
+    def _kept(self, row: SqlRow[Any]) -> bytes:
         content: bytes = row.content
         return content
 

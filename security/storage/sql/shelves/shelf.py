@@ -33,7 +33,7 @@ from sqlalchemy.dialects import mysql, sqlite
 
 from security.storage.catalogue import Document, Kind
 from security.storage.each import portions
-from security.storage.parts import Parts
+from security.storage.parts import Kept, raw_of, size_of
 from security.storage.protocol import Key
 
 MOST_AT_ONCE: Final = 200
@@ -53,7 +53,12 @@ class Row:
     """What stands at a key."""
 
     version: int
-    raw: bytes = field(repr=False)
+    kept: Kept = field(repr=False)
+
+    @property
+    def raw(self) -> bytes:
+        """As it stands, in one piece."""
+        return raw_of(self.kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +66,19 @@ class Content:
     """What shall stand at a key."""
 
     version: int
-    kept: bytes | Parts = field(repr=False)
-    """One envelope, or the parts of a document that is divided."""
+    kept: Kept = field(repr=False)
     document: Document | None = field(repr=False)
     """What is in it; None: nobody here can read it."""
 
     @property
     def size(self) -> int:
         """Bytes that are kept of it."""
-        return self.kept.size if isinstance(self.kept, Parts) else len(self.kept)
+        return size_of(self.kept)
 
     @property
     def raw(self) -> bytes:
         """As it is read later."""
-        return self.kept.to_raw() if isinstance(self.kept, Parts) else self.kept
+        return raw_of(self.kept)
 
 
 def new_version() -> int:
@@ -122,7 +126,7 @@ class Shelf(ABC):
         """What is read of a row, behind its version."""
 
     @abstractmethod
-    def _raw(self, row: SqlRow[Any]) -> bytes:
+    def _kept(self, row: SqlRow[Any]) -> Kept:
         """The document as it stands."""
 
     @abstractmethod
@@ -141,13 +145,13 @@ class Shelf(ABC):
 
         Args:
             locks: nobody else changes these rows before the transaction ends.
-            whole: False: their versions alone; `Row.raw` is empty.
+            whole: False: their versions alone; `Row.kept` is empty.
         """
         found = {}
         for kind, names in _by_kind(keys):
             query = self._reading(kind, locks, whole)
             for row in connection.execute(query, {"names": names}):
-                found[Key(kind, row[0])] = Row(row[1], self._raw(row) if whole else b"")
+                found[Key(kind, row[0])] = Row(row[1], self._kept(row) if whole else b"")
         return found
 
     @classmethod
@@ -168,7 +172,7 @@ class Shelf(ABC):
         query = select(self.name, self.table.c.version, *self._columns()).order_by(self.name)
         query = query.where(*self._all(kind, self.name > after)).limit(MOST_AT_ONCE)
         rows = connection.execute(query)
-        return {Key(kind, row[0]): Row(row[1], self._raw(row)) for row in rows}
+        return {Key(kind, row[0]): Row(row[1], self._kept(row)) for row in rows}
 
     def versions(self, connection: Connection, kind: Kind, names: Sequence[str]) -> dict[str, int]:
         """The versions of those that are there."""
@@ -291,9 +295,7 @@ class Shelf(ABC):
     def _index_columns(self, kind: Kind, document: Document | None, most: int) -> dict[str, Any]:
         columns: dict[str, Any] = {f"hash{number}": None for number in range(1, most + 1)}
         if document is not None and kind.indexes is not None:
-            values = kind.indexes(document)
-            for number, index in enumerate(index_names(kind), start=1):
-                value = values[index]
+            for number, (index, value) in enumerate(kind.indexes(document).items(), start=1):
                 columns[f"hash{number}"] = value and self._hashed(kind, index, value)
         return columns
 
