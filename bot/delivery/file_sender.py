@@ -29,8 +29,9 @@ from telegram.ext import ExtBot
 from bot.delivery.busy import busy
 from bot.delivery.conversation import Conversation
 from bot.delivery.messages import note_refusal, put_into
-from bot.texts.filenames import LOCAL_LIMIT, clean_name
+from bot.texts.filenames import LOCAL_LIMIT
 from drive import Drive, DriveFile, Drives
+from drive.uploading.names import clean_name
 from security.credential import Owner
 from security.errors import CustodyError, OperatorFault
 from security.storage.disk_faults import disk_faults

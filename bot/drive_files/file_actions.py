@@ -19,8 +19,9 @@ from bot.drive_files import file_texts, moving
 from bot.drive_files.explaining import explained, show, tapped
 from bot.drive_files.file_texts import FolderGone, FolderInBin, card_of
 from bot.texts import file_keyboards, questions
-from bot.texts.filenames import clean_name, new_name
+from bot.texts.filenames import new_name
 from drive import Drive
+from drive.uploading.names import clean_name
 
 RENAMING: Final = "rename"
 _log = structlog.get_logger()

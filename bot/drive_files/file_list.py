@@ -17,8 +17,9 @@ from bot.drive_files.file_texts import card_of
 from bot.texts import file_keyboards, questions
 from bot.texts.buttons import Shown
 from bot.texts.catalogue import Texts
-from bot.texts.filenames import clean_name, shown_text
+from bot.texts.filenames import shown_text
 from drive import Drive, DriveFile, DriveRefused
+from drive.uploading.names import clean_name
 from security.errors import CustodyError
 
 SEARCHING: Final = "search"

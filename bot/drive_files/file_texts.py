@@ -8,10 +8,10 @@ from typing import Final
 from bot.texts import buttons, file_keyboards
 from bot.texts.buttons import Shown
 from bot.texts.catalogue import Texts
-from bot.texts.filenames import clean_name
 from bot.texts.organisation import organisation_refuses
 from bot.texts.reader import that_is_you
 from drive import Drive, DriveFile, DriveFolder, DriveRefused
+from drive.uploading.names import clean_name
 from security.custody.deadline import NotWanted
 from security.errors import (
     ConsentRequired,

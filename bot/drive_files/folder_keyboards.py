@@ -10,8 +10,8 @@ from telegram import InlineKeyboardMarkup
 from bot.preferences.folder_choices import TEMPLATES
 from bot.texts.buttons import Row, button, keyboard, turns
 from bot.texts.catalogue import Texts
-from bot.texts.filenames import clean_name
 from drive import DriveFolder
+from drive.uploading.names import clean_name
 
 PAGE: Final = 8
 _NAME_LENGTH: Final = 32

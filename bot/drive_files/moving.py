@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from bot.texts import file_keyboards
 from bot.texts.catalogue import Texts
-from bot.texts.filenames import clean_name
 from drive import DriveFolder, folders_in
+from drive.uploading.names import clean_name
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -9,7 +9,8 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from bot.texts.filenames import clean_name, shown_path
+from bot.texts.filenames import shown_path
+from drive.uploading.names import clean_name
 from security.credential import Owner
 from security.errors import CorruptCredential
 from security.storage.documents import Documents

@@ -21,13 +21,14 @@ from bot.receiving import other_messages
 from bot.texts import questions
 from bot.texts.catalogue import Texts
 from bot.texts.file_keyboards import short
-from bot.texts.filenames import clean_name, new_name, wished_name
+from bot.texts.filenames import new_name, wished_name
 from bot.uploads.jobs import State, UploadJob
 from bot.uploads.progress import tell_of
 from bot.uploads.texts import arrived
 from bot.uploads.texts import upload as upload_texts
 from config.languages import N_
 from drive import Drive
+from drive.uploading.names import clean_name
 from security.custody.deadline import NotWanted
 from security.errors import CustodyError
 

@@ -15,8 +15,8 @@ from telegram import InlineKeyboardMarkup
 
 from bot.texts.buttons import Row, button, keyboard, link, turns
 from bot.texts.catalogue import Texts
-from bot.texts.filenames import clean_name
 from drive import DriveFile, DriveFolder
+from drive.uploading.names import clean_name
 
 _DATA_BYTES: Final = 64  # https://core.telegram.org/bots/api#inlinekeyboardbutton
 _NAME_COLUMNS: Final = 40

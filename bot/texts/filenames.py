@@ -7,7 +7,6 @@ https://core.telegram.org/bots/api#message
 from __future__ import annotations
 
 import mimetypes
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,17 +15,8 @@ from typing import Any, Final
 from telegram import ExternalReplyInfo, Message, PaidMediaInfo
 from telegram.ext.filters import MessageFilter
 
-from bot.texts.patterns import (
-    DEVICE,
-    ENDING,
-    JOINERS,
-    MIME_TYPE,
-    SHOWN_FORMATS,
-    SPACES,
-    STRAY_JOINERS,
-    TAGS,
-    WISH,
-)
+from bot.texts.patterns import ENDING, WISH
+from drive.uploading.names import ENDING_LENGTH, clean_name, shown_char, usable_type, within_length
 
 CLOUD_LIMIT: Final = 20 * 1024 * 1024
 """The largest file Telegram's cloud gives a bot (https://core.telegram.org/bots/api#getfile).
@@ -40,13 +30,6 @@ LARGEST: Final = 4000 * 1024 * 1024
 """What Telegram takes from a person, and so what such a server may have for a bot: "4 GB", which
 are 8000 parts of 512 KiB (upload_max_fileparts_premium, https://core.telegram.org/api/config)."""
 
-_GOOGLES_OWN: Final = "application/vnd.google-apps"
-_SAY_NOTHING: Final = frozenset(
-    {
-        *("application/octet-stream", "binary/octet-stream", "application/unknown"),
-        *("application/force-download", "application/x-download", "unknown/unknown"),
-    }
-)
 _COMPRESSED: Final = {
     "gzip": "application/gzip",
     "bzip2": "application/x-bzip2",
@@ -55,14 +38,8 @@ _COMPRESSED: Final = {
 """mimetypes gives the type of what is inside, and this beside it."""
 # An animation comes with a document of the same content: it is looked at first.
 _PLAIN: Final = ("animation", "document", "video", "audio", "voice", "video_note", "sticker")
-_MAX_LENGTH: Final = 255
-_ENDING_LENGTH: Final = 16
-_BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-"""Letters and signs without a shape: they stay among others, and are no name by themselves."""
 _SHOWN_LEVELS: Final = 6
 _SHOWN_NAME: Final = 100
-_LONG_STACK: Final = 8  # marks upon one letter: no script needs more, and lines above are hidden
-_SKIN_TONES: Final = range(0x1F3FB, 0x1F400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,28 +58,12 @@ class IncomingFile:
     """Which of several in one message it belongs to: a live photo's two files are one."""
 
 
-def clean_name(name: str, otherwise: str = "file") -> str:
-    """`name` as every system can keep it and everybody can read it, at most 255 characters.
-
-    Whatever is written in it, in any script, stays as it is. What cannot be seen goes, a
-    separator of folders becomes "_", and a name that only dots or blanks are left of `otherwise`.
-    """
-    kept = TAGS.sub(r"\1", "".join(map(_shown, name)))
-    kept = STRAY_JOINERS.sub("", _few_marks(kept))
-    kept = SPACES.sub(" ", kept).strip()
-    kept = f"_{kept}" if DEVICE.match(kept) else kept
-    tail = _kept_ending(kept)
-    kept = _within_length(kept.removesuffix(tail), tail)
-    kept = kept.rstrip(". \u3000")  # Windows could not delete it
-    return kept if any(map(_has_shape, kept)) else otherwise
-
-
 def shown_text(text: str, most: int = 200) -> str:
     """`text` from outside, within a sentence: in one line, with nothing unseen, not too long.
 
     A name on display needs none of the rules for files: a person may be called "…".
     """
-    kept = " ".join("".join(char if char in "/\\" else _shown(char) for char in text).split())
+    kept = " ".join("".join(char if char in "/\\" else shown_char(char) for char in text).split())
     return kept if len(kept) <= most else f"{kept[: most - 1]}…"
 
 
@@ -131,13 +92,13 @@ def names_from(wished: str, others: Sequence[str]) -> list[str]:
     stem, dot, ending = wished.rpartition(".")
     has_theirs = dot and stem and f".{ending}".lower() in [known.lower() for known in endings]
     begun = clean_name((stem if has_theirs else wished).replace("\n", " "))
-    return [_within_length(begun, end) for end in endings]
+    return [within_length(begun, end) for end in endings]
 
 
 def with_number(name: str, number: int) -> str:
     """`name` with a number before its ending, however long it is."""
     ending = _ending_of(name)
-    return _within_length(name.removesuffix(ending), f"_{number}{ending}")
+    return within_length(name.removesuffix(ending), f"_{number}{ending}")
 
 
 def new_name(wanted: str, old: str) -> str:
@@ -150,66 +111,7 @@ def new_name(wanted: str, old: str) -> str:
 def _ending_of(name: str) -> str:
     """With its dot; "": it has none."""
     _, dot, ending = name.rpartition(".")
-    return f".{ending}" if dot and ending.isalnum() and len(ending) <= _ENDING_LENGTH else ""
-
-
-def _shown(char: str) -> str:
-    """What stands for one character of a name."""
-    if char.isspace():
-        return " " if unicodedata.category(char) in ("Cc", "Zl", "Zp") else char
-    if char in "/\\":
-        return "_"
-    match unicodedata.category(char):
-        case "Cc" | "Cs":
-            return ""
-        case "Cf":
-            is_tag = 0xE0020 <= ord(char) <= 0xE007F
-            return char if is_tag or char in JOINERS or SHOWN_FORMATS.match(char) else ""
-        case "Cn":  # a later version of Unicode may know it; what never is a character goes
-            never = ord(char) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(char) <= 0xFDEF
-            return "" if never else char
-    return char
-
-
-def _has_shape(char: str) -> bool:
-    has_none = unicodedata.category(char)[0] in "MZ" or unicodedata.category(char) == "Cf"
-    return not has_none and char not in _BLANK and char != "."
-
-
-def _few_marks(text: str) -> str:
-    kept, stack = [], _LONG_STACK  # upon nothing, or a blank, there is room for none
-    for char in text:
-        if unicodedata.category(char).startswith("M"):
-            stack += 1
-        elif char not in JOINERS:  # which give no mark something to stand upon
-            stack = _LONG_STACK if char.isspace() else 0
-        if stack <= _LONG_STACK:
-            kept.append(char)
-    return "".join(kept)
-
-
-def _kept_ending(name: str) -> str:
-    _, dot, ending = name.rpartition(".")
-    return dot + ending if dot and len(ending) <= _ENDING_LENGTH else ""
-
-
-def _within_length(stem: str, tail: str) -> str:
-    """Both, of which `tail` stays whole, in 255 characters."""
-    cut = _MAX_LENGTH - len(tail)
-    if len(stem) > cut:
-        while cut > 1 and _belongs_together(stem[cut - 1], stem[cut]):
-            cut -= 1
-    return stem[:cut] + tail
-
-
-def _belongs_together(char: str, following: str) -> bool:
-    """Whether a cut between them would leave half of a sign."""
-    return (
-        char in JOINERS
-        or following in JOINERS
-        or unicodedata.category(following).startswith("M")
-        or ord(following) in _SKIN_TONES
-    )
+    return f".{ending}" if dot and ending.isalnum() and len(ending) <= ENDING_LENGTH else ""
 
 
 class Carries(MessageFilter):
@@ -280,16 +182,6 @@ def _file(kind: str, media: Any, moment: datetime, item: int = 0) -> IncomingFil
         is_made=not name,
         item=item,
     )
-
-
-def usable_type(claimed: str) -> str:
-    """What the sender's program claims, without parameters; "": it says nothing.
-
-    Google would make its own kinds into folders and documents.
-    """
-    essence = claimed.partition(";")[0].strip().lower()
-    says_nothing = essence in _SAY_NOTHING or essence.startswith(_GOOGLES_OWN)
-    return essence if MIME_TYPE.fullmatch(essence) and not says_nothing else ""
 
 
 def type_by_ending(name: str) -> str:

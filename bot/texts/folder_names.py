@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from bot.texts.catalogue import Texts
-from bot.texts.filenames import clean_name
+from drive.uploading.names import clean_name
 
 SLASH: Final = "/"
 _LOOK_ALIKES: Final = "／⁄∕⧸"  # full-width, of fractions, of division, the big one

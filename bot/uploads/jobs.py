@@ -9,8 +9,8 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bot.delivery.conversation import Conversation
-from bot.texts.filenames import clean_name
 from bot.texts.patterns import ALBUM
+from drive.uploading.names import clean_name
 from security.consent.pending import OwnerName, Secret
 from security.credential import Owner
 

@@ -17,10 +17,11 @@ from telegram import Update
 
 from bot.texts.catalogue import Texts
 from bot.texts.file_keyboards import short
-from bot.texts.filenames import clean_name, incoming_file
+from bot.texts.filenames import incoming_file
 from bot.uploads.jobs import JobFile, UploadJob
 from bot.uploads.texts import arrived
 from bot.uploads.texts import upload as upload_texts
+from drive.uploading.names import clean_name
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.messages import Message
 from sandbox.clients.person import Person

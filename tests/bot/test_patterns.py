@@ -13,10 +13,12 @@ from typing import Any, Final
 
 import pytest
 
+from bot.texts import patterns
 from bot.texts.filenames import wished_name
-from bot.texts.patterns import PATTERNS
+from drive.uploading import names
 
 ROOT: Final = Path(__file__).parents[2]
+PATTERNS: Final = {**patterns.PATTERNS, **names.PATTERNS}
 SHORT, LONG, MOST = 1024, 4096, 8
 """Characters, and by how much longer the long text may take: four times is linear."""
 NOISE_SECONDS: Final = 0.0002
@@ -171,7 +173,7 @@ def test_a_pattern_that_does_is_found(slow: re.Pattern[str]) -> None:
     assert growth(slow) > MOST
 
 
-def test_patterns_that_meet_peoples_text_stand_in_one_table() -> None:
+def test_patterns_that_meet_peoples_text_stand_in_tables() -> None:
     """Nowhere else in this front is one made."""
     found = set()
     for path in (ROOT / "bot").rglob("*.py"):
@@ -182,10 +184,12 @@ def test_patterns_that_meet_peoples_text_stand_in_one_table() -> None:
                 case ast.ImportFrom(module="re"):
                     found.add(str(path.relative_to(ROOT)))
     assert found == {"bot/texts/patterns.py"}
-    tree = ast.parse((ROOT / "bot" / "texts" / "patterns.py").read_text("utf-8"))
+    tables = ("bot/texts/patterns.py", "config/languages.py", "drive/uploading/names.py")
+    sources = [(ROOT / path).read_text("utf-8") for path in tables]
     made = [
         node
-        for node in ast.walk(tree)
+        for source in sources
+        for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "compile"
