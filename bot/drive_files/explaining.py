@@ -14,7 +14,7 @@ from bot.delivery.conversation import argument_of
 from bot.delivery.messages import acknowledge, say, show_instead
 from bot.drive_files import file_texts
 from bot.texts import file_keyboards
-from config.languages import TURNS
+from config.languages import straight
 from security.custody.deadline import NotWanted
 from security.errors import ConsentRequired, CustodyError
 
@@ -76,7 +76,7 @@ def file_named_in(update: Update) -> str:
             for button in row
             if query is not None and button.callback_data == query.data
         ),
-        *(TURNS.sub("", name) for name in bold.values()),
+        *(straight(name) for name in bold.values()),
     ]
     return next(filter(None, found), "")
 

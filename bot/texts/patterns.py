@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from config.languages import TURNS
-
 ENDING: Final = re.compile(r"[A-Za-z0-9]{1,16}")
 """The ending of a file's name."""
 ALBUM: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
@@ -27,7 +25,6 @@ def naming(username: str) -> re.Pattern[str]:
 
 PATTERNS: Final[dict[str, re.Pattern[str]]] = {
     "ENDING": ENDING,
-    "TURNS": TURNS,
     "ALBUM": ALBUM,
     "WISH": WISH,
     "naming": naming("some_bot"),
