@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Literal
 
 from web.site.frame import Frame, render
+from web.site.views import SettingsPage
 
-News = Literal["", "left", "left_everywhere", "over"]
+Leaving = Literal["", "left", "left_everywhere", "over"]
 """What has just happened to whoever sees how to sign in."""
 Problem = Literal["not_found", "forbidden", "over", "too_many", "unavailable"]
 """404 · 403, of a form · 410, of a link · 429 · 503: the database does not answer."""
 
 
-def render_sign_in(frame: Frame, news: News = "") -> str:
+def render_sign_in(frame: Frame, news: Leaving = "") -> str:
     """How one signs in: what whoever has no session sees."""
     return render("sign_in.html", frame, {"news": news})
 
@@ -29,3 +30,13 @@ def render_problem(frame: Frame, kind: Problem, *, since: float | None = None) -
         since: Unix seconds from which on the database has not answered, where that is known.
     """
     return render("problem.html", frame, {"kind": kind, "since": since})
+
+
+def render_settings(page: SettingsPage, frame: Frame) -> str:
+    """The page "Google services"."""
+    return render("settings.html", frame, {"page": page})
+
+
+def render_live(page: SettingsPage, frame: Frame) -> str:
+    """Its parts that change, for its script to put in their places."""
+    return render("live.html", frame, {"page": page})
