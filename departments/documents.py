@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from security.errors import CorruptCredential
+from security.errors import CorruptCredential, OperatorFault
 from security.storage.catalogue import Kind
 from security.storage.each import only, portions
+from security.storage.events import Event
 from security.storage.protocol import (
     ABSENT,
     ANY,
+    Conflict,
     DocumentStore,
     Drop,
     Found,
@@ -25,6 +27,9 @@ from security.storage.protocol import (
 )
 
 _AT_ONCE = 200
+_TRIES: Final = 50
+"""Each conflict is a change that another has made meanwhile: whoever comes last has had as many as
+there are others."""
 _log = structlog.get_logger()
 
 
@@ -71,25 +76,62 @@ class Shelf(Generic[M]):
                 if held is not None:
                     yield held
 
-    def add(self, name: str, content: M) -> None:
+    def add(self, name: str, content: M, events: Sequence[Event] = ()) -> None:
         """Keep a new document; raises Conflict where there is one of this name."""
-        self._put(name, content, ABSENT)
+        self._apply(self.putting(name, content, ABSENT), events)
 
-    def replace(self, held: Held[M], content: M) -> Held[M]:
+    def replace(self, held: Held[M], content: M, events: Sequence[Event] = ()) -> Held[M]:
         """Keep `content` in its place; raises Conflict where it has changed since it was read."""
-        return Held(held.name, self._put(held.name, content, held.version), content)
+        version = self._apply(self.putting(held.name, content, held.version), events)
+        return Held(held.name, version, content)
+
+    def change(
+        self,
+        name: str,
+        how: Callable[[M | None], M | None],
+        tells: Callable[[M], Sequence[Event]] = lambda content: (),
+    ) -> M | None:
+        """Keep what `how` makes of the document, whatever others make of it meanwhile.
+
+        Args:
+            how: is given what is there; None: nothing of this form. None of it: that stays.
+            tells: for the audit trail, of what is kept.
+
+        Returns:
+            What is kept; None: nothing was changed.
+        """
+        for _ in range(_TRIES):
+            found = only([self._storage.read([Key(self._kind, name)])[0]])
+            held = self._open(name, found)
+            content = how(None if held is None else held.content)
+            if content is None:
+                return None
+            version = ABSENT if found is None else found.version
+            try:
+                self._apply(self.putting(name, content, version), tells(content))
+            except Conflict:
+                continue
+            return content
+        raise OperatorFault("a document changes all the time", code="store_failed")
 
     def write(self, name: str, content: M) -> None:
         """Keep `content`, whatever is there."""
-        self._put(name, content, ANY)
+        self._apply(self.putting(name, content, ANY))
 
     def drop(self, name: str) -> None:
         """Keep it no longer."""
         only(self._storage.apply([Unit([Drop(Key(self._kind, name))])]))
 
-    def _put(self, name: str, content: M, expected: Version) -> Version:
-        step = Put(Key(self._kind, name), content.model_dump(mode="json"), expected)
-        return only(self._storage.apply([Unit([step])]))[0]
+    def putting(self, name: str, content: M, expected: Version) -> Put:
+        """The step that keeps `content`, for a unit."""
+        return Put(Key(self._kind, name), content.model_dump(mode="json"), expected)
+
+    def dropping(self, held: Held[M]) -> Drop:
+        """The step that keeps it no longer; a conflict where it has changed since it was read."""
+        return Drop(Key(self._kind, held.name), held.version)
+
+    def _apply(self, step: Put, events: Sequence[Event] = ()) -> Version:
+        return only(self._storage.apply([Unit([step], events=events)]))[0]
 
     def _open(self, name: str, found: Found) -> Held[M] | None:
         if found is None or isinstance(found, Exception):

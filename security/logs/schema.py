@@ -96,6 +96,8 @@ EVENTS: Final = frozenset(
         "upload_failed",
         "upload_cancelled",
         "local_copy_kept",
+        # departments' computers
+        "client_changed",
         # files in Drive
         "file_changed",
         "file_sent",
@@ -202,6 +204,23 @@ RESULTS: Final = frozenset(
         "cancelled",
         "cancel_unconfirmed",
         "account_changed",
+        # departments' computers
+        "wrong_key",
+        "key_revoked",
+        "key_blocked",
+        "wrong_code",
+        "other_department",
+        "token_not_allowed",
+        "client_busy",
+        "client_second_machine",
+        "client_stopped_key",
+        "client_other_department",
+        "client_keys_guessed",
+        "added",
+        "paired",
+        "revoked",
+        "blocked",
+        "unblocked",
         # files in Drive
         "renamed",
         "moved",
@@ -258,6 +277,7 @@ _NUMBERS: Final = frozenset(
 )
 
 MASK: Final = re.compile(r"[ud]_[a-z2-7]{16}")
+CLIENT: Final = re.compile(r"[0-9a-f]{12}")
 REFERENCE: Final = re.compile(r"[A-HJ-NP-Z2-9]{6}")
 LOCATION: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,100}(:\d{1,6})?")
 _VERSION: Final = re.compile(r"\d{1,4}(\.\d{1,6}){1,3}")
@@ -278,6 +298,7 @@ def _is_number(value: Any) -> bool:
 FIELDS: Final[dict[str, Callable[[Any], bool]]] = {
     "result": _one_of(RESULTS),
     "owner": _fits(MASK),
+    "client": _fits(CLIENT),
     "reference": _fits(REFERENCE),
     "connection": _one_of(CONNECTION_FAULTS),
     "flow": _one_of(_FLOWS),

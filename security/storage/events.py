@@ -20,6 +20,13 @@ Action = Literal[
     "purged",
     "refused",
     "believed",
+    "client_added",
+    "client_paired",
+    "client_revoked",
+    "client_blocked",
+    "client_unblocked",
+    "client_alarm",
+    "client_dismissed",
 ]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 

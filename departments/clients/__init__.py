@@ -1,0 +1,1 @@
+"""Departments' computers: their keys, what those are used for, and when that is suspicious."""

@@ -1,0 +1,289 @@
+"""The one place that says whether a computer's request goes on, and why not.
+
+A key that is remembered is asked of nobody for one second, and no longer: one that is revoked,
+anywhere, opens nothing after that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Final, Literal, NoReturn
+from weakref import WeakValueDictionary
+
+import structlog
+from pydantic import SecretStr
+
+from departments.clients.alarms import GUESSED, Alarm, Alarms, Suspicion, name_of
+from departments.clients.clients import Client, Clients
+from departments.clients.keys import is_key
+from departments.clients.pairing import Pairing, letters_of
+from departments.clients.refusals import NotAllowed, Refused, TooOften, WrongKey
+from departments.clients.use import WRITTEN_EVERY, Seen, Use
+from departments.limits import Limits, place_of
+from departments.names import Department
+from departments.secret import AccessSecret
+from security.custody.workers import Workers
+from security.errors import CustodyError
+from security.storage.protocol import Storage
+
+Wants = Literal["token", "upload", "status"]
+REMEMBERED_SECONDS: Final = 1.0
+_PROVEN_SECONDS: Final = 3600.0
+_AT_ONCE: Final = 10
+"""Keys that nobody knows yet, from one address: no more than may be wrong in a minute."""
+_ALARM_AGAIN: Final = 600.0
+_LONGEST_MACHINE: Final = 200
+_log = structlog.get_logger()
+
+
+class ClientDesk:
+    """One for a process, on its event loop."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        workers: Workers,
+        secret: AccessSecret,
+        limits: Limits,
+        *,
+        blocks: bool,
+    ) -> None:
+        """
+        Args:
+            blocks: whether a key is blocked that an alarm is about; else it is only told of.
+        """
+        self.alarms = Alarms(storage)
+        self.clients = Clients(storage, secret, self.alarms)
+        self.pairing = Pairing(storage, secret, self.clients)
+        self.use = Use(storage)
+        self._now = storage.now
+        self._workers = workers
+        self._secret = secret
+        self._limits = limits
+        self._blocks = blocks
+        self._remembered: OrderedDict[str, tuple[float, Client]] = OrderedDict()
+        self._proven: dict[str, float] = {}
+        """When a key was last found good, by its document."""
+        self._gates: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._writing: dict[str, asyncio.TimerHandle] = {}
+        self._written: dict[str, float] = {}
+        """When a key's use was last written, by the loop's clock."""
+        self._alarmed: dict[str, float] = {}
+
+    async def admit(
+        self,
+        key: str,
+        *,
+        address: str,
+        machine: str | None,
+        department: Department | None,
+        wants: Wants,
+    ) -> Client:
+        """Whose key it is, if it opens what is wanted.
+
+        Args:
+            key: as it came.
+            address: from where.
+            machine: what the computer says it is; None: it says nothing, and is told by `address`.
+            department: for which; None: whichever the key is of.
+
+        Raises:
+            Refused: it does not; that is in the log.
+            OperatorFault: the storage does not answer.
+        """
+        place = place_of(address)
+        client = await self._whose(key, place)
+        if not client.is_active:
+            await self._suspect(client, "client_stopped_key")
+            self._limits.failures.count(place)
+            code = "key_revoked" if client.state == "revoked" else "key_blocked"
+            self._refuse(WrongKey(f"the key is {client.state}", code=code, client=client))
+        self._proven[client.name] = time.monotonic()
+        if department is not None and department.slug != client.department:
+            await self._suspect(client, "client_other_department")
+            says = "the key is another department's"
+            self._refuse(NotAllowed(says, code="other_department", client=client))
+        if wants == "token" and "token" not in client.may:
+            says = "the key may not get tokens"
+            self._refuse(NotAllowed(says, code="token_not_allowed", client=client))
+        if wants == "token" and (wait := self._limits.tokens.count(client.name)) is not None:
+            self._refuse(TooOften(wait, client=client))
+        told_by = self._secret.digest("machines", (machine or place)[:_LONGEST_MACHINE])[:16]
+        seen = self.use.note(client.name, told_by, counts=wants != "status")
+        self._write_soon(client)
+        if seen.busy or seen.second_machine:
+            await self._look_into(client, seen)
+            if self._blocks:
+                self._refuse(WrongKey("the key is blocked", code="key_blocked", client=client))
+        return client
+
+    async def pair(self, code: str, *, address: str) -> tuple[Client, SecretStr]:
+        """The computer that a pairing code is for, and its key.
+
+        Raises:
+            Refused: the code is none, or no more.
+            OperatorFault: the storage does not answer.
+        """
+        place = place_of(address)
+        async with self._gate(place):
+            found = None
+            if letters_of(code) is not None:
+                found = await self._workers.finish(self._workers.run(self.pairing.spend, code))
+            if found is None:
+                await self._fail(place, WrongKey("no such pairing code", code="wrong_code"))
+            return found
+
+    async def revoke(self, id: str, by: str) -> Client | None:
+        """See `Clients.revoke`."""
+        return self._forget(await self._workers.run(self.clients.revoke, id, by))
+
+    async def block(self, id: str, by: str) -> Client | None:
+        """See `Clients.block`."""
+        return self._forget(await self._workers.run(self.clients.block, id, "", by))
+
+    async def unblock(self, id: str, by: str) -> Client | None:
+        """See `Clients.unblock`."""
+        return self._forget(await self._workers.run(self.clients.unblock, id, by))
+
+    async def dismiss(self, alarm: str) -> bool:
+        """An administrator says that an alarm is none; False: it is over already.
+
+        Args:
+            alarm: its document's name.
+        """
+        self._alarmed.pop(alarm, None)
+        return await self._workers.run(self.alarms.dismiss, alarm) is not None
+
+    async def close(self) -> None:
+        """Write what was counted. Whoever closes the workers does so after this."""
+        for timer in self._writing.values():
+            timer.cancel()
+        self._writing.clear()
+        for name in self.use.unwritten():
+            with suppress(CustodyError):  # what is lost is a count
+                await self._workers.run(self.use.write, name)
+
+    # Whose key
+
+    async def _whose(self, key: str, place: str) -> Client:
+        name = self.clients.name_of(key) if is_key(key) else ""
+        until, client = self._remembered.get(name, (0.0, None))
+        if client is not None and time.monotonic() < until:
+            return client
+        if name and time.monotonic() - self._proven.get(name, -_PROVEN_SECONDS) < _PROVEN_SECONDS:
+            client = await self._ask(name)
+        else:
+            async with self._gate(place):
+                client = await self._ask(name) if name else None
+        if client is None:
+            await self._fail(place, WrongKey("no such key", code="wrong_key"))
+        return client
+
+    async def _ask(self, name: str) -> Client | None:
+        asked = time.monotonic()
+        client = await self._workers.read(self.clients.by_name, name)
+        if client is None:
+            self._proven.pop(name, None)
+            return None
+        if not client.is_active:
+            self._proven.pop(name, None)
+        while self._remembered and next(iter(self._remembered.values()))[0] <= asked:
+            self._remembered.popitem(last=False)
+        self._remembered[name] = asked + REMEMBERED_SECONDS, client
+        self._remembered.move_to_end(name)
+        return client
+
+    @asynccontextmanager
+    async def _gate(self, place: str) -> AsyncIterator[None]:
+        """Where keys and codes wait that may be none: whoever sends many at once learns nothing
+        more than who sends them one by one."""
+        gate = self._gates.setdefault(place, asyncio.Semaphore(_AT_ONCE))
+        async with gate:
+            if (wait := self._limits.failures.wait(place)) is not None:
+                self._refuse(TooOften(wait))
+            yield
+
+    async def _fail(self, place: str, refusal: WrongKey) -> NoReturn:
+        self._limits.failures.count(place)
+        if self._limits.guesses.count(place) is not None:
+            await self._raise(Alarm(code=GUESSED, since=self._now(), seen=self._now()))
+        self._refuse(refusal)
+
+    def _refuse(self, refusal: Refused) -> NoReturn:
+        client = refusal.client
+        about = {} if client is None else {"owner": client.owner, "client": client.id}
+        _log.warning("access_denied", result=refusal.code, **about)
+        raise refusal
+
+    def _forget(self, client: Client | None) -> Client | None:
+        if client is not None:
+            self._remembered.pop(client.name, None)
+        return client
+
+    # What it is used for
+
+    def _write_soon(self, client: Client) -> None:
+        """At once where the key is new here, for its machine may be another one; else once a
+        minute."""
+        if client.name in self._writing:
+            return
+        loop = asyncio.get_running_loop()
+        written = self._written.get(client.name)
+        seconds = 0.0 if written is None else written + WRITTEN_EVERY - loop.time()
+        self._writing[client.name] = loop.call_later(
+            max(seconds, 0.0), lambda: self._workers.uncancelled(self._write(client))
+        )
+
+    async def _write(self, client: Client) -> None:
+        self._written[client.name] = asyncio.get_running_loop().time()
+        try:
+            await self._look_into(client, await self._workers.run(self.use.write, client.name))
+        except CustodyError as fault:  # it stays counted
+            _log.warning("memory_not_saved", result=fault.code)
+        finally:
+            self._writing.pop(client.name, None)
+            if self.use.has_unwritten(client.name) and not self._workers.is_stopping:
+                self._write_soon(client)
+
+    # What is suspicious
+
+    async def _look_into(self, client: Client, seen: Seen) -> None:
+        if seen.second_machine:
+            await self._suspect(client, "client_second_machine")
+        if seen.busy is not None:
+            await self._suspect(client, "client_busy", *seen.busy)
+
+    async def _suspect(
+        self, client: Client, code: Suspicion, count: int = 0, busiest: int = 0
+    ) -> None:
+        now = self._now()
+        alarm = Alarm(
+            code=code,
+            client=client.id,
+            department=client.department,
+            label=client.label,
+            since=now,
+            seen=now,
+            count=count,
+            busiest=busiest,
+        )
+        await self._raise(alarm)
+        if self._blocks and client.is_active:
+            block = partial(self.clients.block, client.id, code)
+            self._forget(await self._workers.finish(self._workers.run(block)))
+
+    async def _raise(self, alarm: Alarm) -> None:
+        name, now = name_of(alarm.code, alarm.client), time.monotonic()
+        if now - self._alarmed.get(name, -_ALARM_AGAIN) < _ALARM_AGAIN:
+            return
+        self._alarmed[name] = now
+        try:
+            await self._workers.finish(self._workers.run(self.alarms.see, alarm))
+        except CustodyError as fault:
+            del self._alarmed[name]
+            _log.warning("memory_not_saved", result=fault.code)

@@ -1,0 +1,67 @@
+"""How much is let through in a while, counted in this process's memory."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from typing import Final
+
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+_HOME: Final = 64
+"""Bits of an IPv6 address that are one subscriber's: https://www.rfc-editor.org/rfc/rfc6177"""
+
+
+class Limit:
+    """So many in so long, for each of those who are told apart by a text."""
+
+    def __init__(self, limiter: MovingWindowRateLimiter, item: RateLimitItem) -> None:
+        self._limiter = limiter
+        self._item = item
+
+    def count(self, who: str) -> float | None:
+        """One more; None: it may go on. Else it is not counted, and these are the seconds until
+        the next may."""
+        return None if self._limiter.hit(self._item, who) else self._seconds(who)
+
+    def wait(self, who: str) -> float | None:
+        """The same question, with nothing counted."""
+        return None if self._limiter.test(self._item, who) else self._seconds(who)
+
+    def _seconds(self, who: str) -> float:
+        stats = self._limiter.get_window_stats(self._item, who)
+        return max(stats.reset_time - time.time(), 0.0)
+
+
+class Limits:
+    """Those of a process."""
+
+    def __init__(self) -> None:
+        limiter = MovingWindowRateLimiter(MemoryStorage())
+
+        def limit(name: str, much: str) -> Limit:
+            item = parse(much)
+            item.namespace = name
+            return Limit(limiter, item)
+
+        self.tokens = limit("tokens", "30 per minute")
+        """Of a key."""
+        self.failures = limit("failures", "10 per minute")
+        """Keys and pairing codes that are none, from an address."""
+        self.guesses = limit("guesses", "50 per 10 minutes")
+        """The same; what is beyond is no mistake any more."""
+
+
+def place_of(address: str) -> str:
+    """What is counted as one address: of IPv6 the network that a household or an office has."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address[:64]
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return str(ip.ipv4_mapped)
+        return str(ipaddress.ip_network((ip, _HOME), strict=False))
+    return str(ip)
