@@ -1,4 +1,8 @@
-"""How much is let through in a while, counted in this process's memory."""
+"""How much is let through in a while, counted in this process's memory.
+
+A while begins with the first that is counted. Nothing is remembered of it once it is over, which
+cannot be said of the library's moving windows: whoever has many addresses would fill the memory.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from typing import Final
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from limits.strategies import FixedWindowRateLimiter
 
 _HOME: Final = 64
 """Bits of an IPv6 address that are one subscriber's: https://www.rfc-editor.org/rfc/rfc6177"""
@@ -17,13 +21,12 @@ _HOME: Final = 64
 class Limit:
     """So many in so long, for each of those who are told apart by a text."""
 
-    def __init__(self, limiter: MovingWindowRateLimiter, item: RateLimitItem) -> None:
+    def __init__(self, limiter: FixedWindowRateLimiter, item: RateLimitItem) -> None:
         self._limiter = limiter
         self._item = item
 
     def count(self, who: str) -> float | None:
-        """One more; None: it may go on. Else it is not counted, and these are the seconds until
-        the next may."""
+        """One more; None: it may go on. Else these are the seconds until the next may."""
         return None if self._limiter.hit(self._item, who) else self._seconds(who)
 
     def wait(self, who: str) -> float | None:
@@ -39,7 +42,7 @@ class Limits:
     """Those of a process."""
 
     def __init__(self) -> None:
-        limiter = MovingWindowRateLimiter(MemoryStorage())
+        limiter = FixedWindowRateLimiter(MemoryStorage())
 
         def limit(name: str, much: str) -> Limit:
             item = parse(much)

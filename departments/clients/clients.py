@@ -17,15 +17,17 @@ from pydantic import Field, SecretStr
 from departments.clients.alarms import Alarms
 from departments.clients.keys import ending, new_key
 from departments.documents import Held, Kept, Shelf
-from departments.kinds import CLIENTS
+from departments.kinds import CLIENTS, USE
 from departments.secret import AccessSecret
 from security.credential import Owner
+from security.storage.each import only
 from security.storage.events import Action, Event
-from security.storage.protocol import ABSENT, Put, Storage
+from security.storage.protocol import ABSENT, Drop, Key, Put, Storage, Unit
 
 May = Literal["upload", "token"]
 State = Literal["active", "blocked", "revoked"]
 LONGEST_LABEL: Final = 60
+REVOKED_KEPT_SECONDS: Final = 90 * 86400
 _ID: Final = re.compile(r"[0-9a-f]{12}")
 _FOR_MACHINES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """What is no sign on paper: controls, marks of direction, halves of characters."""
@@ -92,6 +94,7 @@ class Clients:
             ValueError: see `label_of`.
             OperatorFault: it cannot be kept.
         """
+        self.forget_old()
         client, key = self.make(department, label, may, created_by)
         self._shelf.add(client.name, client, [Event("client_added", client.owner)])
         note(client, "added")
@@ -116,6 +119,14 @@ class Clients:
     def keeping(self, client: Client) -> Put:
         """The step that keeps a new one, for a unit."""
         return self._shelf.putting(client.name, client, ABSENT)
+
+    def forget_old(self) -> None:
+        """Keep nothing of keys that were revoked 90 days ago."""
+        now = self._storage.now()
+        for client in self.all():
+            if client.state == "revoked" and now - (client.changed_at or 0) > REVOKED_KEPT_SECONDS:
+                steps = [Drop(Key(kind, client.name)) for kind in (USE, CLIENTS)]
+                only(self._storage.apply([Unit(steps)]))
 
     def name_of(self, key: str) -> str:
         """The document of a key. Asks nobody."""

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final, Literal, NoReturn
 from weakref import WeakValueDictionary
@@ -70,7 +70,10 @@ class ClientDesk:
         self._proven: dict[str, float] = {}
         """When a key was last found good, by its document."""
         self._gates: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
-        self._writing: dict[str, asyncio.TimerHandle] = {}
+        self._waiting: dict[str, tuple[asyncio.TimerHandle, Client]] = {}
+        """Whose use is written in a while, by the key's document."""
+        self._writing: dict[str, asyncio.Task[None]] = {}
+        self._is_closing = False
         self._written: dict[str, float] = {}
         """When a key's use was last written, by the loop's clock."""
         self._alarmed: dict[str, float] = {}
@@ -159,14 +162,24 @@ class ClientDesk:
         self._alarmed.pop(alarm, None)
         return await self._workers.run(self.alarms.dismiss, alarm) is not None
 
-    async def close(self) -> None:
-        """Write what was counted. Whoever closes the workers does so after this."""
-        for timer in self._writing.values():
+    async def write_all(self) -> None:
+        """Write what was counted, without waiting for its minute."""
+        await self._written_down()
+        for timer, client in list(self._waiting.values()):
             timer.cancel()
-        self._writing.clear()
-        for name in self.use.unwritten():
-            with suppress(CustodyError):  # what is lost is a count
-                await self._workers.run(self.use.write, name)
+            self._begin_to_write(client)
+        await self._written_down()
+
+    async def _written_down(self) -> None:
+        if self._writing:
+            await asyncio.wait(self._writing.values())
+
+    async def close(self) -> None:
+        """The same, at the end. Whoever closes the workers does so after this."""
+        await self.write_all()
+        self._is_closing = True
+        for timer, _ in self._waiting.values():
+            timer.cancel()
 
     # Whose key
 
@@ -230,14 +243,17 @@ class ClientDesk:
     def _write_soon(self, client: Client) -> None:
         """At once where the key is new here, for its machine may be another one; else once a
         minute."""
-        if client.name in self._writing:
+        name = client.name
+        if self._is_closing or name in self._waiting or name in self._writing:
             return
         loop = asyncio.get_running_loop()
-        written = self._written.get(client.name)
-        seconds = 0.0 if written is None else written + WRITTEN_EVERY - loop.time()
-        self._writing[client.name] = loop.call_later(
-            max(seconds, 0.0), lambda: self._workers.uncancelled(self._write(client))
-        )
+        written = self._written.get(name)
+        seconds = 0.0 if written is None else max(written + WRITTEN_EVERY - loop.time(), 0.0)
+        self._waiting[name] = loop.call_later(seconds, self._begin_to_write, client), client
+
+    def _begin_to_write(self, client: Client) -> None:
+        self._waiting.pop(client.name, None)
+        self._writing[client.name] = self._workers.uncancelled(self._write(client))
 
     async def _write(self, client: Client) -> None:
         self._written[client.name] = asyncio.get_running_loop().time()
@@ -246,8 +262,8 @@ class ClientDesk:
         except CustodyError as fault:  # it stays counted
             _log.warning("memory_not_saved", result=fault.code)
         finally:
-            self._writing.pop(client.name, None)
-            if self.use.has_unwritten(client.name) and not self._workers.is_stopping:
+            del self._writing[client.name]
+            if self.use.has_unwritten(client.name):
                 self._write_soon(client)
 
     # What is suspicious

@@ -63,6 +63,7 @@ class Pairing:
             ValueError: see `label_of`.
             OperatorFault: it cannot be kept.
         """
+        self._clients.forget_old()
         now = self._storage.now()
         for held in self._shelf.all():
             if held.content.expires_at <= now:

@@ -11,10 +11,10 @@ import pytest
 from freezegun.api import FrozenDateTimeFactory
 
 from departments.clients.alarms import Alarm, Alarms
-from departments.clients.clients import LONGEST_LABEL, Client, Clients
+from departments.clients.clients import LONGEST_LABEL, REVOKED_KEPT_SECONDS, Client, Clients
 from departments.clients.keys import is_key, new_key
 from departments.clients.pairing import LIFE_SECONDS, Pairing
-from departments.kinds import CLIENTS, PAIRING
+from departments.kinds import CLIENTS, PAIRING, USE
 from departments.secret import AccessSecret
 from security.encryption import TokenEncryption
 from security.storage.protocol import Key, Put, Storage, Unit
@@ -66,7 +66,8 @@ def test_a_computer_is_found_by_its_key_alone(clients: Clients, storage: Storage
     assert clients.by_key(key.get_secret_value()) == client
     assert clients.by_key(new_key().get_secret_value()) is None
     assert clients.by_key("") is None
-    assert (client.label, client.may, client.state) == ("Desk 1", {"upload", "token"}, "active")
+    assert (client.label, client.state) == ("Desk 1", "active")
+    assert client.may == {"upload", "token"}
     assert clients.find(client.id) == client
     assert client.ending == key.get_secret_value()[-4:]
     assert actions(storage) == ["client_added"]
@@ -147,6 +148,24 @@ def test_alarms_about_a_key_are_over_once_somebody_has_dealt_with_it(
     assert [alarm.client for alarm in alarms.open()] == [other.id]
 
 
+def test_of_what_was_revoked_long_ago_nothing_is_kept(
+    clock: FrozenDateTimeFactory, storage: Storage, secret: AccessSecret, alarms: Alarms
+) -> None:
+    clients = Clients(storage, secret, alarms)
+    old, new = add(clients, "A"), add(clients, "B")
+    used = {name: Unit([Put(Key(USE, name), {"last_used": 1.0})]) for name in (old.name, new.name)}
+    storage.apply(list(used.values()))
+    clients.revoke(old.id, ANN)
+    clock.tick(REVOKED_KEPT_SECONDS)
+    add(clients, "C")
+    assert len(clients.all()) == 3
+    clock.tick(1)
+    clients.revoke(new.id, ANN)
+    add(clients, "D")
+    assert [client.label for client in clients.all()] == ["B", "C", "D"]
+    assert storage.names(USE) == [new.name]
+
+
 def test_a_computer_whose_document_is_damaged_is_none(clients: Clients, storage: Storage) -> None:
     client, key = clients.add("tanhae", "Desk 1", (), ANN)
     storage.apply([Unit([Put(Key(CLIENTS, client.name), {"department": 1})])])
@@ -162,7 +181,8 @@ def test_a_pairing_code_becomes_a_key_once(pairing: Pairing, clients: Clients) -
     assert paired is not None
     client, key = paired
     assert clients.by_key(key.get_secret_value()) == client
-    assert (client.label, client.may, client.created_by) == ("Desk 3", {"upload", "token"}, ANN)
+    assert (client.label, client.created_by) == ("Desk 3", ANN)
+    assert client.may == {"upload", "token"}
     assert pairing.spend(code) is None
 
 
