@@ -179,6 +179,17 @@ def _rules_for_all(s: Settings, faulty: Collection[str]) -> list[_Rule]:
             "is missing (the client's id and secret go together)",
         ),
         (
+            bool(s.web_google_client_id) != bool(s.web_google_client_secret),
+            "web_google_client_secret" if s.web_google_client_id else "web_google_client_id",
+            "is missing (the client's id and secret go together)",
+        ),
+        (
+            any(client.id == s.web_google_client_id for client in s.google_clients)
+            and s.web_google_client not in s.google_clients,
+            "web_google_client_secret",
+            "is not the one that this client has elsewhere in the settings",
+        ),
+        (
             s.token_encryption_key
             and s.encryption_key
             and s.token_encryption_key != s.encryption_key,
@@ -249,4 +260,5 @@ def child_environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_ours(name: str) -> bool:
-    return name.upper().startswith(("TELEGRAM_", "GOOGLE_")) and name.upper() not in OTHERS
+    prefixes = ("TELEGRAM_", "GOOGLE_", "WEB_GOOGLE_")
+    return name.upper().startswith(prefixes) and name.upper() not in OTHERS

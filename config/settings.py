@@ -139,6 +139,8 @@ class Settings(BaseSettings):
     google_client_id: ClientId | None = None
     google_client_secret: ClientSecret | None = None
     google_other_clients: ClientPairs = ()
+    web_google_client_id: ClientId | None = None
+    web_google_client_secret: ClientSecret | None = None
     google_oauth_flow: Annotated[
         Literal["device", "callback", "paste"], one_of("device", "callback", "paste")
     ] = "device"
@@ -216,12 +218,23 @@ class Settings(BaseSettings):
 
     @property
     def google_clients(self) -> tuple[GoogleClient, ...]:
-        """Every client whose credentials may be refreshed; the first is for new consents."""
+        """Every client whose credentials may be refreshed; the first is for the bot's consents."""
+        common = _pair(self.google_client_id, self.google_client_secret)
         others = (entry.get_secret_value().split(":", 1) for entry in self.google_other_clients)
-        pairs = [GoogleClient(id, SecretStr(secret)) for id, secret in others]
-        if self.google_client_id and self.google_client_secret:
-            pairs.insert(0, GoogleClient(self.google_client_id, self.google_client_secret))
-        return tuple(pairs)
+        pairs = [*common, *(GoogleClient(id, SecretStr(secret)) for id, secret in others)]
+        ids = {client.id for client in pairs}
+        return (*pairs, *(client for client in self._web_client if client.id not in ids))
+
+    @property
+    def web_google_client(self) -> GoogleClient | None:
+        """The client for departments' consents, on a web page; None: there is none for that."""
+        called_back = self.google_oauth_flow == "callback"
+        common = _pair(self.google_client_id, self.google_client_secret) if called_back else ()
+        return next(iter((*self._web_client, *common)), None)
+
+    @property
+    def _web_client(self) -> tuple[GoogleClient, ...]:
+        return _pair(self.web_google_client_id, self.web_google_client_secret)
 
     @property
     def names_set(self) -> tuple[str, ...]:
@@ -229,6 +242,10 @@ class Settings(BaseSettings):
         names = [*(self.model_fields_set - {"service_accounts"})]
         names += map(service_account_variable, self.service_accounts)
         return tuple(sorted(name.upper() for name in names))
+
+
+def _pair(id: str | None, secret: SecretStr | None) -> tuple[GoogleClient, ...]:
+    return (GoogleClient(id, secret),) if id and secret else ()
 
 
 def service_account_variable(slug: int | str) -> str:

@@ -30,10 +30,13 @@ ALARMS: Final = _passing("client_alarms")
 """One of each key and kind of suspicion."""
 OUTCOMES: Final = _passing("consent_outcomes")
 """What became of a consent on the web, by the hash of its state."""
+ACCOUNTS: Final = _passing("department_accounts")
+"""One of each department: the Google account it was connected with last, by the slug."""
 UPLOADS: Final = _passing("handed_uploads")
 """One of each upload that was handed to a computer, by its key and idempotency key."""
 SERVICE_KEYS: Final = _passing("service_account_keys")
 """When each key of a service account was first seen, by the key's hash."""
 KINDS: Final = (
-    *(ACCESS, CLIENTS, LINKS, SESSIONS, PAIRING, USE, ALARMS, OUTCOMES, UPLOADS, SERVICE_KEYS),
+    *(ACCESS, CLIENTS, LINKS, SESSIONS, PAIRING, USE, ALARMS, OUTCOMES, ACCOUNTS),
+    *(UPLOADS, SERVICE_KEYS),
 )

@@ -48,7 +48,7 @@ from security.storage.holding.fenced import FencedDocuments
 from security.storage.holding.held_lease import HeldLease
 from security.storage.leases import BOT_LEASE
 from security.storage.protocol import Storage
-from web.app import CALLBACK_PATH
+from web.callback import CALLBACK_PATH
 
 __all__ = [
     "StartupError",

@@ -19,6 +19,7 @@ from bot.readiness import STANDBY, Readiness
 from config import Settings
 from processes.ending import StartupError
 from web.app import WebParts, create_app
+from web.chat_returns import ChatParts
 from web.operations import OperationsParts, create_operations_app
 from web.serving import listen, serving
 from web.standby import create_standby_app
@@ -68,12 +69,14 @@ def _pages(application: BotApplication) -> FastAPI:
     parts = application.bot_data
     return create_app(
         WebParts(
-            consents=parts.core.consents,
-            offers_callback=parts.core.consent_method.flow == "callback",
             is_alive=parts.telegram_health.is_alive,
-            bot_link=lambda: _bot_link(application, parts.options.link_base_url),
-            on_approved=partial(consent_outcome.tell_approved, parts, application.bot),
-            on_refused=partial(consent_outcome.tell_refused, parts, application.bot),
+            chat=ChatParts(
+                consents=parts.core.consents,
+                offers_callback=parts.core.consent_method.flow == "callback",
+                bot_link=lambda: _bot_link(application, parts.options.link_base_url),
+                on_approved=partial(consent_outcome.tell_approved, parts, application.bot),
+                on_refused=partial(consent_outcome.tell_refused, parts, application.bot),
+            ),
             webhook=_webhook(application),
         )
     )

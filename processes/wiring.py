@@ -14,7 +14,7 @@ import structlog
 from config import GoogleClient, Settings
 from security.consent.approvals import AccountLookup, ConsentParts
 from security.consent.flows import ConsentFlows
-from security.consent.pending import PendingConsents
+from security.consent.pending import PendingConsent, PendingConsents
 from security.custody.custodian import Custodian
 from security.custody.disconnect import Disconnecting
 from security.custody.leases import Leases
@@ -150,6 +150,7 @@ class Custody:
         look_up_account: AccountLookup,
         documents: DocumentStore | None = None,
         until_allowed: Callable[[], Awaitable[None]] | None = None,
+        on_over: Callable[[PendingConsent, str], None] | None = None,
     ) -> ConsentFlows:
         """Asking for consent, for what is kept here.
 
@@ -157,6 +158,7 @@ class Custody:
             look_up_account: asks Drive who has approved.
             documents: through which requests are kept; None: the storage itself.
             until_allowed: as in `ConsentParts`; None: at once.
+            on_over: as in `ConsentParts`.
         """
         more = {} if until_allowed is None else {"until_allowed": until_allowed}
         return ConsentFlows(
@@ -168,6 +170,7 @@ class Custody:
                 self.oauth,
                 self.clients,
                 look_up_account,
+                on_over=on_over,
                 **more,
             )
         )

@@ -246,12 +246,13 @@ def test_an_env_file_counts_as_configured(tmp_path: Path) -> None:
 def test_a_child_gets_none_of_our_own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sandbox's bot must not meet the real Telegram or Google."""
     monkeypatch.setenv("GOOGLE_CLIENT_SECRET_FILE", "/run/secret")
+    monkeypatch.setenv("WEB_GOOGLE_CLIENT_ID", "web")
     monkeypatch.setenv("KEPT", "yes")
     for name in ("HTTPS_PROXY", "https_proxy", "no_proxy"):  # a SOCKS proxy would be refused
         monkeypatch.setenv(name, "socks5://proxy:1080")
     child = child_environment({"TELEGRAM_BOT_TOKEN": "sandbox"})
     assert not {"HTTPS_PROXY", "https_proxy", "no_proxy"} & child.keys()
-    assert "GOOGLE_CLIENT_SECRET_FILE" not in child
+    assert not {"GOOGLE_CLIENT_SECRET_FILE", "WEB_GOOGLE_CLIENT_ID"} & child.keys()
     assert (child["KEPT"], child["TELEGRAM_BOT_TOKEN"]) == ("yes", "sandbox")
 
 
@@ -295,7 +296,13 @@ def test_required_encryption_wants_a_key(monkeypatch: pytest.MonkeyPatch) -> Non
     assert load(monkeypatch, ENCRYPTION_KEY=KEY).token_require_encryption
 
 
-@pytest.mark.parametrize("name", ["GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET"),
+        *("WEB_GOOGLE_CLIENT_ID", "WEB_GOOGLE_CLIENT_SECRET"),
+    ],
+)
 def test_half_a_client_is_a_fault_also_without_the_bot(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -325,6 +332,42 @@ def test_a_client_named_twice_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> Non
     assert {*faults(monkeypatch, **NEEDED, GOOGLE_OTHER_CLIENTS="id:other")} == {
         "GOOGLE_OTHER_CLIENTS"
     }
+
+
+WEB = {"WEB_GOOGLE_CLIENT_ID": "web", "WEB_GOOGLE_CLIENT_SECRET": "web-s"}
+
+
+def test_departments_are_asked_by_a_client_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It refreshes what it was given, and is never the one the bot asks by."""
+    settings = load(monkeypatch, **NEEDED, **WEB, GOOGLE_OTHER_CLIENTS="old:s1")
+    assert settings.web_google_client is not None
+    assert settings.web_google_client.id == "web"
+    assert [client.id for client in settings.google_clients] == ["id", "old", "web"]
+
+
+def test_departments_are_asked_by_the_common_client_where_its_flow_serves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A client for devices has no page to come back to."""
+    assert load(monkeypatch, **NEEDED).web_google_client is None
+    called_back = {"GOOGLE_OAUTH_FLOW": "callback", "PUBLIC_URL": "https://example.org"}
+    settings = load(monkeypatch, **NEEDED, **called_back)
+    assert settings.web_google_client == settings.google_clients[0]
+
+
+@pytest.mark.parametrize("others", [{"GOOGLE_OTHER_CLIENTS": "web:web-s"}, {}], ids=["other", "-"])
+def test_a_client_of_departments_may_be_named_elsewhere_with_the_same_secret(
+    monkeypatch: pytest.MonkeyPatch, others: dict[str, str]
+) -> None:
+    """After it was the common one, or before it shall be."""
+    settings = load(monkeypatch, **NEEDED, **WEB, **others)
+    assert [client.id for client in settings.google_clients] == ["id", "web"]
+
+
+def test_a_client_of_departments_has_one_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which of two holds cannot be guessed."""
+    found = faults(monkeypatch, **NEEDED, **WEB, GOOGLE_OTHER_CLIENTS="web:another")
+    assert {*found} == {"WEB_GOOGLE_CLIENT_SECRET"}
 
 
 # Addresses

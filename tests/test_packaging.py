@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any, cast
+from typing import Any
 
 import googleapiclient
 import pytest
@@ -366,14 +366,7 @@ def test_image_starts_a_script_of_the_project_with_one_of_its_commands() -> None
 def test_health_check_asks_a_page_that_exists() -> None:
     url = re.search(r"http://127\.0\.0\.1:(\d+)(/[a-z]*)", only("HEALTHCHECK"))
     assert url
-    parts = WebParts(
-        consents=cast("Any", None),
-        offers_callback=True,
-        is_alive=lambda: True,
-        bot_link=lambda: "",
-        on_approved=cast("Any", None),
-        on_refused=cast("Any", None),
-    )
+    parts = WebParts(is_alive=lambda: True)
     assert url[2] in {getattr(route, "path", "") for route in create_app(parts).routes}
     assert url[1] == image_variables()["WEB_PORT"] == only("EXPOSE")
     compile(_health_command()[-1], "HEALTHCHECK", "exec")

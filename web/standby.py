@@ -7,7 +7,8 @@ from typing import Final
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
-from web.app import CALLBACK_PATH, HEADERS
+from web.callback import CALLBACK_PATH
+from web.chat_returns import HEADERS
 from web.pages import refused_page
 
 _AGAIN: Final = {"Retry-After": "5"}

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -61,10 +61,31 @@ class ConsentParts:
     look_up_account: AccountLookup
     until_allowed: Callable[[], Awaitable[None]] = _at_once
     """Waited for before a code is spent."""
+    on_over: Callable[[PendingConsent, str], None] | None = None
+    """Told, under the owner's lease and before a request is forgotten, by which result code it is
+    over: "ok" where its credential is saved. It may block; if it raises, the request stays."""
 
     def now(self) -> datetime:
         """For everybody who shares the storage."""
         return self.custodian.clock.now()
+
+    def replace(self, pending: PendingConsent) -> None:
+        """Keep `pending` as its owner's latest, under their lease. Blocks."""
+        if self.on_over is not None and (earlier := self.pending.load(pending.owner)):
+            self.on_over(earlier, "superseded")
+        self.pending.save(pending)
+
+    def end(self, pending: PendingConsent, code: str) -> None:
+        """Forget this request, if it is still its owner's latest, under their lease. Blocks.
+
+        Args:
+            code: why it is over.
+        """
+        with suppress(ConsentDenied):
+            current = self.pending.current(pending)
+            if self.on_over is not None:
+                self.on_over(current, code)
+            self.pending.delete(pending.owner)
 
 
 class Approvals:
@@ -142,10 +163,14 @@ class Approvals:
                 return current
             return await self._parts.workers.run(self._parts.pending.change, current, **changes)
 
-    async def end(self, pending: PendingConsent) -> None:
-        """End this request; a newer one of the same owner stays."""
+    async def end(self, pending: PendingConsent, code: str) -> None:
+        """End this request; a newer one of the same owner stays.
+
+        Args:
+            code: why it is over.
+        """
         async with self._parts.leases.held(pending.owner):
-            await self._parts.workers.run(self._parts.pending.end, pending)
+            await self._parts.workers.run(self._parts.end, pending, code)
 
     async def _redeem(
         self, asked: PendingConsent, code: str, error: str | None, digest: SecretStr
@@ -178,8 +203,10 @@ class Approvals:
                 keep = partial(run, change, current, **_granted(grant))
                 return await self._parts.leases.persist(lease, keep)
             except CustodyError as fault:
-                await self._parts.workers.run(self._parts.pending.end, current)
-                if isinstance(fault, ConsentRequired):
+                is_spent = isinstance(fault, ConsentRequired)
+                code = "used" if is_spent else fault.code
+                await self._parts.workers.run(self._parts.end, current, code)
+                if is_spent:
                     raise ConsentDenied("Google does not accept the code", code="used") from None
                 raise
 
@@ -200,10 +227,10 @@ class Approvals:
         try:
             yield
         except TransientFault as fault:
-            await self.end(pending)
+            await self.end(pending, fault.code)
             raise ConsentDenied("Drive did not say whose it is", code=fault.code) from fault
-        except CustodyError:
-            await self.end(pending)
+        except CustodyError as fault:
+            await self.end(pending, fault.code)
             raise
 
     async def _ask_account(self, access_token: SecretStr) -> GoogleAccount:

@@ -59,8 +59,13 @@ class ConsentFlows:
         self._saving: set[str] = set()
         """Ids of those whose credential is being saved: too late to cancel."""
 
-    async def begin(self, owner: Owner, method: ConsentMethod) -> PendingConsent:
+    async def begin(
+        self, owner: Owner, method: ConsentMethod, *, session: str = ""
+    ) -> PendingConsent:
         """A new request for `owner`; an earlier one ends with it.
+
+        Args:
+            session: as in `PendingConsent`.
 
         Raises:
             TransientFault, OperatorFault: Google did not give a device code.
@@ -72,6 +77,7 @@ class ConsentFlows:
             flow=method.flow,
             client_id=method.client.id,
             created_at=now,
+            session=session,
             **await self._ask(method, now),
         )
         # To its end, though whoever asked may have gone: Google gives few device codes.
@@ -106,7 +112,7 @@ class ConsentFlows:
 
     async def _save_first(self, pending: PendingConsent) -> None:
         async with self._parts.leases.held(pending.owner):
-            await self._parts.workers.run(self._parts.pending.save, pending)
+            await self._parts.workers.run(self._parts.replace, pending)
         _log.info("consent_started", owner=pending.owner, flow=pending.flow)
 
     async def latest(self, owner: Owner) -> PendingConsent | None:
@@ -114,14 +120,15 @@ class ConsentFlows:
         pending = await self._parts.workers.read(self._parts.pending.load, owner)
         return None if pending is None or pending.has_expired(self._parts.now()) else pending
 
-    async def all(self) -> list[PendingConsent]:
-        """Every request there is, for start-up."""
-        return await self._parts.workers.read(self._parts.pending.all)
+    async def all(self, *, in_chats: bool = True) -> list[PendingConsent]:
+        """Every request that was made in a chat, for start-up; or every one made on a page."""
+        found = await self._parts.workers.read(self._parts.pending.all)
+        return [pending for pending in found if bool(pending.session) != in_chats]
 
-    async def expired(self) -> list[PendingConsent]:
+    async def expired(self, *, in_chats: bool = True) -> list[PendingConsent]:
         """The requests whose time is over, and which nobody has told so."""
         now = self._parts.now()
-        return [pending for pending in await self.all() if pending.has_expired(now)]
+        return [one for one in await self.all(in_chats=in_chats) if one.has_expired(now)]
 
     async def note_message(
         self, pending: PendingConsent, message_id: int, topic_id: int = 0
@@ -163,9 +170,13 @@ class ConsentFlows:
         """Whether the end of this request is being told."""
         return pending.id in self._ending
 
-    async def end(self, pending: PendingConsent) -> None:
-        """End this request; a newer one of the same owner stays."""
-        await self._approvals.end(pending)
+    async def end(self, pending: PendingConsent, code: str = "declined") -> None:
+        """End this request; a newer one of the same owner stays.
+
+        Args:
+            code: why it is over.
+        """
+        await self._approvals.end(pending, code)
         self._ending.discard(pending.id)
 
     async def identify(self, pending: PendingConsent) -> PendingConsent:
@@ -320,7 +331,7 @@ class ConsentFlows:
             self._saving.add(pending.id)
             try:
                 saved = await self._parts.custodian.save_consent(credential, lease)
-                await self._parts.workers.run(self._parts.pending.delete, pending.owner)
+                await self._parts.workers.run(self._parts.end, pending, "ok")
             finally:
                 self._saving.discard(pending.id)
         _log.info("consent_saved", owner=pending.owner, generation=saved.generation)

@@ -5,7 +5,6 @@ One document an owner: asking again replaces it, and so only the latest can ever
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
@@ -41,7 +40,7 @@ Stage = Literal["asked", "redeeming", "granted", "approved", "claimed"]
 redeeming  a code is with Google, under the owner's lock
 granted    Google has given tokens
 approved   and Drive has said whose account it is
-claimed    callback: the asker has come back from the result page
+claimed    callback in a chat: the asker has come back from the result page
 """
 _EMPTY: Final = SecretStr("")
 
@@ -81,6 +80,9 @@ class PendingConsent(BaseModel):
     """The message the front shows the request in."""
     topic_id: int = 0
     """The topic of the chat that it stands in; 0: none."""
+    session: str = Field("", repr=False)
+    """Of the administrator who asked for it on a web page, the session's id; "": asked in a chat.
+    No other session can go on with it."""
 
     @property
     def redirect_uri(self) -> str:
@@ -91,10 +93,12 @@ class PendingConsent(BaseModel):
     def may_be_confirmed(self) -> bool:
         """Whether the asker may be shown the account, and say that it is theirs.
 
-        callback: not before they have come back. Whoever asked can send any button's data, and the
-        code that takes only whoever approved has seen.
+        callback: not before they have come back. Whoever asked in a chat can send any button's
+        data, and the code that takes only whoever approved has seen. Of what was asked on a page no
+        answer of Google's is taken but by the asker's own session: they are back by then.
         """
-        return self.stage == ("claimed" if self.flow == "callback" else "approved")
+        comes_back = self.flow == "callback" and not self.session
+        return self.stage == ("claimed" if comes_back else "approved")
 
     def has_expired(self, now: datetime) -> bool:
         """Whether its time is over."""
@@ -152,12 +156,6 @@ class PendingConsents:
     def delete(self, owner: Owner) -> bool:
         """Forget the owner's request."""
         return self._documents.delete(owner.stem)
-
-    def end(self, pending: PendingConsent) -> None:
-        """Forget this request; a newer one of the same owner stays."""
-        with suppress(ConsentDenied):
-            self.current(pending)
-            self.delete(pending.owner)
 
     def change(self, current: PendingConsent, **changes: Any) -> PendingConsent:
         """Save with `changes` what is known to be its owner's latest request."""

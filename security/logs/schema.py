@@ -155,6 +155,7 @@ RESULTS: Final = frozenset(
         "access_denied",
         "expired",
         "wrong_state",
+        "other_session",
         "incomplete",
         "wrong_owner",
         "used",

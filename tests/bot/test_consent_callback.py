@@ -153,7 +153,7 @@ async def test_a_page_does_not_wait_for_google_longer_than_people_do(
     bot: RunningBot, google: GoogleControls, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It goes on all the same: the chat is told, and the page is there when it is loaded again."""
-    monkeypatch.setattr("web.app._PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr("web.chat_returns._PATIENCE_SECONDS", 0.5)
     ann = people()
     redirected = await google.consent(await ask_link(ann), "amy@example.com")
     await google.fault("google.drive.about", "latency", seconds=1.5)

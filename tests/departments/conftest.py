@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,8 +11,11 @@ from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 
 from departments.secret import AccessSecret
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.server import Sandbox, SandboxConfig
 from security.encryption import TokenEncryption
 from security.storage.protocol import Storage
+from tests.security.kit import World
 from tests.stores import storage_in
 
 
@@ -43,3 +46,21 @@ def clock() -> Iterator[FrozenDateTimeFactory]:
     with freeze_time(datetime(2026, 11, 29, 12, 0, tzinfo=UTC)) as frozen:
         assert isinstance(frozen, FrozenDateTimeFactory)
         yield frozen
+
+
+@pytest.fixture
+async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
+    """Google's half, alone."""
+    config = SandboxConfig(tmp_path / "google", parts=frozenset({"google"}))
+    async with Sandbox(config) as running:
+        yield running
+
+
+@pytest.fixture
+async def world(
+    sandbox: Sandbox, google: GoogleControls, folder: Path, keyring: TokenEncryption
+) -> AsyncIterator[World]:
+    """The core over one folder, against one Google."""
+    made = World(sandbox, google, folder, keyring)
+    yield made
+    await made.close()
