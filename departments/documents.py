@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -37,6 +37,10 @@ class Kept(BaseModel):
     """What is in a document. Times in Unix seconds, by the storage's clock."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, object]]:
+        """Of what is in it nothing is shown, by `repr` or `str`."""
+        return ()
 
 
 M = TypeVar("M", bound=Kept)

@@ -45,6 +45,8 @@ class FolderChoice(BaseModel):
     def __repr__(self) -> str:
         return "FolderChoice(…)"
 
+    __str__ = __repr__
+
     @property
     def name(self) -> str:
         """The folder's name after those of the folders around it, for people."""

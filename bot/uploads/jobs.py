@@ -36,6 +36,8 @@ class Whereabouts(BaseModel):
     def __repr__(self) -> str:
         return "Whereabouts()"
 
+    __str__ = __repr__
+
 
 class JobFile(BaseModel):
     """One file of a job. Sizes in bytes."""
@@ -73,6 +75,8 @@ class JobFile(BaseModel):
 
     def __repr__(self) -> str:
         return f"JobFile({self.state})"
+
+    __str__ = __repr__
 
     @property
     def name_there(self) -> str:
@@ -127,6 +131,8 @@ class UploadJob(BaseModel):
 
     def __repr__(self) -> str:
         return f"UploadJob({self.state})"
+
+    __str__ = __repr__
 
     @model_validator(mode="before")
     @classmethod

@@ -51,6 +51,24 @@ class Target:
         return {name: value for name, value in body.items() if value}
 
 
+def begin(drive: Drive, target: Target, total: int | None) -> UploadSession:
+    """A new session for `target`, of `total` bytes (None: unknown).
+
+    Raises:
+        IdentifierSpent: another identifier has to be taken.
+        CustodyError: in all its kinds.
+    """
+    try:
+        return UploadSession.begin(drive, target.body(), target.mime_type, total)
+    except DriveRefused as refused:
+        if refused.about == "file.id":
+            raise IdentifierSpent("the identifier cannot be used") from refused
+        if refused.code == "file_gone" and drive.find_folder(target.folder_id) is not None:
+            # files.get is the first to know what was made a moment ago.
+            raise TransientFault("not all of Drive knows the folder yet") from refused
+        raise
+
+
 @dataclass(repr=False)
 class Attempt:
     """One attempt at one identifier, over as many sessions as it takes."""
@@ -173,16 +191,7 @@ class Attempt:
 
     def _begin(self) -> None:
         self.window.prepare()
-        target, total = self.target, self.window.total
-        try:
-            session = UploadSession.begin(self.drive, target.body(), target.mime_type, total)
-        except DriveRefused as refused:
-            if refused.about == "file.id":
-                raise IdentifierSpent("the identifier cannot be used") from refused
-            if refused.code == "file_gone" and self.drive.find_folder(target.folder_id) is not None:
-                # files.get is the first to know what was made a moment ago.
-                raise TransientFault("not all of Drive knows the folder yet") from refused
-            raise
+        session = begin(self.drive, self.target, self.window.total)
         self.on_session(session.address)
         self.session = session
 

@@ -95,6 +95,9 @@ EVENTS: Final = frozenset(
         "upload_retried",
         "upload_failed",
         "upload_cancelled",
+        "upload_handed",
+        "upload_not_handed",
+        "handed_upload_ended",
         "local_copy_kept",
         # departments' computers
         "client_changed",
@@ -222,6 +225,8 @@ RESULTS: Final = frozenset(
         "revoked",
         "blocked",
         "unblocked",
+        "other_file",
+        "no_upload",
         # files in Drive
         "renamed",
         "moved",

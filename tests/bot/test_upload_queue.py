@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
-from bot.uploads.jobs import UploadJob
+from bot.preferences.folder_choices import FolderChoice
+from bot.uploads.jobs import JobFile, UploadJob, Whereabouts
 from bot.uploads.journal import UploadJournal
 from bot.uploads.queue import UploadQueue
 from security.errors import OperatorFault
@@ -253,3 +255,10 @@ async def test_how_many_files_have_not_ended_is_known_after_a_restart(
     await line.until_idle()
     assert ended == [False] * 200
     assert line.queue.remaining(ANN) == 200
+
+
+@pytest.mark.parametrize("model", [Whereabouts, JobFile, UploadJob, FolderChoice])
+def test_what_is_hidden_from_one_text_is_hidden_from_the_other(model: type[BaseModel]) -> None:
+    """Pydantic's `str` shows every field, whatever `repr` says."""
+    assert model.__str__ is model.__repr__
+    assert model.__repr__ is not BaseModel.__repr__

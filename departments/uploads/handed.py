@@ -1,0 +1,250 @@
+"""Sessions of Drive's, each handed to a department's computer for one file.
+
+Whoever has the address of a session may put the bytes of that one file there, and nothing else: a
+key that was stolen opens no more of the Drive. One request makes one session, however often and
+from wherever it is repeated: a computer names it by a key of its own making.
+https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AbstractAsyncContextManager, suppress
+from functools import partial
+from typing import Final
+from weakref import WeakValueDictionary
+
+import structlog
+from pydantic import SecretStr
+
+from departments.documents import Shelf
+from departments.kinds import UPLOADS
+from departments.names import Department
+from departments.secret import AccessSecret
+from departments.uploads.in_drive import Seen, begin_session, give_up, look
+from departments.uploads.records import (
+    BEGUN_ANEW,
+    SESSION_SECONDS,
+    AnnouncedFile,
+    HandedUpload,
+    Record,
+    State,
+)
+from drive import Drives
+from security.custody.custodian import Custodian
+from security.custody.deadline import Deadline
+from security.custody.workers import Workers
+from security.errors import CustodyError
+from security.storage.protocol import Storage
+
+PATIENCE_SECONDS: Final = 12.0
+"""How long a computer waits for Drive, at most."""
+KEPT_SECONDS: Final = 2 * SESSION_SECONDS
+"""How long an upload is remembered, from its session's beginning: a week longer than that."""
+_RESULTS: Final[dict[State, str]] = {
+    "complete": "ok",
+    "wrong": "checksum_mismatch",
+    "gone": "gone",
+}
+_log = structlog.get_logger()
+
+
+class OtherFile(CustodyError):
+    """The computer has announced another file by this key before."""
+
+    default_code = "other_file"
+
+
+class HandedUploads:
+    """The uploads there are."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        workers: Workers,
+        secret: AccessSecret,
+        drives: Drives,
+        custodian: Custodian,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        self._now = storage.now
+        self._shelf = Shelf(storage, UPLOADS, Record)
+        self._workers = workers
+        self._secret = secret
+        self._drives = drives
+        self._custodian = custodian
+        self._patience_seconds = patience_seconds
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def begin(
+        self, client: str, department: Department, file: AnnouncedFile, key: str
+    ) -> HandedUpload:
+        """The session for `file`; the same one, as it stands by now, where it was asked for before.
+
+        Where that has ended without the file, another begins.
+
+        Args:
+            client: the computer's document.
+            key: what the computer calls this upload.
+
+        Raises:
+            OtherFile: it has called another file so.
+            DriveRefused, ConsentRequired, TransientFault, OperatorFault, RefusedByOrganisation.
+        """
+        name = self._name(client, key)
+        turn = self._turns.setdefault(name, asyncio.Lock())
+        try:
+            async with self._patience(), turn:
+                record = await self._workers.read(self._find, name)
+                if record is not None:
+                    _refuse_another(file, record)
+                    record, received = await self._seen(name, record, department)
+                    if record.state not in BEGUN_ANEW:
+                        return HandedUpload.of(record, received)
+                return await self._begin(name, client, department, file, record)
+        except CustodyError as error:
+            _log.warning("upload_not_handed", owner=department.owner, result=error.code)
+            raise
+
+    async def state(self, client: str, department: Department, key: str) -> HandedUpload | None:
+        """How the computer's upload of this key stands by now; None: there is none.
+
+        Raises:
+            DriveRefused, ConsentRequired, TransientFault, OperatorFault, RefusedByOrganisation.
+        """
+        name = self._name(client, key)
+        turn = self._turns.setdefault(name, asyncio.Lock())
+        async with self._patience(), turn:
+            record = await self._workers.read(self._find, name)
+            if record is None:
+                return None
+            return HandedUpload.of(*await self._seen(name, record, department))
+
+    async def withdraw(self, department: Department, client: str | None = None) -> int:
+        """Give up what was handed out and has not arrived; how many sessions that were.
+
+        For a department that is about to lose its authorisation, or its Google account to another
+        one, and for a computer whose key is revoked. Raises nothing: a session that could not be
+        given up ends by itself within its week.
+
+        Args:
+            client: the computer's document; None: every computer of the department.
+        """
+
+        def waiting() -> list[SecretStr]:
+            return [
+                record.session
+                for record in (held.content for held in self._shelf.all())
+                if record.state == "waiting"
+                and record.department == department.slug
+                and client in (None, record.client)
+            ]
+
+        ended = 0
+        with suppress(CustodyError):
+            async with self._patience():
+                for session in await self._workers.read(waiting):
+                    await self._drives.run(department.owner, partial(give_up, session=session))
+                    ended += 1
+        return ended
+
+    def clear(self) -> None:
+        """Forget uploads whose sessions ended over a week ago. Blocks.
+
+        Raises:
+            OperatorFault: the storage does not answer.
+        """
+        oldest = self._now() - KEPT_SECONDS
+        for held in self._shelf.all():
+            if held.content.began_at < oldest:
+                self._shelf.drop(held.name)
+
+    async def _begin(
+        self,
+        name: str,
+        client: str,
+        department: Department,
+        file: AnnouncedFile,
+        earlier: Record | None,
+    ) -> HandedUpload:
+        """A new session, kept; or the one that another process was faster to keep."""
+        owner, account = department.owner, await self._account(department)
+        # An identifier serves only the account it is for, and none twice.
+        file_id = ""
+        if earlier is not None and earlier.state == "gone" and earlier.account == account:
+            file_id = earlier.file_id
+        begun = await self._drives.run(
+            owner, partial(begin_session, file=file, folder=department.name, file_id=file_id)
+        )
+        record = Record(
+            department=department.slug,
+            client=client,
+            file=file,
+            file_id=begun.file_id,
+            session=begun.session,
+            account=account,
+            began_at=self._now(),
+        )
+        try:
+            kept = await self._workers.run(self._keep, name, earlier, record)
+        except CustodyError:
+            self._workers.uncancelled(self._give_up(department, begun.session))
+            raise
+        if kept is not record:
+            self._workers.uncancelled(self._give_up(department, begun.session))
+            _refuse_another(file, kept)
+            return HandedUpload.of(kept, 0)
+        _log.info("upload_handed", owner=owner, result="ok", size=file.size)
+        return HandedUpload.of(record, 0, is_new=True)
+
+    async def _seen(self, name: str, record: Record, department: Department) -> tuple[Record, int]:
+        """The upload as it stands by now, and how many bytes Drive has; how it ended is kept."""
+        if record.state != "waiting":
+            return record, 0
+        if await self._account(department) == record.account:
+            seen = await self._drives.run(department.owner, partial(look, record=record))
+        else:  # nobody looks for it where it was to go
+            self._workers.uncancelled(self._give_up(department, record.session))
+            seen = Seen("gone")
+        if seen.state == "waiting":
+            return record, seen.received
+        ended = record.model_copy(update={"state": seen.state, "link": seen.link})
+        kept = await self._workers.run(self._keep, name, record, ended)
+        if kept is ended:
+            result, size = _RESULTS[seen.state], record.file.size
+            _log.info("handed_upload_ended", owner=department.owner, result=result, size=size)
+        return kept, 0
+
+    def _find(self, name: str) -> Record | None:
+        held = self._shelf.find(name)
+        return None if held is None else held.content
+
+    def _keep(self, name: str, earlier: Record | None, record: Record) -> Record:
+        """Keep `record` in the place of an earlier one; or what another process has kept there."""
+
+        def chosen(there: Record | None) -> Record:
+            return record if there in (None, earlier) else there
+
+        return self._shelf.change(name, chosen) or record
+
+    async def _account(self, department: Department) -> SecretStr:
+        """Which Google account the department has authorised."""
+        credential = await self._custodian.access_token(department.owner)
+        return SecretStr(credential.account_key or "")
+
+    async def _give_up(self, department: Department, session: SecretStr) -> None:
+        with suppress(CustodyError):
+            async with self._patience():
+                await self._drives.run(department.owner, partial(give_up, session=session))
+
+    def _patience(self) -> AbstractAsyncContextManager[None]:
+        return Deadline.after(self._patience_seconds).kept()
+
+    def _name(self, client: str, key: str) -> str:
+        return self._secret.digest(UPLOADS.name, f"{client} {key}")
+
+
+def _refuse_another(file: AnnouncedFile, record: Record) -> None:
+    if record.file != file:
+        raise OtherFile("this key is another file's")

@@ -1,0 +1,375 @@
+"""Uploads that are handed to computers: one session a request, and the file whole in its Drive."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import logging
+import traceback
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import pytest
+from pydantic import SecretStr
+
+from departments.kinds import UPLOADS
+from departments.names import Department
+from departments.secret import AccessSecret
+from departments.uploads.handed import KEPT_SECONDS, HandedUploads, OtherFile
+from departments.uploads.records import AnnouncedFile, HandedUpload, Record
+from drive import DriveRefused, Drives
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.server import Sandbox
+from security.encryption import TokenEncryption
+from security.errors import ConsentRequired, TransientFault
+from security.logging_utils import configure_logging
+from tests.security.kit import AMY, BEN, MASK, TOWN, World
+from tests.stores import keep
+
+pytestmark = pytest.mark.encryption("on")
+TANHAE: Final = Department("tanhae", "淡海")
+CLIENT: Final = "c0ffee" * 10
+KEY: Final = "8e03978e-40d5-43dd-bc93-6894a57f9324"
+CONTENT: Final = b"%PDF-1.7 the roster of a department" * 20_000
+BLOCK: Final = 256 * 1024
+
+
+def announced(content: bytes = CONTENT, name: str = "班表.pdf", **changes: Any) -> AnnouncedFile:
+    """What a computer says of a file."""
+    told = {"name": name, "size": len(content), "mime": "application/pdf"}
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    return AnnouncedFile.model_validate({**told, "md5": md5, **changes})
+
+
+class Cloud:
+    """The department's Drive, and processes that hand out its sessions."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.google = world.google
+        self.uploads = self.process()
+
+    def process(self) -> HandedUploads:
+        """One more, as after a restart, or beside the others."""
+        world = self.world
+        custody = world.new_custody()
+        drives = Drives(world.api, custody.custodian, threads=20)
+        world._drives.append(drives)
+        secret = AccessSecret.of(custody.storage)
+        return HandedUploads(custody.storage, custody.workers, secret, drives, custody.custodian)
+
+    async def begin(
+        self, file: AnnouncedFile | None = None, key: str = KEY, client: str = CLIENT
+    ) -> HandedUpload:
+        return await self.uploads.begin(client, TANHAE, file or announced(), key)
+
+    async def state(self, key: str = KEY) -> HandedUpload:
+        found = await self.uploads.state(CLIENT, TANHAE, key)
+        assert found is not None
+        return found
+
+    async def files(self, account: str = AMY) -> list[dict[str, Any]]:
+        """In the Drive, without its folders."""
+        found = await self.google.files(account)
+        return [file for file in found if "folder" not in file["mimeType"]]
+
+    async def calls(self, operation: str) -> int:
+        return int((await self.google.calls())["counts"].get(f"google.{operation}", 0))
+
+
+@pytest.fixture
+async def cloud(
+    sandbox: Sandbox, google: GoogleControls, folder: Path, keyring: TokenEncryption
+) -> AsyncIterator[Cloud]:
+    """淡海 is authorised."""
+    world = World(sandbox, google, folder, keyring)
+    await world.connect(TOWN)
+    yield Cloud(world)
+    await world.close()
+
+
+async def send(
+    handed: HandedUpload, content: bytes = CONTENT, begin: int = 0, end: int | None = None
+) -> int:
+    """Send bytes as a computer does, which has no token; the status of Drive's answer."""
+    assert handed.session is not None
+    last = len(content) if end is None else end
+    headers = {"Content-Range": f"bytes {begin}-{last - 1}/{handed.size}"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.put(
+            handed.session.get_secret_value(), data=content[begin:last], headers=headers
+        ) as answer,
+    ):
+        return answer.status
+
+
+async def test_bytes_that_go_to_the_session_are_in_the_departments_drive(cloud: Cloud) -> None:
+    handed = await cloud.begin()
+    assert (handed.state, handed.received, handed.link, handed.is_new) == ("waiting", 0, "", True)
+    assert await send(handed) == 200
+    found = await cloud.state()
+    assert (found.state, found.received, found.name) == ("complete", len(CONTENT), "班表.pdf")
+    assert found.session is None
+    (file,) = await cloud.files()
+    assert file["id"] == handed.file_id == found.file_id
+    assert await cloud.google.file_bytes(file["id"]) == CONTENT
+    assert file["id"] in found.link
+    (folder,) = [one for one in await cloud.google.files(AMY) if one["id"] in file["parents"]]
+    assert folder["name"] == "淡海"
+
+
+async def test_an_upload_that_was_cut_goes_on_where_drive_says(cloud: Cloud) -> None:
+    handed = await cloud.begin()
+    assert await send(handed, end=BLOCK) == 308
+    found = await cloud.state()
+    assert (found.state, found.received) == ("waiting", BLOCK)
+    again = await cloud.begin()
+    assert (again.received, again.session, again.is_new) == (BLOCK, handed.session, False)
+    assert await send(handed, begin=BLOCK) == 200
+    assert (await cloud.state()).state == "complete"
+
+
+async def test_twenty_requests_at_once_are_one_session(cloud: Cloud) -> None:
+    handed = await asyncio.gather(*(cloud.begin() for _ in range(20)))
+    assert await cloud.calls("upload.start") == 1
+    assert len({one.session for one in handed}) == 1
+    assert [one.is_new for one in handed].count(True) == 1
+
+
+async def test_of_many_processes_one_hands_out_its_session_and_the_others_give_theirs_up(
+    cloud: Cloud, sandbox: Sandbox
+) -> None:
+    processes = [cloud.process() for _ in range(4)]
+    handed = await asyncio.gather(
+        *(each.begin(CLIENT, TANHAE, announced(), KEY) for each in processes * 5)
+    )
+    assert len({(one.session, one.file_id) for one in handed}) == 1
+    assert [one.is_new for one in handed].count(True) == 1
+    assert sandbox.google is not None
+    async with asyncio.timeout(10):
+        while len(sandbox.google.sessions) > 1:  # noqa: ASYNC110 - Drive's side tells nobody
+            await asyncio.sleep(0.01)
+    assert await send(handed[0]) == 200
+    assert len(await cloud.files()) == 1
+
+
+async def test_after_a_restart_the_same_request_has_the_same_answer(cloud: Cloud) -> None:
+    handed = await cloud.begin()
+    again = await cloud.process().begin(CLIENT, TANHAE, announced(), KEY)
+    assert (again.session, again.file_id, again.is_new) == (handed.session, handed.file_id, False)
+    await send(handed)
+    done = await cloud.process().begin(CLIENT, TANHAE, announced(), KEY)
+    assert (done.state, done.session) == ("complete", None)
+    assert await cloud.calls("upload.start") == 1
+
+
+async def test_a_finished_upload_is_told_of_without_asking_google(cloud: Cloud) -> None:
+    await send(await cloud.begin())
+    first = await cloud.state()
+    await cloud.google.forget_calls()
+    await cloud.google.revoke(AMY)
+    assert await cloud.begin() == await cloud.state() == first
+    assert (await cloud.google.calls())["counts"] == {}
+
+
+@pytest.mark.parametrize(
+    "other", [{"name": "another.pdf"}, {"size": 7}, {"md5": "0" * 32}, {"mime": "text/plain"}]
+)
+async def test_another_file_under_the_same_key_is_refused(
+    cloud: Cloud, other: dict[str, Any]
+) -> None:
+    handed = await cloud.begin()
+    with pytest.raises(OtherFile):
+        await cloud.begin(announced(**other))
+    assert (await cloud.state()).session == handed.session
+    assert await cloud.calls("upload.start") == 1
+
+
+async def test_computers_and_keys_are_apart(cloud: Cloud) -> None:
+    one, two, three = await asyncio.gather(
+        cloud.begin(), cloud.begin(key="another"), cloud.begin(client="another")
+    )
+    assert len({each.file_id for each in (one, two, three)}) == 3
+    assert await cloud.uploads.state("another", TANHAE, "none") is None
+
+
+@pytest.mark.parametrize("end", ["forget_sessions", "expire_sessions"])
+async def test_a_session_that_has_ended_begins_anew_under_its_identifier(
+    cloud: Cloud, end: str
+) -> None:
+    handed = await cloud.begin()
+    await send(handed, end=BLOCK)
+    await cloud.google.act(end, account=AMY)
+    found = await cloud.state()
+    assert (found.state, found.session, found.link) == ("gone", None, "")
+    again = await cloud.begin()
+    assert (again.state, again.received, again.is_new) == ("waiting", 0, True)
+    assert again.file_id == handed.file_id
+    assert again.session != handed.session
+    assert await send(again) == 200
+    assert (await cloud.state()).state == "complete"
+    assert len(await cloud.files()) == 1
+
+
+async def test_one_whose_last_answer_was_lost_with_its_session_is_found(cloud: Cloud) -> None:
+    handed = await cloud.begin()
+    await send(handed)
+    assert handed.session is not None
+    async with aiohttp.ClientSession() as session:  # Drive forgets what is finished as well
+        await session.delete(handed.session.get_secret_value())
+    assert (await cloud.begin()).state == "complete"
+    assert await cloud.calls("upload.start") == 1
+
+
+async def test_another_file_than_the_announced_one_is_deleted_and_begins_anew(
+    cloud: Cloud,
+) -> None:
+    handed = await cloud.begin()
+    assert await send(handed, b"x" * len(CONTENT)) == 200
+    found = await cloud.state()
+    assert (found.state, found.session, found.link) == ("wrong", None, "")
+    assert await cloud.files() == []
+    again = await cloud.begin()
+    assert again.is_new
+    assert again.file_id != handed.file_id  # Drive gives none twice
+    assert await send(again) == 200
+    assert (await cloud.state()).state == "complete"
+
+
+async def test_a_file_deleted_in_drive_takes_another_identifier(cloud: Cloud) -> None:
+    handed = await cloud.begin()
+    await send(handed)
+    await cloud.google.act("delete", file_id=handed.file_id)
+    assert (await cloud.state()).state == "gone"
+    again = await cloud.begin()
+    assert again.file_id != handed.file_id
+    assert await send(again) == 200
+
+
+async def test_a_folder_in_the_bin_is_made_again(cloud: Cloud) -> None:
+    await send(await cloud.begin())
+    (file,) = await cloud.files()
+    await cloud.google.act("trash", file_id=file["parents"][0])
+    handed = await cloud.begin(key="next")
+    await send(handed)
+    (next_one,) = [one for one in await cloud.files() if one["id"] == handed.file_id]
+    assert next_one["parents"] != file["parents"]
+
+
+async def test_a_full_drive_says_so(cloud: Cloud) -> None:
+    await cloud.google.set_quota(AMY, limit=1000, used=999)
+    with pytest.raises(DriveRefused) as caught:
+        await cloud.begin()
+    assert caught.value.code == "quota_exceeded"
+    await cloud.google.set_quota(AMY, limit=1 << 40, used=0)
+    assert (await cloud.begin()).is_new
+
+
+async def test_a_revoked_department_has_no_sessions(cloud: Cloud) -> None:
+    handed = await cloud.begin()
+    assert await cloud.uploads.withdraw(TANHAE) == 1
+    await cloud.world.custody.disconnecting.disconnect(TOWN)
+    assert await send(handed) in (401, 404)
+    with pytest.raises(ConsentRequired):
+        await cloud.begin()
+    with pytest.raises(ConsentRequired):
+        await cloud.state()
+    assert await cloud.files() == []
+
+
+async def test_a_computers_sessions_are_given_up_and_others_stay(cloud: Cloud) -> None:
+    mine, other = await cloud.begin(), await cloud.begin(client="another")
+    assert await cloud.uploads.withdraw(TANHAE, CLIENT) == 1
+    assert await send(mine) == 404
+    assert await send(other) == 200
+
+
+async def test_what_was_begun_for_another_account_begins_anew_in_the_new_one(cloud: Cloud) -> None:
+    handed = await cloud.begin()
+    await cloud.world.connect(TOWN, BEN)
+    assert (await cloud.state()).state == "gone"
+    again = await cloud.begin()
+    assert again.file_id != handed.file_id
+    assert await send(again) == 200
+    assert (await cloud.files(AMY), len(await cloud.files(BEN))) == ([], 1)
+
+
+@pytest.mark.one_way("on")
+async def test_a_drive_that_does_not_answer_is_not_waited_for(cloud: Cloud) -> None:
+    cloud.uploads._patience_seconds = 0.2
+    await cloud.google.fault("google.upload.start", "hang")
+    with pytest.raises(TransientFault) as caught:
+        await cloud.begin()
+    assert caught.value.code == "timeout"
+    await cloud.google.clear_faults()
+    cloud.uploads._patience_seconds = 10
+    assert (await cloud.begin()).is_new
+
+
+@pytest.mark.one_way("on")
+async def test_an_answer_that_was_lost_leaves_one_file(cloud: Cloud) -> None:
+    await cloud.google.fault("google.upload.start", "after", count=3)
+    for _ in range(2):
+        with suppress(TransientFault):  # or httplib2 asks once more by itself
+            await cloud.begin()
+    await send(await cloud.begin())
+    assert len(await cloud.files()) == 1
+
+
+async def test_a_damaged_document_does_not_stand_in_the_way(
+    cloud: Cloud, folder: Path, keyring: TokenEncryption
+) -> None:
+    await cloud.begin()
+    storage = cloud.world.storage
+    (name,) = storage.names(UPLOADS)
+    keep(folder, UPLOADS.name, name, {"odd": True}, keyring)
+    assert (await cloud.begin()).is_new
+    assert not (await cloud.begin()).is_new
+
+
+async def test_old_uploads_are_forgotten(cloud: Cloud) -> None:
+    await cloud.begin()
+    cloud.uploads.clear()
+    assert len(cloud.world.storage.names(UPLOADS)) == 1
+    cloud.uploads._now = lambda: cloud.world.storage.now() + KEPT_SECONDS + 1
+    cloud.uploads.clear()
+    assert cloud.world.storage.names(UPLOADS) == []
+
+
+async def test_nothing_of_it_is_told_by_logs_or_texts(cloud: Cloud, restored_logging: None) -> None:
+    log = io.StringIO()
+    configure_logging(MASK, level="DEBUG", style="json", stream=log)
+    handed = await cloud.begin()
+    assert handed.session is not None
+    record = Record(
+        department="tanhae",
+        client=CLIENT,
+        file=announced(),
+        file_id=handed.file_id,
+        session=handed.session,
+        account=SecretStr("an account"),
+        began_at=0,
+        link="https://drive.google.com/open?id=" + handed.file_id,
+    )
+    texts = [repr(handed), str(record), repr(record), f"{announced()}"]
+    with pytest.raises(OtherFile) as other:
+        await cloud.begin(announced(name="another.pdf"))
+    await cloud.google.act("forget_sessions", account=AMY)
+    refusal = {"status": 403, "reason": "domainPolicy"}
+    await cloud.google.fault("google.drive.files.get", "status", **refusal)
+    with pytest.raises(DriveRefused) as fault:
+        await cloud.state()
+    for caught in (other.value, fault.value):
+        logging.getLogger("of a library").error("it failed", exc_info=caught)
+        texts += traceback.format_exception(caught)
+    printed = "\n".join([*texts, log.getvalue()])
+    assert '"event": "upload_handed"' in printed
+    address = handed.session.get_secret_value()
+    for secret in (address, address.rpartition("=")[2], handed.file_id, KEY, "班表", CLIENT):
+        assert secret not in printed
+        assert secret.encode("unicode_escape").decode() not in printed
