@@ -101,6 +101,7 @@ maintenance = _group("maintenance", "Sweeps: see and do what the bot does by its
 tokens = _group("tokens", "Stored credentials: look at them, convert them.", CREDENTIALS)
 quarantine = _group("quarantine", "Credentials set aside: list, restore, purge.", CREDENTIALS)
 keys = _group("keys", "Encryption keys: make, check, rotate.", KEYS)
+accounts = _group("service-account", "Keys by which spreadsheets are read: encode, check.", KEYS)
 database = _group("db", "The database, where DATABASE_URL names one: check, upgrade.", RUNNING)
 
 
@@ -239,6 +240,19 @@ add_later(
     "rotate",
     "commands.keys.in_use:rotate",
     "Encrypt everything that is stored under the newest key.",
+)
+
+add_later(
+    accounts,
+    "encode",
+    "commands.service_accounts.encode:encode",
+    "Print a service account's key file as one line for the settings, and nothing else on stdout.",
+)
+add_later(
+    accounts,
+    "check",
+    "commands.service_accounts.check:check",
+    "Say of each department whose key is set, whom to share spreadsheets with, and its age.",
 )
 
 

@@ -31,6 +31,7 @@ from commands.checks.settings import check_env_file, check_precautions, check_se
 from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson
 from commands.runtime import Installation
+from commands.service_accounts import checks as service_accounts
 from commands.waiting import saying
 from config import Settings
 from security.logging_utils import redact_logs
@@ -90,6 +91,8 @@ def _local(there: Installation, runs: bool | None) -> list[Check]:
         ("testing", partial(connections.check_testing, there)),
         ("bot", lambda: [process.judge_bot(runs)]),
     ]
+    if settings.service_accounts:
+        blocking.append(("service keys", partial(service_accounts.check_ages, there)))
     if settings.telegram_local_mode:
         blocking.append((local_server.NAME, partial(local_server.check_local_server, settings)))
     ports = (
@@ -120,6 +123,9 @@ def _network(settings: Settings, runs: bool | None, *, offline: bool) -> list[Ch
         ("google", partial(google.check_google, settings)),
         ("public url", partial(process.check_public_url, settings, runs)),
     ]
+    if settings.service_accounts:
+        name = service_accounts.NAME
+        checks.append((name, partial(service_accounts.check_tokens, settings)))
     if not offline:
         return checks
     return [(name, partial(_not_asked, name)) for name, _ in checks]

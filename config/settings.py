@@ -25,6 +25,7 @@ from pydantic_settings import (
 from config.addresses import Address, PublicAddress, ServerAddress, WebhookAddress
 from config.database import DatabaseAddress
 from config.network import CertDir, CertFile, Exemptions, Proxy, ProxyAddress
+from config.service_accounts import ServiceAccounts
 from config.sources import Variables, read_text, read_variables, trimmed
 from config.values import (
     BotToken,
@@ -39,7 +40,6 @@ from config.values import (
     Folder,
     Host,
     MaskKey,
-    ServiceAccounts,
     Switch,
     UserIds,
     WebhookSecret,
@@ -167,7 +167,7 @@ class Settings(BaseSettings):
     database_ca: CertFile | None = None
     departments: DepartmentPairs = ("tanhae=淡海", "anping=安坑")
     service_accounts: ServiceAccounts = Field(default_factory=dict)
-    """By slug the base64 of the key file, from each `<SLUG>_GOOGLE_SERVICE_ACCOUNT_JSON`."""
+    """By slug the key in each `<SLUG>_GOOGLE_SERVICE_ACCOUNT_JSON`."""
 
     public_url: PublicAddress | None = None
     web_host: Host = "127.0.0.1"

@@ -9,9 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
-import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -166,17 +165,6 @@ _client_secret = keeping(
 )
 
 
-def _service_account(value: str) -> str:
-    encoded = "".join(value.split())  # base64 wraps its lines
-    try:
-        key = json.loads(base64.b64decode(encoded, validate=True))
-    except (ValueError, RecursionError):
-        key = None
-    if not isinstance(key, dict) or key.get("type") != "service_account":
-        raise ValueError("is not the base64 of a service account's key file")
-    return encoded
-
-
 # Lists
 
 
@@ -278,9 +266,6 @@ WebhookSecret = Annotated[
     ),
 ]
 DatabaseUrl = Annotated[SecretStr, _secret(str)]  # see config/database.py
-ServiceAccount = Annotated[SecretStr, _secret(_service_account)]
-ServiceAccounts = Annotated[Mapping[str, ServiceAccount], BeforeValidator(dict)]
-"""By slug the base64 of the key file."""
 
 UserIds = Annotated[
     frozenset[int], NoDecode, _ids(_USER_ID, "the Telegram ID of a person (digits alone)")

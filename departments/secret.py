@@ -53,6 +53,18 @@ class AccessSecret:
             raise OperatorFault("the storage has not kept what was put there", code="store_failed")
         return cls(SecretBytes(value))
 
+    @classmethod
+    def find(cls, storage: DocumentStore) -> AccessSecret | None:
+        """The installation's own, for whoever only looks; None: it was never made.
+
+        Blocks.
+
+        Raises:
+            OperatorFault: it cannot be read.
+        """
+        value = _read(Documents(storage, ACCESS))
+        return None if value is None else cls(SecretBytes(value))
+
     def digest(self, purpose: str, value: str) -> str:
         """The keyed hash of `value`, 64 hexadecimal digits: a document's name.
 

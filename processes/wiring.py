@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,6 +12,10 @@ from datetime import timedelta
 import structlog
 
 from config import GoogleClient, Settings
+from config.service_accounts import ServiceAccountKey
+from departments.names import Departments
+from departments.service_accounts import service_keys
+from departments.service_accounts.service_keys import ServiceKeys
 from security.consent.approvals import AccountLookup, ConsentParts
 from security.consent.flows import ConsentFlows
 from security.consent.pending import PendingConsent, PendingConsents
@@ -21,6 +25,7 @@ from security.custody.leases import Leases
 from security.custody.members import Members
 from security.custody.rejecting import Rejecting
 from security.custody.workers import Workers
+from security.errors import CustodyError
 from security.google.clients import Clients
 from security.google.network import Network
 from security.google.oauth import GoogleOAuth, OAuthEndpoints
@@ -58,6 +63,8 @@ class CustodyOptions:
     """Told the result code of every refresh that was asked of Google."""
     incident_codes: frozenset[str] = frozenset()
     """Of trouble that whoever opens it ends, and of which no sweep can tell."""
+    departments: Sequence[str] = ()
+    service_accounts: Mapping[str, ServiceAccountKey] = field(default_factory=dict)
     seen_as: str | None = None
     """As in `MaintenanceState`."""
     remembers: bool = True
@@ -88,6 +95,8 @@ class CustodyOptions:
             ),
             on_refresh=on_refresh,
             incident_codes=incident_codes,
+            departments=settings.departments,
+            service_accounts=settings.service_accounts,
             seen_as=seen_as,
             remembers=remembers,
         )
@@ -113,11 +122,13 @@ class Custody:
             storage,
             self.workers,
             options.idle_after,
-            incident_codes=options.incident_codes,
+            incident_codes=options.incident_codes | {service_keys.OLD},
             on_refresh=options.on_refresh,
             keeps=options.remembers,
             seen_as=options.seen_as,
         )
+        departments = Departments(options.departments)
+        self.service_keys = ServiceKeys(storage, departments, options.service_accounts)
         rejections = self.state.rejections
         self.fleet = Fleet(storage, self.leases, self.state)
         self.rejecting = Rejecting(self.workers, self.leases, self.store, rejections, self.state)
@@ -189,6 +200,13 @@ class Custody:
         elif self.storage.sealer.is_sealing:  # without a key each document says so itself
             await self.workers.run(self.storage.check_keys)
         await self.workers.run(self.state.load)
+        keys = self.service_keys
+        try:
+            await self.workers.run(keys.look if looks_only else keys.note)
+        except CustodyError as fault:  # they serve, and of their age nothing is known or told
+            _log.warning("service_key_not_noted", result=fault.code)
+        else:
+            self.state.watched.add(service_keys.OLD, keys.is_any_old)
 
     async def close(self) -> None:
         """Give threads, connections and descriptors back, in order."""

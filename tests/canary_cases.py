@@ -49,15 +49,15 @@ MALFORMED: Final = {
     **dict.fromkeys(("TOKEN_ENCRYPTION_KEY", "ADMIN_USER_IDS", "LOG_LEVEL", "WEB_PORT"), "MARK"),
     **{"GOOGLE_TOKEN_URI": "http://MARK.example/MARK", "DATABASE_URL": "mysql://MARK:MARK@MARK/"},
 }
-NOWHERE: Final = dict.fromkeys(
-    (
-        *("TELEGRAM_API_BASE_URL", "GOOGLE_API_ENDPOINT", "GOOGLE_AUTH_URI"),
-        *("GOOGLE_TOKEN_URI", "GOOGLE_DEVICE_URI", "GOOGLE_REVOKE_URI"),
-    ),
-    "http://127.0.0.1:9",
+NO_ACCOUNT: Final = {"TANHAE_GOOGLE_SERVICE_ACCOUNT_JSON": ""}
+ELSEWHERE: Final = (
+    *("TELEGRAM_API_BASE_URL", "GOOGLE_API_ENDPOINT", "GOOGLE_AUTH_URI"),
+    *("GOOGLE_TOKEN_URI", "GOOGLE_DEVICE_URI", "GOOGLE_REVOKE_URI"),
 )
+NOWHERE: Final = {**dict.fromkeys(ELSEWHERE, "http://127.0.0.1:9"), **NO_ACCOUNT}
 NO_PROXY_THERE: Final = {
-    **dict.fromkeys(NOWHERE, "https://nobody.test"),
+    **dict.fromkeys(ELSEWHERE, "https://nobody.test"),
+    **NO_ACCOUNT,
     "HTTPS_PROXY": "http://MARK:MARK@127.0.0.1:9",
 }
 LOCAL_SERVER: Final = {
@@ -93,6 +93,18 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case("keys rotate", 1, "", settings=ANOTHER_KEY),
         Case("keys rotate", 1, "", damaged),
         Case("keys rotate", 3, "Stopped", full),
+    ),
+    "service-account encode": (
+        Case("service-account encode {key_file} --department tanhae", 0, "_ACCOUNT_JSON="),
+        Case("service-account encode {folder} --department tanhae", 2, "cannot be read"),
+        Case("service-account encode {archive}.json --department tanhae", 2, "cannot be read"),
+        Case("service-account encode {key_file} --department {ann_id}", 2, "--department"),
+    ),
+    "service-account check": (
+        Case("service-account check", 0, "Share spreadsheets with"),
+        Case("service-account check --online", 1, "Google refuses the key"),
+        Case("service-account check", 2, "JSON", settings=dict.fromkeys(NO_ACCOUNT, "MARK")),
+        Case("service-account check", 3, "could not be looked up", settings=TOO_LONG),
     ),
     "tokens encrypt": (
         Case("tokens encrypt --yes", 0, "plaintext", kind="plain", settings=ANOTHER_KEY),
@@ -192,7 +204,9 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case("whois {ann_id}", 2, "no mask"),
     ),
     "doctor": (
-        Case("doctor", 0, "agrees with Google", settings={"GOOGLE_OTHER_CLIENTS": ""}),
+        Case(
+            "doctor", 0, "agrees with Google", settings={"GOOGLE_OTHER_CLIENTS": "", **NO_ACCOUNT}
+        ),
         Case("doctor --offline", 0, "all of them open"),
         Case("doctor", 1, "took no connection", settings=NOWHERE),
         Case("doctor", 1, "", settings=NO_PROXY_THERE),

@@ -44,6 +44,7 @@ from security.storage.documents import Documents
 from security.storage.events import Event
 from tests.canaries import Canaries, Leak, MarkedWorld, telegram_id
 from tests.security.kit import World, in_minutes, new_key, secret
+from tests.service_accounts import TOKEN_URI, in_json, pem_of, rsa_key
 from tests.stores import storage_in, store_in
 
 T = TypeVar("T")
@@ -97,6 +98,11 @@ class Installation:
         self.around = Surroundings(self.world)
         self.old, self.newest, self.backup_key, self.stranger = (self._key() for _ in range(4))
         self.mask_key = self.world.new("mask key")
+        self.address = f"{self.world.new('service account')}@example.iam.gserviceaccount.com"
+        self.key_file = folder / "key.json"
+        """Of a service account at Google."""
+        self.key_file.touch(mode=0o600)
+        self.key_file.write_text(self._service_account())
         self.mask = OwnerMask(self.mask_key.encode())
         self.damage = self.world.new("damaged trail")
         self.owners = {name: self._owner(name) for name in PEOPLE}
@@ -114,6 +120,11 @@ class Installation:
         key = new_key()
         self.canaries.add("encryption key", secret(key).rstrip("="))
         return key
+
+    def _service_account(self, token_uri: str = TOKEN_URI) -> str:
+        pem = pem_of(rsa_key())
+        self.canaries.add("private key", "".join(pem.splitlines()[2:-1]))
+        return in_json(client_email=self.address, token_uri=token_uri)
 
     def _owner(self, name: str) -> Owner:
         if name == "town":
@@ -196,10 +207,10 @@ class Installation:
     def _settings(self) -> dict[str, str]:
         """Everything set that can hold a secret, but for keys and folders."""
         new = self.world.new
-        account = f'{{"type": "service_account", "private_key": "{new("private key")}", '
-        account += f'"client_email": "{new("service account")}@example.com"}}'
+        sandbox = bot_settings(self.around.sandbox, Path("nowhere"), "device")
+        account = self._service_account(sandbox["GOOGLE_TOKEN_URI"])
         return {
-            **bot_settings(self.around.sandbox, Path("nowhere"), "device"),
+            **sandbox,
             "WEB_PORT": "0",
             "GOOGLE_OTHER_CLIENTS": f"{new('another client')}:{new('its secret')}",
             "TANHAE_GOOGLE_SERVICE_ACCOUNT_JSON": base64.b64encode(account.encode()).decode(),
@@ -269,6 +280,7 @@ class House:
             "nobody": self.marked.mask("user:1"),
             "archive": str(self.archive),
             "folder": str(self.folder),
+            "key_file": str(self.marked.key_file),
         }
 
     @property
@@ -319,7 +331,12 @@ class House:
         if line.startswith("backup"):  # it says where the archive is that it was told to write
             lines = "".join(part.strip() for part in stdout_alone.splitlines())
             stdout_alone = lines.replace(str(self.archive), "{archive}")
-        said = (stdout_alone, ran.stderr, escaped, self.trail())
+        stderr_alone = ran.stderr
+        if line.startswith("service-account"):  # both say with whom to share; one prints the key
+            key = base64.b64encode(self.marked.key_file.read_bytes()).decode()
+            stdout_alone = stdout_alone.replace(self.marked.address, "").replace(f"={key}\n", "")
+            stderr_alone = stderr_alone.replace(self.marked.address, "")
+        said = (stdout_alone, stderr_alone, escaped, self.trail())
         self.marked.said += [(line, text) for text in said]
         assert escaped == "", line
         return ran

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import textwrap
 from pathlib import Path
 
@@ -19,13 +18,13 @@ from config import (
     is_loopback,
     load_settings,
 )
+from tests.service_accounts import encoded, pem_of, rsa_key
 
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 SECRET = "GOCSPX-canary-secret"
 # Fixed, so that every worker of a parallel run collects tests of the same names.
 KEY, OTHER_KEY = (base64.urlsafe_b64encode(bytes([n]) * 32).decode() for n in (1, 2))
 NEEDED = {"TELEGRAM_BOT_TOKEN": TOKEN, "GOOGLE_CLIENT_ID": "id", "GOOGLE_CLIENT_SECRET": SECRET}
-KEY_FILE = base64.b64encode(json.dumps({"type": "service_account", "x": "canary" * 20}).encode())
 
 
 def load(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
@@ -492,37 +491,7 @@ def test_a_webhook_secret_telegram_would_refuse_is_refused(
     assert {*found} == {"TELEGRAM_WEBHOOK_SECRET"}
 
 
-# Departments and service accounts
-
-
-@pytest.mark.parametrize("wrap", [False, True])
-def test_a_service_account_is_read_for_its_department(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, wrap: bool
-) -> None:
-    """base64 wraps its lines unless told not to."""
-    text = base64.encodebytes(base64.b64decode(KEY_FILE)) if wrap else KEY_FILE
-    (tmp_path / "key").write_bytes(text)
-    settings = load(
-        monkeypatch,
-        **NEEDED,
-        TANHAE_GOOGLE_SERVICE_ACCOUNT_JSON=KEY_FILE.decode(),
-        ANPING_GOOGLE_SERVICE_ACCOUNT_JSON_FILE=str(tmp_path / "key"),
-    )
-    assert sorted(settings.service_accounts) == ["anping", "tanhae"]
-    for encoded in settings.service_accounts.values():
-        assert json.loads(base64.b64decode(encoded.get_secret_value()))["type"] == "service_account"
-
-
-@pytest.mark.parametrize(
-    "value", ["canary", base64.b64encode(b"canary").decode(), base64.b64encode(b"{}").decode(),
-              base64.b64encode(b"[]").decode(), "🎉" * 4]
-)  # fmt: skip
-def test_a_service_account_that_is_none_is_named(
-    monkeypatch: pytest.MonkeyPatch, value: str
-) -> None:
-    """By its own variable."""
-    found = faults(monkeypatch, **NEEDED, TANHAE_GOOGLE_SERVICE_ACCOUNT_JSON=value)
-    assert {*found} == {"TANHAE_GOOGLE_SERVICE_ACCOUNT_JSON"}
+# Departments and service accounts: more in test_service_account_settings.py
 
 
 def test_every_faulty_service_account_is_named(
@@ -543,7 +512,7 @@ def test_every_faulty_service_account_is_named(
 
 def test_a_service_account_of_no_department_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slug that was spelt differently."""
-    found = faults(monkeypatch, **NEEDED, TAMHAE_GOOGLE_SERVICE_ACCOUNT_JSON=KEY_FILE.decode())
+    found = faults(monkeypatch, **NEEDED, TAMHAE_GOOGLE_SERVICE_ACCOUNT_JSON=encoded())
     assert {*found} == {"TAMHAE_GOOGLE_SERVICE_ACCOUNT_JSON"}
 
 
@@ -558,9 +527,9 @@ def test_settings_show_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
         TOKEN_ENCRYPTION_KEY=KEY,
         GOOGLE_OTHER_CLIENTS="old:other-secret",
         LOG_MASK_KEY="mask-key-canary",
-        TANHAE_GOOGLE_SERVICE_ACCOUNT_JSON=KEY_FILE.decode(),
+        TANHAE_GOOGLE_SERVICE_ACCOUNT_JSON=encoded(),
     )
-    hidden = [TOKEN, SECRET, KEY, "old:other-secret", "mask-key-canary", KEY_FILE.decode()]
+    hidden = [TOKEN, SECRET, KEY, "old:other-secret", "mask-key-canary", pem_of(rsa_key())]
     shown = f"{settings!r} {settings} {settings.google_clients!r}"
     assert all(value not in shown for value in hidden)
     assert {*hidden} == {one.get_secret_value() for one in secrets_of(settings)}
@@ -568,7 +537,7 @@ def test_settings_show_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def secrets_of(settings: Settings) -> list[SecretStr]:
     """Every secret value among the settings."""
-    values: list[object] = [*settings.service_accounts.values()]
+    values: list[object] = [key.private_key for key in settings.service_accounts.values()]
     for name in Settings.model_fields:
         value = getattr(settings, name)
         values += value if isinstance(value, tuple) else [value]

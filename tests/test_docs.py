@@ -218,7 +218,9 @@ def _unknown_commands(text: str) -> Iterator[str]:
     commands = _commands()
     # The image has the command's name: what Docker is told about it is no command.
     code = re.sub(r"(?m)^\s*(docker|sudo) .*$", "", code_in(text))
-    for first, second, rest in re.findall(r"\bdrivekeeper ([a-z]+)\b(?: ([a-z]+)\b)?(.*)", code):
+    for first, second, rest in re.findall(
+        r"\bdrivekeeper ([a-z][a-z-]*)\b(?: ([a-z]+)\b)?(.*)", code
+    ):
         name = first if first in commands else f"{first} {second}"
         parameters = commands[name].params if name in commands else []
         options = {option for p in parameters for option in (*p.opts, *p.secondary_opts)}

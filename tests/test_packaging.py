@@ -258,7 +258,12 @@ def test_build_sees_nothing_but_what_it_copies() -> None:
             "client_secret_1.json",
         ),
         *("sandbox/user_data/token_1.json", "bot/__pycache__/a.cpython-312.pyc", "tests/a.py"),
-        *("web/credentials.json", "bot/x-service-account.json", ".sandbox/world/google/state.json"),
+        *(
+            "web/credentials.json",
+            "bot/x-service-account.json",
+            "web/tanhae-sa.json",
+            ".sandbox/world/google/state.json",
+        ),
         *("bot/drivekeeper.db", "bot/drivekeeper.db-wal", "web/d.db-shm", "security/d.sqlite3"),
         *("commands/dump.sql", "commands/dump.sql.gz", "security/d.dump", "compose.database.sh"),
     ],

@@ -134,6 +134,7 @@ def test_of_the_data_folder_only_its_being_there_is_kept() -> None:
     "name",
     [
         *(".env", ".env.production", "tanhae-service-account.json", "service_account.json"),
+        *("tanhae-sa.json", "tanhae_sa.json", "keys/sa.json", "example-project-0123456789ab.json"),
         *("client_secret_1.json", "credentials.json", "token_501.json", "tls.pem", "old.key"),
         *(".driver_management_system/.key", "tokens.encrypted", "desk/tokens.encrypted"),
     ],

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from config import Settings, SettingsError, load_settings
+from tests.service_accounts import encoded
 from tests.test_config import KEY, NEEDED, OTHER_KEY, TOKEN, faults, load
 
 SPELT_OTHERWISE = base64.b64encode(b"\xfb\xff" + bytes(30)).decode()
@@ -231,7 +232,7 @@ def test_a_fault_leads_to_no_second_one(monkeypatch: pytest.MonkeyPatch) -> None
         ENCRYPTION_KEY="canary-key",
         TOKEN_REQUIRE_ENCRYPTION="true",
         DEPARTMENTS="Depot=a",
-        DEPOT_GOOGLE_SERVICE_ACCOUNT_JSON=base64.b64encode(b'{"type": "service_account"}').decode(),
+        DEPOT_GOOGLE_SERVICE_ACCOUNT_JSON=encoded(),
     )
     assert {*found} == {"ENCRYPTION_KEY", "DEPARTMENTS"}
 

@@ -139,11 +139,7 @@ def _message(incident: Incident, services: Services, t: Texts) -> Shown:
     name = admin_texts.title(incident.code, t)
     if incident.until is not None:
         lasted = t.duration(incident.until - incident.since)
-        text = (
-            t.tr("Nothing is on hold any more. It lasted {duration}.", duration=lasted)
-            if incident.code == HOLD
-            else t.tr("Everything works again. It lasted {duration}.", duration=lasted)
-        )
+        text = admin_texts.over(incident.code, lasted, t)
         return t.tr("✅ <b>Over:</b>") + f" {name}\n\n{text}", None
     facts = [t.tr("Since {time}", time=t.moment(datetime.fromtimestamp(incident.since, UTC)))]
     if incident.owners:

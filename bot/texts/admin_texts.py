@@ -35,6 +35,7 @@ def title(code: str, t: Texts) -> str:
         "api_not_found": t.tr("There is no Google Drive at the address in GOOGLE_API_ENDPOINT"),
         "api_disabled": t.tr("The Google Drive API is not enabled in the Cloud project"),
         "local_file_unreadable": t.tr("Files of the local Bot API server cannot be read"),
+        "service_key_old": t.tr("A service account's key should be replaced"),
     }
     return texts.get(code, t.tr("Something in this bot's set-up is wrong"))
 
@@ -87,6 +88,11 @@ def meaning(code: str, t: Texts) -> str:
         "local_file_unreadable": t.tr(
             "The server has them, and this bot may not read them, so nobody's files reach "
             "Drive. Whoever sent one was told so, and can try again by a button."
+        ),
+        "service_key_old": t.tr(
+            "It has been here for 90 days or longer. Nothing has stopped: it opens a department's "
+            "spreadsheets as before. But whoever has got hold of a copy of it can read them too, "
+            "until it is deleted at Google."
         ),
         **dict.fromkeys(
             ("plaintext_refused", "wrong_document", "older_generation"),
@@ -181,6 +187,11 @@ def remedy(code: str, t: Texts) -> str:
             "look for what the logs say just before the last starts, and report it. The "
             "message is kept for a day, and then deleted."
         ),
+        "service_key_old": t.tr(
+            "<code>drivekeeper service-account check</code> says whose it is. Make a new key in "
+            "the Google Cloud console, set it, restart, and delete the old one there: "
+            "docs/service-accounts.md goes through it."
+        ),
         "api_not_found": t.tr(
             "put GOOGLE_API_ENDPOINT right, or leave it and the other addresses of Google "
             "out, and restart. The next file ends this alert."
@@ -231,3 +242,16 @@ def reason(code: str, t: Texts) -> str:
         "superseded": t.tr("it was older than another one"),
     }
     return texts.get(code, t.tr("it cannot be read"))
+
+
+def over(code: str, lasted: str, t: Texts) -> str:
+    """That it has ended.
+
+    Args:
+        lasted: for how long it went on, in words.
+    """
+    texts = {
+        "on_hold": t.tr("Nothing is on hold any more. It lasted {duration}.", duration=lasted),
+        "service_key_old": t.tr("No key that old is set any more."),
+    }
+    return texts.get(code, t.tr("Everything works again. It lasted {duration}.", duration=lasted))

@@ -85,6 +85,8 @@ EVENTS: Final = frozenset(
         "token_disconnected",
         "token_revoke_failed",
         "audit_failed",
+        "service_key_seen",
+        "service_key_not_noted",
         "plaintext_allowed",
         "document_refused",
         # uploads
@@ -168,6 +170,8 @@ RESULTS: Final = frozenset(
         "declined",
         # the hold
         "on_hold",
+        # keys of service accounts
+        "service_key_old",
         # corruption
         "corrupt",
         "tampered",

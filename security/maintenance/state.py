@@ -30,10 +30,11 @@ from security.maintenance.documents import (
     bring_up,
     owner_of,
 )
-from security.maintenance.incidents import CLOCK_SKEW, HOLD, MOST_SKEW_SECONDS, Incidents
+from security.maintenance.incidents import HOLD, Incidents
 from security.maintenance.owners import Activity, Organisations, Pauses, Terms
 from security.maintenance.processes import REPORTS, WRONG, ProcessDocuments
 from security.maintenance.report import SweepReport
+from security.maintenance.watched import Watched
 from security.maintenance.written import Change, Fields, Whole, Writing
 from security.quarantine.policy import Rejections
 from security.storage.catalogue import Document
@@ -87,6 +88,7 @@ class MaintenanceState:
             incident_codes, (seen_as or self._process) if self._is_shared else ""
         )
         self.activity = Activity(idle_after)
+        self.watched = Watched(storage)
         self._by_prefix: Final[dict[str, tuple[_Part, ...]]] = {
             OWNER: (self.pauses, self.organisations, self.rejections, self.terms),
             ACTIVE: (self.activity,),
@@ -165,16 +167,14 @@ class MaintenanceState:
                 part.load_entry(owner, document)
 
     def learn(self, report: SweepReport) -> None:
-        """What a sweep saw of trouble; and whether this machine's clock is wrong."""
+        """What a sweep saw of trouble, and what is watched besides."""
         self.incidents.learn(report, OPERATOR_FAULTS)
-        is_wrong = abs(self._storage.skew()) > MOST_SKEW_SECONDS
-        self.incidents.note(CLOCK_SKEW, self._storage.now(), is_there=is_wrong)
+        self.watched.note(self.incidents)
 
     def may_learn(self, report: SweepReport) -> bool:
         """Whether there is trouble, or was any, that a sweep might have to do with."""
-        is_wrong = abs(self._storage.skew()) > MOST_SKEW_SECONDS
         saw = report.results or report.waiting or report.held or report.ended_by
-        return bool(is_wrong or saw or self.has_incidents or self.incidents.changed)
+        return bool(saw or self.has_incidents or self.incidents.changed or self.watched.sees())
 
     def add(self, report: SweepReport) -> None:
         """Remember what a sweep did."""

@@ -53,6 +53,8 @@ WITHOUT: Final = {
     "commands.keys.new_key": STORED | ASKED | {"pydantic", "structlog", "asyncio"},
     "commands.maintenance": ASKED | {"googleapiclient"},
     "commands.quarantine": STORED | ASKED,
+    "commands.service_accounts.check": STORED | ASKED,
+    "commands.service_accounts.encode": STORED | ASKED,
     "commands.tokens.disconnecting": ASKED | {"googleapiclient"},
     "commands.tokens.encryption": STORED | ASKED,
     "commands.tokens.moving": STORED | ASKED,

@@ -1,0 +1,67 @@
+"""Keys of departments' service accounts: how old are they, and does Google take them?"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import closing
+
+from commands.checks.finding import Finding, failed, ok, sentence, skipped, warning
+from commands.runtime import Installation
+from config import Settings
+from config.service_accounts import ServiceAccountKey
+from departments.names import Departments
+from departments.service_accounts.service_keys import ServiceKeys
+from departments.service_accounts.standing import REPLACE_DAYS, KeyStanding
+from departments.service_accounts.token import fetch_token
+from drive.connection import Http
+from security.errors import CustodyError, TransientFault
+from security.google.network import Network
+
+NAME = "service accounts"
+_REPLACE = "Make a new key, set it, and delete this one at Google: docs/service-accounts.md."
+
+
+def check_ages(there: Installation) -> list[Finding]:
+    """Of every key that is set."""
+    settings = there.settings
+    departments = Departments(settings.departments)
+    keys = ServiceKeys(there.storage, departments, settings.service_accounts)
+    try:
+        keys.look()
+    except CustodyError:
+        return [skipped("service key", f"Their age cannot be looked up: see `{there.place}`.")]
+    found = map(keys.of, departments)
+    return [_judge_age(one) for one in found if one.state != "missing"]
+
+
+def _judge_age(one: KeyStanding) -> Finding:
+    name = f"service key {one.department.slug}"
+    if one.days is None:
+        return ok(name, "It is set; the next start notes since when.")
+    days = "1 day" if one.days == 1 else f"{one.days} days"
+    says = f"It is at least {days} old."
+    if one.state == "ok":
+        return ok(name, says)
+    return warning(name, f"{says} It should be replaced after {REPLACE_DAYS}.", _REPLACE)
+
+
+async def check_tokens(settings: Settings) -> list[Finding]:
+    """Google is asked for a token by each key; it goes no further."""
+    return await asyncio.gather(
+        *(
+            asyncio.to_thread(_ask, settings, slug, key)
+            for slug, key in settings.service_accounts.items()
+        )
+    )
+
+
+def _ask(settings: Settings, slug: str, key: ServiceAccountKey) -> Finding:
+    name = f"service account {slug}"
+    with closing(Http(Network.of(settings))) as http:
+        try:
+            fetch_token(key, settings.google_token_uri, http)
+        except TransientFault as fault:
+            return warning(name, sentence(fault), "See `google`, and run this again.")
+        except CustodyError as fault:
+            return failed(name, sentence(fault), _REPLACE)
+    return ok(name, "Google gives a token for its key.")
