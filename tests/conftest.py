@@ -30,7 +30,8 @@ DATABASES = ("sqlite", "mariadb")
 OVER_DATABASES = (
     *("tests.commands.", "tests.departments.", "tests.security."),
     "tests.bot.test_ending",
-    *("tests.bot.test_consent_callback", "tests.bot.test_consent_device"),
+    *("tests.bot.test_consent_callback", "tests.bot.test_consent_departments"),
+    "tests.bot.test_consent_device",
     *("tests.bot.test_preferences", "tests.bot.test_quarantine_admin", "tests.bot.test_uploads"),
 )
 """Modules whose tests run over databases as well."""

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from config.database import DatabaseAddress
-from processes.storage import KINDS, open_storage
+from processes.storage import KINDS, LEASE_SECONDS, open_storage
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.storage.catalogue import Kind
@@ -188,15 +188,24 @@ def in_databases(server: MariaDB | None) -> Iterator[Databases]:
 
 
 def storage(
-    folder: Path, keyring: TokenEncryption, mask: Callable[[str], str], *, tells: bool
+    folder: Path,
+    keyring: TokenEncryption,
+    mask: Callable[[str], str],
+    *,
+    tells: bool,
+    lease_seconds: float = LEASE_SECONDS,
 ) -> Storage:
-    """What is kept for `folder`; nothing of it has been touched yet."""
+    """What is kept for `folder`; nothing of it has been touched yet.
+
+    Args:
+        lease_seconds: in a database, for a process that the test has started.
+    """
     if _databases is None:
         place: Path | DatabaseAddress = folder
         if _note(folder).exists():
             url, ca = json.loads(_note(folder).read_text())
             place = DatabaseAddress.parse(SecretStr(url), ca and Path(ca))
-        return open_storage(place, keyring, mask, tells=tells)
+        return open_storage(place, keyring, mask, tells=tells, lease_seconds=lease_seconds)
 
     def tell(kind: Kind, owner: Owner | None, code: str) -> None:
         if tells:

@@ -19,7 +19,6 @@ from web.site.pages import Problem, render_problem
 from web.site.texts import texts_of
 
 SETTINGS_PATH: Final = "/settings/google"
-QUESTION_PATH: Final = "/settings/google/confirm"
 _DONE: Final = {SAVED: "authorised", DECLINED: "kept", UNDER_WAY: "waiting"}
 _STATUSES: Final[dict[Problem, int]] = {"not_asked": 400, "other_session": 403, "unavailable": 503}
 _NOT_FOR_OTHERS: Final = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
@@ -59,11 +58,13 @@ class DepartmentReturns:
 
 
 def address_of(outcome: Outcome) -> str:
-    """The page that says what became of a request, in words of ours alone."""
-    if outcome.result == ASK:
-        return f"{QUESTION_PATH}?{urlencode({'department': outcome.department})}"
-    said = {"done": _DONE[outcome.result]} if outcome.result in _DONE else {"error": outcome.result}
-    return f"{SETTINGS_PATH}?{urlencode({'department': outcome.department, **said})}"
+    """The page that says what became of a request, or asks, in words of ours alone."""
+    said = {"department": outcome.department}
+    if outcome.result in _DONE:
+        said["done"] = _DONE[outcome.result]
+    elif outcome.result != ASK:  # which the page shows by itself
+        said["error"] = outcome.result
+    return f"{SETTINGS_PATH}?{urlencode(said)}"
 
 
 def _refusal(request: Request, problem: Problem) -> Response:

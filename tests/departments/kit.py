@@ -20,15 +20,19 @@ MINE, OTHERS = "a" * 64, "b" * 64
 
 
 def consents_of(
-    world: World, custody: Custody | None = None, *, has_client: bool = True
+    world: World,
+    custody: Custody | None = None,
+    *,
+    has_client: bool = True,
+    outcomes: type[Outcomes] = Outcomes,
 ) -> DepartmentConsents:
     """Those of one process over the world's storage."""
     custody = custody or world.custody
-    outcomes = Outcomes(custody.storage, AccessSecret.of(custody.storage))
+    kept = outcomes(custody.storage, AccessSecret.of(custody.storage))
     return DepartmentConsents(
         AuthorisingParts(
-            custody.consent_flows(world.drives.account, on_over=outcomes.note),
-            outcomes,
+            custody.consent_flows(world.drives.account, on_over=kept.note),
+            kept,
             custody.custodian,
             custody.disconnecting,
             custody.workers,
