@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-rest load-test soak crash-test crash-sql race-sql fuzz check format lock texts bench-sweep bench-upload bench-start bench-store clean
+.PHONY: help run test test-rest test-web load-test soak crash-test crash-sql race-sql fuzz check format lock texts bench-sweep bench-upload bench-start bench-store clean
 
 help:
 	@echo "make run     install and start the bot (without .env: against the sandbox, on this machine alone)"
 	@echo "make test    install and run the whole test suite: files without and with encryption, and databases"
 	@echo "             (WAYS=off, on, sqlite, mariadb: one alone)"
+	@echo "make test-web    the pages in a browser: every state, language, width and theme (wants chromium)"
 	@echo "make load-test   a hundred people at once, fifty with many files and faults, one of 2.2 GB; ten thousand owners"
 	@echo "make soak    5,000 uploads with faults: memory and connections come back (SOAK=options)"
 	@echo "make crash-test  killed, or no space left, at every file-system call, and amid uploads"
@@ -61,13 +62,16 @@ WORKERS ?= 8
 # tests; usual: see tests/conftest.py. Off and on may be said as ENCRYPTION= as well.
 WAYS ?= $(or $(ENCRYPTION),usual)
 TEST_FILES := $(if $(wildcard /dev/shm),/dev/shm,/tmp)
-test test-rest load-test soak fuzz: export PYTEST_DEBUG_TEMPROOT = $(TEST_FILES)
+test test-rest test-web load-test soak fuzz: export PYTEST_DEBUG_TEMPROOT = $(TEST_FILES)
 # Compiled modules are kept, whatever the environment says: each worker would compile them again.
-test test-rest load-test soak fuzz: export PYTHONDONTWRITEBYTECODE =
+test test-rest test-web load-test soak fuzz: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not load" --ways=$(WAYS) -n $(WORKERS) --dist worksteal -q
 test-rest: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not load" --ways=rest -n $(WORKERS) --dist worksteal -q
+# The pages, in every state, language, width and theme; screenshots in test-artifacts/browser/pages/.
+test-web: $(VENV)/.dev
+	$(BIN)/python -m pytest --ways=on -n $(or $(shell nproc 2>/dev/null),2) -q tests/pages tests/browser/test_pages.py
 load-test: $(VENV)/.dev
 	$(BIN)/python -m pytest -m load -q -s tests/test_load.py tests/test_many_uploads.py tests/test_large_file.py tests/test_sweep_load.py
 # In earnest, a quarter of an hour: SOAK="--pace 1"; a night: SOAK="--pace 1 --uploads 100000".

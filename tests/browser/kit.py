@@ -137,14 +137,22 @@ def wait_for(probe: Callable[[], T | None], process: subprocess.Popen[bytes]) ->
 
 @contextmanager
 def person(
-    browser: Browser, folder: str, *, viewport: ViewportSize = PHONE, dark: bool = False
+    browser: Browser,
+    folder: str,
+    *,
+    viewport: ViewportSize = PHONE,
+    dark: bool = False,
+    locale: str = "en-GB",
+    script: bool = True,
 ) -> Iterator[Visit]:
     """A browser of one's own. Whatever a page complains about, or asks outside for, fails."""
     context = browser.new_context(
         viewport=viewport,
         device_scale_factor=2 if viewport is PHONE else 1,
         color_scheme="dark" if dark else "light",
-        locale="en-GB",
+        locale=locale,
+        timezone_id="Asia/Taipei",
+        java_script_enabled=script,
     )
     context.set_default_timeout(15_000)
     complaints: list[str] = []

@@ -43,14 +43,20 @@ FINE: Final = Card(
     computers=_COMPUTERS,
     service_key=ServiceKey(READER, "c41f", 41),
 )
-NEVER: Final = Card("anping", "安坑", "never", service_key=ServiceKey(READER, "9d02", 78))
+NEVER: Final = Card(
+    "tanhae",
+    "淡海",
+    "never",
+    service_key=ServiceKey(READER, "9d02", 78),
+)
+SECOND: Final = Card("anping", "安坑", "never", service_key=ServiceKey(READER, "9d02", 78))
 _PAIRING: Final = PairingCode("KTRW-PHXM", "行控中心 3", 577, "https://drive.example.com")
 _LONG: Final = (
     "an-account-of-a-department-with-a-long-name@a-subdomain.of-an-organisation.example.com"
 )
 
 STATES: Final[dict[str, Card]] = {
-    "never": replace(NEVER, slug="tanhae", name="淡海"),
+    "never": NEVER,
     "fine": FINE,
     "just_now": replace(FINE, news="authorised", since=NOW, minutes_left=59),
     "asleep": replace(FINE, minutes_left=0),
@@ -101,9 +107,8 @@ def page_of(state: str) -> SettingsPage:
     if state == "empty":
         return SettingsPage(NOW, ())
     if state == "no_client":
-        return SettingsPage(NOW, (replace(NEVER, slug="tanhae", name="淡海"), NEVER), False)
-    first = replace(STATES[state], slug="tanhae")
-    return SettingsPage(NOW, (first, NEVER))
+        return SettingsPage(NOW, (NEVER, SECOND), False)
+    return SettingsPage(NOW, (STATES[state], SECOND))
 
 
 PAGES: Final = (*STATES, "empty", "no_client")

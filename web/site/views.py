@@ -48,6 +48,8 @@ disabled, unblocked   a computer's key · dropped: a pairing code · gone: there
 _REPLACE_DAYS: Final = 90
 _REMIND_DAYS: Final = 75
 _PAIRING_SECONDS: Final = 600
+_SOON_SECONDS: Final = 5
+_USUAL_SECONDS: Final = 60
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -182,6 +184,12 @@ class SettingsPage:
     cards: tuple[Card, ...]
     can_authorise: bool = True
     """Whether a web client is configured at all."""
+
+    @property
+    def every(self) -> int:
+        """Seconds until the page looks again: soon where somebody waits for what comes."""
+        waits = any(card.pairing or card.under_way == "mine" for card in self.cards)
+        return _SOON_SECONDS if waits else _USUAL_SECONDS
 
     @property
     def next(self) -> str:

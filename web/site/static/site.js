@@ -1,0 +1,165 @@
+// What the pages do beyond forms and links: buttons that copy, countdowns, and figures that stay
+// fresh. Without it every page still works; times are then those of the service's usual zone.
+"use strict";
+
+const page = document.body;
+const said = document.querySelector("#said");
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+const YEAR_SECONDS = 365 * 24 * 3600;
+const BETWEEN_WORDS = 10_000; // ms: a listener is told of changes no oftener
+const PATIENCE = 10_000; // ms
+
+// Said aloud, some at once where they come fast.
+
+let waiting = [];
+let lastSaid = -BETWEEN_WORDS;
+
+function say(text) {
+  waiting.push(text);
+  if (waiting.length > 1) return;
+  setTimeout(() => {
+    said.textContent = waiting.join(" · ");
+    waiting = [];
+    lastSaid = performance.now();
+  }, Math.max(0, lastSaid + BETWEEN_WORDS - performance.now()));
+}
+
+// Copying
+
+function addCopyButtons(root) {
+  if (!navigator.clipboard) return;
+  for (const box of all("[data-copyable]", root)) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "btn";
+    button.textContent = page.dataset.copy;
+    box.append(button);
+  }
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copyable] > button");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.previousElementSibling.textContent);
+  button.textContent = page.dataset.copied;
+  said.textContent = page.dataset.copied;
+  setTimeout(() => {
+    button.textContent = page.dataset.copy;
+    if (said.textContent === page.dataset.copied) said.textContent = "";
+  }, 2000);
+});
+
+// Countdowns: nothing is said aloud while they run.
+
+const ends = new WeakMap();
+
+function countDown() {
+  for (const shown of all("[data-count]")) {
+    if (!ends.has(shown)) ends.set(shown, performance.now() + shown.dataset.count * 1000);
+    const seconds = Math.max(0, Math.round((ends.get(shown) - performance.now()) / 1000));
+    const clock = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+    if (shown.textContent === clock) continue;
+    shown.textContent = clock;
+    shown.closest(".pair").querySelector(".fill").setAttribute("width", seconds);
+    if (seconds === 0) look();
+  }
+}
+
+// Figures: each part marked data-live takes the content of the part of the same name in a fragment
+// that the server renders. What somebody is at stays as it is until they have left it.
+
+function isInUse(part) {
+  const selection = getSelection();
+  return (
+    (document.activeElement !== page && part.contains(document.activeElement)) ||
+    part.querySelector("details[open]") !== null ||
+    (!selection.isCollapsed && part.contains(selection.anchorNode))
+  );
+}
+
+function renew(part, fresh) {
+  if (part.isEqualNode(fresh) || isInUse(part)) return;
+  const isNews = part.dataset.state !== fresh.dataset.state;
+  for (const name of part.getAttributeNames()) part.removeAttribute(name);
+  for (const name of fresh.getAttributeNames()) part.setAttribute(name, fresh.getAttribute(name));
+  part.replaceChildren(...fresh.cloneNode(true).childNodes);
+  if (isNews && fresh.dataset.said) say(fresh.dataset.said);
+}
+
+// Focus is the reader's: it is given once, when the page comes.
+function withoutAutofocus(root) {
+  for (const one of all("[autofocus]", root)) one.removeAttribute("autofocus");
+}
+
+// What is true only where this runs.
+function showScripted(root) {
+  for (const one of all("[data-scripted]", root)) one.removeAttribute("hidden");
+}
+
+let isLooking = false;
+
+async function look() {
+  const from = document.querySelector("main").dataset.liveFrom;
+  if (!from || isLooking) return;
+  isLooking = true;
+  try {
+    const signal = AbortSignal.timeout(PATIENCE);
+    const answer = await fetch(from, { redirect: "manual", cache: "no-store", signal });
+    // Signed out, or the database is away: the page itself is to say so, and shows nobody's things.
+    if (answer.type === "opaqueredirect" || answer.status === 503) return location.reload();
+    if (!answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    withoutAutofocus(fresh);
+    addCopyButtons(fresh);
+    showScripted(fresh);
+    for (const part of all("[data-live]").reverse()) { // what is inside another comes first
+      const its = fresh.querySelector(`[data-live="${part.dataset.live}"]`);
+      if (its) renew(part, its);
+    }
+  } catch {
+    // No connection: the page says of when its figures are.
+  } finally {
+    isLooking = false;
+    lookLater();
+  }
+}
+
+let next;
+
+function lookLater() {
+  clearTimeout(next);
+  const seconds = document.querySelector("[data-every]")?.dataset.every;
+  if (seconds) next = setTimeout(() => (document.hidden ? lookLater() : look()), seconds * 1000);
+}
+
+// Where the database was away: the page comes back by itself.
+
+async function tryAgain() {
+  try {
+    const signal = AbortSignal.timeout(PATIENCE);
+    const answer = await fetch(location.href, { redirect: "manual", cache: "no-store", signal });
+    if (answer.status < 500) location.reload();
+  } catch {
+    // Not yet.
+  }
+}
+
+// Times are written by the server, in the zone that the browser says.
+
+function tellZone() {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (!zone || zone === page.dataset.zone) return false;
+  document.cookie = `drivekeeper-zone=${zone}; Path=/; Max-Age=${YEAR_SECONDS}; Secure; SameSite=Lax`;
+  return true;
+}
+
+// The browser gives focus with the first rendering, which may come after this.
+requestAnimationFrame(() => requestAnimationFrame(() => withoutAutofocus(document)));
+addCopyButtons(document);
+showScripted(document);
+setInterval(countDown, 1000);
+const again = document.querySelector("[data-again]");
+if (again) setInterval(tryAgain, again.dataset.again * 1000);
+if (tellZone()) look();
+else lookLater();

@@ -1,0 +1,235 @@
+"""The pages for people, in Chromium: every state, each language, narrow and wide, light and dark.
+
+Screenshots are kept in test-artifacts/browser/pages/. `make test-web` runs all of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, ViewportSize, expect
+
+from tests.browser.kit import Visit, person
+from tests.installed import needs
+from tests.pages.demo import FINE, NOW, PAGES, SECOND, STATES
+from tests.pages.server import Demo, served
+from web.site.views import Card, SettingsPage
+
+pytestmark = needs("chromium")
+IN_REST = pytest.mark.one_way
+LANGUAGES = ("zh-TW", "zh-CN", "en-GB")
+WIDTHS = (360, 1280)
+ADDRESSES = (
+    *(f"/settings/google?state={state}" for state in PAGES),
+    "/console/enter/abc",
+    *(f"/sign-in/{news}" for news in ("plain", "left", "left_everywhere", "over")),
+    *(f"/problem/{kind}" for kind in ("not_found", "forbidden", "over", "too_many", "unavailable")),
+)
+FEW = ("/settings/google?state=long", "/settings/google?state=pairing", "/sign-in/over")
+TOO_SMALL = """() => [...document.querySelectorAll("a, button, input, select, summary")]
+    .filter((one) => one.type !== "hidden" && one.checkVisibility() && !one.closest(".skip"))
+    .map((one) => [one, (one.closest(".tick") ?? one).getBoundingClientRect()])
+    .filter(([, box]) => box.width < 44 || box.height < 44)
+    .map(([one, box]) => `${one.outerHTML.slice(0, 80)}: ${box.width} x ${box.height}`)"""
+
+
+@pytest.fixture
+def demo() -> Demo:
+    return Demo()
+
+
+@pytest.fixture
+def address(demo: Demo) -> Iterator[str]:
+    with served(demo) as found:
+        yield found
+
+
+def look_at(page: Page, name: str) -> None:
+    """What every page keeps, with all that can be opened open."""
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    widths = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    needed, given = page.evaluate(widths)
+    assert needed == given, name
+    assert page.evaluate(TOO_SMALL) == [], name
+    found = Axe().run(page)
+    assert found.violations_count == 0, f"{name}: {found.generate_report()}"
+
+
+def walk(
+    browser: Browser, address: str, pages: tuple[str, ...], language: str, width: int, theme: str
+) -> None:
+    """Look at pages in one language, at one width, in one theme."""
+    folder = f"pages/{language}-{width}-{theme}"
+    size: ViewportSize = {"width": width, "height": 800}
+    is_dark = theme == "dark"
+    with person(browser, folder, viewport=size, dark=is_dark, locale=language) as visit:
+        page = visit.chat
+        for path in pages:
+            page.goto(address + path)
+            name = re.sub(r"\W+", "-", path.partition("=")[2] or path).strip("-")
+            page.screenshot(path=visit.folder / f"{name}.png", full_page=True)
+            look_at(page, f"{name} ({language}, {width} px, {theme})")
+
+
+@pytest.mark.parametrize(
+    ("language", "width", "theme"),
+    [("zh-TW", 360, "light"), pytest.param("en-GB", 1280, "dark", marks=IN_REST)],
+)
+def test_pages_fit_and_can_be_used_by_everybody(
+    browser: Browser, address: str, language: str, width: int, theme: str
+) -> None:
+    """Three of them, which have most of what there is."""
+    walk(browser, address, FEW, language, width, theme)
+
+
+@IN_REST
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_state_fits_and_can_be_used_by_everybody(
+    browser: Browser, address: str, language: str, width: int, theme: str
+) -> None:
+    """Nothing scrolls sideways, nothing is too small to be hit, and axe finds nothing."""
+    walk(browser, address, ADDRESSES, language, width, theme)
+
+
+@IN_REST
+@pytest.mark.timeout(300)
+def test_pages_hold_at_320_pixels(browser: Browser, address: str) -> None:
+    """WCAG 1.4.10: of a wide window enlarged four times that is left."""
+    with person(browser, "pages/narrow", viewport={"width": 320, "height": 640}) as visit:
+        for path in ADDRESSES:
+            visit.chat.goto(address + path)
+            look_at(visit.chat, path)
+
+
+def shown(demo: Demo, card: Card) -> None:
+    """From now on the page of the state `fine` is this."""
+    demo.pages["fine"] = SettingsPage(NOW, (card, SECOND))
+
+
+def refresh(page: Page) -> None:
+    """Have the page look for fresh figures, as it does every minute."""
+    with page.expect_response(re.compile("/settings/google/live")):
+        page.evaluate("look()")
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visit]:
+    with person(browser, "pages/use", locale="en-GB") as found:
+        yield found
+
+
+def test_figures_stay_fresh_and_leave_the_reader_alone(
+    demo: Demo, address: str, visit: Visit
+) -> None:
+    """Focus, an open part, a half-filled field stay; a change of state is said, figures are not."""
+    page = visit.chat
+    page.goto(f"{address}/settings/google?state=fine")
+    card = page.locator("#d-tanhae")
+    card.get_by_text("Add a computer").click()
+    card.get_by_label("Name").fill("Control r")
+    shown(demo, replace(FINE, minutes_left=41))
+    refresh(page)
+    expect(card).to_contain_text("41 minutes left")
+    expect(card.get_by_label("Name")).to_have_value("Control r")
+    expect(card.get_by_label("Name")).to_be_focused()
+    expect(page.locator("#said")).to_be_empty()
+    revoke = card.get_by_role("link", name="Revoke…")
+    revoke.focus()
+    shown(demo, STATES["lost"])
+    refresh(page)
+    expect(revoke).to_be_focused()
+    page.locator("#d-anping").get_by_text("Add a computer").focus()
+    refresh(page)
+    expect(page.locator("#said")).to_have_text("淡海: Needs authorising again")
+    expect(card).to_contain_text("Google withdrew the authorisation")
+    expect(page.locator("#d-anping summary").last).to_be_focused()
+
+
+@IN_REST
+def test_a_pairing_code_counts_down_and_says_when_it_is_used(
+    demo: Demo, address: str, visit: Visit
+) -> None:
+    """The address beside it is copied by a button."""
+    page = visit.chat
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{address}/settings/google?state=pairing")
+    expect(page.locator("[data-count]")).to_have_text("9:36")
+    assert page.locator(".pair .fill").get_attribute("width") == "576"
+    page.get_by_role("button", name="Copy").first.click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == "https://drive.example.com"
+    page.locator("h1").click()
+    demo.pages["pairing"] = SettingsPage(NOW, (STATES["paired"], SECOND))
+    page.locator("body").evaluate("document.activeElement.blur()")
+    refresh(page)
+    expect(page.locator("#d-tanhae .notice")).to_contain_text("“行控中心 3” is paired.")
+    expect(page.locator("#said")).to_have_text("“行控中心 3” is paired.")
+
+
+@IN_REST
+def test_what_has_just_happened_has_the_focus_once(address: str, visit: Visit) -> None:
+    """It is read out so; a live region that is there at load would not be."""
+    page = visit.chat
+    page.goto(f"{address}/settings/google?state=just_now")
+    expect(page.locator(".notice.good")).to_be_focused()
+    page.locator("h1").click()
+    refresh(page)
+    expect(page.locator(".notice.good")).not_to_be_focused()
+
+
+@IN_REST
+def test_times_are_of_the_readers_own_zone(browser: Browser, address: str) -> None:
+    """The server writes them; the browser has said which zone, and the page shows it at once."""
+    context = browser.new_context(locale="en-GB", timezone_id="Europe/Paris")
+    page = context.new_page()
+    page.goto(f"{address}/settings/google?state=fine")
+    since = page.locator("#d-tanhae time").first
+    expect(since).to_have_text("3 November, 02:44")
+    assert since.get_attribute("datetime") == "2026-11-03T01:44:00Z"
+    page.reload()
+    assert since.text_content() == "3 November, 02:44"
+    context.close()
+
+
+@IN_REST
+def test_the_page_comes_back_with_the_database(browser: Browser, demo: Demo, address: str) -> None:
+    """While it is away the page shows nothing of anybody, and tries again by itself."""
+    context = browser.new_context(locale="en-GB")
+    page = context.new_page()
+    page.goto(f"{address}/settings/google?state=fine")
+    demo.is_away = True
+    page.evaluate("void look()")  # not waited for: it goes to another page
+    expect(page.locator("h1")).to_have_text("⚠The database does not answer")
+    expect(page.get_by_text("every 10 seconds")).to_be_visible()
+    assert "tanhae" not in page.content()
+    demo.is_away = False
+    page.evaluate("void tryAgain()")
+    expect(page.locator("#d-tanhae")).to_be_visible()
+    context.close()
+
+
+def test_without_script_nothing_is_missing_and_nothing_untrue(
+    browser: Browser, address: str
+) -> None:
+    """No button that does nothing, no promise that nobody keeps."""
+    with person(browser, "pages/plain", script=False) as visit:
+        page = visit.chat
+        page.goto(f"{address}/settings/google?state=pairing")
+        expect(page.get_by_text("As of 14:32")).to_be_visible()
+        expect(page.get_by_text("refreshed every minute")).to_be_hidden()
+        expect(page.locator("[data-copyable] > button")).to_have_count(0)
+        expect(page.get_by_role("button", name="Drop this code")).to_be_visible()
+        page.locator("#d-tanhae").get_by_text("Add a computer").click()
+        expect(page.locator("#d-tanhae").get_by_label("Name")).to_be_visible()
+        page.get_by_role("link", name="简体中文").click()
+        expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+        page.goto(f"{address}/settings/google")
+        expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+        visit.picture("plain")
