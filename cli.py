@@ -16,6 +16,7 @@ from typing import Annotated, Final
 import typer
 from typer.main import get_command
 
+from commands.departments import table as departments
 from commands.later import add_later
 from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.version import program_version
@@ -101,7 +102,6 @@ maintenance = _group("maintenance", "Sweeps: see and do what the bot does by its
 tokens = _group("tokens", "Stored credentials: look at them, convert them.", CREDENTIALS)
 quarantine = _group("quarantine", "Credentials set aside: list, restore, purge.", CREDENTIALS)
 keys = _group("keys", "Encryption keys: make, check, rotate.", KEYS)
-accounts = _group("service-account", "Keys by which spreadsheets are read: encode, check.", KEYS)
 database = _group("db", "The database, where DATABASE_URL names one: check, upgrade.", RUNNING)
 
 
@@ -241,19 +241,7 @@ add_later(
     "commands.keys.in_use:rotate",
     "Encrypt everything that is stored under the newest key.",
 )
-
-add_later(
-    accounts,
-    "encode",
-    "commands.service_accounts.encode:encode",
-    "Print a service account's key file as one line for the settings, and nothing else on stdout.",
-)
-add_later(
-    accounts,
-    "check",
-    "commands.service_accounts.check:check",
-    "Say of each department whose key is set, whom to share spreadsheets with, and its age.",
-)
+departments.add_to(app)
 
 
 @app.command(rich_help_panel=TRYING)

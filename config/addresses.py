@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Final
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, SecretStr
 
 from config.values import ONE_WORD, Rule, ip_of, keeping, of_text
 
@@ -84,7 +84,17 @@ _PLAIN_HTTP_NEARBY: Final[Rule[SplitResult]] = (
     "must begin with https:// (plain http is for private networks only)",
 )
 
+
+def _alert_address(value: str) -> SecretStr:
+    address, _, query = value.partition("?")  # which holds the secret, with some who are told
+    keeping(_PLAIN_HTTP_HERE)(urlsplit(_any_address(address)))
+    if query and (not ONE_WORD.fullmatch(query) or "#" in query or "\\" in query):
+        raise ValueError("must be an address that begins with https://")
+    return SecretStr(value)
+
+
 Address = Annotated[str, _address(_PLAIN_HTTP_HERE)]
+AlertAddress = Annotated[SecretStr, of_text(_alert_address)]
 PublicAddress = Annotated[
     str,
     _address(

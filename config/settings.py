@@ -22,7 +22,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from config.addresses import Address, PublicAddress, ServerAddress, WebhookAddress
+from config.addresses import Address, AlertAddress, PublicAddress, ServerAddress, WebhookAddress
 from config.database import DatabaseAddress
 from config.network import CertDir, CertFile, Exemptions, Proxy, ProxyAddress
 from config.service_accounts import ServiceAccounts
@@ -168,10 +168,13 @@ class Settings(BaseSettings):
     departments: DepartmentPairs = ("tanhae=淡海", "anping=安坑")
     service_accounts: ServiceAccounts = Field(default_factory=dict)
     """By slug the key in each `<SLUG>_GOOGLE_SERVICE_ACCOUNT_JSON`."""
+    client_alarm: Annotated[Literal["report", "block"], one_of("report", "block")] = "report"
+    alert_webhook_url: AlertAddress | None = None
 
     public_url: PublicAddress | None = None
     web_host: Host = "127.0.0.1"
     web_port: Annotated[int, whole(0, 65535)] = 8080
+    trusted_proxy_hops: Annotated[int, whole(0, 10)] = 0
     metrics_host: Host = "127.0.0.1"
     metrics_port: Annotated[int, whole(0, 65535)] = 0
 

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from config import Settings, SettingsError, load_settings
 from tests.service_accounts import encoded
@@ -101,6 +102,16 @@ REFUSED = [
     ("DEPARTMENTS", "tanhae=淡海，anping=安坑", "entry 1 must be slug=name"),
     ("DEPARTMENTS", "tanhae=淡海,Anping=安坑", "entry 2 must be slug=name"),
     ("DEPARTMENTS", "tanhae=淡海,tanhae=安坑", "entry 2 has a slug that stands there already"),
+    # Departments' computers
+    ("CLIENT_ALARM", "canary", "must be report or block"),
+    ("TRUSTED_PROXY_HOPS", "11", "must be a whole number from 0 to 10"),
+    ("TRUSTED_PROXY_HOPS", "-1", "must be a whole number from 0 to 10"),
+    ("ALERT_WEBHOOK_URL", "http://hooks.example/canary", "must begin with https://"),
+    ("ALERT_WEBHOOK_URL", "ftp://hooks.example/canary", "must be an address"),
+    ("ALERT_WEBHOOK_URL", "https://me:canary@hooks.example", "must be a plain address"),
+    ("ALERT_WEBHOOK_URL", "https://hooks.example/a#canary", "must be a plain address"),
+    ("ALERT_WEBHOOK_URL", "https://hooks.example/a?b=c#canary", "must be an address"),
+    ("ALERT_WEBHOOK_URL", "https://hooks.example/a?b=c canary", "must be an address"),
 ]
 
 
@@ -214,6 +225,10 @@ def test_a_home_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
         ("ALLOWED_USER_IDS", "501 502\n503,504", frozenset({501, 502, 503, 504})),
         ("ALLOWED_CHAT_IDS", "-1001234567890", frozenset({-1001234567890})),
         ("PUBLIC_URL", "https://x.example/drive/", "https://x.example/drive"),
+        ("CLIENT_ALARM", "Block", "block"),
+        ("TRUSTED_PROXY_HOPS", "1", 1),
+        ("ALERT_WEBHOOK_URL", "https://x.example/a?k=b", SecretStr("https://x.example/a?k=b")),
+        ("ALERT_WEBHOOK_URL", "http://127.0.0.1:9/", SecretStr("http://127.0.0.1:9/")),
         ("TELEGRAM_API_BASE_URL", "http://bot-api:8081/", "http://bot-api:8081"),
     ],
 )

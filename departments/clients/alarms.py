@@ -74,8 +74,14 @@ class Alarm(Kept):
         """Whose key it is; None: nobody's."""
         return Owner.parse(f"department:{self.department}") if self.department else None
 
+    def has_lapsed(self, now: float) -> bool:
+        """Whether whoever guesses keys has given up: nobody need say that it is fine."""
+        return self.code == GUESSED and now - self.seen > _HOUR
+
     def is_news(self, now: float) -> bool:
         """Whether the same seen again is another incident."""
+        if self.has_lapsed(now):
+            return True
         return self.over_at is not None and now - self.over_at >= _QUIET.get(self.code, _HOUR)
 
 
@@ -110,20 +116,22 @@ class Alarms:
         return True
 
     def open(self) -> list[Alarm]:
-        """What is going on, oldest first.
+        """What is going on, oldest first. Changes nothing."""
+        now = self._storage.now()
+        found = (alarm for alarm in self._all() if alarm.over_at is None)
+        return sorted(
+            (alarm for alarm in found if not alarm.has_lapsed(now)), key=lambda alarm: alarm.since
+        )
 
-        Whoever has guessed keys has given up after an hour; of what is long over nothing is kept.
-        """
-        now, found = self._storage.now(), list[Alarm]()
+    def tidy(self) -> None:
+        """End what is over by itself, and keep nothing of what is long over."""
+        now = self._storage.now()
         for alarm in self._all():
-            if alarm.over_at is not None:
-                if now - alarm.over_at > _DAY:
-                    self._shelf.drop(alarm.name)
-            elif alarm.code == GUESSED and now - alarm.seen > _HOUR:
-                self._end(alarm)
-            else:
-                found.append(alarm)
-        return sorted(found, key=lambda alarm: alarm.since)
+            if alarm.over_at is None:
+                if alarm.has_lapsed(now):
+                    self._end(alarm)
+            elif now - alarm.over_at > _DAY:
+                self._shelf.drop(alarm.name)
 
     def untold(self) -> list[Alarm]:
         """What administrators are to be told of."""

@@ -143,9 +143,7 @@ class Clients:
 
     def all(self, department: str | None = None) -> list[Client]:
         """Every one, or a department's: by department, then by label."""
-        found = map(_client, self._shelf.all())
-        mine = (one for one in found if department in (None, one.department))
-        return sorted(mine, key=lambda one: (one.department, one.label, one.created_at))
+        return clients_in(self._storage, department)
 
     def find(self, id: str) -> Client | None:
         """The one of this id; None: there is none."""
@@ -193,6 +191,13 @@ class Clients:
         if state != "blocked":
             self._alarms.end_of(client.id)
         return self.by_name(client.name)
+
+
+def clients_in(storage: Storage, department: str | None = None) -> list[Client]:
+    """`Clients.all`, for whoever only looks. Blocks."""
+    found = map(_client, Shelf(storage, CLIENTS, Client).all())
+    mine = (one for one in found if department in (None, one.department))
+    return sorted(mine, key=lambda one: (one.department, one.label, one.created_at))
 
 
 def _client(held: Held[Client]) -> Client:

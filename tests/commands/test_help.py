@@ -48,6 +48,7 @@ WITHOUT: Final = {
     "commands.backup": STORED | ASKED,
     "commands.database.checking": STORED | ASKED,
     "commands.database.upgrading": STORED | ASKED,
+    "commands.departments.clients": STORED | ASKED,
     "commands.doctor": ASKED,
     "commands.keys.in_use": STORED | ASKED,
     "commands.keys.new_key": STORED | ASKED | {"pydantic", "structlog", "asyncio"},
@@ -183,7 +184,8 @@ def test_commands_stand_under_who_uses_them() -> None:
     said = CliRunner().invoke(app, ["--help"]).output
     headings = re.findall(r"(?m)^╭─ (.+?) ─", said)
     assert headings == [
-        *("Options", "Running it", "Looking at credentials", "Keys and backups", "Trying it out")
+        *("Options", "Running it", "Looking at credentials", "Keys and backups", "Trying it out"),
+        "Departments",
     ]
 
 
@@ -214,5 +216,5 @@ def test_cli_imports_nothing_but_typer_at_its_top() -> None:
     tree = ast.parse((ROOT / "cli.py").read_text("utf-8"))
     modules = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
     assert {name for name in modules if name and name.partition(".")[0] == "commands"} == {
-        *("commands.later", "commands.options", "commands.version")
+        *("commands.departments", "commands.later", "commands.options", "commands.version")
     }

@@ -1,0 +1,60 @@
+"""The commands about departments, for `cli.py`. None is imported before it is run."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import typer
+
+from commands.later import add_later
+
+PANEL: Final = "Departments"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add them to the program's."""
+    clients = _group(app, "clients", "Computers of departments: their keys and their use.")
+    add_later(
+        clients,
+        "add",
+        "commands.departments.clients:add",
+        "Give a department's computer a key: on stdout the key and nothing else, once.",
+    )
+    add_later(
+        clients,
+        "list",
+        "commands.departments.clients:list_clients",
+        "The computers of departments: what they may, when they were used, and what looks wrong.",
+    )
+    add_later(
+        clients,
+        "revoke",
+        "commands.departments.clients:revoke",
+        "End a computer's key for good: it opens nothing any more, anywhere, within a second.",
+    )
+    add_later(
+        clients,
+        "unblock",
+        "commands.departments.clients:unblock",
+        "Let a computer in again whose key was blocked. Alarms about it are over with that.",
+    )
+    accounts = _group(app, "service-account", "Keys by which spreadsheets are read: encode, check.")
+    add_later(
+        accounts,
+        "encode",
+        "commands.service_accounts.encode:encode",
+        "Print a service account's key file as one line for the settings, and nothing else on "
+        "stdout.",
+    )
+    add_later(
+        accounts,
+        "check",
+        "commands.service_accounts.check:check",
+        "Say of each department whose key is set, whom to share spreadsheets with, and its age.",
+    )
+
+
+def _group(app: typer.Typer, name: str, says: str) -> typer.Typer:
+    group = typer.Typer(help=says, no_args_is_help=True)
+    app.add_typer(group, name=name, rich_help_panel=PANEL)
+    return group
