@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -23,9 +22,9 @@ from security.custody.leases import Leases
 from security.custody.members import Members
 from security.custody.rejecting import Rejecting
 from security.custody.workers import Workers
-from security.errors import CustodyError
 from security.google.network import DIRECT, Network
 from security.maintenance.fleet import Fleet
+from security.maintenance.putting_back import note_told
 from security.maintenance.state import MaintenanceState
 from security.maintenance.sweep import Sweep
 from security.quarantine.copies import Quarantine
@@ -77,13 +76,8 @@ class Core:
         await self.workers.run(self.storage.record, [event])
 
     async def note_owner_told(self, owner: Owner) -> None:
-        """Remember that the owner was asked to connect again, so that no notice need follow."""
-        await self.state.recall([owner])
-        self.state.rejections.mark_told(owner)
-        with suppress(CustodyError):  # at worst they hear of it twice
-            await self.leases.under(
-                owner, lambda lease: self.quarantine.mark_owner_told(owner, lease=lease)
-            )
+        """See `putting_back.note_told`."""
+        await note_told(self.leases, self.quarantine, self.state, owner)
 
 
 @dataclass(frozen=True, slots=True)

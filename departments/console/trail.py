@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -124,7 +124,7 @@ def _fits(wanted: Wanted, entry: AuditEntry) -> bool:
     return wanted.actions is None or entry.action in wanted.actions
 
 
-def trail_file(storage: Storage, wanted: Wanted, name: dict[str, str]) -> tuple[str, bool]:
+def trail_file(storage: Storage, wanted: Wanted, name: Mapping[str, str]) -> tuple[str, bool]:
     """The newest `MOST_IN_FILE` entries that fit as CSV (RFC 4180), and whether those are all of
     them. Blocks.
 

@@ -59,6 +59,8 @@ EVENTS: Final = frozenset(
         "language_changed",
         "data_erased",
         "data_handed_out",
+        "console_changed",
+        "console_refused",
         # consent
         "consent_started",
         "consent_approved",
@@ -238,6 +240,8 @@ RESULTS: Final = frozenset(
         "unshared",
         "trashed",
         "restored",
+        # what an administrator has said
+        "purged",
     }
 )
 

@@ -1,0 +1,209 @@
+"""Puts together what the console's pages show. Every method of `Gathering` blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from typing import Final
+
+from departments.clients.alarms import Alarm
+from departments.clients.clients import Client
+from departments.clients.desk import ClientDesk
+from departments.clients.use import UseRecord
+from departments.console.fleet import FleetLook
+from departments.console.memory import Memory
+from departments.console.trail import Cursor, TrailPage, Wanted, trail_file, trail_page
+from departments.names import LONGEST, Departments
+from security.logs.schema import MASK
+from security.maintenance.presence import all_present
+from security.quarantine.copies import Quarantine
+from security.storage.protocol import Storage
+from web.console.charts import spark
+from web.console.views import GROUPS, Computer, Copies, Filter, Held, Page, Trail, Trouble
+
+_FEW: Final = 5
+_COPIES: Final = 25
+_COMPUTERS: Final = 8
+_ENTRIES: Final = 50
+_SHOWN_HELD: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """What is kept, read for the console."""
+
+    storage: Storage
+    copies: Quarantine
+    look: FleetLook
+    desk: ClientDesk
+    departments: Departments
+    mask: Callable[[str], str]
+    keeps_holds: bool
+    """As in `Changes`."""
+
+    def overview(self) -> Page:
+        """How everything stands."""
+        fleet, memory = self.look.look()
+        alarms = self.desk.alarms.open()
+        count, records = self.copies.newest_records(0, _FEW)
+        computers = self._computers(alarms)
+        return Page(
+            "overview",
+            self.storage.now(),
+            fleet=replace(fleet, quarantined=count),
+            troubles=_troubles(memory, alarms),
+            copies=Copies(count, records),
+            held=Held(len(memory.held)),
+            processes=all_present(self.storage),
+            computers=sorted(computers, key=_least_quiet)[:_COMPUTERS],
+        )
+
+    def incidents(self) -> Page:
+        """What is wrong just now."""
+        _, memory = self.look.look()
+        troubles = _troubles(memory, self.desk.alarms.open())
+        return Page("incidents", self.storage.now(), troubles=troubles)
+
+    def quarantine(self, page: int = 0, *, wrong: str = "", asks_held: bool = False) -> Page:
+        """What was set aside, newest first, and who is on hold.
+
+        Args:
+            wrong: as in `Copies`.
+        """
+        _, memory = self.look.look()
+        count, records = self.copies.newest_records(page * _COPIES, _COPIES)
+        pages = max(-(-count // _COPIES), 1)
+        if page >= pages:
+            return self.quarantine(pages - 1, wrong=wrong, asks_held=asks_held)
+        shown = list(memory.held.items())[:_SHOWN_HELD]
+        held = Held(
+            len(memory.held),
+            [(self.mask(owner.name), entry.reason) for owner, entry in shown],
+            self.keeps_holds,
+            asks_held,
+        )
+        copies = Copies(count, records, page, pages, wrong)
+        return Page("quarantine", self.storage.now(), copies=copies, held=held)
+
+    def processes(self) -> Page:
+        """Which there are."""
+        return Page("processes", self.storage.now(), processes=all_present(self.storage))
+
+    def computers(self, asked: str = "") -> Page:
+        """Every key of a department's computer.
+
+        Args:
+            asked: the id of the one of which the reader is asked if it shall be disabled.
+        """
+        found = self._computers(self.desk.alarms.open(), asked)
+        return Page("computers", self.storage.now(), computers=found)
+
+    def audit(self, asked: Filter, start: Cursor | None, zone: tzinfo) -> Page:
+        """A page of the audit trail.
+
+        Args:
+            zone: of the reader's days.
+        """
+        wanted = self._wanted(asked, zone)
+        page = TrailPage((), None)
+        if wanted is None:
+            asked = replace(asked, fault="owner")
+        else:
+            page = trail_page(self.storage, wanted, start, _ENTRIES)
+        trail = Trail(asked, page, self._names(), start is None)
+        return Page("audit", self.storage.now(), trail=trail)
+
+    def audit_file(self, asked: Filter, zone: tzinfo) -> str:
+        """The same as CSV: the newest of it, where it is long."""
+        wanted = self._wanted(asked, zone)
+        if wanted is None:  # an owner that is none: nothing fits
+            wanted = Wanted(owner="-")
+        return trail_file(self.storage, wanted, self._names())[0]
+
+    def _computers(self, alarms: Sequence[Alarm], asked: str = "") -> list[Computer]:
+        clients = self.desk.clients.all()
+        uses = self.desk.use.of([client.name for client in clients])
+        now, names = self.storage.now(), {one.slug: one.name for one in self.departments}
+        return [
+            _computer(client, uses[client.name], alarms, names, now, is_asked=client.id == asked)
+            for client in clients
+        ]
+
+    def _names(self) -> Mapping[str, str]:
+        return {self.mask(one.owner.name): one.name for one in self.departments}
+
+    def _wanted(self, asked: Filter, zone: tzinfo) -> Wanted | None:
+        """None: there is no such owner."""
+        owner = asked.owner
+        if owner and not MASK.fullmatch(owner):
+            department = self.departments.find(owner.removeprefix("department:")[:LONGEST])
+            if department is None:
+                return None
+            owner = self.mask(department.owner.name)
+        return Wanted(
+            GROUPS[asked.group],
+            owner or None,
+            _beginning(asked.since, zone),
+            _beginning(asked.until, zone, timedelta(days=1, milliseconds=-1)),
+        )
+
+
+def _troubles(memory: Memory, alarms: Sequence[Alarm]) -> list[Trouble]:
+    incidents = [Trouble(one.code, one.since, one.owners) for one in memory.incidents]
+    return [*map(_trouble, alarms), *incidents]
+
+
+def _trouble(alarm: Alarm) -> Trouble:
+    return Trouble(
+        alarm.code,
+        alarm.since,
+        alarm=alarm.name,
+        client=alarm.client,
+        label=alarm.label,
+        count=alarm.count,
+        busiest=alarm.busiest,
+    )
+
+
+def _computer(
+    client: Client,
+    use: UseRecord,
+    alarms: Sequence[Alarm],
+    names: Mapping[str, str],
+    now: float,
+    *,
+    is_asked: bool,
+) -> Computer:
+    mine = [_trouble(alarm) for alarm in alarms if alarm.client == client.id]
+    days = use.by_day(now)
+    return Computer(
+        client.id,
+        client.label,
+        names.get(client.department, client.department),
+        client.ending,
+        client.state,
+        spark(days, is_alarmed=bool(mine)),
+        today=days[-1],
+        may_fetch_tokens="token" in client.may,
+        used_at=use.last_used or None,
+        changed_at=client.changed_at,
+        because=client.because,
+        alarms=mine,
+        is_asked=is_asked and client.state != "revoked",
+    )
+
+
+def _least_quiet(one: Computer) -> tuple[bool, bool, bool, float]:
+    """What wants to be seen first: alarms, what is blocked, then what was used last."""
+    is_over = one.state == "revoked"
+    return not one.alarms, one.state != "blocked", is_over, -(one.used_at or 0.0)
+
+
+def _beginning(day: str, zone: tzinfo, later: timedelta = timedelta()) -> datetime | None:
+    """When a day (YYYY-MM-DD) begins; None: it is none."""
+    try:
+        found = datetime.strptime(day, "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no zone
+        return datetime.combine(found, time(), zone).astimezone(UTC) + later
+    except (ValueError, OverflowError):
+        return None
