@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,6 +28,7 @@ from config import load_settings
 from departments.names import Departments
 from departments.service_accounts.service_keys import ServiceKeys
 from processes.storage import storage_of
+from tests.documents import ROOT
 from tests.security.kit import MASK
 from tests.service_accounts import ADDRESS, KEY_ID, TOKEN_URI, VARIABLE, encoded, in_json, rsa_key
 
@@ -56,6 +61,24 @@ def test_a_key_file_becomes_the_line_that_settings_want(key_file: Path, tmp_path
     (tmp_path / ".env").write_text(done.stdout, "utf-8")
     settings = load_settings(for_bot=False, env_file=tmp_path / ".env")
     assert settings.service_accounts["tanhae"].address == ADDRESS
+
+
+@pytest.mark.parametrize("document", ["docs/service-accounts.md", ".env.example"])
+def test_documents_say_how_a_key_file_is_encoded_without_drivekeeper(
+    key_file: Path, document: str
+) -> None:
+    """In Python; there is no PowerShell here to try the other way with."""
+    [line] = re.findall(r"python3 (-c .*base64.*)", (ROOT / document).read_text("utf-8"))
+    key_file.rename(key_file.with_name("tanhae-sa.json"))
+    done = subprocess.run(
+        [sys.executable, *shlex.split(line)],
+        cwd=key_file.parent,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stdout.removeprefix(f"{VARIABLE}=") == f"{encoded()}\n"
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o620])
