@@ -35,8 +35,8 @@ class BatchScheduler:
     def __init__(self, threads: Threads, gathers_seconds: float = 0.0) -> None:
         """
         Args:
-            gathers_seconds: how long each batch waits for others to come. Where it costs trips
-                over a network, however few are in it, that is soon made up for.
+            gathers_seconds: how long each batch waits for others to come, unless it is full. Where
+                it costs trips over a network, however few are in it, that is soon made up for.
         """
         self.threads: Final = threads
         self._gathers_seconds = gathers_seconds
@@ -53,7 +53,7 @@ class BatchScheduler:
     async def _take_turns(self) -> None:
         try:
             while self._asking:
-                if self._gathers_seconds:
+                if self._gathers_seconds and not self._asking[0].is_full:
                     await asyncio.sleep(self._gathers_seconds)
                 batches = self._asking.popleft()
                 done = batches.begin()
@@ -90,6 +90,11 @@ class Batches(Generic[T, R]):
     def is_asked(self) -> bool:
         """Whether somebody waits for the next batch."""
         return bool(self._waiting)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many wait as one batch takes."""
+        return len(self._waiting) >= MOST
 
     async def run(self, item: T) -> R:
         """What `work` gives for `item`, or raises. Whoever is cancelled before it begins spares it;

@@ -68,6 +68,15 @@ async def test_a_batch_that_gathers_has_what_comes_a_moment_later(threads: Threa
     assert work.batches == [[2, 4]]
 
 
+async def test_a_full_batch_gathers_nothing(threads: Threads) -> None:
+    """Nobody else would have room in it."""
+    work = Halves()
+    batches = Batches(BatchScheduler(threads, gathers_seconds=60), work)
+    numbers = range(MOST)
+    halves = asyncio.gather(*(batches.run(2 * number) for number in numbers[1:]), batches.run(2))
+    assert await asyncio.wait_for(halves, 10) == [*numbers[1:], 1]
+
+
 async def test_one_error_is_nobody_elses(threads: Threads) -> None:
     """Neither in the batch, nor in a later step for what an earlier one has refused."""
     batches = Batches(BatchScheduler(threads), Halves())
