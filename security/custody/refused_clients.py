@@ -8,8 +8,8 @@ No other answer says anything about anybody else.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 from security.custody.limiter import RefreshSlot
@@ -63,25 +63,20 @@ class RefusedClients:
         self._check(client_id)
         async with slot:
             self._check(client_id)
-            with self._noting(client_id):
+            try:
                 yield
+            except ClientRefused as refusal:
+                self._in_a_row[client_id] += 1
+                if self._in_a_row[client_id] >= _IN_A_ROW and client_id not in self._serving:
+                    self.refused[client_id] = refusal.code
+                raise
+            except CustodyError:
+                self._in_a_row[client_id] = 0
+                raise
+            self._in_a_row[client_id] = 0
+            self._serving.add(client_id)
+            self.refused.pop(client_id, None)
 
     def _check(self, client_id: str) -> None:
         if (code := self.refused.get(client_id)) is not None:
             raise NotAsked("Google refuses the OAuth client", code=code)
-
-    @contextmanager
-    def _noting(self, client_id: str) -> Iterator[None]:
-        try:
-            yield
-        except ClientRefused as refusal:
-            self._in_a_row[client_id] += 1
-            if self._in_a_row[client_id] >= _IN_A_ROW and client_id not in self._serving:
-                self.refused[client_id] = refusal.code
-            raise
-        except CustodyError:
-            self._in_a_row[client_id] = 0
-            raise
-        self._in_a_row[client_id] = 0
-        self._serving.add(client_id)
-        self.refused.pop(client_id, None)

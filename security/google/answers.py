@@ -17,13 +17,16 @@ _MOST_WHOLE: Final = 2**63 - 1
 """The largest int64, which JSON carries as a string:
 https://protobuf.dev/programming-guides/json/"""
 _DIGITS: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
+_decoder: Final = json.JSONDecoder(parse_constant=lambda _: None)
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
 def json_object(content: bytes | str) -> dict[str, Any] | None:
     """The JSON object that `content` is; None: it is none."""
     try:
-        found = json.loads(content, parse_constant=lambda _: None)
+        if isinstance(content, bytes):
+            content = content.decode(json.detect_encoding(content), "surrogatepass")
+        found = _decoder.decode(content)
     except (ValueError, RecursionError):  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         return None
     return found if isinstance(found, dict) else None
