@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
+import structlog
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 
 from departments.administrators.sessions import Session
-from departments.authorising.consents import ASK, UNDER_WAY, DepartmentConsents, OtherSession
-from departments.authorising.outcomes import DECLINED, SAVED, Outcome
+from departments.authorising.consents import DepartmentConsents, OtherSession
+from departments.authorising.outcomes import ASK, DECLINED, SAVED, UNDER_WAY, Outcome
 from security.errors import ConsentDenied, CustodyError
 from web.site.frame import Frame, answer
 from web.site.pages import Problem, render_problem
@@ -23,6 +24,7 @@ _DONE: Final = {SAVED: "authorised", DECLINED: "kept", UNDER_WAY: "waiting"}
 _STATUSES: Final[dict[Problem, int]] = {"not_asked": 400, "other_session": 403, "unavailable": 503}
 _NOT_FOR_OTHERS: Final = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 """The address holds a code."""
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,18 @@ class DepartmentReturns:
             outcome = await self.consents.come_back(session_id, state=state, code=code, error=error)
         except OtherSession:
             return _refusal(request, "other_session")
-        except ConsentDenied:
+        except ConsentDenied as refusal:
+            _log.warning("access_denied", result=refusal.code)
             return _refusal(request, "not_asked")
-        except CustodyError:
+        except CustodyError as fault:
+            _log.warning("consent_refused", result=fault.code)
             return _refusal(request, "unavailable")
         if outcome is not None:
             return RedirectResponse(address_of(outcome), 303, _NOT_FOR_OTHERS)
-        return _refusal(request, "not_asked") if self.is_alone else None
+        if not self.is_alone:
+            return None
+        _log.warning("access_denied", result="wrong_state")
+        return _refusal(request, "not_asked")
 
 
 def address_of(outcome: Outcome) -> str:

@@ -8,7 +8,8 @@ of twenty that load it at once, in several processes, one asks Google. RFC 6749 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -19,30 +20,21 @@ from pydantic import SecretStr
 
 from config import GoogleClient
 from departments.authorising.accounts import Account
-from departments.authorising.outcomes import (
-    DECLINED,
-    SAVED,
-    KeptOutcome,
-    Outcome,
-    Outcomes,
-)
+from departments.authorising.outcomes import ASK, UNDER_WAY, Outcome, Outcomes
+from departments.authorising.settling import Settling
 from departments.names import Department
 from security.consent.flows import ConsentFlows, ConsentMethod
 from security.consent.pending import PendingConsent
-from security.credential import Credential, Owner
+from security.credential import Owner
 from security.custody.custodian import Custodian
 from security.custody.disconnect import Disconnecting, Disconnection
 from security.custody.workers import Workers
 from security.errors import ConsentDenied, CustodyError, OperatorFault
 
-ASK: Final = "ask"
-UNDER_WAY: Final = "under_way"
 _PATIENCE_SECONDS: Final = 12
 """For Google's answers, while somebody looks at an empty page."""
 _GLANCE_SECONDS: Final = 1
 """For what a page is about to show anyway."""
-_OVER: Final = frozenset({"expired", "used", "superseded", "unknown_client"})
-"""Refusals after which a request leads nowhere."""
 _log = structlog.get_logger()
 
 
@@ -68,6 +60,10 @@ class Asked:
     """The address of the account that has approved."""
 
 
+async def _nothing(department: Department) -> None:
+    """Nothing is to be done."""
+
+
 @dataclass(frozen=True, slots=True)
 class AuthorisingParts:
     """What departments' consents stand on."""
@@ -80,6 +76,9 @@ class AuthorisingParts:
     workers: Workers
     client: GoogleClient | None
     """Whom departments are asked by; None: it is not configured."""
+    before_leaving: Callable[[Department], Awaitable[object]] = _nothing
+    """What is to be done while a department still has the account that it is about to lose, or to
+    change for another: unfinished uploads are given up. Raises nothing."""
 
 
 class DepartmentConsents:
@@ -91,6 +90,7 @@ class DepartmentConsents:
     def __init__(self, parts: AuthorisingParts) -> None:
         self._parts = parts
         self._consents, self._outcomes = parts.consents, parts.outcomes
+        self._settling = Settling(parts.consents, parts.outcomes, parts.custodian, parts.workers)
         self._under_way: dict[str, asyncio.Task[Outcome]] = {}
 
     async def begin(
@@ -124,7 +124,7 @@ class DepartmentConsents:
         """
         pending = await self._consents.by_state(state)
         if pending is None:
-            kept = await self._kept(self._outcomes.name_of(state))
+            kept = await self._settling.kept(self._outcomes.name_of(state))
             if kept is not None:
                 _refuse_others(
                     kept.session, session_id, Owner.parse(f"department:{kept.department}")
@@ -135,7 +135,7 @@ class DepartmentConsents:
         _refuse_others(pending.session, session_id, pending.owner)
         if pending.stage == "asked" and not code and not error:
             raise ConsentDenied("an address without an answer of Google's", code="wrong_state")
-        take = partial(self._take, pending, code, error)
+        take = partial(self._settling.redeem, pending, code, error)
         return await self._joined(pending, take, _PATIENCE_SECONDS)
 
     async def current(self, department: Department, session_id: str) -> Asked | None:
@@ -146,26 +146,24 @@ class DepartmentConsents:
         pending = await self._consents.latest(department.owner)
         if pending is None or not pending.session:
             return None
-        if pending.session != session_id:
-            stage: Literal["asked", "under_way"] = (
-                UNDER_WAY if pending.stage != "asked" else "asked"
-            )
-            return Asked(stage, is_mine=False, expires_at=pending.expires_at)
+        is_mine, expires_at = pending.session == session_id, pending.expires_at
         if pending.stage == "asked":
-            return Asked("asked", is_mine=True, expires_at=pending.expires_at)
-        outcome = await self._joined(pending, partial(self._go_on, pending), _GLANCE_SECONDS)
+            return Asked("asked", is_mine, expires_at)
+        if not is_mine:
+            return Asked(UNDER_WAY, is_mine, expires_at)
+        go_on = partial(self._settling.go_on, pending)
+        outcome = await self._joined(pending, go_on, _GLANCE_SECONDS)
         if outcome.result == UNDER_WAY:
-            return Asked(UNDER_WAY, is_mine=True, expires_at=pending.expires_at)
+            return Asked(UNDER_WAY, is_mine, expires_at)
         pending = await self._consents.latest(department.owner)
         if outcome.result != ASK or pending is None or not pending.may_be_confirmed:
             return None
-        last = await self._last(pending.owner)
-        before = await self._account_before(pending.owner, last)
+        before = await self._settling.account_before(pending.owner)
         return Asked(
             ASK,
-            is_mine=True,
-            expires_at=pending.expires_at,
-            consent_id=self._id_of(pending),
+            is_mine,
+            pending.expires_at,
+            consent_id=self._settling.name_of(pending),
             before=before.address if before and before.address.get_secret_value() else None,
             now=pending.account,
         )
@@ -182,7 +180,12 @@ class DepartmentConsents:
         Raises:
             OtherSession: this session was not asked.
         """
-        return await self._answer(department, session_id, consent_id, self._save)
+
+        async def change(approved: PendingConsent) -> Outcome:
+            await self._parts.before_leaving(department)
+            return await self._settling.save(approved)
+
+        return await self._answer(department, session_id, consent_id, change)
 
     async def refuse(self, department: Department, session_id: str, consent_id: str) -> Outcome:
         """The account of before is to be kept: what the other one gave is forgotten.
@@ -190,11 +193,11 @@ class DepartmentConsents:
         Raises:
             OtherSession: this session was not asked.
         """
-        return await self._answer(department, session_id, consent_id, self._decline)
+        return await self._answer(department, session_id, consent_id, self._settling.decline)
 
     async def revoke(self, department: Department) -> Disconnection:
         """End the department's grant and its request, and remember which account it had."""
-        return await self._parts.workers.finish(self._revoke(department.owner))
+        return await self._parts.workers.finish(self._revoke(department))
 
     async def clear_expired(self) -> None:
         """Forget requests whose time is over, and outcomes that nobody is told any more.
@@ -202,7 +205,8 @@ class DepartmentConsents:
         To be called every few minutes, by every process that serves departments.
         """
         for pending in await self._consents.expired(in_chats=False):
-            await self._consents.end(pending, "expired")
+            with suppress(CustodyError):  # another process is at it; or the next time
+                await self._consents.end(pending, "expired")
         now = self._parts.custodian.clock.seconds()
         await self._parts.workers.run(self._outcomes.clear_expired, now)
 
@@ -223,52 +227,6 @@ class DepartmentConsents:
         done, _ = await asyncio.wait((task,), timeout=seconds)
         return task.result() if done else Outcome(pending.owner.key, UNDER_WAY)
 
-    async def _take(self, asked: PendingConsent, code: str | None, error: str | None) -> Outcome:
-        try:
-            if asked.stage in ("asked", "redeeming"):
-                asked = await self._consents.accept_redirect(asked, code=code, error=error)
-            return await self._settle(asked)
-        except CustodyError as fault:
-            return await self._after(asked, fault)
-
-    async def _go_on(self, pending: PendingConsent) -> Outcome:
-        """Without an answer of Google's: it has come already."""
-        try:
-            if pending.stage == "redeeming":
-                raise ConsentDenied("its code is with Google, or was", code="used")
-            return await self._settle(pending)
-        except CustodyError as fault:
-            return await self._after(pending, fault)
-
-    async def _settle(self, granted: PendingConsent) -> Outcome:
-        """Save what Google gave, unless somebody has to be asked first."""
-        approved = await self._consents.identify(granted)
-        last = await self._last(approved.owner)
-        if last is not None and _is_of(approved, last):
-            await self._consents.end(approved, SAVED)
-            return Outcome(approved.owner.key, SAVED)
-        before = await self._account_before(approved.owner, last)
-        if before is not None and not before.is_same(Account.of(approved)):
-            return Outcome(approved.owner.key, ASK)
-        return await self._save(approved)
-
-    async def _after(self, asked: PendingConsent, fault: CustodyError) -> Outcome:
-        """What has become of a request that could not go on; `fault`, where it still can."""
-        name = self._id_of(asked)
-        if (kept := await self._kept(name)) is not None:
-            return kept.outcome
-        if fault.code not in _OVER:
-            raise fault
-        if fault.code == "used":
-            current = await self._consents.latest(asked.owner)
-            is_latest = current is not None and current.id == asked.id
-            # Another code of Google's was first; or a crash came while one was there.
-            if current and is_latest and not await self._consents.is_interrupted(current):
-                return await self._go_on(current)
-        await self._consents.end(asked, fault.code)
-        kept = await self._kept(name)
-        return Outcome(asked.owner.key, fault.code) if kept is None else kept.outcome
-
     async def _answer(
         self,
         department: Department,
@@ -277,8 +235,8 @@ class DepartmentConsents:
         act: Callable[[PendingConsent], Coroutine[Any, Any, Outcome]],
     ) -> Outcome:
         pending = await self._consents.latest(department.owner)
-        if pending is None or not pending.session or self._id_of(pending) != consent_id:
-            kept = await self._kept(consent_id)
+        if pending is None or not pending.session or self._settling.name_of(pending) != consent_id:
+            kept = await self._settling.kept(consent_id)
             if kept is None or kept.department != department.slug:
                 return Outcome(department.slug, "expired")
             _refuse_others(kept.session, session_id, department.owner)
@@ -286,20 +244,11 @@ class DepartmentConsents:
         _refuse_others(pending.session, session_id, department.owner)
         if not pending.may_be_confirmed:
             return Outcome(department.slug, UNDER_WAY)
-        try:
-            return await act(pending)
-        except CustodyError as fault:
-            return await self._after(pending, fault)
+        return await act(pending)
 
-    async def _save(self, pending: PendingConsent) -> Outcome:
-        await self._consents.confirm(pending.owner, pending.id)
-        return Outcome(pending.owner.key, SAVED)
-
-    async def _decline(self, pending: PendingConsent) -> Outcome:
-        await self._consents.refuse(pending.owner, pending.id)
-        return Outcome(pending.owner.key, DECLINED)
-
-    async def _revoke(self, owner: Owner) -> Disconnection:
+    async def _revoke(self, department: Department) -> Disconnection:
+        await self._parts.before_leaving(department)
+        owner = department.owner
         pending = await self._consents.latest(owner)
         if pending is not None:
             await self._consents.end(pending, "superseded")
@@ -308,34 +257,6 @@ class DepartmentConsents:
             note, account = self._outcomes.accounts.note, Account.of(last)
             await self._parts.workers.run(note, owner.key, account)
         return await self._parts.disconnecting.disconnect(owner)
-
-    async def _last(self, owner: Owner) -> Credential | None:
-        """What the department is connected with, or was until it was set aside."""
-        custodian = self._parts.custodian
-        last = await custodian.load(owner) or await custodian.last_credential(owner)
-        return None if last is None or last.state == "leaving" else last
-
-    async def _account_before(self, owner: Owner, last: Credential | None) -> Account | None:
-        """The account the department has, or had last; None: it never had one."""
-        if last is not None:
-            return Account.of(last)
-        return await self._parts.workers.read(self._outcomes.accounts.of, owner.key)
-
-    async def _kept(self, name: str) -> KeptOutcome | None:
-        now = self._parts.custodian.clock.seconds()
-        return await self._parts.workers.read(self._outcomes.find, name, now)
-
-    def _id_of(self, pending: PendingConsent) -> str:
-        """The name of the request's outcome."""
-        return self._outcomes.name_of(pending.state.get_secret_value())
-
-
-def _is_of(approved: PendingConsent, saved: Credential) -> bool:
-    """Whether a credential is this request's: a crash came before the request was forgotten.
-
-    None but its own can have been granted since it was asked for.
-    """
-    return saved.granted_at is not None and saved.granted_at >= approved.created_at
 
 
 def _refuse_others(asked_by: str, session_id: str | None, owner: Owner) -> None:

@@ -5,6 +5,7 @@ Each is kept under the keyed hash of its state, and is for the session that aske
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -21,7 +22,10 @@ from security.consent.pending import PendingConsent
 from security.storage.protocol import Conflict, Storage
 
 SAVED: Final = "ok"
+ASK: Final = "ask"
+UNDER_WAY: Final = "under_way"
 DECLINED: Final = "declined"
+_NAME: Final = re.compile(r"[0-9a-f]{64}")
 _LAPSED: Final = frozenset({"expired", "superseded"})
 _log = structlog.get_logger()
 
@@ -93,8 +97,8 @@ class Outcomes:
                 _log.info(event, owner=pending.owner, result=code)
 
     def find(self, name: str, now: float) -> KeptOutcome | None:
-        """What is kept under a name; None: nothing, or not any more."""
-        held = self._shelf.find(name)
+        """What is kept under a name, whoever says it; None: nothing, or not any more."""
+        held = self._shelf.find(name) if _NAME.fullmatch(name) else None
         return None if held is None or held.content.is_over(now) else held.content
 
     def latest(self, department: str, session: str, now: float) -> KeptOutcome | None:

@@ -25,6 +25,7 @@ def consents_of(
     *,
     has_client: bool = True,
     outcomes: type[Outcomes] = Outcomes,
+    **more: Any,
 ) -> DepartmentConsents:
     """Those of one process over the world's storage."""
     custody = custody or world.custody
@@ -37,6 +38,7 @@ def consents_of(
             custody.disconnecting,
             custody.workers,
             world.client if has_client else None,
+            **more,
         )
     )
 

@@ -14,6 +14,7 @@ from config import GoogleClient
 from departments.authorising.consents import OtherSession
 from departments.authorising.outcomes import Outcome
 from departments.kinds import OUTCOMES
+from departments.names import Department
 from security.consent.flows import ConsentMethod
 from security.consent.pending import CONSENTS
 from security.errors import ConsentDenied, OperatorFault
@@ -219,7 +220,8 @@ async def test_another_session_answers_no_question(world: World, browser: Browse
     for answer in (browser.consents.confirm, browser.consents.refuse):
         with pytest.raises(OtherSession):
             await answer(TANHAE, OTHERS, consent_id)
-    assert await browser.consents.confirm(TANHAE, MINE, "0" * 64) == refused("expired")
+    for id in ("0" * 64, "", "../x", "\0" * 64, "\ud800", "x" * 60_000):
+        assert await browser.consents.confirm(TANHAE, MINE, id) == refused("expired")
     assert await browser.consents.confirm(TANHAE, MINE, consent_id) == SAVED
     with pytest.raises(OtherSession):
         await browser.consents.confirm(TANHAE, OTHERS, consent_id)
@@ -227,17 +229,25 @@ async def test_another_session_answers_no_question(world: World, browser: Browse
 
 async def test_nothing_is_confirmed_before_it_is_approved(world: World, browser: Browser) -> None:
     pending = await browser.begin()
-    its_name = browser.consents._id_of(pending)
+    its_name = browser.consents._settling.name_of(pending)
     assert await browser.consents.confirm(TANHAE, MINE, its_name) == refused("under_way")
     assert await browser.open(await world.google.consent(pending.address, AMY)) == SAVED
 
 
 async def test_a_question_lapses(world: World, browser: Browser) -> None:
-    consent_id = await ask(world, browser)
+    await browser.authorise(AMY)
+    pending = await browser.begin()
+    redirected = await world.google.consent(pending.address, BEN)
+    assert await browser.open(redirected) == ASK
+    asked = await browser.consents.current(TANHAE, MINE)
+    assert asked is not None
     with freeze_time(in_minutes(11), real_asyncio=True):
         assert await browser.consents.current(TANHAE, MINE) is None
-        assert await browser.consents.confirm(TANHAE, MINE, consent_id) == refused("expired")
+        confirmed = await browser.consents.confirm(TANHAE, MINE, asked.consent_id)
+        assert confirmed == refused("expired")
+        assert await browser.open(redirected) == refused("expired")
     assert account(world) == AMY
+    assert names_in(world.folder, CONSENTS) == []
 
 
 async def test_after_a_revocation_another_account_is_asked_about(
@@ -277,6 +287,24 @@ async def test_an_account_is_known_by_its_id_when_its_address_has_changed(
 
 
 # Revoking
+
+
+async def test_what_hangs_on_an_account_ends_before_the_account_does(world: World) -> None:
+    """With the question's yes, and with a revocation; the same account again ends nothing."""
+    ended: list[str | None] = []
+
+    async def before_leaving(department: Department) -> None:
+        ended.append(account(world))
+
+    browser = Browser(world, consents_of(world, before_leaving=before_leaving))
+    await browser.authorise(AMY)
+    consent_id = await ask(world, browser)
+    assert ended == []
+    await browser.consents.confirm(TANHAE, MINE, consent_id)
+    await browser.consents.confirm(TANHAE, MINE, consent_id)
+    assert ended == [AMY]
+    await browser.consents.revoke(TANHAE)
+    assert ended == [AMY, BEN]
 
 
 async def test_revoking_ends_a_request_under_way(world: World, browser: Browser) -> None:
