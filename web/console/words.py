@@ -169,6 +169,14 @@ class Words:
                     t.tr("A message that crashed the bot three times is no longer tried"),
                     t.tr("Its sender got no answer; everybody else is served. Please report it."),
                 )
+            case "service_key_old":
+                return Said(
+                    t.tr("A service account’s key should be replaced"),
+                    t.tr(
+                        "It has been here for 90 days or longer. Nothing has stopped; "
+                        "docs/service-accounts.md says how it is replaced."
+                    ),
+                )
             case "local_file_unreadable":
                 return Said(
                     t.tr("Files of the local Bot API server cannot be read"),

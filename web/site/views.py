@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from departments.service_accounts.standing import REMIND_DAYS, REPLACE_DAYS, KeyStanding
+
 CardState = Literal["never", "fine", "lost", "on_hold", "unreadable"]
 """As `departments.overview` has it."""
 News = Literal[
@@ -45,8 +47,6 @@ set_up         the project at Google, or its client's setting, is wrong
 busy           somebody else changes the department just now
 disabled, unblocked   a computer's key · dropped: a pairing code · gone: there is no such computer
 """
-_REPLACE_DAYS: Final = 90
-_REMIND_DAYS: Final = 75
 _PAIRING_SECONDS: Final = 600
 _SOON_SECONDS: Final = 5
 _USUAL_SECONDS: Final = 60
@@ -73,22 +73,29 @@ class ServiceKey:
     days: int | None
     """How old it is at least; None: not known."""
 
+    @classmethod
+    def of(cls, standing: KeyStanding) -> ServiceKey | None:
+        """As it stands; None: no key is set."""
+        if standing.state == "missing":
+            return None
+        return cls(standing.address, standing.key, standing.days)
+
     @property
     def share(self) -> float:
         """How much of its time is over, of 1."""
-        return (self.days or 0) / _REPLACE_DAYS
+        return (self.days or 0) / REPLACE_DAYS
 
     @property
     def days_left(self) -> int:
         """Until it is to be replaced."""
-        return max(_REPLACE_DAYS - (self.days or 0), 0)
+        return max(REPLACE_DAYS - (self.days or 0), 0)
 
     @property
     def tone(self) -> Literal["good", "warn", "bad"]:
         """How pressing that is."""
-        if (self.days or 0) >= _REPLACE_DAYS:
+        if (self.days or 0) >= REPLACE_DAYS:
             return "bad"
-        return "warn" if (self.days or 0) >= _REMIND_DAYS else "good"
+        return "warn" if (self.days or 0) >= REMIND_DAYS else "good"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
