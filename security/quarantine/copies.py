@@ -229,9 +229,11 @@ class Quarantine:
             self._storage.check_writable()
             replaced = self._make_room(owner, lease)
             drops = (Drop(copy_key(name)), Drop(note_key(name)))
-            saved = self._store.save_newest(
-                credential, lease=lease, also=drops, events=[Event("restored", owner)]
-            )
+            saved = self._store.save_newest(credential, lease=lease, also=drops)
+        events = [Event("restored", owner)]
+        if replaced is not None:
+            events.append(Event("quarantined", owner, replaced))
+        self._storage.record(events)
         return Restoration(owner, saved.generation, replaced)
 
     def purge(self, name: str) -> None:
@@ -243,8 +245,8 @@ class Quarantine:
         owner = self._known(name)
         with self._store.holding(owner, None) as lease:
             self._known(name)  # another process may have been faster
-            drops = [Drop(copy_key(name)), Drop(note_key(name))]
-            self._store.change(Unit(drops, lease, [Event("purged", owner)]))
+            self._store.change(Unit([Drop(copy_key(name)), Drop(note_key(name))], lease))
+        self._storage.record([Event("purged", owner)])
 
     def mask_of(self, owner: Owner) -> str:
         """What stands for the owner in a list: as in the logs."""
@@ -284,8 +286,7 @@ class Quarantine:
             reason = RestoreRefused.default_code  # one no newer than its tombstone, if any
         if present is None:
             return None
-        events = [Event("quarantined", owner, reason)]
-        self.set_aside(owner, reason, lease=lease, version=present.version, events=events)
+        self.set_aside(owner, reason, lease=lease, version=present.version)
         return reason
 
     def _finish(self, owner: Owner, name: str) -> None:
