@@ -1,7 +1,8 @@
 """A small server of the demonstration's pages: python -m tests.pages.server.
 
-/settings/google?state=NAME is a state of the settings page; /problem/KIND, /sign-in/NEWS, and
-/console/enter/CODE are the others. What their forms would do is not done.
+/settings/google?state=NAME is a state of the settings page, /console?state=NAME one of the
+console's; /problem/KIND, /sign-in/NEWS, and /console/enter/CODE are the others. What their forms
+would do is not done.
 """
 
 from __future__ import annotations
@@ -9,13 +10,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import cast, get_args
 
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
+from tests.console.demo import PAGES
 from tests.pages.demo import NOW, page_of
+from web.console.pages import render_console, render_console_live
+from web.console.views import Page as ConsolePage
 from web.site.frame import Frame, answer
 from web.site.pages import (
     Leaving,
@@ -45,6 +50,8 @@ class Demo:
     def __init__(self) -> None:
         self.pages: dict[str, SettingsPage] = {}
         """States to be shown otherwise than the demonstration has them."""
+        self.console: ConsolePage | None = None
+        """What the console shows; None: the state that is asked for."""
         self.is_away = False
         """Whether the database does not answer."""
         self.looks = 0
@@ -83,6 +90,20 @@ class Demo:
             if self.is_away:
                 return Response(status_code=503)
             return answer(request, render_live(self._page(request), mine(request)))
+
+        @app.get("/console")
+        async def console(request: Request) -> Response:
+            page = self.console or PAGES[request.query_params.get("state", "busy")]
+            frame = mine(request)
+            if page.name != "overview":
+                frame = replace(frame, path=f"/console/{page.name}")
+            return answer(request, render_console(page, frame))
+
+        @app.get("/console/live")
+        async def console_live(request: Request) -> Response:
+            self.looks += 1
+            page = self.console or PAGES["busy"]
+            return answer(request, render_console_live(page, mine(request)))
 
         @app.get("/console/enter/{code}")
         async def link(request: Request, code: str) -> Response:
