@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -11,10 +9,9 @@ import typer
 from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson, Exit, say, show_json
 from commands.runtime import Installation, read_settings
+from commands.service_accounts.standings import UNKEPT, age_of, standings
 from config import Settings
 from config.settings import service_account_variable
-from departments.names import Departments
-from departments.service_accounts.service_keys import ServiceKeys
 from departments.service_accounts.standing import REPLACE_DAYS, KeyStanding
 from security.errors import CustodyError, OperatorFault
 
@@ -34,16 +31,9 @@ def check(
     Exit code 1: a key is to be replaced, or Google refuses one. Changes nothing.
     """
     settings = read_settings(env_file)  # which names every fault of a key
-    storage = Installation.of(settings).storage
-    departments = Departments(settings.departments)
-    keys = ServiceKeys(storage, departments, settings.service_accounts)
-    unknown: CustodyError | None = None
-    try:
-        keys.look()
-    except CustodyError as fault:
-        unknown = fault
-    found = [keys.of(department) for department in departments]
-    storage.close()
+    there = Installation.of(settings)
+    found, unknown = standings(there)
+    there.storage.close()
     answers = _ask_google(settings) if online else {}
     if as_json:
         show_json({"departments": [_entry(one, answers) for one in found]})
@@ -52,8 +42,10 @@ def check(
             _show(one, answers)
         if unknown is not None:
             say(f"Since when keys are here could not be looked up: {unknown}.")
-        for line in _advice(found):
-            say(line)
+        elif settings.service_accounts and not settings.encryption_keys:
+            say(UNKEPT)
+        if any(map(_is_due, found)):
+            say("docs/service-accounts.md says how a key is replaced.")
     refused = [fault for fault in answers.values() if fault is not None]
     if any(isinstance(fault, OperatorFault) for fault in refused) or any(map(_is_due, found)):
         raise typer.Exit(Exit.FINDINGS)
@@ -64,18 +56,16 @@ def check(
 def _ask_google(settings: Settings) -> Answers:
     # Whoever only looks need not wait for these.
     from departments.service_accounts.token import fetch_token
-    from drive.connection import Http
     from security.google.network import Network
 
     answers: Answers = {}
     for slug, key in settings.service_accounts.items():
-        with closing(Http(Network.of(settings))) as http:
-            try:
-                fetch_token(key, settings.google_token_uri, http)
-            except CustodyError as fault:
-                answers[slug] = fault
-            else:
-                answers[slug] = None
+        try:
+            fetch_token(key, settings.google_token_uri, Network.of(settings))
+        except CustodyError as fault:
+            answers[slug] = fault
+        else:
+            answers[slug] = None
     return answers
 
 
@@ -119,17 +109,10 @@ def says_of(one: KeyStanding) -> str:
     if one.state == "missing":
         return "no key is set."
     if one.days is None:
-        return f"key …{one.key} is set. It was not seen by a bot or web process yet."
-    days = "1 day" if one.days == 1 else f"{one.days} days"
-    since = f"is at least {days} old" if one.days else "was first seen today"
-    age = f"key …{one.key} {since}"
+        return f"key …{one.key} is set, and no process has noted since when."
+    age = f"key …{one.key} {age_of(one)}"
     if one.state == "ok":
         return f"{age}, and is to be replaced after {REPLACE_DAYS} days."
     if one.state == "old_soon":
         return f"{age}. Replace it within {one.days_left} days."
     return f"{age}, and should have been replaced after {REPLACE_DAYS} days."
-
-
-def _advice(found: list[KeyStanding]) -> Iterator[str]:
-    if any(map(_is_due, found)):
-        yield "docs/service-accounts.md says how a key is replaced."

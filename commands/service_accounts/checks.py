@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import closing
 
 from commands.checks.finding import Finding, failed, ok, sentence, skipped, warning
+from commands.checks.http import TIMEOUT_SECONDS
 from commands.runtime import Installation
+from commands.service_accounts.standings import UNKEPT, age_of, standings
 from config import Settings
 from config.service_accounts import ServiceAccountKey
-from departments.names import Departments
-from departments.service_accounts.service_keys import ServiceKeys
 from departments.service_accounts.standing import REPLACE_DAYS, KeyStanding
 from departments.service_accounts.token import fetch_token
-from drive.connection import Http
 from security.errors import CustodyError, TransientFault
 from security.google.network import Network
 
@@ -23,14 +21,11 @@ _REPLACE = "Make a new key, set it, and delete this one at Google: docs/service-
 
 def check_ages(there: Installation) -> list[Finding]:
     """Of every key that is set."""
-    settings = there.settings
-    departments = Departments(settings.departments)
-    keys = ServiceKeys(there.storage, departments, settings.service_accounts)
-    try:
-        keys.look()
-    except CustodyError:
-        return [skipped("service key", f"Their age cannot be looked up: see `{there.place}`.")]
-    found = map(keys.of, departments)
+    found, unknown = standings(there)
+    if unknown is not None:
+        return [skipped("service keys", f"Their age cannot be looked up: see `{there.place}`.")]
+    if not there.settings.encryption_keys:
+        return [skipped("service keys", UNKEPT)]
     return [_judge_age(one) for one in found if one.state != "missing"]
 
 
@@ -38,11 +33,10 @@ def _judge_age(one: KeyStanding) -> Finding:
     name = f"service key {one.department.slug}"
     if one.days is None:
         return ok(name, "It is set; the next start notes since when.")
-    days = "1 day" if one.days == 1 else f"{one.days} days"
-    says = f"It is at least {days} old."
+    says = f"It {age_of(one)}."
     if one.state == "ok":
         return ok(name, says)
-    return warning(name, f"{says} It should be replaced after {REPLACE_DAYS}.", _REPLACE)
+    return warning(name, f"{says} It should be replaced after {REPLACE_DAYS} days.", _REPLACE)
 
 
 async def check_tokens(settings: Settings) -> list[Finding]:
@@ -57,11 +51,11 @@ async def check_tokens(settings: Settings) -> list[Finding]:
 
 def _ask(settings: Settings, slug: str, key: ServiceAccountKey) -> Finding:
     name = f"service account {slug}"
-    with closing(Http(Network.of(settings))) as http:
-        try:
-            fetch_token(key, settings.google_token_uri, http)
-        except TransientFault as fault:
-            return warning(name, sentence(fault), "See `google`, and run this again.")
-        except CustodyError as fault:
-            return failed(name, sentence(fault), _REPLACE)
+    network = Network.of(settings)
+    try:
+        fetch_token(key, settings.google_token_uri, network, TIMEOUT_SECONDS)
+    except TransientFault as fault:
+        return warning(name, sentence(fault), "See `google`, and run this again.")
+    except CustodyError as fault:
+        return failed(name, sentence(fault), _REPLACE)
     return ok(name, "Google gives a token for its key.")

@@ -7,6 +7,7 @@ RFC 7523 §2.1, https://developers.google.com/identity/protocols/oauth2/service-
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from datetime import UTC
 from http.client import HTTPException
 from typing import Final
@@ -20,6 +21,7 @@ from pydantic import SecretStr
 from config.service_accounts import UNIVERSE, ServiceAccountKey
 from drive.connection import AccessToken, Http
 from security.errors import CustodyError, OperatorFault, TransientFault
+from security.google.network import Network
 
 SCOPE: Final = "https://www.googleapis.com/auth/spreadsheets.readonly"
 """The only one: nothing can be changed with it, and nothing read that is not shared with it."""
@@ -27,8 +29,13 @@ _CODE: Final = re.compile(r"[a-z_]{1,40}")
 _ODD: Final = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 
-def fetch_token(key: ServiceAccountKey, token_uri: str, http: Http) -> AccessToken:
+def fetch_token(
+    key: ServiceAccountKey, token_uri: str, network: Network, seconds: float = 10
+) -> AccessToken:
     """A token for `SCOPE`, which Google gives for an hour. Blocks.
+
+    Args:
+        seconds: how long each answer is waited for; a fault of Google's is asked about twice more.
 
     Raises:
         OperatorFault: Google refuses the key.
@@ -45,8 +52,11 @@ def fetch_token(key: ServiceAccountKey, token_uri: str, http: Http) -> AccessTok
         },
         scopes=[SCOPE],
     )
+    http = Http(network)
+    http.timeout, http.follow_redirects = seconds, False  # a signed statement goes nowhere else
     try:
-        credentials.refresh(google_auth_httplib2.Request(http))
+        with closing(http):
+            credentials.refresh(google_auth_httplib2.Request(http))
     except RefreshError as refusal:
         raise _fault_of(refusal) from None  # its text repeats the answer
     except (GoogleAuthError, httplib2.HttpLib2Error, HTTPException, OSError) as error:

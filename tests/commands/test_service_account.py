@@ -134,9 +134,13 @@ class Google:
     status: int = 200
     answer: Any = None
     """None: a token, for whoever signs rightly."""
+    moved: str = ""
+    """Whereto an answer sends on."""
+    asked: int = 0
     seen: list[dict[str, Any]] = field(default_factory=list)
 
     def judge(self, form: dict[str, list[str]]) -> tuple[int, Any]:
+        self.asked += 1
         if self.answer is not None:
             return self.status, self.answer
         [kind], [statement] = form["grant_type"], form["assertion"]
@@ -163,6 +167,8 @@ def google() -> Iterator[Google]:
             status, answer = found.judge(parse_qs(body))
             data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.send_response(status)
+            if found.moved:
+                self.send_header("Location", found.moved)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
@@ -250,8 +256,26 @@ def test_check_says_whose_key_is_set_whom_to_share_with_and_its_age(
 def test_check_makes_nothing_where_nothing_is(installed: None, tmp_path: Path) -> None:
     done = check()
     assert done.exit_code == 0
-    assert "It was not seen by a bot or web process yet." in " ".join(done.stdout.split())
+    assert "no process has noted since when." in " ".join(done.stdout.split())
     assert not (tmp_path / "user_data").exists()
+
+
+def test_check_looks_at_a_database_that_is_not_made_yet(
+    installed: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/drivekeeper.db")
+    assert check().exit_code == 0
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_without_a_key_to_seal_with_no_age_is_promised(
+    installed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN_ENCRYPTION_KEY", "")
+    done = check()
+    assert done.exit_code == 0
+    assert "Without TOKEN_ENCRYPTION_KEY nothing is kept" in done.stdout
+    assert findings("--offline")["service keys"]["state"] == "skipped"
 
 
 def test_check_names_every_fault_of_every_department(
@@ -313,6 +337,12 @@ def test_a_key_that_signs_for_another_is_not_accepted(
     done = check("--online")
     assert done.exit_code == 1
     assert "does not accept the key (invalid_grant)" in " ".join(done.stdout.split())
+
+
+def test_a_signed_statement_follows_no_redirect(installed: None, google: Google) -> None:
+    google.status, google.answer, google.moved = 307, {}, f"{google.address}?elsewhere"
+    assert check("--online").exit_code == 3
+    assert google.asked == 1
 
 
 def test_google_away_is_no_fault_of_the_key(
