@@ -18,12 +18,12 @@ from typer.main import get_command
 
 from commands.departments import table as departments
 from commands.later import add_later
-from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.version import program_version
 
 RUNNING: Final = "Running it"
 CREDENTIALS: Final = "Looking at credentials"
 KEYS: Final = "Keys and backups"
+DEPARTMENTS: Final = "Departments"
 TRYING: Final = "Trying it out"
 
 app = typer.Typer(
@@ -57,41 +57,6 @@ def drivekeeper(
     """Drivekeeper: a Telegram bot that puts files into people's own Google Drive."""
 
 
-@app.command(rich_help_panel=RUNNING)
-def bot(env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
-    """Run the bot against Telegram and Google, as the settings say."""
-    import gc
-
-    from commands.checks.folder import check_above
-    from commands.output import Exit, stop
-    from config import SettingsError, load_settings, settings_warnings
-    from security.logging_utils import redact_logs
-
-    redact_logs()
-    try:
-        settings = load_settings(env_file=env_file)
-        exposed = [finding.says for finding in check_above(settings.user_data_dir)]
-        for warning in (*(f"{line}." for line in settings_warnings(env_file)), *exposed):
-            typer.echo(f"Warning: {warning}", err=True)
-    except SettingsError as error:
-        faults = "\n".join(f"  • {fault}" for fault in error.faults)
-        stop(
-            f"Drivekeeper cannot start: these settings are missing or wrong.\n{faults}\n"
-            "Set them in the environment or in a file named .env (see .env.example).",
-            Exit.USAGE,
-        )
-    # What this import makes stays, and the collector need not look for what could go meanwhile.
-    gc.disable()
-    from processes.bot import StartupError, run_to_the_end
-
-    gc.freeze()
-    gc.enable()
-    try:
-        run_to_the_end(settings)
-    except StartupError as error:
-        stop(f"Drivekeeper cannot start: {error}", Exit.FAULT)
-
-
 def _group(name: str, says: str, panel: str) -> typer.Typer:
     group = typer.Typer(help=says, no_args_is_help=True)
     app.add_typer(group, name=name, rich_help_panel=panel)
@@ -110,6 +75,20 @@ def _maintenance() -> None:
     """Makes `run` a command of its own: typer would fold a single one into the group."""
 
 
+add_later(
+    app,
+    "bot",
+    "commands.starting.process:bot",
+    "Run the bot against Telegram and Google, as the settings say.",
+    RUNNING,
+)
+add_later(
+    app,
+    "web",
+    "commands.starting.process:web",
+    "Serve departments' pages and routes, without a bot, as the settings say.",
+    RUNNING,
+)
 add_later(
     app,
     "doctor",
@@ -134,6 +113,13 @@ add_later(
     "check",
     "commands.database.checking:check",
     "Try whether the database keeps what is counted on. Exit code 1: something failed.",
+)
+add_later(
+    app,
+    "console-link",
+    "commands.departments.console_link:console_link",
+    "Print a link that signs an operator in to the web pages, once, within five minutes.",
+    DEPARTMENTS,
 )
 add_later(
     app,
@@ -302,6 +288,8 @@ def run() -> None:
     from config import is_configured
 
     if is_configured():
+        from commands.starting.process import bot
+
         bot()
     else:
         sandbox()

@@ -52,6 +52,7 @@ _MENU: Final = (
 _OF_ADMINISTRATORS: Final = (
     ("health", N_("State of the credentials")),
     ("quarantine", N_("Credentials that were set aside")),
+    ("console", N_("Sign in to the web pages")),
 )
 
 

@@ -13,6 +13,8 @@ from pydantic import SecretStr
 
 from bot.monitoring.metrics import Metrics
 from bot.preferences.store import Preferences
+from departments.administrators.links import SignInLinks
+from departments.services import DepartmentServices
 from drive import Drives
 from security.consent.flows import ConsentFlows, ConsentMethod
 from security.credential import Owner
@@ -65,6 +67,10 @@ class Core:
     keep_unsaved: Callable[[Mapping[str, float]], None]
     """Keeps over a restart, beside a database that does not take it, of what administrators were
     told: by code, since when. Blocks."""
+    links: SignInLinks | None = None
+    """By which administrators sign in to the web pages; None: there is no key, and no pages."""
+    departments: DepartmentServices | None = None
+    """What this process serves departments with, where it does."""
 
     @property
     def all_drives(self) -> tuple[Drives, Drives, Drives]:
@@ -136,6 +142,8 @@ class BotOptions:
     """The groups in which it answers; in every other one it is silent."""
     admin_user_ids: frozenset[int] = frozenset()
     link_base_url: str = "https://t.me"
+    public_url: str | None = None
+    """Where the web pages are."""
     files_folder: Path | None = None
     """Where a local Bot API server's files may be read. None: files come over the network."""
     folder_name: str = "Telegram"

@@ -16,7 +16,7 @@ from telegram.ext import (
     filters,
 )
 
-from bot.admin import health, quarantine_admin
+from bot.admin import console, health, quarantine_admin
 from bot.connecting import account, connect, connected, whose_account
 from bot.context import BotContext
 from bot.drive_files import album_actions, file_actions, file_list, folders
@@ -163,7 +163,11 @@ def handlers(administrators: frozenset[int]) -> list[Handler]:
         file_list.SEARCHING: asks(file_list.search),
         file_list.GETTING: asks(file_list.get_answer),
     }
-    theirs: Handles = {"health": health.health, "quarantine": quarantine_admin.quarantine}
+    theirs: Handles = {
+        "health": health.health,
+        "quarantine": quarantine_admin.quarantine,
+        "console": console.console,
+    }
     by_them = _NEW & filters.User(administrators)
     table: list[Handler] = [
         # Before every command: of those none works where others read the answer.

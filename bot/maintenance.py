@@ -37,22 +37,7 @@ async def sweep(context: BotContext) -> None:
         incidents.see(SWEEP_FAILED, services.core.storage.now(), 0)
         await alerts.tell_administrators(context.bot, services)
         return
-    left = {} if report.minutes_left is None else {"minutes_left": round(report.minutes_left, 1)}
-    _log.info(
-        "sweep_finished",
-        result=report.ended_by or "ok",
-        seconds=round(report.seconds, 3),
-        full=report.full,
-        **left,
-        seen=report.seen,
-        fresh=report.fresh,
-        refreshed=report.refreshed,
-        transient=report.transient,
-        operator=report.operator,
-        quarantined=report.quarantined,
-        held=report.held,
-        skipped=report.skipped,
-    )
+    _log.info("sweep_finished", **report.log_fields())
     await services.core.fleet.learn(report)
     _look_again(context, report)
     metrics.swept(report)

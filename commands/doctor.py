@@ -96,7 +96,7 @@ def _local(there: Installation, runs: bool | None) -> list[Check]:
     if settings.telegram_local_mode:
         blocking.append((local_server.NAME, partial(local_server.check_local_server, settings)))
     ports = (
-        ("web port", settings.web_host, settings.web_port),
+        ("web port", *settings.web_address),
         ("metrics port", settings.metrics_host, settings.metrics_port),
     )
     return [

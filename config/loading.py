@@ -9,6 +9,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -38,11 +39,14 @@ class SettingsError(Exception):
         super().__init__("\n".join(self.faults))
 
 
-def load_settings(*, for_bot: bool = True, env_file: Path | None = DEFAULT_ENV_FILE) -> Settings:
+def load_settings(
+    *, for_bot: bool = True, for_web: bool = False, env_file: Path | None = DEFAULT_ENV_FILE
+) -> Settings:
     """Read the environment, and below it `env_file`.
 
     Args:
         for_bot: also demand what the bot cannot do without.
+        for_web: also demand what the web process cannot do without.
         env_file: lines of NAME=value; None: no file. `.env` need not be there, another must.
 
     Raises:
@@ -67,7 +71,7 @@ def load_settings(*, for_bot: bool = True, env_file: Path | None = DEFAULT_ENV_F
                 faults.setdefault(_shown(name), item["msg"].removeprefix("Value error, "))
                 default = Settings.model_fields[field].get_default(call_default_factory=True)
                 defaults[field] = default
-    for name, reason in _faults_between(settings, {*defaults}, for_bot=for_bot):
+    for name, reason in _faults_between(settings, {*defaults}, for_bot=for_bot, for_web=for_web):
         faults.setdefault(_shown(name), reason)
     if faults:
         raise SettingsError(f"{name}: {reason}" for name, reason in faults.items())
@@ -108,14 +112,18 @@ def _shown(name: str) -> str:
 
 
 def _faults_between(
-    s: Settings, faulty: Collection[str], *, for_bot: bool
+    s: Settings, faulty: Collection[str], *, for_bot: bool, for_web: bool
 ) -> Iterable[tuple[str, str]]:
     """Faults that only show when several settings are seen together, each by its field.
 
     Args:
         faulty: fields that stand at their default because their value has a fault of its own.
     """
-    rules = [*(_needs_of_the_bot(s) if for_bot else ()), *_rules_for_all(s, faulty)]
+    rules = [
+        *(_needs_of_the_bot(s) if for_bot else ()),
+        *(_needs_of_the_web(s, faulty) if for_web else ()),
+        *_rules_for_all(s, faulty),
+    ]
     yield from ((name, reason) for is_broken, name, reason in rules if is_broken)
     try:
         _ = s.database
@@ -145,12 +153,12 @@ def _needs_of_the_bot(s: Settings) -> list[_Rule]:
             "is missing (GOOGLE_OAUTH_FLOW=callback needs it)",
         ),
         (
-            called_back and s.web_port == 0,
+            called_back and s.web_address[1] == 0,
             "web_port",
             "must not be 0 (GOOGLE_OAUTH_FLOW=callback needs the web server)",
         ),
         (
-            s.telegram_webhook_url is not None and s.web_port == 0,
+            s.telegram_webhook_url is not None and s.web_address[1] == 0,
             "web_port",
             "must not be 0 (TELEGRAM_WEBHOOK_URL needs the web server)",
         ),
@@ -158,6 +166,34 @@ def _needs_of_the_bot(s: Settings) -> list[_Rule]:
             s.telegram_local_mode and s.telegram_files_dir is None,
             "telegram_files_dir",
             "is missing (TELEGRAM_LOCAL_MODE=true needs it: the local server's own folder)",
+        ),
+    ]
+
+
+def _needs_of_the_web(s: Settings, faulty: Collection[str]) -> list[_Rule]:
+    has_keys = s.encryption_keys or not {"token_encryption_key", "encryption_key"}.isdisjoint(
+        faulty
+    )
+    return [
+        (
+            s.public_url is None and "public_url" not in faulty,
+            "public_url",
+            "is missing (the web process needs it: where browsers reach it)",
+        ),
+        (
+            s.public_url is not None and urlsplit(s.public_url).path != "",
+            "public_url",
+            "must have no path (departments' pages have the whole of a host)",
+        ),
+        (
+            not has_keys,
+            "token_encryption_key",
+            "is missing (departments need it: their tokens are never kept in plaintext)",
+        ),
+        (
+            s.web_address[1] == 0,
+            "web_port",
+            "must not be 0 (the web process is nothing without it)",
         ),
     ]
 

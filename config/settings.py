@@ -39,6 +39,7 @@ from config.values import (
     FernetKeys,
     Folder,
     Host,
+    HostsPort,
     MaskKey,
     Switch,
     UserIds,
@@ -175,6 +176,8 @@ class Settings(BaseSettings):
     web_host: Host = "127.0.0.1"
     web_port: Annotated[int, whole(0, 65535)] = 8080
     trusted_proxy_hops: Annotated[int, whole(0, 10)] = 0
+    port: HostsPort = None
+    """Where a host of programs sets it: see `web_address`."""
     metrics_host: Host = "127.0.0.1"
     metrics_port: Annotated[int, whole(0, 65535)] = 0
 
@@ -202,6 +205,17 @@ class Settings(BaseSettings):
             dotenv_settings.env_file if isinstance(dotenv_settings, DotEnvSettingsSource) else ""
         )
         return init_settings, _Variables(settings_cls, Path(str(named)) if named else None)
+
+    @property
+    def web_address(self) -> tuple[str, int]:
+        """Where the web front listens: host and port, 0 for none.
+
+        A host that runs this program says by PORT where it will look for it, from outside.
+        """
+        if self.port is None or "web_port" in self.model_fields_set:
+            return self.web_host, self.web_port
+        host = self.web_host if "web_host" in self.model_fields_set else "0.0.0.0"  # noqa: S104
+        return host, self.port
 
     @property
     def encryption_keys(self) -> tuple[SecretStr, ...]:

@@ -227,9 +227,15 @@ def _departments(value: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _port_of_host(value: str) -> int | None:
+    """A port; None: something else, which another program has its own use for."""
+    return int(value) if value.isascii() and value.isdigit() and 0 < int(value) < 65536 else None
+
+
 Switch = Annotated[bool, of_text(_yes_or_no)]
 Folder = Annotated[Path, of_text(_folder)]
 Host = Annotated[str, of_text(_host)]
+HostsPort = Annotated[int | None, of_text(_port_of_host)]
 BotToken = Annotated[
     SecretStr,
     _secret(

@@ -11,7 +11,7 @@ from typing import Final
 
 from security.storage.catalogue import Kind
 
-_kind = partial(Kind, owner_of=lambda name: None)
+_kind = partial(Kind, owner_of=lambda name: None, reported_as="departments", is_seldom=True)
 _passing = partial(_kind, in_use=False)
 
 ACCESS: Final = _kind("access")

@@ -30,6 +30,7 @@ from bot.uploads.running.telegram_connections import download_client
 from config import Settings
 from drive import DriveApi, Drives
 from drive.errors import INCIDENTS as DRIVE_INCIDENTS
+from processes.departments import department_services, may_serve, sign_in_links
 from processes.ending import Replaced, StartupError, StoppedInTime
 from processes.outage import PASSING, Outage, until_it_answers
 from processes.ports import standby_front, web_front
@@ -217,6 +218,11 @@ async def services(
         for pool in (drives, upload_drives, sending_drives):
             stack.push_async_callback(pool.close)
         stack.push_async_callback(parts.workers.close)  # first: its work may still use Drive
+        departments = None
+        if may_serve(settings):
+            departments = await stack.enter_async_context(
+                department_services(settings, storage, parts, drives)
+            )
         application = build_application(
             Core(
                 workers=parts.workers,
@@ -245,12 +251,15 @@ async def services(
                 keep_unsaved=(
                     ToldNote(settings.user_data_dir).keep if storage.is_shared else lambda _: None
                 ),
+                links=await parts.workers.run(sign_in_links, settings, storage),
+                departments=departments,
             ),
             BotOptions(
                 allowed_user_ids=settings.allowed_user_ids,
                 allowed_chat_ids=settings.allowed_chat_ids,
                 admin_user_ids=settings.admin_user_ids,
                 link_base_url=settings.telegram_link_base_url,
+                public_url=settings.public_url,
                 files_folder=settings.telegram_files_dir if settings.telegram_local_mode else None,
                 uploads_at_once=settings.uploads_at_once,
                 uploads_per_user=settings.uploads_per_user,

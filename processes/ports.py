@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 from urllib.parse import urlsplit
 
-import structlog
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from bot import webhook
 from bot.connecting import consent_outcome
@@ -17,21 +16,19 @@ from bot.context import BotApplication
 from bot.monitoring.metrics import Metrics
 from bot.readiness import STANDBY, Readiness
 from config import Settings
-from processes.ending import StartupError
+from processes.departments import department_parts
+from processes.serving import serving_both
 from web.app import WebParts, create_app
 from web.chat_returns import ChatParts
 from web.operations import OperationsParts, create_operations_app
-from web.serving import listen, serving
 from web.standby import create_standby_app
 from web.webhook import Webhook
-
-_log = structlog.get_logger()
 
 
 @asynccontextmanager
 async def web_front(settings: Settings, application: BotApplication) -> AsyncIterator[None]:
     """The web front and the operations port, in this process; port 0 turns either off."""
-    async with _serving(settings, _pages(application), _operations(application)):
+    async with serving_both(settings, _pages(settings, application), _operations(application)):
         yield
 
 
@@ -46,27 +43,14 @@ async def standby_front(settings: Settings, metrics: Metrics) -> AsyncIterator[N
         OperationsParts(metrics=metrics.text, is_alive=lambda: True, obstacles=obstacles)
     )
     metrics.is_standby = True
-    async with _serving(settings, create_standby_app(), operations):
+    async with serving_both(settings, create_standby_app(), operations):
         yield
     metrics.is_standby = False
 
 
-@asynccontextmanager
-async def _serving(settings: Settings, pages: FastAPI, operations: FastAPI) -> AsyncIterator[None]:
-    async with AsyncExitStack() as stack:
-        for prefix, host, port, app in (
-            ("WEB", settings.web_host, settings.web_port, pages),
-            ("METRICS", settings.metrics_host, settings.metrics_port, operations),
-        ):
-            if port:
-                listener = _listen(prefix, host, port)
-                await stack.enter_async_context(serving(app, listener))
-                _log.info("web_started", port=port)
-        yield
-
-
-def _pages(application: BotApplication) -> FastAPI:
+def _pages(settings: Settings, application: BotApplication) -> ASGIApp:
     parts = application.bot_data
+    services = parts.core.departments
     return create_app(
         WebParts(
             is_alive=parts.telegram_health.is_alive,
@@ -77,6 +61,7 @@ def _pages(application: BotApplication) -> FastAPI:
                 on_approved=partial(consent_outcome.tell_approved, parts, application.bot),
                 on_refused=partial(consent_outcome.tell_refused, parts, application.bot),
             ),
+            departments=None if services is None else department_parts(settings, services),
             webhook=_webhook(application),
         )
     )
@@ -109,12 +94,3 @@ def _operations(application: BotApplication) -> FastAPI:
             obstacles=Readiness(application).obstacles,
         )
     )
-
-
-def _listen(prefix: str, host: str, port: int) -> socket.socket:
-    try:
-        return listen(host, port)
-    except OSError as error:
-        raise StartupError(
-            f"{prefix}_HOST and {prefix}_PORT: nothing can listen there ({error.strerror})"
-        ) from error

@@ -108,14 +108,22 @@ def bot_settings(sandbox: Sandbox, user_data: Path, flow: str) -> dict[str, str]
         "GOOGLE_CLIENT_ID": config.client_id,
         "GOOGLE_CLIENT_SECRET": config.client_secret,
         "GOOGLE_OAUTH_FLOW": flow,
+        **google_settings(sandbox),
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "WEB_PORT": str(port),
+        "USER_DATA_DIR": str(user_data),
+    }
+
+
+def google_settings(sandbox: Sandbox) -> dict[str, str]:
+    """The environment variables that say that `sandbox` is Google."""
+    url = sandbox.url
+    return {
         "GOOGLE_AUTH_URI": f"{url}/o/oauth2/v2/auth",
         "GOOGLE_TOKEN_URI": f"{url}/token",
         "GOOGLE_DEVICE_URI": f"{url}/device/code",
         "GOOGLE_REVOKE_URI": f"{url}/revoke",
         "GOOGLE_API_ENDPOINT": url,
-        "PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "WEB_PORT": str(port),
-        "USER_DATA_DIR": str(user_data),
     }
 
 

@@ -40,6 +40,7 @@ from tests.documents import (
 )
 
 EXAMPLE = ROOT / ".env.example"
+STARTING = ROOT / "commands" / "starting" / "process.py"
 SERVICE_ACCOUNT = "<SLUG>_GOOGLE_SERVICE_ACCOUNT_JSON"
 REQUIRED = {
     "TELEGRAM_BOT_TOKEN": "123456:" + "A" * 35,
@@ -167,8 +168,8 @@ def test_operations_page_explains_every_exit_code_of_the_commands(guide: str) ->
 
 @pytest.mark.parametrize("guide", GUIDES)
 def test_operations_page_explains_every_exit_code_of_the_bot(guide: str) -> None:
-    """Those of `cli.py`: 2 and 3 are said there, 0 and 1 are Python's own; and a late one's."""
-    said = re.findall(r"\bExit\.([A-Z]+)", (ROOT / "cli.py").read_text("utf-8"))
+    """2 and 3 are said in `commands/starting/`, 0 and 1 are Python's; and one comes late."""
+    said = re.findall(r"\bExit\.([A-Z]+)", STARTING.read_text("utf-8"))
     listed = first_codes(guide, "## Starting, and refusing to start")
     of_its_own = {"0", "1", str(Replaced.exit_code)}
     assert listed == sorted(of_its_own | {str(Exit[name].value) for name in said})

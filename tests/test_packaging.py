@@ -18,6 +18,7 @@ from typing import Any
 
 import googleapiclient
 import pytest
+from fastapi import FastAPI
 from packaging.specifiers import SpecifierSet
 
 from config.languages import LANGUAGES
@@ -372,7 +373,9 @@ def test_health_check_asks_a_page_that_exists() -> None:
     url = re.search(r"http://127\.0\.0\.1:(\d+)(/[a-z]*)", only("HEALTHCHECK"))
     assert url
     parts = WebParts(is_alive=lambda: True)
-    assert url[2] in {getattr(route, "path", "") for route in create_app(parts).routes}
+    app = create_app(parts)
+    assert isinstance(app, FastAPI)
+    assert url[2] in {getattr(route, "path", "") for route in app.routes}
     assert url[1] == image_variables()["WEB_PORT"] == only("EXPOSE")
     compile(_health_command()[-1], "HEALTHCHECK", "exec")
 

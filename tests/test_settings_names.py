@@ -55,7 +55,8 @@ def misspellings(name: str) -> Iterator[str]:
 def wrong_names() -> list[str]:
     """Every one-letter misspelling of every setting, but for those that are names themselves."""
     secrets = {f"{name}_FILE" for name in NAMES}
-    found = {wrong for name in NAMES for wrong in misspellings(name)}
+    typed = [name for name in NAMES if name != "PORT"]  # that is no person's, but a host's
+    found = {wrong for name in typed for wrong in misspellings(name)}
     return sorted(found - {*NAMES} - secrets - OTHERS)
 
 

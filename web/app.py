@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
+from starlette.types import ASGIApp
 
 from web.callback import add_callback
 from web.chat_returns import ChatParts, ChatReturns
 from web.webhook import Webhook, add_webhook
 
 if TYPE_CHECKING:
-    from web.department_returns import DepartmentReturns
+    from web.departments import DepartmentParts
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +25,14 @@ class WebParts:
     is_alive: Callable[[], bool]
     chat: ChatParts | None = None
     """None: there is no bot in this process."""
-    departments: DepartmentReturns | None = None
+    departments: DepartmentParts | None = None
     """None: departments are not served here."""
     webhook: Webhook | None = None
     """Where Telegram brings updates; None: the bot asks for them."""
 
 
-def create_app(parts: WebParts) -> FastAPI:
-    """The pages of the bot's process."""
+def create_app(parts: WebParts) -> ASGIApp:
+    """The pages of a process."""
     app = FastAPI(
         title="Drivekeeper",
         docs_url=None,
@@ -43,12 +44,16 @@ def create_app(parts: WebParts) -> FastAPI:
 
     @app.get("/healthz")
     async def healthz() -> Response:
-        """200 while Telegram answers the bot, else 503."""
+        """200 while the process lives, and Telegram answers its bot where it has one; else 503."""
         alive = parts.is_alive()
         return JSONResponse({"alive": alive}, status_code=200 if alive else 503)
 
     chat = None if parts.chat is None else ChatReturns(parts.chat)
-    add_callback(app, chat, parts.departments)
     if parts.webhook is not None:
         add_webhook(app, parts.webhook)
-    return app
+    if parts.departments is None:
+        add_callback(app, chat, None)
+        return app
+    from web.departments import beside  # its templates take a while
+
+    return beside(app, chat, parts.departments)

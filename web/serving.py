@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final, cast
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from web.connections import PATIENCE_SECONDS, Connection, Waiting, most_connections
 
@@ -50,7 +50,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 @asynccontextmanager
 async def serving(
-    app: FastAPI,
+    app: ASGIApp,
     listener: socket.socket,
     *,
     patience_seconds: float = PATIENCE_SECONDS,

@@ -31,7 +31,7 @@ def help_(t: Texts, limit: int, folder: str, bot_name: str) -> str:
         _block(t, t.tr("👤 <b>You and your connection</b>"), "", connection),
     ]
     if t.to_administrator:
-        theirs = ("health", "quarantine")
+        theirs = ("health", "quarantine", "console")
         blocks.append(_block(t, t.tr("🛠 <b>You run this bot</b>"), "", theirs))
     in_groups = t.tr(
         "👥 In a group that I was let into: name me in a file's caption, or reply to a file with "

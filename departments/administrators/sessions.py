@@ -71,8 +71,11 @@ class Sessions:
         self._shelf.add(self._name(cookie.get_secret_value()), content)
         return cookie
 
-    def find(self, cookie: str) -> Session | None:
+    def find(self, cookie: str, *, renews: bool = True) -> Session | None:
         """Whose cookie it is; None: nobody's, or its time is over, or they administer no more.
+
+        Args:
+            renews: whether it is somebody's doing: what a page asks by itself keeps nobody in.
 
         Raises:
             OperatorFault: the storage does not answer.
@@ -83,7 +86,7 @@ class Sessions:
             return None
         if not self._may_enter(held.content.administrator):
             return None
-        if now - held.content.seen_at >= _NOTED_EVERY:
+        if renews and now - held.content.seen_at >= _NOTED_EVERY:
             with suppress(Conflict):  # another request notes it, or it has just been ended
                 self._shelf.replace(held, held.content.model_copy(update={"seen_at": now}))
         token = SecretStr(self._secret.digest(_FORM, cookie))

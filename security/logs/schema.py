@@ -20,6 +20,9 @@ EVENTS: Final = frozenset(
         "bot_refused_to_start",
         "settings_loaded",
         "web_started",
+        "web_ready",
+        "web_stopped",
+        "web_refused_to_start",
         "polling_conflict",
         "polling_failed",
         "webhook_set",
@@ -154,6 +157,14 @@ RESULTS: Final = frozenset(
         "updates_not_saved",
         "update_set_aside",
         "wrong_secret",
+        # requests to the web front
+        "not_signed_in",
+        "other_site",
+        "wrong_host",
+        "wrong_type",
+        "not_found",
+        "no_department",
+        "no_client",
         # consent
         "consent_required",
         "not_connected",
@@ -277,9 +288,7 @@ _KINDS: Final = frozenset(
         "other",
         # of documents that are kept
         *("credentials", "tombstones", "quarantine", "consents", "updates", "uploads"),
-        *("preferences", "maintenance", "access", "clients", "sign_in_links", "sessions"),
-        *("pairing_codes", "client_use", "client_alarms", "consent_outcomes", "handed_uploads"),
-        "service_account_keys",
+        *("preferences", "maintenance", "departments"),
     }
 )
 _NUMBERS: Final = frozenset(

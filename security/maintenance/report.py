@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -49,6 +49,20 @@ class SweepReport(BaseModel):
     def was_idle(self) -> bool:
         """Whether there was nothing to do, nor any trouble."""
         return self.seen == self.fresh and not self.results and self.ended_by is None
+
+    def log_fields(self) -> dict[str, Any]:
+        """What `sweep_finished` says of it."""
+        left = {} if self.minutes_left is None else {"minutes_left": round(self.minutes_left, 1)}
+        counts = self.model_dump(
+            include={"full", "seen", "fresh", "refreshed", "transient", "operator", "quarantined"}
+            | {"held", "skipped"}
+        )
+        return {
+            "result": self.ended_by or "ok",
+            "seconds": round(self.seconds, 3),
+            **left,
+            **counts,
+        }
 
     @property
     def met_by_all(self) -> str | None:

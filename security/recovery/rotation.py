@@ -162,7 +162,8 @@ class Rotation:
         keys = self._keys()
         if not dry_run:  # a crash may have left an older save's plaintext half written
             self._storage.prepare(list(dict.fromkeys(key.kind for key in keys)))
-        counts = {kind.label: Counter[Outcome]() for kind in self._storage.kinds}
+        usual = (kind for kind in self._storage.kinds if not kind.is_seldom)
+        counts = {kind.label: Counter[Outcome]() for kind in usual}
         left: list[Unconverted] = []
         for done, key in enumerate(keys, start=1):
             try:
@@ -170,7 +171,7 @@ class Rotation:
             except _LeftAsItIs as reason:
                 left.append(self._entry(key, reason))
                 outcome = "locked" if reason.code == "locked" else "unreadable"
-            counts[key.kind.label][outcome] += 1
+            counts.setdefault(key.kind.label, Counter())[outcome] += 1
             progress(done, len(keys))
             if outcome == "changed" and not dry_run and not key.kind.leased:
                 _let_others_in(counts[key.kind.label]["changed"])

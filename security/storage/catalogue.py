@@ -78,6 +78,8 @@ class Kind:
     none serves in another generation."""
     reported_as: str = ""
     """What reports call them, where it is not their name: one that was divided is one there."""
+    is_seldom: bool = False
+    """Whether many installations have none, and reports that count them say nothing then."""
 
     @property
     def label(self) -> str:

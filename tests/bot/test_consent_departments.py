@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 import pytest
-from fastapi import Request
+from fastapi import FastAPI, Request
 from pydantic import SecretStr
 
 from bot.connecting import consent_outcome
@@ -25,8 +25,8 @@ from sandbox.clients.person import Person
 from security.credential import Owner
 from tests.fixtures import RunningBot, StartBot
 from tests.journeys import ask_link, claim_code, confirm, connect, open_page, until
-from web.app import WebParts, create_app
-from web.chat_returns import ChatParts
+from web.callback import add_callback
+from web.chat_returns import ChatParts, ChatReturns
 from web.department_returns import DepartmentReturns
 from web.serving import listen, serving
 
@@ -71,7 +71,8 @@ async def serving_both(bot: RunningBot) -> AsyncIterator[tuple[Custody, Departme
         returns = DepartmentReturns(consents, session_of, is_alone=False)
         listener = listen("127.0.0.1", 0)
         port = listener.getsockname()[1]
-        app = create_app(WebParts(is_alive=lambda: True, chat=chat, departments=returns))
+        app = FastAPI()
+        add_callback(app, ChatReturns(chat), returns)
         async with serving(app, listener):
             yield parts, consents, port
         await drives.close()
@@ -135,14 +136,14 @@ async def test_one_address_takes_a_chats_people_and_departments_back(
 async def test_the_bots_start_and_its_clock_leave_departments_alone(
     start_bot: StartBot, google: GoogleControls, people: People
 ) -> None:
-    """A bot that finds a department's request, and one that serves none, has nobody to tell."""
+    """A bot that finds a department's request has nobody to tell: whose session it is, it asks."""
     async with start_bot(flow="callback") as bot, serving_both(bot) as (_, consents, port):
         pending = await consents.begin(
             TANHAE, "mine", f"{bot.settings.public_url}/api/auth/google/callback"
         )
         redirected = await google.consent(pending.address, "town@example.com")
-        status, page = await open_page(redirected, Cookie="session=mine")
-        assert (status, "This link is over" in page) == (400, True)
+        status, _ = await open_page(redirected, Cookie="session=mine")
+        assert status == 403
     async with start_bot(flow="callback") as bot, serving_both(bot) as (_, consents, port):
         await until(bot.services.telegram_health.is_alive)
         assert await bot.services.core.consents.all() == []

@@ -13,14 +13,14 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 import structlog
-from fastapi import Request
+from fastapi import FastAPI, Request
 from pydantic import SecretStr
 
 from departments.administrators.sessions import Session
 from security.errors import OperatorFault
 from tests.departments.kit import MINE, OTHERS, TANHAE, Browser, consents_of
 from tests.security.kit import AMY, BEN, TOWN, World, answer_of, secret
-from web.app import WebParts, create_app
+from web.callback import add_callback
 from web.department_returns import DepartmentReturns
 from web.serving import listen, serving
 
@@ -76,7 +76,8 @@ async def a_site(world: World) -> AsyncIterator[Site]:
     listener = listen("127.0.0.1", 0)
     site = Site(world, listener.getsockname()[1])
     returns = DepartmentReturns(site.browser.consents, session_of, is_alone=True)
-    app = create_app(WebParts(is_alive=lambda: True, departments=returns))
+    app = FastAPI()
+    add_callback(app, None, returns)
     async with serving(app, listener):
         yield site
 

@@ -1,0 +1,55 @@
+"""A link by which an operator signs in to the web pages: from any machine that has the settings."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from commands.options import DEFAULT_ENV_FILE, EnvFile
+from commands.output import Exit, stop
+from commands.runtime import open_custody
+from departments.administrators import who
+from departments.administrators.links import LIFE_SECONDS, SignInLinks, TooManyLinks
+from departments.administrators.sessions import Sessions
+from departments.secret import AccessSecret
+
+ENTER_PATH = "/console/enter"
+
+
+def console_link(
+    name: Annotated[
+        str, typer.Option("--as", help="Who signs in: shown to the others, and kept.")
+    ] = "operator",
+    revoke: Annotated[
+        bool, typer.Option("--revoke", help="End this operator's sessions instead.")
+    ] = False,
+    env_file: EnvFile = DEFAULT_ENV_FILE,
+) -> None:
+    """Print a link that signs an operator in, once, within five minutes."""
+    try:
+        operator = who.operator(name)
+    except ValueError as fault:
+        stop(f"--as: {fault}.", Exit.USAGE)
+    with open_custody(env_file, changes=True) as custody:
+        settings, storage = custody.settings, custody.storage
+        if not settings.encryption_keys:
+            stop("TOKEN_ENCRYPTION_KEY is not set: departments are not served.", Exit.USAGE)
+        secret = AccessSecret.of(storage)
+        if revoke:
+            count = Sessions(storage, secret, lambda _: True).end_all(operator)
+            typer.echo(f"Sessions ended: {count}")
+            return
+        if settings.public_url is None:
+            stop("PUBLIC_URL is not set: where would the link lead?", Exit.USAGE)
+        try:
+            code = SignInLinks(storage, secret).make(operator)
+        except TooManyLinks as fault:
+            minutes = round(fault.seconds / 60) or 1
+            stop(f"{name} has made five links within the hour: wait {minutes} min.", Exit.FAULT)
+        typer.echo(f"{settings.public_url}{ENTER_PATH}/{code.get_secret_value()}")
+        typer.echo(
+            f"It signs {name} in once, within {LIFE_SECONDS // 60} minutes: open it in a browser, "
+            "and press the button there.",
+            err=True,
+        )

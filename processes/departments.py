@@ -1,0 +1,143 @@
+"""What serves departments, put together: the same in the web process and beside the bot."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Final
+from urllib.parse import urlsplit
+
+import structlog
+
+from config import Settings
+from departments.administrators import who
+from departments.administrators.links import SignInLinks
+from departments.administrators.sessions import Sessions
+from departments.authorising.consents import AuthorisingParts, DepartmentConsents
+from departments.authorising.outcomes import Outcomes
+from departments.clients.desk import ClientDesk
+from departments.limits import Limits
+from departments.names import Departments
+from departments.overview import Overview
+from departments.secret import AccessSecret
+from departments.services import DepartmentServices
+from departments.tokens import Tokens
+from drive import Drives
+from processes.wiring import Custody
+from security.credential import Owner
+from security.errors import CustodyError
+from security.storage.protocol import Storage
+from web.departments import DepartmentParts
+
+_CLEARED_EVERY_SECONDS: Final = 300
+_log = structlog.get_logger()
+
+
+def may_serve(settings: Settings) -> bool:
+    """Whether the bot's process serves departments as well: it has an address, and a key."""
+    url = settings.public_url
+    return (
+        url is not None
+        and urlsplit(url).path == ""
+        and bool(settings.encryption_keys)
+        and settings.web_google_client is not None
+    )
+
+
+def sign_in_links(settings: Settings, storage: Storage) -> SignInLinks | None:
+    """By which administrators sign in, wherever the pages are served; None: there are none.
+
+    Blocks.
+
+    Raises:
+        OperatorFault: the storage does not answer.
+    """
+    if settings.public_url is None or not settings.encryption_keys:
+        return None
+    return SignInLinks(storage, AccessSecret.of(storage))
+
+
+@asynccontextmanager
+async def department_services(
+    settings: Settings, storage: Storage, custody: Custody, drives: Drives
+) -> AsyncIterator[DepartmentServices]:
+    """The services, which clear away what is over for as long as they are there.
+
+    Raises:
+        OperatorFault: the storage does not answer.
+    """
+    workers, departments = custody.workers, Departments(settings.departments)
+    secret = await workers.run(AccessSecret.of, storage)
+    outcomes = Outcomes(storage, secret)
+    consents = DepartmentConsents(
+        AuthorisingParts(
+            custody.consent_flows(drives.account, on_over=outcomes.note),
+            outcomes,
+            custody.custodian,
+            custody.disconnecting,
+            workers,
+            settings.web_google_client,
+        )
+    )
+    desk = ClientDesk(
+        storage,
+        workers,
+        secret,
+        Limits(),
+        blocks=settings.client_alarm == "block",
+    )
+    services = DepartmentServices(
+        departments=departments,
+        workers=workers,
+        clock=custody.store.clock,
+        links=SignInLinks(storage, secret),
+        sessions=Sessions(storage, secret, partial(_may_enter, settings)),
+        desk=desk,
+        consents=consents,
+        tokens=Tokens(custody.custodian, partial(_note_use, custody)),
+        overview=Overview(departments, workers, custody.store, custody.state),
+    )
+    clearing = asyncio.create_task(_clearing(services))
+    try:
+        yield services
+    finally:
+        clearing.cancel()
+        await asyncio.wait((clearing,))
+        await desk.close()
+
+
+def department_parts(settings: Settings, services: DepartmentServices) -> DepartmentParts:
+    """What the web front needs."""
+    if settings.public_url is None:
+        raise ValueError("load_settings lets nobody serve departments without it")
+    return DepartmentParts(
+        services,
+        public_url=settings.public_url,
+        consent_page=settings.google_auth_uri,
+        proxy_hops=settings.trusted_proxy_hops,
+    )
+
+
+def _note_use(custody: Custody, owner: Owner) -> None:
+    """Whose token is asked for is not idle."""
+    custody.state.activity.note(owner, custody.storage.now())
+
+
+def _may_enter(settings: Settings, administrator: str) -> bool:
+    return who.may_enter(administrator, settings.admin_user_ids)
+
+
+async def _clearing(services: DepartmentServices) -> None:
+    """Every few minutes, in each process: what is over goes."""
+    steps: tuple[Callable[[], object], ...] = (services.consents.clear_expired,)
+    while True:
+        await asyncio.sleep(_CLEARED_EVERY_SECONDS)
+        for step in steps:
+            try:
+                result = step()
+                if asyncio.iscoroutine(result):
+                    await result
+            except CustodyError as fault:  # another time
+                _log.info("memory_not_saved", result=fault.code)

@@ -1,0 +1,1 @@
+"""The web front's tests, over a real port."""

@@ -1,0 +1,33 @@
+"""The web front over a real port, and Google beside it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from sandbox.server import Sandbox, SandboxConfig
+from tests.web.kit import RunningWeb, running_web
+
+
+@pytest.fixture
+async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
+    """Google's half, alone."""
+    config = SandboxConfig(tmp_path / "google", parts=frozenset({"google"}))
+    async with Sandbox(config) as running:
+        yield running
+
+
+@pytest.fixture
+async def web(
+    sandbox: Sandbox,
+    tmp_path: Path,
+    encryption_keys: tuple[SecretStr, ...],
+    restored_logging: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[RunningWeb]:
+    """What `drivekeeper web` serves, over what this test's way keeps documents in."""
+    async with running_web(sandbox, tmp_path / "user_data", encryption_keys, monkeypatch) as made:
+        yield made

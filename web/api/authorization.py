@@ -1,0 +1,93 @@
+"""Authorising a department, and taking that back, for programs of administrators."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from departments.authorising.consents import DepartmentConsents
+from departments.names import Department, Departments
+from departments.tokens import Tokens
+from web.api.described import ADMINISTRATOR, refusals, secured_by
+from web.api.tokens import DepartmentName
+from web.gate.content_types import demand_json
+from web.gate.problems import Problem
+from web.gate.signed_in import SignedIn
+
+
+class AuthUrl(BaseModel):
+    """Where an administrator's browser is to go."""
+
+    auth_url: str = Field(description="Google's page.", examples=["https://accounts.google.com/…"])
+    department: str = Field(description="The slug.", examples=["tanhae"])
+    expires_at: datetime = Field(examples=["2026-11-29T12:10:00Z"])
+
+
+class Revoked(BaseModel):
+    """What became of an authorisation."""
+
+    revoked: bool = Field(description="Whether Google was told.")
+    shared: bool = Field(
+        description="Whether somebody else uses the same Google account, so that it was not."
+    )
+
+
+def authorization_routes(
+    departments: Departments,
+    consents: DepartmentConsents,
+    tokens: Tokens,
+    signed_in: SignedIn,
+    redirect_uri: str,
+) -> APIRouter:
+    """`GET /api/google/auth-url` and `DELETE /api/google/authorization`."""
+    router = APIRouter(tags=["for administrators"])
+
+    def found(department: str) -> Department:
+        asked = departments.find(department)
+        if asked is None:
+            raise Problem(404, "no_department")
+        return asked
+
+    @router.get(
+        "/api/google/auth-url",
+        response_model=AuthUrl,
+        responses=refusals(401, 403, 404, 409, 422, 503),
+        openapi_extra=secured_by(ADMINISTRATOR),
+    )
+    async def auth_url(request: Request, department: DepartmentName) -> AuthUrl:
+        """Google's page for this session; an earlier request for the department ends.
+
+        That is a change, and so it must be asked for from this site's own pages.
+        """
+        session = await signed_in(request)
+        signed_in.check_site(request)
+        asked = found(department)
+        pending = await consents.begin(asked, session.id, redirect_uri)
+        return AuthUrl(
+            auth_url=pending.address, department=asked.slug, expires_at=pending.expires_at
+        )
+
+    @router.delete(
+        "/api/google/authorization",
+        response_model=Revoked,
+        responses=refusals(401, 403, 404, 409, 415, 422, 503),
+        openapi_extra=secured_by(ADMINISTRATOR),
+    )
+    async def revoke(request: Request, department: DepartmentName) -> Revoked:
+        """End the department's grant at Google, and forget its credential.
+
+        Where somebody else uses the same Google account, Google is not told: it would end theirs.
+        """
+        await signed_in(request)
+        signed_in.check_site(request)
+        demand_json(request)
+        asked = found(department)
+        ended = await consents.revoke(asked)
+        tokens.forget(asked)
+        if not ended.was_connected:
+            raise Problem(409, "not_connected")
+        return Revoked(revoked=ended.revoked, shared=ended.shared)
+
+    return router

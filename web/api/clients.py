@@ -1,0 +1,229 @@
+"""Departments' computers: list, add, revoke, unblock; and a code that becomes a computer's key."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import AfterValidator, BaseModel, Field
+
+from departments.administrators.sessions import Session
+from departments.clients.clients import LONGEST_LABEL, Client, May, label_of
+from departments.clients.refusals import Refused
+from departments.names import LONGEST, Department, Departments
+from departments.services import DepartmentServices
+from web.api.described import ADMINISTRATOR, refusals, secured_by
+from web.gate.content_types import demand_json
+from web.gate.keys import ClientKeys, problem_of_refusal
+from web.gate.problems import Problem
+from web.gate.signed_in import SignedIn
+
+ClientId = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$", examples=["3fa1b2c4d5e6"])]
+Label = Annotated[
+    str,
+    AfterValidator(label_of),
+    Field(description="What people call it.", max_length=LONGEST_LABEL, examples=["行控中心 1"]),
+]
+Abilities = Annotated[
+    list[May],
+    Field(
+        description="`upload`: upload sessions alone; `token`: access tokens as well.",
+        min_length=1,
+        max_length=2,
+        examples=[["upload"]],
+    ),
+]
+
+
+class ClientStatus(BaseModel):
+    """One computer."""
+
+    id: str = Field(examples=["3fa1b2c4d5e6"])
+    department: str = Field(description="The slug.", examples=["tanhae"])
+    label: str = Field(examples=["行控中心 1"])
+    may: list[May]
+    state: Literal["active", "blocked", "revoked"]
+    because: str | None = Field(None, description="Why it is blocked, as a code.")
+    created_at: datetime
+    last_used_at: datetime | None = None
+    today: int = Field(description="Uses since midnight, UTC.", examples=[12])
+
+
+class ClientList(BaseModel):
+    """Computers, the newest last."""
+
+    clients: list[ClientStatus]
+
+
+class NewClient(BaseModel):
+    """What a computer is to be."""
+
+    department: Annotated[str, Field(max_length=LONGEST, examples=["tanhae"])]
+    label: Label
+    may: Abilities = ["upload"]
+
+
+class PairingCodeAnswer(BaseModel):
+    """A code that becomes a key once, within ten minutes."""
+
+    code: str = Field(examples=["KTRW-PHXM"])
+    expires_at: datetime
+
+
+class NewKey(BaseModel):
+    """A computer's key, which is shown this once."""
+
+    key: str = Field(examples=["dkc_…"])
+    client: ClientStatus
+
+
+class PairRequest(BaseModel):
+    """What somebody has typed."""
+
+    code: Annotated[str, Field(max_length=32, examples=["KTRW-PHXM"])]
+
+
+def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: ClientKeys) -> APIRouter:
+    """`/api/clients` and what is below it."""
+    router = APIRouter(tags=["for administrators"])
+    departments, desk, workers = services.departments, services.desk, services.workers
+
+    async def described(clients: list[Client]) -> list[ClientStatus]:
+        records = await workers.read(desk.use.of, [one.name for one in clients])
+        now = services.clock.seconds()
+        return [
+            _answer(one, records[one.name].last_used, records[one.name].by_day(now)[-1])
+            for one in clients
+        ]
+
+    @router.get(
+        "/api/clients",
+        response_model=ClientList,
+        response_model_exclude_none=True,
+        responses=refusals(401, 404, 422, 503),
+        openapi_extra=secured_by(ADMINISTRATOR),
+    )
+    async def list_clients(
+        request: Request,
+        department: Annotated[
+            str | None, Query(description="Slug or name; none: all.", max_length=LONGEST)
+        ] = None,
+    ) -> ClientList:
+        """The computers of one department, or of all."""
+        await signed_in(request)
+        slug = None if department is None else _found(departments, department).slug
+        return ClientList(clients=await described(await workers.read(desk.clients.all, slug)))
+
+    @router.post(
+        "/api/clients",
+        response_model=NewKey,
+        response_model_exclude_none=True,
+        status_code=201,
+        responses=refusals(400, 401, 403, 404, 415, 422, 503),
+        openapi_extra=secured_by(ADMINISTRATOR),
+    )
+    async def add_client(request: Request, wanted: NewClient) -> NewKey:
+        """A new computer, with its key. Better give it a pairing code: nobody has to copy a key."""
+        session = await changing(request)
+        slug = _found(departments, wanted.department).slug
+        client, key = await workers.run(
+            desk.clients.add, slug, wanted.label, wanted.may, session.administrator
+        )
+        [status] = await described([client])
+        return NewKey(key=key.get_secret_value(), client=status)
+
+    @router.post(
+        "/api/clients/pairing-codes",
+        response_model=PairingCodeAnswer,
+        status_code=201,
+        responses=refusals(400, 401, 403, 404, 415, 422, 503),
+        openapi_extra=secured_by(ADMINISTRATOR),
+    )
+    async def make_code(request: Request, wanted: NewClient) -> PairingCodeAnswer:
+        """A code to type into a computer, which turns it into the computer's key."""
+        session = await changing(request)
+        slug = _found(departments, wanted.department).slug
+        made = await workers.run(
+            desk.pairing.make, slug, wanted.label, wanted.may, session.administrator
+        )
+        return PairingCodeAnswer(
+            code=made.shown, expires_at=datetime.fromtimestamp(made.expires_at, UTC)
+        )
+
+    @router.post(
+        "/api/clients/pair",
+        response_model=NewKey,
+        response_model_exclude_none=True,
+        status_code=201,
+        responses=refusals(400, 401, 415, 422, 429, 503),
+        tags=["for computers"],
+        openapi_extra={"security": []},
+    )
+    async def pair(request: Request, typed: PairRequest) -> NewKey:
+        """The key of the computer that a pairing code is for. The code is spent by it."""
+        demand_json(request)
+        try:
+            client, key = await desk.pair(typed.code, address=keys.address_of(request))
+        except Refused as refused:
+            raise problem_of_refusal(refused) from refused
+        return NewKey(key=key.get_secret_value(), client=_answer(client, 0.0, 0))
+
+    @router.delete(
+        "/api/clients/{id}",
+        response_model=ClientStatus,
+        response_model_exclude_none=True,
+        responses=refusals(401, 403, 404, 415, 422, 503),
+        openapi_extra=secured_by(ADMINISTRATOR),
+    )
+    async def revoke(request: Request, id: ClientId) -> ClientStatus:
+        """The key opens nothing any more, anywhere, within a second."""
+        session = await changing(request)
+        return await one(await desk.revoke(id, session.administrator))
+
+    @router.post(
+        "/api/clients/{id}/unblock",
+        response_model=ClientStatus,
+        response_model_exclude_none=True,
+        responses=refusals(401, 403, 404, 415, 422, 503),
+        openapi_extra=secured_by(ADMINISTRATOR),
+    )
+    async def unblock(request: Request, id: ClientId) -> ClientStatus:
+        """A key that an alarm has blocked serves again."""
+        session = await changing(request)
+        return await one(await desk.unblock(id, session.administrator))
+
+    async def changing(request: Request) -> Session:
+        session = await signed_in(request)
+        signed_in.check_site(request)
+        demand_json(request)
+        return session
+
+    async def one(client: Client | None) -> ClientStatus:
+        if client is None:
+            raise Problem(404, "no_client")
+        [status] = await described([client])
+        return status
+
+    return router
+
+
+def _found(departments: Departments, text: str) -> Department:
+    asked = departments.find(text)
+    if asked is None:
+        raise Problem(404, "no_department")
+    return asked
+
+
+def _answer(client: Client, last_used: float, today: int) -> ClientStatus:
+    return ClientStatus(
+        id=client.id,
+        department=client.department,
+        label=client.label,
+        may=sorted(client.may),
+        state=client.state,
+        because=client.because or None,
+        created_at=datetime.fromtimestamp(client.created_at, UTC),
+        last_used_at=datetime.fromtimestamp(last_used, UTC) if last_used else None,
+        today=today,
+    )

@@ -1,0 +1,80 @@
+"""How routes describe their refusals in the OpenAPI document."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, Final
+
+from web.gate.problems import MEDIA_TYPE, ProblemBody
+
+ADMINISTRATOR: Final = "administrator"
+CLIENT: Final = "client"
+SECURITY_SCHEMES: Final[dict[str, Any]] = {
+    ADMINISTRATOR: {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "__Host-drivekeeper",
+        "description": "An administrator's session: signed in by a link of the bot's, or of "
+        "`drivekeeper console-link`.",
+    },
+    CLIENT: {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The key of one computer of one department, `dkc_…`.",
+    },
+}
+_ALWAYS: Final = (408, 413, 421, 500)
+_CODES: Final = {
+    400: "wrong_code",
+    401: "not_signed_in",
+    403: "other_site",
+    404: "no_department",
+    408: "timeout",
+    409: "consent_required",
+    410: "expired",
+    413: "too_big",
+    415: "wrong_type",
+    421: "wrong_host",
+    422: "invalid_request",
+    429: "too_often",
+    500: "failed",
+    503: "unavailable",
+}
+"""Status → an example of the code it comes with."""
+
+
+def refusals(*statuses: int, **headers: str) -> dict[int | str, dict[str, Any]]:
+    """What a route may answer but what it is for; with what the gate may answer to any request."""
+    return {status: _refusal(status) for status in sorted({*statuses, *_ALWAYS})}
+
+
+def secured_by(*schemes: str) -> dict[str, Any]:
+    """For a route's `openapi_extra`: any of these serves."""
+    return {"security": [{scheme: []} for scheme in schemes]}
+
+
+def _refusal(status: int) -> dict[str, Any]:
+    example = {
+        "type": f"/api/docs#{_CODES[status]}",
+        "title": "…",
+        "status": status,
+        "detail": "…",
+        "code": _CODES[status],
+    }
+    described: dict[str, Any] = {
+        "description": HTTPStatus(status).phrase,
+        "content": {
+            MEDIA_TYPE: {
+                "schema": {"$ref": f"#/components/schemas/{ProblemBody.__name__}"},
+                "example": example,
+            }
+        },
+    }
+    if status in (429, 503):
+        described["headers"] = {
+            "Retry-After": {
+                "description": "Seconds until it may go better.",
+                "schema": {"type": "integer", "minimum": 1},
+            }
+        }
+    return described

@@ -1,0 +1,63 @@
+"""The API's description, for administrators: as a document, and as a page without anybody's CDN."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+
+from web.api.described import ADMINISTRATOR, SECURITY_SCHEMES, refusals, secured_by
+from web.gate.problems import ProblemBody
+from web.gate.signed_in import SignedIn
+from web.site.api_page import render_api
+from web.site.frame import Frame
+
+_SAYS: Final = (
+    "What a department's computers and its administrators ask of Drivekeeper. Refusals are "
+    "`application/problem+json` (RFC 9457) with a `code` to go by, in the language of "
+    "`Accept-Language`."
+)
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document of all routes that are described."""
+    if app.openapi_schema is None:
+        made = get_openapi(
+            title="Drivekeeper",
+            version=app.version,
+            description=_SAYS,
+            routes=app.routes,
+        )
+        components = made.setdefault("components", {})
+        schemas = components.setdefault("schemas", {})
+        schemas[ProblemBody.__name__] = ProblemBody.model_json_schema()
+        # The framework's own form of a 422, which is never answered here.
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        components["securitySchemes"] = SECURITY_SCHEMES
+        app.openapi_schema = made
+    return app.openapi_schema
+
+
+def add_documents(app: FastAPI, signed_in: SignedIn) -> None:
+    """Serve the description with `app`."""
+
+    @app.get(
+        "/api/openapi.json",
+        response_class=JSONResponse,
+        responses=refusals(401, 503),
+        openapi_extra=secured_by(ADMINISTRATOR),
+        tags=["for administrators"],
+    )
+    async def openapi(request: Request) -> Response:
+        """This description."""
+        await signed_in(request)
+        return JSONResponse(describe(app))
+
+    @app.get("/api/docs", include_in_schema=False)
+    async def docs(request: Request) -> Response:
+        """This description, to be read."""
+        await signed_in(request)
+        return HTMLResponse(render_api(Frame.of(request), describe(app)))

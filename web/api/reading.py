@@ -1,0 +1,116 @@
+"""The API's description, read for people: what a page and docs/api.md say of each operation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+_METHODS: Final = ("get", "post", "delete")
+_WORDS: Final = {"integer": 0, "number": 0.0, "boolean": True, "array": [], "object": {}}
+"""JSON type → an example where the schema gives none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One of an operation's."""
+
+    name: str
+    where: str
+    """query, path or header."""
+    is_required: bool
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an operation may answer."""
+
+    status: str
+    says: str
+    example: str
+    """JSON, indented; "" where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A method of a path."""
+
+    method: str
+    path: str
+    says: str
+    who: tuple[str, ...]
+    """The security schemes of which any serves; none: anybody."""
+    parameters: tuple[Parameter, ...]
+    body: str
+    """An example, JSON, indented; "" where nothing is sent."""
+    answers: tuple[Answer, ...]
+
+    @property
+    def anchor(self) -> str:
+        """For links to it."""
+        return f"{self.method} {self.path}".lower().translate(str.maketrans(" /{}", "----"))
+
+
+def operations(document: Mapping[str, Any]) -> Iterator[Operation]:
+    """Every operation of an OpenAPI document, in its order."""
+    for path, item in document["paths"].items():
+        for method in _METHODS:
+            if method in item:
+                yield _operation(document, path, method, item[method])
+
+
+def _operation(
+    document: Mapping[str, Any], path: str, method: str, said: Mapping[str, Any]
+) -> Operation:
+    body = said.get("requestBody", {}).get("content", {}).get("application/json")
+    return Operation(
+        method=method.upper(),
+        path=path,
+        says=said.get("description", said.get("summary", "")),
+        who=tuple(name for scheme in said.get("security", []) for name in scheme),
+        parameters=tuple(
+            Parameter(
+                one["name"],
+                one["in"],
+                one.get("required", False),
+                one.get("description", one["schema"].get("description", "")),
+            )
+            for one in said.get("parameters", [])
+        ),
+        body=_written(document, body["schema"]) if body else "",
+        answers=tuple(_answer(document, *one) for one in said["responses"].items()),
+    )
+
+
+def _answer(document: Mapping[str, Any], status: str, said: Mapping[str, Any]) -> Answer:
+    [content] = list(said.get("content", {}).values())[:1] or [None]
+    is_good = status.startswith("2") and content is not None
+    example = _written(document, content["schema"]) if is_good and content["schema"] else ""
+    return Answer(status, said["description"], example)
+
+
+def _written(document: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    return json.dumps(_example(document, schema), ensure_ascii=False, indent=2)
+
+
+def _example(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Any:
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return _example(document, document["components"]["schemas"][name])
+    if schema.get("examples"):
+        return schema["examples"][0]
+    if "const" in schema:
+        return schema["const"]
+    if "enum" in schema:
+        return schema["enum"][0]
+    if "anyOf" in schema:
+        return _example(document, schema["anyOf"][0])
+    if "properties" in schema:
+        return {name: _example(document, one) for name, one in schema["properties"].items()}
+    if schema.get("type") == "array":
+        return [_example(document, schema["items"])]
+    if schema.get("format") == "date-time":
+        return "2026-11-29T12:59:00Z"
+    return schema.get("default", _WORDS.get(str(schema.get("type")), "…"))

@@ -1,0 +1,118 @@
+"""Departments' routes and pages on the web front, behind the gate that every request passes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Final
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from departments.administrators.sessions import Session
+from departments.services import DepartmentServices
+from web.api.authorization import authorization_routes
+from web.api.clients import client_routes
+from web.api.documents import add_documents
+from web.api.status import status_routes
+from web.api.tokens import token_routes
+from web.callback import CALLBACK_PATH, add_callback
+from web.chat_returns import ChatReturns
+from web.department_returns import DepartmentReturns
+from web.gate.bodies import SmallBodies
+from web.gate.headers import SafeHeaders
+from web.gate.hosts import OneHost
+from web.gate.keys import ClientKeys
+from web.gate.problems import add_problems
+from web.gate.signed_in import SignedIn
+from web.site.static import add_static
+
+_PREFIXES: Final = ("/api/", "/console", "/settings/", "/static/")
+"""Of departments' addresses, where the bot has others."""
+
+
+@dataclass(frozen=True, slots=True)
+class DepartmentParts:
+    """What departments' routes need of the process."""
+
+    services: DepartmentServices
+    public_url: str
+    consent_page: str
+    """GOOGLE_AUTH_URI: a form's answer leads there."""
+    proxy_hops: int
+    """TRUSTED_PROXY_HOPS."""
+
+
+def beside(own: FastAPI, chat: ChatReturns | None, parts: DepartmentParts) -> ASGIApp:
+    """An app that serves departments beside the process's own routes.
+
+    Args:
+        own: has the health check, and what the bot serves. What is at no address of departments is
+            its own; where there is no bot, whatever else is asked for is departments'.
+    """
+    signed_in = _signed_in(parts)
+    returns = DepartmentReturns(parts.services.consents, signed_in.find, is_alone=chat is None)
+    add_callback(own, chat, returns)
+    ours = _create_app(parts, signed_in)
+    own_paths = {route.path for route in own.routes if isinstance(route, APIRoute)}
+    taken_back = _with_headers(own, parts)
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if path == CALLBACK_PATH and scope.get("method") == "GET":
+            app: ASGIApp = taken_back
+        elif path in own_paths or (chat is not None and not path.startswith(_PREFIXES)):
+            app = own
+        else:
+            app = ours
+        await app(scope, receive, send)
+
+    return serve
+
+
+def _signed_in(parts: DepartmentParts) -> SignedIn:
+    services = parts.services
+
+    async def find_session(cookie: str, *, renews: bool = True) -> Session | None:
+        return await services.workers.read(services.sessions.find, cookie, renews=renews)
+
+    return SignedIn(find_session, parts.public_url)
+
+
+def _create_app(parts: DepartmentParts, signed_in: SignedIn) -> ASGIApp:
+    made, now = parts.services, parts.services.clock.now
+    app = FastAPI(
+        title="Drivekeeper",
+        version=version("drivekeeper"),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    keys = ClientKeys(made.desk, parts.proxy_hops)
+    redirect_uri = f"{parts.public_url}{CALLBACK_PATH}"
+    add_problems(app)
+    for router in (
+        token_routes(made.departments, made.tokens, keys, now),
+        status_routes(made.departments, made.overview, signed_in, keys, now),
+        client_routes(made, signed_in, keys),
+        authorization_routes(made.departments, made.consents, made.tokens, signed_in, redirect_uri),
+    ):
+        app.include_router(router)
+    add_static(app)
+    add_documents(app, signed_in)
+    # The one that is added last sees a request first.
+    app.add_middleware(SmallBodies)
+    app.add_middleware(OneHost, public_url=parts.public_url)
+    return _with_headers(app, parts)
+
+
+def _with_headers(app: ASGIApp, parts: DepartmentParts) -> ASGIApp:
+    google = urlsplit(parts.consent_page)
+    return SafeHeaders(
+        app,
+        is_https=parts.public_url.startswith("https:"),
+        google=f"{google.scheme}://{google.netloc}",
+    )

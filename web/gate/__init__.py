@@ -1,0 +1,1 @@
+"""What every request for departments passes before its route sees it."""

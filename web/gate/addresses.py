@@ -1,0 +1,28 @@
+"""From which address a request comes: its connection's, or what so many proxies say."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Final
+
+from starlette.requests import HTTPConnection
+
+UNKNOWN: Final = "unknown"
+"""Where nobody can tell; all of these count as one."""
+
+
+def client_address(request: HTTPConnection, hops: int) -> str:
+    """The address, in its usual spelling.
+
+    Args:
+        hops: TRUSTED_PROXY_HOPS: how many proxies stand in front. Each adds whom it was asked by at
+            the end of X-Forwarded-For; what stands before those anybody may have written.
+    """
+    said = request.client.host if request.client else ""
+    if hops:
+        forwarded = ",".join(request.headers.getlist("X-Forwarded-For")).split(",")
+        said = forwarded[-hops].strip() if len(forwarded) >= hops else ""
+    try:
+        return str(ip_address(said))
+    except ValueError:
+        return UNKNOWN

@@ -1,0 +1,21 @@
+"""What form a body has to have: a page of another site can send text and forms, but no JSON."""
+
+from __future__ import annotations
+
+from fastapi import Request
+
+from web.gate.problems import denied
+
+
+def demand_json(request: Request) -> None:
+    """Refuse a body that does not say that it is JSON.
+
+    Raises:
+        Problem: 415.
+    """
+    has_body = request.headers.get("Content-Length", "0") != "0" or (
+        "Transfer-Encoding" in request.headers
+    )
+    said = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if said != "application/json" if has_body else said not in ("", "application/json"):
+        raise denied(415, "wrong_type")

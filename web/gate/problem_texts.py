@@ -1,0 +1,135 @@
+"""What each refusal of a route says: what happened, and what to do next."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from config.languages import N_
+from web.site.texts import Texts
+
+_TEXTS: Final[dict[str, tuple[str, str]]] = {
+    "failed": (
+        N_("Something is broken here"),
+        N_("Nothing was changed. Try again; if it stays so, tell whoever runs this service."),
+    ),
+    "invalid_request": (
+        N_("The request is not understood"),
+        N_("A field is missing, or has a value that it cannot have. See the API's description."),
+    ),
+    "not_found": (N_("There is nothing at this address"), N_("Check the address.")),
+    "no_department": (
+        N_("There is no such department"),
+        N_("Use the slug or the name of a department as the settings have it."),
+    ),
+    "no_client": (
+        N_("There is no such computer"),
+        N_("The list of computers says which there are."),
+    ),
+    "wrong_key": (
+        N_("The key of this computer is not known"),
+        N_("Ask an administrator for a new pairing code, and pair this computer anew."),
+    ),
+    "key_revoked": (
+        N_("The key of this computer was revoked"),
+        N_("Ask an administrator for a new pairing code, and pair this computer anew."),
+    ),
+    "key_blocked": (
+        N_("The key of this computer is blocked"),
+        N_("It was used in an unusual way. Ask an administrator to look at it and unblock it."),
+    ),
+    "wrong_code": (
+        N_("This pairing code is not known"),
+        N_("It holds for ten minutes, once. Ask an administrator for a new one."),
+    ),
+    "other_department": (
+        N_("This computer belongs to another department"),
+        N_("Ask an administrator of the department for a pairing code of its own."),
+    ),
+    "token_not_allowed": (
+        N_("The key of this computer gives no access tokens"),
+        N_("Upload by an upload session, or ask an administrator for a key that gives tokens."),
+    ),
+    "too_often": (
+        N_("Too many requests"),
+        N_("Wait as long as the header Retry-After says."),
+    ),
+    "not_permitted": (
+        N_("This address takes other methods"),
+        N_("The header Allow says which."),
+    ),
+    "wrong_host": (
+        N_("This service has another address"),
+        N_("Use the address that your administrator gave you."),
+    ),
+    "too_big": (
+        N_("The request is too large"),
+        N_("It may bring 64 kB at most. Files go to Google Drive directly, not through here."),
+    ),
+    "wrong_type": (
+        N_("The request's form is not taken here"),
+        N_("Send JSON, and say so: Content-Type: application/json."),
+    ),
+    "timeout": (
+        N_("It took too long"),
+        N_("Try again in a moment."),
+    ),
+    "unavailable": (
+        N_("Not available just now"),
+        N_("Nothing is lost. Try again in a moment."),
+    ),
+    "database_unreachable": (
+        N_("The database does not answer"),
+        N_("Nothing is lost, and it goes on by itself. Try again in a moment."),
+    ),
+    "rate_limited": (
+        N_("Too many requests"),
+        N_("Wait as long as the header Retry-After says."),
+    ),
+    "not_signed_in": (
+        N_("Sign in first"),
+        N_("Send /console to the bot, or ask whoever runs this service for a link."),
+    ),
+    "other_site": (
+        N_("This did not come from this site's own page"),
+        N_("Open the page anew, and try again there."),
+    ),
+    "not_connected": (
+        N_("Nobody has authorised Google Drive for this department"),
+        N_("Ask an administrator to do so on the page “Google services”."),
+    ),
+    "consent_required": (
+        N_("Google Drive must be authorised for this department"),
+        N_("Ask an administrator to do so on the page “Google services”."),
+    ),
+    "org_policy": (
+        N_("The Google account's organisation does not allow it"),
+        N_("Ask the administrator of that Google Workspace to allow this app."),
+    ),
+    "org_internal": (
+        N_("The Google account is of another organisation"),
+        N_("An administrator has to authorise an account of the right organisation."),
+    ),
+    "no_web_client": (
+        N_("Authorising on the web is not set up"),
+        N_("Whoever runs this service has to set WEB_GOOGLE_CLIENT_ID and its secret."),
+    ),
+}
+_OF_OPERATORS: Final = (
+    N_("This service cannot do it just now"),
+    N_("Nothing is lost. Whoever runs this service has been told."),
+)
+
+
+def title_of(code: str, texts: Texts) -> str:
+    """What happened, in a few words. `code` is a result code."""
+    return texts.label(_TEXTS.get(code, _OF_OPERATORS)[0])
+
+
+def detail_of(code: str, texts: Texts) -> str:
+    """What to do next."""
+    return texts.label(_TEXTS.get(code, _OF_OPERATORS)[1])
+
+
+def known_codes() -> frozenset[str]:
+    """Of which there is something to say."""
+    return frozenset(_TEXTS)

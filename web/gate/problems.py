@@ -1,0 +1,175 @@
+"""Refusals as RFC 9457 has them: what happened and what to do next, in the reader's language.
+
+Nothing that was sent is in them: neither a value, nor a name, nor a header.
+https://www.rfc-editor.org/rfc/rfc9457
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from security.credential import Owner
+from security.errors import (
+    ConsentDenied,
+    ConsentRequired,
+    CustodyError,
+    OperatorFault,
+    RefusedByOrganisation,
+    TransientFault,
+)
+from web.gate.problem_texts import detail_of, title_of
+from web.site.texts import Texts, texts_of
+
+MEDIA_TYPE: Final = "application/problem+json"
+AGAIN_SECONDS: Final = 5
+"""Retry-After where nobody knows better."""
+_log = structlog.get_logger()
+
+
+class Problem(Exception):
+    """Why a request is refused. `code` is a result code of the logs; it says all that is said."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.headers = dict(headers or {})
+        if retry_after is not None:
+            self.headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
+
+
+class ProblemBody(BaseModel):
+    """What a refusal says (RFC 9457)."""
+
+    type: str = Field(examples=["/api/docs#consent_required"])
+    title: str = Field(examples=["Authorise first"])
+    status: int = Field(examples=[409])
+    detail: str = Field(examples=["Nobody has authorised Google Drive for this department."])
+    code: str = Field(examples=["consent_required"])
+
+
+def denied(
+    status: int,
+    code: str,
+    *,
+    owner: Owner | None = None,
+    headers: Mapping[str, str] | None = None,
+    retry_after: float | None = None,
+) -> Problem:
+    """A refusal of somebody who may not; it is logged, once, here.
+
+    Args:
+        owner: of what they asked for.
+        retry_after: seconds until it may go better.
+    """
+    _log.warning("access_denied", result=code, owner=owner)
+    return Problem(status, code, headers=headers, retry_after=retry_after)
+
+
+def problem_of(fault: CustodyError) -> Problem:
+    """The refusal that stands for a fault of custody's."""
+    match fault:
+        case ConsentRequired():
+            return Problem(409, "consent_required")
+        case RefusedByOrganisation():
+            return Problem(409, fault.code)
+        case ConsentDenied():
+            return Problem(400, fault.code)
+        case TransientFault(retry_after=seconds):
+            return Problem(503, fault.code, retry_after=seconds or AGAIN_SECONDS)
+        case OperatorFault():
+            return Problem(503, fault.code, retry_after=60)
+        case _:
+            return Problem(503, fault.code, retry_after=AGAIN_SECONDS)
+
+
+def answer_to(problem: Problem, request: Request) -> Response:
+    """The answer that says it, in the language of whoever asked."""
+    texts = texts_of(request)
+    language = {"Content-Language": texts.lang, "Vary": "Accept-Language"}
+    body = body_of(problem, texts)
+    return JSONResponse(body, problem.status, {**language, **problem.headers}, MEDIA_TYPE)
+
+
+def body_of(problem: Problem, texts: Texts) -> dict[str, Any]:
+    """What it says."""
+    return {
+        "type": f"/api/docs#{problem.code}",
+        "title": title_of(problem.code, texts),
+        "status": problem.status,
+        "detail": detail_of(problem.code, texts),
+        "code": problem.code,
+    }
+
+
+def add_problems(app: FastAPI) -> None:
+    """Answer every refusal of `app` so, the framework's own as well."""
+
+    @app.exception_handler(Problem)
+    async def ours(request: Request, problem: Problem) -> Response:
+        return answer_to(problem, request)
+
+    @app.exception_handler(CustodyError)
+    async def custodys(request: Request, fault: CustodyError) -> Response:
+        return answer_to(problem_of(fault), request)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, _: RequestValidationError) -> Response:
+        return answer_to(Problem(422, "invalid_request"), request)
+
+    @app.exception_handler(HTTPException)
+    async def frameworks(request: Request, refusal: HTTPException) -> Response:
+        code = _CODES.get(refusal.status_code, "invalid_request")
+        kept = {
+            name: value
+            for name, value in (refusal.headers or {}).items()
+            if name.lower() in ("allow", "retry-after")
+        }
+        return answer_to(Problem(refusal.status_code, code, headers=kept), request)
+
+    app.add_middleware(Defects)
+
+
+class Defects:
+    """Answers for a route that has a defect; what it was is for the log alone."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        has_begun = False
+
+        async def noting(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        except Exception:
+            _log.exception("web_request_failed")
+            if has_begun:
+                raise  # the connection is ended: half an answer must not pass for a whole one
+            answer = answer_to(Problem(500, "failed"), Request(scope))
+            await answer(scope, receive, send)
+
+
+_CODES: Final = {404: "not_found", 405: "not_permitted"}
