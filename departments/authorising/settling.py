@@ -122,6 +122,8 @@ class Settling:
 def _is_of(approved: PendingConsent, saved: Credential) -> bool:
     """Whether a credential is this request's: a crash came before the request was forgotten.
 
-    None but its own can have been granted since it was asked for.
+    It has its refresh token, or Google has given a newer one since; but none other than its own can
+    have been granted after it was asked for. What is kept knows that to the second.
     """
-    return saved.granted_at is not None and saved.granted_at >= approved.created_at
+    was_granted_since = saved.granted_at is not None and saved.granted_at > approved.created_at
+    return saved.refresh_token == approved.refresh_token or was_granted_since

@@ -12,11 +12,11 @@ from pydantic import SecretStr
 
 from config import GoogleClient
 from departments.authorising.consents import OtherSession
-from departments.authorising.outcomes import Outcome
+from departments.authorising.outcomes import Outcome, Outcomes
 from departments.kinds import OUTCOMES
 from departments.names import Department
 from security.consent.flows import ConsentMethod
-from security.consent.pending import CONSENTS
+from security.consent.pending import CONSENTS, PendingConsent
 from security.errors import ConsentDenied, OperatorFault
 from tests.departments.kit import CALLBACK, MINE, OTHERS, TANHAE, Browser, consents_of
 from tests.security.kit import AMY, ANN, BEN, TOWN, World, answer_of, in_minutes, secret
@@ -416,6 +416,31 @@ async def test_a_client_that_is_gone_since_connects_nobody(world: World, browser
 
 
 # What stays where
+
+
+class Failing(Outcomes):
+    """The storage fails when a credential has just been saved; once."""
+
+    has_failed = False
+
+    def note(self, pending: PendingConsent, code: str) -> None:
+        if code == "ok" and not self.has_failed:
+            self.has_failed = True
+            raise OperatorFault("the database does not answer", code="database_unreachable")
+        super().note(pending, code)
+
+
+async def test_what_was_saved_before_the_storage_failed_is_saved_once(world: World) -> None:
+    browser = Browser(world, consents_of(world, outcomes=Failing))
+    pending = await browser.begin()
+    redirected = await world.google.consent(pending.address, AMY)
+    with pytest.raises(OperatorFault):
+        await browser.open(redirected)
+    assert await browser.open(redirected) == SAVED
+    saved = world.store.load(TOWN)
+    assert saved is not None
+    assert saved.generation == 1
+    assert names_in(world.folder, CONSENTS) == []
 
 
 async def test_what_is_over_is_cleared(world: World, browser: Browser) -> None:

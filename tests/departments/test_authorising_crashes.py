@@ -18,7 +18,7 @@ from tests.departments.kit import MINE, TANHAE, Browser, consents_of
 from tests.security.kit import AMY, ROOT, TOWN, World, secret
 from tests.spots import names_in
 
-pytestmark = pytest.mark.encryption("on")
+pytestmark = [pytest.mark.encryption("on"), pytest.mark.one_way]  # seconds of the processor
 SAVED = Outcome("tanhae", "ok")
 
 
@@ -69,7 +69,6 @@ async def killed_while_google_is_silent(
     return browser, redirected
 
 
-@pytest.mark.one_way
 async def test_killed_while_its_code_is_with_google_the_request_is_over(
     world: World, encryption_keys: tuple[SecretStr, ...]
 ) -> None:
@@ -82,7 +81,6 @@ async def test_killed_while_its_code_is_with_google_the_request_is_over(
     assert await browser.authorise(AMY) == SAVED
 
 
-@pytest.mark.one_way
 @pytest.mark.parametrize("by", ["the address", "the page"])
 async def test_killed_before_drive_says_whose_it_is_the_next_one_asks(
     world: World, encryption_keys: tuple[SecretStr, ...], by: str
@@ -101,7 +99,6 @@ async def test_killed_before_drive_says_whose_it_is_the_next_one_asks(
     assert secret(saved.account) == AMY
 
 
-@pytest.mark.one_way
 async def test_a_page_tells_of_a_code_that_was_lost_with_its_process(
     world: World, encryption_keys: tuple[SecretStr, ...]
 ) -> None:
@@ -113,8 +110,7 @@ async def test_a_page_tells_of_a_code_that_was_lost_with_its_process(
     assert await browser.consents.last_outcome(TANHAE, MINE) == Outcome("tanhae", "used")
 
 
-@pytest.mark.one_way("on")
-@pytest.mark.parametrize("dies_at", ["saved", pytest.param("noted", marks=pytest.mark.one_way)])
+@pytest.mark.parametrize("dies_at", ["saved", "noted"])
 async def test_dead_once_it_was_saved_nothing_is_saved_again(
     world: World, encryption_keys: tuple[SecretStr, ...], dies_at: str
 ) -> None:
