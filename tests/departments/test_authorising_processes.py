@@ -1,4 +1,4 @@
-"""A process dies while a department's consent is under way: whoever comes next tells the truth."""
+"""A department's consent in several processes: one of them asks Google, and any of them may die."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -37,7 +37,7 @@ async def coming_back(
         "dies_at": dies_at,
     }
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.departments.dying"),
+        *(sys.executable, "-m", "tests.departments.coming_back"),
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -54,6 +54,28 @@ async def coming_back(
         await process.wait()
 
 
+async def test_four_processes_that_come_back_at_once_are_one_exchange(
+    world: World, encryption_keys: tuple[SecretStr, ...]
+) -> None:
+    """And all are told the same."""
+    browser = Browser(world, consents_of(world))
+    pending = await browser.begin()
+    redirected = await world.google.consent(pending.address, AMY)
+    async with AsyncExitStack() as stack:
+        processes = [
+            await stack.enter_async_context(
+                coming_back(world, encryption_keys[0], redirected, "never")
+            )
+            for _ in range(4)
+        ]
+        said = await asyncio.gather(*(process.communicate() for process in processes))
+    assert [out.split()[-1:] for out, _ in said] == [[b"ok"]] * 4
+    assert (await world.google.calls())["counts"]["google.token.exchange"] == 1
+    saved = world.store.load(TOWN)
+    assert saved is not None
+    assert saved.generation == 1
+
+
 async def killed_while_google_is_silent(
     world: World, keys: tuple[SecretStr, ...], target: str
 ) -> tuple[Browser, str]:
@@ -63,7 +85,7 @@ async def killed_while_google_is_silent(
     redirected = await world.google.consent(pending.address, AMY)
     fault: dict[str, Any] = {"kind": "hang", "count": 1}
     await world.google.fault(target, **fault)
-    async with coming_back(world, keys[0], redirected, "waits"):
+    async with coming_back(world, keys[0], redirected, "never"):
         await world.google_is_asked()
     await world.google.clear_faults()
     return browser, redirected

@@ -1,7 +1,7 @@
-"""A process that takes an administrator back from Google, and dies in the midst of it.
+"""A process that takes an administrator back from Google, and may die in the midst of it.
 
-By the word on its command line: after its credential was saved (`saved`), after its outcome was
-noted (`noted`), or when it is killed (`waits`).
+As it is told: after the credential was saved (`saved`), after the outcome was noted (`noted`), or
+never (`never`). It comes back five times at once, and prints what it was told, each thing once.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ async def come_back(told: dict[str, Any]) -> None:
         )
         custody = world.new_custody(storage=storage)
         browser = Browser(world, consents_of(world, custody, outcomes=_Dying))
-        print(await browser.open(told["redirected"]))
+        found = await asyncio.gather(*(browser.open(told["redirected"]) for _ in range(5)))
+        print(*{outcome.result if outcome else "-" for outcome in found})
+        await world.close()
 
 
 if __name__ == "__main__":
