@@ -11,6 +11,7 @@ from departments.clients.desk import ClientDesk
 from departments.names import Departments
 from departments.overview import Overview
 from departments.tokens import Tokens
+from departments.uploads.handed import HandedUploads
 from security.custody.workers import Workers
 from security.storage.clock import Clock
 
@@ -27,4 +28,5 @@ class DepartmentServices:
     desk: ClientDesk
     consents: DepartmentConsents
     tokens: Tokens
+    uploads: HandedUploads
     overview: Overview

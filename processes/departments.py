@@ -24,6 +24,7 @@ from departments.overview import Overview
 from departments.secret import AccessSecret
 from departments.services import DepartmentServices
 from departments.tokens import Tokens
+from departments.uploads.handed import HandedUploads
 from drive import Drives
 from processes.wiring import Custody
 from security.credential import Owner
@@ -70,6 +71,7 @@ async def department_services(
     """
     workers, departments = custody.workers, Departments(settings.departments)
     secret = await workers.run(AccessSecret.of, storage)
+    uploads = HandedUploads(storage, workers, secret, drives, custody.custodian)
     outcomes = Outcomes(storage, secret)
     consents = DepartmentConsents(
         AuthorisingParts(
@@ -79,6 +81,7 @@ async def department_services(
             custody.disconnecting,
             workers,
             settings.web_google_client,
+            before_leaving=lambda department: uploads.withdraw(department.owner),
         )
     )
     desk = ClientDesk(
@@ -87,6 +90,7 @@ async def department_services(
         secret,
         Limits(),
         blocks=settings.client_alarm == "block",
+        withdraw=lambda client: uploads.withdraw(client.owner, client.name),
     )
     services = DepartmentServices(
         departments=departments,
@@ -97,6 +101,7 @@ async def department_services(
         desk=desk,
         consents=consents,
         tokens=Tokens(custody.custodian, partial(_note_use, custody)),
+        uploads=uploads,
         overview=Overview(departments, workers, custody.store, custody.state),
     )
     clearing = asyncio.create_task(_clearing(services))
@@ -131,7 +136,10 @@ def _may_enter(settings: Settings, administrator: str) -> bool:
 
 async def _clearing(services: DepartmentServices) -> None:
     """Every few minutes, in each process: what is over goes."""
-    steps: tuple[Callable[[], object], ...] = (services.consents.clear_expired,)
+    steps: tuple[Callable[[], object], ...] = (
+        services.consents.clear_expired,
+        services.uploads.clear_old,
+    )
     while True:
         await asyncio.sleep(_CLEARED_EVERY_SECONDS)
         for step in steps:

@@ -18,6 +18,7 @@ from web.api.clients import client_routes
 from web.api.documents import add_documents
 from web.api.status import status_routes
 from web.api.tokens import token_routes
+from web.api.uploads import upload_routes
 from web.callback import CALLBACK_PATH, add_callback
 from web.chat_returns import ChatReturns
 from web.department_returns import DepartmentReturns
@@ -96,6 +97,7 @@ def _create_app(parts: DepartmentParts, signed_in: SignedIn) -> ASGIApp:
     add_problems(app)
     for router in (
         token_routes(made.departments, made.tokens, keys, now),
+        upload_routes(made.departments, made.uploads, keys),
         status_routes(made.departments, made.overview, signed_in, keys, now),
         client_routes(made, signed_in, keys),
         authorization_routes(made.departments, made.consents, made.tokens, signed_in, redirect_uri),

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Final, Literal, NoReturn
+from typing import Any, Final, Literal, NoReturn
 from weakref import WeakValueDictionary
 
 import structlog
@@ -52,9 +52,11 @@ class ClientDesk:
         limits: Limits,
         *,
         blocks: bool,
+        withdraw: Callable[[Client], Coroutine[Any, Any, object]] | None = None,
     ) -> None:
         """
         Args:
+            withdraw: ends what a computer was handed, once its key opens nothing any more.
             blocks: whether a key is blocked that an alarm is about; else it is only told of.
         """
         self.alarms = Alarms(storage)
@@ -66,6 +68,7 @@ class ClientDesk:
         self._secret = secret
         self._limits = limits
         self._blocks = blocks
+        self._withdraw = withdraw
         self._remembered: OrderedDict[str, tuple[float, Client]] = OrderedDict()
         self._proven: dict[str, float] = {}
         """When a key was last found good, by its document."""
@@ -236,6 +239,8 @@ class ClientDesk:
     def _forget(self, client: Client | None) -> Client | None:
         if client is not None:
             self._remembered.pop(client.name, None)
+            if not client.is_active and self._withdraw is not None:
+                self._workers.uncancelled(self._withdraw(client))
         return client
 
     # What it is used for

@@ -31,6 +31,7 @@ from departments.uploads.records import (
     State,
 )
 from drive import Drives
+from security.credential import Owner
 from security.custody.custodian import Custodian
 from security.custody.deadline import Deadline
 from security.custody.workers import Workers
@@ -41,6 +42,7 @@ PATIENCE_SECONDS: Final = 12.0
 """How long a computer waits for Drive, at most."""
 KEPT_SECONDS: Final = 2 * SESSION_SECONDS
 """How long an upload is remembered, from its session's beginning: a week longer than that."""
+_CLEARED_EVERY_SECONDS: Final = 3600
 _RESULTS: Final[dict[State, str]] = {
     "complete": "ok",
     "wrong": "checksum_mismatch",
@@ -75,6 +77,7 @@ class HandedUploads:
         self._drives = drives
         self._custodian = custodian
         self._patience_seconds = patience_seconds
+        self._clears_at = 0.0
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def begin(
@@ -121,7 +124,7 @@ class HandedUploads:
                 return None
             return HandedUpload.of(*await self._seen(name, record, department))
 
-    async def withdraw(self, department: Department, client: str | None = None) -> int:
+    async def withdraw(self, owner: Owner, client: str | None = None) -> int:
         """Give up what was handed out and has not arrived; how many sessions that were.
 
         For a department that is about to lose its authorisation, or its Google account to another
@@ -129,6 +132,7 @@ class HandedUploads:
         given up ends by itself within its week.
 
         Args:
+            owner: the department.
             client: the computer's document; None: every computer of the department.
         """
 
@@ -137,7 +141,7 @@ class HandedUploads:
                 record.session
                 for record in (held.content for held in self._shelf.all())
                 if record.state == "waiting"
-                and record.department == department.slug
+                and record.department == owner.key
                 and client in (None, record.client)
             ]
 
@@ -145,17 +149,22 @@ class HandedUploads:
         with suppress(CustodyError):
             async with self._patience():
                 for session in await self._workers.read(waiting):
-                    await self._drives.run(department.owner, partial(give_up, session=session))
+                    await self._drives.run(owner, partial(give_up, session=session))
                     ended += 1
         return ended
 
-    def clear(self) -> None:
-        """Forget uploads whose sessions ended over a week ago. Blocks.
+    async def clear_old(self) -> None:
+        """Forget uploads whose sessions ended over a week ago; asked often, it looks once an hour.
 
         Raises:
             OperatorFault: the storage does not answer.
         """
-        oldest = self._now() - KEPT_SECONDS
+        now = self._now()
+        if now >= self._clears_at:
+            await self._workers.run(self._clear, now - KEPT_SECONDS)
+            self._clears_at = now + _CLEARED_EVERY_SECONDS
+
+    def _clear(self, oldest: float) -> None:
         for held in self._shelf.all():
             if held.content.began_at < oldest:
                 self._shelf.drop(held.name)

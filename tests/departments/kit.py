@@ -9,6 +9,7 @@ from departments.authorising.consents import AuthorisingParts, DepartmentConsent
 from departments.authorising.outcomes import Outcome, Outcomes
 from departments.names import Department
 from departments.secret import AccessSecret
+from departments.uploads.handed import HandedUploads
 from processes.wiring import Custody
 from security.consent.pending import PendingConsent
 from tests.security.kit import World, answer_of
@@ -17,6 +18,13 @@ TANHAE = Department("tanhae", "淡海")
 CALLBACK = "http://127.0.0.1:8080/api/auth/google/callback"
 MINE, OTHERS = "a" * 64, "b" * 64
 """Ids of sessions."""
+
+
+def uploads_of(world: World, custody: Custody) -> HandedUploads:
+    """Those of one process over the world's storage."""
+    drives = world.new_drives(custody)
+    secret = AccessSecret.of(custody.storage)
+    return HandedUploads(custody.storage, custody.workers, secret, drives, custody.custodian)
 
 
 def consents_of(

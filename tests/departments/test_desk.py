@@ -55,6 +55,8 @@ class Office:
 
     desk: ClientDesk
     clock: FrozenDateTimeFactory
+    withdrawn: list[str]
+    """Ids of computers whose handed sessions were ended."""
 
     def add(self, *may: May, label: str = "Desk 1") -> tuple[Client, str]:
         client, key = self.desk.clients.add("tanhae", label, may, ANN)
@@ -96,12 +98,18 @@ async def start(
             its = storage_in(folder, keyring) if opened else storage
             opened.append(its)
             workers = Workers()
-            desk = ClientDesk(its, workers, secret, Limits(), blocks=blocks)
+            withdrawn: list[str] = []
+
+            async def withdraw(client: Client) -> None:
+                withdrawn.append(client.id)
+
+            limits = Limits()
+            desk = ClientDesk(its, workers, secret, limits, blocks=blocks, withdraw=withdraw)
             if its is not storage:
                 stack.callback(its.close)
             stack.push_async_callback(workers.close)
             stack.push_async_callback(desk.close)
-            return Office(desk, clock)
+            return Office(desk, clock, withdrawn)
 
         yield make
 
@@ -174,8 +182,10 @@ async def test_a_blocked_key_opens_nothing_until_it_is_unblocked(office: Office)
     client, key = office.add()
     await office.desk.block(client.id, ANN)
     assert await office.refused(key) == "key_blocked"
+    assert office.withdrawn == [client.id]
     await office.desk.unblock(client.id, ANN)
     await office.come(key)
+    assert office.withdrawn == [client.id]
 
 
 async def test_a_code_is_paired_by_one_of_twenty(office: Office) -> None:
@@ -511,6 +521,7 @@ async def test_an_alarm_blocks_the_key_where_that_is_set(start: Start) -> None:
     assert blocked is not None
     assert (blocked.state, blocked.because) == ("blocked", "client_second_machine")
     assert await office.refused(key) == "key_blocked"
+    assert set(office.withdrawn) == {client.id}
     assert await other.refused(key) == "key_blocked"
     await office.desk.unblock(client.id, ANN)
     await office.come(key)

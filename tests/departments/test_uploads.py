@@ -18,15 +18,15 @@ from pydantic import SecretStr
 
 from departments.kinds import UPLOADS
 from departments.names import Department
-from departments.secret import AccessSecret
 from departments.uploads.handed import KEPT_SECONDS, HandedUploads, OtherFile
 from departments.uploads.records import AnnouncedFile, HandedUpload, Record
-from drive import DriveRefused, Drives
+from drive import DriveRefused
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox
 from security.encryption import TokenEncryption
 from security.errors import ConsentRequired, TransientFault
 from security.logging_utils import configure_logging
+from tests.departments.kit import uploads_of
 from tests.security.kit import AMY, BEN, MASK, TOWN, World
 from tests.stores import keep
 
@@ -55,12 +55,7 @@ class Cloud:
 
     def process(self) -> HandedUploads:
         """One more, as after a restart, or beside the others."""
-        world = self.world
-        custody = world.new_custody()
-        drives = Drives(world.api, custody.custodian, threads=20)
-        world._drives.append(drives)
-        secret = AccessSecret.of(custody.storage)
-        return HandedUploads(custody.storage, custody.workers, secret, drives, custody.custodian)
+        return uploads_of(self.world, self.world.new_custody())
 
     async def begin(
         self, file: AnnouncedFile | None = None, key: str = KEY, client: str = CLIENT
@@ -272,7 +267,7 @@ async def test_a_full_drive_says_so(cloud: Cloud) -> None:
 
 async def test_a_revoked_department_has_no_sessions(cloud: Cloud) -> None:
     handed = await cloud.begin()
-    assert await cloud.uploads.withdraw(TANHAE) == 1
+    assert await cloud.uploads.withdraw(TOWN) == 1
     await cloud.world.custody.disconnecting.disconnect(TOWN)
     assert await send(handed) in (401, 404)
     with pytest.raises(ConsentRequired):
@@ -284,7 +279,7 @@ async def test_a_revoked_department_has_no_sessions(cloud: Cloud) -> None:
 
 async def test_a_computers_sessions_are_given_up_and_others_stay(cloud: Cloud) -> None:
     mine, other = await cloud.begin(), await cloud.begin(client="another")
-    assert await cloud.uploads.withdraw(TANHAE, CLIENT) == 1
+    assert await cloud.uploads.withdraw(TOWN, CLIENT) == 1
     assert await send(mine) == 404
     assert await send(other) == 200
 
@@ -334,10 +329,10 @@ async def test_a_damaged_document_does_not_stand_in_the_way(
 
 async def test_old_uploads_are_forgotten(cloud: Cloud) -> None:
     await cloud.begin()
-    cloud.uploads.clear()
+    await cloud.uploads.clear_old()
     assert len(cloud.world.storage.names(UPLOADS)) == 1
     cloud.uploads._now = lambda: cloud.world.storage.now() + KEPT_SECONDS + 1
-    cloud.uploads.clear()
+    await cloud.uploads.clear_old()
     assert cloud.world.storage.names(UPLOADS) == []
 
 

@@ -109,6 +109,50 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         N_("The Google account is of another organisation"),
         N_("An administrator has to authorise an account of the right organisation."),
     ),
+    "policy_forbidden": (
+        N_("The Google account's organisation does not allow it"),
+        N_("Ask the administrator of that Google Workspace to allow this app."),
+    ),
+    "quota_exceeded": (
+        N_("The department's Google Drive is full"),
+        N_("Delete what is not needed in it and empty its bin, or get more space; then try again."),
+    ),
+    "daily_limit": (
+        N_("Google takes no more from this account today"),
+        N_("Try again in some hours."),
+    ),
+    "too_many_items": (
+        N_("The department's folder in Google Drive takes no more files"),
+        N_("Move some of its files into another folder; then try again."),
+    ),
+    "too_deep": (
+        N_("The department's folder lies too deep in Google Drive"),
+        N_("Move it further up; then try again."),
+    ),
+    "folder_refused": (
+        N_("Google Drive does not take the file into the department's folder"),
+        N_("Move that folder to My Drive; then try again."),
+    ),
+    "too_large_for_drive": (
+        N_("The file is too large for Google Drive"),
+        N_("It takes files of 5 TB at most."),
+    ),
+    "drive_refused": (
+        N_("Google Drive refuses it"),
+        N_("Try again; if it stays so, tell whoever runs this service."),
+    ),
+    "not_json": (
+        N_("Google did not answer as it should"),
+        N_("Nothing is lost. Try again in a moment."),
+    ),
+    "other_file": (
+        N_("Another file was announced by this Idempotency-Key"),
+        N_("Use a new key for each file, and the same one to try again."),
+    ),
+    "no_upload": (
+        N_("There is no such upload"),
+        N_("This computer has not begun it, or it was two weeks ago. Begin it anew."),
+    ),
     "no_web_client": (
         N_("Authorising on the web is not set up"),
         N_("Whoever runs this service has to set WEB_GOOGLE_CLIENT_ID and its secret."),

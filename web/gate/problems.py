@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from drive import DriveRefused
 from security.credential import Owner
 from security.errors import (
     ConsentDenied,
@@ -96,6 +97,8 @@ def problem_of(fault: CustodyError) -> Problem:
             return Problem(503, fault.code, retry_after=seconds or AGAIN_SECONDS)
         case OperatorFault():
             return Problem(503, fault.code, retry_after=60)
+        case DriveRefused():
+            return _OF_DRIVE.get(fault.code, Problem(409, "drive_refused"))
         case _:
             return Problem(503, fault.code, retry_after=AGAIN_SECONDS)
 
@@ -172,4 +175,17 @@ class Defects:
             await answer(scope, receive, send)
 
 
+_OF_DRIVE: Final = {
+    **{
+        code: Problem(409, code)
+        for code in (
+            *("quota_exceeded", "too_many_items", "too_deep", "folder_refused"),
+            "policy_forbidden",
+        )
+    },
+    # Of a shared drive the account is a member, and may not do this in it.
+    "not_permitted": Problem(409, "folder_refused"),
+    "too_large_for_drive": Problem(413, "too_large_for_drive"),
+    "daily_limit": Problem(429, "daily_limit", retry_after=3600),
+}
 _CODES: Final = {404: "not_found", 405: "not_permitted"}

@@ -1,0 +1,179 @@
+"""Upload sessions for departments' computers: the bytes go to Google directly, by no token."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request, Response
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from departments.clients.clients import Client
+from departments.names import Department, Departments
+from departments.uploads.handed import HandedUploads, OtherFile
+from departments.uploads.records import (
+    LARGEST,
+    LONGEST_NAME,
+    AnnouncedFile,
+    HandedUpload,
+    State,
+)
+from web.api.described import CLIENT, refusals, secured_by
+from web.api.tokens import DepartmentName
+from web.gate.content_types import demand_json
+from web.gate.keys import ClientKeys
+from web.gate.problems import Problem
+
+_TOKEN = "[A-Za-z0-9!#$&^_.+-]"  # noqa: S105 - characters of a type's name, RFC 6838 §4.2
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool | str):
+        raise ValueError("not a number")  # noqa: TRY004 - pydantic takes no other for a fault
+    return value
+
+
+class UploadRequest(BaseModel):
+    """A file that is about to be sent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(
+        description="What it shall be called in Drive. What cannot be seen, or stand in a file's "
+        "name everywhere, is taken out of it.",
+        min_length=1,
+        max_length=LONGEST_NAME,
+        examples=["114-12 班表.pdf"],
+    )
+    size: Annotated[int, BeforeValidator(_number)] = Field(
+        description="In bytes.", ge=1, le=LARGEST, examples=[482133]
+    )
+    md5: str = Field(
+        description="Of its content, in hexadecimal.",
+        pattern="^[0-9A-Fa-f]{32}$",
+        examples=["9e107d9d372bb6826bd81d3542a419d6"],
+    )
+    mime: str = Field(
+        description="Its type, without parameters.",
+        pattern=f"^{_TOKEN}{{1,64}}/{_TOKEN}{{1,127}}$",
+        examples=["application/pdf"],
+    )
+
+
+class UploadSession(BaseModel):
+    """An upload, as it stands."""
+
+    state: State = Field(
+        description="`waiting`: for bytes. `complete`: it is in Drive, and its md5 is the "
+        "announced one. `wrong`: what arrived was another file, and has been deleted. `gone`: "
+        "Drive's session has ended before its last byte. After the last two ask again, with the "
+        "same key: another session begins."
+    )
+    session_url: str | None = Field(
+        description="While it is `waiting`: where its bytes go, by PUT, without a token; see "
+        "https://developers.google.com/workspace/drive/api/guides/manage-uploads#uploading. "
+        "Whoever knows it may send this one file, and nothing else.",
+        examples=["https://www.googleapis.com/upload/drive/v3/files?uploadType=resumable&…"],
+    )
+    file_id: str = Field(description="Of the file in Drive.", examples=["1aBcD…"])
+    name: str = Field(examples=["114-12 班表.pdf"])
+    size: int = Field(description="In bytes.", examples=[482133])
+    received: int = Field(description="Bytes that Drive has for certain.", examples=[0])
+    expires_at: datetime = Field(
+        description="When Drive ends the session.", examples=["2026-12-06T12:00:00Z"]
+    )
+    link: str | None = Field(
+        description="Once it is `complete`: where people open it.",
+        examples=["https://drive.google.com/file/d/1aBcD…/view"],
+    )
+    department: str = Field(description="The slug.", examples=["tanhae"])
+
+
+UploadKey = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        description="What the computer calls this upload, such as a random UUID: the same request "
+        "with the same key is the same upload, for two weeks.",
+        min_length=1,
+        max_length=128,
+        pattern="^[!-~]{1,128}$",
+        examples=["8e03978e-40d5-43dd-bc93-6894a57f9324"],
+    ),
+]
+_PATH = "/api/google/upload-sessions"
+_REFUSALS = (401, 403, 404, 409, 413, 422, 429, 503)
+
+
+def upload_routes(departments: Departments, uploads: HandedUploads, keys: ClientKeys) -> APIRouter:
+    """`POST` and `GET /api/google/upload-sessions`."""
+    router = APIRouter(tags=["for computers"])
+
+    async def admitted(request: Request, department: str) -> tuple[Client, Department]:
+        asked = departments.find(department)
+        client = await keys.admit(request, asked, "upload")
+        if asked is None:
+            raise Problem(404, "no_department")
+        return client, asked
+
+    @router.post(
+        _PATH,
+        response_model=UploadSession,
+        status_code=201,
+        responses={
+            200: {"model": UploadSession, "description": "It was begun before."},
+            **refusals(*_REFUSALS, 415),
+        },
+        openapi_extra=secured_by(CLIENT),
+    )
+    async def begin(
+        request: Request,
+        answer: Response,
+        department: DepartmentName,
+        key: UploadKey,
+        announced: UploadRequest,
+    ) -> UploadSession:
+        """A session of Drive's for one file, in the folder that has the department's name.
+
+        The same request again gives the same session, as it stands by then; another file under the
+        same key is refused (422 `other_file`).
+        """
+        demand_json(request)
+        client, asked = await admitted(request, department)
+        file = AnnouncedFile.model_validate(announced.model_dump())
+        try:
+            handed = await uploads.begin(client.name, asked, file, key)
+        except OtherFile as other:
+            raise Problem(422, other.code) from other
+        answer.status_code = 201 if handed.is_new else 200
+        return _answer(handed, asked)
+
+    @router.get(
+        _PATH,
+        response_model=UploadSession,
+        responses=refusals(*_REFUSALS),
+        openapi_extra=secured_by(CLIENT),
+    )
+    async def state(request: Request, department: DepartmentName, key: UploadKey) -> UploadSession:
+        """How an upload of this computer's stands, as Drive says."""
+        client, asked = await admitted(request, department)
+        handed = await uploads.state(client.name, asked, key)
+        if handed is None:
+            raise Problem(404, "no_upload")
+        return _answer(handed, asked)
+
+    return router
+
+
+def _answer(handed: HandedUpload, department: Department) -> UploadSession:
+    return UploadSession(
+        state=handed.state,
+        session_url=handed.session.get_secret_value() if handed.session else None,
+        file_id=handed.file_id,
+        name=handed.name,
+        size=handed.size,
+        received=handed.received,
+        expires_at=datetime.fromtimestamp(handed.ends_at, UTC),
+        link=handed.link or None,
+        department=department.slug,
+    )
