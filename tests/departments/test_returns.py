@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import logging
 from collections.abc import AsyncIterator, Iterator
@@ -121,16 +120,6 @@ async def test_whoever_asked_is_led_to_the_settings(site: Site) -> None:
     assert (declined.status, declined.leads_to) == (303, f"{SETTINGS}&error=access_denied")
     unticked = await site.open(await redirected(site, grant_drive=False))
     assert unticked.leads_to == f"{SETTINGS}&error=scope_missing"
-
-
-async def test_twenty_tabs_at_two_processes_are_one_exchange(site: Site, world: World) -> None:
-    async with a_site(world) as beside:
-        address = await redirected(site)
-        found = await asyncio.gather(*(one.open(address) for one in [site, beside] * 10))
-    assert {(answer.status, answer.leads_to) for answer in found} == {
-        (303, f"{SETTINGS}&done=authorised")
-    }
-    assert await exchanges(world) == 1
 
 
 @pytest.mark.parametrize("session", [OTHERS, None], ids=["another session", "none"])
