@@ -445,7 +445,7 @@ def services(name: str = "compose.local-api.yaml") -> dict[str, str]:
 
 
 def test_a_local_bot_api_server_runs_only_if_it_is_asked_for() -> None:
-    assert set(services("compose.yaml")) == {"bot", "database"}
+    assert set(services("compose.yaml")) == {"bot", "web", "database"}
     assert set(services()) == {"bot", "bot-api"}
     assert "telegram_files" not in (ROOT / "compose.yaml").read_text("utf-8")
 
