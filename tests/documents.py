@@ -11,6 +11,7 @@ ROOT: Final = Path(__file__).parents[1]
 DOCUMENTS: Final = [
     *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "specs").rglob("*.md")),
 ]
 GUIDES: Final = [f"docs/{folder}operations.md" for folder in ("", "zh_Hant/", "zh_Hans/")]
 """The operations guide, in every language."""

@@ -41,6 +41,7 @@ from tests.documents import (
 
 EXAMPLE = ROOT / ".env.example"
 STARTING = ROOT / "commands" / "starting" / "process.py"
+SPECIFICATION = "specs/001-system-architecture/spec.md"
 SERVICE_ACCOUNT = "<SLUG>_GOOGLE_SERVICE_ACCOUNT_JSON"
 REQUIRED = {
     "TELEGRAM_BOT_TOKEN": "123456:" + "A" * 35,
@@ -260,6 +261,29 @@ def test_modules_named_in_documents_exist() -> None:
         if not any(f"/{path}".endswith(f"/{name}") for path in there)
     ]
     assert missing == []
+
+
+def test_tests_named_in_documents_exist() -> None:
+    missing = [
+        f"{document.relative_to(ROOT)}: {path}::{name}"
+        for document in DOCUMENTS
+        for path, name in re.findall(r"(tests/[\w/]+\.py)::(\w+)", document.read_text("utf-8"))
+        if not re.search(rf"(?m)^(async )?def {name}\(", (ROOT / path).read_text("utf-8"))
+    ]
+    assert missing == []
+
+
+def test_the_specification_answers_for_each_of_its_numbers() -> None:
+    """By a test, or by saying that it is not in this version."""
+    rows = [
+        row
+        for heading in ("## Requirements", "## Success criteria")
+        for row in table(SPECIFICATION, heading)
+    ]
+    numbers = [*(f"FR-{n:03}" for n in range(65, 75)), *(f"SC-{n:03}" for n in range(19, 24))]
+    assert [row[0].strip("| ") for row in rows] == numbers
+    for number, text, shown in rows:
+        assert "::test_" in shown or "Not in this version" in text, number
 
 
 def test_what_the_image_is_built_from_exists() -> None:
