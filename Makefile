@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-rest test-web load-test soak crash-test crash-sql race-sql fuzz check format lock texts bench-sweep bench-upload bench-start bench-store clean
+.PHONY: help run test test-rest test-web load-test soak crash-test crash-sql race-sql fuzz check format lock texts api-docs pictures bench-sweep bench-upload bench-start bench-store clean
 
 help:
 	@echo "make run     install and start the bot (without .env: against the sandbox, on this machine alone)"
@@ -23,6 +23,8 @@ help:
 	@echo "make bench-store   the storage in a database, alone and among processes (the same; wants mariadb-server)"
 	@echo "make format  let ruff format and sort"
 	@echo "make texts   bring the catalogues of translations up to date with the code"
+	@echo "make api-docs    write docs/api.md anew, from the description that the program serves of itself"
+	@echo "make pictures    take the README's picture of the settings page anew (needs Chromium)"
 	@echo "make lock    renew the requirements files (needs uv)"
 
 # Where the Python that an environment was made with has gone (a newer system), it is made anew.
@@ -140,6 +142,11 @@ texts: $(VENV)/.run
 		done; \
 	done
 	@rm build-messages.pot
+
+api-docs: $(VENV)/.dev
+	@$(BIN)/python -m tests.api_docs
+pictures: $(VENV)/.dev
+	@$(BIN)/python -m tests.pages.picture
 
 clean:
 	rm -rf $(VENV) .sandbox .mypy_cache .ruff_cache .pytest_cache build *.egg-info
