@@ -1,4 +1,4 @@
-"""README's example for nginx, run by nginx where that is installed: no code in its logs."""
+"""The examples for nginx, run by nginx where that is installed: no code in its logs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 from tests.bot.test_operations import free_port
 from tests.documents import ROOT
@@ -22,9 +22,9 @@ NGINX = shutil.which("nginx")
 PATH = "/api/auth/google/callback?state=the-state&code=the-code"
 
 
-def example() -> str:
+def example(document: str = "README.md") -> str:
     """The block as an operator copies it."""
-    found = re.search(r"```nginx\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    found = re.search(r"```nginx\n(.*?)```", (ROOT / document).read_text("utf-8"), re.DOTALL)
     assert found
     return found[1]
 
@@ -38,11 +38,11 @@ def test_the_example_keeps_the_address_out_of_both_logs_and_bounds_how_often_it_
 
 
 @asynccontextmanager
-async def nginx(folder: Path, upstream: int) -> AsyncIterator[str]:
-    """The example in front of `upstream`, without TLS; its address."""
+async def nginx(folder: Path, upstream: int, block: str) -> AsyncIterator[str]:
+    """An example in front of `upstream`, without TLS; its address."""
     assert NGINX
     port = free_port()
-    block = example().replace("listen 443 ssl;", f"listen 127.0.0.1:{port};")
+    block = block.replace("listen 443 ssl;", f"listen 127.0.0.1:{port};")
     block = re.sub(r"\n *ssl_certificate[^\n]*", "", block)
     block = block.replace("http://127.0.0.1:8080", f"http://127.0.0.1:{upstream}")
     kept = "".join(
@@ -94,7 +94,7 @@ async def test_nginx_writes_neither_state_nor_code(tmp_path: Path, is_up: bool) 
                 return answer.status
 
         async def flood() -> set[int]:
-            async with nginx(tmp_path, port) as url:
+            async with nginx(tmp_path, port, example()) as url:
                 return set(await asyncio.gather(*(ask(url) for _ in range(60))))
 
         if is_up:
@@ -105,3 +105,30 @@ async def test_nginx_writes_neither_state_nor_code(tmp_path: Path, is_up: bool) 
     logs = "".join(path.read_text() for path in tmp_path.glob("*.log"))  # noqa: ASYNC240
     assert "the-code" not in logs
     assert "the-state" not in logs
+
+
+@needs("nginx")
+async def test_departments_are_asked_for_their_host_and_codes_are_in_no_log(tmp_path: Path) -> None:
+    """A sign-in link's, too; and whoever asks is the last that nginx adds to the header."""
+    app = FastAPI()
+
+    @app.get("/{path:path}")
+    async def anything(request: Request) -> list[str]:
+        return [request.headers["Host"], request.headers["X-Forwarded-For"]]
+
+    listener = listen("127.0.0.1", 0)
+    block = example("docs/departments.md")
+    asked = aiohttp.ClientSession(
+        headers={"Host": "drive.example.org", "X-Forwarded-For": "1.2.3.4"}
+    )
+    async with (
+        serving(app, listener),
+        nginx(tmp_path, listener.getsockname()[1], block) as url,
+        asked as session,
+    ):
+        for path in (PATH, "/console/enter/the-code", "/settings/google"):
+            async with session.get(url + path) as answer:
+                assert await answer.json() == ["drive.example.org", "1.2.3.4, 127.0.0.1"]
+    logs = "".join(path.read_text() for path in tmp_path.glob("*.log"))  # noqa: ASYNC240
+    assert "/settings/google" in logs
+    assert "the-code" not in logs
