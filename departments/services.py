@@ -10,6 +10,7 @@ from departments.authorising.consents import DepartmentConsents
 from departments.clients.desk import ClientDesk
 from departments.names import Departments
 from departments.overview import Overview
+from departments.service_accounts.service_keys import ServiceKeys
 from departments.tokens import Tokens
 from departments.uploads.handed import HandedUploads
 from security.custody.workers import Workers
@@ -30,3 +31,4 @@ class DepartmentServices:
     tokens: Tokens
     uploads: HandedUploads
     overview: Overview
+    service_keys: ServiceKeys

@@ -103,6 +103,7 @@ async def department_services(
         tokens=Tokens(custody.custodian, partial(_note_use, custody)),
         uploads=uploads,
         overview=Overview(departments, workers, custody.store, custody.state),
+        service_keys=custody.service_keys,
     )
     clearing = asyncio.create_task(_clearing(services))
     try:

@@ -98,7 +98,7 @@ def _create_app(parts: DepartmentParts, signed_in: SignedIn) -> ASGIApp:
     for router in (
         token_routes(made.departments, made.tokens, keys, now),
         upload_routes(made.departments, made.uploads, keys),
-        status_routes(made.departments, made.overview, signed_in, keys, now),
+        status_routes(made, signed_in, keys),
         client_routes(made, signed_in, keys),
         authorization_routes(made.departments, made.consents, made.tokens, signed_in, redirect_uri),
     ):

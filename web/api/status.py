@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from departments.names import LONGEST, Departments
-from departments.overview import Overview, Standing
+from departments.names import LONGEST
+from departments.overview import Standing
+from departments.service_accounts.standing import KeyStanding
+from departments.services import DepartmentServices
 from web.api.described import ADMINISTRATOR, CLIENT, refusals, secured_by
 from web.gate.keys import ClientKeys
 from web.gate.problems import Problem
 from web.gate.signed_in import SignedIn
+
+
+class ServiceAccountStatus(BaseModel):
+    """By which a department's spreadsheets are read."""
+
+    address: str = Field(
+        description="Whom they are shared with.",
+        examples=["tanhae-sheets@example-project.iam.gserviceaccount.com"],
+    )
+    key: str = Field(description="The end of the key's id.", examples=["c41f"])
+    key_state: Literal["ok", "old_soon", "old"] = Field(
+        description="Whether the key is to be replaced: soon from day 75, now from day 90."
+    )
+    key_days: int | None = Field(
+        None, description="The key is at least so many days old.", examples=[41]
+    )
 
 
 class DepartmentStatus(BaseModel):
@@ -32,6 +49,7 @@ class DepartmentStatus(BaseModel):
     grant_ends_at: datetime | None = Field(
         None, description="When Google ends the grant by itself, where it has said so."
     )
+    service_account: ServiceAccountStatus | None = None
 
 
 class Status(BaseModel):
@@ -40,15 +58,10 @@ class Status(BaseModel):
     departments: list[DepartmentStatus]
 
 
-def status_routes(
-    departments: Departments,
-    overview: Overview,
-    signed_in: SignedIn,
-    keys: ClientKeys,
-    now: Callable[[], datetime],
-) -> APIRouter:
+def status_routes(services: DepartmentServices, signed_in: SignedIn, keys: ClientKeys) -> APIRouter:
     """`GET /api/google/status`."""
     router = APIRouter(tags=["for computers", "for administrators"])
+    departments = services.departments
 
     @router.get(
         "/api/google/status",
@@ -74,27 +87,39 @@ def status_routes(
             chosen = [asked] if asked is not None else list(departments)
         if department is not None and asked is None:
             raise Problem(404, "no_department")
-        is_whole = not keys.are_brought(request)
-        found = await overview.of(chosen)
-        return Status(departments=[_answer(one, now(), is_whole=is_whole) for one in found])
+        now = services.clock.now()
+        found = [(one, _brief(one, now)) for one in await services.overview.of(chosen)]
+        if keys.are_brought(request):
+            return Status(departments=[brief for _, brief in found])
+        whole = [_whole(b, one, services.service_keys.of(one.department)) for one, b in found]
+        return Status(departments=whole)
 
     return router
 
 
-def _answer(standing: Standing, now: datetime, *, is_whole: bool) -> DepartmentStatus:
-    answer = DepartmentStatus(
+def _brief(standing: Standing, now: datetime) -> DepartmentStatus:
+    return DepartmentStatus(
         department=standing.department.slug,
         name=standing.department.name,
         state=standing.state,
         minutes_left=standing.minutes_left(now),
     )
-    if not is_whole:
-        return answer
-    account = standing.account.get_secret_value() if standing.account else None
-    return answer.model_copy(
+
+
+def _whole(brief: DepartmentStatus, standing: Standing, key: KeyStanding) -> DepartmentStatus:
+    return brief.model_copy(
         update={
-            "account": account,
+            "account": standing.account.get_secret_value() if standing.account else None,
             "since": standing.since,
             "grant_ends_at": standing.grant_ends_at,
+            "service_account": _account(key),
         }
+    )
+
+
+def _account(key: KeyStanding) -> ServiceAccountStatus | None:
+    if key.state == "missing":
+        return None
+    return ServiceAccountStatus(
+        address=key.address, key=key.key, key_state=key.state, key_days=key.days
     )
