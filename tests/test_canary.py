@@ -150,7 +150,16 @@ STANDBY_EVENTS: Final = frozenset(
     }
 )
 """Of two bots on one database, with a result code alone: tests/bot/test_standby.py."""
-UNPROVOKED: Final = LIBRARY_EVENTS | STANDBY_EVENTS | {"log_redaction_failed", "start_waits"}
+UPLOAD_SESSION_EVENTS: Final = frozenset(
+    {"upload_handed", "upload_not_handed", "handed_upload_ended"}
+)
+"""Of departments' computers: tests/web/test_uploads.py looks for what must not be in them."""
+UNPROVOKED: Final = (
+    LIBRARY_EVENTS
+    | STANDBY_EVENTS
+    | UPLOAD_SESSION_EVENTS
+    | {"log_redaction_failed", "start_waits"}
+)
 """By tests of their own."""
 
 

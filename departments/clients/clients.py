@@ -59,7 +59,7 @@ class Client(Kept):
     @property
     def id(self) -> str:
         """In addresses, commands and logs, where the key never is."""
-        return self.name[:12]
+        return id_of(self.name)
 
     @property
     def is_active(self) -> bool:
@@ -202,6 +202,11 @@ def clients_in(storage: Storage, department: str | None = None) -> list[Client]:
 
 def _client(held: Held[Client]) -> Client:
     return held.content.model_copy(update={"name": held.name})
+
+
+def id_of(name: str) -> str:
+    """What is shown of a computer, by its document's name."""
+    return name[:12]
 
 
 def note(client: Client, result: str) -> None:

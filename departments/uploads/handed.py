@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 import structlog
 from pydantic import SecretStr
 
+from departments.clients.clients import id_of
 from departments.documents import Shelf
 from departments.kinds import UPLOADS
 from departments.names import Department
@@ -107,7 +108,8 @@ class HandedUploads:
                         return HandedUpload.of(record, received)
                 return await self._begin(name, client, department, file, record)
         except CustodyError as error:
-            _log.warning("upload_not_handed", owner=department.owner, result=error.code)
+            by, code = id_of(client), error.code
+            _log.warning("upload_not_handed", owner=department.owner, client=by, result=code)
             raise
 
     async def state(self, client: str, department: Department, key: str) -> HandedUpload | None:
@@ -204,7 +206,8 @@ class HandedUploads:
             self._workers.uncancelled(self._give_up(department, begun.session))
             _refuse_another(file, kept)
             return HandedUpload.of(kept, 0)
-        _log.info("upload_handed", owner=owner, result="ok", size=file.size)
+        by = id_of(client)
+        _log.info("upload_handed", owner=owner, client=by, result="ok", size=file.size)
         return HandedUpload.of(record, 0, is_new=True)
 
     async def _seen(self, name: str, record: Record, department: Department) -> tuple[Record, int]:
@@ -222,7 +225,8 @@ class HandedUploads:
         kept = await self._workers.run(self._keep, name, record, ended)
         if kept is ended:
             result, size = _RESULTS[seen.state], record.file.size
-            _log.info("handed_upload_ended", owner=department.owner, result=result, size=size)
+            by, owner = id_of(record.client), department.owner
+            _log.info("handed_upload_ended", owner=owner, client=by, result=result, size=size)
         return kept, 0
 
     def _find(self, name: str) -> Record | None:

@@ -63,7 +63,8 @@ def begin_session(drive: Drive, file: AnnouncedFile, folder: str, file_id: str) 
 
 
 def look(drive: Drive, record: Record) -> Seen:
-    """How an upload that waits for bytes stands by now; what is not the announced file is deleted.
+    """How an upload that waits for bytes stands by now; another file than the announced one goes
+    into Drive's bin.
 
     Raises:
         CustodyError: in all its kinds; nothing follows from that but to ask again.
@@ -85,7 +86,9 @@ def look(drive: Drive, record: Record) -> Seen:
     if not found.md5:  # unknown is not wrong
         raise unreadable_answer()
     if found.md5 != record.file.md5:
-        drive.delete(record.file_id)
+        # Not deleted: long after it arrived somebody may have put a newer version in its place.
+        with suppress(DriveRefused):
+            drive.trash(record.file_id)
         return Seen("wrong")
     return Seen("complete", record.file.size, found.link)
 

@@ -15,7 +15,7 @@ State = Literal["waiting", "complete", "wrong", "gone"]
 """
 waiting    for bytes
 complete   it is in Drive, and its md5 is the announced one
-wrong      what arrived was another file, and has been deleted
+wrong      what arrived was another file, and is in Drive's bin
 gone       Drive knows nothing of it any more: its session has ended before its last byte
 """
 BEGUN_ANEW: Final[frozenset[State]] = frozenset({"wrong", "gone"})

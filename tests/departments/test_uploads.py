@@ -221,17 +221,17 @@ async def test_one_whose_last_answer_was_lost_with_its_session_is_found(cloud: C
     assert await cloud.calls("upload.start") == 1
 
 
-async def test_another_file_than_the_announced_one_is_deleted_and_begins_anew(
+async def test_another_file_than_the_announced_one_is_binned_and_begins_anew(
     cloud: Cloud,
 ) -> None:
     handed = await cloud.begin()
     assert await send(handed, b"x" * len(CONTENT)) == 200
     found = await cloud.state()
     assert (found.state, found.session, found.link) == ("wrong", None, "")
-    assert await cloud.files() == []
+    assert [file["trashed"] for file in await cloud.files()] == [True]
     again = await cloud.begin()
     assert again.is_new
-    assert again.file_id != handed.file_id  # Drive gives none twice
+    assert again.file_id != handed.file_id
     assert await send(again) == 200
     assert (await cloud.state()).state == "complete"
 

@@ -320,22 +320,37 @@ async def test_a_type_of_googles_own_makes_no_document(
 
 
 async def test_nothing_of_it_is_in_the_log(
-    web: RunningWeb, google: GoogleControls, key: SecretStr
+    sandbox: Sandbox,
+    google: GoogleControls,
+    tmp_path: Path,
+    encryption_keys: tuple[SecretStr, ...],
+    restored_logging: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with web.computer(key, **KEY) as computer:
-        begun = (await computer.post(ROUTE, params=ASK, json=FILE)).json()
-        await put(begun["session_url"], b"x" * len(CONTENT))
-        assert (await computer.get(ROUTE, params=ASK)).json()["state"] == "wrong"
-        await computer.post(ROUTE, params=ASK, json={**FILE, "size": 7})
-        await google.fault("google.upload.start", "status", status=500, count=9)
-        await computer.post(ROUTE, params=ASK, json=FILE)
-    assert len(web.lines("upload_handed")) == 1
-    assert len(web.lines("upload_not_handed")) == 2
-    assert '"result": "checksum_mismatch"' in web.lines("handed_upload_ended")[0]
-    log = web.log.getvalue()
-    identifier = begun["session_url"].rpartition("=")[2]
+    folder, debug = tmp_path / "user_data", {"LOG_LEVEL": "DEBUG"}
+    async with running_web(sandbox, folder, encryption_keys, monkeypatch, **debug) as web:
+        await web.authorise(google, AMY)
+        client, key = await web.add_computer(may=("upload",))
+        async with web.computer(key, **KEY) as computer:
+            begun = (await computer.post(ROUTE, params=ASK, json=FILE)).json()
+            await put(begun["session_url"], b"x" * len(CONTENT))
+            assert (await computer.get(ROUTE, params=ASK)).json()["state"] == "wrong"
+            await computer.post(ROUTE, params=ASK, json={**FILE, "size": 7})
+            await google.fault("google.upload.start", "status", status=500, count=9)
+            await computer.post(ROUTE, params=ASK, json=FILE)
+    told = [json.loads(line) for line in web.log.getvalue().splitlines()]
+    uploads = [one for one in told if "upload" in one["event"]]
+    assert [(one["event"], one["result"]) for one in uploads] == [
+        ("upload_handed", "ok"),
+        ("handed_upload_ended", "checksum_mismatch"),
+        ("upload_not_handed", "other_file"),
+        ("upload_not_handed", "unavailable"),
+    ]
+    assert {one["client"] for one in uploads} == {client.id}
+    log, identifier = web.log.getvalue(), begun["session_url"].rpartition("=")[2]
+    assert any(one["level"] == "debug" for one in told)
     for secret in (
         *(begun["session_url"], identifier, begun["file_id"], FILE["name"], FILE["md5"]),
-        *(KEY["Idempotency-Key"], key.get_secret_value()),
+        *(KEY["Idempotency-Key"], key.get_secret_value(), "班表", r"\u73ed\u8868"),
     ):
         assert secret not in log

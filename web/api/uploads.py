@@ -65,7 +65,7 @@ class UploadSession(BaseModel):
 
     state: State = Field(
         description="`waiting`: for bytes. `complete`: it is in Drive, and its md5 is the "
-        "announced one. `wrong`: what arrived was another file, and has been deleted. `gone`: "
+        "announced one. `wrong`: what arrived was another file, and is in Drive's bin. `gone`: "
         "Drive's session has ended before its last byte. After the last two ask again, with the "
         "same key: another session begins."
     )
