@@ -16,7 +16,7 @@ from telegram.ext import ApplicationBuilder, ContextTypes, Defaults, ExtBot, Job
 from bot import maintenance, webhook
 from bot.access.policy import Access
 from bot.access.refusals import Refusals
-from bot.admin import alerts
+from bot.admin import alerts, client_alarms
 from bot.connecting import connect, device_flow
 from bot.context import BotApplication, BotContext
 from bot.core import BotOptions, Core
@@ -41,6 +41,7 @@ from bot.uploads.ends import UploadEnds
 from bot.uploads.journal import UploadJournal
 from bot.uploads.queue import UploadQueue
 from bot.uploads.running.runner import UploadRunner
+from departments.alerts.alerts import LOOKED_EVERY
 from security.credential import Owner
 
 _EXPIRY_SECONDS: Final = 15
@@ -195,6 +196,7 @@ def _schedule(jobs: JobQueue[BotContext], options: BotOptions) -> None:
         (connect.expire, _EXPIRY_SECONDS),
         (files.forget_old, _FORGET_SECONDS),
         (_look_after, LOOK_SECONDS),
+        (client_alarms.look, LOOKED_EVERY),
     ]
     if options.webhook_url:
         repeated.append((webhook.watch, webhook.EVERY_SECONDS))

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from bot.monitoring.metrics import Metrics
 from bot.preferences.store import Preferences
 from departments.administrators.links import SignInLinks
+from departments.alerts.alerts import Alerts
 from departments.services import DepartmentServices
 from drive import Drives
 from security.consent.flows import ConsentFlows, ConsentMethod
@@ -64,6 +65,7 @@ class Core:
     fleet: Fleet
     quarantine: Quarantine
     metrics: Metrics
+    alerts: Alerts
     keep_unsaved: Callable[[Mapping[str, float]], None]
     """Keeps over a restart, beside a database that does not take it, of what administrators were
     told: by code, since when. Blocks."""

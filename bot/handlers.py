@@ -16,7 +16,7 @@ from telegram.ext import (
     filters,
 )
 
-from bot.admin import console, health, quarantine_admin
+from bot.admin import client_alarms, console, health, quarantine_admin
 from bot.connecting import account, connect, connected, whose_account
 from bot.context import BotContext
 from bot.drive_files import album_actions, file_actions, file_list, folders
@@ -155,6 +155,7 @@ def handlers(administrators: frozenset[int]) -> list[Handler]:
         "quarantine:restore": asks(quarantine_admin.quarantine),
         "quarantine": quarantine_admin.quarantine,
         "hold": asks(quarantine_admin.hold),
+        "alarm": client_alarms.decide,
     }
     answers: Handles = {
         folders.NAMING: asks(folders.make),

@@ -28,6 +28,8 @@ USE: Final = _passing("client_use")
 """One of each key: when it was used, and how often in each hour."""
 ALARMS: Final = _passing("client_alarms")
 """One of each key and kind of suspicion."""
+POSTED: Final = _passing("posted_incidents")
+"""One of each incident that ALERT_WEBHOOK_URL was told of, and not yet that it is over."""
 OUTCOMES: Final = _passing("consent_outcomes")
 """What became of a consent on the web, by the hash of its state."""
 ACCOUNTS: Final = _passing("department_accounts")
@@ -37,6 +39,6 @@ UPLOADS: Final = _passing("handed_uploads")
 SERVICE_KEYS: Final = _passing("service_account_keys")
 """When each key of a service account was first seen, by the key's hash."""
 KINDS: Final = (
-    *(ACCESS, CLIENTS, LINKS, SESSIONS, PAIRING, USE, ALARMS, OUTCOMES, ACCOUNTS),
-    *(UPLOADS, SERVICE_KEYS),
+    *(ACCESS, CLIENTS, LINKS, SESSIONS, PAIRING, USE, ALARMS, POSTED, OUTCOMES),
+    *(ACCOUNTS, UPLOADS, SERVICE_KEYS),
 )

@@ -30,14 +30,14 @@ from bot.uploads.running.telegram_connections import download_client
 from config import Settings
 from drive import DriveApi, Drives
 from drive.errors import INCIDENTS as DRIVE_INCIDENTS
-from processes.departments import department_services, may_serve, sign_in_links
+from processes.departments import departments_beside, sign_in_links
 from processes.ending import Replaced, StartupError, StoppedInTime
 from processes.outage import PASSING, Outage, until_it_answers
 from processes.ports import standby_front, web_front
 from processes.present import presence_of, present
 from processes.standby import only_bot_on
 from processes.storage import is_in_use, mask_of, storage_of
-from processes.wiring import CustodyOptions, custody, tune_garbage_collector
+from processes.wiring import CustodyOptions, alerts_of, custody, tune_garbage_collector
 from security.consent.flows import PASTE_REDIRECT, ConsentMethod
 from security.errors import CustodyError, OperatorFault
 from security.google.network import Network
@@ -218,11 +218,9 @@ async def services(
         for pool in (drives, upload_drives, sending_drives):
             stack.push_async_callback(pool.close)
         stack.push_async_callback(parts.workers.close)  # first: its work may still use Drive
-        departments = None
-        if may_serve(settings):
-            departments = await stack.enter_async_context(
-                department_services(settings, storage, parts, drives)
-            )
+        departments = await stack.enter_async_context(
+            departments_beside(settings, storage, parts, drives)
+        )
         application = build_application(
             Core(
                 workers=parts.workers,
@@ -248,6 +246,7 @@ async def services(
                 fleet=parts.fleet,
                 quarantine=parts.store.copies,
                 metrics=metrics,
+                alerts=alerts_of(settings, parts),
                 keep_unsaved=(
                     ToldNote(settings.user_data_dir).keep if storage.is_shared else lambda _: None
                 ),

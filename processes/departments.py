@@ -114,6 +114,18 @@ async def department_services(
         await desk.close()
 
 
+@asynccontextmanager
+async def departments_beside(
+    settings: Settings, storage: Storage, custody: Custody, drives: Drives
+) -> AsyncIterator[DepartmentServices | None]:
+    """The same beside the bot; None: it serves none."""
+    if not may_serve(settings):
+        yield None
+        return
+    async with department_services(settings, storage, custody, drives) as services:
+        yield services
+
+
 def department_parts(settings: Settings, services: DepartmentServices) -> DepartmentParts:
     """What the web front needs."""
     if settings.public_url is None:

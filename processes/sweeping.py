@@ -1,4 +1,4 @@
-"""Sweeps of a process that has no scheduler: the web process, where it shares a database."""
+"""What a process does by itself that has no scheduler, the web process: sweeps, and telling."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import structlog
 
 from bot.monitoring.metrics import Metrics
 from config import Settings
-from processes.wiring import Custody
+from processes.wiring import Custody, alerts_of
 from security.google.jitter import jittered
 from security.maintenance.incidents import SWEEP_FAILED
 
@@ -30,6 +30,17 @@ async def sweeping(parts: Custody, settings: Settings, metrics: Metrics) -> Asyn
         yield
         return
     task = asyncio.create_task(_sweep_again_and_again(parts, minutes * 60, metrics))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))
+
+
+@asynccontextmanager
+async def alerting(parts: Custody, settings: Settings) -> AsyncIterator[None]:
+    """Tell ALERT_WEBHOOK_URL of trouble, for as long as this is entered."""
+    task = asyncio.create_task(alerts_of(settings, parts).watch())
     try:
         yield
     finally:

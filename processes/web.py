@@ -28,7 +28,7 @@ from processes.ending import StartupError, StoppedInTime
 from processes.outage import PASSING, Outage, stop_signal, until_it_answers
 from processes.serving import serving_both
 from processes.storage import is_in_use, mask_of, storage_of
-from processes.sweeping import sweeping
+from processes.sweeping import alerting, sweeping
 from processes.wiring import Custody, CustodyOptions, custody, tune_garbage_collector
 from security.errors import CustodyError, OperatorFault
 from security.google.network import Network
@@ -95,6 +95,7 @@ async def _serve(settings: Settings) -> None:
             services(settings, storage, mask, metrics) as (parts, made),
             serving_both(settings, create_app(made), _operations(parts, metrics)),
             sweeping(parts, settings, metrics),
+            alerting(parts, settings),
         ):
             tune_garbage_collector()
             _log.info("web_ready", version=installed_version("drivekeeper"))

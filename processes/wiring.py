@@ -13,6 +13,8 @@ import structlog
 
 from config import GoogleClient, Settings
 from config.service_accounts import ServiceAccountKey
+from departments.alerts.alerts import Alerts
+from departments.alerts.webhook import Webhook
 from departments.names import Departments
 from departments.service_accounts import service_keys
 from departments.service_accounts.service_keys import ServiceKeys
@@ -213,6 +215,20 @@ class Custody:
         await self.workers.close()
         await self.oauth.close()
         await asyncio.to_thread(self.storage.close)  # a database may be waited for
+
+
+def alerts_of(settings: Settings, parts: Custody) -> Alerts:
+    """What tells ALERT_WEBHOOK_URL of trouble, where there is one, and knows of alarms."""
+    address = settings.alert_webhook_url
+    return Alerts(
+        parts.storage,
+        parts.workers,
+        parts.leases,
+        parts.state.incidents,
+        Departments(settings.departments),
+        None if address is None else Webhook(address, Network.of(settings)),
+        settings.public_url,
+    )
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 from bot.texts.buttons import Row, button, keyboard, turns
 from bot.texts.catalogue import Texts
 
-VERBS: Final = frozenset({"health", "quarantine", "hold"})
+VERBS: Final = frozenset({"health", "quarantine", "hold", "alarm"})
 """What the `callback_data` of all of them begins with."""
 _IN_A_ROW: Final = 4
 
@@ -36,6 +36,17 @@ def confirm_held(t: Texts, count: int) -> InlineKeyboardMarkup:
         [button(t.label("Yes, set {count} aside", count=count), "hold:yes")],
         [button(t.label("No, leave them"), "hold:no")],
     )
+
+
+def alarm(t: Texts, name: str, *, may_block: bool) -> InlineKeyboardMarkup:
+    """A key looks stolen.
+
+    Args:
+        name: the alarm's.
+        may_block: whether it is about a key that still opens something.
+    """
+    block = [button(t.label("🚫 Block this key"), f"alarm:block:{name}")] if may_block else []
+    return keyboard(block, [button(t.label("👌 It is fine"), f"alarm:fine:{name}")])
 
 
 def quarantine(

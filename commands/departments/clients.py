@@ -15,7 +15,7 @@ from commands.output import AsJson, Exit, Yes, ask, at, on, say, show_json, show
 from commands.runtime import Custody, open_custody
 from departments.administrators.who import operator
 from departments.clients.alarms import Alarm, Alarms
-from departments.clients.clients import Client, Clients, May, clients_in, label_of
+from departments.clients.clients import Client, ClientRecords, Clients, May, label_of
 from departments.clients.use import Use, UseRecord
 from departments.names import Department, Departments
 from departments.secret import AccessSecret
@@ -103,9 +103,10 @@ def list_clients(
     with open_custody(env_file) as custody:
         storage, now = custody.storage, custody.storage.now()
         slug = None if department is None else _department(custody, department).slug
-        found = clients_in(storage, slug)
+        alarms = Alarms(storage)
+        found = ClientRecords(storage, alarms).all(slug)
         use = Use(storage).of(client.name for client in found)
-        going_on = [one for one in Alarms(storage).open() if slug in (None, one.department)]
+        going_on = [one for one in alarms.open() if slug in (None, one.department)]
     if as_json:
         shown = [
             _document(client) | _use(use[client.name], now) | {"alarms": _of(client, going_on)}

@@ -26,7 +26,7 @@ def console_link(
     ] = False,
     env_file: EnvFile = DEFAULT_ENV_FILE,
 ) -> None:
-    """Print a link that signs an operator in, once, within five minutes."""
+    """Print a link that signs an operator in to the web pages, once, within five minutes."""
     try:
         operator = who.operator(name)
     except ValueError as fault:

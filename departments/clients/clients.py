@@ -72,69 +72,17 @@ class Client(Kept):
         return Owner.parse(f"department:{self.department}")
 
 
-class Clients:
-    """The computers there are. Every method blocks."""
+class ClientRecords:
+    """The computers there are, for whoever has no key to look up. Every method blocks."""
 
-    def __init__(self, storage: Storage, secret: AccessSecret, alarms: Alarms) -> None:
+    def __init__(self, storage: Storage, alarms: Alarms) -> None:
         """
         Args:
             alarms: of keys that are revoked or unblocked, they are over.
         """
         self._storage = storage
-        self._secret = secret
         self._alarms = alarms
         self._shelf = Shelf(storage, CLIENTS, Client)
-
-    def add(
-        self, department: str, label: str, may: Iterable[May], created_by: str
-    ) -> tuple[Client, SecretStr]:
-        """A new computer and its key, which nobody can look up later.
-
-        Raises:
-            ValueError: see `label_of`.
-            OperatorFault: it cannot be kept.
-        """
-        self.forget_old()
-        client, key = self.make(department, label, may, created_by)
-        self._shelf.add(client.name, client, [Event("client_added", client.owner)])
-        note(client, "added")
-        return client, key
-
-    def make(
-        self, department: str, label: str, may: Iterable[May], created_by: str
-    ) -> tuple[Client, SecretStr]:
-        """The same, and nothing is kept yet."""
-        key = new_key()
-        client = Client(
-            name=self.name_of(key.get_secret_value()),
-            department=department,
-            label=label_of(label),
-            may=frozenset({"upload", *may}),
-            ending=ending(key),
-            created_at=self._storage.now(),
-            created_by=created_by,
-        )
-        return client, key
-
-    def keeping(self, client: Client) -> Put:
-        """The step that keeps a new one, for a unit."""
-        return self._shelf.putting(client.name, client, ABSENT)
-
-    def forget_old(self) -> None:
-        """Keep nothing of keys that were revoked 90 days ago."""
-        now = self._storage.now()
-        for client in self.all():
-            if client.state == "revoked" and now - (client.changed_at or 0) > REVOKED_KEPT_SECONDS:
-                steps = [Drop(Key(kind, client.name)) for kind in (USE, CLIENTS)]
-                only(self._storage.apply([Unit(steps)]))
-
-    def name_of(self, key: str) -> str:
-        """The document of a key. Asks nobody."""
-        return self._secret.digest(CLIENTS.name, key)
-
-    def by_key(self, key: str) -> Client | None:
-        """Whose key it is, be it blocked or revoked; None: nobody's."""
-        return self.by_name(self.name_of(key))
 
     def by_name(self, name: str) -> Client | None:
         """The one that is kept under a key's hash; None: there is none."""
@@ -143,7 +91,9 @@ class Clients:
 
     def all(self, department: str | None = None) -> list[Client]:
         """Every one, or a department's: by department, then by label."""
-        return clients_in(self._storage, department)
+        found = map(_client, self._shelf.all())
+        mine = (one for one in found if department in (None, one.department))
+        return sorted(mine, key=lambda one: (one.department, one.label, one.created_at))
 
     def find(self, id: str) -> Client | None:
         """The one of this id; None: there is none."""
@@ -192,12 +142,64 @@ class Clients:
             self._alarms.end_of(client.id)
         return self.by_name(client.name)
 
+    def forget_old(self) -> None:
+        """Keep nothing of keys that were revoked 90 days ago."""
+        now = self._storage.now()
+        for client in self.all():
+            if client.state == "revoked" and now - (client.changed_at or 0) > REVOKED_KEPT_SECONDS:
+                steps = [Drop(Key(kind, client.name)) for kind in (USE, CLIENTS)]
+                only(self._storage.apply([Unit(steps)]))
 
-def clients_in(storage: Storage, department: str | None = None) -> list[Client]:
-    """`Clients.all`, for whoever only looks. Blocks."""
-    found = map(_client, Shelf(storage, CLIENTS, Client).all())
-    mine = (one for one in found if department in (None, one.department))
-    return sorted(mine, key=lambda one: (one.department, one.label, one.created_at))
+
+class Clients(ClientRecords):
+    """The same, and their keys."""
+
+    def __init__(self, storage: Storage, secret: AccessSecret, alarms: Alarms) -> None:
+        super().__init__(storage, alarms)
+        self._secret = secret
+
+    def add(
+        self, department: str, label: str, may: Iterable[May], created_by: str
+    ) -> tuple[Client, SecretStr]:
+        """A new computer and its key, which nobody can look up later.
+
+        Raises:
+            ValueError: see `label_of`.
+            OperatorFault: it cannot be kept.
+        """
+        self.forget_old()
+        client, key = self.make(department, label, may, created_by)
+        self._shelf.add(client.name, client, [Event("client_added", client.owner)])
+        note(client, "added")
+        return client, key
+
+    def make(
+        self, department: str, label: str, may: Iterable[May], created_by: str
+    ) -> tuple[Client, SecretStr]:
+        """The same, and nothing is kept yet."""
+        key = new_key()
+        client = Client(
+            name=self.name_of(key.get_secret_value()),
+            department=department,
+            label=label_of(label),
+            may=frozenset({"upload", *may}),
+            ending=ending(key),
+            created_at=self._storage.now(),
+            created_by=created_by,
+        )
+        return client, key
+
+    def keeping(self, client: Client) -> Put:
+        """The step that keeps a new one, for a unit."""
+        return self._shelf.putting(client.name, client, ABSENT)
+
+    def name_of(self, key: str) -> str:
+        """The document of a key. Asks nobody."""
+        return self._secret.digest(CLIENTS.name, key)
+
+    def by_key(self, key: str) -> Client | None:
+        """Whose key it is, be it blocked or revoked; None: nobody's."""
+        return self.by_name(self.name_of(key))
 
 
 def _client(held: Held[Client]) -> Client:

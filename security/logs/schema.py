@@ -108,6 +108,7 @@ EVENTS: Final = frozenset(
         "local_copy_kept",
         # departments' computers
         "client_changed",
+        "alert_not_sent",
         # files in Drive
         "file_changed",
         "file_sent",

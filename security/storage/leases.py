@@ -12,6 +12,8 @@ FULL_LEASE: Final = "fleet.full"
 """Whoever has it reads every credential, due or not, as one of all processes does once a day."""
 TELL_LEASE: Final = "fleet.tell"
 """Whoever has it opens, ends and tells of what all processes see: each once."""
+ALERT_LEASE: Final = "fleet.alert"
+"""Whoever has it tells of the same to the address of ALERT_WEBHOOK_URL, which may take its time."""
 _OF_A_LIVING_PROCESS: Final = 30.0
 _MARGIN: Final = 5.0
 

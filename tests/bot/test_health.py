@@ -140,7 +140,8 @@ async def test_for_others_it_is_an_unknown_command_and_a_forged_tap_is_refused(
             await person.wait_for("your own Google Drive")
         await until_in_menu(root, "health")
         names = [name for name, _ in await ann.commands()]
-        assert [name for name, _ in await root.commands()] == [*names, "health", "quarantine"]
+        theirs = ["health", "quarantine", "console"]
+        assert [name for name, _ in await root.commands()] == [*names, *theirs]
         for command in ("/health", "/quarantine"):
             await ann.send(command)
             shown = await ann.wait_for("I do not know this command")
@@ -150,10 +151,10 @@ async def test_for_others_it_is_an_unknown_command_and_a_forged_tap_is_refused(
         assert "/health" in (await root.wait_for("20 MiB")).text
         user = {"id": 501, "is_bot": False, "first_name": "Ann", "language_code": "en"}
         async with TelegramControls(ann.base_url) as telegram:
-            for data in ("health", "quarantine:page:0", "hold:ask"):
+            for data in ("health", "quarantine:page:0", "hold:ask", "alarm:block:a"):
                 query = {"id": data, "from": user, "message": shown.raw, "chat_instance": "9"}
                 await telegram.inject("callback_query", {**query, "data": data})
-        await until(lambda: bot.log.getvalue().count('"not_allowed"') == 3)
+        await until(lambda: bot.log.getvalue().count('"not_allowed"') == 4)
         assert await said_to(ann, "Quarantine") == []
         trail = [entry.action for entry in bot.services.core.storage.events()]
         assert trail.count("denied") == 1  # a flood must not push others out of the trail

@@ -49,6 +49,7 @@ WITHOUT: Final = {
     "commands.database.checking": STORED | ASKED,
     "commands.database.upgrading": STORED | ASKED,
     "commands.departments.clients": STORED | ASKED,
+    "commands.departments.console_link": STORED | ASKED,
     "commands.doctor": ASKED,
     "commands.keys.in_use": STORED | ASKED,
     "commands.keys.new_key": STORED | ASKED | {"pydantic", "structlog", "asyncio"},
@@ -56,6 +57,7 @@ WITHOUT: Final = {
     "commands.quarantine": STORED | ASKED,
     "commands.service_accounts.check": STORED | ASKED,
     "commands.service_accounts.encode": STORED | ASKED,
+    "commands.starting.process": STORED | ASKED,
     "commands.tokens.disconnecting": ASKED | {"googleapiclient"},
     "commands.tokens.encryption": STORED | ASKED,
     "commands.tokens.moving": STORED | ASKED,
@@ -184,8 +186,8 @@ def test_commands_stand_under_who_uses_them() -> None:
     said = CliRunner().invoke(app, ["--help"]).output
     headings = re.findall(r"(?m)^╭─ (.+?) ─", said)
     assert headings == [
-        *("Options", "Running it", "Looking at credentials", "Keys and backups", "Trying it out"),
-        "Departments",
+        *("Options", "Running it", "Departments", "Looking at credentials", "Keys and backups"),
+        "Trying it out",
     ]
 
 
@@ -216,5 +218,5 @@ def test_cli_imports_nothing_but_typer_at_its_top() -> None:
     tree = ast.parse((ROOT / "cli.py").read_text("utf-8"))
     modules = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
     assert {name for name in modules if name and name.partition(".")[0] == "commands"} == {
-        *("commands.departments", "commands.later", "commands.options", "commands.version")
+        *("commands.departments", "commands.later", "commands.version")
     }

@@ -1,0 +1,289 @@
+"""ALERT_WEBHOOK_URL: each incident is told once when it begins, and once when it is over."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from aiohttp import web
+from pydantic import SecretStr
+
+from departments.alerts.alerts import Alerts
+from departments.alerts.webhook import Webhook
+from departments.clients.alarms import Alarm
+from departments.kinds import POSTED
+from departments.names import Departments
+from security.custody.leases import Leases
+from security.custody.workers import Workers
+from security.encryption import TokenEncryption
+from security.google.network import DIRECT
+from security.maintenance.documents import MAINTENANCE
+from security.maintenance.incidents import OUTAGE, Incidents
+from security.storage.protocol import Drop, Key, Put, Storage, Unit
+from security.token_store import TokenStore
+from tests import places
+from tests.stores import MASK, storage_in
+
+pytestmark = pytest.mark.encryption("on")
+TROUBLE, ALARM = "invalid_client", "client_busy"
+SECRET = "canary-of-the-address"
+
+
+@dataclass
+class Told:
+    """Whoever is told, on loopback."""
+
+    address: SecretStr
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    status: int = 204
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def states(self) -> list[tuple[str, str]]:
+        return [(body["code"], body["state"]) for body in self.bodies]
+
+
+@pytest.fixture
+async def told() -> AsyncIterator[Told]:
+    async def take(request: web.Request) -> web.Response:
+        await made.answers.wait()
+        made.bodies.append(await request.json())
+        return web.Response(status=made.status, headers={"Location": "/elsewhere"})
+
+    app = web.Application()
+    app.router.add_post("/{secret}", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    made = Told(SecretStr(f"http://{host}:{port}/{SECRET}?key={SECRET}"))
+    made.answers.set()
+    yield made
+    made.answers.set()
+    await runner.cleanup()
+
+
+@dataclass
+class Process:
+    """One that may tell."""
+
+    alerts: Alerts
+    storage: Storage
+    incidents: Incidents
+
+    def write(self, code: str = TROUBLE, **changes: Any) -> None:
+        entry = {"since": 1.8e9, "owners": 4, "told": True, "until": None, **changes}
+        key = Key(MAINTENANCE, f"incident.{code}")
+        self.storage.apply([Unit([Put(key, entry)])])
+
+    def end(self, code: str = TROUBLE) -> None:
+        self.storage.apply([Unit([Drop(Key(MAINTENANCE, f"incident.{code}"))])])
+
+    def alarm(self, client: str = "0123456789ab") -> None:
+        now = self.storage.now()
+        about = {"client": client, "department": "tanhae", "label": "行控中心"}
+        self.alerts.alarms.see(Alarm(code=ALARM, since=now, seen=now, count=25, **about))
+
+
+Start = Callable[..., Process]
+
+
+@pytest.fixture
+async def start(
+    storage: Storage, folder: Path, keyring: TokenEncryption, told: Told
+) -> AsyncIterator[Start]:
+    """`start()`: a process; the second one is another."""
+    opened: list[Storage] = []
+    async with AsyncExitStack() as stack:
+
+        def make(*, address: SecretStr | None = told.address, seconds: float = 5) -> Process:
+            its = storage_in(folder, keyring) if opened else storage
+            if opened:
+                stack.callback(its.close)
+            opened.append(its)
+            workers, incidents = Workers(), Incidents()
+            stack.push_async_callback(workers.close)
+            leases = Leases(workers, TokenStore(its, MASK))
+            webhook = None if address is None else Webhook(address, DIRECT, seconds)
+            names = Departments(["tanhae=淡海"])
+            url = "https://drive.example"
+            alerts = Alerts(its, workers, leases, incidents, names, webhook, url)
+            return Process(alerts, its, incidents)
+
+        yield make
+
+
+@pytest.fixture
+def process(start: Start) -> Process:
+    return start()
+
+
+async def test_an_incident_is_told_once_when_it_begins_and_once_when_it_is_over(
+    process: Process, told: Told
+) -> None:
+    process.write()
+    for _ in range(3):
+        await process.alerts.look()
+    assert told.bodies == [
+        {
+            "code": TROUBLE,
+            "state": "opened",
+            "count": 4,
+            "time": "2027-01-15T08:00:00+00:00",
+            "link": "https://drive.example/console",
+        }
+    ]
+    process.end()
+    for _ in range(3):
+        await process.alerts.look()
+    assert told.states() == [(TROUBLE, "opened"), (TROUBLE, "closed")]
+    assert process.storage.names(POSTED) == []
+
+
+async def test_of_a_key_that_looks_stolen_nothing_is_said_but_that(
+    process: Process, told: Told
+) -> None:
+    process.alarm()
+    await process.alerts.look()
+    [body] = told.bodies
+    assert {*body} == {"code", "state", "count", "time", "link"}
+    assert (body["code"], body["count"]) == (ALARM, 1)
+    said = json.dumps(body, ensure_ascii=False)
+    assert "0123456789ab" not in said
+    assert "tanhae" not in said
+    assert "行控中心" not in said
+    process.alerts.alarms.end_of("0123456789ab")
+    await process.alerts.look()
+    assert told.states() == [(ALARM, "opened"), (ALARM, "closed")]
+
+
+async def test_each_key_and_kind_is_told_by_itself(process: Process, told: Told) -> None:
+    process.alarm()
+    process.alarm("ba9876543210")
+    process.write()
+    await process.alerts.look()
+    assert sorted(told.states()) == [(ALARM, "opened"), (ALARM, "opened"), (TROUBLE, "opened")]
+
+
+async def test_of_several_processes_one_tells(start: Start, told: Told) -> None:
+    processes = [start() for _ in range(3)]
+    processes[0].write()
+    processes[0].alarm()
+    for _ in range(3):
+        await asyncio.gather(*(process.alerts.look() for process in processes))
+    assert sorted(told.states()) == [(ALARM, "opened"), (TROUBLE, "opened")]
+    processes[0].end()
+    for _ in range(3):
+        await asyncio.gather(*(process.alerts.look() for process in processes))
+    assert len(told.bodies) == 3
+
+
+async def test_a_restart_repeats_nothing(start: Start, told: Told) -> None:
+    process = start()
+    process.write()
+    await process.alerts.look()
+    await start().alerts.look()
+    process.end()
+    await start().alerts.look()
+    assert told.states() == [(TROUBLE, "opened"), (TROUBLE, "closed")]
+
+
+@pytest.mark.parametrize("status", [302, 404, 429, 500])
+async def test_what_was_not_taken_is_told_at_the_next_look(
+    process: Process, told: Told, status: int
+) -> None:
+    process.write()
+    told.status = status
+    with structlog.testing.capture_logs() as log:
+        for _ in range(3):
+            await process.alerts.look()
+    assert [line["event"] for line in log] == ["alert_not_sent"]
+    assert SECRET not in repr(log)
+    told.status, told.bodies = 200, []
+    for _ in range(2):
+        await process.alerts.look()
+    assert told.states() == [(TROUBLE, "opened")]
+    process.end()
+    told.status = status
+    await process.alerts.look()
+    told.status, told.bodies = 200, []
+    await process.alerts.look()
+    assert told.states() == [(TROUBLE, "closed")]
+
+
+async def test_whoever_does_not_answer_is_not_waited_for(start: Start, told: Told) -> None:
+    process = start(seconds=0.1)
+    process.write()
+    process.alarm()
+    told.answers.clear()
+    with structlog.testing.capture_logs() as log:
+        async with asyncio.timeout(3):
+            await process.alerts.look()
+    assert [(line["event"], line["result"]) for line in log] == [("alert_not_sent", "timeout")]
+    told.answers.set()
+    await process.alerts.look()
+    assert (TROUBLE, "opened") in told.states()
+
+
+async def test_where_nobody_listens_nothing_breaks(start: Start, told: Told) -> None:
+    process = start(address=SecretStr(f"http://127.0.0.1:9/{SECRET}"))
+    process.write()
+    with structlog.testing.capture_logs() as log:
+        await process.alerts.look()
+    assert [(line["event"], line["result"]) for line in log] == [("alert_not_sent", "unavailable")]
+    assert SECRET not in repr(log)
+
+
+async def test_without_an_address_nobody_is_told(start: Start, told: Told) -> None:
+    process = start(address=None)
+    process.write()
+    await process.alerts.look()
+    assert told.bodies == []
+    assert process.storage.names(POSTED) == []
+
+
+async def test_that_google_is_away_is_told_once_it_lasts(process: Process, told: Told) -> None:
+    now = process.storage.now()
+    process.write(OUTAGE, told=False, since=now - 60)
+    await process.alerts.look()
+    assert told.bodies == []
+    process.write(OUTAGE, told=False, since=now - 1000)
+    await process.alerts.look()
+    assert told.states() == [(OUTAGE, "opened")]
+
+
+@contextmanager
+def away(folder: Path) -> Iterator[str]:
+    """Within, the database is not there, or a folder is in the place of a file."""
+    if (databases := places.databases()) is not None:
+        with databases.gone(folder) as code:
+            yield code
+        return
+    its = folder / POSTED.name / "unreadable.json"
+    its.mkdir()
+    yield "store_failed"
+    its.rmdir()
+
+
+async def test_while_the_storage_is_away_that_itself_is_told(
+    start: Start, told: Told, folder: Path
+) -> None:
+    """And once it is back, that this is over."""
+    process = start()
+    process.write()
+    await process.alerts.look()
+    with away(folder) as code:
+        process.incidents.see(code, process.storage.now(), 0)
+        for _ in range(3):
+            await process.alerts.look()
+    process.incidents.end(code, process.storage.now())
+    for _ in range(2):
+        await process.alerts.look()
+    assert told.states() == [(TROUBLE, "opened"), (code, "opened"), (code, "closed")]
