@@ -67,9 +67,10 @@ async def _check_clients(asker: Asker, settings: Settings) -> list[Finding]:
     if not settings.google_clients:
         why = "There is no OAuth client to ask with."
         return [skipped(name, why) for name in ("google", "clock", "oauth client", "device flow")]
+    clients = settings.google_clients
     device, replies = await asyncio.gather(
         _ask_for_code(asker, settings),
-        asyncio.gather(*(_refresh(asker, settings, c) for c in settings.google_clients)),
+        asyncio.gather(*(_refresh(asker, settings, client) for client in clients)),
     )
     return [
         _judge(
@@ -81,7 +82,10 @@ async def _check_clients(asker: Asker, settings: Settings) -> list[Finding]:
             lambda answer: _error(answer) is not None,
         ),
         judge_clock(replies[0]),
-        *(judge_client(number, reply) for number, reply in enumerate(replies, start=1)),
+        *(
+            _judge_client(settings, number, client, reply)
+            for number, (client, reply) in enumerate(zip(clients, replies, strict=True), start=1)
+        ),
         judge_device(device),
     ]
 
@@ -98,14 +102,14 @@ async def _refresh(asker: Asker, settings: Settings, client: GoogleClient) -> Re
 
 async def _ask_for_code(asker: Asker, settings: Settings) -> Reply | None:
     """Nobody is shown the code, and it lapses unused."""
-    if settings.google_oauth_flow != "device":
+    if settings.google_oauth_flow != "device" or settings.google_client_id is None:
         return None
     form = {"client_id": settings.google_clients[0].id, "scope": DRIVE_FILE_SCOPE}
     return await _reply(asker.ask("POST", settings.google_device_uri, form))
 
 
 async def _ask_page(asker: Asker, settings: Settings) -> Reply | None:
-    if settings.google_oauth_flow == "device":
+    if settings.google_oauth_flow == "device" and settings.web_google_client is None:
         return None
     return await _reply(asker.ask("GET", settings.google_auth_uri))
 
@@ -146,7 +150,7 @@ def judge_page(reply: Reply | None, address: str) -> Finding:
     """Whether the consent page is reached from here: people's browsers ask it, the bot does not."""
     name = "consent page"
     if reply is None:
-        return skipped(name, "GOOGLE_OAUTH_FLOW is device: the bot leads nobody to it.")
+        return skipped(name, "Nobody is led to it: GOOGLE_OAUTH_FLOW is device.")
     if isinstance(reply, Unreachable):
         return warning(
             name,
@@ -220,7 +224,7 @@ def judge_clock(reply: Reply) -> Finding:
     )
 
 
-def judge_client(number: int, reply: Reply) -> Finding:
+def _judge_client(settings: Settings, number: int, client: GoogleClient, reply: Reply) -> Finding:
     """What the answer to the made-up token says of the client; the first is number 1."""
     name = "oauth client" if number == 1 else f"oauth client {number}"
     error = None if isinstance(reply, Unreachable) or reply.is_fault else _error(reply)
@@ -231,8 +235,12 @@ def judge_client(number: int, reply: Reply) -> Finding:
     if error == "invalid_grant":
         return ok(name, "Google accepts the client (it refused a made-up token, and only that).")
     variables, where = "GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET", ""
-    if number > 1:
-        variables, where = "it", f" It is pair {number - 1} of GOOGLE_OTHER_CLIENTS."
+    if client.id == settings.web_google_client_id != settings.google_client_id:
+        variables = "WEB_GOOGLE_CLIENT_ID and WEB_GOOGLE_CLIENT_SECRET"
+        where = " Departments are authorised by it."
+    elif client.id != settings.google_client_id:
+        pair = number - (settings.google_client_id is not None)
+        variables, where = "it", f" It is pair {pair} of GOOGLE_OTHER_CLIENTS."
     return failed(
         name,
         f"Google {_BAD.get(error, 'refuses the client')} ({error}).{where}",
@@ -244,7 +252,7 @@ def judge_device(reply: Reply | None) -> Finding:
     """Whether the client's type is the one that the device flow wants."""
     name = "device flow"
     if reply is None:
-        return skipped(name, "GOOGLE_OAUTH_FLOW is another.")
+        return skipped(name, "The bot has no client of that flow.")
     if isinstance(reply, Unreachable) or reply.is_fault:
         return skipped(name, "Google gave no answer to judge the client's type by.")
     if reply.status == 200 and reply.document and "device_code" in reply.document:

@@ -107,15 +107,16 @@ def _health(answer: Answer) -> bool | None:
 
 
 async def check_public_url(settings: Settings, runs: bool | None) -> list[Finding]:
-    """Whether PUBLIC_URL leads to the bot. Only the callback flow needs it."""
+    """Whether PUBLIC_URL leads here. Only the callback needs it, the bot's and departments'."""
     name = "public url"
-    if settings.google_oauth_flow != "callback" or settings.public_url is None:
-        return [skipped(name, "Only GOOGLE_OAUTH_FLOW=callback needs one.")]
-    why = "PUBLIC_URL leads to something else than the bot."
+    is_needed = settings.google_oauth_flow == "callback" or settings.web_google_client is not None
+    if not is_needed or settings.public_url is None:
+        return [skipped(name, "Only GOOGLE_OAUTH_FLOW=callback and departments need one.")]
+    why = "PUBLIC_URL leads to something else than Drivekeeper."
     try:
         async with Asker(Network.of(settings)) as asker:
             if await _is_ours(asker, settings.public_url):
-                return [ok(name, "PUBLIC_URL leads to the bot.")]
+                return [ok(name, "PUBLIC_URL leads to Drivekeeper.")]
     except Unreachable as nothing:
         why = f"PUBLIC_URL {nothing}."
     if runs is False:

@@ -683,6 +683,22 @@ async def test_each_of_several_clients_is_tried(patient: Patient) -> None:
     assert "pair 1 of GOOGLE_OTHER_CLIENTS" in found["oauth client 2"].says
 
 
+async def test_the_client_of_departments_is_tried_by_its_own_settings(patient: Patient) -> None:
+    """And people are led to the consent page, whatever flow the bot has."""
+    other = marker()
+    patient.secrets["departments' client's secret"] = other
+    found = await patient.examine(
+        WEB_GOOGLE_CLIENT_ID="web.apps.googleusercontent.com",
+        WEB_GOOGLE_CLIENT_SECRET=other,
+        PUBLIC_URL=NOWHERE,
+    )
+    assert wrong(found) == {"oauth client 2"}
+    assert found["public url"].state is State.WARNING
+    assert "Departments are authorised by it" in found["oauth client 2"].says
+    assert "WEB_GOOGLE_CLIENT_SECRET" in found["oauth client 2"].do
+    assert found["consent page"].state is State.OK
+
+
 async def test_a_client_of_another_type_does_not_fit_the_device_flow(
     patient: Patient, google: GoogleControls
 ) -> None:
