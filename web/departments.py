@@ -28,6 +28,9 @@ from web.gate.hosts import OneHost
 from web.gate.keys import ClientKeys
 from web.gate.problems import add_problems
 from web.gate.signed_in import SignedIn
+from web.site.entering import entering_routes
+from web.site.routing import add_stray_pages
+from web.site.settings.routes import settings_routes
 from web.site.static import add_static
 
 _PREFIXES: Final = ("/api/", "/console", "/settings/", "/static/")
@@ -95,12 +98,15 @@ def _create_app(parts: DepartmentParts, signed_in: SignedIn) -> ASGIApp:
     keys = ClientKeys(made.desk, parts.proxy_hops)
     redirect_uri = f"{parts.public_url}{CALLBACK_PATH}"
     add_problems(app)
+    add_stray_pages(app)
     for router in (
         token_routes(made.departments, made.tokens, keys, now),
         upload_routes(made.departments, made.uploads, keys),
         status_routes(made, signed_in, keys),
         client_routes(made, signed_in, keys),
         authorization_routes(made.departments, made.consents, made.tokens, signed_in, redirect_uri),
+        entering_routes(made, signed_in),
+        settings_routes(made, signed_in, parts.public_url, redirect_uri),
     ):
         app.include_router(router)
     add_static(app)

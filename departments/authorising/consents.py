@@ -93,6 +93,11 @@ class DepartmentConsents:
         self._settling = Settling(parts.consents, parts.outcomes, parts.custodian, parts.workers)
         self._under_way: dict[str, asyncio.Task[Outcome]] = {}
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether there is a client to ask Google with."""
+        return self._parts.client is not None
+
     async def begin(
         self, department: Department, session_id: str, redirect_uri: str
     ) -> PendingConsent:

@@ -102,6 +102,11 @@ class Pairing:
         note(client, "paired")
         return client, key
 
+    def holds(self, code: str) -> bool:
+        """Whether it could be spent now. Spends nothing."""
+        held = self._find(code)
+        return held is not None and held.content.expires_at > self._storage.now()
+
     def cancel(self, code: str) -> None:
         """It can be spent no more."""
         if (held := self._find(code)) is not None:

@@ -17,7 +17,7 @@ from tests.browser.kit import Visit, person
 from tests.installed import needs
 from tests.pages.demo import FINE, NOW, PAGES, SECOND, STATES
 from tests.pages.server import Demo, served
-from web.site.views import Card, SettingsPage
+from web.site.settings.views import Card, SettingsPage
 
 pytestmark = needs("chromium")
 IN_REST = pytest.mark.one_way
@@ -27,7 +27,10 @@ ADDRESSES = (
     *(f"/settings/google?state={state}" for state in PAGES),
     "/console/enter/abc",
     *(f"/sign-in/{news}" for news in ("plain", "left", "left_everywhere", "over")),
-    *(f"/problem/{kind}" for kind in ("not_found", "forbidden", "over", "too_many", "unavailable")),
+    *(
+        f"/problem/{kind}"
+        for kind in ("not_found", "forbidden", "over", "too_many", "unavailable", "failed")
+    ),
 )
 FEW = ("/settings/google?state=long", "/settings/google?state=pairing", "/sign-in/over")
 TOO_SMALL = """() => [...document.querySelectorAll("a, button, input, select, summary")]

@@ -18,7 +18,6 @@ from security.encryption import TokenEncryption
 from security.storage.protocol import Key, Put, Storage, Unit
 from tests.service_accounts import ADDRESS, in_json
 from tests.stores import storage_in
-from web.site.views import ServiceKey
 
 pytestmark = pytest.mark.encryption("on")
 DAY = 86400
@@ -141,11 +140,3 @@ def test_a_clock_that_went_back_makes_no_key_older(
     keys = noted(storage, tanhae=key_of())
     clock.tick(-DAY)
     assert standing(keys) == ("ok", 0)
-
-
-def test_the_settings_page_has_a_key_as_it_stands() -> None:
-    standing = KeyStanding(TANHAE, ADDRESS, "c41f", 78)
-    shown = ServiceKey.of(standing)
-    assert shown == ServiceKey(ADDRESS, "c41f", 78)
-    assert (shown.tone, shown.days_left) == ("warn", standing.days_left)
-    assert ServiceKey.of(KeyStanding(TANHAE)) is None

@@ -6,12 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
-from web.site.views import (
+from departments.names import Department
+from departments.service_accounts.standing import KeyStanding
+from web.site.settings.views import (
     Card,
     Computer,
     PairingCode,
     Question,
-    ServiceKey,
     SettingsPage,
 )
 
@@ -19,6 +20,11 @@ NOW: Final = datetime(2026, 11, 29, 6, 32, tzinfo=UTC).timestamp()
 _HOUR: Final = 3600.0
 _DAY: Final = 24 * _HOUR
 READER: Final = "reader@example-project.iam.gserviceaccount.com"
+
+
+def _key(ending: str, days: int | None) -> KeyStanding:
+    return KeyStanding(Department("tanhae", "淡海"), READER, ending, days)
+
 
 _COMPUTERS: Final = (
     Computer("0a1b2c3d4e5f", "行控中心 1", used_at=NOW - 300),
@@ -41,15 +47,15 @@ FINE: Final = Card(
     since=NOW - 26.2 * _DAY,
     minutes_left=42,
     computers=_COMPUTERS,
-    service_key=ServiceKey(READER, "c41f", 41),
+    service_key=_key("c41f", 41),
 )
 NEVER: Final = Card(
     "tanhae",
     "淡海",
     "never",
-    service_key=ServiceKey(READER, "9d02", 78),
+    service_key=_key("9d02", 78),
 )
-SECOND: Final = Card("anping", "安坑", "never", service_key=ServiceKey(READER, "9d02", 78))
+SECOND: Final = Card("anping", "安坑", "never", service_key=_key("9d02", 78))
 _PAIRING: Final = PairingCode("KTRW-PHXM", "行控中心 3", 577, "https://drive.example.com")
 _LONG: Final = (
     "an-account-of-a-department-with-a-long-name@a-subdomain.of-an-organisation.example.com"
@@ -79,6 +85,7 @@ STATES: Final[dict[str, Card]] = {
     "testing": replace(FINE, is_testing=True, ends_at=NOW + 3.1 * _DAY),
     "revoke": replace(FINE, asks_to_revoke=True),
     "revoked": replace(NEVER, news="revoked", computers=_COMPUTERS[:1]),
+    "revoked_here": replace(NEVER, news="revoked_here"),
     "revoked_shared": replace(NEVER, news="revoked_shared"),
     "not_connected": replace(NEVER, news="not_connected"),
     "pairing": replace(FINE, pairing=_PAIRING),
@@ -90,8 +97,9 @@ STATES: Final[dict[str, Card]] = {
     "disabled": replace(FINE, news="disabled"),
     "unblocked": replace(FINE, news="unblocked"),
     "gone": replace(FINE, news="gone"),
-    "old_key": replace(FINE, service_key=ServiceKey(READER, "c41f", 93)),
-    "unseen_key": replace(FINE, service_key=ServiceKey(READER, "c41f", None)),
+    "old_key": replace(FINE, service_key=_key("c41f", 93)),
+    "no_key": replace(FINE, service_key=KeyStanding(Department("tanhae", "淡海"))),
+    "unseen_key": replace(FINE, service_key=_key("c41f", None)),
     "long": replace(
         FINE,
         name="淡海輕軌運務中心行車控制室與備勤室",

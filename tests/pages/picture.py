@@ -13,7 +13,7 @@ from tests.documents import ROOT
 from tests.installed import CHROMIUM
 from tests.pages.demo import NOW, SECOND, STATES
 from tests.pages.server import Demo, served
-from web.site.views import SettingsPage
+from web.site.settings.views import SettingsPage
 
 PICTURE: Final = ROOT / "docs" / "images" / "settings.png"
 SIZE: Final[ViewportSize] = {"width": 1000, "height": 800}

@@ -31,8 +31,8 @@ from web.site.pages import (
     render_settings,
     render_sign_in,
 )
+from web.site.settings.views import SettingsPage
 from web.site.static import add_static
-from web.site.views import SettingsPage
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "

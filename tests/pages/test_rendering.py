@@ -23,7 +23,7 @@ from web.site.pages import (
     render_settings,
     render_sign_in,
 )
-from web.site.views import CardState, Computer, News, Question, SettingsPage
+from web.site.settings.views import CardState, Computer, News, Question, SettingsPage
 
 TEMPLATES = sorted((Path(web.site.__file__).parent / "templates").glob("*.html"))
 INJECTED = "<b onclick=x>'\"&amp;{{7*7}}{0}\u202e"

@@ -5,15 +5,22 @@ from __future__ import annotations
 from typing import Literal
 
 from web.site.frame import Frame, render
-from web.site.views import SettingsPage
+from web.site.settings.views import SettingsPage
 
 Leaving = Literal["", "left", "left_everywhere", "over"]
 """What has just happened to whoever sees how to sign in."""
 Problem = Literal[
-    "not_found", "forbidden", "over", "too_many", "unavailable", "not_asked", "other_session"
+    "not_found",
+    "forbidden",
+    "over",
+    "too_many",
+    "unavailable",
+    "failed",
+    "not_asked",
+    "other_session",
 ]
-"""404 · 403, of a form · 410, of a link · 429 · 503: the database does not answer. Of whoever comes
-back from Google: 400, nobody has asked with that · 403, another session has."""
+"""404 · 403, of a form · 410, of a link · 429 · 503: the database does not answer · 5xx. Of whoever
+comes back from Google: 400, nobody has asked with that · 403, another session has."""
 
 
 def render_sign_in(frame: Frame, news: Leaving = "") -> str:

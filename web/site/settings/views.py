@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from departments.service_accounts.standing import REMIND_DAYS, REPLACE_DAYS, KeyStanding
+from departments.service_accounts.standing import KeyStanding
 
 CardState = Literal["never", "fine", "lost", "on_hold", "unreadable"]
 """As `departments.overview` has it."""
@@ -19,6 +19,7 @@ News = Literal[
     "kept",
     "revoked",
     "revoked_shared",
+    "revoked_here",
     "not_connected",
     "declined",
     "unticked",
@@ -37,7 +38,8 @@ What has just happened:
 authorised     it was saved
 waiting        Google has not answered yet
 kept           another account approved, and the one until now stays
-revoked        the grant is ended · revoked_shared: here alone, since others use the account
+revoked        the grant is ended · revoked_shared: here alone, since others use the account ·
+               revoked_here: here, and Google could not be told
 not_connected  there was nothing to end
 declined       the person said no to Google · unticked: yes, but not to Drive
 lapsed         the request was over, used, or begun in another browser
@@ -60,42 +62,6 @@ class Question:
     before: str
     """The account's address until now; "": not known."""
     now: str
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class ServiceKey:
-    """The key of the department's service account."""
-
-    address: str
-    """To share sheets with."""
-    ending: str
-    """Of the key's id."""
-    days: int | None
-    """How old it is at least; None: not known."""
-
-    @classmethod
-    def of(cls, standing: KeyStanding) -> ServiceKey | None:
-        """As it stands; None: no key is set."""
-        if standing.state == "missing":
-            return None
-        return cls(standing.address, standing.key, standing.days)
-
-    @property
-    def share(self) -> float:
-        """How much of its time is over, of 1."""
-        return (self.days or 0) / REPLACE_DAYS
-
-    @property
-    def days_left(self) -> int:
-        """Until it is to be replaced."""
-        return max(REPLACE_DAYS - (self.days or 0), 0)
-
-    @property
-    def tone(self) -> Literal["good", "warn", "bad"]:
-        """How pressing that is."""
-        if (self.days or 0) >= REPLACE_DAYS:
-            return "bad"
-        return "warn" if (self.days or 0) >= REMIND_DAYS else "good"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -167,7 +133,7 @@ class Card:
     asks_to_revoke: bool = False
     computers: tuple[Computer, ...] = ()
     pairing: PairingCode | None = None
-    service_key: ServiceKey | None = None
+    service_key: KeyStanding | None = None
     label_fault: bool = False
     """Whether the label of a new computer was none."""
 

@@ -1,0 +1,199 @@
+"""The settings page over a real port: each form does its one thing, and leads back to the page."""
+
+from __future__ import annotations
+
+import pytest
+
+from sandbox.clients.google_controls import GoogleControls
+from tests.security.kit import AMY, BEN
+from tests.web.kit import RunningWeb
+from tests.web.pages_kit import SETTINGS, Person, person
+
+pytestmark = pytest.mark.encryption("on")
+ACTIONS = (
+    *("authorize", "revoke", "account", "clients", "clients/drop", "clients/revoke"),
+    "clients/unblock",
+)
+
+
+async def authorise(someone: Person, google: GoogleControls, account: str, **how: bool) -> None:
+    """Press the button of the first card, decide at Google, and come back."""
+    there = await someone.press(f"{SETTINGS}/authorize")
+    await someone.open(await google.consent(there, account, **how))
+
+
+async def test_an_administrator_authorises_revokes_and_authorises_again(
+    web: RunningWeb, google: GoogleControls
+) -> None:
+    async with person(web, language="zh-TW") as someone:
+        await someone.open(SETTINGS)
+        assert "未授權" in someone.text
+        await authorise(someone, google, AMY)
+        assert someone.news == ["✓Google Drive 已授權（淡海）等待中的檔案會自己繼續上傳。"]
+        assert AMY in someone.text
+        await someone.open(f"{SETTINGS}?department=tanhae&done=authorised")
+        assert len(someone.news) == 1  # loaded again, it is the same
+        await someone.open(f"{SETTINGS}?ask=revoke&department=tanhae")
+        assert "撤銷後，淡海的電腦就無法上傳" in someone.text
+        end = await someone.press(f"{SETTINGS}/revoke")
+        assert end == f"{SETTINGS}?department=tanhae&done=revoked"
+        assert "已撤銷" in someone.news[0]
+        await authorise(someone, google, BEN)
+        assert f"這次同意的是 {BEN}" in someone.text
+        await someone.press(f"{SETTINGS}/account", 1)
+        assert "保留原來的帳號" in someone.news[0]
+
+
+async def test_another_account_is_used_when_that_is_chosen(
+    web: RunningWeb, google: GoogleControls
+) -> None:
+    async with person(web) as someone, person(web) as other:
+        await someone.open(SETTINGS)
+        await authorise(someone, google, AMY)
+        await authorise(someone, google, BEN)
+        assert f"It is {AMY} now; {BEN} approved this time" in someone.text
+        await other.open(SETTINGS)
+        assert BEN not in other.text
+        assert "Another administrator is at Google" in other.text
+        await someone.press(f"{SETTINGS}/account", 0)
+        assert "is authorised (淡海)" in someone.news[0]
+        assert BEN in someone.text
+
+
+async def test_what_google_says_no_to_is_told(web: RunningWeb, google: GoogleControls) -> None:
+    async with person(web) as someone:
+        await someone.open(SETTINGS)
+        await authorise(someone, google, AMY, allow=False)
+        assert "You chose “Cancel” at Google" in someone.news[0]
+        await authorise(someone, google, AMY, grant_drive=False)
+        assert "The Drive box was not ticked" in someone.news[0]
+        assert "Not authorised" in someone.text
+
+
+async def test_a_computer_is_paired_with_the_code_of_the_page(web: RunningWeb) -> None:
+    async with person(web) as someone, web.browser() as computer:
+        await someone.open(SETTINGS)
+        await someone.press(f"{SETTINGS}/clients", label="  行控中心 3 ", token="yes")
+        (shown,) = someone.page.all("output")
+        assert "Pairing code" in someone.text
+        assert web.url in someone.text
+        await someone.open(SETTINGS)
+        assert [one.text for one in someone.page.all("output")] == [shown.text]
+        paired = await computer.post("/api/clients/pair", json={"code": shown.text})
+        assert paired.json()["client"]["may"] == ["token", "upload"]
+        await someone.open(SETTINGS)
+        assert "“行控中心 3” is paired." in someone.news[0]
+        assert someone.page.all("output") == []
+        assert "May upload and fetch tokens · not used yet" in someone.text
+
+
+async def test_a_code_that_is_dropped_pairs_nothing(web: RunningWeb) -> None:
+    async with person(web) as someone, web.browser() as computer:
+        await someone.open(SETTINGS)
+        await someone.press(f"{SETTINGS}/clients", label="X")
+        (shown,) = someone.page.all("output")
+        await someone.press(f"{SETTINGS}/clients/drop")
+        assert "Dropped." in someone.news[0]
+        assert someone.page.all("output") == []
+        refused = await computer.post("/api/clients/pair", json={"code": shown.text})
+        assert refused.status_code == 401
+
+
+async def test_a_label_that_nobody_can_read_is_refused(web: RunningWeb) -> None:
+    async with person(web) as someone:
+        await someone.open(SETTINGS)
+        for label in ("", "  ", "x" * 61, "a\u202eb", "a\x00b", "a\nb"):
+            await someone.press(f"{SETTINGS}/clients", label=label)
+            (field,) = (one for one in someone.page.elements if "aria-invalid" in one.attributes)
+            assert field.attributes["name"] == "label"
+            assert "A name has 1 to 60 characters" in someone.text
+            assert someone.page.all("output") == []
+
+
+async def test_a_computer_is_disabled_after_a_question(web: RunningWeb) -> None:
+    client, key = await web.add_computer()
+    async with person(web) as someone, web.computer(key) as computer:
+        await someone.open(f"{SETTINGS}?ask=disable&client={client.id}")
+        assert "Disable “行控中心 1”?" in someone.text
+        assert (await computer.get("/api/google/status")).status_code == 200
+        await someone.press(f"{SETTINGS}/clients/revoke")
+        assert "Disabled." in someone.news[0]
+        assert "行控中心 1" not in someone.text
+        assert (await computer.get("/api/google/status")).status_code == 401
+
+
+async def test_a_blocked_computer_says_why_and_is_unblocked(web: RunningWeb) -> None:
+    client, key = await web.add_computer()
+    block = web.services.desk.clients.block
+    await web.custody.workers.run(block, client.id, "client_second_machine")
+    async with person(web) as someone, web.computer(key) as computer:
+        await someone.open(SETTINGS)
+        assert "another machine came with the same key" in someone.text
+        await someone.press(f"{SETTINGS}/clients/unblock")
+        assert "Unblocked." in someone.news[0]
+        assert (await computer.get("/api/google/status")).status_code == 200
+
+
+async def test_an_address_puts_no_words_of_its_own_on_the_page(web: RunningWeb) -> None:
+    async with person(web) as someone:
+        for said in (
+            "done=<b>gone</b>",
+            "error=Call+0800-EVIL",
+            "done=authorised",
+            "done=constructor",
+        ):
+            await someone.open(f"{SETTINGS}?department=tanhae&{said}")
+            assert someone.news == []
+            assert "EVIL" not in someone.text
+
+
+async def test_a_form_of_elsewhere_changes_nothing(web: RunningWeb) -> None:
+    """Without the session's token, with another session's, and from another site."""
+    fields = {"department": "tanhae", "choice": "use", "consent": "x", "label": "x", "client": "x"}
+    async with person(web) as someone, person(web) as other:
+        await other.open(SETTINGS)
+        token = next(
+            one.attributes["value"]
+            for one in other.page.elements
+            if one.attributes.get("name") == "csrf"
+        )
+        strange = {"Sec-Fetch-Site": "cross-site"}
+        for number, action in enumerate(ACTIONS, 1):
+            address = f"{SETTINGS}/{action}"
+            for sent in ({}, {"csrf": token}, {"csrf": "ü\x00" * 60}):
+                answer = await someone.browser.post(address, data={**fields, **sent})
+                assert answer.status_code == 403, action
+                assert "This page was too old" in answer.text
+            data = {**fields, "csrf": token}
+            answer = await other.browser.post(address, data=data, headers=strange)
+            assert answer.status_code == 403, action
+            assert len(web.lines("access_denied")) == 4 * number
+    assert await web.custody.workers.read(web.services.desk.clients.all) == []
+
+
+async def test_what_is_no_form_of_the_page_changes_nothing(web: RunningWeb) -> None:
+    """No such department, no such computer, no such choice; and no traceback in the log."""
+    async with person(web) as someone:
+        await someone.open(SETTINGS)
+        token = someone.forms(f"{SETTINGS}/authorize")[0].children[0].attributes["value"]
+        for action, sent, status in (
+            ("authorize", {"department": "x"}, 404),
+            ("authorize", {"department": "x" * 5000}, 422),
+            ("account", {"department": "tanhae", "choice": "both", "consent": "x"}, 422),
+            ("clients/revoke", {"department": "tanhae", "client": "../x"}, 303),
+            ("account", {"department": "tanhae", "choice": "use", "consent": "x"}, 303),
+            ("clients/drop", {"department": "tanhae"}, 303),
+        ):
+            answer = await someone.browser.post(
+                f"{SETTINGS}/{action}", data={**sent, "csrf": token}
+            )
+            assert answer.status_code == status, (action, answer.headers)
+        broken = await someone.browser.post(
+            f"{SETTINGS}/authorize",
+            content=b"--x\r\nnonsense",
+            headers={"Content-Type": "multipart/form-data; boundary=x"},
+        )
+        assert broken.status_code in (400, 403)
+        lost = await someone.browser.get(f"{SETTINGS}/nothing", headers={"Accept": "text/html"})
+        assert (lost.status_code, "There is no such page" in lost.text) == (404, True)
+        assert "Traceback" not in web.log.getvalue()

@@ -1,0 +1,93 @@
+"""How an administrator signs in, by a link that is spent once, and out again.
+
+Whatever opens addresses, be it a mail scanner that runs scripts, spends nothing: a link is spent by
+its page's button.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, cast, get_args
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import RedirectResponse, Response
+
+from departments.services import DepartmentServices
+from web.gate.problems import Problem, denied
+from web.gate.signed_in import SignedIn, drop_cookie, keep_cookie
+from web.site.frame import Frame, answer
+from web.site.pages import Leaving, render_link, render_sign_in
+from web.site.routing import READ, SETTINGS_PATH, SIGN_IN_PATH, PageRoute
+from web.site.settings.pairing_cookie import forget_code
+
+_LONGEST_CODE: Final = 100
+_LONGEST_TOKEN: Final = 200
+FormToken = Annotated[str, Form(alias="csrf", max_length=_LONGEST_TOKEN)]
+
+
+def entering_routes(services: DepartmentServices, signed_in: SignedIn) -> APIRouter:
+    """`/console/enter` and `/console/enter/…`, `/console/leave`, `/console/leave-everywhere`."""
+    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+    workers, links, sessions = services.workers, services.links, services.sessions
+
+    @router.api_route("/", methods=READ)
+    async def home() -> Response:
+        """Whoever types the address alone wants this page."""
+        return RedirectResponse(SETTINGS_PATH, 303)
+
+    @router.api_route(SIGN_IN_PATH, methods=READ)
+    async def sign_in(
+        request: Request, news: Annotated[str, Query(max_length=40)] = ""
+    ) -> Response:
+        """How one signs in."""
+        known = cast(Leaving, news if news in get_args(Leaving) else "")
+        frame = Frame.of(request, version=request.app.version)
+        return answer(request, render_sign_in(frame, known))
+
+    @router.api_route("/console/enter/{code}", methods=READ)
+    async def link(request: Request, code: str) -> Response:
+        """A link that is opened: it is looked at, and no more."""
+        if len(code) > _LONGEST_CODE or not await workers.read(links.holds, code):
+            raise Problem(410, "link_over")
+        frame = Frame.of(request, version=request.app.version)
+        return answer(request, render_link(frame))
+
+    @router.post("/console/enter/{code}")
+    async def enter(request: Request, code: str) -> Response:
+        """Its button: of several that press it, one is signed in."""
+        signed_in.check_site(request)
+        administrator = None
+        if len(code) <= _LONGEST_CODE:
+            administrator = await workers.run(links.spend, code)
+        if administrator is None:
+            raise denied(410, "link_over")
+        before = await signed_in.find(request, renews=False)
+        if before is not None:
+            await workers.run(sessions.end, before)
+        response = RedirectResponse(SETTINGS_PATH, 303)
+        keep_cookie(response, await workers.run(sessions.begin, administrator))
+        return response
+
+    @router.post("/console/leave")
+    async def leave(request: Request, csrf: FormToken = "") -> Response:
+        """This session ends."""
+        session = await signed_in(request)
+        signed_in.check_form(request, session, csrf)
+        await workers.run(sessions.end, session)
+        return _left("left")
+
+    @router.post("/console/leave-everywhere")
+    async def leave_everywhere(request: Request, csrf: FormToken = "") -> Response:
+        """Every session of this administrator ends."""
+        session = await signed_in(request)
+        signed_in.check_form(request, session, csrf)
+        await workers.run(sessions.end_all, session.administrator)
+        return _left("left_everywhere")
+
+    return router
+
+
+def _left(news: Leaving) -> Response:
+    response = RedirectResponse(f"{SIGN_IN_PATH}?news={news}", 303)
+    drop_cookie(response)
+    forget_code(response)
+    return response

@@ -1,0 +1,92 @@
+"""What routes of pages have in common: who reads, and refusals as pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse, Response
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from departments.administrators import who
+from departments.administrators.sessions import Session
+from security.errors import CustodyError
+from web.gate.problems import Problem, problem_of
+from web.gate.signed_in import COOKIE
+from web.site import pages
+from web.site.frame import Frame, answer
+from web.site.texts import texts_of
+
+SETTINGS_PATH: Final = "/settings/google"
+SIGN_IN_PATH: Final = "/console/enter"
+READ: Final = ["GET", "HEAD"]
+_KINDS: Final[dict[int, pages.Problem]] = {404: "not_found", 410: "over", 429: "too_many"}
+
+
+def frame_of(request: Request, session: Session) -> Frame:
+    """The frame of a page that somebody reads who is signed in."""
+    is_operator = who.is_operator(session.administrator)
+    return Frame.of(
+        request,
+        who=who.name_of(session.administrator) if is_operator else "",
+        csrf=session.form_token.get_secret_value(),
+        version=request.app.version,
+    )
+
+
+class PageRoute(APIRoute):
+    """A route whose refusals are pages; whoever is not signed in is led to how that is done."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """As FastAPI's."""
+        handle = super().get_route_handler()
+
+        async def serve(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except Problem as problem:
+                return page_of(problem, request)
+            except CustodyError as fault:
+                return page_of(problem_of(fault), request)
+            except RequestValidationError:
+                return page_of(Problem(422, "invalid_request"), request)
+            except HTTPException as refusal:
+                return page_of(Problem(refusal.status_code, "invalid_request"), request)
+
+        return serve
+
+
+def add_stray_pages(app: FastAPI) -> None:
+    """Have a browser told on a page that there is nothing at an address; programs as before."""
+    otherwise = app.exception_handlers[HTTPException]
+
+    @app.exception_handler(HTTPException)
+    async def stray(request: Request, refusal: HTTPException) -> Response:
+        wants_page = "text/html" in request.headers.get("Accept", "")
+        if request.url.path.startswith("/api/") or not wants_page:
+            said = otherwise(request, refusal)
+            return said if isinstance(said, Response) else await said
+        kept = {name: value for name, value in (refusal.headers or {}).items() if name == "Allow"}
+        return page_of(Problem(refusal.status_code, "not_found", headers=kept), request)
+
+
+def page_of(problem: Problem, request: Request) -> Response:
+    """The page that says what a refusal does."""
+    if problem.status == 401:
+        # The cookie says that there was a session, and nothing else does.
+        over = "?news=over" if COOKIE in request.cookies else ""
+        return RedirectResponse(f"{SIGN_IN_PATH}{over}", 303)
+    path = request.url.path if request.method in READ else SETTINGS_PATH
+    frame = Frame(texts_of(request), path, version=request.app.version)
+    page = pages.render_problem(frame, _kind_of(problem))
+    return answer(request, page, problem.status, **problem.headers)
+
+
+def _kind_of(problem: Problem) -> pages.Problem:
+    if problem.status < 500:
+        return _KINDS.get(problem.status, "forbidden")
+    is_away = problem.code in ("database_unreachable", "unavailable", "timeout")
+    return "unavailable" if is_away else "failed"

@@ -1,0 +1,1 @@
+"""The page "Google services": what it shows, and what its forms do."""

@@ -1,0 +1,188 @@
+"""What the settings page shows, put together from what the services know."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from pydantic import SecretStr
+
+from departments.administrators.sessions import Session
+from departments.authorising.consents import Asked
+from departments.authorising.outcomes import DECLINED, SAVED
+from departments.clients.clients import Client
+from departments.clients.use import UseRecord
+from departments.names import Department
+from departments.overview import Standing
+from departments.services import DepartmentServices
+from web.site.settings.pairing_cookie import ShownCode
+from web.site.settings.views import Card, Computer, News, PairingCode, Question, SettingsPage
+
+WAITING: Final = "waiting"
+_DONE: Final[dict[str, News]] = {
+    "authorised": "authorised",
+    "kept": "kept",
+    "revoked": "revoked",
+    "revoked_shared": "revoked_shared",
+    "revoked_here": "revoked_here",
+    "not_connected": "not_connected",
+    "disabled": "disabled",
+    "unblocked": "unblocked",
+    "dropped": "dropped",
+    "gone": "gone",
+    "busy": "busy",
+}
+_ERRORS: Final[dict[str, News]] = {
+    "access_denied": "declined",
+    "scope_missing": "unticked",
+    **dict.fromkeys(("expired", "used", "superseded", "wrong_state", "other_session"), "lapsed"),
+    **dict.fromkeys(("org_policy", "org_internal"), "organisation"),
+    **dict.fromkeys(("timeout", "unavailable", "rate_limited", "not_json"), "silent"),
+    **dict.fromkeys(("invalid_client", "deleted_client", "unauthorized_client"), "set_up"),
+    **dict.fromkeys(("unknown_client", "invalid_request", "no_refresh_token"), "set_up"),
+}
+"""Result codes of a consent → what is said of them. An address may hold anything: what is not here
+is not said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a request's address asks the page to show besides."""
+
+    department: str = ""
+    """The slug of the department it is about."""
+    done: str = ""
+    error: str = ""
+    ask: str = ""
+    """The question to put: `revoke`, `disable`."""
+    client: str = ""
+    """disable: the computer's id."""
+    fault: str = ""
+    """What was wrong with a form: `label`."""
+
+
+class SettingsViews:
+    """Looks at everything that the page shows."""
+
+    def __init__(self, services: DepartmentServices, public_url: str) -> None:
+        self._services = services
+        self._public_url = public_url
+
+    async def of(self, session: Session, wishes: Wishes, shown: ShownCode | None) -> SettingsPage:
+        """The page for this session.
+
+        Args:
+            shown: the pairing code that its browser keeps.
+
+        Raises:
+            OperatorFault: the storage does not answer.
+        """
+        made = self._services
+        departments = list(made.departments)
+        standings = await made.overview.of(departments)
+        asked = await asyncio.gather(
+            *(made.consents.current(one, session.id) for one in departments)
+        )
+        clients = await made.workers.read(made.desk.clients.all)
+        used = await made.workers.read(made.desk.use.of, [one.name for one in clients])
+        pairing = await self._pairing(shown)
+        now = made.clock.now()
+        cards = [
+            Card(
+                department.slug,
+                department.name,
+                standing.state,
+                news=await self._news(department, session, wishes, its_request),
+                account=_text(standing.account),
+                since=_seconds(standing.since),
+                minutes_left=standing.minutes_left(now),
+                ends_at=_seconds(standing.grant_ends_at),
+                is_testing=standing.is_testing,
+                under_way=_under_way(its_request),
+                question=_question(its_request),
+                asks_to_revoke=_is_asked(standing, wishes),
+                computers=_computers(department, clients, used, wishes),
+                pairing=pairing if shown and shown.department == department.slug else None,
+                service_key=made.service_keys.of(department),
+                label_fault=wishes.fault == "label" and wishes.department == department.slug,
+            )
+            for department, standing, its_request in zip(departments, standings, asked, strict=True)
+        ]
+        return SettingsPage(now.timestamp(), tuple(cards), made.consents.can_ask)
+
+    async def _news(
+        self, department: Department, session: Session, wishes: Wishes, asked: Asked | None
+    ) -> News:
+        """What has just happened to a department, by this session."""
+        if wishes.department != department.slug:
+            return ""
+        if wishes.done != WAITING:
+            return _DONE.get(wishes.done) or _ERRORS.get(wishes.error, "")
+        if asked is not None:
+            return "waiting" if _under_way(asked) == "mine" else ""
+        outcome = await self._services.consents.last_outcome(department, session.id)
+        if outcome is None:
+            return ""
+        ends: dict[str, News] = {SAVED: "authorised", DECLINED: "kept"}
+        return ends.get(outcome.result) or _ERRORS.get(outcome.result, "")
+
+    async def _pairing(self, shown: ShownCode | None) -> PairingCode | None:
+        if shown is None:
+            return None
+        left = int(shown.expires_at - self._services.clock.seconds())
+        if left <= 0:
+            return None
+        holds = await self._services.workers.read(self._services.desk.pairing.holds, shown.code)
+        return PairingCode(shown.code, shown.label, left, self._public_url, is_spent=not holds)
+
+
+def _under_way(asked: Asked | None) -> Literal["", "mine", "others"]:
+    if asked is None:
+        return ""
+    if not asked.is_mine:
+        return "others"
+    return "mine" if asked.stage == "under_way" else ""
+
+
+def _question(asked: Asked | None) -> Question | None:
+    if asked is None or not asked.is_mine or asked.stage != "ask":
+        return None
+    return Question(asked.consent_id, _text(asked.before), _text(asked.now))
+
+
+def _is_asked(standing: Standing, wishes: Wishes) -> bool:
+    is_this = wishes.ask == "revoke" and wishes.department == standing.department.slug
+    return is_this and standing.state == "fine"
+
+
+def _computers(
+    department: Department,
+    clients: list[Client],
+    used: Mapping[str, UseRecord],
+    wishes: Wishes,
+) -> tuple[Computer, ...]:
+    return tuple(
+        Computer(
+            one.id,
+            one.label,
+            may_fetch_tokens="token" in one.may,
+            used_at=used[one.name].last_used or None,
+            is_blocked=one.state == "blocked",
+            because=one.because,
+            blocked_at=one.changed_at if one.state == "blocked" else None,
+            is_asked=wishes.ask == "disable" and wishes.client == one.id,
+        )
+        for one in clients
+        if one.department == department.slug and one.state != "revoked"
+    )
+
+
+def _text(secret: SecretStr | None) -> str:
+    return "" if secret is None else secret.get_secret_value()
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    return None if moment is None else moment.timestamp()
