@@ -20,7 +20,7 @@ from security.custody.threads import Threads
 T = TypeVar("T")
 R = TypeVar("R")
 
-MOST: Final = 24
+MOST: Final = 32
 _PATIENCE_SECONDS: Final = 0.01
 
 

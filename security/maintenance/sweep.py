@@ -92,10 +92,13 @@ class Sweep:
         self._state = state
         self._refusals = refusals
         self._options = options
-        in_hand = IN_HAND_OF_DATABASE if store.storage.is_shared else IN_HAND
+        is_shared = store.storage.is_shared
+        in_hand = IN_HAND_OF_DATABASE if is_shared else IN_HAND
         self._limiter = RefreshLimiter(options.concurrency, in_hand)
-        # While one is read or saved, another may be asked for: Google's time is not ours to waste.
-        self._at_once = options.concurrency + min(options.concurrency // 2, _BESIDE)
+        # While one is read or saved (in a database, one read and another saved), others may be
+        # asked for: Google's time is not ours to waste.
+        beside = options.concurrency // 2 * (2 if is_shared else 1)
+        self._at_once = options.concurrency + min(beside, _BESIDE)
         self._running = asyncio.Lock()
         self._clients = RefusedClients(self._workers, self._store.storage)
         self._last_full: datetime | None = None
