@@ -63,30 +63,34 @@ class UploadRequest(BaseModel):
 class UploadSession(BaseModel):
     """An upload, as it stands."""
 
-    state: State = Field(
-        description="`waiting`: for bytes. `complete`: it is in Drive, and its md5 is the "
-        "announced one. `wrong`: what arrived was another file, and is in Drive's bin. `gone`: "
-        "Drive's session has ended before its last byte. After the last two ask again, with the "
-        "same key: another session begins."
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "state": "waiting",
+                    "session_url": "https://www.googleapis.com/upload/drive/v3/files?…",
+                    "file_id": "1aBcD…",
+                    "name": "114-12 班表.pdf",
+                    "size": 482133,
+                    "received": 0,
+                    "expires_at": "2026-12-06T12:00:00Z",
+                    "department": "tanhae",
+                }
+            ]
+        }
     )
+
+    state: State
     session_url: str | None = Field(
-        description="While it is `waiting`: where its bytes go, by PUT, without a token; see "
-        "https://developers.google.com/workspace/drive/api/guides/manage-uploads#uploading. "
-        "Whoever knows it may send this one file, and nothing else.",
-        examples=["https://www.googleapis.com/upload/drive/v3/files?uploadType=resumable&…"],
+        None, description="While it is `waiting`: where its bytes go, by PUT, without a token."
     )
-    file_id: str = Field(description="Of the file in Drive.", examples=["1aBcD…"])
-    name: str = Field(examples=["114-12 班表.pdf"])
-    size: int = Field(description="In bytes.", examples=[482133])
-    received: int = Field(description="Bytes that Drive has for certain.", examples=[0])
-    expires_at: datetime = Field(
-        description="When Drive ends the session.", examples=["2026-12-06T12:00:00Z"]
-    )
-    link: str | None = Field(
-        description="Once it is `complete`: where people open it.",
-        examples=["https://drive.google.com/file/d/1aBcD…/view"],
-    )
-    department: str = Field(description="The slug.", examples=["tanhae"])
+    file_id: str = Field(description="Of the file in Drive.")
+    name: str = Field(description="What it is called there.")
+    size: int = Field(description="In bytes.")
+    received: int = Field(description="Bytes that Drive has for certain.")
+    expires_at: datetime = Field(description="When Drive ends the session.")
+    link: str | None = Field(None, description="Once it is `complete`: where people open it.")
+    department: str = Field(description="The slug.")
 
 
 UploadKey = Annotated[
@@ -119,6 +123,7 @@ def upload_routes(departments: Departments, uploads: HandedUploads, keys: Client
     @router.post(
         _PATH,
         response_model=UploadSession,
+        response_model_exclude_none=True,
         status_code=201,
         responses={
             200: {"model": UploadSession, "description": "It was begun before."},
@@ -134,6 +139,10 @@ def upload_routes(departments: Departments, uploads: HandedUploads, keys: Client
         announced: UploadRequest,
     ) -> UploadSession:
         """A session of Drive's for one file, in the folder that has the department's name.
+
+        The bytes go to `session_url` by PUT, without a token; Drive's guide says
+        [how](https://developers.google.com/workspace/drive/api/guides/manage-uploads#uploading).
+        Whoever knows that address may send this one file, and nothing else.
 
         The same request again gives the same session, as it stands by then; another file under the
         same key is refused (422 `other_file`).
@@ -151,11 +160,20 @@ def upload_routes(departments: Departments, uploads: HandedUploads, keys: Client
     @router.get(
         _PATH,
         response_model=UploadSession,
+        response_model_exclude_none=True,
         responses=refusals(*_REFUSALS),
         openapi_extra=secured_by(CLIENT),
     )
     async def state(request: Request, department: DepartmentName, key: UploadKey) -> UploadSession:
-        """How an upload of this computer's stands, as Drive says."""
+        """How an upload of this computer's stands, as Drive says.
+
+        - `waiting`: for bytes; Drive has `received` of them for certain, and takes the next there.
+        - `complete`: it is in Drive, and its md5 is the announced one; `link` opens it.
+        - `wrong`: what arrived was another file, and is in Drive's bin.
+        - `gone`: the session has ended before the last byte.
+
+        After the last two ask for a session once more, with the same key.
+        """
         client, asked = await admitted(request, department)
         handed = await uploads.state(client.name, asked, key)
         if handed is None:
