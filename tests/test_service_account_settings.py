@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
+from typer.testing import CliRunner
 
+from cli import app
 from config.service_accounts import ServiceAccountKey
 from tests.service_accounts import (
     ADDRESS,
@@ -195,3 +198,17 @@ def test_nothing_shows_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     (key,) = settings.service_accounts.values()
     shown = f"{settings!r} {settings} {key!r} {key}"
     assert not any(part in shown for part in ("BEGIN", ADDRESS, KEY_ID, key.fingerprint))
+
+
+@pytest.mark.parametrize("process", ["bot", "web"])
+def test_neither_process_starts_with_a_faulty_key(
+    monkeypatch: pytest.MonkeyPatch, restored_logging: None, process: str
+) -> None:
+    """Each says in one list what is wrong with any."""
+    values = {VARIABLE: encoded(client_email=None), OTHER: encoded(private_key=None)}
+    for name, value in {**NEEDED, **values, "PUBLIC_URL": "https://drive.example.org"}.items():
+        monkeypatch.setenv(name, value)
+    done = CliRunner().invoke(app, [process, "--env-file", os.devnull])
+    assert done.exit_code == 2
+    assert f"{VARIABLE}: has no client_email\n" in done.stderr
+    assert f"{OTHER}: has no private_key\n" in done.stderr
