@@ -43,6 +43,7 @@ class Case:
 
 
 ANOTHER_KEY: Final = {"TOKEN_ENCRYPTION_KEY": "STRANGER"}
+SERVED: Final = {"PUBLIC_URL": "http://localhost:8080", "WEB_PORT": "8080"}
 NO_KEY: Final = {"TOKEN_ENCRYPTION_KEY": ""}
 WRONG_SECRET: Final = {"GOOGLE_CLIENT_SECRET": "GOCSPX-MARK"}
 MALFORMED: Final = {
@@ -93,6 +94,31 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case("keys rotate", 1, "", settings=ANOTHER_KEY),
         Case("keys rotate", 1, "", damaged),
         Case("keys rotate", 3, "Stopped", full),
+    ),
+    "clients add": (
+        Case("clients add tanhae --label MARK", 0, "dkc_"),
+        Case("clients add {town_id} --label Desk", 2, "no such department"),
+        Case("clients add tanhae --label Desk", 2, "never kept in plaintext", settings=NO_KEY),
+    ),
+    "clients list": (
+        Case("clients list", 0, "2 of departments' computers"),
+        Case("clients list", 2, "is not there", settings=NO_FOLDER),
+    ),
+    "clients revoke": (
+        Case("clients revoke {computer} --yes", 0, "revoked"),
+        Case("clients revoke {computer}", 1, "Nothing was changed", answer="n\n"),
+        Case("clients revoke {ann_id} --yes", 2, "no such computer"),
+    ),
+    "clients unblock": (
+        Case("clients unblock {blocked}", 0, "active"),
+        Case("clients unblock {computer}", 1, "not blocked"),
+        Case("clients unblock {ann_id}", 2, "no such computer"),
+    ),
+    "console-link": (
+        Case("console-link", 0, "/console/enter/", settings=SERVED),
+        Case("console-link --revoke", 0, "Sessions ended: 0"),
+        Case("console-link", 2, "where would the link lead", settings={"PUBLIC_URL": ""}),
+        Case("console-link", 2, "not served", settings=NO_KEY),
     ),
     "service-account encode": (
         Case("service-account encode {key_file} --department tanhae", 0, "_ACCOUNT_JSON="),
@@ -277,5 +303,5 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case("restore {archive}", 3, "", gone_and_full),
     ),
 }
-ON_THEIR_OWN: Final = {"bot", "run", "sandbox"}
+ON_THEIR_OWN: Final = {"bot", "run", "sandbox", "web"}
 """These run until they are stopped: a test each, below."""

@@ -32,6 +32,10 @@ from typer.testing import CliRunner
 from bot.kinds import PREFERENCES
 from bot.uploads.jobs import JobFile, UploadJob, job_id_of
 from bot.uploads.journal import UploadJournal
+from departments.administrators.who import operator
+from departments.clients.alarms import Alarms
+from departments.clients.clients import Clients
+from departments.secret import AccessSecret
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox
@@ -42,6 +46,7 @@ from security.logging_utils import OwnerMask
 from security.maintenance.documents import MAINTENANCE
 from security.storage.documents import Documents
 from security.storage.events import Event
+from security.storage.protocol import Storage
 from tests.canaries import Canaries, Leak, MarkedWorld, telegram_id
 from tests.security.kit import World, in_minutes, new_key, secret
 from tests.service_accounts import TOKEN_URI, in_json, pem_of, rsa_key
@@ -197,12 +202,24 @@ class Installation:
             (folder / name).touch(mode=0o600)
             stray = f'{{"{new("stray file")}": 1}}'.encode()
             (folder / name).write_bytes(keyring.encrypt(stray))
+        if keyring.kid is not None:  # there are no departments without
+            self.computers = self._add_computers(storage)
         storage.record([Event("authorised", ann)])
         storage.record([Event("denied", dora, new("no result code"))])
         storage.close()
         with (folder / "audit" / "audit.jsonl").open("a") as file:
             file.write(f'{{"time": "{now.isoformat()}", "owner": "{self.damage}"}}\n')
         return folder
+
+    def _add_computers(self, storage: Storage) -> tuple[str, str]:
+        """One whose key is good, and one whose key is blocked."""
+        clients = Clients(storage, AccessSecret.of(storage), Alarms(storage))
+        (first, key), (second, other) = (
+            clients.add("tanhae", label, (), operator("Ops")) for label in ("Desk 1", "Desk 2")
+        )
+        self.canaries.add_all("computer's key", [key, other])
+        clients.block(second.id, "client_busy", operator("Ops"))
+        return first.id, second.id
 
     def _settings(self) -> dict[str, str]:
         """Everything set that can hold a secret, but for keys and folders."""
@@ -281,6 +298,8 @@ class House:
             "archive": str(self.archive),
             "folder": str(self.folder),
             "key_file": str(self.marked.key_file),
+            "computer": self.marked.computers[0],
+            "blocked": self.marked.computers[1],
         }
 
     @property

@@ -32,6 +32,7 @@ from tests.canary_cases import (
     NO_FOLDER,
     NO_KEY,
     ON_THEIR_OWN,
+    SERVED,
     TOO_LONG,
 )
 from tests.canary_installation import House, Installation, commands_of, options_of, wait_for
@@ -140,7 +141,7 @@ def test_whatever_is_wrong_no_command_shows_what_it_has_found(
 # -- those that run until they are stopped -------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["bot", "run"])
+@pytest.mark.parametrize("command", ["bot", "run", "web"])
 def test_a_bot_that_refuses_to_start_says_nothing_secret(
     command: str,
     marked: Installation,
@@ -152,12 +153,14 @@ def test_a_bot_that_refuses_to_start_says_nothing_secret(
     monkeypatch.chdir(tmp_path)  # `run` reads the .env of where it is
     marked.said.clear()
     house = marked.house(cli.app)
-    for settings, code in ((ANOTHER_KEY, 3), (NO_KEY, 3), (MALFORMED, 2), (NO_FOLDER, 3)):
-        refused = house.run(command, **spelt(settings, house))
+    without_key = 2 if command == "web" else 3
+    refusals = ((ANOTHER_KEY, 3), (NO_KEY, without_key), (MALFORMED, 2), (NO_FOLDER, 3))
+    for settings, code in refusals:
+        refused = house.run(command, **spelt(SERVED | settings, house))
         assert refused.code == code
         assert "Drivekeeper cannot start" in refused.stderr
     folders_are_files(house)
-    assert house.run(command).code == 3
+    assert house.run(command, **SERVED).code == 3
     assert marked.search() == []
 
 

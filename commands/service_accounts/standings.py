@@ -7,6 +7,7 @@ from departments.names import Departments
 from departments.service_accounts.service_keys import ServiceKeys
 from departments.service_accounts.standing import KeyStanding
 from security.errors import CustodyError
+from security.storage.disk_faults import disk_faults
 
 UNKEPT = "Without TOKEN_ENCRYPTION_KEY nothing is kept of departments, nor the age of their keys."
 
@@ -17,8 +18,9 @@ def standings(there: Installation) -> tuple[list[KeyStanding], CustodyError | No
     departments = Departments(settings.departments)
     keys = ServiceKeys(there.storage, departments, settings.service_accounts)
     try:
-        if there.is_there():
-            keys.look()
+        with disk_faults():
+            if there.is_there():
+                keys.look()
     except CustodyError as error:
         fault = error
     return [keys.of(department) for department in departments], fault
