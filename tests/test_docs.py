@@ -250,6 +250,17 @@ def _broken_links(document: Path) -> Iterator[str]:
             yield link
 
 
+def test_diagrams_can_be_drawn() -> None:
+    """To Mermaid a semicolon is the end of a line, in the middle of what somebody says, too."""
+    diagrams = [
+        (document.name, diagram)
+        for document in DOCUMENTS
+        for diagram in re.findall(r"(?ms)^```mermaid\n(.*?)^```", document.read_text("utf-8"))
+    ]
+    assert len(diagrams) > 4
+    assert [name for name, diagram in diagrams if ";" in diagram] == []
+
+
 def test_modules_named_in_documents_exist() -> None:
     """By their path or by their name alone; the changelog tells of what was there once."""
     there = [path.relative_to(ROOT).as_posix() for path in _modules()]
