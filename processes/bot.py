@@ -246,7 +246,7 @@ async def services(
                 fleet=parts.fleet,
                 quarantine=parts.store.copies,
                 metrics=metrics,
-                alerts=alerts_of(settings, parts),
+                alerts=alerts_of(settings, parts, metrics.alarms),
                 keep_unsaved=(
                     ToldNote(settings.user_data_dir).keep if storage.is_shared else lambda _: None
                 ),

@@ -38,9 +38,9 @@ async def sweeping(parts: Custody, settings: Settings, metrics: Metrics) -> Asyn
 
 
 @asynccontextmanager
-async def alerting(parts: Custody, settings: Settings) -> AsyncIterator[None]:
+async def alerting(parts: Custody, settings: Settings, metrics: Metrics) -> AsyncIterator[None]:
     """Tell ALERT_WEBHOOK_URL of trouble, for as long as this is entered."""
-    task = asyncio.create_task(alerts_of(settings, parts).watch())
+    task = asyncio.create_task(alerts_of(settings, parts, metrics.alarms).watch())
     try:
         yield
     finally:

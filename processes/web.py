@@ -95,7 +95,7 @@ async def _serve(settings: Settings) -> None:
             services(settings, storage, mask, metrics) as (parts, made),
             serving_both(settings, create_app(made), _operations(parts, metrics)),
             sweeping(parts, settings, metrics),
-            alerting(parts, settings),
+            alerting(parts, settings, metrics),
         ):
             tune_garbage_collector()
             _log.info("web_ready", version=installed_version("drivekeeper"))

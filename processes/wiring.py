@@ -217,7 +217,9 @@ class Custody:
         await asyncio.to_thread(self.storage.close)  # a database may be waited for
 
 
-def alerts_of(settings: Settings, parts: Custody) -> Alerts:
+def alerts_of(
+    settings: Settings, parts: Custody, on_alarms: Callable[[Mapping[str, int]], None]
+) -> Alerts:
     """What tells ALERT_WEBHOOK_URL of trouble, where there is one, and knows of alarms."""
     address = settings.alert_webhook_url
     return Alerts(
@@ -228,6 +230,7 @@ def alerts_of(settings: Settings, parts: Custody) -> Alerts:
         Departments(settings.departments),
         None if address is None else Webhook(address, Network.of(settings)),
         settings.public_url,
+        on_alarms,
     )
 
 

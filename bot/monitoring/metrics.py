@@ -98,6 +98,7 @@ class Metrics(Collector):
         """The last one of this process."""
         self._buckets: tuple[tuple[float, int], ...] = ()
         self._incidents: dict[str, int] = {}
+        self._alarms: dict[str, int] = {}
         self.is_standby = False
         """Whether the process waits to be the bot."""
         self._quarantine: Callable[[], int] | None = None
@@ -130,6 +131,10 @@ class Metrics(Collector):
     def incidents(self, open_now: Mapping[str, int]) -> None:
         """What administrators are told of: by result code, how many owners it touches."""
         self._incidents = {_code(code): owners for code, owners in open_now.items()}
+
+    def alarms(self, open_now: Mapping[str, int]) -> None:
+        """The same about departments' computers: by result code, how many keys."""
+        self._alarms = {_code(code): keys for code, keys in open_now.items()}
 
     def uploaded(self, result: str, size: int | None) -> None:
         """An upload has ended; `size` in bytes where the file has arrived."""
@@ -164,11 +169,11 @@ class Metrics(Collector):
         yield self._left()
         incidents = GaugeMetricFamily(
             "drivekeeper_incidents",
-            "Trouble that is going on: how many owners it touches, by result code.",
+            "Trouble that is going on: how many owners or keys it touches, by result code.",
             labels=["result"],
         )
-        for code, owners in self._incidents.items():
-            incidents.add_metric([code], owners)
+        for code, touched in {**self._incidents, **self._alarms}.items():
+            incidents.add_metric([code], touched)
         quarantine = GaugeMetricFamily(
             "drivekeeper_quarantined_credentials", "Credentials in quarantine."
         )

@@ -9,7 +9,8 @@ look.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -68,12 +69,14 @@ class Alerts:
         departments: Departments,
         webhook: Webhook | None,
         public_url: str | None,
+        on_alarms: Callable[[Mapping[str, int]], None] = lambda by_code: None,
     ) -> None:
         """
         Args:
             incidents: what this process knows of, for as long as the storage says nothing.
             webhook: None: nobody is told.
             public_url: where the console is; None: nowhere.
+            on_alarms: told at each look, by code, how many keys look stolen.
         """
         self.alarms = Alarms(storage)
         self.computers = ClientRecords(storage, self.alarms)
@@ -83,6 +86,7 @@ class Alerts:
         self._leases = leases
         self._incidents = incidents
         self._webhook = webhook
+        self._on_alarms = on_alarms
         self._link = None if public_url is None else f"{public_url}{_CONSOLE}"
         self._shelf = Shelf(storage, POSTED, _Posted)
         self._told: dict[str, _Posted] = {}
@@ -98,6 +102,9 @@ class Alerts:
 
     async def look(self) -> None:
         """Tell of what has begun and what is over, if no other process is at it. Never raises."""
+        with suppress(CustodyError):
+            going_on = await self._workers.read(self.alarms.open)
+            self._on_alarms(Counter(alarm.code for alarm in going_on))
         async with self._only_one() as may_tell:
             if may_tell is None:
                 return
