@@ -8,6 +8,7 @@ from departments.administrators.links import SignInLinks
 from departments.administrators.sessions import Sessions
 from departments.authorising.consents import DepartmentConsents
 from departments.clients.desk import ClientDesk
+from departments.console.services import ConsoleServices
 from departments.names import Departments
 from departments.overview import Overview
 from departments.service_accounts.service_keys import ServiceKeys
@@ -32,3 +33,4 @@ class DepartmentServices:
     uploads: HandedUploads
     overview: Overview
     service_keys: ServiceKeys
+    console: ConsoleServices

@@ -18,6 +18,9 @@ from departments.administrators.sessions import Sessions
 from departments.authorising.consents import AuthorisingParts, DepartmentConsents
 from departments.authorising.outcomes import Outcomes
 from departments.clients.desk import ClientDesk
+from departments.console.changes import Changes
+from departments.console.fleet import FleetLook
+from departments.console.services import ConsoleServices
 from departments.limits import Limits
 from departments.names import Departments
 from departments.overview import Overview
@@ -104,6 +107,7 @@ async def department_services(
         uploads=uploads,
         overview=Overview(departments, workers, custody.store, custody.state),
         service_keys=custody.service_keys,
+        console=_console(settings, custody),
     )
     clearing = asyncio.create_task(_clearing(services))
     try:
@@ -124,6 +128,23 @@ async def departments_beside(
         return
     async with department_services(settings, storage, custody, drives) as services:
         yield services
+
+
+def _console(settings: Settings, custody: Custody) -> ConsoleServices:
+    storage, copies, keeps = custody.storage, custody.store.copies, custody.state.keeps
+    sweeps_here = keeps and settings.token_maintenance_interval_minutes > 0
+    changes = Changes(
+        custody.workers,
+        custody.leases,
+        storage,
+        copies,
+        custody.state,
+        custody.custodian,
+        custody.rejecting,
+        keeps_holds=keeps,
+    )
+    look = FleetLook(storage, copies, custody.custodian.lead, sweeps_here=sweeps_here)
+    return ConsoleServices(storage, copies, look, changes)
 
 
 def department_parts(settings: Settings, services: DepartmentServices) -> DepartmentParts:

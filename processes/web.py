@@ -26,6 +26,7 @@ from drive.errors import INCIDENTS as DRIVE_INCIDENTS
 from processes.departments import department_parts, department_services
 from processes.ending import StartupError, StoppedInTime
 from processes.outage import PASSING, Outage, stop_signal, until_it_answers
+from processes.present import presence_of, present
 from processes.serving import serving_both
 from processes.storage import is_in_use, mask_of, storage_of
 from processes.sweeping import alerting, sweeping
@@ -93,6 +94,7 @@ async def _serve(settings: Settings) -> None:
         storage = storage_of(settings, mask)
         async with (
             services(settings, storage, mask, metrics) as (parts, made),
+            present(presence_of(storage, "web"), "works"),
             serving_both(settings, create_app(made), _operations(parts, metrics)),
             sweeping(parts, settings, metrics),
             alerting(parts, settings, metrics),

@@ -21,6 +21,7 @@ from web.api.tokens import token_routes
 from web.api.uploads import upload_routes
 from web.callback import CALLBACK_PATH, add_callback
 from web.chat_returns import ChatReturns
+from web.console.routes import console_routes
 from web.department_returns import DepartmentReturns
 from web.gate.bodies import SmallBodies
 from web.gate.headers import SafeHeaders
@@ -107,6 +108,7 @@ def _create_app(parts: DepartmentParts, signed_in: SignedIn) -> ASGIApp:
         authorization_routes(made.departments, made.consents, made.tokens, signed_in, redirect_uri),
         entering_routes(made, signed_in),
         settings_routes(made, signed_in, parts.public_url, redirect_uri),
+        console_routes(made, signed_in),
     ):
         app.include_router(router)
     add_static(app)

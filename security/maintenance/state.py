@@ -76,7 +76,7 @@ class MaintenanceState:
         self._on_refresh = on_refresh
         self._is_shared = storage.is_shared
         self._process = secrets.token_hex(8) if self._is_shared else "bot"
-        self._keeps = keeps
+        self.keeps: Final = keeps
         self.writing = Writing(storage, MAINTENANCE)
         self._processes = ProcessDocuments(storage, self.writing, self._process)
         self._saving = asyncio.Lock()
@@ -140,7 +140,7 @@ class MaintenanceState:
         """
         old = {name: found.pop(name) for name in EARLIER if name in found}
         documents = bring_up(old, found, self._process)
-        if self._keeps:
+        if self.keeps:
             self.writing.write(
                 {
                     name: Whole(documents.get(name))
@@ -270,7 +270,7 @@ class MaintenanceState:
 
     async def last_full(self) -> datetime | None:
         """See `ProcessDocuments`; those of processes that have ended go with it."""
-        if self._keeps:
+        if self.keeps:
             await self._workers.run(self._processes.forget_old)
         return await self._workers.read(self._processes.last_full)
 
@@ -317,7 +317,7 @@ class MaintenanceState:
         """
         async with self._saving:  # no older state is written over a newer one
             changes = self._take_changes(incidents=incidents or not self._is_shared)
-            if self._keeps and (changes or self.writing.unwritten):
+            if self.keeps and (changes or self.writing.unwritten):
                 await self._workers.run(self.writing.write, changes)
 
     def _take_changes(self, *, incidents: bool) -> dict[str, Change]:

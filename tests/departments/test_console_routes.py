@@ -10,10 +10,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from types import SimpleNamespace
+from typing import cast
 
 import httpx
 import pytest
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
@@ -22,9 +24,11 @@ from departments.administrators.sessions import Session
 from departments.clients.desk import ClientDesk
 from departments.console.changes import Changes
 from departments.console.fleet import FleetLook
+from departments.console.services import ConsoleServices
 from departments.limits import Limits
 from departments.names import Departments
 from departments.secret import AccessSecret
+from departments.services import DepartmentServices
 from processes.wiring import Custody, CustodyOptions
 from security.credential import Owner
 from security.errors import OperatorFault
@@ -37,11 +41,16 @@ from security.storage.protocol import Storage
 from tests.pages.kit import Html
 from tests.security.kit import ANN, BOB, TOWN, a_credential
 from tests.stores import MASK
-from web.console.gathering import Gathering
+from tests.web.kit import SAME_SITE
 from web.console.routes import console_routes
+from web.gate.problems import add_problems
+from web.gate.signed_in import COOKIE, SignedIn
+from web.site.routing import SIGN_IN_PATH
 
 pytestmark = pytest.mark.encryption("on")
 TOKEN = "f" * 64
+URL = "https://console.example.org"
+SIGN_IN = f"{SIGN_IN_PATH}?news=over"
 ADMINISTRATOR = Session("s" * 64, "user:900", SecretStr(TOKEN))
 GETS = (
     *("/console", "/console/live", "/console/incidents", "/console/quarantine"),
@@ -59,23 +68,19 @@ ODD = (
 )
 
 
-class Gate:
-    """Whom the real one would let in; it is tried with its own routes."""
+class Cookies:
+    """Whose cookie it is."""
 
     def __init__(self) -> None:
         self.session: Session | None = ADMINISTRATOR
         self.is_away = False
         self.renewed: list[bool] = []
 
-    async def find(self, request: Request, *, renews: bool = True) -> Session | None:
+    async def find(self, cookie: str, *, renews: bool = True) -> Session | None:
         self.renewed.append(renews)
         if self.is_away:
             raise OperatorFault("the database is away", code="database_unreachable")
         return self.session
-
-    def check_form(self, request: Request, session: Session, token: str) -> None:
-        if token != session.form_token.get_secret_value():
-            raise HTTPException(403)
 
 
 @dataclass
@@ -84,7 +89,7 @@ class Console:
 
     custody: Custody
     desk: ClientDesk
-    gate: Gate
+    cookies: Cookies
     http: httpx.AsyncClient
 
     @property
@@ -126,7 +131,7 @@ async def console(storage: Storage, secret: AccessSecret) -> AsyncIterator[Conso
         oauth = GoogleOAuth(OAuthEndpoints("", f"{google}/token", "", f"{google}/revoke"))
         custody = Custody(storage, MASK, oauth, CustodyOptions(clients=[CLIENT]))
         custody.state.load()
-        copies, gate = custody.store.copies, Gate()
+        copies, cookies = custody.store.copies, Cookies()
         desk = ClientDesk(storage, custody.workers, secret, Limits(), blocks=False)
         changes = Changes(
             custody.workers,
@@ -139,16 +144,21 @@ async def console(storage: Storage, secret: AccessSecret) -> AsyncIterator[Conso
             keeps_holds=True,
         )
         look = FleetLook(storage, copies, timedelta(minutes=15), sweeps_here=False)
-        departments = Departments(["tanhae=淡海", "anping=安坑"])
-        gathering = Gathering(storage, copies, look, desk, departments, MASK, keeps_holds=True)
-        app = FastAPI(openapi_url=None)
-        app.include_router(console_routes(gathering, changes, custody.workers, gate, "0.2.0"))
-        transport = httpx.ASGITransport(app)
-        headers = {"Accept-Language": "en"}
+        services = SimpleNamespace(
+            departments=Departments(["tanhae=淡海", "anping=安坑"]),
+            workers=custody.workers,
+            desk=desk,
+            console=ConsoleServices(storage, copies, look, changes),
+        )
+        app = FastAPI(openapi_url=None, version="0.2.0", redirect_slashes=False)
+        add_problems(app)
+        signed_in = SignedIn(cookies.find, URL)
+        app.include_router(console_routes(cast(DepartmentServices, services), signed_in))
+        headers = {"Accept-Language": "en", "Cookie": f"{COOKIE}=any", **SAME_SITE}
         async with httpx.AsyncClient(
-            transport=transport, base_url="http://console.test", headers=headers
+            transport=httpx.ASGITransport(app), base_url=URL, headers=headers
         ) as http:
-            yield Console(custody, desk, gate, http)
+            yield Console(custody, desk, cookies, http)
         await desk.close()
         await custody.workers.close()
         await oauth.close()
@@ -160,30 +170,30 @@ async def console(storage: Storage, secret: AccessSecret) -> AsyncIterator[Conso
 async def test_a_page_is_for_whoever_is_signed_in(console: Console) -> None:
     """Everybody else is led to how one signs in, which is logged once."""
     for path in GETS:
-        console.gate.session = ADMINISTRATOR
+        console.cookies.session = ADMINISTRATOR
         assert (await console.http.get(path)).status_code == 200
-        console.gate.session = None
+        console.cookies.session = None
         with capture_logs() as log:
             answer = await console.http.get(path)
         assert [entry["event"] for entry in log] == ["access_denied"]
-        if path == "/console/live":
-            assert answer.status_code == 401
-            continue
-        assert (answer.status_code, answer.headers["Location"]) == (303, "/console/enter")
-        assert "no-store" in answer.headers["Cache-Control"]
+        assert (answer.status_code, answer.headers["Location"]) == (303, SIGN_IN)
 
 
 async def test_a_button_works_on_the_sessions_own_page_alone(console: Console) -> None:
     """Without the session's token, and without a session, nothing is done."""
     copy = console.set_aside()
     for path in POSTS:
-        console.gate.session = ADMINISTRATOR
+        console.cookies.session = ADMINISTRATOR
         right = {"copy": copy, "confirm": MASK(ANN.name)}
         for fields in ({}, {"csrf": "x"}, {"csrf": TOKEN.upper()}):
             assert (await console.http.post(path, data={**right, **fields})).status_code == 403
         assert (await console.http.post(path, json={"csrf": TOKEN, **right})).status_code == 403
-        console.gate.session = None
-        assert (await console.press(path, **right)).headers["Location"] == "/console/enter"
+        console.cookies.session = None
+        assert (await console.press(path, **right)).headers["Location"] == SIGN_IN
+        console.cookies.session = ADMINISTRATOR
+        elsewhere = {"Sec-Fetch-Site": "cross-site"}
+        answer = await console.http.post(path, data={"csrf": TOKEN, **right}, headers=elsewhere)
+        assert answer.status_code == 403
         assert (await console.http.get(path)).status_code == 405
     assert console.custody.store.copies.size() == 1
     assert console.trail() == []
@@ -193,13 +203,13 @@ async def test_an_open_page_keeps_nobody_signed_in(console: Console) -> None:
     """Its figures are fetched without renewing the session."""
     await console.http.get("/console/live")
     await console.http.get("/console")
-    assert console.gate.renewed == [False, True]
+    assert console.cookies.renewed == [False, True]
 
 
 async def test_without_its_database_nothing_of_anybody_is_shown(console: Console) -> None:
     """Neither the page nor who is signed in; what is safe is said, and when to try again."""
     console.set_aside()
-    console.gate.is_away = True
+    console.cookies.is_away = True
     for path in (*GETS, *POSTS):
         answer = await (console.press(path) if path in POSTS else console.http.get(path))
         assert answer.status_code == 503
@@ -277,7 +287,6 @@ async def test_the_trail_as_a_file_holds_what_is_filtered(console: Console) -> N
     console.storage.record([Event("refreshed", ANN), Event("revoked", TOWN)])
     answer = await console.http.get("/console/audit.csv?what=consent")
     assert answer.headers["Content-Type"].startswith("text/csv")
-    assert answer.headers["Cache-Control"] == "no-store"
     assert "attachment" in answer.headers["Content-Disposition"]
     assert answer.content.startswith("\ufeff".encode())
     rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
@@ -357,7 +366,7 @@ async def test_the_mask_purges_that_copy_alone(console: Console) -> None:
 
 async def test_an_operator_is_nobody_in_the_trail(console: Console) -> None:
     """Whoever came by a command has no mask; their name is none of an owner's."""
-    console.gate.session = Session("s" * 64, "operator:Ops", SecretStr(TOKEN))
+    console.cookies.session = Session("s" * 64, "operator:Ops", SecretStr(TOKEN))
     copy = console.set_aside()
     await console.press("/console/quarantine/purge", copy=copy, confirm=MASK(ANN.name))
     assert console.trail()[0] == ("confirmed", None, "purged")

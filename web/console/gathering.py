@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Final
@@ -11,8 +11,8 @@ from departments.clients.alarms import Alarm
 from departments.clients.clients import Client
 from departments.clients.desk import ClientDesk
 from departments.clients.use import UseRecord
-from departments.console.fleet import FleetLook
 from departments.console.memory import Memory
+from departments.console.services import ConsoleServices
 from departments.console.trail import Cursor, TrailPage, Wanted, trail_file, trail_page
 from departments.names import LONGEST, Departments
 from security.logs.schema import MASK
@@ -33,18 +33,23 @@ _SHOWN_HELD: Final = 20
 class Gathering:
     """What is kept, read for the console."""
 
-    storage: Storage
-    copies: Quarantine
-    look: FleetLook
+    console: ConsoleServices
     desk: ClientDesk
     departments: Departments
-    mask: Callable[[str], str]
-    keeps_holds: bool
-    """As in `Changes`."""
+
+    @property
+    def storage(self) -> Storage:
+        """Where all of it is kept."""
+        return self.console.storage
+
+    @property
+    def copies(self) -> Quarantine:
+        """The quarantine."""
+        return self.console.copies
 
     def overview(self) -> Page:
         """How everything stands."""
-        fleet, memory = self.look.look()
+        fleet, memory = self.console.look.look()
         alarms = self.desk.alarms.open()
         count, records = self.copies.newest_records(0, _FEW)
         computers = self._computers(alarms)
@@ -61,7 +66,7 @@ class Gathering:
 
     def incidents(self) -> Page:
         """What is wrong just now."""
-        _, memory = self.look.look()
+        _, memory = self.console.look.look()
         troubles = _troubles(memory, self.desk.alarms.open())
         return Page("incidents", self.storage.now(), troubles=troubles)
 
@@ -71,7 +76,7 @@ class Gathering:
         Args:
             wrong: as in `Copies`.
         """
-        _, memory = self.look.look()
+        _, memory = self.console.look.look()
         count, records = self.copies.newest_records(page * _COPIES, _COPIES)
         pages = max(-(-count // _COPIES), 1)
         if page >= pages:
@@ -79,8 +84,8 @@ class Gathering:
         shown = list(memory.held.items())[:_SHOWN_HELD]
         held = Held(
             len(memory.held),
-            [(self.mask(owner.name), entry.reason) for owner, entry in shown],
-            self.keeps_holds,
+            [(self.copies.mask_of(owner), entry.reason) for owner, entry in shown],
+            self.console.changes.keeps_holds,
             asks_held,
         )
         copies = Copies(count, records, page, pages, wrong)
@@ -131,7 +136,7 @@ class Gathering:
         ]
 
     def _names(self) -> Mapping[str, str]:
-        return {self.mask(one.owner.name): one.name for one in self.departments}
+        return {self.copies.mask_of(one.owner): one.name for one in self.departments}
 
     def _wanted(self, asked: Filter, zone: tzinfo) -> Wanted | None:
         """None: there is no such owner."""
@@ -140,7 +145,7 @@ class Gathering:
             department = self.departments.find(owner.removeprefix("department:")[:LONGEST])
             if department is None:
                 return None
-            owner = self.mask(department.owner.name)
+            owner = self.copies.mask_of(department.owner)
         return Wanted(
             GROUPS[asked.group],
             owner or None,

@@ -1,0 +1,88 @@
+"""The console as `drivekeeper web` serves it: behind the gate, with Google beside it."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+
+from departments.administrators import who
+from sandbox.clients.google_controls import GoogleControls
+from tests.pages.kit import Html
+from tests.web.kit import TANHAE, RunningWeb
+from web.site.routing import SIGN_IN_PATH
+
+pytestmark = pytest.mark.encryption("on")
+PAGES = ("", "/live", "/incidents", "/quarantine", "/computers", "/processes", "/audit")
+
+
+async def press(browser: httpx.AsyncClient, path: str, button: str) -> httpx.Response:
+    """The first button of this name on a page, as its form has it."""
+    page = Html((await browser.get(path)).text)
+    form = next(
+        form
+        for form in page.all("form")
+        for one in form.children
+        if one.tag == "button" and one.text.startswith(button)
+    )
+    fields = {
+        one.attributes["name"]: one.attributes.get("value", "")
+        for one in form.children
+        if one.tag == "input"
+    }
+    return await browser.post(form.attributes["action"], data=fields)
+
+
+async def test_an_administrator_restores_what_google_still_accepts(
+    web: RunningWeb, google: GoogleControls
+) -> None:
+    """By the page's own button; what Google has taken back meanwhile is said to be so."""
+    await web.authorise(google, "amy@example.com")
+    copies = web.custody.store.copies
+    await web.custody.workers.run(copies.set_aside, TANHAE.owner, "invalid_grant")
+    cookie = await web.sign_in(who.user(501))
+    async with web.browser(cookie, **{"Accept-Language": "en"}) as browser:
+        answer = await press(browser, "/console/quarantine", "Restore")
+        assert (answer.status_code, answer.headers["Location"]) == (
+            303,
+            "/console/quarantine?done=restored",
+        )
+        assert "Google accepts it" in (await browser.get(answer.headers["Location"])).text
+        assert web.custody.store.load(TANHAE.owner) is not None
+        await google.revoke("amy@example.com")
+        await web.custody.workers.run(copies.set_aside, TANHAE.owner, "invalid_grant")
+        answer = await press(browser, "/console/quarantine", "Restore")
+        assert answer.headers["Location"] == "/console/quarantine?done=restored_refused"
+        assert "1 copy" in (await browser.get("/console/quarantine")).text
+    said = [
+        (entry.action, entry.result) for entry in web.custody.storage.events(action="confirmed")
+    ]
+    assert said == [("confirmed", "restored")] * 2
+
+
+async def test_every_page_of_the_console_is_strict_and_kept_by_nobody(web: RunningWeb) -> None:
+    """Its headers are the gate's; without a session one is led to how to sign in."""
+    async with web.browser(await web.sign_in()) as browser, web.browser() as stranger:
+        for page in PAGES:
+            answer = await browser.get(f"/console{page}")
+            assert answer.status_code == 200
+            policy = answer.headers["Content-Security-Policy"]
+            assert policy.startswith("default-src 'none'")
+            assert "unsafe" not in policy
+            assert answer.headers["Cache-Control"] == "no-store"
+            head = await browser.head(f"/console{page}")
+            assert (head.status_code, head.content) == (200, b"")
+            led = await stranger.get(f"/console{page}")
+            assert (led.status_code, led.headers["Location"]) == (303, SIGN_IN_PATH)
+        trail = await browser.get("/console/audit.csv")
+        assert trail.headers["Content-Type"].startswith("text/csv")
+        assert trail.headers["Cache-Control"] == "no-store"
+        assert re.match("\ufefftime,action,owner,result", trail.text)
+        style = Html((await browser.get("/console")).text)
+        sheets = [
+            one.attributes["href"]
+            for one in style.all("link")
+            if "console" in one.attributes["href"]
+        ]
+        assert (await stranger.get(sheets[0])).headers["Content-Type"].startswith("text/css")
