@@ -71,6 +71,10 @@ STATES: Final[dict[str, Card]] = {
     "on_hold": replace(FINE, state="on_hold"),
     "unreadable": replace(FINE, state="unreadable", account="", since=None),
     "another": replace(FINE, question=Question("c" * 64, FINE.account, "tanhae-new@example.com")),
+    "another_than_last": replace(
+        NEVER, question=Question("c" * 64, FINE.account, "tanhae-new@example.com")
+    ),
+    "kept_none": replace(NEVER, news="kept"),
     "another_unknown": replace(FINE, question=Question("c" * 64, "", _LONG)),
     "declined": replace(NEVER, news="declined"),
     "unticked": replace(NEVER, news="unticked"),

@@ -39,9 +39,9 @@ async def test_an_administrator_authorises_revokes_and_authorises_again(
         assert end == f"{SETTINGS}?department=tanhae&done=revoked"
         assert "已撤銷" in someone.news[0]
         await authorise(someone, google, BEN)
-        assert f"這次同意的是 {BEN}" in someone.text
+        assert f"上次是 {AMY}，這次同意的是 {BEN}" in someone.text
         await someone.press(f"{SETTINGS}/account", 1)
-        assert "保留原來的帳號" in someone.news[0]
+        assert "淡海維持原樣" in someone.news[0]
 
 
 async def test_another_account_is_used_when_that_is_chosen(

@@ -146,7 +146,7 @@ class Card:
     @property
     def wants_something(self) -> bool:
         """Whether there is something for the reader to do."""
-        return self.state in ("never", "lost", "on_hold")
+        return self.state in ("never", "lost", "on_hold") and self.under_way != "mine"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
