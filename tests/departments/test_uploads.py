@@ -172,15 +172,11 @@ async def test_a_finished_upload_is_told_of_without_asking_google(cloud: Cloud) 
     assert (await cloud.google.calls())["counts"] == {}
 
 
-@pytest.mark.parametrize(
-    "other", [{"name": "another.pdf"}, {"size": 7}, {"md5": "0" * 32}, {"mime": "text/plain"}]
-)
-async def test_another_file_under_the_same_key_is_refused(
-    cloud: Cloud, other: dict[str, Any]
-) -> None:
+async def test_another_file_under_the_same_key_is_refused(cloud: Cloud) -> None:
     handed = await cloud.begin()
-    with pytest.raises(OtherFile):
-        await cloud.begin(announced(**other))
+    for other in ({"name": "b.pdf"}, {"size": 7}, {"md5": "0" * 32}, {"mime": "text/plain"}):
+        with pytest.raises(OtherFile):
+            await cloud.begin(announced(**other))
     assert (await cloud.state()).session == handed.session
     assert await cloud.calls("upload.start") == 1
 
