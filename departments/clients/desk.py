@@ -75,9 +75,9 @@ class ClientDesk:
         self._gates: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._waiting: dict[str, tuple[asyncio.TimerHandle, Client]] = {}
         """Whose use is written in a while, by the key's document."""
-        self._writing: dict[str, asyncio.Task[None]] = {}
+        self._writing: dict[str, asyncio.Task[Seen]] = {}
         self._is_closing = False
-        self._written: dict[str, float] = {}
+        self._written_at: dict[str, float] = {}
         """When a key's use was last written, by the loop's clock."""
         self._alarmed: dict[str, float] = {}
 
@@ -121,11 +121,13 @@ class ClientDesk:
             self._refuse(TooOften(wait, client=client))
         told_by = self._secret.digest("machines", (machine or place)[:_LONGEST_MACHINE])[:16]
         seen = self.use.note(client.name, told_by, counts=wants != "status")
-        self._write_soon(client)
-        if seen.busy or seen.second_machine:
+        if seen.second_machine:  # other processes may know it
+            seen = await self._written(client)
+        else:
+            self._write_soon(client)
             await self._look_into(client, seen)
-            if self._blocks:
-                self._refuse(WrongKey("the key is blocked", code="key_blocked", client=client))
+        if self._blocks and (seen.busy or seen.second_machine):
+            self._refuse(WrongKey("the key is blocked", code="key_blocked", client=client))
         return client
 
     async def pair(self, code: str, *, address: str) -> tuple[Client, SecretStr]:
@@ -167,13 +169,13 @@ class ClientDesk:
 
     async def write_all(self) -> None:
         """Write what was counted, without waiting for its minute."""
-        await self._written_down()
+        await self._all_written()
         for timer, client in list(self._waiting.values()):
             timer.cancel()
             self._begin_to_write(client)
-        await self._written_down()
+        await self._all_written()
 
-    async def _written_down(self) -> None:
+    async def _all_written(self) -> None:
         if self._writing:
             await asyncio.wait(self._writing.values())
 
@@ -252,7 +254,7 @@ class ClientDesk:
         if self._is_closing or name in self._waiting or name in self._writing:
             return
         loop = asyncio.get_running_loop()
-        written = self._written.get(name)
+        written = self._written_at.get(name)
         seconds = 0.0 if written is None else max(written + WRITTEN_EVERY - loop.time(), 0.0)
         self._waiting[name] = loop.call_later(seconds, self._begin_to_write, client), client
 
@@ -260,12 +262,28 @@ class ClientDesk:
         self._waiting.pop(client.name, None)
         self._writing[client.name] = self._workers.uncancelled(self._write(client))
 
-    async def _write(self, client: Client) -> None:
-        self._written[client.name] = asyncio.get_running_loop().time()
+    async def _written(self, client: Client) -> Seen:
+        """Write at once; what is conspicuous about it."""
+        while (earlier := self._writing.get(client.name)) is not None:
+            await asyncio.wait((earlier,))
+        timer, _ = self._waiting.get(client.name, (None, client))
+        if timer is not None:
+            timer.cancel()
+        self._begin_to_write(client)
+        task = self._writing[client.name]
+        await asyncio.wait((task,))
+        return task.result()
+
+    async def _write(self, client: Client) -> Seen:
+        self._written_at[client.name] = asyncio.get_running_loop().time()
         try:
-            await self._look_into(client, await self._workers.run(self.use.write, client.name))
+            seen = await self._workers.run(self.use.write, client.name)
+            await self._look_into(client, seen)
         except CustodyError as fault:  # it stays counted
             _log.warning("memory_not_saved", result=fault.code)
+            return Seen()
+        else:
+            return seen
         finally:
             del self._writing[client.name]
             if self.use.has_unwritten(client.name):

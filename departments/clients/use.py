@@ -84,6 +84,8 @@ class Seen:
     busy: tuple[int, int] | None = None
     """How often in this hour, and how often in the busiest before; None: as ever."""
     second_machine: bool = False
+    """Whether another machine than before comes with it: as far as this process knows, where that
+    was not asked of the storage."""
 
 
 @dataclass(slots=True)
@@ -93,14 +95,8 @@ class _Mine:
     known: UseRecord | None = None
     """As it was written last; None: nothing was yet."""
     counted: Counted = field(default_factory=Counted)
-
-    def has_seen(self, machine: str) -> bool:
-        return machine in self.counted.machines or (
-            self.known is not None and machine in self.known.machines
-        )
-
-    def has_seen_any(self) -> bool:
-        return bool(self.counted.machines or (self.known is not None and self.known.machines))
+    machines: set[str] = field(default_factory=set)
+    """All that have come with it, as far as this process knows."""
 
 
 class Use:
@@ -123,7 +119,8 @@ class Use:
         now = self._storage.now()
         with self._lock:
             mine = self._mine.setdefault(name, _Mine())
-            second = mine.has_seen_any() and not mine.has_seen(machine)
+            second = bool(mine.machines) and machine not in mine.machines
+            mine.machines.add(machine)
             counted = mine.counted
             counted.last_used = max(counted.last_used, now)
             counted.machines[machine] = now
@@ -164,6 +161,7 @@ class Use:
         busy = None
         with self._lock:
             mine.known = kept
+            mine.machines.update(kept.machines)
         for minute in counted.minutes:
             busy = busy or _busy(kept, Counted(), minute)
         return Seen(busy, second)

@@ -429,6 +429,24 @@ async def test_a_second_machine_is_noticed_when_it_comes_to_another_process(star
     await until(lambda: other.alarms() == ["client_second_machine"])
 
 
+async def test_a_second_machine_that_is_fine_is_no_news_to_another_process(start: Start) -> None:
+    """Which did not know it yet."""
+    one, other = start(), start()
+    client, key = one.add()
+    for office in (one, other):
+        await office.come(key)
+        await office.written()
+    await one.come(key, machine="desk-2")
+    assert one.alarms() == ["client_second_machine"]
+    await one.desk.dismiss(f"client_second_machine.{client.id}")
+    for office in (other, one):
+        await office.come(key, machine="desk-2")
+        await office.written()
+    assert one.alarms() == []
+    await other.come(key, machine="desk-3")
+    assert one.alarms() == ["client_second_machine"]
+
+
 async def test_a_computer_that_says_nothing_is_told_by_its_address(office: Office) -> None:
     _, key = office.add()
     await office.come(key, machine=None, address=OFFICE)
