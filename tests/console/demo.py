@@ -164,8 +164,8 @@ _ENTRIES: Final = [
 TRAIL: Final = Trail(
     Filter(since="2026-11-28", until="2026-11-29"),
     TrailPage(_ENTRIES, Cursor(MOMENT - timedelta(hours=3), 1)),
-    {_MASKS[2]: "淡海"},
 )
+_NAMES: Final = {_MASKS[2]: "淡海"}
 _OVERVIEW: Final = Page(
     "overview",
     NOW,
@@ -175,8 +175,8 @@ _OVERVIEW: Final = Page(
     processes=PROCESSES,
     computers=COMPUTERS,
 )
-_QUARANTINE: Final = Page("quarantine", NOW, copies=COPIES)
-_AUDIT: Final = Page("audit", NOW, trail=TRAIL)
+_QUARANTINE: Final = Page("quarantine", NOW, copies=COPIES, names=_NAMES)
+_AUDIT: Final = Page("audit", NOW, trail=TRAIL, names=_NAMES)
 _HELD: Final = Held(12, [(_MASKS[0], "invalid_grant"), (_MASKS[1], "corrupt")], can_confirm=True)
 
 PAGES: Final[dict[str, Page]] = {
@@ -249,7 +249,7 @@ PAGES: Final[dict[str, Page]] = {
     ),
     "audit_nobody": replace(
         _AUDIT,
-        trail=Trail(Filter(owner="<b>", fault="owner"), TrailPage([], None), {}),
+        trail=Trail(Filter(owner="<b>", fault="owner"), TrailPage([], None)),
     ),
     **{
         f"news_{news}": Page("quarantine", NOW, news=news, was_replaced=news == "restored")

@@ -130,11 +130,8 @@ def test_what_comes_from_outside_becomes_no_markup() -> None:
         replace(busy, processes=[replace(busy.processes[0], machine=INJECTED, version=INJECTED)]),
         replace(
             audit,
-            trail=replace(
-                audit.trail,
-                asked=replace(audit.trail.asked, owner=INJECTED),
-                names=dict.fromkeys(audit.trail.names, INJECTED),
-            ),
+            trail=replace(audit.trail, asked=replace(audit.trail.asked, owner=INJECTED)),
+            names=dict.fromkeys(audit.names, INJECTED),
         ),
     ]
     for page in pages:

@@ -62,6 +62,7 @@ class Gathering:
             held=Held(len(memory.held)),
             processes=all_present(self.storage),
             computers=sorted(computers, key=_least_quiet)[:_COMPUTERS],
+            names=self._names(),
         )
 
     def incidents(self) -> Page:
@@ -89,7 +90,8 @@ class Gathering:
             asks_held,
         )
         copies = Copies(count, records, page, pages, wrong)
-        return Page("quarantine", self.storage.now(), copies=copies, held=held)
+        now = self.storage.now()
+        return Page("quarantine", now, copies=copies, held=held, names=self._names())
 
     def processes(self) -> Page:
         """Which there are."""
@@ -116,8 +118,8 @@ class Gathering:
             asked = replace(asked, fault="owner")
         else:
             page = trail_page(self.storage, wanted, start, _ENTRIES)
-        trail = Trail(asked, page, self._names(), start is None)
-        return Page("audit", self.storage.now(), trail=trail)
+        trail = Trail(asked, page, start is None)
+        return Page("audit", self.storage.now(), trail=trail, names=self._names())
 
     def audit_file(self, asked: Filter, zone: tzinfo) -> str:
         """The same as CSV: the newest of it, where it is long."""

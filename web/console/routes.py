@@ -1,7 +1,6 @@
 """The console's addresses: pages for administrators, and what their buttons do.
 
-Every form's answer is a 303, but where the page has to say that a word was another: a page that is
-loaded again does nothing a second time.
+Every form's answer is a 303: a page that is loaded again does nothing a second time.
 """
 
 from __future__ import annotations
@@ -87,8 +86,13 @@ def console_routes(services: DepartmentServices, signed_in: SignedIn) -> APIRout
     @router.api_route("/quarantine", methods=READ)
     async def quarantine(request: Request) -> Response:
         """What was set aside, and who is on hold."""
-        number, asks = _number(_asked(request, "page")), _asked(request, "ask") == "held"
-        return await page(request, partial(gathering.quarantine, number, asks_held=asks))
+        gather = partial(
+            gathering.quarantine,
+            _number(_asked(request, "page")),
+            wrong=_asked(request, "wrong"),
+            asks_held=_asked(request, "ask") == "held",
+        )
+        return await page(request, gather)
 
     @router.api_route("/processes", methods=READ)
     async def processes(request: Request) -> Response:
@@ -131,16 +135,14 @@ def console_routes(services: DepartmentServices, signed_in: SignedIn) -> APIRout
         shown_on: Annotated[str, Form(alias="page", max_length=_LONGEST)] = "",
         csrf: FormToken = "",
     ) -> Response:
-        """Delete one for good, where its owner's mask was typed; else nothing was, which is said
-        where it was typed."""
+        """Delete one for good, where its owner's mask was typed; else nothing, which is said where
+        it was typed."""
         session = await changing(request, csrf)
         outcome = await console.changes.purge(which, confirm, session.administrator)
         if outcome.result != "wrong":
             return led(_QUARANTINE, outcome)
-        gather = partial(gathering.quarantine, _number(shown_on), wrong=which)
-        shown = await workers.read(gather)
-        frame = replace(frame_of(request, session), path=_QUARANTINE, query=())
-        return answer(request, render_console(shown, frame), 422)
+        query = urlencode({"wrong": which, "page": _number(shown_on)})
+        return RedirectResponse(f"{_QUARANTINE}?{query}", 303)
 
     @router.post("/quarantine/held")
     async def confirm_held(request: Request, csrf: FormToken = "") -> Response:

@@ -149,8 +149,6 @@ class Trail:
 
     asked: Filter
     page: TrailPage
-    names: Mapping[str, str]
-    """Mask → what to show instead: a department's name."""
     is_first: bool = True
 
 
@@ -170,6 +168,8 @@ class Page:
     processes: Sequence[Present] = ()
     computers: Sequence[Computer] = ()
     trail: Trail | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Mask → whose it is, where that is a department: its name."""
 
     @property
     def is_empty(self) -> bool:
