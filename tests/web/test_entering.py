@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
+import httpx
 import pytest
 from freezegun import configure, freeze_time
 from freezegun.config import DEFAULT_IGNORE_LIST, reset_config
@@ -140,3 +142,18 @@ async def test_pages_are_for_nobody_to_keep(web: RunningWeb, path: str) -> None:
         assert answer.headers["Cache-Control"] == "no-store"
         assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
         assert answer.headers["Referrer-Policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("path", ["//evil.example/x", "/\\evil.example/x", "///evil.example"])
+async def test_no_address_makes_a_link_to_another_site(web: RunningWeb, path: str) -> None:
+    """A page that says that there is nothing has links to itself in other languages."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", httpx.URL(web.url).port)
+    host = web.url.removeprefix("http://")
+    asked = (f"GET {path} HTTP/1.1", f"Host: {host}", "Accept: text/html", "Connection: close")
+    writer.write("\r\n".join((*asked, "", "")).encode())
+    async with asyncio.timeout(10):
+        text = (await reader.read()).decode()
+    writer.close()
+    links = re.findall(r'(?:href|action)="([^"]*)"', text)
+    assert len(links) > 5
+    assert [link for link in links if not re.match(r"/(?![/\\])|#", link)] == []

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import JSONResponse, Response
 
 from web.api.described import ADMINISTRATOR, SECURITY_SCHEMES, refusals, secured_by
 from web.gate.problems import ProblemBody
 from web.gate.signed_in import SignedIn
 from web.site.api_page import render_api
-from web.site.frame import Frame
+from web.site.frame import answer
+from web.site.routing import PageRoute, frame_of
 
 _SAYS: Final = (
     "What a department's computers and its administrators ask of Drivekeeper. Refusals are "
@@ -56,8 +57,12 @@ def add_documents(app: FastAPI, signed_in: SignedIn) -> None:
         await signed_in(request)
         return JSONResponse(describe(app))
 
-    @app.get("/api/docs", include_in_schema=False)
+    pages = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+    @pages.get("/api/docs")
     async def docs(request: Request) -> Response:
         """This description, to be read."""
-        await signed_in(request)
-        return HTMLResponse(render_api(Frame.of(request), describe(app)))
+        session = await signed_in(request)
+        return answer(request, render_api(frame_of(request, session), describe(app)))
+
+    app.include_router(pages)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -39,7 +39,7 @@ class Frame:
     def of(cls, request: Request, *, who: str = "", csrf: str = "", version: str = "") -> Frame:
         """Of a request; a page that answers a POST gives its own path with `at`."""
         query = tuple(pair for pair in request.query_params.multi_items() if pair[0] != "lang")
-        return cls(texts_of(request), request.url.path, query, who, csrf, version)
+        return cls(texts_of(request), path_of(request), query, who, csrf, version)
 
     @property
     def address(self) -> str:
@@ -62,6 +62,14 @@ class Frame:
             lang = code.replace("_", "-")
             query = urlencode([*self.query, ("lang", lang)])
             yield lang, name, f"{self.path}?{query}", code == self.texts.language
+
+
+def path_of(request: Request) -> str:
+    """The path that was asked for, as a link's that cannot lead to another site.
+
+    `//example.org` and `/\\example.org` would.
+    """
+    return "/" + quote(request.scope["path"].lstrip("/\\"))
 
 
 def _environment() -> Environment:

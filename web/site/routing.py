@@ -17,7 +17,7 @@ from security.errors import CustodyError
 from web.gate.problems import Problem, problem_of
 from web.gate.signed_in import COOKIE
 from web.site import pages
-from web.site.frame import Frame, answer
+from web.site.frame import Frame, answer, path_of
 from web.site.texts import texts_of
 
 SETTINGS_PATH: Final = "/settings/google"
@@ -79,7 +79,7 @@ def page_of(problem: Problem, request: Request) -> Response:
         # The cookie says that there was a session, and nothing else does.
         over = "?news=over" if COOKIE in request.cookies else ""
         return RedirectResponse(f"{SIGN_IN_PATH}{over}", 303)
-    path = request.url.path if request.method in READ else SETTINGS_PATH
+    path = path_of(request) if request.method in READ else SETTINGS_PATH
     frame = Frame(texts_of(request), path, version=request.app.version)
     page = pages.render_problem(frame, _kind_of(problem))
     return answer(request, page, problem.status, **problem.headers)
