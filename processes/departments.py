@@ -74,7 +74,7 @@ async def department_services(
     """
     workers, departments = custody.workers, Departments(settings.departments)
     secret = await workers.run(AccessSecret.of, storage)
-    uploads = HandedUploads(storage, workers, secret, drives, custody.custodian)
+    uploads = HandedUploads(storage, workers, custody.leases, secret, drives, custody.custodian)
     outcomes = Outcomes(storage, secret)
     consents = DepartmentConsents(
         AuthorisingParts(

@@ -31,12 +31,14 @@ from departments.uploads.records import (
     Record,
     State,
 )
-from drive import Drives
+from drive import Drive, Drives
 from security.credential import Owner
 from security.custody.custodian import Custodian
 from security.custody.deadline import Deadline
+from security.custody.leases import Leases
 from security.custody.workers import Workers
 from security.errors import CustodyError
+from security.storage.leases import FOLDER_LEASE
 from security.storage.protocol import Storage
 
 PATIENCE_SECONDS: Final = 12.0
@@ -65,6 +67,7 @@ class HandedUploads:
         self,
         storage: Storage,
         workers: Workers,
+        leases: Leases,
         secret: AccessSecret,
         drives: Drives,
         custodian: Custodian,
@@ -74,11 +77,14 @@ class HandedUploads:
         self._now = storage.now
         self._shelf = Shelf(storage, UPLOADS, Record)
         self._workers = workers
+        self._leases = leases
         self._secret = secret
         self._drives = drives
         self._custodian = custodian
         self._patience_seconds = patience_seconds
         self._clears_at = 0.0
+        self._have_folders: set[tuple[str, SecretStr]] = set()
+        """Departments' slugs, with the accounts in which they have one."""
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def begin(
@@ -185,6 +191,7 @@ class HandedUploads:
         file_id = ""
         if earlier is not None and earlier.state == "gone" and earlier.account == account:
             file_id = earlier.file_id
+        await self._make_folder(department, account)
         begun = await self._drives.run(
             owner, partial(begin_session, file=file, folder=department.name, file_id=file_id)
         )
@@ -209,6 +216,15 @@ class HandedUploads:
         by = id_of(client)
         _log.info("upload_handed", owner=owner, client=by, result="ok", size=file.size)
         return HandedUpload.of(record, 0, is_new=True)
+
+    async def _make_folder(self, department: Department, account: SecretStr) -> None:
+        """Of several processes one makes it: further ones of its name would stay, and be empty."""
+        where = department.slug, account
+        if where not in self._have_folders:
+            async with self._leases.of_fleet(FOLDER_LEASE):
+                folder = partial(Drive.ensure_folder, name=department.name)
+                await self._drives.run(department.owner, folder)
+            self._have_folders.add(where)
 
     async def _seen(self, name: str, record: Record, department: Department) -> tuple[Record, int]:
         """The upload as it stands by now, and how many bytes Drive has; how it ended is kept."""

@@ -14,6 +14,8 @@ TELL_LEASE: Final = "fleet.tell"
 """Whoever has it opens, ends and tells of what all processes see: each once."""
 ALERT_LEASE: Final = "fleet.alert"
 """Whoever has it tells of the same to the address of ALERT_WEBHOOK_URL, which may take its time."""
+FOLDER_LEASE: Final = "fleet.folder"
+"""Whoever has it makes a department's folder in its Drive, where there is none."""
 _OF_A_LIVING_PROCESS: Final = 30.0
 _MARGIN: Final = 5.0
 

@@ -10,6 +10,7 @@ from departments.authorising.outcomes import Outcome, Outcomes
 from departments.names import Department
 from departments.secret import AccessSecret
 from departments.uploads.handed import HandedUploads
+from drive import DriveApi
 from processes.wiring import Custody
 from security.consent.pending import PendingConsent
 from tests.security.kit import World, answer_of
@@ -20,11 +21,16 @@ MINE, OTHERS = "a" * 64, "b" * 64
 """Ids of sessions."""
 
 
-def uploads_of(world: World, custody: Custody) -> HandedUploads:
-    """Those of one process over the world's storage."""
-    drives = world.new_drives(custody)
+def uploads_of(world: World, custody: Custody, api: DriveApi | None = None) -> HandedUploads:
+    """Those of one process over the world's storage.
+
+    Args:
+        api: with what this process alone knows of Drive.
+    """
+    drives = world.new_drives(custody, api)
     secret = AccessSecret.of(custody.storage)
-    return HandedUploads(custody.storage, custody.workers, secret, drives, custody.custodian)
+    parts = custody.storage, custody.workers, custody.leases
+    return HandedUploads(*parts, secret, drives, custody.custodian)
 
 
 def consents_of(

@@ -20,7 +20,7 @@ from departments.kinds import UPLOADS
 from departments.names import Department
 from departments.uploads.handed import KEPT_SECONDS, HandedUploads, OtherFile
 from departments.uploads.records import AnnouncedFile, HandedUpload, Record
-from drive import DriveRefused
+from drive import DriveApi, DriveRefused
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox
 from security.encryption import TokenEncryption
@@ -53,9 +53,9 @@ class Cloud:
         self.google = world.google
         self.uploads = self.process()
 
-    def process(self) -> HandedUploads:
+    def process(self, api: DriveApi | None = None) -> HandedUploads:
         """One more, as after a restart, or beside the others."""
-        return uploads_of(self.world, self.world.new_custody())
+        return uploads_of(self.world, self.world.new_custody(), api)
 
     async def begin(
         self, file: AnnouncedFile | None = None, key: str = KEY, client: str = CLIENT
@@ -151,6 +151,16 @@ async def test_of_many_processes_one_hands_out_its_session_and_the_others_give_t
             await asyncio.sleep(0.01)
     assert await send(handed[0]) == 200
     assert len(await cloud.files()) == 1
+
+
+@pytest.mark.one_way("on")
+async def test_of_many_processes_one_makes_the_departments_folder(cloud: Cloud) -> None:
+    processes = [cloud.process(DriveApi(cloud.world.url)) for _ in range(4)]
+    await asyncio.gather(
+        *(each.begin(CLIENT, TANHAE, announced(), str(n)) for n, each in enumerate(processes))
+    )
+    folders = [one["name"] for one in await cloud.google.files(AMY)]
+    assert folders == ["淡海"]
 
 
 async def test_after_a_restart_the_same_request_has_the_same_answer(cloud: Cloud) -> None:

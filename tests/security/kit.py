@@ -177,9 +177,9 @@ class World:
         """The custodian of one more custody."""
         return self.new_custody(**options).custodian
 
-    def new_drives(self, custody: Custody | None = None) -> Drives:
+    def new_drives(self, custody: Custody | None = None, api: DriveApi | None = None) -> Drives:
         """One more pool of threads for Drive."""
-        made = Drives(self.api, (custody or self.custody).custodian, threads=4)
+        made = Drives(api or self.api, (custody or self.custody).custodian, threads=4)
         self._drives.append(made)
         return made
 
