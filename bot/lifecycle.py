@@ -18,10 +18,10 @@ from bot.admin import alerts
 from bot.commands import publish
 from bot.context import BotApplication
 from bot.errors import on_polling_error
+from bot.maintenance import go_on_with_waiting
 from bot.receiving import files
 from bot.updates.incoming import ALLOWED_UPDATES
 from bot.webhook import set_webhook
-from security.errors import CustodyError
 from security.google.jitter import doubling
 
 _LONGEST_PAUSE_SECONDS: Final = 60
@@ -47,11 +47,7 @@ async def start(application: BotApplication) -> None:
     await application.start()
     withdrawn = await services.uploads.start()
     application.create_task(files.tell_withdrawn(application.bot, services, withdrawn))
-    for owner in await services.uploads.waiting_owners():
-        # Connected just before the last stop: their files wait for nothing any more.
-        with contextlib.suppress(CustodyError):  # that owner's files wait on; nobody else's do
-            if await services.core.custodian.load(owner) is not None:
-                await services.uploads.release(owner)
+    await go_on_with_waiting(services)
     if application.updater is None:
         raise RuntimeError("the application was built without its Updater")
     await services.inbox.resume(application.bot)

@@ -11,6 +11,7 @@ from bot import notices
 from bot.admin import alerts
 from bot.connecting import ending
 from bot.context import BotContext
+from bot.services import Services
 from security.credential import Owner
 from security.errors import CustodyError, HeldElsewhere
 from security.maintenance.incidents import SWEEP_FAILED
@@ -48,7 +49,18 @@ async def sweep(context: BotContext) -> None:
         await notices.tell_owners(context.bot, services)
         await notices.tell_refused(context.bot, services)
         await ending.tell_ahead(context.bot, services)
+        await go_on_with_waiting(services)
     await services.core.state.save()
+
+
+async def go_on_with_waiting(services: Services) -> None:
+    """Files of those who have connected just before the last stop, or whose credential was put back
+    elsewhere (by a command, or on the web), wait for nothing any more."""
+    with contextlib.suppress(CustodyError):
+        for owner in await services.uploads.waiting_owners():
+            with contextlib.suppress(CustodyError):  # that owner's files wait on; nobody else's do
+                if await services.core.custodian.load(owner) is not None:
+                    await services.uploads.release(owner)
 
 
 def _look_again(context: BotContext, report: SweepReport) -> None:

@@ -21,6 +21,7 @@ BEAT_SECONDS: Final = 60.0
 """A process says so often that it is there."""
 _SILENT_SECONDS: Final = 2.5 * BEAT_SECONDS
 _DAY_SECONDS: Final = 86400
+_HOUR_SECONDS: Final = 3600
 _READ_AT_ONCE: Final = 200
 _LONGEST: Final = 64
 
@@ -59,21 +60,23 @@ class Presence:
         self._documents = Documents(storage, MAINTENANCE)
         self._about = {"kind": kind, "version": version, "machine": machine[:_LONGEST]}
         self._started_at: float | None = None
+        self._forgot_at = float("-inf")
         self.name: Final = f"{kind}-{secrets.token_hex(2)}"
 
     def say(self, role: Role) -> None:
-        """Write down that it is there, or that it has ended; at its first word, those that have
-        been silent for a day are forgotten.
+        """Write down that it is there, or that it has ended; now and then, those that have been
+        silent for a day are forgotten.
 
         Raises:
             OperatorFault: it cannot be kept.
         """
         now = self._storage.now()
-        is_first, self._started_at = self._started_at is None, self._started_at or now
+        self._started_at = self._started_at or now
         times = {"started_at": self._started_at, "seen_at": now, "skew": self._storage.skew()}
         self._documents.write(PRESENT + self.name, {**self._about, **times, "role": role})
-        if is_first:
-            with suppress(CustodyError):  # they lie there as well until the next start
+        if now - self._forgot_at > _HOUR_SECONDS:
+            self._forgot_at = now
+            with suppress(CustodyError):  # another time
                 for one in all_present(self._storage):
                     if now - one.seen_at > _DAY_SECONDS:
                         self._documents.delete(PRESENT + one.name)

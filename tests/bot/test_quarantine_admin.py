@@ -115,6 +115,25 @@ async def test_a_copy_is_restored_where_it_can_be_and_purged_when_asked_twice(
         await root.wait_for("Nothing was set aside.")
 
 
+async def test_files_go_on_whose_owner_was_restored_elsewhere(
+    start_bot: StartBot, upkeep: Upkeep, people: People
+) -> None:
+    """By a command, or on the web: the next sweep finds that they wait for nothing any more."""
+    ann = people(501, "Ann")
+    await upkeep.connect(ann)
+    set_aside(upkeep, Owner.user(501))
+    async with start_bot() as bot:
+        by_hand(bot)
+        await ann.start()
+        await ann.wait_for("Drivekeeper")
+        await ann.send_document(b"waits", "a.txt")
+        await ann.wait_for("is waiting")
+        [record] = upkeep.world.store.copies.records()
+        upkeep.world.store.copies.restore(record.name)
+        await sweep(bot)
+        await ann.wait_for("is in your Drive")
+
+
 async def test_what_google_no_longer_accepts_goes_back_and_its_owner_hears_no_more(
     start_bot: StartBot, upkeep: Upkeep, people: People
 ) -> None:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Annotated, Final, cast, get_args
 from urllib.parse import urlencode
 
+import structlog
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
@@ -29,6 +30,7 @@ from web.site.frame import answer
 from web.site.routing import READ, PageRoute, frame_of
 from web.site.texts import texts_of, zone_of
 
+_log = structlog.get_logger()
 _LONGEST: Final = 200
 _LONGEST_OWNER: Final = 64
 _DIGITS: Final = 7
@@ -60,6 +62,8 @@ def console_routes(services: DepartmentServices, signed_in: SignedIn) -> APIRout
 
     def led(path: str, outcome: Outcome) -> Response:
         """To the page that says what came of it, and looks anew."""
+        if outcome.result in ("no_computer", "no_alarm"):
+            _log.info("console_refused", result="gone")
         console.look.forget()
         query = {"done": outcome.result} | ({"replaced": "yes"} if outcome.was_replaced else {})
         return RedirectResponse(f"{path}?{urlencode(query)}", 303)
