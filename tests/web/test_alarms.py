@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,8 @@ async def test_a_second_machine_is_told_to_the_address_that_is_set(
     assert SECRET not in log
     assert key.get_secret_value() not in log
     assert "desk-2" not in log
+    assert client.label not in log
+    assert json.dumps(client.label)[1:-1] not in log
 
 
 async def test_it_is_blocked_at_once_where_that_is_set(
