@@ -188,6 +188,26 @@ def test_what_has_just_happened_has_the_focus_once(address: str, visit: Visit) -
 
 
 @IN_REST
+def test_a_button_that_was_pressed_shows_that_it_is_at_work(address: str, visit: Visit) -> None:
+    """A sign soon, a sentence after three seconds; it can be pressed again all the while."""
+    page = visit.chat
+    page.goto(f"{address}/settings/google?state=lost")
+    # The answer never comes; a browser that waits for one could not be looked at.
+    page.evaluate("addEventListener('submit', (event) => event.preventDefault())")
+    button = page.get_by_role("button", name="Authorise Google Drive again")
+    button.click()
+    expect(button.locator(".sign.busy")).to_be_visible()
+    expect(page.locator(".working")).to_have_text(
+        "Still at work. It goes on, even if you leave this page."
+    )
+    visit.picture("at-work")
+    button.click()
+    expect(page.locator(".working")).to_be_empty()
+    page.evaluate("dispatchEvent(new Event('pageshow'))")
+    expect(page.locator(".working")).to_have_count(0)
+
+
+@IN_REST
 def test_times_are_of_the_readers_own_zone(browser: Browser, address: str) -> None:
     """The server writes them; the browser has said which zone, and the page shows it at once."""
     context = browser.new_context(locale="en-GB", timezone_id="Europe/Paris")
@@ -204,7 +224,7 @@ def test_times_are_of_the_readers_own_zone(browser: Browser, address: str) -> No
 @IN_REST
 def test_the_page_comes_back_with_the_database(browser: Browser, demo: Demo, address: str) -> None:
     """While it is away the page shows nothing of anybody, and tries again by itself."""
-    context = browser.new_context(locale="en-GB")
+    context = browser.new_context(locale="en-GB", timezone_id="Asia/Taipei")
     page = context.new_page()
     page.goto(f"{address}/settings/google?state=fine")
     demo.is_away = True

@@ -50,6 +50,44 @@ document.addEventListener("click", async (event) => {
   }, 2000);
 });
 
+// A button that was pressed shows that it is at work. It can be pressed again: that does no harm.
+
+const busy = { after: 300, said: 3000, counted: 10_000 }; // ms
+let ticking = [];
+
+document.addEventListener("submit", (event) => {
+  const button = event.submitter;
+  if (!button) return;
+  quiet();
+  const began = performance.now();
+  const said = document.createElement("p");
+  said.className = "sub working";
+  said.setAttribute("role", "status");
+  (button.closest(".press") ?? button).after(said);
+  const seconds = () => Math.floor((performance.now() - began) / 1000);
+  ticking = [
+    setTimeout(() => {
+      const sign = document.querySelector("#working").content.cloneNode(true);
+      if (!button.querySelector(".sign")) button.prepend(sign);
+    }, busy.after),
+    setTimeout(() => (said.textContent = page.dataset.working), busy.said),
+    setTimeout(() => {
+      const shown = document.createElement("span"); // seen, and not read out each second
+      shown.setAttribute("aria-hidden", "true");
+      said.append(" ", shown);
+      ticking.push(setInterval(() => (shown.textContent = `${seconds()} s`), 1000));
+    }, busy.counted),
+  ];
+});
+
+function quiet() {
+  ticking.forEach(clearTimeout); // intervals as well
+  for (const one of all(".btn > .sign.busy, .working")) one.remove();
+}
+
+// Whoever goes back finds the page as it was.
+addEventListener("pageshow", quiet);
+
 // Countdowns: nothing is said aloud while they run.
 
 const ends = new WeakMap();
