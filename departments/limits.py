@@ -41,7 +41,12 @@ class Limit:
 class Limits:
     """Those of a process."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, tokens: int = 30, failures: int = 10) -> None:
+        """
+        Args:
+            tokens: tokens a minute.
+            failures: keys that are none, a minute; five times as many in ten are no mistake.
+        """
         limiter = FixedWindowRateLimiter(MemoryStorage())
 
         def limit(name: str, much: str) -> Limit:
@@ -49,11 +54,11 @@ class Limits:
             item.namespace = name
             return Limit(limiter, item)
 
-        self.tokens = limit("tokens", "30 per minute")
+        self.tokens = limit("tokens", f"{tokens} per minute")
         """Of a key."""
-        self.failures = limit("failures", "10 per minute")
+        self.failures = limit("failures", f"{failures} per minute")
         """Keys and pairing codes that are none, from an address."""
-        self.guesses = limit("guesses", "50 per 10 minutes")
+        self.guesses = limit("guesses", f"{5 * failures} per 10 minutes")
         """The same; what is beyond is no mistake any more."""
 
 

@@ -65,9 +65,16 @@ def sign_in_links(settings: Settings, storage: Storage) -> SignInLinks | None:
 
 @asynccontextmanager
 async def department_services(
-    settings: Settings, storage: Storage, custody: Custody, drives: Drives
+    settings: Settings,
+    storage: Storage,
+    custody: Custody,
+    drives: Drives,
+    limits: Limits | None = None,
 ) -> AsyncIterator[DepartmentServices]:
     """The services, which clear away what is over for as long as they are there.
+
+    Args:
+        limits: how often what may be asked; None: as is usual.
 
     Raises:
         OperatorFault: the storage does not answer.
@@ -91,7 +98,7 @@ async def department_services(
         storage,
         workers,
         secret,
-        Limits(),
+        limits or Limits(),
         blocks=settings.client_alarm == "block",
         withdraw=lambda client: uploads.withdraw(client.owner, client.name),
     )

@@ -21,6 +21,7 @@ from fastapi import FastAPI
 
 from bot.monitoring.metrics import Metrics
 from config import Settings
+from departments.limits import Limits
 from drive import DriveApi, Drives
 from drive.errors import INCIDENTS as DRIVE_INCIDENTS
 from processes.departments import department_parts, department_services
@@ -111,9 +112,16 @@ async def _serve(settings: Settings) -> None:
 
 @asynccontextmanager
 async def services(
-    settings: Settings, storage: Storage, mask: OwnerMask, metrics: Metrics
+    settings: Settings,
+    storage: Storage,
+    mask: OwnerMask,
+    metrics: Metrics,
+    limits: Limits | None = None,
 ) -> AsyncIterator[tuple[Custody, WebParts]]:
     """The core and what the pages need of it, built and, at the end, closed in order.
+
+    Args:
+        limits: as in `department_services`.
 
     Raises:
         OperatorFault: the storage cannot be used.
@@ -129,7 +137,7 @@ async def services(
         stack.push_async_callback(drives.close)
         stack.push_async_callback(parts.workers.close)  # first: its work may still use Drive
         made = await stack.enter_async_context(
-            department_services(settings, storage, parts, drives)
+            department_services(settings, storage, parts, drives, limits)
         )
         yield parts, WebParts(is_alive=lambda: True, departments=department_parts(settings, made))
 

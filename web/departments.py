@@ -57,10 +57,10 @@ def beside(own: FastAPI, chat: ChatReturns | None, parts: DepartmentParts) -> AS
         own: has the health check, and what the bot serves. What is at no address of departments is
             its own; where there is no bot, whatever else is asked for is departments'.
     """
-    signed_in = _signed_in(parts)
+    signed_in = signed_in_of(parts)
     returns = DepartmentReturns(parts.services.consents, signed_in.find, is_alone=chat is None)
     add_callback(own, chat, returns)
-    ours = _create_app(parts, signed_in)
+    ours = _with_headers(create_departments_app(parts, signed_in), parts)
     own_paths = {route.path for route in own.routes if isinstance(route, APIRoute)}
     taken_back = _with_headers(own, parts)
 
@@ -77,7 +77,8 @@ def beside(own: FastAPI, chat: ChatReturns | None, parts: DepartmentParts) -> AS
     return serve
 
 
-def _signed_in(parts: DepartmentParts) -> SignedIn:
+def signed_in_of(parts: DepartmentParts) -> SignedIn:
+    """Who is signed in, by the sessions there are."""
     services = parts.services
 
     async def find_session(cookie: str, *, renews: bool = True) -> Session | None:
@@ -86,7 +87,8 @@ def _signed_in(parts: DepartmentParts) -> SignedIn:
     return SignedIn(find_session, parts.public_url)
 
 
-def _create_app(parts: DepartmentParts, signed_in: SignedIn) -> ASGIApp:
+def create_departments_app(parts: DepartmentParts, signed_in: SignedIn) -> FastAPI:
+    """Every route of departments, but for the headers of their answers."""
     made, now = parts.services, parts.services.clock.now
     app = FastAPI(
         title="Drivekeeper",
@@ -116,7 +118,7 @@ def _create_app(parts: DepartmentParts, signed_in: SignedIn) -> ASGIApp:
     # The one that is added last sees a request first.
     app.add_middleware(SmallBodies)
     app.add_middleware(OneHost, public_url=parts.public_url)
-    return _with_headers(app, parts)
+    return app
 
 
 def _with_headers(app: ASGIApp, parts: DepartmentParts) -> ASGIApp:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from departments.limits import Limits
 from sandbox.server import Sandbox, SandboxConfig
 from tests.web.kit import RunningWeb, running_web
 
@@ -30,4 +31,19 @@ async def web(
 ) -> AsyncIterator[RunningWeb]:
     """What `drivekeeper web` serves, over what this test's way keeps documents in."""
     async with running_web(sandbox, tmp_path / "user_data", encryption_keys, monkeypatch) as made:
+        yield made
+
+
+@pytest.fixture
+async def unlimited_web(
+    sandbox: Sandbox,
+    tmp_path: Path,
+    encryption_keys: tuple[SecretStr, ...],
+    restored_logging: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[RunningWeb]:
+    """The same without limits, which would answer for everything after a minute's worth."""
+    limits = Limits(tokens=1_000_000, failures=1_000_000)
+    folder = tmp_path / "user_data"
+    async with running_web(sandbox, folder, encryption_keys, monkeypatch, limits) as made:
         yield made

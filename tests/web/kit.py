@@ -18,6 +18,7 @@ from bot.monitoring.metrics import Metrics
 from config import Settings
 from departments.administrators import who
 from departments.clients.clients import Client, May
+from departments.limits import Limits
 from departments.names import Department
 from departments.services import DepartmentServices
 from processes import web as web_process
@@ -28,6 +29,7 @@ from sandbox.run import google_settings
 from sandbox.server import Sandbox
 from tests.places import settings_of
 from web.app import create_app
+from web.departments import DepartmentParts
 from web.gate.signed_in import COOKIE
 from web.serving import listen, serving
 
@@ -43,8 +45,13 @@ class RunningWeb:
     url: str
     settings: Settings
     custody: Custody
-    services: DepartmentServices
+    parts: DepartmentParts
     log: io.StringIO
+
+    @property
+    def services(self) -> DepartmentServices:
+        """What departments are served with."""
+        return self.parts.services
 
     def browser(self, cookie: str | None = None, **headers: str) -> httpx.AsyncClient:
         """Somebody's, signed in or not, on this site's own pages."""
@@ -99,6 +106,7 @@ async def running_web(
     folder: Path,
     keys: tuple[SecretStr, ...],
     monkeypatch: pytest.MonkeyPatch,
+    limits: Limits | None = None,
     **changes: Any,
 ) -> AsyncIterator[RunningWeb]:
     """`async with running_web(sandbox, folder, keys, monkeypatch) as web:`"""
@@ -126,10 +134,10 @@ async def running_web(
     storage, metrics = storage_of(settings, mask), Metrics()
     try:
         async with (
-            web_process.services(settings, storage, mask, metrics) as (custody, parts),
+            web_process.services(settings, storage, mask, metrics, limits) as (custody, parts),
             serving(create_app(parts), listener),
         ):
             assert parts.departments is not None
-            yield RunningWeb(url, settings, custody, parts.departments.services, log)
+            yield RunningWeb(url, settings, custody, parts.departments, log)
     finally:
         print(log.getvalue())  # pytest shows it when the test has failed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -27,7 +28,7 @@ async def web(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[RunningWeb]:
     """With a service account for 淡海 alone. Takes the place of conftest's."""
-    account = {VARIABLE: encoded(token_uri=f"{sandbox.url}/token")}
+    account: dict[str, Any] = {VARIABLE: encoded(token_uri=f"{sandbox.url}/token")}
     folder = tmp_path / "user_data"
     async with running_web(sandbox, folder, encryption_keys, monkeypatch, **account) as made:
         yield made

@@ -321,8 +321,8 @@ async def test_nothing_of_it_is_in_the_log(
     restored_logging: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    folder, debug = tmp_path / "user_data", {"LOG_LEVEL": "DEBUG"}
-    async with running_web(sandbox, folder, encryption_keys, monkeypatch, **debug) as web:
+    folder = tmp_path / "user_data"
+    async with running_web(sandbox, folder, encryption_keys, monkeypatch, LOG_LEVEL="DEBUG") as web:
         await web.authorise(google, AMY)
         client, key = await web.add_computer(may=("upload",))
         async with web.computer(key, **KEY) as computer:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import AfterValidator, BaseModel, Field
+from starlette.convertors import Convertor, register_url_convertor
 
 from departments.administrators.sessions import Session
 from departments.clients.clients import LONGEST_LABEL, Client, May, label_of
@@ -19,11 +20,33 @@ from web.gate.keys import ClientKeys, problem_of_refusal
 from web.gate.problems import Problem
 from web.gate.signed_in import SignedIn
 
-ClientId = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$", examples=["3fa1b2c4d5e6"])]
+
+class _ClientIds(Convertor[str]):
+    """What is no id is no address of a computer: `pair` is none."""
+
+    regex = "[0-9a-f]{12}"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("client", _ClientIds())
+ClientId = Annotated[str, Path(pattern=f"^{_ClientIds.regex}$", examples=["3fa1b2c4d5e6"])]
+LABEL_FORMAT: Final = "label"
+"""Of the description: one line, trimmed, of assigned characters that can be seen."""
 Label = Annotated[
     str,
+    Field(
+        description="What people call it: one line of characters that can be seen.",
+        min_length=1,
+        max_length=LONGEST_LABEL,
+        examples=["行控中心 1"],
+        json_schema_extra={"format": LABEL_FORMAT},
+    ),
     AfterValidator(label_of),
-    Field(description="What people call it.", max_length=LONGEST_LABEL, examples=["行控中心 1"]),
 ]
 Abilities = Annotated[
     list[May],
@@ -170,7 +193,7 @@ def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
         return NewKey(key=key.get_secret_value(), client=_answer(client, 0.0, 0))
 
     @router.delete(
-        "/api/clients/{id}",
+        "/api/clients/{id:client}",
         response_model=ClientStatus,
         response_model_exclude_none=True,
         responses=refusals(401, 403, 404, 415, 422, 503),
@@ -182,7 +205,7 @@ def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
         return await one(await desk.revoke(id, session.administrator))
 
     @router.post(
-        "/api/clients/{id}/unblock",
+        "/api/clients/{id:client}/unblock",
         response_model=ClientStatus,
         response_model_exclude_none=True,
         responses=refusals(401, 403, 404, 415, 422, 503),

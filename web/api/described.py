@@ -25,7 +25,7 @@ SECURITY_SCHEMES: Final[dict[str, Any]] = {
 }
 _ALWAYS: Final = (408, 413, 421, 500)
 _CODES: Final = {
-    400: "wrong_code",
+    400: "invalid_request",
     401: "not_signed_in",
     403: "other_site",
     404: "no_department",

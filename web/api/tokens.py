@@ -56,7 +56,7 @@ def token_routes(
     @router.post(
         "/api/google/get-access-token",
         response_model=AccessToken,
-        responses=refusals(401, 403, 404, 409, 415, 422, 429, 503),
+        responses=refusals(400, 401, 403, 404, 409, 415, 422, 429, 503),
         openapi_extra=secured_by(CLIENT),
     )
     async def get_access_token(

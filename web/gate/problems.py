@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from drive import DriveRefused
@@ -140,14 +141,20 @@ def add_problems(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def frameworks(request: Request, refusal: HTTPException) -> Response:
         code = _CODES.get(refusal.status_code, "invalid_request")
-        kept = {
-            name: value
-            for name, value in (refusal.headers or {}).items()
-            if name.lower() in ("allow", "retry-after")
-        }
-        return answer_to(Problem(refusal.status_code, code, headers=kept), request)
+        headers = {"Allow": _allowed(app, request)} if refusal.status_code == 405 else {}
+        return answer_to(Problem(refusal.status_code, code, headers=headers), request)
 
     app.add_middleware(Defects)
+
+
+def _allowed(app: FastAPI, request: Request) -> str:
+    """Every method of an address: the framework knows those of the first route alone."""
+
+    def has(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in app.routes)
+
+    return ", ".join(filter(has, _METHODS))
 
 
 class Defects:
@@ -188,4 +195,5 @@ _OF_DRIVE: Final = {
     "too_large_for_drive": Problem(413, "too_large_for_drive"),
     "daily_limit": Problem(429, "daily_limit", retry_after=3600),
 }
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _CODES: Final = {404: "not_found", 405: "not_permitted"}

@@ -1,0 +1,58 @@
+"""The API's description against the API: schemathesis asks of the one what the other says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from sandbox.clients.google_controls import GoogleControls
+from tests.documents import ROOT
+from tests.running import in_rest
+from tests.security.kit import AMY
+from tests.web.kit import SAME_SITE, RunningWeb
+from web.api.described import ADMINISTRATOR, CLIENT
+from web.api.documents import describe
+from web.departments import create_departments_app, signed_in_of
+
+pytestmark = [pytest.mark.encryption("on"), pytest.mark.one_way("on")]
+HOOKS: Final = "tests.web.schemathesis_hooks"
+_ARGUMENTS: Final = (
+    *("--checks", "all", "--mode", "all", "--max-examples", "100", "--no-color"),
+    *("--workers", "2", "--request-timeout", "20", "--generation-deterministic"),
+)
+
+
+@pytest.mark.parametrize("phases", ["examples", *in_rest("examples,coverage,fuzzing")])
+@pytest.mark.parametrize("role", [ADMINISTRATOR, CLIENT, "nobody"])
+async def test_nothing_is_found_between_the_api_and_its_description(
+    unlimited_web: RunningWeb, google: GoogleControls, tmp_path: Path, role: str, phases: str
+) -> None:
+    web = unlimited_web
+    await web.authorise(google, AMY)
+    app = create_departments_app(web.parts, signed_in_of(web.parts))
+    (tmp_path / "openapi.json").write_text(json.dumps(describe(app)), "utf-8")
+    auth = ""
+    if role == ADMINISTRATOR:
+        auth = f'[auth.openapi.{role}]\napi_key = "{await web.sign_in()}"\n'
+    elif role == CLIENT:
+        _, key = await web.add_computer()
+        auth = f'[auth.openapi.{role}]\nbearer = "{key.get_secret_value()}"\n'
+    (tmp_path / "schemathesis.toml").write_text(auth, "utf-8")
+    run = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "schemathesis.cli", "run", "openapi.json", "--url", web.url),
+        *_ARGUMENTS,
+        *("--phases", phases),
+        *(argument for one in SAME_SITE.items() for argument in ("-H", ": ".join(one))),
+        cwd=tmp_path,
+        env={"PATH": os.defpath, "PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": HOOKS},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await run.communicate()
+    assert run.returncode == 0, said.decode()[-6000:]
