@@ -36,6 +36,8 @@ REMEMBERED_SECONDS: Final = 1.0
 _PROVEN_SECONDS: Final = 3600.0
 _AT_ONCE: Final = 10
 """Keys that nobody knows yet, from one address: no more than may be wrong in a minute."""
+_WRITES_AT_ONCE: Final = 2
+"""Counts wait in line: a whole office that comes at once holds up no token that is to be saved."""
 _ALARM_AGAIN: Final = 600.0
 _LONGEST_MACHINE: Final = 200
 _log = structlog.get_logger()
@@ -76,6 +78,7 @@ class ClientDesk:
         self._waiting: dict[str, tuple[asyncio.TimerHandle, Client]] = {}
         """Whose use is written in a while, by the key's document."""
         self._writing: dict[str, asyncio.Task[Seen]] = {}
+        self._turns = asyncio.Semaphore(_WRITES_AT_ONCE)
         self._is_closing = False
         self._written_at: dict[str, float] = {}
         """When a key's use was last written, by the loop's clock."""
@@ -277,7 +280,8 @@ class ClientDesk:
     async def _write(self, client: Client) -> Seen:
         self._written_at[client.name] = asyncio.get_running_loop().time()
         try:
-            seen = await self._workers.run(self.use.write, client.name)
+            async with self._turns:
+                seen = await self._workers.run(self.use.write, client.name)
             await self._look_into(client, seen)
         except CustodyError as fault:  # it stays counted
             _log.warning("memory_not_saved", result=fault.code)
