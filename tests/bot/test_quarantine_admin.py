@@ -7,11 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
+from bot.kinds import UPDATES
 from sandbox.clients.messages import Message
 from sandbox.clients.person import Person
 from security.credential import Owner
 from tests.bot.upkeep import Upkeep, by_hand, sweep
 from tests.fixtures import StartBot
+from tests.journeys import until
 from tests.security.kit import a_credential
 from tests.spots import credential_at
 
@@ -128,6 +130,9 @@ async def test_files_go_on_whose_owner_was_restored_elsewhere(
         await ann.wait_for("Drivekeeper")
         await ann.send_document(b"waits", "a.txt")
         await ann.wait_for("is waiting")
+        storage = bot.services.core.storage
+        # Until it has been taken in, whoever has connected meanwhile is looked for.
+        await until(lambda: len(storage.names(UPDATES)) == 1)
         [record] = upkeep.world.store.copies.records()
         upkeep.world.store.copies.restore(record.name)
         await sweep(bot)
