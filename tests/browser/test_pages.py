@@ -123,8 +123,8 @@ def refresh(page: Page) -> None:
 
 
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Visit]:
-    with person(browser, "pages/use", locale="en-GB") as found:
+def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    with person(browser, f"pages/{request.node.name}") as found:
         yield found
 
 
