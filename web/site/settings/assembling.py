@@ -82,11 +82,12 @@ class SettingsViews:
         """
         made = self._services
         departments = list(made.departments)
-        standings = await made.overview.of(departments)
         asked = await asyncio.gather(
             *(made.consents.current(one, session.id) for one in departments)
         )
-        clients = await made.workers.read(made.desk.clients.all)
+        standings = await made.overview.of(departments)  # after what may just have been saved
+        known = await made.workers.read(made.desk.clients.all)
+        clients = [one for one in known if one.state != "revoked"]
         used = await made.workers.read(made.desk.use.of, [one.name for one in clients])
         pairing = await self._pairing(shown)
         now = made.clock.now()
@@ -176,7 +177,7 @@ def _computers(
             is_asked=wishes.ask == "disable" and wishes.client == one.id,
         )
         for one in clients
-        if one.department == department.slug and one.state != "revoked"
+        if one.department == department.slug
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from departments.administrators.sessions import Session
@@ -26,9 +26,7 @@ from web.site.pages import render_live, render_settings
 from web.site.routing import READ, SETTINGS_PATH, PageRoute, frame_of
 from web.site.settings.assembling import SettingsViews, Wishes
 from web.site.settings.pairing_cookie import ShownCode, forget_code, keep_code, kept_code
-from web.site.settings.views import SettingsPage
 
-_Word = Annotated[str, Query(max_length=LONGEST)]
 _Slug = Annotated[str, Form(alias="department", max_length=LONGEST)]
 _Id = Annotated[str, Form(alias="client", max_length=LONGEST)]
 
@@ -45,9 +43,6 @@ def settings_routes(
     desk, consents, workers = services.desk, services.consents, services.workers
     views = SettingsViews(services, public_url)
 
-    async def view(request: Request, session: Session, wishes: Wishes) -> SettingsPage:
-        return await views.of(session, wishes, kept_code(request))
-
     async def changing(request: Request, token: str) -> Session:
         session = await signed_in(request)
         signed_in.check_form(request, session, token)
@@ -60,34 +55,19 @@ def settings_routes(
         return department
 
     @router.api_route("", methods=READ)
-    async def settings(
-        request: Request,
-        department: _Word = "",
-        done: _Word = "",
-        error: _Word = "",
-        ask: _Word = "",
-        client: _Word = "",
-        fault: _Word = "",
-    ) -> Response:
+    async def settings(request: Request, wishes: Annotated[Wishes, Depends()]) -> Response:
         """The page."""
         session = await signed_in(request)
-        page = await view(request, session, Wishes(department, done, error, ask, client, fault))
+        page = await views.of(session, wishes, kept_code(request))
         return answer(request, render_settings(page, frame_of(request, session)))
 
     @router.api_route("/live", methods=READ)
-    async def live(
-        request: Request,
-        department: _Word = "",
-        done: _Word = "",
-        error: _Word = "",
-        ask: _Word = "",
-        client: _Word = "",
-    ) -> Response:
+    async def live(request: Request, wishes: Annotated[Wishes, Depends()]) -> Response:
         """The parts of it that change. A page that is left open does not keep its session alive."""
         session = await signed_in.find(request, renews=False)
         if session is None:
             raise denied(401, "not_signed_in")
-        page = await view(request, session, Wishes(department, done, error, ask, client))
+        page = await views.of(session, wishes, kept_code(request))
         return answer(request, render_live(page, frame_of(request, session)))
 
     @router.post("/authorize")
