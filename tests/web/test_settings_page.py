@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import pytest
 
+from departments.kinds import SESSIONS
 from sandbox.clients.google_controls import GoogleControls
+from tests import places
 from tests.security.kit import AMY, BEN
 from tests.web.kit import RunningWeb
 from tests.web.pages_kit import SETTINGS, Person, person
+from web.gate.signed_in import COOKIE
 
 pytestmark = pytest.mark.encryption("on")
 ACTIONS = (
@@ -197,3 +204,42 @@ async def test_what_is_no_form_of_the_page_changes_nothing(web: RunningWeb) -> N
         lost = await someone.browser.get(f"{SETTINGS}/nothing", headers={"Accept": "text/html"})
         assert (lost.status_code, "There is no such page" in lost.text) == (404, True)
         assert "Traceback" not in web.log.getvalue()
+
+
+@contextmanager
+def away(folder: Path, session: str) -> Iterator[str]:
+    """Within, the database is not there, or a folder is in the place of the session's file."""
+    if (databases := places.databases()) is not None:
+        with databases.gone(folder) as code:
+            is_server = code == "database_refused"
+            yield "The database does not answer" if is_server else "This does not work just now"
+        return
+    its, aside = folder / SESSIONS.name / f"{session}.json", folder / "aside"
+    its.rename(aside)
+    its.mkdir()
+    yield "This does not work just now"
+    its.rmdir()
+    aside.rename(its)
+
+
+async def test_without_its_storage_the_page_shows_nothing_of_anybody(
+    web: RunningWeb, google: GoogleControls, tmp_path: Path
+) -> None:
+    """Nobody can be known to be an administrator then; it comes back by itself."""
+    async with person(web) as someone:
+        await someone.open(SETTINGS)
+        await authorise(someone, google, AMY)
+        session = await web.custody.workers.read(
+            web.services.sessions.find, someone.browser.cookies[COOKIE]
+        )
+        assert session is not None
+        with away(tmp_path / "user_data", session.id) as said:
+            for path in (SETTINGS, f"{SETTINGS}/live"):
+                await someone.open(path)
+                assert someone.answer.status_code == 503
+                assert int(someone.answer.headers["Retry-After"]) > 0
+                assert said in someone.text
+                assert AMY not in someone.answer.text
+                assert "淡海" not in someone.answer.text
+        await someone.open(SETTINGS)
+        assert AMY in someone.text

@@ -25,6 +25,8 @@ SIGN_IN_PATH: Final = "/console/enter"
 READ: Final = ["GET", "HEAD"]
 _KINDS: Final[dict[int, pages.Problem]] = {404: "not_found", 410: "over", 429: "too_many"}
 
+_AWAY: Final = frozenset({"database_unreachable", "database_refused", "unavailable", "timeout"})
+
 
 def frame_of(request: Request, session: Session) -> Frame:
     """The frame of a page that somebody reads who is signed in."""
@@ -88,5 +90,4 @@ def page_of(problem: Problem, request: Request) -> Response:
 def _kind_of(problem: Problem) -> pages.Problem:
     if problem.status < 500:
         return _KINDS.get(problem.status, "forbidden")
-    is_away = problem.code in ("database_unreachable", "unavailable", "timeout")
-    return "unavailable" if is_away else "failed"
+    return "unavailable" if problem.code in _AWAY else "failed"
