@@ -72,10 +72,15 @@ class SqliteFile:
         was removed, or replaced by a copy, would be gone.
 
         Raises:
-            OperatorFault: it is not.
+            OperatorFault: it is not; `database_unreachable` where there is none, for it may come
+                back.
         """
-        if self._found() != self._identity:
-            raise _refused("was removed or replaced while this process works with it; restart it")
+        found = self._found()
+        if found is None:
+            says = "the file of DATABASE_URL is not there any more: put it back"
+            raise OperatorFault(says, code="database_unreachable")
+        if found != self._identity:
+            raise _refused("was replaced while this process works with it; restart it")
 
     def _found(self) -> tuple[int, int] | None:
         try:
