@@ -6,7 +6,6 @@ when the command is run (`commands/later.py`), and what the two below need, insi
 
 from __future__ import annotations
 
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -243,23 +242,37 @@ def sandbox(
         bool,
         typer.Option("--bot/--no-bot", help="Run the bot as well, or print the settings of yours."),
     ] = True,
+    with_departments: Annotated[
+        bool,
+        typer.Option("--departments/--no-departments", help="Serve departments as well, or not."),
+    ] = True,
     write_env: Annotated[
         Path | None,
-        typer.Option(help="Run no bot, and write the settings of yours into this file."),
+        typer.Option(
+            help="Run no bot, and write the settings of yours into this file; those of "
+            "`drivekeeper web` into one beside it that ends in .web."
+        ),
     ] = None,
 ) -> None:
-    """Play Telegram and Google on this machine alone, and run the same bot against them."""
+    """Play Telegram and Google on this machine alone, and run the same bot against them.
+
+    Departments are served beside it, by the same `drivekeeper web`.
+    """
     import asyncio
+    from functools import partial
 
     from commands.output import Exit, stop
     from config import child_environment
+    from sandbox.departments.commands import Product
     from sandbox.env_file import EnvFileRefused
     from sandbox.run import FolderTaken, run_sandbox
     from security.logging_utils import redact_logs
 
     redact_logs()
-    # The very command an operator runs; no .env, which would mix real settings in.
-    command = [sys.executable, "-m", "cli", "bot", "--env-file", os.devnull]
+    # The very commands an operator runs.
+    product = Product(
+        [sys.executable, "-m", "cli"], child_environment, partial(child_environment, is_alone=True)
+    )
     try:
         code = asyncio.run(
             run_sandbox(
@@ -267,8 +280,9 @@ def sandbox(
                 flow=flow.value,
                 folder=folder,
                 allow_hosts=allow_host or (),
-                command=command if with_bot and not write_env else (),
-                environment=child_environment,
+                product=product,
+                with_bot=with_bot and write_env is None,
+                with_departments=with_departments,
                 env_file=write_env,
             )
         )

@@ -280,19 +280,27 @@ def is_configured(env_file: Path = DEFAULT_ENV_FILE) -> bool:
     return env_file.exists() or any(map(_is_ours, os.environ))
 
 
-def child_environment(settings: Mapping[str, str]) -> dict[str, str]:
+def child_environment(settings: Mapping[str, str], *, is_alone: bool = False) -> dict[str, str]:
     """This process's environment with `settings` in the place of its own for the bot.
 
     Without the machine's proxy: what is beside us is not asked through it, and a proxy that the
     bot could not use would keep it from starting.
+
+    Args:
+        is_alone: without any other setting of ours as well, but for those of the logs.
     """
     left_out = ("HTTPS_PROXY", "HTTPS_PROXY_FILE", "NO_PROXY")
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not _is_ours(name) and name.upper() not in left_out
+        if not (_is_ours(name) or name.upper() in left_out or (is_alone and _is_setting(name)))
     }
     return {**kept, **settings}
+
+
+def _is_setting(name: str) -> bool:
+    small = name.lower()
+    return small.removesuffix("_file") in Settings.model_fields and not small.startswith("log_")
 
 
 def _is_ours(name: str) -> bool:

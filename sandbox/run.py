@@ -1,15 +1,21 @@
-"""`drivekeeper sandbox`: the sandbox, and the bot as a process of its own against it."""
+"""`drivekeeper sandbox`: the sandbox, and against it, as processes of their own, bot and web."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import secrets
 import shutil
 import signal
 import socket
-from collections.abc import Callable, Collection, Mapping, Sequence
+import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
+from sandbox.departments.commands import Product, run_together
+from sandbox.departments.office import ACCESS_LIFE_SECONDS, Office
 from sandbox.env_file import env_text, write_env_file
 from sandbox.server import Sandbox, SandboxConfig
 from sandbox.telegram.chat.people import FIRST_SUPERGROUP_ID
@@ -21,19 +27,32 @@ _WELCOME: Final = """
   This is the SANDBOX: Telegram and Google are played by this machine; nothing leaves it.
 
     Chat           {url}/
+{departments}\
     Google Drive   {url}/drive
     Control panel  {url}/sandbox/control     (what can go wrong)
+"""
+_DEPARTMENTS: Final = """\
+    Departments    {url}/departments         (sign in as their administrator)
 """
 _WITH_BOT: Final = """
   Try this: open the chat, press START, tap "Connect Google Drive", approve on the page that
   opens, come back, confirm the account, and drop a file into the chat.
-
+"""
+_WITH_WEB: Final = """
+  Or this: open Departments, get a link, sign in by its button, and authorise 淡海.
+"""
+_TO_STOP: Final = """
   Ctrl-C stops it. With a .env (see .env.example) `make run` talks to the real Telegram and Google.
 """
 _WITHOUT_BOT: Final = """
   No bot runs. Yours finds this Telegram and this Google by {where}
   (docs/sandbox.md, "A bot of your own against the sandbox"). Ctrl-C stops the sandbox.
 """
+_WITHOUT_WEB: Final = """
+  Departments are served as soon as `drivekeeper web` runs with {where}.
+"""
+_DEPARTMENTS_SERVED: Final = "tanhae=淡海,anping=安坑,sanying=三鶯"
+"""Three: as many have to fail at once before any is put on hold."""
 
 
 class FolderTaken(Exception):
@@ -46,53 +65,81 @@ async def run_sandbox(
     flow: str,
     folder: Path,
     allow_hosts: Collection[str],
-    command: Sequence[str],
-    environment: Callable[[Mapping[str, str]], dict[str, str]],
+    product: Product,
+    with_bot: bool,
+    with_departments: bool,
     env_file: Path | None = None,
 ) -> int:
-    """Serve until Ctrl-C, or until the bot ends. Returns the exit code.
+    """Serve until Ctrl-C, or until one of the processes ends. Returns the exit code.
 
     Args:
         port: of the sandbox; 0: any free one.
         flow: how people connect.
         folder: everything is kept there, and it is emptied first: the sandbox forgets its grants.
         allow_hosts: names it answers to besides this machine's own, e.g. a tunnel's.
-        command: runs the bot; empty: none is run.
-        environment: gives the bot's process its environment, from the settings it needs.
-        env_file: where no bot is run, its settings are written here; None: they are printed.
+        product: how bot and web are run.
+        with_bot: False: nothing is run, and the settings are given out.
+        with_departments: False: there is no web process, and nothing is said of one.
+        env_file: where nothing is run, the bot's settings are written here, and the web process's
+            into `web_env_file` of it; None: they are printed.
 
     Raises:
         FolderTaken: `folder` holds something that is not a sandbox's.
-        EnvFileRefused: so does `env_file`, or it cannot be written.
+        EnvFileRefused: so does a file of settings, or it cannot be written.
     """
     empty_folder(folder)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    config = SandboxConfig(folder=folder / "world", port=port, allow_hosts=frozenset(allow_hosts))
+    config = SandboxConfig(
+        folder=folder / "world",
+        port=port,
+        allow_hosts=frozenset(allow_hosts),
+        access_life=ACCESS_LIFE_SECONDS,
+    )
     async with Sandbox(config) as sandbox:
-        settings = bot_settings(sandbox, (folder / "user_data").resolve(), flow)
-        settings["ALLOWED_CHAT_IDS"] = str(FIRST_SUPERGROUP_ID)  # the chat page makes it
-        if not command and env_file is not None:
-            write_env_file(env_file, settings)
-        print(_WELCOME.format(url=sandbox.url), end="")
-        if not command:
-            where = f"the settings in {env_file}" if env_file else "these settings"
-            print(_WITHOUT_BOT.format(where=where))
-            print("" if env_file else env_text(settings), flush=True)
+        of_bot = bot_settings(sandbox, (folder / "user_data").resolve(), flow)
+        of_bot["ALLOWED_CHAT_IDS"] = str(FIRST_SUPERGROUP_ID)  # the chat page makes it
+        of_web = web_settings(sandbox, database := (folder / "web" / "web.db").resolve())
+        if with_departments:
+            sandbox.departments = Office(product, of_web, database, is_run=with_bot)
+        shown = _DEPARTMENTS.format(url=sandbox.url) if with_departments else ""
+        welcome = _WELCOME.format(url=sandbox.url, departments=shown)
+        if not with_bot:
+            _give_out(welcome, of_bot, of_web if with_departments else None, env_file)
             await stop.wait()
             return 0
-        print(_WITH_BOT, flush=True)
-        # A session of its own: Ctrl-C reaches this process alone, which then stops the bot.
-        bot = await asyncio.create_subprocess_exec(
-            *command, env=environment(settings), start_new_session=True
-        )
-        ended, stopped = asyncio.create_task(bot.wait()), asyncio.create_task(stop.wait())
-        await asyncio.wait((ended, stopped), return_when=asyncio.FIRST_COMPLETED)
-        if not ended.done():
-            bot.terminate()
-        stopped.cancel()
-        return await ended
+        print(welcome, _WITH_BOT, _WITH_WEB if with_departments else "", _TO_STOP, sep="")
+        sys.stdout.flush()
+        commands = [product.bot(of_bot)]
+        if with_departments:
+            commands.append(product.departments(of_web, "web"))
+        return await run_together(commands, stop)
+
+
+def _give_out(
+    welcome: str, of_bot: dict[str, str], of_web: dict[str, str] | None, env_file: Path | None
+) -> None:
+    """Print the settings, or write them."""
+    if env_file is None:
+        print(welcome, _WITHOUT_BOT.format(where="these settings"), sep="")
+        print(env_text(of_bot))
+        if of_web is not None:
+            print(_WITHOUT_WEB.format(where="these settings"))
+            print(env_text(of_web))
+    else:
+        web_file = web_env_file(env_file)
+        write_env_file(env_file, of_bot)
+        if of_web is not None:
+            write_env_file(web_file, of_web)
+        print(welcome, _WITHOUT_BOT.format(where=f"the settings in {env_file}"), sep="", end="")
+        print(_WITHOUT_WEB.format(where=f"those in {web_file}") if of_web is not None else "")
+    sys.stdout.flush()
+
+
+def web_env_file(env_file: Path) -> Path:
+    """Beside the bot's settings, the web process's: the two share names."""
+    return env_file.with_name(f"{env_file.name}.web")
 
 
 def bot_settings(sandbox: Sandbox, user_data: Path, flow: str) -> dict[str, str]:
@@ -112,6 +159,25 @@ def bot_settings(sandbox: Sandbox, user_data: Path, flow: str) -> dict[str, str]
         "PUBLIC_URL": f"http://127.0.0.1:{port}",
         "WEB_PORT": str(port),
         "USER_DATA_DIR": str(user_data),
+    }
+
+
+def web_settings(sandbox: Sandbox, database: Path) -> dict[str, str]:
+    """The environment variables of a web process that serves departments against `sandbox`.
+
+    Its key is made here. Browsers keep Secure cookies of localhost without https.
+    """
+    port = _free_port()
+    return {
+        "DEPARTMENTS": _DEPARTMENTS_SERVED,
+        "WEB_GOOGLE_CLIENT_ID": sandbox.config.client_id,
+        "WEB_GOOGLE_CLIENT_SECRET": sandbox.config.client_secret,
+        **google_settings(sandbox),
+        "PUBLIC_URL": f"http://localhost:{port}",
+        "WEB_PORT": str(port),
+        "TOKEN_ENCRYPTION_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        "DATABASE_URL": f"sqlite:///{quote(str(database))}",
+        "USER_DATA_DIR": str(database.parent),
     }
 
 

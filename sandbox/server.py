@@ -19,11 +19,14 @@ from aiohttp import web
 from sandbox.faults.metering import hold_little
 from sandbox.faults.plan import FaultPlan
 from sandbox.google import GoogleWorld, google_routes
+from sandbox.google.model import ACCESS_LIFE
 from sandbox.hosts import check_host
 from sandbox.operations import is_googles
 from sandbox.panel.control import control_routes
+from sandbox.panel.departments import department_routes
 
 if TYPE_CHECKING:
+    from sandbox.departments.office import Office
     from sandbox.telegram import TelegramWorld
 
 LOOPBACK = "127.0.0.1"
@@ -44,6 +47,7 @@ class SandboxConfig:
     public_url: str | None = None  # where people reach it, if not where it listens
     allow_hosts: frozenset[str] = frozenset()  # names it answers to besides this machine's own
     keeps_bytes: bool = True  # False: Drive counts and hashes what it gets, and drops it
+    access_life: int = ACCESS_LIFE  # seconds: how long Google's access tokens live
 
 
 class Sandbox:
@@ -57,6 +61,8 @@ class Sandbox:
         self.faults = FaultPlan()
         self.google: GoogleWorld | None = None
         self.telegram: TelegramWorld | None = None
+        self.departments: Office | None = None
+        """Whoever runs the web process beside the sandbox says so here."""
         self._runner: web.AppRunner | None = None
         self._url = ""
         self._listening: list[socket.socket] = []
@@ -86,6 +92,7 @@ class Sandbox:
                 keeps_bytes=config.keeps_bytes,
             )
             self.google.public_url = config.public_url
+            self.google.grants.access_life = config.access_life
             self.faults.owner_of = self.google.owner_of
             app.on_response_prepare.append(self._tell_googles_time)
             app.add_routes(google_routes(self.google))
@@ -100,6 +107,7 @@ class Sandbox:
             # On shutdown, not after it: whoever polls for updates is let go, not waited for.
             app.on_shutdown.append(self._close_telegram)
         app.add_routes(control_routes(self.faults, self.google))
+        app.add_routes(department_routes(lambda: self.departments))
         if "telegram" not in config.parts:
             app.router.add_get("/", _to_control)
         return app

@@ -255,6 +255,18 @@ def test_a_child_gets_none_of_our_own_settings(monkeypatch: pytest.MonkeyPatch) 
     assert (child["KEPT"], child["TELEGRAM_BOT_TOKEN"]) == ("yes", "sandbox")
 
 
+def test_a_child_of_its_own_gets_no_other_setting_but_those_of_the_logs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The bot's key, database and ports are not the web process's."""
+    mine = ("TOKEN_ENCRYPTION_KEY_FILE", "encryption_key", "DATABASE_CA", "METRICS_PORT", "PORT")
+    for name in (*mine, "LOG_FORMAT", "KEPT"):
+        monkeypatch.setenv(name, "1")
+    child = child_environment({"WEB_PORT": "1"}, is_alone=True)
+    assert not {*mine} & child.keys()
+    assert {"LOG_FORMAT", "KEPT", "WEB_PORT"} <= child.keys()
+
+
 # Keys and clients
 
 

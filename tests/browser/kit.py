@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -55,6 +56,17 @@ class Running:
             json.dumps(body).encode(),
             {"Content-Type": "application/json"},
         )
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            assert answer.status == 200
+
+    def web_url(self) -> str:
+        """Where departments are served."""
+        return str(self._ask("departments")["url"])
+
+    def clear_faults(self) -> None:
+        """Back to normal."""
+        address = f"{self.url}/sandbox/control/faults"
+        request = urllib.request.Request(address, method="DELETE")  # noqa: S310 - as above
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             assert answer.status == 200
 
@@ -73,6 +85,10 @@ class Running:
         with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310
             return json.load(answer)
 
+    def has_said(self, event: str) -> bool | None:
+        """Whether it is in the log; None: not yet."""
+        return f'"{event}"' in self.log() or None
+
     def log(self) -> str:
         """What both processes have written."""
         return self.output.read_text("utf-8")
@@ -87,10 +103,14 @@ class Running:
 
 
 @contextmanager
-def make_run(tmp_path: Path, flow: str | None, encryption_key: str) -> Iterator[Running]:
+def make_run(
+    tmp_path: Path, flow: str | None, encryption_key: str, *, departments: bool = False
+) -> Iterator[Running]:
     """`drivekeeper sandbox` until the end of the block; then Ctrl-C, and all has to end well."""
     folder, output = tmp_path / "sandbox", tmp_path / "output.log"
     command = [sys.executable, "-m", "cli", "sandbox", "--port", "0", "--folder", str(folder)]
+    command += [] if departments else ["--no-departments"]
+    started = ["bot_started", *(["web_ready"] if departments else [])]
     if flow is not None:
         command += ["--flow", flow]
     settings = {"LOG_FORMAT": "json", "TOKEN_ENCRYPTION_KEY": encryption_key}
@@ -101,11 +121,13 @@ def make_run(tmp_path: Path, flow: str | None, encryption_key: str) -> Iterator[
     try:
         found = wait_for(lambda: _ADDRESS.search(output.read_text("utf-8")), process)
         running = Running(found[1], folder, output)
-        wait_for(lambda: '"bot_started"' in running.log() or None, process)
+        for event in started:
+            wait_for(partial(running.has_said, event), process)
         yield running
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
         assert '"bot_stopped"' in running.log()
+        assert ('"web_stopped"' in running.log()) is departments
     finally:
         print(output.read_text("utf-8"))  # pytest shows it when the test has failed
         if process.poll() is None:
@@ -144,8 +166,10 @@ def person(
     dark: bool = False,
     locale: str = "en-GB",
     script: bool = True,
+    expected: str = "",
 ) -> Iterator[Visit]:
-    """A browser of one's own. Whatever a page complains about, or asks outside for, fails."""
+    """A browser of one's own. Whatever a page complains about, or asks outside for, fails, but for
+    what holds the words of `expected`."""
     context = browser.new_context(
         viewport=viewport,
         device_scale_factor=2 if viewport is PHONE else 1,
@@ -158,6 +182,8 @@ def person(
     complaints: list[str] = []
 
     def on_console(message: ConsoleMessage) -> None:
+        if expected and expected in message.text:
+            return
         if message.type in ("error", "warning"):
             complaints.append(f"{message.page and message.page.url}: {message.text}")
 

@@ -19,6 +19,7 @@ PATHS = (
     *("/", "/drive", "/sandbox/control", "/sandbox/control/state", "/sandbox/chat/state"),
     *("/sandbox/chat/chats/501/events", "/sandbox/google/static/google.css", "/no/such/page"),
     *("/o/oauth2/v2/auth", "/drive/v3/about", "/token", "/device"),
+    *("/departments", "/departments/link", "/sandbox/control/departments/sweep"),
 )
 
 

@@ -105,11 +105,16 @@ async def test_without_a_file_the_same_lines_are_printed(folder: Path) -> None:
     line = ".venv/bin/drivekeeper sandbox --no-bot --port 0 --flow callback"
     async with running(folder, line) as sandbox:
         said = await printed(sandbox, "ALLOWED_CHAT_IDS=")
-    lines = said[said.index("# Written by") :]
-    (folder / "printed.env").write_text(lines, "utf-8")
-    settings = load_settings(env_file=folder / "printed.env")
+        said_of_web = await printed(sandbox, "USER_DATA_DIR=")
+    for name, text in (("bot", said), ("web", said_of_web)):
+        (folder / f"{name}.env").write_text(text[text.index("# Written by") :], "utf-8")
+    settings = load_settings(env_file=folder / "bot.env")
     assert settings.google_oauth_flow == "callback"
     assert settings.user_data_dir == folder / ".sandbox" / "user_data"
+    web = load_settings(for_bot=False, for_web=True, env_file=folder / "web.env")
+    assert web.database is not None
+    assert web.database.file == folder / ".sandbox" / "web" / "web.db"
+    assert [*web.departments] == ["tanhae=淡海", "anping=安坑", "sanying=三鶯"]
 
 
 @pytest.mark.parametrize("there", ["file", "link", "folder"])

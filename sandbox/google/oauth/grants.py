@@ -48,8 +48,8 @@ class Grants:
         self.access: dict[str, AccessToken] = {}
         self._expiring: deque[AccessToken] = deque()
         self._live: dict[tuple[str, str], deque[RefreshToken]] = {}
-        self.rotate = False
-        self.testing = False
+        self.rotate = self.testing = False
+        self.access_life = ACCESS_LIFE
         self.lives: dict[str, float] = {}  # account -> seconds, where access is limited in time
         self.device_interval: float = 5
         self.refreshes: Counter[str] = Counter()
@@ -257,11 +257,11 @@ class Grants:
             account,
             client_id,
             scopes,
-            now + ACCESS_LIFE,
+            now + self.access_life,
             origin,
         )
         self.add_access(access)
-        answer: Answer = {"access_token": access.token, "expires_in": ACCESS_LIFE}
+        answer: Answer = {"access_token": access.token, "expires_in": self.access_life}
         if with_refresh:
             answer["refresh_token"] = self._new_refresh(account, client_id, scopes, origin)
             if life := self._life(account):

@@ -53,6 +53,7 @@ const PRESETS = [
   ["Refresh: no life told", "google.token.refresh", { kind: "odd", drop: ["expires_in", "scope", "token_type"] }],
   ["Refresh: {} with 200", "google.token.refresh", { kind: "status", status: 200, body: {} }],
   ["Refresh: a strange error", "google.token.refresh", { kind: "status", status: 400, body: { error: { message: [] } } }],
+  ["Exchange: Google is silent", "google.token.exchange", { kind: "hang" }],
   ["Exchange: organisation forbids", "google.token.exchange", { kind: "oauth_error", error: "admin_policy_enforced" }],
   ["Device: no code to show", "google.device_code", { kind: "odd", drop: ["user_code"] }],
   ["Device: the RFC's names", "google.device_code", { kind: "odd", drop: ["verification_url", "interval"], set: { verification_uri: "https://www.google.com/device" } }],
@@ -221,14 +222,38 @@ function showCalls(calls) {
   $("calls").replaceChildren(...rows);
 }
 
+function showDepartments(state) {
+  $("departments").hidden = !state.url;
+  $("departments-link").hidden = !state.url;
+  $("database").textContent = state.database_away ? "Bring the database back" : "Take the database away";
+  $("database").dataset.away = state.database_away ? "" : "true";
+}
+
+function startDepartments() {
+  $("sweep").addEventListener("click", () => act(async () => {
+    $("swept").textContent = "Google is asked for every department…";
+    try {
+      const found = await call("POST", "/departments/sweep", {});
+      const failed = found.transient + found.operator;
+      $("swept").textContent = `${found.refreshed} refreshed · ${found.quarantined} lost · ${found.held} on hold · ${failed} failed`;
+    } catch (error) {
+      $("swept").textContent = "";
+      throw error;
+    }
+  }));
+  $("database").addEventListener("click", () => act(() =>
+    call("POST", "/departments/database", { away: Boolean($("database").dataset.away) })));
+}
+
 let google = true;
 let shownAccounts = "";
 
 async function refresh() {
   try {
-    const [faults, rates, calls] = await Promise.all(
-      ["/faults", "/rate", "/calls"].map((path) => call("GET", path)),
+    const [faults, rates, calls, departments] = await Promise.all(
+      ["/faults", "/rate", "/calls", "/departments"].map((path) => call("GET", path)),
     );
+    showDepartments(departments);
     showFaults(faults.faults, rates.rates);
     showCalls(calls.calls);
     if (google) {
@@ -308,6 +333,7 @@ function start() {
     act(() => call("POST", "/google/client", { state: event.target.value })));
   $("week").addEventListener("click", () =>
     act(() => call("POST", "/google/advance_clock", { seconds: 7 * 86400 })));
+  startDepartments();
   refresh();
   setInterval(refresh, 1000);
 }

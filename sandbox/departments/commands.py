@@ -1,0 +1,105 @@
+"""The product, run as an operator runs it: its commands, and its processes side by side."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+_COMMAND_SECONDS: Final = 60
+
+
+class CommandFailed(Exception):
+    """A command has refused, in its own words."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One of the product's, with the settings it is given."""
+
+    line: Sequence[str]
+    environment: Mapping[str, str]
+
+    async def start(self) -> Process:
+        """A process whose end is ours to bring about: Ctrl-C reaches this process alone."""
+        return await asyncio.create_subprocess_exec(
+            *self.line, env=self.environment, start_new_session=True
+        )
+
+    async def output(self, *accepted: int) -> str:
+        """What it prints.
+
+        Args:
+            accepted: exit codes besides 0 that are no refusal.
+
+        Raises:
+            CommandFailed: it has ended otherwise, or has not ended within a minute.
+        """
+        process = await asyncio.create_subprocess_exec(
+            *self.line, env=self.environment, stdout=PIPE, stderr=PIPE
+        )
+        try:
+            async with asyncio.timeout(_COMMAND_SECONDS):
+                said, complained = await process.communicate()
+        except TimeoutError:
+            raise CommandFailed(f"{self.line[-1]} did not end within a minute.") from None
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+        if process.returncode not in (0, *accepted):
+            raise CommandFailed(complained.decode().strip() or "The command has failed.")
+        return said.decode()
+
+
+@dataclass(frozen=True)
+class Product:
+    """How the product is run, and what its processes' environment is."""
+
+    line: Sequence[str]
+    """Before the name of a command."""
+    environment: Callable[[Mapping[str, str]], dict[str, str]]
+    """From the settings that a process is given to all of its environment."""
+    environment_of_web: Callable[[Mapping[str, str]], dict[str, str]]
+    """The same of a process that shares no setting with the bot's."""
+
+    # No .env, which would mix real settings in.
+
+    def bot(self, settings: Mapping[str, str]) -> Command:
+        """The bot."""
+        return Command([*self.line, "bot", "--env-file", os.devnull], self.environment(settings))
+
+    def departments(self, settings: Mapping[str, str], *arguments: str) -> Command:
+        """A command about departments, `web` for one."""
+        line = [*self.line, *arguments, "--env-file", os.devnull]
+        return Command(line, self.environment_of_web(settings))
+
+
+async def run_together(commands: Sequence[Command], stop: asyncio.Event) -> int:
+    """Run them side by side, until one ends or `stop` comes, and then end the others.
+
+    Returns:
+        The exit code of the one that has ended; after `stop` the first that is not 0.
+    """
+    processes: list[Process] = []
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        for command in commands:
+            processes.append(await command.start())
+        ends = [asyncio.create_task(process.wait()) for process in processes]
+        await asyncio.wait((*ends, stopped), return_when=asyncio.FIRST_COMPLETED)
+        ended = [end.result() for end in ends if end.done()]
+    finally:
+        stopped.cancel()
+        told = [process for process in processes if process.returncode is None]
+        for process in told:
+            with suppress(ProcessLookupError):  # it has just ended
+                process.terminate()
+        codes = [await process.wait() for process in told]
+    # One that was told before it could listen has ended by the signal itself.
+    codes = [0 if code == -signal.SIGTERM else code for code in codes]
+    return ended[0] if ended else next(filter(None, codes), 0)
