@@ -47,7 +47,7 @@ async def start(application: BotApplication) -> None:
     await application.start()
     withdrawn = await services.uploads.start()
     application.create_task(files.tell_withdrawn(application.bot, services, withdrawn))
-    await go_on_with_waiting(services)
+    await go_on_with_waiting(services, tries_rejected=True)
     if application.updater is None:
         raise RuntimeError("the application was built without its Updater")
     await services.inbox.resume(application.bot)

@@ -53,13 +53,20 @@ async def sweep(context: BotContext) -> None:
     await services.core.state.save()
 
 
-async def go_on_with_waiting(services: Services) -> None:
+async def go_on_with_waiting(services: Services, *, tries_rejected: bool = False) -> None:
     """Files of those who have connected just before the last stop, or whose credential was put back
-    elsewhere (by a command, or on the web), wait for nothing any more."""
+    elsewhere (by a command, or on the web), wait for nothing any more.
+
+    Args:
+        tries_rejected: also those of whoever is on hold; they are told of it each time.
+    """
+    core = services.core
     with contextlib.suppress(CustodyError):
         for owner in await services.uploads.waiting_owners():
             with contextlib.suppress(CustodyError):  # that owner's files wait on; nobody else's do
-                if await services.core.custodian.load(owner) is not None:
+                await core.state.recall([owner])
+                is_rejected = owner in core.state.rejections and not tries_rejected
+                if not is_rejected and await core.custodian.load(owner) is not None:
                     await services.uploads.release(owner)
 
 
