@@ -33,12 +33,17 @@ class Element:
     def classes(self) -> list[str]:
         return self.attributes.get("class", "").split()
 
+    @property
+    def is_live(self) -> bool:
+        return "data-live" in self.attributes
+
 
 class Html(HTMLParser):
     """The elements of a page, in order; that what is opened is closed is seen to."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
+        self.source = page
         self.elements: list[Element] = []
         self._open: list[Element] = []
         self.feed(page)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -29,8 +30,13 @@ TEMPLATES = sorted((Path(web.site.__file__).parent / "templates").glob("*.html")
 INJECTED = "<b onclick=x>'\"&amp;{{7*7}}{0}\u202e"
 
 
-def every_page(language: str) -> Iterator[tuple[str, str]]:
-    """Each page's name and its HTML."""
+@cache
+def every_page(language: str) -> list[tuple[str, Html]]:
+    """Each page's name, and the page as it is read."""
+    return [(name, Html(text)) for name, text in _rendered(language)]
+
+
+def _rendered(language: str) -> Iterator[tuple[str, str]]:
     mine = frame_of(language)
     nobody = frame_of(language, "/console/enter/abc", signed_in=False)
     yield from ((state, render_settings(page_of(state), mine)) for state in PAGES)
@@ -51,9 +57,8 @@ def test_every_state_is_shown() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_pages_are_whole_and_in_their_language(language: str) -> None:
     """`lang` picks the shapes of characters, each id is there once, and each reference leads on."""
-    for name, text in every_page(language):
-        assert text.startswith("<!doctype html>"), name
-        page = Html(text)
+    for name, page in every_page(language):
+        assert page.source.startswith("<!doctype html>"), name
         (html,) = page.all("html")
         assert html.attributes == {"lang": language.replace("_", "-")}
         assert len(page.all("h1")) == len(page.all("main")) == len(page.all("title")) == 1, name
@@ -64,14 +69,14 @@ def test_pages_are_whole_and_in_their_language(language: str) -> None:
                 assert set(element.attributes.get(reference, "").split()) <= set(ids), name
             if element.tag == "use":
                 assert element.attributes["href"].removeprefix("#") in ids
-        assert "{" not in re.sub(r'="[^"]*"', "", text), name
+        assert "{" not in re.sub(r'="[^"]*"', "", page.source), name
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_pages_ask_for_nothing_that_the_policy_forbids(language: str) -> None:
     """No style and no script in the markup, no handler, and nothing from elsewhere."""
-    for name, text in every_page(language):
-        for element in Html(text).elements:
+    for name, page in every_page(language):
+        for element in page.elements:
             assert "style" not in element.attributes, name
             assert element.tag != "style"
             assert not any(attribute.startswith("on") for attribute in element.attributes), name
@@ -96,8 +101,8 @@ def test_templates_hold_no_style_and_no_handler() -> None:
 def test_one_thing_to_do_next_at_most(language: str) -> None:
     """Where everything wants to be pressed, nothing does; an open question comes first."""
     found = {}
-    for name, text in every_page(language):
-        primary = [one for one in Html(text).elements if "primary" in one.classes]
+    for name, page in every_page(language):
+        primary = [one for one in page.elements if "primary" in one.classes]
         assert len(primary) <= 1, name
         found[name] = [one.text for one in primary]
     assert found["revoke"] == found["another"] == found["disable"] == []
@@ -107,8 +112,8 @@ def test_one_thing_to_do_next_at_most(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_changes_something_is_a_form_with_the_sessions_token(language: str) -> None:
     """But the sign-in link, which has no session yet; what only leads somewhere is a link."""
-    for name, text in every_page(language):
-        for form in Html(text).all("form"):
+    for name, page in every_page(language):
+        for form in page.all("form"):
             assert form.attributes["method"] == "post", name
             fields = {
                 one.attributes.get("name"): one.attributes.get("value")
@@ -125,8 +130,7 @@ def test_what_changes_something_is_a_form_with_the_sessions_token(language: str)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_buttons_called_alike_name_their_thing_for_the_ear(language: str) -> None:
     """Whoever hears a list of buttons hears which is which."""
-    for name, text in every_page(language):
-        page = Html(text)
+    for name, page in every_page(language):
         heard = [
             (one.text, one.attributes.get("href", ""))
             for one in page.elements
@@ -178,11 +182,7 @@ def test_live_parts_have_the_places_of_the_page(language: str) -> None:
     """Each has a key of its own, and the page has a place for it."""
     for state in STATES:
         page, live = (
-            [
-                one.attributes["data-live"]
-                for one in Html(text).elements
-                if "data-live" in one.attributes
-            ]
+            [one.attributes["data-live"] for one in Html(text).elements if one.is_live]
             for text in (
                 render_settings(page_of(state), frame_of(language)),
                 render_live(page_of(state), frame_of(language)),

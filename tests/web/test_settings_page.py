@@ -16,7 +16,7 @@ from tests.web.kit import RunningWeb
 from tests.web.pages_kit import SETTINGS, Person, person
 from web.gate.signed_in import COOKIE
 
-pytestmark = pytest.mark.encryption("on")
+pytestmark = [pytest.mark.encryption("on"), pytest.mark.one_way("on")]
 ACTIONS = (
     *("authorize", "revoke", "account", "clients", "clients/drop", "clients/revoke"),
     "clients/unblock",
