@@ -238,6 +238,7 @@ def test_the_page_comes_back_with_the_database(browser: Browser, demo: Demo, add
     context.close()
 
 
+@IN_REST
 def test_without_script_nothing_is_missing_and_nothing_untrue(
     browser: Browser, address: str
 ) -> None:
