@@ -214,6 +214,8 @@ def test_a_line_has_a_gap_where_nothing_is_known() -> None:
     assert chart.path.count("M") == 2
     assert chart.fewest is not None
     assert chart.fewest.minutes_left == 6.2
+    low = line_chart([replace(hour, minutes_left=3.0) for hour in fleet.hours])
+    assert 0 < low.lead < low.scale.y(3)  # the dashed line is within the drawing
     nothing = line_chart([replace(hour, minutes_left=None) for hour in fleet.hours])
     assert (nothing.path, nothing.fewest) == ("", None)
 

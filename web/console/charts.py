@@ -141,7 +141,8 @@ class LineChart:
 def line_chart(hours: Sequence[Hour]) -> LineChart:
     """Steps, with a gap where no sweep saw a token."""
     known = [hour for hour in hours if hour.minutes_left is not None]
-    scale = Scale.to(max((hour.minutes_left or 0.0 for hour in known), default=20.0), 1, LOW)
+    most = max((hour.minutes_left or 0.0 for hour in known), default=20.0)
+    scale = Scale.to(max(most, 2 * LEAST_LEFT), 1, LOW)
     each, path, was_there = WIDTH / max(len(hours), 1), list[str](), False
     for number, hour in enumerate(hours):
         if hour.minutes_left is None:
