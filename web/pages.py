@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from typing import Final
 
+from config.languages import language_of
+
 _PAGE: Final = """<!doctype html>
 <html lang="{lang}">
 <meta charset="utf-8">
@@ -121,12 +123,8 @@ _LAPSED: Final = frozenset({"wrong_state", "used", "expired", "superseded"})
 
 
 def _language(accept: str) -> str:
-    first = accept.lower().split(",")[0]
-    if not first.startswith("zh"):
-        return "en"
-    if "hans" in first:
-        return "zh-Hans"
-    return "zh-Hant" if any(mark in first for mark in ("hant", "tw", "hk", "mo")) else "zh-Hans"
+    first = accept.split(",")[0].partition(";")[0].strip()
+    return language_of(first).replace("_", "-")
 
 
 def approved_page(link: str, accept_language: str) -> str:
