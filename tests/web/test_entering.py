@@ -42,6 +42,8 @@ async def test_a_link_signs_in_once(web: RunningWeb) -> None:
         assert "Ops" in someone.answer.text
         await other.open(link)
         assert (other.answer.status_code, "This link is over" in other.text) == (410, True)
+    assert len(web.lines("access_denied")) == 2
+    assert '"result": "expired"' in web.lines("access_denied")[1]
 
 
 async def test_whatever_opens_a_link_spends_nothing(web: RunningWeb) -> None:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from departments.services import DepartmentServices
-from web.gate.problems import Problem, denied
+from web.gate.problems import denied
 from web.gate.signed_in import SignedIn, drop_cookie, keep_cookie
 from web.site.frame import Frame, answer
 from web.site.pages import Leaving, render_link, render_sign_in
@@ -47,7 +47,7 @@ def entering_routes(services: DepartmentServices, signed_in: SignedIn) -> APIRou
     async def link(request: Request, code: str) -> Response:
         """A link that is opened: it is looked at, and no more."""
         if len(code) > _LONGEST_CODE or not await workers.read(links.holds, code):
-            raise Problem(410, "link_over")
+            raise denied(410, "expired")
         frame = Frame.of(request, version=request.app.version)
         return answer(request, render_link(frame))
 
@@ -59,7 +59,7 @@ def entering_routes(services: DepartmentServices, signed_in: SignedIn) -> APIRou
         if len(code) <= _LONGEST_CODE:
             administrator = await workers.run(links.spend, code)
         if administrator is None:
-            raise denied(410, "link_over")
+            raise denied(410, "expired")
         before = await signed_in.find(request, renews=False)
         if before is not None:
             await workers.run(sessions.end, before)
