@@ -42,7 +42,7 @@ def create_app(parts: WebParts) -> ASGIApp:
         redirect_slashes=False,
     )
 
-    @app.get("/healthz")
+    @app.api_route("/healthz", methods=["GET", "HEAD"])
     async def healthz() -> Response:
         """200 while the process lives, and Telegram answers its bot where it has one; else 503."""
         alive = parts.is_alive()

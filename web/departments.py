@@ -60,13 +60,14 @@ def beside(own: FastAPI, chat: ChatReturns | None, parts: DepartmentParts) -> AS
     signed_in = signed_in_of(parts)
     returns = DepartmentReturns(parts.services.consents, signed_in.find, is_alone=chat is None)
     add_callback(own, chat, returns)
+    add_problems(own)
     ours = _with_headers(create_departments_app(parts, signed_in), parts)
     own_paths = {route.path for route in own.routes if isinstance(route, APIRoute)}
-    taken_back = _with_headers(own, parts)
+    taken_back = _with_headers(OneHost(own, public_url=parts.public_url), parts)
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
-        if path == CALLBACK_PATH and scope.get("method") == "GET":
+        if path == CALLBACK_PATH:
             app: ASGIApp = taken_back
         elif path in own_paths or (chat is not None and not path.startswith(_PREFIXES)):
             app = own

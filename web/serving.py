@@ -12,7 +12,13 @@ from typing import Any, Final, cast
 import uvicorn
 from starlette.types import ASGIApp
 
-from web.connections import PATIENCE_SECONDS, Connection, Waiting, most_connections
+from web.connections import (
+    PATIENCE_SECONDS,
+    Connection,
+    OneLength,
+    Waiting,
+    most_connections,
+)
 
 _LAST_ANSWERS_SECONDS: Final = 1
 _AT_ONCE: Final = 64
@@ -65,7 +71,7 @@ async def serving(
     waiting = Waiting(most or most_connections(), patience_seconds)
     server = _Server(
         uvicorn.Config(
-            app,
+            OneLength(app),
             log_config=None,  # uvicorn's own would send its lines past the redaction
             access_log=False,
             # A class, to uvicorn; it is only ever called.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import sys
 from collections.abc import AsyncIterator
@@ -94,6 +95,29 @@ class RunningWeb:
                 303,
                 "authorised",
             )
+
+    @property
+    def host(self) -> str:
+        """As a browser says it."""
+        return self.url.partition("//")[2]
+
+    async def raw(self, sent: str | bytes, *, port: int | None = None) -> str:
+        """What is answered to these very bytes, up to the connection's end.
+
+        Args:
+            sent: `{host}` in a text stands for this site's.
+            port: None: this site's.
+        """
+        if isinstance(sent, str):
+            sent = sent.replace("{host}", self.host).encode()
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", port or httpx.URL(self.url).port
+        )
+        writer.write(sent)
+        async with asyncio.timeout(20):
+            answer = (await reader.read()).decode("latin-1")
+        writer.close()
+        return answer
 
     def lines(self, event: str) -> list[str]:
         """The log's lines of an event."""

@@ -13,7 +13,7 @@ from web.gate.problems import ProblemBody
 from web.gate.signed_in import SignedIn
 from web.site.api_page import render_api
 from web.site.frame import answer
-from web.site.routing import PageRoute, frame_of
+from web.site.routing import READ, PageRoute, frame_of
 
 _SAYS: Final = (
     "What a department's computers and its administrators ask of Drivekeeper. Refusals are "
@@ -59,7 +59,7 @@ def add_documents(app: FastAPI, signed_in: SignedIn) -> None:
 
     pages = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-    @pages.get("/api/docs")
+    @pages.api_route("/api/docs", methods=READ)
     async def docs(request: Request) -> Response:
         """This description, to be read."""
         session = await signed_in(request)

@@ -20,6 +20,8 @@ HEADERS: Final = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
+    # Nothing here is for search engines, the page that says how to sign in neither.
+    "X-Robots-Tag": "noindex, nofollow",
 }
 _HSTS: Final = "max-age=31536000"
 
