@@ -75,7 +75,8 @@ TABLE: Final[dict[str, tuple[dict[str, Any], dict[str, int]]]] = {
     "GET /static/{digest}/{name}": ({}, ALL),
     "GET /": ({}, ALL),
     "GET /console/enter": ({}, ALL),
-    "GET /console/enter/{code}": ({}, ALL),
+    # Whoever has a link; this one is nobody's.
+    "GET /console/enter/{code}": ({}, dict.fromkeys(ROLES, 410)),
     # Whoever has a link, on this site's own page; this one is nobody's.
     "POST /console/enter/{code}": (
         {},
