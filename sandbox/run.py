@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -53,6 +54,9 @@ _WITHOUT_WEB: Final = """
 """
 _DEPARTMENTS_SERVED: Final = "tanhae=淡海,anping=安坑,sanying=三鶯"
 """Three: as many have to fail at once before any is put on hold."""
+_PORTS_OF_BOTS: Final = range(20_000, 26_000)
+_PORTS_OF_WEBS: Final = range(26_000, 32_000)
+"""Out of those that systems give to connections: none takes one before a process listens there."""
 
 
 class FolderTaken(Exception):
@@ -144,7 +148,7 @@ def web_env_file(env_file: Path) -> Path:
 
 def bot_settings(sandbox: Sandbox, user_data: Path, flow: str) -> dict[str, str]:
     """The environment variables that point a bot at `sandbox`."""
-    config, url, port = sandbox.config, sandbox.url, _free_port()
+    config, url, port = sandbox.config, sandbox.url, _free_port(_PORTS_OF_BOTS)
     return {
         "TELEGRAM_BOT_TOKEN": config.bot_token,
         "TELEGRAM_API_BASE_URL": url,
@@ -167,7 +171,7 @@ def web_settings(sandbox: Sandbox, database: Path) -> dict[str, str]:
 
     Its key is made here. Browsers keep Secure cookies of localhost without https.
     """
-    port = _free_port()
+    port = _free_port(_PORTS_OF_WEBS)
     return {
         "DEPARTMENTS": _DEPARTMENTS_SERVED,
         "WEB_GOOGLE_CLIENT_ID": sandbox.config.client_id,
@@ -211,7 +215,9 @@ def empty_folder(folder: Path) -> None:
         raise FolderTaken(says) from error
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _free_port(among: range) -> int:
+    while True:
+        port = secrets.choice(among)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
