@@ -55,7 +55,7 @@ class Administrator:
     def sign_in(self) -> None:
         """From the address that `make run` prints."""
         self.page.goto(f"{self.running.url}/departments")
-        self.visit.wide_picture("departments")
+        self.visit.picture("departments")
         self.page.get_by_role("button", name="Get a link").click()
         self.visit.picture("link")
         self.page.get_by_role("button", name="登入").click()
