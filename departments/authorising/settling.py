@@ -6,7 +6,10 @@ go on any more, all are told the same.
 
 from __future__ import annotations
 
+import hmac
 from typing import Final
+
+from pydantic import SecretStr
 
 from departments.authorising.accounts import Account
 from departments.authorising.outcomes import ASK, DECLINED, SAVED, KeptOutcome, Outcome, Outcomes
@@ -126,4 +129,11 @@ def _is_of(approved: PendingConsent, saved: Credential) -> bool:
     have been granted after it was asked for. What is kept knows that to the second.
     """
     was_granted_since = saved.granted_at is not None and saved.granted_at > approved.created_at
-    return saved.refresh_token == approved.refresh_token or was_granted_since
+    return _are_same(saved.refresh_token, approved.refresh_token) or was_granted_since
+
+
+def _are_same(one: SecretStr | None, other: SecretStr | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    said = (token.get_secret_value().encode() for token in (one, other))
+    return hmac.compare_digest(*said)

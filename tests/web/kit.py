@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from processes.wiring import Custody
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.run import google_settings
 from sandbox.server import Sandbox
+from security.storage.protocol import Storage
 from tests.places import settings_of
 from web.app import create_app
 from web.departments import DepartmentParts
@@ -131,9 +132,14 @@ async def running_web(
     keys: tuple[SecretStr, ...],
     monkeypatch: pytest.MonkeyPatch,
     limits: Limits | None = None,
+    through: Callable[[Storage], Storage] = lambda storage: storage,
     **changes: Any,
 ) -> AsyncIterator[RunningWeb]:
-    """`async with running_web(sandbox, folder, keys, monkeypatch) as web:`"""
+    """`async with running_web(sandbox, folder, keys, monkeypatch) as web:`
+
+    Args:
+        through: what stands between the process and its storage.
+    """
     listener = listen("127.0.0.1", 0)
     url = f"http://localhost:{listener.getsockname()[1]}"
     values = {
@@ -155,7 +161,7 @@ async def running_web(
         settings = Settings(_env_file=None)
         patched.setattr(sys, "stderr", log)
         mask = web_process.prepare_logs(settings)
-    storage, metrics = storage_of(settings, mask), Metrics()
+    storage, metrics = through(storage_of(settings, mask)), Metrics()
     try:
         async with (
             web_process.services(settings, storage, mask, metrics, limits) as (custody, parts),

@@ -12,7 +12,7 @@ from departments.names import Department, Departments
 from departments.tokens import Tokens
 from web.api.described import ADMINISTRATOR, refusals, secured_by
 from web.api.tokens import DepartmentName
-from web.gate.content_types import demand_json
+from web.gate.content_types import JSON_ONLY
 from web.gate.problems import Problem
 from web.gate.signed_in import SignedIn
 
@@ -71,6 +71,7 @@ def authorization_routes(
 
     @router.delete(
         "/api/google/authorization",
+        dependencies=JSON_ONLY,
         response_model=Revoked,
         responses=refusals(401, 403, 404, 409, 415, 422, 503),
         openapi_extra=secured_by(ADMINISTRATOR),
@@ -82,7 +83,6 @@ def authorization_routes(
         """
         await signed_in(request)
         signed_in.check_site(request)
-        demand_json(request)
         asked = found(department)
         ended = await consents.revoke(asked)
         tokens.forget(asked)

@@ -15,7 +15,7 @@ from departments.clients.refusals import Refused
 from departments.names import LONGEST, Department, Departments
 from departments.services import DepartmentServices
 from web.api.described import ADMINISTRATOR, refusals, secured_by
-from web.gate.content_types import demand_json
+from web.gate.content_types import JSON_ONLY
 from web.gate.keys import ClientKeys, problem_of_refusal
 from web.gate.problems import Problem
 from web.gate.signed_in import SignedIn
@@ -140,6 +140,7 @@ def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
 
     @router.post(
         "/api/clients",
+        dependencies=JSON_ONLY,
         response_model=NewKey,
         response_model_exclude_none=True,
         status_code=201,
@@ -158,6 +159,7 @@ def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
 
     @router.post(
         "/api/clients/pairing-codes",
+        dependencies=JSON_ONLY,
         response_model=PairingCodeAnswer,
         status_code=201,
         responses=refusals(400, 401, 403, 404, 415, 422, 503),
@@ -176,6 +178,7 @@ def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
 
     @router.post(
         "/api/clients/pair",
+        dependencies=JSON_ONLY,
         response_model=NewKey,
         response_model_exclude_none=True,
         status_code=201,
@@ -185,7 +188,6 @@ def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
     )
     async def pair(request: Request, typed: PairRequest) -> NewKey:
         """The key of the computer that a pairing code is for. The code is spent by it."""
-        demand_json(request)
         try:
             client, key = await desk.pair(typed.code, address=keys.address_of(request))
         except Refused as refused:
@@ -194,6 +196,7 @@ def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
 
     @router.delete(
         "/api/clients/{id:client}",
+        dependencies=JSON_ONLY,
         response_model=ClientStatus,
         response_model_exclude_none=True,
         responses=refusals(401, 403, 404, 415, 422, 503),
@@ -206,6 +209,7 @@ def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
 
     @router.post(
         "/api/clients/{id:client}/unblock",
+        dependencies=JSON_ONLY,
         response_model=ClientStatus,
         response_model_exclude_none=True,
         responses=refusals(401, 403, 404, 415, 422, 503),
@@ -219,7 +223,6 @@ def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
     async def changing(request: Request) -> Session:
         session = await signed_in(request)
         signed_in.check_site(request)
-        demand_json(request)
         return session
 
     async def one(client: Client | None) -> ClientStatus:

@@ -13,7 +13,7 @@ from departments.names import LONGEST, Department, Departments
 from departments.tokens import Tokens
 from security.credential import Credential
 from web.api.described import CLIENT, refusals, secured_by
-from web.gate.content_types import demand_json
+from web.gate.content_types import JSON_ONLY
 from web.gate.keys import ClientKeys
 from web.gate.problems import Problem
 
@@ -55,6 +55,7 @@ def token_routes(
 
     @router.post(
         "/api/google/get-access-token",
+        dependencies=JSON_ONLY,
         response_model=AccessToken,
         responses=refusals(400, 401, 403, 404, 409, 415, 422, 429, 503),
         openapi_extra=secured_by(CLIENT),
@@ -68,7 +69,6 @@ def token_routes(
 
         Remember it until it ends: a computer may ask thirty times a minute.
         """
-        demand_json(request)
         asked = departments.find(department)
         await keys.admit(request, asked, "token")
         if asked is None:

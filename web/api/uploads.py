@@ -20,7 +20,7 @@ from departments.uploads.records import (
 )
 from web.api.described import CLIENT, refusals, secured_by
 from web.api.tokens import DepartmentName
-from web.gate.content_types import demand_json
+from web.gate.content_types import JSON_ONLY
 from web.gate.keys import ClientKeys
 from web.gate.problems import Problem
 
@@ -122,6 +122,7 @@ def upload_routes(departments: Departments, uploads: HandedUploads, keys: Client
 
     @router.post(
         _PATH,
+        dependencies=JSON_ONLY,
         response_model=UploadSession,
         response_model_exclude_none=True,
         status_code=201,
@@ -147,7 +148,6 @@ def upload_routes(departments: Departments, uploads: HandedUploads, keys: Client
         The same request again gives the same session, as it stands by then; another file under the
         same key is refused (422 `other_file`).
         """
-        demand_json(request)
         client, asked = await admitted(request, department)
         file = AnnouncedFile.model_validate(announced.model_dump())
         try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import Request
+from typing import Any, Final
+
+from fastapi import Depends, Request
 
 from web.gate.problems import denied
 
@@ -19,3 +21,7 @@ def demand_json(request: Request) -> None:
     said = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if said != "application/json" if has_body else said not in ("", "application/json"):
         raise denied(415, "wrong_type")
+
+
+JSON_ONLY: Final[list[Any]] = [Depends(demand_json)]
+"""For a route's `dependencies`: it is looked at before the body is."""

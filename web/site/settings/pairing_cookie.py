@@ -19,6 +19,8 @@ from departments.names import LONGEST
 
 COOKIE: Final = "__Host-drivekeeper-pairing"
 _LONGEST_COOKIE: Final = 1000
+_LATEST: Final = 2.0**32
+"""Unix seconds: in the next century. What comes later is no time to everybody."""
 
 
 class ShownCode(BaseModel):
@@ -29,7 +31,7 @@ class ShownCode(BaseModel):
     code: str = Field(pattern="^[A-Z]{4}-[A-Z]{4}$", repr=False)
     department: str = Field(max_length=LONGEST)
     label: str = Field(max_length=LONGEST_LABEL)
-    expires_at: float
+    expires_at: float = Field(gt=0, lt=_LATEST)
 
 
 def keep_code(response: Response, shown: ShownCode) -> None:
