@@ -64,7 +64,7 @@ TABLE: Final[dict[str, tuple[dict[str, Any], dict[str, int]]]] = {
     "DELETE /api/clients/{id}": ({}, CHANGE),
     "POST /api/clients/{id}/unblock": ({}, CHANGE),
     # Whoever has a code: what is wrong with it is no matter of roles.
-    "POST /api/clients/pair": ({"json": {"code": "KTRWPHXM"}}, dict.fromkeys(ROLES, 401)),
+    "POST /api/clients/pair": ({"json": {"code": "KTRWPHXM"}}, dict.fromkeys(ROLES, 400)),
     "POST /api/google/upload-sessions": (FILE, {**C, "other department": 403}),
     "GET /api/google/upload-sessions": (
         {**ASK, "headers": {"Idempotency-Key": "1"}},

@@ -97,7 +97,7 @@ async def test_a_pairing_code_becomes_a_key_that_works(
         paired = await nobody.post("/api/clients/pair", json={"code": made.json()["code"]})
         assert paired.status_code == 201
         spent = await nobody.post("/api/clients/pair", json={"code": made.json()["code"]})
-        assert spent.status_code == 401
+        assert spent.status_code == 400
         async with web.computer(paired.json()["key"]) as computer:
             assert (await computer.post(ROUTE, params=ASK)).status_code == 200
         [listed] = (await browser.get("/api/clients")).json()["clients"]

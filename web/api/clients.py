@@ -182,7 +182,7 @@ def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
         response_model=NewKey,
         response_model_exclude_none=True,
         status_code=201,
-        responses=refusals(400, 401, 415, 422, 429, 503),
+        responses=refusals(400, 415, 422, 429, 503),
         tags=["for computers"],
         openapi_extra={"security": []},
     )

@@ -8,7 +8,7 @@ from fastapi import Request
 
 from departments.clients.clients import Client
 from departments.clients.desk import ClientDesk
-from departments.clients.refusals import NotAllowed, Refused, TooOften
+from departments.clients.refusals import NotAllowed, Refused, TooOften, WrongKey
 from departments.names import Department
 from web.gate.addresses import client_address
 from web.gate.problems import Problem
@@ -70,5 +70,7 @@ def problem_of_refusal(refused: Refused) -> Problem:
             return Problem(429, refused.code, retry_after=seconds)
         case NotAllowed():
             return Problem(403, refused.code)
+        case WrongKey(code="wrong_code"):
+            return Problem(400, refused.code)
         case _:
             return Problem(401, refused.code, headers=_CHALLENGE)
