@@ -26,6 +26,10 @@ _NAME: Final = "secret"
 _BYTES: Final = 32
 
 
+class SecretDamaged(OperatorFault):
+    """It is there and cannot be read: no link, session or key is recognised before it is back."""
+
+
 class AccessSecret:
     """What keyed hashes are made with."""
 
@@ -40,6 +44,7 @@ class AccessSecret:
         Blocks.
 
         Raises:
+            SecretDamaged: it is no secret any more.
             OperatorFault: it cannot be read or kept.
         """
         documents = Documents(storage, ACCESS)
@@ -90,7 +95,7 @@ def _read(documents: Documents) -> bytes | None:
         found = documents.read(_NAME)
         return None if found is None else bytes.fromhex(found["value"])
     except (CorruptCredential, KeyError, TypeError, ValueError) as damage:
-        raise OperatorFault(
+        raise SecretDamaged(
             "what sign-in links and computers' keys are recognised by is damaged: bring it back "
             "from a backup",
             code=damage.code if isinstance(damage, CustodyError) else "store_failed",

@@ -218,8 +218,9 @@ async def services(
         for pool in (drives, upload_drives, sending_drives):
             stack.push_async_callback(pool.close)
         stack.push_async_callback(parts.workers.close)  # first: its work may still use Drive
+        links = await parts.workers.run(sign_in_links, settings, storage)
         departments = await stack.enter_async_context(
-            departments_beside(settings, storage, parts, drives)
+            departments_beside(settings, storage, parts, drives, links)
         )
         application = build_application(
             Core(
@@ -250,7 +251,7 @@ async def services(
                 keep_unsaved=(
                     ToldNote(settings.user_data_dir).keep if storage.is_shared else lambda _: None
                 ),
-                links=await parts.workers.run(sign_in_links, settings, storage),
+                links=links,
                 departments=departments,
             ),
             BotOptions(

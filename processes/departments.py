@@ -24,7 +24,7 @@ from departments.console.services import ConsoleServices
 from departments.limits import Limits
 from departments.names import Departments
 from departments.overview import Overview
-from departments.secret import AccessSecret
+from departments.secret import AccessSecret, SecretDamaged
 from departments.services import DepartmentServices
 from departments.tokens import Tokens
 from departments.uploads.handed import HandedUploads
@@ -51,7 +51,8 @@ def may_serve(settings: Settings) -> bool:
 
 
 def sign_in_links(settings: Settings, storage: Storage) -> SignInLinks | None:
-    """By which administrators sign in, wherever the pages are served; None: there are none.
+    """By which administrators sign in, wherever the pages are served; None: there are none, or no
+    link would be recognised, which keeps the bot from nothing else.
 
     Blocks.
 
@@ -60,7 +61,11 @@ def sign_in_links(settings: Settings, storage: Storage) -> SignInLinks | None:
     """
     if settings.public_url is None or not settings.encryption_keys:
         return None
-    return SignInLinks(storage, AccessSecret.of(storage))
+    try:
+        return SignInLinks(storage, AccessSecret.of(storage))
+    except SecretDamaged as damage:
+        _log.error("departments_not_served", result=damage.code)
+        return None
 
 
 @asynccontextmanager
@@ -127,10 +132,18 @@ async def department_services(
 
 @asynccontextmanager
 async def departments_beside(
-    settings: Settings, storage: Storage, custody: Custody, drives: Drives
+    settings: Settings,
+    storage: Storage,
+    custody: Custody,
+    drives: Drives,
+    links: SignInLinks | None,
 ) -> AsyncIterator[DepartmentServices | None]:
-    """The same beside the bot; None: it serves none."""
-    if not may_serve(settings):
+    """The same beside the bot; None: it serves none.
+
+    Args:
+        links: see `sign_in_links`.
+    """
+    if links is None or not may_serve(settings):
         yield None
         return
     async with department_services(settings, storage, custody, drives) as services:

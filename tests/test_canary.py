@@ -160,7 +160,7 @@ keys, labels and the address that is told."""
 OPERATOR_EVENTS: Final = frozenset(
     {
         *("console_changed", "console_refused", "service_key_seen", "service_key_not_noted"),
-        *("web_ready", "web_stopped", "web_refused_to_start"),
+        *("web_ready", "web_stopped", "web_refused_to_start", "departments_not_served"),
     }
 )
 """With a result code or a version alone, and whose account it is."""

@@ -12,11 +12,13 @@ from typing import Any, Final
 
 from bot.kinds import FINISHED_UPLOADS, PREFERENCES, UPDATES, UPLOADS
 from bot.updates.queued_update import QueuedUpdate
+from departments import kinds as department_kinds
+from departments.kinds import LINKS, SESSIONS
 from security.consent.pending import CONSENTS
 from security.credential import Owner
 from security.maintenance.documents import ACTIVE, MAINTENANCE, OWNER
 from security.owner_documents import CREDENTIALS, QUARANTINE, TOMBSTONES
-from security.storage.catalogue import NOTE, Document
+from security.storage.catalogue import NOTE, Document, Kind
 
 _CONNECTION: Final = ("account", "scopes", "expiry")
 _OF_OURS: Final = ("account_id", "generation", "granted_at", "refresh_expires_at", "state")
@@ -33,6 +35,8 @@ _LANGUAGE: Final = ("chosen", "seen")
 _FOLDER: Final = ("account", "folder_id", "parent_id", "path", "template")
 _SWEEPS: Final = ("pause", "organisation", "grant_ends")
 _NOTE: Final = ("reason", "time", "told")
+_LINK: Final = ("made_at", "is_spent")
+_SESSION: Final = ("began_at", "seen_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,11 @@ class Section:
 
 def _by_stem(owner: Owner) -> Sequence[str]:
     return (owner.stem,)
+
+
+def _all(owner: Owner) -> Sequence[str]:
+    """Names say nothing: whose a document is, it says itself (`is_theirs`)."""
+    return ("",)
 
 
 def _by_key(owner: Owner) -> Sequence[str]:
@@ -101,20 +110,38 @@ def _maintenance(_: str, document: Document) -> dict[str, Any]:
     return shown
 
 
+_NOTHING: Final = Section("administration", lambda _: (), lambda _, found: {})
 SECTIONS: Final = {
     CREDENTIALS: Section("connection", _by_stem, _connection),
     TOMBSTONES: Section("ended", _by_stem, lambda _, found: _picked(found, ("generation",))),
     QUARANTINE: Section("set_aside", _by_stem, _set_aside),
     CONSENTS: Section("requests", _by_stem, lambda _, found: _picked(found, _REQUEST)),
-    UPDATES: Section("unanswered", lambda _: ("",), lambda _, found: unanswered(found)),
+    UPDATES: Section("unanswered", _all, lambda _, found: unanswered(found)),
     UPLOADS: Section("uploads", _by_key, _upload),
     FINISHED_UPLOADS: Section("uploads", _by_key, _upload),
     PREFERENCES: Section("preferences", _by_stem, _preference),
     MAINTENANCE: Section(
         "maintenance", lambda owner: (OWNER + owner.stem, ACTIVE + owner.stem), _maintenance
     ),
+    # What is of departments is of nobody alone, but for who administers.
+    **dict.fromkeys(department_kinds.KINDS, _NOTHING),
+    LINKS: Section("administration", _all, lambda _, found: _picked(found, _LINK)),
+    SESSIONS: Section("administration", _all, lambda _, found: _picked(found, _SESSION)),
 }
 """Every kind of documents there is; a test compares it with those that are kept."""
+
+
+def is_theirs(kind: Kind, document: Document | None, owner: Owner) -> bool:
+    """Whether a document is this person's, whose name it has, or whose name says nothing.
+
+    Args:
+        document: None: it cannot be read, and says nothing either.
+    """
+    if kind is UPDATES:
+        return document is not None and is_from(document, owner)
+    if kind in (LINKS, SESSIONS):
+        return document is not None and document.get("administrator") == owner.name
+    return True
 
 
 def is_from(update: Document, owner: Owner) -> bool:

@@ -17,11 +17,10 @@ from telegram.error import TelegramError
 from bot.context import BotContext
 from bot.delivery.conversation import Conversation
 from bot.delivery.messages import acknowledge, privately, put_into, say
-from bot.kinds import UPDATES
-from bot.privacy.contents import SECTIONS, is_from
+from bot.privacy.contents import SECTIONS, is_theirs
 from security.credential import Owner
 from security.errors import CustodyError
-from security.storage.catalogue import Document, Kind
+from security.storage.catalogue import Kind
 from security.storage.each import portions
 from security.storage.protocol import Key, Storage, Stored
 
@@ -113,17 +112,12 @@ def _of(storage: Storage, kind: Kind, owner: Owner) -> Iterator[tuple[str, Store
         name
         for prefix in SECTIONS[kind].prefixes(owner)
         for name in storage.names(kind, prefix)
-        if name.isdecimal() or kind.owner_of(name) == owner
+        if kind.owner_of(name) in (None, owner)
     ]
     for some in portions(names, _READ_AT_ONCE):
         stored = storage.read([Key(kind, name) for name in some])
         for name, one in zip(some, stored, strict=True):
-            if isinstance(one, Stored) and _is_theirs(kind, one.document, owner):
+            if isinstance(one, Stored) and is_theirs(kind, one.document, owner):
                 yield name, one
             elif isinstance(one, Exception):
                 raise one
-
-
-def _is_theirs(kind: Kind, document: Document | None, owner: Owner) -> bool:
-    """Updates are nobody's by their names; of one that cannot be read nobody knows whose it is."""
-    return kind is not UPDATES or (document is not None and is_from(document, owner))

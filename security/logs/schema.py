@@ -23,6 +23,7 @@ EVENTS: Final = frozenset(
         "web_ready",
         "web_stopped",
         "web_refused_to_start",
+        "departments_not_served",
         "polling_conflict",
         "polling_failed",
         "webhook_set",

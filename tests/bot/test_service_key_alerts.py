@@ -112,4 +112,5 @@ async def test_an_age_that_could_not_be_looked_up_ends_no_alert(
         await sweep(bot)
         (line,) = logged(bot, "service_key_not_noted")
         assert line["level"] == "warning"
+        assert [one["level"] for one in logged(bot, "departments_not_served")] == ["error"]
         assert bot.services.core.state.incidents.is_open("service_key_old")

@@ -82,6 +82,7 @@ ADMINISTRATOR: Final = (
     *("quarantine:open:{entry}", "quarantine:purge:{entry}", "quarantine:restore:{entry}"),
     *("quarantine:open:none", "quarantine:restore:none", "quarantine:purge-yes:none"),
     *("hold:ask", "hold:no", "hold:yes", "quarantine:purge-yes:{other entry}", "hold:none"),
+    "alarm:fine:none",
 )
 """Taps of an administrator: Dora's credential is in quarantine, Eve's on hold."""
 GROUP: Final = (
