@@ -55,7 +55,10 @@ async def _sweep(custody: Custody, *, dry_run: bool) -> SweepReport:
             with suppress(RuntimeError):  # in a thread, which hears of no signals
                 asyncio.get_running_loop().add_signal_handler(number, stop_soon)
         async with saying("Still at it: Google is asked for those whose token is due"):
-            return await parts.sweep.run(full=True, dry_run=dry_run)
+            report = await parts.sweep.run(full=True, dry_run=dry_run)
+        if parts.storage.is_shared and not dry_run:  # in files it is the bot's to know
+            await parts.fleet.learn(report)
+        return report
 
 
 def _show(report: SweepReport, *, dry_run: bool) -> None:

@@ -20,7 +20,7 @@ from sandbox.run import bot_settings
 from sandbox.server import Sandbox
 from security.credential import Owner
 from security.encryption import TokenEncryption
-from security.maintenance.documents import MAINTENANCE
+from security.maintenance.documents import INCIDENT, MAINTENANCE
 from security.storage.leases import BOT_LEASE
 from tests.places import settings_of
 from tests.security.kit import ANN, ROOT, World, secret
@@ -108,6 +108,9 @@ async def test_what_is_put_on_hold_is_in_the_audit_trail(installed: Installation
     held = [*installed.world.store.storage.events(action="held")]
     assert [entry.result for entry in held] == ["invalid_grant"] * 3
     assert installed.world.quarantine_notes() == []
+    # In files it is the next bot's to open.
+    is_open = f"{INCIDENT}on_hold" in names_in(installed.world.folder, MAINTENANCE)
+    assert is_open is installed.world.store.storage.is_shared
 
 
 async def test_a_client_that_google_refuses_is_counted_and_its_owners_skipped(
