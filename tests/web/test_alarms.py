@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from bot.monitoring.metrics import Metrics
+from departments.clients.desk import REMEMBERED_SECONDS
 from processes.sweeping import alerting
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox
@@ -88,3 +89,36 @@ async def test_who_asks_too_often_is_told_when_to_come_back(
     assert [answer.status_code for answer in answers] == [*[200] * 30, 429]
     assert answers[-1].json()["code"] == "rate_limited"
     assert 0 < int(answers[-1].headers["Retry-After"]) <= 60
+
+
+@pytest.mark.one_way
+async def test_a_block_and_its_end_are_everywhere_within_a_second(
+    sandbox: Sandbox,
+    google: GoogleControls,
+    tmp_path: Path,
+    encryption_keys: tuple[SecretStr, ...],
+    restored_logging: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where the key was found good just now; unblocked by the API."""
+    folder = tmp_path / "user_data"
+    web_, beside_ = [
+        running_web(sandbox, folder, encryption_keys, monkeypatch, CLIENT_ALARM="block")
+        for _ in range(2)
+    ]
+    async with web_ as web, beside_ as beside:
+        await web.authorise(google, AMY)
+        client, key = await web.add_computer()
+        assert await get_token(web, key, "desk-1") == (200, "")
+        assert await get_token(beside, key, "desk-1") == (200, "")
+        assert await get_token(web, key, "desk-2") == (401, "key_blocked")
+        await asyncio.sleep(REMEMBERED_SECONDS)
+        assert await get_token(beside, key, "desk-1") == (401, "key_blocked")
+        async with web.browser(await web.sign_in()) as browser:
+            ended = await browser.post(
+                f"/api/clients/{client.id}/unblock", headers={"Content-Type": "application/json"}
+            )
+        assert (ended.status_code, ended.json()["state"]) == (200, "active")
+        assert await get_token(web, key, "desk-1") == (200, "")
+        await asyncio.sleep(REMEMBERED_SECONDS)
+        assert await get_token(beside, key, "desk-1") == (200, "")
