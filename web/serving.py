@@ -44,7 +44,10 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         OSError: nothing can listen there.
     """
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio sends at once (TCP_NODELAY) where the protocol is named; else the second half of an
+    # answer waits 40 ms for the other side to say that it has the first.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))

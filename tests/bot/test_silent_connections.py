@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -283,3 +284,21 @@ async def test_a_body_that_is_none_leaves_no_traceback(
         async with others.get(f"http://127.0.0.1:{port}/ok") as page:
             assert page.status == 200
     assert "Traceback" not in capsys.readouterr().err
+
+
+async def test_an_answer_waits_for_no_word_that_its_beginning_has_come() -> None:
+    """Else whoever keeps a connection open has each answer 40 ms later."""
+    taken: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    class Taking(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            theirs = transport.get_extra_info("socket")
+            taken.set_result(theirs.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            transport.close()
+
+    listener = listen("127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(Taking, sock=listener)
+    async with server:
+        _, writer = await asyncio.open_connection(*listener.getsockname())
+        assert await taken
+        writer.close()
