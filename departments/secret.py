@@ -6,7 +6,6 @@ anew and does not change it, so that every link and key holds over it.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 from contextlib import suppress
@@ -78,7 +77,7 @@ class AccessSecret:
                 another purpose.
         """
         key = self._key_of(purpose)
-        return hmac.new(key, value.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+        return hmac.digest(key, value.encode("utf-8", "replace"), "sha256").hex()
 
     def _derive(self, purpose: str) -> bytes:
         hkdf = HKDF(SHA256(), _BYTES, salt=None, info=f"drivekeeper {purpose}".encode())

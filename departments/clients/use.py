@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -106,7 +106,7 @@ class Use:
         self._storage = storage
         self._shelf = Shelf(storage, USE, UseRecord)
         self._lock = threading.Lock()
-        self._mine: dict[str, _Mine] = {}
+        self._mine: defaultdict[str, _Mine] = defaultdict(_Mine)
 
     def note(self, name: str, machine: str, *, counts: bool) -> Seen:
         """A key is used; asks nobody.
@@ -118,7 +118,7 @@ class Use:
         """
         now = self._storage.now()
         with self._lock:
-            mine = self._mine.setdefault(name, _Mine())
+            mine = self._mine[name]
             second = bool(mine.machines) and machine not in mine.machines
             mine.machines.add(machine)
             counted = mine.counted
@@ -139,7 +139,7 @@ class Use:
             CustodyError: it cannot be written, and stays counted.
         """
         with self._lock:
-            mine = self._mine.setdefault(name, _Mine())
+            mine = self._mine[name]
             counted, mine.counted = mine.counted, Counted()
         second = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -37,11 +38,7 @@ NEVER = f"dkc_{'0' * 32}{checksum('0' * 32)}"
 
 @pytest.fixture
 def clock() -> Iterator[FrozenDateTimeFactory]:
-    """The time, which passes as the test says; the event loop has its own.
-
-    It is later than it really is: the library of limits clears up in a thread, and goes by the
-    machine's clock there.
-    """
+    """The time, which passes as the test says; the event loop has its own."""
     hour = datetime.now(UTC).replace(minute=0, second=10, microsecond=0)
     begin = hour + timedelta(hours=2)
     with freeze_time(begin, real_asyncio=True) as frozen:
@@ -215,6 +212,20 @@ async def test_a_key_gets_thirty_tokens_a_minute(office: Office) -> None:
     await office.come(key, "upload")
     office.clock.tick(61)
     await office.come(key, "token")
+
+
+def test_limits_forget_whom_they_counted_and_want_no_thread(
+    clock: FrozenDateTimeFactory,
+) -> None:
+    """Whoever has many addresses fills no memory, and holds nobody up."""
+    before = threading.active_count()
+    limits = Limits()
+    for number in range(1000):
+        assert limits.failures.count(f"2001:db8:{number:x}::/64") is None
+    clock.tick(61)
+    limits.failures.count(OFFICE)
+    assert len(limits.counts.storage) == 1
+    assert threading.active_count() == before
 
 
 async def test_after_ten_failures_an_address_waits_and_the_storage_is_not_asked(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
@@ -22,6 +23,11 @@ def client_address(request: HTTPConnection, hops: int) -> str:
     if hops:
         forwarded = ",".join(request.headers.getlist("X-Forwarded-For")).split(",")
         said = forwarded[-hops].strip() if len(forwarded) >= hops else ""
+    return _spelt(said)
+
+
+@lru_cache
+def _spelt(said: str) -> str:
     try:
         return str(ip_address(said))
     except ValueError:
