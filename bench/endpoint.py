@@ -10,17 +10,21 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import re
 import sys
 from typing import Final
 
 from bench.child import Json, serve
+from bench.http import is_whole
 
 EXPIRES_IN: Final = 600
 """Seconds, unless told otherwise. Less than the lead of fifteen minutes: whoever has been refreshed
 is due again."""
-_LENGTH: Final = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
 _PADDING: Final = "x" * 200  # Google's access tokens have about this length
+
+
+def access_token(number: int) -> str:
+    """The one that an answer brings, by how many were answered before it."""
+    return f"ya29.{number:012d}{_PADDING}"
 
 
 class TokenEndpoint(asyncio.Protocol):
@@ -46,11 +50,7 @@ class TokenEndpoint(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Answer once the whole request has come."""
         self._buffer += data
-        end = self._buffer.find(b"\r\n\r\n")
-        if end < 0:
-            return
-        length = _LENGTH.search(self._buffer, 0, end)
-        if len(self._buffer) < end + 4 + (int(length[1]) if length else 0):
+        if not is_whole(self._buffer):
             return
         is_refresh = b"grant_type=refresh_token" in self._buffer
         self._buffer.clear()
@@ -66,7 +66,7 @@ class TokenEndpoint(asyncio.Protocol):
             status, document = (
                 "200 OK",
                 {
-                    "access_token": f"ya29.{next(self.answered):012d}{_PADDING}",
+                    "access_token": access_token(next(self.answered)),
                     "expires_in": self.expires_in,
                     "scope": "https://www.googleapis.com/auth/drive.file",
                     "token_type": "Bearer",

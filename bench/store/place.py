@@ -38,6 +38,8 @@ class Scale:
     many_rounds: int = 3
     updates: int = 2000
     update_rounds: int = 3
+    tokens: int = 4000
+    token_rounds: int = 7
 
 
 QUICK: Final = Scale(
@@ -52,6 +54,8 @@ QUICK: Final = Scale(
     many_rounds=1,
     updates=300,
     update_rounds=1,
+    tokens=1000,
+    token_rounds=3,
 )
 
 

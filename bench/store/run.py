@@ -13,6 +13,7 @@ from bench.store.beside import fill_databases, measure_start, measure_updates
 from bench.store.measures import measure_due, measure_idle, measure_many, measure_processes
 from bench.store.place import QUICK, Place, Scale
 from bench.store.server import is_installed, server_in
+from bench.web.tokens import measure_tokens
 
 AIMS: Final[Aims] = {
     "two_over_one": ("(a) 150 ms, 8 at once each: two processes over one", ">= 1.9"),
@@ -32,6 +33,14 @@ AIMS: Final[Aims] = {
     "files_at_64": ("(f) 150 ms, 64 at once: refreshes a second in files", ""),
     "sqlite_at_64": ("    in SQLite", ""),
     "mariadb_at_64": ("    in MariaDB", ""),
+    "token_route_over_bare": ("(g) a token's route over a bare one, by the processor", ">= 0.75"),
+    "token_route_without_over_bare": ("    with nothing remembered", ""),
+    "tokens_per_second": ("    tokens a second", ""),
+    "tokens_per_second_without": ("    with nothing remembered", ""),
+    "bare_per_second": ("    bare answers a second", ""),
+    "token_cpu_us": ("    microseconds of the processor a token", ""),
+    "token_cpu_us_without": ("    with nothing remembered", ""),
+    "bare_cpu_us": ("    a bare answer", ""),
 }
 
 
@@ -46,6 +55,7 @@ def _measure(site: Site, quick: bool, _: Json) -> Iterator[tuple[str, Json]]:
         yield "start", measure_start(place, databases)
         yield "updates", measure_updates(place)
         yield "many", measure_many(place)
+        yield "tokens", measure_tokens(place)
 
 
 def main() -> int:

@@ -55,11 +55,13 @@ class ClientDesk:
         *,
         blocks: bool,
         withdraw: Callable[[Client], Coroutine[Any, Any, object]] | None = None,
+        memory_seconds: float = REMEMBERED_SECONDS,
     ) -> None:
         """
         Args:
             withdraw: ends what a computer was handed, once its key opens nothing any more.
             blocks: whether a key is blocked that an alarm is about; else it is only told of.
+            memory_seconds: for how long a key is remembered; 0: none is.
         """
         self.alarms = Alarms(storage)
         self.clients = Clients(storage, secret, self.alarms)
@@ -71,6 +73,7 @@ class ClientDesk:
         self._limits = limits
         self._blocks = blocks
         self._withdraw = withdraw
+        self._memory_seconds = memory_seconds
         self._remembered: OrderedDict[str, tuple[float, Client]] = OrderedDict()
         self._proven: dict[str, float] = {}
         """When a key was last found good, by its document."""
@@ -192,10 +195,12 @@ class ClientDesk:
     # Whose key
 
     async def _whose(self, key: str, place: str) -> Client:
-        name = self.clients.name_of(key) if is_key(key) else ""
+        name = self.clients.name_of(key)
         until, client = self._remembered.get(name, (0.0, None))
         if client is not None and time.monotonic() < until:
             return client
+        if not is_key(key):
+            name = ""
         if name and time.monotonic() - self._proven.get(name, -_PROVEN_SECONDS) < _PROVEN_SECONDS:
             client = await self._ask(name)
         else:
@@ -215,7 +220,7 @@ class ClientDesk:
             self._proven.pop(name, None)
         while self._remembered and next(iter(self._remembered.values()))[0] <= asked:
             self._remembered.popitem(last=False)
-        self._remembered[name] = asked + REMEMBERED_SECONDS, client
+        self._remembered[name] = asked + self._memory_seconds, client
         self._remembered.move_to_end(name)
         return client
 

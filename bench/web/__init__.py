@@ -1,0 +1,1 @@
+"""What departments are served with: `make bench-store`, (g) to (i)."""
