@@ -124,7 +124,7 @@ class Databases:
         assert address.file is not None
         away = address.file.with_suffix(".away")
         address.file.rename(away)
-        yield "store_failed"
+        yield "database_unreachable"
         assert not address.file.exists(), "it was made anew"
         away.rename(address.file)
 

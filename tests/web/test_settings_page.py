@@ -103,7 +103,7 @@ async def test_a_code_that_is_dropped_pairs_nothing(web: RunningWeb) -> None:
         assert "Dropped." in someone.news[0]
         assert someone.page.all("output") == []
         refused = await computer.post("/api/clients/pair", json={"code": shown.text})
-        assert refused.status_code == 401
+        assert refused.status_code == 400
 
 
 async def test_a_label_that_nobody_can_read_is_refused(web: RunningWeb) -> None:
@@ -210,9 +210,8 @@ async def test_what_is_no_form_of_the_page_changes_nothing(web: RunningWeb) -> N
 def away(folder: Path, session: str) -> Iterator[str]:
     """Within, the database is not there, or a folder is in the place of the session's file."""
     if (databases := places.databases()) is not None:
-        with databases.gone(folder) as code:
-            is_server = code == "database_refused"
-            yield "The database does not answer" if is_server else "This does not work just now"
+        with databases.gone(folder):
+            yield "The database does not answer"
         return
     its, aside = folder / SESSIONS.name / f"{session}.json", folder / "aside"
     its.rename(aside)
