@@ -11,28 +11,39 @@ from starlette.types import ASGIApp
 
 from config import Settings
 from processes.ending import StartupError
-from web.serving import listen, serving
+from web.serving import LAST_ANSWERS_SECONDS, listen, serving
 
 _log = structlog.get_logger()
 
 
 @asynccontextmanager
 async def serving_both(
-    settings: Settings, pages: ASGIApp, operations: ASGIApp
+    settings: Settings,
+    pages: ASGIApp,
+    operations: ASGIApp,
+    *,
+    last_answers_seconds: int = LAST_ANSWERS_SECONDS,
 ) -> AsyncIterator[None]:
     """Serve both for as long as this is entered; port 0 turns either off.
+
+    Args:
+        last_answers_seconds: how long pages' answers have at the end that are under way then.
 
     Raises:
         StartupError: nothing can listen there.
     """
     async with AsyncExitStack() as stack:
-        for prefix, host, port, app in (
-            ("WEB", *settings.web_address, pages),
-            ("METRICS", settings.metrics_host, settings.metrics_port, operations),
+        for prefix, host, port, app, last in (
+            ("WEB", *settings.web_address, pages, last_answers_seconds),
+            (
+                *("METRICS", settings.metrics_host, settings.metrics_port, operations),
+                LAST_ANSWERS_SECONDS,
+            ),
         ):
             if port:
                 listener = _listen(prefix, host, port)
-                await stack.enter_async_context(serving(app, listener))
+                served = serving(app, listener, last_answers_seconds=last)
+                await stack.enter_async_context(served)
                 _log.info("web_started", port=port)
         yield
 

@@ -64,3 +64,5 @@ async def _sweep_again_and_again(parts: Custody, seconds: float, metrics: Metric
         metrics.swept(report)
         metrics.minutes_left(parts.sweep.figures.by_minutes)
         await parts.state.save()
+        if report.ended_by == "stopped":  # it took the cancellation for that, and came to its end
+            return

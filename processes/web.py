@@ -43,6 +43,10 @@ from web.standby import create_standby_app
 
 _THREADS: Final = 8
 _READY_SECONDS: Final = 5
+_UNHINDERED_SECONDS: Final = 3
+"""After a stop; then nobody waits for a lease any more, and nothing is asked of Google."""
+_LAST_ANSWERS_SECONDS: Final = 14
+"""After a stop: Google's answers take 10 at most. With what follows it is within 20."""
 _log = structlog.get_logger()
 
 
@@ -96,7 +100,12 @@ async def _serve(settings: Settings) -> None:
         async with (
             services(settings, storage, mask, metrics) as (parts, made),
             present(presence_of(storage, "web"), "works"),
-            serving_both(settings, create_app(made), _operations(parts, metrics)),
+            serving_both(
+                settings,
+                create_app(made),
+                _operations(parts, metrics),
+                last_answers_seconds=_LAST_ANSWERS_SECONDS,
+            ),
             sweeping(parts, settings, metrics),
             alerting(parts, settings, metrics),
         ):
@@ -104,8 +113,9 @@ async def _serve(settings: Settings) -> None:
             _log.info("web_ready", version=installed_version("drivekeeper"))
             with stop_signal() as stop:
                 await stop.wait()
-            parts.workers.stop()
             parts.sweep.stop()
+            # From here on nobody new is let in. Whoever is in gets an answer, as if nothing were.
+            asyncio.get_running_loop().call_later(_UNHINDERED_SECONDS, parts.workers.stop)
     except OSError as error:
         raise StartupError(f"the operating system: {reason_of(error)}") from error
 

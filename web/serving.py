@@ -20,7 +20,7 @@ from web.connections import (
     most_connections,
 )
 
-_LAST_ANSWERS_SECONDS: Final = 1
+LAST_ANSWERS_SECONDS: Final = 1
 _AT_ONCE: Final = 64
 """How many connections are taken before others' turn comes: so many more than the port may hold."""
 _IN_LINE: Final = 1024
@@ -64,10 +64,12 @@ async def serving(
     *,
     patience_seconds: float = PATIENCE_SECONDS,
     most: int | None = None,
+    last_answers_seconds: int = LAST_ANSWERS_SECONDS,
 ) -> AsyncIterator[None]:
-    """Serve `app` at `listener`, which is closed at the end; answers under way have a second.
+    """Serve `app` at `listener`, which is closed at the end, before answers under way have gone.
 
     Args:
+        last_answers_seconds: how long they have; then they are cut short.
         patience_seconds: how long a connection may be open without asking for anything.
         most: how many connections there may be; None: as many as the process can afford.
     """
@@ -85,7 +87,7 @@ async def serving(
             server_header=False,
             backlog=_AT_ONCE,
             lifespan="off",
-            timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
+            timeout_graceful_shutdown=last_answers_seconds,
         )
     )
     listener.listen(_IN_LINE)  # whoever comes before it is up waits, and is not refused
