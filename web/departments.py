@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from departments.administrators.sessions import Session
+from departments.patience import answered_soon
 from departments.services import DepartmentServices
 from web.api.authorization import authorization_routes
 from web.api.clients import client_routes
@@ -83,7 +84,8 @@ def signed_in_of(parts: DepartmentParts) -> SignedIn:
     services = parts.services
 
     async def find_session(cookie: str, *, renews: bool = True) -> Session | None:
-        return await services.workers.read(services.sessions.find, cookie, renews=renews)
+        async with answered_soon():
+            return await services.workers.read(services.sessions.find, cookie, renews=renews)
 
     return SignedIn(find_session, parts.public_url)
 

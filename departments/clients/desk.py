@@ -26,6 +26,7 @@ from departments.clients.refusals import NotAllowed, Refused, TooOften, WrongKey
 from departments.clients.use import WRITTEN_EVERY, Seen, Use
 from departments.limits import Limits, place_of
 from departments.names import Department
+from departments.patience import answered_soon
 from departments.secret import AccessSecret
 from security.custody.workers import Workers
 from security.errors import CustodyError
@@ -109,7 +110,8 @@ class ClientDesk:
             OperatorFault: the storage does not answer.
         """
         place = place_of(address)
-        client = await self._whose(key, place)
+        async with answered_soon():
+            client = await self._whose(key, place)
         if not client.is_active:
             await self._suspect(client, "client_stopped_key")
             self._limits.failures.count(place)

@@ -46,6 +46,7 @@ def make_app() -> FastAPI:
             "consent": ConsentRequired("x"),
             "away": TransientFault("x", retry_after=7.2),
             "operator": OperatorFault("secret words"),
+            "restarted": OperatorFault("secret words", code="database_unreachable"),
             "ours": Problem(429, "rate_limited", retry_after=0.2),
             "defect": RuntimeError("secret words"),
         }[kind]
@@ -187,6 +188,7 @@ async def test_whoever_goes_amid_a_body_leaves_nothing_behind(client: httpx.Asyn
         ("consent", 409, "consent_required", None),
         ("away", 503, "unavailable", "8"),
         ("operator", 503, "operator_fault", "60"),
+        ("restarted", 503, "database_unreachable", "5"),
         ("ours", 429, "rate_limited", "1"),
         ("defect", 500, "failed", None),
     ],

@@ -96,6 +96,8 @@ def problem_of(fault: CustodyError) -> Problem:
             return Problem(400, fault.code)
         case TransientFault(retry_after=seconds):
             return Problem(503, fault.code, retry_after=seconds or AGAIN_SECONDS)
+        case OperatorFault(code="database_unreachable"):  # restarted, most likely
+            return Problem(503, fault.code, retry_after=AGAIN_SECONDS)
         case OperatorFault():
             return Problem(503, fault.code, retry_after=60)
         case DriveRefused():
