@@ -6,9 +6,8 @@ import ast
 import re
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
-from re import _constants as codes  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any, Final
 
 import pytest
@@ -18,6 +17,7 @@ from bot.texts.filenames import wished_name
 from drive.uploading import names
 
 ROOT: Final = Path(__file__).parents[2]
+codes, parser = import_module("re._constants"), import_module("re._parser")  # no stubs name them
 PATTERNS: Final = {**patterns.PATTERNS, **names.PATTERNS}
 SHORT, LONG, MOST = 1024, 4096, 8
 """Characters, and by how much longer the long text may take: four times is linear."""
