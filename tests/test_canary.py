@@ -153,17 +153,16 @@ STANDBY_EVENTS: Final = frozenset(
 UPLOAD_SESSION_EVENTS: Final = frozenset(
     {"upload_handed", "upload_not_handed", "handed_upload_ended"}
 )
-"""Of departments' computers: tests/web/test_uploads.py looks for what must not be in them."""
+"""Of departments' computers: tests/web/test_marked.py looks for what must not be in them."""
 COMPUTER_EVENTS: Final = frozenset({"client_changed", "alert_not_sent"})
-"""Of departments' computers: tests/web/test_alarms.py and tests/departments/test_alerts.py look for
-keys, labels and the address that is told."""
+"""The same, and tests/departments/test_alerts.py for the address that is told."""
 OPERATOR_EVENTS: Final = frozenset(
     {
         *("console_changed", "console_refused", "service_key_seen", "service_key_not_noted"),
         *("web_ready", "web_stopped", "web_refused_to_start", "departments_not_served"),
     }
 )
-"""With a result code or a version alone, and whose account it is."""
+"""With a result code or a version alone, and whose account it is; tests/web/test_marked.py."""
 UNPROVOKED: Final = (
     LIBRARY_EVENTS
     | STANDBY_EVENTS
