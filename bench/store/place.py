@@ -40,6 +40,7 @@ class Scale:
     update_rounds: int = 3
     tokens: int = 4000
     token_rounds: int = 7
+    requests: int = 1000
 
 
 QUICK: Final = Scale(
@@ -56,6 +57,7 @@ QUICK: Final = Scale(
     update_rounds=1,
     tokens=1000,
     token_rounds=3,
+    requests=100,
 )
 
 

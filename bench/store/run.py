@@ -13,6 +13,7 @@ from bench.store.beside import fill_databases, measure_start, measure_updates
 from bench.store.measures import measure_due, measure_idle, measure_many, measure_processes
 from bench.store.place import QUICK, Place, Scale
 from bench.store.server import is_installed, server_in
+from bench.web.hosting import measure_web_memory, measure_web_start
 from bench.web.tokens import measure_tokens
 
 AIMS: Final[Aims] = {
@@ -41,6 +42,11 @@ AIMS: Final[Aims] = {
     "token_cpu_us": ("    microseconds of the processor a token", ""),
     "token_cpu_us_without": ("    with nothing remembered", ""),
     "bare_cpu_us": ("    a bare answer", ""),
+    "web_start_cpu_seconds": ("(h) drivekeeper web to a first token, processor seconds", "<= 2"),
+    "web_healthz_cpu_seconds": ("    to its first /healthz", ""),
+    "web_start_seconds": ("    seconds to a first token", ""),
+    "web_mb": ("(i) its memory after 1,000 requests for everything, MB", "<= 200"),
+    "web_mb_started": ("    once it has started", ""),
 }
 
 
@@ -56,6 +62,8 @@ def _measure(site: Site, quick: bool, _: Json) -> Iterator[tuple[str, Json]]:
         yield "updates", measure_updates(place)
         yield "many", measure_many(place)
         yield "tokens", measure_tokens(place)
+        yield "web_start", measure_web_start(place)
+        yield "web_memory", measure_web_memory(place)
 
 
 def main() -> int:
