@@ -151,6 +151,52 @@ async def test_while_the_database_is_away_everybody_is_asked_to_come_again(
     assert fleet.quarantined() == []
 
 
+async def test_a_token_that_google_gave_while_the_database_went_is_saved_when_it_is_back(
+    fleet: Webs,
+) -> None:
+    """One process has it in its hand; it is the one that all give out, and Google is asked once."""
+    processes = await fleet.start(4)
+    await fleet.authorise(processes[0], AMY)
+    computers = await asyncio.to_thread(fleet.computers, 20)
+    asking = [(processes[n % 4], key) for n, (_, key) in enumerate(computers)]
+
+    async def ask_all() -> list[Answer]:
+        return await asyncio.gather(*(fleet.ask_token(*one) for one in asking))
+
+    await fleet.expire()
+    await fleet.google.fault("google.token.refresh", "latency", seconds=2)
+    first = asyncio.create_task(ask_all())
+    await until_struck(fleet.google, "google.token.refresh")
+    await asyncio.to_thread(fleet.server.end, signal.SIGKILL)
+    assert {one.status for one in await first} == {503}
+    assert not any(web.logged("token_refreshed") for web in processes)
+    await asyncio.to_thread(fleet.server.start)
+    began, answers = time.monotonic(), list[Answer]()
+    while {one.status for one in answers} != {200}:
+        assert time.monotonic() - began < LEASE_SECONDS + 5
+        answers = await ask_all()
+    assert len({one.token for one in answers}) == 1
+    assert await fleet.refreshes() == 1
+    assert fleet.quarantined() == []
+
+
+async def test_who_starts_while_the_database_is_away_waits_for_it(fleet: Webs) -> None:
+    [first] = await fleet.start()
+    await fleet.authorise(first, AMY)
+    [(_, key)] = await asyncio.to_thread(fleet.computers, 1)
+    await asyncio.to_thread(fleet.server.end, signal.SIGKILL)
+    starting = asyncio.create_task(fleet.start())
+    await until(lambda: len(fleet.processes) == 2)
+    second = fleet.processes[1]
+    await second.says("web_started")
+    assert second.logged("start_waits")
+    refused = await fleet.ask_token(second, key)
+    assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
+    await asyncio.to_thread(fleet.server.start)
+    await starting
+    assert (await fleet.ask_token(second, key)).status == 200
+
+
 async def test_a_database_that_has_frozen_is_given_up_for_everybody_soon(fleet: Webs) -> None:
     """Its connections stay open, and nothing comes: more ask than there are threads."""
     [web] = await fleet.start()
