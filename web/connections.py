@@ -1,7 +1,8 @@
 """Connections that ask for nothing: closed after a while, and the first to go where room is short.
 
-Whoever reaches the port can open as many as they like. uvicorn waits for their first byte for ever
-and has no limit but one that answers 503 to health checks, too (`limit_concurrency`).
+Whoever reaches the port can open as many as they like. uvicorn waits for their first byte for ever,
+as it does until an answer is read, and has no limit but one that answers 503 to health checks, too
+(`limit_concurrency`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 PATIENCE_SECONDS: Final = 10.0
 """From a connection's opening, or its last answer, to the end of its next request's head."""
 _MOST: Final = 512
+_SLOWEST: Final = 1024
+"""Bytes of an answer in a second: whoever reads less of it keeps the process's memory for nothing.
+"""
 
 
 def most_connections() -> int:
@@ -63,6 +67,11 @@ class Waiting:
         if len(connection.connections) > self._most and oldest is not connection:
             self._close(oldest)
 
+    @property
+    def patience_seconds(self) -> float:
+        """How long a connection may keep the process waiting."""
+        return self._patience_seconds
+
     def discard(self, connection: Connection) -> None:
         """It waits no longer."""
         if (timer := self._timers.pop(connection, None)) is not None:
@@ -79,6 +88,7 @@ class Connection(H11Protocol):
     def __init__(self, *args: Any, waiting: Waiting, **options: Any) -> None:
         super().__init__(*args, **options)
         self._waiting = waiting
+        self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """As uvicorn's."""
@@ -88,7 +98,34 @@ class Connection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """As uvicorn's."""
         self._waiting.discard(self)
+        self._stop_looking()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """As uvicorn's; from here on it is looked how the answer is read."""
+        super().pause_writing()
+        self._look_again(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """As uvicorn's."""
+        self._stop_looking()
+        super().resume_writing()
+
+    def _look_again(self, unread: int) -> None:
+        seconds = self._waiting.patience_seconds
+        self._unread = self.loop.call_later(seconds, self._look, unread - _SLOWEST * seconds)
+
+    def _look(self, most: float) -> None:
+        unread = self.transport.get_write_buffer_size()
+        if unread > most:
+            self.transport.abort()
+        else:
+            self._look_again(unread)
+
+    def _stop_looking(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def handle_events(self) -> None:
         """As uvicorn's; with a complete head a request is under way."""

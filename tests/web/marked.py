@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 from collections import defaultdict
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from pydantic import SecretStr
 from departments.administrators import who
 from departments.clients.keys import PREFIX
 from sandbox.clients.google_controls import GoogleControls
-from security.storage.protocol import Key, Stored
+from security.storage.protocol import Key, Storage, Stored
 from tests import places
 from tests.canaries import Canaries, MarkedWorld, marker
 from tests.database.dumps import Dumps
@@ -116,21 +115,21 @@ class Stay:
         query = parse_qs(urlsplit(address).query)
         self.add("state", query["state"][0])
         self.add("code challenge", query["code_challenge"][0])
-        storage = self.web.custody.storage
-        for kind in storage.kinds:
-            if "consent" in kind.name:
-                for name in storage.names(kind):
-                    [found] = storage.read([Key(kind, name)])
-                    if isinstance(found, Stored):
-                        for verifier in verifiers_in(json.dumps(found.open())):
-                            self.add("code verifier", verifier)
+        verifiers = [*verifiers_in(self.web.custody.storage)]
+        assert verifiers
+        for verifier in verifiers:
+            self.add("code verifier", verifier)
 
 
-def verifiers_in(text: str) -> Iterator[str]:
-    found = json.loads(text)
-    value = found.get("code_verifier") if isinstance(found, dict) else None
-    if isinstance(value, str) and value:
-        yield value
+def verifiers_in(storage: Storage) -> Iterator[str]:
+    """Of every request for consent that is kept."""
+    for kind in storage.kinds:
+        for name in storage.names(kind):
+            [found] = storage.read([Key(kind, name)])
+            document = found.open() if isinstance(found, Stored) else {}
+            verifier = document.get("code_verifier")
+            if isinstance(verifier, str) and verifier:
+                yield verifier
 
 
 async def authorise(stay: Stay, cookie: str, account: str) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
+import time
+from contextlib import suppress
 from typing import Final
 
 import httpx
 import pytest
+from starlette.responses import Response
 
 from tests.web.kit import RunningWeb
 from tests.web.pages_kit import SETTINGS
@@ -199,6 +203,41 @@ async def test_slow_and_idle_clients_are_let_go_while_others_are_served(web: Run
             with pytest.raises((OSError, asyncio.IncompleteReadError)):
                 await reader.readexactly(1)
             writer.close()
+
+
+async def test_whoever_reads_no_answer_keeps_no_connection(web: RunningWeb) -> None:
+    """Many requests at once, whose answers are left in line: the process must not hold them."""
+    app = create_app(WebParts(is_alive=lambda: True, departments=web.parts))
+    listener = listen("127.0.0.1", 0)
+    asked = request("GET /console/enter").replace("{host}", web.host)
+    asked = asked.replace("Connection: close\r\n", "")
+    async with serving(app, listener, patience_seconds=0.3):
+        with socket.socket() as peer:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            peer.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(peer, ("127.0.0.1", listener.getsockname()[1]))
+            async with asyncio.timeout(20):
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    while True:
+                        await loop.sock_sendall(peer, asked.encode())
+
+
+async def test_whoever_reads_slowly_gets_the_whole_answer() -> None:
+    """A large one on a slow line takes many times the patience."""
+    content = b"x" * 3_000_000
+    listener = listen("127.0.0.1", 0)
+    async with serving(Response(content), listener, patience_seconds=0.2):
+        port = listener.getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=4096)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        received, began = 0, time.monotonic()
+        while piece := await reader.read(50_000):
+            received += len(piece)
+            await asyncio.sleep(0.01)
+        assert received > len(content)
+        assert time.monotonic() - began > 0.4
+        writer.close()
 
 
 async def drip(port: int, host: str) -> bool:
