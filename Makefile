@@ -20,7 +20,7 @@ help:
 	@echo "make bench-sweep   what custody costs, against floors (JSON=FILE, BENCH_DIR=folder on a disk, QUICK=1)"
 	@echo "make bench-upload  what an upload costs, against curl and Google's client (the same options)"
 	@echo "make bench-start   what a start costs, with 20,000 finished uploads and with none (the same options)"
-	@echo "make bench-store   the storage in a database, alone and among processes (the same; wants mariadb-server)"
+	@echo "make bench-store   the storage in a database, among processes, and the web (the same; wants mariadb-server)"
 	@echo "make format  let ruff format and sort"
 	@echo "make texts   bring the catalogues of translations up to date with the code"
 	@echo "make api-docs    write docs/api.md anew, from the description that the program serves of itself"

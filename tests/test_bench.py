@@ -24,9 +24,13 @@ from bench.report import Wrong
 from bench.start import finish_uploads
 from bench.store.fleet import Fleet
 from bench.store.journal import update
+from bench.store.place import Scale
+from bench.store.run import AIMS
 from bench.uploads.cloud import shares
 from bench.uploads.content import make
 from bench.uploads.processes import MB, Watch, family, memory, processor_seconds
+from bench.web.load import Load, run
+from bench.web.tokens import TOKEN, request_with
 from bot.updates.incoming import read_update
 from bot.uploads.journal import UploadJournal
 from bot.uploads.queue import _KEPT_EACH, KEPT
@@ -203,3 +207,36 @@ def test_updates_of_the_benchmark_are_telegrams() -> None:
     assert found.update_id == 7
     assert found.effective_message is not None
     assert found.effective_message.text == "Which folder is it? 7"
+
+
+async def test_a_load_counts_only_answers_that_hold_the_token() -> None:
+    """Whoever answers 200 with another token, or hangs up, is found out."""
+    bodies = [TOKEN, TOKEN, "another"]
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while bodies:
+            await reader.readuntil(b"\r\n\r\n")
+            body = bodies.pop(0)
+            head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n"
+            writer.write(head.encode())
+            await writer.drain()
+            writer.write(body.encode())
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        load = Load(request_with("dkc_x").encode(), TOKEN.encode(), left=5)
+        async with asyncio.timeout(10):
+            await run(port, load, connections=1)
+    assert load.good == 2
+    assert load.wrong.endswith("another")
+
+
+def test_a_small_host_is_what_the_web_is_measured_for() -> None:
+    """Under these names, for whoever reads the JSON."""
+    aims = {name: aim for name, (_, aim) in AIMS.items()}
+    assert aims["token_route_over_bare"] == ">= 0.75"
+    assert aims["web_start_cpu_seconds"] == "<= 2"
+    assert aims["web_mb"] == "<= 200"
+    assert Scale().requests == 1000

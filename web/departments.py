@@ -115,7 +115,8 @@ def create_departments_app(parts: DepartmentParts, signed_in: SignedIn) -> FastA
         settings_routes(made, signed_in, parts.public_url, redirect_uri),
         console_routes(made, signed_in),
     ):
-        app.include_router(router)
+        # As they are: a route of an included router is looked for twice at each request.
+        app.router.routes += router.routes
     add_static(app)
     add_documents(app, signed_in)
     # The one that is added last sees a request first.

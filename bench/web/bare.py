@@ -1,7 +1,7 @@
 """What a token's answer costs at least. `python -m bench.web.bare PUBLIC_URL TOKEN`.
 
 A route of FastAPI that takes and gives what the product's does (address, body, model), behind the
-same middlewares and on the same server, and knows its answer: it looks at no key, and asks nobody
+same gate and on the same server, and knows its answer: it looks at no key, and asks nobody
 for the token.
 """
 
@@ -17,6 +17,7 @@ from fastapi import Body, FastAPI, Request
 from bench.web.ports import serve_at_port
 from web.api.tokens import AccessToken, DepartmentName, TokenRequest
 from web.gate.bodies import SmallBodies
+from web.gate.content_types import JSON_ONLY
 from web.gate.headers import SafeHeaders
 from web.gate.hosts import OneHost
 from web.gate.problems import add_problems
@@ -29,7 +30,7 @@ async def main() -> None:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     add_problems(app)
 
-    @app.post("/api/google/get-access-token", response_model=AccessToken)
+    @app.post("/api/google/get-access-token", dependencies=JSON_ONLY, response_model=AccessToken)
     async def get_access_token(
         request: Request,
         department: DepartmentName,

@@ -110,8 +110,7 @@ class ClientDesk:
             OperatorFault: the storage does not answer.
         """
         place = place_of(address)
-        async with answered_soon():
-            client = await self._whose(key, place)
+        client = await self._whose(key, place)
         if not client.is_active:
             await self._suspect(client, "client_stopped_key")
             self._limits.failures.count(place)
@@ -203,13 +202,15 @@ class ClientDesk:
             return client
         if not is_key(key):
             name = ""
-        if name and time.monotonic() - self._proven.get(name, -_PROVEN_SECONDS) < _PROVEN_SECONDS:
-            client = await self._ask(name)
-        else:
-            async with self._gate(place):
-                client = await self._ask(name) if name else None
-        if client is None:
-            await self._fail(place, WrongKey("no such key", code="wrong_key"))
+        proven = self._proven.get(name, -_PROVEN_SECONDS)
+        async with answered_soon():
+            if name and time.monotonic() - proven < _PROVEN_SECONDS:
+                client = await self._ask(name)
+            else:
+                async with self._gate(place):
+                    client = await self._ask(name) if name else None
+            if client is None:
+                await self._fail(place, WrongKey("no such key", code="wrong_key"))
         return client
 
     async def _ask(self, name: str) -> Client | None:

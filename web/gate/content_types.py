@@ -9,8 +9,10 @@ from fastapi import Depends, Request
 from web.gate.problems import denied
 
 
-def demand_json(request: Request) -> None:
+async def demand_json(request: Request) -> None:
     """Refuse a body that does not say that it is JSON.
+
+    It waits for nothing, but what is no coroutine FastAPI has done by a thread.
 
     Raises:
         Problem: 415.
