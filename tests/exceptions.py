@@ -25,6 +25,7 @@ WHOLE_MODULES: Final = {
     "tests.commands.test_doctor": "of files; tests/database/test_commands.py has a database's",
     "tests.commands.test_reading": _FOLDERS,
     "tests.security.test_key_use": _SECRET,
+    "tests.web.test_described": "of the routes' forms, whatever keeps the documents",
 }
 OF_DATABASES: Final = {
     "test_what_cannot_be_read_can_be_dropped": _ALL_OR_NONE,

@@ -28,12 +28,16 @@ _ARGUMENTS: Final = (
 )
 
 
-PAIRING: Final = """
+SECRETS_OF_ITS_OWN: Final = """
 [[operations]]
 include-name = "POST /api/clients/pair"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "429"]
+[[operations]]
+include-name = "POST /api/google/upload-sessions"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "409", "422"]
 """
-"""No generator knows a pairing code: each of its good requests is refused, as it should be."""
+"""No generator knows a pairing code, nor which keys it has used for another file already: such a
+good request is refused, as it should be."""
 
 
 @pytest.mark.parametrize("phases", ["examples", *in_rest("examples,coverage,fuzzing")])
@@ -51,7 +55,7 @@ async def test_nothing_is_found_between_the_api_and_its_description(
     elif role == CLIENT:
         _, key = await web.add_computer()
         auth = f'[auth.openapi.{role}]\nbearer = "{key.get_secret_value()}"\n'
-    (tmp_path / "schemathesis.toml").write_text(auth + PAIRING, "utf-8")
+    (tmp_path / "schemathesis.toml").write_text(auth + SECRETS_OF_ITS_OWN, "utf-8")
     run = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "schemathesis.cli", "run", "openapi.json", "--url", web.url),
         *_ARGUMENTS,
