@@ -81,4 +81,4 @@ async def find_nothing(
         stderr=asyncio.subprocess.STDOUT,
     )
     said, _ = await run.communicate()
-    assert run.returncode == 0, said.decode()[-6000:]
+    assert run.returncode == 0, said.decode()[-20000:]

@@ -128,7 +128,7 @@ def upload_routes(departments: Departments, uploads: HandedUploads, keys: Client
         status_code=201,
         responses={
             200: {"model": UploadSession, "description": "It was begun before."},
-            **refusals(*_REFUSALS, 415),
+            **refusals(400, *_REFUSALS, 415),
         },
         openapi_extra=secured_by(CLIENT),
     )
