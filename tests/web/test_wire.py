@@ -13,6 +13,7 @@ import httpx
 import pytest
 from starlette.responses import Response
 
+from tests.running import in_rest
 from tests.web.kit import RunningWeb
 from tests.web.pages_kit import SETTINGS
 from web.app import WebParts, create_app
@@ -98,7 +99,7 @@ FRAMINGS: Final = (
 )
 
 
-@pytest.mark.parametrize("path", ["/console/leave", CALLBACK, "/healthz"])
+@pytest.mark.parametrize("path", ["/console/leave", *in_rest(CALLBACK, "/healthz")])
 async def test_a_request_whose_length_can_be_read_twice_ends_its_connection(
     web: RunningWeb, path: str
 ) -> None:
@@ -225,7 +226,7 @@ async def test_whoever_reads_no_answer_keeps_no_connection(web: RunningWeb) -> N
 
 async def test_whoever_reads_slowly_gets_the_whole_answer() -> None:
     """A large one on a slow line takes many times the patience."""
-    content = b"x" * 3_000_000
+    content = b"x" * 2_000_000
     listener = listen("127.0.0.1", 0)
     async with serving(Response(content), listener, patience_seconds=0.2):
         port = listener.getsockname()[1]
