@@ -155,14 +155,21 @@ class MariaDB:
     def _ended(self) -> Path:
         return self.folder / "ended"
 
+    @property
+    def _temporary(self) -> Path:
+        """Its own: a server that starts removes what others have in theirs."""
+        return self.folder / "tmp"
+
     def _install(self) -> None:
         Authority(self.folder)
+        self._temporary.mkdir()
         done = subprocess.run(
             [
                 *(_program("mariadb-install-db"), "--no-defaults", "--skip-test-db", *_AS_ROOT),
                 *(f"--datadir={self.folder / 'data'}", "--innodb-log-file-size=8M"),
                 "--auth-root-authentication-method=normal",
             ],
+            env={**os.environ, "TMPDIR": str(self._temporary)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=2 * _SECONDS,
@@ -176,7 +183,8 @@ class MariaDB:
             *(_program("mariadbd"), "--no-defaults", f"--datadir={self.folder / 'data'}"),
             *(f"--socket={self.socket}", f"--pid-file={self._pid_file}", f"--port={port}"),
             *("--bind-address=127.0.0.1", "--require-secure-transport=ON", *_AS_ROOT, *_SMALL),
-            *(f"--ssl-cert={certificate}", f"--ssl-key={certificate}", *self.options),
+            *(f"--ssl-cert={certificate}", f"--ssl-key={certificate}"),
+            *(f"--tmpdir={self._temporary}", *self.options),
         ]
         for mark in (self._pid_file, self._ended):
             mark.unlink(missing_ok=True)
