@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
-import aiohttp.web
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
@@ -337,39 +336,6 @@ class Webs:
                 or "Traceback" in line
             ]
         return found
-
-
-@dataclass
-class Told:
-    """Whoever is behind ALERT_WEBHOOK_URL."""
-
-    address: str = ""
-    bodies: list[dict[str, Any]] = field(default_factory=list)
-
-    def states(self) -> list[tuple[str, str]]:
-        """What it was told of, and whether that began or was over."""
-        return [(body["code"], body["state"]) for body in self.bodies]
-
-
-@asynccontextmanager
-async def listening() -> AsyncIterator[Told]:
-    """Listen to what is told."""
-    made = Told()
-
-    async def take(request: aiohttp.web.Request) -> aiohttp.web.Response:
-        made.bodies.append(await request.json())
-        return aiohttp.web.Response(status=204)
-
-    app = aiohttp.web.Application()
-    app.router.add_post("/told", take)
-    runner = aiohttp.web.AppRunner(app)
-    await runner.setup()
-    try:
-        await aiohttp.web.TCPSite(runner, "127.0.0.1", 0).start()
-        made.address = f"http://127.0.0.1:{runner.addresses[0][1]}/told"
-        yield made
-    finally:
-        await runner.cleanup()
 
 
 @asynccontextmanager
