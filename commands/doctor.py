@@ -27,7 +27,12 @@ from commands.checks import (
 )
 from commands.checks.finding import Finding, failed, skipped
 from commands.checks.report import report
-from commands.checks.settings import check_env_file, check_precautions, check_settings
+from commands.checks.settings import (
+    check_env_file,
+    check_precautions,
+    check_settings,
+    is_web_alone,
+)
 from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson
 from commands.runtime import Installation
@@ -72,7 +77,7 @@ async def examine(env_file: Path, *, offline: bool = False) -> list[Finding]:
         rest = "Nothing else can be checked before the settings are mended."
         return [*findings, skipped("everything else", rest)]
     there = Installation.of(settings)
-    runs = await asyncio.to_thread(there.bot_runs)
+    runs = None if is_web_alone(settings) else await asyncio.to_thread(there.bot_runs)
     checks = [*_local(there, runs), *_network(settings, runs, offline=offline)]
     async with saying("Waiting for what was asked of the disk, Telegram and Google"):
         found = await asyncio.gather(*(_guarded(name, check) for name, check in checks))
@@ -89,8 +94,9 @@ def _local(there: Installation, runs: bool | None) -> list[Check]:
         ("keys", partial(keys.check_keys, there)),
         ("credentials", partial(credentials.check_credentials, there)),
         ("testing", partial(connections.check_testing, there)),
-        ("bot", lambda: [process.judge_bot(runs)]),
     ]
+    if not is_web_alone(settings):
+        blocking.append(("bot", lambda: [process.judge_bot(runs)]))
     if settings.service_accounts:
         blocking.append(("service keys", partial(service_accounts.check_ages, there)))
     if settings.telegram_local_mode:

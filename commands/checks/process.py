@@ -34,7 +34,7 @@ async def check_port(name: str, host: str, port: int, runs: bool | None) -> list
     Args:
         name: what the check is called.
         port: 0: this server is turned off.
-        runs: what `bot_runs` said.
+        runs: what `bot_runs` said; None: nobody knows, or none is to run here.
     """
     if port == 0:
         return [skipped(name, "It is turned off.")]
@@ -73,7 +73,8 @@ async def _judge_port(name: str, host: str, port: int, runs: bool | None) -> Fin
             f"The bot listens on port {port}, but Telegram does not answer its polling.",
             "Look for polling_failed and polling_conflict (a second instance) in its log.",
         )
-    return ok(name, f"The running bot listens on port {port} and is well.")
+    who = "The running bot" if runs else "Drivekeeper"
+    return ok(name, f"{who} listens on port {port} and is well.")
 
 
 def _bind(host: str, port: int) -> int | None:

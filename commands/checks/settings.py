@@ -17,7 +17,7 @@ _CORRECT = f"Correct it, or take it out, {_WHERE}"
 def check_settings(env_file: Path) -> tuple[list[Finding], Settings | None]:
     """Every fault, each with its variable's name; and what the other checks go by.
 
-    Settings that only the bot lacks do not keep the others from being used; None: some are
+    Settings that only a process lacks do not keep the others from being used; None: some are
     malformed, and nobody knows what was meant.
     """
     faults: set[str] = set()
@@ -26,16 +26,25 @@ def check_settings(env_file: Path) -> tuple[list[Finding], Settings | None]:
         settings = load_settings(for_bot=False, env_file=env_file)
     except SettingsError as error:
         faults.update(error.faults)
+    is_web = settings is not None and is_web_alone(settings)
     try:
-        load_settings(env_file=env_file)
+        load_settings(for_bot=not is_web, for_web=is_web, env_file=env_file)
     except SettingsError as error:
         faults.update(error.faults)
     findings = [
         failed("settings", f"{fault}.", _SET if ": is missing" in fault else _CORRECT)
         for fault in sorted(faults)
     ]
-    findings = findings or [ok("settings", "Every setting that the bot needs is there.")]
+    there = "Every setting that the bot needs is there."
+    if is_web:
+        there = "Every setting that drivekeeper web needs is there; for a bot there is no token."
+    findings = findings or [ok("settings", there)]
     return [*findings, *_ignored_lines(env_file)], settings
+
+
+def is_web_alone(settings: Settings) -> bool:
+    """Whether `drivekeeper web` is all that can run by these settings."""
+    return settings.telegram_bot_token is None and settings.web_google_client_id is not None
 
 
 def _ignored_lines(env_file: Path) -> list[Finding]:
@@ -66,7 +75,8 @@ def check_env_file(env_file: Path) -> list[Finding]:
 
 def check_precautions(settings: Settings) -> list[Finding]:
     """What the bot runs without, and an operator should not."""
-    return [_people(settings), _administrators(settings), _backup_key(settings)]
+    people = [] if is_web_alone(settings) else [_people(settings)]
+    return [*people, _administrators(settings), _backup_key(settings)]
 
 
 def _people(settings: Settings) -> Finding:

@@ -273,6 +273,21 @@ async def test_every_fault_of_the_settings_is_told_and_the_rest_is_looked_at(
     assert {f.state for f in findings if f.check in ("telegram", "google")} == {State.SKIPPED}
 
 
+async def test_where_drivekeeper_web_runs_alone_nothing_of_a_bots_is_asked_for(
+    hermit: Patient,
+) -> None:
+    del hermit.values["TELEGRAM_BOT_TOKEN"]
+    for part in ("ID", "SECRET"):
+        hermit.values[f"WEB_GOOGLE_CLIENT_{part}"] = hermit.values.pop(f"GOOGLE_CLIENT_{part}")
+    found = await hermit.examine(offline=True)
+    assert wrong(found) == {"settings"}
+    assert found["settings"].says.startswith("PUBLIC_URL: is missing")
+    found = await hermit.examine(offline=True, PUBLIC_URL="https://drive.example")
+    assert wrong(found) == set()
+    assert "drivekeeper web" in found["settings"].says
+    assert {"people", "bot"}.isdisjoint(found)
+
+
 async def test_malformed_settings_are_told_without_their_values(hermit: Patient) -> None:
     pasted = marker()
     hermit.secrets["pasted"] = pasted
