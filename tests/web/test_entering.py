@@ -44,6 +44,7 @@ async def test_a_link_signs_in_once(web: RunningWeb) -> None:
         assert (other.answer.status_code, "This link is over" in other.text) == (410, True)
     assert len(web.lines("access_denied")) == 2
     assert '"result": "expired"' in web.lines("access_denied")[1]
+    assert '"owner"' not in "".join(web.lines("access_denied"))  # nobody's department
 
 
 async def test_whatever_opens_a_link_spends_nothing(web: RunningWeb) -> None:

@@ -78,10 +78,11 @@ def denied(
     """A refusal of somebody who may not; it is logged, once, here.
 
     Args:
-        owner: of what they asked for.
+        owner: of what they asked for; None: nobody is known.
         retry_after: seconds until it may go better.
     """
-    _log.warning("access_denied", result=code, owner=owner)
+    about = {} if owner is None else {"owner": owner}
+    _log.warning("access_denied", result=code, **about)
     return Problem(status, code, headers=headers, retry_after=retry_after)
 
 
