@@ -22,7 +22,7 @@ def console_link(
         str, typer.Option("--as", help="Who signs in: shown to the others, and kept.")
     ] = "operator",
     revoke: Annotated[
-        bool, typer.Option("--revoke", help="End this operator's sessions instead.")
+        bool, typer.Option("--revoke", help="End this operator's sessions and links instead.")
     ] = False,
     env_file: EnvFile = DEFAULT_ENV_FILE,
 ) -> None:
@@ -36,14 +36,16 @@ def console_link(
         if not settings.encryption_keys:
             stop("TOKEN_ENCRYPTION_KEY is not set: departments are not served.", Exit.USAGE)
         secret = AccessSecret.of(storage)
+        links = SignInLinks(storage, secret)
         if revoke:
+            links.end_all(operator)
             count = Sessions(storage, secret, lambda _: True).end_all(operator)
             typer.echo(f"Sessions ended: {count}")
             return
         if settings.public_url is None:
             stop("PUBLIC_URL is not set: where would the link lead?", Exit.USAGE)
         try:
-            code = SignInLinks(storage, secret).make(operator)
+            code = links.make(operator)
         except TooManyLinks as fault:
             minutes = round(fault.seconds / 60) or 1
             stop(f"{name} has made five links within the hour: wait {minutes} min.", Exit.FAULT)

@@ -84,6 +84,16 @@ class SignInLinks:
             return None
         return held.content.administrator
 
+    def end_all(self, administrator: str) -> None:
+        """None of theirs can be spent any more. They still count for the hour."""
+
+        def how(link: _Link | None) -> _Link | None:
+            return link.model_copy(update={"is_spent": True}) if link else None
+
+        for held in self._shelf.all():
+            if held.content.administrator == administrator and not held.content.is_spent:
+                self._shelf.change(held.name, how)
+
     def _find(self, code: str) -> Held[_Link] | None:
         held = self._shelf.find(self._name(code))
         if held is None or held.content.is_spent:

@@ -143,6 +143,16 @@ def test_leaving_everywhere_ends_ones_own_sessions_alone(sessions: Sessions) -> 
     assert [sessions.find(cookie) is None for cookie in cookies] == [True, True, False]
 
 
+def test_leaving_everywhere_ends_ones_own_links_alone(links: SignInLinks) -> None:
+    mine, theirs = (links.make(one).get_secret_value() for one in (ANN, BOB))
+    links.end_all(ANN)
+    assert (links.spend(mine), links.spend(theirs)) == (None, BOB)
+    for _ in range(MOST_AN_HOUR - 1):
+        links.make(ANN)
+    with pytest.raises(TooManyLinks):
+        links.make(ANN)
+
+
 def test_what_is_kept_says_nothing_of_codes_and_cookies(
     storage: Storage, links: SignInLinks, sessions: Sessions
 ) -> None:

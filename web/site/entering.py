@@ -77,9 +77,10 @@ def entering_routes(services: DepartmentServices, signed_in: SignedIn) -> APIRou
 
     @router.post("/console/leave-everywhere")
     async def leave_everywhere(request: Request, csrf: FormToken = "") -> Response:
-        """Every session of this administrator ends."""
+        """Every session of this administrator ends, and every link that could begin one."""
         session = await signed_in(request)
         signed_in.check_form(request, session, csrf)
+        await workers.run(links.end_all, session.administrator)
         await workers.run(sessions.end_all, session.administrator)
         return _left("left_everywhere")
 
