@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -125,6 +126,11 @@ class Shelf(Generic[M]):
     def drop(self, name: str) -> None:
         """Keep it no longer."""
         only(self._storage.apply([Unit([Drop(Key(self._kind, name))])]))
+
+    def forget(self, held: Held[M]) -> None:
+        """Keep it no longer, unless it has changed since it was read."""
+        with suppress(Conflict):
+            only(self._storage.apply([Unit([self.dropping(held)])]))
 
     def putting(self, name: str, content: M, expected: Version) -> Put:
         """The step that keeps `content`, for a unit."""

@@ -103,16 +103,15 @@ class Alerts:
     async def look(self) -> None:
         """Tell of what has begun and what is over, if no other process is at it. Never raises."""
         with suppress(CustodyError):
-            going_on = await self._workers.read(self.alarms.open)
+            going_on = await self._workers.run(self.alarms.tidy)
             self._on_alarms(Counter(alarm.code for alarm in going_on))
+        if self._webhook is None:
+            return
         async with self._only_one() as may_tell:
             if may_tell is None:
                 return
             try:
-                with suppress(CustodyError):
-                    await self._workers.run(self.alarms.tidy)
-                if self._webhook is not None:
-                    await self._tell_all(self._webhook, may_tell)
+                await self._tell_all(self._webhook, may_tell)
             except Exception:
                 _log.exception("background_failed")
 

@@ -123,15 +123,18 @@ class Alarms:
             (alarm for alarm in found if not alarm.has_lapsed(now)), key=lambda alarm: alarm.since
         )
 
-    def tidy(self) -> None:
-        """End what is over by itself, and keep nothing of what is long over."""
-        now = self._storage.now()
-        for alarm in self._all():
-            if alarm.over_at is None:
-                if alarm.has_lapsed(now):
-                    self._end(alarm)
+    def tidy(self) -> list[Alarm]:
+        """End what is over by itself, and keep nothing of what is long over; what goes on."""
+        now, going_on = self._storage.now(), []
+        for held in self._shelf.all():
+            alarm = _alarm(held)
+            if alarm.over_at is None and not alarm.has_lapsed(now):
+                going_on.append(alarm)
+            elif alarm.over_at is None:
+                self._end(alarm)
             elif now - alarm.over_at > _DAY:
-                self._shelf.drop(alarm.name)
+                self._shelf.forget(held)
+        return going_on
 
     def untold(self) -> list[Alarm]:
         """What administrators are to be told of."""

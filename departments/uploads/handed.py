@@ -175,7 +175,7 @@ class HandedUploads:
     def _clear(self, oldest: float) -> None:
         for held in self._shelf.all():
             if held.content.began_at < oldest:
-                self._shelf.drop(held.name)
+                self._shelf.forget(held)
 
     async def _begin(
         self,

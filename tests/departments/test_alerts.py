@@ -17,8 +17,9 @@ from pydantic import SecretStr
 
 from departments.alerts.alerts import Alerts
 from departments.alerts.webhook import Webhook
-from departments.clients.alarms import Alarm
-from departments.kinds import POSTED
+from departments.clients.alarms import GUESSED, Alarm
+from departments.documents import Shelf
+from departments.kinds import ALARMS, POSTED
 from departments.names import Departments
 from security.custody.leases import Leases
 from security.custody.workers import Workers
@@ -26,6 +27,7 @@ from security.encryption import TokenEncryption
 from security.google.network import DIRECT
 from security.maintenance.documents import MAINTENANCE
 from security.maintenance.incidents import OUTAGE, Incidents
+from security.storage.leases import ALERT_LEASE
 from security.storage.protocol import Drop, Key, Put, Storage, Unit
 from security.token_store import TokenStore
 from tests import places
@@ -247,6 +249,36 @@ async def test_without_an_address_nobody_is_told(start: Start, told: Told) -> No
     await process.alerts.look()
     assert told.bodies == []
     assert process.storage.names(POSTED) == []
+
+
+async def test_without_an_address_what_is_over_is_ended_whatever_other_processes_do(
+    start: Start,
+) -> None:
+    process, alarms = start(address=None), start(address=None).alerts.alarms
+    now = process.storage.now()
+    alarms.see(Alarm(code=GUESSED, since=now - 9000, seen=now - 7200))
+    [lease] = process.storage.lease([ALERT_LEASE])
+    assert lease is not None
+    assert not isinstance(lease, Exception)
+    try:
+        with structlog.testing.capture_logs() as log:
+            await process.alerts.look()
+    finally:
+        lease.release()
+    assert [line["event"] for line in log] == ["incident_closed"]
+
+
+def test_what_has_changed_since_it_was_read_is_not_forgotten(storage: Storage) -> None:
+    shelf = Shelf(storage, ALARMS, Alarm)
+    shelf.write("one", Alarm(code=GUESSED, since=1, seen=1))
+    read = shelf.find("one")
+    assert read is not None
+    shelf.write("one", Alarm(code=GUESSED, since=2, seen=2))
+    shelf.forget(read)
+    changed = shelf.find("one")
+    assert changed is not None
+    shelf.forget(changed)
+    assert shelf.find("one") is None
 
 
 async def test_that_google_is_away_is_told_once_it_lasts(process: Process, told: Told) -> None:
