@@ -61,9 +61,9 @@ class Tokens:
             TransientFault, OperatorFault, RefusedByOrganisation: nothing is wrong with the
                 credential, and no token can be had just now.
         """
-        owner = department.owner
+        owner, asked = department.owner, time.monotonic()
         known = self._remembered.get(owner)
-        if known is not None and time.monotonic() < known.until:
+        if known is not None and asked < known.until:
             credential = known.credential
         else:
             credential = await self._custodian.access_token(owner)
@@ -75,8 +75,7 @@ class Tokens:
             self.forget(department)
             raise TransientFault("no token that serves for long enough could be had")
         if known is None or known.credential is not credential:
-            until = time.monotonic() + self._memory_seconds
-            self._remembered[owner] = _Remembered(credential, until)
+            self._remembered[owner] = _Remembered(credential, asked + self._memory_seconds)
         return credential
 
     def forget(self, department: Department) -> None:

@@ -138,8 +138,8 @@ class ClientRecords:
         )
         if changed is not None:
             note(client, action.removeprefix("client_"))
-        if state != "blocked":
-            self._alarms.end_of(client.id)
+            if state != "blocked":
+                self._alarms.end_of(client.id)
         return self.by_name(client.name)
 
     def forget_old(self) -> None:

@@ -96,7 +96,7 @@ class _Mine:
     """As it was written last; None: nothing was yet."""
     counted: Counted = field(default_factory=Counted)
     machines: set[str] = field(default_factory=set)
-    """All that have come with it, as far as this process knows."""
+    """Those that have come with it lately, as far as this process knows."""
 
 
 class Use:
@@ -161,7 +161,7 @@ class Use:
         busy = None
         with self._lock:
             mine.known = kept
-            mine.machines.update(kept.machines)
+            mine.machines = {*kept.machines, *mine.counted.machines}
         for minute in counted.minutes:
             busy = busy or _busy(kept, Counted(), minute)
         return Seen(busy, second)

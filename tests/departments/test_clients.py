@@ -14,6 +14,7 @@ from departments.clients.alarms import Alarm, Alarms
 from departments.clients.clients import LONGEST_LABEL, REVOKED_KEPT_SECONDS, Client, Clients
 from departments.clients.keys import is_key, new_key
 from departments.clients.pairing import LIFE_SECONDS, Pairing
+from departments.clients.use import Use
 from departments.kinds import CLIENTS, PAIRING, USE
 from departments.secret import AccessSecret
 from security.encryption import TokenEncryption
@@ -146,6 +147,29 @@ def test_alarms_about_a_key_are_over_once_somebody_has_dealt_with_it(
         clients.block(client.id, "client_busy")
     getattr(clients, change)(mine.id, ANN)
     assert [alarm.client for alarm in alarms.open()] == [other.id]
+
+
+@pytest.mark.parametrize("change", ["revoke", "unblock"])
+def test_what_changes_nothing_ends_no_alarm(clients: Clients, alarms: Alarms, change: str) -> None:
+    """That of a revoked key which goes on being used is told until somebody says it is fine."""
+    client = add(clients)
+    clients.revoke(client.id, ANN)
+    alarms.see(Alarm(code="client_stopped_key", client=client.id, since=1, seen=1))
+    getattr(clients, change)(client.id, ANN)
+    assert [alarm.code for alarm in alarms.open()] == ["client_stopped_key"]
+
+
+def test_of_many_machines_with_one_key_the_last_are_known(
+    clock: FrozenDateTimeFactory, storage: Storage
+) -> None:
+    """Whoever has a key may say anything: not all of it is remembered."""
+    use = Use(storage)
+    for number in range(40):
+        use.note("key", f"machine {number}", counts=True)
+        clock.tick()
+    use.write("key")
+    assert not use.note("key", "machine 39", counts=True).second_machine
+    assert use.note("key", "machine 0", counts=True).second_machine
 
 
 def test_of_what_was_revoked_long_ago_nothing_is_kept(
