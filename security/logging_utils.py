@@ -95,6 +95,8 @@ class Redaction:
             for field, value in event.items():
                 if field.startswith("_") or field in _TAKEN:
                     continue
+                if field == "owner" and value is None:  # it is about nobody
+                    continue
                 shown = self._mask(value.name) if isinstance(value, Owner) else value
                 allowed = field in FIELDS and FIELDS[field](shown)
                 clean[field if field in FIELDS else "field"] = shown if allowed else REDACTED

@@ -413,6 +413,7 @@ async def test_computers_are_disabled_unblocked_and_cleared(console: Console) ->
     pressed = [
         ("unblock", {"client": client.id}, "unblocked"),
         ("revoke", {"client": client.id}, "disabled"),
+        ("unblock", {"client": client.id}, "no_computer"),
         ("revoke", {"client": "0" * 12}, "no_computer"),
         ("unblock", {"client": "../x"}, "no_computer"),
         ("dismiss", {"alarm": "client_busy." + client.id}, "no_alarm"),

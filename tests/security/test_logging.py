@@ -466,6 +466,11 @@ def test_where_redaction_fails_over_an_unknown_event_it_is_not_written(log: Log)
     assert log.last == {"event": "log_redaction_failed"}
 
 
+def test_what_is_about_nobody_names_nobody(log: Log) -> None:
+    ours.warning("access_denied", owner=None, result="other_site")
+    assert "owner" not in log.last
+
+
 def test_a_closed_stream_breaks_nobody() -> None:
     """Standard error is gone; the work goes on."""
     log = Log("json", "INFO")

@@ -166,7 +166,8 @@ def console_routes(services: DepartmentServices, signed_in: SignedIn) -> APIRout
         """A computer's key opens again what it opened."""
         session = await changing(request, csrf)
         found = await desk.unblock(client, session.administrator)
-        return led(_COMPUTERS, Outcome("unblocked" if found else "no_computer"))
+        is_active = found is not None and found.is_active  # one that was revoked stays so
+        return led(_COMPUTERS, Outcome("unblocked" if is_active else "no_computer"))
 
     @router.post("/computers/dismiss")
     async def dismiss(request: Request, alarm: _Field = "", csrf: FormToken = "") -> Response:

@@ -81,8 +81,7 @@ def denied(
         owner: of what they asked for; None: nobody is known.
         retry_after: seconds until it may go better.
     """
-    about = {} if owner is None else {"owner": owner}
-    _log.warning("access_denied", result=code, **about)
+    _log.warning("access_denied", result=code, owner=owner)
     return Problem(status, code, headers=headers, retry_after=retry_after)
 
 
