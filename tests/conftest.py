@@ -3,8 +3,8 @@
 There are four ways to keep what a test keeps: in files without encryption (`off`) and with it
 (`on`), in SQLite and in MariaDB. Whatever asks for `encryption_keys`, or for a data folder in the
 tests of custody and of commands, and so may depend on them, runs in each of its ways; nothing else
-could tell the difference. `make test` has off, on and for one test in four one of the databases, CI
-(`make test-rest`) has whatever that leaves out. What is about Google, Telegram or the clock rather
+could tell the difference. `make test` has each with encryption, one in four without it as well, and
+one in four in a database as well; CI (`make test-rest`) has whatever that leaves out. What is about Google, Telegram or the clock rather
 than documents is marked `one_way`: `make test` runs it in one way, CI in the others. What is not
 for a database says why in tests/exceptions.py. What tests share is in tests/fixtures.py.
 """
@@ -68,8 +68,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("off", "on", *DATABASES, "usual", "rest"),
         default="usual",
         help="where documents are kept: files without a Fernet key, with one, a database; "
-        "usual: off, on and, for a quarter of the tests, one of the databases; rest: what that "
-        "leaves to CI",
+        "usual: on and, for a quarter of the tests each, off and one of the databases; rest: what "
+        "that leaves to CI",
     )
     parser.addoption("--people", type=int, default=100, help="how many the load test has")
     parser.addoption("--uploads", type=int, default=5000, help="how many the long run has")
@@ -134,14 +134,15 @@ def _chosen(test: pytest.Item, module: str, ways: list[str], chosen: str) -> lis
     if (one := test.get_closest_marker("one_way")) is not None:
         usual = [way for way in ways if way in one.args]
     else:
-        # By the test's name: it has the same one in every run. Three in four have none here.
+        # By the test's name: it has the same one in every run. Of four one is in a database here,
+        # and another one in files without a key; in files with one they all are.
         number = zlib.crc32(test.nodeid.encode()) % (4 * len(DATABASES))
-        is_seldom = module.startswith(SELDOM) or number >= len(DATABASES)
-        usual = [
-            way
-            for way in ways
-            if way not in DATABASES or (not is_seldom and way == DATABASES[number])
-        ]
+        beside = dict(enumerate(DATABASES)) | dict.fromkeys((2, 3), "off")
+        if module.startswith(SELDOM) and beside.get(number) in DATABASES:
+            beside[number] = "on"
+        usual = [way for way in ways if way in ("on", "files", beside.get(number))]
+        if "on" not in ways and "files" not in ways:
+            usual += [way for way in ways if way == "off" and way not in usual]
     return usual if chosen == "usual" else [way for way in ways if way not in usual]
 
 

@@ -37,6 +37,7 @@ from tests.canary_cases import (
 )
 from tests.canary_installation import House, Installation, commands_of, options_of, wait_for
 from tests.canary_troubles import Trouble, damaged, fine, folders_are_files, swapped
+from tests.running import in_rest
 from tests.security.kit import secret
 
 ROOT: Final = Path(__file__).parent.parent
@@ -95,7 +96,11 @@ def spelt(settings: dict[str, str], house: House) -> dict[str, str]:
     return settings
 
 
-@pytest.mark.parametrize("command", CASES)
+LONG: Final = ("doctor", "restore", "maintenance run", "backup", "tokens move")
+"""A second of the processor each, and more."""
+
+
+@pytest.mark.parametrize("command", [*(one for one in CASES if one not in LONG), *in_rest(*LONG)])
 def test_a_command_says_nothing_secret(
     command: str, marked: Installation, restored_logging: None
 ) -> None:
@@ -123,7 +128,9 @@ EVERYTHING: Final[dict[str, tuple[Trouble, str, dict[str, str]]]] = {
 }
 
 
-@pytest.mark.parametrize("trouble", EVERYTHING)
+@pytest.mark.parametrize(
+    "trouble", ["damaged", *in_rest(*(x for x in EVERYTHING if x != "damaged"))]
+)
 def test_whatever_is_wrong_no_command_shows_what_it_has_found(
     trouble: str, marked: Installation, restored_logging: None
 ) -> None:

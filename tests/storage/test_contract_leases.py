@@ -22,7 +22,7 @@ from security.owner_documents import (
 )
 from security.storage.leases import BOT_LEASE, Lease
 from security.storage.protocol import ABSENT, Conflict, Copy, Drop, Key, Put, PutRaw, Step, Unit
-from tests.storage.all_backends import BACKENDS, mariadb_in_rest
+from tests.storage.all_backends import BACKENDS, databases_in_rest, mariadb_in_rest
 from tests.storage.backends import ANN, BOB, PAGES, Backend, Make, new_key, page
 
 CREDENTIAL = credential_key(ANN)
@@ -281,7 +281,7 @@ count_up(backend, 10)
 
 @pytest.mark.usefixtures("lent")
 @pytest.mark.parametrize(
-    "backend_class", mariadb_in_rest([one for one in BACKENDS if one.is_of_processes])
+    "backend_class", databases_in_rest([one for one in BACKENDS if one.is_of_processes])
 )
 def test_processes_lose_no_write_of_what_has_no_lease(
     backend_class: type[Backend], tmp_path: Path

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from drive import DriveRefused
 from security.errors import TransientFault
+from tests.running import in_rest
 from tests.security.kit import AMY, ANN
 from tests.upload.kit import CHUNK, Bytes, Desk
 from upload import discard
@@ -17,7 +18,9 @@ from upload import discard
 
 @pytest.mark.parametrize("field", ["md5Checksum", "size", "id", "webViewLink", "name", "trashed"])
 @pytest.mark.parametrize(
-    "odd", [{}, None, [], "", 7.5, "\ud800", "0" * 40], ids=lambda value: repr(value)[:12]
+    "odd",
+    [{}, None, "", *in_rest([], 7.5, "\ud800", "0" * 40)],
+    ids=lambda value: repr(value)[:12],
 )
 async def test_what_the_last_answer_does_not_tell_is_asked_for(
     desk: Desk, field: str, odd: Any
@@ -106,7 +109,9 @@ async def test_a_range_beyond_the_file_is_a_passing_fault(desk: Desk, held: int)
 
 
 @pytest.mark.parametrize("address", ["", "x", "/upload", "http://[", "http://a:b/", "ftp://x/"])
-@pytest.mark.parametrize("host", ["", "http://127.0.0.1:1", "http://amy@localhost", "https://x"])
+@pytest.mark.parametrize(
+    "host", ["", "http://127.0.0.1:1", *in_rest("http://amy@localhost", "https://x")]
+)
 async def test_a_session_somewhere_else_gets_no_token(desk: Desk, address: str, host: str) -> None:
     """Its address is asked for again. The owner's token goes only where Drive is."""
     told = f"{host}/upload/drive/v3/files?upload_id=1" if host else address
