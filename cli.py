@@ -291,8 +291,11 @@ def sandbox(
     except EnvFileRefused as error:
         stop(f"--write-env: {error}", Exit.USAGE)
     except OSError as error:
-        says = f"The sandbox cannot listen on port {port} ({error.strerror}); try --port 0."
-        stop(says, Exit.FAULT)
+        stop(
+            f"The sandbox cannot listen on port {port} ({error.strerror}): perhaps one is running. "
+            "Beside it: .venv/bin/drivekeeper sandbox --port 0 --folder .sandbox-2.",
+            Exit.FAULT,
+        )
     raise typer.Exit(code)
 
 

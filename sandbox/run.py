@@ -18,7 +18,7 @@ from urllib.parse import quote
 from sandbox.departments.commands import Product, run_together
 from sandbox.departments.office import ACCESS_LIFE_SECONDS, Office
 from sandbox.env_file import env_text, write_env_file
-from sandbox.server import Sandbox, SandboxConfig
+from sandbox.server import LOOPBACK, Sandbox, SandboxConfig
 from sandbox.telegram.chat.people import FIRST_SUPERGROUP_ID
 from sandbox.telegram.files.store import LOCAL_FOLDER
 
@@ -90,7 +90,10 @@ async def run_sandbox(
     Raises:
         FolderTaken: `folder` holds something that is not a sandbox's.
         EnvFileRefused: so does a file of settings, or it cannot be written.
+        OSError: the port is taken. Nothing was emptied: perhaps by the sandbox whose folder it is.
     """
+    with socket.create_server((LOOPBACK, port)):
+        pass
     empty_folder(folder)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from commands.departments.opened import opened
 from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson, Exit, Yes, ask, at, on, say, show_json, show_table, stop
 from commands.runtime import Custody, open_custody
@@ -18,7 +19,6 @@ from departments.clients.alarms import Alarm, Alarms
 from departments.clients.clients import Client, ClientRecords, Clients, May, label_of
 from departments.clients.use import Use, UseRecord
 from departments.names import Department, Departments
-from departments.secret import AccessSecret
 
 _BY: Final = operator("command")
 Which = Annotated[str, typer.Argument(metavar="ID", help="A computer, as `clients list` shows it.")]
@@ -27,16 +27,9 @@ ForDepartment = Annotated[str, typer.Argument(metavar="DEPARTMENT", help="Its sl
 
 @contextmanager
 def _opened(env_file: Path) -> Iterator[tuple[Custody, Clients]]:
-    with open_custody(env_file, changes=True) as custody:
-        if not custody.settings.encryption_keys:
-            stop(
-                "TOKEN_ENCRYPTION_KEY is not set: what departments have is never kept in "
-                "plaintext. `drivekeeper keys generate` makes a key.",
-                Exit.USAGE,
-            )
+    with opened(env_file) as (custody, secret):
         storage = custody.storage
-        storage.prepare()
-        yield custody, Clients(storage, AccessSecret.of(storage), Alarms(storage))
+        yield custody, Clients(storage, secret, Alarms(storage))
 
 
 def _department(custody: Custody, text: str) -> Department:

@@ -6,13 +6,12 @@ from typing import Annotated
 
 import typer
 
+from commands.departments.opened import opened
 from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import Exit, stop
-from commands.runtime import open_custody
 from departments.administrators import who
 from departments.administrators.links import LIFE_SECONDS, SignInLinks, TooManyLinks
 from departments.administrators.sessions import Sessions
-from departments.secret import AccessSecret
 
 ENTER_PATH = "/console/enter"
 
@@ -31,11 +30,8 @@ def console_link(
         operator = who.operator(name)
     except ValueError as fault:
         stop(f"--as: {fault}.", Exit.USAGE)
-    with open_custody(env_file, changes=True) as custody:
+    with opened(env_file) as (custody, secret):
         settings, storage = custody.settings, custody.storage
-        if not settings.encryption_keys:
-            stop("TOKEN_ENCRYPTION_KEY is not set: departments are not served.", Exit.USAGE)
-        secret = AccessSecret.of(storage)
         links = SignInLinks(storage, secret)
         if revoke:
             links.end_all(operator)
@@ -55,3 +51,8 @@ def console_link(
             "and press the button there.",
             err=True,
         )
+        if settings.web_google_client is None:
+            typer.echo(
+                "No bot serves these pages without WEB_GOOGLE_CLIENT_ID; `drivekeeper web` does.",
+                err=True,
+            )
