@@ -23,7 +23,8 @@ def say(visit: Visit, text: str) -> None:
     visit.chat.keyboard.press("Enter")
 
 
-@pytest.mark.one_way("on")
+@pytest.mark.one_way
+@pytest.mark.encryption("on")
 def test_nobody_waits_in_silence_nor_behind_google(
     browser: Browser, tmp_path: Path, key: str
 ) -> None:

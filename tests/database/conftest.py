@@ -46,7 +46,7 @@ class Place:
 NewPlace = Callable[[], Place]
 
 
-@pytest.fixture(params=["sqlite", "mariadb"])
+@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.one_way)])
 def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> NewPlace:
     """`new_place()`: an empty database."""
     return empty_places(request, tmp_path)
