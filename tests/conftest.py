@@ -3,11 +3,11 @@
 There are four ways to keep what a test keeps: in files without encryption (`off`) and with it
 (`on`), in SQLite and in MariaDB. Whatever asks for `encryption_keys`, or for a data folder in the
 tests of custody and of commands, and so may depend on them, runs in each of its ways; nothing else
-could tell the difference. `make test` has each with encryption, one in eight without it as well, and
-one in eight in a database as well; CI (`make test-rest`) has whatever that leaves out. What is about
-Google, Telegram or the clock rather than documents is marked `one_way`: `make test` runs it in one
-way, CI in the others. What is not for a database says why in tests/exceptions.py. What tests share
-is in tests/fixtures.py.
+could tell the difference. `make test` has each with encryption, one in eight without it as well,
+and one in eight in a database as well; CI (`make test-rest`) has whatever that leaves out. What is
+about Google, Telegram or the clock rather than documents is marked `one_way`: `make test` runs it
+in one way, CI in the others. What is not for a database says why in tests/exceptions.py. What tests
+share is in tests/fixtures.py.
 """
 
 from __future__ import annotations
