@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
@@ -40,7 +40,8 @@ _log = structlog.get_logger()
 
 
 def may_serve(settings: Settings) -> bool:
-    """Whether the bot's process serves departments as well: it has an address, and a key."""
+    """Whether the bot's process serves departments as well: it has an address, a key
+    and an OAuth client for the web."""
     url = settings.public_url
     return (
         url is not None
@@ -190,16 +191,11 @@ def _may_enter(settings: Settings, administrator: str) -> bool:
 
 async def _clearing(services: DepartmentServices) -> None:
     """Every few minutes, in each process: what is over goes."""
-    steps: tuple[Callable[[], object], ...] = (
-        services.consents.clear_expired,
-        services.uploads.clear_old,
-    )
+    steps = (services.consents.clear_expired, services.uploads.clear_old)
     while True:
         await asyncio.sleep(_CLEARED_EVERY_SECONDS)
         for step in steps:
             try:
-                result = step()
-                if asyncio.iscoroutine(result):
-                    await result
+                await step()
             except CustodyError as fault:  # another time
                 _log.info("memory_not_saved", result=fault.code)
