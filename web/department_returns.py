@@ -15,6 +15,7 @@ from departments.administrators.sessions import Session
 from departments.authorising.consents import DepartmentConsents, OtherSession
 from departments.authorising.outcomes import ASK, DECLINED, SAVED, UNDER_WAY, Outcome
 from security.errors import ConsentDenied, CustodyError
+from web.gate.hosts import Hosts
 from web.site.frame import Frame, answer
 from web.site.pages import Problem, render_problem
 from web.site.texts import texts_of
@@ -34,6 +35,7 @@ class DepartmentReturns:
     consents: DepartmentConsents
     session_of: Callable[[Request], Awaitable[Session | None]]
     """Whom a request's cookie belongs to; raises CustodyError where the storage does not say."""
+    hosts: Hosts
     is_alone: bool
     """Whether nobody else takes people back here: what is no department's is then nobody's."""
 
@@ -44,6 +46,8 @@ class DepartmentReturns:
 
         Who has not asked learns nothing but that.
         """
+        if not self.is_alone and not self.hosts.are_asked(request.headers):
+            return None  # a chat's: a proxy may always have passed those on under a name of its own
         try:
             session = await self.session_of(request)
             session_id = None if session is None else session.id

@@ -26,7 +26,7 @@ from web.console.routes import console_routes
 from web.department_returns import DepartmentReturns
 from web.gate.bodies import SmallBodies
 from web.gate.headers import SafeHeaders
-from web.gate.hosts import OneHost
+from web.gate.hosts import Hosts, OneHost
 from web.gate.keys import ClientKeys
 from web.gate.problems import add_problems
 from web.gate.signed_in import SignedIn
@@ -59,16 +59,19 @@ def beside(own: FastAPI, chat: ChatReturns | None, parts: DepartmentParts) -> AS
             its own; where there is no bot, whatever else is asked for is departments'.
     """
     signed_in = signed_in_of(parts)
-    returns = DepartmentReturns(parts.services.consents, signed_in.find, is_alone=chat is None)
+    hosts = Hosts(parts.public_url)
+    returns = DepartmentReturns(parts.services.consents, signed_in.find, hosts, chat is None)
     add_callback(own, chat, returns)
-    add_problems(own)
     ours = _with_headers(create_departments_app(parts, signed_in), parts)
     own_paths = {route.path for route in own.routes if isinstance(route, APIRoute)}
-    taken_back = _with_headers(OneHost(own, public_url=parts.public_url), parts)
+    taken_back = _with_headers(own, parts)
+    if chat is None:
+        add_problems(own)
+        taken_back = _with_headers(OneHost(own, public_url=parts.public_url), parts)
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
-        if path == CALLBACK_PATH:
+        if path == CALLBACK_PATH and (chat is None or scope.get("method") == "GET"):
             app: ASGIApp = taken_back
         elif path in own_paths or (chat is not None and not path.startswith(_PREFIXES)):
             app = own
