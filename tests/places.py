@@ -28,6 +28,7 @@ from security.storage.protocol import Storage
 from security.storage.refusals import Refusals
 from security.storage.sealing import Sealer
 from security.storage.sql import schema
+from security.storage.sql.clock import DatabaseClock
 from security.storage.sql.engine import make_engine
 from security.storage.sql.storage import SqlStorage
 from tests.databases import Borrowed
@@ -38,12 +39,23 @@ if TYPE_CHECKING:  # a plugin of pytest's is not to be imported before pytest do
 _log = structlog.get_logger()
 
 
-class _TravellingStorage(SqlStorage):
-    """Its database's clock goes with the test's, which may be elsewhere in time (freezegun)."""
+def _is_elsewhere() -> bool:
+    """Whether the test is elsewhere in time (freezegun)."""
+    return abs(time.time() - time.clock_gettime(time.CLOCK_REALTIME)) > 0.5
+
+
+class TravellingClock(DatabaseClock):
+    """The database's clock, which goes with the test's."""
 
     def now(self) -> float:
-        is_elsewhere = abs(time.time() - time.clock_gettime(time.CLOCK_REALTIME)) > 0.5
-        return time.time() if is_elsewhere else super().now()
+        return time.time() if _is_elsewhere() else super().now()
+
+
+class _TravellingStorage(SqlStorage):
+    """Its database's clock goes with the test's."""
+
+    def now(self) -> float:
+        return time.time() if _is_elsewhere() else super().now()
 
     def skew(self) -> float:
         return time.time() - self.now()

@@ -20,8 +20,8 @@ from tests.fixtures import StartBot
 from tests.service_accounts import ADDRESS, VARIABLE, encoded
 from tests.stores import storage_in
 
-# None of this depends on how credentials are kept.
-pytestmark = pytest.mark.one_way("on")
+# What was first seen, and when, is sealed by whoever wrote it down.
+pytestmark = pytest.mark.encryption("on")
 TITLE = "A service account's key should be replaced"
 
 

@@ -29,7 +29,7 @@ from sandbox.clients.google_controls import GoogleControls
 from sandbox.run import google_settings
 from sandbox.server import Sandbox
 from security.storage.protocol import Storage
-from tests.places import settings_of
+from tests.places import TravellingClock, settings_of
 from web.app import create_app
 from web.departments import DepartmentParts
 from web.gate.signed_in import COOKIE
@@ -161,7 +161,8 @@ async def running_web(
         settings = Settings(_env_file=None)
         patched.setattr(sys, "stderr", log)
         mask = web_process.prepare_logs(settings)
-    storage, metrics = through(storage_of(settings, mask)), Metrics()
+        patched.setattr("security.storage.sql.storage.DatabaseClock", TravellingClock)
+        storage, metrics = through(storage_of(settings, mask)), Metrics()
     try:
         async with (
             web_process.services(settings, storage, mask, metrics, limits) as (custody, parts),
