@@ -60,7 +60,9 @@ def beside(own: FastAPI, chat: ChatReturns | None, parts: DepartmentParts) -> AS
     """
     signed_in = signed_in_of(parts)
     hosts = Hosts(parts.public_url)
-    returns = DepartmentReturns(parts.services.consents, signed_in.find, hosts, chat is None)
+    returns = DepartmentReturns(
+        parts.services.consents, signed_in.find, hosts, is_alone=chat is None
+    )
     add_callback(own, chat, returns)
     ours = _with_headers(create_departments_app(parts, signed_in), parts)
     own_paths = {route.path for route in own.routes if isinstance(route, APIRoute)}

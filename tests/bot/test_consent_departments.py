@@ -28,6 +28,7 @@ from tests.journeys import ask_link, claim_code, confirm, connect, open_page, un
 from web.callback import add_callback
 from web.chat_returns import ChatParts, ChatReturns
 from web.department_returns import DepartmentReturns
+from web.gate.hosts import Hosts
 from web.serving import listen, serving
 
 People = Callable[..., Person]
@@ -68,9 +69,10 @@ async def serving_both(bot: RunningBot) -> AsyncIterator[tuple[Custody, Departme
             on_approved=partial(consent_outcome.tell_approved, bot.services, bot.application.bot),
             on_refused=partial(consent_outcome.tell_refused, bot.services, bot.application.bot),
         )
-        returns = DepartmentReturns(consents, session_of, is_alone=False)
         listener = listen("127.0.0.1", 0)
         port = listener.getsockname()[1]
+        hosts = Hosts(f"http://127.0.0.1:{port}")
+        returns = DepartmentReturns(consents, session_of, hosts, is_alone=False)
         app = FastAPI()
         add_callback(app, ChatReturns(chat), returns)
         async with serving(app, listener):
@@ -79,14 +81,18 @@ async def serving_both(bot: RunningBot) -> AsyncIterator[tuple[Custody, Departme
 
 
 async def authorise(
-    google: GoogleControls, consents: DepartmentConsents, port: int, session: str = "mine"
+    google: GoogleControls,
+    consents: DepartmentConsents,
+    port: int,
+    session: str = "mine",
+    **headers: str,
 ) -> int:
     """The department's whole way; the status of the page at its end."""
     pending = await consents.begin(
         TANHAE, "mine", f"http://127.0.0.1:{port}/api/auth/google/callback"
     )
     redirected = await google.consent(pending.address, "town@example.com")
-    status, _ = await open_page(redirected, Cookie=f"session={session}")
+    status, _ = await open_page(redirected, Cookie=f"session={session}", **headers)
     return status
 
 
@@ -131,6 +137,20 @@ async def test_one_address_takes_a_chats_people_and_departments_back(
         await ann.start(claim_code(page))
         await confirm(ann, "amy@example.com")
         assert await parts.custodian.load(TANHAE.owner) is not None
+
+
+async def test_a_proxy_may_pass_a_chats_people_on_under_a_name_of_its_own(
+    start_bot: StartBot, google: GoogleControls, people: People
+) -> None:
+    """As before departments came; theirs come to PUBLIC_URL's host alone."""
+    async with start_bot(flow="callback") as bot, serving_both(bot) as (parts, consents, port):
+        ann = people()
+        redirected = await google.consent(await ask_link(ann), "amy@example.com")
+        here = redirected.replace(bot.settings.public_url or "", f"http://127.0.0.1:{port}")
+        assert await authorise(google, consents, port, Host="evil.test") == 400
+        assert await parts.custodian.load(TANHAE.owner) is None
+        status, _ = await open_page(here, Host="drivekeeper:8080")
+        assert status == 200
 
 
 async def test_the_bots_start_and_its_clock_leave_departments_alone(

@@ -21,6 +21,7 @@ from tests.departments.kit import MINE, OTHERS, TANHAE, Browser, consents_of
 from tests.security.kit import AMY, BEN, TOWN, World, answer_of, secret
 from web.callback import add_callback
 from web.department_returns import DepartmentReturns
+from web.gate.hosts import Hosts
 from web.serving import listen, serving
 
 pytestmark = [pytest.mark.encryption("on"), pytest.mark.one_way("on")]
@@ -74,7 +75,8 @@ async def a_site(world: World) -> AsyncIterator[Site]:
     """One more process."""
     listener = listen("127.0.0.1", 0)
     site = Site(world, listener.getsockname()[1])
-    returns = DepartmentReturns(site.browser.consents, session_of, is_alone=True)
+    hosts = Hosts(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    returns = DepartmentReturns(site.browser.consents, session_of, hosts, is_alone=True)
     app = FastAPI()
     add_callback(app, None, returns)
     async with serving(app, listener):
