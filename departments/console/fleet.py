@@ -26,8 +26,9 @@ _WIDEST: Final = 60
 BOUNDS: Final = (*(float(minutes) for minutes in range(0, _WIDEST + 1, _STEP)), math.inf)
 """Minutes left on an access token, upper bounds."""
 HOURS: Final = 24
-_KEPT_SECONDS: Final = 20.0
-"""Of one look, so that whoever reloads the page costs nothing."""
+_KEPT_SECONDS: Final = 5.0
+"""Of one look, so that whoever reloads the page costs nothing. It is a count over an index: nothing
+is counted while nobody has the console open."""
 _AT_ONCE: Final = 500
 
 
@@ -123,23 +124,23 @@ class FleetLook:
         self._last = None
 
     def look(self) -> tuple[Fleet, Memory]:
-        """How it stands, as of a few seconds ago at most; in a database counts are those of the
-        last five minutes.
+        """How it stands, as of a few seconds ago at most, whichever process has changed it. That
+        there is nothing is as of now: there is nothing to count, and somebody is about to begin.
 
         Raises:
             OperatorFault: the storage does not say.
         """
         with self._lock:  # whoever asks meanwhile has this answer
             last = self._last
-            if last is None or time.monotonic() - last[0] > _KEPT_SECONDS:
+            if last is None or last[1].is_empty or time.monotonic() - last[0] > _KEPT_SECONDS:
                 last = self._last = (time.monotonic(), *self._look())
             return last[1], last[2]
 
     def _look(self) -> tuple[Fleet, Memory]:
-        memory = remembered(self._storage)
+        now, memory = datetime.fromtimestamp(self._storage.now(), UTC), remembered(self._storage)
         if self._reads:
             self._read_changed()
-        self._figures.count()
+        self._figures.count(anew=True)
         upto, held = dict(self._figures.by_minutes), len(memory.held)
         everybody = upto.get(math.inf, 0)
         whole = max(everybody - held, 0)
@@ -148,7 +149,6 @@ class FleetLook:
         with suppress(CustodyError):
             quarantined = self._copies.size()
         last = memory.sweeps[-1] if memory.sweeps else None
-        now = datetime.fromtimestamp(self._storage.now(), UTC)
         fleet = Fleet(
             fine=whole - due,
             due=due,

@@ -37,14 +37,17 @@ class Figures:
         """
         return None if self._soonest is None else (self._soonest - self._storage.now()) / 60
 
-    def count(self) -> None:
+    def count(self, *, anew: bool = False) -> None:
         """Count anew, where the last count is not of lately. Blocks.
+
+        Args:
+            anew: in any case.
 
         Raises:
             OperatorFault: the storage does not say.
         """
         now = self._storage.now()
-        if self._is_of_lately(now):
+        if not anew and self._is_of_lately(now):
             return
         edges = [now + bound * 60 for bound in self._bounds]
         counts = self._storage.due_counts(CREDENTIALS, edges)

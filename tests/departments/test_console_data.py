@@ -133,12 +133,26 @@ def test_a_look_is_kept_for_a_moment_unless_something_was_changed(
 ) -> None:
     """Whoever reloads the page makes nobody count; whoever has pressed a button sees it."""
     look = look_of(storage)
-    assert look.look()[0].quarantined == 0
     connect(store, {OWNERS[0]: 30})
+    assert look.look()[0].quarantined == 0
     store.copies.set_aside(OWNERS[0], "invalid_grant")
     assert look.look()[0].quarantined == 0
     look.forget()
     assert look.look()[0].quarantined == 1
+
+
+def test_what_any_process_has_changed_is_counted_soon(
+    storage: Storage, store: TokenStore, clock: FrozenDateTimeFactory
+) -> None:
+    """The first one at once, also in a database, whose sweeps count every five minutes alone."""
+    look = look_of(storage)
+    assert look.look()[0].is_empty
+    connect(store, {OWNERS[0]: 30})
+    assert look.look()[0].connected == 1
+    connect(store, {OWNERS[1]: 30})
+    clock.tick(6)
+    fleet, _ = look.look()
+    assert (fleet.connected, fleet.counted_at) == (2, store.clock.now())
 
 
 def test_open_incidents_of_all_processes_are_shown_oldest_first(storage: Storage) -> None:

@@ -37,7 +37,6 @@ async def test_an_operator_goes_from_nothing_to_what_is_put_right(
         await someone.picture("empty")
         await page.get_by_role("link", name="先授權一個部門 →").click()
         await someone.authorise(AMY)
-        web.services.console.look.forget()
         await page.get_by_role("link", name="主控台").click()
         await expect(page.locator(".strip .n").first).to_have_text("1")
         await someone.picture("first")
