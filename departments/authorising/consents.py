@@ -249,7 +249,8 @@ class DepartmentConsents:
         _refuse_others(pending.session, session_id, department.owner)
         if not pending.may_be_confirmed:
             return Outcome(department.slug, UNDER_WAY)
-        return await act(pending)
+        # Uploads of the account before are given up first: not without what that is for.
+        return await self._parts.workers.finish(act(pending))
 
     async def _revoke(self, department: Department) -> Disconnection:
         await self._parts.before_leaving(department)

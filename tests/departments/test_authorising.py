@@ -307,6 +307,31 @@ async def test_what_hangs_on_an_account_ends_before_the_account_does(world: Worl
     assert ended == [AMY, BEN]
 
 
+async def test_a_yes_is_carried_out_though_whoever_gave_it_has_gone(
+    world: World,
+) -> None:
+    """Uploads are not given up for an account that is not used then."""
+    leaving, go_on = asyncio.Event(), asyncio.Event()
+
+    async def before_leaving(department: Department) -> None:
+        leaving.set()
+        await go_on.wait()
+
+    browser = Browser(world, consents_of(world, before_leaving=before_leaving))
+    consent_id = await ask(world, browser)
+    asked = asyncio.create_task(browser.consents.confirm(TANHAE, MINE, consent_id))
+    await leaving.wait()
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    go_on.set()
+    async with asyncio.timeout(10):
+        while names_in(world.folder, CONSENTS):  # noqa: ASYNC110 - nobody waits for it any more
+            await asyncio.sleep(0.01)
+    assert await browser.consents.last_outcome(TANHAE, MINE) == SAVED
+    assert account(world) == BEN
+
+
 async def test_revoking_ends_a_request_under_way(world: World, browser: Browser) -> None:
     consent_id = await ask(world, browser)
     await browser.consents.revoke(TANHAE)
