@@ -12,6 +12,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
+from structlog.testing import capture_logs
 
 from departments.administrators.sessions import Session
 from security.errors import ConsentRequired, OperatorFault, TransientFault
@@ -151,10 +152,12 @@ async def test_a_body_has_64_kilobytes_at_most(
         for start in range(0, size, 10_000):
             yield b"x" * min(10_000, size - start)
 
-    answer = await client.post("/echo", content=pieces() if is_chunked else b"x" * size)
+    with capture_logs() as log:
+        answer = await client.post("/echo", content=pieces() if is_chunked else b"x" * size)
     assert answer.status_code == status
     if status == 413:
         assert problem(answer)["code"] == "too_big"
+        assert [(line["event"], line["result"]) for line in log] == [("access_denied", "too_big")]
     else:
         assert len(answer.content) == size
 
@@ -168,8 +171,10 @@ async def test_a_length_that_is_none_is_refused(client: httpx.AsyncClient, said:
 
 async def test_a_body_that_does_not_come_is_waited_for_briefly(client: httpx.AsyncClient) -> None:
     head = "POST /echo HTTP/1.1\r\nHost: drive.example.org\r\nContent-Length: 10\r\n\r\nabc"
-    answer = await raw(client, head)
+    with capture_logs() as log:
+        answer = await raw(client, head)
     assert answer.startswith("HTTP/1.1 408 ")
+    assert [(line["event"], line["result"]) for line in log] == [("access_denied", "timeout")]
     assert '"code":"timeout"' in answer
 
 
@@ -250,6 +255,15 @@ def test_every_code_has_words() -> None:
         (1, ["nonsense"], "unknown"),
         (1, [], "unknown"),
         (1, ["2001:DB8::1"], "2001:db8::1"),
+        (1, ["203.0.113.9, 198.51.100.7:567"], "198.51.100.7"),
+        (1, ["[2001:DB8::1]:567"], "2001:db8::1"),
+        (1, ["[::1]"], "::1"),
+        (1, ["::1:567"], "::1:567"),
+        (1, ["198.51.100.7:"], "unknown"),
+        (1, ["198.51.100.7:567:1"], "unknown"),
+        (1, ["[::1]:x"], "unknown"),
+        (1, ["[]:567"], "unknown"),
+        (1, [":567"], "unknown"),
     ],
 )
 def test_only_trusted_proxies_say_who_asks(hops: int, forwarded: list[str], address: str) -> None:

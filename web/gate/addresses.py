@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
@@ -10,6 +11,8 @@ from starlette.requests import HTTPConnection
 
 UNKNOWN: Final = "unknown"
 """Where nobody can tell; all of these count as one."""
+_WITH_PORT: Final = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<v4>[^:]*))(?::\d{1,5})?", re.ASCII)
+"""As some proxies write it: `1.2.3.4:567`, `[::1]:567`, `[::1]`."""
 
 
 def client_address(request: HTTPConnection, hops: int) -> str:
@@ -28,7 +31,8 @@ def client_address(request: HTTPConnection, hops: int) -> str:
 
 @lru_cache
 def _spelt(said: str) -> str:
+    found = _WITH_PORT.fullmatch(said)
     try:
-        return str(ip_address(said))
+        return str(ip_address(found["v6"] or found["v4"] if found else said))
     except ValueError:
         return UNKNOWN

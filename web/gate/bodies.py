@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from web.gate.problems import Problem, answer_to
+from web.gate.problems import Problem, answer_to, denied
 
 LARGEST: Final = 64 * 1024
 """Bytes. A form or a JSON object is a few hundred."""
@@ -50,7 +50,7 @@ class SmallBodies:
 
     async def _read(self, said: str, receive: Receive) -> bytes | None:
         if not said.isdecimal() or int(said) > self._largest:
-            raise Problem(413, "too_big")
+            raise denied(413, "too_big")
         body = bytearray()
         try:
             async with asyncio.timeout(self._patience_seconds):
@@ -60,8 +60,8 @@ class SmallBodies:
                         return None
                     body += message.get("body", b"")
                     if len(body) > self._largest:
-                        raise Problem(413, "too_big")
+                        raise denied(413, "too_big")
                     if not message.get("more_body"):
                         return bytes(body)
         except TimeoutError:
-            raise Problem(408, "timeout") from None
+            raise denied(408, "timeout") from None

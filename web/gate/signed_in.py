@@ -38,7 +38,7 @@ class SignedIn:
         """Who asks; None: nobody who is signed in.
 
         Args:
-            renews: as `Sessions.find`.
+            renews: whether it is somebody's doing: what a page asks by itself keeps nobody in.
 
         Raises:
             OperatorFault: the storage does not answer.
