@@ -85,9 +85,15 @@ class Shelf(Generic[M]):
         """Keep a new document; raises Conflict where there is one of this name."""
         self._apply(self.putting(name, content, ABSENT), events)
 
-    def replace(self, held: Held[M], content: M, events: Sequence[Event] = ()) -> Held[M]:
-        """Keep `content` in its place; raises Conflict where it has changed since it was read."""
-        version = self._apply(self.putting(held.name, content, held.version), events)
+    def replace(
+        self, held: Held[M], content: M, events: Sequence[Event] = (), also: Sequence[Put] = ()
+    ) -> Held[M]:
+        """Keep `content` in its place; raises Conflict where it has changed since it was read.
+
+        Args:
+            also: what is kept with it, in one unit.
+        """
+        version = self._apply(self.putting(held.name, content, held.version), events, also)
         return Held(held.name, version, content)
 
     def change(
@@ -95,12 +101,14 @@ class Shelf(Generic[M]):
         name: str,
         how: Callable[[M | None], M | None],
         tells: Callable[[M], Sequence[Event]] = lambda content: (),
+        also: Sequence[Put] = (),
     ) -> M | None:
         """Keep what `how` makes of the document, whatever others make of it meanwhile.
 
         Args:
             how: is given what is there; None: nothing of this form. None of it: that stays.
             tells: for the audit trail, of what is kept.
+            also: what is kept with it, in one unit, each where there is none of its name.
 
         Returns:
             What is kept; None: nothing was changed.
@@ -113,7 +121,7 @@ class Shelf(Generic[M]):
                 return None
             version = ABSENT if found is None else found.version
             try:
-                self._apply(self.putting(name, content, version), tells(content))
+                self._apply(self.putting(name, content, version), tells(content), also)
             except Conflict:
                 continue
             return content
@@ -140,8 +148,8 @@ class Shelf(Generic[M]):
         """The step that keeps it no longer; a conflict where it has changed since it was read."""
         return Drop(Key(self._kind, held.name), held.version)
 
-    def _apply(self, step: Put, events: Sequence[Event] = ()) -> Version:
-        return only(self._storage.apply([Unit([step], events=events)]))[0]
+    def _apply(self, step: Put, events: Sequence[Event] = (), also: Sequence[Put] = ()) -> Version:
+        return only(self._storage.apply([Unit([step, *also], events=events)]))[0]
 
     def _open(self, name: str, found: Found) -> Held[M] | None:
         if found is None or isinstance(found, Exception):

@@ -20,6 +20,8 @@ CLIENTS: Final = _kind("clients")
 """One of each key of a department's computer, by the key's hash."""
 LINKS: Final = _passing("sign_in_links")
 """One of each sign-in link, by the hash of its code."""
+LINK_COUNTS: Final = _passing("sign_in_link_counts")
+"""One of each administrator who has made links within the hour, by the administrator's hash."""
 SESSIONS: Final = _passing("sessions")
 """One of each administrator's session, by the hash of its cookie."""
 PAIRING: Final = _passing("pairing_codes")
@@ -39,6 +41,6 @@ UPLOADS: Final = _passing("handed_uploads")
 SERVICE_KEYS: Final = _passing("service_account_keys")
 """When each key of a service account was first seen, by the key's hash."""
 KINDS: Final = (
-    *(ACCESS, CLIENTS, LINKS, SESSIONS, PAIRING, USE, ALARMS, POSTED, OUTCOMES),
+    *(ACCESS, CLIENTS, LINKS, LINK_COUNTS, SESSIONS, PAIRING, USE, ALARMS, POSTED, OUTCOMES),
     *(ACCOUNTS, UPLOADS, SERVICE_KEYS),
 )

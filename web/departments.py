@@ -90,7 +90,10 @@ def signed_in_of(parts: DepartmentParts) -> SignedIn:
 
     async def find_session(cookie: str, *, renews: bool = True) -> Session | None:
         async with answered_soon():
-            return await services.workers.read(services.sessions.find, cookie, renews=renews)
+            session = await services.workers.read(services.sessions.find, cookie)
+            if session is not None and session.is_to_be_noted and renews:
+                await services.workers.run(services.sessions.note, session)
+        return session
 
     return SignedIn(find_session, parts.public_url)
 

@@ -8,10 +8,9 @@ from bot.context import BotContext
 from bot.delivery.messages import say
 from bot.texts.buttons import keyboard, link
 from departments.administrators import who
-from departments.administrators.links import LIFE_SECONDS, TooManyLinks
+from departments.administrators.links import LIFE_SECONDS, TooManyLinks, address_of
 from security.errors import CustodyError
 
-ENTER_PATH = "/console/enter"
 _MINUTES = LIFE_SECONDS // 60
 
 
@@ -46,5 +45,5 @@ async def console(update: Update, context: BotContext) -> None:
         "the link signs in as you.",
         minutes=_MINUTES,
     )
-    address = f"{base}{ENTER_PATH}/{code.get_secret_value()}"
-    await say(update, context, text, keyboard([link(t.label("Open the page"), address)]))
+    button = link(t.label("Open the page"), address_of(base, code))
+    await say(update, context, text, keyboard([button]))

@@ -10,10 +10,8 @@ from commands.departments.opened import opened
 from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import Exit, stop
 from departments.administrators import who
-from departments.administrators.links import LIFE_SECONDS, SignInLinks, TooManyLinks
+from departments.administrators.links import LIFE_SECONDS, SignInLinks, TooManyLinks, address_of
 from departments.administrators.sessions import Sessions
-
-ENTER_PATH = "/console/enter"
 
 
 def console_link(
@@ -45,7 +43,7 @@ def console_link(
         except TooManyLinks as fault:
             minutes = round(fault.seconds / 60) or 1
             stop(f"{name} has made five links within the hour: wait {minutes} min.", Exit.FAULT)
-        typer.echo(f"{settings.public_url}{ENTER_PATH}/{code.get_secret_value()}")
+        typer.echo(address_of(settings.public_url, code))
         typer.echo(
             f"It signs {name} in once, within {LIFE_SECONDS // 60} minutes: open it in a browser, "
             "and press the button there.",

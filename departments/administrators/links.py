@@ -6,20 +6,28 @@ run scripts as well: none of them presses a button.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from pydantic import SecretStr
 
 from departments.documents import Held, Kept, Shelf
-from departments.kinds import LINKS
+from departments.kinds import LINK_COUNTS, LINKS
 from departments.secret import AccessSecret, new_secret
 from security.errors import CustodyError
-from security.storage.protocol import Conflict, Storage
+from security.storage.protocol import ABSENT, Conflict, Put, Storage
 
+ENTER_PATH: Final = "/console/enter"
+"""Below it are links; the page itself says how one signs in."""
 LIFE_SECONDS: Final = 300
 MOST_AN_HOUR: Final = 5
 _HOUR: Final = 3600
 _KEPT_SECONDS: Final = 86400
+
+
+def address_of(public_url: str, code: SecretStr) -> str:
+    """Where a link leads: for whoever it was made for, and nobody else."""
+    return f"{public_url}{ENTER_PATH}/{code.get_secret_value()}"
 
 
 class TooManyLinks(CustodyError):
@@ -39,6 +47,18 @@ class _Link(Kept):
     is_spent: bool = False
 
 
+class _Count(Kept):
+    made_at: tuple[float, ...] = ()
+    """When one administrator's links of the last hour were made."""
+
+    def plus(self, now: float) -> _Count:
+        """With one more; raises TooManyLinks where there are too many."""
+        lately = sorted(at for at in self.made_at if now - at < _HOUR)
+        if len(lately) >= MOST_AN_HOUR:
+            raise TooManyLinks(lately[-MOST_AN_HOUR] + _HOUR - now)
+        return _Count(made_at=(*lately, now))
+
+
 class SignInLinks:
     """The links there are. Every method blocks."""
 
@@ -46,26 +66,25 @@ class SignInLinks:
         self._now = storage.now
         self._secret = secret
         self._shelf = Shelf(storage, LINKS, _Link)
+        self._counts = Shelf(storage, LINK_COUNTS, _Count)
 
     def make(self, administrator: str) -> SecretStr:
         """The code of a new link, which holds for five minutes.
+
+        It is counted in the same unit, on the version of the count that was read: of several
+        processes that are asked at once none counts past another.
 
         Raises:
             TooManyLinks: for this hour.
             OperatorFault: it cannot be kept.
         """
-        now, made = self._now(), []
-        for held in self._shelf.all():
-            age = now - held.content.made_at
-            if held.content.administrator == administrator and age < _HOUR:
-                made.append(held.content.made_at)
-            elif age > _KEPT_SECONDS:
-                self._shelf.drop(held.name)
-        if len(made) >= MOST_AN_HOUR:
-            raise TooManyLinks(sorted(made)[-MOST_AN_HOUR] + _HOUR - now)
-        code = new_secret()
-        self._shelf.add(
-            self._name(code.get_secret_value()), _Link(administrator=administrator, made_at=now)
+        self._clear()
+        now, code = self._now(), new_secret()
+        link = _Link(administrator=administrator, made_at=now)
+        self._counts.change(
+            self._secret.digest(LINK_COUNTS.name, administrator),
+            lambda found: (found or _Count()).plus(now),
+            also=[self._shelf.putting(self._name(code.get_secret_value()), link, ABSENT)],
         )
         return code
 
@@ -73,16 +92,24 @@ class SignInLinks:
         """Whether it could be spent now. Spends nothing."""
         return self._find(code) is not None
 
-    def spend(self, code: str) -> str | None:
-        """Whose link it was; None: it is none, is over, or was spent, be it just now."""
+    def spend(
+        self, code: str, also: Callable[[str], Sequence[Put]] = lambda administrator: ()
+    ) -> str | None:
+        """Whose link it was; None: it is none, is over, or was spent, be it just now.
+
+        Args:
+            also: what is kept with that, in one unit, by whose link it is.
+        """
         held = self._find(code)
         if held is None:
             return None
+        administrator = held.content.administrator
+        spent = held.content.model_copy(update={"is_spent": True})
         try:
-            self._shelf.replace(held, held.content.model_copy(update={"is_spent": True}))
+            self._shelf.replace(held, spent, also=also(administrator))
         except Conflict:
             return None
-        return held.content.administrator
+        return administrator
 
     def end_all(self, administrator: str) -> None:
         """None of theirs can be spent any more. They still count for the hour."""
@@ -93,6 +120,15 @@ class SignInLinks:
         for held in self._shelf.all():
             if held.content.administrator == administrator and not held.content.is_spent:
                 self._shelf.change(held.name, how)
+
+    def _clear(self) -> None:
+        long_ago = self._now() - _KEPT_SECONDS
+        for link in self._shelf.all():
+            if link.content.made_at < long_ago:
+                self._shelf.forget(link)
+        for count in self._counts.all():
+            if max(count.content.made_at, default=0.0) < long_ago:
+                self._counts.forget(count)
 
     def _find(self, code: str) -> Held[_Link] | None:
         held = self._shelf.find(self._name(code))

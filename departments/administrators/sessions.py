@@ -6,16 +6,16 @@ A cookie that says of itself who somebody is could not be taken back.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from pydantic import SecretStr
 
+from departments.administrators.links import SignInLinks
 from departments.documents import Kept, Shelf
 from departments.kinds import SESSIONS
 from departments.secret import AccessSecret, new_secret
-from security.storage.protocol import Conflict, Storage
+from security.storage.protocol import ABSENT, Storage
 
 LONGEST_SECONDS: Final = 12 * 3600
 IDLE_SECONDS: Final = 30 * 60
@@ -33,12 +33,17 @@ class Session:
     """See `who.py`."""
     form_token: SecretStr
     """What their forms bring along, and no other site knows."""
+    is_to_be_noted: bool = False
+    """Whether it is a minute since anybody wrote down that it is used."""
 
 
 class _Session(Kept):
     administrator: str
     began_at: float
     seen_at: float
+
+    def is_to_be_noted(self, now: float) -> bool:
+        return now - self.seen_at >= _NOTED_EVERY
 
     def is_over(self, now: float) -> bool:
         return now - self.began_at >= LONGEST_SECONDS or now - self.seen_at >= IDLE_SECONDS
@@ -66,16 +71,37 @@ class Sessions:
             OperatorFault: it cannot be kept.
         """
         self._clear()
-        cookie, now = new_secret(), self._now()
-        content = _Session(administrator=administrator, began_at=now, seen_at=now)
-        self._shelf.add(self._name(cookie.get_secret_value()), content)
+        cookie = new_secret()
+        self._shelf.add(self._name(cookie.get_secret_value()), self._beginning(administrator))
         return cookie
 
-    def find(self, cookie: str, *, renews: bool = True) -> Session | None:
+    def begin_by(self, links: SignInLinks, code: str) -> SecretStr | None:
+        """The same for whoever has a link, which is spent by that; None: see `SignInLinks.spend`.
+
+        Both are one unit: in a database there is never a link that was spent for nothing. On files
+        the link goes first, so that a crash between the two costs it, and two sessions of one link
+        there are in neither. Whoever has lost one asks for another.
+
+        Raises:
+            OperatorFault: it cannot be kept; the link holds still.
+        """
+        self._clear()
+        cookie = new_secret()
+        name = self._name(cookie.get_secret_value())
+        whose = links.spend(
+            code,
+            lambda one: [self._shelf.putting(name, self._beginning(one), ABSENT)],
+        )
+        return None if whose is None else cookie
+
+    def _beginning(self, administrator: str) -> _Session:
+        now = self._now()
+        return _Session(administrator=administrator, began_at=now, seen_at=now)
+
+    def find(self, cookie: str) -> Session | None:
         """Whose cookie it is; None: nobody's, or its time is over, or they administer no more.
 
-        Args:
-            renews: whether it is somebody's doing: what a page asks by itself keeps nobody in.
+        Writes nothing: see `note`.
 
         Raises:
             OperatorFault: the storage does not answer.
@@ -86,11 +112,23 @@ class Sessions:
             return None
         if not self._may_enter(held.content.administrator):
             return None
-        if renews and now - held.content.seen_at >= _NOTED_EVERY:
-            with suppress(Conflict):  # another request notes it, or it has just been ended
-                self._shelf.replace(held, held.content.model_copy(update={"seen_at": now}))
         token = SecretStr(self._secret.digest(_FORM, cookie))
-        return Session(name, held.content.administrator, token)
+        return Session(name, held.content.administrator, token, held.content.is_to_be_noted(now))
+
+    def note(self, session: Session) -> None:
+        """It is used, and goes on for half an hour from now: written once a minute, whoever asks.
+
+        Raises:
+            OperatorFault: the storage does not answer.
+        """
+        now = self._now()
+
+        def how(found: _Session | None) -> _Session | None:
+            if found is None or not found.is_to_be_noted(now):
+                return None  # it has just been ended, or another request has noted it
+            return found.model_copy(update={"seen_at": now})
+
+        self._shelf.change(session.id, how)
 
     def end(self, session: Session) -> None:
         """It opens nothing any more."""

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from freezegun.api import FrozenDateTimeFactory
+from pydantic import SecretStr
 
 from departments.administrators import who
 from departments.administrators.links import LIFE_SECONDS, MOST_AN_HOUR, SignInLinks, TooManyLinks
-from departments.administrators.sessions import IDLE_SECONDS, LONGEST_SECONDS, Sessions
-from departments.kinds import LINKS, SESSIONS
+from departments.administrators.sessions import IDLE_SECONDS, LONGEST_SECONDS, Session, Sessions
+from departments.kinds import LINK_COUNTS, LINKS, SESSIONS
 from departments.secret import AccessSecret
 from security.encryption import TokenEncryption
-from security.storage.protocol import Key, Storage
+from security.errors import OperatorFault
+from security.storage.protocol import Key, Put, Storage, Stored, Unit
 from tests.stores import storage_in
 
 pytestmark = pytest.mark.encryption("on")
 ANN = who.user(501)
 BOB = who.operator("Bob")
+
+
+def use(sessions: Sessions, cookie: str) -> Session:
+    """As a page that somebody opens."""
+    found = sessions.find(cookie)
+    assert found is not None
+    sessions.note(found)
+    return found
 
 
 @pytest.fixture
@@ -86,6 +99,35 @@ def test_an_administrator_makes_five_links_an_hour(
     links.make(ANN)
 
 
+def test_of_many_processes_none_counts_past_another(
+    storage: Storage, folder: Path, keyring: TokenEncryption, secret: AccessSecret
+) -> None:
+    beside = storage_in(folder, keyring)
+    ask = [SignInLinks(one, secret).make for one in (storage, beside)] * MOST_AN_HOUR
+    made, refused = list[SecretStr](), list[TooManyLinks]()
+
+    def press(make: Callable[[str], SecretStr]) -> None:
+        try:
+            made.append(make(ANN))
+        except TooManyLinks as too_many:
+            refused.append(too_many)
+
+    with ThreadPoolExecutor(len(ask)) as threads:
+        list(threads.map(press, ask))
+    beside.close()
+    assert (len(made), len(refused)) == (MOST_AN_HOUR, len(ask) - MOST_AN_HOUR)
+    assert len(storage.names(LINKS)) == MOST_AN_HOUR
+
+
+def test_what_was_counted_is_forgotten_when_a_day_is_over(
+    links: SignInLinks, storage: Storage, clock: FrozenDateTimeFactory
+) -> None:
+    links.make(ANN)
+    clock.tick(86401)
+    links.make(BOB)
+    assert [len(storage.names(kind)) for kind in (LINKS, LINK_COUNTS)] == [1, 1]
+
+
 def test_what_was_never_a_link_is_none(links: SignInLinks) -> None:
     assert links.spend("") is None
     assert links.spend("../" * 30) is None
@@ -103,15 +145,83 @@ def test_a_session_is_found_by_its_cookie_alone(sessions: Sessions) -> None:
     assert other.form_token != found.form_token
 
 
+class Full:
+    """A storage that takes no session."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def apply(self, units: Sequence[Unit]) -> list[Any]:
+        for step in (step for unit in units for step in unit.steps):
+            if isinstance(step, Put) and step.key.kind is SESSIONS:
+                return [OperatorFault("the disk is full", code="disk_full") for _ in units]
+        return self._storage.apply(units)
+
+
+def test_a_link_is_not_spent_for_a_session_that_cannot_be_kept(
+    storage: Storage, secret: AccessSecret
+) -> None:
+    full = cast(Storage, Full(storage))
+    links, sessions = SignInLinks(full, secret), Sessions(full, secret, lambda _: True)
+    code = links.make(ANN).get_secret_value()
+    with pytest.raises(OperatorFault):
+        sessions.begin_by(links, code)
+    assert links.holds(code)
+    cookie = Sessions(storage, secret, lambda _: True).begin_by(SignInLinks(storage, secret), code)
+    assert cookie is not None
+    assert not links.holds(code)
+
+
+def test_a_link_is_one_session_however_many_press(links: SignInLinks, sessions: Sessions) -> None:
+    code = links.make(ANN).get_secret_value()
+    with ThreadPoolExecutor(20) as threads:
+        cookies = list(threads.map(lambda _: sessions.begin_by(links, code), range(20)))
+    [won] = [cookie for cookie in cookies if cookie is not None]
+    found = sessions.find(won.get_secret_value())
+    assert found is not None
+    assert found.administrator == ANN
+    assert sessions.end_all(ANN) == 1
+
+
 def test_a_session_ends_when_nobody_uses_it(
     sessions: Sessions, clock: FrozenDateTimeFactory
 ) -> None:
     cookie = sessions.begin(ANN).get_secret_value()
     for _ in range(4):
         clock.tick(IDLE_SECONDS - 1)
-        assert sessions.find(cookie) is not None
+        use(sessions, cookie)
     clock.tick(IDLE_SECONDS)
     assert sessions.find(cookie) is None
+
+
+def test_who_looks_a_session_up_writes_nothing_and_use_is_noted_once_a_minute(
+    sessions: Sessions, storage: Storage, clock: FrozenDateTimeFactory
+) -> None:
+    cookie = sessions.begin(ANN).get_secret_value()
+    [name] = storage.names(SESSIONS)
+
+    def version() -> object:
+        [found] = storage.read([Key(SESSIONS, name)])
+        assert isinstance(found, Stored)
+        return found.version
+
+    versions = [version()]
+    for seconds in (59, 1, 0):
+        clock.tick(seconds)
+        found = sessions.find(cookie)
+        assert found is not None
+        assert version() == versions[-1]
+        sessions.note(found)
+        versions.append(version())
+    assert [a == b for a, b in pairwise(versions)] == [True, False, True]
+    ended = use(sessions, cookie)
+    sessions.end(ended)
+    clock.tick(60)
+    sessions.note(ended)
+    assert storage.names(SESSIONS) == []
 
 
 def test_a_session_ends_after_twelve_hours_however_busy(
@@ -120,7 +230,7 @@ def test_a_session_ends_after_twelve_hours_however_busy(
     cookie = sessions.begin(ANN).get_secret_value()
     for _ in range(LONGEST_SECONDS // 900 - 1):
         clock.tick(900)
-        assert sessions.find(cookie) is not None
+        use(sessions, cookie)
     clock.tick(900)
     assert sessions.find(cookie) is None
 

@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from config import GoogleClient
+from departments.administrators.links import ENTER_PATH
 from departments.administrators.sessions import Session
 from departments.clients.desk import ClientDesk
 from departments.console.changes import Changes
@@ -45,12 +46,11 @@ from tests.web.kit import SAME_SITE
 from web.console.routes import console_routes
 from web.gate.problems import add_problems
 from web.gate.signed_in import COOKIE, SignedIn
-from web.site.routing import SIGN_IN_PATH
 
 pytestmark = pytest.mark.encryption("on")
 TOKEN = "f" * 64
 URL = "https://console.example.org"
-SIGN_IN = f"{SIGN_IN_PATH}?news=over"
+SIGN_IN = f"{ENTER_PATH}?news=over"
 ADMINISTRATOR = Session("s" * 64, "user:900", SecretStr(TOKEN))
 GETS = (
     *("/console", "/console/live", "/console/incidents", "/console/quarantine"),

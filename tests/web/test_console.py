@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from departments.administrators import who
+from departments.administrators.links import ENTER_PATH
 from sandbox.clients.google_controls import GoogleControls
 from tests.pages.kit import Html
 from tests.web.kit import TANHAE, RunningWeb
-from web.site.routing import SIGN_IN_PATH
 
 pytestmark = pytest.mark.encryption("on")
 PAGES = ("", "/live", "/incidents", "/quarantine", "/computers", "/processes", "/audit")
@@ -74,7 +74,7 @@ async def test_every_page_of_the_console_is_strict_and_kept_by_nobody(web: Runni
             head = await browser.head(f"/console{page}")
             assert (head.status_code, head.content) == (200, b"")
             led = await stranger.get(f"/console{page}")
-            assert (led.status_code, led.headers["Location"]) == (303, SIGN_IN_PATH)
+            assert (led.status_code, led.headers["Location"]) == (303, ENTER_PATH)
         trail = await browser.get("/console/audit.csv")
         assert trail.headers["Content-Type"].startswith("text/csv")
         assert trail.headers["Cache-Control"] == "no-store"

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
 
 import httpx
 import pytest
 from freezegun import configure, freeze_time
 from freezegun.config import DEFAULT_IGNORE_LIST, reset_config
+from pydantic import SecretStr
 
-from tests.web.kit import OPERATOR, RunningWeb
+from sandbox.server import Sandbox
+from security.storage.protocol import Storage, Unit
+from tests.web.kit import OPERATOR, RunningWeb, running_web
 from tests.web.pages_kit import SETTINGS, person
 from web.gate.signed_in import COOKIE
 
@@ -160,3 +166,42 @@ async def test_no_address_makes_a_link_to_another_site(web: RunningWeb) -> None:
         links = re.findall(r'(?:href|action)="([^"]*)"', text)
         assert len(links) > 5
         assert [link for link in links if not re.match(r"/(?![/\\])|#", link)] == []
+
+
+class Noted:
+    """A storage that notes in which threads it is written to."""
+
+    def __init__(self, storage: Storage, threads: set[str]) -> None:
+        self._storage = storage
+        self._threads = threads
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def apply(self, units: Sequence[Unit]) -> list[Any]:
+        self._threads.add(threading.current_thread().name.rstrip("-_0123456789"))
+        return self._storage.apply(units)
+
+
+@pytest.mark.usefixtures("frozen_threads")
+async def test_a_session_that_is_used_is_noted_by_no_thread_that_reads(
+    sandbox: Sandbox,
+    tmp_path: Path,
+    encryption_keys: tuple[SecretStr, ...],
+    restored_logging: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads = set[str]()
+
+    def through(storage: Storage) -> Storage:
+        return cast(Storage, Noted(storage, threads))
+
+    folder = tmp_path / "user_data"
+    async with (
+        running_web(sandbox, folder, encryption_keys, monkeypatch, through=through) as web,
+        person(web) as someone,
+    ):
+        threads.clear()
+        with freeze_time(web.services.clock.now() + timedelta(minutes=2), real_asyncio=True):
+            assert await someone.open(SETTINGS) == SETTINGS
+        assert threads == {"custody-write"}

@@ -11,12 +11,13 @@ from typing import Annotated, Final, cast, get_args
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
+from departments.administrators.links import ENTER_PATH
 from departments.services import DepartmentServices
 from web.gate.problems import denied
 from web.gate.signed_in import SignedIn, drop_cookie, keep_cookie
 from web.site.frame import Frame, answer
 from web.site.pages import Leaving, render_link, render_sign_in
-from web.site.routing import READ, SETTINGS_PATH, SIGN_IN_PATH, PageRoute
+from web.site.routing import READ, SETTINGS_PATH, PageRoute
 from web.site.settings.pairing_cookie import forget_code
 
 _LONGEST_CODE: Final = 100
@@ -34,7 +35,7 @@ def entering_routes(services: DepartmentServices, signed_in: SignedIn) -> APIRou
         """Whoever types the address alone wants this page."""
         return RedirectResponse(SETTINGS_PATH, 303)
 
-    @router.api_route(SIGN_IN_PATH, methods=READ)
+    @router.api_route(ENTER_PATH, methods=READ)
     async def sign_in(
         request: Request, news: Annotated[str, Query(max_length=40)] = ""
     ) -> Response:
@@ -43,7 +44,7 @@ def entering_routes(services: DepartmentServices, signed_in: SignedIn) -> APIRou
         frame = Frame.of(request, version=request.app.version)
         return answer(request, render_sign_in(frame, known))
 
-    @router.api_route("/console/enter/{code}", methods=READ)
+    @router.api_route(f"{ENTER_PATH}/{{code}}", methods=READ)
     async def link(request: Request, code: str) -> Response:
         """A link that is opened: it is looked at, and no more."""
         if len(code) > _LONGEST_CODE or not await workers.read(links.holds, code):
@@ -51,20 +52,20 @@ def entering_routes(services: DepartmentServices, signed_in: SignedIn) -> APIRou
         frame = Frame.of(request, version=request.app.version)
         return answer(request, render_link(frame))
 
-    @router.post("/console/enter/{code}")
+    @router.post(f"{ENTER_PATH}/{{code}}")
     async def enter(request: Request, code: str) -> Response:
         """Its button: of several that press it, one is signed in."""
         signed_in.check_site(request)
-        administrator = None
-        if len(code) <= _LONGEST_CODE:
-            administrator = await workers.run(links.spend, code)
-        if administrator is None:
-            raise denied(410, "expired")
         before = await signed_in.find(request, renews=False)
+        cookie = None
+        if len(code) <= _LONGEST_CODE:
+            cookie = await workers.run(sessions.begin_by, links, code)
+        if cookie is None:
+            raise denied(410, "expired")
         if before is not None:
             await workers.run(sessions.end, before)
         response = RedirectResponse(SETTINGS_PATH, 303)
-        keep_cookie(response, await workers.run(sessions.begin, administrator))
+        keep_cookie(response, cookie)
         return response
 
     @router.post("/console/leave")
@@ -88,7 +89,7 @@ def entering_routes(services: DepartmentServices, signed_in: SignedIn) -> APIRou
 
 
 def _left(news: Leaving) -> Response:
-    response = RedirectResponse(f"{SIGN_IN_PATH}?news={news}", 303)
+    response = RedirectResponse(f"{ENTER_PATH}?news={news}", 303)
     drop_cookie(response)
     forget_code(response)
     return response

@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from departments.administrators import who
+from departments.administrators.links import ENTER_PATH
 from departments.administrators.sessions import Session
 from security.errors import CustodyError
 from web.gate.problems import Problem, problem_of
@@ -21,7 +22,6 @@ from web.site.frame import Frame, answer, path_of
 from web.site.texts import texts_of
 
 SETTINGS_PATH: Final = "/settings/google"
-SIGN_IN_PATH: Final = "/console/enter"
 READ: Final = ["GET", "HEAD"]
 _KINDS: Final[dict[int, pages.Problem]] = {404: "not_found", 410: "over", 429: "too_many"}
 
@@ -80,7 +80,7 @@ def page_of(problem: Problem, request: Request) -> Response:
     if problem.status == 401:
         # The cookie says that there was a session, and nothing else does.
         over = "?news=over" if COOKIE in request.cookies else ""
-        return RedirectResponse(f"{SIGN_IN_PATH}{over}", 303)
+        return RedirectResponse(f"{ENTER_PATH}{over}", 303)
     path = path_of(request) if request.method in READ else SETTINGS_PATH
     frame = Frame(texts_of(request), path, version=request.app.version)
     page = pages.render_problem(frame, _kind_of(problem))
