@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from fastapi import FastAPI
-from fastapi.responses import JSONResponse, Response
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp
 
 from web.callback import add_callback
-from web.chat_returns import ChatParts, ChatReturns
+from web.chat_returns import HEADERS, ChatParts, ChatReturns
+from web.pages import no_departments_page
 from web.webhook import Webhook, add_webhook
 
 if TYPE_CHECKING:
@@ -53,7 +54,23 @@ def create_app(parts: WebParts) -> ASGIApp:
         add_webhook(app, parts.webhook)
     if parts.departments is None:
         add_callback(app, chat, None)
+        _add_no_departments(app)
         return app
     from web.departments import beside  # its templates take a while
 
     return beside(app, chat, parts.departments)
+
+
+def _add_no_departments(app: FastAPI) -> None:
+    """A link of `/console` or `drivekeeper console-link` may lead to a process that serves none."""
+
+    @app.api_route("/console", methods=_PAGES)
+    @app.api_route("/console/{path:path}", methods=_PAGES)
+    @app.api_route("/settings/google", methods=_PAGES)
+    async def no_departments(request: Request) -> Response:
+        """Says so; nothing of the link is looked at, and nothing spent."""
+        page = no_departments_page(request.headers.get("Accept-Language", ""))
+        return HTMLResponse(page, 404, HEADERS)
+
+
+_PAGES: Final = ["GET", "HEAD", "POST"]

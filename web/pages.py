@@ -1,4 +1,4 @@
-"""Two small pages, in the browser's language, without anything from elsewhere."""
+"""Small pages, in the browser's language, without anything from elsewhere."""
 
 from __future__ import annotations
 
@@ -71,6 +71,16 @@ _TEXTS: Final = {
             "That did not work",
             "Google did not give the answer I need. Start again in the chat in a few minutes.",
         ),
+        "no_departments": (
+            "There is nothing to sign in to here",
+            "This process does not serve departments. Nothing was used up: tell whoever gave you "
+            "the address.",
+        ),
+        "not_yet": (
+            "Not just now",
+            "The service is starting, or its database does not answer. Nothing is lost: open this "
+            "page again in a moment.",
+        ),
     },
     "zh-Hant": {
         "approved": ("快完成了", "接下來請回到剛才的聊天室完成。"),
@@ -94,6 +104,14 @@ _TEXTS: Final = {
         ),
         "lapsed": ("這個連結已經失效", "連結已經用過，或已超過 10 分鐘。請在聊天室重新開始。"),
         "failed": ("沒有成功", "Google 沒有給我需要的回應。請過幾分鐘在聊天室重新開始。"),
+        "no_departments": (
+            "這裡沒有可以登入的頁面",
+            "這個程序不提供部門的頁面。連結還沒有用掉；請告訴給你這個網址的人。",
+        ),
+        "not_yet": (
+            "現在還不行",
+            "服務正在啟動，或資料庫沒有回應。什麼都不會遺失；請過一會兒重新打開這個頁面。",
+        ),
     },
     "zh-Hans": {
         "approved": ("快完成了", "接下来请回到刚才的聊天中完成。"),
@@ -117,6 +135,14 @@ _TEXTS: Final = {
         ),
         "lapsed": ("这个链接已经失效", "链接已经用过，或已超过 10 分钟。请在聊天中重新开始。"),
         "failed": ("没有成功", "Google 没有给我需要的回应。请过几分钟在聊天中重新开始。"),
+        "no_departments": (
+            "这里没有可以登录的页面",
+            "这个进程不提供部门的页面。链接还没有用掉；请告诉给你这个网址的人。",
+        ),
+        "not_yet": (
+            "现在还不行",
+            "服务正在启动，或数据库没有响应。什么都不会丢失；请过一会儿重新打开这个页面。",
+        ),
     },
 }
 _LAPSED: Final = frozenset({"wrong_state", "used", "expired", "superseded"})
@@ -140,6 +166,16 @@ def refused_page(code: str, accept_language: str) -> str:
     language = _language(accept_language)
     key = "lapsed" if code in _LAPSED else code
     return _render(language, "🤚", key if key in _TEXTS[language] else "failed", "")
+
+
+def not_yet_page(accept_language: str) -> str:
+    """What somebody finds who opens any page while the process stands by, or waits to start."""
+    return _render(_language(accept_language), "⏳", "not_yet", "")
+
+
+def no_departments_page(accept_language: str) -> str:
+    """What whoever opens a sign-in link finds where departments are not served."""
+    return _render(_language(accept_language), "🤚", "no_departments", "")
 
 
 def _render(language: str, sign: str, key: str, button: str) -> str:

@@ -9,9 +9,10 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from web.callback import CALLBACK_PATH
 from web.chat_returns import HEADERS
-from web.pages import refused_page
+from web.pages import not_yet_page, refused_page
 
 _AGAIN: Final = {"Retry-After": "5"}
+_ANY: Final = ["GET", "HEAD", "POST", "DELETE"]
 
 
 def create_standby_app() -> FastAPI:
@@ -35,9 +36,17 @@ def create_standby_app() -> FastAPI:
         languages = request.headers.get("Accept-Language", "")
         return HTMLResponse(refused_page("unavailable", languages), 503, HEADERS | _AGAIN)
 
+    @app.api_route("/api/{path:path}", methods=_ANY)
     @app.post("/{path:path}")
     async def updates(path: str) -> Response:
-        """The webhook, wherever it is: Telegram keeps the update, and brings it again."""
+        """For programs. The webhook, wherever it is: Telegram keeps the update, and brings it
+        again."""
         return Response(status_code=503, headers=_AGAIN)
+
+    @app.api_route("/{path:path}", methods=["GET", "HEAD"])
+    async def pages(request: Request, path: str) -> Response:
+        """For people, such as one who opens a sign-in link: nothing of it is spent."""
+        languages = request.headers.get("Accept-Language", "")
+        return HTMLResponse(not_yet_page(languages), 503, HEADERS | _AGAIN)
 
     return app

@@ -196,6 +196,11 @@ async def test_a_second_bot_stands_by_and_takes_over_when_the_first_one_stops(
             assert (got.status, got.headers["Retry-After"]) == (503, "5")
         async with session.get("/api/auth/google/callback?state=x&code=y") as got:
             assert got.status == 503
+        async with session.get("/api/google/status") as got:
+            assert (got.status, got.headers["Retry-After"]) == (503, "5")
+        for page in ("/console/enter/code", "/settings/google", "/"):
+            async with session.get(page) as got:
+                assert (got.status, "Nothing is lost" in await got.text()) == (503, True)
     await ann.start()
     await ann.wait_for("Drivekeeper")
     await first.stop()
