@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import sys
 import tempfile
@@ -16,23 +17,22 @@ from pydantic import SecretStr
 
 from bot.monitoring.metrics import Metrics
 from config import Settings
-from departments.administrators.who import operator
 from processes.storage import mask_of, storage_of
 from processes.web import services
 from tests.documents import ROOT
-from web.api.reading import Operation, operations
+from web.api.described import ALWAYS, example
+from web.api.reading import Operation, fields, operations
 from web.app import create_app
 from web.gate.problem_texts import detail_of, known_codes, title_of
-from web.gate.signed_in import COOKIE
 from web.site.texts import Texts
 
 PAGE: Final = ROOT / "docs" / "api.md"
 _ADDRESS: Final = "https://drive.example.org"
 _HEAD: Final = (
     "# The API\n\n"
-    "As the program's own OpenAPI says it (`make api-docs` writes this page). A process serves the "
-    "same to an administrator who is signed in: `/api/docs` to be read, `/api/openapi.json` for "
-    "programs. What it is for, and in which order things are asked, is in "
+    "As the program's own OpenAPI says it (`make api-docs` writes this page). Every process that "
+    "serves departments has the same at `/api/docs` to be read, and at `/api/openapi.json` for "
+    "programs, for anybody. What it is for, and in which order things are asked, is in "
     "[departments](departments.md).\n"
 )
 _WHO: Final = {
@@ -42,7 +42,7 @@ _WHO: Final = {
 
 
 async def description(folder: Path) -> dict[str, Any]:
-    """The OpenAPI document, as a web process serves it to an administrator.
+    """The OpenAPI document, as a web process serves it to anybody.
 
     Args:
         folder: an empty one.
@@ -57,15 +57,9 @@ async def description(folder: Path) -> dict[str, Any]:
     )
     mask = mask_of(settings)
     async with services(settings, storage_of(settings, mask), mask, Metrics()) as (_, parts):
-        assert parts.departments is not None
-        made = parts.departments.services
-        cookie = await made.workers.run(made.sessions.begin, operator("docs"))
-        cookies = {COOKIE: cookie.get_secret_value()}
         to_it = httpx.ASGITransport(create_app(parts))
-        async with httpx.AsyncClient(
-            transport=to_it, base_url=_ADDRESS, cookies=cookies
-        ) as browser:
-            answer = await browser.get("/api/openapi.json")
+        async with httpx.AsyncClient(transport=to_it, base_url=_ADDRESS) as anybody:
+            answer = await anybody.get("/api/openapi.json")
     assert answer.status_code == 200
     found: dict[str, Any] = answer.json()
     return found
@@ -78,7 +72,7 @@ def page(document: dict[str, Any]) -> str:
     lines += ["| | who |", "|---|---|"]
     lines += [f"| [`{_title(one)}`](#{_anchor(one)}) | {_asker(one)} |" for one in found]
     lines += [line for one in found for line in _section(one)]
-    lines += [*_fields(document["components"]["schemas"]), *_refusals()]
+    lines += [*_fields(document), *_refusals()]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -94,24 +88,31 @@ def _section(operation: Operation) -> Iterator[str]:
             yield f"| `{one.name}` | {one.where} | {says} |"
         yield ""
     if operation.body:
-        yield f"Sent, as JSON:\n\n```json\n{operation.body}\n```\n"
+        yield f"Sent, as JSON ({operation.body_of}):\n\n```json\n{operation.body}\n```\n"
+    shown = set()
     for answer in operation.answers:
-        if answer.example:
-            yield f"Answer {answer.status}:\n\n```json\n{answer.example}\n```\n"
-    refused = [f"{one.status} ({one.says})" for one in operation.answers if one.status >= "4"]
-    yield f"Other answers, each [a refusal](#refusals): {', '.join(refused)}."
+        if answer.of in shown:
+            yield f"Answer {answer.status}, of the same form: {answer.says}\n"
+        elif answer.example:
+            yield f"Answer {answer.status} ({answer.of}):\n\n```json\n{answer.example}\n```\n"
+            shown.add(answer.of)
+    refused = [
+        one.status
+        for one in operation.answers
+        if one.status >= "4" and int(one.status) not in ALWAYS
+    ]
+    if refused:
+        yield f"[Refused](#refusals) with {', '.join(refused)}."
 
 
-def _fields(schemas: dict[str, Any]) -> Iterator[str]:
+def _fields(document: dict[str, Any]) -> Iterator[str]:
     """What the fields of all bodies mean, where their names do not say it."""
     yield "\n## Fields\n"
     yield "Of those whose name does not say it all. Times are RFC 3339, in UTC.\n"
     yield "| | field | |"
     yield "|---|---|---|"
-    for name, schema in sorted(schemas.items()):
-        for field, said in schema.get("properties", {}).items():
-            if says := said.get("description"):
-                yield f"| {name} | `{field}` | {says} |"
+    for one in fields(document):
+        yield f"| {one.of} | `{one.name}` | {one.says} |"
 
 
 def _refusals() -> Iterator[str]:
@@ -120,8 +121,14 @@ def _refusals() -> Iterator[str]:
     yield "\n## Refusals\n"
     yield (
         "`application/problem+json`: `type`, `title`, `status`, `detail` and `code`; 429 and 503 "
-        "come with `Retry-After`, in seconds. A code that is not here is a fault of the set-up or "
-        "of Google's, which the operator sees: [results](operations.md#results).\n"
+        "come with `Retry-After`, in seconds. With `invalid_request` there is `errors` as well, "
+        "where a field is to blame: never with what was sent.\n"
+    )
+    yield f"```json\n{json.dumps(example(422), ensure_ascii=False, indent=2)}\n```\n"
+    always = ", ".join(map(str, ALWAYS))
+    yield (
+        f"Any request may be refused with {always}. A code that is not here is a fault of the "
+        "set-up or of Google's, which the operator sees: [results](operations.md#results).\n"
     )
     yield "| code | title | detail |"
     yield "|---|---|---|"

@@ -19,6 +19,7 @@ from tests.web.kit import SAME_SITE, RunningWeb
 from web.api.described import ADMINISTRATOR, CLIENT
 from web.api.documents import describe
 from web.departments import create_departments_app, signed_in_of
+from web.gate.problem_texts import known_codes
 
 pytestmark = [pytest.mark.encryption("on"), pytest.mark.one_way("on")]
 ROLES: Final = (ADMINISTRATOR, CLIENT, "nobody")
@@ -56,6 +57,18 @@ async def test_nothing_is_found_between_the_api_and_its_description(
 ) -> None:
     """A hundred examples of each operation, and whatever a schema's words may mean."""
     await find_nothing(unlimited_web, google, tmp_path, role, "examples,coverage,fuzzing")
+
+
+async def test_anybody_reads_it_and_each_refusal_leads_to_its_words(web: RunningWeb) -> None:
+    """Whoever writes a program for a department's computers is no administrator."""
+    async with web.browser() as anybody:
+        page = await anybody.get("/api/docs")
+        assert page.status_code == (await anybody.get("/api/openapi.json")).status_code == 200
+        for code in known_codes():
+            assert f'<tr id="{code}">' in page.text
+        refused = (await anybody.get("/api/clients")).json()
+        assert refused["type"] == f"/api/docs#{refused['code']}"
+        assert "on_hold" in page.text  # and what each state means
 
 
 async def find_nothing(

@@ -265,6 +265,11 @@ async def test_what_is_no_file_is_refused_and_not_repeated(
             answer = await computer.post(ROUTE, params=ASK, content=body, headers=JSON)
             assert problem(answer) == (422, "invalid_request"), odd
             assert "班表" not in answer.text
+            [wrong] = answer.json()["errors"]
+            [(name, value)] = odd.items()
+            assert wrong["field"] == ("" if name == "folder" else name), odd
+            assert "folder" not in answer.text
+            assert not isinstance(value, str) or value not in answer.text or not value
     assert (await google.calls())["counts"].get("google.upload.start", 0) == 0
 
 

@@ -28,9 +28,10 @@ class AuthUrl(BaseModel):
 class Revoked(BaseModel):
     """What became of an authorisation."""
 
-    revoked: bool = Field(description="Whether Google was told.")
+    revoked: bool = Field(description="Whether Google was told.", examples=[True])
     shared: bool = Field(
-        description="Whether somebody else uses the same Google account, so that it was not."
+        description="Whether somebody else uses the same Google account, so that it was not.",
+        examples=[False],
     )
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, TypeVar
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.convertors import Convertor, register_url_convertor
 
 from departments.administrators.sessions import Session
-from departments.clients.clients import LONGEST_LABEL, Client, May, label_of
+from departments.clients.clients import LONGEST_LABEL, Client, May, State, label_of
 from departments.clients.refusals import Refused
 from departments.names import LONGEST, Department, Departments
 from departments.services import DepartmentServices
@@ -48,10 +49,11 @@ Label = Annotated[
     ),
     AfterValidator(label_of),
 ]
+_MAY: Final = "`upload`: upload sessions alone; `token`: access tokens as well."
 Abilities = Annotated[
     list[May],
     Field(
-        description="`upload`: upload sessions alone; `token`: access tokens as well.",
+        description=_MAY,
         min_length=1,
         max_length=2,
         examples=[["upload"]],
@@ -62,15 +64,36 @@ Abilities = Annotated[
 class ClientStatus(BaseModel):
     """One computer."""
 
-    id: str = Field(examples=["3fa1b2c4d5e6"])
-    department: str = Field(description="The slug.", examples=["tanhae"])
-    label: str = Field(examples=["行控中心 1"])
-    may: list[May]
-    state: Literal["active", "blocked", "revoked"]
-    because: str | None = Field(None, description="Why it is blocked, as a code.")
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "3fa1b2c4d5e6",
+                    "department": "tanhae",
+                    "label": "行控中心 1",
+                    "may": ["upload"],
+                    "state": "active",
+                    "created_at": "2026-11-29T12:00:00Z",
+                    "today": 0,
+                }
+            ]
+        }
+    )
+
+    id: str
+    department: str = Field(description="The slug.")
+    label: str
+    may: list[May] = Field(description=_MAY)
+    state: State = Field(
+        description="`active`: its key serves. `blocked`: an alarm has blocked it, and an "
+        "administrator may unblock it. `revoked`: it serves no more, for good."
+    )
+    because: str | None = Field(
+        None, description="Of one that is `blocked`: the alarm's code, such as `client_busy`."
+    )
     created_at: datetime
-    last_used_at: datetime | None = None
-    today: int = Field(description="Uses since midnight, UTC.", examples=[12])
+    last_used_at: datetime | None = Field(None, description="Left out where it was never used.")
+    today: int = Field(description="Uses since midnight, UTC.")
 
 
 class ClientList(BaseModel):
@@ -144,16 +167,12 @@ def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
         response_model=NewKey,
         response_model_exclude_none=True,
         status_code=201,
-        responses=refusals(400, 401, 403, 404, 415, 422, 503),
+        responses=refusals(*_OF_NEW),
         openapi_extra=secured_by(ADMINISTRATOR),
     )
     async def add_client(request: Request, wanted: NewClient) -> NewKey:
         """A new computer, with its key. Better give it a pairing code: nobody has to copy a key."""
-        session = await changing(request)
-        slug = _found(departments, wanted.department).slug
-        client, key = await workers.run(
-            desk.clients.add, slug, wanted.label, wanted.may, session.administrator
-        )
+        client, key = await made(request, wanted, desk.clients.add)
         [status] = await described([client])
         return NewKey(key=key.get_secret_value(), client=status)
 
@@ -162,18 +181,14 @@ def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
         dependencies=JSON_ONLY,
         response_model=PairingCodeAnswer,
         status_code=201,
-        responses=refusals(400, 401, 403, 404, 415, 422, 503),
+        responses=refusals(*_OF_NEW),
         openapi_extra=secured_by(ADMINISTRATOR),
     )
     async def make_code(request: Request, wanted: NewClient) -> PairingCodeAnswer:
         """A code to type into a computer, which turns it into the computer's key."""
-        session = await changing(request)
-        slug = _found(departments, wanted.department).slug
-        made = await workers.run(
-            desk.pairing.make, slug, wanted.label, wanted.may, session.administrator
-        )
+        code = await made(request, wanted, desk.pairing.make)
         return PairingCodeAnswer(
-            code=made.shown, expires_at=datetime.fromtimestamp(made.expires_at, UTC)
+            code=code.shown, expires_at=datetime.fromtimestamp(code.expires_at, UTC)
         )
 
     @router.post(
@@ -225,6 +240,11 @@ def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
         signed_in.check_site(request)
         return session
 
+    async def made(request: Request, wanted: NewClient, make: _Make[T]) -> T:
+        session = await changing(request)
+        slug = _found(departments, wanted.department).slug
+        return await workers.run(make, slug, wanted.label, wanted.may, session.administrator)
+
     async def one(client: Client | None) -> ClientStatus:
         if client is None:
             raise Problem(404, "no_client")
@@ -232,6 +252,12 @@ def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
         return status
 
     return router
+
+
+_OF_NEW: Final = (400, 401, 403, 404, 415, 422, 503)
+T = TypeVar("T")
+_Make = Callable[[str, str, Sequence[May], str], T]
+"""Of what is new, from department, label, abilities and whose wish it is."""
 
 
 def _found(departments: Departments, text: str) -> Department:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any, Final
 
+from web.gate.problem_texts import detail_of, title_of
 from web.gate.problems import MEDIA_TYPE, ProblemBody
+from web.site.texts import Texts
 
 ADMINISTRATOR: Final = "administrator"
 CLIENT: Final = "client"
@@ -23,7 +25,8 @@ SECURITY_SCHEMES: Final[dict[str, Any]] = {
         "description": "The key of one computer of one department, `dkc_…`.",
     },
 }
-_ALWAYS: Final = (408, 413, 421, 500)
+ALWAYS: Final = (408, 413, 421, 500)
+"""What the gate may answer to any request."""
 _CODES: Final = {
     400: "invalid_request",
     401: "not_signed_in",
@@ -45,7 +48,7 @@ _CODES: Final = {
 
 def refusals(*statuses: int, **headers: str) -> dict[int | str, dict[str, Any]]:
     """What a route may answer but what it is for; with what the gate may answer to any request."""
-    return {status: _refusal(status) for status in sorted({*statuses, *_ALWAYS})}
+    return {status: _refusal(status) for status in sorted({*statuses, *ALWAYS})}
 
 
 def secured_by(*schemes: str) -> dict[str, Any]:
@@ -53,20 +56,28 @@ def secured_by(*schemes: str) -> dict[str, Any]:
     return {"security": [{scheme: []} for scheme in schemes]}
 
 
-def _refusal(status: int) -> dict[str, Any]:
-    example = {
-        "type": f"/api/docs#{_CODES[status]}",
-        "title": "…",
+def example(status: int) -> dict[str, Any]:
+    """A refusal, in English."""
+    code, texts = _CODES[status], Texts("en")
+    said: dict[str, Any] = {
+        "type": f"/api/docs#{code}",
+        "title": title_of(code, texts),
         "status": status,
-        "detail": "…",
-        "code": _CODES[status],
+        "detail": detail_of(code, texts),
+        "code": code,
     }
+    if status == 422:
+        said["errors"] = [{"where": "body", "field": "size", "detail": "It must be 1 at least."}]
+    return said
+
+
+def _refusal(status: int) -> dict[str, Any]:
     described: dict[str, Any] = {
         "description": HTTPStatus(status).phrase,
         "content": {
             MEDIA_TYPE: {
                 "schema": {"$ref": f"#/components/schemas/{ProblemBody.__name__}"},
-                "example": example,
+                "example": example(status),
             }
         },
     }

@@ -1,4 +1,4 @@
-"""The API's description, for administrators: as a document, and as a page without anybody's CDN."""
+"""The API's description, for whoever writes a program: a document, and a page without any CDN."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, Response
 
-from web.api.described import ADMINISTRATOR, SECURITY_SCHEMES, refusals, secured_by
+from web.api.described import SECURITY_SCHEMES, refusals
 from web.gate.problems import ProblemBody
 from web.gate.signed_in import SignedIn
 from web.site.api_page import render_api
-from web.site.frame import answer
+from web.site.frame import Frame, answer
 from web.site.routing import READ, PageRoute, frame_of
 
 _SAYS: Final = (
@@ -33,7 +33,9 @@ def describe(app: FastAPI) -> dict[str, Any]:
         )
         components = made.setdefault("components", {})
         schemas = components.setdefault("schemas", {})
-        schemas[ProblemBody.__name__] = ProblemBody.model_json_schema()
+        problem = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= problem.pop("$defs")
+        schemas[ProblemBody.__name__] = problem
         # The framework's own form of a 422, which is never answered here.
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
@@ -48,13 +50,11 @@ def add_documents(app: FastAPI, signed_in: SignedIn) -> None:
     @app.get(
         "/api/openapi.json",
         response_class=JSONResponse,
-        responses=refusals(401, 503),
-        openapi_extra=secured_by(ADMINISTRATOR),
-        tags=["for administrators"],
+        responses=refusals(),
+        openapi_extra={"security": []},
     )
-    async def openapi(request: Request) -> Response:
-        """This description."""
-        await signed_in(request)
+    async def openapi() -> Response:
+        """This description. It is the same everywhere, and says nothing of an installation."""
         return JSONResponse(describe(app))
 
     pages = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -62,7 +62,12 @@ def add_documents(app: FastAPI, signed_in: SignedIn) -> None:
     @pages.api_route("/api/docs", methods=READ)
     async def docs(request: Request) -> Response:
         """This description, to be read."""
-        session = await signed_in(request)
-        return answer(request, render_api(frame_of(request, session), describe(app)))
+        session = await signed_in.find(request)
+        frame = (
+            Frame.of(request, version=app.version)
+            if session is None
+            else frame_of(request, session)
+        )
+        return answer(request, render_api(frame, describe(app)))
 
     app.include_router(pages)

@@ -31,6 +31,8 @@ class Answer:
     says: str
     example: str
     """JSON, indented; "" where there is none."""
+    of: str
+    """What it is an example of, as `fields` calls it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,32 @@ class Operation:
     parameters: tuple[Parameter, ...]
     body: str
     """An example, JSON, indented; "" where nothing is sent."""
+    body_of: str
+    """What it is an example of, as `fields` calls it."""
     answers: tuple[Answer, ...]
 
     @property
     def anchor(self) -> str:
         """For links to it."""
         return f"{self.method} {self.path}".lower().translate(str.maketrans(" /{}", "----"))
+
+
+@dataclass(frozen=True, slots=True)
+class FieldOf:
+    """A field of a body whose name does not say it all."""
+
+    of: str
+    """The body."""
+    name: str
+    says: str
+
+
+def fields(document: Mapping[str, Any]) -> Iterator[FieldOf]:
+    """Every one of an OpenAPI document."""
+    for name, schema in sorted(document["components"]["schemas"].items()):
+        for field, said in schema.get("properties", {}).items():
+            if says := said.get("description"):
+                yield FieldOf(name, field, says)
 
 
 def operations(document: Mapping[str, Any]) -> Iterator[Operation]:
@@ -80,6 +102,7 @@ def _operation(
             for one in said.get("parameters", [])
         ),
         body=_written(document, body["schema"]) if body else "",
+        body_of=_name(body["schema"]) if body else "",
         answers=tuple(_answer(document, *one) for one in said["responses"].items()),
     )
 
@@ -87,8 +110,15 @@ def _operation(
 def _answer(document: Mapping[str, Any], status: str, said: Mapping[str, Any]) -> Answer:
     [content] = list(said.get("content", {}).values())[:1] or [None]
     is_good = status.startswith("2") and content is not None
-    example = _written(document, content["schema"]) if is_good and content["schema"] else ""
-    return Answer(status, said["description"], example)
+    schema = content["schema"] if is_good and content else {}
+    example = _written(document, schema) if schema else ""
+    return Answer(status, said["description"], example, _name(schema))
+
+
+def _name(schema: Mapping[str, Any]) -> str:
+    """Of the schema that it leads to; "": it leads to none."""
+    leads_to = [schema, *schema.get("anyOf", [])]
+    return next((str(one["$ref"]).rpartition("/")[2] for one in leads_to if "$ref" in one), "")
 
 
 def _written(document: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
@@ -112,5 +142,5 @@ def _example(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Any:
     if schema.get("type") == "array":
         return [_example(document, schema["items"])]
     if schema.get("format") == "date-time":
-        return "2026-11-29T12:59:00Z"
+        return "2026-11-29T12:10:00Z"
     return schema.get("default", _WORDS.get(str(schema.get("type")), "…"))

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from departments.names import LONGEST
-from departments.overview import Standing
+from departments.overview import Standing, State
 from departments.service_accounts.standing import KeyStanding
 from departments.services import DepartmentServices
 from web.api.described import ADMINISTRATOR, CLIENT, refusals, secured_by
@@ -27,7 +27,8 @@ class ServiceAccountStatus(BaseModel):
     )
     key: str = Field(description="The end of the key's id.", examples=["c41f"])
     key_state: Literal["ok", "old_soon", "old"] = Field(
-        description="Whether the key is to be replaced: soon from day 75, now from day 90."
+        description="Whether the key is to be replaced. `ok`: not yet. `old_soon`: soon (from day "
+        "75). `old`: now (from day 90)."
     )
     key_days: int | None = Field(
         None, description="The key is at least so many days old.", examples=[41]
@@ -35,11 +36,37 @@ class ServiceAccountStatus(BaseModel):
 
 
 class DepartmentStatus(BaseModel):
-    """How a department stands. A computer is told `state` and `minutes_left` alone."""
+    """How a department stands. A computer is told nothing behind `minutes_left`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "department": "tanhae",
+                    "name": "淡海",
+                    "state": "fine",
+                    "minutes_left": 42,
+                    "account": "tanhae.office@example.com",
+                    "since": "2026-11-09T01:14:00Z",
+                    "service_account": {
+                        "address": "tanhae-sheets@example-project.iam.gserviceaccount.com",
+                        "key": "c41f",
+                        "key_state": "ok",
+                        "key_days": 41,
+                    },
+                }
+            ]
+        }
+    )
 
     department: str = Field(description="The slug.", examples=["tanhae"])
     name: str = Field(examples=["淡海"])
-    state: Literal["never", "fine", "lost", "on_hold", "unreadable"]
+    state: State = Field(
+        description="`never`: nobody has authorised it. `fine`: authorised, as far as is known. "
+        "`lost`: Google has taken it back, or the credential is damaged: an administrator has to "
+        "authorise it again. `on_hold`: many departments failed at once, and it waits for an "
+        "administrator's word. `unreadable`: whoever runs the service has to mend something first."
+    )
     minutes_left: int = Field(
         description="Of the access token that is kept; it is renewed when somebody asks for one.",
         examples=[42],
@@ -47,7 +74,7 @@ class DepartmentStatus(BaseModel):
     account: str | None = Field(None, examples=["tanhae.office@example.com"])
     since: datetime | None = Field(None, description="When it was authorised.")
     grant_ends_at: datetime | None = Field(
-        None, description="When Google ends the grant by itself, where it has said so."
+        None, description="When Google ends the grant by itself; left out where it has set no term."
     )
     service_account: ServiceAccountStatus | None = None
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from departments.clients.clients import Client
 from departments.names import Department, Departments
@@ -29,7 +30,7 @@ _TOKEN = "[A-Za-z0-9!#$&^_.+-]"  # noqa: S105 - characters of a type's name, RFC
 
 def _number(value: Any) -> Any:
     if isinstance(value, bool | str):
-        raise ValueError("not a number")  # noqa: TRY004 - pydantic takes no other for a fault
+        raise PydanticCustomError("int_type", "not a number")
     return value
 
 
@@ -80,7 +81,12 @@ class UploadSession(BaseModel):
         }
     )
 
-    state: State
+    state: State = Field(
+        description="`waiting`: for bytes; Drive has `received` of them for certain, and takes the "
+        "next there. `complete`: it is in Drive, and its md5 is the announced one; `link` opens "
+        "it. `wrong`: what arrived was another file, and is in Drive's bin. `gone`: the session "
+        "has ended before the last byte."
+    )
     session_url: str | None = Field(
         None, description="While it is `waiting`: where its bytes go, by PUT, without a token."
     )
@@ -167,12 +173,7 @@ def upload_routes(departments: Departments, uploads: HandedUploads, keys: Client
     async def state(request: Request, department: DepartmentName, key: UploadKey) -> UploadSession:
         """How an upload of this computer's stands, as Drive says.
 
-        - `waiting`: for bytes; Drive has `received` of them for certain, and takes the next there.
-        - `complete`: it is in Drive, and its md5 is the announced one; `link` opens it.
-        - `wrong`: what arrived was another file, and is in Drive's bin.
-        - `gone`: the session has ended before the last byte.
-
-        After the last two ask for a session once more, with the same key.
+        Where it is `wrong` or `gone`, ask for a session once more, with the same key.
         """
         client, asked = await admitted(request, department)
         handed = await uploads.state(client.name, asked, key)

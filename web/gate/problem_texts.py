@@ -14,7 +14,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "invalid_request": (
         N_("The request is not understood"),
-        N_("A field is missing, or has a value that it cannot have. See the API's description."),
+        N_("“errors” says which field is wrong, and what is, where that can be said."),
     ),
     "not_found": (N_("There is nothing at this address"), N_("Check the address.")),
     "no_department": (

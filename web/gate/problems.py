@@ -29,6 +29,7 @@ from security.errors import (
     RefusedByOrganisation,
     TransientFault,
 )
+from web.gate.field_faults import Fault, FieldFault, faults_of
 from web.gate.problem_texts import detail_of, title_of
 from web.site.texts import Texts, texts_of
 
@@ -48,8 +49,10 @@ class Problem(Exception):
         *,
         headers: Mapping[str, str] | None = None,
         retry_after: float | None = None,
+        faults: tuple[Fault, ...] = (),
     ) -> None:
         super().__init__(code)
+        self.faults = faults
         self.status = status
         self.code = code
         self.headers = dict(headers or {})
@@ -65,6 +68,9 @@ class ProblemBody(BaseModel):
     status: int = Field(examples=[409])
     detail: str = Field(examples=["Nobody has authorised Google Drive for this department."])
     code: str = Field(examples=["consent_required"])
+    errors: list[FieldFault] | None = Field(
+        None, description="With `invalid_request`: which fields are wrong, and what is."
+    )
 
 
 def denied(
@@ -116,13 +122,16 @@ def answer_to(problem: Problem, request: Request) -> Response:
 
 def body_of(problem: Problem, texts: Texts) -> dict[str, Any]:
     """What it says."""
-    return {
+    said: dict[str, Any] = {
         "type": f"/api/docs#{problem.code}",
         "title": title_of(problem.code, texts),
         "status": problem.status,
         "detail": detail_of(problem.code, texts),
         "code": problem.code,
     }
+    if problem.faults:
+        said["errors"] = [fault.said(texts) for fault in problem.faults]
+    return said
 
 
 def add_problems(app: FastAPI) -> None:
@@ -137,8 +146,9 @@ def add_problems(app: FastAPI) -> None:
         return answer_to(problem_of(fault), request)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, _: RequestValidationError) -> Response:
-        return answer_to(Problem(422, "invalid_request"), request)
+    async def invalid(request: Request, wrong: RequestValidationError) -> Response:
+        problem = Problem(422, "invalid_request", faults=faults_of(wrong.errors()))
+        return answer_to(problem, request)
 
     @app.exception_handler(HTTPException)
     async def frameworks(request: Request, refusal: HTTPException) -> Response:
