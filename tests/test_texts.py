@@ -181,6 +181,25 @@ def test_translations_are_in_their_script(front: str, language: str) -> None:
         assert not set(translation) & set(other), message
 
 
+_NOT_SAID = {
+    "zh_Hant": ("憑據", "令牌", "帳戶", "登錄", "數據庫"),
+    "zh_Hans": ("凭据", "权杖", "帐号", "登陆", "资料库"),
+}
+"""For what another word is used: 憑證, 權杖, 帳號, 登入, 資料庫."""
+
+
+@pytest.mark.parametrize("language", _TRANSLATIONS)
+def test_one_thing_is_called_by_one_word(language: str) -> None:
+    """In the chat, on the pages and in what operators read."""
+    said = [words for front in _FRONTS for words in _translations(front, language)]
+    for page in (_ROOT / "docs" / language).glob("*.md"):
+        said.append((page.name, page.read_text("utf-8")))
+    for what, words in said:
+        assert [word for word in _NOT_SAID[language] if word in words] == [], what
+        if re.search(r"\b(un)?block", what, re.IGNORECASE):  # a computer's key is blocked, or
+            assert set("封屏") & set(words), what  # disabled for good, which is another thing
+
+
 @pytest.mark.parametrize(("front", "language"), _CATALOGUES)
 def test_placeholders_markup_and_signs_survive_translation(front: str, language: str) -> None:
     """A translation that lost one would fail in front of a person, or say less."""
