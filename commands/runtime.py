@@ -28,6 +28,7 @@ from processes.storage import (
     put_back_mask_key,
     refuse_emptied,
     refuse_unmoved,
+    sentence_of_no_file,
     storage_of,
     storage_to_look_at,
 )
@@ -141,15 +142,20 @@ def custody_for_restore(
 
 
 def _nothing_in(settings: Settings) -> str:
-    if settings.database is not None:
+    address = settings.database
+    if address is None:
+        there_is = "is empty" if settings.user_data_dir.is_dir() else "is not there"
         return (
-            "The database (DATABASE_URL) is empty: the bot has not run here yet, or it is another "
-            "database."
+            f"The data folder (USER_DATA_DIR) {there_is}: neither the bot nor `drivekeeper web` "
+            "has run on it yet, or it is another folder, or its disk is not mounted."
         )
-    there_is = "is empty" if settings.user_data_dir.is_dir() else "is not there"
+    with database_of(settings) as database:
+        if not database.is_made():
+            says = sentence_of_no_file(address.place)
+            return f"{says[:1].upper()}{says[1:]}."
     return (
-        f"The data folder (USER_DATA_DIR) {there_is}: the bot has not run here yet, or it is "
-        "another folder, or its disk is not mounted."
+        "The database (DATABASE_URL) is empty: it is another one than you mean, or nothing has "
+        "been kept there yet. `drivekeeper db upgrade` makes its tables."
     )
 
 

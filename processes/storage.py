@@ -122,11 +122,12 @@ def mask_of(settings: Settings) -> OwnerMask:
     Raises:
         OperatorFault: the data folder or the database is somebody else's, or cannot be used; or
             the database is empty, and files that hold credentials were not moved there, or
-            everything was moved into another one.
+            everything was moved into another one; or SQLite's file is not there.
     """
     is_in_use(settings)
     refuse_emptied(settings)
     refuse_unmoved(settings)
+    refuse_no_file(settings)
     return OwnerMask(make_mask_key(settings))
 
 
@@ -187,6 +188,33 @@ def refuse_unmoved(settings: Settings) -> None:
             "anew, name another data folder",
             code="exists",
         )
+
+
+def refuse_no_file(settings: Settings) -> None:
+    """Nobody is to begin anew because a path was mistyped, or its disk is not mounted: a database
+    on a server is made by somebody, and SQLite's file by `drivekeeper db upgrade`.
+
+    Raises:
+        OperatorFault: it is not there, or cannot be looked at.
+    """
+    if settings.database is None:
+        return
+    with database_of(settings) as database:
+        if not database.is_made():
+            says = sentence_of_no_file(settings.database.place)
+            raise OperatorFault(says, code="database_refused")
+
+
+def sentence_of_no_file(place: str) -> str:
+    """What is said where SQLite's file is not there.
+
+    Args:
+        place: its path.
+    """
+    return (
+        f"there is no file {place} (DATABASE_URL): correct its path, or see that its disk is "
+        "mounted; for a new installation, `drivekeeper db upgrade` makes it"
+    )
 
 
 def make_mask_key(settings: Settings) -> bytes:

@@ -151,6 +151,7 @@ class Databases:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if self._borrowed is not None:
             return self._borrowed.borrow(), self._borrowed.ca
+        folder.with_name(f"{folder.name}.db").touch()  # as somebody has made a server's
         return SecretStr(f"sqlite:///{folder}.db"), None
 
 

@@ -254,8 +254,8 @@ def _not_made(folder: Path) -> Finding:
         "There is no such file yet." if is_there else "There is no such file yet, nor its folder."
     )
     do = (
-        "Nothing, before the bot's first start, which makes it; else correct DATABASE_URL. To have "
-        "everything tried before it: `drivekeeper db upgrade`, then `drivekeeper db check`."
+        "Correct the path in DATABASE_URL, or mount its disk; for a new installation: `drivekeeper "
+        "db upgrade`, which makes it, then `drivekeeper db check`."
     )
     return warning(NAME, says, do)
 

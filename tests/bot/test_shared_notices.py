@@ -33,6 +33,7 @@ async def test_owners_and_administrators_are_told_once_over_sweeps_and_restarts(
 ) -> None:
     """Of a quarantined credential its owner; of trouble, and of its end, administrators."""
     ann, root = people(501, "Ann"), people(509, "Root")
+    (tmp_path / "kept.db").touch()
     settings = {"ADMIN_USER_IDS": "509", "DATABASE_URL": f"sqlite:///{tmp_path / 'kept.db'}"}
     async with start_bot(**settings) as bot:
         by_hand(bot)
@@ -62,6 +63,7 @@ async def test_whom_another_process_was_at_is_looked_at_again_a_lease_later(
 ) -> None:
     """That process may have died: a whole interval is too long to wait for it."""
     ann = people(501, "Ann")
+    (tmp_path / "kept.db").touch()
     async with start_bot(DATABASE_URL=f"sqlite:///{tmp_path / 'kept.db'}") as bot:
         by_hand(bot)
         await connect(bot, upkeep, ann)

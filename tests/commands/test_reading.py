@@ -115,7 +115,7 @@ def test_an_empty_folder_is_nobodys(run: Run, tmp_path: Path, names: tuple[str, 
     before = everything(folder)
     assert holds_ours(folder, KINDS) is False
     result = run(folder, "tokens list")
-    assert (result.exit_code, "has not run here yet" in result.output) == (2, True)
+    assert (result.exit_code, "has run on it yet" in result.output) == (2, True)
     assert "is empty" in result.output
     assert "`drivekeeper restore ARCHIVE`" in result.output
     assert everything(folder) == before

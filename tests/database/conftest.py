@@ -38,6 +38,14 @@ class Place:
         ca = {} if self.ca is None else {"DATABASE_CA": str(self.ca)}
         return {"DATABASE_URL": self.url.get_secret_value(), **ca}
 
+    def made(self) -> Place:
+        """It, with SQLite's file made as somebody has made a server's database: no process does."""
+        file = DatabaseAddress.parse(self.url, self.ca).file
+        if file is not None:
+            file.parent.mkdir(mode=0o700, exist_ok=True)
+            file.touch()
+        return self
+
     def engine(self) -> Engine:
         """An engine as the storage has it."""
         return make_engine(DatabaseAddress.parse(self.url, self.ca))
@@ -84,7 +92,7 @@ def either_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pla
 @contextmanager
 def _ready(request: pytest.FixtureRequest, folder: Path) -> Iterator[Place]:
     if request.param == "sqlite":
-        yield Place(SecretStr(f"sqlite:///{folder}/database/of.db"))
+        yield Place(SecretStr(f"sqlite:///{folder}/database/of.db")).made()
         return
     borrowed = Borrowed(request.getfixturevalue("mariadb"))
     try:

@@ -56,7 +56,7 @@ async def test_what_lies_in_a_database(
     request: pytest.FixtureRequest,
 ) -> None:
     """With people in every state there is: while the bot runs, and after it has ended."""
-    place = new_place()
+    place = new_place().made()
     dumps = Dumps(place, None if place.ca is None else request.getfixturevalue("mariadb"))
     people = {state: world.person(sandbox.url) for state in STATES}
     keyring = TokenEncryption(encryption_keys)

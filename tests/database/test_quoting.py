@@ -52,7 +52,7 @@ async def test_what_a_database_quotes_nobody_is_told(
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> None:
-    place, folder = new_place(), tmp_path / "user_data"
+    place, folder = new_place().made(), tmp_path / "user_data"
     settings = {**place.variables, "LOG_LEVEL": "DEBUG"}
     async with running_web(sandbox, folder, encryption_keys, monkeypatch, **settings) as web:  # type: ignore[arg-type]
         cookie = await web.sign_in()

@@ -55,6 +55,11 @@ def test_of_each_error_is_said_what_it_is_and_what_to_do(
         (sqlite3.SQLITE_NOTADB, "name the right one"),
         (sqlite3.SQLITE_CORRUPT, "put a dump from before back"),
         (sqlite3.SQLITE_IOERR, "the system's log"),
+        (sqlite3.SQLITE_IOERR_FSYNC, "the system's log"),
+        (sqlite3.SQLITE_IOERR_SHORT_READ, "put it back"),
+        (sqlite3.SQLITE_READONLY_DBMOVED, "put it back"),
+        (sqlite3.SQLITE_READONLY_ROLLBACK, "neither its disk nor its folder"),
+        (sqlite3.SQLITE_IOERR_NOMEM, "what takes it"),
     ],
 )
 def test_of_sqlites_errors_as_well(number: int, then: str) -> None:

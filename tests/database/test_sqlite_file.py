@@ -158,6 +158,19 @@ def test_what_is_removed_or_replaced_meanwhile_is_not_written_into(
     assert ask(engine, "SELECT COUNT(*) FROM t") == 1
 
 
+def test_what_lies_beside_it_and_was_removed_is_no_fault_of_the_disk(
+    path: Path, engine: Engine
+) -> None:
+    """SQLite calls it one of reading (522), and whoever takes its word looks at the disk."""
+    ask(engine, "CREATE TABLE t (n INT)", writes=True)
+    path.with_name(f"{path.name}-wal").unlink()
+    with engine_of(address(path)) as another:
+        fault = refusal(another)
+    assert (fault.code, "disk" in str(fault)) == ("store_failed", False)
+    assert "(-wal, -shm), was removed" in str(fault)
+    assert "put it back, or stop every process" in str(fault)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_file_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)

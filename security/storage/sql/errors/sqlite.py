@@ -19,7 +19,22 @@ _NOT_OPENED: Final = (
     "its file cannot be opened: see that the user the bot runs as may read and write it, and its "
     "folder"
 )
+_FILES_GONE: Final = (
+    "its file, or one of those beside it (-wal, -shm), was removed, cut short or replaced: put it "
+    "back, or stop every process that works with it, and start them again"
+)
 _SAYS: Final = {
+    # Extended numbers first of all: of SQLITE_IOERR these are no fault of the disk's.
+    **dict.fromkeys(
+        (
+            *(sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_DELETE_NOENT),
+            *(sqlite3.SQLITE_IOERR_VNODE, sqlite3.SQLITE_READONLY_DBMOVED),
+        ),
+        _FILES_GONE,
+    ),
+    sqlite3.SQLITE_IOERR_NOMEM: "there is no memory left for it: see what takes it",
+    sqlite3.SQLITE_IOERR_SHMSIZE: "its disk takes no more beside it (-shm): make room, and look at "
+    "what the system's log says of it",
     sqlite3.SQLITE_FULL: "its disk is full: make room",
     sqlite3.SQLITE_READONLY: "its file is read-only: see that neither its disk nor its folder is",
     sqlite3.SQLITE_CANTOPEN: _NOT_OPENED,
@@ -37,7 +52,7 @@ def of_sqlite(error: sqlite3.Error) -> Meaning:
     if kind in _BUSY:
         says = f"another process keeps it busy ({named(error)}): try again when that has ended"
         return meaning(says, "locked", again=True)
-    known = _SAYS.get(kind)
+    known = _SAYS.get(number_of(error) or 0) or _SAYS.get(kind)
     return meaning(numbered(known, error)) if known else not_taken(named(error))
 
 
