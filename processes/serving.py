@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
 
 import structlog
 from starlette.types import ASGIApp
@@ -33,25 +35,34 @@ async def serving_both(
         StartupError: nothing can listen there.
     """
     async with AsyncExitStack() as stack:
-        for prefix, host, port, app, last in (
-            ("WEB", *settings.web_address, pages, last_answers_seconds),
-            (
-                *("METRICS", settings.metrics_host, settings.metrics_port, operations),
-                LAST_ANSWERS_SECONDS,
-            ),
+        web, metrics = settings.web_address, (settings.metrics_host, settings.metrics_port)
+        of_web = "WEB_PORT" if web[1] == settings.web_port else "PORT"
+        for of_host, of_port, (host, port), app, last in (
+            ("WEB_HOST", of_web, web, pages, last_answers_seconds),
+            ("METRICS_HOST", "METRICS_PORT", metrics, operations, LAST_ANSWERS_SECONDS),
         ):
             if port:
-                listener = _listen(prefix, host, port)
+                listener = _listen(of_host, of_port, host, port)
                 served = serving(app, listener, last_answers_seconds=last)
                 await stack.enter_async_context(served)
                 _log.info("web_started", port=port)
         yield
 
 
-def _listen(prefix: str, host: str, port: int) -> socket.socket:
+def _listen(of_host: str, of_port: str, host: str, port: int) -> socket.socket:
     try:
         return listen(host, port)
     except OSError as error:
+        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        do = _DO.get(error.errno or 0, f"set {of_host} or {of_port} otherwise")
         raise StartupError(
-            f"{prefix}_HOST and {prefix}_PORT: nothing can listen there ({error.strerror})"
+            f"nothing can listen on {place} ({error.strerror}): "
+            + do.format(host=of_host, port=of_port)
         ) from error
+
+
+_DO: Final = {
+    errno.EADDRINUSE: "stop what does, or set {port} to another port",
+    errno.EADDRNOTAVAIL: "set {host} to an address of this machine",
+    errno.EACCES: "set {port} to one above 1023",
+}

@@ -224,6 +224,8 @@ def test_the_bot_says_what_others_may_change(tmp_path: Path) -> None:
     (tmp_path / "open").chmod(0o777)
     lines(tmp_path, "USER_DATA_DIR=open/data", "WEB_PORT=1").chmod(0o666)
     code, said = drivekeeper(tmp_path, "bot", **NEEDED, WEB_HOST="192.0.2.1")
-    assert code == 3  # nothing can listen at an address of others
+    assert code == 3
+    assert "nothing can listen on 192.0.2.1:1 (" in said
+    assert "set WEB_HOST to an address of this machine" in said
     assert "Warning: .env: others on this machine can change it" in said
     assert "Warning: Everybody on this machine may rename what is in the folder above" in said

@@ -249,12 +249,17 @@ async def test_a_bot_that_does_not_poll_is_not_ready(port: Port) -> None:
 
 
 async def test_a_port_that_is_taken_refuses_the_start(bot: RunningBot) -> None:
-    """In one sentence that names the variables."""
+    """In one sentence that names the port, and the variable that holds it."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        settings = bot.settings.model_copy(update={"web_port": 0, "metrics_port": port})
-        with pytest.raises(StartupError, match="METRICS_HOST and METRICS_PORT"):
-            async with bot_process.web_front(settings, bot.application):
-                pass
+        for updates, name in (
+            ({"web_port": 0, "metrics_port": port}, "METRICS_PORT"),
+            ({"web_port": port, "metrics_port": 0}, "WEB_PORT"),
+        ):
+            settings = bot.settings.model_copy(update=updates)
+            says = rf"on 127\.0\.0\.1:{port} \(.+\): stop what does, or set {name} to another"
+            with pytest.raises(StartupError, match=says):
+                async with bot_process.web_front(settings, bot.application):
+                    pass
