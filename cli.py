@@ -267,6 +267,7 @@ def sandbox(
     from sandbox.env_file import EnvFileRefused
     from sandbox.run import FolderTaken, run_sandbox
     from security.logging_utils import redact_logs
+    from security.storage.disk_faults import reason_of
 
     redact_logs()
     # The very commands an operator runs.
@@ -292,8 +293,8 @@ def sandbox(
         stop(f"--write-env: {error}", Exit.USAGE)
     except OSError as error:
         stop(
-            f"The sandbox cannot listen on port {port} ({error.strerror}): perhaps one is running. "
-            "Beside it: .venv/bin/drivekeeper sandbox --port 0 --folder .sandbox-2.",
+            f"The sandbox cannot listen on port {port} ({reason_of(error)}): perhaps one is "
+            "running. Beside it: .venv/bin/drivekeeper sandbox --port 0 --folder .sandbox-2.",
             Exit.FAULT,
         )
     raise typer.Exit(code)

@@ -9,10 +9,12 @@ import pytest
 
 PACKAGES: Final = {
     "chromium": "chromium",
+    "curl": "curl",
     "git": "git",
     "mariadb-dump": "mariadb-server",
     "mariadbd": "mariadb-server",
     "nginx": "nginx-light",
+    "openssl": "openssl",
     "promtool": "prometheus",
     "strace": "strace",
     "systemd-analyze": "systemd",
