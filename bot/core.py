@@ -15,6 +15,7 @@ from bot.monitoring.metrics import Metrics
 from bot.preferences.store import Preferences
 from departments.administrators.links import SignInLinks
 from departments.alerts.alerts import Alerts
+from departments.clients.stopping import KeyStops
 from departments.services import DepartmentServices
 from drive import Drives
 from security.consent.flows import ConsentFlows, ConsentMethod
@@ -66,6 +67,8 @@ class Core:
     quarantine: Quarantine
     metrics: Metrics
     alerts: Alerts
+    key_stops: KeyStops
+    """Blocks and unblocks the keys of departments' computers."""
     keep_unsaved: Callable[[Mapping[str, float]], None]
     """Keeps over a restart, beside a database that does not take it, of what administrators were
     told: by code, since when. Blocks."""

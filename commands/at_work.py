@@ -9,8 +9,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from commands.runtime import Custody
+from departments.clients.stopping import KeyStops
+from departments.uploads.withdrawing import Withdrawing
 from processes import wiring
 from processes.storage import storage_of
+from security.credential import Owner
 from security.storage.leases import BOT_LEASE
 
 
@@ -29,3 +32,17 @@ async def at_work(custody: Custody, *, looks_only: bool = False) -> AsyncIterato
     async with made as parts:
         parts.store.on_wait = custody.store.on_wait
         yield parts
+
+
+@asynccontextmanager
+async def stopping_keys(custody: Custody, parts: wiring.Custody) -> AsyncIterator[KeyStops]:
+    """What ends the keys of departments' computers."""
+    async with wiring.drives_of(custody.settings, parts) as drives:
+        yield wiring.key_stops(parts, drives)
+
+
+async def withdraw(custody: Custody, parts: wiring.Custody, owner: Owner) -> None:
+    """Give up what a department's computers were handed: its grant is to end."""
+    async with wiring.drives_of(custody.settings, parts) as drives:
+        withdrawing = Withdrawing(parts.storage, parts.workers, drives)
+        await withdrawing.of_department(owner)

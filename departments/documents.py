@@ -74,9 +74,13 @@ class Shelf(Generic[M]):
 
     def all(self, prefix: str = "") -> Iterator[Held[M]]:
         """Every document that can be read, by name."""
-        for names in portions(self._storage.names(self._kind, prefix), _AT_ONCE):
-            found = self._storage.read([Key(self._kind, name) for name in names])
-            for name, one in zip(names, found, strict=True):
+        yield from self.some(self._storage.names(self._kind, prefix))
+
+    def some(self, names: Sequence[str]) -> Iterator[Held[M]]:
+        """Those of these documents that are there and can be read, in their order."""
+        for some in portions(names, _AT_ONCE):
+            found = self._storage.read([Key(self._kind, name) for name in some])
+            for name, one in zip(some, found, strict=True):
                 held = self._open(name, only([one]))
                 if held is not None:
                     yield held

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from security.storage.catalogue import Kind
+from security.storage.catalogue import Document, Kind
 
 _kind = partial(Kind, owner_of=lambda name: None, reported_as="departments", is_seldom=True)
 _passing = partial(_kind, in_use=False)
@@ -36,7 +36,16 @@ OUTCOMES: Final = _passing("consent_outcomes")
 """What became of a consent on the web, by the hash of its state."""
 ACCOUNTS: Final = _passing("department_accounts")
 """One of each department: the Google account it was connected with last, by the slug."""
-UPLOADS: Final = _passing("handed_uploads")
+
+
+def _open_of(document: Document) -> dict[str, str | None]:
+    """Whether an upload waits for bytes, and whose computer is to send them."""
+    client, waits = document.get("client"), document.get("state") == "waiting"
+    is_open = waits and not document.get("is_given_up") and isinstance(client, str)
+    return {"open": "yes" if is_open else "no", "open_of": client if is_open else "nobody"}
+
+
+UPLOADS: Final = _passing("handed_uploads", indexes=_open_of)
 """One of each upload that was handed to a computer, by its key and idempotency key."""
 SERVICE_KEYS: Final = _passing("service_account_keys")
 """When each key of a service account was first seen, by the key's hash."""

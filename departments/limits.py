@@ -65,10 +65,12 @@ class Limit:
 class Limits:
     """Those of a process."""
 
-    def __init__(self, *, tokens: int = 30, failures: int = 10) -> None:
+    def __init__(self, *, tokens: int = 30, uploads: int = 120, failures: int = 10) -> None:
         """
         Args:
             tokens: tokens a minute.
+            uploads: requests about uploads a minute: one that begins it and one that asks whether
+                it has arrived are a file.
             failures: keys that are none, a minute; five times as many in ten are no mistake.
         """
         self.counts: Final = MemoryCounts()
@@ -80,6 +82,8 @@ class Limits:
             return Limit(limiter, item)
 
         self.tokens = limit("tokens", f"{tokens} per minute")
+        """Of a key."""
+        self.uploads = limit("uploads", f"{uploads} per minute")
         """Of a key."""
         self.failures = limit("failures", f"{failures} per minute")
         """Keys and pairing codes that are none, from an address."""

@@ -30,6 +30,7 @@ from bot.uploads.running.telegram_connections import download_client
 from config import Settings
 from drive import DriveApi, Drives
 from drive.errors import INCIDENTS as DRIVE_INCIDENTS
+from processes import wiring
 from processes.departments import departments_beside, sign_in_links
 from processes.ending import Replaced, StartupError, StoppedInTime
 from processes.outage import PASSING, Outage, until_it_answers
@@ -37,7 +38,6 @@ from processes.ports import standby_front, web_front
 from processes.present import presence_of, present
 from processes.standby import only_bot_on
 from processes.storage import is_in_use, mask_of, storage_of
-from processes.wiring import CustodyOptions, alerts_of, custody, tune_garbage_collector
 from security.consent.flows import PASTE_REDIRECT, ConsentMethod
 from security.errors import CustodyError, OperatorFault
 from security.google.network import Network
@@ -192,13 +192,13 @@ async def services(
     if token is None or not settings.google_clients:
         raise ValueError("load_settings lets no bot start without these")
     lease, metrics = lease or HeldLease(), metrics or Metrics()
-    options = CustodyOptions.of(
+    options = wiring.CustodyOptions.of(
         settings,
         metrics.refreshed,
         kinds.INCIDENTS | DRIVE_INCIDENTS,
         seen_as=BOT_LEASE,  # one at a time is the bot
     )
-    async with custody(settings, storage, mask, options) as parts, AsyncExitStack() as stack:
+    async with wiring.custody(settings, storage, mask, options) as parts, AsyncExitStack() as stack:
         custodian, documents = parts.custodian, FencedDocuments(storage, lease)
         journal = UploadJournal(documents)
         await parts.workers.run(journal.prepare)
@@ -219,9 +219,8 @@ async def services(
             stack.push_async_callback(pool.close)
         stack.push_async_callback(parts.workers.close)  # first: its work may still use Drive
         links = await parts.workers.run(sign_in_links, settings, storage)
-        departments = await stack.enter_async_context(
-            departments_beside(settings, storage, parts, drives, links)
-        )
+        beside = departments_beside(settings, storage, parts, drives, links)
+        departments = await stack.enter_async_context(beside)
         application = build_application(
             Core(
                 workers=parts.workers,
@@ -247,7 +246,8 @@ async def services(
                 fleet=parts.fleet,
                 quarantine=parts.store.copies,
                 metrics=metrics,
-                alerts=alerts_of(settings, parts, metrics.alarms),
+                alerts=wiring.alerts_of(settings, parts, metrics.alarms),
+                key_stops=wiring.key_stops(parts, drives),
                 keep_unsaved=(
                     ToldNote(settings.user_data_dir).keep if storage.is_shared else lambda _: None
                 ),
@@ -314,7 +314,7 @@ async def _serve(application: BotApplication) -> None:
         await asyncio.wait((starting, *ends), return_when=asyncio.FIRST_COMPLETED)
         if starting.done() and not replaced.done():
             await starting
-            tune_garbage_collector()
+            wiring.tune_garbage_collector()
             _log.info("bot_started", version=installed_version("drivekeeper"))
             await asyncio.wait((refused, *ends), return_when=asyncio.FIRST_COMPLETED)
             if refused.done() and not replaced.done():

@@ -15,9 +15,14 @@ from config import GoogleClient, Settings
 from config.service_accounts import ServiceAccountKey
 from departments.alerts.alerts import Alerts
 from departments.alerts.webhook import Webhook
+from departments.clients.alarms import Alarms
+from departments.clients.clients import ClientRecords
+from departments.clients.stopping import KeyStops
 from departments.names import Departments
 from departments.service_accounts import service_keys
 from departments.service_accounts.service_keys import ServiceKeys
+from departments.uploads.withdrawing import Withdrawing
+from drive import DriveApi, Drives
 from security.consent.approvals import AccountLookup, ConsentParts
 from security.consent.flows import ConsentFlows
 from security.consent.pending import PendingConsent, PendingConsents
@@ -232,6 +237,27 @@ def alerts_of(
         settings.public_url,
         on_alarms,
     )
+
+
+def key_stops(parts: Custody, drives: Drives) -> KeyStops:
+    """What ends the keys of departments' computers, where no departments are served."""
+    withdrawing = Withdrawing(parts.storage, parts.workers, drives)
+    return KeyStops(
+        parts.workers,
+        ClientRecords(parts.storage, Alarms(parts.storage)),
+        lambda client: withdrawing.of_computer(client.name),
+    )
+
+
+@asynccontextmanager
+async def drives_of(settings: Settings, parts: Custody) -> AsyncIterator[Drives]:
+    """Everybody's Drives, for whoever asks one thing after the other."""
+    api = DriveApi(settings.google_api_endpoint, Network.of(settings))
+    drives = Drives(api, parts.custodian, threads=1)
+    try:
+        yield drives
+    finally:
+        await drives.close()
 
 
 @asynccontextmanager

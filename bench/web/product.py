@@ -29,7 +29,7 @@ from security.credential import Owner
 from web.app import create_app
 
 TANHAE: Final = Department("tanhae", "淡海")
-_ANY: Final = Limits(tokens=1_000_000_000)
+_ANY: Final = Limits(tokens=1_000_000_000, uploads=1_000_000_000)
 
 
 async def main() -> None:

@@ -131,7 +131,7 @@ async def decide(update: Update, context: BotContext) -> None:
         if alarm is None:
             text = t.tr("👌 That is over already: somebody has dealt with it.")
         elif action == "block":
-            await core.workers.run(core.alerts.computers.block, alarm.client, "", by)
+            await core.key_stops.block(alarm.client, by)
             text = t.tr(
                 "🚫 The key of {label} is blocked. <code>drivekeeper clients unblock {id}</code> "
                 "lets the computer in again; to end it for good, revoke it and pair the computer "
@@ -143,7 +143,7 @@ async def decide(update: Update, context: BotContext) -> None:
             await core.workers.run(core.alerts.alarms.dismiss, name)
             client = await core.workers.read(core.alerts.computers.find, alarm.client)
             if client is not None and client.state == "blocked" and client.because:
-                await core.workers.run(core.alerts.computers.unblock, alarm.client, by)
+                await core.key_stops.unblock(alarm.client, by)
             text = t.tr("👌 Noted.")
             if alarm.client:
                 text += " " + t.tr("The key opens what it opened before.")

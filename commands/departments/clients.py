@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,15 +11,18 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from commands.at_work import at_work, stopping_keys
 from commands.departments.opened import opened
 from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson, Exit, Yes, ask, at, on, say, show_json, show_table, stop
 from commands.runtime import Custody, open_custody
+from commands.waiting import saying
 from departments.administrators.who import operator
 from departments.clients.alarms import Alarm, Alarms
 from departments.clients.clients import Client, ClientRecords, Clients, May, label_of
 from departments.clients.use import Use, UseRecord
 from departments.names import Department, Departments
+from departments.uploads.kept import Uploads
 
 _BY: Final = operator("command")
 Which = Annotated[str, typer.Argument(metavar="ID", help="A computer, as `clients list` shows it.")]
@@ -123,7 +127,7 @@ def revoke(
     which: Which, yes: Yes = False, env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False
 ) -> None:
     """End a computer's key for good: it opens nothing any more, anywhere, within a second."""
-    with _opened(env_file) as (_, clients):
+    with _opened(env_file) as (custody, clients):
         client = _client(clients, which)
         if client.state == "revoked":
             stop(f"Nothing was changed: the key of {client.id} is revoked already.", Exit.FINDINGS)
@@ -131,8 +135,26 @@ def revoke(
             f"Revoke the key of “{client.label}”? It cannot upload until it is paired again",
             yes=yes,
         )
-        revoked = clients.revoke(client.id, _BY)
-    _show_changed(revoked, as_json, "Its key opens nothing any more. A new one is a new computer.")
+        revoked, left = asyncio.run(_revoke(custody, client.id))
+    says = "Its key opens nothing any more. A new one is a new computer."
+    if left:
+        says += (
+            f" Google could not be told of {left} of its unfinished uploads: whoever has such an "
+            "address can send that one file for a week at most. What serves departments goes on "
+            "trying."
+        )
+    _show_changed(revoked, as_json, says)
+
+
+async def _revoke(custody: Custody, id: str) -> tuple[Client | None, int]:
+    """The computer, and how many of its uploads could not be given up."""
+    async with at_work(custody) as parts, stopping_keys(custody, parts) as stops:
+        async with saying("Waiting for Google, which is told of its unfinished uploads"):
+            revoked = await stops.revoke(id, _BY)
+            await stops.settled()
+        if revoked is None:
+            return None, 0
+        return revoked, len(await parts.workers.read(Uploads(parts.storage).open, revoked.name))
 
 
 def unblock(which: Which, env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False) -> None:

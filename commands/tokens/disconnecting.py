@@ -6,7 +6,7 @@ import asyncio
 
 import typer
 
-from commands.at_work import at_work
+from commands.at_work import at_work, withdraw
 from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson, Exit, Mask, Yes, ask, say, show_json, stop
 from commands.runtime import Custody, open_custody
@@ -56,4 +56,6 @@ async def _disconnect(custody: Custody, owner: Owner) -> Disconnection:
         async with parts.leases.held(owner):  # what is approved from now on saves nothing
             await parts.workers.run(custody.consents.delete, owner)
         async with saying("Waiting for Google, which is told that the grant has ended"):
+            if owner.kind == "department":
+                await withdraw(custody, parts, owner)
             return await parts.disconnecting.disconnect(owner)

@@ -89,6 +89,11 @@ class ClientRecords:
         held = self._shelf.find(name)
         return None if held is None else _client(held)
 
+    def is_active(self, name: str) -> bool:
+        """Whether the key of this hash opens anything."""
+        client = self.by_name(name)
+        return client is not None and client.is_active
+
     def all(self, department: str | None = None) -> list[Client]:
         """Every one, or a department's: by department, then by label."""
         found = map(_client, self._shelf.all())

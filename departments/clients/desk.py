@@ -11,7 +11,6 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any, Final, Literal, NoReturn
 from weakref import WeakValueDictionary
 
@@ -23,6 +22,7 @@ from departments.clients.clients import Client, Clients
 from departments.clients.keys import is_key
 from departments.clients.pairing import Pairing, letters_of
 from departments.clients.refusals import NotAllowed, Refused, TooOften, WrongKey
+from departments.clients.stopping import KeyStops
 from departments.clients.use import WRITTEN_EVERY, Seen, Use
 from departments.limits import Limits, place_of
 from departments.names import Department
@@ -44,6 +44,10 @@ _LONGEST_MACHINE: Final = 200
 _log = structlog.get_logger()
 
 
+async def _nothing(client: Client) -> None:
+    """Nothing was handed out."""
+
+
 class ClientDesk:
     """One for a process, on its event loop."""
 
@@ -60,7 +64,7 @@ class ClientDesk:
     ) -> None:
         """
         Args:
-            withdraw: ends what a computer was handed, once its key opens nothing any more.
+            withdraw: as in `KeyStops`; None: there is nothing to end.
             blocks: whether a key is blocked that an alarm is about; else it is only told of.
             memory_seconds: for how long a key is remembered; 0: none is.
         """
@@ -73,7 +77,7 @@ class ClientDesk:
         self._secret = secret
         self._limits = limits
         self._blocks = blocks
-        self._withdraw = withdraw
+        self._stops = KeyStops(workers, self.clients, withdraw or _nothing)
         self._memory_seconds = memory_seconds
         self._remembered: OrderedDict[str, tuple[float, Client]] = OrderedDict()
         self._proven: dict[str, float] = {}
@@ -124,7 +128,8 @@ class ClientDesk:
         if wants == "token" and "token" not in client.may:
             says = "the key may not get tokens"
             self._refuse(NotAllowed(says, code="token_not_allowed", client=client))
-        if wants == "token" and (wait := self._limits.tokens.count(client.name)) is not None:
+        limit = {"token": self._limits.tokens, "upload": self._limits.uploads}.get(wants)
+        if limit is not None and (wait := limit.count(client.name)) is not None:
             self._refuse(TooOften(wait, client=client))
         told_by = self._secret.digest("machines", (machine or place)[:_LONGEST_MACHINE])[:16]
         seen = self.use.note(client.name, told_by, counts=wants != "status")
@@ -154,16 +159,16 @@ class ClientDesk:
             return found
 
     async def revoke(self, id: str, by: str) -> Client | None:
-        """See `Clients.revoke`."""
-        return self._forget(await self._workers.run(self.clients.revoke, id, by))
+        """See `KeyStops.revoke`."""
+        return self._forget(await self._stops.revoke(id, by))
 
     async def block(self, id: str, by: str) -> Client | None:
-        """See `Clients.block`."""
-        return self._forget(await self._workers.run(self.clients.block, id, "", by))
+        """See `KeyStops.block`."""
+        return self._forget(await self._stops.block(id, by))
 
     async def unblock(self, id: str, by: str) -> Client | None:
-        """See `Clients.unblock`."""
-        return self._forget(await self._workers.run(self.clients.unblock, id, by))
+        """See `KeyStops.unblock`."""
+        return self._forget(await self._stops.unblock(id, by))
 
     async def dismiss(self, alarm: str) -> bool:
         """An administrator says that an alarm is none; False: it is over already.
@@ -252,8 +257,6 @@ class ClientDesk:
     def _forget(self, client: Client | None) -> Client | None:
         if client is not None:
             self._remembered.pop(client.name, None)
-            if not client.is_active and self._withdraw is not None:
-                self._workers.uncancelled(self._withdraw(client))
         return client
 
     # What it is used for
@@ -325,8 +328,7 @@ class ClientDesk:
         )
         await self._raise(alarm)
         if self._blocks and client.is_active:
-            block = partial(self.clients.block, client.id, code)
-            self._forget(await self._workers.finish(self._workers.run(block)))
+            self._forget(await self._stops.block(client.id, because=code))
 
     async def _raise(self, alarm: Alarm) -> None:
         name, now = name_of(alarm.code, alarm.client), time.monotonic()

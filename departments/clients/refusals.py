@@ -30,9 +30,11 @@ class NotAllowed(Refused):
 
 
 class TooOften(Refused):
-    """More than is let through in a while (`rate_limited`)."""
+    """More than is let through in a while (`rate_limited`), or at once (`too_many_uploads`)."""
 
-    def __init__(self, seconds: float, *, client: Client | None = None) -> None:
-        super().__init__("too many requests", code="rate_limited", client=client)
+    def __init__(
+        self, seconds: float, *, code: str = "rate_limited", client: Client | None = None
+    ) -> None:
+        super().__init__("too many requests", code=code, client=client)
         self.retry_after = max(ceil(seconds), 1)
         """In seconds."""

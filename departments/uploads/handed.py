@@ -9,7 +9,8 @@ https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from typing import Final
 from weakref import WeakValueDictionary
@@ -17,12 +18,14 @@ from weakref import WeakValueDictionary
 import structlog
 from pydantic import SecretStr
 
-from departments.clients.clients import id_of
-from departments.documents import Shelf
+from departments.clients.alarms import Alarms
+from departments.clients.clients import ClientRecords, id_of
+from departments.clients.refusals import TooOften, WrongKey
 from departments.kinds import UPLOADS
 from departments.names import Department
 from departments.secret import AccessSecret
 from departments.uploads.in_drive import Seen, begin_session, give_up, look
+from departments.uploads.kept import Uploads
 from departments.uploads.records import (
     BEGUN_ANEW,
     SESSION_SECONDS,
@@ -31,8 +34,8 @@ from departments.uploads.records import (
     Record,
     State,
 )
+from departments.uploads.withdrawing import PATIENCE_SECONDS, Withdrawing
 from drive import Drive, Drives
-from security.credential import Owner
 from security.custody.custodian import Custodian
 from security.custody.deadline import Deadline
 from security.custody.leases import Leases
@@ -41,8 +44,12 @@ from security.errors import CustodyError
 from security.storage.leases import FOLDER_LEASE
 from security.storage.protocol import Storage
 
-PATIENCE_SECONDS: Final = 12.0
-"""How long a computer waits for Drive, at most."""
+MOST_OPEN: Final = 100
+"""So many unfinished uploads a computer may have, and a few more where it begins some at once: each
+is an address that takes bytes for a week."""
+_LOOKED_AT: Final = 10
+"""So many of them are looked at where there are too many: whoever has sent a file may never ask."""
+_ROOM_SECONDS: Final = 60.0
 KEPT_SECONDS: Final = 2 * SESSION_SECONDS
 """How long an upload is remembered, from its session's beginning: a week longer than that."""
 _CLEARED_EVERY_SECONDS: Final = 3600
@@ -73,15 +80,19 @@ class HandedUploads:
         custodian: Custodian,
         *,
         patience_seconds: float = PATIENCE_SECONDS,
+        most_open: int = MOST_OPEN,
     ) -> None:
         self._now = storage.now
-        self._shelf = Shelf(storage, UPLOADS, Record)
+        self._shelf = Uploads(storage)
+        self._computers = ClientRecords(storage, Alarms(storage))
+        self.withdrawing = Withdrawing(storage, workers, drives, patience_seconds=patience_seconds)
         self._workers = workers
         self._leases = leases
         self._secret = secret
         self._drives = drives
         self._custodian = custodian
         self._patience_seconds = patience_seconds
+        self._most_open = most_open
         self._clears_at = 0.0
         self._have_folders: set[tuple[str, SecretStr]] = set()
         """Departments' slugs, with the accounts in which they have one."""
@@ -100,23 +111,18 @@ class HandedUploads:
 
         Raises:
             OtherFile: it has called another file so.
+            TooOften: it has too many uploads that are unfinished.
+            WrongKey: its key was revoked or blocked meanwhile.
             DriveRefused, ConsentRequired, TransientFault, OperatorFault, RefusedByOrganisation.
         """
-        name = self._name(client, key)
-        turn = self._turns.setdefault(name, asyncio.Lock())
-        try:
-            async with self._patience(), turn:
-                record = await self._workers.read(self._find, name)
-                if record is not None:
-                    _refuse_another(file, record)
-                    record, received = await self._seen(name, record, department)
-                    if record.state not in BEGUN_ANEW:
-                        return HandedUpload.of(record, received)
-                return await self._begin(name, client, department, file, record)
-        except CustodyError as error:
-            by, code = id_of(client), error.code
-            _log.warning("upload_not_handed", owner=department.owner, client=by, result=code)
-            raise
+        async with self._turn(client, department, key) as name:
+            record = await self._workers.read(self._find, name)
+            if record is not None:
+                _refuse_another(file, record)
+                record, received = await self._seen(name, record, department)
+                if record.state not in BEGUN_ANEW:
+                    return HandedUpload.of(record, received)
+            return await self._begin(name, client, department, file, record)
 
     async def state(self, client: str, department: Department, key: str) -> HandedUpload | None:
         """How the computer's upload of this key stands by now; None: there is none.
@@ -124,42 +130,25 @@ class HandedUploads:
         Raises:
             DriveRefused, ConsentRequired, TransientFault, OperatorFault, RefusedByOrganisation.
         """
-        name = self._name(client, key)
-        turn = self._turns.setdefault(name, asyncio.Lock())
-        async with self._patience(), turn:
+        async with self._turn(client, department, key) as name:
             record = await self._workers.read(self._find, name)
             if record is None:
                 return None
             return HandedUpload.of(*await self._seen(name, record, department))
 
-    async def withdraw(self, owner: Owner, client: str | None = None) -> int:
-        """Give up what was handed out and has not arrived; how many sessions that were.
-
-        For a department that is about to lose its authorisation, or its Google account to another
-        one, and for a computer whose key is revoked. Raises nothing: a session that could not be
-        given up ends by itself within its week.
-
-        Args:
-            owner: the department.
-            client: the computer's document; None: every computer of the department.
-        """
-
-        def waiting() -> list[SecretStr]:
-            return [
-                record.session
-                for record in (held.content for held in self._shelf.all())
-                if record.state == "waiting"
-                and record.department == owner.key
-                and client in (None, record.client)
-            ]
-
-        ended = 0
-        with suppress(CustodyError):
-            async with self._patience():
-                for session in await self._workers.read(waiting):
-                    await self._drives.run(owner, partial(give_up, session=session))
-                    ended += 1
-        return ended
+    @asynccontextmanager
+    async def _turn(self, client: str, department: Department, key: str) -> AsyncIterator[str]:
+        """One request at a time about an upload, whose document's name is given; what goes wrong
+        is logged once, here."""
+        name = self._name(client, key)
+        turn = self._turns.setdefault(name, asyncio.Lock())
+        try:
+            async with self._patience(), turn:
+                yield name
+        except CustodyError as error:
+            by, code = id_of(client), error.code
+            _log.warning("upload_not_handed", owner=department.owner, client=by, result=code)
+            raise
 
     async def clear_old(self) -> None:
         """Forget uploads whose sessions ended over a week ago; asked often, it looks once an hour.
@@ -186,6 +175,7 @@ class HandedUploads:
         earlier: Record | None,
     ) -> HandedUpload:
         """A new session, kept; or the one that another process was faster to keep."""
+        await self._make_room(client, department)
         owner, account = department.owner, await self._account(department)
         # An identifier serves only the account it is for, and none twice.
         file_id = ""
@@ -213,9 +203,28 @@ class HandedUploads:
             self._workers.uncancelled(self._give_up(department, begun.session))
             _refuse_another(file, kept)
             return HandedUpload.of(kept, 0)
+        await self._refuse_stopped(client)  # what is kept is seen by whoever stops the key now
         by = id_of(client)
         _log.info("upload_handed", owner=owner, client=by, result="ok", size=file.size)
         return HandedUpload.of(record, 0, is_new=True)
+
+    async def _make_room(self, client: str, department: Department) -> None:
+        """Raise TooOften where a computer has too many that wait, as Drive says."""
+        waiting = await self._workers.read(self._shelf.open, client)
+        if len(waiting) < self._most_open:
+            return
+        for held in waiting[:_LOOKED_AT]:
+            await self._seen(held.name, held.content, department)
+        if len(await self._workers.read(self._shelf.open, client)) >= self._most_open:
+            raise TooOften(_ROOM_SECONDS, code="too_many_uploads")
+
+    async def _refuse_stopped(self, client: str) -> None:
+        """Raise WrongKey where a computer's key was stopped since it was let in."""
+        its = await self._workers.read(self._computers.by_name, client)
+        if its is None or not its.is_active:
+            self._workers.uncancelled(self.withdrawing.of_computer(client))
+            code = "key_blocked" if its is not None and its.state == "blocked" else "key_revoked"
+            raise WrongKey("the key was stopped meanwhile", code=code, client=its)
 
     async def _make_folder(self, department: Department, account: SecretStr) -> None:
         """Of several processes one makes it: further ones of its name would stay, and be empty."""

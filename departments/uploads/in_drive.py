@@ -93,7 +93,7 @@ def look(drive: Drive, record: Record) -> Seen:
     return Seen("complete", record.file.size, found.link)
 
 
-def give_up(drive: Drive, session: SecretStr) -> None:
-    """Have Drive forget a session, as far as it can be reached."""
-    if (begun := UploadSession.resumed(drive, session)) is not None:
-        begun.cancel()
+def give_up(drive: Drive, session: SecretStr) -> bool:
+    """Have Drive forget a session; whether it has, or knew of none."""
+    begun = UploadSession.resumed(drive, session)
+    return begun is None or begun.cancel()

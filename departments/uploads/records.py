@@ -10,6 +10,7 @@ from pydantic import AfterValidator, SecretStr
 from departments.documents import Kept
 from drive.uploading.names import clean_name, usable_type
 from security.consent.pending import Secret
+from security.credential import Owner
 
 State = Literal["waiting", "complete", "wrong", "gone"]
 """
@@ -58,11 +59,22 @@ class Record(Kept):
     began_at: float
     state: State = "waiting"
     link: str = ""
+    is_given_up: bool = False
+    """Whether Drive was told to forget its session: the last bytes may have come before that."""
 
     @property
     def ends_at(self) -> float:
         """When Drive ends the session, in Unix seconds."""
         return self.began_at + SESSION_SECONDS
+
+    @property
+    def owner(self) -> Owner:
+        """Whose Drive it goes to."""
+        return Owner.parse(f"department:{self.department}")
+
+    def is_open(self, now: float) -> bool:
+        """Whether its session may still take bytes, as far as is known."""
+        return self.state == "waiting" and not self.is_given_up and now < self.ends_at
 
 
 @dataclass(frozen=True, slots=True, repr=False)

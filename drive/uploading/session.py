@@ -23,6 +23,7 @@ from security.errors import CustodyError, TransientFault
 _DONE = (200, 201)
 _INCOMPLETE = 308
 _LOST: Final = frozenset({404, 410})
+_CANCELLED: Final = frozenset({200, 204, 499})
 # A chunk at a wrong offset: Drive's own count settles it. Asked for that, it has lost the session.
 _ASK_AGAIN: Final = frozenset({400, 412, 416})
 _RANGE: Final = re.compile(r"bytes=0-([0-9]{1,18})", re.ASCII)
@@ -87,11 +88,15 @@ class UploadSession:
         span = f"bytes {begin}-{begin + length - 1}/{'*' if total is None else total}"
         return self._put(_Body(pieces), length, span if length else None)
 
-    def cancel(self) -> None:
-        """Have Drive forget what it has, as far as it can be reached."""
+    def cancel(self) -> bool:
+        """Have Drive forget what it has; whether it has, as far as it can be reached."""
         with suppress(CustodyError):
             address = self.address.get_secret_value()
-            self._drive.send("upload.cancel", address, "DELETE", {"Content-Length": "0"}, None)
+            head, _ = self._drive.send(
+                "upload.cancel", address, "DELETE", {"Content-Length": "0"}, None
+            )
+            return head.status in _CANCELLED or head.status in _LOST
+        return False
 
     def _put(self, body: _Body | None, length: int, span: str | None) -> DriveFile | int | None:
         headers = {"Content-Length": str(length)}

@@ -201,6 +201,7 @@ RESULTS: Final = frozenset(
         # uploads
         "too_big",
         "too_many",
+        "too_many_uploads",
         "too_much",
         "duplicate",
         "quota_exceeded",

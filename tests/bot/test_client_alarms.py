@@ -10,10 +10,16 @@ import pytest
 from bot.admin import client_alarms
 from departments.clients.alarms import Alarm, Suspicion
 from departments.clients.clients import Client, Clients
+from departments.names import Department
 from departments.secret import AccessSecret
+from departments.uploads.handed import HandedUploads
+from departments.uploads.records import AnnouncedFile
 from sandbox.clients.person import Person
-from tests.bot.upkeep import by_hand, said_to
+from sandbox.server import Sandbox
+from tests.bot.upkeep import Upkeep, by_hand, said_to
 from tests.fixtures import RunningBot, StartBot
+from tests.journeys import until
+from tests.security.kit import TOWN
 
 People = Callable[..., Person]
 STOLEN = "A key looks stolen"
@@ -95,6 +101,37 @@ async def test_a_key_is_blocked_by_the_button_below(start_bot: StartBot, people:
         await root.wait_for("is blocked")
         blocked = await found(bot, client)
         assert (blocked.state, blocked.changed_by) == ("blocked", "user:900")
+
+
+@pytest.mark.encryption("on")
+async def test_what_its_computer_was_handed_ends_with_a_blocked_key(
+    start_bot: StartBot, people: People, sandbox: Sandbox, upkeep: Upkeep
+) -> None:
+    """Beside web processes that serve departments, too: the bot itself has it given up."""
+    await upkeep.connect(TOWN, minutes_left=60)
+    drive = sandbox.google
+    assert drive is not None
+    root = people(900, "Root")
+    async with start_bot(ADMIN_USER_IDS="900") as bot:
+        by_hand(bot)
+        await root.start()
+        client = await computer(bot)
+        core = bot.services.core
+        handed = HandedUploads(
+            core.storage,
+            core.workers,
+            core.leases,
+            await asyncio.to_thread(AccessSecret.of, core.storage),
+            core.drives,
+            core.custodian,
+        )
+        file = AnnouncedFile(name="a.pdf", size=7, md5="0" * 32, mime="application/pdf")
+        await handed.begin(client.name, Department("tanhae", "淡海"), file, "a key")
+        assert len(drive.sessions) == 1
+        await see(bot, "client_second_machine", client)
+        await root.tap("Block this key", await root.wait_for(STOLEN))
+        await root.wait_for("is blocked")
+        await until(lambda: not drive.sessions)
 
 
 async def test_what_is_fine_ends_the_alarm_and_lets_a_blocked_key_in_again(

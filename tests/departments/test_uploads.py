@@ -15,8 +15,14 @@ from typing import Any, Final
 import aiohttp
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
-from departments.kinds import UPLOADS
+from departments.clients.alarms import Alarms
+from departments.clients.clients import Client, ClientRecords
+from departments.clients.refusals import TooOften, WrongKey
+from departments.clients.stopping import KeyStops
+from departments.documents import Shelf
+from departments.kinds import CLIENTS, UPLOADS
 from departments.names import Department
 from departments.uploads.handed import KEPT_SECONDS, HandedUploads, OtherFile
 from departments.uploads.records import AnnouncedFile, HandedUpload, Record
@@ -33,6 +39,7 @@ from tests.stores import keep
 pytestmark = pytest.mark.encryption("on")
 TANHAE: Final = Department("tanhae", "淡海")
 CLIENT: Final = "c0ffee" * 10
+OTHER: Final = "facade" * 10
 KEY: Final = "8e03978e-40d5-43dd-bc93-6894a57f9324"
 CONTENT: Final = b"%PDF-1.7 the roster of a department" * 20_000
 BLOCK: Final = 256 * 1024
@@ -48,14 +55,37 @@ def announced(content: bytes = CONTENT, name: str = "班表.pdf", **changes: Any
 class Cloud:
     """The department's Drive, and processes that hand out its sessions."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, world: World, sandbox: Sandbox) -> None:
+        assert sandbox.google is not None
+        self.world, self.drive = world, sandbox.google
         self.google = world.google
         self.uploads = self.process()
 
     def process(self, api: DriveApi | None = None) -> HandedUploads:
         """One more, as after a restart, or beside the others."""
         return uploads_of(self.world, self.world.new_custody(), api)
+
+    def stops(self, beside: HandedUploads | None = None) -> KeyStops:
+        """By which keys are ended in a process."""
+        withdrawing = (beside or self.uploads).withdrawing
+        return KeyStops(
+            self.world.custody.workers,
+            self.computers,
+            lambda client: withdrawing.of_computer(client.name),
+        )
+
+    @property
+    def computers(self) -> ClientRecords:
+        return ClientRecords(self.world.storage, Alarms(self.world.storage))
+
+    def open_sessions(self) -> int:
+        """Of Drive's."""
+        return len(self.drive.sessions)
+
+    def process_of(self, most_open: int) -> HandedUploads:
+        made = self.process()
+        made._most_open = most_open
+        return made
 
     async def begin(
         self, file: AnnouncedFile | None = None, key: str = KEY, client: str = CLIENT
@@ -80,10 +110,13 @@ class Cloud:
 async def cloud(
     sandbox: Sandbox, google: GoogleControls, folder: Path, keyring: TokenEncryption
 ) -> AsyncIterator[Cloud]:
-    """淡海 is authorised."""
+    """淡海 is authorised, and has two computers."""
     world = World(sandbox, google, folder, keyring)
     await world.connect(TOWN)
-    yield Cloud(world)
+    for name in (CLIENT, OTHER):
+        its = Client(department="tanhae", label="行控中心", created_at=0, created_by="user:1")
+        Shelf(world.storage, CLIENTS, Client).write(name, its)
+    yield Cloud(world, sandbox)
     await world.close()
 
 
@@ -193,10 +226,10 @@ async def test_another_file_under_the_same_key_is_refused(cloud: Cloud) -> None:
 
 async def test_computers_and_keys_are_apart(cloud: Cloud) -> None:
     one, two, three = await asyncio.gather(
-        cloud.begin(), cloud.begin(key="another"), cloud.begin(client="another")
+        cloud.begin(), cloud.begin(key="another"), cloud.begin(client=OTHER)
     )
     assert len({each.file_id for each in (one, two, three)}) == 3
-    assert await cloud.uploads.state("another", TANHAE, "none") is None
+    assert await cloud.uploads.state(OTHER, TANHAE, "none") is None
 
 
 @pytest.mark.parametrize("end", ["forget_sessions", "expire_sessions"])
@@ -273,7 +306,7 @@ async def test_a_full_drive_says_so(cloud: Cloud) -> None:
 
 async def test_a_revoked_department_has_no_sessions(cloud: Cloud) -> None:
     handed = await cloud.begin()
-    assert await cloud.uploads.withdraw(TOWN) == 1
+    assert await cloud.uploads.withdrawing.of_department(TOWN) == 1
     await cloud.world.custody.disconnecting.disconnect(TOWN)
     assert await send(handed) in (401, 404)
     with pytest.raises(ConsentRequired):
@@ -284,10 +317,90 @@ async def test_a_revoked_department_has_no_sessions(cloud: Cloud) -> None:
 
 
 async def test_a_computers_sessions_are_given_up_and_others_stay(cloud: Cloud) -> None:
-    mine, other = await cloud.begin(), await cloud.begin(client="another")
-    assert await cloud.uploads.withdraw(TOWN, CLIENT) == 1
+    mine, other = await cloud.begin(), await cloud.begin(client=OTHER)
+    assert await cloud.uploads.withdrawing.of_computer(CLIENT) == 1
+    assert await cloud.uploads.withdrawing.of_computer(CLIENT) == 0
     assert await send(mine) == 404
     assert await send(other) == 200
+
+
+@pytest.mark.parametrize("how", ["revoke", "block"])
+async def test_a_key_that_ends_while_its_upload_begins_leaves_no_session(
+    cloud: Cloud, how: str
+) -> None:
+    """Nothing was kept yet when it was looked for what to give up."""
+    await cloud.begin(key="before", client=OTHER)  # the folder is there
+    beside = cloud.process()
+    await cloud.google.fault("google.upload.start", "latency", seconds=1)
+    beginning = asyncio.create_task(cloud.begin())
+    await asyncio.sleep(0.3)
+    stops = cloud.stops(beside)
+    stopped = await getattr(stops, how)(CLIENT[:12], "user:1")
+    assert stopped is not None
+    await stops.settled()
+    with pytest.raises(WrongKey) as refused:
+        await beginning
+    assert refused.value.code == ("key_revoked" if how == "revoke" else "key_blocked")
+    await gone(cloud, leaves=1)
+
+
+async def test_what_nobody_gave_up_when_a_key_ended_is_given_up_later(cloud: Cloud) -> None:
+    """The process died, or Drive did not answer, or another program ended it."""
+    handed, other = await cloud.begin(), await cloud.begin(client=OTHER)
+    cloud.computers.revoke(CLIENT[:12], "user:1")
+    await cloud.google.fault("google.upload.cancel", "status", status=503, count=None)
+    assert await cloud.process().withdrawing.of_stopped() == 0
+    await cloud.google.clear_faults()
+    assert await cloud.process().withdrawing.of_stopped() == 1
+    assert await cloud.process().withdrawing.of_stopped() == 0
+    assert (await send(handed), await send(other)) == (404, 200)
+
+
+async def test_what_was_given_up_begins_anew_once_the_key_is_unblocked(cloud: Cloud) -> None:
+    handed, stops = await cloud.begin(), cloud.stops()
+    await stops.block(CLIENT[:12], "user:1")
+    await stops.settled()
+    await gone(cloud)
+    await stops.unblock(CLIENT[:12], "user:1")
+    again = await cloud.begin()
+    assert (again.is_new, again.file_id) == (True, handed.file_id)
+    assert await send(again) == 200
+    assert (await cloud.state()).state == "complete"
+    assert len(await cloud.files()) == 1
+
+
+async def gone(cloud: Cloud, leaves: int = 0) -> None:
+    """Wait until Drive has no more sessions than that."""
+    async with asyncio.timeout(10):
+        while cloud.open_sessions() > leaves:  # noqa: ASYNC110 - Drive's side tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def test_a_computer_has_so_many_unfinished_uploads_and_no_more(cloud: Cloud) -> None:
+    """Whoever sends what was begun, and never asks, is not kept waiting."""
+    cloud.uploads._most_open = 3
+    handed = [await cloud.begin(key=str(n)) for n in range(3)]
+    with pytest.raises(TooOften) as refused:
+        await cloud.begin(key="more")
+    assert (refused.value.code, refused.value.retry_after) == ("too_many_uploads", 60)
+    assert (await cloud.begin(key="0")).session == handed[0].session
+    assert (await cloud.begin(key="more", client=OTHER)).is_new
+    assert await send(handed[1]) == 200
+    assert (await cloud.begin(key="more")).is_new
+    with pytest.raises(TooOften):
+        await cloud.process_of(3).begin(CLIENT, TANHAE, announced(), "still more")
+
+
+async def test_a_look_that_fails_is_logged_as_a_beginning_is(cloud: Cloud) -> None:
+    await cloud.begin()
+    await cloud.google.revoke(AMY)
+    await cloud.world.custody.disconnecting.disconnect(TOWN)
+    with capture_logs() as log:
+        for ask in (cloud.begin, cloud.state):
+            with pytest.raises(ConsentRequired):
+                await ask()
+    events = [(line["event"], line["result"]) for line in log]
+    assert events == [("upload_not_handed", "not_connected")] * 2
 
 
 async def test_what_was_begun_for_another_account_begins_anew_in_the_new_one(cloud: Cloud) -> None:

@@ -43,7 +43,7 @@ async def unlimited_web(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[RunningWeb]:
     """The same without limits, which would answer for everything after a minute's worth."""
-    limits = Limits(tokens=1_000_000, failures=1_000_000)
+    limits = Limits(tokens=1_000_000, uploads=1_000_000, failures=1_000_000)
     folder = tmp_path / "user_data"
     async with running_web(sandbox, folder, encryption_keys, monkeypatch, limits) as made:
         yield made

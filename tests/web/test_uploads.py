@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import pytest
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
+from cli import app
 from departments.names import Department
 from sandbox.clients.google_controls import GoogleControls
+from sandbox.run import google_settings
 from sandbox.server import Sandbox
 from tests.journeys import until
+from tests.places import settings_of
 from tests.security.kit import AMY, BEN
 from tests.web.kit import TANHAE, RunningWeb, running_web
 
@@ -213,6 +218,80 @@ async def test_a_revoked_computers_session_is_given_up(
         assert open_sessions(sandbox) == 1
         assert (await browser.delete(f"/api/clients/{client.id}")).status_code == 200
     await until(lambda: not open_sessions(sandbox))
+
+
+@pytest.mark.parametrize("beside", [True, False])
+async def test_a_session_is_given_up_where_a_command_revokes_the_key(
+    web: RunningWeb,
+    google: GoogleControls,
+    sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    beside: bool,
+) -> None:
+    """By the command itself, and where Google does not answer it, by a process that serves."""
+    await web.authorise(google, AMY)
+    client, key = await web.add_computer(may=("upload",))
+    async with web.computer(key, **KEY) as computer:
+        await computer.post(ROUTE, params=ASK, json=FILE)
+    assert open_sessions(sandbox) == 1
+    if beside:
+        await google.fault("google.upload.cancel", "status", status=503, count=None)
+    settings = {
+        **google_settings(sandbox),
+        "WEB_GOOGLE_CLIENT_ID": sandbox.config.client_id,
+        "WEB_GOOGLE_CLIENT_SECRET": sandbox.config.client_secret,
+        "TOKEN_ENCRYPTION_KEY": ",".join(
+            key.get_secret_value() for key in web.settings.encryption_keys
+        ),
+        "LOG_MASK_KEY": "a mask key for tests",
+        **settings_of(tmp_path / "user_data"),
+    }
+    for name, value in {"USER_DATA_DIR": str(tmp_path / "user_data"), **settings}.items():
+        monkeypatch.setenv(name, str(value))
+    line = ["clients", "revoke", client.id, "--yes", "--env-file", os.devnull]
+    done = await asyncio.to_thread(CliRunner().invoke, app, line)
+    assert done.exit_code == 0, done.output
+    assert ("Google could not be told of 1" in done.output) is beside
+    assert open_sessions(sandbox) == (1 if beside else 0)
+    if beside:
+        await google.clear_faults()
+        assert await web.services.uploads.withdrawing.of_stopped() == 1
+        assert open_sessions(sandbox) == 0
+
+
+async def test_requests_about_uploads_are_counted_by_key(
+    web: RunningWeb, google: GoogleControls, key: SecretStr
+) -> None:
+    _, other = await web.add_computer(may=("upload",))
+    async with web.computer(key, **KEY) as computer, web.computer(other, **KEY) as elsewhere:
+        answers = [(await computer.get(ROUTE, params=ASK)).status_code for _ in range(120)]
+        assert set(answers) == {404}
+        for answer in (
+            await computer.get(ROUTE, params=ASK),
+            await computer.post(ROUTE, params=ASK, json=FILE),
+        ):
+            assert problem(answer) == (429, "rate_limited")
+            assert 0 < int(answer.headers["Retry-After"]) <= 60
+        assert (await elsewhere.get(ROUTE, params=ASK)).status_code == 404
+        assert (await computer.get("/api/google/status")).status_code == 200
+    assert len(web.lines("access_denied")) == 2
+    assert (await google.calls())["counts"].get("google.upload.start", 0) == 0
+
+
+async def test_with_too_many_unfinished_ones_a_computer_is_told_to_wait(
+    web: RunningWeb, key: SecretStr
+) -> None:
+    web.services.uploads._most_open = 1
+    async with web.computer(key, **{"Accept-Language": "zh-TW"}) as computer:
+        for number, status in enumerate((201, 429)):
+            answer = await computer.post(
+                ROUTE, params=ASK, json=FILE, headers={"Idempotency-Key": str(number)}
+            )
+            assert answer.status_code == status
+    assert problem(answer) == (429, "too_many_uploads")
+    assert answer.headers["Retry-After"] == "60"
+    assert not answer.json()["title"].isascii()
 
 
 async def test_another_account_takes_over_and_the_first_ones_sessions_end(

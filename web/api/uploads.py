@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from departments.clients.clients import Client
+from departments.clients.refusals import Refused
 from departments.names import Department, Departments
 from departments.uploads.handed import HandedUploads, OtherFile
 from departments.uploads.records import (
@@ -22,7 +23,7 @@ from departments.uploads.records import (
 from web.api.described import CLIENT, refusals, secured_by
 from web.api.tokens import DepartmentName
 from web.gate.content_types import JSON_ONLY
-from web.gate.keys import ClientKeys
+from web.gate.keys import ClientKeys, problem_of_refusal
 from web.gate.problems import Problem
 
 _TOKEN = "[A-Za-z0-9!#$&^_.+-]"  # noqa: S105 - characters of a type's name, RFC 6838 §4.2
@@ -152,7 +153,8 @@ def upload_routes(departments: Departments, uploads: HandedUploads, keys: Client
         Whoever knows that address may send this one file, and nothing else.
 
         The same request again gives the same session, as it stands by then; another file under the
-        same key is refused (422 `other_file`).
+        same key is refused (422 `other_file`). A computer asks about uploads 120 times a minute at
+        most (429 `rate_limited`), and has about 100 that are unfinished (429 `too_many_uploads`).
         """
         client, asked = await admitted(request, department)
         file = AnnouncedFile.model_validate(announced.model_dump())
@@ -160,6 +162,8 @@ def upload_routes(departments: Departments, uploads: HandedUploads, keys: Client
             handed = await uploads.begin(client.name, asked, file, key)
         except OtherFile as other:
             raise Problem(422, other.code) from other
+        except Refused as refused:
+            raise problem_of_refusal(refused) from refused
         answer.status_code = 201 if handed.is_new else 200
         return _answer(handed, asked)
 

@@ -49,6 +49,10 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         N_("The key of this computer gives no access tokens"),
         N_("Upload by an upload session, or ask an administrator for a key that gives tokens."),
     ),
+    "too_many_uploads": (
+        N_("Too many uploads of this computer are unfinished"),
+        N_("Send the bytes of those that were begun; each ends by itself after a week."),
+    ),
     "too_often": (
         N_("Too many requests"),
         N_("Wait as long as the header Retry-After says."),
