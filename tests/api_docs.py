@@ -20,7 +20,7 @@ from config import Settings
 from processes.storage import mask_of, storage_of
 from processes.web import services
 from tests.documents import ROOT
-from web.api.described import ALWAYS, example
+from web.api.described import ALWAYS, example, statuses_of
 from web.api.reading import Operation, fields, operations
 from web.app import create_app
 from web.gate.problem_texts import detail_of, known_codes, title_of
@@ -130,10 +130,11 @@ def _refusals() -> Iterator[str]:
         f"Any request may be refused with {always}. A code that is not here is a fault of the "
         "set-up or of Google's, which the operator sees: [results](operations.md#results).\n"
     )
-    yield "| code | title | detail |"
-    yield "|---|---|---|"
+    yield "| code | status | title | detail |"
+    yield "|---|---|---|---|"
     for code in sorted(known_codes()):
-        yield f"| `{code}` | {title_of(code, texts)} | {detail_of(code, texts)} |"
+        statuses = ", ".join(map(str, statuses_of(code)))
+        yield f"| `{code}` | {statuses} | {title_of(code, texts)} | {detail_of(code, texts)} |"
 
 
 def _title(operation: Operation) -> str:

@@ -80,7 +80,7 @@ def add(
     typer.echo(secret)
     typer.echo(
         f"The key of “{client.label}” of {its.name}, id {client.id}. It is shown this once: put it "
-        "into the computer's Drivekeeper now, and nowhere else. If it was seen by anybody else: "
+        "into the program on that computer now, and nowhere else. If it was seen by anybody else: "
         f"drivekeeper clients revoke {client.id}",
         err=True,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,6 +17,8 @@ from structlog.testing import capture_logs
 
 from departments.administrators.sessions import Session
 from security.errors import ConsentRequired, OperatorFault, TransientFault
+from tests.documents import ROOT
+from web.api.described import CODES
 from web.gate.addresses import client_address
 from web.gate.bodies import LARGEST, SmallBodies
 from web.gate.headers import SafeHeaders
@@ -239,8 +242,18 @@ async def test_a_problem_is_told_in_the_readers_language(
     assert json.loads(answer.content)["title"].isascii() == (language == "en")
 
 
-def test_every_code_has_words() -> None:
+def test_every_code_has_words_and_says_with_which_status_it_comes() -> None:
+    """And those that are written down are those that the code gives."""
     assert len(known_codes()) > 20
+    assert {code for codes in CODES.values() for code in codes} == known_codes()
+    given = {
+        (int(status), code)
+        for source in (ROOT / "web").rglob("*.py")
+        for status, code in re.findall(r'(?:Problem|denied)\((\d+), "(\w+)"', source.read_text())
+    }
+    assert len(given) > 10
+    said = {(status, code) for status, codes in CODES.items() for code in codes}
+    assert given - said == {(410, "expired")}  # of pages
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any, Final
 
+from web.gate.keys import MACHINE_HEADER
 from web.gate.problem_texts import detail_of, title_of
 from web.gate.problems import MEDIA_TYPE, ProblemBody
 from web.site.texts import Texts
@@ -27,23 +28,29 @@ SECURITY_SCHEMES: Final[dict[str, Any]] = {
 }
 ALWAYS: Final = (408, 413, 421, 500)
 """What the gate may answer to any request."""
-_CODES: Final = {
-    400: "invalid_request",
-    401: "not_signed_in",
-    403: "other_site",
-    404: "no_department",
-    408: "timeout",
-    409: "consent_required",
-    410: "expired",
-    413: "too_big",
-    415: "wrong_type",
-    421: "wrong_host",
-    422: "invalid_request",
-    429: "too_often",
-    500: "failed",
-    503: "unavailable",
+CODES: Final = {
+    400: ("invalid_request", "wrong_code"),
+    401: ("not_signed_in", "wrong_key", "key_revoked", "key_blocked"),
+    403: ("other_site", "other_department", "token_not_allowed"),
+    404: ("no_department", "no_client", "no_upload", "not_found"),
+    405: ("not_permitted",),
+    408: ("timeout",),
+    409: (
+        *("consent_required", "not_connected", "org_policy", "org_internal", "policy_forbidden"),
+        *("quota_exceeded", "folder_refused", "too_many_items", "too_deep", "drive_refused"),
+    ),
+    413: ("too_big", "too_large_for_drive"),
+    415: ("wrong_type",),
+    421: ("wrong_host",),
+    422: ("invalid_request", "other_file"),
+    429: ("rate_limited", "too_many_uploads", "daily_limit"),
+    500: ("failed",),
+    503: (
+        *("unavailable", "database_unreachable", "timeout", "rate_limited", "not_json"),
+        "unknown_client",
+    ),
 }
-"""Status → an example of the code it comes with."""
+"""Status → codes it comes with; first an example."""
 
 
 def refusals(*statuses: int, **headers: str) -> dict[int | str, dict[str, Any]]:
@@ -53,12 +60,30 @@ def refusals(*statuses: int, **headers: str) -> dict[int | str, dict[str, Any]]:
 
 def secured_by(*schemes: str) -> dict[str, Any]:
     """For a route's `openapi_extra`: any of these serves."""
-    return {"security": [{scheme: []} for scheme in schemes]}
+    said: dict[str, Any] = {"security": [{scheme: []} for scheme in schemes]}
+    if CLIENT in schemes:
+        said["parameters"] = [
+            {
+                "name": MACHINE_HEADER,
+                "in": "header",
+                "description": "Which computer it is, by a random identifier that it has made once "
+                "and keeps apart from its key: a copy of the key on another one is noticed. "
+                "Without it a computer is told by its address, and one that travels looks stolen.",
+                "schema": {"type": "string", "pattern": "^[A-Za-z0-9-]{1,64}$"},
+                "example": "0b0f6a52-7f5d-4f0e-8d3a-5b1d3d1c7a10",
+            }
+        ]
+    return said
+
+
+def statuses_of(code: str) -> tuple[int, ...]:
+    """With which a code comes."""
+    return tuple(status for status, codes in CODES.items() if code in codes)
 
 
 def example(status: int) -> dict[str, Any]:
     """A refusal, in English."""
-    code, texts = _CODES[status], Texts("en")
+    code, texts = CODES[status][0], Texts("en")
     said: dict[str, Any] = {
         "type": f"/api/docs#{code}",
         "title": title_of(code, texts),

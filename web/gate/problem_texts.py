@@ -53,10 +53,6 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         N_("Too many uploads of this computer are unfinished"),
         N_("Send the bytes of those that were begun; each ends by itself after a week."),
     ),
-    "too_often": (
-        N_("Too many requests"),
-        N_("Wait as long as the header Retry-After says."),
-    ),
     "not_permitted": (
         N_("This address takes other methods"),
         N_("The header Allow says which."),
@@ -157,8 +153,8 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         N_("There is no such upload"),
         N_("This computer has not begun it, or it was two weeks ago. Begin it anew."),
     ),
-    "no_web_client": (
-        N_("Authorising on the web is not set up"),
+    "unknown_client": (
+        N_("The Google client for this is not set up"),
         N_("Whoever runs this service has to set WEB_GOOGLE_CLIENT_ID and its secret."),
     ),
 }
