@@ -35,7 +35,7 @@ async def test_the_recipe_pairs_uploads_and_sees_the_file_arrive(
     found = re.search(r"```sh\n(.*?)```", page[page.index(SECTION) :], re.DOTALL)
     assert found is not None
     recipe = found[1].replace("https://drive.example.org", web.url)
-    recipe = recipe.replace("KTRW-PHXM", code.shown).replace("drivekeeper clients", "true")
+    recipe = recipe.replace("KTRW-PHXM", code.shown)
     (tmp_path / "notes.pdf").write_bytes(b"%PDF-1.7 " + os.urandom(300_000))
     run = await asyncio.create_subprocess_exec(
         *("bash", "-euc", recipe),
