@@ -250,14 +250,12 @@ def _not_made(folder: Path) -> Finding:
         says = f"There is no such file, and it cannot be made: this user may not {why}."
         do = "Make the folder (mode 0700) for the user the bot runs as, or correct DATABASE_URL."
         return failed(NAME, says, do)
-    says = (
-        "There is no such file yet." if is_there else "There is no such file yet, nor its folder."
-    )
+    says = "There is no such file." if is_there else "There is no such file, nor its folder."
     do = (
         "Correct the path in DATABASE_URL, or mount its disk; for a new installation: `drivekeeper "
         "db upgrade`, which makes it, then `drivekeeper db check`."
     )
-    return warning(NAME, says, do)
+    return failed(NAME, says, do)
 
 
 def _private(folder: Path) -> Finding:

@@ -63,6 +63,7 @@ def test_no_command_does_either_and_each_says_how(file: Path) -> None:
         assert "`drivekeeper db upgrade` makes it" in refused.stderr
     report = json.loads(command("doctor --offline --json").stdout)
     found = next(check for check in report["checks"] if check["check"] == "database")
+    assert found["state"] == "failed"
     assert found["do"].startswith("Correct the path in DATABASE_URL")
     assert not file.parent.exists()
 
