@@ -169,6 +169,15 @@ def test_every_action_and_filter_has_words() -> None:
     assert not without, f"web/console/words.py has no words for {without}"
 
 
+def test_a_hold_is_told_of_by_its_rule() -> None:
+    """It may be about one credential alone, and not all of it clears by itself."""
+    words = Words(Texts("en"))
+    one, many = words.incident("on_hold", 1), words.incident("on_hold", 12)
+    assert one.title.startswith("1 credential is on hold")
+    assert many.title.startswith("12 credentials are on hold")
+    assert "until they are authorised again" in many.meaning
+
+
 # Charts
 
 

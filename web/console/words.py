@@ -2,11 +2,211 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from markupsafe import Markup
 
+from config.languages import N_
 from web.site.texts import Texts
+
+_CLIENT_REFUSED: Final = (
+    N_("Google refuses this service’s OAuth client"),
+    N_(
+        "Nobody’s token can be refreshed, and no credential is lost. Compare GOOGLE_CLIENT_ID and "
+        "GOOGLE_CLIENT_SECRET with the Google Cloud console, then restart."
+    ),
+)
+_NO_INTERFACE: Final = (
+    N_("Google Drive’s interface is not there for this project"),
+    N_(
+        "Files do not reach Drive. Enable the Google Drive API in the Google Cloud console, and "
+        "look at GOOGLE_API_ENDPOINT if it is set."
+    ),
+)
+_KEY_MISSING: Final = (
+    N_("Stored credentials cannot be decrypted: a key is missing"),
+    N_(
+        "Put the missing key behind the others in TOKEN_ENCRYPTION_KEY, and restart. "
+        "<code>drivekeeper keys check</code> shows its fingerprint."
+    ),
+)
+_MOVED: Final = (
+    N_("Stored documents were moved, or old ones have come back"),
+    N_(
+        "None of them is used. <code>drivekeeper audit --action refused</code> says whose they "
+        "are, and when they were met."
+    ),
+)
+_NOT_KEPT: Final = (
+    N_("Data cannot be read or written"),
+    N_(
+        "No token is refreshed that could not be saved, so none is lost. Is the disk full, "
+        "read-only, or somebody else’s? It needs no restart."
+    ),
+)
+_INCIDENTS: Final[Mapping[str, tuple[str, str]]] = {
+    # Google's
+    "unavailable": (
+        N_("Google does not answer"),
+        N_(
+            "Nothing is lost: everything is tried again by itself. If it lasts, <code>drivekeeper "
+            "doctor</code> shows whether this machine reaches Google."
+        ),
+    ),
+    "invalid_client": _CLIENT_REFUSED,
+    "unauthorized_client": _CLIENT_REFUSED,
+    "deleted_client": (
+        N_("The OAuth client was deleted at Google"),
+        N_(
+            "Restore it in the Google Cloud console within 30 days, and restart. With a new client "
+            "everybody would have to authorise again."
+        ),
+    ),
+    "unknown_client": (
+        N_("Credentials of an OAuth client that is not configured"),
+        N_(
+            "Put the earlier client into GOOGLE_OTHER_CLIENTS, and restart. The credentials stay "
+            "as they are."
+        ),
+    ),
+    "invalid_request": (
+        N_("Google does not understand this service’s requests"),
+        N_("<code>drivekeeper doctor</code> says more. No credential is lost."),
+    ),
+    "api_not_found": _NO_INTERFACE,
+    "api_disabled": _NO_INTERFACE,
+    # of what is kept
+    "key_missing": _KEY_MISSING,
+    "unknown_key": _KEY_MISSING,
+    "unknown_envelope": (
+        N_("Stored credentials were written by a newer version"),
+        N_("Install that version again. They stay as they are meanwhile."),
+    ),
+    "plaintext_refused": (
+        N_("Documents in plaintext are not believed"),
+        N_(
+            "Find out who put them there. If they are yours, <code>drivekeeper tokens "
+            "encrypt</code> lists them and asks."
+        ),
+    ),
+    "wrong_document": _MOVED,
+    "older_generation": _MOVED,
+    "store_failed": _NOT_KEPT,
+    "updates_not_saved": _NOT_KEPT,
+    "database_unreachable": (
+        N_("The database did not answer"),
+        N_("Nothing is lost; it is tried again by itself, and needs no restart."),
+    ),
+    "database_untrusted": (
+        N_("The connection to the database is not private"),
+        N_(
+            "It must offer TLS with a certificate that is valid for its host. <code>drivekeeper "
+            "doctor</code> says what is wrong with it."
+        ),
+    ),
+    "database_refused": (
+        N_("The database refuses this service’s account"),
+        N_("Look at the user, the password and the name in DATABASE_URL."),
+    ),
+    "clock_skew": (
+        N_("A machine’s clock is wrong"),
+        N_(
+            "All go by the database’s clock, so nothing is refreshed wrongly. Let NTP set that "
+            "machine’s; the processes show which one it is."
+        ),
+    ),
+    # of the processes
+    "failed": (
+        N_("The sweeps over the credentials fail"),
+        N_(
+            "Tokens are refreshed only when somebody needs them. Look for <code>sweep_failed</code>"
+            " in the logs and report it; a restart may help."
+        ),
+    ),
+    "update_set_aside": (
+        N_("A message that crashed the bot three times is no longer tried"),
+        N_("Its sender got no answer; everybody else is served. Please report it."),
+    ),
+    "service_key_old": (
+        N_("A service account’s key should be replaced"),
+        N_(
+            "It has been here for 90 days or longer. Nothing has stopped; docs/service-accounts.md "
+            "says how it is replaced."
+        ),
+    ),
+    "local_file_unreadable": (
+        N_("Files of the local Bot API server cannot be read"),
+        N_("Look at TELEGRAM_FILES_DIR, and whom the folder belongs to."),
+    ),
+}
+_OTHER_INCIDENT: Final = (
+    N_("Something in the set-up is wrong"),
+    N_("<code>drivekeeper doctor</code> names it. No credential is lost."),
+)
+_IN_OTHER_HANDS: Final = N_("A key may be in other hands: {label}")
+_ALARMS: Final[Mapping[str, tuple[str, str]]] = {
+    "client_busy": (
+        _IN_OTHER_HANDS,
+        N_("It was used {count} times in an hour; its busiest hour of two weeks had {busiest}."),
+    ),
+    "client_second_machine": (_IN_OTHER_HANDS, N_("Another machine came with the same key.")),
+    "client_stopped_key": (
+        N_("A key that was stopped is still used: {label}"),
+        N_("It opens nothing. Somebody still has it, perhaps the computer itself."),
+    ),
+    "client_other_department": (
+        _IN_OTHER_HANDS,
+        N_("It asked for another department, and got nothing."),
+    ),
+    "client_keys_guessed": (
+        N_("Somebody guesses keys"),
+        N_(
+            "Over 50 keys that are none came from one address within ten minutes. It is held up, "
+            "and has found nothing."
+        ),
+    ),
+}
+_OTHER_ALARM: Final = (_IN_OTHER_HANDS, N_("It was used in a way that it never was before."))
+_REASONS: Final[Mapping[str, str]] = {
+    "invalid_grant": N_("Google took the authorisation back"),
+    "access_denied": N_("Google denies access by it"),
+    "scope_missing": N_("It no longer covers Google Drive"),
+    "no_refresh_token": N_("It has no refresh token"),
+    "tampered": N_("It was cut or changed"),
+    "wrong_owner": N_("It is another owner’s"),
+    "superseded": N_("It was older than another one"),
+}
+_OTHER_REASON: Final = N_("Damaged: it cannot be read")
+_ACTIONS: Final[Mapping[str, str]] = {
+    "authorised": N_("Authorised"),
+    "refreshed": N_("Token refreshed"),
+    "denied": N_("Access denied"),
+    "revoked": N_("Authorisation revoked"),
+    "quarantined": N_("Put into quarantine"),
+    "held": N_("Put on hold"),
+    "confirmed": N_("An administrator said so"),
+    "restored": N_("Restored"),
+    "purged": N_("Purged"),
+    "refused": N_("Document not believed"),
+    "believed": N_("Plaintext believed"),
+    "client_added": N_("Computer added"),
+    "client_paired": N_("Computer paired"),
+    "client_revoked": N_("Computer disabled"),
+    "client_blocked": N_("Key blocked"),
+    "client_unblocked": N_("Key unblocked"),
+    "client_alarm": N_("Alarm about a key"),
+    "client_dismissed": N_("Alarm dismissed"),
+}
+_GROUPS: Final[Mapping[str, str]] = {
+    "": N_("All but refreshes"),
+    "all": N_("All"),
+    "denied": N_("Access denied"),
+    "quarantine": N_("Quarantine and hold"),
+    "consent": N_("Authorised and revoked"),
+    "clients": N_("Computers"),
+    "refreshed": N_("Refreshes"),
+}
 
 
 class Said(NamedTuple):
@@ -22,252 +222,50 @@ class Words:
     def __init__(self, texts: Texts) -> None:
         self._t = texts
 
-    def incident(self, code: str) -> Said:
-        """What an incident is, and what follows or is to be done."""
-        return self._of_google(code) or self._of_storage(code) or self._of_bot(code)
+    def incident(self, code: str, owners: int = 0) -> Said:
+        """What an incident is, and what follows or is to be done.
 
-    def _of_google(self, code: str) -> Said | None:
-        t = self._t
-        match code:
-            case "on_hold":
-                return Said(
-                    t.tr("Many credentials went bad at once and are on hold"),
-                    t.tr(
-                        "Most likely a setting and not the accounts. Look at what changed in the "
-                        "last hour; once that is put right they are released by themselves."
-                    ),
-                )
-            case "unavailable":
-                return Said(
-                    t.tr("Google does not answer"),
-                    t.tr(
-                        "Nothing is lost: everything is tried again by itself. If it lasts, "
-                        "<code>drivekeeper doctor</code> shows whether this machine reaches Google."
-                    ),
-                )
-            case "invalid_client" | "unauthorized_client":
-                return Said(
-                    t.tr("Google refuses this service’s OAuth client"),
-                    t.tr(
-                        "Nobody’s token can be refreshed, and no credential is lost. Compare "
-                        "GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET with the Google Cloud console, "
-                        "then restart."
-                    ),
-                )
-            case "deleted_client":
-                return Said(
-                    t.tr("The OAuth client was deleted at Google"),
-                    t.tr(
-                        "Restore it in the Google Cloud console within 30 days, and restart. With "
-                        "a new client everybody would have to authorise again."
-                    ),
-                )
-            case "unknown_client":
-                return Said(
-                    t.tr("Credentials of an OAuth client that is not configured"),
-                    t.tr(
-                        "Put the earlier client into GOOGLE_OTHER_CLIENTS, and restart. The "
-                        "credentials stay as they are."
-                    ),
-                )
-            case "invalid_request":
-                return Said(
-                    t.tr("Google does not understand this service’s requests"),
-                    t.tr("<code>drivekeeper doctor</code> says more. No credential is lost."),
-                )
-            case "api_not_found" | "api_disabled":
-                return Said(
-                    t.tr("Google Drive’s interface is not there for this project"),
-                    t.tr(
-                        "Files do not reach Drive. Enable the Google Drive API in the Google Cloud "
-                        "console, and look at GOOGLE_API_ENDPOINT if it is set."
-                    ),
-                )
-        return None
-
-    def _of_storage(self, code: str) -> Said | None:
-        t = self._t
-        match code:
-            case "key_missing" | "unknown_key":
-                return Said(
-                    t.tr("Stored credentials cannot be decrypted: a key is missing"),
-                    t.tr(
-                        "Put the missing key behind the others in TOKEN_ENCRYPTION_KEY, and "
-                        "restart. <code>drivekeeper keys check</code> shows its fingerprint."
-                    ),
-                )
-            case "unknown_envelope":
-                return Said(
-                    t.tr("Stored credentials were written by a newer version"),
-                    t.tr("Install that version again. They stay as they are meanwhile."),
-                )
-            case "plaintext_refused":
-                return Said(
-                    t.tr("Documents in plaintext are not believed"),
-                    t.tr(
-                        "Find out who put them there. If they are yours, <code>drivekeeper tokens "
-                        "encrypt</code> lists them and asks."
-                    ),
-                )
-            case "wrong_document" | "older_generation":
-                return Said(
-                    t.tr("Stored documents were moved, or old ones have come back"),
-                    t.tr(
-                        "None of them is used. <code>drivekeeper audit --action refused</code> "
-                        "says whose they are, and when they were met."
-                    ),
-                )
-            case "store_failed" | "updates_not_saved":
-                return Said(
-                    t.tr("Data cannot be read or written"),
-                    t.tr(
-                        "No token is refreshed that could not be saved, so none is lost. Is the "
-                        "disk full, read-only, or somebody else’s? It needs no restart."
-                    ),
-                )
-            case "database_unreachable":
-                return Said(
-                    t.tr("The database did not answer"),
-                    t.tr("Nothing is lost; it is tried again by itself, and needs no restart."),
-                )
-            case "database_untrusted":
-                return Said(
-                    t.tr("The connection to the database is not private"),
-                    t.tr(
-                        "It must offer TLS with a certificate that is valid for its host. "
-                        "<code>drivekeeper doctor</code> says what is wrong with it."
-                    ),
-                )
-            case "database_refused":
-                return Said(
-                    t.tr("The database refuses this service’s account"),
-                    t.tr("Look at the user, the password and the name in DATABASE_URL."),
-                )
-            case "clock_skew":
-                return Said(
-                    t.tr("A machine’s clock is wrong"),
-                    t.tr(
-                        "All go by the database’s clock, so nothing is refreshed wrongly. Let NTP "
-                        "set that machine’s; the processes show which one it is."
-                    ),
-                )
-        return None
-
-    def _of_bot(self, code: str) -> Said:
-        t = self._t
-        match code:
-            case "failed":
-                return Said(
-                    t.tr("The sweeps over the credentials fail"),
-                    t.tr(
-                        "Tokens are refreshed only when somebody needs them. Look for "
-                        "<code>sweep_failed</code> in the logs and report it; a restart may help."
-                    ),
-                )
-            case "update_set_aside":
-                return Said(
-                    t.tr("A message that crashed the bot three times is no longer tried"),
-                    t.tr("Its sender got no answer; everybody else is served. Please report it."),
-                )
-            case "service_key_old":
-                return Said(
-                    t.tr("A service account’s key should be replaced"),
-                    t.tr(
-                        "It has been here for 90 days or longer. Nothing has stopped; "
-                        "docs/service-accounts.md says how it is replaced."
-                    ),
-                )
-            case "local_file_unreadable":
-                return Said(
-                    t.tr("Files of the local Bot API server cannot be read"),
-                    t.tr("Look at TELEGRAM_FILES_DIR, and whom the folder belongs to."),
-                )
-        return Said(
-            t.tr("Something in the set-up is wrong"),
-            t.tr("<code>drivekeeper doctor</code> names it. No credential is lost."),
-        )
+        Args:
+            owners: how many it is about.
+        """
+        if code == "on_hold":
+            return self._on_hold(owners)
+        return self._said(_INCIDENTS.get(code, _OTHER_INCIDENT))
 
     def alarm(self, code: str, *, label: str, count: int, busiest: int) -> Said:
         """What makes one think that a computer's key is in other hands."""
-        t, title = self._t, self._t.tr("A key may be in other hands: {label}", label=label)
-        match code:
-            case "client_busy":
-                return Said(
-                    title,
-                    t.tr(
-                        "It was used {count} times in an hour; its busiest hour of two weeks had "
-                        "{busiest}.",
-                        count=count,
-                        busiest=busiest,
-                    ),
-                )
-            case "client_second_machine":
-                return Said(title, t.tr("Another machine came with the same key."))
-            case "client_stopped_key":
-                return Said(
-                    t.tr("A key that was stopped is still used: {label}", label=label),
-                    t.tr("It opens nothing. Somebody still has it, perhaps the computer itself."),
-                )
-            case "client_other_department":
-                return Said(title, t.tr("It asked for another department, and got nothing."))
-            case "client_keys_guessed":
-                return Said(
-                    t.tr("Somebody guesses keys"),
-                    t.tr(
-                        "Over 50 keys that are none came from one address within ten minutes. It "
-                        "is held up, and has found nothing."
-                    ),
-                )
-        return Said(title, t.tr("It was used in a way that it never was before."))
+        said = _ALARMS.get(code, _OTHER_ALARM)
+        return self._said(said, label=label, count=count, busiest=busiest)
 
     def reason(self, code: str) -> Markup:
         """Why a credential was set aside, or is on hold."""
-        t = self._t
-        texts = {
-            "invalid_grant": t.tr("Google took the authorisation back"),
-            "access_denied": t.tr("Google denies access by it"),
-            "scope_missing": t.tr("It no longer covers Google Drive"),
-            "no_refresh_token": t.tr("It has no refresh token"),
-            "tampered": t.tr("It was cut or changed"),
-            "wrong_owner": t.tr("It is another owner’s"),
-            "superseded": t.tr("It was older than another one"),
-        }
-        return texts.get(code, t.tr("Damaged: it cannot be read"))
+        return self._t.tr(_REASONS.get(code, _OTHER_REASON))
 
     def action(self, action: str) -> Markup:
         """What an entry of the audit trail tells of; "" of one that has no words yet."""
-        t = self._t
-        texts = {
-            "authorised": t.tr("Authorised"),
-            "refreshed": t.tr("Token refreshed"),
-            "denied": t.tr("Access denied"),
-            "revoked": t.tr("Authorisation revoked"),
-            "quarantined": t.tr("Put into quarantine"),
-            "held": t.tr("Put on hold"),
-            "confirmed": t.tr("An administrator said so"),
-            "restored": t.tr("Restored"),
-            "purged": t.tr("Purged"),
-            "refused": t.tr("Document not believed"),
-            "believed": t.tr("Plaintext believed"),
-            "client_added": t.tr("Computer added"),
-            "client_paired": t.tr("Computer paired"),
-            "client_revoked": t.tr("Computer disabled"),
-            "client_blocked": t.tr("Key blocked"),
-            "client_unblocked": t.tr("Key unblocked"),
-            "client_alarm": t.tr("Alarm about a key"),
-            "client_dismissed": t.tr("Alarm dismissed"),
-        }
-        return texts.get(action, Markup())
+        return self._t.tr(_ACTIONS[action]) if action in _ACTIONS else Markup()
 
     def group(self, group: str) -> str:
         """What a filter of the audit trail lets through."""
+        return self._t.label(_GROUPS[group])
+
+    def _said(self, texts: tuple[str, str], **values: object) -> Said:
+        title, meaning = texts
+        return Said(self._t.tr(title, **values), self._t.tr(meaning, **values))
+
+    def _on_hold(self, owners: int) -> Said:
+        """By the rule of security/quarantine/policy.py, which may hold a single one."""
         t = self._t
-        return {
-            "": t.label("All but refreshes"),
-            "all": t.label("All"),
-            "denied": t.label("Access denied"),
-            "quarantine": t.label("Quarantine and hold"),
-            "consent": t.label("Authorised and revoked"),
-            "clients": t.label("Computers"),
-            "refreshed": t.label("Refreshes"),
-        }[group]
+        return Said(
+            t.plural(
+                "{number} credential is on hold: several failed within an hour",
+                "{number} credentials are on hold: several failed within an hour",
+                owners,
+            ),
+            t.tr(
+                "Three or more failed, over a tenth of those tried: most likely a setting, or one "
+                "Google account that several use. Where a setting is put right they go on by "
+                "themselves. Where Google withdrew the authorisation they stay on hold until they "
+                "are authorised again, or set aside."
+            ),
+        )
