@@ -97,7 +97,7 @@ async def department_services(
             custody.disconnecting,
             workers,
             settings.web_google_client,
-            before_leaving=lambda one: uploads.withdrawing.of_department(one.owner),
+            before_leaving=lambda department: uploads.withdraw(department.owner),
         )
     )
     desk = ClientDesk(
@@ -106,7 +106,7 @@ async def department_services(
         secret,
         limits or Limits(),
         blocks=settings.client_alarm == "block",
-        withdraw=lambda client: uploads.withdrawing.of_computer(client.name),
+        withdraw=lambda client: uploads.withdraw(client.owner, client.name),
     )
     services = DepartmentServices(
         departments=departments,
@@ -177,6 +177,7 @@ def department_parts(settings: Settings, services: DepartmentServices) -> Depart
         public_url=settings.public_url,
         consent_page=settings.google_auth_uri,
         proxy_hops=settings.trusted_proxy_hops,
+        by_chat=bool(settings.admin_user_ids),
     )
 
 
@@ -191,12 +192,7 @@ def _may_enter(settings: Settings, administrator: str) -> bool:
 
 async def _clearing(services: DepartmentServices) -> None:
     """Every few minutes, in each process: what is over goes."""
-    uploads = services.uploads
-    steps = (
-        services.consents.clear_expired,
-        uploads.clear_old,
-        uploads.withdrawing.of_stopped,
-    )
+    steps = (services.consents.clear_expired, services.uploads.clear_old)
     while True:
         await asyncio.sleep(_CLEARED_EVERY_SECONDS)
         for step in steps:

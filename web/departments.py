@@ -49,6 +49,8 @@ class DepartmentParts:
     """GOOGLE_AUTH_URI: a form's answer leads there."""
     proxy_hops: int
     """TRUSTED_PROXY_HOPS."""
+    by_chat: bool = True
+    """Whether anybody can have a sign-in link of a bot: whether ADMIN_USER_IDS names anybody."""
 
 
 def beside(own: FastAPI, chat: ChatReturns | None, parts: DepartmentParts) -> ASGIApp:
@@ -109,6 +111,7 @@ def create_departments_app(parts: DepartmentParts, signed_in: SignedIn) -> FastA
         openapi_url=None,
         redirect_slashes=False,
     )
+    app.state.by_chat = parts.by_chat
     keys = ClientKeys(made.desk, parts.proxy_hops)
     redirect_uri = f"{parts.public_url}{CALLBACK_PATH}"
     add_problems(app)

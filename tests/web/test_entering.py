@@ -16,6 +16,7 @@ from freezegun import configure, freeze_time
 from freezegun.config import DEFAULT_IGNORE_LIST, reset_config
 from pydantic import SecretStr
 
+from departments.administrators.links import ENTER_PATH
 from sandbox.server import Sandbox
 from security.storage.protocol import Storage, Unit
 from tests.web.kit import OPERATOR, RunningWeb, running_web
@@ -70,6 +71,31 @@ async def test_of_twenty_who_press_one_is_signed_in(web: RunningWeb) -> None:
         answers = await asyncio.gather(*(browser.post(link) for _ in range(20)))
     assert sorted(answer.status_code for answer in answers) == [303, *[410] * 19]
     assert len(web.lines("access_denied")) == 19
+
+
+@pytest.mark.parametrize("administrators", ["501", ""])
+async def test_whoever_needs_another_link_is_told_of_a_way_that_exists(
+    sandbox: Sandbox,
+    tmp_path: Path,
+    encryption_keys: tuple[SecretStr, ...],
+    restored_logging: None,
+    monkeypatch: pytest.MonkeyPatch,
+    administrators: str,
+) -> None:
+    """The bot gives links to those of ADMIN_USER_IDS; where it names nobody, a command does."""
+    start = running_web(
+        sandbox,
+        tmp_path / "user_data",
+        encryption_keys,
+        monkeypatch,
+        ADMIN_USER_IDS=administrators,
+    )
+    async with start as web, person(web, signed_in=False) as someone:
+        for path in (f"{ENTER_PATH}/{'x' * 43}", ENTER_PATH):
+            await someone.open(path)
+            assert ("/console" in someone.text) is bool(administrators), path
+            says = "drivekeeper console-link --as NAME" in someone.text
+            assert says or (administrators and path != ENTER_PATH), path
 
 
 @pytest.mark.usefixtures("frozen_threads")

@@ -34,12 +34,16 @@ class Frame:
     """The session's token for forms; "": nobody is signed in."""
     version: str = ""
     """The program's."""
+    by_chat: bool = True
+    """Whether a bot gives sign-in links, to those of ADMIN_USER_IDS; else a command alone does."""
 
     @classmethod
     def of(cls, request: Request, *, who: str = "", csrf: str = "", version: str = "") -> Frame:
         """Of a request; a page that answers a POST gives its own path with `at`."""
         query = tuple(pair for pair in request.query_params.multi_items() if pair[0] != "lang")
-        return cls(texts_of(request), path_of(request), query, who, csrf, version)
+        app = request.scope.get("app")
+        by_chat = app is None or getattr(app.state, "by_chat", True)
+        return cls(texts_of(request), path_of(request), query, who, csrf, version, by_chat)
 
     @property
     def address(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -18,8 +19,7 @@ from security.errors import CustodyError
 from web.gate.problems import Problem, problem_of
 from web.gate.signed_in import COOKIE
 from web.site import pages
-from web.site.frame import Frame, answer, path_of
-from web.site.texts import texts_of
+from web.site.frame import Frame, answer
 
 SETTINGS_PATH: Final = "/settings/google"
 READ: Final = ["GET", "HEAD"]
@@ -81,8 +81,9 @@ def page_of(problem: Problem, request: Request) -> Response:
         # The cookie says that there was a session, and nothing else does.
         over = "?news=over" if COOKIE in request.cookies else ""
         return RedirectResponse(f"{ENTER_PATH}{over}", 303)
-    path = path_of(request) if request.method in READ else SETTINGS_PATH
-    frame = Frame(texts_of(request), path, version=request.app.version)
+    frame = Frame.of(request, version=request.app.version)
+    path = frame.path if request.method in READ else SETTINGS_PATH
+    frame = replace(frame, path=path, query=())
     page = pages.render_problem(frame, _kind_of(problem))
     return answer(request, page, problem.status, **problem.headers)
 
