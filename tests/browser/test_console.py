@@ -1,7 +1,4 @@
-"""The operator's console in Chromium: every state, each language, narrow and wide, light and dark.
-
-Screenshots are kept in test-artifacts/browser/pages/, beside those of the other pages.
-"""
+"""The operator's console in Chromium: what its script does. test_pages.py looks at every state."""
 
 from __future__ import annotations
 
@@ -13,14 +10,12 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.kit import Visit, person
-from tests.browser.test_pages import IN_REST, LANGUAGES, WIDTHS, look_at, walk
+from tests.browser.test_pages import IN_REST
 from tests.console.demo import PAGES
 from tests.installed import needs
 from tests.pages.server import Demo, served
 
 pytestmark = needs("chromium")
-ADDRESSES = tuple(f"/console?state={state}" for state in PAGES if not state.startswith("news_"))
-FEW = ("/console?state=busy", "/console?state=wrong")
 
 
 @pytest.fixture
@@ -38,35 +33,6 @@ def address(demo: Demo) -> Iterator[str]:
 def visit(browser: Browser) -> Iterator[Visit]:
     with person(browser, "pages/console", locale="en-GB") as found:
         yield found
-
-
-def test_the_console_fits_a_phone_and_can_be_used_by_everybody(
-    browser: Browser, address: str
-) -> None:
-    """Two of its pages, which have most of what there is."""
-    walk(browser, address, FEW, "zh-TW", 360, "dark")
-
-
-@IN_REST
-@pytest.mark.timeout(400)
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_every_state_of_the_console_fits_and_can_be_used_by_everybody(
-    browser: Browser, address: str, language: str, width: int, theme: str
-) -> None:
-    """Nothing scrolls sideways, nothing is too small to be hit, and axe finds nothing."""
-    walk(browser, address, ADDRESSES, language, width, theme)
-
-
-@IN_REST
-@pytest.mark.timeout(300)
-def test_the_console_holds_at_320_pixels(browser: Browser, address: str) -> None:
-    """WCAG 1.4.10: of a wide window enlarged four times that is left."""
-    with person(browser, "pages/narrow-console", viewport={"width": 320, "height": 640}) as visit:
-        for path in ADDRESSES:
-            visit.chat.goto(address + path)
-            look_at(visit.chat, path)
 
 
 @IN_REST

@@ -14,6 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.browser.kit import Visit, person
+from tests.console.demo import PAGES as CONSOLE_PAGES
 from tests.installed import needs
 from tests.pages.demo import FINE, NOW, PAGES, SECOND, STATES
 from tests.pages.server import Demo, served
@@ -32,7 +33,11 @@ ADDRESSES = (
         for kind in ("not_found", "forbidden", "over", "too_many", "unavailable", "failed")
     ),
 )
-FEW = ("/settings/google?state=long", "/settings/google?state=pairing", "/sign-in/over")
+CONSOLE = tuple(
+    f"/console?state={state}" for state in CONSOLE_PAGES if not state.startswith("news_")
+)
+FEW = ("/settings/google?state=long", "/settings/google?state=pairing_two", "/sign-in/over")
+FEW_OF_CONSOLE = ("/console?state=busy", "/console?state=wrong")
 TOO_SMALL = """() => [...document.querySelectorAll("a, button, input, select, summary")]
     .filter((one) => one.type !== "hidden" && one.checkVisibility() && !one.closest(".skip"))
     .map((one) => [one, (one.closest(".tick") ?? one).getBoundingClientRect()])
@@ -79,34 +84,45 @@ def walk(
 
 
 @pytest.mark.parametrize(
-    ("language", "width", "theme"),
-    [("zh-TW", 360, "light"), pytest.param("en-GB", 1280, "dark", marks=IN_REST)],
+    ("pages", "language", "width", "theme"),
+    [
+        pytest.param(FEW, "zh-TW", 360, "light", id="pages"),
+        pytest.param(FEW_OF_CONSOLE, "zh-TW", 360, "dark", id="console"),
+        pytest.param(FEW, "en-GB", 1280, "dark", marks=IN_REST, id="pages, wide"),
+    ],
 )
 def test_pages_fit_and_can_be_used_by_everybody(
-    browser: Browser, address: str, language: str, width: int, theme: str
+    browser: Browser, address: str, pages: tuple[str, ...], language: str, width: int, theme: str
 ) -> None:
-    """Three of them, which have most of what there is."""
-    walk(browser, address, FEW, language, width, theme)
+    """A few of them, which have most of what there is."""
+    walk(browser, address, pages, language, width, theme)
+
+
+EVERY = pytest.mark.parametrize(
+    "pages", [pytest.param(ADDRESSES, id="pages"), pytest.param(CONSOLE, id="console")]
+)
 
 
 @IN_REST
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
+@EVERY
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_state_fits_and_can_be_used_by_everybody(
-    browser: Browser, address: str, language: str, width: int, theme: str
+    browser: Browser, address: str, pages: tuple[str, ...], language: str, width: int, theme: str
 ) -> None:
     """Nothing scrolls sideways, nothing is too small to be hit, and axe finds nothing."""
-    walk(browser, address, ADDRESSES, language, width, theme)
+    walk(browser, address, pages, language, width, theme)
 
 
 @IN_REST
 @pytest.mark.timeout(300)
-def test_pages_hold_at_320_pixels(browser: Browser, address: str) -> None:
+@EVERY
+def test_pages_hold_at_320_pixels(browser: Browser, address: str, pages: tuple[str, ...]) -> None:
     """WCAG 1.4.10: of a wide window enlarged four times that is left."""
     with person(browser, "pages/narrow", viewport={"width": 320, "height": 640}) as visit:
-        for path in ADDRESSES:
+        for path in pages:
             visit.chat.goto(address + path)
             look_at(visit.chat, path)
 
