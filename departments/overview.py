@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import SecretStr
 
+from departments.authorising.accounts import LastAccounts, Revocation
 from departments.names import Department, Departments
 from security.credential import Credential
 from security.custody.workers import Workers
@@ -19,7 +20,7 @@ from security.token_store import TokenStore
 
 State = Literal["never", "fine", "lost", "on_hold", "unreadable"]
 """
-never       nobody has authorised it
+never       it is not authorised, or not any more: an administrator has revoked it
 fine        authorised, as far as is known
 lost        Google has taken it back, or the credential is damaged: it is to be authorised again
 on_hold     many failed at once: it waits for an administrator's word
@@ -43,6 +44,8 @@ class Standing:
     """When Google ends the grant by itself; None: it has set no term."""
     is_testing: bool = False
     """Whether that is a week after it began: the app's status is "Testing"."""
+    revoked: Revocation | None = None
+    """never: when and by whom it was revoked, where that is known."""
     code: str = "ok"
     """unreadable: why, as a result code."""
 
@@ -66,6 +69,7 @@ class Overview:
         self._workers = workers
         self._store = store
         self._state = state
+        self._accounts = LastAccounts(store.storage)
 
     async def of_all(self) -> list[Standing]:
         """How each department stands, in the setting's order.
@@ -95,7 +99,10 @@ class Overview:
         credential = reading.credential
         if credential is None or credential.state == "leaving":
             names = await self._workers.read(self._store.copies.names, department.owner)
-            return Standing(department, "lost" if names and credential is None else "never")
+            if names and credential is None:
+                return Standing(department, "lost")
+            revoked = await self._workers.read(self._accounts.revoked, department.slug)
+            return Standing(department, "never", revoked=revoked)
         rejection = self._state.rejections.get(department.owner)
         if rejection is None:
             return _of_credential(department, "fine", credential)

@@ -97,7 +97,7 @@ async def department_services(
             custody.disconnecting,
             workers,
             settings.web_google_client,
-            before_leaving=lambda department: uploads.withdraw(department.owner),
+            before_leaving=lambda one: uploads.withdrawing.of_department(one.owner),
         )
     )
     desk = ClientDesk(
@@ -106,7 +106,7 @@ async def department_services(
         secret,
         limits or Limits(),
         blocks=settings.client_alarm == "block",
-        withdraw=lambda client: uploads.withdraw(client.owner, client.name),
+        withdraw=lambda client: uploads.withdrawing.of_computer(client.name),
     )
     services = DepartmentServices(
         departments=departments,
@@ -192,7 +192,12 @@ def _may_enter(settings: Settings, administrator: str) -> bool:
 
 async def _clearing(services: DepartmentServices) -> None:
     """Every few minutes, in each process: what is over goes."""
-    steps = (services.consents.clear_expired, services.uploads.clear_old)
+    uploads = services.uploads
+    steps = (
+        services.consents.clear_expired,
+        uploads.clear_old,
+        uploads.withdrawing.of_stopped,
+    )
     while True:
         await asyncio.sleep(_CLEARED_EVERY_SECONDS)
         for step in steps:

@@ -108,6 +108,8 @@ async def run_sandbox(
         of_bot = bot_settings(sandbox, (folder / "user_data").resolve(), flow)
         of_bot["ALLOWED_CHAT_IDS"] = str(FIRST_SUPERGROUP_ID)  # the chat page makes it
         of_web = web_settings(sandbox, database := (folder / "web" / "web.db").resolve())
+        database.parent.mkdir(mode=0o700)
+        database.touch(mode=0o600)  # a process makes none by itself
         if with_departments:
             sandbox.departments = Office(product, of_web, database, is_run=with_bot)
         shown = _DEPARTMENTS.format(url=sandbox.url) if with_departments else ""

@@ -40,9 +40,20 @@ class Account:
         return bool(ours) and ours == theirs
 
 
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """That an administrator took an authorisation back. `at` in Unix seconds."""
+
+    at: float
+    by: str
+    """See `administrators/who.py`; "": not known."""
+
+
 class _Account(Kept):
     address: Secret
     id: Secret
+    revoked_at: float | None = None
+    revoked_by: str = ""
 
 
 class LastAccounts:
@@ -67,3 +78,23 @@ class LastAccounts:
             OperatorFault: it cannot be kept.
         """
         self._shelf.write(department, _Account(address=account.address, id=account.id))
+
+    def note_revoked(self, department: str, revocation: Revocation) -> None:
+        """The department has it no more, until one is noted again.
+
+        Raises:
+            OperatorFault: it cannot be kept.
+        """
+        update = {"revoked_at": revocation.at, "revoked_by": revocation.by}
+        self._shelf.change(department, lambda last: last and last.model_copy(update=update))
+
+    def revoked(self, department: str) -> Revocation | None:
+        """When and by whom it was revoked; None: it was not, or not by these services.
+
+        Raises:
+            OperatorFault: it cannot be read.
+        """
+        held = self._shelf.find(department)
+        if held is None or held.content.revoked_at is None:
+            return None
+        return Revocation(held.content.revoked_at, held.content.revoked_by)

@@ -19,7 +19,7 @@ import structlog
 from pydantic import SecretStr
 
 from config import GoogleClient
-from departments.authorising.accounts import Account
+from departments.authorising.accounts import Account, Revocation
 from departments.authorising.outcomes import ASK, UNDER_WAY, Outcome, Outcomes
 from departments.authorising.settling import Settling
 from departments.names import Department
@@ -200,9 +200,13 @@ class DepartmentConsents:
         """
         return await self._answer(department, session_id, consent_id, self._settling.decline)
 
-    async def revoke(self, department: Department) -> Disconnection:
-        """End the department's grant and its request, and remember which account it had."""
-        return await self._parts.workers.finish(self._revoke(department))
+    async def revoke(self, department: Department, by: str = "") -> Disconnection:
+        """End the department's grant and its request, and remember which account it had.
+
+        Args:
+            by: the administrator, as in `administrators/who.py`; "": not known.
+        """
+        return await self._parts.workers.finish(self._revoke(department, by))
 
     async def clear_expired(self) -> None:
         """Forget requests whose time is over, and outcomes that nobody is told any more.
@@ -252,7 +256,7 @@ class DepartmentConsents:
         # Uploads of the account before are given up first: not without what that is for.
         return await self._parts.workers.finish(act(pending))
 
-    async def _revoke(self, department: Department) -> Disconnection:
+    async def _revoke(self, department: Department, by: str) -> Disconnection:
         await self._parts.before_leaving(department)
         owner = department.owner
         pending = await self._consents.latest(owner)
@@ -262,7 +266,13 @@ class DepartmentConsents:
         if last is not None:
             note, account = self._outcomes.accounts.note, Account.of(last)
             await self._parts.workers.run(note, owner.key, account)
-        return await self._parts.disconnecting.disconnect(owner)
+        ended = await self._parts.disconnecting.disconnect(owner)
+        if ended.was_connected:
+            revocation = Revocation(self._parts.custodian.clock.seconds(), by)
+            with suppress(CustodyError):  # revoked it is, all the same
+                note_revoked = self._outcomes.accounts.note_revoked
+                await self._parts.workers.run(note_revoked, owner.key, revocation)
+        return ended
 
 
 def _refuse_others(asked_by: str, session_id: str | None, owner: Owner) -> None:

@@ -47,6 +47,18 @@ class PairingCode:
         return f"{code[: _LENGTH // 2]}-{code[_LENGTH // 2 :]}"
 
 
+@dataclass(frozen=True, slots=True)
+class OpenCode:
+    """One that could be spent now. Its letters are kept nowhere."""
+
+    name: str
+    """Of its document: a keyed hash of the letters, by which it can be dropped and not be spent."""
+    department: str
+    label: str
+    """What the computer will be called."""
+    expires_at: float
+
+
 class Pairing:
     """The codes there are. Every method blocks."""
 
@@ -102,19 +114,34 @@ class Pairing:
         note(client, "paired")
         return client, key
 
-    def holds(self, code: str) -> bool:
-        """Whether it could be spent now. Spends nothing."""
-        held = self._find(code)
-        return held is not None and held.content.expires_at > self._storage.now()
+    def open(self) -> list[OpenCode]:
+        """Every one that could be spent now, whoever made it, the newest first."""
+        now, found = self._storage.now(), list[OpenCode]()
+        for held in self._shelf.all():
+            its = held.content
+            if its.expires_at > now:
+                found.append(OpenCode(held.name, its.department, its.label, its.expires_at))
+        return sorted(found, key=lambda one: -one.expires_at)
 
-    def cancel(self, code: str) -> None:
-        """It can be spent no more."""
-        if (held := self._find(code)) is not None:
-            self._shelf.drop(held.name)
+    def drop(self, name: str) -> bool:
+        """It can be spent no more; False: it could not any more.
+
+        Args:
+            name: as `OpenCode.name`.
+        """
+        is_open = any(one.name == name for one in self.open())
+        if is_open:
+            self._shelf.drop(name)
+        return is_open
+
+    def name_of(self, code: str) -> str:
+        """What this code is kept under, if it is; "": it can be none."""
+        letters = letters_of(code)
+        return "" if letters is None else self._name(letters)
 
     def _find(self, code: str) -> Held[_Code] | None:
-        letters = letters_of(code)
-        return None if letters is None else self._shelf.find(self._name(letters))
+        name = self.name_of(code)
+        return self._shelf.find(name) if name else None
 
     def _name(self, letters: str) -> str:
         return self._secret.digest(PAIRING.name, letters)

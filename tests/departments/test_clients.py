@@ -234,10 +234,22 @@ def test_what_is_no_code_pairs_nothing(pairing: Pairing, clients: Clients, typed
     assert clients.all() == []
 
 
-def test_a_cancelled_code_pairs_nothing(pairing: Pairing) -> None:
+def test_a_code_that_was_dropped_pairs_nothing(
+    clock: FrozenDateTimeFactory, pairing: Pairing
+) -> None:
+    """Those that are open are known by name, the newest first, and none by its letters."""
+    old = pairing.make("anping", "Desk", (), ANN)
+    clock.tick()
     made = pairing.make("tanhae", "Desk", (), ANN)
-    pairing.cancel(made.shown)
+    names = [pairing.name_of(one.shown) for one in (made, old)]
+    assert [one.name for one in pairing.open()] == names
+    assert pairing.drop(names[0])
+    assert not pairing.drop(names[0])
+    assert not pairing.drop(old.code.get_secret_value())
     assert pairing.spend(made.code.get_secret_value()) is None
+    clock.tick(LIFE_SECONDS)
+    assert pairing.open() == []
+    assert not pairing.drop(names[1])
 
 
 @pytest.mark.parametrize(("seconds", "holds"), [(LIFE_SECONDS - 1, True), (LIFE_SECONDS, False)])

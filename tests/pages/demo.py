@@ -56,7 +56,9 @@ NEVER: Final = Card(
     service_key=_key("9d02", 78),
 )
 SECOND: Final = Card("anping", "安坑", "never", service_key=_key("9d02", 78))
-_PAIRING: Final = PairingCode("KTRW-PHXM", "行控中心 3", 577, "https://drive.example.com")
+_ADDRESS: Final = "https://drive.example.com"
+_PAIRING: Final = PairingCode("a" * 64, "KTRW-PHXM", "行控中心 3", 577, _ADDRESS)
+_ELSEWHERE: Final = PairingCode("b" * 64, "", "行控中心 4", 130, _ADDRESS)
 _LONG: Final = (
     "an-account-of-a-department-with-a-long-name@a-subdomain.of-an-organisation.example.com"
 )
@@ -88,13 +90,18 @@ STATES: Final[dict[str, Card]] = {
     "kept": replace(FINE, news="kept"),
     "testing": replace(FINE, is_testing=True, ends_at=NOW + 3.1 * _DAY),
     "revoke": replace(FINE, asks_to_revoke=True),
-    "revoked": replace(NEVER, news="revoked", computers=_COMPUTERS[:1]),
+    "revoked": replace(
+        NEVER, news="revoked", computers=_COMPUTERS[:1], revoked_at=NOW - 5, revoked_by="Ops"
+    ),
+    "revoked_before": replace(NEVER, revoked_at=NOW - 3.2 * _DAY, revoked_by="Ops"),
     "revoked_here": replace(NEVER, news="revoked_here"),
     "revoked_shared": replace(NEVER, news="revoked_shared"),
     "not_connected": replace(NEVER, news="not_connected"),
-    "pairing": replace(FINE, pairing=_PAIRING),
-    "paired": replace(FINE, pairing=replace(_PAIRING, is_spent=True)),
+    "pairing": replace(FINE, pairing=(_PAIRING,)),
+    "pairing_two": replace(FINE, pairing=(_PAIRING, _ELSEWHERE), paired=("行控中心 2",)),
+    "paired": replace(FINE, paired=(_PAIRING.label,)),
     "dropped": replace(FINE, news="dropped"),
+    "code_gone": replace(FINE, news="code_gone"),
     "no_label": replace(FINE, label_fault=True),
     "blocked": replace(FINE, computers=(*_COMPUTERS[:1], _BLOCKED)),
     "disable": replace(FINE, computers=(replace(_COMPUTERS[0], is_asked=True), *_COMPUTERS[1:])),

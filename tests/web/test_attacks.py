@@ -206,9 +206,11 @@ async def test_a_cookie_of_the_pages_that_was_tampered_with_shows_nothing(web: R
     made = {"code": "ABCD-EFGH", "department": "tanhae", "label": PLANTED, "expires_at": 9e99}
     tampered = [
         b"[" * 740,
-        json.dumps({**made, "expires_at": float("nan")}).encode(),
+        json.dumps([{**made, "expires_at": float("nan")}]).encode(),
         json.dumps(made).encode(),
-        json.dumps({**made, "department": PLANTED}).encode(),
+        json.dumps([made]).encode(),
+        json.dumps([made | {"expires_at": 4e9}] * 9).encode(),
+        json.dumps([{**made, "department": PLANTED}]).encode(),
         b"\xff",
     ]
     async with web.browser() as browser:

@@ -123,7 +123,7 @@ async def test_an_administrator_meets_each_state_of_the_card(
         await someone.card.get_by_role("link", name="撤銷授權…").click()
         await someone.sees("撤銷後，淡海的電腦就無法上傳", "revoke")
         await someone.card.get_by_role("button", name="撤銷", exact=True).click()
-        await someone.sees("未授權", "revoked")
+        await someone.sees("Ops 已撤銷授權", "revoked")
         await google.act("testing_mode", on=True)
         await someone.authorise(BEN)
         await someone.sees(f"這次同意的是 {BEN}", "another")
@@ -163,3 +163,5 @@ async def test_many_that_fail_at_once_are_on_hold(
         await someone.sign_in()
         await someone.sees("暫停中", "on-hold")
         await expect(someone.card.get_by_role("link", name="看主控台")).to_be_visible()
+        await someone.authorise(AMY)  # it was the account after all
+        await someone.sees("已授權", "released")

@@ -12,7 +12,7 @@ from departments.kinds import SESSIONS
 from sandbox.clients.google_controls import GoogleControls
 from tests import places
 from tests.security.kit import AMY, BEN
-from tests.web.kit import RunningWeb
+from tests.web.kit import OPERATOR, RunningWeb
 from tests.web.pages_kit import SETTINGS, Person, person
 from web.gate.signed_in import COOKIE
 
@@ -45,10 +45,17 @@ async def test_an_administrator_authorises_revokes_and_authorises_again(
         end = await someone.press(f"{SETTINGS}/revoke")
         assert end == f"{SETTINGS}?department=tanhae&done=revoked"
         assert "已撤銷" in someone.news[0]
+        await someone.open(SETTINGS)
+        assert "Ops 已撤銷授權：今天" in someone.text
+        assert someone.text.count("還沒有人授權") == 1  # of the other one
+        assert "重新授權 Google Drive" in someone.text
         await authorise(someone, google, BEN)
         assert f"上次是 {AMY}，這次同意的是 {BEN}" in someone.text
         await someone.press(f"{SETTINGS}/account", 1)
         assert "淡海維持原樣" in someone.news[0]
+        assert "Ops 已撤銷授權" in someone.text
+        await authorise(someone, google, AMY)
+        assert "撤銷授權：" not in someone.text
 
 
 async def test_another_account_is_used_when_that_is_chosen(
@@ -94,16 +101,68 @@ async def test_a_computer_is_paired_with_the_code_of_the_page(web: RunningWeb) -
         assert "May upload and fetch tokens · not used yet" in someone.text
 
 
-async def test_a_code_that_is_dropped_pairs_nothing(web: RunningWeb) -> None:
+@pytest.mark.parametrize("how", ["block", "revoke"])
+async def test_a_computer_that_was_stopped_is_not_said_to_be_paired(
+    web: RunningWeb, how: str
+) -> None:
+    """Nor one of the same name that was there before, where its code was dropped elsewhere."""
     async with person(web) as someone, web.browser() as computer:
         await someone.open(SETTINGS)
         await someone.press(f"{SETTINGS}/clients", label="X")
-        (shown,) = someone.page.all("output")
-        await someone.press(f"{SETTINGS}/clients/drop")
-        assert "Dropped." in someone.news[0]
+        code = someone.page.all("output")[0].text
+        paired = await computer.post("/api/clients/pair", json={"code": code})
+        await someone.open(SETTINGS)
+        assert "“X” is paired." in someone.news[0]
+        desk, id = web.services.desk, paired.json()["client"]["id"]
+        await (desk.block(id, OPERATOR) if how == "block" else desk.revoke(id, OPERATOR))
+        await someone.open(SETTINGS)
+        assert "is paired" not in someone.text
+
+
+async def test_every_code_that_is_open_is_listed_and_can_be_dropped(web: RunningWeb) -> None:
+    """A second one hides no first one; to whoever did not make it, its letters are not shown."""
+    async with person(web) as someone, person(web) as other, web.browser() as computer:
+        await someone.open(SETTINGS)
+        for label in ("X", "Y"):
+            await someone.press(f"{SETTINGS}/clients", label=label)
+        second, first = (one.text for one in someone.page.all("output"))
+        await other.open(SETTINGS)
+        assert "Pairing code for “X”" in other.text
+        assert other.page.all("output") == []
+        assert first not in other.text
+        await other.press(f"{SETTINGS}/clients/drop", 1)
+        assert "Dropped." in other.news[0]
+        await other.press(f"{SETTINGS}/clients/drop")
+        assert other.forms(f"{SETTINGS}/clients/drop") == []
+        for code in (first, second):
+            refused = await computer.post("/api/clients/pair", json={"code": code})
+            assert refused.status_code == 400
+        await someone.press(f"{SETTINGS}/clients/drop")  # its page was older
+        assert "That pairing code was used, dropped, or over already." in someone.news[0]
         assert someone.page.all("output") == []
-        refused = await computer.post("/api/clients/pair", json={"code": shown.text})
-        assert refused.status_code == 400
+        assert "is paired" not in someone.text
+
+
+async def test_a_browser_keeps_as_many_codes_as_its_cookie_holds(web: RunningWeb) -> None:
+    """The others are listed without their letters; each can be dropped."""
+    async with person(web) as someone:
+        await someone.open(SETTINGS)
+        for number in range(8):
+            await someone.press(f"{SETTINGS}/clients", label=f"{'𠮷' * 58} {number}")
+        assert len(someone.page.all("output")) == 6
+        assert len(someone.forms(f"{SETTINGS}/clients/drop")) == 8
+        assert len(someone.browser.cookies["__Host-drivekeeper-pairing"]) < 3800
+
+
+async def test_only_where_it_is_authorised_a_computer_is_said_to_be_able_to_upload(
+    web: RunningWeb, google: GoogleControls
+) -> None:
+    async with person(web) as someone:
+        await someone.open(SETTINGS)
+        assert "it can upload PDFs" not in someone.text
+        assert "can upload PDFs once Google Drive is authorised" in someone.text
+        await authorise(someone, google, AMY)
+        assert "Add one, and it can upload PDFs." in someone.text
 
 
 async def test_a_label_that_nobody_can_read_is_refused(web: RunningWeb) -> None:

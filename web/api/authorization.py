@@ -82,10 +82,10 @@ def authorization_routes(
 
         Where somebody else uses the same Google account, Google is not told: it would end theirs.
         """
-        await signed_in(request)
+        session = await signed_in(request)
         signed_in.check_site(request)
         asked = found(department)
-        ended = await consents.revoke(asked)
+        ended = await consents.revoke(asked, session.administrator)
         tokens.forget(asked)
         if not ended.was_connected:
             raise Problem(409, "not_connected")

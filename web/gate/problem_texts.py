@@ -14,7 +14,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "invalid_request": (
         N_("The request is not understood"),
-        N_("A field is missing, or has a value that it cannot have. See the API's description."),
+        N_("“errors” says which field is wrong, and what is, where that can be said."),
     ),
     "not_found": (N_("There is nothing at this address"), N_("Check the address.")),
     "no_department": (
@@ -49,9 +49,9 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         N_("The key of this computer gives no access tokens"),
         N_("Upload by an upload session, or ask an administrator for a key that gives tokens."),
     ),
-    "too_often": (
-        N_("Too many requests"),
-        N_("Wait as long as the header Retry-After says."),
+    "too_many_uploads": (
+        N_("Too many uploads of this computer are unfinished"),
+        N_("Send the bytes of those that were begun; each ends by itself after a week."),
     ),
     "not_permitted": (
         N_("This address takes other methods"),
@@ -153,8 +153,8 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         N_("There is no such upload"),
         N_("This computer has not begun it, or it was two weeks ago. Begin it anew."),
     ),
-    "no_web_client": (
-        N_("Authorising on the web is not set up"),
+    "unknown_client": (
+        N_("The Google client for this is not set up"),
         N_("Whoever runs this service has to set WEB_GOOGLE_CLIENT_ID and its secret."),
     ),
 }

@@ -18,7 +18,7 @@ from web.gate.signed_in import SignedIn, drop_cookie, keep_cookie
 from web.site.frame import Frame, answer
 from web.site.pages import Leaving, render_link, render_sign_in
 from web.site.routing import READ, SETTINGS_PATH, PageRoute
-from web.site.settings.pairing_cookie import forget_code
+from web.site.settings.pairing_cookie import forget_codes
 
 _LONGEST_CODE: Final = 100
 _LONGEST_TOKEN: Final = 200
@@ -91,5 +91,5 @@ def entering_routes(services: DepartmentServices, signed_in: SignedIn) -> APIRou
 def _left(news: Leaving) -> Response:
     response = RedirectResponse(f"{ENTER_PATH}?news={news}", 303)
     drop_cookie(response)
-    forget_code(response)
+    forget_codes(response)
     return response

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -11,9 +11,11 @@ from typing import Final, Literal
 from pydantic import SecretStr
 
 from departments.administrators.sessions import Session
+from departments.administrators.who import name_of
 from departments.authorising.consents import Asked
 from departments.authorising.outcomes import DECLINED, SAVED
 from departments.clients.clients import Client
+from departments.clients.pairing import LIFE_SECONDS, OpenCode
 from departments.clients.use import UseRecord
 from departments.names import Department
 from departments.overview import Standing
@@ -32,6 +34,7 @@ _DONE: Final[dict[str, News]] = {
     "disabled": "disabled",
     "unblocked": "unblocked",
     "dropped": "dropped",
+    "code_gone": "code_gone",
     "gone": "gone",
     "busy": "busy",
 }
@@ -64,6 +67,16 @@ class Wishes:
     """What was wrong with a form: `label`."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Pairing:
+    """The codes there are, and which of them this browser knows."""
+
+    open: Sequence[OpenCode]
+    letters: Mapping[str, str]
+    """By name."""
+    spent: Sequence[ShownCode]
+
+
 class SettingsViews:
     """Looks at everything that the page shows."""
 
@@ -71,11 +84,13 @@ class SettingsViews:
         self._services = services
         self._public_url = public_url
 
-    async def of(self, session: Session, wishes: Wishes, shown: ShownCode | None) -> SettingsPage:
+    async def of(
+        self, session: Session, wishes: Wishes, shown: Sequence[ShownCode]
+    ) -> SettingsPage:
         """The page for this session.
 
         Args:
-            shown: the pairing code that its browser keeps.
+            shown: the pairing codes that its browser keeps.
 
         Raises:
             OperatorFault: the storage does not answer.
@@ -89,7 +104,7 @@ class SettingsViews:
         known = await made.workers.read(made.desk.clients.all)
         clients = [one for one in known if one.state != "revoked"]
         used = await made.workers.read(made.desk.use.of, [one.name for one in clients])
-        pairing = await self._pairing(shown)
+        pairing = await made.workers.read(self._pairing, shown, clients)
         now = made.clock.now()
         cards = [
             Card(
@@ -99,6 +114,8 @@ class SettingsViews:
                 news=await self._news(department, session, wishes, its_request),
                 account=_text(standing.account),
                 since=_seconds(standing.since),
+                revoked_at=standing.revoked.at if standing.revoked else None,
+                revoked_by=name_of(standing.revoked.by) if standing.revoked else "",
                 minutes_left=standing.minutes_left(now),
                 ends_at=_seconds(standing.grant_ends_at),
                 is_testing=standing.is_testing,
@@ -106,7 +123,14 @@ class SettingsViews:
                 question=_question(its_request),
                 asks_to_revoke=_is_asked(standing, wishes),
                 computers=_computers(department, clients, used, wishes),
-                pairing=pairing if shown and shown.department == department.slug else None,
+                pairing=tuple(
+                    self._code(one, pairing.letters, now)
+                    for one in pairing.open
+                    if one.department == department.slug
+                ),
+                paired=tuple(
+                    one.label for one in pairing.spent if one.department == department.slug
+                ),
                 service_key=made.service_keys.of(department),
                 label_fault=wishes.fault == "label" and wishes.department == department.slug,
             )
@@ -130,14 +154,32 @@ class SettingsViews:
         ends: dict[str, News] = {SAVED: "authorised", DECLINED: "kept"}
         return ends.get(outcome.result) or _ERRORS.get(outcome.result, "")
 
-    async def _pairing(self, shown: ShownCode | None) -> PairingCode | None:
-        if shown is None:
-            return None
-        left = int(shown.expires_at - self._services.clock.seconds())
-        if left <= 0:
-            return None
-        holds = await self._services.workers.read(self._services.desk.pairing.holds, shown.code)
-        return PairingCode(shown.code, shown.label, left, self._public_url, is_spent=not holds)
+    def _pairing(self, shown: Sequence[ShownCode], clients: Sequence[Client]) -> _Pairing:
+        """Blocks."""
+        pairing, now = self._services.desk.pairing, self._services.clock.seconds()
+        opened = pairing.open()
+        letters = {pairing.name_of(one.code): one.code for one in shown}
+        names = {one.name for one in opened}
+        over = [
+            one for one in shown if one.expires_at > now and pairing.name_of(one.code) not in names
+        ]
+        # Only where its computer works: a code can have been dropped elsewhere, and a computer
+        # blocked since.
+        spent = [one for one in over if any(_is_of(client, one) for client in clients)]
+        return _Pairing(opened, letters, spent)
+
+    def _code(self, one: OpenCode, letters: Mapping[str, str], now: datetime) -> PairingCode:
+        left = max(int(one.expires_at - now.timestamp()), 0)
+        return PairingCode(one.name, letters.get(one.name, ""), one.label, left, self._public_url)
+
+
+def _is_of(client: Client, code: ShownCode) -> bool:
+    """Whether it got its key by this code, as far as can be told."""
+    return (
+        client.is_active
+        and (client.department, client.label) == (code.department, code.label)
+        and client.created_at >= code.expires_at - LIFE_SECONDS
+    )
 
 
 def _under_way(asked: Asked | None) -> Literal["", "mine", "others"]:

@@ -25,10 +25,11 @@ from web.site.frame import answer
 from web.site.pages import render_live, render_settings
 from web.site.routing import READ, SETTINGS_PATH, PageRoute, frame_of
 from web.site.settings.assembling import SettingsViews, Wishes
-from web.site.settings.pairing_cookie import ShownCode, forget_code, keep_code, kept_code
+from web.site.settings.pairing_cookie import ShownCode, keep_codes, kept_codes
 
 _Slug = Annotated[str, Form(alias="department", max_length=LONGEST)]
 _Id = Annotated[str, Form(alias="client", max_length=LONGEST)]
+_LONGEST_NAME = 100
 
 
 def settings_routes(
@@ -58,7 +59,7 @@ def settings_routes(
     async def settings(request: Request, wishes: Annotated[Wishes, Depends()]) -> Response:
         """The page."""
         session = await signed_in(request)
-        page = await views.of(session, wishes, kept_code(request))
+        page = await views.of(session, wishes, kept_codes(request))
         return answer(request, render_settings(page, frame_of(request, session)))
 
     @router.api_route("/live", methods=READ)
@@ -67,7 +68,7 @@ def settings_routes(
         session = await signed_in.find(request, renews=False)
         if session is None:
             raise denied(401, "not_signed_in")
-        page = await views.of(session, wishes, kept_code(request))
+        page = await views.of(session, wishes, kept_codes(request))
         return answer(request, render_live(page, frame_of(request, session)))
 
     @router.post("/authorize")
@@ -106,10 +107,10 @@ def settings_routes(
     @router.post("/revoke")
     async def revoke(request: Request, slug: _Slug = "", csrf: FormToken = "") -> Response:
         """The department's grant ends."""
-        await changing(request, csrf)
+        session = await changing(request, csrf)
         department = found(slug)
         try:
-            ended = await consents.revoke(department)
+            ended = await consents.revoke(department, session.administrator)
         except TransientFault as fault:
             return _busy(department, fault)
         services.tokens.forget(department)
@@ -137,20 +138,23 @@ def settings_routes(
         shown = ShownCode(
             code=made.shown, department=department.slug, label=label, expires_at=made.expires_at
         )
-        keep_code(response, shown)
+        now = services.clock.seconds()
+        others = [one for one in kept_codes(request) if one.expires_at > now]
+        keep_codes(response, [shown, *others])
         return response
 
     @router.post("/clients/drop")
-    async def drop(request: Request, slug: _Slug = "", csrf: FormToken = "") -> Response:
-        """The pairing code that is shown shall open nothing."""
+    async def drop(
+        request: Request,
+        name: Annotated[str, Form(alias="code", max_length=_LONGEST_NAME)] = "",
+        slug: _Slug = "",
+        csrf: FormToken = "",
+    ) -> Response:
+        """A pairing code shall open nothing, whoever made it."""
         await changing(request, csrf)
         department = found(slug)
-        shown = kept_code(request)
-        if shown is not None:
-            await workers.run(desk.pairing.cancel, shown.code)
-        response = _back(department, done="dropped")
-        forget_code(response)
-        return response
+        was_open = await workers.run(desk.pairing.drop, name)
+        return _back(department, done="dropped" if was_open else "code_gone")
 
     @router.post("/clients/revoke")
     async def disable(

@@ -31,6 +31,7 @@ News = Literal[
     "disabled",
     "unblocked",
     "dropped",
+    "code_gone",
     "gone",
 ]
 """
@@ -47,7 +48,8 @@ organisation   the account's organisation does not allow it
 silent         Google did not answer as it should
 set_up         the project at Google, or its client's setting, is wrong
 busy           somebody else changes the department just now
-disabled, unblocked   a computer's key · dropped: a pairing code · gone: there is no such computer
+disabled, unblocked   a computer's key · dropped: a pairing code · code_gone: it is over already ·
+               gone: there is no such computer
 """
 _PAIRING_SECONDS: Final = 600
 _SOON_SECONDS: Final = 5
@@ -82,15 +84,17 @@ class Computer:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PairingCode:
-    """A code that one computer turns into its key."""
+    """A code that one computer turns into its key, and could now."""
 
+    id: str
+    """By which it is dropped."""
     code: str
+    """Its letters; "": they are shown elsewhere, in the browser that asked for it."""
     label: str
     """What the computer will be called."""
     seconds_left: int
     address: str
     """Of this service, to be typed beside the code."""
-    is_spent: bool = False
 
     @property
     def spoken(self) -> str:
@@ -120,6 +124,10 @@ class Card:
     """The Google account's address; "": not known."""
     since: float | None = None
     """When it was authorised."""
+    revoked_at: float | None = None
+    """When an administrator revoked it; None: nobody did, or it is not known."""
+    revoked_by: str = ""
+    """What they are called; "": not known."""
     lost_at: float | None = None
     minutes_left: int = 0
     """Of the access token that is kept."""
@@ -132,7 +140,10 @@ class Card:
     question: Question | None = None
     asks_to_revoke: bool = False
     computers: tuple[Computer, ...] = ()
-    pairing: PairingCode | None = None
+    pairing: tuple[PairingCode, ...] = ()
+    """Every code that is open, the newest first."""
+    paired: tuple[str, ...] = ()
+    """Labels of the computers that this browser's codes have just been used by."""
     service_key: KeyStanding | None = None
     label_fault: bool = False
     """Whether the label of a new computer was none."""
